@@ -1,0 +1,104 @@
+//! What follows from an attempt: one pure function.
+
+use std::time::Duration;
+
+use super::{Outcome, RetryPolicy, Timestamp};
+
+/// What to do with a delivery after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is delivered.
+    Finish,
+    /// Attempt it again then.
+    TryAgainAt(Timestamp),
+    /// Make it a dead letter.
+    GiveUp,
+    /// The endpoint is gone for good: make it a dead letter and disable the subscription.
+    Disable,
+}
+
+/// Decides. `made` counts the attempts so far with this one; `chance` is uniform in 0..1.
+///
+/// 2xx is success and nothing else is; redirects are refusals. 410 says that the endpoint is gone (RFC 9110 §15.5.11).
+/// A Retry-After is a promise of when not to come (RFC 9110 §10.2.3): the next attempt is never earlier than asked, and
+/// up to a tenth later, so that not all come back at once. A delay that a plugin or a paused endpoint asked for counts
+/// as no attempt.
+pub fn decide(outcome: &Outcome, made: u32, policy: &RetryPolicy, now: Timestamp, chance: f64) -> Decision {
+    let asked = match outcome {
+        Outcome::Delivered { .. } => return Decision::Finish,
+        Outcome::Refused { status: 410, .. } => return Decision::Disable,
+        Outcome::Postponed { by } => return Decision::TryAgainAt(now.plus(*by)),
+        Outcome::Refused { retry_after, .. } => *retry_after,
+        Outcome::TimedOut { .. }
+        | Outcome::Unreachable { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::PluginFailed { .. } => None,
+    };
+    let Some(own) = policy.delay(made, chance) else {
+        return Decision::GiveUp;
+    };
+    let asked = asked.map_or(Duration::ZERO, |asked| {
+        asked + asked.mul_f64(chance.clamp(0.0, 1.0) / 10.0)
+    });
+    Decision::TryAgainAt(now.plus(own.max(asked)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Stage;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn refused(status: u16, retry_after: Option<u64>) -> Outcome {
+        Outcome::Refused {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    fn in_secs(secs: u64) -> Decision {
+        Decision::TryAgainAt(NOW.plus(Duration::from_secs(secs)))
+    }
+
+    #[test]
+    fn table() {
+        let policy = RetryPolicy::schedule([10, 60].map(Duration::from_secs).to_vec()).expect("valid");
+        let timed_out = Outcome::TimedOut { during: Stage::Head };
+        for (outcome, made, expected) in [
+            (Outcome::Delivered { status: 204 }, 1, Decision::Finish),
+            (Outcome::Delivered { status: 200 }, 3, Decision::Finish),
+            (refused(301, None), 1, in_secs(10)),
+            (refused(400, None), 1, in_secs(10)),
+            (refused(410, None), 1, Decision::Disable),
+            (refused(500, None), 1, in_secs(10)),
+            (refused(500, None), 2, in_secs(60)),
+            (refused(500, None), 3, Decision::GiveUp),
+            (refused(429, Some(100)), 1, in_secs(105)),
+            (refused(503, Some(2)), 1, in_secs(10)),
+            (refused(503, Some(100)), 3, Decision::GiveUp),
+            (timed_out.clone(), 1, in_secs(10)),
+            (timed_out, 3, Decision::GiveUp),
+            (
+                Outcome::Postponed {
+                    by: Duration::from_secs(7),
+                },
+                3,
+                in_secs(7),
+            ),
+            (
+                Outcome::Blocked {
+                    reason: String::new(),
+                },
+                1,
+                in_secs(10),
+            ),
+        ] {
+            assert_eq!(
+                decide(&outcome, made, &policy, NOW, 0.5),
+                expected,
+                "{outcome:?} after {made}"
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! An event: an immutable fact that was accepted once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use compact_str::CompactString;
+use url::Url;
+
+use super::{EventId, TenantId, Timestamp};
+
+/// A dotted name such as `invoice.paid`: 1 to 128 characters, parts of `A-Z a-z 0-9 _ -` joined by single dots.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventType(CompactString);
+
+/// What was accepted. `data` and `metadata` are JSON text after the ingress chain: what the chain took out is not here.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Unique within the tenant.
+    pub id: EventId,
+    /// Whose event it is.
+    pub tenant: TenantId,
+    /// What happened.
+    pub kind: EventType,
+    /// When it happened, as the producer says, or when it was accepted.
+    pub created: Timestamp,
+    /// The payload: compact JSON. Empty exactly when `fate` is `Filtered`.
+    pub data: Bytes,
+    /// The producer's own notes, a JSON object; never sent to consumers.
+    pub metadata: Option<Bytes>,
+    /// An endpoint given with the event itself, beside the subscriptions.
+    pub deliver_to: Option<Url>,
+    /// What became of it.
+    pub fate: Fate,
+    /// What the ingress chain did, step by step.
+    pub steps: Vec<StepReport>,
+}
+
+/// What became of an event when it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in the feed and has its deliveries.
+    Published,
+    /// A plugin dropped it: only that it came and why is kept.
+    Filtered {
+        /// The plugin's words, at most 256 bytes.
+        reason: String,
+    },
+    /// It was made to try one subscription; it is in no feed.
+    Test,
+}
+
+/// What one step of a chain did with an event: paths, never values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepReport {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Its version's digest, the first 12 hexadecimal digits.
+    pub version: String,
+    /// How it went.
+    pub result: StepResult,
+    /// Pointers that were changed or removed, at most 64.
+    pub changed: Vec<String>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepResult {
+    /// The event went on.
+    Passed,
+    /// The plugin dropped the event.
+    Dropped,
+    /// The plugin failed and its policy was to go on without it.
+    Skipped,
+}
+
+/// The text is not an event type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an event type is 1 to 128 characters: parts of letters, digits, _ and - joined by single dots, such as invoice.paid"
+)]
+pub struct BadEventType;
+
+impl EventType {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventType {
+    type Err = BadEventType;
+
+    fn from_str(text: &str) -> Result<Self, BadEventType> {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        };
+        if text.len() <= 128 && text.split('.').all(part) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadEventType)
+        }
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Without the payload: it may be anyone's personal data.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("kind", &self.kind)
+            .field("data_bytes", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grammar() {
+        for text in ["a", "invoice.paid", "a.b.c", "Order-1.created_v2"] {
+            assert!(text.parse::<EventType>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "a.*",
+            "*",
+            "é",
+            &"a".repeat(129),
+        ] {
+            assert!(text.parse::<EventType>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The words hookgate is made of and the rules between them.
+//!
+//! Everything here is a value or a pure function: no I/O, no clock, no randomness. What needs the time or chance is
+//! given it. That makes every rule testable with a table, and readable without knowing how it is run.
+
+pub mod decide;
+pub mod delivery;
+pub mod event;
+pub mod ids;
+pub mod pattern;
+pub mod retry;
+pub mod secret;
+pub mod subscription;
+pub mod time;
+pub mod units;
+
+pub use delivery::{Attempt, Delivery, DeliveryState, Outcome, Target, Trigger};
+pub use event::{Event, EventType, Fate, StepReport};
+pub use ids::{DeliveryId, EventId, KeyId, SubscriptionId, TenantId};
+pub use pattern::EventPattern;
+pub use retry::RetryPolicy;
+pub use secret::Secret;
+pub use subscription::{PayloadMode, Status, Subscription};
+pub use time::Timestamp;

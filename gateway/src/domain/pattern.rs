@@ -1,0 +1,93 @@
+//! Event patterns: which event types a subscription wants.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::EventType;
+
+/// `invoice.paid` (exactly that), `invoice.*` (everything below `invoice`, at any depth) or `*` (everything).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventPattern {
+    /// Every type.
+    All,
+    /// Every type that begins with the text, which ends in a dot.
+    Below(String),
+    /// One type.
+    Exactly(EventType),
+}
+
+/// The text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an event pattern is an event type (invoice.paid), a prefix of whole parts and `.*` (invoice.*), or `*`"
+)]
+pub struct BadPattern;
+
+impl EventPattern {
+    /// Whether an event of this type is meant.
+    pub fn matches(&self, kind: &EventType) -> bool {
+        match self {
+            Self::All => true,
+            Self::Below(prefix) => kind.as_str().starts_with(prefix.as_str()),
+            Self::Exactly(exact) => exact == kind,
+        }
+    }
+}
+
+impl FromStr for EventPattern {
+    type Err = BadPattern;
+
+    fn from_str(text: &str) -> Result<Self, BadPattern> {
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        let Some(parts) = text.strip_suffix(".*") else {
+            return text.parse().map(Self::Exactly).map_err(|_| BadPattern);
+        };
+        let _: EventType = parts.parse().map_err(|_| BadPattern)?;
+        Ok(Self::Below(format!("{parts}.")))
+    }
+}
+
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Below(prefix) => write!(f, "{prefix}*"),
+            Self::Exactly(kind) => kind.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matching() {
+        for (pattern, kind, expected) in [
+            ("*", "a.b", true),
+            ("a.*", "a.b", true),
+            ("a.*", "a.b.c", true),
+            ("a.*", "a", false),
+            ("a.*", "ab.c", false),
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.c", false),
+            ("a.b", "A.b", false),
+        ] {
+            let (parsed, kind): (EventPattern, EventType) =
+                (pattern.parse().expect(pattern), kind.parse().expect(kind));
+            assert_eq!(parsed.matches(&kind), expected, "{pattern} {kind}");
+            assert_eq!(parsed.to_string(), pattern);
+        }
+        for text in ["", "**", "*.a", "a*", "a.*.b", ".*", "a..*"] {
+            assert!(text.parse::<EventPattern>().is_err(), "{text}");
+        }
+    }
+}

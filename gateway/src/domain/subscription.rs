@@ -1,0 +1,95 @@
+//! A subscription: a tenant's registration of an endpoint.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{EventPattern, EventType, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp};
+
+/// Where events of which types go, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// http or https, without user info.
+    pub url: Url,
+    /// 1 to 64 patterns; an event that any of them matches is meant.
+    pub events: Vec<EventPattern>,
+    /// For people; at most 1024 bytes.
+    pub description: Option<String>,
+    /// Active, or disabled and why.
+    pub status: Status,
+    /// The signing secrets, the newest first. The first never expires; the others are in a rotation's grace time.
+    pub secrets: Vec<SigningSecret>,
+    /// Headers to send with every attempt, besides hookgate's own.
+    pub headers: Vec<(String, Secret)>,
+    /// For a whole attempt; the configuration's where none is given.
+    pub timeout: Option<Duration>,
+    /// The configuration's where none is given.
+    pub retry: Option<RetryPolicy>,
+    /// How much of the event is sent.
+    pub payload: PayloadMode,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A signing secret and until when it signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// As the consumer has it, for example `whsec_…`.
+    pub secret: Secret,
+    /// It signs no more from then on; `None`: it is the current one.
+    pub expires: Option<Timestamp>,
+}
+
+/// Whether a subscription is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It receives.
+    Active,
+    /// It does not.
+    Disabled {
+        /// Since when.
+        since: Timestamp,
+        /// Who or what did it.
+        reason: DisableReason,
+    },
+}
+
+/// Who or what disabled a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisableReason {
+    /// Somebody asked for it over the API or in the configuration.
+    Asked,
+    /// The endpoint answered 410 Gone.
+    Gone,
+    /// Too large a share of its attempts failed.
+    Failing,
+}
+
+/// How much of an event a subscription is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PayloadMode {
+    /// All of `data`.
+    #[default]
+    Full,
+    /// Identity, type, status, times and relationship ids; the consumer fetches the rest.
+    Thin,
+}
+
+impl Subscription {
+    /// Whether an event of this type goes to it now.
+    pub fn wants(&self, kind: &EventType) -> bool {
+        self.status == Status::Active && self.events.iter().any(|pattern| pattern.matches(kind))
+    }
+
+    /// The secrets that sign at this time, the newest first.
+    pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        self.secrets
+            .iter()
+            .filter(move |s| s.expires.is_none_or(|end| now < end))
+            .map(|s| &s.secret)
+    }
+}

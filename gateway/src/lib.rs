@@ -1,0 +1,14 @@
+//! Hookgate: a webhook gateway that runs each tenant's WebAssembly plugins.
+//!
+//! The way of an event is the order of these modules; `ARCHITECTURE.md` tells it as a story.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
+
+pub mod clock;
+pub mod document;
+pub mod domain;
+pub mod ids;
+
+pub mod dispatch;
+pub mod plugin;
+pub mod registry;
+pub mod store;

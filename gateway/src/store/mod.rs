@@ -1,0 +1,334 @@
+//! Where accepted events live until they are delivered, and for as long as the feed keeps them.
+//!
+//! One trait and two stores behind it: `redis` for many machines, `embedded` for one. Both pass the same contract suite
+//! (`contract`). The rules every store keeps:
+//!
+//! * `accept` is the only way in and commits all of a submission or nothing of it. When it has answered, a crash of the
+//!   gateway loses nothing of what it answered for.
+//! * A delivery is due, leased or finished. Waiting and leased are one place: an ordered set whose score is when the delivery
+//!   is due *or* when its lease ends. The score is also the fencing token: `settle` with a token that is no longer the score is
+//!   `Stale` and changes nothing, except that a success always counts.
+//! * Every operation may be sent twice. `Unavailable` means that *nothing is known*: it may have happened.
+//! * Time is the store's time: Redis's clock there, the gateway's here.
+//! * Every key carries its tenant.
+//!
+//! Batches are the unit, because both stores live from batching. Callers do not batch: `group::Committer` collects
+//! what waits while the last batch is under way.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::{Attempt, Delivery, DeliveryId, Event, EventId, Target, TenantId, Timestamp, Trigger};
+
+/// A durable store. See the module for the rules.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
+    async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
+
+    /// Takes up to `max` due deliveries of a shard, each leased for `lease`.
+    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError>;
+
+    /// Ends or prolongs leases; one answer each, in order.
+    async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>>;
+
+    /// Makes new deliveries of events that are stored already (replays); those whose event is unknown are left out.
+    /// How many were made. A delivery that exists already is not made again.
+    async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        deliveries: Vec<(DeliveryId, Trigger)>,
+    ) -> Result<usize, StoreError>;
+
+    /// A page of the tenant's feed after a position (from the beginning: `FeedPosition::START`), in commit order.
+    async fn feed(
+        &self,
+        tenant: &TenantId,
+        after: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError>;
+
+    /// A page of the tenant's feed before a position, the newest first (from the end: `FeedPosition::END`).
+    async fn feed_back(
+        &self,
+        tenant: &TenantId,
+        before: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError>;
+
+    /// One event with its deliveries.
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError>;
+
+    /// One delivery with its attempts, the first first.
+    async fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError>;
+
+    /// Dead letters of a tenant, the newest first, older than `before` (`None`: from the newest).
+    async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError>;
+
+    /// Removes what is older than the retention: feed entries, finished events, idempotency keys. Called now and then.
+    async fn sweep(&self) -> Result<(), StoreError>;
+
+    /// The tenants whose registry changed after a version, and the version now. `since` 0: all tenants that exist.
+    async fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError>;
+
+    /// A tenant's registry; `None` where the tenant does not exist.
+    async fn registry_load(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError>;
+
+    /// Applies changes to a tenant's registry at once, if its revision still is `expected` (0: it must not exist).
+    /// The new revision. A change of `None` removes an entry; a registry without entries does not exist.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else was faster.
+    async fn registry_apply(
+        &self,
+        tenant: &TenantId,
+        expected: u64,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<u64, StoreError>;
+
+    /// Keeps bytes under the name that they are known by (a component's digest). Doing it again changes nothing.
+    async fn blob_put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Bytes that were kept.
+    async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
+
+    /// How the store is.
+    async fn health(&self) -> Health;
+
+    /// How many shards there are: fixed when the store was first used.
+    fn shards(&self) -> u16;
+}
+
+/// A part of the store that is claimed from by itself. A tenant is in one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shard(pub u16);
+
+/// When a delivery is due, or when its lease ends, in µs of the store's clock; and so the proof that a lease is still held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(pub Timestamp);
+
+/// What one request brought: accepted as a whole or not at all.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose; every event in it says the same.
+    pub tenant: TenantId,
+    /// 1 to the configured maximum.
+    pub events: Vec<NewEvent>,
+    /// The producer's key, if it gave one.
+    pub idempotency: Option<Idempotency>,
+    /// Whether this process sends the deliveries itself now.
+    pub lease: LeasePolicy,
+}
+
+/// An event and to whom it goes.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The event.
+    pub event: Event,
+    /// Its deliveries, no target twice; all of run 0.
+    pub targets: Vec<Target>,
+    /// Whether the producer chose the id, so that it may have been accepted before.
+    pub id_given: bool,
+}
+
+/// A producer's idempotency key, kept 24 hours by tenant.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// 1 to 255 bytes.
+    pub key: String,
+    /// SHA-256 of the request; another request under the same key is an error.
+    pub fingerprint: [u8; 32],
+}
+
+/// Who sends new deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeasePolicy {
+    /// This process, at once: they are stored leased for so long.
+    Hold(Duration),
+    /// Whoever claims them.
+    Due,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Stored.
+    Stored {
+        /// For each event whether it was new; an event whose given id existed already was left as it is.
+        fresh: Vec<bool>,
+        /// Proof of the lease of every new delivery, with `LeasePolicy::Hold`.
+        token: Option<Token>,
+    },
+    /// The idempotency key was used for the same request before, which stored these.
+    Repeated(Vec<EventId>),
+    /// The idempotency key was used for another request.
+    KeyReused,
+}
+
+/// Deliveries that were claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// What was taken, the longest due first.
+    pub leased: Vec<Leased>,
+    /// The store's time.
+    pub now: Timestamp,
+    /// When the next one in this shard is due, or when the next lease ends; `None`: nothing waits.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A delivery in this process's hands.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// The event that is to be brought.
+    pub event: std::sync::Arc<Event>,
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// Why it exists.
+    pub trigger: Trigger,
+    /// Proof of the lease, and when it ends.
+    pub token: Token,
+    /// Attempts made before.
+    pub attempts: u32,
+    /// When the first was made.
+    pub first_attempt: Option<Timestamp>,
+    /// The body of the first attempt, where a delivery chain made it: every attempt sends the same.
+    pub body: Option<Bytes>,
+}
+
+/// What is to become of a leased delivery.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: DeliveryId,
+    /// Proof of the lease.
+    pub token: Token,
+    /// The attempt that was made, if one was.
+    pub attempt: Option<Attempt>,
+    /// What is next.
+    pub next: Next,
+}
+
+/// What is next for a delivery.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// Delivered; counted even if the lease has run out.
+    Done,
+    /// Due again then.
+    RetryAt {
+        /// When.
+        at: Timestamp,
+        /// What a delivery chain made, to be sent again.
+        body: Option<Bytes>,
+    },
+    /// No more attempts.
+    Dead,
+    /// Called off.
+    Cancelled,
+    /// Not attempted: due at once for whoever claims it.
+    Release,
+    /// The lease goes on for so long from now.
+    Extend(Duration),
+}
+
+/// What a settlement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It happened. The token now, where the lease goes on.
+    Applied(Option<Token>),
+    /// The lease had run out and somebody else has it: nothing changed.
+    Stale,
+    /// There is no such delivery pending (any more): nothing changed.
+    Missing,
+}
+
+/// A place in a tenant's feed: opaque but for its order. In Redis a stream id, here a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedPosition {
+    /// The major part.
+    pub major: u64,
+    /// The minor part.
+    pub minor: u64,
+}
+
+impl FeedPosition {
+    /// Before the first entry.
+    pub const START: Self = Self { major: 0, minor: 0 };
+    /// After the last entry.
+    pub const END: Self = Self {
+        major: u64::MAX,
+        minor: u64::MAX,
+    };
+}
+
+/// A page of the feed.
+#[derive(Debug, Clone)]
+pub struct FeedPage {
+    /// The events with their positions.
+    pub events: Vec<(FeedPosition, Event)>,
+    /// The oldest position that is still kept; `START` when nothing was ever removed. A cursor before it has expired.
+    pub kept_from: FeedPosition,
+    /// Whether there is more beyond this page.
+    pub more: bool,
+}
+
+/// An event with its deliveries.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// The event.
+    pub event: Event,
+    /// Its deliveries, the published ones first, then replays by time.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// A tenant's registry: small entries by name, changed together under one revision. The store does not look into them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryRecord {
+    /// Grows with every change; 1 or more.
+    pub revision: u64,
+    /// The entries, sorted by name.
+    pub entries: Vec<(String, Bytes)>,
+}
+
+/// How a store is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// It answers.
+    pub available: bool,
+    /// It takes new events (it may be full and still drain).
+    pub accepting: bool,
+    /// What an operator should know: durability that is weaker than promised, memory that runs out.
+    pub warnings: Vec<String>,
+}
+
+/// Why a store did not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer: nothing is known of what was asked.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// It has no room: nothing happened.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// Somebody else changed it first: nothing happened.
+    #[error("it was changed by somebody else at the same time")]
+    Conflict,
+    /// What it holds cannot be read.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+    /// It cannot be opened or used as it is set up.
+    #[error("the store cannot be used: {0}")]
+    Unusable(String),
+}
