@@ -149,6 +149,8 @@ pub struct Description {
     pub summary: String,
     /// A JSON Schema of the settings.
     pub settings_schema: Option<String>,
+    /// Whether it takes out what must not go on: a step that redacts can only be `OnFailure::Fail`.
+    pub redacts: bool,
 }
 
 /// What a plugin finds wrong in its settings.
