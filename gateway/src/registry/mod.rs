@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{KeyId, Subscription, SubscriptionId, TenantId, Timestamp};
+use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
 
 /// A tenant as the hot path sees it.
@@ -21,6 +21,8 @@ pub struct Tenant {
     pub profile: String,
     /// Its API keys, hashed.
     pub keys: Vec<ApiKey>,
+    /// What signs deliveries to the endpoints that events themselves name (`deliver_to`); without it there are none.
+    pub signing_secret: Option<Secret>,
     /// Its subscriptions, the oldest first.
     pub subscriptions: Vec<Arc<Subscription>>,
     /// Its ingress chain; `None`: events pass as they are.
