@@ -7,6 +7,7 @@ pub mod clock;
 pub mod document;
 pub mod domain;
 pub mod ids;
+pub mod telemetry;
 
 pub mod dispatch;
 pub mod plugin;

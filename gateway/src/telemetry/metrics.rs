@@ -1,0 +1,433 @@
+//! The figures at `/metrics`, in the OpenMetrics text format.
+//!
+//! Parts are given a clone of [`Metrics`] and call the method named after what happened. Labels come from closed sets only:
+//! enums of ours and the names of the shipped plugins; a tenant's own plugin counts as `custom`. No tenant is a label.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::process::Process;
+use crate::domain::Outcome;
+
+/// Counts what happens. Cheap to clone; clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+/// What became of an event that a producer sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AcceptResult {
+    /// Stored.
+    Stored,
+    /// A plugin dropped it.
+    Filtered,
+    /// It had been accepted before.
+    Duplicate,
+    /// The request was at fault, or a plugin rejected the event.
+    Rejected,
+    /// The gateway could not take it now: it is full, busy, or its store is away.
+    Unavailable,
+}
+
+/// What a plugin said of an event, or how it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PluginVerdict {
+    /// Pass.
+    Pass,
+    /// Drop.
+    Drop,
+    /// Reject.
+    Reject,
+    /// Delay.
+    Delay,
+    /// It failed, trapped or broke a limit.
+    Failed,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryEnd {
+    /// The endpoint has it.
+    Delivered,
+    /// Its attempts are used up, or no attempt could ever work.
+    Dead,
+    /// Somebody called it off.
+    Cancelled,
+}
+
+/// An operation of the store that works on batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreOperation {
+    /// `accept`.
+    Accept,
+    /// `claim`.
+    Claim,
+    /// `settle`.
+    Settle,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        Self {
+            inner: Arc::new(Inner::new()),
+        }
+    }
+
+    /// Events of a request were dealt with.
+    pub fn events_accepted(&self, result: AcceptResult, events: u64) {
+        self.inner
+            .events
+            .get_or_create(&[("result", result.word())])
+            .inc_by(events);
+    }
+
+    /// A request to accept events was answered; the time from its head's arrival to the answer.
+    pub fn accept_took(&self, took: Duration) {
+        self.inner.accept_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A plugin was called.
+    pub fn plugin_called(&self, plugin: &str, verdict: PluginVerdict, took: Duration) {
+        let plugin = ("plugin", plugin_label(plugin));
+        self.inner
+            .plugin_calls
+            .get_or_create(&[plugin, ("verdict", verdict.word())])
+            .inc();
+        let seconds = self.inner.plugin_seconds.get_or_create(&[plugin]);
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// An attempt of a delivery came to its end.
+    pub fn delivery_attempted(&self, outcome: &Outcome, took: Duration) {
+        self.inner
+            .attempts
+            .get_or_create(&[("outcome", outcome.word())])
+            .inc();
+        self.inner.attempt_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A delivery came to its end.
+    pub fn delivery_ended(&self, end: DeliveryEnd) {
+        self.inner.deliveries.get_or_create(&[("end", end.word())]).inc();
+    }
+
+    /// An attempt is under way until the guard is dropped.
+    pub fn in_flight(&self) -> InFlight {
+        self.inner.in_flight.inc();
+        InFlight(self.inner.in_flight.clone())
+    }
+
+    /// How many deliveries wait in memory now.
+    pub fn ready_queue_is(&self, length: usize) {
+        self.inner
+            .ready_queue
+            .set(i64::try_from(length).unwrap_or(i64::MAX));
+    }
+
+    /// A delivery was claimed this long after it was due.
+    pub fn claimed_late_by(&self, lag: Duration) {
+        self.inner.due_lag_seconds.observe(lag.as_secs_f64());
+    }
+
+    /// The store answered a batch.
+    pub fn store_answered(&self, operation: StoreOperation, batch: usize, took: Duration) {
+        let label = [("operation", operation.word())];
+        let size = f64::from(u32::try_from(batch).unwrap_or(u32::MAX));
+        self.inner.store_batch_size.get_or_create(&label).observe(size);
+        self.inner
+            .store_seconds
+            .get_or_create(&label)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Whether the store answers.
+    pub fn store_is(&self, available: bool) {
+        self.inner.store_available.set(available.into());
+    }
+
+    /// How many tenants this process holds.
+    pub fn tenants_are(&self, count: usize) {
+        self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Everything as OpenMetrics text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        // Writing to a String does not fail; what a half-written answer would hold is still well-formed lines.
+        let _ = encode(&mut text, &self.inner.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The shipped plugins by name, all others as one: tenants choose names, and a label's values must be a closed set.
+fn plugin_label(name: &str) -> &'static str {
+    ["redact", "filter", "reshape"]
+        .into_iter()
+        .find(|shipped| *shipped == name)
+        .unwrap_or("custom")
+}
+
+/// Names and values, both from closed sets.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+struct Inner {
+    registry: Registry,
+    events: Family<Labels<1>, Counter>,
+    accept_seconds: Histogram,
+    plugin_calls: Family<Labels<2>, Counter>,
+    plugin_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    attempts: Family<Labels<1>, Counter>,
+    attempt_seconds: Histogram,
+    deliveries: Family<Labels<1>, Counter>,
+    in_flight: Gauge,
+    ready_queue: Gauge,
+    due_lag_seconds: Histogram,
+    store_batch_size: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    store_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    store_available: Gauge,
+    tenants: Gauge,
+}
+
+impl Inner {
+    fn new() -> Self {
+        let mut inner = Self {
+            registry: Registry::with_prefix("hookgate"),
+            events: Family::default(),
+            accept_seconds: waits(),
+            plugin_calls: Family::default(),
+            plugin_seconds: Family::new_with_constructor(calls),
+            attempts: Family::default(),
+            attempt_seconds: waits(),
+            deliveries: Family::default(),
+            in_flight: Gauge::default(),
+            ready_queue: Gauge::default(),
+            due_lag_seconds: waits(),
+            store_batch_size: Family::new_with_constructor(sizes),
+            store_seconds: Family::new_with_constructor(waits),
+            store_available: Gauge::default(),
+            tenants: Gauge::default(),
+        };
+        inner.register_events();
+        inner.register_deliveries();
+        inner.register_process();
+        inner
+    }
+
+    fn register_events(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "events",
+            "Events dealt with, by what became of them",
+            self.events.clone(),
+        );
+        r.register_with_unit(
+            "accept",
+            "Time to answer a request that brings events",
+            Unit::Seconds,
+            self.accept_seconds.clone(),
+        );
+        r.register(
+            "plugin_calls",
+            "Plugin calls by plugin and verdict",
+            self.plugin_calls.clone(),
+        );
+        r.register_with_unit(
+            "plugin_call",
+            "Time of a plugin call, its instance's making included",
+            Unit::Seconds,
+            self.plugin_seconds.clone(),
+        );
+    }
+
+    fn register_deliveries(&mut self) {
+        let r = &mut self.registry;
+        r.register("attempts", "Attempts by outcome", self.attempts.clone());
+        r.register_with_unit(
+            "attempt",
+            "Time of an attempt",
+            Unit::Seconds,
+            self.attempt_seconds.clone(),
+        );
+        r.register(
+            "deliveries",
+            "Deliveries that ended, by how",
+            self.deliveries.clone(),
+        );
+        r.register("attempts_in_flight", "Attempts under way", self.in_flight.clone());
+        r.register(
+            "ready_queue_length",
+            "Deliveries that wait in memory",
+            self.ready_queue.clone(),
+        );
+        r.register_with_unit(
+            "due_lag",
+            "How late due deliveries were claimed",
+            Unit::Seconds,
+            self.due_lag_seconds.clone(),
+        );
+    }
+
+    fn register_process(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "store_batch_size",
+            "How many items went to the store together",
+            self.store_batch_size.clone(),
+        );
+        r.register_with_unit(
+            "store_batch",
+            "Time of a batch in the store",
+            Unit::Seconds,
+            self.store_seconds.clone(),
+        );
+        r.register(
+            "store_available",
+            "Whether the store answers (1) or not (0)",
+            self.store_available.clone(),
+        );
+        r.register("tenants", "Tenants that this process holds", self.tenants.clone());
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("build", "Which build this is", version);
+        r.register_collector(Box::new(Process));
+    }
+}
+
+impl AcceptResult {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Filtered => "filtered",
+            Self::Duplicate => "duplicate",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl PluginVerdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Drop => "drop",
+            Self::Reject => "reject",
+            Self::Delay => "delay",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl DeliveryEnd {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl StoreOperation {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Claim => "claim",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+/// From 0.1 ms to 30 s: answers, attempts, lags.
+fn waits() -> Histogram {
+    Histogram::new([
+        0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+        10.0, 30.0,
+    ])
+}
+
+/// From 5 µs to 100 ms: plugin calls.
+fn calls() -> Histogram {
+    Histogram::new([
+        0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05,
+        0.1,
+    ])
+}
+
+/// From 1 to 1024.
+fn sizes() -> Histogram {
+    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered() {
+        let metrics = Metrics::new();
+        metrics.events_accepted(AcceptResult::Stored, 3);
+        metrics.plugin_called("redact", PluginVerdict::Pass, Duration::from_micros(15));
+        metrics.plugin_called(
+            "acme-own-plugin",
+            PluginVerdict::Failed,
+            Duration::from_millis(10),
+        );
+        metrics.delivery_attempted(&Outcome::Delivered { status: 200 }, Duration::from_millis(2));
+        metrics.clone().delivery_ended(DeliveryEnd::Delivered);
+        metrics.store_answered(StoreOperation::Accept, 64, Duration::from_millis(1));
+        metrics.store_is(true);
+        let guard = metrics.in_flight();
+        let text = metrics.render();
+        for line in [
+            r#"hookgate_events_total{result="stored"} 3"#,
+            r#"hookgate_plugin_calls_total{plugin="redact",verdict="pass"} 1"#,
+            r#"hookgate_plugin_calls_total{plugin="custom",verdict="failed"} 1"#,
+            r#"hookgate_attempts_total{outcome="delivered"} 1"#,
+            "hookgate_attempts_in_flight 1",
+            "hookgate_store_available 1",
+            r#"hookgate_store_batch_size_bucket{le="64.0",operation="accept"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("acme"));
+        drop(guard);
+        assert!(metrics.render().contains("hookgate_attempts_in_flight 0"));
+    }
+
+    #[test]
+    fn a_well_formed_end() {
+        assert!(Metrics::new().render().ends_with("# EOF\n"));
+    }
+}
