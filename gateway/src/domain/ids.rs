@@ -48,6 +48,11 @@ macro_rules! ulid_id {
             pub const fn new(ulid: Ulid) -> Self {
                 Self(ulid)
             }
+
+            /// Its ULID, which is the whole of it.
+            pub const fn ulid(self) -> Ulid {
+                self.0
+            }
         }
 
         impl fmt::Display for $name {

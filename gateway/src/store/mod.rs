@@ -15,6 +15,8 @@
 //! Batches are the unit, because both stores live from batching. Callers do not batch: `group::Committer` collects
 //! what waits while the last batch is under way.
 
+pub(crate) mod codec;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

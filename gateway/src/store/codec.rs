@@ -1,0 +1,357 @@
+//! How stored records look as bytes, the same in every store: events, deliveries, attempts.
+//!
+//! A record begins with the version of its layout; whatever cannot be read is `StoreError::Corrupt`, never a panic, and the
+//! error never says what was in it. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
+//! is and its id are in the store's key and not repeated here.
+
+mod wire;
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::domain::delivery::Stage;
+use crate::domain::event::StepResult;
+use crate::domain::{
+    Attempt, DeliveryState, Event, EventId, Fate, Outcome, StepReport, SubscriptionId, Target, TenantId,
+    Timestamp, Trigger,
+};
+
+use super::StoreError;
+use wire::{Reader, Writer};
+
+/// The layout that is written.
+const VERSION: u8 = 1;
+
+/// An event with the targets that it was accepted for.
+pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
+    let mut out = Writer::new(VERSION, event.data.len() + 64 + 17 * targets.len());
+    out.text(event.kind.as_str());
+    out.time(event.created);
+    out.option(event.metadata.as_ref(), |out, metadata| out.packed(metadata));
+    out.option(event.deliver_to.as_ref(), |out, url| out.text(url.as_str()));
+    write_fate(&mut out, &event.fate);
+    out.list(&event.steps, write_step);
+    out.list(targets, |out, target| out.target(*target));
+    out.packed(&event.data);
+    out.finish()
+}
+
+/// The event of this name that `encode_event` wrote.
+///
+/// # Errors
+/// `Corrupt` when it is not such a record.
+pub(crate) fn decode_event(
+    tenant: &TenantId,
+    id: &EventId,
+    record: &Bytes,
+) -> Result<(Event, Vec<Target>), StoreError> {
+    let mut from = Reader::new(record, VERSION, "event")?;
+    let kind = from.parsed()?;
+    let created = from.time()?;
+    let metadata = from.option(Reader::packed)?;
+    let deliver_to = from.option(Reader::parsed::<Url>)?;
+    let fate = read_fate(&mut from)?;
+    let steps = from.list(read_step)?;
+    let targets = from.list(Reader::target)?;
+    let data = from.packed()?;
+    from.end()?;
+    let event = Event {
+        id: id.clone(),
+        tenant: tenant.clone(),
+        kind,
+        created,
+        data,
+        metadata,
+        deliver_to,
+        fate,
+        steps,
+    };
+    Ok((event, targets))
+}
+
+/// What a store keeps of a delivery beside its key.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DeliveryRecord {
+    /// Why it exists.
+    pub(crate) trigger: Trigger,
+    /// How it stands.
+    pub(crate) state: DeliveryState,
+    /// Attempts made.
+    pub(crate) attempts: u32,
+    /// When the first was made.
+    pub(crate) first_attempt: Option<Timestamp>,
+    /// The last attempt.
+    pub(crate) last: Option<Attempt>,
+    /// What a delivery chain made of the event, to be sent at every attempt.
+    pub(crate) body: Option<Bytes>,
+}
+
+impl DeliveryRecord {
+    /// As bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::new(VERSION, 64 + self.body.as_ref().map_or(0, Bytes::len));
+        out.trigger(self.trigger);
+        write_state(&mut out, self.state);
+        out.number(self.attempts.into());
+        out.option(self.first_attempt.as_ref(), |out, at| out.time(*at));
+        out.option(self.last.as_ref(), write_attempt);
+        out.option(self.body.as_ref(), |out, body| out.packed(body));
+        out.finish()
+    }
+
+    /// What `encode` wrote.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not such a record.
+    pub(crate) fn decode(record: &Bytes) -> Result<Self, StoreError> {
+        let mut from = Reader::new(record, VERSION, "delivery")?;
+        let read = Self {
+            trigger: from.trigger()?,
+            state: read_state(&mut from)?,
+            attempts: from.small()?,
+            first_attempt: from.option(Reader::time)?,
+            last: from.option(read_attempt)?,
+            body: from.option(Reader::packed)?,
+        };
+        from.end()?;
+        Ok(read)
+    }
+}
+
+/// An attempt.
+pub(crate) fn encode_attempt(attempt: &Attempt) -> Vec<u8> {
+    let mut out = Writer::new(VERSION, 32 + attempt.response.len());
+    write_attempt(&mut out, attempt);
+    out.finish()
+}
+
+/// What `encode_attempt` wrote.
+///
+/// # Errors
+/// `Corrupt` when it is not such a record.
+pub(crate) fn decode_attempt(record: &Bytes) -> Result<Attempt, StoreError> {
+    let mut from = Reader::new(record, VERSION, "attempt")?;
+    let attempt = read_attempt(&mut from)?;
+    from.end()?;
+    Ok(attempt)
+}
+
+fn write_fate(out: &mut Writer, fate: &Fate) {
+    match fate {
+        Fate::Published => out.byte(0),
+        Fate::Filtered { reason } => {
+            out.byte(1);
+            out.text(reason);
+        }
+        Fate::Test => out.byte(2),
+    }
+}
+
+fn read_fate(from: &mut Reader) -> Result<Fate, StoreError> {
+    Ok(match from.byte()? {
+        0 => Fate::Published,
+        1 => Fate::Filtered { reason: from.text()? },
+        2 => Fate::Test,
+        _ => return Err(from.corrupt()),
+    })
+}
+
+fn write_step(out: &mut Writer, step: &StepReport) {
+    out.text(&step.plugin);
+    out.text(&step.version);
+    out.byte(match step.result {
+        StepResult::Passed => 0,
+        StepResult::Dropped => 1,
+        StepResult::Skipped => 2,
+    });
+    out.list(&step.changed, |out, pointer| out.text(pointer));
+}
+
+fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
+    Ok(StepReport {
+        plugin: from.text()?,
+        version: from.text()?,
+        result: match from.byte()? {
+            0 => StepResult::Passed,
+            1 => StepResult::Dropped,
+            2 => StepResult::Skipped,
+            _ => return Err(from.corrupt()),
+        },
+        changed: from.list(Reader::text)?,
+    })
+}
+
+fn write_state(out: &mut Writer, state: DeliveryState) {
+    let (tag, at) = match state {
+        DeliveryState::Pending { next } => (0, next),
+        DeliveryState::Delivered { at } => (1, at),
+        DeliveryState::Dead { at } => (2, at),
+        DeliveryState::Cancelled { at } => (3, at),
+    };
+    out.byte(tag);
+    out.time(at);
+}
+
+fn read_state(from: &mut Reader) -> Result<DeliveryState, StoreError> {
+    let (tag, at) = (from.byte()?, from.time()?);
+    Ok(match tag {
+        0 => DeliveryState::Pending { next: at },
+        1 => DeliveryState::Delivered { at },
+        2 => DeliveryState::Dead { at },
+        3 => DeliveryState::Cancelled { at },
+        _ => return Err(from.corrupt()),
+    })
+}
+
+fn write_attempt(out: &mut Writer, attempt: &Attempt) {
+    out.number(attempt.number.into());
+    out.time(attempt.started);
+    out.duration(attempt.took);
+    write_outcome(out, &attempt.outcome);
+    out.packed(&attempt.response);
+}
+
+fn read_attempt(from: &mut Reader) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        number: from.small()?,
+        started: from.time()?,
+        took: from.duration()?,
+        outcome: read_outcome(from)?,
+        response: from.packed()?.to_vec(),
+    })
+}
+
+fn write_outcome(out: &mut Writer, outcome: &Outcome) {
+    match outcome {
+        Outcome::Delivered { status } => {
+            out.byte(0);
+            out.number((*status).into());
+        }
+        Outcome::Refused { status, retry_after } => {
+            out.byte(1);
+            out.number((*status).into());
+            out.option(retry_after.as_ref(), |out, wait| out.duration(*wait));
+        }
+        Outcome::TimedOut { during } => {
+            out.byte(2);
+            out.byte(stage_tag(*during));
+        }
+        Outcome::Unreachable { during, reason } => {
+            out.byte(3);
+            out.byte(stage_tag(*during));
+            out.text(reason);
+        }
+        Outcome::Blocked { reason } => {
+            out.byte(4);
+            out.text(reason);
+        }
+        Outcome::PluginFailed { plugin, reason } => {
+            out.byte(5);
+            out.text(plugin);
+            out.text(reason);
+        }
+        Outcome::Postponed { by } => {
+            out.byte(6);
+            out.duration(*by);
+        }
+    }
+}
+
+fn read_outcome(from: &mut Reader) -> Result<Outcome, StoreError> {
+    Ok(match from.byte()? {
+        0 => Outcome::Delivered {
+            status: from.small()?,
+        },
+        1 => Outcome::Refused {
+            status: from.small()?,
+            retry_after: from.option(Reader::duration)?,
+        },
+        2 => Outcome::TimedOut {
+            during: read_stage(from)?,
+        },
+        3 => Outcome::Unreachable {
+            during: read_stage(from)?,
+            reason: from.text()?,
+        },
+        4 => Outcome::Blocked { reason: from.text()? },
+        5 => Outcome::PluginFailed {
+            plugin: from.text()?,
+            reason: from.text()?,
+        },
+        6 => Outcome::Postponed { by: from.duration()? },
+        _ => return Err(from.corrupt()),
+    })
+}
+
+fn stage_tag(stage: Stage) -> u8 {
+    match stage {
+        Stage::Resolve => 0,
+        Stage::Connect => 1,
+        Stage::Tls => 2,
+        Stage::Send => 3,
+        Stage::Head => 4,
+        Stage::Body => 5,
+    }
+}
+
+fn read_stage(from: &mut Reader) -> Result<Stage, StoreError> {
+    Ok(match from.byte()? {
+        0 => Stage::Resolve,
+        1 => Stage::Connect,
+        2 => Stage::Tls,
+        3 => Stage::Send,
+        4 => Stage::Head,
+        5 => Stage::Body,
+        _ => return Err(from.corrupt()),
+    })
+}
+
+impl Writer {
+    fn time(&mut self, at: Timestamp) {
+        self.number(at.as_micros());
+    }
+
+    fn trigger(&mut self, trigger: Trigger) {
+        self.byte(match trigger {
+            Trigger::Published => 0,
+            Trigger::Replay => 1,
+            Trigger::Test => 2,
+        });
+    }
+
+    fn target(&mut self, target: Target) {
+        match target {
+            Target::Inline => self.byte(0),
+            Target::Subscription(id) => {
+                self.byte(1);
+                self.raw(&id.ulid().to_bytes());
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn time(&mut self) -> Result<Timestamp, StoreError> {
+        self.number().map(Timestamp::from_micros)
+    }
+
+    fn trigger(&mut self) -> Result<Trigger, StoreError> {
+        Ok(match self.byte()? {
+            0 => Trigger::Published,
+            1 => Trigger::Replay,
+            2 => Trigger::Test,
+            _ => return Err(self.corrupt()),
+        })
+    }
+
+    fn target(&mut self) -> Result<Target, StoreError> {
+        Ok(match self.byte()? {
+            0 => Target::Inline,
+            1 => Target::Subscription(SubscriptionId::new(ulid::Ulid::from_bytes(self.array()?))),
+            _ => return Err(self.corrupt()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
