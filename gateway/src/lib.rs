@@ -11,5 +11,6 @@ pub mod telemetry;
 
 pub mod dispatch;
 pub mod plugin;
+pub mod profile;
 pub mod registry;
 pub mod store;
