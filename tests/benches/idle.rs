@@ -1,0 +1,72 @@
+//! A gateway that does nothing: what it holds and burns, and how long it takes to start.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::{Bench, StoreKind};
+
+/// What was measured.
+pub struct Measured {
+    start: Duration,
+    memory: u64,
+    processor: f64,
+}
+
+/// Starts a gateway and watches it for ten seconds.
+pub fn measure(store: StoreKind) -> Result<Measured> {
+    drop(Bench::start(store)?); // builds the binary, warms the page cache
+    let before = Instant::now();
+    let bench = Bench::start(store)?;
+    let start = before.elapsed();
+    std::thread::sleep(Duration::from_secs(2));
+    let pid = bench.gateway.pid();
+    let ticks = processor_ticks(pid)?;
+    std::thread::sleep(WATCH);
+    let burnt = processor_ticks(pid)? - ticks;
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred ticks")]
+    let processor = burnt as f64 / TICKS_PER_SECOND / WATCH.as_secs_f64();
+    Ok(Measured {
+        start,
+        memory: resident_kib(pid)?,
+        processor,
+    })
+}
+
+/// Resident memory of a process, in KiB.
+pub fn resident_kib(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn processor_ticks(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // After the name in parentheses: utime and stime are fields 14 and 15 of proc(5).
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .context("a name")?
+        .1
+        .split_whitespace()
+        .collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "start (with its store)  {:>7} ms", self.start.as_millis())?;
+        writeln!(f, "idle memory             {:>7} KiB", self.memory)?;
+        write!(
+            f,
+            "idle processor          {:>7.2} % of a core",
+            self.processor * 100.0
+        )
+    }
+}
+
+const WATCH: Duration = Duration::from_secs(10);
+const TICKS_PER_SECOND: f64 = 100.0;

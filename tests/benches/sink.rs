@@ -1,0 +1,134 @@
+//! The cheapest receiver there can be: it counts requests, answers 200 and notes when which event came.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A running sink.
+pub struct Sink {
+    pub address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    start: Instant,
+    count: AtomicUsize,
+    /// Nanoseconds after `start` at which event number i came first; 0: not yet.
+    arrivals: Vec<AtomicU64>,
+}
+
+impl Sink {
+    /// A sink that can note so many events.
+    pub async fn start(events: usize) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let arrivals = std::iter::repeat_with(AtomicU64::default).take(events).collect();
+        let state = Arc::new(State {
+            start: Instant::now(),
+            count: AtomicUsize::new(0),
+            arrivals,
+        });
+        let serving = state.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(serve(stream, serving.clone()));
+            }
+        });
+        Ok(Self { address, state })
+    }
+
+    /// Requests so far.
+    pub fn count(&self) -> usize {
+        self.state.count.load(Ordering::Relaxed)
+    }
+
+    /// Different events so far.
+    pub fn distinct(&self) -> usize {
+        self.state
+            .arrivals
+            .iter()
+            .filter(|at| at.load(Ordering::Relaxed) > 0)
+            .count()
+    }
+
+    /// When event number i came, in nanoseconds of `now_nanos`.
+    pub fn arrival(&self, number: usize) -> Option<u64> {
+        self.state
+            .arrivals
+            .get(number)
+            .map(|at| at.load(Ordering::Relaxed))
+            .filter(|&at| at > 0)
+    }
+
+    /// The time on the sink's clock.
+    pub fn now_nanos(&self) -> u64 {
+        nanos(self.state.start)
+    }
+}
+
+async fn serve(mut stream: TcpStream, state: Arc<State>) -> Result<()> {
+    let mut buffer = Vec::with_capacity(16 * 1024);
+    loop {
+        while let Some(length) = request_length(&buffer)? {
+            if buffer.len() < length {
+                break;
+            }
+            state.note(&buffer[..length]);
+            buffer.drain(..length);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await?;
+        }
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+impl State {
+    fn note(&self, request: &[u8]) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(slot) = number(request).and_then(|number| self.arrivals.get(number)) {
+            let _ = slot.compare_exchange(0, nanos(self.start), Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Head and body together; `None` while the head is not complete.
+fn request_length(buffer: &[u8]) -> Result<Option<usize>> {
+    let Some(end) = find(buffer, b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&buffer[..end]).context("a head that is text")?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>())
+    });
+    Ok(Some(end + 4 + length.transpose()?.unwrap_or(0)))
+}
+
+fn number(request: &[u8]) -> Option<usize> {
+    const MARK: &[u8] = b"\"number\":";
+    let digits = &request[find(request, MARK)? + MARK.len()..];
+    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a benchmark does not run for 500 years"
+)]
+fn nanos(start: Instant) -> u64 {
+    start.elapsed().as_nanos() as u64
+}

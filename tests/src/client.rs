@@ -1,0 +1,200 @@
+//! A producer's or an operator's client: JSON in, status and JSON out.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// Speaks to one gateway with one key.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: String,
+    tenant: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body as JSON; a string where it is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The stable code of a problem; empty where it is none.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The body, if the status is as expected.
+    ///
+    /// # Panics
+    /// When it is not; the text shows the answer.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "the answer was {:#}", self.body);
+        self.body
+    }
+}
+
+impl Client {
+    /// A client with a key.
+    ///
+    /// # Panics
+    /// Never in practice: the HTTP client has nothing to load.
+    pub fn new(base: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("an HTTP client");
+        Self {
+            http,
+            base: base.to_owned(),
+            key: key.to_owned(),
+            tenant: None,
+        }
+    }
+
+    /// The same with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            tenant: None,
+            ..self.clone()
+        }
+    }
+
+    /// The operator acting for a tenant.
+    #[must_use]
+    pub fn acting_for(&self, tenant: &str) -> Self {
+        Self {
+            tenant: Some(tenant.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same towards another gateway.
+    #[must_use]
+    pub fn towards(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// A request with the key, to be completed and given to `send`.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if !self.key.is_empty() {
+            request = request.bearer_auth(&self.key);
+        }
+        if let Some(tenant) = &self.tenant {
+            request = request.header("hookgate-tenant", tenant);
+        }
+        request
+    }
+
+    /// Sends; an error of the transport is an `Err`, for tests that kill the gateway.
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Sends.
+    ///
+    /// # Panics
+    /// When no whole answer came.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer of the gateway")
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// PUT of JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// PATCH of JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// POST of text with a content type.
+    pub async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+        self.send(
+            self.request(Method::POST, path)
+                .header("content-type", content_type)
+                .body(body),
+        )
+        .await
+    }
+
+    /// Makes a tenant (with the operator's key); a client with its key.
+    pub async fn create_tenant(&self, id: &str) -> Self {
+        let made = self.post("/v1/tenants", &json!({ "id": id })).await.expect(201);
+        self.with_key(made["key"].as_str().expect("a key"))
+    }
+
+    /// Makes a subscription to everything; its id and secret.
+    pub async fn subscribe(&self, url: &str) -> (String, String) {
+        let made = self
+            .post("/v1/subscriptions", &json!({ "url": url, "events": ["*"] }))
+            .await
+            .expect(201);
+        let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
+        (text("id"), text("secret"))
+    }
+
+    /// Posts an event; its id.
+    pub async fn publish(&self, kind: &str, data: Value) -> String {
+        let accepted = self
+            .post("/v1/events", &json!({ "type": kind, "data": data }))
+            .await
+            .expect(202);
+        accepted["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A tenant's chain that redacts the confidential and restricted classes.
+    pub async fn redact(&self) {
+        let step = json!({ "plugin": "redact", "settings": { "classes": ["confidential", "restricted"] } });
+        self.put("/v1/chain", &json!({ "steps": [step] }))
+            .await
+            .expect(200);
+    }
+}

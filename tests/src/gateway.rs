@@ -1,0 +1,271 @@
+//! A gateway process of one's own, started as a user starts it.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::{BOUND, Client};
+
+/// The operator's key of every gateway in a test.
+pub const OPERATOR_KEY: &str = "hg_test_operator_key_0123456789abcdef";
+
+/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    store: Option<String>,
+    toml: String,
+}
+
+/// A running gateway; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Child,
+    base: String,
+    log: Arc<Mutex<Vec<String>>>,
+    dir: Arc<TempDir>,
+    arguments: Vec<OsString>,
+}
+
+impl Setup {
+    /// The embedded store, in the gateway's own directory.
+    pub fn embedded() -> Self {
+        Self::default()
+    }
+
+    /// A Redis.
+    pub fn redis(url: &str) -> Self {
+        Self {
+            store: Some(url.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// More configuration, TOML.
+    #[must_use]
+    pub fn with(mut self, toml: &str) -> Self {
+        self.toml.push_str(toml);
+        self.toml.push('\n');
+        self
+    }
+
+    /// The whole configuration file.
+    fn file(&self, data: &Path) -> String {
+        let store = self
+            .store
+            .clone()
+            .unwrap_or_else(|| format!("embedded:{}", data.join("store").display()));
+        // Dotted keys, so that `toml` may open the same tables again by dotted keys or open other tables.
+        format!(
+            "data_dir = {data:?}\nserver.listen = \"127.0.0.1:0\"\nstore.url = {store:?}\n\
+             auth.operator_key = \"{OPERATOR_KEY}\"\negress.allow = [\"127.0.0.0/8\"]\n{}",
+            self.toml
+        )
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not start; the text shows what it said.
+    pub fn start(&self) -> Gateway {
+        self.try_start().expect("the gateway starts")
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not start; the text shows what it said.
+    pub fn try_start(&self) -> Result<Gateway> {
+        let dir = Arc::new(tempfile::tempdir().context("a temporary directory")?);
+        let config = dir.path().join("hookgate.toml");
+        std::fs::write(&config, self.file(&dir.path().join("data")))?;
+        Gateway::spawn(dir, vec!["serve".into(), "--config".into(), config.into()])
+    }
+}
+
+impl Gateway {
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A client with the operator's key.
+    pub fn operator(&self) -> Client {
+        Client::new(&self.base, OPERATOR_KEY)
+    }
+
+    /// A client of a new tenant.
+    pub async fn tenant(&self, id: &str) -> Client {
+        self.operator().create_tenant(id).await
+    }
+
+    /// Its directory: the configuration file, and `data`.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has said on standard output and error, line by line.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("a signal");
+        self.process.wait().expect("an end");
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.process.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("a process id");
+        rustix::process::kill_process(pid, signal).expect("a signal");
+    }
+
+    /// Asks it to end (SIGTERM) and waits for it.
+    ///
+    /// # Panics
+    /// When it does not end within the bound.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a status") {
+                return status;
+            }
+            assert!(
+                start.elapsed() < BOUND,
+                "the gateway did not end; its log:\n{}",
+                self.log().join("\n")
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again in the same directory, on another port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn restart(mut self) -> Self {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        Self::spawn(self.dir.clone(), self.arguments.clone()).expect("the gateway starts again")
+    }
+
+    fn spawn(dir: Arc<TempDir>, arguments: Vec<OsString>) -> Result<Self> {
+        let mut process = command()
+            .args(&arguments)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("start the gateway")?;
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (found, listening) = mpsc::channel();
+        let stdout = process.stdout.take().context("its output")?;
+        let stderr = process.stderr.take().context("its errors")?;
+        gather(stdout, log.clone(), Some(found));
+        gather(stderr, log.clone(), None);
+        match listening.recv_timeout(BOUND) {
+            Ok(base) => Ok(Self {
+                process,
+                base,
+                log,
+                dir,
+                arguments,
+            }),
+            Err(_) => {
+                let _ = process.kill();
+                let status = process.wait()?;
+                let said = log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+                bail!("the gateway did not listen ({status}):\n{said}")
+            }
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The binary, as a command without inherited configuration.
+pub fn command() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOOKGATE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The gateway's binary, built from this tree in the profile of the test itself.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| build().expect("the gateway builds"))
+}
+
+fn build() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    // target/PROFILE/deps/TEST or target/PROFILE/BIN
+    let profile = own
+        .ancestors()
+        .find(|dir| dir.join("deps").is_dir())
+        .context("the target directory")?;
+    let release = profile.ends_with("release");
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let mut build = Command::new(cargo);
+    build
+        .args(["build", "--quiet", "--workspace", "--bin", "hookgate"])
+        .current_dir(root());
+    if release {
+        build.arg("--release");
+    }
+    if !build.status().context("run cargo")?.success() {
+        bail!("cargo could not build the gateway");
+    }
+    Ok(profile.join("hookgate"))
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+fn gather(
+    source: impl std::io::Read + Send + 'static,
+    log: Arc<Mutex<Vec<String>>>,
+    found: Option<mpsc::Sender<String>>,
+) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            if let (Some(found), Some((_, base))) = (&found, line.split_once("listening on ")) {
+                let _ = found.send(base.trim().to_owned());
+            }
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}

@@ -1,0 +1,194 @@
+//! A consumer's endpoint: answers as it is told and remembers what it was sent.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::{eventually, signature};
+
+/// How to answer a request.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// With this status and no body.
+    Status(u16),
+    /// With this status and these headers.
+    With(u16, Vec<(&'static str, String)>),
+    /// With 200, after so long.
+    After(Duration),
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The path it was sent to.
+    pub path: String,
+    /// Its headers, names in lower case.
+    pub headers: HashMap<String, String>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A running receiver; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    received: Vec<Received>,
+    /// What to answer next; 200 when there is nothing more.
+    script: Vec<Reply>,
+}
+
+impl Received {
+    /// The body as JSON; `null` where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The event's id.
+    pub fn id(&self) -> &str {
+        self.header("webhook-id")
+    }
+
+    /// Whether the Standard Webhooks signature is right.
+    pub fn verifies(&self, secret: &str) -> bool {
+        let (id, time) = (self.header("webhook-id"), self.header("webhook-timestamp"));
+        signature::verifies(secret, id, time, self.header("webhook-signature"), &self.body)
+    }
+}
+
+impl Receiver {
+    /// A receiver that answers the requests in turn as the script says, and 200 from then on.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub async fn start(script: Vec<Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let state = Arc::new(Mutex::new(State {
+            received: Vec::new(),
+            script,
+        }));
+        let server = tokio::spawn(serve(listener, state.clone()));
+        Self {
+            address,
+            state,
+            server,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// What came so far.
+    pub fn received(&self) -> Vec<Received> {
+        lock(&self.state).received.clone()
+    }
+
+    /// Waits until at least so many requests have come.
+    pub async fn wait_for(&self, count: usize) -> Vec<Received> {
+        eventually(&format!("{count} requests at the receiver"), async || {
+            let received = self.received();
+            (received.len() >= count).then_some(received)
+        })
+        .await
+    }
+
+    /// Answers as the script says from now on, and 200 after it.
+    pub fn answer(&self, script: Vec<Reply>) {
+        lock(&self.state).script = script;
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let state = state.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(request, state.clone()));
+            let _ = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<Mutex<State>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect();
+    let Ok(body) = request.into_body().collect().await else {
+        return Ok(Response::default());
+    };
+    let reply = {
+        let mut state = lock(&state);
+        state.received.push(Received {
+            path,
+            headers,
+            body: body.to_bytes(),
+        });
+        if state.script.is_empty() {
+            Reply::Status(200)
+        } else {
+            state.script.remove(0)
+        }
+    };
+    let (status, headers) = match reply {
+        Reply::Status(status) => (status, Vec::new()),
+        Reply::With(status, headers) => (status, headers),
+        Reply::After(time) => {
+            tokio::time::sleep(time).await;
+            (200, Vec::new())
+        }
+    };
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    Ok(response
+        .body(Full::default())
+        .expect("a valid reply in the script"))
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,24 @@
+//! Waiting for a condition, with a bound.
+
+use std::time::{Duration, Instant};
+
+/// How long a condition may take to come true. It bounds a test that has failed; it is no claim about speed.
+pub const BOUND: Duration = Duration::from_secs(30);
+
+/// Waits until the condition gives a value and returns it.
+///
+/// # Panics
+/// When the bound is over; the text says what was waited for.
+#[expect(clippy::panic, reason = "a test that waits in vain has failed")]
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        if start.elapsed() > BOUND {
+            panic!("waited {BOUND:?} in vain for: {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

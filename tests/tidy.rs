@@ -1,0 +1,402 @@
+//! Checks of the repository itself, so that a laptop and CI agree: which module may use which, how long a file may be,
+//! that documents' links lead somewhere, that what was generated is fresh.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hookgate_tests::gateway::root;
+
+/// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
+/// `telemetry` and `clock` are for all that run; `domain` and `document` are for all.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("clock", &["domain"]),
+    ("document", &[]),
+    ("domain", &[]),
+    ("ids", &["clock", "domain"]),
+    ("profile", &["document", "domain"]),
+    ("telemetry", &["clock", "domain"]),
+    ("store", &["clock", "domain", "telemetry"]),
+    ("egress", &["clock", "domain", "telemetry"]),
+    ("plugin", &["clock", "document", "domain", "telemetry"]),
+    (
+        "registry",
+        &[
+            "clock",
+            "document",
+            "domain",
+            "ids",
+            "plugin",
+            "profile",
+            "store",
+            "telemetry",
+        ],
+    ),
+    ("dispatch", &["domain", "store"]),
+    ("http", &["clock", "domain", "registry", "store", "telemetry"]),
+    (
+        "ingest",
+        &[
+            "clock",
+            "dispatch",
+            "document",
+            "domain",
+            "http",
+            "ids",
+            "plugin",
+            "registry",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "scheduler",
+        &["clock", "dispatch", "domain", "registry", "store", "telemetry"],
+    ),
+    (
+        "delivery",
+        &[
+            "clock",
+            "dispatch",
+            "document",
+            "domain",
+            "egress",
+            "plugin",
+            "profile",
+            "registry",
+            "scheduler",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "feed",
+        &[
+            "clock",
+            "document",
+            "domain",
+            "http",
+            "registry",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "clock",
+            "dispatch",
+            "document",
+            "domain",
+            "egress",
+            "feed",
+            "http",
+            "ids",
+            "ingest",
+            "plugin",
+            "profile",
+            "registry",
+            "store",
+            "telemetry",
+        ],
+    ),
+];
+
+/// These compose; they may use everything.
+const COMPOSERS: &[&str] = &["app", "cli", "config", "lib", "main"];
+
+/// What the pure modules must never touch.
+const PURE: &[&str] = &["domain", "document", "profile"];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "hyper::",
+    "redis::",
+    "redb::",
+    "wasmtime::",
+    "rand::",
+    "getrandom::",
+    "SystemTime::now",
+    "Instant::now",
+    "std::fs",
+    "std::net::Tcp",
+];
+
+const LONGEST_FILE: usize = 500;
+
+#[test]
+fn modules_use_only_what_the_table_allows() {
+    let mut wrong = Vec::new();
+    for (file, text) in gateway_sources() {
+        let module = module_of(&file);
+        if COMPOSERS.contains(&module.as_str()) {
+            continue;
+        }
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+            wrong.push(format!(
+                "{}: the module `{module}` is not in the table",
+                file.display()
+            ));
+            continue;
+        };
+        for used in uses(without_tests(&text)) {
+            if used != module && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{}: `{module}` may not use `{used}`", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_touch_no_clock_chance_or_network() {
+    let mut wrong = Vec::new();
+    for (file, text) in gateway_sources() {
+        if PURE.contains(&module_of(&file).as_str()) {
+            let found = IMPURE
+                .iter()
+                .filter(|word| code(without_tests(&text)).contains(**word));
+            wrong.extend(found.map(|word| format!("{}: {word}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_one_file_is_unsafe() {
+    let unsafe_files: Vec<_> = gateway_sources()
+        .into_iter()
+        .filter(|(_, text)| code(text).contains("unsafe "))
+        .map(|(file, _)| file)
+        .collect();
+    assert!(unsafe_files.len() <= 1, "{unsafe_files:?}");
+}
+
+#[test]
+fn no_file_is_longer_than_one_concept() {
+    let long: Vec<_> = sources(root())
+        .into_iter()
+        .map(|(file, text)| (file, without_tests(&text).lines().count()))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(
+        long.is_empty(),
+        "over {LONGEST_FILE} lines without their tests: {long:?}"
+    );
+}
+
+#[test]
+fn every_file_begins_by_saying_what_it_is() {
+    let silent: Vec<_> = sources(root())
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(file, _)| file)
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let words = [
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+        concat!("#[ign", "ore"),
+        concat!("db", "g!("),
+    ];
+    let mut found = Vec::new();
+    for (file, text) in sources(root()) {
+        found.extend(
+            words
+                .iter()
+                .filter(|word| text.contains(**word))
+                .map(|word| format!("{}: {word}", file.display())),
+        );
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    let mut broken = Vec::new();
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("a readable document");
+        for link in links(&text) {
+            let target = link.split('#').next().unwrap_or_default();
+            let outside = target.is_empty() || target.contains("://") || target.starts_with("mailto:");
+            if !outside && !file.parent().expect("a folder").join(target).exists() {
+                broken.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn shipped_components_are_fresh() {
+    let checked = Command::new(root().join("plugins/build"))
+        .arg("--check")
+        .output()
+        .expect("plugins/build");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+}
+
+#[test]
+fn the_configuration_reference_is_fresh() {
+    let made = hookgate_tests::gateway::command()
+        .args(["config", "reference"])
+        .output()
+        .expect("the binary");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let kept = fs::read_to_string(root().join("docs/configuration.md")).expect("docs/configuration.md");
+    let fresh = String::from_utf8_lossy(&made.stdout) == kept;
+    assert!(
+        fresh,
+        "docs/configuration.md is stale: hookgate config reference > docs/configuration.md"
+    );
+}
+
+/// Names of the gateway's modules that a text uses.
+fn uses(text: &str) -> BTreeSet<String> {
+    let code = code(text);
+    let names = code.split("crate::").skip(1).flat_map(|rest| {
+        let grouped = rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once("};"))
+            .map(|(group, _)| group);
+        match grouped {
+            Some(group) => top_level_names(group),
+            None => vec![leading_name(rest)],
+        }
+    });
+    names
+        .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .collect()
+}
+
+/// `a::{b, c}, d::e` -> `a`, `d`.
+fn top_level_names(group: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                names.push(leading_name(group[start..at].trim()));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names.push(leading_name(group[start..].trim()));
+    names
+}
+
+fn leading_name(text: &str) -> String {
+    text.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect()
+}
+
+/// A text without its comments.
+fn code(text: &str) -> String {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A file up to its tests, which stand at its end.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+/// The module of a file in `gateway/src`.
+fn module_of(file: &Path) -> String {
+    let inside = file
+        .strip_prefix(root().join("gateway/src"))
+        .expect("a file of the gateway");
+    let first = inside
+        .components()
+        .next()
+        .expect("a name")
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn gateway_sources() -> Vec<(PathBuf, String)> {
+    let tests_only = |file: &Path| {
+        file.ends_with("store/contract.rs") || file.components().any(|c| c.as_os_str() == "contract")
+    };
+    sources(&root().join("gateway/src"))
+        .into_iter()
+        .filter(|(file, _)| !tests_only(file))
+        .collect()
+}
+
+/// Rust sources below a folder.
+fn sources(below: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    walk(below, &mut |file| {
+        if file.extension().is_some_and(|ending| ending == "rs") {
+            found.push((
+                file.to_owned(),
+                fs::read_to_string(file).expect("a readable source"),
+            ));
+        }
+    });
+    assert!(!found.is_empty(), "no sources below {}", below.display());
+    found
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(root(), &mut |file| {
+        if file.extension().is_some_and(|ending| ending == "md") {
+            found.push(file.to_owned());
+        }
+    });
+    found
+}
+
+fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
+    for entry in fs::read_dir(folder)
+        .expect("a readable folder")
+        .map_while(Result::ok)
+    {
+        let (path, name) = (entry.path(), entry.file_name());
+        let skipped = ["target", ".git", "node_modules"]
+            .iter()
+            .any(|skip| name == *skip);
+        match (path.is_dir(), skipped) {
+            (true, false) => walk(&path, visit),
+            (true, true) => {}
+            (false, _) => visit(&path),
+        }
+    }
+}
+
+/// Targets of `[text](target)` outside code.
+fn links(text: &str) -> Vec<String> {
+    let mut in_code = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        if !in_code {
+            let targets = line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
+            found.extend(targets.map(str::to_owned));
+        }
+    }
+    found
+}
