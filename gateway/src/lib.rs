@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod document;
 pub mod domain;
+pub mod http;
 pub mod ids;
 pub mod telemetry;
 

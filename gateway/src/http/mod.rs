@@ -1,0 +1,43 @@
+//! HTTP as such: the listener, its limits, keys, bodies and problem replies. It knows nothing of events.
+//!
+//! Whoever answers requests is an `Endpoint`; `app` gives the server one (`Front`), which sends the hot request straight to
+//! the ingest and everything else through the router. HTTP/1.1 only: what producers and proxies speak to a service, and the
+//! least that an attacker can play with.
+
+mod auth;
+mod body;
+mod config;
+mod connection;
+mod front;
+mod pace;
+mod problem;
+mod server;
+mod tls;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::{Either, Full};
+
+pub use auth::{TENANT_HEADER, key_of};
+pub use body::{BodyLimits, read};
+pub use config::{Config, Tls};
+pub use front::{Endpoint, Front, Publish};
+pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Retry};
+pub use server::{Error, Server};
+
+/// A body that is sent: bytes at hand, or whatever the router makes.
+pub type Body = Either<Full<Bytes>, axum::body::Body>;
+
+/// A reply.
+pub type Response = http::Response<Body>;
+
+/// A reply with bytes at hand.
+pub fn reply(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
+    let mut response = http::Response::new(Either::Left(Full::new(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// What JSON is called.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");

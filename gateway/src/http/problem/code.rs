@@ -1,0 +1,192 @@
+//! Every code that a problem reply can carry: its status, its words, whether a repetition is safe, and its page.
+//!
+//! A code is a promise to programs: it is added, never renamed. Each has a page in `docs/errors/`, which is compiled in
+//! and served under `/docs/errors/CODE`; a code without its page does not compile.
+
+use super::Retry;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $retry:ident, $title:literal, $fix:literal;)*) => {
+        /// What went wrong, as programs read it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable word.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// One line for people, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// How to mend it, where the place that found it knows nothing better.
+            pub const fn fix(self) -> &'static str {
+                match self { $(Self::$variant => $fix,)* }
+            }
+
+            /// Whether a repetition is safe.
+            pub const fn retry(self) -> Retry {
+                match self { $(Self::$variant => Retry::$retry,)* }
+            }
+
+            /// Its page, in Markdown.
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!("../../../../docs/errors/", $name, ".md")),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // The request cannot be read.
+    InvalidJson = "invalid_json", 400, No, "The body is not JSON",
+        "Send one JSON text in UTF-8.";
+    DuplicateKey = "duplicate_key", 400, No, "An object names a key twice",
+        "Name every key of an object once.";
+    TooDeep = "too_deep", 400, No, "The JSON is nested too deeply",
+        "Send a flatter document.";
+    InvalidParameter = "invalid_parameter", 400, No, "A header or query parameter is wrong",
+        "Correct the parameter that the detail names.";
+    InvalidCursor = "invalid_cursor", 400, No, "The cursor is not one that was given out here",
+        "Send a cursor exactly as a page gave it, or none to begin at the start.";
+    TenantRequired = "tenant_required", 400, No, "The request does not say for which tenant it is",
+        "Name the tenant in the header `Hookgate-Tenant`, or use a key of the tenant itself.";
+    BodyIncomplete = "body_incomplete", 400, Safe, "The body ended early",
+        "Send the request again.";
+    // The caller may not do it.
+    KeyMissing = "key_missing", 401, No, "No API key was sent",
+        "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
+    KeyUnknown = "key_unknown", 401, No, "The API key is not known",
+        "Check the key; it may have been revoked.";
+    OperatorRequired = "operator_required", 403, No, "Only the operator may do this",
+        "Use the operator's key.";
+    // It is not there.
+    RouteUnknown = "route_unknown", 404, No, "There is no such route",
+        "See /docs for the routes that there are.";
+    NotFound = "not_found", 404, No, "There is nothing under this id",
+        "Check the id, and that it belongs to the tenant of the key.";
+    TenantUnknown = "tenant_unknown", 404, No, "There is no such tenant",
+        "Create the tenant with POST /v1/tenants, or correct its name.";
+    MethodNotAllowed = "method_not_allowed", 405, No, "The route does not have this method",
+        "Use one of the methods in the `Allow` header.";
+    // It came too slowly, too late or at the wrong moment.
+    BodyTimeout = "body_timeout", 408, Safe, "The body came too slowly",
+        "Send the request again over a faster connection, or send less at once.";
+    Conflict = "conflict", 409, Safe, "Somebody else changed it at the same time",
+        "Read it again and repeat the change.";
+    AlreadyExists = "already_exists", 409, No, "It exists already",
+        "Choose another name, or change what exists.";
+    WrongState = "wrong_state", 409, No, "Its state does not allow this",
+        "Read it to see how it stands.";
+    InUse = "in_use", 409, No, "It is in use",
+        "Take it out of use first.";
+    DeclaredInFile = "declared_in_file", 409, No, "It is declared in the configuration file",
+        "Change it there.";
+    CursorExpired = "cursor_expired", 410, No, "The cursor is older than the feed is kept",
+        "Begin without a cursor: it continues at the oldest event that is still kept.";
+    // There is too much of it, or it is of the wrong kind.
+    BodyTooLarge = "body_too_large", 413, No, "The body is too large",
+        "Send less at once, or raise the limit in the configuration.";
+    UnsupportedMediaType = "unsupported_media_type", 415, No, "The content type is not understood",
+        "Send `Content-Type: application/json`.";
+    // It is read, and refused.
+    InvalidEvent = "invalid_event", 422, No, "The event is not valid",
+        "Correct the fields that `errors` names.";
+    InvalidField = "invalid_field", 422, No, "A field is not valid",
+        "Correct the fields that `errors` names.";
+    AddressRefused = "address_refused", 422, No, "The endpoint's address is refused",
+        "Use a public address, or allow the range in `egress.allow`.";
+    EventRejected = "event_rejected", 422, No, "A plugin rejected the event",
+        "Send an event that the tenant's plugins accept; `rejection` has the plugin's words.";
+    InvalidComponent = "invalid_component", 422, No, "The component cannot be used",
+        "Upload a WebAssembly component built for the world `hookgate:plugin/plugin@0.1`.";
+    InvalidSettings = "invalid_settings", 422, No, "The plugin refuses its settings",
+        "Correct the settings that `errors` names.";
+    IdempotencyKeyReused = "idempotency_key_reused", 422, No, "The idempotency key was used for another request",
+        "Use a new key for a new request.";
+    LimitReached = "limit_reached", 422, No, "A limit of the tenant is reached",
+        "Remove what is not needed, or have the operator raise the limit.";
+    // It cannot be done now.
+    TenantBusy = "tenant_busy", 429, Safe, "The tenant has too much under way",
+        "Wait as `Retry-After` says, and send fewer requests at once.";
+    TooManyWaiting = "too_many_waiting", 429, Safe, "Too many requests wait for new events",
+        "Wait as `Retry-After` says, or ask without `wait`.";
+    InternalError = "internal_error", 500, SameKey, "hookgate failed",
+        "Tell the operator; the log has the cause.";
+    PluginFailed = "plugin_failed", 503, Safe, "A plugin failed",
+        "Send the event again later; the plugin's author should see `failure`.";
+    StoreUnavailable = "store_unavailable", 503, SameKey, "The store does not answer",
+        "Send the same request again, with the same `Idempotency-Key` or event id.";
+    StoreFull = "store_full", 503, Safe, "The store is full",
+        "Send the request again later; the operator should give the store more room.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_page_has_its_code_and_tells_all_four_parts() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors");
+        let pages: BTreeSet<String> = std::fs::read_dir(folder)
+            .expect("the pages are in the repository")
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .filter(|name| name != "README.md")
+            .collect();
+        let codes: BTreeSet<String> = Code::ALL
+            .iter()
+            .map(|code| format!("{}.md", code.name()))
+            .collect();
+        assert_eq!(pages, codes);
+        for code in Code::ALL {
+            let page = code.page();
+            assert!(
+                page.starts_with(&format!("# {}\n", code.name())),
+                "{}",
+                code.name()
+            );
+            assert!(
+                page.contains(&format!("HTTP {}", code.status())),
+                "{}",
+                code.name()
+            );
+            for part in [
+                "**What happened.**",
+                "**Why.**",
+                "**How to mend it.**",
+                "**Is a repetition safe?**",
+            ] {
+                assert!(page.contains(part), "{}: {part}", code.name());
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_statuses_are_errors() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| (400..=599).contains(&code.status())));
+    }
+}

@@ -1,0 +1,277 @@
+//! What a caller is told when a request fails: an RFC 9457 problem with a stable code, what happened, how to mend it and
+//! whether a repetition is safe.
+//!
+//! Everything that answers HTTP makes these; modules below it have errors of their own that know nothing of HTTP.
+
+mod code;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Response, reply};
+
+pub use code::Code;
+
+/// Why a request failed. Made with `new` and what is known beyond the code.
+#[derive(Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    fix: Option<Cow<'static, str>>,
+    errors: Vec<FieldError>,
+    plugin: Option<PluginWords>,
+    retry_after: Option<Duration>,
+    close: bool,
+}
+
+/// Whether a request that failed may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Retry {
+    /// Nothing happened: send it again, after `Retry-After` where there is one.
+    Safe,
+    /// It may have happened: send it again under the same idempotency key or event id, and it happens once.
+    SameKey,
+    /// It will fail again until something is mended.
+    No,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FieldError {
+    /// Where in the body: a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+/// What a plugin said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PluginWords {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's own code for a rejection, or the kind of its failure.
+    pub code: String,
+    /// The plugin's sentence.
+    pub message: String,
+}
+
+/// A problem as it is sent (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemView<'a> {
+    /// Where this code is explained, relative to the gateway.
+    #[serde(rename = "type")]
+    page: String,
+    /// One line, the same for every occurrence of the code.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// A stable word for programs.
+    code: &'a str,
+    /// What happened here.
+    detail: &'a str,
+    /// How to mend it.
+    fix: &'a str,
+    /// Whether the request may be sent again.
+    retry: Retry,
+    /// The fields that are wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    /// What the plugin said that rejected the event or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<&'a PluginWords>,
+}
+
+impl Problem {
+    /// A problem with this code; `detail` is a sentence about this occurrence.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            fix: None,
+            errors: Vec::new(),
+            plugin: None,
+            retry_after: None,
+            close: false,
+        }))
+    }
+
+    /// Fields that are wrong; the detail is made of the first.
+    pub fn fields(code: Code, errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [] => code.title().to_owned(),
+            [one] => one.to_string(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        };
+        let mut problem = Self::new(code, detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// A better way to mend it than the code's.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
+        self.0.fix = Some(fix.into());
+        self
+    }
+
+    /// What a plugin said.
+    #[must_use]
+    pub fn plugin(mut self, words: PluginWords) -> Self {
+        self.0.plugin = Some(words);
+        self
+    }
+
+    /// When to come again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// That the connection ends with this reply, because the rest of the request is not read.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.0.close = true;
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What happened, as it is told.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// As a reply.
+    pub fn into_reply(self) -> Response {
+        let Inner {
+            code,
+            detail,
+            fix,
+            errors,
+            plugin,
+            retry_after,
+            close,
+        } = *self.0;
+        let view = ProblemView {
+            page: format!("/docs/errors/{}", code.name()),
+            title: code.title(),
+            status: code.status(),
+            code: code.name(),
+            detail: &detail,
+            fix: fix.as_deref().unwrap_or(code.fix()),
+            retry: code.retry(),
+            errors: &errors,
+            plugin: plugin.as_ref(),
+        };
+        let body = serde_json::to_vec(&view).expect("texts and numbers only");
+        let status = StatusCode::from_u16(code.status()).expect("checked by a test");
+        let mut response = reply(status, PROBLEM_JSON, Bytes::from(body));
+        let headers = response.headers_mut();
+        if let Some(wait) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl FieldError {
+    /// Something wrong at a place.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pointer.is_empty() {
+            f.write_str(&self.detail)
+        } else {
+            write!(f, "{}: {}", self.pointer, self.detail)
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        self.into_reply().map(axum::body::Body::new)
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        problem.into_reply()
+    }
+}
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    async fn told(problem: Problem) -> (http::response::Parts, serde_json::Value) {
+        let (parts, body) = problem.into_reply().into_parts();
+        let bytes = body.collect().await.expect("in memory").to_bytes();
+        (parts, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn a_problem_says_all_that_it_knows() {
+        let errors = vec![
+            FieldError::new("/url", "is no URL"),
+            FieldError::new("", "misses `events`"),
+        ];
+        let problem = Problem::fields(Code::InvalidField, errors).retry_after(Duration::from_millis(10));
+        let (head, body) = told(problem.closing()).await;
+        assert_eq!(head.status, 422);
+        assert_eq!(head.headers["content-type"], "application/problem+json");
+        assert_eq!(head.headers["retry-after"], "1");
+        assert_eq!(head.headers["connection"], "close");
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "/docs/errors/invalid_field", "title": "A field is not valid", "status": 422,
+                "code": "invalid_field", "detail": "/url: is no URL (and 1 more)",
+                "fix": "Correct the fields that `errors` names.", "retry": "no",
+                "errors": [{"pointer": "/url", "detail": "is no URL"}, {"pointer": "", "detail": "misses `events`"}],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_key_is_asked_for() {
+        let (head, body) = told(Problem::new(Code::KeyMissing, "No key.")).await;
+        assert_eq!(head.headers["www-authenticate"], "Bearer");
+        assert!(body.get("errors").is_none() && body.get("plugin").is_none());
+    }
+}
