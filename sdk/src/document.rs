@@ -1,0 +1,228 @@
+//! The payload, metadata and settings as a plugin sees them: handles to JSON that lives in the gateway.
+//!
+//! A *pointer* is an RFC 6901 JSON pointer, a *pattern* adds `*`, `**` and `~name`; `wit/plugin.wit` says all of both.
+
+use core::ops::Deref;
+
+use crate::backend::Json;
+use crate::{AccessError, Kind, Redaction, Scalar};
+
+/// A step's settings.
+pub type Settings<'a> = View<'a>;
+
+/// The operations of the WIT resource `json`, on this crate's own types. Implemented by the bindings for `wasm32` and by the
+/// test double natively; [`View`] and [`Document`] are its comfortable face.
+pub(crate) trait Operations {
+    fn kind_of(&self, pointer: &str) -> Kind;
+    fn length(&self, pointer: &str) -> Option<u32>;
+    fn keys(&self, pointer: &str, offset: u32, max: u32) -> Result<Vec<String>, AccessError>;
+    fn get(&self, pointer: &str) -> Result<Scalar, AccessError>;
+    fn get_many(&self, pointers: &[&str]) -> Vec<Option<Scalar>>;
+    fn get_json(&self, pointer: &str) -> Result<String, AccessError>;
+    fn find(&self, pattern: &str, max: u32) -> Result<Vec<String>, AccessError>;
+    fn set(&self, pointer: &str, value: &Scalar) -> Result<(), AccessError>;
+    fn set_json(&self, pointer: &str, value: &str) -> Result<(), AccessError>;
+    fn remove(&self, pattern: &str) -> Result<u32, AccessError>;
+    fn move_to(&self, source: &str, target: &str) -> Result<(), AccessError>;
+    fn redact(&self, patterns: &[&str], how: &Redaction) -> Result<u32, AccessError>;
+    fn retain(&self, patterns: &[&str]) -> Result<u32, AccessError>;
+}
+
+/// JSON that can be read. Every operation is one call into the gateway and counts towards the limit of a call.
+///
+/// ```
+/// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
+/// # struct P;
+/// # impl Plugin for P {
+/// #   fn describe() -> Description { Description { name: "p", version: "0.1.0", summary: "", settings_schema: None } }
+/// fn handle(event: &Event) -> Result<Verdict, Failure> {
+///     let limit = event.settings().get_i64("/limit").unwrap_or(100);
+///     match event.data().get_i64("/total") {
+///         Some(total) if total < limit => Ok(Verdict::Drop("below the limit".into())),
+///         _ => Ok(Verdict::Pass),
+///     }
+/// }
+/// # }
+/// # let outcome = testing::event("invoice.paid").data(r#"{"total":5}"#).settings(r#"{"limit":10}"#).run::<P>();
+/// # assert_eq!(outcome.verdict, Ok(Verdict::Drop("below the limit".into())));
+/// ```
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    json: &'a Json,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(json: &'a Json) -> Self {
+        Self { json }
+    }
+
+    /// The kind of what stands at a pointer.
+    #[must_use]
+    pub fn kind_of(&self, pointer: &str) -> Kind {
+        Operations::kind_of(self.json, pointer)
+    }
+
+    /// Whether anything, `null` too, stands at a pointer.
+    #[must_use]
+    pub fn has(&self, pointer: &str) -> bool {
+        self.kind_of(pointer) != Kind::Absent
+    }
+
+    /// Members of an object, elements of an array, bytes of a text; none for anything else.
+    #[must_use]
+    pub fn length(&self, pointer: &str) -> Option<u32> {
+        Operations::length(self.json, pointer)
+    }
+
+    /// Up to `max` keys of the object at a pointer from the `offset`th on, in the order of the document.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or [`AccessError::WrongKind`].
+    pub fn keys(&self, pointer: &str, offset: u32, max: u32) -> Result<Vec<String>, AccessError> {
+        Operations::keys(self.json, pointer, offset, max)
+    }
+
+    /// The scalar at a pointer.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object, [`AccessError::WrongKind`].
+    pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
+        Operations::get(self.json, pointer)
+    }
+
+    /// The text at a pointer; none when anything else or nothing stands there.
+    #[must_use]
+    pub fn get_str(&self, pointer: &str) -> Option<String> {
+        match self.get(pointer) {
+            Ok(Scalar::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The boolean at a pointer; none when anything else or nothing stands there.
+    #[must_use]
+    pub fn get_bool(&self, pointer: &str) -> Option<bool> {
+        match self.get(pointer) {
+            Ok(Scalar::Boolean(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The whole number at a pointer; none when anything else or nothing stands there.
+    #[must_use]
+    pub fn get_i64(&self, pointer: &str) -> Option<i64> {
+        match self.get(pointer) {
+            Ok(Scalar::Integer(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The scalars at several pointers in one operation; none where no scalar stands.
+    #[must_use]
+    pub fn get_many(&self, pointers: &[&str]) -> Vec<Option<Scalar>> {
+        Operations::get_many(self.json, pointers)
+    }
+
+    /// The subtree at a pointer as compact JSON text.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`] or [`AccessError::Absent`].
+    pub fn get_json(&self, pointer: &str) -> Result<String, AccessError> {
+        Operations::get_json(self.json, pointer)
+    }
+
+    /// Pointers of up to `max` places that a pattern matches, in the order of the document.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`].
+    pub fn find(&self, pattern: &str, max: u32) -> Result<Vec<String>, AccessError> {
+        Operations::find(self.json, pattern, max)
+    }
+}
+
+/// JSON that can be read and changed in place: the event's data. Everything of [`View`] works on it too.
+///
+/// ```
+/// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
+/// # struct P;
+/// # impl Plugin for P {
+/// #   fn describe() -> Description { Description { name: "p", version: "0.1.0", summary: "", settings_schema: None } }
+/// fn handle(event: &Event) -> Result<Verdict, Failure> {
+///     let data = event.data();
+///     data.redact(&["/**/~email|phone"], &Redaction::Mask("***".into()))?;
+///     data.rename("/cust_id", "/customer_id")?;
+///     data.set("/seen", true)?;
+///     Ok(Verdict::Pass)
+/// }
+/// # }
+/// # let outcome = testing::event("a.b").data(r#"{"cust_id":5,"billing":{"E-Mail":"x"}}"#).run::<P>();
+/// # assert_eq!(outcome.data, r#"{"billing":{"E-Mail":"***"},"customer_id":5,"seen":true}"#);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Document<'a> {
+    view: View<'a>,
+}
+
+impl<'a> Deref for Document<'a> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.view
+    }
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn new(json: &'a Json) -> Self {
+        Self {
+            view: View::new(json),
+        }
+    }
+
+    /// Sets a scalar. The parent must exist; a member is added at the end or replaced in place; `-` appends to an array.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    pub fn set(&self, pointer: &str, value: impl Into<Scalar>) -> Result<(), AccessError> {
+        Operations::set(self.view.json, pointer, &value.into())
+    }
+
+    /// Sets a subtree given as JSON text; otherwise like [`Document::set`].
+    ///
+    /// # Errors
+    /// Those of [`Document::set`], and [`AccessError::BadJson`].
+    pub fn set_json(&self, pointer: &str, value: &str) -> Result<(), AccessError> {
+        Operations::set_json(self.view.json, pointer, value)
+    }
+
+    /// Removes every place that a pattern matches; how many there were.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`].
+    pub fn remove(&self, pattern: &str) -> Result<u32, AccessError> {
+        Operations::remove(self.view.json, pattern)
+    }
+
+    /// Moves a subtree; a target member is replaced.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    pub fn rename(&self, source: &str, target: &str) -> Result<(), AccessError> {
+        Operations::move_to(self.view.json, source, target)
+    }
+
+    /// Redacts every place that one of the patterns matches, in one pass; how many there were.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`] or [`AccessError::Limit`].
+    pub fn redact(&self, patterns: &[&str], how: &Redaction) -> Result<u32, AccessError> {
+        Operations::redact(self.view.json, patterns, how)
+    }
+
+    /// Keeps only what the patterns match, with the way to it, and removes all else; how many places were removed.
+    ///
+    /// # Errors
+    /// [`AccessError::BadPointer`].
+    pub fn retain(&self, patterns: &[&str]) -> Result<u32, AccessError> {
+        Operations::retain(self.view.json, patterns)
+    }
+}

@@ -1,0 +1,132 @@
+//! The words of the document interface: what a value is, why an operation was refused, how a value is redacted.
+
+/// What stands at a place of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing.
+    Absent,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// A value that has no parts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number without fraction or exponent that fits 64 bits.
+    Integer(i64),
+    /// A number that a 64-bit float holds exactly.
+    Decimal(f64),
+    /// Any other number, as its text.
+    RawNumber(String),
+    /// A text.
+    Text(String),
+}
+
+impl Scalar {
+    /// The text, when it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for Scalar {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+impl From<i64> for Scalar {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Scalar {
+    fn from(value: f64) -> Self {
+        Self::Decimal(value)
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<String> for Scalar {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// Why an operation was refused. Nothing was changed by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessError {
+    /// The pointer or pattern is not one.
+    BadPointer,
+    /// Nothing stands there.
+    Absent,
+    /// Something of another kind stands there.
+    WrongKind(Kind),
+    /// Settings and metadata cannot be changed.
+    ReadOnly,
+    /// The document would grow over its limit of size or depth.
+    Limit,
+    /// The text given is not JSON: what is wrong, and where.
+    BadJson(String),
+}
+
+impl AccessError {
+    /// One sentence that names no value of the document.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::BadPointer => "the pointer or pattern is not valid",
+            Self::Absent => "nothing stands at the pointer",
+            Self::WrongKind(_) => "a value of another kind stands at the pointer",
+            Self::ReadOnly => "the document is read-only",
+            Self::Limit => "the document would grow over its limit",
+            Self::BadJson(message) => message,
+        }
+    }
+}
+
+impl core::fmt::Display for AccessError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl core::error::Error for AccessError {}
+
+/// What becomes of a value that is redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redaction {
+    /// The member or element goes.
+    Remove,
+    /// The value becomes this text.
+    Mask(String),
+    /// All but the last so many characters become `*`.
+    KeepLast(u8),
+    /// The value becomes this label and a keyed digest of it, under a key that no plugin sees: equal values stay
+    /// recognisable as equal.
+    Pseudonym(String),
+}

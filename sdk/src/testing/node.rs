@@ -1,0 +1,215 @@
+//! The test double's JSON tree: members keep their order, numbers keep their text.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::{Kind, Scalar};
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    Null,
+    Boolean(bool),
+    Number(String),
+    Text(String),
+    Array(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Self::from_raw(raw).map_err(|error| error.to_string())
+    }
+
+    /// Level by level: `serde_json` checks the syntax, the raw text keeps a number as it was written.
+    fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
+        let text = raw.get();
+        Ok(match text.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Boolean(true),
+            Some(b'f') => Self::Boolean(false),
+            Some(b'"') => Self::Text(serde_json::from_str(text)?),
+            Some(b'[') => {
+                let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+                Self::Array(
+                    elements
+                        .into_iter()
+                        .map(Self::from_raw)
+                        .collect::<Result<_, _>>()?,
+                )
+            }
+            Some(b'{') => {
+                let Members(members) = serde_json::from_str(text)?;
+                Self::Object(
+                    members
+                        .into_iter()
+                        .map(|(key, value)| Ok((key, Self::from_raw(value)?)))
+                        .collect::<Result<_, serde_json::Error>>()?,
+                )
+            }
+            _ => Self::Number(text.into()),
+        })
+    }
+
+    pub(super) fn from_scalar(scalar: &Scalar) -> Result<Self, String> {
+        Ok(match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Boolean(value) => Self::Boolean(*value),
+            Scalar::Integer(value) => Self::Number(value.to_string()),
+            Scalar::Decimal(value) if value.is_finite() => Self::Number(print_decimal(*value)),
+            Scalar::Decimal(_) => return Err("not a finite number".into()),
+            Scalar::Text(text) => Self::Text(text.clone()),
+            Scalar::RawNumber(text) => match Self::parse(text)? {
+                number @ Self::Number(_) => number,
+                _ => return Err("not a number".into()),
+            },
+        })
+    }
+
+    /// The scalar; none for what has parts.
+    pub(super) fn to_scalar(&self) -> Option<Scalar> {
+        Some(match self {
+            Self::Null => Scalar::Null,
+            Self::Boolean(value) => Scalar::Boolean(*value),
+            Self::Text(text) => Scalar::Text(text.clone()),
+            Self::Number(text) => number_of(text),
+            Self::Array(_) | Self::Object(_) => return None,
+        })
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Null => Kind::Null,
+            Self::Boolean(_) => Kind::Boolean,
+            Self::Number(_) => Kind::Number,
+            Self::Text(_) => Kind::Text,
+            Self::Array(_) => Kind::Array,
+            Self::Object(_) => Kind::Object,
+        }
+    }
+
+    /// The child with a number: the element of an array, the member of an object.
+    pub(super) fn child(&self, index: usize) -> Option<&Self> {
+        match self {
+            Self::Array(elements) => elements.get(index),
+            Self::Object(members) => members.get(index).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn child_mut(&mut self, index: usize) -> Option<&mut Self> {
+        match self {
+            Self::Array(elements) => elements.get_mut(index),
+            Self::Object(members) => members.get_mut(index).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// How many parts it has.
+    pub(super) fn children(&self) -> usize {
+        match self {
+            Self::Array(elements) => elements.len(),
+            Self::Object(members) => members.len(),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn remove_child(&mut self, index: usize) -> Option<Self> {
+        match self {
+            Self::Array(elements) if index < elements.len() => Some(elements.remove(index)),
+            Self::Object(members) if index < members.len() => Some(members.remove(index).1),
+            _ => None,
+        }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        let deepest = (0..self.children())
+            .filter_map(|index| self.child(index))
+            .map(Self::depth)
+            .max();
+        match self {
+            Self::Array(_) | Self::Object(_) => 1 + deepest.unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+/// Compact JSON text.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::Text(text) => f.write_str(&print_text(text)),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (index, element) in elements.iter().enumerate() {
+                    write!(f, "{}{element}", if index == 0 { "" } else { "," })?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in members.iter().enumerate() {
+                    write!(
+                        f,
+                        "{}{}:{value}",
+                        if index == 0 { "" } else { "," },
+                        print_text(key)
+                    )?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+/// An object's members in their order, not yet parsed.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(String, &RawValue)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                    if members.iter().any(|(known, _)| *known == key) {
+                        return Err(A::Error::custom("a key stands twice in an object"));
+                    }
+                    members.push((key, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+fn number_of(text: &str) -> Scalar {
+    if let Ok(integer) = text.parse::<i64>() {
+        return Scalar::Integer(integer);
+    }
+    match text.parse::<f64>() {
+        Ok(decimal) if decimal.is_finite() && print_decimal(decimal) == text => Scalar::Decimal(decimal),
+        _ => Scalar::RawNumber(text.into()),
+    }
+}
+
+fn print_decimal(value: f64) -> String {
+    serde_json::to_string(&value).unwrap_or_default()
+}
+
+fn print_text(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}

@@ -1,0 +1,187 @@
+//! Pointers and patterns of the test double: parsing, and which places of a tree a pattern matches.
+
+use super::node::Node;
+
+/// One step of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// A member's key or an element's index.
+    Exactly(String),
+    /// Keys that read like one of these; only their letters and digits, in lower case.
+    Loosely(Vec<String>),
+    /// Any one step.
+    Any,
+    /// Any number of steps, none too.
+    AnyDepth,
+}
+
+/// A place in a tree: which child to take at each level.
+pub(super) type Place = Vec<usize>;
+
+/// The steps of an RFC 6901 pointer; none when it is not one.
+pub(super) fn pointer_steps(pointer: &str) -> Option<Vec<String>> {
+    split(pointer)?
+        .into_iter()
+        .map(|step| unescape(step, false))
+        .collect()
+}
+
+/// The pointer to a place.
+pub(super) fn pointer_to(root: &Node, place: &[usize]) -> String {
+    let mut pointer = String::new();
+    let mut node = root;
+    for &index in place {
+        pointer.push('/');
+        match node {
+            Node::Object(members) => {
+                pointer.push_str(&members[index].0.replace('~', "~0").replace('/', "~1"));
+            }
+            _ => pointer.push_str(&index.to_string()),
+        }
+        node = node
+            .child(index)
+            .expect("a place is made from the tree it is looked up in");
+    }
+    pointer
+}
+
+/// The child that a pointer's step leads to.
+pub(super) fn step_into(node: &Node, step: &str) -> Option<usize> {
+    match node {
+        Node::Object(members) => members.iter().position(|(key, _)| key == step),
+        Node::Array(elements) => index_of(step).filter(|&index| index < elements.len()),
+        _ => None,
+    }
+}
+
+/// An array index: decimal digits without a leading zero.
+pub(super) fn index_of(step: &str) -> Option<usize> {
+    let canonical = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    if canonical { step.parse().ok() } else { None }
+}
+
+/// Several patterns, looked for together.
+pub(super) struct Patterns(Vec<Vec<Step>>);
+
+impl Patterns {
+    /// None when one of them is not a pattern.
+    pub(super) fn parse(patterns: &[&str]) -> Option<Self> {
+        patterns
+            .iter()
+            .map(|pattern| split(pattern)?.into_iter().map(Step::parse).collect())
+            .collect::<Option<_>>()
+            .map(Self)
+    }
+
+    /// Every place that matches, in the order of the document, parents before their children.
+    pub(super) fn places(&self, root: &Node) -> Vec<Place> {
+        let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
+        let mut found = Vec::new();
+        visit(root, &mut Vec::new(), start, &mut found);
+        found
+    }
+
+    /// The matching places that lie in no other matching place.
+    pub(super) fn outermost_places(&self, root: &Node) -> Vec<Place> {
+        let mut outermost: Vec<Place> = Vec::new();
+        for place in self.places(root) {
+            if !outermost.last().is_some_and(|outer| place.starts_with(outer)) {
+                outermost.push(place);
+            }
+        }
+        outermost
+    }
+}
+
+/// Walks the tree with, for each pattern, the steps that are still to be taken from here.
+fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, found: &mut Vec<Place>) {
+    let mut index = 0;
+    while index < ahead.len() {
+        if let [Step::AnyDepth, rest @ ..] = ahead[index] {
+            ahead.push(rest);
+        }
+        index += 1;
+    }
+    if ahead.iter().any(|steps| steps.is_empty()) {
+        found.push(place.clone());
+    }
+    for child in 0..node.children() {
+        let next: Vec<&[Step]> = ahead
+            .iter()
+            .filter_map(|steps| advance(steps, node, child))
+            .collect();
+        if let (false, Some(below)) = (next.is_empty(), node.child(child)) {
+            place.push(child);
+            visit(below, place, next, found);
+            place.pop();
+        }
+    }
+}
+
+/// What is still to be taken of a pattern after the step to a child; none when the child is not on its way.
+fn advance<'p>(steps: &'p [Step], node: &Node, child: usize) -> Option<&'p [Step]> {
+    let (first, rest) = steps.split_first()?;
+    let key = match node {
+        Node::Object(members) => Some(members.get(child)?.0.as_str()),
+        _ => None,
+    };
+    match first {
+        Step::AnyDepth => Some(steps),
+        Step::Any => Some(rest),
+        Step::Exactly(name) => match key {
+            Some(key) => key == name,
+            None => index_of(name) == Some(child),
+        }
+        .then_some(rest),
+        Step::Loosely(names) => key.is_some_and(|key| names.contains(&loose(key))).then_some(rest),
+    }
+}
+
+impl Step {
+    fn parse(step: &str) -> Option<Self> {
+        match step {
+            "*" => Some(Self::Any),
+            "**" => Some(Self::AnyDepth),
+            _ => match step.strip_prefix('~') {
+                Some(names) if names.starts_with(char::is_alphabetic) => names
+                    .split('|')
+                    .map(|name| name.starts_with(char::is_alphabetic).then(|| loose(name)))
+                    .collect::<Option<_>>()
+                    .map(Self::Loosely),
+                _ => unescape(step, true).map(Self::Exactly),
+            },
+        }
+    }
+}
+
+fn split(pointer: &str) -> Option<Vec<&str>> {
+    if pointer.is_empty() {
+        return Some(Vec::new());
+    }
+    Some(pointer.strip_prefix('/')?.split('/').collect())
+}
+
+fn unescape(step: &str, in_pattern: bool) -> Option<String> {
+    let mut plain = String::with_capacity(step.len());
+    let mut characters = step.chars();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '~' => match characters.next()? {
+                '0' => '~',
+                '1' => '/',
+                '2' if in_pattern => '*',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(plain)
+}
+
+/// How a key reads: its letters and digits, in lower case.
+fn loose(name: &str) -> String {
+    name.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
