@@ -1,1 +1,26 @@
-//! plugin
+//! Redacts confidential fields.
+
+use hookgate_sdk::{Description, Event, Failure, Plugin, Redaction, Verdict};
+
+/// The plugin.
+pub struct Redact;
+
+impl Plugin for Redact {
+    fn describe() -> Description {
+        Description {
+            name: "redact",
+            version: env!("CARGO_PKG_VERSION"),
+            summary: "Removes, masks or pseudonymises confidential fields.",
+            settings_schema: None,
+        }
+    }
+
+    fn handle(event: &Event) -> Result<Verdict, Failure> {
+        event
+            .data()
+            .redact(&["/**/~email|phone|address"], &Redaction::Remove)?;
+        Ok(Verdict::Pass)
+    }
+}
+
+hookgate_sdk::export!(Redact);
