@@ -1,1 +1,19 @@
-//! The binary over HTTP.
+//! The binary over HTTP, as its users meet it; what concerns the store runs on both stores.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod bad_events;
+mod bad_requests;
+mod command_line;
+mod crash;
+mod delivering;
+mod feed;
+mod limits;
+mod privacy;
+mod publishing;
+mod site;
+mod two_gateways;
+mod walk;

@@ -1,0 +1,147 @@
+//! The feed: the same events, pulled.
+
+use hookgate_tests::Client;
+use serde_json::{Value, json};
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    pages_join_without_gap_or_repeat,
+    types_are_filtered,
+    a_long_poll_waits_for_the_next_event
+);
+
+async fn pages_join_without_gap_or_repeat(on: On) {
+    let site = Site::start(on).await;
+    let mut published = Vec::new();
+    for n in 0..25 {
+        published.push(site.acme.publish("order.created", json!({ "n": n })).await);
+    }
+    let (mut read, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = site
+            .acme
+            .get(&format!("/v1/events?limit=10{cursor}"))
+            .await
+            .expect(200);
+        let ids = ids(&page);
+        if ids.is_empty() {
+            break;
+        }
+        read.extend(ids);
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
+    }
+    assert_eq!(read, published);
+    // A cursor at the end goes on with what comes later.
+    let later = site.acme.publish("order.created", json!({})).await;
+    assert_eq!(
+        ids(&site
+            .acme
+            .get(&format!("/v1/events?limit=10{cursor}"))
+            .await
+            .expect(200)),
+        [later]
+    );
+}
+
+async fn types_are_filtered(on: On) {
+    let site = Site::start(on).await;
+    let paid = site.acme.publish("invoice.paid", json!({})).await;
+    site.acme.publish("order.created", json!({})).await;
+    let voided = site.acme.publish("invoice.voided", json!({})).await;
+    let page = site.acme.get("/v1/events?types=invoice.*").await.expect(200);
+    assert_eq!(ids(&page), [paid.clone(), voided]);
+    assert_eq!(
+        ids(&site
+            .acme
+            .get("/v1/events?types=invoice.paid,nothing.here")
+            .await
+            .expect(200)),
+        [paid]
+    );
+}
+
+async fn a_long_poll_waits_for_the_next_event(on: On) {
+    let site = Site::start(on).await;
+    site.acme.publish("order.created", json!({})).await;
+    let first = site.acme.get("/v1/events").await.expect(200);
+    let path = format!(
+        "/v1/events?wait=20&cursor={}",
+        first["next_cursor"].as_str().unwrap()
+    );
+    let waiting = tokio::spawn({
+        let client = site.acme.clone();
+        async move { client.get(&path).await }
+    });
+    let id = site.acme.publish("order.created", json!({ "late": true })).await;
+    assert_eq!(ids(&waiting.await.unwrap().expect(200)), [id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_cursors_and_parameters_are_refused() {
+    let site = Site::start(On::Embedded).await;
+    site.acme.publish("order.created", json!({})).await;
+    for query in [
+        "cursor=nonsense",
+        "cursor=",
+        "limit=0",
+        "limit=1000000",
+        "limit=x",
+        "types=a..b",
+        "wait=-1",
+        "wait=x",
+        "curser=a",
+    ] {
+        let refused = site.acme.get(&format!("/v1/events?{query}")).await;
+        assert_eq!(refused.status, 400, "{query}: {:#}", refused.body);
+        assert!(!refused.code().is_empty(), "{query}: {:#}", refused.body);
+    }
+    // A cursor is its tenant's own.
+    let cursor = site.acme.get("/v1/events").await.expect(200)["next_cursor"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let other: Client = site.gateway.tenant("other").await;
+    let foreign = other.get(&format!("/v1/events?cursor={cursor}")).await;
+    assert_eq!(
+        (foreign.status, foreign.code()),
+        (400, "invalid_cursor"),
+        "{:#}",
+        foreign.body
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_cursor_is_told_so() {
+    let site = Site::with(
+        On::Embedded,
+        "retention.events = \"1s\"\nretention.sweep_every = \"200ms\"\nretry.attempts = 1",
+    )
+    .await;
+    site.acme.publish("order.created", json!({ "n": 1 })).await;
+    let cursor = site.acme.get("/v1/events?limit=1").await.expect(200)["next_cursor"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    site.acme.publish("order.created", json!({ "n": 2 })).await;
+    let expired = hookgate_tests::eventually("the cursor has expired", async || {
+        site.acme.publish("order.created", json!({})).await;
+        let answer = site.acme.get(&format!("/v1/events?cursor={cursor}")).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(
+        (expired.status, expired.code()),
+        (410, "cursor_expired"),
+        "{:#}",
+        expired.body
+    );
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    let events = page["data"].as_array().expect("a list");
+    events
+        .iter()
+        .map(|event| event["id"].as_str().expect("an id").to_owned())
+        .collect()
+}
