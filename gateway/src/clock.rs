@@ -21,7 +21,10 @@ pub struct ManualClock(Arc<AtomicU64>);
 
 impl Clock {
     /// The time now.
-    #[expect(clippy::disallowed_methods, reason = "this is where everybody else gets the time from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where everybody else gets the time from"
+    )]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => {
