@@ -34,7 +34,7 @@ pub(crate) trait Operations {
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
 /// # struct P;
 /// # impl Plugin for P {
-/// #   fn describe() -> Description { Description { name: "p", version: "0.1.0", summary: "", settings_schema: None } }
+/// #   fn describe() -> Description { Description::new("p", "0.1.0", "") }
 /// fn handle(event: &Event) -> Result<Verdict, Failure> {
 ///     let limit = event.settings().get_i64("/limit").unwrap_or(100);
 ///     match event.data().get_i64("/total") {
@@ -146,7 +146,7 @@ impl<'a> View<'a> {
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
 /// # struct P;
 /// # impl Plugin for P {
-/// #   fn describe() -> Description { Description { name: "p", version: "0.1.0", summary: "", settings_schema: None } }
+/// #   fn describe() -> Description { Description::new("p", "0.1.0", "") }
 /// fn handle(event: &Event) -> Result<Verdict, Failure> {
 ///     let data = event.data();
 ///     data.redact(&["/**/~email|phone"], &Redaction::Mask("***".into()))?;

@@ -44,6 +44,7 @@ impl<P: Plugin> Guest for Exported<P> {
             version: description.version.into(),
             summary: description.summary.into(),
             settings_schema: description.settings_schema.map(Into::into),
+            redacts: description.redacts,
         }
     }
 

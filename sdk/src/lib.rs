@@ -7,12 +7,7 @@
 //!
 //! impl Plugin for NoEmail {
 //!     fn describe() -> Description {
-//!         Description {
-//!             name: "no-email",
-//!             version: "0.1.0",
-//!             summary: "Removes every e-mail address.",
-//!             settings_schema: None,
-//!         }
+//!         Description::new("no-email", "0.1.0", "Removes every e-mail address.").that_redacts()
 //!     }
 //!
 //!     fn handle(event: &Event) -> Result<Verdict, Failure> {

@@ -25,16 +25,61 @@ pub trait Plugin {
 }
 
 /// What a component says of itself.
+///
+/// ```
+/// use hookgate_sdk::Description;
+///
+/// let description = Description::new("hash-ids", env!("CARGO_PKG_VERSION"), "Replaces customer ids by pseudonyms.")
+///     .with_settings_schema(r#"{"type":"object","properties":{"field":{"type":"string"}}}"#)
+///     .that_redacts();
+/// assert!(description.redacts);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Description {
     /// A slug, for example `redact`: the name under which chains refer to the plugin.
     pub name: &'static str,
-    /// A semantic version; usually `env!("CARGO_PKG_VERSION")`.
+    /// A semantic version.
     pub version: &'static str,
     /// One sentence.
     pub summary: &'static str,
     /// A JSON Schema of the settings, as text.
     pub settings_schema: Option<&'static str>,
+    /// Whether it takes out what must not go on.
+    pub redacts: bool,
+}
+
+impl Description {
+    /// A plugin without settings that does not redact. The version is usually `env!("CARGO_PKG_VERSION")`.
+    #[must_use]
+    pub const fn new(name: &'static str, version: &'static str, summary: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            summary,
+            settings_schema: None,
+            redacts: false,
+        }
+    }
+
+    /// Adds a JSON Schema of the settings.
+    #[must_use]
+    pub const fn with_settings_schema(self, schema: &'static str) -> Self {
+        Self {
+            settings_schema: Some(schema),
+            ..self
+        }
+    }
+
+    /// Says that the plugin takes out what must not go on: its step can never be skipped, an event on which it fails stops
+    /// there.
+    #[must_use]
+    pub const fn that_redacts(self) -> Self {
+        Self {
+            redacts: true,
+            ..self
+        }
+    }
 }
 
 /// What a plugin says of an event.

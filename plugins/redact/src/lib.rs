@@ -7,12 +7,12 @@ pub struct Redact;
 
 impl Plugin for Redact {
     fn describe() -> Description {
-        Description {
-            name: "redact",
-            version: env!("CARGO_PKG_VERSION"),
-            summary: "Removes, masks or pseudonymises confidential fields.",
-            settings_schema: None,
-        }
+        Description::new(
+            "redact",
+            env!("CARGO_PKG_VERSION"),
+            "Removes, masks or pseudonymises confidential fields.",
+        )
+        .that_redacts()
     }
 
     fn handle(event: &Event) -> Result<Verdict, Failure> {

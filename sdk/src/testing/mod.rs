@@ -5,7 +5,7 @@
 //! # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
 //! # struct Shout;
 //! # impl Plugin for Shout {
-//! #   fn describe() -> Description { Description { name: "shout", version: "0.1.0", summary: "", settings_schema: None } }
+//! #   fn describe() -> Description { Description::new("shout", "0.1.0", "") }
 //! #   fn handle(event: &Event) -> Result<Verdict, Failure> {
 //! #     event.data().set("/loud", event.settings().get_bool("/loud").unwrap_or(false))?;
 //! #     Ok(Verdict::Pass)
