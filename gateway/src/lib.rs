@@ -11,6 +11,7 @@ pub mod ids;
 pub mod telemetry;
 
 pub mod dispatch;
+pub mod egress;
 pub mod plugin;
 pub mod profile;
 pub mod registry;

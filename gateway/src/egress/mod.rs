@@ -1,0 +1,33 @@
+//! The only way out: every address that a tenant chose is reached through here.
+//!
+//! A tenant names a URL, and a URL can name anything that this machine can reach: the metadata service of a cloud, a database
+//! beside the gateway, the gateway itself. So the guard does not look at the URL's text but at what is dialled:
+//!
+//! 1. [`Endpoint`] takes the URL apart and refuses what no policy allows (`endpoint`).
+//! 2. The name is looked up by our own resolver (`resolve`), at every new connection.
+//! 3. Each address is checked ([`AddressPolicy`], pure); one that passed is dialled, by its number, so that a name which
+//!    answers differently the second time gains nothing; the connected peer is checked again (`connect`).
+//! 4. Redirects are never followed: they are answers like any other.
+//!
+//! One deadline holds for all of it: name, connect, TLS, request, head and body of the answer. Whoever called learns an
+//! [`crate::domain::Outcome`] and the beginning of the body; never a panic, never an error to forget.
+//! This module knows nothing of deliveries and never logs a header, a body or a URL's query.
+
+mod address;
+mod client;
+mod config;
+mod connect;
+mod connection;
+mod endpoint;
+mod headers;
+mod pool;
+mod resolve;
+mod retry_after;
+mod tls;
+
+pub use address::{AddressPolicy, RefusedAddress};
+pub use client::{Answer, Client, NotAdmitted, Request};
+pub use config::{Config, EgressError};
+pub use endpoint::{BadUrl, Endpoint, UrlPolicy};
+pub use headers::{BadHeader, custom_header};
+pub use hyper::header::{HeaderMap, HeaderName, HeaderValue};
