@@ -40,7 +40,11 @@ impl AddressPolicy {
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
         let address = unwrapped(address);
         if let Some(refused) = metadata(address) {
-            return if self.allow.contains(&refused.range) { Ok(()) } else { Err(refused) };
+            return if self.allow.contains(&refused.range) {
+                Ok(())
+            } else {
+                Err(refused)
+            };
         }
         if self.allow.iter().any(|range| range.contains(&address)) {
             return Ok(());
@@ -100,10 +104,22 @@ fn check_v6(address: Ipv6Addr) -> Result<(), RefusedAddress> {
 }
 
 const METADATA: &[(IpAddr, &str)] = &[
-    (IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), "the metadata service of a cloud"),
-    (IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)), "the platform service of Azure"),
-    (IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), "the metadata service of Alibaba Cloud"),
-    (IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)), "the metadata service of Oracle Cloud"),
+    (
+        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+        "the metadata service of a cloud",
+    ),
+    (
+        IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+        "the platform service of Azure",
+    ),
+    (
+        IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+        "the metadata service of Alibaba Cloud",
+    ),
+    (
+        IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+        "the metadata service of Oracle Cloud",
+    ),
     (
         IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
         "the metadata service of AWS",
@@ -163,18 +179,41 @@ mod tests {
     use super::*;
 
     fn check(address: &str, allow: &[&str]) -> Result<(), RefusedAddress> {
-        let allow = allow.iter().map(|range| range.parse().expect("a range")).collect();
+        let allow = allow
+            .iter()
+            .map(|range| range.parse().expect("a range"))
+            .collect();
         AddressPolicy::new(allow).check(address.parse().expect("an address"))
     }
 
     #[test]
     fn public_addresses_pass() {
         for address in [
-            "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
-            "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0",
-            "192.0.1.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-            "2606:4700::1111", "2a00:1450:4001::1", "2001:200::1", "2001:4860:4860::8888", "3ffe::1",
-            "::ffff:1.1.1.1", "64:ff9b::8.8.8.8",
+            "1.1.1.1",
+            "8.8.8.8",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450:4001::1",
+            "2001:200::1",
+            "2001:4860:4860::8888",
+            "3ffe::1",
+            "::ffff:1.1.1.1",
+            "64:ff9b::8.8.8.8",
         ] {
             assert_eq!(check(address, &[]), Ok(()), "{address}");
         }
@@ -183,15 +222,62 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for address in [
-            "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",
-            "127.255.255.254", "169.254.0.1", "169.254.169.254", "168.63.129.16", "172.16.0.1", "172.31.255.255",
-            "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
-            "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
-            "100.100.100.200", "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-            "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1",
-            "2001::1", "2001:0:4136:e378::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "2002::1",
-            "2002:7f00:1::", "3fff::1", "3fff:fff::1", "4000::1", "5f00::1", "fc00::1", "fd00::1",
-            "fd00:ec2::254", "fe80::1", "febf::1", "fec0::1", "ff02::1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "10.255.255.255",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.0.1",
+            "169.254.169.254",
+            "168.63.129.16",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "100.100.100.200",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:0:4136:e378::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:db8::1",
+            "2002::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "3fff:fff::1",
+            "4000::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+            "ff02::1",
         ] {
             assert!(check(address, &[]).is_err(), "{address}");
         }
@@ -200,7 +286,10 @@ mod tests {
     #[test]
     fn the_operator_allows_ranges_and_the_refusal_says_how() {
         let refused = check("127.0.0.1", &[]).expect_err("loopback");
-        assert!(refused.to_string().contains(r#"egress.allow = ["127.0.0.0/8"]"#), "{refused}");
+        assert!(
+            refused.to_string().contains(r#"egress.allow = ["127.0.0.0/8"]"#),
+            "{refused}"
+        );
         assert_eq!(check("127.0.0.1", &["127.0.0.0/8"]), Ok(()));
         assert_eq!(check("::ffff:127.0.0.1", &["127.0.0.0/8"]), Ok(()));
         assert_eq!(check("fd00::1", &["fd00::/8"]), Ok(()));

@@ -17,7 +17,9 @@ use super::connect::{ConnectError, Connector};
 use super::connection::{BodyEnd, BodyLimits, Connection, SendError};
 use super::pool::{Pool, PoolLimits};
 use super::resolve::Resolver;
-use super::{AddressPolicy, BadUrl, Config, EgressError, Endpoint, RefusedAddress, UrlPolicy, retry_after, tls};
+use super::{
+    AddressPolicy, BadUrl, Config, EgressError, Endpoint, RefusedAddress, UrlPolicy, retry_after, tls,
+};
 use crate::clock::Clock;
 use crate::domain::Outcome;
 use crate::domain::delivery::Stage;
@@ -129,14 +131,20 @@ impl Client {
         let deadline = Instant::now() + request.timeout;
         let endpoint = match self.inner.urls.endpoint(request.url) {
             Ok(endpoint) => endpoint,
-            Err(bad) => return Answer::without_body(Outcome::Blocked { reason: bad.to_string() }),
+            Err(bad) => {
+                return Answer::without_body(Outcome::Blocked {
+                    reason: bad.to_string(),
+                });
+            }
         };
         let progress = Progress::default();
         let mut body = Vec::new();
         let exchange = self.exchange(&endpoint, request, &progress, &mut body);
         let outcome = match timeout_at(deadline, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::TimedOut { during: progress.stage() },
+            Err(_) => Outcome::TimedOut {
+                during: progress.stage(),
+            },
         };
         Answer { outcome, body }
     }
@@ -168,7 +176,10 @@ impl Client {
         if head.status.is_success() {
             return Outcome::Delivered { status };
         }
-        let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = head
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
         let retry_after = asked.and_then(|text| retry_after::parse(text, self.inner.clock.now()));
         Outcome::Refused { status, retry_after }
     }
@@ -187,11 +198,16 @@ impl Client {
             }
             match send(&mut connection, request, progress).await {
                 Ok(response) => return Ok((connection, response)),
-                Err(SendError { unsent: Some(unsent), .. }) => request = *unsent,
+                Err(SendError {
+                    unsent: Some(unsent), ..
+                }) => request = *unsent,
                 Err(failed) => return Err(unanswered(&failed)),
             }
         }
-        let connected = self.inner.connector.connect(&endpoint.origin, deadline, |stage| progress.at(stage));
+        let connected = self
+            .inner
+            .connector
+            .connect(&endpoint.origin, deadline, |stage| progress.at(stage));
         let mut connection = connected.await.map_err(Outcome::from)?;
         match send(&mut connection, request, progress).await {
             Ok(response) => Ok((connection, response)),
@@ -265,7 +281,8 @@ struct Progress(AtomicU8);
 impl Progress {
     fn at(&self, stage: Stage) {
         let index = STAGES.iter().position(|&s| s == stage).unwrap_or_default();
-        self.0.store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
+        self.0
+            .store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
     }
 
     fn stage(&self) -> Stage {

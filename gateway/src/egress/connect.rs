@@ -70,11 +70,18 @@ impl Connector {
         } else {
             Stream::Plain(tcp)
         };
-        Connection::open(stream).await.map_err(|_| failed(Stage::Connect, "the connection broke"))
+        Connection::open(stream)
+            .await
+            .map_err(|_| failed(Stage::Connect, "the connection broke"))
     }
 
     /// The first address that answers. Each has an equal share of the time that is left.
-    async fn dial(&self, addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    async fn dial(
+        &self,
+        addresses: &[IpAddr],
+        port: u16,
+        deadline: Instant,
+    ) -> Result<TcpStream, ConnectError> {
         let mut last = failed(Stage::Connect, "the host has no address");
         for (tried, &address) in addresses.iter().enumerate() {
             let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
@@ -112,7 +119,9 @@ impl Connector {
         };
         let handshake = self.tls.connect(name, tcp).await;
         handshake.map_err(|error| {
-            let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            let tls = error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
             match tls {
                 Some(tls) => failed(Stage::Tls, &tls.to_string()),
                 None => failed(Stage::Tls, words(error.kind())),
@@ -172,10 +181,17 @@ mod tests {
     #[test]
     fn a_mixed_answer_leads_to_its_public_part() {
         let policy = AddressPolicy::default();
-        let addresses = |texts: &[&str]| texts.iter().map(|t| t.parse().expect("an address")).collect::<Vec<_>>();
+        let addresses = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|t| t.parse().expect("an address"))
+                .collect::<Vec<_>>()
+        };
         let mixed = permitted(&policy, addresses(&["10.0.0.1", "1.1.1.1", "::1"]));
         assert_eq!(mixed, Ok(addresses(&["1.1.1.1"])));
         let private = permitted(&policy, addresses(&["10.0.0.1", "::1"]));
-        assert!(matches!(private, Err(ConnectError::Blocked(refused)) if refused.kind == "a private address"));
+        assert!(
+            matches!(private, Err(ConnectError::Blocked(refused)) if refused.kind == "a private address")
+        );
     }
 }

@@ -76,10 +76,13 @@ impl Connection {
         written: impl Fn(),
     ) -> Result<hyper::Response<Incoming>, SendError> {
         let sent = self.sender.try_send_request(request);
-        self.driver.drive(sent, written).await.map_err(|mut failed| SendError {
-            unsent: failed.take_message().map(Box::new),
-            error: failed.into_error(),
-        })
+        self.driver
+            .drive(sent, written)
+            .await
+            .map_err(|mut failed| SendError {
+                unsent: failed.take_message().map(Box::new),
+                error: failed.into_error(),
+            })
     }
 
     /// Reads a body up to a limit and keeps its beginning.

@@ -140,8 +140,18 @@ mod tests {
     fn parts() {
         let any = UrlPolicy::default();
         for (url, origin, target, host) in [
-            ("https://example.com", "https://example.com:443", "/", "example.com"),
-            ("http://example.com:8080/a?b=c#d", "http://example.com:8080", "/a?b=c", "example.com:8080"),
+            (
+                "https://example.com",
+                "https://example.com:443",
+                "/",
+                "example.com",
+            ),
+            (
+                "http://example.com:8080/a?b=c#d",
+                "http://example.com:8080",
+                "/a?b=c",
+                "example.com:8080",
+            ),
             ("http://[::1]:80/x", "http://::1:80", "/x", "[::1]"),
             // Other spellings of an address are that address before anything looks at them.
             ("http://0x7f.1/", "http://127.0.0.1:80", "/", "127.0.0.1"),

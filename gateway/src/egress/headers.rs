@@ -14,7 +14,9 @@ pub enum BadHeader {
     #[error("a header's name is letters, digits and !#$%&'*+-.^_`|~")]
     Name,
     /// Not a header's value. The error does not repeat it.
-    #[error("the value of header `{0}` holds characters that cannot be sent (visible ASCII, spaces and tabs can), or is over {LONGEST_VALUE} bytes")]
+    #[error(
+        "the value of header `{0}` holds characters that cannot be sent (visible ASCII, spaces and tabs can), or is over {LONGEST_VALUE} bytes"
+    )]
     Value(HeaderName),
     /// Hookgate sets it, or nobody may.
     #[error("the header `{0}` cannot be set: it belongs to the connection, to the signature or to proxies")]
@@ -75,7 +77,13 @@ mod tests {
     #[test]
     fn table() {
         let of = |name: &str, value: &str| custom_header(name, &Secret::new(value));
-        for name in ["Authorization", "X-Api-Key", "cookie", "user-agent", "x-webhook-source"] {
+        for name in [
+            "Authorization",
+            "X-Api-Key",
+            "cookie",
+            "user-agent",
+            "x-webhook-source",
+        ] {
             let (_, value) = of(name, "Bearer abc").expect(name);
             assert!(value.is_sensitive());
         }

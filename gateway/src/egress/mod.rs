@@ -23,6 +23,10 @@ mod headers;
 mod pool;
 mod resolve;
 mod retry_after;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use address::{AddressPolicy, RefusedAddress};

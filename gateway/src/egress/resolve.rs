@@ -25,15 +25,23 @@ impl Resolver {
         let options = builder.options_mut();
         options.use_hosts_file = ResolveHosts::Always;
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        let inner = builder.build().map_err(|error| EgressError::Resolver(error.to_string()))?;
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = builder
+            .build()
+            .map_err(|error| EgressError::Resolver(error.to_string()))?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The addresses of a name, at most eight; or in words why there are none.
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, &'static str> {
         let found = self.inner.lookup_ip(name).await.map_err(|error| words(&error))?;
         let addresses: Vec<_> = found.iter().take(MOST).collect();
-        if addresses.is_empty() { Err("the name has no address") } else { Ok(addresses) }
+        if addresses.is_empty() {
+            Err("the name has no address")
+        } else {
+            Ok(addresses)
+        }
     }
 }
 

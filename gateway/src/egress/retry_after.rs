@@ -18,11 +18,17 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Option<Duration> {
 
 /// RFC 9110 §5.6.7: the form of today, RFC 850's and asctime's.
 fn http_date(text: &str) -> Option<Timestamp> {
-    let date = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
-        .into_iter()
-        .find_map(|form| jiff::civil::DateTime::strptime(form, text).ok())?;
+    let date = [
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y",
+    ]
+    .into_iter()
+    .find_map(|form| jiff::civil::DateTime::strptime(form, text).ok())?;
     let instant = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    u64::try_from(instant.as_microsecond()).ok().map(Timestamp::from_micros)
+    u64::try_from(instant.as_microsecond())
+        .ok()
+        .map(Timestamp::from_micros)
 }
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
