@@ -2,11 +2,51 @@
 //!
 //! Each process holds all of it in memory as immutable snapshots, one a tenant; a snapshot is replaced as a whole when the
 //! tenant's revision in the store grows. An event sees a tenant before or after a change, never between.
+//!
+//! # How a change is made
+//! A caller hands a parsed request (`spec`) to [`Registry`]. It loads the tenant's entries from the store (`draft`), decides
+//! on the new ones, and applies them if the revision is still the same; if somebody was faster it starts again, a few times.
+//! Then it refreshes this process's snapshot, so that the caller sees what it did. Other processes learn of it by polling
+//! the store's changes ([`Sync`]), each within `registry.poll_interval`.
+//!
+//! # What the store never sees
+//! API keys (only their SHA-256 is kept) and secrets (sealed by `seal` for the place that they stand in).
+
+mod apply;
+mod chains;
+mod components;
+mod config;
+mod declared;
+mod draft;
+mod error;
+mod handle;
+mod key;
+pub mod pending;
+mod plugins;
+mod record;
+pub mod seal;
+mod snapshot;
+pub mod spec;
+mod subscriptions;
+mod sync;
+mod tenants;
 
 use std::sync::Arc;
 
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
+
+pub use config::Config;
+pub use declared::{DeclaredSubscription, DeclaredTenant};
+pub use error::RegistryError;
+pub use handle::{Parts, Registry};
+pub use key::{digest as key_digest, new_api_key, new_signing_secret};
+pub use seal::Sealer;
+pub use spec::{
+    ChainSpec, NewSubscription, NewTenant, PluginInfo, PluginVersion, StepSpec, SubscriptionPatch,
+    TenantPatch,
+};
+pub use sync::Sync;
 
 /// A tenant as the hot path sees it.
 #[derive(Debug)]
@@ -27,6 +67,8 @@ pub struct Tenant {
     pub subscriptions: Vec<Arc<Subscription>>,
     /// Its ingress chain; `None`: events pass as they are.
     pub chain: Option<Arc<Chain>>,
+    /// The chain as it was asked for: for showing.
+    pub chain_spec: ChainSpec,
 }
 
 /// An API key: what is kept of it.

@@ -1,0 +1,58 @@
+//! The registry's limits and pace.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::units::{Size, Span};
+
+/// Limits of each tenant, and how fast a change reaches every process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How many tenants there may be.
+    pub max_tenants: usize,
+    /// How many API keys a tenant may have.
+    pub max_keys: usize,
+    /// How many subscriptions a tenant may have.
+    pub max_subscriptions: usize,
+    /// How many event patterns a subscription may have; at most 64.
+    pub max_patterns: usize,
+    /// How many headers of its own a subscription may have.
+    pub max_headers: usize,
+    /// The longest name and value of such a header together.
+    pub max_header_size: Size,
+    /// The longest timeout that a subscription may ask for; the lease of a delivery must outlast it.
+    pub max_timeout: Span,
+    /// How many steps a chain may have.
+    pub max_steps: usize,
+    /// The largest settings of a step.
+    pub max_settings_size: Size,
+    /// How many plugins of its own a tenant may have.
+    pub max_plugins: usize,
+    /// How many versions of a plugin are kept; the oldest that no chain uses makes room.
+    pub max_versions: usize,
+    /// How long an old signing secret goes on signing beside the new one after a rotation.
+    pub rotation_grace: Span,
+    /// How often changes made by other processes are looked for.
+    pub poll_interval: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_tenants: 10_000,
+            max_keys: 50,
+            max_subscriptions: 1_000,
+            max_patterns: 64,
+            max_headers: 20,
+            max_header_size: Size::from_bytes(4 << 10),
+            max_timeout: Span::from_secs(30),
+            max_steps: 16,
+            max_settings_size: Size::from_bytes(64 << 10),
+            max_plugins: 20,
+            max_versions: 20,
+            rotation_grace: Span::from_secs(24 * 3600),
+            poll_interval: Span::from_millis(250),
+        }
+    }
+}

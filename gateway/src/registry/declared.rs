@@ -1,0 +1,315 @@
+//! Tenants that the configuration file declares: the registry is made to agree with the file.
+//!
+//! What is declared is marked so, is changed only in the file, and goes when the file no longer names it. What was made over
+//! the API beside it is left alone. Doing it again changes nothing.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+use tracing::info;
+use ulid::Ulid;
+
+use super::apply::{Changes, TRIES};
+use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry};
+use super::record::{KeyRecord, encode};
+use super::subscriptions::check;
+use super::{ApiKey, ChainSpec, NewSubscription, NewTenant, Registry, RegistryError, key};
+use crate::domain::subscription::SigningSecret;
+use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId};
+
+/// A tenant as the file declares it.
+#[derive(Debug, Clone)]
+pub struct DeclaredTenant {
+    /// The tenant itself.
+    pub tenant: NewTenant,
+    /// Its API keys.
+    pub keys: Vec<Secret>,
+    /// Its chain; `None`: the chain is left to the API.
+    pub chain: Option<ChainSpec>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<DeclaredSubscription>,
+}
+
+/// A subscription as the file declares it.
+#[derive(Debug, Clone)]
+pub struct DeclaredSubscription {
+    /// What tells it from the tenant's others: it keeps its id as long as this stays.
+    pub name: String,
+    /// The rest.
+    pub subscription: NewSubscription,
+}
+
+impl Registry {
+    /// Checks all of the declarations, then makes the registry agree with them. Nothing is changed if one is at fault.
+    ///
+    /// # Errors
+    /// What is wrong with one, and with which.
+    pub async fn declare(&self, tenants: &[DeclaredTenant]) -> Result<(), (Option<TenantId>, RegistryError)> {
+        for declared in tenants {
+            self.check_declared(declared)
+                .await
+                .map_err(|e| (Some(declared.tenant.id.clone()), e))?;
+        }
+        for declared in tenants {
+            self.declare_one(declared)
+                .await
+                .map_err(|e| (Some(declared.tenant.id.clone()), e))?;
+        }
+        let named: BTreeSet<_> = tenants.iter().map(|declared| &declared.tenant.id).collect();
+        for id in self.held().iter().filter(|id| !named.contains(id)) {
+            self.undeclare(id).await.map_err(|e| (Some(id.clone()), e))?;
+        }
+        Ok(())
+    }
+
+    async fn check_declared(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
+        for key in &declared.keys {
+            if key.reveal().len() < key::SHORTEST_KEY {
+                return Err(RegistryError::invalid("keys", "a key has at least 16 characters"));
+            }
+            if self
+                .by_key(key.reveal())
+                .is_some_and(|(owner, _)| owner.id != *id)
+            {
+                return Err(RegistryError::invalid(
+                    "keys",
+                    "one of the keys is another tenant's",
+                ));
+            }
+        }
+        for given in &declared.subscriptions {
+            let made = self.new_subscription(id, declared_id(id, &given.name), given.subscription.clone());
+            check(&made, &self.inner.config)?;
+        }
+        if let Some(chain) = &declared.chain {
+            self.check_size(chain)?;
+            let draft = match self.draft(id).await? {
+                Some(draft) => draft,
+                None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
+            };
+            self.chain_change(&draft, chain, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn declare_one(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
+        for _ in 0..TRIES {
+            let there = self.draft(id).await?;
+            let revision = there.as_ref().map_or(0, |draft| draft.revision);
+            let draft = there.unwrap_or_else(|| Draft::empty(id, self.tenant_record(&declared.tenant, true)));
+            let changes = self.declared_changes(&draft, declared).await?;
+            if changes.is_empty() || self.apply(id, revision, changes).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    /// What must change for these entries to agree with the declaration.
+    async fn declared_changes(
+        &self,
+        draft: &Draft,
+        declared: &DeclaredTenant,
+    ) -> Result<Changes, RegistryError> {
+        let mut changes = self.tenant_changes(draft, declared);
+        changes.extend(self.key_changes(draft, &declared.keys));
+        changes.extend(self.subscription_changes(draft, &declared.subscriptions)?);
+        match &declared.chain {
+            Some(chain) => {
+                let same = draft
+                    .chain
+                    .as_ref()
+                    .is_some_and(|kept| kept.declared && kept.to_spec() == *chain);
+                if !same {
+                    changes.extend(self.chain_change(draft, chain, true).await?);
+                }
+            }
+            None if draft.chain.as_ref().is_some_and(|kept| kept.declared) => {
+                changes.push((CHAIN.to_owned(), None))
+            }
+            None => {}
+        }
+        Ok(changes)
+    }
+
+    fn tenant_changes(&self, draft: &Draft, declared: &DeclaredTenant) -> Changes {
+        let wanted = self.tenant_record(&declared.tenant, true);
+        let secret = &declared.tenant.signing_secret;
+        let same = draft.revision > 0
+            && draft.tenant.declared
+            && draft.tenant.profile == wanted.profile
+            && (secret.is_none() || draft.signing_secret == *secret);
+        if same {
+            return Vec::new();
+        }
+        let mut record = wanted;
+        record.created = draft.tenant.created;
+        if secret.is_none() {
+            record.signing_secret.clone_from(&draft.tenant.signing_secret);
+        }
+        vec![(TENANT.to_owned(), Some(encode(&record)))]
+    }
+
+    fn key_changes(&self, draft: &Draft, keys: &[Secret]) -> Changes {
+        let mut changes = Changes::new();
+        let wanted: Vec<_> = keys.iter().map(|secret| key::digest(secret.reveal())).collect();
+        for (id, kept) in &draft.keys {
+            if kept.declared && !wanted.contains(&kept.value.digest) {
+                changes.push((key_entry(*id), None));
+            }
+        }
+        for (secret, digest) in keys.iter().zip(wanted) {
+            if draft.keys.values().any(|kept| kept.value.digest == digest) {
+                continue;
+            }
+            let made = ApiKey {
+                id: KeyId::new(derived_ulid(&[b"key", &digest])),
+                digest,
+                hint: key::hint(secret.reveal()),
+                created: self.inner.clock.now(),
+            };
+            changes.push((
+                key_entry(made.id),
+                Some(encode(&KeyRecord::from_key(&made, true))),
+            ));
+        }
+        changes
+    }
+
+    fn subscription_changes(
+        &self,
+        draft: &Draft,
+        wanted: &[DeclaredSubscription],
+    ) -> Result<Changes, RegistryError> {
+        let mut changes = Changes::new();
+        let ids: BTreeSet<_> = wanted
+            .iter()
+            .map(|given| declared_id(&draft.id, &given.name))
+            .collect();
+        for (id, kept) in &draft.subscriptions {
+            if kept.declared && !ids.contains(id) {
+                changes.push((subscription_entry(*id), None));
+            }
+        }
+        for given in wanted {
+            let id = declared_id(&draft.id, &given.name);
+            let kept = draft.subscriptions.get(&id).map(|kept| &kept.value);
+            let made = merged(
+                kept,
+                self.new_subscription(&draft.id, id, given.subscription.clone()),
+                given,
+            );
+            check(&made, &self.inner.config)?;
+            if kept != Some(&made) {
+                changes.extend(self.put(&made, true));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Removes what was declared and is no longer. What was made over the API stays, and the tenant with it; a tenant that
+    /// has nothing else goes.
+    async fn undeclare(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let removed = self
+            .change(id, |draft| {
+                let changes = if draft.tenant.declared {
+                    undeclared_changes(draft)
+                } else {
+                    Changes::new()
+                };
+                let removed = !changes.is_empty();
+                Ok((changes, removed))
+            })
+            .await?;
+        if removed {
+            info!(tenant = %id, "tenant.undeclared");
+        }
+        Ok(())
+    }
+}
+
+fn undeclared_changes(draft: &Draft) -> Changes {
+    let keys = draft
+        .keys
+        .iter()
+        .filter(|(_, kept)| kept.declared)
+        .map(|(id, _)| key_entry(*id));
+    let subscriptions = draft.subscriptions.iter().filter(|(_, kept)| kept.declared);
+    let chain = draft
+        .chain
+        .iter()
+        .filter(|chain| chain.declared)
+        .map(|_| CHAIN.to_owned());
+    let gone: Vec<_> = keys
+        .chain(subscriptions.map(|(id, _)| subscription_entry(*id)))
+        .chain(chain)
+        .collect();
+    let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
+    let alone = changes.len() + 1 == draft.entries.len();
+    let tenant = super::record::TenantRecord {
+        declared: false,
+        ..draft.tenant.clone()
+    };
+    changes.push((TENANT.to_owned(), (!alone).then(|| encode(&tenant))));
+    changes
+}
+
+impl Draft {
+    /// A tenant that is not there yet.
+    fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
+        Self {
+            id: id.clone(),
+            revision: 0,
+            tenant,
+            signing_secret: None,
+            keys: std::collections::BTreeMap::new(),
+            subscriptions: std::collections::BTreeMap::new(),
+            chain: None,
+            plugins: std::collections::BTreeMap::new(),
+            entries: Vec::new(),
+        }
+    }
+}
+
+/// What the file says, with what it leaves to the running system: status, age, and the secrets where it gives none or the
+/// one that signs already.
+fn merged(kept: Option<&Subscription>, made: Subscription, given: &DeclaredSubscription) -> Subscription {
+    let Some(kept) = kept else { return made };
+    let signs_already = |secret: &Secret| kept.secrets.first().is_some_and(|first| first.secret == *secret);
+    let secrets = match &given.subscription.secret {
+        Some(secret) if !signs_already(secret) => vec![SigningSecret {
+            secret: secret.clone(),
+            expires: None,
+        }],
+        Some(_) | None => kept.secrets.clone(),
+    };
+    Subscription {
+        status: kept.status.clone(),
+        created: kept.created,
+        secrets,
+        ..made
+    }
+}
+
+fn declared_id(tenant: &TenantId, name: &str) -> SubscriptionId {
+    SubscriptionId::new(derived_ulid(&[
+        b"subscription",
+        tenant.as_str().as_bytes(),
+        name.as_bytes(),
+    ]))
+}
+
+/// An id that is the same at every start: a ULID of time 0 whose 80 random bits are a digest of the parts.
+fn derived_ulid(parts: &[&[u8]]) -> Ulid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes[6..].copy_from_slice(&digest[..10]);
+    Ulid::from_bytes(bytes)
+}

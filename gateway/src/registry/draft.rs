@@ -1,0 +1,101 @@
+//! A tenant's registry as decoded entries: what a snapshot is built from, and what a change is decided on.
+
+use std::collections::BTreeMap;
+
+use super::ApiKey;
+use super::error::RegistryError;
+use super::record::{ChainRecord, KeyRecord, PluginRecord, SubscriptionRecord, TenantRecord, decode, place};
+use super::seal::Sealer;
+use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId};
+use crate::store::RegistryRecord;
+
+/// Decoded entries under their revision.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub id: TenantId,
+    pub revision: u64,
+    pub tenant: TenantRecord,
+    pub signing_secret: Option<Secret>,
+    pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
+    pub subscriptions: BTreeMap<SubscriptionId, Declarable<Subscription>>,
+    pub chain: Option<ChainRecord>,
+    pub plugins: BTreeMap<String, PluginRecord>,
+    /// The names of all entries, of unknown kinds too.
+    pub entries: Vec<String>,
+}
+
+/// An entry, and whether the configuration file declares it.
+#[derive(Debug, Clone)]
+pub(super) struct Declarable<T> {
+    pub value: T,
+    pub declared: bool,
+}
+
+impl Draft {
+    /// Decodes what the store holds. Entries of kinds that this build does not know are left alone.
+    pub(super) fn decode(
+        id: &TenantId,
+        record: &RegistryRecord,
+        sealer: &Sealer,
+    ) -> Result<Self, RegistryError> {
+        let tenant = record.entries.iter().find(|(name, _)| name == TENANT);
+        let (_, bytes) = tenant.ok_or_else(|| RegistryError::unreadable(TENANT, "it is missing"))?;
+        let tenant: TenantRecord = decode(TENANT, bytes)?;
+        let sealed = tenant.signing_secret.as_deref();
+        let signing_secret = sealed.map(|sealed| sealer.open(&place(id, TENANT, "secret"), sealed));
+        let mut draft = Self {
+            id: id.clone(),
+            revision: record.revision,
+            signing_secret: signing_secret.transpose()?,
+            tenant,
+            keys: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            chain: None,
+            plugins: BTreeMap::new(),
+            entries: record.entries.iter().map(|(name, _)| name.clone()).collect(),
+        };
+        for (name, bytes) in &record.entries {
+            draft.take(name, bytes, sealer)?;
+        }
+        Ok(draft)
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8], sealer: &Sealer) -> Result<(), RegistryError> {
+        if name == CHAIN {
+            self.chain = Some(decode(name, bytes)?);
+        } else if let Some(id) = name.strip_prefix(KEY) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: KeyRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = record.into_key(id, name)?;
+            self.keys.insert(id, Declarable { value, declared });
+        } else if let Some(id) = name.strip_prefix(SUBSCRIPTION) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: SubscriptionRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = record.into_subscription(&self.id, id, sealer)?;
+            self.subscriptions.insert(id, Declarable { value, declared });
+        } else if let Some(plugin) = name.strip_prefix(PLUGIN) {
+            self.plugins.insert(plugin.to_owned(), decode(name, bytes)?);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn key_entry(id: KeyId) -> String {
+    format!("{KEY}{id}")
+}
+
+pub(super) fn subscription_entry(id: SubscriptionId) -> String {
+    format!("{SUBSCRIPTION}{id}")
+}
+
+pub(super) fn plugin_entry(name: &str) -> String {
+    format!("{PLUGIN}{name}")
+}
+
+pub(super) const TENANT: &str = "tenant";
+pub(super) const CHAIN: &str = "chain";
+const KEY: &str = "key:";
+const SUBSCRIPTION: &str = "sub:";
+const PLUGIN: &str = "plugin:";

@@ -1,0 +1,97 @@
+//! Why the registry did not do it.
+
+use crate::plugin::SettingsProblem;
+use crate::store::StoreError;
+
+/// Why the registry did not do it. Except for `Store`, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// There is none such, or it is another tenant's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// One of that name is there already.
+    #[error("there is a {0} of that name already")]
+    Exists(&'static str),
+    /// Others kept changing the tenant at the same time.
+    #[error("others changed the tenant at the same time")]
+    Conflict,
+    /// No more of these.
+    #[error("the limit of {limit} {what} is reached")]
+    LimitReached {
+        /// What there would be too many of, in the plural.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A value is not acceptable.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Which, as the API and the configuration name it.
+        field: &'static str,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// A step names a plugin or a version that is not there.
+    #[error("there is no plugin `{name}`{}", version.as_deref().map(|v| format!(" of version {v}")).unwrap_or_default())]
+    PluginUnknown {
+        /// The plugin.
+        name: String,
+        /// The version or digest asked for.
+        version: Option<String>,
+    },
+    /// The plugin refuses the settings of a step.
+    #[error("the plugin `{plugin}` refuses the settings of step {step}")]
+    SettingsRefused {
+        /// Which step, counted from 0.
+        step: usize,
+        /// Its plugin.
+        plugin: String,
+        /// The plugin's own words.
+        problems: Vec<SettingsProblem>,
+    },
+    /// A step that redacts would be skipped when it fails.
+    #[error("step {step} redacts, so its failure must stop the event: on_failure can only be `fail`")]
+    RedactionSkipped {
+        /// Which step, counted from 0.
+        step: usize,
+    },
+    /// An uploaded component cannot be used.
+    #[error("the component cannot be used")]
+    Component(#[source] super::pending::LoadError),
+    /// A plugin cannot be deleted: a chain names it.
+    #[error("the plugin is in use by the tenant's chain")]
+    PluginInUse,
+    /// It comes from the configuration file and is changed there.
+    #[error("this {0} is declared in the configuration file")]
+    Declared(&'static str),
+    /// Something kept cannot be opened with the keys at hand.
+    #[error("a stored secret cannot be opened")]
+    Sealed(#[from] super::seal::SealError),
+    /// An entry in the store cannot be read.
+    #[error("the entry `{entry}` of the registry cannot be read: {problem}")]
+    Unreadable {
+        /// Its name.
+        entry: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The store did not do it; after `StoreError::Unavailable` nothing is known.
+    #[error("the registry could not reach the store")]
+    Store(#[from] StoreError),
+}
+
+impl RegistryError {
+    pub(super) fn invalid(field: &'static str, problem: impl ToString) -> Self {
+        Self::Invalid {
+            field,
+            problem: problem.to_string(),
+        }
+    }
+
+    pub(super) fn unreadable(entry: &str, problem: impl ToString) -> Self {
+        Self::Unreadable {
+            entry: entry.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+}

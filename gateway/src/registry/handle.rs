@@ -1,0 +1,176 @@
+//! The registry's handle: reads from memory, and the loading that fills it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Mutex;
+
+use super::components::Components;
+use super::draft::Draft;
+use super::pending::Host;
+use super::snapshot::Snapshot;
+use super::sync::{Progress, Sync};
+use super::{Config, RegistryError, Sealer, Tenant, key};
+use crate::clock::Clock;
+use crate::domain::{KeyId, TenantId};
+use crate::ids::IdSource;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// All tenants, in memory. Cheap to clone; reads neither wait nor fail.
+#[derive(Clone)]
+pub struct Registry {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What the registry works with.
+pub struct Parts {
+    /// Where it is kept.
+    pub store: Arc<dyn Store>,
+    /// What loads components and checks settings.
+    pub host: Host,
+    /// What seals secrets.
+    pub sealer: Sealer,
+    /// What the time is.
+    pub clock: Clock,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+pub(super) struct Inner {
+    pub config: Config,
+    pub store: Arc<dyn Store>,
+    pub components: Components,
+    pub sealer: Sealer,
+    pub clock: Clock,
+    pub ids: IdSource,
+    pub metrics: Metrics,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held over loading and publishing, so that what is published never goes back in time.
+    pub publishing: Mutex<Progress>,
+}
+
+impl Registry {
+    /// Loads every tenant, and gives the service that keeps them current.
+    ///
+    /// # Errors
+    /// The store cannot be read, or an entry in it cannot.
+    pub async fn start(config: Config, parts: Parts) -> Result<(Self, Sync), RegistryError> {
+        let components = Components::new(parts.host, Arc::clone(&parts.store));
+        let registry = Self {
+            inner: Arc::new(Inner {
+                config,
+                store: parts.store,
+                components,
+                sealer: parts.sealer,
+                ids: IdSource::new(parts.clock.clone()),
+                clock: parts.clock,
+                metrics: parts.metrics,
+                snapshot: ArcSwap::default(),
+                publishing: Mutex::default(),
+            }),
+        };
+        registry.catch_up().await?;
+        let sync = Sync::new(registry.clone());
+        Ok((registry, sync))
+    }
+
+    /// A tenant by its name.
+    pub fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.inner.snapshot.load().tenant(id).cloned()
+    }
+
+    /// The tenant that an API key belongs to. The look-up is by the key's digest: its time tells nothing about keys.
+    pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, KeyId)> {
+        let snapshot = self.inner.snapshot.load();
+        let (tenant, key) = snapshot.by_key_digest(&key::digest(key))?;
+        Some((Arc::clone(tenant), key))
+    }
+
+    /// All tenants, by name.
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        let mut tenants: Vec<_> = self.inner.snapshot.load().tenants().cloned().collect();
+        tenants.sort_by(|a, b| a.id.cmp(&b.id));
+        tenants
+    }
+
+    /// How many tenants there are.
+    pub fn count(&self) -> usize {
+        self.inner.snapshot.load().len()
+    }
+
+    /// What limits it.
+    pub fn limits(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Loads these tenants and publishes them together.
+    pub(super) async fn publish(
+        &self,
+        progress: &mut Progress,
+        ids: Vec<TenantId>,
+    ) -> Result<(), RegistryError> {
+        let loads = ids.into_iter().map(|id| async {
+            let tenant = self.load(&id).await?;
+            Ok::<_, RegistryError>((id, tenant))
+        });
+        let loaded: Vec<_> = stream::iter(loads)
+            .buffer_unordered(LOADS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut next = Snapshot::clone(&self.inner.snapshot.load());
+        for (id, tenant) in loaded {
+            progress.note(&id, tenant.as_deref());
+            next.put(&id, tenant);
+        }
+        self.inner.metrics.tenants_are(next.len());
+        self.inner.snapshot.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Which tenants this process holds.
+    pub(super) fn held(&self) -> Vec<TenantId> {
+        self.inner
+            .snapshot
+            .load()
+            .tenants()
+            .map(|t| t.id.clone())
+            .collect()
+    }
+
+    async fn load(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, RegistryError> {
+        let Some(draft) = self.draft(id).await? else {
+            return Ok(None);
+        };
+        let chain = self.inner.components.chain(&draft).await;
+        let mut subscriptions: Vec<_> = draft
+            .subscriptions
+            .into_values()
+            .map(|s| Arc::new(s.value))
+            .collect();
+        subscriptions.sort_by_key(|s| (s.created, s.id));
+        Ok(Some(Arc::new(Tenant {
+            id: id.clone(),
+            revision: draft.revision,
+            created: crate::domain::Timestamp::from_micros(draft.tenant.created),
+            profile: draft.tenant.profile,
+            keys: draft.keys.into_values().map(|key| key.value).collect(),
+            signing_secret: draft.signing_secret,
+            subscriptions,
+            chain,
+            chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
+        })))
+    }
+
+    /// A tenant's entries as the store has them now.
+    pub(super) async fn draft(&self, id: &TenantId) -> Result<Option<Draft>, RegistryError> {
+        let record = self.inner.store.registry_load(id).await?;
+        record
+            .map(|record| Draft::decode(id, &record, &self.inner.sealer))
+            .transpose()
+    }
+}
+
+/// At start, how many tenants are loaded from the store at the same time.
+const LOADS_AT_ONCE: usize = 32;

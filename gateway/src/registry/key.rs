@@ -1,0 +1,64 @@
+//! API keys and signing secrets: how they are made and recognised.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rand::RngExt;
+use rand::distr::{Alphanumeric, SampleString};
+use sha2::{Digest, Sha256};
+
+use crate::domain::Secret;
+
+/// A new API key: `hg_` and 43 letters and digits, 256 bits from the system's generator.
+pub fn new_api_key() -> Secret {
+    Secret::new(&format!(
+        "hg_{}",
+        Alphanumeric.sample_string(&mut rand::rng(), KEY_CHARACTERS)
+    ))
+}
+
+/// A new signing secret in the Standard Webhooks form: `whsec_` and the base64 of 32 random bytes.
+pub fn new_signing_secret() -> Secret {
+    let bytes: [u8; 32] = rand::rng().random();
+    Secret::new(&format!("whsec_{}", STANDARD.encode(bytes)))
+}
+
+/// What is kept of a key, and looked up by. A fast hash is enough: keys have 256 bits, there is nothing to guess.
+pub fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// The first characters of a key, to tell keys apart without knowing them; of a short key none at all.
+pub(super) fn hint(key: &str) -> String {
+    if key.len() < 2 * HINT_CHARACTERS + SHORTEST_KEY {
+        return "…".to_owned();
+    }
+    key.chars().take(HINT_CHARACTERS).chain(['…']).collect()
+}
+
+/// A key that somebody chose must be at least so long, in bytes.
+pub(super) const SHORTEST_KEY: usize = 16;
+
+/// log2(62^43) = 256.03.
+const KEY_CHARACTERS: usize = 43;
+const HINT_CHARACTERS: usize = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_long_different_and_hinted() {
+        let (one, two) = (new_api_key(), new_api_key());
+        assert_ne!(one, two);
+        assert_eq!(one.reveal().len(), 46);
+        assert_eq!(hint(one.reveal()).chars().count(), 8);
+        assert_eq!(hint("chosen-key-123456"), "…");
+    }
+
+    #[test]
+    fn secrets_decode_to_256_bits() {
+        let secret = new_signing_secret();
+        let text = secret.reveal().strip_prefix("whsec_").unwrap();
+        assert_eq!(STANDARD.decode(text).unwrap().len(), 32);
+    }
+}

@@ -1,0 +1,482 @@
+//! How the registry's entries stand in the store: JSON with a version of its own, converted by hand.
+//!
+//! The domain's types can change without a stored entry changing its meaning. Fields that this build does not know are
+//! passed over; an entry of a newer version is refused. Secrets are sealed for the place that they stand in.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::ApiKey;
+use super::error::RegistryError;
+use super::seal::Sealer;
+use super::spec::{ChainSpec, PluginVersion, StepSpec};
+use crate::domain::retry::RetryShape;
+use crate::domain::subscription::{DisableReason, SigningSecret};
+use crate::domain::{
+    KeyId, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, TenantId, Timestamp,
+};
+use crate::plugin::OnFailure;
+
+/// The entry `tenant`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TenantRecord {
+    pub v: u8,
+    pub created: u64,
+    pub profile: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<String>,
+    #[serde(default)]
+    pub declared: bool,
+}
+
+/// An entry `key:KEY`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct KeyRecord {
+    pub v: u8,
+    /// In hexadecimal.
+    pub digest: String,
+    pub hint: String,
+    pub created: u64,
+    #[serde(default)]
+    pub declared: bool,
+}
+
+/// An entry `sub:SUBSCRIPTION`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SubscriptionRecord {
+    pub v: u8,
+    pub url: String,
+    pub events: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub status: StatusRecord,
+    pub secrets: Vec<SecretRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRecord>,
+    pub payload: PayloadRecord,
+    pub created: u64,
+    #[serde(default)]
+    pub declared: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StatusRecord {
+    Active,
+    Disabled { since: u64, reason: ReasonRecord },
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReasonRecord {
+    Asked,
+    Gone,
+    Failing,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SecretRecord {
+    pub sealed: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RetryRecord {
+    Exponential {
+        base_ms: u64,
+        max_ms: u64,
+        attempts: u32,
+    },
+    Schedule {
+        delays_ms: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PayloadRecord {
+    Full,
+    Thin,
+}
+
+/// The entry `chain`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ChainRecord {
+    pub v: u8,
+    pub steps: Vec<StepRecord>,
+    #[serde(default)]
+    pub declared: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StepRecord {
+    pub plugin: String,
+    /// As it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it was found to be when the step was set; none of a shipped plugin whose version was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// JSON text.
+    pub settings: String,
+    pub on_failure: OnFailureRecord,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnFailureRecord {
+    Fail,
+    Skip,
+}
+
+/// An entry `plugin:NAME`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct PluginRecord {
+    pub v: u8,
+    /// The newest first.
+    pub versions: Vec<VersionRecord>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct VersionRecord {
+    pub version: String,
+    pub digest: String,
+    pub summary: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_schema: Option<String>,
+    pub redacts: bool,
+    pub bytes: u64,
+    pub uploaded: u64,
+}
+
+/// The version of every record that this build writes.
+pub(super) const VERSION: u8 = 1;
+
+/// As it is stored.
+pub(super) fn encode<T: Serialize>(record: &T) -> Bytes {
+    serde_json::to_vec(record)
+        .expect("records are plain structs of texts and numbers")
+        .into()
+}
+
+/// From what is stored.
+pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T, RegistryError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u8,
+    }
+    let Versioned { v } = serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))?;
+    if v > VERSION {
+        return Err(RegistryError::unreadable(entry, "a newer hookgate wrote it"));
+    }
+    serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))
+}
+
+/// Where a sealed text of a tenant belongs.
+pub(super) fn place(tenant: &TenantId, entry: &str, field: &str) -> String {
+    format!("{tenant}/{entry}/{field}")
+}
+
+impl KeyRecord {
+    pub(super) fn from_key(key: &ApiKey, declared: bool) -> Self {
+        Self {
+            v: VERSION,
+            digest: hex::encode(key.digest),
+            hint: key.hint.clone(),
+            created: key.created.as_micros(),
+            declared,
+        }
+    }
+
+    pub(super) fn into_key(self, id: KeyId, entry: &str) -> Result<ApiKey, RegistryError> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(&self.digest, &mut digest).map_err(|e| RegistryError::unreadable(entry, e))?;
+        Ok(ApiKey {
+            id,
+            digest,
+            hint: self.hint,
+            created: Timestamp::from_micros(self.created),
+        })
+    }
+}
+
+impl SubscriptionRecord {
+    pub(super) fn from_subscription(s: &Subscription, declared: bool, sealer: &Sealer) -> Self {
+        let entry = super::draft::subscription_entry(s.id);
+        let seal = |field: &str, secret: &Secret| sealer.seal(&place(&s.tenant, &entry, field), secret);
+        Self {
+            v: VERSION,
+            url: s.url.to_string(),
+            events: s.events.iter().map(ToString::to_string).collect(),
+            description: s.description.clone(),
+            status: match s.status {
+                Status::Active => StatusRecord::Active,
+                Status::Disabled { since, reason } => StatusRecord::Disabled {
+                    since: since.as_micros(),
+                    reason: reason.into(),
+                },
+            },
+            secrets: s
+                .secrets
+                .iter()
+                .map(|secret| SecretRecord {
+                    sealed: seal("secret", &secret.secret),
+                    expires: secret.expires.map(Timestamp::as_micros),
+                })
+                .collect(),
+            headers: s
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), seal(name, value)))
+                .collect(),
+            timeout_ms: s.timeout.map(millis),
+            retry: s.retry.as_ref().map(RetryRecord::from_policy),
+            payload: match s.payload {
+                PayloadMode::Full => PayloadRecord::Full,
+                PayloadMode::Thin => PayloadRecord::Thin,
+            },
+            created: s.created.as_micros(),
+            declared,
+        }
+    }
+
+    pub(super) fn into_subscription(
+        self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        sealer: &Sealer,
+    ) -> Result<Subscription, RegistryError> {
+        let entry = super::draft::subscription_entry(id);
+        let open = |field: &str, sealed: &str| sealer.open(&place(tenant, &entry, field), sealed);
+        let secrets = self.secrets.iter().map(|s| {
+            Ok(SigningSecret {
+                secret: open("secret", &s.sealed)?,
+                expires: s.expires.map(Timestamp::from_micros),
+            })
+        });
+        let secrets = secrets.collect::<Result<_, RegistryError>>()?;
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, sealed)| Ok((name.clone(), open(name, sealed)?)));
+        let headers = headers.collect::<Result<_, RegistryError>>()?;
+        let events = self
+            .events
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>();
+        Ok(Subscription {
+            id,
+            tenant: tenant.clone(),
+            url: self
+                .url
+                .parse()
+                .map_err(|e| RegistryError::unreadable(&entry, e))?,
+            events: events.map_err(|e| RegistryError::unreadable(&entry, e))?,
+            description: self.description,
+            status: match self.status {
+                StatusRecord::Active => Status::Active,
+                StatusRecord::Disabled { since, reason } => Status::Disabled {
+                    since: Timestamp::from_micros(since),
+                    reason: reason.into(),
+                },
+            },
+            secrets,
+            headers,
+            timeout: self.timeout_ms.map(Duration::from_millis),
+            retry: self.retry.map(|retry| retry.into_policy(&entry)).transpose()?,
+            payload: match self.payload {
+                PayloadRecord::Full => PayloadMode::Full,
+                PayloadRecord::Thin => PayloadMode::Thin,
+            },
+            created: Timestamp::from_micros(self.created),
+        })
+    }
+}
+
+impl RetryRecord {
+    fn from_policy(policy: &RetryPolicy) -> Self {
+        match policy.shape() {
+            RetryShape::Exponential { base, max } => Self::Exponential {
+                base_ms: millis(base),
+                max_ms: millis(max),
+                attempts: policy.attempts(),
+            },
+            RetryShape::Schedule(delays) => Self::Schedule {
+                delays_ms: delays.iter().copied().map(millis).collect(),
+            },
+        }
+    }
+
+    fn into_policy(self, entry: &str) -> Result<RetryPolicy, RegistryError> {
+        match self {
+            Self::Exponential {
+                base_ms,
+                max_ms,
+                attempts,
+            } => RetryPolicy::exponential(
+                Duration::from_millis(base_ms),
+                Duration::from_millis(max_ms),
+                attempts,
+            ),
+            Self::Schedule { delays_ms } => {
+                RetryPolicy::schedule(delays_ms.into_iter().map(Duration::from_millis).collect())
+            }
+        }
+        .map_err(|e| RegistryError::unreadable(entry, e))
+    }
+}
+
+impl StepRecord {
+    pub(super) fn from_spec(step: &StepSpec, digest: Option<String>) -> Self {
+        Self {
+            plugin: step.plugin.clone(),
+            version: step.version.clone(),
+            digest,
+            settings: step.settings.clone(),
+            on_failure: match step.on_failure {
+                OnFailure::Fail => OnFailureRecord::Fail,
+                OnFailure::Skip => OnFailureRecord::Skip,
+            },
+        }
+    }
+
+    pub(super) fn on_failure(&self) -> OnFailure {
+        match self.on_failure {
+            OnFailureRecord::Fail => OnFailure::Fail,
+            OnFailureRecord::Skip => OnFailure::Skip,
+        }
+    }
+}
+
+impl ChainRecord {
+    pub(super) fn to_spec(&self) -> ChainSpec {
+        let steps = self.steps.iter().map(|step| StepSpec {
+            plugin: step.plugin.clone(),
+            version: step.version.clone(),
+            settings: step.settings.clone(),
+            on_failure: step.on_failure(),
+        });
+        ChainSpec {
+            steps: steps.collect(),
+        }
+    }
+}
+
+impl VersionRecord {
+    pub(super) fn to_version(&self) -> PluginVersion {
+        PluginVersion {
+            version: self.version.clone(),
+            digest: self.digest.clone(),
+            summary: self.summary.clone(),
+            settings_schema: self.settings_schema.clone(),
+            redacts: self.redacts,
+            bytes: self.bytes,
+            uploaded: Some(Timestamp::from_micros(self.uploaded)),
+        }
+    }
+}
+
+impl From<DisableReason> for ReasonRecord {
+    fn from(reason: DisableReason) -> Self {
+        match reason {
+            DisableReason::Asked => Self::Asked,
+            DisableReason::Gone => Self::Gone,
+            DisableReason::Failing => Self::Failing,
+        }
+    }
+}
+
+impl From<ReasonRecord> for DisableReason {
+    fn from(reason: ReasonRecord) -> Self {
+        match reason {
+            ReasonRecord::Asked => Self::Asked,
+            ReasonRecord::Gone => Self::Gone,
+            ReasonRecord::Failing => Self::Failing,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::key;
+
+    fn subscription() -> Subscription {
+        Subscription {
+            id: "sub_01J0000000000000000000000A".parse().unwrap(),
+            tenant: "acme".parse().unwrap(),
+            url: "https://example.com/hook?x=1".parse().unwrap(),
+            events: vec!["invoice.*".parse().unwrap(), "*".parse().unwrap()],
+            description: Some("for people".to_owned()),
+            status: Status::Disabled {
+                since: Timestamp::from_millis(5),
+                reason: DisableReason::Gone,
+            },
+            secrets: vec![
+                SigningSecret {
+                    secret: key::new_signing_secret(),
+                    expires: None,
+                },
+                SigningSecret {
+                    secret: key::new_signing_secret(),
+                    expires: Some(Timestamp::from_millis(7)),
+                },
+            ],
+            headers: vec![("x-team".to_owned(), Secret::new("blue"))],
+            timeout: Some(Duration::from_millis(1500)),
+            retry: Some(RetryPolicy::schedule(vec![Duration::ZERO, Duration::from_secs(60)]).unwrap()),
+            payload: PayloadMode::Thin,
+            created: Timestamp::from_micros(1_700_000_000_000_001),
+        }
+    }
+
+    #[test]
+    fn a_subscription_comes_back_as_it_was_and_shows_no_secret() {
+        let (sealer, _) = Sealer::generate();
+        let before = subscription();
+        let bytes = encode(&SubscriptionRecord::from_subscription(&before, false, &sealer));
+        let text = std::str::from_utf8(&bytes).unwrap();
+        for secret in ["whsec_", "blue"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        let record: SubscriptionRecord = decode("sub", &bytes).unwrap();
+        let after = record
+            .into_subscription(&before.tenant, before.id, &sealer)
+            .unwrap();
+        assert_eq!(after, before);
+    }
+
+    #[test]
+    fn another_tenants_record_does_not_open() {
+        let (sealer, _) = Sealer::generate();
+        let before = subscription();
+        let record = SubscriptionRecord::from_subscription(&before, false, &sealer);
+        let moved = record.into_subscription(&"globex".parse().unwrap(), before.id, &sealer);
+        assert!(matches!(moved, Err(RegistryError::Sealed(_))));
+    }
+
+    #[test]
+    fn what_is_stored_today_is_read_tomorrow() {
+        let key: KeyRecord = decode(
+            "key",
+            br#"{"v":1,"digest":"00","hint":"hg_abcd","created":1,"later":true}"#,
+        )
+        .unwrap();
+        assert_eq!(key.hint, "hg_abcd");
+        let newer = decode::<KeyRecord>("key", br#"{"v":2}"#);
+        assert!(newer.unwrap_err().to_string().contains("newer"));
+        assert!(decode::<KeyRecord>("key", b"{").is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! All tenants as one immutable value: what the hot path looks into.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Tenant;
+use crate::domain::{KeyId, TenantId};
+
+/// Tenants by name and by key. Replaced as a whole.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    keys: HashMap<[u8; 32], (TenantId, KeyId)>,
+}
+
+impl Snapshot {
+    pub(super) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id)
+    }
+
+    pub(super) fn by_key_digest(&self, digest: &[u8; 32]) -> Option<(&Arc<Tenant>, KeyId)> {
+        let (tenant, key) = self.keys.get(digest)?;
+        Some((self.tenants.get(tenant)?, *key))
+    }
+
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// The snapshot after a tenant came, changed or went.
+    pub(super) fn put(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
+        if let Some(old) = self.tenants.remove(id) {
+            for key in &old.keys {
+                self.keys.remove(&key.digest);
+            }
+        }
+        if let Some(tenant) = tenant {
+            for key in &tenant.keys {
+                self.keys.insert(key.digest, (id.clone(), key.id));
+            }
+            self.tenants.insert(id.clone(), tenant);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Changes of subscriptions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::apply::Changes;
+use super::draft::{Declarable, Draft, subscription_entry};
+use super::record::{SubscriptionRecord, encode};
+use super::tenants::not_declared;
+use super::{Config, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
+use crate::domain::subscription::{DisableReason, SigningSecret};
+use crate::domain::{EventPattern, Secret, Status, Subscription, SubscriptionId, TenantId};
+
+impl Registry {
+    /// Makes a subscription; it is active at once.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `LimitReached`, `Conflict`, `Store`.
+    pub async fn create_subscription(
+        &self,
+        tenant: &TenantId,
+        new: NewSubscription,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        let made = self.new_subscription(tenant, self.inner.ids.subscription(), new);
+        check(&made, &self.inner.config)?;
+        self.change(tenant, |draft| {
+            let limit = self.inner.config.max_subscriptions;
+            if draft.subscriptions.len() >= limit {
+                let what = "subscriptions";
+                return Err(RegistryError::LimitReached { what, limit });
+            }
+            Ok((self.put(&made, false), ()))
+        })
+        .await?;
+        self.held_subscription(tenant, made.id)
+    }
+
+    /// Changes a subscription.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `LimitReached`, `Declared`, `Conflict`, `Store`.
+    pub async fn patch_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        patch: SubscriptionPatch,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        self.change(tenant, |draft| {
+            let found = find(draft, id)?;
+            not_declared(found.declared, "subscription")?;
+            let patched = patched(&found.value, &patch);
+            check(&patched, &self.inner.config)?;
+            Ok((self.put(&patched, false), ()))
+        })
+        .await?;
+        self.held_subscription(tenant, id)
+    }
+
+    /// Deletes a subscription. Its deliveries under way are called off when their turn comes.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    pub async fn delete_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+    ) -> Result<(), RegistryError> {
+        self.change(tenant, |draft| {
+            not_declared(find(draft, id)?.declared, "subscription")?;
+            Ok((vec![(subscription_entry(id), None)], ()))
+        })
+        .await
+    }
+
+    /// Lets it receive (again).
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Store`.
+    pub async fn activate_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        self.set_status(tenant, id, &Status::Active).await
+    }
+
+    /// Lets it receive no more. One that is disabled already keeps its time and reason.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Store`.
+    pub async fn disable_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        reason: DisableReason,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        let since = self.inner.clock.now();
+        self.set_status(tenant, id, &Status::Disabled { since, reason })
+            .await
+    }
+
+    /// Gives it a new signing secret, generated where none is given. The old ones go on signing beside it for `grace`
+    /// (the configuration's `rotation_grace` where none is given; zero: they stop at once).
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Conflict`, `Store`.
+    pub async fn rotate_secret(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        secret: Option<Secret>,
+        grace: Option<Duration>,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        let secret = secret.unwrap_or_else(key::new_signing_secret);
+        let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
+        self.change(tenant, |draft| {
+            let found = find(draft, id)?;
+            let mut rotated = found.value.clone();
+            rotated.secrets = self.rotated(&found.value, &secret, grace);
+            check(&rotated, &self.inner.config)?;
+            Ok((self.put(&rotated, found.declared), ()))
+        })
+        .await?;
+        self.held_subscription(tenant, id)
+    }
+
+    async fn set_status(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        status: &Status,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        self.change(tenant, |draft| {
+            let found = find(draft, id)?;
+            let already = (found.value.status == Status::Active) == (*status == Status::Active);
+            if already {
+                return Ok((Vec::new(), ()));
+            }
+            let mut changed = found.value.clone();
+            changed.status = status.clone();
+            Ok((self.put(&changed, found.declared), ()))
+        })
+        .await?;
+        self.held_subscription(tenant, id)
+    }
+
+    fn rotated(&self, before: &Subscription, secret: &Secret, grace: Duration) -> Vec<SigningSecret> {
+        let now = self.inner.clock.now();
+        let end = now.plus(grace);
+        let newest = SigningSecret {
+            secret: secret.clone(),
+            expires: None,
+        };
+        let old = before
+            .secrets
+            .iter()
+            .filter(|old| old.secret != *secret)
+            .map(|old| SigningSecret {
+                secret: old.secret.clone(),
+                expires: Some(old.expires.map_or(end, |expires| expires.min(end))),
+            });
+        let signing = old.filter(|old| old.expires.is_some_and(|expires| now < expires));
+        std::iter::once(newest).chain(signing).take(MAX_SECRETS).collect()
+    }
+
+    pub(super) fn new_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+        new: NewSubscription,
+    ) -> Subscription {
+        let secret = new.secret.unwrap_or_else(key::new_signing_secret);
+        Subscription {
+            id,
+            tenant: tenant.clone(),
+            url: new.url,
+            events: new.events,
+            description: new.description,
+            status: Status::Active,
+            secrets: vec![SigningSecret {
+                secret,
+                expires: None,
+            }],
+            headers: new.headers,
+            timeout: new.timeout,
+            retry: new.retry,
+            payload: new.payload,
+            created: self.inner.clock.now(),
+        }
+    }
+
+    pub(super) fn put(&self, subscription: &Subscription, declared: bool) -> Changes {
+        let record = SubscriptionRecord::from_subscription(subscription, declared, &self.inner.sealer);
+        vec![(subscription_entry(subscription.id), Some(encode(&record)))]
+    }
+
+    fn held_subscription(
+        &self,
+        tenant: &TenantId,
+        id: SubscriptionId,
+    ) -> Result<Arc<Subscription>, RegistryError> {
+        let tenant = self.held_tenant(tenant)?;
+        tenant
+            .subscription(id)
+            .cloned()
+            .ok_or(RegistryError::NotFound("subscription"))
+    }
+}
+
+fn find(draft: &Draft, id: SubscriptionId) -> Result<&Declarable<Subscription>, RegistryError> {
+    draft
+        .subscriptions
+        .get(&id)
+        .ok_or(RegistryError::NotFound("subscription"))
+}
+
+fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
+    let patch = patch.clone();
+    let before = before.clone();
+    Subscription {
+        url: patch.url.unwrap_or(before.url),
+        events: patch.events.unwrap_or(before.events),
+        description: patch.description.unwrap_or(before.description),
+        headers: patch.headers.unwrap_or(before.headers),
+        timeout: patch.timeout.unwrap_or(before.timeout),
+        retry: patch.retry.unwrap_or(before.retry),
+        payload: patch.payload.unwrap_or(before.payload),
+        ..before
+    }
+}
+
+/// What holds for every subscription, from wherever it comes. Whether the address may be dialled is egress's to say.
+pub(super) fn check(subscription: &Subscription, config: &Config) -> Result<(), RegistryError> {
+    check_url(&subscription.url)?;
+    check_events(&subscription.events, config)?;
+    if subscription
+        .description
+        .as_ref()
+        .is_some_and(|text| text.len() > MAX_DESCRIPTION)
+    {
+        return Err(RegistryError::invalid("description", "it is over 1024 bytes"));
+    }
+    for secret in &subscription.secrets {
+        let bytes = secret.secret.reveal().len();
+        if !(1..=MAX_SECRET_BYTES).contains(&bytes) {
+            return Err(RegistryError::invalid(
+                "secret",
+                "a signing secret has 1 to 512 bytes",
+            ));
+        }
+    }
+    check_headers(&subscription.headers, config)?;
+    let longest = config.max_timeout;
+    if subscription
+        .timeout
+        .is_some_and(|timeout| timeout.is_zero() || timeout > longest.get())
+    {
+        let problem = format!("a timeout is over 0s and at most {longest}");
+        return Err(RegistryError::invalid("timeout", problem));
+    }
+    Ok(())
+}
+
+fn check_url(url: &Url) -> Result<(), RegistryError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(RegistryError::invalid(
+            "url",
+            "an endpoint's URL begins with https:// or http://",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let problem = "a URL with a user name or password is not taken; send credentials as a header";
+        return Err(RegistryError::invalid("url", problem));
+    }
+    if url.as_str().len() > MAX_URL {
+        return Err(RegistryError::invalid("url", "it is over 2048 bytes"));
+    }
+    Ok(())
+}
+
+fn check_events(events: &[EventPattern], config: &Config) -> Result<(), RegistryError> {
+    let limit = config.max_patterns;
+    match events.len() {
+        0 => Err(RegistryError::invalid(
+            "events",
+            "at least one pattern is needed; `*` means every event",
+        )),
+        count if count > limit => Err(RegistryError::LimitReached {
+            what: "patterns of a subscription",
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_headers(headers: &[(String, Secret)], config: &Config) -> Result<(), RegistryError> {
+    let limit = config.max_headers;
+    if headers.len() > limit {
+        let what = "headers of a subscription";
+        return Err(RegistryError::LimitReached { what, limit });
+    }
+    let size = config.max_header_size;
+    for (name, value) in headers {
+        let value = value.reveal();
+        let valid_name = !name.is_empty() && name.bytes().all(is_token);
+        let valid_value = value.bytes().all(|b| b == b'\t' || (0x20..0x7f).contains(&b));
+        if !valid_name || !valid_value || value.trim() != value {
+            let problem = format!(
+                "`{}` is not a header that can be sent (RFC 9110 §5.5)",
+                name.escape_default()
+            );
+            return Err(RegistryError::invalid("headers", problem));
+        }
+        if name.len() + value.len() > size.bytes() {
+            return Err(RegistryError::invalid(
+                "headers",
+                format!("`{name}` is over {size}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A character of a header's name (RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+const MAX_DESCRIPTION: usize = 1024;
+const MAX_SECRET_BYTES: usize = 512;
+const MAX_SECRETS: usize = 4;
+const MAX_URL: usize = 2048;

@@ -1,0 +1,108 @@
+//! How a process learns what others changed: it asks the store for tenants changed since it last asked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Registry, RegistryError, Tenant};
+use crate::domain::TenantId;
+use crate::telemetry::error_chain;
+
+/// Keeps a process's snapshots current. Run once.
+pub struct Sync {
+    registry: Registry,
+}
+
+/// What was published last. Kept beside the snapshot, under one lock.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The store's version of what is published.
+    version: u64,
+    /// Tenants whose chain lacks a component: it may be loadable later.
+    incomplete: BTreeSet<TenantId>,
+}
+
+impl Sync {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+
+    /// Polls until the shutdown. A store that is away is asked again at the same pace; what is in memory goes on serving.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut polls = interval(self.registry.inner.config.poll_interval.get());
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut repairs = interval(REPAIR_INTERVAL);
+        let mut reachable = true;
+        loop {
+            let result = tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = repairs.tick() => self.registry.repair().await,
+                _ = polls.tick() => self.registry.catch_up().await,
+            };
+            match result {
+                Err(error) if reachable => {
+                    warn!(error = %error_chain(&error), "registry.stale");
+                    reachable = false;
+                }
+                Ok(()) if !reachable => {
+                    info!("registry.current");
+                    reachable = true;
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Registry {
+    /// Publishes what changed in the store since the last time.
+    pub(super) async fn catch_up(&self) -> Result<(), RegistryError> {
+        let mut progress = self.inner.publishing.lock().await;
+        let (mut version, mut changed) = self.inner.store.registry_changes(progress.version).await?;
+        if version < progress.version {
+            // The store went back: it was emptied or restored. What it holds now is the truth, and only that.
+            warn!(revision = version, "registry.reset");
+            (version, changed) = self.inner.store.registry_changes(0).await?;
+            changed.extend(self.held());
+            changed.sort();
+            changed.dedup();
+        }
+        if !changed.is_empty() {
+            self.publish(&mut progress, changed).await?;
+        }
+        progress.version = version;
+        Ok(())
+    }
+
+    /// Publishes one tenant as it is in the store now.
+    pub(super) async fn refresh(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let mut progress = self.inner.publishing.lock().await;
+        self.publish(&mut progress, vec![id.clone()]).await
+    }
+
+    /// Tries again to load the components that were missing.
+    async fn repair(&self) -> Result<(), RegistryError> {
+        let mut progress = self.inner.publishing.lock().await;
+        let incomplete: Vec<_> = progress.incomplete.iter().cloned().collect();
+        if incomplete.is_empty() {
+            return Ok(());
+        }
+        self.publish(&mut progress, incomplete).await
+    }
+}
+
+impl Progress {
+    pub(super) fn note(&mut self, id: &TenantId, tenant: Option<&Tenant>) {
+        let chain = tenant.and_then(|tenant| tenant.chain.as_ref());
+        if chain.is_some_and(|chain| chain.steps.iter().any(|step| step.component.is_none())) {
+            self.incomplete.insert(id.clone());
+        } else {
+            self.incomplete.remove(id);
+        }
+    }
+}
+
+const REPAIR_INTERVAL: Duration = Duration::from_secs(5);

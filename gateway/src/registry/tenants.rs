@@ -1,0 +1,152 @@
+//! Changes of tenants and of their API keys.
+
+use std::sync::Arc;
+
+use super::draft::{Draft, TENANT, key_entry};
+use super::record::{KeyRecord, TenantRecord, VERSION, encode, place};
+use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
+use crate::domain::{KeyId, Secret, TenantId};
+
+impl Registry {
+    /// Makes a tenant with a first API key, which is told here and never again.
+    ///
+    /// # Errors
+    /// `Exists`, `LimitReached`, `Store`.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<(Arc<Tenant>, Secret), RegistryError> {
+        let limit = self.inner.config.max_tenants;
+        if self.count() >= limit && self.tenant(&new.id).is_none() {
+            return Err(RegistryError::LimitReached {
+                what: "tenants",
+                limit,
+            });
+        }
+        let secret = key::new_api_key();
+        let key = self.new_key(&secret);
+        let changes = vec![
+            (TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false)))),
+            (key_entry(key.id), Some(encode(&KeyRecord::from_key(&key, false)))),
+        ];
+        if !self.apply(&new.id, 0, changes).await? {
+            return Err(RegistryError::Exists("tenant"));
+        }
+        Ok((self.held_tenant(&new.id)?, secret))
+    }
+
+    /// Changes a tenant.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    pub async fn patch_tenant(
+        &self,
+        id: &TenantId,
+        patch: TenantPatch,
+    ) -> Result<Arc<Tenant>, RegistryError> {
+        self.change(id, |draft| {
+            not_declared(draft.tenant.declared, "tenant")?;
+            let mut record = draft.tenant.clone();
+            if let Some(profile) = &patch.profile {
+                record.profile.clone_from(profile);
+            }
+            if let Some(secret) = &patch.signing_secret {
+                record.signing_secret = secret.as_ref().map(|secret| self.seal_tenant_secret(id, secret));
+            }
+            Ok((vec![(TENANT.to_owned(), Some(encode(&record)))], ()))
+        })
+        .await?;
+        self.held_tenant(id)
+    }
+
+    /// Deletes a tenant with its keys, subscriptions, chain and plugins. Its deliveries under way find no subscription.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
+        self.change(id, |draft| {
+            not_declared(draft.tenant.declared, "tenant")?;
+            Ok((
+                draft.entries.iter().map(|name| (name.clone(), None)).collect(),
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Makes another API key, which is told here and never again.
+    ///
+    /// # Errors
+    /// `NotFound`, `LimitReached`, `Conflict`, `Store`.
+    pub async fn create_key(&self, id: &TenantId) -> Result<(ApiKey, Secret), RegistryError> {
+        let secret = key::new_api_key();
+        let key = self.new_key(&secret);
+        self.change(id, |draft| {
+            let limit = self.inner.config.max_keys;
+            if draft.keys.len() >= limit {
+                return Err(RegistryError::LimitReached { what: "keys", limit });
+            }
+            let record = KeyRecord::from_key(&key, false);
+            Ok((vec![(key_entry(key.id), Some(encode(&record)))], ()))
+        })
+        .await?;
+        Ok((key, secret))
+    }
+
+    /// Revokes an API key: from the answer on it opens nothing here, and nowhere within `poll_interval`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    pub async fn revoke_key(&self, id: &TenantId, key: KeyId) -> Result<(), RegistryError> {
+        self.change(id, |draft| {
+            let found = draft.keys.get(&key).ok_or(RegistryError::NotFound("key"))?;
+            not_declared(found.declared, "key")?;
+            Ok((vec![(key_entry(key), None)], ()))
+        })
+        .await
+    }
+
+    pub(super) fn tenant_record(&self, new: &NewTenant, declared: bool) -> TenantRecord {
+        TenantRecord {
+            v: VERSION,
+            created: self.inner.clock.now().as_micros(),
+            profile: new.profile.clone().unwrap_or_else(|| DEFAULT_PROFILE.to_owned()),
+            signing_secret: new
+                .signing_secret
+                .as_ref()
+                .map(|secret| self.seal_tenant_secret(&new.id, secret)),
+            declared,
+        }
+    }
+
+    pub(super) fn seal_tenant_secret(&self, id: &TenantId, secret: &Secret) -> String {
+        self.inner.sealer.seal(&place(id, TENANT, "secret"), secret)
+    }
+
+    pub(super) fn held_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, RegistryError> {
+        // Somebody else may delete it between the change and this look.
+        self.tenant(id).ok_or(RegistryError::NotFound("tenant"))
+    }
+
+    /// An entry read just before a change, or an error as if it never was.
+    pub(super) async fn existing(&self, id: &TenantId) -> Result<Draft, RegistryError> {
+        self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
+    }
+
+    fn new_key(&self, secret: &Secret) -> ApiKey {
+        ApiKey {
+            id: self.inner.ids.key(),
+            digest: key::digest(secret.reveal()),
+            hint: key::hint(secret.reveal()),
+            created: self.inner.clock.now(),
+        }
+    }
+}
+
+pub(super) fn not_declared(declared: bool, what: &'static str) -> Result<(), RegistryError> {
+    if declared {
+        Err(RegistryError::Declared(what))
+    } else {
+        Ok(())
+    }
+}
+
+/// The profile of a tenant that names none: Standard Webhooks.
+pub(super) const DEFAULT_PROFILE: &str = "standard";
