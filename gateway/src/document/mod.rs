@@ -1,29 +1,139 @@
 //! JSON as the gateway holds it: parsed once, read and changed in place by pointers and patterns, printed once.
+//!
+//! Ingest parses a request here, the plugin host lends the document to components, the store and the deliveries get its
+//! print. The grammar is RFC 8259 and strict: no key twice, no lone surrogates, nothing after the value, bounded size and
+//! depth. A number whose text carries more than its 64-bit integer (`8500.00`, `1e21`) keeps that text byte for byte.
+//!
+//! The parts: [`Value`] and [`Object`] hold, [`parse`] reads, [`print`] writes, [`Pointer`] names one place and
+//! [`PatternSet`] many; [`Document`] offers the operations of the plugin interface (`wit/plugin.wit`, resource `json`),
+//! all or nothing each, and notes which places they changed. `wit/document-cases.json` pins what each operation does.
+//!
+//! Nothing here does input or output, and no message, no `Debug` and no list of changes shows a payload's values.
 
-use compact_str::CompactString;
+mod access;
+mod change;
+mod convert;
+mod extent;
+mod number;
+mod object;
+mod parse;
+mod pattern;
+mod pointer;
+mod print;
+mod prune;
+mod redaction;
+mod scan;
+mod value;
+mod walk;
 
-/// A JSON document.
-#[derive(Debug, Clone, PartialEq, Default)]
+use std::fmt;
+
+use bytes::Bytes;
+
+pub use access::AccessError;
+pub use extent::Limits;
+pub use number::{BadNumber, Number, Scalar};
+pub use object::Object;
+pub use parse::{ParseError, ParseErrorKind};
+pub use pattern::{Pattern, PatternSet};
+pub use pointer::{BadPointer, Pointer};
+pub use redaction::Redaction;
+pub use value::{Kind, Value};
+
+use extent::{Changes, Extent};
+
+/// A JSON document with its limits.
+#[derive(Clone, Default)]
 pub struct Document {
     root: Value,
+    limits: Limits,
+    extent: Extent,
+    changes: Changes,
 }
 
-/// A JSON value.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Value {
-    /// `null`
-    #[default]
-    Null,
-    /// `true`, `false`
-    Bool(bool),
-    /// An integer whose text is exactly what its 64-bit value prints.
-    Int(i64),
-    /// Any other number, as it was written.
-    Number(CompactString),
-    /// A string, unescaped.
-    Text(CompactString),
-    /// An array.
-    Array(Vec<Value>),
-    /// An object, in the order of the document; no key twice.
-    Object(Vec<(CompactString, Value)>),
+impl Document {
+    /// Parses JSON text, which may itself not be longer or deeper than the limits.
+    pub fn parse(text: &[u8], limits: Limits) -> Result<Self, ParseError> {
+        Ok(Self {
+            root: parse::parse(text, limits)?,
+            limits,
+            extent: Extent::at_most(text.len()),
+            changes: Changes::default(),
+        })
+    }
+
+    /// A document of a value that is there already. Its size and depth are not checked: the limits hold for its growth.
+    pub fn from_value(root: Value, limits: Limits) -> Self {
+        let extent = Extent::exactly(root.printed_len());
+        Self {
+            root,
+            limits,
+            extent,
+            changes: Changes::default(),
+        }
+    }
+
+    /// The whole value.
+    pub fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// The whole value, by value.
+    pub fn into_root(self) -> Value {
+        self.root
+    }
+
+    /// Sets the limits that operations keep from here on. What is over them already stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// The pointers that operations changed, removed or added since this was last asked, each once, at most
+    /// [`Document::MAX_CHANGES`] of them: paths, never values.
+    pub fn take_changes(&mut self) -> Vec<String> {
+        self.changes.take()
+    }
+
+    /// How many changed places are remembered.
+    pub const MAX_CHANGES: usize = Changes::MAX;
+
+    /// The bytes that the document prints to, or a little more: never less. Costs nothing.
+    pub fn size_bound(&self) -> usize {
+        self.extent.bytes()
+    }
+
+    /// Compact JSON text.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.extent.bytes());
+        self.root.print(&mut out);
+        out
+    }
+
+    /// Compact JSON text.
+    pub fn to_bytes(&self) -> Bytes {
+        self.to_vec().into()
+    }
+
+    /// Compact JSON text, or nothing when it is longer than `limit` bytes.
+    pub fn to_bytes_within(&self, limit: usize) -> Option<Bytes> {
+        let fits = self.extent.bytes() <= limit || self.root.printed_len() <= limit;
+        fits.then(|| self.to_bytes())
+    }
+}
+
+/// Two documents are equal when their values are.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+/// Without the contents: they may be anyone's personal data.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("root", &self.root)
+            .field("bytes", &self.extent.bytes())
+            .finish_non_exhaustive()
+    }
 }

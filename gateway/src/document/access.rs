@@ -1,0 +1,132 @@
+//! The operations that read.
+
+use super::walk::{Next, visit};
+use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
+use super::{BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
+
+/// Why an operation was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// The pointer or pattern is not one, or names the whole document where that cannot be.
+    #[error("not a pointer or pattern that can be used here")]
+    BadPointer,
+    /// Nothing stands there.
+    #[error("nothing stands there")]
+    Absent,
+    /// Something of another kind stands there.
+    #[error("something of another kind stands there")]
+    WrongKind(Kind),
+    /// Settings and metadata cannot be changed.
+    #[error("the document is read-only")]
+    ReadOnly,
+    /// The document would grow over its limit of size or depth.
+    #[error("the document would grow over its limit")]
+    Limit,
+    /// The text given is not JSON; what is wrong and where.
+    #[error("the text is not JSON: {0}")]
+    BadJson(String),
+}
+
+impl Document {
+    /// The kind of what stands at a pointer.
+    pub fn kind_of(&self, pointer: &str) -> Kind {
+        self.stands_at(pointer).map_or(Kind::Absent, Value::kind)
+    }
+
+    /// Members of an object, elements of an array, bytes of a text; nothing for anything else.
+    pub fn length(&self, pointer: &str) -> Option<u32> {
+        let length = match self.stands_at(pointer).ok()? {
+            Value::Object(object) => object.len(),
+            Value::Array(elements) => elements.len(),
+            Value::Text(text) => text.len(),
+            _ => return None,
+        };
+        u32::try_from(length).ok()
+    }
+
+    /// Up to `max` keys of the object at a pointer from the `offset`th on, in order.
+    pub fn keys(&self, pointer: &str, offset: u32, max: u32) -> Result<Vec<String>, AccessError> {
+        match self.stands_at(pointer)? {
+            Value::Object(object) => {
+                let window = object.keys().skip(count(offset)).take(count(max));
+                Ok(window.map(str::to_owned).collect())
+            }
+            other => Err(AccessError::WrongKind(other.kind())),
+        }
+    }
+
+    /// The scalar at a pointer.
+    pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
+        let value = self.stands_at(pointer)?;
+        value
+            .to_scalar()
+            .ok_or_else(|| AccessError::WrongKind(value.kind()))
+    }
+
+    /// The scalars at several pointers; nothing where no scalar stands.
+    pub fn get_many<T: AsRef<str>>(&self, pointers: &[T]) -> Vec<Option<Scalar>> {
+        pointers
+            .iter()
+            .map(|pointer| self.get(pointer.as_ref()).ok())
+            .collect()
+    }
+
+    /// The subtree at a pointer as compact JSON text.
+    pub fn get_json(&self, pointer: &str) -> Result<String, AccessError> {
+        Ok(self.stands_at(pointer)?.to_json())
+    }
+
+    /// Pointers of up to `max` places that a pattern matches, in the order of the document.
+    pub fn find(&self, patterns: &PatternSet, max: u32) -> Vec<String> {
+        let mut found = Vec::new();
+        if max > 0 {
+            visit(&self.root, patterns, |pointer, _| {
+                found.push(pointer.to_owned());
+                if found.len() < count(max) {
+                    Next::Inside
+                } else {
+                    Next::Stop
+                }
+            });
+        }
+        found
+    }
+
+    fn stands_at(&self, pointer: &str) -> Result<&Value, AccessError> {
+        self.root.at(Pointer::parse(pointer)?).ok_or(AccessError::Absent)
+    }
+}
+
+fn count(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+impl From<BadPointer> for AccessError {
+    fn from(_: BadPointer) -> Self {
+        Self::BadPointer
+    }
+}
+
+impl From<BadPattern> for AccessError {
+    fn from(bad: BadPattern) -> Self {
+        match bad {
+            BadPattern::Malformed => Self::BadPointer,
+            BadPattern::TooMany => Self::Limit,
+        }
+    }
+}
+
+impl From<BadNumber> for AccessError {
+    fn from(bad: BadNumber) -> Self {
+        Self::BadJson(bad.to_string())
+    }
+}
+
+impl From<ParseError> for AccessError {
+    fn from(error: ParseError) -> Self {
+        match error.kind {
+            ParseErrorKind::TooDeep { .. } | ParseErrorKind::TooLarge { .. } => Self::Limit,
+            _ => Self::BadJson(error.to_string()),
+        }
+    }
+}

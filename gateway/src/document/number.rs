@@ -1,0 +1,293 @@
+//! Numbers: their text is kept unless a 64-bit integer says it all; scalars as plugins see them.
+
+use std::fmt;
+
+use compact_str::{CompactString, format_compact};
+
+use super::Value;
+
+/// A JSON number that is not simply a 64-bit integer, as it was written: `8500.00`, `1e21`, `-0`, `12345678901234567890`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Number(CompactString);
+
+/// A value that has no parts.
+#[derive(Clone, PartialEq)]
+pub enum Scalar {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Boolean(bool),
+    /// A number that was written as a 64-bit integer.
+    Integer(i64),
+    /// A number that says exactly what a 64-bit float's shortest text says: `8500.00`, `0.1`, `1e21`.
+    Decimal(f64),
+    /// Any other number, as text.
+    RawNumber(String),
+    /// A string.
+    Text(String),
+}
+
+/// The text is not a JSON number (RFC 8259, section 6), or the float is not a finite one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a JSON number")]
+pub struct BadNumber;
+
+impl Number {
+    /// The text that was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number as a 64-bit float, if that loses nothing: its shortest text denotes the same number.
+    pub fn to_f64_exact(&self) -> Option<f64> {
+        let float: f64 = self.0.parse().ok()?;
+        let shortest = format_compact!("{float:e}");
+        (float.is_finite() && Digits::of(&self.0) == Digits::of(&shortest)).then_some(float)
+    }
+
+    /// A text that the caller knows to be a number by the grammar, and not one that an `i64` prints.
+    pub(super) fn from_grammar(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Value {
+    /// A number from its JSON text.
+    pub fn number(text: &str) -> Result<Self, BadNumber> {
+        match number_len(text.as_bytes()) {
+            Some(len) if len == text.len() => Ok(number_of(text)),
+            _ => Err(BadNumber),
+        }
+    }
+
+    /// A number from a float, printed as ECMAScript does (`Number::toString`, also RFC 8785): the shortest digits that
+    /// come back as the same float, no `.0`, an exponent from `1e+21` up and below `0.000001`.
+    pub fn float(float: f64) -> Result<Self, BadNumber> {
+        if !float.is_finite() {
+            return Err(BadNumber);
+        }
+        Ok(number_of(&ecmascript(float)))
+    }
+
+    /// The scalar that it is; nothing for arrays and objects.
+    pub fn to_scalar(&self) -> Option<Scalar> {
+        Some(match self {
+            Self::Null => Scalar::Null,
+            Self::Bool(truth) => Scalar::Boolean(*truth),
+            Self::Int(number) => Scalar::Integer(*number),
+            Self::Number(number) => match number.to_f64_exact() {
+                Some(float) => Scalar::Decimal(float),
+                None => Scalar::RawNumber(number.as_str().to_owned()),
+            },
+            Self::Text(text) => Scalar::Text(text.to_string()),
+            Self::Array(_) | Self::Object(_) => return None,
+        })
+    }
+}
+
+impl TryFrom<Scalar> for Value {
+    type Error = BadNumber;
+
+    fn try_from(scalar: Scalar) -> Result<Self, BadNumber> {
+        Ok(match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Boolean(truth) => Self::Bool(truth),
+            Scalar::Integer(number) => Self::Int(number),
+            Scalar::Decimal(float) => Self::float(float)?,
+            Scalar::RawNumber(text) => Self::number(&text)?,
+            Scalar::Text(text) => Self::Text(text.into()),
+        })
+    }
+}
+
+/// How many bytes at the start are a number by the grammar of RFC 8259, section 6; nothing if none is.
+pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        bytes[from..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let some_digits = |from: usize| Some(digits(from)).filter(|&count| count > 0);
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    at += if bytes.get(at) == Some(&b'0') {
+        1
+    } else {
+        some_digits(at)?
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        at += some_digits(at)?;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        at += 1;
+        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+        at += some_digits(at)?;
+    }
+    Some(at)
+}
+
+/// The value of a text that is a number by the grammar.
+pub(super) fn number_of(text: &str) -> Value {
+    // Rust's integers parse exactly the grammar's integers, except that `-0` would lose its sign.
+    match text.parse() {
+        Ok(0) if text.len() > 1 => Value::Number(Number::from_grammar(text)),
+        Ok(number) => Value::Int(number),
+        Err(_) => Value::Number(Number::from_grammar(text)),
+    }
+}
+
+/// What a decimal text denotes: sign, digits without zeros at the ends, and the power of ten after the first digit.
+#[derive(PartialEq)]
+struct Digits {
+    negative: bool,
+    digits: Vec<u8>,
+    exponent: i64,
+}
+
+impl Digits {
+    /// Of a text that is a number by the grammar; nothing when its exponent is out of all bounds.
+    fn of(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let negative = mantissa.starts_with('-');
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let whole = whole.trim_start_matches('-');
+        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+        digits.drain(..zeros);
+        while digits.last() == Some(&b'0') {
+            digits.pop();
+        }
+        let shift = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()?;
+        let exponent = exponent.parse::<i64>().ok()?.checked_add(shift)?;
+        let exponent = if digits.is_empty() { 0 } else { exponent };
+        Some(Self {
+            negative,
+            digits,
+            exponent,
+        })
+    }
+}
+
+/// ECMAScript's `Number::toString` of a finite number.
+fn ecmascript(float: f64) -> String {
+    if float == 0.0 {
+        return "0".to_owned();
+    }
+    let sign = if float < 0.0 { "-" } else { "" };
+    let scientific = format!("{:e}", float.abs());
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let digits = mantissa.replace('.', "");
+    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    // The decimal point stands after so many digits.
+    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    match point {
+        1..=21 if point >= count => format!("{sign}{digits}{}", zeros(point - count)),
+        1..=21 => {
+            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
+            format!("{sign}{whole}.{fraction}")
+        }
+        -5..=0 => format!("{sign}0.{}{digits}", zeros(-point)),
+        _ => {
+            let plus = if point > 0 { "+" } else { "" };
+            format!("{sign}{mantissa}e{plus}{}", point - 1)
+        }
+    }
+}
+
+/// Without the digits: they may be anyone's personal data.
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "number of {} bytes", self.0.len())
+    }
+}
+
+/// Without the contents: they may be anyone's personal data.
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Boolean(_) => f.write_str("boolean"),
+            Self::Integer(_) => f.write_str("integer"),
+            Self::Decimal(_) => f.write_str("decimal"),
+            Self::RawNumber(text) => write!(f, "raw number of {} bytes", text.len()),
+            Self::Text(text) => write!(f, "text of {} bytes", text.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_integer_prints_is_one() {
+        for (text, integer) in [
+            ("0", true),
+            ("-1", true),
+            ("9223372036854775807", true),
+            ("-9223372036854775808", true),
+            ("9223372036854775808", false),
+            ("-0", false),
+            ("1.0", false),
+            ("1e2", false),
+            ("8500.00", false),
+        ] {
+            let value = Value::number(text).unwrap();
+            assert_eq!(matches!(value, Value::Int(_)), integer, "{text}");
+            assert_eq!(value.to_json(), text);
+        }
+        for text in [
+            "", "-", "01", "+1", ".5", "1.", "1e", "1e+", "0x1", "1 ", " 1", "NaN", "--1", "1.e2",
+        ] {
+            assert!(Value::number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_a_number_that_a_float_says_exactly() {
+        for (text, float) in [
+            ("8500.00", Some(8500.0)),
+            ("0.1", Some(0.1)),
+            ("1e21", Some(1e21)),
+            ("-0", Some(-0.0)),
+            ("0.0e99", Some(0.0)),
+            ("9007199254740993.0", None),
+            ("12345678901234567890", None),
+            // 2^64 is a float, but its shortest text, 18446744073709552000, denotes another number.
+            ("18446744073709551616", None),
+            ("0.1000000000000000055", None),
+            ("1e400", None),
+            ("1e-400", None),
+            ("1e99999999999999999999", None),
+        ] {
+            let Value::Number(number) = Value::number(text).unwrap() else {
+                panic!("{text}")
+            };
+            assert_eq!(number.to_f64_exact(), float, "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_print_as_ecmascript_does() {
+        for (float, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (8500.0, "8500"),
+            (-1.5, "-1.5"),
+            (0.1, "0.1"),
+            (123_456_789.25, "123456789.25"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1.5e300, "1.5e+300"),
+            (0.000_001, "0.000001"),
+            (1.5e-7, "1.5e-7"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+        ] {
+            assert_eq!(Value::float(float).unwrap().to_json(), text);
+        }
+        assert!(Value::float(f64::NAN).is_err() && Value::float(f64::INFINITY).is_err());
+    }
+}

@@ -1,0 +1,359 @@
+//! Patterns: many places in a document, named at once; compiled so that a set of them is matched in one walk.
+
+use std::str::FromStr;
+
+use compact_str::CompactString;
+
+/// A pointer whose steps may also be `*` (any one step), `**` (any number of steps, none too) and `~name` or
+/// `~name|other` (an object's key that reads like one of the names: only letters and digits count, and not their case).
+/// `~2` stands for a literal `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<Step>);
+
+/// Why a text is not a pattern, or patterns are not a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// A text breaks the grammar. A `*` beside other characters does too: it would silently match nothing.
+    #[error("not a pattern: steps that each begin with `/`, being a key, an index, `*`, `**` or `~name`")]
+    Malformed,
+    /// All steps and names together are more than [`PatternSet::MAX_STEPS`].
+    #[error(
+        "the patterns have more than {} steps and names together",
+        PatternSet::MAX_STEPS
+    )]
+    TooMany,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// This key or index.
+    Exact(CompactString),
+    /// A key that reads like one of these, normalised.
+    Loose(Vec<CompactString>),
+    /// Any key or index.
+    Any,
+    /// Any number of steps.
+    Deep,
+}
+
+impl FromStr for Pattern {
+    type Err = BadPattern;
+
+    fn from_str(text: &str) -> Result<Self, BadPattern> {
+        if text.is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let steps = text.strip_prefix('/').ok_or(BadPattern::Malformed)?;
+        steps
+            .split('/')
+            .map(step)
+            .collect::<Option<_>>()
+            .map(Self)
+            .ok_or(BadPattern::Malformed)
+    }
+}
+
+fn step(text: &str) -> Option<Step> {
+    match text {
+        "*" => return Some(Step::Any),
+        "**" => return Some(Step::Deep),
+        _ if text.contains('*') => return None,
+        _ => {}
+    }
+    let loose = text
+        .strip_prefix('~')
+        .filter(|rest| rest.starts_with(char::is_alphabetic));
+    match loose {
+        Some(names) => names
+            .split('|')
+            .map(loose_name)
+            .collect::<Option<_>>()
+            .map(Step::Loose),
+        None => unescape(text).map(|key| Step::Exact(key.into())),
+    }
+}
+
+fn loose_name(text: &str) -> Option<CompactString> {
+    if !text.starts_with(char::is_alphabetic) {
+        return None;
+    }
+    let mut name = String::new();
+    normalise(&unescape(text)?, &mut name);
+    Some(name.into())
+}
+
+fn unescape(step: &str) -> Option<String> {
+    let mut key = String::with_capacity(step.len());
+    let mut characters = step.chars();
+    while let Some(character) = characters.next() {
+        key.push(match character {
+            '~' => match characters.next()? {
+                '0' => '~',
+                '1' => '/',
+                '2' => '*',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(key)
+}
+
+/// Replaces `out` by the letters and digits of a key, in lower case.
+pub(super) fn normalise(key: &str, out: &mut String) {
+    out.clear();
+    for character in key.chars() {
+        if character.is_ascii_alphanumeric() {
+            out.push(character.to_ascii_lowercase());
+        } else if !character.is_ascii() && character.is_alphanumeric() {
+            out.extend(character.to_lowercase());
+        }
+    }
+}
+
+/// Patterns compiled into one tree of steps, so that a walk looks at each key once however many patterns there are.
+#[derive(Debug, Clone)]
+pub struct PatternSet {
+    /// The first is where every pattern begins.
+    nodes: Vec<Node>,
+}
+
+pub(super) type NodeId = usize;
+
+/// A place in the tree: the patterns that begin with the steps up to here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Node {
+    /// By key or index.
+    pub(super) exact: Names,
+    /// By normalised key.
+    pub(super) loose: Names,
+    /// By any step.
+    pub(super) any: Option<NodeId>,
+    /// Without a step: a `**` begins here.
+    pub(super) deep: Option<NodeId>,
+    /// This is the inside of a `**`: any step leads here again.
+    pub(super) repeats: bool,
+    /// A pattern ends here.
+    pub(super) accepts: bool,
+}
+
+impl PatternSet {
+    /// How many steps and names a set may have, all patterns together.
+    pub const MAX_STEPS: usize = 4096;
+
+    /// Compiles patterns.
+    pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self, BadPattern> {
+        let mut set = Self {
+            nodes: vec![Node::default()],
+        };
+        let mut steps = 0;
+        for pattern in patterns {
+            steps += pattern.0.iter().map(Step::weight).sum::<usize>();
+            if steps > Self::MAX_STEPS {
+                return Err(BadPattern::TooMany);
+            }
+            set.insert(pattern);
+        }
+        Ok(set)
+    }
+
+    /// Compiles patterns from their texts.
+    pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, BadPattern> {
+        let patterns: Result<Vec<Pattern>, _> = texts.into_iter().map(|text| text.as_ref().parse()).collect();
+        Self::new(patterns?)
+    }
+
+    /// Whether one of the patterns is the empty pointer.
+    pub(super) fn names_the_whole(&self) -> bool {
+        self.nodes[0].accepts
+    }
+
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    fn insert(&mut self, pattern: Pattern) {
+        let mut at = 0;
+        for step in pattern.0 {
+            at = match step {
+                Step::Any => self.any(at),
+                Step::Deep => self.deep(at),
+                Step::Exact(key) => self.exact(at, key),
+                Step::Loose(names) => self.loose(at, names),
+            };
+        }
+        self.nodes[at].accepts = true;
+    }
+
+    fn any(&mut self, at: NodeId) -> NodeId {
+        if let Some(known) = self.nodes[at].any {
+            return known;
+        }
+        let next = self.grow();
+        self.nodes[at].any = Some(next);
+        next
+    }
+
+    fn deep(&mut self, at: NodeId) -> NodeId {
+        // `**` after `**` says nothing more.
+        if self.nodes[at].repeats {
+            return at;
+        }
+        if let Some(known) = self.nodes[at].deep {
+            return known;
+        }
+        let next = self.grow();
+        self.nodes[next].repeats = true;
+        self.nodes[at].deep = Some(next);
+        next
+    }
+
+    fn exact(&mut self, at: NodeId, key: CompactString) -> NodeId {
+        if let Some(known) = self.nodes[at].exact.alone(&key) {
+            return known;
+        }
+        let next = self.grow();
+        self.nodes[at].exact.add(key, next, true);
+        next
+    }
+
+    fn loose(&mut self, at: NodeId, names: Vec<CompactString>) -> NodeId {
+        let alone = names.len() == 1;
+        if alone && let Some(known) = self.nodes[at].loose.alone(&names[0]) {
+            return known;
+        }
+        let next = self.grow();
+        for name in names {
+            self.nodes[at].loose.add(name, next, alone);
+        }
+        next
+    }
+
+    fn grow(&mut self) -> NodeId {
+        self.nodes.push(Node::default());
+        self.nodes.len() - 1
+    }
+}
+
+impl Step {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Loose(names) => names.len(),
+            _ => 1,
+        }
+    }
+}
+
+impl Node {
+    /// Whether any step leads on from here.
+    pub(super) fn leads_on(&self) -> bool {
+        self.repeats
+            || self.any.is_some()
+            || self.deep.is_some()
+            || !self.exact.is_empty()
+            || !self.loose.is_empty()
+    }
+}
+
+/// Where names lead: sorted, so that finding one needs no hash that a name could be made to defeat.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    sorted: Vec<Way>,
+    /// A bit for the length of each name (the last bit: for all longer ones): most keys are told apart by it.
+    lengths: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Way {
+    name: CompactString,
+    node: NodeId,
+    /// No other name leads to the node, so patterns that go the same way can go on from it together.
+    alone: bool,
+}
+
+impl Names {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// The nodes that a name leads to.
+    pub(super) fn find(&self, name: &str) -> impl Iterator<Item = NodeId> {
+        self.ways(name).map(|way| way.node)
+    }
+
+    /// The node that this name leads to and no other does.
+    fn alone(&self, name: &str) -> Option<NodeId> {
+        self.ways(name).find(|way| way.alone).map(|way| way.node)
+    }
+
+    fn ways(&self, name: &str) -> impl Iterator<Item = &Way> {
+        let possible = if self.lengths & length_bit(name) == 0 {
+            &[]
+        } else {
+            let from = self.sorted.partition_point(|way| way.name.as_str() < name);
+            &self.sorted[from..]
+        };
+        possible.iter().take_while(move |way| way.name == name)
+    }
+
+    fn add(&mut self, name: CompactString, node: NodeId, alone: bool) {
+        self.lengths |= length_bit(&name);
+        let at = self.sorted.partition_point(|way| way.name <= name);
+        self.sorted.insert(at, Way { name, node, alone });
+    }
+}
+
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grammar() {
+        for text in [
+            "",
+            "/",
+            "/a/*/**/~name",
+            "/~0~1~2",
+            "/~a|B-c|d",
+            "/**/~email|phone_number/0",
+        ] {
+            assert!(text.parse::<Pattern>().is_ok(), "{text}");
+        }
+        for text in [
+            "a", "*", "/a*", "/***", "/~", "/~3", "/a~", "/~a*", "/~a|", "/~a||b", "/~a|1", "/~-a",
+        ] {
+            assert_eq!(text.parse::<Pattern>(), Err(BadPattern::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_set_has_a_limit() {
+        let text = "/a".repeat(PatternSet::MAX_STEPS);
+        assert!(PatternSet::parse([&text]).is_ok());
+        assert_eq!(
+            PatternSet::parse([text.as_str(), "/a"]).err(),
+            Some(BadPattern::TooMany)
+        );
+    }
+
+    #[test]
+    fn names_read_alike_whatever_their_style() {
+        let mut out = String::new();
+        for key in [
+            "lifetimeValue",
+            "lifetime_value",
+            "Lifetime-Value",
+            "LIFETIME VALUE",
+            "\"lifetime.value\"",
+        ] {
+            normalise(key, &mut out);
+            assert_eq!(out, "lifetimevalue");
+        }
+        normalise("Größe_Ä2", &mut out);
+        assert_eq!(out, "größeä2");
+    }
+}

@@ -1,0 +1,193 @@
+//! Walks: a set of patterns and a document, side by side, once.
+
+use std::borrow::Cow;
+
+use super::pattern::{Node, NodeId, PatternSet, normalise};
+use super::pointer::{push_escaped, push_index};
+use super::value::Value;
+
+/// The patterns' side of a walk: which nodes of the set the way from the root to here has reached.
+pub(super) struct Walk<'p> {
+    nodes: &'p [Node],
+    /// The nodes of all levels from the root to here, one after the other.
+    active: Vec<NodeId>,
+    normalised: String,
+}
+
+/// The nodes that are reached at one place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    start: usize,
+    end: usize,
+    /// A pattern matches the place.
+    pub(super) matched: bool,
+}
+
+impl Level {
+    /// Whether something inside the place can match.
+    pub(super) fn leads_on(self) -> bool {
+        self.start < self.end
+    }
+}
+
+/// A step of the document.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step<'d> {
+    Key(&'d str),
+    Index(usize),
+}
+
+impl Step<'_> {
+    /// Adds itself to a pointer's text.
+    pub(super) fn push_to(self, pointer: &mut String) {
+        match self {
+            Self::Key(key) => push_escaped(pointer, key),
+            Self::Index(index) => push_index(pointer, index),
+        }
+    }
+}
+
+impl<'p> Walk<'p> {
+    /// At the root.
+    pub(super) fn begin(patterns: &'p PatternSet) -> (Self, Level) {
+        let mut walk = Self {
+            nodes: patterns.nodes(),
+            active: Vec::new(),
+            normalised: String::new(),
+        };
+        let matched = walk.reach(0, 0);
+        let root = Level {
+            start: 0,
+            end: walk.active.len(),
+            matched,
+        };
+        (walk, root)
+    }
+
+    /// One step down. [`Walk::leave`] takes it back.
+    pub(super) fn enter(&mut self, from: Level, step: Step<'_>) -> Level {
+        let start = self.active.len();
+        let mut matched = false;
+        let mut normal = false;
+        for place in from.start..from.end {
+            let at = self.active[place];
+            let node = &self.nodes[at];
+            if node.repeats {
+                matched |= self.reach(at, start);
+            }
+            if let Some(any) = node.any {
+                matched |= self.reach(any, start);
+            }
+            if !node.exact.is_empty() {
+                for next in node.exact.find(&text_of(step)) {
+                    matched |= self.reach(next, start);
+                }
+            }
+            let Step::Key(key) = step else { continue };
+            if !node.loose.is_empty() {
+                if !normal {
+                    normalise(key, &mut self.normalised);
+                    normal = true;
+                }
+                let name = std::mem::take(&mut self.normalised);
+                for next in node.loose.find(&name) {
+                    matched |= self.reach(next, start);
+                }
+                self.normalised = name;
+            }
+        }
+        Level {
+            start,
+            end: self.active.len(),
+            matched,
+        }
+    }
+
+    /// Back to the level around.
+    pub(super) fn leave(&mut self, level: Level) {
+        self.active.truncate(level.start);
+    }
+
+    /// Adds a node, and what it reaches without a step, to the level that starts at `start`; whether a pattern ends there.
+    fn reach(&mut self, node: NodeId, start: usize) -> bool {
+        let Node { accepts, deep, .. } = self.nodes[node];
+        if self.nodes[node].leads_on() && !self.active[start..].contains(&node) {
+            self.active.push(node);
+        }
+        accepts | deep.is_some_and(|deep| self.reach(deep, start))
+    }
+}
+
+fn text_of(step: Step<'_>) -> Cow<'_, str> {
+    match step {
+        Step::Key(key) => key.into(),
+        Step::Index(index) => index.to_string().into(),
+    }
+}
+
+/// Where a visit goes after a place that matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Into it.
+    Inside,
+    /// Past it.
+    Past,
+    /// Nowhere: it has seen enough.
+    Stop,
+}
+
+/// Shows every place that matches, and its pointer, in the order of the document.
+pub(super) fn visit(root: &Value, patterns: &PatternSet, see: impl FnMut(&str, &Value) -> Next) {
+    let (walk, level) = Walk::begin(patterns);
+    Visit {
+        walk,
+        path: String::new(),
+        see,
+    }
+    .place(root, level);
+}
+
+struct Visit<'p, F> {
+    walk: Walk<'p>,
+    path: String,
+    see: F,
+}
+
+impl<F: FnMut(&str, &Value) -> Next> Visit<'_, F> {
+    /// Whether to go on.
+    fn place(&mut self, value: &Value, level: Level) -> bool {
+        if level.matched {
+            match (self.see)(&self.path, value) {
+                Next::Inside => {}
+                Next::Past => return true,
+                Next::Stop => return false,
+            }
+        }
+        if !level.leads_on() {
+            return true;
+        }
+        match value {
+            Value::Object(object) => object
+                .iter()
+                .all(|(key, child)| self.child(child, level, Step::Key(key))),
+            Value::Array(elements) => elements
+                .iter()
+                .enumerate()
+                .all(|(at, child)| self.child(child, level, Step::Index(at))),
+            _ => true,
+        }
+    }
+
+    fn child(&mut self, value: &Value, from: Level, step: Step<'_>) -> bool {
+        let level = self.walk.enter(from, step);
+        let mut go_on = true;
+        if level.matched || (level.leads_on() && value.is_container()) {
+            let len = self.path.len();
+            step.push_to(&mut self.path);
+            go_on = self.place(value, level);
+            self.path.truncate(len);
+        }
+        self.walk.leave(level);
+        go_on
+    }
+}
