@@ -16,13 +16,21 @@
 //! what waits while the last batch is under way.
 
 pub(crate) mod codec;
+#[cfg(test)]
+pub(crate) mod contract;
+pub mod group;
+pub mod retention;
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::{Attempt, Delivery, DeliveryId, Event, EventId, Target, TenantId, Timestamp, Trigger};
+
+pub use group::Committer;
+pub use retention::Retention;
 
 /// A durable store. See the module for the rules.
 #[async_trait]
@@ -190,7 +198,7 @@ pub struct Claimed {
 }
 
 /// A delivery in this process's hands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Leased {
     /// The event that is to be brought.
     pub event: std::sync::Arc<Event>,
@@ -217,14 +225,14 @@ pub struct Settlement {
     pub id: DeliveryId,
     /// Proof of the lease.
     pub token: Token,
-    /// The attempt that was made, if one was.
+    /// The attempt that was made, if one was: it is kept, and counted whatever its number says.
     pub attempt: Option<Attempt>,
     /// What is next.
     pub next: Next,
 }
 
 /// What is next for a delivery.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Next {
     /// Delivered; counted even if the lease has run out.
     Done,
@@ -250,7 +258,7 @@ pub enum Next {
 pub enum Settled {
     /// It happened. The token now, where the lease goes on.
     Applied(Option<Token>),
-    /// The lease had run out and somebody else has it: nothing changed.
+    /// The token is not the one that the delivery has now: nothing changed.
     Stale,
     /// There is no such delivery pending (any more): nothing changed.
     Missing,
@@ -280,7 +288,8 @@ impl FeedPosition {
 pub struct FeedPage {
     /// The events with their positions.
     pub events: Vec<(FeedPosition, Event)>,
-    /// The oldest position that is still kept; `START` when nothing was ever removed. A cursor before it has expired.
+    /// A cursor before this has expired: something after it was removed. It lies between the newest entry that was removed and
+    /// the oldest that is kept; `START` when nothing ever was.
     pub kept_from: FeedPosition,
     /// Whether there is more beyond this page.
     pub more: bool,
@@ -296,12 +305,49 @@ pub struct StoredEvent {
 }
 
 /// A tenant's registry: small entries by name, changed together under one revision. The store does not look into them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RegistryRecord {
     /// Grows with every change; 1 or more.
     pub revision: u64,
     /// The entries, sorted by name.
     pub entries: Vec<(String, Bytes)>,
+}
+
+/// Without the body: it may be anyone's personal data.
+impl fmt::Debug for Leased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leased")
+            .field("tenant", &self.event.tenant)
+            .field("id", &self.id)
+            .field("token", &self.token)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the body.
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("Done"),
+            Self::RetryAt { at, .. } => f.debug_struct("RetryAt").field("at", at).finish_non_exhaustive(),
+            Self::Dead => f.write_str("Dead"),
+            Self::Cancelled => f.write_str("Cancelled"),
+            Self::Release => f.write_str("Release"),
+            Self::Extend(time) => f.debug_tuple("Extend").field(time).finish(),
+        }
+    }
+}
+
+/// The names of the entries and not what is in them: secrets are, if sealed.
+impl fmt::Debug for RegistryRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.entries.iter().map(|(name, _)| name).collect();
+        f.debug_struct("RegistryRecord")
+            .field("revision", &self.revision)
+            .field("entries", &names)
+            .finish()
+    }
 }
 
 /// How a store is.

@@ -1,0 +1,114 @@
+//! The feed: every published event once, in commit order, from any position either way.
+
+use super::*;
+use crate::store::{FeedPage, FeedPosition};
+
+fn ids(page: &FeedPage) -> Vec<&str> {
+    page.events.iter().map(|(_, event)| event.id.as_str()).collect()
+}
+
+pub(crate) async fn the_feed_is_in_commit_order(subject: &impl Subject) {
+    let acme = tenant("acme");
+    accept(subject, submission(&acme, &["z", "a"], &[target(1)])).await;
+    accept(subject, submission(&acme, &["m", "a", "b"], &[])).await;
+    let page = subject
+        .store()
+        .feed(&acme, FeedPosition::START, 10)
+        .await
+        .unwrap();
+    assert_eq!(ids(&page), ["z", "a", "m", "b"], "a duplicate is in it once");
+    assert!(page.events[0].1 == event(&acme, "z"));
+    assert!(page.events.is_sorted_by(|a, b| a.0 < b.0));
+    assert!(!page.more);
+    assert_eq!(page.kept_from, FeedPosition::START);
+
+    let last = page.events[3].0;
+    let beyond = subject.store().feed(&acme, last, 10).await.unwrap();
+    assert!(beyond.events.is_empty() && !beyond.more);
+    accept(subject, submission(&acme, &["new"], &[])).await;
+    let beyond = subject.store().feed(&acme, last, 10).await.unwrap();
+    assert_eq!(ids(&beyond), ["new"], "a cursor never skips");
+}
+
+pub(crate) async fn pages_meet_both_ways(subject: &impl Subject) {
+    let acme = tenant("acme");
+    let names = ["e1", "e2", "e3", "e4", "e5"];
+    for id in names {
+        accept(subject, submission(&acme, &[id], &[])).await;
+    }
+    let store = subject.store();
+    let mut forward = vec![];
+    let mut at = FeedPosition::START;
+    loop {
+        let page = store.feed(&acme, at, 2).await.unwrap();
+        assert!(page.events.len() <= 2);
+        at = page.events.last().unwrap().0;
+        forward.extend(page.events);
+        if !page.more {
+            break;
+        }
+    }
+    let mut back = vec![];
+    let mut at = FeedPosition::END;
+    loop {
+        let page = store.feed_back(&acme, at, 2).await.unwrap();
+        assert!(page.events.len() <= 2);
+        at = page.events.last().unwrap().0;
+        back.extend(page.events);
+        if !page.more {
+            break;
+        }
+    }
+    let read: Vec<_> = forward.iter().map(|(_, event)| event.id.as_str()).collect();
+    assert_eq!(read, names);
+    back.reverse();
+    assert!(forward == back, "the same events at the same positions");
+    let middle = store.feed_back(&acme, forward[2].0, 10).await.unwrap();
+    assert_eq!(ids(&middle), ["e2", "e1"], "before a position, without it");
+}
+
+pub(crate) async fn what_is_not_published_is_in_no_feed(subject: &impl Subject) {
+    let acme = tenant("acme");
+    let mut mixed = submission(&acme, &["filtered", "published", "test"], &[]);
+    mixed.events[0].event.fate = Fate::Filtered {
+        reason: "noise".to_owned(),
+    };
+    mixed.events[0].event.data = Bytes::new();
+    mixed.events[2].event.fate = Fate::Test;
+    mixed.events[2].targets = vec![target(1)];
+    accept(subject, mixed).await;
+    let store = subject.store();
+    let page = store.feed(&acme, FeedPosition::START, 10).await.unwrap();
+    assert_eq!(ids(&page), ["published"]);
+    let page = store.feed_back(&acme, FeedPosition::END, 10).await.unwrap();
+    assert_eq!(ids(&page), ["published"]);
+    let filtered = store.event(&acme, &"filtered".parse().unwrap()).await.unwrap();
+    assert!(matches!(filtered.unwrap().event.fate, Fate::Filtered { .. }));
+    assert_eq!(claim_one(subject, LONG).await.id, delivery_id("test", target(1)));
+}
+
+pub(crate) async fn feeds_never_mix(subject: &impl Subject) {
+    let (acme, other) = (tenant("acme"), tenant("acme-2"));
+    for round in 0..3 {
+        for of in [&acme, &other] {
+            let id = format!("{of}.{round}");
+            accept(subject, submission(of, &[&id], &[])).await;
+        }
+    }
+    for of in [&acme, &other] {
+        let page = subject.store().feed(of, FeedPosition::START, 10).await.unwrap();
+        assert_eq!(page.events.len(), 3);
+        assert!(page.events.iter().all(|(_, event)| event.tenant == *of));
+        let page = subject
+            .store()
+            .feed_back(of, FeedPosition::END, 10)
+            .await
+            .unwrap();
+        assert_eq!(page.events.len(), 3);
+    }
+    let none = subject
+        .store()
+        .feed(&tenant("nobody"), FeedPosition::START, 10)
+        .await;
+    assert!(none.unwrap().events.is_empty());
+}
