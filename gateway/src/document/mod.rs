@@ -26,9 +26,6 @@ mod scan;
 mod value;
 mod walk;
 
-#[cfg(test)]
-mod cases;
-
 use std::fmt;
 
 use bytes::Bytes;
