@@ -34,10 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("dispatch", &["domain", "store"]),
-    (
-        "http",
-        &["clock", "document", "domain", "registry", "store", "telemetry"],
-    ),
+    ("http", &["clock", "domain", "registry", "store", "telemetry"]),
     (
         "ingest",
         &[
@@ -45,7 +42,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "document",
             "domain",
-            "egress",
             "http",
             "ids",
             "plugin",

@@ -12,7 +12,6 @@ pub mod telemetry;
 
 pub mod dispatch;
 pub mod egress;
-pub mod ingest;
 pub mod plugin;
 pub mod profile;
 pub mod registry;

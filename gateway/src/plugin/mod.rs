@@ -1,4 +1,45 @@
 //! The plugin host: runs a tenant's chain of components on an event's document, each call in a fresh instance, under limits.
+//!
+//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, `compile` makes machine code of it in a process of its
+//! own, `artifact` keeps that on disk, `machine_code` loads it, `component` links it. `run` takes an event: it waits its
+//! tenant's turn in `queue`, then `run` goes through the chain on a guest thread, and `call` makes each step's fresh instance.
+//! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
+//!
+//! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it.
+
+mod artifact;
+mod bindings;
+mod call;
+mod chain;
+mod compile;
+mod component;
+mod config;
+mod deadline;
+mod engine;
+mod failure;
+mod guest;
+mod host;
+mod imports;
+mod log;
+mod machine_code;
+mod patterns;
+mod processor;
+mod queue;
+mod run;
+mod ticker;
+mod upload;
+#[cfg(test)]
+mod tests;
+
+pub use artifact::Artifacts;
+pub use chain::{Chain, OnFailure, Step};
+pub use compile::{Compiler, SUBCOMMAND, run_child};
+pub use component::{Component, Description};
+pub use config::Config;
+pub use failure::Failure;
+pub use host::{Host, Workshop};
+pub use log::{Level, LogLine};
+pub use upload::UploadError;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,10 +88,24 @@ pub struct Call {
 pub struct Done {
     /// What all said together.
     pub verdict: Verdict,
-    /// The document as the last step left it. Only after `Verdict::Pass` may it be stored or sent.
+    /// The document as the last step left it; empty unless the verdict is `Verdict::Pass`.
     pub data: Document,
     /// What each step that ran did.
     pub steps: Vec<StepReport>,
+    /// What the plugins wrote, each line with the plugin's name: for the plugin's author alone, it may say anything.
+    pub log: Vec<(String, LogLine)>,
+}
+
+impl Done {
+    /// Nothing ran, or nothing of it may be used.
+    fn without_data(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            data: Document::default(),
+            steps: Vec::new(),
+            log: Vec::new(),
+        }
+    }
 }
 
 /// What a chain said of an event.
@@ -85,72 +140,6 @@ pub enum Verdict {
     Failed(Failure),
     /// The queue of this tenant is full: nothing was run.
     Busy,
-}
-
-/// How a step failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Which plugin.
-    pub plugin: String,
-    /// A word from a closed set: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `refused` (its own failure),
-    /// `missing`, `breaker`.
-    pub kind: &'static str,
-    /// In words: the panic's text, the limit and its figure. At most 1 KiB, control characters escaped.
-    pub message: String,
-}
-
-/// The steps of a chain, ready to run.
-#[derive(Debug)]
-pub struct Chain {
-    /// In order, at most the configured number.
-    pub steps: Vec<Step>,
-}
-
-/// One place in a chain.
-#[derive(Debug)]
-pub struct Step {
-    /// The plugin's name.
-    pub name: String,
-    /// The component that is run; `None`: it could not be loaded, every call fails as `missing`.
-    pub component: Option<Arc<Component>>,
-    /// Checked by the plugin when they were set.
-    pub settings: Arc<Document>,
-    /// What a failure of this step means.
-    pub on_failure: OnFailure,
-}
-
-/// What a failure of a step means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// The event is not accepted, or the attempt fails.
-    #[default]
-    Fail,
-    /// Go on without the step, and say so on the event.
-    Skip,
-}
-
-/// A component that is loaded and linked.
-#[derive(Debug)]
-pub struct Component {
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub digest: String,
-    /// What it says of itself.
-    pub description: Description,
-}
-
-/// What a component says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// A slug.
-    pub name: String,
-    /// A semantic version.
-    pub version: String,
-    /// One sentence.
-    pub summary: String,
-    /// A JSON Schema of the settings.
-    pub settings_schema: Option<String>,
-    /// Whether it takes out what must not go on: a step that redacts can only be `OnFailure::Fail`.
-    pub redacts: bool,
 }
 
 /// What a plugin finds wrong in its settings.

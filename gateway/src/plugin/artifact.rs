@@ -1,0 +1,112 @@
+//! Compiled components on disk: under a key that names what they were made of and by what, with a MAC, written once.
+//!
+//! An artifact is machine code that this process will run outside every sandbox. It is taken from nowhere but the directory
+//! that only the gateway writes, and only when its MAC says that a gateway with the same secret wrote it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::engine::REVISION;
+
+/// The directory and the key of the MACs.
+#[derive(Clone)]
+pub struct Artifacts {
+    directory: PathBuf,
+    key: [u8; 32],
+}
+
+/// Machine code whose MAC was right, or that the compiler just made.
+pub(super) struct Artifact(Vec<u8>);
+
+impl Artifacts {
+    /// Artifacts in this directory, which need not exist yet. `key`: as secret as the gateway's other secrets.
+    pub fn new(directory: PathBuf, key: [u8; 32]) -> Self {
+        Self { directory, key }
+    }
+
+    /// The artifact of a component, if there is one that is whole. Blocks.
+    pub(super) fn get(&self, digest: &str) -> Option<Artifact> {
+        let file = fs::read(self.path(digest)).ok()?;
+        let (mac, code) = file.split_at_checked(MAC_BYTES)?;
+        self.mac(digest, code).verify_slice(mac).ok()?;
+        Some(Artifact(code.to_vec()))
+    }
+
+    /// Keeps what the compiler made of a component. Blocks.
+    pub(super) fn put(&self, digest: &str, code: Vec<u8>) -> io::Result<Artifact> {
+        fs::create_dir_all(&self.directory)?;
+        let path = self.path(digest);
+        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+        write(&unfinished, &self.mac(digest, &code).finalize().into_bytes(), &code)?;
+        fs::rename(&unfinished, &path)?;
+        Ok(Artifact(code))
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.directory.join(format!("{digest}-{REVISION}.cwasm"))
+    }
+
+    fn mac(&self, digest: &str, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        // Neither the revision nor a digest contains a zero byte.
+        for part in [b"plugin artifact", REVISION.as_bytes(), digest.as_bytes()] {
+            mac.update(part);
+            mac.update(&[0]);
+        }
+        mac.update(code);
+        mac
+    }
+}
+
+impl Artifact {
+    pub(super) fn code(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Without the key.
+impl std::fmt::Debug for Artifacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Artifacts").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+fn write(path: &Path, mac: &[u8], code: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(mac)?;
+    file.write_all(code)?;
+    file.sync_all()
+}
+
+const MAC_BYTES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_written_under_the_same_name_with_the_same_key_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::new(directory.path().join("made"), [1; 32]);
+        assert!(artifacts.get("a").is_none());
+        artifacts.put("a", b"code".to_vec()).unwrap();
+        assert_eq!(artifacts.get("a").unwrap().code(), b"code");
+
+        let other_key = Artifacts::new(directory.path().join("made"), [2; 32]);
+        assert!(other_key.get("a").is_none(), "another key");
+
+        fs::copy(artifacts.path("a"), artifacts.path("b")).unwrap();
+        assert!(artifacts.get("b").is_none(), "another component's");
+
+        let mut bytes = fs::read(artifacts.path("a")).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(artifacts.path("a"), &bytes).unwrap();
+        assert!(artifacts.get("a").is_none(), "a changed byte");
+        fs::write(artifacts.path("a"), b"short").unwrap();
+        assert!(artifacts.get("a").is_none(), "cut");
+    }
+}

@@ -1,0 +1,143 @@
+//! One call of a component: a fresh instance, under all limits, dropped afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Resource;
+use wasmtime::{Engine, Store};
+
+use super::bindings::Plugin;
+use super::bindings::exports::hookgate::plugin::handler as wit;
+use super::bindings::hookgate::plugin::types;
+use super::component::Linked;
+use super::config::Config;
+use super::deadline::Deadline;
+use super::failure::Fault;
+use super::guest::{Guest, Json, Meter, Place};
+use super::log::{Log, LogLine, escaped};
+use super::SettingsProblem;
+use crate::document::Document;
+
+/// What calls need that is the same for all.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) engine: Engine,
+    pub(super) config: Arc<Config>,
+}
+
+/// What a call works on.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    pub(super) data: Document,
+    pub(super) metadata: Arc<Document>,
+    pub(super) settings: Arc<Document>,
+    pub(super) pseudonym_key: [u8; 32],
+    pub(super) now_ms: u64,
+    pub(super) limit: Duration,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) struct Returned<T> {
+    pub(super) result: Result<T, Fault>,
+    /// As the call left it, even when it failed.
+    pub(super) data: Document,
+    pub(super) log: Vec<LogLine>,
+    pub(super) used: Duration,
+}
+
+impl Caller {
+    /// The component's own account of itself.
+    pub(super) fn describe(&self, component: &Linked) -> Returned<wit::Description> {
+        self.call(component, self.input(), |plugin, store| {
+            plugin.hookgate_plugin_handler().call_describe(store)
+        })
+    }
+
+    /// What the component finds wrong in settings.
+    pub(super) fn check_settings(&self, component: &Linked, settings: Arc<Document>) -> Returned<Vec<SettingsProblem>> {
+        let input = Input { settings, ..self.input() };
+        let returned = self.call(component, input, |plugin, store| {
+            plugin.hookgate_plugin_handler().call_check_settings(store, handle(Place::Settings))
+        });
+        returned.map(|checked| checked.map_or_else(problems, |()| Vec::new()))
+    }
+
+    /// An event.
+    pub(super) fn handle(
+        &self,
+        component: &Linked,
+        input: Input,
+        event: &types::EventInfo,
+    ) -> Returned<Result<wit::Verdict, wit::Failure>> {
+        self.call(component, input, |plugin, store| {
+            let handler = plugin.hookgate_plugin_handler();
+            handler.call_handle(store, event, handle(Place::Metadata), handle(Place::Data))
+        })
+    }
+
+    fn input(&self) -> Input {
+        Input { limit: self.config.call_deadline.get(), ..Input::default() }
+    }
+
+    fn call<T>(
+        &self,
+        component: &Linked,
+        input: Input,
+        call: impl FnOnce(&Plugin, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Returned<T> {
+        let guest = Guest {
+            data: input.data,
+            metadata: input.metadata,
+            settings: input.settings,
+            pseudonym_key: input.pseudonym_key,
+            patterns: component.patterns.clone(),
+            log: Log::new(self.config.log.bytes()),
+            meter: Meter::new(&self.config, Deadline::begin(input.limit)),
+            now_ms: input.now_ms,
+            random: 0,
+        };
+        let mut store = guest.into_store(&self.engine, &self.config);
+        let instance = component.pre.instantiate(&mut store);
+        let result = instance.and_then(|plugin| call(&plugin, &mut store));
+        let result = result.map_err(|stop| Fault::from_stop(&stop, store.data(), &self.config));
+        let guest = store.into_data();
+        Returned {
+            result,
+            data: guest.data,
+            log: guest.log.into_lines(),
+            used: guest.meter.deadline.used(),
+        }
+    }
+}
+
+impl<T> Returned<T> {
+    /// Nothing was called.
+    pub(super) fn failed(fault: Fault, data: Document) -> Self {
+        Self { result: Err(fault), data, log: Vec::new(), used: Duration::ZERO }
+    }
+
+    fn map<U>(self, f: impl FnOnce(T) -> U) -> Returned<U> {
+        Returned { result: self.result.map(f), data: self.data, log: self.log, used: self.used }
+    }
+}
+
+/// The handle of one of the call's documents, lent.
+fn handle(place: Place) -> Resource<Json> {
+    Resource::new_borrow(place as u32)
+}
+
+fn problems(problems: Vec<wit::Problem>) -> Vec<SettingsProblem> {
+    let bounded = problems.into_iter().take(PROBLEMS);
+    bounded
+        .map(|problem| SettingsProblem {
+            pointer: escaped(&problem.pointer, POINTER_BYTES),
+            message: escaped(&problem.message, MESSAGE_BYTES),
+        })
+        .collect()
+}
+
+/// Problems that are told.
+const PROBLEMS: usize = 64;
+const POINTER_BYTES: usize = 256;
+const MESSAGE_BYTES: usize = 1_024;

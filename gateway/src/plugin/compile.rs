@@ -1,0 +1,159 @@
+//! Compiling: the one step in which a stranger's bytes keep much code busy without a sandbox around it.
+//!
+//! So it is done in a process of its own, which has limits of memory and processor time, an empty environment, and a pipe for
+//! the component and one for the machine code. The gateway's executable starts itself for it; `run_child` is its other end.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::config::Config;
+use super::engine;
+use super::upload::UploadError;
+
+/// The hidden subcommand that makes the executable the compiling process. It is followed by the limits: bytes, then seconds.
+pub const SUBCOMMAND: &str = "internal-compile";
+
+/// Where components are compiled.
+#[derive(Debug, Clone)]
+pub enum Compiler {
+    /// In a process of its own: this executable, started with [`SUBCOMMAND`].
+    ChildProcess {
+        /// The gateway's executable.
+        exe: PathBuf,
+    },
+    /// In this process, without limits: for components that one trusts, as in tests.
+    InProcess,
+}
+
+impl Compiler {
+    /// The machine code of a component.
+    pub(super) async fn compile(&self, component: Bytes, config: &Config) -> Result<Vec<u8>, UploadError> {
+        match self {
+            Self::ChildProcess { exe } => in_child(exe, &component, config).await,
+            Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component))
+                .await
+                .map_err(|error| UploadError::Host(error.into()))?
+                .map_err(UploadError::Compile),
+        }
+    }
+}
+
+async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Vec<u8>, UploadError> {
+    let limit = config.compile_time;
+    let mut child = Command::new(exe)
+        .arg(SUBCOMMAND)
+        .arg(config.compile_memory.bytes().to_string())
+        .arg(limit.get().as_secs().max(1).to_string())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(UploadError::Host)?;
+    let talk = talk(&mut child, component, config.compile_memory.bytes() as u64);
+    let ended = tokio::time::timeout(limit.get() + GRACE, talk).await;
+    let Ok(ended) = ended else {
+        return Err(UploadError::Compile(format!("it took longer than {limit} (`plugins.compile_time`)")));
+    };
+    let (status, code, said) = ended.map_err(UploadError::Host)?;
+    match status.code() {
+        Some(0) => Ok(code),
+        Some(REFUSED) => Err(UploadError::Compile(said)),
+        _ => Err(UploadError::Compile(over_limits(status, config))),
+    }
+}
+
+fn over_limits(status: ExitStatus, config: &Config) -> String {
+    format!(
+        "the compiler ended with {status}; it may use {} of memory (`plugins.compile_memory`) and {} of processor time (`plugins.compile_time`)",
+        config.compile_memory, config.compile_time
+    )
+}
+
+/// Writes the component and reads both outputs at the same time: whichever pipe is full never stops the others.
+async fn talk(child: &mut Child, component: &[u8], most: u64) -> io::Result<(ExitStatus, Vec<u8>, String)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let give = async {
+        if let Some(mut stdin) = stdin {
+            // A child that has ended already says why by its status.
+            let _ = stdin.write_all(component).await;
+        }
+    };
+    let ((), code, said) = tokio::join!(give, all(stdout, most), all(stderr, 4_096));
+    let status = child.wait().await?;
+    Ok((status, code?, String::from_utf8_lossy(&said?).trim().to_owned()))
+}
+
+async fn all(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(most).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// The compiling process, whole: a component on standard input, its machine code on standard output, or what is wrong with it
+/// on standard error. `limits`: what follows the subcommand.
+pub fn run_child(limits: impl IntoIterator<Item = String>) -> ExitCode {
+    match child(limits) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            let _ = writeln!(io::stderr(), "{wrong}");
+            ExitCode::from(u8::try_from(REFUSED).unwrap_or(u8::MAX))
+        }
+    }
+}
+
+fn child(limits: impl IntoIterator<Item = String>) -> Result<(), String> {
+    let mut limits = limits.into_iter().map(|limit| limit.parse::<u64>().ok());
+    let (Some(Some(memory)), Some(Some(seconds))) = (limits.next(), limits.next()) else {
+        return Err(format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds"));
+    };
+    confine(memory, seconds).map_err(|error| format!("cannot set limits: {error}"))?;
+    let mut component = Vec::new();
+    io::stdin().read_to_end(&mut component).map_err(|error| error.to_string())?;
+    let code = precompile(&component)?;
+    io::stdout().write_all(&code).map_err(|error| error.to_string())
+}
+
+/// Limits on this process, which it cannot lift again. It can open no more files than it has, and leaves no core.
+fn confine(memory: u64, seconds: u64) -> io::Result<()> {
+    let mapped = mapped_already();
+    for (resource, limit) in [
+        (Resource::As, memory.saturating_add(mapped)),
+        (Resource::Cpu, seconds),
+        (Resource::Core, 0),
+        (Resource::Fsize, 0),
+        (Resource::Nproc, 0),
+    ] {
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        setrlimit(resource, limit)?;
+    }
+    Ok(())
+}
+
+/// Address space that the process has before it does anything: the executable, and what the allocator reserves.
+fn mapped_already() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages.saturating_mul(rustix::param::page_size() as u64)
+}
+
+fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
+    engine::compiling()
+        .and_then(|engine| engine.precompile_component(component))
+        .map_err(|error| format!("{error:#}"))
+}
+
+/// The child's exit code for a component that does not compile.
+const REFUSED: i32 = 65;
+/// What a machine that is busy gets beyond the processor time.
+const GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,92 @@
+//! The limits of the plugin host, as an operator sets them under `plugins`.
+
+use std::num::NonZeroU32;
+use std::thread::available_parallelism;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::units::{Size, Span};
+
+/// What a plugin, and all of them together, may use.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Linear memory of one call.
+    pub memory: Size,
+    /// Elements of one table of a component.
+    pub table_elements: u32,
+    /// Core module instances in one component; the adapter and its shims count too.
+    pub instances: u32,
+    /// Handles to documents and streams that one call may hold at a time.
+    pub handles: u32,
+    /// Processor time of one call. What the machine takes away for other work does not count.
+    pub call_deadline: Span,
+    /// Processor time of one chain, all its steps together.
+    pub chain_deadline: Span,
+    /// Document operations of one call.
+    pub operations: u32,
+    /// Bytes that one operation may take from a plugin's memory, strings and lists together.
+    pub operation_input: Size,
+    /// Log of one call, with what the plugin writes to its standard error; what is over it is counted and dropped.
+    pub log: Size,
+    /// What a chain may add to a document, beside as much again as it had: the output is at most twice the input and this.
+    pub growth: Size,
+    /// Nesting of a document.
+    pub depth: u32,
+    /// Steps of a chain.
+    pub steps: u32,
+    /// An uploaded component. Guests with an interpreter inside (JavaScript, Python) need 16 MiB and more.
+    pub upload: Size,
+    /// Memory of the process that compiles a component.
+    pub compile_memory: Size,
+    /// Processor and wall time of the process that compiles a component.
+    pub compile_time: Span,
+    /// Components that are compiled at the same time.
+    pub compiles: NonZeroU32,
+    /// Machine code of components that is kept loaded; what was used least recently goes first and is loaded again from disk.
+    pub loaded: Size,
+    /// Threads that run plugins; as many as the machine has cores where it is left out.
+    pub threads: Option<NonZeroU32>,
+    /// Calls of one tenant that wait for a thread; more are refused as busy.
+    pub queue_per_tenant: u32,
+    /// Calls of all tenants that wait for a thread; more are refused as busy.
+    pub queue: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            memory: Size::from_bytes(16 << 20),
+            table_elements: 20_000,
+            instances: 16,
+            handles: 256,
+            call_deadline: Span::from_millis(10),
+            chain_deadline: Span::from_millis(100),
+            operations: 20_000,
+            operation_input: Size::from_bytes(4 << 20),
+            log: Size::from_bytes(4 << 10),
+            growth: Size::from_bytes(64 << 10),
+            depth: 64,
+            steps: 16,
+            upload: Size::from_bytes(2 << 20),
+            compile_memory: Size::from_bytes(1 << 30),
+            compile_time: Span::from_secs(30),
+            compiles: NonZeroU32::MIN,
+            loaded: Size::from_bytes(256 << 20),
+            threads: None,
+            queue_per_tenant: 1_024,
+            queue: 8_192,
+        }
+    }
+}
+
+impl Config {
+    /// How many threads run plugins.
+    pub fn thread_count(&self) -> usize {
+        match self.threads {
+            Some(threads) => threads.get() as usize,
+            None => available_parallelism().map_or(1, usize::from),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! From what stopped a call to words that help: which limit and its figure, the panic's text, or the trap and where it was.
+
+use wasmtime::{Trap, WasmBacktrace};
+
+use super::config::Config;
+use super::guest::Guest;
+use super::imports::wasi::NotGiven;
+use super::log::escaped;
+
+/// How a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which plugin.
+    pub plugin: String,
+    /// A word from a closed set: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict` (one that its phase
+    /// does not have), `refused` (its own failure), `missing`, `breaker`, `busy`,
+    /// `internal` (the host's own fault).
+    pub kind: &'static str,
+    /// In words: the panic's text, the limit and its figure. At most 1 KiB, control characters escaped.
+    pub message: String,
+}
+
+/// A call used more document operations than it has.
+#[derive(Debug, thiserror::Error)]
+#[error("used up its document operations")]
+pub(super) struct OutOfOperations;
+
+/// A failure without the plugin's name yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+}
+
+impl Fault {
+    /// Escaped and cut to its bounds.
+    pub(super) fn new(kind: &'static str, message: &str) -> Self {
+        Self { kind, message: escaped(message, MESSAGE_BYTES) }
+    }
+
+    /// Of this plugin.
+    pub(super) fn of(self, plugin: &str) -> Failure {
+        Failure { plugin: plugin.to_owned(), kind: self.kind, message: self.message }
+    }
+
+    /// What stopped the call.
+    pub(super) fn from_stop(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
+        let trap = stop.downcast_ref::<Trap>();
+        if stop.is::<OutOfOperations>() {
+            let limit = config.operations;
+            let message = format!("used more than {limit} document operations in one call (`plugins.operations`)");
+            return Self::new("operations", &message);
+        }
+        if trap == Some(&Trap::Interrupt) {
+            return Self::timeout(guest, config);
+        }
+        if guest.meter.out_of_memory {
+            let message = format!("wanted more than {} of memory (`plugins.memory`)", config.memory);
+            return Self::new("memory", &message);
+        }
+        if let Some(text) = guest.log.panic() {
+            return Self::new("panic", &text);
+        }
+        let reason = match (trap, stop.downcast_ref::<NotGiven>()) {
+            (Some(trap), _) => trap.to_string(),
+            (None, Some(refused)) => refused.to_string(),
+            (None, None) => stop.root_cause().to_string(),
+        };
+        Self::new("trap", &format!("{reason}{}", frames(stop)))
+    }
+
+    fn timeout(guest: &Guest, config: &Config) -> Self {
+        let limit = guest.meter.deadline.limit();
+        let message = if limit < config.call_deadline.get() {
+            format!(
+                "the chain ran longer than {} of processor time, in this step (`plugins.chain_deadline`)",
+                config.chain_deadline
+            )
+        } else {
+            format!(
+                "ran longer than {} of processor time in one call (`plugins.call_deadline`)",
+                config.call_deadline
+            )
+        };
+        Self::new("timeout", &message)
+    }
+}
+
+/// Where it was: the functions that have a name, the innermost first.
+fn frames(stop: &wasmtime::Error) -> String {
+    let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
+    let names: Vec<String> = names.take(FRAMES).map(|name| format!("{:#}", rustc_demangle::demangle(name))).collect();
+    if names.is_empty() { String::new() } else { format!("; in {}", names.join(", called by ")) }
+}
+
+/// Frames that are told.
+const FRAMES: usize = 6;
+/// Length of a message.
+const MESSAGE_BYTES: usize = 1_024;

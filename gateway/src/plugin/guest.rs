@@ -1,0 +1,114 @@
+//! What the host holds for one call: the documents, the log, and what the call may still use.
+
+use std::sync::Arc;
+
+use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
+
+use super::config::Config;
+use super::deadline::{Deadline, FIRST_LOOK};
+use super::engine::{MEMORIES, TABLES};
+use super::log::Log;
+use super::patterns::PatternCache;
+use crate::document::Document;
+
+/// The host's side of the WIT resource `json`: which of the call's documents a handle stands for is in its representation.
+#[derive(Debug)]
+pub struct Json;
+
+/// The documents of a call, by the representation of their handles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Place {
+    /// The payload; the only one that can be changed.
+    Data = 0,
+    /// The producer's notes.
+    Metadata = 1,
+    /// The step's settings.
+    Settings = 2,
+}
+
+/// The data of one call's store.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) data: Document,
+    pub(super) metadata: Arc<Document>,
+    pub(super) settings: Arc<Document>,
+    pub(super) pseudonym_key: [u8; 32],
+    pub(super) patterns: Arc<PatternCache>,
+    pub(super) log: Log,
+    pub(super) meter: Meter,
+    /// Stands still during the call.
+    pub(super) now_ms: u64,
+    /// How many random words were asked for.
+    pub(super) random: u64,
+}
+
+/// What a call may still use, and which limit stopped it.
+#[derive(Debug)]
+pub(super) struct Meter {
+    pub(super) deadline: Deadline,
+    pub(super) operations: u32,
+    /// A change was refused because the document would have grown over its limit.
+    pub(super) over_output: bool,
+    memory: usize,
+    table_elements: usize,
+    instances: usize,
+    /// A wish for more memory was refused.
+    pub(super) out_of_memory: bool,
+}
+
+impl Meter {
+    /// All of what a call may use.
+    pub(super) fn new(config: &Config, deadline: Deadline) -> Self {
+        Self {
+            deadline,
+            operations: config.operations,
+            over_output: false,
+            memory: config.memory.bytes(),
+            table_elements: config.table_elements as usize,
+            instances: config.instances as usize,
+            out_of_memory: false,
+        }
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = desired <= self.memory;
+        self.out_of_memory |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= self.table_elements)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES as usize
+    }
+}
+
+impl Guest {
+    /// A store for one call, under all limits.
+    pub(super) fn into_store(self, engine: &wasmtime::Engine, config: &Config) -> Store<Self> {
+        let mut store = Store::new(engine, self);
+        store.limiter(|guest| &mut guest.meter);
+        store.set_hostcall_fuel(config.operation_input.bytes());
+        store.set_max_component_handles(config.handles as usize);
+        store.set_epoch_deadline(FIRST_LOOK);
+        store.epoch_deadline_callback(look);
+        store
+    }
+}
+
+fn look(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    Ok(store.data_mut().meter.deadline.look())
+}

@@ -1,0 +1,195 @@
+//! The interface `document`: a thin layer over `Document`'s operations, which counts them and knows what is read-only.
+
+use wasmtime::component::Resource;
+
+use crate::document::{self, Document, PatternSet};
+use crate::plugin::bindings::hookgate::plugin::document::{
+    AccessError, Host, HostJson, Kind, Redaction, Scalar,
+};
+use crate::plugin::failure::OutOfOperations;
+use crate::plugin::guest::{Guest, Json, Place};
+
+/// Traps outside, what the plugin is told inside.
+type Answer<T> = wasmtime::Result<Result<T, AccessError>>;
+type Handle = Resource<Json>;
+
+impl Host for Guest {}
+
+impl HostJson for Guest {
+    fn kind_of(&mut self, handle: Handle, pointer: String) -> wasmtime::Result<Kind> {
+        Ok(self.read(&handle)?.kind_of(&pointer).into())
+    }
+
+    fn length(&mut self, handle: Handle, pointer: String) -> wasmtime::Result<Option<u32>> {
+        Ok(self.read(&handle)?.length(&pointer))
+    }
+
+    fn keys(&mut self, handle: Handle, pointer: String, offset: u32, max: u32) -> Answer<Vec<String>> {
+        told(self.read(&handle)?.keys(&pointer, offset, max))
+    }
+
+    fn get(&mut self, handle: Handle, pointer: String) -> Answer<Scalar> {
+        told(self.read(&handle)?.get(&pointer).map(Scalar::from))
+    }
+
+    fn get_many(&mut self, handle: Handle, pointers: Vec<String>) -> wasmtime::Result<Vec<Option<Scalar>>> {
+        let found = self.read(&handle)?.get_many(&pointers);
+        Ok(found.into_iter().map(|scalar| scalar.map(Scalar::from)).collect())
+    }
+
+    fn get_json(&mut self, handle: Handle, pointer: String) -> Answer<String> {
+        told(self.read(&handle)?.get_json(&pointer))
+    }
+
+    fn find(&mut self, handle: Handle, pattern: String, max: u32) -> Answer<Vec<String>> {
+        let patterns = self.patterns.get(vec![pattern]);
+        let document = self.read(&handle)?;
+        told(patterns.map(|patterns| document.find(&patterns, max)))
+    }
+
+    fn set(&mut self, handle: Handle, pointer: String, value: Scalar) -> Answer<()> {
+        self.change(&handle, |data| data.set(&pointer, value.into()))
+    }
+
+    fn set_json(&mut self, handle: Handle, pointer: String, value: String) -> Answer<()> {
+        self.change(&handle, |data| data.set_json(&pointer, &value))
+    }
+
+    fn remove(&mut self, handle: Handle, pattern: String) -> Answer<u32> {
+        self.change_all(&handle, vec![pattern], Document::remove)
+    }
+
+    fn move_(&mut self, handle: Handle, source: String, target: String) -> Answer<()> {
+        self.change(&handle, |data| data.r#move(&source, &target))
+    }
+
+    fn redact(&mut self, handle: Handle, patterns: Vec<String>, how: Redaction) -> Answer<u32> {
+        let key = self.pseudonym_key;
+        self.change_all(&handle, patterns, |data, patterns| data.redact(patterns, &redaction(&how, &key)))
+    }
+
+    fn retain(&mut self, handle: Handle, patterns: Vec<String>) -> Answer<u32> {
+        self.change_all(&handle, patterns, Document::retain)
+    }
+
+    /// The documents live as long as the call.
+    fn drop(&mut self, _: Handle) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl Guest {
+    /// Counts an operation and gives the document that a handle stands for.
+    fn read(&mut self, handle: &Handle) -> wasmtime::Result<&Document> {
+        self.count()?;
+        Ok(match place(handle) {
+            Place::Data => &self.data,
+            Place::Metadata => &self.metadata,
+            Place::Settings => &self.settings,
+        })
+    }
+
+    fn change<T>(
+        &mut self,
+        handle: &Handle,
+        change: impl FnOnce(&mut Document) -> Result<T, document::AccessError>,
+    ) -> Answer<T> {
+        self.count()?;
+        if place(handle) != Place::Data {
+            return Ok(Err(AccessError::ReadOnly));
+        }
+        let changed = change(&mut self.data);
+        self.meter.over_output |= matches!(changed, Err(document::AccessError::Limit));
+        told(changed)
+    }
+
+    fn change_all(
+        &mut self,
+        handle: &Handle,
+        patterns: Vec<String>,
+        change: impl FnOnce(&mut Document, &PatternSet) -> Result<u32, document::AccessError>,
+    ) -> Answer<u32> {
+        let patterns = self.patterns.get(patterns);
+        self.change(handle, |data| change(data, &*patterns?))
+    }
+
+    fn count(&mut self) -> Result<(), OutOfOperations> {
+        self.meter.operations = self.meter.operations.checked_sub(1).ok_or(OutOfOperations)?;
+        Ok(())
+    }
+}
+
+/// A component can make no handles of its own: the representation is one that the host gave out.
+fn place(handle: &Handle) -> Place {
+    match handle.rep() {
+        0 => Place::Data,
+        1 => Place::Metadata,
+        _ => Place::Settings,
+    }
+}
+
+fn told<T>(answer: Result<T, document::AccessError>) -> Answer<T> {
+    Ok(answer.map_err(AccessError::from))
+}
+
+fn redaction<'a>(how: &'a Redaction, key: &'a [u8]) -> document::Redaction<'a> {
+    match how {
+        Redaction::Remove => document::Redaction::Remove,
+        Redaction::Mask(mask) => document::Redaction::Mask(mask),
+        Redaction::KeepLast(count) => document::Redaction::KeepLast(*count),
+        Redaction::Pseudonym(label) => document::Redaction::Pseudonym { label, key },
+    }
+}
+
+impl From<document::Kind> for Kind {
+    fn from(kind: document::Kind) -> Self {
+        match kind {
+            document::Kind::Absent => Self::Absent,
+            document::Kind::Null => Self::Null,
+            document::Kind::Boolean => Self::Boolean,
+            document::Kind::Number => Self::Number,
+            document::Kind::Text => Self::Text,
+            document::Kind::Array => Self::Array,
+            document::Kind::Object => Self::Object,
+        }
+    }
+}
+
+impl From<document::Scalar> for Scalar {
+    fn from(scalar: document::Scalar) -> Self {
+        match scalar {
+            document::Scalar::Null => Self::Null,
+            document::Scalar::Boolean(truth) => Self::Boolean(truth),
+            document::Scalar::Integer(number) => Self::Integer(number),
+            document::Scalar::Decimal(number) => Self::Decimal(number),
+            document::Scalar::RawNumber(number) => Self::RawNumber(number),
+            document::Scalar::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<Scalar> for document::Scalar {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Boolean(truth) => Self::Boolean(truth),
+            Scalar::Integer(number) => Self::Integer(number),
+            Scalar::Decimal(number) => Self::Decimal(number),
+            Scalar::RawNumber(number) => Self::RawNumber(number),
+            Scalar::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<document::AccessError> for AccessError {
+    fn from(error: document::AccessError) -> Self {
+        match error {
+            document::AccessError::BadPointer => Self::BadPointer,
+            document::AccessError::Absent => Self::Absent,
+            document::AccessError::WrongKind(kind) => Self::WrongKind(kind.into()),
+            document::AccessError::ReadOnly => Self::ReadOnly,
+            document::AccessError::Limit => Self::Limit,
+            document::AccessError::BadJson(what) => Self::BadJson(what),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a component can call: the interfaces of the world `plugin`, and what the standard library of its language needs of WASI.
+
+mod document;
+pub(super) mod wasi;
+
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::bindings::Plugin;
+use super::bindings::hookgate::plugin::{clock, config, log, types};
+use super::guest::{Guest, Json, Place};
+use super::log::Level;
+
+/// A linker with the interfaces of the world `plugin`.
+pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    Plugin::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+impl types::Host for Guest {}
+
+impl log::Host for Guest {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => Level::Trace,
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
+        };
+        self.log.write(level, &message);
+        Ok(())
+    }
+}
+
+impl clock::Host for Guest {
+    fn now_ms(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.now_ms)
+    }
+}
+
+impl config::Host for Guest {
+    fn settings(&mut self) -> wasmtime::Result<Resource<Json>> {
+        Ok(Resource::new_own(Place::Settings as u32))
+    }
+}

@@ -1,0 +1,80 @@
+//! The host with real components: shipped ones, and hostile ones by hand.
+
+mod guests;
+mod limits;
+
+use std::sync::Arc;
+
+use super::{Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Verdict, Workshop};
+use crate::clock::{Clock, ManualClock};
+use crate::document::{Document, Limits};
+use crate::domain::Timestamp;
+use guests::handling;
+
+/// A host, and the directory that its artifacts are in.
+struct Bench {
+    host: Host,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(config: Config) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let workshop = Workshop {
+            compiler: Compiler::InProcess,
+            artifacts: Artifacts::new(directory.path().to_owned(), [7; 32]),
+        };
+        let clock = Clock::Manual(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let host = Host::start(&Arc::new(config), clock, workshop, [9; 32]).unwrap();
+        Self { host, _directory: directory }
+    }
+
+    async fn run(&self, steps: Vec<Step>, data: &str) -> Done {
+        self.host.run(call("acme", steps, data)).await
+    }
+
+    /// Runs a chain of one step with a guest by hand, whose failure ends the chain.
+    async fn run_guest(&self, items: &str, body: &str, data: &str) -> Done {
+        let component = self.host.load(handling(items, body)).await.unwrap();
+        self.run(vec![step(&component, "{}")], data).await
+    }
+}
+
+fn step(component: &Arc<Component>, settings: &str) -> Step {
+    Step {
+        name: component.description.name.clone(),
+        component: Some(component.clone()),
+        settings: Arc::new(document(settings)),
+        on_failure: OnFailure::Fail,
+    }
+}
+
+fn document(text: &str) -> Document {
+    Document::parse(text.as_bytes(), Limits::default()).unwrap()
+}
+
+fn call(tenant: &str, steps: Vec<Step>, data: &str) -> Call {
+    Call {
+        tenant: tenant.parse().unwrap(),
+        chain: Arc::new(Chain { steps }),
+        id: "evt_1".parse().unwrap(),
+        kind: "invoice.paid".parse().unwrap(),
+        created: Timestamp::from_millis(1_700_000_000_000),
+        phase: Phase::Ingress,
+        metadata: Arc::new(document("{}")),
+        data: document(data),
+    }
+}
+
+fn text(document: &Document) -> String {
+    String::from_utf8(document.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_guest_that_lets_pass() {
+    let bench = Bench::new(Config::default());
+    let done = bench.run_guest("", "(i32.const 64)", r#"{"a":1}"#).await;
+    assert_eq!(done.verdict, Verdict::Pass);
+    assert_eq!(text(&done.data), r#"{"a":1}"#);
+    assert_eq!(done.steps.len(), 1);
+}

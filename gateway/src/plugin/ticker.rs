@@ -1,0 +1,106 @@
+//! The clock of the deadlines: a thread that advances the engine's epoch every millisecond while plugins run.
+//!
+//! It rests when nothing has run for a while, so that an idle gateway does not wake up a thousand times a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// How long a tick is.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
+/// The thread; dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Thread,
+    join: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Grows with everything that begins to run.
+    begun: AtomicU64,
+    /// How many run now.
+    running: AtomicUsize,
+    resting: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Ticker {
+    /// Starts the thread.
+    pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let own = shared.clone();
+        let join = thread::Builder::new()
+            .name("plugin-ticker".to_owned())
+            .spawn(move || tick(&engine, &own))?;
+        Ok(Self {
+            shared,
+            thread: join.thread().clone(),
+            join: Some(join),
+        })
+    }
+
+    /// To be held while guest code runs: the epoch advances.
+    pub(super) fn hold(&self) -> Ticking<'_> {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        self.shared.begun.fetch_add(1, Ordering::SeqCst);
+        if self.shared.resting.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+        Ticking(&self.shared)
+    }
+}
+
+/// The epoch advances while this lives.
+pub(super) struct Ticking<'a>(&'a Shared);
+
+impl Drop for Ticking<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+        if let Some(join) = self.join.take() {
+            // The thread has no way to panic; were it to, the deadlines would be gone with the host anyway.
+            let _ = join.join();
+        }
+    }
+}
+
+fn tick(engine: &Engine, shared: &Shared) {
+    let mut seen = 0;
+    let mut idle = 0;
+    while !shared.ended.load(Ordering::SeqCst) {
+        let begun = shared.begun.load(Ordering::SeqCst);
+        let still = begun == seen && shared.running.load(Ordering::SeqCst) == 0;
+        idle = if still { idle + 1 } else { 0 };
+        seen = begun;
+        if idle > REST_AFTER {
+            rest(shared, seen);
+            idle = 0;
+        }
+        thread::sleep(TICK);
+        engine.increment_epoch();
+    }
+}
+
+/// Parks until something begins. `hold` counts first and looks at `resting` then, this does the reverse: one of both sees the other.
+fn rest(shared: &Shared, seen: u64) {
+    shared.resting.store(true, Ordering::SeqCst);
+    while shared.begun.load(Ordering::SeqCst) == seen && !shared.ended.load(Ordering::SeqCst) {
+        thread::park();
+    }
+    shared.resting.store(false, Ordering::SeqCst);
+}
+
+/// Ticks without anything to do before the thread rests: waking it costs a system call.
+const REST_AFTER: u32 = 200;
