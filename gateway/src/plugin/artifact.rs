@@ -41,7 +41,11 @@ impl Artifacts {
         fs::create_dir_all(&self.directory)?;
         let path = self.path(digest);
         let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-        write(&unfinished, &self.mac(digest, &code).finalize().into_bytes(), &code)?;
+        write(
+            &unfinished,
+            &self.mac(digest, &code).finalize().into_bytes(),
+            &code,
+        )?;
         fs::rename(&unfinished, &path)?;
         Ok(Artifact(code))
     }
@@ -71,7 +75,9 @@ impl Artifact {
 /// Without the key.
 impl std::fmt::Debug for Artifacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Artifacts").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("Artifacts")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
     }
 }
 

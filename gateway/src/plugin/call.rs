@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::component::Resource;
 use wasmtime::{Engine, Store};
 
+use super::SettingsProblem;
 use super::bindings::Plugin;
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
@@ -15,7 +16,6 @@ use super::deadline::Deadline;
 use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
 use super::log::{Log, LogLine, escaped};
-use super::SettingsProblem;
 use crate::document::Document;
 
 /// What calls need that is the same for all.
@@ -55,10 +55,19 @@ impl Caller {
     }
 
     /// What the component finds wrong in settings.
-    pub(super) fn check_settings(&self, component: &Linked, settings: Arc<Document>) -> Returned<Vec<SettingsProblem>> {
-        let input = Input { settings, ..self.input() };
+    pub(super) fn check_settings(
+        &self,
+        component: &Linked,
+        settings: Arc<Document>,
+    ) -> Returned<Vec<SettingsProblem>> {
+        let input = Input {
+            settings,
+            ..self.input()
+        };
         let returned = self.call(component, input, |plugin, store| {
-            plugin.hookgate_plugin_handler().call_check_settings(store, handle(Place::Settings))
+            plugin
+                .hookgate_plugin_handler()
+                .call_check_settings(store, handle(Place::Settings))
         });
         returned.map(|checked| checked.map_or_else(problems, |()| Vec::new()))
     }
@@ -77,7 +86,10 @@ impl Caller {
     }
 
     fn input(&self) -> Input {
-        Input { limit: self.config.call_deadline.get(), ..Input::default() }
+        Input {
+            limit: self.config.call_deadline.get(),
+            ..Input::default()
+        }
     }
 
     fn call<T>(
@@ -114,11 +126,21 @@ impl Caller {
 impl<T> Returned<T> {
     /// Nothing was called.
     pub(super) fn failed(fault: Fault, data: Document) -> Self {
-        Self { result: Err(fault), data, log: Vec::new(), used: Duration::ZERO }
+        Self {
+            result: Err(fault),
+            data,
+            log: Vec::new(),
+            used: Duration::ZERO,
+        }
     }
 
     fn map<U>(self, f: impl FnOnce(T) -> U) -> Returned<U> {
-        Returned { result: self.result.map(f), data: self.data, log: self.log, used: self.used }
+        Returned {
+            result: self.result.map(f),
+            data: self.data,
+            log: self.log,
+            used: self.used,
+        }
     }
 }
 

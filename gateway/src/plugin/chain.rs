@@ -38,7 +38,10 @@ pub enum OnFailure {
 impl Step {
     /// What a failure of this step means: a step that redacts is never skipped, whatever was set.
     pub fn policy(&self) -> OnFailure {
-        let redacts = self.component.as_ref().is_some_and(|component| component.description.redacts);
+        let redacts = self
+            .component
+            .as_ref()
+            .is_some_and(|component| component.description.redacts);
         if redacts { OnFailure::Fail } else { self.on_failure }
     }
 }

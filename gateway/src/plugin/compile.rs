@@ -61,7 +61,9 @@ async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Ve
     let talk = talk(&mut child, component, config.compile_memory.bytes() as u64);
     let ended = tokio::time::timeout(limit.get() + GRACE, talk).await;
     let Ok(ended) = ended else {
-        return Err(UploadError::Compile(format!("it took longer than {limit} (`plugins.compile_time`)")));
+        return Err(UploadError::Compile(format!(
+            "it took longer than {limit} (`plugins.compile_time`)"
+        )));
     };
     let (status, code, said) = ended.map_err(UploadError::Host)?;
     match status.code() {
@@ -115,11 +117,15 @@ pub fn run_child(limits: impl IntoIterator<Item = String>) -> ExitCode {
 fn child(limits: impl IntoIterator<Item = String>) -> Result<(), String> {
     let mut limits = limits.into_iter().map(|limit| limit.parse::<u64>().ok());
     let (Some(Some(memory)), Some(Some(seconds))) = (limits.next(), limits.next()) else {
-        return Err(format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds"));
+        return Err(format!(
+            "`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds"
+        ));
     };
     confine(memory, seconds).map_err(|error| format!("cannot set limits: {error}"))?;
     let mut component = Vec::new();
-    io::stdin().read_to_end(&mut component).map_err(|error| error.to_string())?;
+    io::stdin()
+        .read_to_end(&mut component)
+        .map_err(|error| error.to_string())?;
     let code = precompile(&component)?;
     io::stdout().write_all(&code).map_err(|error| error.to_string())
 }
@@ -134,7 +140,10 @@ fn confine(memory: u64, seconds: u64) -> io::Result<()> {
         (Resource::Fsize, 0),
         (Resource::Nproc, 0),
     ] {
-        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
         setrlimit(resource, limit)?;
     }
     Ok(())
@@ -143,7 +152,11 @@ fn confine(memory: u64, seconds: u64) -> io::Result<()> {
 /// Address space that the process has before it does anything: the executable, and what the allocator reserves.
 fn mapped_already() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    let pages: u64 = statm
+        .split(' ')
+        .next()
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0);
     pages.saturating_mul(rustix::param::page_size() as u64)
 }
 

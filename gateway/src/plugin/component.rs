@@ -51,7 +51,10 @@ impl Linked {
         let mismatch = |error: wasmtime::Error| UploadError::Mismatch(format!("{error:#}"));
         let mut linker = base.clone();
         wasi::link(&mut linker, code).map_err(mismatch)?;
-        let pre = linker.instantiate_pre(code).and_then(PluginPre::new).map_err(mismatch)?;
+        let pre = linker
+            .instantiate_pre(code)
+            .and_then(PluginPre::new)
+            .map_err(mismatch)?;
         Ok(Self {
             pre,
             patterns: Arc::default(),
@@ -60,7 +63,9 @@ impl Linked {
 }
 
 fn sizes(code: &Code, config: &Config) -> Result<(), UploadError> {
-    let Some(required) = code.resources_required() else { return Ok(()) };
+    let Some(required) = code.resources_required() else {
+        return Ok(());
+    };
     let pages = config.memory.bytes() as u64 / PAGE;
     let initial = required.max_initial_memory_size.unwrap_or(0);
     let elements = required.max_initial_table_size.unwrap_or(0);

@@ -64,7 +64,9 @@ impl Deadline {
 
 /// As many ticks as take at least this long.
 fn ticks(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros().div_ceil(TICK.as_micros())).unwrap_or(u64::MAX).saturating_add(1)
+    u64::try_from(duration.as_micros().div_ceil(TICK.as_micros()))
+        .unwrap_or(u64::MAX)
+        .saturating_add(1)
 }
 
 #[cfg(test)]

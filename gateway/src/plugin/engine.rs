@@ -2,7 +2,10 @@
 //!
 //! Two engines whose `code` settings are the same can exchange artifacts; `REVISION` must grow whenever one of them changes.
 
-use wasmtime::{Config as Wasmtime, Enabled, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config as Wasmtime, Enabled, Engine, InstanceAllocationStrategy, ModuleVersionStrategy,
+    PoolingAllocationConfig,
+};
 
 use super::config::Config;
 
@@ -43,7 +46,9 @@ fn code() -> wasmtime::Result<Wasmtime> {
 
 /// Slots that are reset, not unmapped, between calls.
 fn pool(config: &Config) -> PoolingAllocationConfig {
-    let slots = u32::try_from(config.thread_count()).unwrap_or(u32::MAX).max(SLOTS);
+    let slots = u32::try_from(config.thread_count())
+        .unwrap_or(u32::MAX)
+        .max(SLOTS);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(4))

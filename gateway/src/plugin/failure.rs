@@ -35,12 +35,19 @@ pub(super) struct Fault {
 impl Fault {
     /// Escaped and cut to its bounds.
     pub(super) fn new(kind: &'static str, message: &str) -> Self {
-        Self { kind, message: escaped(message, MESSAGE_BYTES) }
+        Self {
+            kind,
+            message: escaped(message, MESSAGE_BYTES),
+        }
     }
 
     /// Of this plugin.
     pub(super) fn of(self, plugin: &str) -> Failure {
-        Failure { plugin: plugin.to_owned(), kind: self.kind, message: self.message }
+        Failure {
+            plugin: plugin.to_owned(),
+            kind: self.kind,
+            message: self.message,
+        }
     }
 
     /// What stopped the call.
@@ -48,7 +55,8 @@ impl Fault {
         let trap = stop.downcast_ref::<Trap>();
         if stop.is::<OutOfOperations>() {
             let limit = config.operations;
-            let message = format!("used more than {limit} document operations in one call (`plugins.operations`)");
+            let message =
+                format!("used more than {limit} document operations in one call (`plugins.operations`)");
             return Self::new("operations", &message);
         }
         if trap == Some(&Trap::Interrupt) {
@@ -88,10 +96,19 @@ impl Fault {
 
 /// Where it was: the functions that have a name, the innermost first.
 fn frames(stop: &wasmtime::Error) -> String {
-    let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
     let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
-    let names: Vec<String> = names.take(FRAMES).map(|name| format!("{:#}", rustc_demangle::demangle(name))).collect();
-    if names.is_empty() { String::new() } else { format!("; in {}", names.join(", called by ")) }
+    let names: Vec<String> = names
+        .take(FRAMES)
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; in {}", names.join(", called by "))
+    }
 }
 
 /// Frames that are told.

@@ -68,7 +68,12 @@ impl Host {
     ///
     /// # Errors
     /// When the system gives no threads or no address space for the pool.
-    pub fn start(config: &Arc<Config>, clock: Clock, workshop: Workshop, pseudonyms: [u8; 32]) -> io::Result<Self> {
+    pub fn start(
+        config: &Arc<Config>,
+        clock: Clock,
+        workshop: Workshop,
+        pseudonyms: [u8; 32],
+    ) -> io::Result<Self> {
         let engine = engine::running(config).map_err(io::Error::other)?;
         let linker = imports::linker(&engine).map_err(io::Error::other)?;
         let shared = Arc::new(Shared {
@@ -76,11 +81,17 @@ impl Host {
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
             clock,
             pseudonyms,
-            caller: Caller { engine, config: config.clone() },
+            caller: Caller {
+                engine,
+                config: config.clone(),
+            },
         });
         for n in 0..config.thread_count() {
             let shared = shared.clone();
-            thread::Builder::new().name(format!("plugin-{n}")).stack_size(STACK_BYTES).spawn(move || work(&shared))?;
+            thread::Builder::new()
+                .name(format!("plugin-{n}"))
+                .stack_size(STACK_BYTES)
+                .spawn(move || work(&shared))?;
         }
         let inner = Inner {
             shared,
@@ -88,7 +99,9 @@ impl Host {
             workshop,
             compiles: Semaphore::new(config.compiles.get() as usize),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Checks a component, compiles it or takes its artifact, links it and asks what it is.
@@ -100,7 +113,11 @@ impl Host {
         let digest = hex::encode(Sha256::digest(&bytes));
         let linked = self.link(&digest, bytes).await?;
         let description = self.describe(&linked).await?;
-        Ok(Arc::new(Component { digest, description, linked }))
+        Ok(Arc::new(Component {
+            digest,
+            description,
+            linked,
+        }))
     }
 
     /// Asks a component what is wrong with settings; an empty list: nothing.
@@ -113,9 +130,13 @@ impl Host {
         settings: Arc<Document>,
     ) -> Result<Vec<SettingsProblem>, Failure> {
         let linked = component.linked.clone();
-        let checked = self.ask(move |caller| caller.check_settings(&linked, settings)).await;
+        let checked = self
+            .ask(move |caller| caller.check_settings(&linked, settings))
+            .await;
         let busy = || Err(Fault::new("busy", "too many calls wait for a thread; try again"));
-        checked.unwrap_or_else(busy).map_err(|fault| fault.of(&component.description.name))
+        checked
+            .unwrap_or_else(busy)
+            .map_err(|fault| fault.of(&component.description.name))
     }
 
     /// Runs a chain on an event's document, when it is the tenant's turn.
@@ -152,16 +173,26 @@ impl Host {
 
     async fn link(&self, digest: &str, bytes: Bytes) -> Result<Linked, UploadError> {
         let engine = &self.inner.shared.caller.engine;
-        let kept = self.artifacts(digest, |artifacts, digest| Ok(artifacts.get(&digest))).await?;
+        let kept = self
+            .artifacts(digest, |artifacts, digest| Ok(artifacts.get(&digest)))
+            .await?;
         // An artifact that another processor's features are in does not load; it is made anew.
         let loaded = kept.and_then(|artifact| machine_code::load(engine, &artifact).ok());
         let code = match loaded {
             Some(code) => code,
             None => {
-                let _turn = self.inner.compiles.acquire().await.map_err(|_| UploadError::Busy)?;
+                let _turn = self
+                    .inner
+                    .compiles
+                    .acquire()
+                    .await
+                    .map_err(|_| UploadError::Busy)?;
                 let made = self.inner.workshop.compiler.compile(bytes, self.config()).await?;
-                let artifact = self.artifacts(digest, move |artifacts, digest| artifacts.put(&digest, made)).await?;
-                machine_code::load(engine, &artifact).map_err(|error| UploadError::Compile(format!("{error:#}")))?
+                let artifact = self
+                    .artifacts(digest, move |artifacts, digest| artifacts.put(&digest, made))
+                    .await?;
+                machine_code::load(engine, &artifact)
+                    .map_err(|error| UploadError::Compile(format!("{error:#}")))?
             }
         };
         Linked::new(&code, &self.inner.linker, self.config())
@@ -174,7 +205,9 @@ impl Host {
     ) -> Result<T, UploadError> {
         let (artifacts, digest) = (self.inner.workshop.artifacts.clone(), digest.to_owned());
         let done = tokio::task::spawn_blocking(move || work(artifacts, digest)).await;
-        done.map_err(io::Error::from).and_then(|result| result).map_err(UploadError::Host)
+        done.map_err(io::Error::from)
+            .and_then(|result| result)
+            .map_err(UploadError::Host)
     }
 
     async fn describe(&self, linked: &Linked) -> Result<Description, UploadError> {
@@ -182,7 +215,10 @@ impl Host {
         let described = self.ask(move |caller| caller.describe(&linked)).await;
         match described.ok_or(UploadError::Busy)? {
             Ok(description) => bounded(description),
-            Err(fault) => Err(UploadError::Describe(format!("failed ({}): {}", fault.kind, fault.message))),
+            Err(fault) => Err(UploadError::Describe(format!(
+                "failed ({}): {}",
+                fault.kind, fault.message
+            ))),
         }
     }
 
@@ -235,13 +271,26 @@ fn pseudonym_key(secret: &[u8; 32], tenant: &str) -> [u8; 32] {
 
 /// A description whose texts fit into names, lists and pages.
 fn bounded(description: wit::Description) -> Result<Description, UploadError> {
-    let wit::Description { name, version, summary, settings_schema, redacts } = description;
+    let wit::Description {
+        name,
+        version,
+        summary,
+        settings_schema,
+        redacts,
+    } = description;
     let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if !(1..=63).contains(&name.len()) || !name.bytes().all(slug) {
-        return Err(UploadError::Describe("gives a name that is not 1 to 63 of a-z, 0-9 and -".to_owned()));
+        return Err(UploadError::Describe(
+            "gives a name that is not 1 to 63 of a-z, 0-9 and -".to_owned(),
+        ));
     }
-    if settings_schema.as_ref().is_some_and(|schema| schema.len() > SCHEMA_BYTES) {
-        return Err(UploadError::Describe(format!("gives a settings schema of more than {SCHEMA_BYTES} bytes")));
+    if settings_schema
+        .as_ref()
+        .is_some_and(|schema| schema.len() > SCHEMA_BYTES)
+    {
+        return Err(UploadError::Describe(format!(
+            "gives a settings schema of more than {SCHEMA_BYTES} bytes"
+        )));
     }
     Ok(Description {
         name,

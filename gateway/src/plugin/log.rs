@@ -69,7 +69,10 @@ impl Log {
     pub(super) fn panic(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);
         let start = text.rfind("panicked at ")?;
-        let lines = text[start..].lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines = text[start..]
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
         let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("note: ")).collect();
         Some(lines.join(" "))
     }
@@ -136,7 +139,10 @@ mod tests {
         log.write(Level::Info, "x");
         log.write_stderr(b"yz");
         let texts: Vec<String> = log.into_lines().into_iter().map(|line| line.text).collect();
-        assert_eq!(texts, ["12345", "678", "5 more bytes were dropped: the log is full"]);
+        assert_eq!(
+            texts,
+            ["12345", "678", "5 more bytes were dropped: the log is full"]
+        );
     }
 
     #[test]
@@ -153,7 +159,10 @@ mod tests {
         let mut log = Log::new(1_000);
         log.write_stderr(b"\nthread '<unnamed>' (1) panicked at src/lib.rs:7:9:\nno such customer\n");
         log.write_stderr(b"note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n");
-        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:7:9: no such customer"));
+        assert_eq!(
+            log.panic().as_deref(),
+            Some("panicked at src/lib.rs:7:9: no such customer")
+        );
         assert_eq!(Log::new(10).panic(), None);
     }
 }

@@ -1,5 +1,8 @@
 //! The one place where machine code from disk becomes code of this process.
-#![allow(unsafe_code, reason = "see the argument at the call; nothing else is in this file")]
+#![allow(
+    unsafe_code,
+    reason = "see the argument at the call; nothing else is in this file"
+)]
 
 use wasmtime::Engine;
 use wasmtime::component::Component;

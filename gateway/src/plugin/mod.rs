@@ -26,10 +26,10 @@ mod patterns;
 mod processor;
 mod queue;
 mod run;
-mod ticker;
-mod upload;
 #[cfg(test)]
 mod tests;
+mod ticker;
+mod upload;
 
 pub use artifact::Artifacts;
 pub use chain::{Chain, OnFailure, Step};

@@ -30,14 +30,20 @@ impl PatternCache {
         }
         let set = Arc::new(PatternSet::parse(&texts)?);
         if bytes <= SET_BYTES {
-            self.keep(Known { bytes, texts, set: set.clone() });
+            self.keep(Known {
+                bytes,
+                texts,
+                set: set.clone(),
+            });
         }
         Ok(set)
     }
 
     fn find(&self, bytes: usize, texts: &[String]) -> Option<Arc<PatternSet>> {
         let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sets.iter().find(|known| known.bytes == bytes && known.texts == texts)?;
+        let known = sets
+            .iter()
+            .find(|known| known.bytes == bytes && known.texts == texts)?;
         Some(known.set.clone())
     }
 
@@ -74,6 +80,9 @@ mod tests {
             cache.get(vec![format!("/{n}")]).unwrap();
         }
         assert_eq!(cache.sets.lock().unwrap().len(), SETS);
-        assert!(!Arc::ptr_eq(&first, &cache.get(texts(&["/a", "/bc"])).unwrap()), "the oldest goes first");
+        assert!(
+            !Arc::ptr_eq(&first, &cache.get(texts(&["/a", "/bc"])).unwrap()),
+            "the oldest goes first"
+        );
     }
 }

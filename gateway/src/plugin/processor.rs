@@ -15,7 +15,9 @@ impl Stopwatch {
     pub(super) fn start() -> Self {
         match thread_time() {
             Some(started) => Self::Processor { started },
-            None => Self::Wall { started: Instant::now() },
+            None => Self::Wall {
+                started: Instant::now(),
+            },
         }
     }
 

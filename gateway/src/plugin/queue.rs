@@ -126,7 +126,13 @@ impl<J> State<J> {
             Some(state) => state.jobs.push_back(job),
             None => {
                 let jobs = VecDeque::from([job]);
-                self.lanes.insert(lane.clone(), LaneState { jobs, debt: Duration::ZERO });
+                self.lanes.insert(
+                    lane.clone(),
+                    LaneState {
+                        jobs,
+                        debt: Duration::ZERO,
+                    },
+                );
                 self.turns.push_back(lane);
             }
         }

@@ -38,17 +38,33 @@ pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms
 
 /// From here on the document keeps to the limit of the chain's output, and notes what is changed.
 fn bound(data: &mut Document, config: &Config) {
-    let bytes = data.size_bound().saturating_mul(2).saturating_add(config.growth.bytes());
-    data.set_limits(Limits { bytes, depth: config.depth as usize });
+    let bytes = data
+        .size_bound()
+        .saturating_mul(2)
+        .saturating_add(config.growth.bytes());
+    data.set_limits(Limits {
+        bytes,
+        depth: config.depth as usize,
+    });
     data.take_changes();
 }
 
-fn event_info(id: &crate::domain::EventId, kind: &crate::domain::EventType, created_ms: u64, phase: &Phase) -> types::EventInfo {
+fn event_info(
+    id: &crate::domain::EventId,
+    kind: &crate::domain::EventType,
+    created_ms: u64,
+    phase: &Phase,
+) -> types::EventInfo {
     let (phase, attempt, subscription) = match phase {
         Phase::Ingress => (types::Phase::Ingress, 0, None),
-        Phase::Delivery { attempt, subscription } => {
-            (types::Phase::Delivery, *attempt, subscription.map(|id| id.to_string()))
-        }
+        Phase::Delivery {
+            attempt,
+            subscription,
+        } => (
+            types::Phase::Delivery,
+            *attempt,
+            subscription.map(|id| id.to_string()),
+        ),
     };
     types::EventInfo {
         id: id.as_str().to_owned(),
@@ -83,10 +99,15 @@ impl Run<'_> {
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
         let mut returned = self.call(step, data);
         self.used += returned.used;
-        self.log.extend(returned.log.into_iter().map(|line| (step.name.clone(), line)));
+        self.log
+            .extend(returned.log.into_iter().map(|line| (step.name.clone(), line)));
         match judge(returned.result, &self.event) {
             Ok(said) => {
-                let result = if matches!(said, Said::Drop(_)) { StepResult::Dropped } else { StepResult::Passed };
+                let result = if matches!(said, Said::Drop(_)) {
+                    StepResult::Dropped
+                } else {
+                    StepResult::Passed
+                };
                 self.report(step, result, returned.data.take_changes());
                 match said.verdict(&step.name) {
                     None => After::GoOn(returned.data),
@@ -131,7 +152,12 @@ impl Run<'_> {
     }
 
     fn done(self, verdict: Verdict, data: Document) -> (Done, Duration) {
-        let done = Done { verdict, data, steps: self.steps, log: self.log };
+        let done = Done {
+            verdict,
+            data,
+            steps: self.steps,
+            log: self.log,
+        };
         (done, self.used)
     }
 }
@@ -150,7 +176,11 @@ impl Said {
         Some(match self {
             Self::Pass => return None,
             Self::Drop(reason) => Verdict::Drop { plugin, reason },
-            Self::Reject { code, message } => Verdict::Reject { plugin, code, message },
+            Self::Reject { code, message } => Verdict::Reject {
+                plugin,
+                code,
+                message,
+            },
             Self::Delay(by) => Verdict::Delay { plugin, by },
         })
     }

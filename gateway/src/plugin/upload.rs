@@ -21,7 +21,9 @@ pub enum UploadError {
     #[error("this is not a WebAssembly component: {0}")]
     NotAComponent(String),
     /// It is a core module, which `wasm32-unknown-unknown` and `wasm32-wasip1` give.
-    #[error("this is a core WebAssembly module, not a component; build it with `cargo build --release --target wasm32-wasip2`")]
+    #[error(
+        "this is a core WebAssembly module, not a component; build it with `cargo build --release --target wasm32-wasip2`"
+    )]
     CoreModule,
     /// It is made for another version of our world.
     #[error("built for `hookgate:plugin@{built_for}`; this gateway offers {offered}")]
@@ -35,7 +37,9 @@ pub enum UploadError {
     #[error("imports what plugins are not given: {}", .0.join(", "))]
     NotGranted(Vec<String>),
     /// It does not export what the gateway calls.
-    #[error("exports no `hookgate:plugin/handler@0.1.0`: it is a component, but not a plugin; see `hookgate_sdk::export!`")]
+    #[error(
+        "exports no `hookgate:plugin/handler@0.1.0`: it is a component, but not a plugin; see `hookgate_sdk::export!`"
+    )]
     NoHandler,
     /// It is made of too many parts.
     #[error("has {count} {what}; at most {limit} are taken")]
@@ -79,7 +83,10 @@ struct Outline {
 pub(super) fn check(bytes: &[u8], config: &Config) -> Result<(), UploadError> {
     let limit = config.upload;
     if bytes.len() > limit.bytes() {
-        return Err(UploadError::TooLarge { bytes: bytes.len(), limit });
+        return Err(UploadError::TooLarge {
+            bytes: bytes.len(),
+            limit,
+        });
     }
     judge(&outline(bytes)?, config)
 }
@@ -91,7 +98,10 @@ fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(UploadError::CoreModule),
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } if depth == 0 => return Err(UploadError::CoreModule),
             Payload::ModuleSection { .. } => {
                 outline.modules += 1;
                 depth += 1;
@@ -100,7 +110,9 @@ fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    outline.imports.push(import.map_err(damaged)?.name.name.to_owned());
+                    outline
+                        .imports
+                        .push(import.map_err(damaged)?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
@@ -119,7 +131,10 @@ fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
 
 fn judge(outline: &Outline, config: &Config) -> Result<(), UploadError> {
     let names = outline.exports.iter().chain(&outline.imports);
-    if let Some(version) = names.filter_map(|name| version(name)).find(|version| !offered(version)) {
+    if let Some(version) = names
+        .filter_map(|name| version(name))
+        .find(|version| !offered(version))
+    {
         return Err(UploadError::OtherVersion {
             built_for: version.to_owned(),
             offered: OFFERED,
@@ -130,28 +145,42 @@ fn judge(outline: &Outline, config: &Config) -> Result<(), UploadError> {
     if !refused.is_empty() {
         return Err(UploadError::NotGranted(refused));
     }
-    if !outline.exports.iter().any(|export| export.starts_with("hookgate:plugin/handler@")) {
+    if !outline
+        .exports
+        .iter()
+        .any(|export| export.starts_with("hookgate:plugin/handler@"))
+    {
         return Err(UploadError::NoHandler);
     }
     let limit = u64::from(config.instances);
     if outline.modules > limit {
-        return Err(UploadError::TooMany { what: "core modules", count: outline.modules, limit });
+        return Err(UploadError::TooMany {
+            what: "core modules",
+            count: outline.modules,
+            limit,
+        });
     }
     Ok(())
 }
 
 /// The version of our package that a name is of, if it is of our package.
 fn version(name: &str) -> Option<&str> {
-    name.strip_prefix("hookgate:plugin/")?.split_once('@').map(|(_, version)| version)
+    name.strip_prefix("hookgate:plugin/")?
+        .split_once('@')
+        .map(|(_, version)| version)
 }
 
 /// Before 1.0 a new minor version is another world; a new patch version adds to it.
 fn offered(version: &str) -> bool {
-    version.strip_prefix(OFFERED).is_some_and(|patch| patch.starts_with('.'))
+    version
+        .strip_prefix(OFFERED)
+        .is_some_and(|patch| patch.starts_with('.'))
 }
 
 fn granted(import: &str) -> bool {
-    let ours = import.strip_prefix("hookgate:plugin/").and_then(|rest| rest.split_once('@'));
+    let ours = import
+        .strip_prefix("hookgate:plugin/")
+        .and_then(|rest| rest.split_once('@'));
     match ours {
         Some((interface, _)) => INTERFACES.contains(&interface),
         None => wasi::granted(import).is_some(),
@@ -169,7 +198,11 @@ mod tests {
 
     fn verdict(imports: &[&str], exports: &[&str]) -> String {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let outline = Outline { imports: owned(imports), exports: owned(exports), modules: 1 };
+        let outline = Outline {
+            imports: owned(imports),
+            exports: owned(exports),
+            modules: 1,
+        };
         judge(&outline, &Config::default()).map_or_else(|error| error.to_string(), |()| "taken".to_owned())
     }
 
@@ -178,7 +211,11 @@ mod tests {
         const HANDLER: &str = "hookgate:plugin/handler@0.1.0";
         for (imports, exports, expected) in [
             (&[][..], &[HANDLER][..], "taken"),
-            (&["hookgate:plugin/document@0.1.3", "wasi:io/streams@0.2.6"], &[HANDLER], "taken"),
+            (
+                &["hookgate:plugin/document@0.1.3", "wasi:io/streams@0.2.6"],
+                &[HANDLER],
+                "taken",
+            ),
             (
                 &["wasi:sockets/tcp@0.2.6", "wasi:cli/exit@0.2.6", "env"],
                 &[HANDLER],
@@ -215,11 +252,20 @@ mod tests {
         assert!(matches!(check(b""), Err(UploadError::NotAComponent(_))));
         assert!(matches!(check(b"GIF89a"), Err(UploadError::NotAComponent(_))));
         assert!(matches!(check(b"\0asm\x01\0\0\0"), Err(UploadError::CoreModule)));
-        assert!(matches!(check(&vec![0; (2 << 20) + 1]), Err(UploadError::TooLarge { .. })));
+        assert!(matches!(
+            check(&vec![0; (2 << 20) + 1]),
+            Err(UploadError::TooLarge { .. })
+        ));
         let many = format!("(component {})", "(core module)".repeat(17));
         let bytes = wat::parse_str(many).unwrap();
         assert!(matches!(check(&bytes), Err(UploadError::NoHandler)));
         let outline = outline(&bytes).unwrap();
-        assert_eq!(outline, Outline { modules: 17, ..Outline::default() });
+        assert_eq!(
+            outline,
+            Outline {
+                modules: 17,
+                ..Outline::default()
+            }
+        );
     }
 }

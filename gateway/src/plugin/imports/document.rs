@@ -65,7 +65,9 @@ impl HostJson for Guest {
 
     fn redact(&mut self, handle: Handle, patterns: Vec<String>, how: Redaction) -> Answer<u32> {
         let key = self.pseudonym_key;
-        self.change_all(&handle, patterns, |data, patterns| data.redact(patterns, &redaction(&how, &key)))
+        self.change_all(&handle, patterns, |data, patterns| {
+            data.redact(patterns, &redaction(&how, &key))
+        })
     }
 
     fn retain(&mut self, handle: Handle, patterns: Vec<String>) -> Answer<u32> {

@@ -5,7 +5,9 @@
 //! of the granted interfaces is linked to a trap that names it; an interface that is not granted is refused at upload.
 
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::component::{
+    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+};
 use wasmtime::{Engine, StoreContextMut};
 
 use crate::plugin::guest::Guest;
@@ -72,9 +74,16 @@ pub(in crate::plugin) struct Exited;
 pub(in crate::plugin) fn link(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
     let engine = component.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
-        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            continue;
+        };
         if let Some(interface) = granted(name) {
-            refuse(&mut linker.instance(&versioned(interface))?, interface, &instance, &engine)?;
+            refuse(
+                &mut linker.instance(&versioned(interface))?,
+                interface,
+                &instance,
+                &engine,
+            )?;
         }
     }
     linker.allow_shadowing(true);
@@ -110,7 +119,9 @@ fn refuse(
                 let called = format!("{interface}#{name}");
                 linker.func_new(name, move |_, _, _, _| Err(NotGiven(called.clone()).into()))?;
             }
-            ComponentItem::Resource(_) => linker.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?,
+            ComponentItem::Resource(_) => {
+                linker.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?
+            }
             _ => {}
         }
     }
@@ -124,7 +135,9 @@ fn serve_cli(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     environment.func_wrap("get-environment", |_: Guests<'_>, (): ()| {
         Ok((Vec::<(String, String)>::new(),))
     })?;
-    environment.func_wrap("get-arguments", |_: Guests<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
+    environment.func_wrap("get-arguments", |_: Guests<'_>, (): ()| {
+        Ok((Vec::<String>::new(),))
+    })?;
     environment.func_wrap("initial-cwd", |_: Guests<'_>, (): ()| Ok((None::<String>,)))?;
     linker.instance(&versioned("wasi:cli/exit"))?.func_wrap(
         "exit",
@@ -148,14 +161,25 @@ fn serve_cli(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 fn serve_io(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     type Written = Result<(), StreamError>;
     let mut streams = linker.instance(&versioned("wasi:io/streams"))?;
-    for name in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
-        streams.func_wrap(name, |mut guest: Guests<'_>, (stream, bytes): (Resource<Handle>, Vec<u8>)| {
-            written(guest.data_mut(), stream.rep(), &bytes);
+    for name in [
+        "[method]output-stream.write",
+        "[method]output-stream.blocking-write-and-flush",
+    ] {
+        streams.func_wrap(
+            name,
+            |mut guest: Guests<'_>, (stream, bytes): (Resource<Handle>, Vec<u8>)| {
+                written(guest.data_mut(), stream.rep(), &bytes);
+                Ok((Written::Ok(()),))
+            },
+        )?;
+    }
+    for name in [
+        "[method]output-stream.flush",
+        "[method]output-stream.blocking-flush",
+    ] {
+        streams.func_wrap(name, |_: Guests<'_>, (_,): (Resource<Handle>,)| {
             Ok((Written::Ok(()),))
         })?;
-    }
-    for name in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
-        streams.func_wrap(name, |_: Guests<'_>, (_,): (Resource<Handle>,)| Ok((Written::Ok(()),)))?;
     }
     streams.func_wrap(
         "[method]output-stream.check-write",
@@ -166,14 +190,23 @@ fn serve_io(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
         })?;
     }
-    for name in ["[method]output-stream.subscribe", "[method]input-stream.subscribe"] {
+    for name in [
+        "[method]output-stream.subscribe",
+        "[method]input-stream.subscribe",
+    ] {
         streams.func_wrap(name, |_: Guests<'_>, (_,): (Resource<Handle>,)| {
             Ok((Resource::<Handle>::new_own(STDIN),))
         })?;
     }
     let mut poll = linker.instance(&versioned("wasi:io/poll"))?;
-    poll.func_wrap("[method]pollable.block", |_: Guests<'_>, (_,): (Resource<Handle>,)| Ok(()))?;
-    poll.func_wrap("[method]pollable.ready", |_: Guests<'_>, (_,): (Resource<Handle>,)| Ok((true,)))
+    poll.func_wrap(
+        "[method]pollable.block",
+        |_: Guests<'_>, (_,): (Resource<Handle>,)| Ok(()),
+    )?;
+    poll.func_wrap(
+        "[method]pollable.ready",
+        |_: Guests<'_>, (_,): (Resource<Handle>,)| Ok((true,)),
+    )
 }
 
 fn written(guest: &mut Guest, stream: u32, bytes: &[u8]) {
@@ -187,13 +220,17 @@ fn written(guest: &mut Guest, stream: u32, bytes: &[u8]) {
 }
 
 fn serve_rest(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker
-        .instance(&versioned("wasi:clocks/wall-clock"))?
-        .func_wrap("now", |guest: Guests<'_>, (): ()| {
+    linker.instance(&versioned("wasi:clocks/wall-clock"))?.func_wrap(
+        "now",
+        |guest: Guests<'_>, (): ()| {
             let now = guest.data().now_ms;
             let nanoseconds = u32::try_from(now % 1_000).unwrap_or_default() * 1_000_000;
-            Ok((Datetime { seconds: now / 1_000, nanoseconds },))
-        })?;
+            Ok((Datetime {
+                seconds: now / 1_000,
+                nanoseconds,
+            },))
+        },
+    )?;
     linker
         .instance(&versioned("wasi:clocks/monotonic-clock"))?
         .func_wrap("now", |guest: Guests<'_>, (): ()| {
@@ -213,14 +250,17 @@ fn serve_random(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         random.func_wrap(&format!("{prefix}-u64"), |mut guest: Guests<'_>, (): ()| {
             Ok((word(guest.data_mut()),))
         })?;
-        random.func_wrap(&format!("{prefix}-bytes"), |mut guest: Guests<'_>, (count,): (u64,)| {
-            let count = usize::try_from(count).unwrap_or(usize::MAX);
-            if count > RANDOM_BYTES {
-                return Err(NotGiven(format!("wasi:random#get-random-bytes({count})")).into());
-            }
-            let bytes = (0..count.div_ceil(8)).flat_map(|_| word(guest.data_mut()).to_le_bytes());
-            Ok((bytes.take(count).collect::<Vec<u8>>(),))
-        })?;
+        random.func_wrap(
+            &format!("{prefix}-bytes"),
+            |mut guest: Guests<'_>, (count,): (u64,)| {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                if count > RANDOM_BYTES {
+                    return Err(NotGiven(format!("wasi:random#get-random-bytes({count})")).into());
+                }
+                let bytes = (0..count.div_ceil(8)).flat_map(|_| word(guest.data_mut()).to_le_bytes());
+                Ok((bytes.take(count).collect::<Vec<u8>>(),))
+            },
+        )?;
     }
     linker
         .instance(&versioned("wasi:random/insecure-seed"))?

@@ -12,9 +12,14 @@ fn failure(done: &Done) -> (&'static str, &str) {
 #[tokio::test]
 async fn an_endless_loop_runs_out_of_time() {
     let bench = Bench::new(Config::default());
-    let done = bench.run_guest("", "(loop $again (br $again)) (i32.const 64)", "{}").await;
+    let done = bench
+        .run_guest("", "(loop $again (br $again)) (i32.const 64)", "{}")
+        .await;
     assert_eq!(
         failure(&done),
-        ("timeout", "ran longer than 10ms of processor time in one call (`plugins.call_deadline`)")
+        (
+            "timeout",
+            "ran longer than 10ms of processor time in one call (`plugins.call_deadline`)"
+        )
     );
 }

@@ -5,7 +5,10 @@ mod limits;
 
 use std::sync::Arc;
 
-use super::{Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Verdict, Workshop};
+use super::{
+    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Verdict,
+    Workshop,
+};
 use crate::clock::{Clock, ManualClock};
 use crate::document::{Document, Limits};
 use crate::domain::Timestamp;
@@ -26,7 +29,10 @@ impl Bench {
         };
         let clock = Clock::Manual(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let host = Host::start(&Arc::new(config), clock, workshop, [9; 32]).unwrap();
-        Self { host, _directory: directory }
+        Self {
+            host,
+            _directory: directory,
+        }
     }
 
     async fn run(&self, steps: Vec<Step>, data: &str) -> Done {
