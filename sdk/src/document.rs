@@ -5,7 +5,7 @@
 use core::ops::Deref;
 
 use crate::backend::Json;
-use crate::{AccessError, Kind, Redaction, Scalar};
+use crate::{AccessError, Kind, Redaction, Scalar, pointer};
 
 /// A step's settings.
 pub type Settings<'a> = View<'a>;
@@ -115,6 +115,26 @@ impl<'a> View<'a> {
             Ok(Scalar::Integer(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// The texts of the array at a pointer, without its other elements; empty when no array stands there.
+    #[must_use]
+    pub fn get_strs(&self, pointer: &str) -> Vec<String> {
+        if self.kind_of(pointer) != Kind::Array {
+            return Vec::new();
+        }
+        let pointers: Vec<String> = (0..self.length(pointer).unwrap_or(0))
+            .map(|index| pointer::element(pointer, index as usize))
+            .collect();
+        let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        let texts = self
+            .get_many(&pointers)
+            .into_iter()
+            .filter_map(|scalar| match scalar {
+                Some(Scalar::Text(text)) => Some(text),
+                _ => None,
+            });
+        texts.collect()
     }
 
     /// The scalars at several pointers in one operation; none where no scalar stands.

@@ -35,8 +35,10 @@ mod event;
 mod json;
 mod plugin;
 
+pub mod check;
 pub mod clock;
 pub mod log;
+pub mod pointer;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
