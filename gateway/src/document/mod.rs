@@ -26,6 +26,9 @@ mod scan;
 mod value;
 mod walk;
 
+#[cfg(test)]
+mod cases;
+
 use std::fmt;
 
 use bytes::Bytes;

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use compact_str::CompactString;
 
 /// A pointer whose steps may also be `*` (any one step), `**` (any number of steps, none too) and `~name` or
-/// `~name|other` (an object's key that reads like one of the names: only letters and digits count, and not their case).
+/// `~name|*other` (an object's key that reads like one of the names, or whose end does where a `*` stands before it: only
+/// letters and digits count, and not their case).
 /// `~2` stands for a literal `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<Step>);
@@ -29,7 +30,7 @@ enum Step {
     /// This key or index.
     Exact(CompactString),
     /// A key that reads like one of these, normalised.
-    Loose(Vec<CompactString>),
+    Loose(Vec<LooseName>),
     /// Any key or index.
     Any,
     /// Any number of steps.
@@ -53,33 +54,52 @@ impl FromStr for Pattern {
     }
 }
 
+/// A name that a key reads like, normalised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LooseName {
+    name: CompactString,
+    /// Only the end of the key has to read like it.
+    end: bool,
+}
+
 fn step(text: &str) -> Option<Step> {
     match text {
         "*" => return Some(Step::Any),
         "**" => return Some(Step::Deep),
-        _ if text.contains('*') => return None,
         _ => {}
     }
-    let loose = text
-        .strip_prefix('~')
-        .filter(|rest| rest.starts_with(char::is_alphabetic));
-    match loose {
+    match text.strip_prefix('~').filter(|names| begins_loosely(names)) {
         Some(names) => names
             .split('|')
             .map(loose_name)
             .collect::<Option<_>>()
             .map(Step::Loose),
+        None if text.contains('*') => None,
         None => unescape(text).map(|key| Step::Exact(key.into())),
     }
 }
 
-fn loose_name(text: &str) -> Option<CompactString> {
-    if !text.starts_with(char::is_alphabetic) {
+/// Whether a letter comes first, or a `*` and then a letter.
+fn begins_loosely(text: &str) -> bool {
+    text.strip_prefix('*')
+        .unwrap_or(text)
+        .starts_with(char::is_alphabetic)
+}
+
+fn loose_name(text: &str) -> Option<LooseName> {
+    let (text, end) = match text.strip_prefix('*') {
+        Some(end) => (end, true),
+        None => (text, false),
+    };
+    if !text.starts_with(char::is_alphabetic) || text.contains('*') {
         return None;
     }
     let mut name = String::new();
     normalise(&unescape(text)?, &mut name);
-    Some(name.into())
+    Some(LooseName {
+        name: name.into(),
+        end,
+    })
 }
 
 fn unescape(step: &str) -> Option<String> {
@@ -127,6 +147,8 @@ pub(super) struct Node {
     pub(super) exact: Names,
     /// By normalised key.
     pub(super) loose: Names,
+    /// By the end of the normalised key.
+    pub(super) ends: Ends,
     /// By any step.
     pub(super) any: Option<NodeId>,
     /// Without a step: a `**` begins here.
@@ -217,14 +239,18 @@ impl PatternSet {
         next
     }
 
-    fn loose(&mut self, at: NodeId, names: Vec<CompactString>) -> NodeId {
-        let alone = names.len() == 1;
-        if alone && let Some(known) = self.nodes[at].loose.alone(&names[0]) {
+    fn loose(&mut self, at: NodeId, names: Vec<LooseName>) -> NodeId {
+        let alone = matches!(names.as_slice(), [LooseName { end: false, .. }]);
+        if alone && let Some(known) = self.nodes[at].loose.alone(&names[0].name) {
             return known;
         }
         let next = self.grow();
-        for name in names {
-            self.nodes[at].loose.add(name, next, alone);
+        for LooseName { name, end } in names {
+            if end {
+                self.nodes[at].ends.add(name, next);
+            } else {
+                self.nodes[at].loose.add(name, next, alone);
+            }
         }
         next
     }
@@ -245,14 +271,63 @@ impl Step {
 }
 
 impl Node {
+    /// Whether a key's normalised form has to be known to go on from here.
+    pub(super) fn leads_on_loosely(&self) -> bool {
+        !self.loose.is_empty() || !self.ends.is_empty()
+    }
+
     /// Whether any step leads on from here.
     pub(super) fn leads_on(&self) -> bool {
         self.repeats
             || self.any.is_some()
             || self.deep.is_some()
             || !self.exact.is_empty()
-            || !self.loose.is_empty()
+            || self.leads_on_loosely()
     }
+}
+
+/// Where the ends of names lead: sorted by the last byte, so that most names are told apart by it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ends {
+    sorted: Vec<(CompactString, NodeId)>,
+    /// A bit for the last byte of each end; all that are not ASCII share one.
+    last_bytes: u128,
+}
+
+impl Ends {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// The nodes that a name leads to by its end.
+    pub(super) fn find(&self, name: &str) -> impl Iterator<Item = NodeId> {
+        let last = last_byte(name);
+        let possible = if self.last_bytes & last_byte_bit(last) == 0 {
+            &[]
+        } else {
+            let from = self.sorted.partition_point(|(end, _)| last_byte(end) < last);
+            &self.sorted[from..]
+        };
+        let same_last = possible.iter().take_while(move |(end, _)| last_byte(end) == last);
+        same_last
+            .filter(|(end, _)| name.ends_with(end.as_str()))
+            .map(|(_, node)| *node)
+    }
+
+    fn add(&mut self, end: CompactString, node: NodeId) {
+        let last = last_byte(&end);
+        self.last_bytes |= last_byte_bit(last);
+        let at = self.sorted.partition_point(|(known, _)| last_byte(known) <= last);
+        self.sorted.insert(at, (end, node));
+    }
+}
+
+fn last_byte(name: &str) -> u8 {
+    name.bytes().next_back().unwrap_or(0)
+}
+
+fn last_byte_bit(byte: u8) -> u128 {
+    1 << byte.min(127)
 }
 
 /// Where names lead: sorted, so that finding one needs no hash that a name could be made to defeat.
@@ -320,11 +395,13 @@ mod tests {
             "/~0~1~2",
             "/~a|B-c|d",
             "/**/~email|phone_number/0",
+            "/~*email|a|*b",
         ] {
             assert!(text.parse::<Pattern>().is_ok(), "{text}");
         }
         for text in [
-            "a", "*", "/a*", "/***", "/~", "/~3", "/a~", "/~a*", "/~a|", "/~a||b", "/~a|1", "/~-a",
+            "a", "*", "/a*", "/***", "/~", "/~3", "/a~", "/~a*", "/~a|", "/~a||b", "/~a|1", "/~-a", "/~*",
+            "/~**a", "/~a|*",
         ] {
             assert_eq!(text.parse::<Pattern>(), Err(BadPattern::Malformed), "{text}");
         }
@@ -338,6 +415,27 @@ mod tests {
             PatternSet::parse([text.as_str(), "/a"]).err(),
             Some(BadPattern::TooMany)
         );
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let mut ends = Ends::default();
+        for (node, end) in ["email", "mail", "phone", "größe"].into_iter().enumerate() {
+            ends.add(end.into(), node);
+        }
+        for (name, nodes) in [
+            ("email", vec![0, 1]),
+            ("billingemail", vec![0, 1]),
+            ("mail", vec![1]),
+            ("emails", vec![]),
+            ("telephone", vec![2]),
+            ("hone", vec![]),
+            ("schuhgröße", vec![3]),
+            ("schuhgroße", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(ends.find(name).collect::<Vec<_>>(), nodes, "{name}");
+        }
     }
 
     #[test]

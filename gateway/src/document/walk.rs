@@ -84,13 +84,13 @@ impl<'p> Walk<'p> {
                 }
             }
             let Step::Key(key) = step else { continue };
-            if !node.loose.is_empty() {
+            if node.leads_on_loosely() {
                 if !normal {
                     normalise(key, &mut self.normalised);
                     normal = true;
                 }
                 let name = std::mem::take(&mut self.normalised);
-                for next in node.loose.find(&name) {
+                for next in node.loose.find(&name).chain(node.ends.find(&name)) {
                     matched |= self.reach(next, start);
                 }
                 self.normalised = name;

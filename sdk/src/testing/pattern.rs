@@ -7,12 +7,19 @@ use super::node::Node;
 enum Step {
     /// A member's key or an element's index.
     Exactly(String),
-    /// Keys that read like one of these; only their letters and digits, in lower case.
-    Loosely(Vec<String>),
+    /// Keys that read like one of these.
+    Loosely(Vec<LooseName>),
     /// Any one step.
     Any,
     /// Any number of steps, none too.
     AnyDepth,
+}
+
+/// Letters and digits of a name, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LooseName {
+    Whole(String),
+    End(String),
 }
 
 /// A place in a tree: which child to take at each level.
@@ -133,23 +140,50 @@ fn advance<'p>(steps: &'p [Step], node: &Node, child: usize) -> Option<&'p [Step
             None => index_of(name) == Some(child),
         }
         .then_some(rest),
-        Step::Loosely(names) => key.is_some_and(|key| names.contains(&loose(key))).then_some(rest),
+        Step::Loosely(names) => {
+            let reading = loose(key?);
+            names.iter().any(|name| name.matches(&reading)).then_some(rest)
+        }
     }
 }
 
 impl Step {
     fn parse(step: &str) -> Option<Self> {
         match step {
-            "*" => Some(Self::Any),
-            "**" => Some(Self::AnyDepth),
-            _ => match step.strip_prefix('~') {
-                Some(names) if names.starts_with(char::is_alphabetic) => names
-                    .split('|')
-                    .map(|name| name.starts_with(char::is_alphabetic).then(|| loose(name)))
-                    .collect::<Option<_>>()
-                    .map(Self::Loosely),
-                _ => unescape(step, true).map(Self::Exactly),
-            },
+            "*" => return Some(Self::Any),
+            "**" => return Some(Self::AnyDepth),
+            _ => {}
+        }
+        match step.strip_prefix('~') {
+            Some(names) if names.trim_start_matches('*').starts_with(char::is_alphabetic) => names
+                .split('|')
+                .map(LooseName::parse)
+                .collect::<Option<_>>()
+                .map(Self::Loosely),
+            _ if step.contains('*') => None,
+            _ => unescape(step, true).map(Self::Exactly),
+        }
+    }
+}
+
+impl LooseName {
+    fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix('*').unwrap_or(text);
+        if !name.starts_with(char::is_alphabetic) || name.contains('*') {
+            return None;
+        }
+        let reading = loose(&unescape(name, true)?);
+        Some(if text.starts_with('*') {
+            Self::End(reading)
+        } else {
+            Self::Whole(reading)
+        })
+    }
+
+    fn matches(&self, reading: &str) -> bool {
+        match self {
+            Self::Whole(name) => reading == name,
+            Self::End(end) => reading.ends_with(end),
         }
     }
 }
