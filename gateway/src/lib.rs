@@ -15,4 +15,5 @@ pub mod egress;
 pub mod plugin;
 pub mod profile;
 pub mod registry;
+pub mod scheduler;
 pub mod store;

@@ -1,9 +1,14 @@
 //! The short way: deliveries that this process stored leased to itself go from memory to the ready queue.
+//!
+//! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first. Whoever leaves
+//! something due in the store instead says so with [`Handover::due_at`], so that nobody has to look for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::domain::Timestamp;
 use crate::store::Leased;
 
 /// Hands leased deliveries over. Cheap to clone.
@@ -11,6 +16,7 @@ use crate::store::Leased;
 pub struct Handover {
     room: Arc<Semaphore>,
     ready: mpsc::UnboundedSender<Ready>,
+    due: Arc<Due>,
 }
 
 /// A leased delivery in memory; the room it takes is given back when it is dropped.
@@ -29,32 +35,83 @@ pub struct Reservation {
     ready: mpsc::UnboundedSender<Ready>,
 }
 
+/// When something in the store is due that nobody has been told of.
+#[derive(Debug)]
+struct Due {
+    /// In µs; `u64::MAX`: nothing.
+    earliest: AtomicU64,
+    earlier: Notify,
+}
+
 impl Handover {
     /// A hand-over with room for so many deliveries in memory, and the end that the scheduler reads.
     pub fn new(room: usize) -> (Self, mpsc::UnboundedReceiver<Ready>) {
         let (ready, scheduler) = mpsc::unbounded_channel();
-        (
-            Self {
-                room: Arc::new(Semaphore::new(room)),
-                ready,
-            },
-            scheduler,
-        )
+        let due = Due {
+            earliest: AtomicU64::new(u64::MAX),
+            earlier: Notify::new(),
+        };
+        let handover = Self {
+            room: Arc::new(Semaphore::new(room)),
+            ready,
+            due: Arc::new(due),
+        };
+        (handover, scheduler)
     }
 
     /// Room for so many, if there is that much now. Without it, store the deliveries as due: they will be claimed.
     pub fn reserve(&self, deliveries: usize) -> Option<Reservation> {
         let permits = u32::try_from(deliveries).ok()?;
         let room = self.room.clone().try_acquire_many_owned(permits).ok()?;
-        Some(Reservation {
-            room,
-            ready: self.ready.clone(),
-        })
+        Some(self.reservation(room))
+    }
+
+    /// Room for 1 to `most`, as much as there is; waits for the first. `None`: nobody reads any more.
+    pub async fn reserve_some(&self, most: usize) -> Option<Reservation> {
+        let mut room = self.room.clone().acquire_owned().await.ok()?;
+        let more = most.saturating_sub(1).min(self.room());
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
+            room.merge(more);
+        }
+        Some(self.reservation(room))
     }
 
     /// How many more there is room for.
     pub fn room(&self) -> usize {
         self.room.available_permits()
+    }
+
+    /// Something in the store will be due then, or is due already: it is claimed in time by this process, if no other is
+    /// faster. Without this it is found by the next look.
+    pub fn due_at(&self, at: Timestamp) {
+        let at = at.as_micros();
+        if self.due.earliest.fetch_min(at, Ordering::AcqRel) > at {
+            self.due.earlier.notify_one();
+        }
+    }
+
+    /// When the earliest of what `due_at` was told is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let earliest = self.due.earliest.load(Ordering::Acquire);
+        (earliest != u64::MAX).then(|| Timestamp::from_micros(earliest))
+    }
+
+    /// Forgets what was told: a look at all of the store begins.
+    pub fn forget_due(&self) {
+        self.due.earliest.store(u64::MAX, Ordering::Release);
+    }
+
+    /// Waits until `next_due` has become earlier.
+    pub async fn earlier_due(&self) {
+        self.due.earlier.notified().await;
+    }
+
+    fn reservation(&self, room: OwnedSemaphorePermit) -> Reservation {
+        Reservation {
+            room,
+            ready: self.ready.clone(),
+        }
     }
 }
 
@@ -64,5 +121,10 @@ impl Reservation {
         let Some(room) = self.room.split(1) else { return };
         // A scheduler that is gone has stopped claiming too: the lease ends and another process claims it.
         let _ = self.ready.send(Ready { leased, room });
+    }
+
+    /// For how many more there is room.
+    pub fn room(&self) -> usize {
+        self.room.num_permits()
     }
 }

@@ -1,0 +1,145 @@
+//! How the attempts in flight are shared between kinds of endpoints and of deliveries.
+//!
+//! Capacity held is rate times latency: an endpoint that hangs for five seconds holds as much as fifty thousand quick ones.
+//! So slow endpoints together have a quarter, those not known yet a half, and third and later attempts a half.
+
+/// How quick an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Nothing has come back yet.
+    Unknown,
+    /// It answers in time.
+    Quick,
+    /// It does not.
+    Slow,
+}
+
+/// Whether a delivery has had its chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// Its first or second attempt.
+    Young,
+    /// A later one.
+    Old,
+}
+
+/// What is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// All of it.
+    All,
+    /// The endpoints' of this pace.
+    Pace(Pace),
+    /// Old deliveries'.
+    Old,
+}
+
+/// Attempts in flight, counted by kind.
+#[derive(Debug, Clone)]
+pub(super) struct Budget {
+    most: usize,
+    unknown: usize,
+    quick: usize,
+    slow: usize,
+    old: usize,
+}
+
+impl Budget {
+    /// At most so many in flight.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            unknown: 0,
+            quick: 0,
+            slow: 0,
+            old: 0,
+        }
+    }
+
+    /// How many are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.unknown + self.quick + self.slow
+    }
+
+    /// The share that has no place for one more.
+    pub(super) fn lacks(&self, pace: Pace, age: Age) -> Option<Share> {
+        let part = |of: usize| (self.most / of).max(1);
+        if self.in_flight() >= self.most {
+            Some(Share::All)
+        } else if (pace == Pace::Slow && self.slow >= part(4)) || (pace == Pace::Unknown && self.unknown >= part(2)) {
+            Some(Share::Pace(pace))
+        } else if age == Age::Old && self.old >= part(2) {
+            Some(Share::Old)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn take(&mut self, pace: Pace, age: Age) {
+        *self.of(pace) += 1;
+        self.old += usize::from(age == Age::Old);
+    }
+
+    pub(super) fn give_back(&mut self, pace: Pace, age: Age) {
+        *self.of(pace) -= 1;
+        self.old -= usize::from(age == Age::Old);
+    }
+
+    /// An endpoint with so many in flight turned out otherwise.
+    pub(super) fn repaced(&mut self, from: Pace, to: Pace, in_flight: usize) {
+        *self.of(from) -= in_flight;
+        *self.of(to) += in_flight;
+    }
+
+    fn of(&mut self, pace: Pace) -> &mut usize {
+        match pace {
+            Pace::Unknown => &mut self.unknown,
+            Pace::Quick => &mut self.quick,
+            Pace::Slow => &mut self.slow,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(budget: &mut Budget, pace: Pace, age: Age) -> usize {
+        let mut taken = 0;
+        while budget.lacks(pace, age).is_none() {
+            budget.take(pace, age);
+            taken += 1;
+        }
+        taken
+    }
+
+    #[test]
+    fn nobody_takes_it_all_but_the_young_and_quick() {
+        let mut budget = Budget::new(512);
+        assert_eq!(fill(&mut budget, Pace::Slow, Age::Young), 128);
+        assert_eq!(budget.lacks(Pace::Slow, Age::Young), Some(Share::Pace(Pace::Slow)));
+        assert_eq!(fill(&mut budget, Pace::Quick, Age::Old), 256);
+        assert_eq!(budget.lacks(Pace::Quick, Age::Old), Some(Share::Old));
+        assert_eq!(fill(&mut budget, Pace::Quick, Age::Young), 128);
+        assert_eq!(budget.lacks(Pace::Quick, Age::Young), Some(Share::All));
+    }
+
+    #[test]
+    fn the_unknown_have_half_and_the_found_out_move() {
+        let mut budget = Budget::new(512);
+        assert_eq!(fill(&mut budget, Pace::Unknown, Age::Young), 256);
+        budget.repaced(Pace::Unknown, Pace::Slow, 256);
+        assert_eq!(fill(&mut budget, Pace::Slow, Age::Young), 0);
+        for _ in 0..256 {
+            budget.give_back(Pace::Slow, Age::Young);
+        }
+        assert_eq!(budget.in_flight(), 0);
+    }
+
+    #[test]
+    fn the_smallest_budget_still_serves_everybody() {
+        for (pace, age) in [(Pace::Slow, Age::Old), (Pace::Unknown, Age::Young), (Pace::Quick, Age::Old)] {
+            assert_eq!(fill(&mut Budget::new(1), pace, age), 1);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The ready queue: which delivery is attempted next. A value: it is told the time and what happened, and does nothing itself.
+//!
+//! Deliveries wait in lanes, one an endpoint of a tenant. A lane that may not go on now stands aside and costs nothing until
+//! what it waits for has happened: an attempt of its own coming back, a share of the budget becoming free, its pause ending.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::budget::{Age, Budget, Pace, Share};
+use super::health::{Gate, PauseRules};
+use super::lane::{Key, Lane, Place};
+use super::ring::Ring;
+use super::signal::Signal;
+use crate::domain::TenantId;
+
+/// Deliveries that wait, and the state of the endpoints that they wait for.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    rules: Rules,
+    lanes: HashMap<Key, Lane<T>>,
+    ring: Ring<TenantId, Key>,
+    aside: Aside,
+    budget: Budget,
+    waiting: usize,
+}
+
+/// By what the queue decides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Attempts in flight.
+    pub(super) in_flight: usize,
+    /// An endpoint that takes longer to answer is slow.
+    pub(super) slow: Duration,
+    /// When endpoints are paused.
+    pub(super) pauses: PauseRules,
+}
+
+/// A delivery whose turn it is; its place is held until `finished` is told.
+#[derive(Debug)]
+pub(super) struct Start<T> {
+    pub(super) key: Key,
+    pub(super) age: Age,
+    pub(super) item: T,
+}
+
+/// What came of a start.
+#[derive(Debug)]
+pub(super) struct Finish {
+    pub(super) key: Key,
+    pub(super) age: Age,
+    pub(super) signal: Signal,
+    pub(super) took: Duration,
+}
+
+/// Deliveries whose endpoint is paused: they go back to the store until then.
+#[derive(Debug)]
+pub(super) struct Postponed<T> {
+    pub(super) items: Vec<T>,
+    pub(super) until: Instant,
+}
+
+/// Lanes that wait for a share of the budget.
+#[derive(Debug, Default)]
+struct Aside {
+    slow: VecDeque<Key>,
+    unknown: VecDeque<Key>,
+    old: VecDeque<Key>,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            lanes: HashMap::new(),
+            ring: Ring::default(),
+            aside: Aside::default(),
+            budget: Budget::new(rules.in_flight),
+            waiting: 0,
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.budget.in_flight()
+    }
+
+    /// Puts a delivery in its lane, unless the endpoint is paused.
+    pub(super) fn push(&mut self, key: &Key, age: Age, item: T, now: Instant) -> Option<Postponed<T>> {
+        let lane = match self.lanes.get_mut(key) {
+            Some(lane) => lane,
+            None => self.lanes.entry(key.clone()).or_insert_with(|| Lane::new(now)),
+        };
+        if let Gate::ClosedUntil(until) = lane.health.gate(now) {
+            let items = vec![item];
+            return Some(Postponed { items, until });
+        }
+        lane.push(age, item);
+        self.waiting += 1;
+        // What keeps old deliveries waiting does not keep this one.
+        let for_old_only = lane.place == Place::Aside(Share::Old) && age == Age::Young;
+        if lane.place == Place::Nowhere || for_old_only {
+            lane.place = Place::Ring;
+            self.ring.add(&key.tenant, key.clone());
+        }
+        None
+    }
+
+    /// The delivery whose turn it is, if any may go now.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Start<T>> {
+        while self.budget.lacks(Pace::Quick, Age::Young) != Some(Share::All) {
+            let key = self.ring.take()?;
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            lane.place = Place::Nowhere;
+            if !lane.has_room(now) {
+                // Its own attempts, or the end of its pause, bring it back.
+                continue;
+            }
+            let (pace, may_be_old) = (lane.pace, self.budget.lacks(lane.pace, Age::Old).is_none());
+            if let Some(share @ Share::Pace(_)) = self.budget.lacks(pace, Age::Young) {
+                self.stand_aside(key, share);
+                continue;
+            }
+            let Some((age, item)) = lane.pop(may_be_old) else {
+                if lane.waiting() > 0 {
+                    self.stand_aside(key, Share::Old);
+                }
+                continue;
+            };
+            lane.start(now);
+            self.budget.take(pace, age);
+            self.waiting -= 1;
+            if lane.waiting() > 0 {
+                lane.place = Place::Ring;
+                self.ring.add(&key.tenant, key.clone());
+            }
+            return Some(Start { key, age, item });
+        }
+        None
+    }
+
+    /// An attempt came back: its place is free. What now has to wait longer than is worth it in memory comes back.
+    pub(super) fn finished(&mut self, finish: &Finish, now: Instant) -> Option<Postponed<T>> {
+        let lane = self.lanes.get_mut(&finish.key)?;
+        self.budget.give_back(lane.pace, finish.age);
+        let before = lane.pace;
+        lane.finish(finish.signal, finish.took, now, &self.rules);
+        self.budget.repaced(before, lane.pace, lane.in_flight);
+        let postponed = match lane.health.gate(now) {
+            Gate::ClosedUntil(until) => Some(Postponed {
+                items: lane.drain(),
+                until,
+            }),
+            Gate::Open | Gate::Probe => None,
+        };
+        self.waiting -= postponed.as_ref().map_or(0, |postponed| postponed.items.len());
+        if lane.waiting() > 0 && lane.place == Place::Nowhere {
+            lane.place = Place::Ring;
+            self.ring.add(&finish.key.tenant, finish.key.clone());
+        }
+        self.bring_back();
+        postponed.filter(|postponed| !postponed.items.is_empty())
+    }
+
+    /// Finds the endpoints out that have not come back for too long, and forgets those that are not needed. To be called now
+    /// and then while anything is in flight or remembered.
+    pub(super) fn look_around(&mut self, now: Instant) {
+        for lane in self.lanes.values_mut() {
+            let before = lane.pace;
+            lane.find_out(now, self.rules.slow);
+            self.budget.repaced(before, lane.pace, lane.in_flight);
+        }
+        self.lanes.retain(|_, lane| !lane.is_forgettable(now));
+        self.bring_back();
+    }
+
+    /// Whether `look_around` has anything to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// All that waits, to be given up.
+    pub(super) fn drain(&mut self) -> Vec<T> {
+        self.waiting = 0;
+        self.lanes.values_mut().flat_map(Lane::drain).collect()
+    }
+
+    fn stand_aside(&mut self, key: Key, share: Share) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.place = Place::Aside(share);
+        match share {
+            Share::Pace(Pace::Slow) => self.aside.slow.push_back(key),
+            Share::Pace(Pace::Unknown | Pace::Quick) => self.aside.unknown.push_back(key),
+            Share::Old | Share::All if !lane.among_old => {
+                lane.among_old = true;
+                self.aside.old.push_back(key);
+            }
+            Share::Old | Share::All => {}
+        }
+    }
+
+    /// Lets one lane go on for each share that has a place again; when it has gone on, its coming back frees the next.
+    fn bring_back(&mut self) {
+        for (waiting, pace, age) in [
+            (&mut self.aside.slow, Pace::Slow, Age::Young),
+            (&mut self.aside.unknown, Pace::Unknown, Age::Young),
+            (&mut self.aside.old, Pace::Quick, Age::Old),
+        ] {
+            if self.budget.lacks(pace, age).is_some() {
+                continue;
+            }
+            while let Some(key) = waiting.pop_front() {
+                let Some(lane) = self.lanes.get_mut(&key) else { continue };
+                lane.among_old &= age != Age::Old;
+                if !matches!(lane.place, Place::Aside(_)) {
+                    continue;
+                }
+                lane.place = Place::Nowhere;
+                if lane.waiting() > 0 {
+                    lane.place = Place::Ring;
+                    self.ring.add(&key.tenant, key.clone());
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;
