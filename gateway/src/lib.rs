@@ -10,6 +10,7 @@ pub mod http;
 pub mod ids;
 pub mod telemetry;
 
+pub mod delivery;
 pub mod dispatch;
 pub mod egress;
 pub mod plugin;

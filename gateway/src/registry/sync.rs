@@ -58,8 +58,11 @@ impl Sync {
 }
 
 impl Registry {
-    /// Publishes what changed in the store since the last time.
-    pub(super) async fn catch_up(&self) -> Result<(), RegistryError> {
+    /// Publishes what changed in the store since the last time. For whoever must not decide on what is out of date.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn catch_up(&self) -> Result<(), RegistryError> {
         let mut progress = self.inner.publishing.lock().await;
         let (mut version, mut changed) = self.inner.store.registry_changes(progress.version).await?;
         if version < progress.version {

@@ -66,7 +66,9 @@ impl Budget {
         let part = |of: usize| (self.most / of).max(1);
         if self.in_flight() >= self.most {
             Some(Share::All)
-        } else if (pace == Pace::Slow && self.slow >= part(4)) || (pace == Pace::Unknown && self.unknown >= part(2)) {
+        } else if (pace == Pace::Slow && self.slow >= part(4))
+            || (pace == Pace::Unknown && self.unknown >= part(2))
+        {
             Some(Share::Pace(pace))
         } else if age == Age::Old && self.old >= part(2) {
             Some(Share::Old)
@@ -117,7 +119,10 @@ mod tests {
     fn nobody_takes_it_all_but_the_young_and_quick() {
         let mut budget = Budget::new(512);
         assert_eq!(fill(&mut budget, Pace::Slow, Age::Young), 128);
-        assert_eq!(budget.lacks(Pace::Slow, Age::Young), Some(Share::Pace(Pace::Slow)));
+        assert_eq!(
+            budget.lacks(Pace::Slow, Age::Young),
+            Some(Share::Pace(Pace::Slow))
+        );
         assert_eq!(fill(&mut budget, Pace::Quick, Age::Old), 256);
         assert_eq!(budget.lacks(Pace::Quick, Age::Old), Some(Share::Old));
         assert_eq!(fill(&mut budget, Pace::Quick, Age::Young), 128);
@@ -138,7 +143,11 @@ mod tests {
 
     #[test]
     fn the_smallest_budget_still_serves_everybody() {
-        for (pace, age) in [(Pace::Slow, Age::Old), (Pace::Unknown, Age::Young), (Pace::Quick, Age::Old)] {
+        for (pace, age) in [
+            (Pace::Slow, Age::Old),
+            (Pace::Unknown, Age::Young),
+            (Pace::Quick, Age::Old),
+        ] {
             assert_eq!(fill(&mut Budget::new(1), pace, age), 1);
         }
     }

@@ -64,7 +64,9 @@ impl Health {
     pub(super) fn after(self, reached: bool, now: Instant, rules: PauseRules) -> Self {
         match self {
             _ if reached => Self::NEW,
-            Self::Fine { failures } if failures + 1 < rules.after => Self::Fine { failures: failures + 1 },
+            Self::Fine { failures } if failures + 1 < rules.after => Self::Fine {
+                failures: failures + 1,
+            },
             Self::Fine { .. } => paused(now, 0, rules),
             Self::Probing { pauses } => paused(now, pauses, rules),
             // Attempts that were under way when the pause began.

@@ -62,7 +62,10 @@ impl Key {
         let endpoint = match target {
             Target::Subscription(id) => EndpointKey::Subscription(id),
             Target::Inline => {
-                let origin = event.deliver_to.as_ref().map(|url| url.origin().ascii_serialization());
+                let origin = event
+                    .deliver_to
+                    .as_ref()
+                    .map(|url| url.origin().ascii_serialization());
                 EndpointKey::Inline(origin.unwrap_or_default().into())
             }
         };
@@ -143,8 +146,16 @@ impl<T> Lane<T> {
         }
         if let Some(reached) = signal.reached() {
             self.health = self.health.after(reached, now, rules.pauses);
-            self.usual = if self.pace == Pace::Unknown { took } else { (self.usual * 3 + took) / 4 };
-            self.pace = if self.usual > rules.slow { Pace::Slow } else { Pace::Quick };
+            self.usual = if self.pace == Pace::Unknown {
+                took
+            } else {
+                (self.usual * 3 + took) / 4
+            };
+            self.pace = if self.usual > rules.slow {
+                Pace::Slow
+            } else {
+                Pace::Quick
+            };
         } else if let Health::Probing { .. } = self.health
             && self.in_flight == 0
         {
@@ -163,7 +174,8 @@ impl<T> Lane<T> {
 
     /// Nothing waits or is in flight, and what is known of the endpoint is old or nothing special.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        let unused = self.in_flight == 0 && self.waiting() == 0 && self.place == Place::Nowhere && !self.among_old;
+        let unused =
+            self.in_flight == 0 && self.waiting() == 0 && self.place == Place::Nowhere && !self.among_old;
         unused && now.duration_since(self.progress) > REMEMBERED
     }
 }

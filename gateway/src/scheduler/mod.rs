@@ -1,9 +1,85 @@
-//! The scheduler: which delivery is attempted when.
+//! The scheduler: which delivery is attempted when. One service, two loops.
+//!
+//! * `claim` keeps the ready queue fed from the store: what is due because it failed before, was left by a process that died,
+//!   or found no room when it was accepted. It sleeps until something is due.
+//! * `run` takes what is ready, from there and from ingest's short way, puts it in the [`queue`] and starts attempts in its
+//!   order, as many as the budget has. All that is decided is decided in the queue, a value without time or I/O; the loop only
+//!   tells it what happened.
+//!
+//! Not needed for correctness: whatever is lost here (a crash, a bug) is leased in the store and comes back when its lease
+//! ends.
 
 mod budget;
+mod claim;
+mod config;
 mod health;
 mod lane;
 mod limit;
+mod pace;
 mod queue;
 mod ring;
+mod run;
 mod signal;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::delivery::Courier;
+use crate::dispatch::Handover;
+use crate::dispatch::handover::Ready;
+use crate::store::Store;
+use crate::store::clock::StoreClock;
+use crate::telemetry::Metrics;
+
+pub use config::{BadConfig, Config};
+
+/// Runs deliveries. The service; its handle is the [`Handover`].
+pub struct Scheduler {
+    config: Config,
+    parts: Parts,
+    ready: mpsc::UnboundedReceiver<Ready>,
+}
+
+/// What the scheduler works with.
+pub struct Parts {
+    /// What makes attempts.
+    pub courier: Courier,
+    /// Where it claims.
+    pub store: Arc<dyn Store>,
+    /// Where what is claimed goes: the other end of `ready`.
+    pub handover: Handover,
+    /// What the time is here.
+    pub clock: Clock,
+    /// What the time is in the store; claims set it right.
+    pub store_clock: StoreClock,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+impl Scheduler {
+    /// A scheduler that reads this end of the hand-over.
+    pub fn new(config: Config, parts: Parts, ready: mpsc::UnboundedReceiver<Ready>) -> Self {
+        Self { config, parts, ready }
+    }
+
+    /// Runs until the shutdown, and then: claims no more, gives back what has not begun, and lets what has begun finish
+    /// within the drain time. What takes longer is abandoned; its lease ends.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let claimer = claim::Claimer::new(&self.config, &self.parts);
+        let claims_ended = CancellationToken::new();
+        let claiming = async {
+            claimer.run(shutdown.clone()).await;
+            claims_ended.cancel();
+        };
+        let running = async {
+            let mut runner = run::Runner::new(&self.config, &self.parts, self.ready);
+            runner.run(&shutdown).await;
+            claims_ended.cancelled().await;
+            runner.wind_up().await;
+        };
+        tokio::join!(claiming, running);
+    }
+}

@@ -114,7 +114,9 @@ impl<T> Queue<T> {
     pub(super) fn next(&mut self, now: Instant) -> Option<Start<T>> {
         while self.budget.lacks(Pace::Quick, Age::Young) != Some(Share::All) {
             let key = self.ring.take()?;
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.lanes.get_mut(&key) else {
+                continue;
+            };
             lane.place = Place::Nowhere;
             if !lane.has_room(now) {
                 // Its own attempts, or the end of its pause, bring it back.
@@ -190,7 +192,9 @@ impl<T> Queue<T> {
     }
 
     fn stand_aside(&mut self, key: Key, share: Share) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            return;
+        };
         lane.place = Place::Aside(share);
         match share {
             Share::Pace(Pace::Slow) => self.aside.slow.push_back(key),
@@ -205,18 +209,30 @@ impl<T> Queue<T> {
 
     /// Lets one lane go on for each share that has a place again; when it has gone on, its coming back frees the next.
     fn bring_back(&mut self) {
-        for (waiting, pace, age) in [
-            (&mut self.aside.slow, Pace::Slow, Age::Young),
-            (&mut self.aside.unknown, Pace::Unknown, Age::Young),
-            (&mut self.aside.old, Pace::Quick, Age::Old),
+        for (waiting, pace, age, share) in [
+            (
+                &mut self.aside.slow,
+                Pace::Slow,
+                Age::Young,
+                Share::Pace(Pace::Slow),
+            ),
+            (
+                &mut self.aside.unknown,
+                Pace::Unknown,
+                Age::Young,
+                Share::Pace(Pace::Unknown),
+            ),
+            (&mut self.aside.old, Pace::Quick, Age::Old, Share::Old),
         ] {
             if self.budget.lacks(pace, age).is_some() {
                 continue;
             }
             while let Some(key) = waiting.pop_front() {
-                let Some(lane) = self.lanes.get_mut(&key) else { continue };
+                let Some(lane) = self.lanes.get_mut(&key) else {
+                    continue;
+                };
                 lane.among_old &= age != Age::Old;
-                if !matches!(lane.place, Place::Aside(_)) {
+                if lane.place != Place::Aside(share) {
                     continue;
                 }
                 lane.place = Place::Nowhere;

@@ -60,7 +60,11 @@ fn tenants_take_turns_whatever_they_brought() {
     for n in 0..3 {
         queue.push(&keys[2], Age::Young, n, now);
     }
-    let order: Vec<_> = starts(&mut queue, now).into_iter().take(6).map(|start| start.key).collect();
+    let order: Vec<_> = starts(&mut queue, now)
+        .into_iter()
+        .take(6)
+        .map(|start| start.key)
+        .collect();
     let expected = [&keys[0], &keys[2], &keys[1], &keys[2], &keys[0], &keys[2]];
     assert_eq!(order.iter().collect::<Vec<_>>(), expected);
 }
@@ -74,7 +78,10 @@ fn an_endpoint_keeps_to_its_limit_and_goes_on_when_one_comes_back() {
         queue.push(&lane, Age::Young, n, now);
     }
     let started = starts(&mut queue, now);
-    assert_eq!(started.iter().map(|s| s.item).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+    assert_eq!(
+        started.iter().map(|s| s.item).collect::<Vec<_>>(),
+        (0..8).collect::<Vec<_>>()
+    );
     queue.finished(&finish(&started[0], Signal::Success, QUICKLY), now);
     assert_eq!(starts(&mut queue, now).len(), 1);
     assert_eq!((queue.waiting(), queue.in_flight()), (11, 8));
@@ -101,7 +108,10 @@ fn slow_endpoints_leave_three_quarters_to_the_others() {
     let of_quick = started.iter().filter(|start| start.key == quick).count();
     assert_eq!((started.len() - of_quick, of_quick), (8, 8));
     // A place that a slow one gives back is taken by the next slow one.
-    let back = started.iter().find(|start| start.key != quick).expect("a slow one");
+    let back = started
+        .iter()
+        .find(|start| start.key != quick)
+        .expect("a slow one");
     queue.finished(&finish(back, Signal::Success, Duration::from_secs(5)), now);
     assert_eq!(starts(&mut queue, now).len(), 1);
 }
@@ -135,7 +145,10 @@ fn later_attempts_leave_half_to_the_first_ones() {
     let started = starts(&mut queue, now);
     assert_eq!(started.len(), 16);
     queue.push(&keys[0], Age::Young, 1, now);
-    assert_eq!(starts(&mut queue, now).iter().map(|s| s.item).collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        starts(&mut queue, now).iter().map(|s| s.item).collect::<Vec<_>>(),
+        [1]
+    );
     queue.finished(&finish(&started[0], Signal::Success, QUICKLY), now);
     assert_eq!(starts(&mut queue, now).len(), 1);
 }
@@ -198,7 +211,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn signal(n: u8) -> Signal {
-    [Signal::Success, Signal::Answered, Signal::Overloaded, Signal::Failed, Signal::Nothing][usize::from(n)]
+    [
+        Signal::Success,
+        Signal::Answered,
+        Signal::Overloaded,
+        Signal::Failed,
+        Signal::Nothing,
+    ][usize::from(n)]
 }
 
 proptest! {

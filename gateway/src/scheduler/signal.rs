@@ -21,10 +21,15 @@ impl Signal {
     pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Delivered { .. } => Self::Success,
-            Outcome::Refused { status: 429 | 503, .. } | Outcome::TimedOut { .. } => Self::Overloaded,
+            Outcome::Refused {
+                status: 429 | 503, ..
+            }
+            | Outcome::TimedOut { .. } => Self::Overloaded,
             Outcome::Refused { status: 500.., .. } | Outcome::Unreachable { .. } => Self::Failed,
             Outcome::Refused { .. } => Self::Answered,
-            Outcome::Blocked { .. } | Outcome::PluginFailed { .. } | Outcome::Postponed { .. } => Self::Nothing,
+            Outcome::Blocked { .. } | Outcome::PluginFailed { .. } | Outcome::Postponed { .. } => {
+                Self::Nothing
+            }
         }
     }
 

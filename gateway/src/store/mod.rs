@@ -15,6 +15,7 @@
 //! Batches are the unit, because both stores live from batching. Callers do not batch: `group::Committer` collects
 //! what waits while the last batch is under way.
 
+pub mod clock;
 pub(crate) mod codec;
 #[cfg(test)]
 pub(crate) mod contract;

@@ -1,0 +1,121 @@
+//! One attempt: where to, which bytes, signed, sent. Decides nothing and writes nothing.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::destination::{Destination, NoDestination};
+use super::{Config, Courier};
+use crate::domain::{Attempt, Outcome, Timestamp};
+use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
+use crate::profile::Message;
+use crate::store::Leased;
+
+/// What came of trying.
+#[derive(Debug)]
+pub enum Attempted {
+    /// An attempt was made.
+    Made(Attempt),
+    /// The delivery is called off; nothing was sent.
+    CalledOff {
+        /// Why, from a closed set.
+        reason: &'static str,
+    },
+    /// Its endpoint is paused; nothing was sent.
+    Postponed {
+        /// By how long.
+        by: Duration,
+    },
+    /// Its lease is too short for an attempt; nothing was sent.
+    TooLate,
+}
+
+impl Courier {
+    /// Attempts a delivery.
+    pub async fn attempt(&self, leased: &Leased) -> Attempted {
+        let (started, clock) = (self.parts.clock.now(), Instant::now());
+        let answer = match self.destination(leased, started).await {
+            Ok(destination) => {
+                let _in_flight = self.parts.metrics.in_flight();
+                self.send(leased, destination, started).await
+            }
+            Err(NoDestination::CalledOff(reason)) => return Attempted::CalledOff { reason },
+            Err(NoDestination::Unusable(reason)) => blocked(reason),
+        };
+        Attempted::Made(Attempt {
+            number: leased.attempts.saturating_add(1),
+            started,
+            took: clock.elapsed(),
+            outcome: answer.outcome,
+            response: kept(answer.body, &self.config),
+        })
+    }
+
+    async fn send(&self, leased: &Leased, destination: Destination, now: Timestamp) -> Answer {
+        let body = body(leased, &destination);
+        let message = Message {
+            id: leased.event.id.as_str(),
+            timestamp: now,
+            body: &body,
+        };
+        let mut headers = destination.headers;
+        let signature = &destination.profile.signature;
+        if let Err(name) = sign(&mut headers, signature.headers(&message, &destination.keys)) {
+            return blocked(format!("the profile's header `{name}` cannot be sent"));
+        }
+        let request = Request {
+            url: &destination.url,
+            headers,
+            body,
+            timeout: destination.timeout,
+        };
+        self.parts.client.send(request).await
+    }
+}
+
+/// The bytes of the first attempt where a chain made them; else the envelope, which is the same at every attempt.
+fn body(leased: &Leased, destination: &Destination) -> Bytes {
+    match &leased.body {
+        Some(body) => body.clone(),
+        None => {
+            let event = &leased.event;
+            destination
+                .profile
+                .envelope
+                .body(event, &event.data, destination.payload)
+        }
+    }
+}
+
+/// Hookgate's own headers, over whatever a subscription set. The name of one that cannot be sent, otherwise.
+fn sign(headers: &mut HeaderMap, signature: Vec<(&str, String)>) -> Result<(), String> {
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if !headers.contains_key("user-agent") {
+        headers.insert("user-agent", HeaderValue::from_static(USER_AGENT));
+    }
+    for (name, value) in signature {
+        let parsed: Option<(HeaderName, HeaderValue)> = name.parse().ok().zip(value.parse().ok());
+        let (name, value) = parsed.ok_or_else(|| name.to_owned())?;
+        headers.insert(name, value);
+    }
+    Ok(())
+}
+
+fn kept(mut body: Vec<u8>, config: &Config) -> Vec<u8> {
+    body.truncate(if config.keep_response {
+        config.max_response.bytes()
+    } else {
+        0
+    });
+    body.shrink_to_fit();
+    body
+}
+
+fn blocked(reason: String) -> Answer {
+    Answer {
+        outcome: Outcome::Blocked { reason },
+        body: Vec::new(),
+    }
+}
+
+const USER_AGENT: &str = concat!("hookgate/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,190 @@
+//! How deliveries are made and repeated, and which combinations of settings would break a promise.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::RetryPolicy;
+use crate::domain::retry::BadRetryPolicy;
+use crate::domain::units::{Size, Span};
+
+/// Single attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long an attempt may take, from looking up the name to the end of the answer, where a subscription does not say.
+    pub timeout: Span,
+    /// The longest that a subscription may say; the lease (`scheduler.lease`) must be longer.
+    pub max_timeout: Span,
+    /// Keep the beginning of endpoints' answers with the attempts.
+    pub keep_response: bool,
+    /// How much of an answer is kept, at most 4KiB.
+    pub max_response: Size,
+}
+
+/// When failed deliveries are tried again, where a subscription does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    /// Before the second attempt waits a random time up to this; before each further one up to twice as long.
+    pub base: Span,
+    /// The longest that backoff grows to.
+    pub max: Span,
+    /// How many attempts in all, 1 to 100.
+    pub attempts: u32,
+    /// Fixed delays instead of the backoff, such as `["1m", "5m", "30m", "2h", "24h"]`: one attempt more than delays.
+    pub schedule: Vec<Span>,
+}
+
+/// Settings that contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadConfig {
+    /// The retry policy.
+    #[error("retry: {0}")]
+    Retry(#[from] BadRetryPolicy),
+    /// No time at all.
+    #[error("delivery.timeout must be over 0")]
+    NoTimeout,
+    /// More than the most.
+    #[error("delivery.timeout ({timeout}) must not be over delivery.max_timeout ({max})")]
+    Timeout {
+        /// The usual.
+        timeout: Span,
+        /// The most.
+        max: Span,
+    },
+    /// More than is ever read.
+    #[error("delivery.max_response must be at most {LARGEST_RESPONSE}")]
+    Response,
+    /// An attempt could outlive its lease, and another process would make it again meanwhile.
+    #[error(
+        "scheduler.lease ({lease}) must be at least {least}: the longest attempt (delivery.max_timeout, {max}) and a second to settle it"
+    )]
+    Lease {
+        /// As it is.
+        lease: Span,
+        /// As it must be.
+        least: Span,
+        /// The longest attempt.
+        max: Span,
+    },
+}
+
+impl Config {
+    /// Checks these settings among themselves and against the lease: it must outlast the longest possible attempt.
+    ///
+    /// # Errors
+    /// The first contradiction.
+    pub fn validate(&self, lease: Span) -> Result<(), BadConfig> {
+        let (timeout, max) = (self.timeout, self.max_timeout);
+        if timeout.get().is_zero() {
+            return Err(BadConfig::NoTimeout);
+        }
+        if timeout > max {
+            return Err(BadConfig::Timeout { timeout, max });
+        }
+        if self.max_response > LARGEST_RESPONSE {
+            return Err(BadConfig::Response);
+        }
+        let least = self.longest();
+        if lease.get() < least {
+            let least = Span::from_millis(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
+            return Err(BadConfig::Lease { lease, least, max });
+        }
+        Ok(())
+    }
+
+    /// The longest that an attempt can take, its settlement included.
+    pub fn longest(&self) -> Duration {
+        self.max_timeout.get() + SETTLING
+    }
+}
+
+impl RetryConfig {
+    /// As a policy.
+    ///
+    /// # Errors
+    /// Values that make no sense.
+    pub fn policy(&self) -> Result<RetryPolicy, BadConfig> {
+        let policy = if self.schedule.is_empty() {
+            RetryPolicy::exponential(self.base.get(), self.max.get(), self.attempts)
+        } else {
+            RetryPolicy::schedule(self.schedule.iter().map(|delay| delay.get()).collect())
+        };
+        Ok(policy?)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            timeout: Span::from_secs(15),
+            max_timeout: Span::from_secs(30),
+            keep_response: true,
+            max_response: Size::from_bytes(1024),
+        }
+    }
+}
+
+/// Twelve attempts whose ceilings add up to two days.
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            base: Span::from_secs(5),
+            max: Span::from_secs(8 * 3600),
+            attempts: 12,
+            schedule: Vec::new(),
+        }
+    }
+}
+
+const SETTLING: Duration = Duration::from_secs(1);
+const LARGEST_RESPONSE: Size = Size::from_bytes(4096);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i4_a_lease_outlasts_the_longest_attempt() {
+        let config = Config::default();
+        assert_eq!(config.validate(Span::from_secs(31)), Ok(()));
+        let refused = config.validate(Span::from_millis(30_999)).expect_err("too short");
+        assert!(refused.to_string().contains("at least 31s"), "{refused}");
+    }
+
+    #[test]
+    fn contradictions() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.validate(Span::from_secs(60)).expect_err("a contradiction")
+        };
+        assert_eq!(refused(|c| c.timeout = Span::from_secs(0)), BadConfig::NoTimeout);
+        assert!(matches!(
+            refused(|c| c.timeout = Span::from_secs(31)),
+            BadConfig::Timeout { .. }
+        ));
+        assert_eq!(
+            refused(|c| c.max_response = Size::from_bytes(4097)),
+            BadConfig::Response
+        );
+    }
+
+    #[test]
+    fn policies() {
+        let policy = |config: RetryConfig| config.policy();
+        assert_eq!(policy(RetryConfig::default()).expect("valid").attempts(), 12);
+        let schedule = RetryConfig {
+            schedule: vec![Span::from_secs(60); 4],
+            ..RetryConfig::default()
+        };
+        assert_eq!(policy(schedule).expect("valid").attempts(), 5);
+        let senseless = RetryConfig {
+            base: Span::from_secs(9 * 3600),
+            ..RetryConfig::default()
+        };
+        assert_eq!(policy(senseless), Err(BadConfig::Retry(BadRetryPolicy::Base)));
+    }
+}

@@ -1,0 +1,70 @@
+//! One attempt of one delivery: look up where it goes, make the body, sign it, send it, decide, settle.
+//!
+//! The scheduler calls [`Courier::attempt`] and then [`Courier::settle`]; between the two the endpoint's place is free again
+//! and only the store is waited for. Nothing here waits in a queue or keeps state: what a delivery needs is in the lease, the
+//! registry's snapshot and the event. A crash before the settlement means that the lease runs out and another attempt is
+//! made, with the same `webhook-id` and the same bytes.
+
+mod attempt;
+mod config;
+mod destination;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::dispatch::Handover;
+use crate::domain::RetryPolicy;
+use crate::egress::Client;
+use crate::registry::Registry;
+use crate::store::clock::StoreClock;
+use crate::store::group::Committer;
+use crate::telemetry::Metrics;
+
+pub use attempt::Attempted;
+pub use config::{BadConfig, Config, RetryConfig};
+
+/// Makes attempts. Cheap to clone.
+#[derive(Clone)]
+pub struct Courier {
+    parts: Arc<Parts>,
+    config: Arc<Config>,
+    retry: Arc<RetryPolicy>,
+}
+
+/// What a courier works with.
+pub struct Parts {
+    /// Where subscriptions are looked up.
+    pub registry: Registry,
+    /// The way out.
+    pub client: Client,
+    /// Where deliveries are settled.
+    pub committer: Committer,
+    /// Who is told when something becomes due.
+    pub handover: Handover,
+    /// What the time is here.
+    pub clock: Clock,
+    /// What the time is in the store.
+    pub store_clock: StoreClock,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+impl Courier {
+    /// A courier after these configurations.
+    ///
+    /// # Errors
+    /// What contradicts itself in them.
+    pub fn new(config: Config, retry: &RetryConfig, parts: Parts) -> Result<Self, BadConfig> {
+        Ok(Self {
+            retry: Arc::new(retry.policy()?),
+            parts: Arc::new(parts),
+            config: Arc::new(config),
+        })
+    }
+    /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.
+    pub fn longest_attempt(&self) -> Duration {
+        self.config.longest()
+    }
+}

@@ -1,0 +1,207 @@
+//! What follows from an attempt, and making it so: the store is told, the subscription disabled, the log and the figures written.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::{Attempted, Courier};
+use crate::domain::decide::{Decision, decide};
+use crate::domain::subscription::DisableReason;
+use crate::domain::{Attempt, Outcome, Target};
+use crate::store::{Leased, Next, Settled, Settlement, StoreError};
+use crate::telemetry::DeliveryEnd;
+
+impl Courier {
+    /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
+    /// delivery is somebody else's.
+    pub async fn settle(&self, leased: Leased, attempted: Attempted) {
+        let (attempt, next) = match attempted {
+            Attempted::Made(attempt) => {
+                let decision = self.decide(&leased, &attempt);
+                self.report(&leased, &attempt, decision);
+                if decision == Decision::Disable {
+                    self.disable(&leased).await;
+                }
+                (Some(attempt), next(decision, &leased))
+            }
+            Attempted::CalledOff { reason } => {
+                called_off(&leased, reason);
+                (None, Next::Cancelled)
+            }
+            Attempted::Postponed { by } => {
+                let at = self.parts.store_clock.now().plus(by);
+                let body = leased.body.clone();
+                (None, Next::RetryAt { at, body })
+            }
+            Attempted::TooLate => (None, Next::Release),
+        };
+        let settlement = Settlement {
+            tenant: leased.event.tenant.clone(),
+            id: leased.id.clone(),
+            token: leased.token,
+            attempt,
+            next,
+        };
+        self.commit(&leased, settlement).await;
+    }
+
+    fn decide(&self, leased: &Leased, attempt: &Attempt) -> Decision {
+        let policy = self.retry_policy(leased);
+        let now = self.parts.store_clock.now();
+        decide(
+            &attempt.outcome,
+            attempt.number,
+            &policy,
+            now,
+            rand::rng().random(),
+        )
+    }
+
+    async fn commit(&self, leased: &Leased, settlement: Settlement) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.parts.committer.settle(settlement.clone()).await {
+                Ok(settled) => return self.settled(leased, &settlement.next, settled),
+                Err(error) if self.parts.store_clock.until(leased.token.0).is_zero() => {
+                    return given_up(leased, &error);
+                }
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn settled(&self, leased: &Leased, next: &Next, settled: Settled) {
+        let metrics = &self.parts.metrics;
+        match (settled, next) {
+            (Settled::Applied(_), Next::Done) => metrics.delivery_ended(DeliveryEnd::Delivered),
+            (Settled::Applied(_), Next::Dead) => metrics.delivery_ended(DeliveryEnd::Dead),
+            (Settled::Applied(_), Next::Cancelled) => metrics.delivery_ended(DeliveryEnd::Cancelled),
+            (Settled::Applied(_), Next::RetryAt { at, .. }) => self.parts.handover.due_at(*at),
+            (Settled::Applied(_), Next::Release) => self.parts.handover.due_at(self.parts.store_clock.now()),
+            (Settled::Applied(_), Next::Extend(_)) => {}
+            (Settled::Stale | Settled::Missing, _) => tracing::info!(
+                tenant = %leased.event.tenant,
+                delivery = %leased.id,
+                reason = "the lease ran out before",
+                "delivery.not_settled"
+            ),
+        }
+    }
+
+    async fn disable(&self, leased: &Leased) {
+        let Target::Subscription(id) = leased.id.target else {
+            return;
+        };
+        let tenant = &leased.event.tenant;
+        match self
+            .parts
+            .registry
+            .disable_subscription(tenant, id, DisableReason::Gone)
+            .await
+        {
+            Ok(_) => tracing::warn!(%tenant, subscription = %id, reason = "gone", "subscription.disabled"),
+            // The next 410 tries again.
+            Err(error) => tracing::warn!(%tenant, subscription = %id, %error, "subscription.not_disabled"),
+        }
+    }
+
+    /// The one log event of an attempt, and its figures.
+    fn report(&self, leased: &Leased, attempt: &Attempt, decision: Decision) {
+        self.parts
+            .metrics
+            .delivery_attempted(&attempt.outcome, attempt.took);
+        let event = &leased.event;
+        let (outcome, took_ms) = (attempt.outcome.word(), attempt.took.as_millis());
+        let Details {
+            status,
+            stage,
+            reason,
+        } = details(&attempt.outcome);
+        let next_ms = match decision {
+            Decision::TryAgainAt(at) => Some(self.parts.store_clock.until(at).as_millis()),
+            Decision::Finish | Decision::GiveUp | Decision::Disable => None,
+        };
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    tenant = %event.tenant,
+                    event = %event.id,
+                    event_type = %event.kind,
+                    subscription = %leased.id.target,
+                    attempt = attempt.number,
+                    outcome,
+                    status,
+                    stage,
+                    reason,
+                    took_ms,
+                    next_ms,
+                    "delivery.attempted"
+                )
+            };
+        }
+        match decision {
+            // Thousands a second; each is in the store and in the figures.
+            Decision::Finish => tell!(debug),
+            Decision::TryAgainAt(_) => tell!(info),
+            Decision::GiveUp | Decision::Disable => tell!(warn),
+        }
+    }
+}
+
+fn next(decision: Decision, leased: &Leased) -> Next {
+    match decision {
+        Decision::Finish => Next::Done,
+        Decision::TryAgainAt(at) => Next::RetryAt {
+            at,
+            body: leased.body.clone(),
+        },
+        Decision::GiveUp | Decision::Disable => Next::Dead,
+    }
+}
+
+/// What a log line says of an outcome.
+struct Details<'a> {
+    status: Option<u16>,
+    stage: Option<&'static str>,
+    reason: Option<&'a str>,
+}
+
+fn details(outcome: &Outcome) -> Details<'_> {
+    let (status, stage, reason) = match outcome {
+        Outcome::Delivered { status } | Outcome::Refused { status, .. } => (Some(*status), None, None),
+        Outcome::TimedOut { during } => (None, Some(during.word()), None),
+        Outcome::Unreachable { during, reason } => (None, Some(during.word()), Some(reason.as_str())),
+        Outcome::Blocked { reason } => (None, None, Some(reason.as_str())),
+        // The plugin's own words may hold anything.
+        Outcome::PluginFailed { plugin, .. } => (None, None, Some(plugin.as_str())),
+        Outcome::Postponed { .. } => (None, None, None),
+    };
+    Details {
+        status,
+        stage,
+        reason,
+    }
+}
+
+fn called_off(leased: &Leased, reason: &'static str) {
+    tracing::info!(
+        tenant = %leased.event.tenant,
+        event = %leased.event.id,
+        subscription = %leased.id.target,
+        reason,
+        "delivery.called_off"
+    );
+}
+
+fn given_up(leased: &Leased, error: &StoreError) {
+    tracing::warn!(
+        tenant = %leased.event.tenant,
+        delivery = %leased.id,
+        %error,
+        "delivery.not_settled"
+    );
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -1,0 +1,119 @@
+//! How much is attempted at once, and how the store is asked for more.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::health::PauseRules;
+use super::queue::Rules;
+use crate::domain::units::Span;
+
+/// Attempts in flight, leases and claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How many attempts are in flight at most. Slow endpoints together have a quarter of it, third and later attempts a half.
+    pub in_flight: usize,
+    /// How many deliveries are held in memory at most, waiting or in flight; what is more waits in the store.
+    pub room: usize,
+    /// For how long a delivery is this process's to attempt. When a process dies, others take its deliveries over after this.
+    pub lease: Span,
+    /// How many deliveries are claimed from the store at once.
+    pub claim_batch: usize,
+    /// How often the store is looked at for deliveries that nobody told this process of.
+    pub poll_interval: Span,
+    /// An endpoint that usually takes longer to answer is slow.
+    pub slow_after: Span,
+    /// After so many failures in a row an endpoint is paused.
+    pub pause_after: u32,
+    /// The first pause; each further one is twice as long, until an attempt succeeds.
+    pub pause_first: Span,
+    /// The longest pause, at most 10m.
+    pub pause_longest: Span,
+    /// At shutdown, how long attempts in flight may take to finish.
+    pub drain: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            in_flight: 512,
+            room: 10_000,
+            lease: Span::from_secs(60),
+            claim_batch: 256,
+            poll_interval: Span::from_secs(1),
+            slow_after: Span::from_secs(1),
+            pause_after: 10,
+            pause_first: Span::from_secs(1),
+            pause_longest: Span::from_secs(5 * 60),
+            drain: Span::from_secs(20),
+        }
+    }
+}
+
+/// A limit that is out of its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadConfig {
+    /// A count of nothing.
+    #[error("scheduler.{0} must be 1 or more")]
+    Zero(&'static str),
+    /// A pause that would be forgotten before it ends.
+    #[error("scheduler.pause_longest must be at most 10m")]
+    Pause,
+}
+
+impl Config {
+    /// Checks the bounds. That the lease outlasts every attempt is `delivery::Config::validate`'s to say.
+    ///
+    /// # Errors
+    /// The first value out of bounds.
+    pub fn validate(&self) -> Result<(), BadConfig> {
+        let counts = [
+            ("in_flight", self.in_flight),
+            ("room", self.room),
+            ("claim_batch", self.claim_batch),
+            ("pause_after", usize::from(self.pause_after > 0)),
+            ("poll_interval", usize::from(!self.poll_interval.get().is_zero())),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(BadConfig::Zero(name));
+        }
+        if self.pause_longest.get() > Duration::from_secs(600) {
+            return Err(BadConfig::Pause);
+        }
+        Ok(())
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            in_flight: self.in_flight,
+            slow: self.slow_after.get(),
+            pauses: PauseRules {
+                after: self.pause_after,
+                first: self.pause_first.get(),
+                longest: self.pause_longest.get().max(self.pause_first.get()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let none = Config {
+            in_flight: 0,
+            ..Config::default()
+        };
+        assert_eq!(none.validate(), Err(BadConfig::Zero("in_flight")));
+        let long = Config {
+            pause_longest: Span::from_secs(601),
+            ..Config::default()
+        };
+        assert_eq!(long.validate(), Err(BadConfig::Pause));
+    }
+}

@@ -1,0 +1,208 @@
+//! The loop: tells the queue what happened, starts what the queue says.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::budget::Age;
+use super::lane::Key;
+use super::queue::{Finish, Postponed, Queue, Start};
+use super::signal::Signal;
+use super::{Config, Parts};
+use crate::delivery::{Attempted, Courier};
+use crate::dispatch::handover::Ready;
+use crate::store::Leased;
+use crate::store::clock::StoreClock;
+use crate::telemetry::Metrics;
+
+/// Starts attempts. Owned by the scheduler.
+pub(super) struct Runner {
+    ready: mpsc::UnboundedReceiver<Ready>,
+    queue: Queue<Ready>,
+    courier: Courier,
+    store_clock: StoreClock,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    finished: mpsc::UnboundedSender<Finish>,
+    finishes: mpsc::UnboundedReceiver<Finish>,
+    drain: Duration,
+}
+
+/// A place in the queue's budget, given back whatever becomes of the task that holds it.
+struct Slot {
+    finish: Option<Finish>,
+    began: Instant,
+    finished: mpsc::UnboundedSender<Finish>,
+}
+
+impl Runner {
+    pub(super) fn new(config: &Config, parts: &Parts, ready: mpsc::UnboundedReceiver<Ready>) -> Self {
+        let (finished, finishes) = mpsc::unbounded_channel();
+        Self {
+            ready,
+            queue: Queue::new(config.rules()),
+            courier: parts.courier.clone(),
+            store_clock: parts.store_clock.clone(),
+            metrics: parts.metrics.clone(),
+            tasks: TaskTracker::new(),
+            finished,
+            finishes,
+            drain: config.drain.get(),
+        }
+    }
+
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) {
+        let (mut arrived, mut back) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let mut look = TokioInstant::now() + LOOK;
+        loop {
+            let idle = self.queue.is_idle();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = self.ready.recv_many(&mut arrived, BATCH) => {}
+                _ = self.finishes.recv_many(&mut back, BATCH) => {}
+                () = looking(look, idle) => {
+                    self.queue.look_around(Instant::now());
+                    look = TokioInstant::now() + LOOK;
+                }
+            }
+            let now = Instant::now();
+            for finish in back.drain(..) {
+                self.back(&finish, now);
+            }
+            for ready in arrived.drain(..) {
+                self.arrived(ready, now);
+            }
+            while let Some(start) = self.queue.next(now) {
+                self.start(start);
+            }
+            self.metrics.ready_queue_is(self.queue.waiting());
+        }
+    }
+
+    fn arrived(&mut self, ready: Ready, now: Instant) {
+        let key = Key::of(&ready.leased.event, ready.leased.id.target);
+        let age = if ready.leased.attempts < 2 {
+            Age::Young
+        } else {
+            Age::Old
+        };
+        if let Some(postponed) = self.queue.push(&key, age, ready, now) {
+            self.postpone(postponed, now);
+        }
+    }
+
+    fn back(&mut self, finish: &Finish, now: Instant) {
+        if let Some(postponed) = self.queue.finished(finish, now) {
+            self.postpone(postponed, now);
+        }
+    }
+
+    /// One task an attempt. The endpoint's place is free before the store has answered.
+    fn start(&self, start: Start<Ready>) {
+        let Start {
+            key,
+            age,
+            item: ready,
+        } = start;
+        let slot = Slot::new(key, age, self.finished.clone());
+        let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
+        self.tasks.spawn(async move {
+            let attempted = if in_time {
+                courier.attempt(&ready.leased).await
+            } else {
+                Attempted::TooLate
+            };
+            slot.free(&attempted);
+            courier.settle(ready.leased, attempted).await;
+            drop(ready.room);
+        });
+    }
+
+    /// Whether the lease outlasts an attempt that begins now.
+    fn in_time(&self, leased: &Leased) -> bool {
+        self.store_clock.until(leased.token.0) >= self.courier.longest_attempt()
+    }
+
+    /// Back to the store until the pause is over, and up to a quarter of it longer, so that not all come back at once.
+    fn postpone(&self, postponed: Postponed<Ready>, now: Instant) {
+        let pause = postponed.until.duration_since(now);
+        for ready in postponed.items {
+            let by = pause + pause.mul_f64(rand::rng().random::<f64>() / 4.0);
+            self.give_back(ready, Attempted::Postponed { by });
+        }
+    }
+
+    fn give_back(&self, ready: Ready, attempted: Attempted) {
+        let courier = self.courier.clone();
+        self.tasks.spawn(async move {
+            courier.settle(ready.leased, attempted).await;
+            drop(ready.room);
+        });
+    }
+
+    /// Gives back what has not begun, what the last claim handed over too, and waits for what has begun.
+    pub(super) async fn wind_up(mut self) {
+        let (waiting, in_flight) = (self.queue.waiting(), self.queue.in_flight());
+        tracing::info!(count = in_flight, deliveries = waiting, "scheduler.draining");
+        for waiting in self.queue.drain() {
+            self.give_back(waiting, Attempted::TooLate);
+        }
+        self.ready.close();
+        while let Some(late) = self.ready.recv().await {
+            self.give_back(late, Attempted::TooLate);
+        }
+        self.tasks.close();
+        if timeout(self.drain, self.tasks.wait()).await.is_err() {
+            tracing::warn!(count = self.tasks.len(), "scheduler.abandoned");
+        }
+    }
+}
+
+impl Slot {
+    fn new(key: Key, age: Age, finished: mpsc::UnboundedSender<Finish>) -> Self {
+        let finish = Finish {
+            key,
+            age,
+            signal: Signal::Nothing,
+            took: Duration::ZERO,
+        };
+        Self {
+            finish: Some(finish),
+            began: Instant::now(),
+            finished,
+        }
+    }
+
+    fn free(mut self, attempted: &Attempted) {
+        if let (Some(finish), Attempted::Made(attempt)) = (&mut self.finish, attempted) {
+            finish.signal = Signal::of(&attempt.outcome);
+            finish.took = self.began.elapsed();
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(finish) = self.finish.take() {
+            // A runner that is gone counts no more.
+            let _ = self.finished.send(finish);
+        }
+    }
+}
+
+/// When to look around; never while there is nothing to look at.
+async fn looking(at: TokioInstant, idle: bool) {
+    if idle {
+        pending().await
+    } else {
+        sleep_until(at).await
+    }
+}
+
+const LOOK: Duration = Duration::from_millis(500);
+const BATCH: usize = 256;
