@@ -44,6 +44,8 @@ pub(super) struct Returned<T> {
     pub(super) data: Document,
     pub(super) log: Vec<LogLine>,
     pub(super) used: Duration,
+    /// A change was refused because the document would have grown over its limit.
+    pub(super) over_output: bool,
 }
 
 impl Caller {
@@ -119,6 +121,7 @@ impl Caller {
             data: guest.data,
             log: guest.log.into_lines(),
             used: guest.meter.deadline.used(),
+            over_output: guest.meter.over_output,
         }
     }
 }
@@ -131,6 +134,7 @@ impl<T> Returned<T> {
             data,
             log: Vec::new(),
             used: Duration::ZERO,
+            over_output: false,
         }
     }
 
@@ -140,6 +144,7 @@ impl<T> Returned<T> {
             data: self.data,
             log: self.log,
             used: self.used,
+            over_output: self.over_output,
         }
     }
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use wasmtime::component::{Component as Code, Linker};
 
 use super::bindings::PluginPre;
-use super::config::Config;
-use super::engine::{MEMORIES, TABLES};
 use super::guest::Guest;
 use super::imports::wasi;
 use super::patterns::PatternCache;
@@ -45,9 +43,8 @@ pub(super) struct Linked {
 }
 
 impl Linked {
-    /// Links machine code, and checks what only compiling shows: types and sizes.
-    pub(super) fn new(code: &Code, base: &Linker<Guest>, config: &Config) -> Result<Self, UploadError> {
-        sizes(code, config)?;
+    /// Links machine code; here it shows whether its functions have the types of the world.
+    pub(super) fn new(code: &Code, base: &Linker<Guest>) -> Result<Self, UploadError> {
         let mismatch = |error: wasmtime::Error| UploadError::Mismatch(format!("{error:#}"));
         let mut linker = base.clone();
         wasi::link(&mut linker, code).map_err(mismatch)?;
@@ -61,29 +58,6 @@ impl Linked {
         })
     }
 }
-
-fn sizes(code: &Code, config: &Config) -> Result<(), UploadError> {
-    let Some(required) = code.resources_required() else {
-        return Ok(());
-    };
-    let pages = config.memory.bytes() as u64 / PAGE;
-    let initial = required.max_initial_memory_size.unwrap_or(0);
-    let elements = required.max_initial_table_size.unwrap_or(0);
-    for (what, count, limit) in [
-        ("memories", required.num_memories.into(), MEMORIES.into()),
-        ("tables", required.num_tables.into(), TABLES.into()),
-        ("pages of memory at its start", initial, pages),
-        ("elements in a table", elements, config.table_elements.into()),
-    ] {
-        if count > limit {
-            return Err(UploadError::TooMany { what, count, limit });
-        }
-    }
-    Ok(())
-}
-
-/// Bytes of a page of WebAssembly's memory.
-const PAGE: u64 = 65_536;
 
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

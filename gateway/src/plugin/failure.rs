@@ -50,6 +50,19 @@ impl Fault {
         }
     }
 
+    /// The same, of a plugin that failed after a change was refused because of the document's size: that is why.
+    pub(super) fn over_output(self, config: &Config) -> Self {
+        if self.kind != "refused" {
+            return self;
+        }
+        let limit = format!(
+            "the document would have grown to more than twice its input and {} (`plugins.growth`), or deeper than {} \
+             (`plugins.depth`): {}",
+            config.growth, config.depth, self.message
+        );
+        Self::new("output", &limit)
+    }
+
     /// What stopped the call.
     pub(super) fn from_stop(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
         let trap = stop.downcast_ref::<Trap>();

@@ -192,10 +192,10 @@ impl Host {
                     .artifacts(digest, move |artifacts, digest| artifacts.put(&digest, made))
                     .await?;
                 machine_code::load(engine, &artifact)
-                    .map_err(|error| UploadError::Compile(format!("{error:#}")))?
+                    .map_err(|error| UploadError::Unfit(format!("{error:#}")))?
             }
         };
-        Linked::new(&code, &self.inner.linker, self.config())
+        Linked::new(&code, &self.inner.linker)
     }
 
     async fn artifacts<T: Send + 'static>(

@@ -12,13 +12,14 @@ use super::log::{LogLine, escaped};
 use super::{Call, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
+use crate::domain::{EventId, EventType, Timestamp};
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
 pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms: u64) -> (Done, Duration) {
     let mut data = call.data;
     bound(&mut data, &caller.config);
     let mut run = Run {
-        event: event_info(&call.id, &call.kind, call.created.as_millis(), &call.phase),
+        event: event_info(&call.id, &call.kind, call.created, &call.phase),
         caller,
         metadata: call.metadata,
         pseudonym_key,
@@ -49,12 +50,7 @@ fn bound(data: &mut Document, config: &Config) {
     data.take_changes();
 }
 
-fn event_info(
-    id: &crate::domain::EventId,
-    kind: &crate::domain::EventType,
-    created_ms: u64,
-    phase: &Phase,
-) -> types::EventInfo {
+fn event_info(id: &EventId, kind: &EventType, created: Timestamp, phase: &Phase) -> types::EventInfo {
     let (phase, attempt, subscription) = match phase {
         Phase::Ingress => (types::Phase::Ingress, 0, None),
         Phase::Delivery {
@@ -69,7 +65,7 @@ fn event_info(
     types::EventInfo {
         id: id.as_str().to_owned(),
         event_type: kind.as_str().to_owned(),
-        created_ms,
+        created_ms: created.as_millis(),
         phase,
         attempt,
         subscription,
@@ -101,7 +97,14 @@ impl Run<'_> {
         self.used += returned.used;
         self.log
             .extend(returned.log.into_iter().map(|line| (step.name.clone(), line)));
-        match judge(returned.result, &self.event) {
+        let said = judge(returned.result, &self.event);
+        match said.map_err(|fault| {
+            if returned.over_output {
+                fault.over_output(&self.caller.config)
+            } else {
+                fault
+            }
+        }) {
             Ok(said) => {
                 let result = if matches!(said, Said::Drop(_)) {
                     StepResult::Dropped

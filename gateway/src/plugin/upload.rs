@@ -54,6 +54,9 @@ pub enum UploadError {
     /// It does not compile within its limits, or not at all.
     #[error("cannot be compiled: {0}")]
     Compile(String),
+    /// Its memories or tables are more or larger than the pool's slots.
+    #[error("asks for more than a plugin may have (`plugins.memory`, `plugins.table_elements`): {0}")]
+    Unfit(String),
     /// A function has another type than the world says.
     #[error("does not fit the world `hookgate:plugin/plugin@0.1.0`: {0}")]
     Mismatch(String),

@@ -1,13 +1,17 @@
 //! The host with real components: shipped ones, and hostile ones by hand.
 
+mod calls;
 mod guests;
 mod limits;
+mod shipped;
+mod tenants;
+mod uploads;
 
 use std::sync::Arc;
 
 use super::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Verdict,
-    Workshop,
+    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, UploadError,
+    Verdict, Workshop,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::document::{Document, Limits};
@@ -76,11 +80,9 @@ fn text(document: &Document) -> String {
     String::from_utf8(document.to_vec()).unwrap()
 }
 
-#[tokio::test]
-async fn a_guest_that_lets_pass() {
-    let bench = Bench::new(Config::default());
-    let done = bench.run_guest("", "(i32.const 64)", r#"{"a":1}"#).await;
-    assert_eq!(done.verdict, Verdict::Pass);
-    assert_eq!(text(&done.data), r#"{"a":1}"#);
-    assert_eq!(done.steps.len(), 1);
+fn failure(done: &Done) -> (&'static str, &str) {
+    match &done.verdict {
+        Verdict::Failed(failure) => (failure.kind, &failure.message),
+        other => panic!("expected a failure, got {other:?}"),
+    }
 }

@@ -1,0 +1,70 @@
+//! Uploads: what is refused and in which words, and machine code that is made once.
+
+use super::guests::{PASS, handling};
+use super::{Artifacts, Bench, Clock, Compiler, Config, Host, UploadError, Verdict, Workshop, call, step};
+
+async fn refused(component: &str) -> String {
+    let bench = Bench::new(Config::default());
+    let bytes = wat::parse_str(component).unwrap();
+    bench.host.load(bytes.into()).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn refusals_help() {
+    for (component, expected) in [
+        (
+            "(module)",
+            "this is a core WebAssembly module, not a component; build it with",
+        ),
+        ("(component)", "exports no `hookgate:plugin/handler@0.1.0`"),
+        (
+            r#"(component (import "wasi:sockets/network@0.2.0" (instance)))"#,
+            "imports what plugins are not given: wasi:sockets/network@0.2.0",
+        ),
+        (
+            r#"(component (instance $i) (export "hookgate:plugin/handler@2.0.0" (instance $i)))"#,
+            "built for `hookgate:plugin@2.0.0`; this gateway offers 0.1",
+        ),
+        (
+            r#"(component (instance $i) (export "hookgate:plugin/handler@0.1.0" (instance $i)))"#,
+            "does not fit the world `hookgate:plugin/plugin@0.1.0`: ",
+        ),
+        (
+            r#"(component
+                (core module $m (memory 1000))
+                (core instance (instantiate $m))
+                (instance $i) (export "hookgate:plugin/handler@0.1.0" (instance $i)))"#,
+            "asks for more than a plugin may have (`plugins.memory`, `plugins.table_elements`): ",
+        ),
+    ] {
+        let message = refused(component).await;
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = |compiler, key| {
+        let artifacts = Artifacts::new(directory.path().to_owned(), key);
+        let workshop = Workshop { compiler, artifacts };
+        Host::start(&Config::default().into(), Clock::System, workshop, [0; 32]).unwrap()
+    };
+    let no_compiler = || Compiler::ChildProcess {
+        exe: "/nowhere/hookgate".into(),
+    };
+    let bytes = handling("", PASS);
+
+    start(Compiler::InProcess, [1; 32])
+        .load(bytes.clone())
+        .await
+        .unwrap();
+
+    let host = start(no_compiler(), [1; 32]);
+    let component = host.load(bytes.clone()).await.expect("the artifact is there");
+    let done = host.run(call("acme", vec![step(&component, "{}")], "{}")).await;
+    assert_eq!(done.verdict, Verdict::Pass);
+
+    let other = start(no_compiler(), [2; 32]).load(bytes).await;
+    assert!(matches!(other, Err(UploadError::Host(_))), "{other:?}");
+}
