@@ -96,8 +96,8 @@ impl Document {
 enum Spot {
     /// A value of so many bytes is replaced.
     Replace { removed: usize },
-    /// A member with a key of so many printed bytes is added.
-    Add { key: usize },
+    /// A member is added, whose key, colon and comma take so many bytes.
+    Add { around: usize },
     /// An element is added, with this index.
     Append { at: usize },
 }
@@ -107,12 +107,12 @@ impl Spot {
     fn delta(self, added: usize) -> Delta {
         match self {
             Self::Replace { removed } => Delta { added, removed },
-            Self::Add { key } => Delta {
-                added: key + 2 + added,
+            Self::Add { around } => Delta {
+                added: around + added,
                 removed: 0,
             },
-            Self::Append { .. } => Delta {
-                added: 1 + added,
+            Self::Append { at } => Delta {
+                added: usize::from(at > 0) + added,
                 removed: 0,
             },
         }
@@ -129,12 +129,12 @@ fn spot(root: &Value, pointer: Pointer<'_>) -> Result<Spot, AccessError> {
         removed: value.printed_len(),
     };
     match root.at(parent).ok_or(AccessError::Absent)? {
-        Value::Object(object) => Ok(object.get(&step).map_or(
-            Spot::Add {
-                key: string_len(&step),
-            },
-            replaced,
-        )),
+        Value::Object(object) => {
+            let around = || string_len(&step) + 1 + usize::from(!object.is_empty());
+            Ok(object
+                .get(&step)
+                .map_or_else(|| Spot::Add { around: around() }, replaced))
+        }
         Value::Array(elements) if step == "-" => Ok(Spot::Append { at: elements.len() }),
         Value::Array(elements) => index(&step)
             .and_then(|at| elements.get(at))

@@ -28,6 +28,8 @@ mod walk;
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod properties;
 
 use std::fmt;
 
