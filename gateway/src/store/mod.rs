@@ -19,6 +19,7 @@ pub mod clock;
 pub(crate) mod codec;
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod embedded;
 pub mod group;
 pub mod retention;
 
@@ -147,7 +148,7 @@ pub struct Submission {
 pub struct NewEvent {
     /// The event.
     pub event: Event,
-    /// Its deliveries, no target twice; all of run 0.
+    /// Its deliveries, no target twice; all of run 0. Those of a test event have the trigger `Test`, all others `Published`.
     pub targets: Vec<Target>,
     /// Whether the producer chose the id, so that it may have been accepted before.
     pub id_given: bool,

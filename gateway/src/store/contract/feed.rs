@@ -1,6 +1,7 @@
 //! The feed: every published event once, in commit order, from any position either way.
 
 use super::*;
+use crate::domain::Trigger;
 use crate::store::{FeedPage, FeedPosition};
 
 fn ids(page: &FeedPage) -> Vec<&str> {
@@ -84,7 +85,11 @@ pub(crate) async fn what_is_not_published_is_in_no_feed(subject: &impl Subject) 
     assert_eq!(ids(&page), ["published"]);
     let filtered = store.event(&acme, &"filtered".parse().unwrap()).await.unwrap();
     assert!(matches!(filtered.unwrap().event.fate, Fate::Filtered { .. }));
-    assert_eq!(claim_one(subject, LONG).await.id, delivery_id("test", target(1)));
+    let tried = claim_one(subject, LONG).await;
+    assert_eq!(
+        (tried.id, tried.trigger),
+        (delivery_id("test", target(1)), Trigger::Test)
+    );
 }
 
 pub(crate) async fn feeds_never_mix(subject: &impl Subject) {

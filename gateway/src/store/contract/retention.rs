@@ -73,6 +73,10 @@ pub(crate) async fn keys_expire(subject: &impl Subject) {
         stored(&[true]),
         "without a sweep too"
     );
+    if !subject.stands_still() {
+        // The second use may be over already too.
+        return;
+    }
     let again = keyed(submission(&acme, &["e3"], &[]), "key", 2);
     assert_eq!(
         accept(subject, again).await,

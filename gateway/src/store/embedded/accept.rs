@@ -1,0 +1,131 @@
+//! Accepting, inside the writer's transaction.
+
+use redb::ReadableTable;
+
+use super::keys::{self, Space};
+use super::tables::{DueRow, EventRow, KeyRow};
+use super::turn::{Step, Turn};
+use crate::domain::{DeliveryId, Fate, Timestamp, Trigger};
+use crate::store::codec::encode_event;
+use crate::store::{Accepted, Idempotency, LeasePolicy, NewEvent, StoreError, Submission, Token};
+
+impl Turn<'_> {
+    /// Stores a submission, or repeats what its idempotency key stored before.
+    pub(super) fn accept(&mut self, submission: &Submission) -> Step<Accepted> {
+        if let Some(reason) = &self.refusing {
+            return Ok(Err(StoreError::Full(reason.clone())));
+        }
+        let deliveries: usize = submission.events.iter().map(|new| new.targets.len()).sum();
+        if self.pending() + deliveries > self.rules.max_pending {
+            let reason = format!("{} deliveries are pending already", self.rules.max_pending);
+            return Ok(Err(StoreError::Full(reason)));
+        }
+        if let Some(idempotency) = &submission.idempotency {
+            match self.look_up(submission, idempotency)? {
+                Ok(None) => {}
+                Ok(Some(answer)) => return Ok(Ok(answer)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        self.store(submission)
+    }
+
+    /// What the key says already; `None` when it is new.
+    fn look_up(&mut self, submission: &Submission, idempotency: &Idempotency) -> Step<Option<Accepted>> {
+        let name = keys::named(&submission.tenant, &idempotency.key);
+        let row = self.tables.keys.get(&name[..])?;
+        let known = match row.map(|row| KeyRow::read(row.value())).transpose() {
+            Ok(Some(known)) => known,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(error)),
+        };
+        if self.now >= known.first_used.plus(self.rules.retention.idempotency_keys.get()) {
+            return Ok(Ok(None));
+        }
+        Ok(Ok(Some(if known.fingerprint == idempotency.fingerprint {
+            Accepted::Repeated(known.events)
+        } else {
+            Accepted::KeyReused
+        })))
+    }
+
+    fn store(&mut self, submission: &Submission) -> Step<Accepted> {
+        let end = match submission.lease {
+            LeasePolicy::Hold(lease) => Some(self.now.plus(lease)),
+            LeasePolicy::Due => None,
+        };
+        // The sequence is the only thing here that can be unreadable: it is asked for before anything is written.
+        if !submission.events.is_empty()
+            && let Err(error) = self.know_sequence(&submission.tenant)?
+        {
+            return Ok(Err(error));
+        }
+        let mut fresh = Vec::with_capacity(submission.events.len());
+        for new in &submission.events {
+            fresh.push(self.store_event(submission, new, end.unwrap_or(self.now))?);
+        }
+        if let Some(idempotency) = &submission.idempotency {
+            self.remember(submission, idempotency)?;
+        }
+        let token = end.map(Token);
+        Ok(Ok(Accepted::Stored { fresh, token }))
+    }
+
+    /// Whether it was new.
+    fn store_event(
+        &mut self,
+        submission: &Submission,
+        new: &NewEvent,
+        score: Timestamp,
+    ) -> Result<bool, redb::Error> {
+        let (tenant, event) = (&submission.tenant, &new.event);
+        let id = keys::named(tenant, event.id.as_str());
+        if self.tables.places.get(&id[..])?.is_some() {
+            return Ok(false);
+        }
+        let space = match event.fate {
+            Fate::Published => Space::Feed,
+            Fate::Filtered { .. } | Fate::Test => Space::Aside,
+        };
+        let place = self.take_place(tenant, space);
+        let row = EventRow::encode(self.now, &event.id, &encode_event(event, &new.targets));
+        let key = keys::event(tenant, place);
+        self.tables.events.insert(&key[..], &row[..])?;
+        self.tables.places.insert(&id[..], &place.to_bytes()[..])?;
+        self.wrote();
+
+        let trigger = match event.fate {
+            Fate::Published | Fate::Filtered { .. } => Trigger::Published,
+            Fate::Test => Trigger::Test,
+        };
+        for target in &new.targets {
+            let id = DeliveryId {
+                event: event.id.clone(),
+                target: *target,
+                run: 0,
+            };
+            let due = DueRow {
+                due: self.now,
+                trigger,
+            };
+            self.add_pending(&keys::delivery(tenant, &id), score, due)?;
+        }
+        Ok(true)
+    }
+
+    fn remember(&mut self, submission: &Submission, idempotency: &Idempotency) -> Result<(), redb::Error> {
+        let name = keys::named(&submission.tenant, &idempotency.key);
+        let row = KeyRow {
+            first_used: self.now,
+            fingerprint: idempotency.fingerprint,
+            events: submission.events.iter().map(|new| new.event.id.clone()).collect(),
+        };
+        // The row by age of an expired use stays behind; the sweep finds that it is not this use's and removes only it.
+        self.tables.keys.insert(&name[..], &row.encode()[..])?;
+        self.tables
+            .key_ages
+            .insert(&keys::aged(self.now, &name)[..], &[][..])?;
+        self.wrote();
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! What the writer is asked for, and how each is done and answered.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::sweep::Stage;
+use super::turn::Turn;
+use crate::domain::{DeliveryId, TenantId, Trigger};
+use crate::store::{Accepted, Settled, Settlement, StoreError, Submission};
+
+/// Gives an answer; called when the transaction is committed, dropped when it failed.
+pub(super) type Answer = Box<dyn FnOnce() + Send>;
+type Reply<T> = oneshot::Sender<T>;
+type Each<T> = Vec<Result<T, StoreError>>;
+
+/// An operation that writes.
+pub(super) enum Job {
+    /// `Store::accept`.
+    Accept(Vec<Submission>, Reply<Each<Accepted>>),
+    /// `Store::settle`.
+    Settle(Vec<Settlement>, Reply<Each<Settled>>),
+    /// `Store::enqueue`.
+    Enqueue(
+        TenantId,
+        Vec<(DeliveryId, Trigger)>,
+        Reply<Result<usize, StoreError>>,
+    ),
+    /// `Store::registry_apply`: whose, the revision expected, the changes.
+    Registry(
+        TenantId,
+        u64,
+        Vec<(String, Option<Bytes>)>,
+        Reply<Result<u64, StoreError>>,
+    ),
+    /// `Store::blob_put`.
+    Blob(String, Bytes, Reply<Result<(), StoreError>>),
+    /// A step of `Store::sweep`.
+    Sweep(Stage, Reply<Result<Option<Stage>, StoreError>>),
+}
+
+impl Job {
+    /// Does it in a transaction.
+    pub(super) fn perform(self, turn: &mut Turn<'_>) -> Result<Answer, redb::Error> {
+        Ok(match self {
+            Self::Accept(batch, reply) => {
+                let answers = batch.iter().map(|submission| turn.accept(submission));
+                with(reply, answers.collect::<Result<_, _>>()?)
+            }
+            Self::Settle(batch, reply) => {
+                let answers = batch.iter().map(|settlement| turn.settle(settlement));
+                with(reply, answers.collect::<Result<_, _>>()?)
+            }
+            Self::Enqueue(tenant, deliveries, reply) => with(reply, turn.enqueue(&tenant, &deliveries)?),
+            Self::Registry(tenant, expected, changes, reply) => {
+                with(reply, turn.change_registry(&tenant, expected, &changes)?)
+            }
+            Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
+            Self::Sweep(stage, reply) => with(reply, turn.sweep(stage)?),
+        })
+    }
+}
+
+fn with<T: Send + 'static>(reply: Reply<T>, answer: T) -> Answer {
+    Box::new(move || {
+        // Who has stopped waiting does not hear of it: it happened all the same.
+        let _ = reply.send(answer);
+    })
+}

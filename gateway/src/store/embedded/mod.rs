@@ -1,0 +1,347 @@
+//! The store on one machine: one file, one process, nothing to install.
+//!
+//! `writer` is the only one that writes: it groups whatever waits (accepted events, settlements, replays, registry changes) into
+//! one transaction and one wait for the disk. Reads are snapshots and wait for nobody. What is pending is kept twice: on the disk
+//! with the time it is due (`tables::DUE`), and in memory with its lease (`index`). Claiming writes nothing.
+//!
+//! So leases end with the process: whatever it held is due at once when the file is opened again, and is attempted again with the
+//! same id. There is one shard, and time is the gateway's clock.
+
+mod accept;
+mod config;
+mod file;
+mod index;
+mod jobs;
+mod keys;
+mod lock;
+mod read;
+mod registry;
+mod room;
+mod settle;
+mod sweep;
+mod tables;
+mod turn;
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{
+    Accepted, Claimed, FeedPage, FeedPosition, Health, RegistryRecord, Retention, Settled, Settlement, Shard,
+    Store, StoreError, StoredEvent, Submission, Token,
+};
+use crate::clock::Clock;
+use crate::domain::{Attempt, Delivery, DeliveryId, DeliveryState, EventId, TenantId, Timestamp, Trigger};
+pub use config::Config;
+use file::File;
+use index::Index;
+use jobs::Job;
+use lock::DirectoryLock;
+use read::{FeedRange, Snapshot};
+use room::Room;
+use sweep::Stage;
+use turn::Rules;
+use writer::{Shared, Writer, answered};
+
+/// The embedded store. Dropping it waits until what was asked of it is on the disk.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    /// `None` only while it is dropped.
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    sync_every: Duration,
+    _lock: DirectoryLock,
+}
+
+impl Embedded {
+    /// Opens the store in a directory, which is made if it is not there. Blocks while it reads what is pending.
+    ///
+    /// # Errors
+    /// `Unusable` when the directory is another process's (which is named) or the file cannot be opened; `Corrupt` when what is
+    /// pending cannot be read.
+    pub fn open(
+        directory: &Path,
+        config: &Config,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let cannot = |what: &str, error: std::io::Error| StoreError::Unusable(format!("{what}: {error}"));
+        std::fs::create_dir_all(directory)
+            .map_err(|error| cannot(&format!("{} cannot be made", directory.display()), error))?;
+        let lock = DirectoryLock::take(directory)?;
+        let file = File::open(directory, config.cache)?;
+        let index = Index::build(file.snapshot()?.pending()?, &Index::default());
+        let shared = Arc::new(Shared {
+            file,
+            index: Mutex::new(index),
+            clock,
+            rules: Rules {
+                retention,
+                max_pending: config.max_pending,
+            },
+            room: Room::new(directory, config.min_free_disk),
+        });
+        let (jobs, queue) = sync_channel(config.queue);
+        let sync_every = config.sync_every.get();
+        let writer = Writer::new(shared.clone(), queue, sync_every);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(|| writer.run())
+            .map_err(|error| cannot("its writer cannot be started", error))?;
+        Ok(Self {
+            shared,
+            jobs: Some(jobs),
+            writer: Some(writer),
+            sync_every,
+            _lock: lock,
+        })
+    }
+
+    /// Asks the writer.
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let Some(jobs) = &self.jobs else {
+            return Err(ended());
+        };
+        jobs.try_send(job(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Full("too many batches wait for its disk".to_owned()),
+            TrySendError::Disconnected(_) => ended(),
+        })?;
+        answered(answer).await
+    }
+
+    /// Asks the writer for one answer each.
+    async fn ask_each<T>(
+        &self,
+        count: usize,
+        job: impl FnOnce(oneshot::Sender<Vec<Result<T, StoreError>>>) -> Job,
+    ) -> Vec<Result<T, StoreError>> {
+        match self.ask(job).await {
+            Ok(answers) => answers,
+            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Reads off the async threads: a page may have to come from the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = self.shared.clone();
+        tokio::task::spawn_blocking(move || read(&shared.file.snapshot()?))
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("a reader failed: {error}"))))
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says of a pending delivery when its lease ends, which only memory knows.
+    fn with_lease(&self, tenant: &TenantId, delivery: Delivery) -> Delivery {
+        let key = keys::delivery(tenant, &delivery.id);
+        match (delivery.state, self.index().score(&key)) {
+            (DeliveryState::Pending { .. }, Some(next)) => Delivery {
+                state: DeliveryState::Pending { next },
+                ..delivery
+            },
+            _ => delivery,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>> {
+        self.ask_each(batch.len(), |reply| Job::Accept(batch, reply))
+            .await
+    }
+
+    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
+        let now = self.shared.clock.now();
+        if shard != Shard(0) {
+            return Ok(Claimed {
+                leased: Vec::new(),
+                now,
+                next_due: None,
+            });
+        }
+        let end = now.plus(lease);
+        let (claimed, next_due) = {
+            let mut index = self.index();
+            (index.claim(now, max, end), index.next_due())
+        };
+        let leased = if claimed.is_empty() {
+            Vec::new()
+        } else {
+            self.read(move |snapshot| snapshot.leased(&claimed, Token(end)))
+                .await?
+        };
+        Ok(Claimed {
+            leased,
+            now,
+            next_due,
+        })
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
+        self.ask_each(batch.len(), |reply| Job::Settle(batch, reply))
+            .await
+    }
+
+    async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        deliveries: Vec<(DeliveryId, Trigger)>,
+    ) -> Result<usize, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::Enqueue(tenant, deliveries, reply)).await?
+    }
+
+    async fn feed(
+        &self,
+        tenant: &TenantId,
+        after: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed(&tenant, FeedRange::After(after), limit))
+            .await
+    }
+
+    async fn feed_back(
+        &self,
+        tenant: &TenantId,
+        before: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed(&tenant, FeedRange::Before(before), limit))
+            .await
+    }
+
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let (of, id) = (tenant.clone(), id.clone());
+        let found = self.read(move |snapshot| snapshot.event(&of, &id)).await?;
+        Ok(found.map(|found| {
+            let deliveries = found.deliveries.into_iter();
+            StoredEvent {
+                deliveries: deliveries.map(|d| self.with_lease(tenant, d)).collect(),
+                event: found.event,
+            }
+        }))
+    }
+
+    async fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+        let (of, id) = (tenant.clone(), id.clone());
+        let found = self.read(move |snapshot| snapshot.delivery(&of, &id)).await?;
+        Ok(found.map(|(delivery, attempts)| (self.with_lease(tenant, delivery), attempts)))
+    }
+
+    async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.dead_letters(&tenant, before, limit))
+            .await
+    }
+
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let mut stage = Some(Stage::FIRST);
+        while let Some(next) = stage {
+            stage = self.ask(|reply| Job::Sweep(next, reply)).await??;
+        }
+        Ok(())
+    }
+
+    async fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
+        self.read(move |snapshot| snapshot.registry_changes(since)).await
+    }
+
+    async fn registry_load(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.registry(&tenant)).await
+    }
+
+    async fn registry_apply(
+        &self,
+        tenant: &TenantId,
+        expected: u64,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<u64, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::Registry(tenant, expected, changes, reply))
+            .await?
+    }
+
+    async fn blob_put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::Blob(name, bytes, reply)).await?
+    }
+
+    async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |snapshot| snapshot.blob(&name)).await
+    }
+
+    async fn health(&self) -> Health {
+        let mut warnings = Vec::new();
+        if !self.sync_every.is_zero() {
+            warnings.push(
+                "commits are not synced to the disk one by one: a crash loses the last ones".to_owned(),
+            );
+        }
+        let shortage = self.shared.room.shortage();
+        let (pending, most) = (self.index().len(), self.shared.rules.max_pending);
+        if pending >= most / 20 * 17 {
+            warnings.push(format!(
+                "{pending} deliveries are pending; beyond {most} new events are refused"
+            ));
+        }
+        let running = self.writer.as_ref().is_some_and(|writer| !writer.is_finished());
+        let available = running && self.shared.file.snapshot().is_ok();
+        let accepting = available && shortage.is_none() && pending < most;
+        warnings.extend(shortage);
+        Health {
+            available,
+            accepting,
+            warnings,
+        }
+    }
+
+    fn shards(&self) -> u16 {
+        1
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // The writer ends when nobody can ask it any more.
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            // It has logged what went wrong; there is nobody to tell.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Unavailable("its writer has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
