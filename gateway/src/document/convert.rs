@@ -16,7 +16,7 @@ impl Value {
             Self::Number(number) => number
                 .as_str()
                 .parse()
-                .map_or(serde_json::Value::Null, number_to_serde),
+                .map_or(serde_json::Value::Null, serde_json::Value::Number),
             Self::Text(text) => text.as_str().into(),
             Self::Array(elements) => elements.iter().map(Self::to_serde).collect(),
             Self::Object(object) => object
@@ -30,10 +30,6 @@ impl Value {
     pub fn to_raw(&self) -> Box<RawValue> {
         RawValue::from_string(self.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
-}
-
-fn number_to_serde(number: serde_json::Number) -> serde_json::Value {
-    serde_json::Value::Number(number)
 }
 
 impl From<serde_json::Value> for Value {

@@ -337,7 +337,7 @@ impl Fault {
         self
     }
 
-    fn locate(self: Box<Self>, bytes: &[u8]) -> ParseError {
+    fn locate(self, bytes: &[u8]) -> ParseError {
         let before = &bytes[..self.at.min(bytes.len())];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
         ParseError {
