@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::node::Node;
-use super::pattern::{Patterns, Place, index_of, pointer_steps, pointer_to, step_into};
+use super::pattern::{Patterns, Place, index_of, outermost, pointer_steps, pointer_to, step_into};
 use crate::document::Operations;
 use crate::log::Level;
 use crate::{AccessError, Kind, Redaction, Scalar};
@@ -39,20 +39,26 @@ pub(crate) fn now_ms() -> u64 {
 pub(crate) struct Json {
     root: RefCell<Node>,
     writable: bool,
+    max_depth: usize,
 }
 
 impl Json {
     pub(super) fn writable(text: &str) -> Self {
-        Self {
-            root: RefCell::new(parse_expecting(text)),
-            writable: true,
-        }
+        Self::new(parse_expecting(text), MAX_DEPTH)
     }
 
     pub(super) fn read_only(text: &str) -> Self {
         Self {
-            root: RefCell::new(parse_expecting(text)),
             writable: false,
+            ..Self::writable(text)
+        }
+    }
+
+    pub(super) fn new(root: Node, max_depth: usize) -> Self {
+        Self {
+            root: RefCell::new(root),
+            writable: true,
+            max_depth,
         }
     }
 
@@ -73,7 +79,7 @@ impl Json {
         }
         let mut root = self.root.borrow().clone();
         let result = change(&mut root)?;
-        if root.depth() > MAX_DEPTH {
+        if root.depth() > self.max_depth {
             return Err(AccessError::Limit);
         }
         self.root.replace(root);
@@ -141,6 +147,7 @@ impl Operations for Json {
     }
 
     fn set_json(&self, pointer: &str, value: &str) -> Result<(), AccessError> {
+        pointer_steps(pointer).ok_or(AccessError::BadPointer)?;
         self.change(|root| put(root, pointer, Node::parse(value).map_err(AccessError::BadJson)?))
     }
 
@@ -149,9 +156,16 @@ impl Operations for Json {
     }
 
     fn move_to(&self, source: &str, target: &str) -> Result<(), AccessError> {
+        pointer_steps(target).ok_or(AccessError::BadPointer)?;
         self.change(|root| {
             let place = place_of(root, source)?;
-            let Some((last, parent)) = place.split_last() else {
+            if source == target {
+                return Ok(());
+            }
+            let into_itself = target
+                .strip_prefix(source)
+                .is_some_and(|rest| rest.starts_with('/'));
+            let Some((last, parent)) = place.split_last().filter(|_| !into_itself) else {
                 return Err(AccessError::BadPointer);
             };
             let moved = node_at_mut(root, parent)
@@ -163,8 +177,18 @@ impl Operations for Json {
 
     fn redact(&self, patterns: &[&str], how: &Redaction) -> Result<u32, AccessError> {
         let patterns = Patterns::parse(patterns).ok_or(AccessError::BadPointer)?;
+        let removes = *how == Redaction::Remove;
+        if removes && patterns.name_the_whole() {
+            return Err(AccessError::BadPointer);
+        }
         self.change(|root| {
-            let places = patterns.outermost_places(root);
+            // `/**` matches the whole document too, which cannot be removed: all that is inside is.
+            let places = outermost(
+                patterns
+                    .places(root)
+                    .into_iter()
+                    .filter(|place| !removes || !place.is_empty()),
+            );
             // From the back, so that a place that is removed does not shift those that are still to come.
             for place in places.iter().rev() {
                 redact_at(root, place, how);
@@ -176,8 +200,12 @@ impl Operations for Json {
     fn retain(&self, patterns: &[&str]) -> Result<u32, AccessError> {
         let patterns = Patterns::parse(patterns).ok_or(AccessError::BadPointer)?;
         self.change(|root| {
-            let kept = patterns.outermost_places(root);
+            let kept = outermost(patterns.places(root));
             let mut removed = 0;
+            if kept.is_empty() && !matches!(root, Node::Array(_) | Node::Object(_)) {
+                *root = Node::Null;
+                removed = 1;
+            }
             retain_below(root, &mut Vec::new(), &kept, &mut removed);
             Ok(removed)
         })
@@ -229,8 +257,8 @@ fn put(root: &mut Node, pointer: &str, value: Node) -> Result<(), AccessError> {
         },
         Node::Array(elements) if last == "-" => elements.push(value),
         Node::Array(elements) => {
-            let index = index_of(last).ok_or(AccessError::BadPointer)?;
-            *elements.get_mut(index).ok_or(AccessError::Absent)? = value;
+            let element = index_of(last).and_then(|index| elements.get_mut(index));
+            *element.ok_or(AccessError::Absent)? = value;
         }
         other => return Err(AccessError::WrongKind(other.kind())),
     }
@@ -238,14 +266,14 @@ fn put(root: &mut Node, pointer: &str, value: Node) -> Result<(), AccessError> {
 }
 
 fn redact_at(root: &mut Node, place: &[usize], how: &Redaction) {
-    let Some((last, parent)) = place.split_last() else {
-        return;
-    };
-    let parent = node_at_mut(root, parent);
-    if *how == Redaction::Remove {
-        parent.remove_child(*last);
-    } else if let Some(value) = parent.child_mut(*last) {
-        *value = Node::Text(redacted(value, how));
+    match (how, place.split_last()) {
+        (Redaction::Remove, Some((last, parent))) => {
+            node_at_mut(root, parent).remove_child(*last);
+        }
+        _ => {
+            let value = node_at_mut(root, place);
+            *value = Node::Text(redacted(value, how));
+        }
     }
 }
 
@@ -254,11 +282,17 @@ fn redacted(value: &Node, how: &Redaction) -> String {
         (Redaction::Remove, _) => String::new(),
         (Redaction::Mask(text), _) => text.clone(),
         (Redaction::KeepLast(keep), Node::Text(text) | Node::Number(text)) => {
-            let hidden = text.chars().count().saturating_sub(usize::from(*keep));
+            let characters = text.chars().count();
+            // What has no more than these would be shown whole.
+            let hidden = if characters > usize::from(*keep) {
+                characters - usize::from(*keep)
+            } else {
+                characters
+            };
             "*".repeat(hidden) + &text.chars().skip(hidden).collect::<String>()
         }
         (Redaction::KeepLast(_), _) => "*".into(),
-        (Redaction::Pseudonym(label), value) => format!("{label}{:016x}", fnv1a(&value.to_string())),
+        (Redaction::Pseudonym(label), value) => format!("{label}:{:016x}", fnv1a(&value.to_string())),
     }
 }
 

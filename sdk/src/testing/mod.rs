@@ -22,6 +22,9 @@
 mod node;
 mod pattern;
 
+#[cfg(test)]
+mod cases;
+
 pub(crate) mod double;
 
 use crate::log::Level;

@@ -196,18 +196,49 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
+/// An integer where an `i64` prints the same text; a decimal where a float's shortest digits denote the same number.
 fn number_of(text: &str) -> Scalar {
-    if let Ok(integer) = text.parse::<i64>() {
+    if let Ok(integer) = text.parse::<i64>()
+        && integer.to_string() == text
+    {
         return Scalar::Integer(integer);
     }
     match text.parse::<f64>() {
-        Ok(decimal) if decimal.is_finite() && print_decimal(decimal) == text => Scalar::Decimal(decimal),
+        Ok(decimal) if decimal.is_finite() && denotes(text) == denotes(&format!("{decimal:e}")) => {
+            Scalar::Decimal(decimal)
+        }
         _ => Scalar::RawNumber(text.into()),
     }
 }
 
+/// What a number's text denotes: its sign, its digits without zeros at the ends, and the power of ten before them.
+fn denotes(text: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole.trim_start_matches('-'), fraction].concat();
+    let significant = digits.trim_start_matches('0');
+    let zeros = i64::try_from(digits.len() - significant.len()).ok()?;
+    let point = i64::try_from(digits.len() - fraction.len()).ok()? - zeros;
+    let exponent = exponent.parse::<i64>().ok()?.checked_add(point)?;
+    let significant = significant.trim_end_matches('0');
+    let exponent = if significant.is_empty() { 0 } else { exponent };
+    Some((mantissa.starts_with('-'), significant.into(), exponent))
+}
+
+/// As ECMAScript's `Number::toString` prints a finite number.
 fn print_decimal(value: f64) -> String {
-    serde_json::to_string(&value).unwrap_or_default()
+    if value == 0.0 {
+        return "0".into();
+    }
+    let scientific = format!("{value:e}");
+    match scientific
+        .split_once('e')
+        .map(|(mantissa, exponent)| (mantissa, exponent.parse::<i32>().unwrap_or(0)))
+    {
+        Some((mantissa, exponent @ 21..)) => format!("{mantissa}e+{exponent}"),
+        Some((mantissa, exponent @ ..-6)) => format!("{mantissa}e{exponent}"),
+        _ => value.to_string(),
+    }
 }
 
 fn print_text(text: &str) -> String {

@@ -88,16 +88,21 @@ impl Patterns {
         found
     }
 
-    /// The matching places that lie in no other matching place.
-    pub(super) fn outermost_places(&self, root: &Node) -> Vec<Place> {
-        let mut outermost: Vec<Place> = Vec::new();
-        for place in self.places(root) {
-            if !outermost.last().is_some_and(|outer| place.starts_with(outer)) {
-                outermost.push(place);
-            }
-        }
-        outermost
+    /// Whether one of the patterns is the empty pointer.
+    pub(super) fn name_the_whole(&self) -> bool {
+        self.0.iter().any(Vec::is_empty)
     }
+}
+
+/// Of places in the order of the document, those that lie in none of the others.
+pub(super) fn outermost(places: impl IntoIterator<Item = Place>) -> Vec<Place> {
+    let mut outermost: Vec<Place> = Vec::new();
+    for place in places {
+        if !outermost.last().is_some_and(|outer| place.starts_with(outer)) {
+            outermost.push(place);
+        }
+    }
+    outermost
 }
 
 /// Walks the tree with, for each pattern, the steps that are still to be taken from here.
