@@ -17,10 +17,13 @@
 
 pub mod clock;
 pub(crate) mod codec;
+pub mod config;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod embedded;
 pub mod group;
+mod open;
+pub mod redis;
 pub mod retention;
 
 use std::fmt;
@@ -31,7 +34,9 @@ use bytes::Bytes;
 
 use crate::domain::{Attempt, Delivery, DeliveryId, Event, EventId, Target, TenantId, Timestamp, Trigger};
 
+pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use group::Committer;
+pub use open::open;
 pub use retention::Retention;
 
 /// A durable store. See the module for the rules.

@@ -1,0 +1,282 @@
+//! Accepting: the only way in.
+//!
+//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries. The server either
+//! queues every command of it or, when one is refused (it is full), runs none. What may have been stored before, because the producer gave ids or an
+//! idempotency key, is decided and stored by one script by submission.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use redis::{Cmd, Pipeline, Value};
+
+use super::keys::{Keys, Member, event_name, fields};
+use super::reply;
+use super::script::Call;
+use super::time::{micros, millis};
+use super::{Inner, codec};
+use crate::domain::{EventId, Fate, TenantId, Timestamp};
+use crate::store::{Accepted, LeasePolicy, NewEvent, Shard, StoreError, Submission, Token};
+
+type Answer = Result<Accepted, StoreError>;
+
+/// Commits submissions; one answer each, in order.
+pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
+    if let Some(reason) = store.status.refusal() {
+        return vec![Err(StoreError::Full(reason)); batch.len()];
+    }
+    let mut plain: Vec<Block> = Vec::new();
+    let mut careful: Vec<(usize, &Submission)> = Vec::new();
+    for (at, submission) in batch.iter().enumerate() {
+        if submission.idempotency.is_some() || submission.events.iter().any(|new| new.id_given) {
+            careful.push((at, submission));
+        } else {
+            let block = Block::of(&mut plain, Keys::shard(&submission.tenant));
+            block.submissions.push((at, submission));
+        }
+    }
+    let work = join(
+        join_all(plain.iter().map(|block| block.store(store))),
+        join_all(
+            by_shard(careful)
+                .into_iter()
+                .map(|calls| store_carefully(store, calls)),
+        ),
+    );
+    let mut answers: Vec<Answer> =
+        vec![Err(StoreError::Unavailable("no answer in time".to_owned())); batch.len()];
+    if let Ok((plain, careful)) = tokio::time::timeout(store.accept_timeout, work).await {
+        for (at, answer) in plain.into_iter().chain(careful).flatten() {
+            answers[at] = answer;
+        }
+    } else {
+        store.link.suspect();
+    }
+    answers
+}
+
+/// Submissions of one shard that are new for certain.
+struct Block<'a> {
+    shard: Shard,
+    submissions: Vec<(usize, &'a Submission)>,
+}
+
+impl<'a> Block<'a> {
+    fn of<'b>(blocks: &'b mut Vec<Self>, shard: Shard) -> &'b mut Self {
+        let at = blocks
+            .iter()
+            .position(|block| block.shard == shard)
+            .unwrap_or_else(|| {
+                blocks.push(Self {
+                    shard,
+                    submissions: Vec::new(),
+                });
+                blocks.len() - 1
+            });
+        &mut blocks[at]
+    }
+
+    async fn store(&self, store: &Inner) -> Vec<(usize, Answer)> {
+        let result = match store.time.now(self.shard) {
+            None => Err(StoreError::Unavailable("not connected yet".to_owned())),
+            Some(now) => self.commit(store, now).await.map(|()| now),
+        };
+        let answer = |submission: &Submission| {
+            let now = result.clone()?;
+            Ok(Accepted::Stored {
+                fresh: vec![true; submission.events.len()],
+                token: held(submission.lease).map(|lease| Token(now.plus(lease))),
+            })
+        };
+        self.submissions
+            .iter()
+            .map(|&(at, submission)| (at, answer(submission)))
+            .collect()
+    }
+
+    async fn commit(&self, store: &Inner, now: Timestamp) -> Result<(), StoreError> {
+        let mut replies = store.link.atomic(&mut self.transaction(store, now)).await?;
+        let sequence = replies.pop().ok_or_else(|| reply::unexpected("a sequence"))?;
+        store.sequences.confirm(self.shard, reply::number(sequence)?);
+        Ok(())
+    }
+
+    /// Ends with the sequence.
+    fn transaction(&self, store: &Inner, now: Timestamp) -> Pipeline {
+        let events = self
+            .submissions
+            .iter()
+            .flat_map(|(_, submission)| &submission.events);
+        let count = events.clone().count();
+        let deliveries: usize = events.map(|new| new.targets.len()).sum();
+        let mut pipeline = Pipeline::with_capacity(3 * count + 3);
+        let mut due = Cmd::with_capacity(3 + 2 * deliveries, 64 + 120 * deliveries);
+        due.arg("ZADD").arg(store.keys.due(self.shard)).arg("NX");
+        for (_, submission) in &self.submissions {
+            let score = held(submission.lease)
+                .map_or(now, |lease| now.plus(lease))
+                .as_micros();
+            let feed = store.keys.feed(&submission.tenant);
+            for new in &submission.events {
+                store_event(store, &mut pipeline, new, &feed, now);
+                for target in &new.targets {
+                    let member = Member::new(&submission.tenant, &new.event.id, *target, 0);
+                    due.arg(score).arg(member.as_str());
+                }
+            }
+        }
+        if deliveries > 0 {
+            pipeline.add_command(due);
+        }
+        let tenants: BTreeSet<&TenantId> = self.submissions.iter().map(|(_, s)| &s.tenant).collect();
+        pipeline.cmd("SADD").arg(store.keys.tenants(self.shard));
+        for tenant in tenants {
+            pipeline.arg(tenant.as_str());
+        }
+        pipeline
+            .cmd("INCRBY")
+            .arg(store.keys.sequence(self.shard))
+            .arg(count);
+        pipeline
+    }
+}
+
+/// What is in no feed expires by itself, or is listed elsewhere when there are deliveries to wait for.
+fn store_event(store: &Inner, pipeline: &mut Pipeline, new: &NewEvent, feed: &str, now: Timestamp) {
+    let event = &new.event;
+    let key = store.keys.event(&event.tenant, &event.id);
+    let record = codec::encode_event(event, &new.targets);
+    let mut set = Cmd::with_capacity(4, 8 + key.len() + record.len());
+    set.arg("HSET").arg(&key).arg(fields::EVENT).arg(record);
+    pipeline.add_command(set);
+    let retention = store.retention.events.get();
+    if let Some(kind) = in_feed(new) {
+        let mut add = Cmd::with_capacity(7, 80 + feed.len());
+        add.arg("XADD").arg(feed).arg("*");
+        add.arg("e").arg(event.id.as_str()).arg("t").arg(kind);
+        pipeline.add_command(add);
+    } else if new.targets.is_empty() {
+        pipeline.cmd("PEXPIRE").arg(&key).arg(millis(retention));
+    } else {
+        let unlisted = store.keys.unlisted(Keys::shard(&event.tenant));
+        pipeline
+            .cmd("ZADD")
+            .arg(unlisted)
+            .arg(now.plus(retention).as_micros());
+        pipeline.arg(event_name(&event.tenant, &event.id));
+    }
+}
+
+/// The type under which the feed lists it; nothing when it does not.
+fn in_feed(new: &NewEvent) -> Option<&str> {
+    match new.event.fate {
+        Fate::Published => Some(new.event.kind.as_str()),
+        Fate::Filtered { .. } | Fate::Test => None,
+    }
+}
+
+fn held(lease: LeasePolicy) -> Option<Duration> {
+    match lease {
+        LeasePolicy::Hold(lease) => Some(lease),
+        LeasePolicy::Due => None,
+    }
+}
+
+fn by_shard(submissions: Vec<(usize, &Submission)>) -> Vec<Vec<(usize, &Submission)>> {
+    let mut shards: Vec<Vec<(usize, &Submission)>> = Vec::new();
+    for (at, submission) in submissions {
+        let shard = Keys::shard(&submission.tenant);
+        let same = |others: &&mut Vec<(usize, &Submission)>| Keys::shard(&others[0].1.tenant) == shard;
+        match shards.iter_mut().find(same) {
+            Some(others) => others.push((at, submission)),
+            None => shards.push(vec![(at, submission)]),
+        }
+    }
+    shards
+}
+
+/// Stores submissions of one shard that may have been stored before.
+async fn store_carefully(store: &Inner, submissions: Vec<(usize, &Submission)>) -> Vec<(usize, Answer)> {
+    let calls: Vec<Call<'_>> = submissions
+        .iter()
+        .map(|(_, submission)| careful_call(store, submission))
+        .collect();
+    let replies = store.link.calls(&calls).await;
+    submissions
+        .into_iter()
+        .zip(replies)
+        .map(|((at, submission), reply)| (at, reply.and_then(|reply| read_careful(reply, submission))))
+        .collect()
+}
+
+fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
+    let (keys, tenant) = (&store.keys, &submission.tenant);
+    let shard = Keys::shard(tenant);
+    let mut call = store.scripts.accept.call();
+    call.key(keys.due(shard))
+        .key(keys.sequence(shard))
+        .key(keys.tenants(shard))
+        .key(keys.feed(tenant))
+        .key(keys.unlisted(shard));
+    match &submission.idempotency {
+        Some(given) => {
+            let ids: Vec<&str> = submission
+                .events
+                .iter()
+                .map(|new| new.event.id.as_str())
+                .collect();
+            call.key(keys.idempotency(tenant, &given.key));
+            call.arg(given.fingerprint.as_slice()).arg(ids.join(" "));
+        }
+        None => {
+            call.key(keys.due(shard)).arg("").arg("");
+        }
+    }
+    call.arg(millis(store.retention.idempotency_keys.get()))
+        .arg(tenant.as_str());
+    match held(submission.lease) {
+        Some(lease) => call.arg(micros(lease)),
+        None => call.arg(""),
+    };
+    call.arg(millis(store.retention.events.get()));
+    for new in &submission.events {
+        call.key(keys.event(tenant, &new.event.id));
+        call.arg(new.event.id.as_str())
+            .arg(codec::encode_event(&new.event, &new.targets))
+            .arg(in_feed(new).unwrap_or(""))
+            .arg(new.targets.len());
+        for target in &new.targets {
+            call.arg(Member::new(tenant, &new.event.id, *target, 0).as_str());
+        }
+    }
+    call
+}
+
+fn read_careful(reply: Value, submission: &Submission) -> Answer {
+    let mut parts = reply::array(reply)?.into_iter();
+    let mut next = || {
+        parts
+            .next()
+            .ok_or_else(|| reply::unexpected("an answer to a submission"))
+    };
+    match reply::text(next()?)?.as_str() {
+        "stored" => {
+            let score = Timestamp::from_micros(reply::number(next()?)?);
+            let fresh = parts
+                .map(|new| Ok(reply::number(new)? == 1))
+                .collect::<Result<Vec<bool>, StoreError>>()?;
+            Ok(Accepted::Stored {
+                fresh,
+                token: held(submission.lease).map(|_| Token(score)),
+            })
+        }
+        "repeated" => {
+            let ids = reply::text(next()?)?;
+            let ids: Result<Vec<EventId>, _> = ids.split(' ').map(str::parse).collect();
+            ids.map(Accepted::Repeated)
+                .map_err(|_| reply::unexpected("event ids"))
+        }
+        "reused" => Ok(Accepted::KeyReused),
+        _ => Err(reply::unexpected("an answer to a submission")),
+    }
+}

@@ -1,0 +1,196 @@
+//! Claiming: taking what is due, each for one process at a time.
+//!
+//! A script leases, then ordinary commands fetch: bodies do not go through scripts. A crash or a lost reply between the two leaves deliveries
+//! leased to nobody until the lease ends; nothing is lost.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, RedisWrite, Value};
+
+use super::keys::{Keys, Member, fields};
+use super::record::{Standing, read_trigger};
+use super::time::micros;
+use super::{Inner, codec, reply};
+use crate::domain::{DeliveryId, Event, EventId, TenantId, Timestamp};
+use crate::store::{Claimed, Leased, Shard, StoreError, Token};
+
+/// How many deliveries one script leases at most: it holds up everything else while it runs.
+const AT_ONCE: usize = 500;
+
+/// Takes up to `max` due deliveries of a shard, each leased for `lease`.
+pub(super) async fn claim(
+    store: &Inner,
+    shard: Shard,
+    max: usize,
+    lease: Duration,
+) -> Result<Claimed, StoreError> {
+    let mut leased = Vec::new();
+    let mut room = max;
+    loop {
+        let asked = room.min(AT_ONCE);
+        let taken = take(store, shard, asked, lease).await?;
+        leased.extend(fetch(store, shard, &taken).await?);
+        room -= asked;
+        if room == 0 || taken.members.len() < asked {
+            return Ok(Claimed {
+                leased,
+                now: taken.now,
+                next_due: taken.next_due,
+            });
+        }
+    }
+}
+
+struct Taken {
+    now: Timestamp,
+    token: Token,
+    next_due: Option<Timestamp>,
+    /// In the order in which they were due.
+    members: Vec<(TenantId, DeliveryId)>,
+}
+
+async fn take(store: &Inner, shard: Shard, max: usize, lease: Duration) -> Result<Taken, StoreError> {
+    let mut call = store.scripts.claim.call();
+    call.key(store.keys.due(shard)).arg(max).arg(micros(lease));
+    let mut parts = reply::array(store.link.call(call).await?)?.into_iter();
+    let mut next = || {
+        parts
+            .next()
+            .ok_or_else(|| reply::unexpected("an answer to a claim"))
+    };
+    let now = Timestamp::from_micros(reply::number(next()?)?);
+    let token = Token(Timestamp::from_micros(reply::number(next()?)?));
+    let first = reply::text(next()?)?;
+    store.time.saw(shard, now);
+    Ok(Taken {
+        now,
+        token,
+        next_due: first.parse().ok().map(Timestamp::from_micros),
+        members: parts.filter_map(read_member).collect(),
+    })
+}
+
+fn read_member(value: Value) -> Option<(TenantId, DeliveryId)> {
+    let text = reply::bytes(value).ok()?;
+    let member = Member::read(&text);
+    if member.is_none() {
+        tracing::error!(event = "store.unreadable", what = "a member of the due set");
+    }
+    member
+}
+
+/// Deliveries of one event among those that were taken: their places, and the commands and replies have the same order.
+struct Wanted<'a> {
+    tenant: &'a TenantId,
+    event: &'a EventId,
+    deliveries: Vec<(usize, &'a DeliveryId)>,
+}
+
+/// Fetches what was taken, in the order in which it was due. What is gone or unreadable is left out.
+async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>, StoreError> {
+    let wanted = by_event(&taken.members);
+    let mut pipeline = Pipeline::with_capacity(wanted.len());
+    for wanted in &wanted {
+        pipeline.add_command(wanted.command(&store.keys));
+    }
+    if pipeline.is_empty() {
+        return Ok(Vec::new());
+    }
+    let replies = store.link.many(&pipeline).await?;
+    let mut found: Vec<Option<Leased>> = vec![None; taken.members.len()];
+    let mut gone = Vec::new();
+    for (wanted, reply) in wanted.iter().zip(replies) {
+        match wanted.read(reply, taken.token) {
+            Ok(Some(leased)) => {
+                for (&(place, _), leased) in wanted.deliveries.iter().zip(leased) {
+                    found[place] = Some(leased);
+                }
+            }
+            Ok(None) => gone.extend(
+                wanted
+                    .deliveries
+                    .iter()
+                    .map(|(_, id)| Member::of(wanted.tenant, id)),
+            ),
+            // It stays leased and comes again: a later version may be able to read it.
+            Err(error) => tracing::error!(
+                event = "store.unreadable",
+                tenant = %wanted.tenant, event_id = %wanted.event, %error
+            ),
+        }
+    }
+    drop_gone(store, shard, &gone).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn by_event(members: &[(TenantId, DeliveryId)]) -> Vec<Wanted<'_>> {
+    let mut places: HashMap<(&TenantId, &EventId), usize> = HashMap::with_capacity(members.len());
+    let mut wanted: Vec<Wanted<'_>> = Vec::with_capacity(members.len());
+    for (place, (tenant, id)) in members.iter().enumerate() {
+        let at = *places.entry((tenant, &id.event)).or_insert_with(|| {
+            wanted.push(Wanted {
+                tenant,
+                event: &id.event,
+                deliveries: Vec::with_capacity(1),
+            });
+            wanted.len() - 1
+        });
+        wanted[at].deliveries.push((place, id));
+    }
+    wanted
+}
+
+impl Wanted<'_> {
+    fn command(&self, keys: &Keys) -> Cmd {
+        let mut command =
+            Cmd::with_capacity(3 + 3 * self.deliveries.len(), 128 + 120 * self.deliveries.len());
+        command.arg("HMGET").arg(keys.event(self.tenant, self.event));
+        command.arg(fields::EVENT);
+        for (_, id) in &self.deliveries {
+            let member = Member::of(self.tenant, id);
+            for field in [fields::STANDING, fields::TRIGGER, fields::BODY] {
+                command.write_arg_fmt(format_args!("{field}{}", member.part()));
+            }
+        }
+        command
+    }
+
+    /// `None`: the event is gone.
+    fn read(&self, reply: Value, token: Token) -> Result<Option<Vec<Leased>>, StoreError> {
+        let mut values = reply::array(reply)?.into_iter();
+        let mut next = || reply::optional(values.next().unwrap_or_default());
+        let Some(record) = next()? else { return Ok(None) };
+        let (event, _) = codec::decode_event(self.tenant, self.event, &record)?;
+        let event = Arc::new(event);
+        let deliveries = self.deliveries.iter().map(|(_, id)| {
+            let standing = Standing::read(next()?.as_ref())?;
+            let trigger = read_trigger(next()?.as_ref(), &event)?;
+            Ok(Leased {
+                event: event.clone(),
+                id: (*id).clone(),
+                trigger,
+                token,
+                attempts: standing.made,
+                first_attempt: standing.first,
+                body: next()?,
+            })
+        });
+        deliveries.collect::<Result<_, StoreError>>().map(Some)
+    }
+}
+
+/// Takes out of the due set what has no event any more: its retention is over, or somebody deleted it.
+async fn drop_gone(store: &Inner, shard: Shard, gone: &[Member]) -> Result<(), StoreError> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(event = "store.gone", shard = shard.0, deliveries = gone.len());
+    let mut remove = redis::cmd("ZREM");
+    remove.arg(store.keys.due(shard));
+    for member in gone {
+        remove.arg(member.as_str());
+    }
+    store.link.one(remove).await.map(|_| ())
+}

@@ -1,0 +1,142 @@
+//! The feed: a stream by tenant, in the order of commits. Its ids are the positions.
+
+use redis::{Pipeline, Value};
+
+use super::keys::{Keys, fields};
+use super::{Inner, codec, reply};
+use crate::domain::{Event, EventId, TenantId};
+use crate::store::{FeedPage, FeedPosition, StoreError};
+
+/// Which way a page goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// After the position, the oldest first.
+    On,
+    /// Before the position, the newest first.
+    Back,
+}
+
+/// An entry of the stream.
+pub(super) struct Entry {
+    pub(super) position: FeedPosition,
+    pub(super) event: EventId,
+}
+
+/// A page of a tenant's feed from a position, which is not in it. Entries whose event is gone are passed over.
+pub(super) async fn page(
+    store: &Inner,
+    tenant: &TenantId,
+    mut from: FeedPosition,
+    limit: usize,
+    way: Way,
+) -> Result<FeedPage, StoreError> {
+    let mut events = Vec::new();
+    loop {
+        let (mut entries, kept_from) = entries(store, tenant, from, limit + 1, way).await?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        if let Some(last) = entries.last() {
+            from = last.position;
+        }
+        events.extend(read_events(store, tenant, entries).await?);
+        if !events.is_empty() || !more {
+            return Ok(FeedPage {
+                events,
+                kept_from,
+                more,
+            });
+        }
+    }
+}
+
+async fn entries(
+    store: &Inner,
+    tenant: &TenantId,
+    from: FeedPosition,
+    count: usize,
+    way: Way,
+) -> Result<(Vec<Entry>, FeedPosition), StoreError> {
+    let mut pipeline = Pipeline::new();
+    let edge = format!("({}-{}", from.major, from.minor);
+    match way {
+        Way::On => pipeline
+            .cmd("XRANGE")
+            .arg(store.keys.feed(tenant))
+            .arg(edge)
+            .arg("+"),
+        Way::Back => pipeline
+            .cmd("XREVRANGE")
+            .arg(store.keys.feed(tenant))
+            .arg(edge)
+            .arg("-"),
+    };
+    pipeline.arg("COUNT").arg(count);
+    pipeline
+        .cmd("HGET")
+        .arg(store.keys.kept(Keys::shard(tenant)))
+        .arg(tenant.as_str());
+    let mut replies = store.link.atomic(&mut pipeline).await?.into_iter();
+    let (Some(found), Some(kept)) = (replies.next(), replies.next()) else {
+        return Err(reply::unexpected("two replies"));
+    };
+    let kept_from = match reply::optional(kept)? {
+        Some(text) => position(&text)?,
+        None => FeedPosition::START,
+    };
+    let found: Result<Vec<Entry>, StoreError> = reply::array(found)?.into_iter().map(read_entry).collect();
+    Ok((found?, kept_from))
+}
+
+/// An entry is `[id, ["e", event, "t", type]]`.
+pub(super) fn read_entry(value: Value) -> Result<Entry, StoreError> {
+    let mut parts = reply::array(value)?.into_iter();
+    let (Some(id), Some(content)) = (parts.next(), parts.next()) else {
+        return Err(reply::unexpected("an entry of the feed"));
+    };
+    let event = reply::array(content)?.into_iter().nth(1).unwrap_or_default();
+    Ok(Entry {
+        position: position(&reply::bytes(id)?)?,
+        event: reply::text(event)?
+            .parse()
+            .map_err(|_| reply::unexpected("an event's id"))?,
+    })
+}
+
+async fn read_events(
+    store: &Inner,
+    tenant: &TenantId,
+    entries: Vec<Entry>,
+) -> Result<Vec<(FeedPosition, Event)>, StoreError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pipeline = Pipeline::with_capacity(entries.len());
+    for entry in &entries {
+        pipeline
+            .cmd("HGET")
+            .arg(store.keys.event(tenant, &entry.event))
+            .arg(fields::EVENT);
+    }
+    let mut events = Vec::with_capacity(entries.len());
+    for (entry, record) in entries.into_iter().zip(store.link.many(&pipeline).await?) {
+        if let Some(record) = reply::optional(record)? {
+            let (event, _) = codec::decode_event(tenant, &entry.event, &record)?;
+            events.push((entry.position, event));
+        }
+    }
+    Ok(events)
+}
+
+/// A stream id, `MILLISECONDS-NUMBER`.
+fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
+    std::str::from_utf8(id)
+        .ok()
+        .and_then(|id| {
+            let (major, minor) = id.split_once('-')?;
+            Some(FeedPosition {
+                major: major.parse().ok()?,
+                minor: minor.parse().ok()?,
+            })
+        })
+        .ok_or_else(|| reply::unexpected("a position in the feed"))
+}

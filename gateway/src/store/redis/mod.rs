@@ -1,0 +1,224 @@
+//! The store in Redis, or what speaks its protocol (6.2 or later), alone or as a cluster.
+//!
+//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. In a shard a delivery that is not finished is a
+//! member of one sorted set, by when it is due or its lease ends. There is no second list that it could be lost between. What has to be decided
+//! and done at once is a script (`scripts/*.lua`); what only has to happen together is a transaction (`accept`); bodies are fetched by ordinary
+//! commands. `link` sends, `watch` keeps it up, `checks` judges the server's set-up.
+//!
+//! What Redis confirms is as durable as its `appendfsync` says; `checks` warns of everything weaker than `always`.
+
+mod accept;
+mod checks;
+mod claim;
+mod config;
+mod dial;
+mod enqueue;
+mod fault;
+mod feed;
+mod keys;
+mod link;
+mod read;
+mod record;
+mod registry;
+mod reply;
+mod script;
+mod settle;
+mod status;
+mod sweep;
+mod time;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::config::StoreUrl;
+use super::retention::Retention;
+use super::{
+    Accepted, Claimed, FeedPage, FeedPosition, Health, RegistryRecord, Settled, Settlement, Shard, Store,
+    StoreError, StoredEvent, Submission, codec,
+};
+use crate::domain::{Attempt, Delivery, DeliveryId, EventId, TenantId, Timestamp, Trigger};
+use dial::{DialError, Dialer};
+use feed::Way;
+use keys::Keys;
+use link::Link;
+use script::Scripts;
+use status::{Sequences, Status};
+use time::ServerTime;
+
+pub use config::Config;
+
+/// The store. It stays connected in the background until it is dropped.
+pub struct RedisStore {
+    inner: Arc<Inner>,
+    _watch: DropGuard,
+}
+
+/// What every operation needs.
+struct Inner {
+    link: Link,
+    keys: Keys,
+    scripts: Scripts,
+    time: ServerTime,
+    status: Status,
+    sequences: Sequences,
+    retention: Retention,
+    accept_timeout: Duration,
+    dialer: Dialer,
+}
+
+impl RedisStore {
+    /// Connects to the address.
+    ///
+    /// # Errors
+    /// `Unavailable` when nobody answers there, `Unusable` when what answers must not be used as it is set up. Both name the address, without the
+    /// password.
+    pub async fn open(url: &StoreUrl, config: &Config, retention: &Retention) -> Result<Self, StoreError> {
+        if let Some(fault) = config.fault() {
+            return Err(StoreError::Unusable(fault.to_owned()));
+        }
+        let inner = Arc::new(Inner {
+            link: Link::new(config.response_timeout.get()),
+            keys: Keys::new(&config.prefix),
+            scripts: Scripts::default(),
+            time: ServerTime::default(),
+            status: Status::default(),
+            sequences: Sequences::default(),
+            retention: retention.clone(),
+            accept_timeout: config.accept_timeout.get(),
+            dialer: Dialer {
+                url: url.clone(),
+                config: config.clone(),
+                tls_ca: read_ca(config).await?,
+            },
+        });
+        watch::raise(&inner).await.map_err(|error| match error {
+            DialError::Away(reason) => StoreError::Unavailable(format!("{url}: {reason}")),
+            DialError::Refused(reason) => StoreError::Unusable(format!("{url}: {reason}")),
+        })?;
+        if let Some(reason) = inner.status.refused() {
+            return Err(StoreError::Unusable(format!("{url}: {reason}")));
+        }
+        let shutdown = CancellationToken::new();
+        tokio::spawn(watch::watch(inner.clone(), shutdown.clone()));
+        Ok(Self {
+            inner,
+            _watch: shutdown.drop_guard(),
+        })
+    }
+}
+
+async fn read_ca(config: &Config) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(path) = &config.tls_ca else {
+        return Ok(None);
+    };
+    let read = tokio::fs::read(path).await;
+    read.map(Some)
+        .map_err(|error| StoreError::Unusable(format!("store.redis.tls_ca {}: {error}", path.display())))
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>> {
+        accept::accept(&self.inner, &batch).await
+    }
+
+    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
+        claim::claim(&self.inner, shard, max, lease).await
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
+        settle::settle(&self.inner, &batch).await
+    }
+
+    async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        deliveries: Vec<(DeliveryId, Trigger)>,
+    ) -> Result<usize, StoreError> {
+        enqueue::enqueue(&self.inner, tenant, deliveries).await
+    }
+
+    async fn feed(
+        &self,
+        tenant: &TenantId,
+        after: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        feed::page(&self.inner, tenant, after, limit, Way::On).await
+    }
+
+    async fn feed_back(
+        &self,
+        tenant: &TenantId,
+        before: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        feed::page(&self.inner, tenant, before, limit, Way::Back).await
+    }
+
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        read::event(&self.inner, tenant, id).await
+    }
+
+    async fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+        read::delivery(&self.inner, tenant, id).await
+    }
+
+    async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
+        read::dead_letters(&self.inner, tenant, before, limit).await
+    }
+
+    async fn sweep(&self) -> Result<(), StoreError> {
+        sweep::sweep(&self.inner).await
+    }
+
+    async fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
+        registry::changes(&self.inner, since).await
+    }
+
+    async fn registry_load(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError> {
+        registry::load(&self.inner, tenant).await
+    }
+
+    async fn registry_apply(
+        &self,
+        tenant: &TenantId,
+        expected: u64,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<u64, StoreError> {
+        registry::apply(&self.inner, tenant, expected, &changes).await
+    }
+
+    async fn blob_put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        registry::blob_put(&self.inner, name, &bytes).await
+    }
+
+    async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        registry::blob_get(&self.inner, name).await
+    }
+
+    async fn health(&self) -> Health {
+        self.inner.status.health(self.inner.link.down())
+    }
+
+    fn shards(&self) -> u16 {
+        keys::SHARDS
+    }
+}
+
+#[cfg(test)]
+mod tests;

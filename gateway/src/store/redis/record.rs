@@ -1,0 +1,99 @@
+//! How a delivery's fields in its event's hash read. `settle.lua` writes the standing; nothing else does.
+
+use bytes::Bytes;
+
+use crate::domain::{DeliveryState, Event, Fate, Timestamp, Trigger};
+use crate::store::StoreError;
+
+/// How a delivery stands: `STATE MADE FIRST`, for example `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`, `C1700000000000000 0 `.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Standing {
+    /// How it ended; `None` while it is pending.
+    pub(super) end: Option<DeliveryState>,
+    /// Attempts made.
+    pub(super) made: u32,
+    /// When the first was made.
+    pub(super) first: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Reads the field; a delivery without one waits for its first attempt.
+    pub(super) fn read(field: Option<&Bytes>) -> Result<Self, StoreError> {
+        let Some(field) = field else {
+            return Ok(Self::default());
+        };
+        std::str::from_utf8(field)
+            .ok()
+            .and_then(Self::parse)
+            .ok_or_else(|| StoreError::Corrupt("how a delivery stands".to_owned()))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let (state, made, first) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self {
+            end: read_end(state)?,
+            made: made.parse().ok()?,
+            first: match first {
+                "" => None,
+                micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
+            },
+        })
+    }
+}
+
+fn read_end(state: &str) -> Option<Option<DeliveryState>> {
+    let (word, micros) = state.split_at_checked(1)?;
+    let at = || micros.parse().ok().map(Timestamp::from_micros);
+    Some(match word {
+        "P" => None,
+        "D" => Some(DeliveryState::Delivered { at: at()? }),
+        "X" => Some(DeliveryState::Dead { at: at()? }),
+        "C" => Some(DeliveryState::Cancelled { at: at()? }),
+        _ => return None,
+    })
+}
+
+/// Why a delivery exists, as its field says it.
+pub(super) fn trigger_word(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Published => "published",
+        Trigger::Replay => "replay",
+        Trigger::Test => "test",
+    }
+}
+
+/// Reads the field; a delivery without one was made when the event was accepted.
+pub(super) fn read_trigger(field: Option<&Bytes>, event: &Event) -> Result<Trigger, StoreError> {
+    match field.map(Bytes::as_ref) {
+        None if event.fate == Fate::Test => Ok(Trigger::Test),
+        None | Some(b"published") => Ok(Trigger::Published),
+        Some(b"replay") => Ok(Trigger::Replay),
+        Some(b"test") => Ok(Trigger::Test),
+        Some(_) => Err(StoreError::Corrupt("why a delivery exists".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standings() {
+        let at = Timestamp::from_micros(7);
+        for (text, end, made, first) in [
+            ("P 0 ", None, 0, None),
+            ("P 2 7", None, 2, Some(at)),
+            ("D7 1 7", Some(DeliveryState::Delivered { at }), 1, Some(at)),
+            ("X7 3 7", Some(DeliveryState::Dead { at }), 3, Some(at)),
+            ("C7 0 ", Some(DeliveryState::Cancelled { at }), 0, None),
+        ] {
+            let read = Standing::read(Some(&Bytes::from(text))).expect(text);
+            assert_eq!(read, Standing { end, made, first }, "{text}");
+        }
+        for text in ["", "P", "P 1", "Z7 1 7", "D 1 7", "D7 x 7", "P 1 x", "é 1 1"] {
+            assert!(Standing::read(Some(&Bytes::from(text))).is_err(), "{text}");
+        }
+        assert_eq!(Standing::read(None).expect("fresh"), Standing::default());
+    }
+}

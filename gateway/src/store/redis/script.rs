@@ -1,0 +1,170 @@
+//! The scripts, called by their hash.
+//!
+//! A server forgets scripts when it restarts, when it fails over, and when somebody says SCRIPT FLUSH. So a call never relies on one being
+//! there: whoever gets NOSCRIPT sends the call again with the source, which also makes the server keep it. A call that got NOSCRIPT has done
+//! nothing, so that is safe.
+
+use redis::{Arg, Cmd, ToRedisArgs};
+
+/// A script in the two spellings that servers want.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// For servers from 7.0 on: with its flags.
+    flagged: Spelling,
+    /// Before 7.0 the line of flags is a syntax error.
+    plain: Spelling,
+}
+
+/// A script's text and its name, which is the text's SHA-1.
+#[derive(Debug)]
+struct Spelling {
+    source: String,
+    hash: String,
+}
+
+/// All scripts.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    pub(super) accept: Script,
+    pub(super) claim: Script,
+    pub(super) settle: Script,
+    pub(super) enqueue: Script,
+    pub(super) forget: Script,
+    pub(super) registry: Script,
+}
+
+/// A call of a script.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    script: &'a Script,
+    keys: Vec<String>,
+    args: Cmd,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Self {
+            accept: Script::new(include_str!("scripts/accept.lua")),
+            claim: Script::new(include_str!("scripts/claim.lua")),
+            settle: Script::new(include_str!("scripts/settle.lua")),
+            enqueue: Script::new(include_str!("scripts/enqueue.lua")),
+            forget: Script::new(include_str!("scripts/forget.lua")),
+            registry: Script::new(include_str!("scripts/registry.lua")),
+        }
+    }
+}
+
+impl Script {
+    fn new(source: &str) -> Self {
+        let plain = match source.split_once('\n') {
+            Some((first, rest)) if first.starts_with("#!") => rest,
+            _ => source,
+        };
+        Self {
+            flagged: Spelling::new(source),
+            plain: Spelling::new(plain),
+        }
+    }
+
+    /// A call to be filled.
+    pub(super) fn call(&self) -> Call<'_> {
+        Call {
+            script: self,
+            keys: Vec::new(),
+            args: Cmd::new(),
+        }
+    }
+
+    fn spelled(&self, dialect: Dialect) -> &Spelling {
+        match dialect {
+            Dialect::Flags => &self.flagged,
+            Dialect::Plain => &self.plain,
+        }
+    }
+}
+
+impl Spelling {
+    fn new(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            hash: redis::Script::new(source).get_hash().to_owned(),
+        }
+    }
+}
+
+/// Which spelling of scripts a server understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// 7.0 and later.
+    Flags,
+    /// Before.
+    Plain,
+}
+
+impl Scripts {
+    /// Commands that make a server keep every script, so that the first calls need not be sent twice.
+    pub(super) fn loads(&self, dialect: Dialect) -> impl Iterator<Item = Cmd> {
+        [
+            &self.accept,
+            &self.claim,
+            &self.settle,
+            &self.enqueue,
+            &self.forget,
+            &self.registry,
+        ]
+        .into_iter()
+        .map(move |script| {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(&script.spelled(dialect).source);
+            load
+        })
+    }
+}
+
+impl Call<'_> {
+    /// Adds a key. The first decides where a cluster sends the call.
+    pub(super) fn key(&mut self, key: String) -> &mut Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// Adds an argument.
+    pub(super) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
+        self.args.arg(arg);
+        self
+    }
+
+    /// The call by hash.
+    pub(super) fn by_hash(&self, dialect: Dialect) -> Cmd {
+        self.command("EVALSHA", &self.script.spelled(dialect).hash)
+    }
+
+    /// The call with the source, which the server then keeps.
+    pub(super) fn by_source(&self, dialect: Dialect) -> Cmd {
+        self.command("EVAL", &self.script.spelled(dialect).source)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let args = self.args.args_iter();
+        let count = 3 + self.keys.len() + args.len();
+        let keys: usize = self.keys.iter().map(String::len).sum();
+        let bytes: usize = args.clone().map(|arg| text(&arg).len()).sum();
+        let mut command = Cmd::with_capacity(count, name.len() + script.len() + 8 + keys + bytes);
+        command.arg(name).arg(script).arg(self.keys.len());
+        for key in &self.keys {
+            command.arg(key.as_str());
+        }
+        for arg in args {
+            command.arg(text(&arg));
+        }
+        command
+    }
+}
+
+fn text<'a>(arg: &Arg<&'a [u8]>) -> &'a [u8] {
+    match arg {
+        Arg::Simple(text) => text,
+        // Only SCAN's commands have one.
+        _ => &[],
+    }
+}

@@ -1,0 +1,49 @@
+-- Stores a submission that may have been stored before: one with an idempotency key, or with ids that the producer chose. All or nothing:
+-- a full Redis refuses the first write and no later one, because this script does not say `flags=allow-oom`.
+--
+-- KEYS  1 due set, 2 sequence, 3 tenants, 4 feed, 5 events in no feed, 6 idempotency key (without one the due set again, unread); then the events
+-- ARGV  1 fingerprint or '' (no key), 2 the ids with a space between, 3 how long the key is kept (ms), 4 tenant, 5 lease in µs or '' (due now),
+--       6 retention (ms); then of every event: its id, its record, its type or '' (not for the feed), how many deliveries, their members
+-- Gives {'stored', token or now, 1 or 0 of every event: was it new}, {'repeated', ids} or {'reused'}.
+local due, seq, tenants, feed, unlisted, idem = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local fingerprint, ids, tenant, retention = ARGV[1], ARGV[2], ARGV[4], ARGV[6]
+
+if fingerprint ~= '' then
+  local before = redis.call('GET', idem)
+  if before then
+    if string.sub(before, 1, #fingerprint) ~= fingerprint then return { 'reused' } end
+    return { 'repeated', string.sub(before, #fingerprint + 1) }
+  end
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local score = string.format('%.0f', ARGV[5] == '' and now or now + ARGV[5])
+
+local a, k, fresh, results = 6, 6, 0, { 'stored', score }
+local function arg() a = a + 1 return ARGV[a] end
+while a < #ARGV do
+  local id, record, kind, deliveries = arg(), arg(), arg(), tonumber(arg())
+  k = k + 1
+  local event = KEYS[k]
+  local new = redis.call('HSETNX', event, 'e', record)
+  results[#results + 1] = new
+  if new == 1 then
+    fresh = fresh + 1
+    for i = 1, deliveries do redis.call('ZADD', due, score, ARGV[a + i]) end
+    if kind ~= '' then
+      redis.call('XADD', feed, '*', 'e', id, 't', kind)
+    elseif deliveries > 0 then
+      redis.call('ZADD', unlisted, string.format('%.0f', now + retention * 1000), tenant .. '|' .. id)
+    else
+      redis.call('PEXPIRE', event, retention)
+    end
+  end
+  a = a + deliveries
+end
+if fresh > 0 then
+  redis.call('SADD', tenants, tenant)
+  redis.call('INCRBY', seq, fresh)
+end
+if fingerprint ~= '' then redis.call('SET', idem, fingerprint .. ids, 'PX', ARGV[3]) end
+return results

@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+-- Forgets old events of one shard whose deliveries are all finished. One that still waits for a delivery, or that has changed since it was looked
+-- at, is noted as an event in no feed and looked at again.
+--
+-- KEYS  1 due set, 2 events in no feed; then the events
+-- ARGV  of every event: TENANT|EVENT, how many fields it had, how many deliveries, their members
+local due, unlisted = KEYS[1], KEYS[2]
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000000 + time[2])
+local a = 0
+local function arg() a = a + 1 return ARGV[a] end
+for i = 3, #KEYS do
+  local event, name, fields, deliveries = KEYS[i], arg(), tonumber(arg()), tonumber(arg())
+  local stays = redis.call('HLEN', event) ~= fields
+  for _ = 1, deliveries do
+    local member = arg()
+    stays = stays or redis.call('ZSCORE', due, member)
+  end
+  if stays then
+    redis.call('ZADD', unlisted, now, name)
+  else
+    redis.call('UNLINK', event)
+    redis.call('ZREM', unlisted, name)
+  end
+end

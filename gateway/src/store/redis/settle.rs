@@ -1,0 +1,127 @@
+//! Settling: what becomes of leased deliveries. One script by shard, in the order asked for; `settle.lua` has the rules.
+
+use futures_util::future::join_all;
+use redis::Value;
+
+use super::keys::{Keys, Member};
+use super::script::Call;
+use super::time::micros;
+use super::{Inner, codec, reply};
+use crate::domain::Timestamp;
+use crate::store::{Next, Settled, Settlement, Shard, StoreError, Token};
+
+type Answer = Result<Settled, StoreError>;
+
+/// How many settlements one script does at most: it holds up everything else while it runs.
+const AT_ONCE: usize = 500;
+
+/// Ends or prolongs leases; one answer each, in order.
+pub(super) async fn settle(store: &Inner, batch: &[Settlement]) -> Vec<Answer> {
+    let mut shards: Vec<(Shard, Vec<usize>)> = Vec::new();
+    for (at, settlement) in batch.iter().enumerate() {
+        let shard = Keys::shard(&settlement.tenant);
+        match shards.iter_mut().find(|(other, _)| *other == shard) {
+            Some((_, places)) => places.push(at),
+            None => shards.push((shard, vec![at])),
+        }
+    }
+    let work = shards
+        .iter()
+        .map(|(shard, places)| settle_shard(store, batch, *shard, places));
+    let mut answers: Vec<Answer> = vec![Ok(Settled::Missing); batch.len()];
+    for (at, answer) in join_all(work).await.into_iter().flatten() {
+        answers[at] = answer;
+    }
+    answers
+}
+
+async fn settle_shard(
+    store: &Inner,
+    batch: &[Settlement],
+    shard: Shard,
+    places: &[usize],
+) -> Vec<(usize, Answer)> {
+    let chunks: Vec<&[usize]> = places.chunks(AT_ONCE).collect();
+    let calls: Vec<Call<'_>> = chunks
+        .iter()
+        .map(|places| {
+            let mut call = store.scripts.settle.call();
+            call.key(store.keys.due(shard));
+            for &at in *places {
+                add(store, &mut call, &batch[at]);
+            }
+            call
+        })
+        .collect();
+    let replies = store.link.calls(&calls).await;
+    chunks
+        .into_iter()
+        .zip(replies)
+        .flat_map(|(places, reply)| {
+            let answers = reply.and_then(|reply| read(reply, places.len()));
+            places
+                .iter()
+                .enumerate()
+                .map(|(i, &at)| (at, answers.clone().map(|answers| answers[i])))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {
+    let (tenant, id) = (&settlement.tenant, &settlement.id);
+    let member = Member::of(tenant, id);
+    call.key(store.keys.event(tenant, &id.event));
+    call.arg(word(&settlement.next))
+        .arg(member.as_str())
+        .arg(settlement.token.0.as_micros())
+        .arg(member.part());
+    match &settlement.attempt {
+        Some(attempt) => call
+            .arg(attempt.started.as_micros())
+            .arg(codec::encode_attempt(attempt)),
+        None => call.arg(""),
+    };
+    match &settlement.next {
+        Next::RetryAt { at, body } => {
+            call.arg(at.as_micros()).arg(body.as_deref().unwrap_or(b""));
+        }
+        Next::Extend(lease) => {
+            call.arg(micros(*lease));
+        }
+        Next::Dead => {
+            call.key(store.keys.dead(tenant));
+        }
+        Next::Done | Next::Cancelled | Next::Release => {}
+    }
+}
+
+fn word(next: &Next) -> &'static str {
+    match next {
+        Next::Done => "done",
+        Next::RetryAt { .. } => "retry",
+        Next::Dead => "dead",
+        Next::Cancelled => "cancelled",
+        Next::Release => "release",
+        Next::Extend(_) => "extend",
+    }
+}
+
+fn read(reply: Value, count: usize) -> Result<Vec<Settled>, StoreError> {
+    let results = reply::array(reply)?
+        .into_iter()
+        .map(|result| {
+            Ok(match reply::number(result)? {
+                0 => Settled::Missing,
+                1 => Settled::Stale,
+                2 => Settled::Applied(None),
+                token => Settled::Applied(Some(Token(Timestamp::from_micros(token)))),
+            })
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    if results.len() == count {
+        Ok(results)
+    } else {
+        Err(reply::unexpected("one answer for each settlement"))
+    }
+}

@@ -1,0 +1,60 @@
+//! The contract, and what only a server can do to us: against real servers, each test with one of its own.
+
+mod faults;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::domain::units::Span;
+use crate::store::contract::{Settings, Subject, contract_suite};
+use server::Server;
+
+/// A store and its server.
+struct Real {
+    store: Arc<dyn Store>,
+    _server: Server,
+}
+
+#[async_trait]
+impl Subject for Real {
+    fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    fn stands_still(&self) -> bool {
+        false
+    }
+}
+
+async fn fresh(settings: Settings) -> Real {
+    let server = Server::start("everysec").await;
+    let store = open_with(&server, &settings.retention).await;
+    Real {
+        store,
+        _server: server,
+    }
+}
+
+async fn open(server: &Server) -> Arc<dyn Store> {
+    open_with(server, &Retention::default()).await
+}
+
+async fn open_with(server: &Server, retention: &Retention) -> Arc<dyn Store> {
+    // A machine that is busy with other tests is slow.
+    let config = Config {
+        accept_timeout: Span::from_secs(5),
+        response_timeout: Span::from_secs(5),
+        ..Config::default()
+    };
+    Arc::new(RedisStore::open(&server.url(), &config, retention).await.unwrap())
+}
+
+contract_suite!(fresh);
