@@ -34,7 +34,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("dispatch", &["domain", "store"]),
-    ("http", &["clock", "domain", "registry", "store", "telemetry"]),
+    (
+        "http",
+        &["clock", "document", "domain", "registry", "store", "telemetry"],
+    ),
     (
         "ingest",
         &[
@@ -42,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "document",
             "domain",
+            "egress",
             "http",
             "ids",
             "plugin",

@@ -10,9 +10,12 @@ pub mod http;
 pub mod ids;
 pub mod telemetry;
 
+pub mod api;
 pub mod delivery;
 pub mod dispatch;
 pub mod egress;
+pub mod feed;
+pub mod ingest;
 pub mod plugin;
 pub mod profile;
 pub mod registry;

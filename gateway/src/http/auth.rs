@@ -1,8 +1,13 @@
 //! Who is calling: the key in a request's headers, and whose it is.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, header};
+use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
+use crate::domain::{Secret, TenantId};
+use crate::registry::{Registry, Tenant, key_digest};
 
 /// Names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";
@@ -11,7 +16,7 @@ pub const TENANT_HEADER: &str = "hookgate-tenant";
 ///
 /// # Errors
 /// `key_missing`.
-pub fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
+fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
     let text = |name| {
         headers
             .get(name)
@@ -30,6 +35,98 @@ pub fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
                 "The request has neither `Authorization: Bearer KEY` nor `X-API-Key`.",
             )
         })
+}
+
+/// Knows whose a key is. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    registry: Registry,
+    operator: [u8; 32],
+}
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// One of a tenant's keys.
+    Tenant(Arc<Tenant>),
+    /// The operator's key.
+    Operator,
+}
+
+impl Auth {
+    /// Keys of the registry's tenants, and the operator's.
+    pub fn new(registry: Registry, operator_key: &Secret) -> Self {
+        Self {
+            registry,
+            operator: key_digest(operator_key.reveal()),
+        }
+    }
+
+    /// Who is calling.
+    ///
+    /// # Errors
+    /// `key_missing`, `key_unknown`.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let key = key_of(headers)?;
+        if let Some((tenant, _)) = self.registry.by_key(key) {
+            return Ok(Caller::Tenant(tenant));
+        }
+        // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.
+        if bool::from(key_digest(key).ct_eq(&self.operator)) {
+            return Ok(Caller::Operator);
+        }
+        Err(Problem::new(
+            Code::KeyUnknown,
+            "The API key of this request is not known here.",
+        ))
+    }
+
+    /// For which tenant the caller acts: its own, or the one that the operator names in `Hookgate-Tenant`.
+    ///
+    /// # Errors
+    /// As `caller`; `tenant_required`, `tenant_unknown`, and `operator_required` where a tenant's key names another tenant.
+    pub fn tenant(&self, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
+        let caller = self.caller(headers)?;
+        let named = headers
+            .get(TENANT_HEADER)
+            .map(|value| value.to_str().unwrap_or_default());
+        match (caller, named) {
+            (Caller::Tenant(tenant), None) => Ok(tenant),
+            (Caller::Tenant(tenant), Some(name)) if tenant.id.as_str() == name => Ok(tenant),
+            (Caller::Tenant(_), Some(_)) => Err(Problem::new(
+                Code::OperatorRequired,
+                "The key belongs to one tenant, and the header `Hookgate-Tenant` names another.",
+            )),
+            (Caller::Operator, None) => Err(Problem::new(
+                Code::TenantRequired,
+                "The operator acts for a tenant, and the request names none.",
+            )),
+            (Caller::Operator, Some(name)) => name
+                .parse()
+                .ok()
+                .and_then(|id: TenantId| self.registry.tenant(&id))
+                .ok_or_else(|| {
+                    Problem::new(
+                        Code::TenantUnknown,
+                        "The tenant in `Hookgate-Tenant` does not exist.",
+                    )
+                }),
+        }
+    }
+
+    /// That the operator is calling.
+    ///
+    /// # Errors
+    /// As `caller`; `operator_required`.
+    pub fn operator(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.caller(headers)? {
+            Caller::Operator => Ok(()),
+            Caller::Tenant(_) => Err(Problem::new(
+                Code::OperatorRequired,
+                "A tenant's key was sent to a route of the operator's.",
+            )),
+        }
+    }
 }
 
 const X_API_KEY: header::HeaderName = header::HeaderName::from_static("x-api-key");

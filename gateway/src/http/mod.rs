@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Either, Full};
 
-pub use auth::{TENANT_HEADER, key_of};
+pub use auth::{Auth, Caller, TENANT_HEADER};
 pub use body::{BodyLimits, read};
 pub use config::{Config, Tls};
 pub use front::{Endpoint, Front, Publish};

@@ -10,16 +10,27 @@ use crate::domain::TenantId;
 use crate::plugin::Component;
 
 impl Registry {
-    /// Checks a component, keeps it, and makes it the newest version of the tenant's plugin of the name that it says.
-    /// Uploading the same bytes again changes nothing.
+    /// Checks a component, keeps it, and makes it the newest version of the tenant's plugin of this name; where none is
+    /// given, of the name that it says. Uploading the same bytes again changes nothing.
     ///
     /// # Errors
-    /// `NotFound`, `Component`, `Invalid` (a shipped plugin has the name), `LimitReached`, `Conflict`, `Store`.
-    pub async fn upload_plugin(&self, tenant: &TenantId, bytes: Bytes) -> Result<PluginInfo, RegistryError> {
+    /// `NotFound`, `Component`, `Invalid` (no name, or a shipped plugin has it), `LimitReached`, `Conflict`, `Store`.
+    pub async fn upload_plugin(
+        &self,
+        tenant: &TenantId,
+        name: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<PluginInfo, RegistryError> {
         self.existing(tenant).await?;
         let size = bytes.len();
         let component = self.inner.components.admit(bytes.clone()).await?;
-        let name = component.description.name.clone();
+        let name = name.unwrap_or(&component.description.name).to_owned();
+        if !is_name(&name) {
+            return Err(RegistryError::invalid(
+                "name",
+                "a plugin's name is 1 to 64 of a-z, 0-9 and -",
+            ));
+        }
         if self.inner.components.is_shipped(&name) {
             return Err(RegistryError::invalid(
                 "name",
@@ -117,6 +128,12 @@ fn drop_oldest_unused(record: &mut PluginRecord, draft: &Draft, limit: usize) {
             Some(_) | None => return,
         }
     }
+}
+
+/// What can stand in a path and in a chain without a second thought.
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 fn info(name: &str, record: &PluginRecord) -> PluginInfo {

@@ -3,11 +3,15 @@
 //!
 //! Everything that answers HTTP makes these; modules below it have errors of their own that know nothing of HTTP.
 
+mod causes;
 mod code;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use aide::OperationOutput;
+use aide::generate::GenContext;
+use aide::openapi::{self, Operation};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -116,6 +120,13 @@ impl Problem {
         let mut problem = Self::new(code, detail);
         problem.0.errors = errors;
         problem
+    }
+
+    /// Another detail.
+    #[must_use]
+    fn detailed(mut self, detail: String) -> Self {
+        self.0.detail = detail.into();
+        self
     }
 
     /// A better way to mend it than the code's.
@@ -229,6 +240,41 @@ impl IntoResponse for Problem {
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         problem.into_reply()
+    }
+}
+
+/// In the OpenAPI document a problem is the default response of every operation.
+impl OperationOutput for Problem {
+    type Inner = ProblemView<'static>;
+
+    fn operation_response(ctx: &mut GenContext, _: &mut Operation) -> Option<openapi::Response> {
+        let schema = openapi::SchemaObject {
+            json_schema: ctx.schema.subschema_for::<ProblemView<'static>>(),
+            external_docs: None,
+            example: None,
+        };
+        let media = openapi::MediaType {
+            schema: Some(schema),
+            ..Default::default()
+        };
+        Some(openapi::Response {
+            description: "What went wrong, why, how to mend it and whether a repetition is safe (RFC 9457)."
+                .to_owned(),
+            content: [("application/problem+json".to_owned(), media)]
+                .into_iter()
+                .collect(),
+            ..Default::default()
+        })
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<openapi::StatusCode>, openapi::Response)> {
+        Self::operation_response(ctx, operation)
+            .map(|response| (None, response))
+            .into_iter()
+            .collect()
     }
 }
 

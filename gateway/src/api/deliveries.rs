@@ -1,0 +1,317 @@
+//! Deliveries: listed, looked at, retried, called off.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::describe::{described, does};
+use super::fields::Parsed;
+use super::input::{Acting, Id, Params, not_found};
+use super::output::Accepted;
+use super::page::{self, Page};
+use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
+use crate::domain::{
+    Delivery, DeliveryId, DeliveryState, Status, SubscriptionId, Target, TenantId, Timestamp, Trigger,
+};
+use crate::feed::Cursor;
+use crate::http::{Code, Problem};
+use crate::registry::Tenant;
+use crate::store::{FeedPosition, Next, Settled, Settlement, Token};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/deliveries",
+            get_with(
+                list,
+                described(
+                    "Deliveries",
+                    "listDeliveries",
+                    "List deliveries",
+                    "The newest events' deliveries first. A filter that matches seldom may give an empty page with a cursor: \
+                     go on until `next_cursor` is null.",
+                ),
+            ),
+        )
+        .api_route("/v1/deliveries/{id}", get_with(get, does("Deliveries", "getDelivery", "One delivery with its attempts")))
+        .api_route(
+            "/v1/deliveries/{id}/retry",
+            post_with(
+                retry,
+                described(
+                    "Deliveries",
+                    "retryDelivery",
+                    "Deliver again",
+                    "Makes a new delivery of the same event to the same endpoint, with attempts of its own. A pending delivery \
+                     cannot be retried: it is attempted anyway.",
+                ),
+            ),
+        )
+        .api_route("/v1/deliveries/{id}/cancel", post_with(cancel, does("Deliveries", "cancelDelivery", "Call a pending delivery off")))
+}
+
+/// Which deliveries.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeliveryQuery {
+    /// How many at most: 1 to 500; 50 where it is not given.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only those that stand like this.
+    status: Option<DeliveryStatus>,
+    /// Only those to this subscription.
+    subscription: Option<Parsed<SubscriptionId>>,
+}
+
+/// A delivery that was made.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MadeDelivery")]
+struct Made {
+    /// Its id.
+    id: String,
+}
+
+/// What is looked for, and from where.
+struct Wanted {
+    status: Option<DeliveryStatus>,
+    target: Option<Target>,
+    limit: usize,
+    from: Cursor,
+}
+
+async fn list(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    Params(query): Params<DeliveryQuery>,
+) -> Result<Json<Page<DeliveryView>>, Problem> {
+    let cursor = query
+        .cursor
+        .as_deref()
+        .map(|text| Cursor::from_text(text, &tenant.id, LIST));
+    let wanted = Wanted {
+        status: query.status,
+        target: query.subscription.map(|parsed| Target::Subscription(parsed.0)),
+        limit: page::limit(query.limit)?,
+        from: cursor
+            .transpose()
+            .map_err(|_| page::bad_cursor())?
+            .unwrap_or(Cursor::at(FeedPosition::END)),
+    };
+    let (found, next) = if wanted.status == Some(DeliveryStatus::Dead) {
+        dead(&api, &tenant.id, &wanted).await?
+    } else {
+        by_event(&api, &tenant.id, &wanted).await?
+    };
+    Ok(Json(Page {
+        data: found.iter().map(DeliveryView::from).collect(),
+        next_cursor: next.map(|cursor| cursor.to_text(&tenant.id, LIST)),
+    }))
+}
+
+/// Walks the feed backwards, event by event. `given` in the cursor counts deliveries of its event that were given out.
+async fn by_event(
+    api: &Api,
+    tenant: &TenantId,
+    wanted: &Wanted,
+) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
+    let mut found = Vec::new();
+    let mut looked = 0;
+    // The event of the cursor is looked at again where some of its deliveries are still to be given.
+    let mut before = if wanted.from.given > 0 {
+        after(wanted.from.position)
+    } else {
+        wanted.from.position
+    };
+    loop {
+        let page = api.store.feed_back(tenant, before, EVENTS_AT_ONCE).await?;
+        for (position, event) in page.events {
+            let given = if position == wanted.from.position {
+                wanted.from.given
+            } else {
+                0
+            };
+            let stored = api.store.event(tenant, &event.id).await?;
+            let deliveries = stored.map(|stored| stored.deliveries).unwrap_or_default();
+            for (index, delivery) in (0_u32..).zip(deliveries) {
+                if index < given || !matches(&delivery, wanted) {
+                    continue;
+                }
+                if found.len() == wanted.limit {
+                    return Ok((found, Some(from_here(position, index))));
+                }
+                found.push(delivery);
+            }
+            before = position;
+            looked += 1;
+        }
+        if !page.more {
+            return Ok((found, None));
+        }
+        if looked >= MOST_LOOKED_AT {
+            return Ok((found, Some(Cursor::at(before))));
+        }
+    }
+}
+
+/// Dead letters have a list of their own, by the time of their death, which the cursor's position holds. Several may have
+/// died at once: `given` counts those of that time that were looked at.
+async fn dead(
+    api: &Api,
+    tenant: &TenantId,
+    wanted: &Wanted,
+) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
+    let from = wanted.from;
+    let begins = from.position != FeedPosition::END;
+    let before = begins.then(|| Timestamp::from_micros(from.position.major.saturating_add(1)));
+    let given = usize::try_from(from.given).unwrap_or(usize::MAX);
+    let letters = api
+        .store
+        .dead_letters(tenant, before, wanted.limit.saturating_add(given))
+        .await?;
+    let full = letters.len() == wanted.limit.saturating_add(given);
+    let next = letters.last().filter(|_| full).map(|(_, last)| {
+        let at_once = letters.iter().filter(|(_, time)| time == last).count();
+        Cursor {
+            position: FeedPosition {
+                major: last.as_micros(),
+                minor: 0,
+            },
+            given: u32::try_from(at_once).unwrap_or(u32::MAX),
+        }
+    });
+    let mut found = Vec::new();
+    for (id, _) in letters.into_iter().skip(given) {
+        let delivery = api
+            .store
+            .delivery(tenant, &id)
+            .await?
+            .map(|(delivery, _)| delivery);
+        found.extend(delivery.filter(|delivery| matches(delivery, wanted)));
+    }
+    Ok((found, next))
+}
+
+fn matches(delivery: &Delivery, wanted: &Wanted) -> bool {
+    goes_to(delivery, wanted.target)
+        && wanted
+            .status
+            .is_none_or(|status| DeliveryStatus::from(delivery.state) == status)
+}
+
+async fn get(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+) -> Result<Json<DeliveryDetail>, Problem> {
+    let id: DeliveryId = id.parse()?;
+    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(DeliveryDetail::new(&delivery, &attempts)))
+}
+
+async fn retry(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Accepted<Made>, Problem> {
+    let id: DeliveryId = id.parse()?;
+    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    can_retry(&tenant, &delivery)?;
+    let again = DeliveryId {
+        run: api.clock.now().as_millis(),
+        ..id
+    };
+    let made = api
+        .store
+        .enqueue(&tenant.id, vec![(again.clone(), Trigger::Replay)])
+        .await?;
+    if made == 0 {
+        return Err(not_found());
+    }
+    tracing::info!(tenant = %tenant.id, delivery = %again, "delivery.retried");
+    Ok(Accepted(Made {
+        id: again.to_string(),
+    }))
+}
+
+/// Whether a delivery can be made again. Pure.
+fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
+    if let DeliveryState::Pending { .. } = delivery.state {
+        return Err(Problem::new(
+            Code::WrongState,
+            "The delivery is pending: it will be attempted anyway.",
+        ));
+    }
+    let Target::Subscription(subscription) = delivery.id.target else {
+        return Ok(());
+    };
+    match tenant
+        .subscription(subscription)
+        .map(|subscription| &subscription.status)
+    {
+        Some(Status::Active) => Ok(()),
+        Some(Status::Disabled { .. }) => Err(Problem::new(
+            Code::WrongState,
+            "The delivery's subscription is disabled.",
+        )
+        .fix("Activate it first.")),
+        None => Err(
+            Problem::new(Code::WrongState, "The delivery's subscription was deleted.")
+                .fix("Replay the event to a subscription that there is."),
+        ),
+    }
+}
+
+async fn cancel(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+) -> Result<Json<DeliveryDetail>, Problem> {
+    let id: DeliveryId = id.parse()?;
+    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let DeliveryState::Pending { next } = delivery.state else {
+        return Err(Problem::new(Code::WrongState, "The delivery has ended already."));
+    };
+    let settlement = Settlement {
+        tenant: tenant.id.clone(),
+        id: id.clone(),
+        token: Token(next),
+        attempt: None,
+        next: Next::Cancelled,
+    };
+    match api.committer.settle(settlement).await? {
+        Settled::Applied(_) => {}
+        Settled::Stale => {
+            return Err(Problem::new(
+                Code::Conflict,
+                "The delivery is being attempted at this moment.",
+            ));
+        }
+        Settled::Missing => return Err(Problem::new(Code::WrongState, "The delivery has ended already.")),
+    }
+    tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.cancelled");
+    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(DeliveryDetail::new(&delivery, &attempts)))
+}
+
+/// A cursor that goes on at an event of which so many deliveries were given out.
+fn from_here(position: FeedPosition, given: u32) -> Cursor {
+    match given {
+        0 => Cursor::at(after(position)),
+        given => Cursor { position, given },
+    }
+}
+
+/// The position right after this one.
+fn after(position: FeedPosition) -> FeedPosition {
+    FeedPosition {
+        minor: position.minor.saturating_add(1),
+        ..position
+    }
+}
+
+/// What the list's cursors belong to.
+const LIST: &str = "deliveries";
+const EVENTS_AT_ONCE: usize = 50;
+/// How many events one request looks at before it gives out a cursor instead.
+const MOST_LOOKED_AT: usize = 500;

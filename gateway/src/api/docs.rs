@@ -1,0 +1,111 @@
+//! `/openapi.json`, and `/docs`, which shows it to people: one page with its script and style, needing nothing from elsewhere.
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use aide::openapi::{Info, OpenApi, SecurityScheme, Tag};
+use aide::transform::TransformOpenApi;
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use bytes::Bytes;
+
+use super::input::not_found;
+use crate::http::{Code, Problem};
+
+/// The routes with their document beside them.
+pub(super) fn publish(routes: ApiRouter) -> Router {
+    let mut document = OpenApi {
+        info: Info {
+            title: "hookgate".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Info::default()
+        },
+        ..OpenApi::default()
+    };
+    let router = routes.finish_api_with(&mut document, describe);
+    let json: Bytes = serde_json::to_vec(&document)
+        .expect("the document is texts and numbers")
+        .into();
+    let json = Arc::new(json);
+    router
+        .route(
+            "/openapi.json",
+            get(move || async move { ([JSON], Bytes::clone(&json)) }),
+        )
+        .route("/docs", get(|| async { (POLICY, Html(PAGE)) }))
+        .route("/docs/errors/{code}", get(error_page))
+}
+
+fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
+    let bearer = SecurityScheme::Http {
+        scheme: "bearer".to_owned(),
+        bearer_format: None,
+        description: Some(
+            "A tenant's API key acts for its tenant. The operator's key acts for any tenant, named in the header \
+             `Hookgate-Tenant`."
+                .to_owned(),
+        ),
+        extensions: Default::default(),
+    };
+    let api = api
+        .description(ABOUT)
+        .security_scheme("key", bearer)
+        .security_requirement("key")
+        .default_response::<Problem>();
+    TAGS.iter().fold(api, |api, (name, description)| {
+        api.tag(Tag {
+            name: (*name).to_owned(),
+            description: Some((*description).to_owned()),
+            ..Tag::default()
+        })
+    })
+}
+
+/// The page of a code, as a problem's `type` names it.
+async fn error_page(Path(code): Path<String>) -> Result<impl IntoResponse, Problem> {
+    let found = Code::ALL
+        .iter()
+        .find(|known| known.name() == code)
+        .ok_or_else(not_found)?;
+    Ok(([MARKDOWN], found.page()))
+}
+
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+const MARKDOWN: (HeaderName, HeaderValue) = (
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("text/markdown; charset=utf-8"),
+);
+
+/// The page may load nothing but the document, and nobody may frame it.
+const POLICY: [(HeaderName, HeaderValue); 1] = [(
+    header::CONTENT_SECURITY_POLICY,
+    HeaderValue::from_static(
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
+    ),
+)];
+
+const PAGE: &str = include_str!("docs.html");
+
+const ABOUT: &str = "Everything is JSON. Lists are pages: send `next_cursor` as `cursor` for the next one. Failures are problems \
+     (RFC 9457) with a stable `code`, what happened, how to mend it, and whether a repetition is safe.";
+
+const TAGS: &[(&str, &str)] = &[
+    ("Events", "Published by producers, read by consumers that pull."),
+    ("Subscriptions", "Endpoints that events are sent to."),
+    (
+        "Deliveries",
+        "The duty to bring one event to one endpoint, and its attempts.",
+    ),
+    (
+        "Plugins",
+        "Sandboxed components, and the chain of them that every event passes before it is stored.",
+    ),
+    (
+        "Tenants",
+        "Owners of all of this, and their keys. For the operator.",
+    ),
+    ("System", "For whatever watches over the gateway."),
+];

@@ -1,0 +1,277 @@
+//! The feed, single events, and replays.
+
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::describe::{described, does};
+use super::fields::Parsed;
+use super::input::{Acting, Id, OptionalBody, Params, not_found};
+use super::output::Accepted;
+use super::views::{DeliveryView, StepView, raw, text};
+use super::{Api, page};
+use crate::domain::{DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Trigger};
+use crate::feed::{Cursor, FeedError, Query};
+use crate::http::{Code, Problem};
+use crate::registry::Tenant;
+use crate::store::{FeedPosition, StoredEvent};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/events",
+            get_with(
+                feed,
+                described(
+                    "Events",
+                    "listEvents",
+                    "Read the feed",
+                    "The tenant's events in the order in which they were accepted, as they are delivered. Send the last \
+                     `next_cursor` to go on; the cursor of the last page goes on with what comes later.",
+                ),
+            ),
+        )
+        .api_route("/v1/events/{id}", get_with(get, does("Events", "getEvent", "One event with its deliveries")))
+        .api_route(
+            "/v1/events/{id}/replay",
+            post_with(
+                replay,
+                described(
+                    "Events",
+                    "replayEvent",
+                    "Deliver an event again",
+                    "Makes new deliveries with the same event id and body: to one subscription, or to all active ones that \
+                     want events of its type.",
+                ),
+            ),
+        )
+}
+
+/// What to read of the feed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FeedQuery {
+    /// How many events at most: 1 to 500; 50 where it is not given.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before; from the oldest event that is kept where it is not given.
+    cursor: Option<String>,
+    /// Only events of these types: patterns such as `invoice.*`, separated by commas.
+    types: Option<String>,
+    /// When there is nothing new, wait so many seconds for it.
+    wait: Option<u64>,
+}
+
+/// A page of the feed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FeedPage")]
+struct FeedPage {
+    /// The events, the oldest first.
+    data: Vec<FeedEvent>,
+    /// Where to go on, now or later. Always there.
+    next_cursor: String,
+    /// Whether there is more already.
+    has_more: bool,
+}
+
+/// An event as its consumers see it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FeedEvent")]
+struct FeedEvent {
+    /// Its id; the `webhook-id` of its deliveries.
+    id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    kind: String,
+    /// When it happened.
+    created: String,
+    /// The payload after the tenant's chain.
+    #[schemars(with = "Value")]
+    data: Option<Box<RawValue>>,
+}
+
+/// An event with all that is known of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+struct EventView {
+    #[serde(flatten)]
+    event: FeedEvent,
+    /// `published`, `filtered` (a plugin dropped it) or `test`.
+    status: &'static str,
+    /// Why a plugin dropped it.
+    reason: Option<String>,
+    /// The producer's notes.
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    metadata: Option<Box<RawValue>>,
+    /// The endpoint that the event itself named.
+    deliver_to: Option<String>,
+    /// What each step of the chain did.
+    steps: Vec<StepView>,
+    /// Its deliveries: those of its publication, then replays.
+    deliveries: Vec<DeliveryView>,
+}
+
+/// What to deliver again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ReplayInput {
+    /// Only to this subscription.
+    subscription: Option<Parsed<SubscriptionId>>,
+}
+
+/// What a replay made.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Replayed")]
+struct Replayed {
+    /// The new deliveries.
+    deliveries: Vec<String>,
+}
+
+async fn feed(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    Params(query): Params<FeedQuery>,
+) -> Result<Json<FeedPage>, Problem> {
+    let cursor = query
+        .cursor
+        .as_deref()
+        .map(|text| Cursor::from_text(text, &tenant.id, LIST));
+    let after = cursor
+        .transpose()
+        .map_err(|_| page::bad_cursor())?
+        .map_or(FeedPosition::START, |c| c.position);
+    let query = Query {
+        after,
+        limit: page::limit(query.limit)?,
+        types: patterns(query.types.as_deref())?,
+        wait: Duration::from_secs(query.wait.unwrap_or(0)),
+    };
+    let page = api.feed.page(&tenant.id, query).await?;
+    Ok(Json(FeedPage {
+        data: page.events.iter().map(FeedEvent::from).collect(),
+        next_cursor: Cursor::at(page.next).to_text(&tenant.id, LIST),
+        has_more: page.more,
+    }))
+}
+
+async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {
+    let id: EventId = id.parse()?;
+    let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    Ok(Json(EventView::from(&stored)))
+}
+
+async fn replay(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    OptionalBody(input): OptionalBody<ReplayInput>,
+) -> Result<Accepted<Replayed>, Problem> {
+    let id: EventId = id.parse()?;
+    let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let targets = targets(&tenant, &stored.event, input.subscription.map(|parsed| parsed.0))?;
+    let run = api.clock.now().as_millis();
+    let ids: Vec<_> = targets
+        .into_iter()
+        .map(|target| DeliveryId {
+            event: id.clone(),
+            target,
+            run,
+        })
+        .collect();
+    let deliveries = ids.iter().map(ToString::to_string).collect();
+    let jobs = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
+    api.store.enqueue(&tenant.id, jobs).await?;
+    tracing::info!(tenant = %tenant.id, event = %id, "event.replayed");
+    Ok(Accepted(Replayed { deliveries }))
+}
+
+/// To whom a replay goes. Pure.
+fn targets(tenant: &Tenant, event: &Event, only: Option<SubscriptionId>) -> Result<Vec<Target>, Problem> {
+    if let Fate::Filtered { .. } = event.fate {
+        return Err(Problem::new(
+            Code::WrongState,
+            "A plugin dropped the event; its payload was not kept.",
+        ));
+    }
+    match only {
+        Some(id) => {
+            let subscription = tenant.subscription(id).ok_or_else(not_found)?;
+            if subscription.status != crate::domain::Status::Active {
+                return Err(
+                    Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first.")
+                );
+            }
+            Ok(vec![Target::Subscription(id)])
+        }
+        None => {
+            let mut targets = crate::dispatch::fan_out(&event.kind, &tenant.subscriptions);
+            targets.extend(event.deliver_to.iter().map(|_| Target::Inline));
+            Ok(targets)
+        }
+    }
+}
+
+fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Problem> {
+    let Some(types) = types else { return Ok(Vec::new()) };
+    let parsed = types.split(',').map(|text| text.trim().parse::<EventPattern>());
+    parsed
+        .collect::<Result<_, _>>()
+        .map_err(|error| Problem::new(Code::InvalidParameter, format!("`types` is wrong: {error}.")))
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Expired => Self::new(
+                Code::CursorExpired,
+                "Events after this cursor are older than the retention and gone.",
+            ),
+            FeedError::TooManyWaiting => Self::new(
+                Code::TooManyWaiting,
+                "As many requests wait for new events as are allowed.",
+            )
+            .retry_after(Duration::from_secs(1)),
+            FeedError::Store(error) => Self::from(&error),
+        }
+    }
+}
+
+impl From<&Event> for FeedEvent {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.to_string(),
+            kind: event.kind.to_string(),
+            created: text(event.created),
+            data: raw(&event.data),
+        }
+    }
+}
+
+impl From<&StoredEvent> for EventView {
+    fn from(stored: &StoredEvent) -> Self {
+        let event = &stored.event;
+        let (status, reason) = match &event.fate {
+            Fate::Published => ("published", None),
+            Fate::Filtered { reason } => ("filtered", Some(reason.clone())),
+            Fate::Test => ("test", None),
+        };
+        Self {
+            event: event.into(),
+            status,
+            reason,
+            metadata: event.metadata.as_deref().and_then(raw),
+            deliver_to: event.deliver_to.as_ref().map(ToString::to_string),
+            steps: event.steps.iter().map(StepView::from).collect(),
+            deliveries: stored.deliveries.iter().map(DeliveryView::from).collect(),
+        }
+    }
+}
+
+/// What the feed's cursors belong to.
+const LIST: &str = "events";

@@ -1,0 +1,144 @@
+//! Fields of a body: texts that must parse, and what is told of a field that does not fit.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+use serde_path_to_error::{Error, Segment};
+
+use crate::http::FieldError;
+use crate::ingest::nearest;
+
+/// A text that the domain reads: an id, a URL, a pattern.
+#[derive(Debug, Clone)]
+pub(super) struct Parsed<T>(pub T);
+
+impl<'de, T> Deserialize<'de> for Parsed<T>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T> JsonSchema for Parsed<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// For a field of a patch: absent leaves it, `null` clears it.
+pub(super) fn clearable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// Where a body does not fit its type, and why, in hookgate's words.
+pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
+    let mut pointer = String::new();
+    for segment in error.path() {
+        let step = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&step);
+    }
+    let text = error.inner().to_string();
+    // The place in the text says less than the pointer.
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(told, _)| told);
+    match quoted(text).as_slice() {
+        [unknown, known @ ..] if text.starts_with("unknown field") => {
+            let step = format!("/{}", unknown.replace('~', "~0").replace('/', "~1"));
+            if !pointer.ends_with(&step) {
+                pointer.push_str(&step);
+            }
+            let detail = match nearest(unknown, known) {
+                Some(near) => format!("there is no such field; did you mean `{near}`?"),
+                None => format!("there is no such field; there are {}", known.join(", ")),
+            };
+            FieldError::new(pointer, detail)
+        }
+        [missing] if text.starts_with("missing field") => {
+            FieldError::new(pointer, format!("the field `{missing}` is missing"))
+        }
+        _ => FieldError::new(pointer, text),
+    }
+}
+
+/// The names in backquotes. serde's messages have no other form, and a test holds them to it.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::EventPattern;
+    use crate::domain::units::Span;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Sample {
+        events: Vec<Parsed<EventPattern>>,
+        timeout: Option<Span>,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Inner {
+        attempts: u32,
+    }
+
+    #[test]
+    fn faults_are_told_with_their_place() {
+        for (text, pointer, word) in [
+            (r#"{}"#, "", "`events` is missing"),
+            (r#"{"events":["a.b","a..b"]}"#, "/events/1", "event pattern"),
+            (r#"{"events":"a"}"#, "/events", "expected a sequence"),
+            (r#"{"events":[],"timeout":"-1s"}"#, "/timeout", "not a duration"),
+            (
+                r#"{"events":[],"inner":{"attempts":"x"}}"#,
+                "/inner/attempts",
+                "expected u32",
+            ),
+            (r#"{"events":[],"inner":{}}"#, "/inner", "`attempts` is missing"),
+            (r#"{"evnets":[]}"#, "/evnets", "did you mean `events`"),
+            (
+                r#"{"events":[],"inner":{"x":1}}"#,
+                "/inner/x",
+                "there is no such field",
+            ),
+            (r#"7"#, "", "expected struct"),
+        ] {
+            let mut reader = serde_json::Deserializer::from_str(text);
+            let error = serde_path_to_error::deserialize::<_, Sample>(&mut reader).expect_err(text);
+            let told = fault(&error);
+            assert_eq!(told.pointer, pointer, "{text}: {told}");
+            assert!(told.detail.contains(word), "{text}: {told}");
+            assert!(!told.detail.contains("line 1"), "{text}: {told}");
+        }
+    }
+}

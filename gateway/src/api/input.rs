@@ -1,0 +1,179 @@
+//! What handlers are given: who calls, the path's ids, the query, the body. Each refuses with a problem of its own.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::request::Parts;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::fields;
+use crate::document::{Document, Limits};
+use crate::http::{Code, Problem, read};
+use crate::registry::Tenant;
+
+/// The tenant that the caller acts for.
+pub(super) struct Acting(pub Arc<Tenant>);
+
+/// The caller is the operator.
+pub(super) struct Operator;
+
+/// A JSON body.
+pub(super) struct Body<T>(pub T);
+
+/// A JSON body, or none at all.
+pub(super) struct OptionalBody<T>(pub T);
+
+/// The query's parameters.
+pub(super) struct Params<T>(pub T);
+
+/// One id in the path.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OneId {
+    /// Its id.
+    pub id: String,
+}
+
+/// An id in the path as a text.
+pub(super) struct Id(pub String);
+
+impl Id {
+    /// The id as its kind has it. What is no id is not there.
+    pub(super) fn parse<T: FromStr>(&self) -> Result<T, Problem> {
+        self.0.parse().map_err(|_| not_found())
+    }
+}
+
+/// What is told of whatever is not there.
+pub(super) fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "There is nothing under this id for this tenant.")
+}
+
+impl FromRequestParts<Api> for Acting {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        api.auth.tenant(&parts.headers).map(Self)
+    }
+}
+
+impl FromRequestParts<Api> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        api.auth.operator(&parts.headers).map(|()| Self)
+    }
+}
+
+impl FromRequestParts<Api> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Path(OneId { id }) = Path::from_request_parts(parts, api)
+            .await
+            .map_err(|_| not_found())?;
+        Ok(Self(id))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, api).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let told = text.trim_start_matches("Failed to deserialize query string: ");
+                Err(Problem::new(
+                    Code::InvalidParameter,
+                    format!("The query is wrong: {told}."),
+                ))
+            }
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        check_content_type(&request)?;
+        let bytes = read(request.into_body(), api.body).await?;
+        from_json(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let typed = check_content_type(&request);
+        let bytes = read(request.into_body(), api.body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        typed?;
+        from_json(&bytes).map(Self)
+    }
+}
+
+/// Reads strictly (no key twice, bounded depth), then as the type.
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    Document::parse(bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| Problem::fields(Code::InvalidField, vec![fields::fault(&error)]))
+}
+
+/// A body must say that it is JSON, so that no web page can send one unasked (a form's content types are not JSON).
+fn check_content_type(request: &Request) -> Result<(), Problem> {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE);
+    let essence = content_type
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next());
+    match essence.map(str::trim) {
+        Some(text) if text.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(_) | None => Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "The body is not said to be JSON.",
+        )),
+    }
+}
+
+impl OperationInput for Acting {}
+impl OperationInput for Operator {}
+
+impl OperationInput for Id {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Path::<OneId>::operation_input(ctx, operation);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Params<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Query::<T>::operation_input(ctx, operation);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Body<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(ctx, operation);
+    }
+}
+
+impl<T: JsonSchema> OperationInput for OptionalBody<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(ctx, operation);
+        if let Some(aide::openapi::ReferenceOr::Item(body)) = &mut operation.request_body {
+            body.required = false;
+        }
+    }
+}

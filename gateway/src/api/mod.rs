@@ -1,0 +1,98 @@
+//! The management API: one file a resource, each with its routes, its records and its handlers; and the OpenAPI document,
+//! which is made of them.
+//!
+//! A handler reads its input (`input`: who calls, ids, query, body), asks the registry, the store or the feed, and answers with
+//! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
+//! operations as everywhere. There is no second way to send.
+
+mod chain;
+mod deliveries;
+mod describe;
+mod docs;
+mod events;
+mod fields;
+mod input;
+mod output;
+mod page;
+mod plugins;
+mod subscriptions;
+mod system;
+mod tenants;
+mod unknown;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::egress::Client;
+use crate::feed::Feed;
+use crate::http::{Auth, BodyLimits};
+use crate::ids::IdSource;
+use crate::registry::Registry;
+use crate::store::{Committer, Store};
+use crate::telemetry::Metrics;
+
+/// What the API works with.
+pub struct Parts {
+    /// Who is calling.
+    pub auth: Auth,
+    /// Tenants, subscriptions, chains and plugins.
+    pub registry: Registry,
+    /// Events and deliveries.
+    pub store: Arc<dyn Store>,
+    /// Commits test events and cancellations.
+    pub committer: Committer,
+    /// The pull feed.
+    pub feed: Feed,
+    /// Judges endpoints.
+    pub egress: Client,
+    /// Makes ids.
+    pub ids: IdSource,
+    /// Tells the time.
+    pub clock: Clock,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// How much of a JSON body is read, and for how long.
+    pub body: BodyLimits,
+    /// The largest component that may be uploaded, in bytes.
+    pub max_component: usize,
+    /// From then on the gateway is not ready.
+    pub shutdown: CancellationToken,
+}
+
+/// The parts as handlers share them. Cheap to clone.
+#[derive(Clone)]
+struct Api(Arc<Parts>);
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// All routes of the gateway: the API's, those of the ingest that are given, and the document that describes both.
+pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
+    let api = Api(Arc::new(parts));
+    let described = ApiRouter::new()
+        .merge(events::routes())
+        .merge(subscriptions::routes())
+        .merge(deliveries::routes())
+        .merge(chain::routes())
+        .merge(plugins::routes())
+        .merge(tenants::routes())
+        .merge(system::routes())
+        .with_state(api);
+    docs::publish(ingest.merge(described))
+        .fallback(unknown::route)
+        .method_not_allowed_fallback(unknown::method)
+}

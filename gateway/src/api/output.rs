@@ -1,0 +1,100 @@
+//! Answers whose status is not 200.
+
+use aide::OperationOutput;
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response, StatusCode as DocumentedStatus};
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// `201 Created`, with where it is.
+pub(super) struct Created<T> {
+    /// The path of what was made.
+    pub location: String,
+    /// What was made.
+    pub made: T,
+}
+
+/// `202 Accepted`: it will be done.
+pub(super) struct Accepted<T>(pub T);
+
+/// `204 No Content`.
+pub(super) struct Gone;
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> axum::response::Response {
+        let location: Option<(HeaderName, HeaderValue)> =
+            self.location.parse().ok().map(|path| (header::LOCATION, path));
+        let mut response = (StatusCode::CREATED, Json(self.made)).into_response();
+        response.headers_mut().extend(location);
+        response
+    }
+}
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> axum::response::Response {
+        (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+impl IntoResponse for Gone {
+    fn into_response(self) -> axum::response::Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Created<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Response> {
+        Json::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<DocumentedStatus>, Response)> {
+        with_status(201, Self::operation_response(ctx, operation))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Accepted<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Response> {
+        Json::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<DocumentedStatus>, Response)> {
+        with_status(202, Self::operation_response(ctx, operation))
+    }
+}
+
+impl OperationOutput for Gone {
+    type Inner = ();
+
+    fn inferred_responses(
+        _: &mut GenContext,
+        _: &mut Operation,
+    ) -> Vec<(Option<DocumentedStatus>, Response)> {
+        with_status(
+            204,
+            Some(Response {
+                description: "Done; there is nothing to show.".to_owned(),
+                ..Response::default()
+            }),
+        )
+    }
+}
+
+fn with_status(status: u16, response: Option<Response>) -> Vec<(Option<DocumentedStatus>, Response)> {
+    response
+        .map(|response| (Some(DocumentedStatus::Code(status)), response))
+        .into_iter()
+        .collect()
+}

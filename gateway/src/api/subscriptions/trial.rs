@@ -1,0 +1,104 @@
+//! A test event: sent to one subscription like any other, and in no feed.
+
+use aide::axum::routing::{ApiMethodRouter, post_with};
+use axum::extract::State;
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::Api;
+use super::super::describe::described;
+use super::super::fields::Parsed;
+use super::super::input::{Acting, Id, OptionalBody, not_found};
+use super::super::output::Accepted;
+use crate::domain::{DeliveryId, Event, EventType, Fate, Status, SubscriptionId, Target};
+use crate::http::{Code, Problem};
+use crate::store::{LeasePolicy, NewEvent, Submission};
+
+/// What to send.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "TestEvent")]
+#[serde(deny_unknown_fields, default)]
+struct TrialInput {
+    /// The event's type; `hookgate.test` where none is given.
+    #[serde(rename = "type")]
+    kind: Option<Parsed<EventType>>,
+    /// The event's data; a greeting where none is given.
+    data: Option<Value>,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TestedSubscription")]
+struct Tried {
+    /// The test event's id.
+    event: String,
+    /// Its delivery, which shows what came of it.
+    delivery: String,
+}
+
+pub(super) fn method() -> ApiMethodRouter<Api> {
+    post_with(
+        trial,
+        described(
+            super::TAG,
+            "testSubscription",
+            "Send a test event",
+            "Delivers an event to this subscription alone, whatever its patterns. It passes no chain and is in no feed.",
+        ),
+    )
+}
+
+async fn trial(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    OptionalBody(input): OptionalBody<TrialInput>,
+) -> Result<Accepted<Tried>, Problem> {
+    let id: SubscriptionId = id.parse()?;
+    let subscription = tenant.subscription(id).ok_or_else(not_found)?;
+    if subscription.status != Status::Active {
+        return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
+    }
+    let kind = input
+        .kind
+        .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);
+    let data = input
+        .data
+        .unwrap_or_else(|| json!({ "message": "This is a test event from hookgate." }));
+    let event = Event {
+        id: api.ids.event(),
+        tenant: tenant.id.clone(),
+        kind,
+        created: api.clock.now(),
+        data: Bytes::from(data.to_string()),
+        metadata: None,
+        deliver_to: None,
+        fate: Fate::Test,
+        steps: Vec::new(),
+    };
+    let target = Target::Subscription(id);
+    let delivery = DeliveryId {
+        event: event.id.clone(),
+        target,
+        run: 0,
+    };
+    let tried = Tried {
+        event: event.id.to_string(),
+        delivery: delivery.to_string(),
+    };
+    let submission = Submission {
+        tenant: tenant.id.clone(),
+        events: vec![NewEvent {
+            event,
+            targets: vec![target],
+            id_given: false,
+        }],
+        idempotency: None,
+        lease: LeasePolicy::Due,
+    };
+    api.committer.accept(submission).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, event = %tried.event, "subscription.tested");
+    Ok(Accepted(tried))
+}

@@ -1,0 +1,353 @@
+//! What is sent and shown of subscriptions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+
+use super::super::fields::{Parsed, clearable};
+use super::super::views::text;
+use crate::domain::retry::RetryShape;
+use crate::domain::subscription::DisableReason;
+use crate::domain::units::Span;
+use crate::domain::{EventPattern, PayloadMode, RetryPolicy, Secret, Status, Subscription};
+use crate::http::{Code, FieldError, Problem};
+use crate::registry::{NewSubscription, SubscriptionPatch};
+
+/// An endpoint to register.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewSubscription", example = example())]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSubscriptionInput {
+    /// Where to send: https or http, without user name or password.
+    pub url: Parsed<Url>,
+    /// Which events: types (`invoice.paid`), everything below a name (`invoice.*`), or `*`.
+    pub events: Vec<Parsed<EventPattern>>,
+    /// The signing secret: `whsec_` and the base64 of 24 to 64 bytes. Made where none is given.
+    pub secret: Option<String>,
+    /// For people; at most 1024 bytes.
+    pub description: Option<String>,
+    /// Headers to send with every attempt. Their values are never shown again.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// For a whole attempt, such as `5s`.
+    pub timeout: Option<Span>,
+    /// When failed deliveries are tried again.
+    pub retry: Option<RetryView>,
+    /// How much of an event is sent.
+    pub payload: Option<PayloadView>,
+}
+
+/// What to change.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "SubscriptionPatch")]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubscriptionPatchInput {
+    /// Where to send.
+    pub url: Option<Parsed<Url>>,
+    /// Which events.
+    pub events: Option<Vec<Parsed<EventPattern>>>,
+    /// For people.
+    #[serde(default, deserialize_with = "clearable")]
+    pub description: Option<Option<String>>,
+    /// All of the headers.
+    #[serde(default, deserialize_with = "clearable")]
+    pub headers: Option<Option<BTreeMap<String, String>>>,
+    /// For a whole attempt.
+    #[serde(default, deserialize_with = "clearable")]
+    pub timeout: Option<Option<Span>>,
+    /// When failed deliveries are tried again.
+    #[serde(default, deserialize_with = "clearable")]
+    pub retry: Option<Option<RetryView>>,
+    /// How much of an event is sent.
+    pub payload: Option<PayloadView>,
+}
+
+/// A new secret.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "SecretRotation")]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RotateInput {
+    /// The new secret; made where none is given.
+    pub secret: Option<String>,
+    /// How long the old one signs beside it, such as `24h`; `0s`: it stops at once.
+    pub grace: Option<Span>,
+}
+
+/// When failed deliveries are tried again: either `schedule`, or `base`, `max` and `attempts` (exponential backoff with full
+/// jitter).
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "RetryPolicy")]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetryView {
+    /// The delays between the attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Vec<Span>>,
+    /// The longest that the first delay may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Span>,
+    /// The longest that any delay may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<Span>,
+    /// Attempts in all, the first included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+}
+
+/// How much of an event is sent.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "PayloadMode")]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PayloadView {
+    /// All of `data`.
+    Full,
+    /// Identity, type, status, times and relationship ids; the consumer fetches the rest.
+    Thin,
+}
+
+/// A subscription.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Subscription")]
+pub(super) struct SubscriptionView {
+    /// Its id.
+    pub id: String,
+    /// Where events go.
+    pub url: String,
+    /// Which events.
+    pub events: Vec<String>,
+    /// `active` or `disabled`.
+    pub status: &'static str,
+    /// Why and since when it is disabled.
+    pub disabled: Option<DisabledView>,
+    /// For people.
+    pub description: Option<String>,
+    /// The names of the headers that are sent; their values are not shown.
+    pub headers: Vec<String>,
+    /// For a whole attempt; the configuration's where it is null.
+    pub timeout: Option<Span>,
+    /// When failed deliveries are tried again; the configuration's where it is null.
+    pub retry: Option<RetryView>,
+    /// How much of an event is sent.
+    pub payload: PayloadView,
+    /// When it was made.
+    pub created: String,
+}
+
+/// Why and since when a subscription is disabled.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Disabled")]
+pub(super) struct DisabledView {
+    /// Since when.
+    pub since: String,
+    /// `asked`, `gone` (the endpoint answered 410) or `failing` (too many of its attempts failed).
+    pub reason: &'static str,
+}
+
+/// A subscription as it was made, with its secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CreatedSubscription")]
+pub(super) struct CreatedSubscription {
+    #[serde(flatten)]
+    pub subscription: SubscriptionView,
+    /// What deliveries are signed with.
+    pub secret: String,
+}
+
+/// A subscription's signing secrets.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SigningSecrets")]
+pub(super) struct SecretsView {
+    /// The current one.
+    pub secret: Option<String>,
+    /// Older ones that still sign beside it.
+    pub previous: Vec<PreviousSecret>,
+}
+
+/// A secret in its grace time.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PreviousSecret {
+    /// The secret.
+    pub secret: String,
+    /// Until when it signs.
+    pub expires: Option<String>,
+}
+
+fn example() -> serde_json::Value {
+    json!({ "url": "https://example.com/hooks", "events": ["customer.*", "invoice.paid"] })
+}
+
+impl NewSubscriptionInput {
+    pub(super) fn into_new(self) -> Result<NewSubscription, Problem> {
+        Ok(NewSubscription {
+            url: self.url.0,
+            events: patterns(self.events)?,
+            description: self.description,
+            secret: self.secret.as_deref().map(Secret::new),
+            headers: headers(self.headers.unwrap_or_default()),
+            timeout: self.timeout.map(Span::get),
+            retry: self.retry.map(|retry| retry.into_policy()).transpose()?,
+            payload: self.payload.map(PayloadMode::from).unwrap_or_default(),
+        })
+    }
+}
+
+impl SubscriptionPatchInput {
+    pub(super) fn into_patch(self) -> Result<SubscriptionPatch, Problem> {
+        let retry = self
+            .retry
+            .map(|retry| retry.map(|retry| retry.into_policy()).transpose());
+        Ok(SubscriptionPatch {
+            url: self.url.map(|url| url.0),
+            events: self.events.map(patterns).transpose()?,
+            description: self.description,
+            headers: self.headers.map(|given| headers(given.unwrap_or_default())),
+            timeout: self.timeout.map(|timeout| timeout.map(Span::get)),
+            retry: retry.transpose()?,
+            payload: self.payload.map(PayloadMode::from),
+        })
+    }
+}
+
+fn patterns(given: Vec<Parsed<EventPattern>>) -> Result<Vec<EventPattern>, Problem> {
+    if given.is_empty() {
+        let error = FieldError::new("/events", "at least one pattern is needed; `*` means every event");
+        return Err(Problem::fields(Code::InvalidField, vec![error]));
+    }
+    Ok(given.into_iter().map(|pattern| pattern.0).collect())
+}
+
+fn headers(given: BTreeMap<String, String>) -> Vec<(String, Secret)> {
+    given
+        .into_iter()
+        .map(|(name, value)| (name, Secret::new(&value)))
+        .collect()
+}
+
+impl RetryView {
+    fn into_policy(self) -> Result<RetryPolicy, Problem> {
+        let refuse =
+            |detail: String| Problem::fields(Code::InvalidField, vec![FieldError::new("/retry", detail)]);
+        let policy = match self {
+            Self {
+                schedule: Some(schedule),
+                base: None,
+                max: None,
+                attempts: None,
+            } => RetryPolicy::schedule(schedule.into_iter().map(Span::get).collect()),
+            Self {
+                schedule: None,
+                base: Some(base),
+                max: Some(max),
+                attempts: Some(attempts),
+            } => RetryPolicy::exponential(base.get(), max.get(), attempts),
+            Self { .. } => {
+                return Err(refuse(
+                    "give either `schedule`, or `base`, `max` and `attempts` together".to_owned(),
+                ));
+            }
+        };
+        policy.map_err(|bad| refuse(bad.to_string()))
+    }
+}
+
+impl From<&RetryPolicy> for RetryView {
+    fn from(policy: &RetryPolicy) -> Self {
+        match policy.shape() {
+            RetryShape::Schedule(delays) => Self {
+                schedule: Some(delays.iter().map(|delay| span(*delay)).collect()),
+                base: None,
+                max: None,
+                attempts: None,
+            },
+            RetryShape::Exponential { base, max } => Self {
+                schedule: None,
+                base: Some(span(base)),
+                max: Some(span(max)),
+                attempts: Some(policy.attempts()),
+            },
+        }
+    }
+}
+
+impl From<PayloadView> for PayloadMode {
+    fn from(view: PayloadView) -> Self {
+        match view {
+            PayloadView::Full => Self::Full,
+            PayloadView::Thin => Self::Thin,
+        }
+    }
+}
+
+impl From<&Subscription> for SubscriptionView {
+    fn from(subscription: &Subscription) -> Self {
+        let disabled = match &subscription.status {
+            Status::Active => None,
+            Status::Disabled { since, reason } => Some(DisabledView {
+                since: text(*since),
+                reason: word(*reason),
+            }),
+        };
+        Self {
+            id: subscription.id.to_string(),
+            url: subscription.url.to_string(),
+            events: subscription.events.iter().map(ToString::to_string).collect(),
+            status: if disabled.is_some() { "disabled" } else { "active" },
+            disabled,
+            description: subscription.description.clone(),
+            headers: subscription
+                .headers
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect(),
+            timeout: subscription.timeout.map(span),
+            retry: subscription.retry.as_ref().map(RetryView::from),
+            payload: match subscription.payload {
+                PayloadMode::Full => PayloadView::Full,
+                PayloadMode::Thin => PayloadView::Thin,
+            },
+            created: text(subscription.created),
+        }
+    }
+}
+
+impl From<&Subscription> for CreatedSubscription {
+    fn from(subscription: &Subscription) -> Self {
+        let secret = subscription
+            .secrets
+            .first()
+            .map(|secret| secret.secret.reveal().to_owned());
+        Self {
+            subscription: subscription.into(),
+            secret: secret.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Subscription> for SecretsView {
+    fn from(subscription: &Subscription) -> Self {
+        let mut secrets = subscription.secrets.iter();
+        Self {
+            secret: secrets.next().map(|current| current.secret.reveal().to_owned()),
+            previous: secrets
+                .map(|old| PreviousSecret {
+                    secret: old.secret.reveal().to_owned(),
+                    expires: old.expires.map(text),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn word(reason: DisableReason) -> &'static str {
+    match reason {
+        DisableReason::Asked => "asked",
+        DisableReason::Gone => "gone",
+        DisableReason::Failing => "failing",
+    }
+}
+
+fn span(duration: Duration) -> Span {
+    Span::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

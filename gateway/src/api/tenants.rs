@@ -1,0 +1,319 @@
+//! Tenants and their keys: the operator's.
+
+use aide::OperationInput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, get_with};
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use http::request::Parts;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Api;
+use super::describe::{described, does};
+use super::fields::{Parsed, clearable};
+use super::input::{Body, Id, Operator, Params, not_found};
+use super::output::{Created, Gone};
+use super::page::{self, Page, PageQuery};
+use super::views::text;
+use crate::domain::{KeyId, Secret, TenantId};
+use crate::http::{Code, FieldError, Problem};
+use crate::profile::Profile;
+use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch, new_signing_secret};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    let one = get_with(get, does(TAG, "getTenant", "One tenant"))
+        .patch_with(patch, does(TAG, "patchTenant", "Change a tenant"))
+        .delete_with(
+            delete,
+            described(
+                TAG,
+                "deleteTenant",
+                "Delete a tenant",
+                "With its keys, subscriptions, chain and plugins.",
+            ),
+        );
+    ApiRouter::new()
+        .api_route(
+            "/v1/tenants",
+            get_with(list, does(TAG, "listTenants", "List tenants by name")).post_with(
+                create,
+                described(
+                    TAG,
+                    "createTenant",
+                    "Create a tenant",
+                    "The answer has the tenant's first API key, which is shown this once, and the secret that signs deliveries to \
+                     endpoints that events name themselves.",
+                ),
+            ),
+        )
+        .api_route("/v1/tenants/{id}", one)
+        .api_route(
+            "/v1/tenants/{id}/keys",
+            get_with(keys, does(TAG, "listKeys", "List a tenant's API keys")).post_with(
+                create_key,
+                described(TAG, "createKey", "Create an API key", "The key is shown this once."),
+            ),
+        )
+        .api_route("/v1/tenants/{id}/keys/{key}", delete_with(revoke, does(TAG, "revokeKey", "Revoke an API key")))
+}
+
+/// A tenant to create.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NewTenant", example = json!({ "id": "acme" }))]
+#[serde(deny_unknown_fields)]
+struct NewTenantInput {
+    /// Its name: 1 to 63 of `a-z 0-9 -`.
+    id: Parsed<TenantId>,
+    /// Its public contract; `standard` (Standard Webhooks) where none is given.
+    profile: Option<String>,
+    /// What signs deliveries to endpoints that events name themselves; made where none is given.
+    signing_secret: Option<String>,
+}
+
+/// What to change of a tenant.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "TenantPatch")]
+#[serde(deny_unknown_fields)]
+struct TenantPatchInput {
+    /// Its public contract.
+    profile: Option<String>,
+    /// What signs deliveries to endpoints that events name themselves; `null`: none, and events cannot name any.
+    #[serde(default, deserialize_with = "clearable")]
+    signing_secret: Option<Option<String>>,
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Tenant")]
+struct TenantView {
+    /// Its name.
+    id: String,
+    /// Its public contract.
+    profile: String,
+    /// When it was made.
+    created: String,
+    /// How many subscriptions it has.
+    subscriptions: usize,
+}
+
+/// A tenant as it was made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedTenant")]
+struct CreatedTenant {
+    #[serde(flatten)]
+    tenant: TenantView,
+    /// Its first API key. It is not shown again.
+    key: String,
+    /// What signs deliveries to endpoints that events name themselves.
+    signing_secret: Option<String>,
+}
+
+/// An API key: what is known of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
+struct KeyView {
+    /// Its id.
+    id: String,
+    /// Its first characters.
+    hint: String,
+    /// When it was made.
+    created: String,
+}
+
+/// An API key as it was made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedKey")]
+struct CreatedKey {
+    #[serde(flatten)]
+    about: KeyView,
+    /// The key. It is not shown again.
+    key: String,
+}
+
+/// A tenant and one of its keys in the path.
+#[derive(Deserialize, JsonSchema)]
+struct KeyPath {
+    /// The tenant's name.
+    id: String,
+    /// The key's id.
+    key: String,
+}
+
+impl FromRequestParts<Api> for KeyPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        Path::from_request_parts(parts, api)
+            .await
+            .map(|Path(path)| path)
+            .map_err(|_| not_found())
+    }
+}
+
+impl OperationInput for KeyPath {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Path::<Self>::operation_input(ctx, operation);
+    }
+}
+
+async fn create(
+    State(api): State<Api>,
+    _: Operator,
+    Body(input): Body<NewTenantInput>,
+) -> Result<Created<CreatedTenant>, Problem> {
+    let profile = known(input.profile.as_deref())?;
+    let signing_secret = match input.signing_secret.as_deref().map(Secret::new) {
+        Some(secret) => checked(&profile, secret)?,
+        None => new_signing_secret(),
+    };
+    let new = NewTenant {
+        id: input.id.0,
+        profile: Some(profile.name),
+        signing_secret: Some(signing_secret.clone()),
+    };
+    let (tenant, key) = api.registry.create_tenant(new).await?;
+    tracing::info!(tenant = %tenant.id, "tenant.created");
+    Ok(Created {
+        location: format!("/v1/tenants/{}", tenant.id),
+        made: CreatedTenant {
+            tenant: TenantView::from(&*tenant),
+            key: key.reveal().to_owned(),
+            signing_secret: Some(signing_secret.reveal().to_owned()),
+        },
+    })
+}
+
+async fn list(
+    State(api): State<Api>,
+    _: Operator,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<TenantView>>, Problem> {
+    let tenants = api.registry.tenants();
+    page::of(
+        tenants.iter().map(|tenant| TenantView::from(&**tenant)),
+        |view| view.id.clone(),
+        &query,
+    )
+    .map(Json)
+}
+
+async fn get(State(api): State<Api>, _: Operator, id: Id) -> Result<Json<TenantView>, Problem> {
+    let tenant = find(&api, &id)?;
+    Ok(Json(TenantView::from(&*tenant)))
+}
+
+async fn patch(
+    State(api): State<Api>,
+    _: Operator,
+    id: Id,
+    Body(input): Body<TenantPatchInput>,
+) -> Result<Json<TenantView>, Problem> {
+    let tenant = find(&api, &id)?;
+    let profile = known(Some(input.profile.as_deref().unwrap_or(&tenant.profile)))?;
+    let given = input
+        .signing_secret
+        .map(|secret| secret.as_deref().map(Secret::new));
+    let signing_secret = given
+        .map(|secret| secret.map(|secret| checked(&profile, secret)).transpose())
+        .transpose()?;
+    let patch = TenantPatch {
+        profile: input.profile,
+        signing_secret,
+    };
+    let changed = api.registry.patch_tenant(&tenant.id, patch).await?;
+    tracing::info!(tenant = %tenant.id, "tenant.changed");
+    Ok(Json(TenantView::from(&*changed)))
+}
+
+async fn delete(State(api): State<Api>, _: Operator, id: Id) -> Result<Gone, Problem> {
+    let tenant = find(&api, &id)?;
+    api.registry.delete_tenant(&tenant.id).await?;
+    tracing::info!(tenant = %tenant.id, "tenant.deleted");
+    Ok(Gone)
+}
+
+async fn keys(State(api): State<Api>, _: Operator, id: Id) -> Result<Json<Page<KeyView>>, Problem> {
+    let tenant = find(&api, &id)?;
+    Ok(Json(Page {
+        data: tenant.keys.iter().map(KeyView::from).collect(),
+        next_cursor: None,
+    }))
+}
+
+async fn create_key(State(api): State<Api>, _: Operator, id: Id) -> Result<Created<CreatedKey>, Problem> {
+    let tenant = find(&api, &id)?;
+    let (about, key) = api.registry.create_key(&tenant.id).await?;
+    tracing::info!(tenant = %tenant.id, "key.created");
+    Ok(Created {
+        location: format!("/v1/tenants/{}/keys", tenant.id),
+        made: CreatedKey {
+            about: KeyView::from(&about),
+            key: key.reveal().to_owned(),
+        },
+    })
+}
+
+async fn revoke(State(api): State<Api>, _: Operator, path: KeyPath) -> Result<Gone, Problem> {
+    let tenant = find(&api, &Id(path.id))?;
+    let key: KeyId = path.key.parse().map_err(|_| not_found())?;
+    api.registry.revoke_key(&tenant.id, key).await?;
+    tracing::info!(tenant = %tenant.id, "key.revoked");
+    Ok(Gone)
+}
+
+fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
+    let unknown = || Problem::new(Code::TenantUnknown, "There is no such tenant.");
+    let id: TenantId = id.parse().map_err(|_| unknown())?;
+    api.registry.tenant(&id).ok_or_else(unknown)
+}
+
+fn known(profile: Option<&str>) -> Result<Profile, Problem> {
+    let Some(name) = profile else {
+        return Ok(Profile::standard());
+    };
+    Profile::built_in(name).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        let detail = format!(
+            "there is no profile `{shown}`; there is `{}`",
+            crate::profile::STANDARD
+        );
+        Problem::fields(Code::InvalidField, vec![FieldError::new("/profile", detail)])
+    })
+}
+
+fn checked(profile: &Profile, secret: Secret) -> Result<Secret, Problem> {
+    match profile.signature.secret.key(&secret) {
+        Ok(_) => Ok(secret),
+        Err(bad) => Err(Problem::fields(
+            Code::InvalidField,
+            vec![FieldError::new("/signing_secret", bad.to_string())],
+        )),
+    }
+}
+
+impl From<&Tenant> for TenantView {
+    fn from(tenant: &Tenant) -> Self {
+        Self {
+            id: tenant.id.to_string(),
+            profile: tenant.profile.clone(),
+            created: text(tenant.created),
+            subscriptions: tenant.subscriptions.len(),
+        }
+    }
+}
+
+impl From<&ApiKey> for KeyView {
+    fn from(key: &ApiKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            hint: key.hint.clone(),
+            created: text(key.created),
+        }
+    }
+}
+
+const TAG: &str = "Tenants";

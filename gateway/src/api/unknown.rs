@@ -1,0 +1,64 @@
+//! Requests for what there is not: an unknown path, or a path without that method.
+
+use axum::http::{Method, Uri};
+
+use crate::http::{Code, Problem};
+use crate::ingest::nearest;
+
+/// No route has this path.
+pub(super) async fn route(uri: Uri) -> Problem {
+    let problem = Problem::new(Code::RouteUnknown, "No route has the path of this request.");
+    match suggestion(uri.path()) {
+        Some(route) => problem.fix(format!("Did you mean `{route}`? See /docs for all routes.")),
+        None => problem,
+    }
+}
+
+/// The route does not have this method; which it has is in `Allow`.
+pub(super) async fn method(method: Method) -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        format!("The route does not take {method}."),
+    )
+}
+
+/// The collection that was probably meant: a near miss of its name, or one without its version.
+fn suggestion(path: &str) -> Option<String> {
+    let name = path
+        .trim_start_matches("/v1")
+        .trim_start_matches('/')
+        .split('/')
+        .next()?;
+    let singular = format!("{name}s");
+    let near = nearest(name, COLLECTIONS).or_else(|| nearest(&singular, COLLECTIONS))?;
+    Some(format!("/v1/{near}"))
+}
+
+const COLLECTIONS: &[&str] = &[
+    "events",
+    "subscriptions",
+    "deliveries",
+    "plugins",
+    "chain",
+    "tenants",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses_are_suggested() {
+        for (path, expected) in [
+            ("/v1/event", Some("/v1/events")),
+            ("/v1/subscription/x", Some("/v1/subscriptions")),
+            ("/events", Some("/v1/events")),
+            ("/v1/chains", Some("/v1/chain")),
+            ("/v1/nothing", None),
+            ("/", None),
+            ("/v1", None),
+        ] {
+            assert_eq!(suggestion(path).as_deref(), expected, "{path}");
+        }
+    }
+}

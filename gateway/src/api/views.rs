@@ -1,0 +1,240 @@
+//! Records that several resources answer with, and how the domain's values become them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::domain::event::StepResult;
+use crate::domain::{Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger};
+
+/// A delivery and how it stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
+pub(super) struct DeliveryView {
+    #[serde(flatten)]
+    pub facts: DeliveryFacts,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeliveryDetail")]
+pub(super) struct DeliveryDetail {
+    #[serde(flatten)]
+    pub facts: DeliveryFacts,
+    /// The attempts, the first first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// What is known of a delivery without its attempts.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DeliveryFacts {
+    /// Its id.
+    pub id: String,
+    /// The event that is brought.
+    pub event: String,
+    /// To which subscription; `inline`: the endpoint that the event itself names.
+    pub subscription: String,
+    /// Why it exists.
+    pub trigger: TriggerView,
+    /// How it stands.
+    pub status: DeliveryStatus,
+    /// When it is due, while it is pending; while an attempt is under way, until when it may take.
+    pub next_attempt: Option<String>,
+    /// When it ended.
+    pub finished: Option<String>,
+    /// When the first attempt was made.
+    pub first_attempt: Option<String>,
+    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed` or
+    /// `postponed`.
+    pub last_outcome: Option<&'static str>,
+}
+
+/// Why a delivery exists.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TriggerView {
+    /// The event was published.
+    Published,
+    /// Somebody asked for it again.
+    Replay,
+    /// Somebody tried the subscription.
+    Test,
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DeliveryStatus {
+    /// It is due, or being attempted.
+    Pending,
+    /// The endpoint has it.
+    Delivered,
+    /// Its attempts are used up: a dead letter, which can be retried.
+    Dead,
+    /// Somebody called it off, or a delivery plugin dropped it.
+    Cancelled,
+}
+
+/// One HTTP try of a delivery.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Attempt")]
+pub(super) struct AttemptView {
+    /// Counted from 1.
+    pub number: u32,
+    /// When it began.
+    pub started: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// What it came to.
+    pub outcome: &'static str,
+    /// The status that was answered.
+    pub response_status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub response_body: Option<String>,
+    /// What the answer's Retry-After asked for, in seconds.
+    pub retry_after: Option<u64>,
+    /// What was under way when it failed: `resolve`, `connect`, `tls`, `send`, `head` or `body`.
+    pub stage: Option<&'static str>,
+    /// Why it failed, in words.
+    pub reason: Option<String>,
+}
+
+/// What one step of the chain did with an event: paths, never values.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StepReport")]
+pub(super) struct StepView {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The first digits of its version's digest.
+    pub version: String,
+    /// `passed`, `dropped` or `skipped` (it failed, and the chain went on without it).
+    pub result: &'static str,
+    /// JSON pointers of what it changed or removed; at most 64.
+    pub changed: Vec<String>,
+}
+
+impl From<&Delivery> for DeliveryView {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            facts: delivery.into(),
+            attempts: delivery.attempts,
+        }
+    }
+}
+
+impl DeliveryDetail {
+    pub(super) fn new(delivery: &Delivery, attempts: &[Attempt]) -> Self {
+        Self {
+            facts: delivery.into(),
+            attempts: attempts.iter().map(AttemptView::from).collect(),
+        }
+    }
+}
+
+impl From<&Delivery> for DeliveryFacts {
+    fn from(delivery: &Delivery) -> Self {
+        let (next_attempt, finished) = match delivery.state {
+            DeliveryState::Pending { next } => (Some(next), None),
+            DeliveryState::Delivered { at }
+            | DeliveryState::Dead { at }
+            | DeliveryState::Cancelled { at } => (None, Some(at)),
+        };
+        Self {
+            id: delivery.id.to_string(),
+            event: delivery.id.event.to_string(),
+            subscription: delivery.id.target.to_string(),
+            trigger: delivery.trigger.into(),
+            status: delivery.state.into(),
+            next_attempt: next_attempt.map(text),
+            finished: finished.map(text),
+            first_attempt: delivery.first_attempt.map(text),
+            last_outcome: delivery.last.as_ref().map(Outcome::word),
+        }
+    }
+}
+
+impl From<Trigger> for TriggerView {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Published => Self::Published,
+            Trigger::Replay => Self::Replay,
+            Trigger::Test => Self::Test,
+        }
+    }
+}
+
+impl From<DeliveryState> for DeliveryStatus {
+    fn from(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Pending { .. } => Self::Pending,
+            DeliveryState::Delivered { .. } => Self::Delivered,
+            DeliveryState::Dead { .. } => Self::Dead,
+            DeliveryState::Cancelled { .. } => Self::Cancelled,
+        }
+    }
+}
+
+impl From<&Attempt> for AttemptView {
+    fn from(attempt: &Attempt) -> Self {
+        let mut view = Self {
+            number: attempt.number,
+            started: text(attempt.started),
+            took_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+            outcome: attempt.outcome.word(),
+            response_status: None,
+            response_body: (!attempt.response.is_empty())
+                .then(|| String::from_utf8_lossy(&attempt.response).into_owned()),
+            retry_after: None,
+            stage: None,
+            reason: None,
+        };
+        match &attempt.outcome {
+            Outcome::Delivered { status } => view.response_status = Some(*status),
+            Outcome::Refused { status, retry_after } => {
+                view.response_status = Some(*status);
+                view.retry_after = retry_after.map(|wait| wait.as_secs());
+            }
+            Outcome::TimedOut { during } => view.stage = Some(during.word()),
+            Outcome::Unreachable { during, reason } => {
+                view.stage = Some(during.word());
+                view.reason = Some(reason.clone());
+            }
+            Outcome::Blocked { reason } => view.reason = Some(reason.clone()),
+            Outcome::PluginFailed { plugin, reason } => view.reason = Some(format!("{plugin}: {reason}")),
+            Outcome::Postponed { by } => view.retry_after = Some(by.as_secs()),
+        }
+        view
+    }
+}
+
+impl From<&StepReport> for StepView {
+    fn from(step: &StepReport) -> Self {
+        Self {
+            plugin: step.plugin.clone(),
+            version: step.version.clone(),
+            result: match step.result {
+                StepResult::Passed => "passed",
+                StepResult::Dropped => "dropped",
+                StepResult::Skipped => "skipped",
+            },
+            changed: step.changed.clone(),
+        }
+    }
+}
+
+/// A time as text, RFC 3339.
+pub(super) fn text(time: Timestamp) -> String {
+    time.to_string()
+}
+
+/// Stored JSON text, put into an answer as it is. Text that does not read is left out rather than break the answer.
+pub(super) fn raw(json: &[u8]) -> Option<Box<RawValue>> {
+    serde_json::from_slice(json).ok()
+}
+
+/// Whether a delivery goes to this target.
+pub(super) fn goes_to(delivery: &Delivery, target: Option<Target>) -> bool {
+    target.is_none_or(|target| delivery.id.target == target)
+}

@@ -1,0 +1,182 @@
+//! The pull feed: a tenant's events in the order in which they were committed, read page by page.
+//!
+//! `page` answers `GET /v1/events`; `api` calls it. A reader that comes to the end may wait for what comes next (long poll). A
+//! cursor never skips an event: positions are given out in the order of the commits.
+
+mod cursor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::units::Span;
+use crate::domain::{Event, EventPattern, TenantId};
+use crate::store::{FeedPosition, Store, StoreError};
+
+pub use cursor::{BadCursor, Cursor};
+
+/// What a reader may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The longest that a request may wait for new events.
+    pub max_wait: Span,
+    /// How many requests may wait at once.
+    pub max_waiting: usize,
+    /// How often a waiting request looks for new events.
+    pub poll_interval: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_wait: Span::from_secs(30),
+            max_waiting: 1_000,
+            poll_interval: Span::from_millis(100),
+        }
+    }
+}
+
+/// Reads feeds. Cheap to clone.
+#[derive(Clone)]
+pub struct Feed {
+    store: Arc<dyn Store>,
+    config: Config,
+    waiting: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+/// What a reader asks for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// After which position.
+    pub after: FeedPosition,
+    /// At most so many events.
+    pub limit: usize,
+    /// Only of these types; empty: all.
+    pub types: Vec<EventPattern>,
+    /// How long to wait when there is nothing.
+    pub wait: Duration,
+}
+
+/// A page of a feed.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The events that were asked for, the oldest first.
+    pub events: Vec<Event>,
+    /// Where to go on.
+    pub next: FeedPosition,
+    /// Whether more is there now.
+    pub more: bool,
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Events after this position are gone already.
+    #[error("the cursor is older than what the feed still has")]
+    Expired,
+    /// As many wait as may.
+    #[error("too many requests wait for new events")]
+    TooManyWaiting,
+    /// The store did not answer.
+    #[error("the feed cannot be read")]
+    Store(#[from] StoreError),
+}
+
+impl Feed {
+    /// A feed over the store. Those that wait are answered with what there is when `shutdown` comes.
+    pub fn new(config: Config, store: Arc<dyn Store>, shutdown: CancellationToken) -> Self {
+        let waiting = Arc::new(Semaphore::new(config.max_waiting));
+        Self {
+            store,
+            config,
+            waiting,
+            shutdown,
+        }
+    }
+
+    /// The longest that a request may wait.
+    pub fn max_wait(&self) -> Duration {
+        self.config.max_wait.get()
+    }
+
+    /// The next page for a reader; when there is none yet, waits for it as long as was asked.
+    ///
+    /// # Errors
+    /// `Expired`, `TooManyWaiting`, `Store`.
+    pub async fn page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
+        let deadline = Instant::now() + query.wait.min(self.max_wait());
+        let mut page = self.look(tenant, &query).await?;
+        if !page.events.is_empty() || query.wait.is_zero() {
+            return Ok(page);
+        }
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| FeedError::TooManyWaiting)?;
+        let mut query = query;
+        while page.events.is_empty() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
+            query.after = page.next;
+            let pause = if page.more {
+                Duration::ZERO
+            } else {
+                self.config.poll_interval.get().max(SHORTEST_PAUSE)
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {}
+                () = self.shutdown.cancelled() => {}
+            }
+            page = self.look(tenant, &query).await?;
+        }
+        Ok(page)
+    }
+
+    /// Looks at entries after the position until there are enough that match, or enough were looked at.
+    async fn look(&self, tenant: &TenantId, query: &Query) -> Result<Page, FeedError> {
+        let mut page = Page {
+            events: Vec::new(),
+            next: query.after,
+            more: true,
+        };
+        for _ in 0..MOST_LOOKS {
+            let looked = self
+                .store
+                .feed(tenant, page.next, query.limit.max(FEWEST_LOOKED_AT))
+                .await?;
+            if query.after != FeedPosition::START && query.after < looked.kept_from {
+                return Err(FeedError::Expired);
+            }
+            page.more = looked.more;
+            for (position, event) in looked.events {
+                if page.events.len() == query.limit {
+                    page.more = true;
+                    return Ok(page);
+                }
+                page.next = position;
+                if wanted_by(&query.types, &event) {
+                    page.events.push(event);
+                }
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn wanted_by(types: &[EventPattern], event: &Event) -> bool {
+    types.is_empty() || types.iter().any(|pattern| pattern.matches(&event.kind))
+}
+
+/// How many of the store's pages one request looks at: a filter that matches seldom moves its cursor on without a match.
+const MOST_LOOKS: usize = 20;
+/// At most this many more than asked are read from the store at once, which only a filter makes use of.
+const FEWEST_LOOKED_AT: usize = 50;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,112 @@
+//! From the errors of the modules below to what a caller is told of them. Those modules know nothing of HTTP.
+
+use std::time::Duration;
+
+use super::{Code, FieldError, Problem};
+use crate::document::{ParseError, ParseErrorKind};
+use crate::registry::RegistryError;
+use crate::store::StoreError;
+use crate::telemetry::error_chain;
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::new(
+                Code::StoreUnavailable,
+                "The store did not answer, so it is not known whether the request took effect.",
+            )
+            .retry_after(PAUSE),
+            StoreError::Full(_) => Self::new(
+                Code::StoreFull,
+                "The store takes nothing new at the moment. Nothing was stored.",
+            )
+            .retry_after(PAUSE),
+            StoreError::Conflict => Self::new(Code::Conflict, "Somebody else changed it at the same time."),
+            StoreError::Corrupt(_) | StoreError::Unusable(_) => internal(error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Says where, and nothing of what stands there.
+impl From<&ParseError> for Problem {
+    fn from(error: &ParseError) -> Self {
+        let code = match error.kind {
+            ParseErrorKind::DuplicateKey { .. } => Code::DuplicateKey,
+            ParseErrorKind::TooDeep { .. } => Code::TooDeep,
+            ParseErrorKind::TooLarge { .. } => Code::BodyTooLarge,
+            _ => Code::InvalidJson,
+        };
+        Self::new(code, format!("The body cannot be read: {error}."))
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let told = error.to_string();
+        match error {
+            RegistryError::NotFound("tenant") => Self::new(Code::TenantUnknown, "There is no such tenant."),
+            RegistryError::NotFound(_) => Self::new(Code::NotFound, sentence(&told)),
+            RegistryError::Exists(_) => Self::new(Code::AlreadyExists, sentence(&told)),
+            RegistryError::Conflict => Self::new(Code::Conflict, sentence(&told)),
+            RegistryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&told)),
+            RegistryError::Invalid { field, problem } => Self::fields(
+                Code::InvalidField,
+                vec![FieldError::new(format!("/{field}"), problem)],
+            ),
+            RegistryError::PluginUnknown { .. } => {
+                Self::fields(Code::InvalidField, vec![FieldError::new("/steps", told)])
+                    .fix("See GET /v1/plugins for the plugins that there are.")
+            }
+            RegistryError::SettingsRefused {
+                step,
+                plugin,
+                problems,
+            } => {
+                let place = |pointer: &str| format!("/steps/{step}/settings{pointer}");
+                let errors = problems
+                    .into_iter()
+                    .map(|p| FieldError::new(place(&p.pointer), p.message))
+                    .collect();
+                let problem = Self::fields(Code::InvalidSettings, errors);
+                let detail = format!("The plugin `{plugin}` refuses its settings: {}", problem.detail());
+                problem.detailed(detail)
+            }
+            RegistryError::RedactionSkipped { step } => {
+                let place = format!("/steps/{step}/on_failure");
+                Self::fields(Code::InvalidField, vec![FieldError::new(place, told)])
+            }
+            RegistryError::Component(_) => {
+                Self::new(Code::InvalidComponent, sentence(&error_chain(&error).to_string()))
+            }
+            RegistryError::PluginInUse => Self::new(Code::InUse, sentence(&told)),
+            RegistryError::Declared(_) => Self::new(Code::DeclaredInFile, sentence(&told)),
+            RegistryError::Store(store) => Self::from(&store),
+            RegistryError::Sealed(_) | RegistryError::Unreadable { .. } => internal(&error),
+        }
+    }
+}
+
+/// Something that is the gateway's own fault: the caller learns that, the log learns why.
+fn internal(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error = %error_chain(error), "request.failed");
+    Problem::new(
+        Code::InternalError,
+        "Something that hookgate keeps cannot be read; the log says what.",
+    )
+}
+
+/// Errors are phrases; a detail is a sentence.
+fn sentence(phrase: &str) -> String {
+    let mut letters = phrase.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}
+
+/// What `Retry-After` says when the store does not take it.
+const PAUSE: Duration = Duration::from_secs(1);

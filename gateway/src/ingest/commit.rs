@@ -1,0 +1,152 @@
+//! The one commit of an event, and the passing on of its deliveries to this process's own scheduler.
+
+use std::sync::Arc;
+
+use crate::dispatch::Reservation;
+use crate::domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
+use crate::http::{Code, Problem};
+use crate::registry::Tenant;
+use crate::store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
+use crate::telemetry::AcceptResult;
+
+use super::Ingest;
+use super::answer::{AcceptedEvent, EventStatus};
+
+/// What is remembered of an event while the store has it.
+struct Pending {
+    id: EventId,
+    filtered: bool,
+    deliveries: usize,
+    /// Only where this process sends the deliveries itself.
+    own: Option<(Event, Vec<Target>)>,
+}
+
+impl Ingest {
+    /// Stores the events with their deliveries; answers for each what became of it.
+    pub(super) async fn commit(
+        &self,
+        tenant: &Tenant,
+        events: Vec<NewEvent>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Vec<AcceptedEvent>, Problem> {
+        let parts = &self.inner.parts;
+        let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
+        let reservation = if deliveries > 0 {
+            parts.handover.reserve(deliveries)
+        } else {
+            None
+        };
+        let pending: Vec<Pending> = events
+            .iter()
+            .map(|new| Pending::of(new, reservation.is_some()))
+            .collect();
+        let lease = match &reservation {
+            Some(_) => LeasePolicy::Hold(parts.lease),
+            None => LeasePolicy::Due,
+        };
+        let submission = Submission {
+            tenant: tenant.id.clone(),
+            events,
+            idempotency,
+            lease,
+        };
+        let accepted = parts
+            .committer
+            .accept(submission)
+            .await
+            .map_err(|error| self.not_stored(&error))?;
+        match accepted {
+            Accepted::Stored { fresh, token } => {
+                let answers: Vec<_> = pending
+                    .iter()
+                    .zip(&fresh)
+                    .map(|(pending, &fresh)| pending.answer(fresh))
+                    .collect();
+                self.count(&answers);
+                if let (Some(reservation), Some(token)) = (reservation, token) {
+                    hand_over(reservation, token, pending, &fresh);
+                }
+                Ok(answers)
+            }
+            Accepted::Repeated(ids) => {
+                let answers: Vec<_> = ids.into_iter().map(AcceptedEvent::duplicate).collect();
+                self.count(&answers);
+                Ok(answers)
+            }
+            Accepted::KeyReused => Err(Problem::new(
+                Code::IdempotencyKeyReused,
+                "The `Idempotency-Key` of this request was used for another request within the last 24 hours.",
+            )),
+        }
+    }
+
+    fn count(&self, answers: &[AcceptedEvent]) {
+        for answer in answers {
+            let result = match answer.status {
+                EventStatus::Accepted => AcceptResult::Stored,
+                EventStatus::Duplicate => AcceptResult::Duplicate,
+                EventStatus::Filtered => AcceptResult::Filtered,
+            };
+            self.inner.parts.metrics.events_accepted(result, 1);
+        }
+    }
+
+    fn not_stored(&self, error: &StoreError) -> Problem {
+        self.inner
+            .parts
+            .metrics
+            .events_accepted(AcceptResult::Unavailable, 1);
+        tracing::debug!(error = %error, "event.not_stored");
+        Problem::from(error)
+    }
+}
+
+impl Pending {
+    fn of(new: &NewEvent, own: bool) -> Self {
+        Self {
+            id: new.event.id.clone(),
+            filtered: matches!(new.event.fate, Fate::Filtered { .. }),
+            deliveries: new.targets.len(),
+            own: (own && !new.targets.is_empty()).then(|| (new.event.clone(), new.targets.clone())),
+        }
+    }
+
+    fn answer(&self, fresh: bool) -> AcceptedEvent {
+        let status = match (fresh, self.filtered) {
+            (false, _) => EventStatus::Duplicate,
+            (true, true) => EventStatus::Filtered,
+            (true, false) => EventStatus::Accepted,
+        };
+        let deliveries = if fresh { self.deliveries } else { 0 };
+        AcceptedEvent {
+            id: self.id.clone(),
+            status,
+            deliveries,
+        }
+    }
+}
+
+/// Passes on the deliveries that were stored leased to this process.
+fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, fresh: &[bool]) {
+    for (pending, &fresh) in pending.into_iter().zip(fresh) {
+        let Some((event, targets)) = pending.own.filter(|_| fresh) else {
+            continue;
+        };
+        let event = Arc::new(event);
+        for target in targets {
+            reservation.hand_over(Leased {
+                id: DeliveryId {
+                    event: event.id.clone(),
+                    target,
+                    run: 0,
+                },
+                event: Arc::clone(&event),
+                trigger: Trigger::Published,
+                token,
+                attempts: 0,
+                first_attempt: None,
+                body: None,
+            });
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Takes events in: from a request's headers and bytes to `202 Accepted`, which means that they are stored durably.
+//!
+//! `accept` reads like the way of an event: whose it is, how large, what it says (`format`, `parse`, `native`,
+//! `cloudevents`), what the tenant's chain makes of it (`screen`), who receives it, and the one commit (`commit`). All of a
+//! request is accepted or nothing of it. The server calls it for every `POST /v1/events`, past the router: this is the hot path.
+//!
+//! Nothing here keeps or logs what came in: only what the chain let through is stored, and only ids and numbers are logged.
+
+mod answer;
+mod candidate;
+mod cloudevents;
+mod commit;
+mod config;
+mod format;
+mod idempotency;
+mod native;
+mod parse;
+mod routes;
+mod screen;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Request;
+use hyper::body::{Body, Incoming};
+
+use crate::clock::Clock;
+use crate::dispatch::Handover;
+use crate::egress::Client;
+use crate::http::{Auth, BodyLimits, Problem, Publish, Response, read};
+use crate::ids::IdSource;
+use crate::plugin::Host;
+use crate::store::group::Committer;
+use crate::telemetry::Metrics;
+
+use format::Format;
+use parse::Allowed;
+
+pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
+pub use candidate::nearest;
+pub use config::Config;
+pub use routes::routes;
+
+/// Accepts events. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    inner: Arc<Inner>,
+}
+
+/// What the ingest works with.
+pub struct Parts {
+    /// Who is calling.
+    pub auth: Auth,
+    /// Runs the chains.
+    pub host: Host,
+    /// Stores.
+    pub committer: Committer,
+    /// Passes new deliveries on.
+    pub handover: Handover,
+    /// Judges the endpoints that events bring along.
+    pub egress: Client,
+    /// Makes ids.
+    pub ids: IdSource,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+    /// For how long this process leases the deliveries that it sends at once: longer than any attempt.
+    pub lease: std::time::Duration,
+}
+
+struct Inner {
+    config: Config,
+    parts: Parts,
+    body: BodyLimits,
+    allowed: Allowed,
+}
+
+impl Ingest {
+    /// An ingest. `body_timeout` is the server's.
+    pub fn new(config: Config, parts: Parts, body_timeout: std::time::Duration) -> Self {
+        let max = config.max_body.bytes();
+        let body = BodyLimits {
+            max,
+            time: body_timeout,
+        };
+        let allowed = config.allowed();
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                parts,
+                body,
+                allowed,
+            }),
+        }
+    }
+
+    /// Accepts what a request brings, or says why not.
+    ///
+    /// # Errors
+    /// A problem; nothing was accepted, or, where its `retry` is `same_key`, it is not known whether it was.
+    pub async fn accept<B>(&self, request: Request<B>) -> Result<Response, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let started = Instant::now();
+        let (head, body) = request.into_parts();
+        let tenant = self.inner.parts.auth.tenant(&head.headers)?;
+        let format = Format::of(&head.headers)?;
+        let key = idempotency::key_of(&head.headers)?;
+        let body = read(body, self.inner.body).await?;
+        let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
+        let idempotency = key.map(|key| idempotency::of(key, format, &head.headers, &body));
+        let many = parsed.many;
+        let screened = self.screen(&tenant, parsed.candidates, many).await?;
+        let accepted = self.commit(&tenant, screened, idempotency).await?;
+        self.inner.parts.metrics.accept_took(started.elapsed());
+        Ok(answer::reply_to(accepted, many))
+    }
+}
+
+impl Publish for Ingest {
+    async fn publish(&self, request: Request<Incoming>) -> Response {
+        self.accept(request).await.unwrap_or_else(Problem::into_reply)
+    }
+}

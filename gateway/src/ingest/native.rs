@@ -1,0 +1,63 @@
+//! hookgate's own form: `{type, data, id?, created?, metadata?, deliver_to?}`. Pure.
+
+use crate::document::Value;
+
+use super::candidate::{Candidate, Faults, Fields, word};
+
+/// Reads one event; what is wrong with it goes to `faults`, under `prefix`.
+pub(super) fn event(value: Value, prefix: &str, faults: &mut Faults) -> Option<Candidate> {
+    let mut fields = Fields { prefix, faults };
+    let members = fields.members(value)?;
+    let (mut kind, mut data) = (Field::Absent, None);
+    let (mut id, mut created, mut metadata, mut deliver_to) = (None, None, None, None);
+    for (name, value) in members {
+        match name.as_str() {
+            "type" if value.is_null() => {}
+            "type" => kind = Field::from(fields.parsed("type", value)),
+            "data" => data = Some(value),
+            "id" => id = fields.parsed("id", value),
+            "created" => created = fields.time("created", value),
+            "metadata" => metadata = object(&mut fields, value),
+            "deliver_to" => deliver_to = fields.parsed("deliver_to", value),
+            other => fields.unknown(other, FIELDS),
+        }
+    }
+    if let Field::Absent = kind {
+        fields.missing("type");
+    }
+    if data.is_none() {
+        fields.missing("data");
+    }
+    let Field::Read(kind) = kind else { return None };
+    Some(Candidate {
+        kind,
+        id,
+        created,
+        metadata,
+        data: data?,
+        deliver_to,
+    })
+}
+
+/// A required field: one that is there but wrong is not told as missing too.
+enum Field<T> {
+    Absent,
+    Wrong,
+    Read(T),
+}
+
+impl<T> From<Option<T>> for Field<T> {
+    fn from(read: Option<T>) -> Self {
+        read.map_or(Self::Wrong, Self::Read)
+    }
+}
+
+fn object(fields: &mut Fields<'_>, value: Value) -> Option<Value> {
+    match value {
+        Value::Object(_) => Some(value),
+        Value::Null => None,
+        other => fields.fault("metadata", format!("must be an object, not {}", word(&other))),
+    }
+}
+
+const FIELDS: &[&str] = &["type", "data", "id", "created", "metadata", "deliver_to"];

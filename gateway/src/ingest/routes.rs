@@ -1,0 +1,101 @@
+//! `POST /v1/events` as the router and the OpenAPI document have it. The server's fast path calls the same `accept`.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use http_body_util::Either;
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+use crate::http::{Problem, Response};
+
+use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
+
+/// The ingest's route.
+pub fn routes(ingest: Ingest) -> ApiRouter {
+    ApiRouter::new()
+        .api_route("/v1/events", post_with(publish, described))
+        .with_state(ingest)
+}
+
+async fn publish(State(ingest): State<Ingest>, request: Request) -> axum::response::Response {
+    let response: Response = match ingest.accept(request).await {
+        Ok(response) => response,
+        Err(problem) => return problem.into_response(),
+    };
+    response.map(|body| match body {
+        Either::Left(bytes) => axum::body::Body::new(bytes),
+        Either::Right(body) => body,
+    })
+}
+
+/// An event as a producer sends it. For the document only: the ingest reads the fields itself, without a detour over serde.
+#[derive(JsonSchema)]
+#[schemars(rename = "NewEvent", example = example(), deny_unknown_fields)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct NewEventView {
+    /// What happened: a dotted name of 1 to 128 characters, such as `invoice.paid`.
+    #[schemars(rename = "type")]
+    kind: String,
+    /// The payload: any JSON. It passes the tenant's chain before it is stored.
+    data: Value,
+    /// The producer's own id, 1 to 64 of `A-Z a-z 0-9 _ - . :`. An event whose id was accepted before is a duplicate.
+    id: Option<String>,
+    /// When it happened (RFC 3339); when it is accepted where none is given.
+    created: Option<String>,
+    /// The producer's own notes. Plugins can read them, consumers never see them.
+    metadata: Option<serde_json::Map<String, Value>>,
+    /// An endpoint of this event's own, beside the subscriptions.
+    deliver_to: Option<String>,
+}
+
+fn example() -> Value {
+    json!({ "type": "customer.created", "data": { "id": "cus_1", "status": "active", "email": "someone@example.com" } })
+}
+
+/// One event or an array.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "NewEvents")]
+#[expect(dead_code, reason = "it is there for its schema")]
+enum Submitted {
+    One(Box<NewEventView>),
+    Many(Vec<NewEventView>),
+}
+
+/// The answer to one event, or to an array.
+#[derive(JsonSchema, serde::Serialize)]
+#[schemars(untagged, rename = "Accepted")]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is there for its schema")]
+enum AcceptedView {
+    One(AcceptedEvent),
+    Many(AcceptedEvents),
+}
+
+fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("publishEvents")
+        .tag("Events")
+        .summary("Publish events")
+        .description(
+            "Accepts one event, an array of events, or CloudEvents 1.0 in structured (`application/cloudevents+json`), \
+             binary (`ce-…` headers) or batched (`application/cloudevents-batch+json`) mode. A request is accepted as a \
+             whole or not at all. 202 means that its events are stored durably.\n\n\
+             A CloudEvent's `source` and `id` together make the event's id; its attributes become `metadata`.\n\n\
+             With an `Idempotency-Key` (1 to 255 characters, kept for 24 hours) a repeated request is accepted once.",
+        )
+        .input::<Json<Submitted>>()
+        .response_with::<202, Json<AcceptedView>, _>(|response| {
+            response.description("Stored; an array is answered as `{\"events\": […]}` in its order.").example(AcceptedView::One(
+                AcceptedEvent {
+                    id: "evt_01KA5S3XG0V9J2M4N6P8Q0R2T4".parse().expect("an id"),
+                    status: EventStatus::Accepted,
+                    deliveries: 1,
+                },
+            ))
+        })
+        .default_response::<Problem>()
+}

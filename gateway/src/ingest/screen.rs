@@ -1,0 +1,246 @@
+//! Runs the tenant's ingress chain over what was sent. What comes out is the event; what came in is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::dispatch::fan_out;
+use crate::document::{Document, Value};
+use crate::domain::{Event, Fate, StepReport, Target};
+use crate::egress::NotAdmitted;
+use crate::http::{Code, FieldError, PluginWords, Problem};
+use crate::plugin::{Call, Failure, Phase, Verdict};
+use crate::registry::Tenant;
+use crate::store::NewEvent;
+use crate::telemetry::AcceptResult;
+
+use super::Ingest;
+use super::candidate::Candidate;
+
+/// What the chain let through of one event.
+enum Screened {
+    Passed { data: Document, steps: Vec<StepReport> },
+    Dropped { reason: String, steps: Vec<StepReport> },
+}
+
+impl Ingest {
+    /// Makes events of candidates, each with its targets. `many`: pointers in problems begin with the index.
+    pub(super) async fn screen(
+        &self,
+        tenant: &Tenant,
+        candidates: Vec<Candidate>,
+        many: bool,
+    ) -> Result<Vec<NewEvent>, Problem> {
+        let mut events = Vec::with_capacity(candidates.len());
+        for (index, candidate) in candidates.into_iter().enumerate() {
+            let prefix = if many { format!("/{index}") } else { String::new() };
+            self.admit(tenant, &candidate, &prefix).await?;
+            events.push(self.screen_one(tenant, candidate, &prefix).await?);
+        }
+        Ok(events)
+    }
+
+    /// What can be refused of an event before any plugin sees it.
+    async fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
+        let most = self.inner.config.max_metadata;
+        let metadata = candidate.metadata.as_ref().map_or(0, Value::printed_len);
+        if metadata > most.bytes() {
+            return Err(invalid(
+                prefix,
+                "metadata",
+                format!("is {metadata} bytes; at most {most} are allowed"),
+            ));
+        }
+        let Some(url) = &candidate.deliver_to else {
+            return Ok(());
+        };
+        if tenant.signing_secret.is_none() {
+            let detail = "the tenant has no signing secret, so no delivery to an endpoint of the event's own could be signed";
+            return Err(invalid(prefix, "deliver_to", detail.to_owned())
+                .fix("Have the operator set the tenant's `signing_secret`."));
+        }
+        match self.inner.parts.egress.admit(url).await {
+            Ok(()) => Ok(()),
+            Err(NotAdmitted::Url(bad)) => Err(invalid(prefix, "deliver_to", bad.to_string())),
+            Err(NotAdmitted::Address(refused)) => Err(Problem::fields(
+                Code::AddressRefused,
+                vec![FieldError::new(
+                    format!("{prefix}/deliver_to"),
+                    refused.to_string(),
+                )],
+            )),
+        }
+    }
+
+    async fn screen_one(
+        &self,
+        tenant: &Tenant,
+        candidate: Candidate,
+        prefix: &str,
+    ) -> Result<NewEvent, Problem> {
+        let Candidate {
+            kind,
+            id,
+            created,
+            metadata,
+            data,
+            deliver_to,
+        } = candidate;
+        let id_given = id.is_some();
+        let id = id.unwrap_or_else(|| self.inner.parts.ids.event());
+        let created = created.unwrap_or_else(|| self.inner.parts.clock.now());
+        let limits = self.inner.allowed.document;
+        let data = Document::from_value(data, limits);
+        let metadata = metadata.map(|value| Document::from_value(value, limits));
+        let metadata_json = metadata.as_ref().map(Document::to_bytes);
+        let screened = match &tenant.chain {
+            None => Screened::Passed {
+                data,
+                steps: Vec::new(),
+            },
+            Some(chain) => {
+                let call = Call {
+                    tenant: tenant.id.clone(),
+                    chain: Arc::clone(chain),
+                    id: id.clone(),
+                    kind: kind.clone(),
+                    created,
+                    phase: Phase::Ingress,
+                    metadata: Arc::new(metadata.unwrap_or_else(empty_object)),
+                    data,
+                };
+                self.run(call, prefix).await?
+            }
+        };
+        let tenant_id = tenant.id.clone();
+        Ok(match screened {
+            Screened::Passed { data, steps } => {
+                let mut targets = fan_out(&kind, &tenant.subscriptions);
+                targets.extend(deliver_to.iter().map(|_| Target::Inline));
+                let event = Event {
+                    id,
+                    tenant: tenant_id,
+                    kind,
+                    created,
+                    data: data.to_bytes(),
+                    metadata: metadata_json,
+                    deliver_to,
+                    fate: Fate::Published,
+                    steps,
+                };
+                NewEvent {
+                    event,
+                    targets,
+                    id_given,
+                }
+            }
+            // That it came and why it went is all that is kept: the metadata is as unscreened as the data.
+            Screened::Dropped { reason, steps } => {
+                let event = Event {
+                    id,
+                    tenant: tenant_id,
+                    kind,
+                    created,
+                    data: bytes::Bytes::new(),
+                    metadata: None,
+                    deliver_to: None,
+                    fate: Fate::Filtered { reason },
+                    steps,
+                };
+                NewEvent {
+                    event,
+                    targets: Vec::new(),
+                    id_given,
+                }
+            }
+        })
+    }
+
+    async fn run(&self, call: Call, prefix: &str) -> Result<Screened, Problem> {
+        let done = self.inner.parts.host.run(call).await;
+        let metrics = &self.inner.parts.metrics;
+        match done.verdict {
+            Verdict::Pass => Ok(Screened::Passed {
+                data: done.data,
+                steps: done.steps,
+            }),
+            Verdict::Drop { reason, .. } => Ok(Screened::Dropped {
+                reason,
+                steps: done.steps,
+            }),
+            Verdict::Reject {
+                plugin,
+                code,
+                message,
+            } => {
+                metrics.events_accepted(AcceptResult::Rejected, 1);
+                Err(rejected(
+                    PluginWords {
+                        plugin,
+                        code,
+                        message,
+                    },
+                    prefix,
+                ))
+            }
+            Verdict::Failed(failure) => {
+                metrics.events_accepted(AcceptResult::Unavailable, 1);
+                Err(failed(failure))
+            }
+            // The host lets no ingress step ask for a delay; to go on without its word would be to ignore it.
+            Verdict::Delay { plugin, .. } => Err(failed(Failure {
+                plugin,
+                kind: "refused",
+                message: "it asked for a delay, which only a delivery can have".to_owned(),
+            })),
+            Verdict::Busy => Err(Problem::new(
+                Code::TenantBusy,
+                "So many events of this tenant wait for their plugins that no more are taken now.",
+            )
+            .retry_after(PAUSE)),
+        }
+    }
+}
+
+fn rejected(words: PluginWords, prefix: &str) -> Problem {
+    let place = if prefix.is_empty() {
+        String::new()
+    } else {
+        format!(" (at {prefix})")
+    };
+    let detail = format!(
+        "The plugin `{}` rejected the event{place}: {}",
+        words.plugin, words.message
+    );
+    Problem::new(Code::EventRejected, detail).plugin(words)
+}
+
+fn failed(failure: Failure) -> Problem {
+    let detail = format!(
+        "The plugin `{}` failed ({}), and its step lets no event pass without it.",
+        failure.plugin, failure.kind
+    );
+    Problem::new(Code::PluginFailed, detail)
+        .retry_after(PAUSE)
+        .plugin(PluginWords {
+            plugin: failure.plugin,
+            code: failure.kind.to_owned(),
+            message: failure.message,
+        })
+}
+
+fn invalid(prefix: &str, field: &str, detail: String) -> Problem {
+    Problem::fields(
+        Code::InvalidEvent,
+        vec![FieldError::new(format!("{prefix}/{field}"), detail)],
+    )
+}
+
+fn empty_object() -> Document {
+    Document::from_value(
+        Value::Object(crate::document::Object::new()),
+        crate::document::Limits::default(),
+    )
+}
+
+/// What `Retry-After` says when a plugin failed or a queue is full.
+const PAUSE: Duration = Duration::from_secs(1);
