@@ -10,19 +10,22 @@ use super::SettingsProblem;
 use super::bindings::Plugin;
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
-use super::component::Linked;
 use super::config::Config;
 use super::deadline::Deadline;
 use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
 use super::log::{Log, LogLine, escaped};
+use super::shelf::{Shelf, Shelved};
 use crate::document::Document;
+use crate::telemetry::Metrics;
 
 /// What calls need that is the same for all.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) engine: Engine,
     pub(super) config: Arc<Config>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) metrics: Metrics,
 }
 
 /// What a call works on.
@@ -50,7 +53,7 @@ pub(super) struct Returned<T> {
 
 impl Caller {
     /// The component's own account of itself.
-    pub(super) fn describe(&self, component: &Linked) -> Returned<wit::Description> {
+    pub(super) fn describe(&self, component: &Arc<Shelved>) -> Returned<wit::Description> {
         self.call(component, self.input(), |plugin, store| {
             plugin.hookgate_plugin_handler().call_describe(store)
         })
@@ -59,7 +62,7 @@ impl Caller {
     /// What the component finds wrong in settings.
     pub(super) fn check_settings(
         &self,
-        component: &Linked,
+        component: &Arc<Shelved>,
         settings: Arc<Document>,
     ) -> Returned<Vec<SettingsProblem>> {
         let input = Input {
@@ -77,7 +80,7 @@ impl Caller {
     /// An event.
     pub(super) fn handle(
         &self,
-        component: &Linked,
+        component: &Arc<Shelved>,
         input: Input,
         event: &types::EventInfo,
     ) -> Returned<Result<wit::Verdict, wit::Failure>> {
@@ -96,23 +99,27 @@ impl Caller {
 
     fn call<T>(
         &self,
-        component: &Linked,
+        component: &Arc<Shelved>,
         input: Input,
         call: impl FnOnce(&Plugin, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Returned<T> {
+        let Some(linked) = self.shelf.take(component) else {
+            let gone = "its machine code is gone from the data directory; it comes back when the gateway starts again";
+            return Returned::failed(Fault::new("missing", gone), input.data);
+        };
         let guest = Guest {
             data: input.data,
             metadata: input.metadata,
             settings: input.settings,
             pseudonym_key: input.pseudonym_key,
-            patterns: component.patterns.clone(),
+            patterns: linked.patterns.clone(),
             log: Log::new(self.config.log.bytes()),
             meter: Meter::new(&self.config, Deadline::begin(input.limit)),
             now_ms: input.now_ms,
             random: 0,
         };
         let mut store = guest.into_store(&self.engine, &self.config);
-        let instance = component.pre.instantiate(&mut store);
+        let instance = linked.pre.instantiate(&mut store);
         let result = instance.and_then(|plugin| call(&plugin, &mut store));
         let result = result.map_err(|stop| Fault::from_stop(&stop, store.data(), &self.config));
         let guest = store.into_data();

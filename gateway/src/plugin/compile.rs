@@ -130,19 +130,20 @@ fn child(limits: impl IntoIterator<Item = String>) -> Result<(), String> {
     io::stdout().write_all(&code).map_err(|error| error.to_string())
 }
 
-/// Limits on this process, which it cannot lift again. It can open no more files than it has, and leaves no core.
+/// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
 fn confine(memory: u64, seconds: u64) -> io::Result<()> {
-    let mapped = mapped_already();
-    for (resource, limit) in [
-        (Resource::As, memory.saturating_add(mapped)),
-        (Resource::Cpu, seconds),
-        (Resource::Core, 0),
-        (Resource::Fsize, 0),
-        (Resource::Nproc, 0),
+    let address_space = memory.saturating_add(mapped_already());
+    for (resource, soft, hard) in [
+        (Resource::As, address_space, address_space),
+        // The first says by which limit the process ended, the second ends it.
+        (Resource::Cpu, seconds, seconds.saturating_add(1)),
+        (Resource::Core, 0, 0),
+        (Resource::Fsize, 0, 0),
+        (Resource::Nproc, 0, 0),
     ] {
         let limit = Rlimit {
-            current: Some(limit),
-            maximum: Some(limit),
+            current: Some(soft),
+            maximum: Some(hard),
         };
         setrlimit(resource, limit)?;
     }

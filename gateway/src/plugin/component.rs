@@ -1,23 +1,20 @@
-//! A component that is loaded and linked, ready for a fresh instance at every call.
+//! A component that was taken: what it is, and its place on the shelf.
 
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::{Component as Code, Linker};
-
-use super::bindings::PluginPre;
-use super::guest::Guest;
-use super::imports::wasi;
-use super::patterns::PatternCache;
+use super::bindings::exports::hookgate::plugin::handler as wit;
+use super::log::escaped;
+use super::shelf::Shelved;
 use super::upload::UploadError;
 
-/// A component that is loaded and linked.
+/// A component that was checked, compiled and linked.
 pub struct Component {
     /// SHA-256 of its bytes, in hexadecimal.
     pub digest: String,
     /// What it says of itself.
     pub description: Description,
-    pub(super) linked: Linked,
+    pub(super) shelved: Arc<Shelved>,
 }
 
 /// What a component says of itself.
@@ -35,30 +32,6 @@ pub struct Description {
     pub redacts: bool,
 }
 
-/// Machine code whose imports are resolved.
-#[derive(Clone)]
-pub(super) struct Linked {
-    pub(super) pre: PluginPre<Guest>,
-    pub(super) patterns: Arc<PatternCache>,
-}
-
-impl Linked {
-    /// Links machine code; here it shows whether its functions have the types of the world.
-    pub(super) fn new(code: &Code, base: &Linker<Guest>) -> Result<Self, UploadError> {
-        let mismatch = |error: wasmtime::Error| UploadError::Mismatch(format!("{error:#}"));
-        let mut linker = base.clone();
-        wasi::link(&mut linker, code).map_err(mismatch)?;
-        let pre = linker
-            .instantiate_pre(code)
-            .and_then(PluginPre::new)
-            .map_err(mismatch)?;
-        Ok(Self {
-            pre,
-            patterns: Arc::default(),
-        })
-    }
-}
-
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component")
@@ -67,3 +40,38 @@ impl fmt::Debug for Component {
             .finish_non_exhaustive()
     }
 }
+
+impl Description {
+    /// A component's own account, whose texts fit into names, lists and pages.
+    pub(super) fn bounded(said: wit::Description) -> Result<Self, UploadError> {
+        let wit::Description {
+            name,
+            version,
+            summary,
+            settings_schema,
+            redacts,
+        } = said;
+        let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let wrong = |what: String| Err(UploadError::Describe(what));
+        if !(1..=63).contains(&name.len()) || !name.bytes().all(slug) {
+            return wrong("gives a name that is not 1 to 63 of a-z, 0-9 and -".to_owned());
+        }
+        let longest = settings_schema.as_ref().map_or(0, String::len);
+        if longest > SCHEMA_BYTES {
+            return wrong(format!(
+                "gives a settings schema of more than {SCHEMA_BYTES} bytes"
+            ));
+        }
+        Ok(Self {
+            name,
+            version: escaped(&version, VERSION_BYTES),
+            summary: escaped(&summary, SUMMARY_BYTES),
+            settings_schema,
+            redacts,
+        })
+    }
+}
+
+const VERSION_BYTES: usize = 64;
+const SUMMARY_BYTES: usize = 256;
+const SCHEMA_BYTES: usize = 64 << 10;

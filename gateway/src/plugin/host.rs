@@ -9,24 +9,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, oneshot};
-use wasmtime::component::Linker;
+use tokio::sync::oneshot;
 
-use super::artifact::Artifacts;
-use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::call::{Caller, Returned};
-use super::compile::Compiler;
-use super::component::{Component, Description, Linked};
+use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
-use super::guest::Guest;
-use super::log::escaped;
 use super::queue::FairQueue;
+use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
 use super::upload::{self, UploadError};
-use super::{Call, Done, SettingsProblem, Verdict, engine, imports, machine_code, run};
+use super::workshop::Workshop;
+use super::{Call, Done, SettingsProblem, Verdict, engine, imports, run};
 use crate::clock::Clock;
 use crate::document::Document;
+use crate::telemetry::Metrics;
 
 /// Runs plugins. Cheap to clone; the threads end when the last clone is dropped.
 #[derive(Clone)]
@@ -34,20 +31,9 @@ pub struct Host {
     inner: Arc<Inner>,
 }
 
-/// Where the host keeps and makes machine code, and the secret behind its keys.
-#[derive(Debug, Clone)]
-pub struct Workshop {
-    /// Who compiles.
-    pub compiler: Compiler,
-    /// What was compiled.
-    pub artifacts: Artifacts,
-}
-
 struct Inner {
     shared: Arc<Shared>,
-    linker: Linker<Guest>,
     workshop: Workshop,
-    compiles: Semaphore,
 }
 
 /// What the guest threads need.
@@ -71,11 +57,14 @@ impl Host {
     pub fn start(
         config: &Arc<Config>,
         clock: Clock,
+        metrics: Metrics,
         workshop: Workshop,
         pseudonyms: [u8; 32],
     ) -> io::Result<Self> {
         let engine = engine::running(config).map_err(io::Error::other)?;
-        let linker = imports::linker(&engine).map_err(io::Error::other)?;
+        let imports = imports::linker(&engine).map_err(io::Error::other)?;
+        let artifacts = workshop.artifacts().clone();
+        let shelf = Shelf::new(engine.clone(), imports, artifacts, config.loaded.bytes());
         let shared = Arc::new(Shared {
             ticker: Ticker::start(engine.clone())?,
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
@@ -84,6 +73,8 @@ impl Host {
             caller: Caller {
                 engine,
                 config: config.clone(),
+                shelf: Arc::new(shelf),
+                metrics,
             },
         });
         for n in 0..config.thread_count() {
@@ -93,14 +84,8 @@ impl Host {
                 .stack_size(STACK_BYTES)
                 .spawn(move || work(&shared))?;
         }
-        let inner = Inner {
-            shared,
-            linker,
-            workshop,
-            compiles: Semaphore::new(config.compiles.get() as usize),
-        };
         Ok(Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(Inner { shared, workshop }),
         })
     }
 
@@ -111,12 +96,17 @@ impl Host {
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
         upload::check(&bytes, self.config())?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let linked = self.link(&digest, bytes).await?;
-        let description = self.describe(&linked).await?;
+        let shelf = &self.inner.shared.caller.shelf;
+        let shelved = self
+            .inner
+            .workshop
+            .shelve(shelf, &digest, bytes, self.config())
+            .await?;
+        let description = self.describe(&shelved).await?;
         Ok(Arc::new(Component {
             digest,
             description,
-            linked,
+            shelved,
         }))
     }
 
@@ -129,9 +119,9 @@ impl Host {
         component: &Component,
         settings: Arc<Document>,
     ) -> Result<Vec<SettingsProblem>, Failure> {
-        let linked = component.linked.clone();
+        let shelved = component.shelved.clone();
         let checked = self
-            .ask(move |caller| caller.check_settings(&linked, settings))
+            .ask(move |caller| caller.check_settings(&shelved, settings))
             .await;
         let busy = || Err(Fault::new("busy", "too many calls wait for a thread; try again"));
         checked
@@ -171,50 +161,11 @@ impl Host {
         &self.inner.shared.caller.config
     }
 
-    async fn link(&self, digest: &str, bytes: Bytes) -> Result<Linked, UploadError> {
-        let engine = &self.inner.shared.caller.engine;
-        let kept = self
-            .artifacts(digest, |artifacts, digest| Ok(artifacts.get(&digest)))
-            .await?;
-        // An artifact that another processor's features are in does not load; it is made anew.
-        let loaded = kept.and_then(|artifact| machine_code::load(engine, &artifact).ok());
-        let code = match loaded {
-            Some(code) => code,
-            None => {
-                let _turn = self
-                    .inner
-                    .compiles
-                    .acquire()
-                    .await
-                    .map_err(|_| UploadError::Busy)?;
-                let made = self.inner.workshop.compiler.compile(bytes, self.config()).await?;
-                let artifact = self
-                    .artifacts(digest, move |artifacts, digest| artifacts.put(&digest, made))
-                    .await?;
-                machine_code::load(engine, &artifact)
-                    .map_err(|error| UploadError::Unfit(format!("{error:#}")))?
-            }
-        };
-        Linked::new(&code, &self.inner.linker)
-    }
-
-    async fn artifacts<T: Send + 'static>(
-        &self,
-        digest: &str,
-        work: impl FnOnce(Artifacts, String) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, UploadError> {
-        let (artifacts, digest) = (self.inner.workshop.artifacts.clone(), digest.to_owned());
-        let done = tokio::task::spawn_blocking(move || work(artifacts, digest)).await;
-        done.map_err(io::Error::from)
-            .and_then(|result| result)
-            .map_err(UploadError::Host)
-    }
-
-    async fn describe(&self, linked: &Linked) -> Result<Description, UploadError> {
-        let linked = linked.clone();
-        let described = self.ask(move |caller| caller.describe(&linked)).await;
+    async fn describe(&self, shelved: &Arc<Shelved>) -> Result<Description, UploadError> {
+        let shelved = shelved.clone();
+        let described = self.ask(move |caller| caller.describe(&shelved)).await;
         match described.ok_or(UploadError::Busy)? {
-            Ok(description) => bounded(description),
+            Ok(said) => Description::bounded(said),
             Err(fault) => Err(UploadError::Describe(format!(
                 "failed ({}): {}",
                 fault.kind, fault.message
@@ -269,39 +220,5 @@ fn pseudonym_key(secret: &[u8; 32], tenant: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// A description whose texts fit into names, lists and pages.
-fn bounded(description: wit::Description) -> Result<Description, UploadError> {
-    let wit::Description {
-        name,
-        version,
-        summary,
-        settings_schema,
-        redacts,
-    } = description;
-    let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if !(1..=63).contains(&name.len()) || !name.bytes().all(slug) {
-        return Err(UploadError::Describe(
-            "gives a name that is not 1 to 63 of a-z, 0-9 and -".to_owned(),
-        ));
-    }
-    if settings_schema
-        .as_ref()
-        .is_some_and(|schema| schema.len() > SCHEMA_BYTES)
-    {
-        return Err(UploadError::Describe(format!(
-            "gives a settings schema of more than {SCHEMA_BYTES} bytes"
-        )));
-    }
-    Ok(Description {
-        name,
-        version: escaped(&version, 64),
-        summary: escaped(&summary, 256),
-        settings_schema,
-        redacts,
-    })
-}
-
 /// Of a guest thread: wasmtime lets a guest use 512 KiB of it, and the document's walks recurse.
 const STACK_BYTES: usize = 4 << 20;
-/// Of a settings schema.
-const SCHEMA_BYTES: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! The plugin host: runs a tenant's chain of components on an event's document, each call in a fresh instance, under limits.
 //!
 //! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, `compile` makes machine code of it in a process of its
-//! own, `artifact` keeps that on disk, `machine_code` loads it, `component` links it. `run` takes an event: it waits its
+//! own, `artifact` keeps that on disk (both in turns of the `workshop`), `machine_code` loads it, and the `shelf` links and holds it. `run` takes an event: it waits its
 //! tenant's turn in `queue`, then `run` goes through the chain on a guest thread, and `call` makes each step's fresh instance.
 //! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
 //!
@@ -26,6 +26,10 @@ mod patterns;
 mod processor;
 mod queue;
 mod run;
+mod said;
+mod shelf;
+mod workshop;
+
 #[cfg(test)]
 mod tests;
 mod ticker;
@@ -37,9 +41,10 @@ pub use compile::{Compiler, SUBCOMMAND, run_child};
 pub use component::{Component, Description};
 pub use config::Config;
 pub use failure::Failure;
-pub use host::{Host, Workshop};
+pub use host::Host;
 pub use log::{Level, LogLine};
 pub use upload::UploadError;
+pub use workshop::Workshop;
 
 use std::sync::Arc;
 use std::time::Duration;

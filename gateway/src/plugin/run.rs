@@ -8,11 +8,13 @@ use super::bindings::hookgate::plugin::types;
 use super::call::{Caller, Input, Returned};
 use super::config::Config;
 use super::failure::Fault;
-use super::log::{LogLine, escaped};
+use super::log::LogLine;
+use super::said::{Said, said};
 use super::{Call, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
-use crate::domain::{EventId, EventType, Timestamp};
+use crate::domain::{EventId, EventType, TenantId, Timestamp};
+use crate::telemetry::PluginVerdict;
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
 pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms: u64) -> (Done, Duration) {
@@ -21,6 +23,7 @@ pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms
     let mut run = Run {
         event: event_info(&call.id, &call.kind, call.created, &call.phase),
         caller,
+        tenant: call.tenant,
         metadata: call.metadata,
         pseudonym_key,
         now_ms,
@@ -75,6 +78,7 @@ fn event_info(id: &EventId, kind: &EventType, created: Timestamp, phase: &Phase)
 /// A chain on its way.
 struct Run<'a> {
     caller: &'a Caller,
+    tenant: TenantId,
     event: types::EventInfo,
     metadata: Arc<Document>,
     pseudonym_key: [u8; 32],
@@ -93,37 +97,29 @@ impl Run<'_> {
     fn step(&mut self, step: &Step, data: Document) -> After {
         // A step that may be skipped must be able to leave no trace.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
-        let mut returned = self.call(step, data);
+        let returned = self.call(step, data);
         self.used += returned.used;
-        self.log
-            .extend(returned.log.into_iter().map(|line| (step.name.clone(), line)));
-        let said = judge(returned.result, &self.event);
-        match said.map_err(|fault| {
+        let lines = returned.log.into_iter();
+        self.log.extend(lines.map(|line| (step.name.clone(), line)));
+        let mut data = returned.data;
+        let said = said(returned.result, &self.event.phase).map_err(|fault| {
             if returned.over_output {
                 fault.over_output(&self.caller.config)
             } else {
                 fault
             }
-        }) {
-            Ok(said) => {
-                let result = if matches!(said, Said::Drop(_)) {
-                    StepResult::Dropped
-                } else {
-                    StepResult::Passed
-                };
-                self.report(step, result, returned.data.take_changes());
-                match said.verdict(&step.name) {
-                    None => After::GoOn(returned.data),
-                    Some(verdict) => After::End(verdict),
-                }
+        });
+        self.observe(step, &said, returned.used);
+        match (said, before) {
+            (Ok(said), _) => {
+                self.report(step, said.result(), data.take_changes());
+                said.verdict(&step.name).map_or(After::GoOn(data), After::End)
             }
-            Err(fault) => match before {
-                Some(before) => {
-                    self.report(step, StepResult::Skipped, Vec::new());
-                    After::GoOn(before)
-                }
-                None => After::End(Verdict::Failed(fault.of(&step.name))),
-            },
+            (Err(_), Some(before)) => {
+                self.report(step, StepResult::Skipped, Vec::new());
+                After::GoOn(before)
+            }
+            (Err(fault), None) => After::End(Verdict::Failed(fault.of(&step.name))),
         }
     }
 
@@ -141,14 +137,30 @@ impl Run<'_> {
             now_ms: self.now_ms,
             limit: left.min(config.call_deadline.get()),
         };
-        self.caller.handle(&component.linked, input, &self.event)
+        self.caller.handle(&component.shelved, input, &self.event)
+    }
+
+    /// Leaves a figure of every call, and a line of one that failed: which limit, never the message, in which a plugin may
+    /// have put anything.
+    fn observe(&self, step: &Step, said: &Result<Said, Fault>, took: Duration) {
+        let verdict = said.as_ref().map_or(PluginVerdict::Failed, Said::metric);
+        self.caller.metrics.plugin_called(&step.name, verdict, took);
+        if let Err(fault) = said {
+            tracing::warn!(
+                tenant = %self.tenant,
+                event = self.event.id,
+                plugin = step.name,
+                version = version(step),
+                reason = fault.kind,
+                "plugin.failed"
+            );
+        }
     }
 
     fn report(&mut self, step: &Step, result: StepResult, changed: Vec<String>) {
-        let digest = step.component.as_ref().map_or("", |component| &component.digest);
         self.steps.push(StepReport {
             plugin: step.name.clone(),
-            version: digest.chars().take(VERSION_DIGITS).collect(),
+            version: version(step).to_owned(),
             result,
             changed,
         });
@@ -165,63 +177,10 @@ impl Run<'_> {
     }
 }
 
-/// A plugin's verdict within its bounds.
-enum Said {
-    Pass,
-    Drop(String),
-    Reject { code: String, message: String },
-    Delay(Duration),
-}
-
-impl Said {
-    fn verdict(self, plugin: &str) -> Option<Verdict> {
-        let plugin = plugin.to_owned();
-        Some(match self {
-            Self::Pass => return None,
-            Self::Drop(reason) => Verdict::Drop { plugin, reason },
-            Self::Reject { code, message } => Verdict::Reject {
-                plugin,
-                code,
-                message,
-            },
-            Self::Delay(by) => Verdict::Delay { plugin, by },
-        })
-    }
-}
-
-/// What a plugin said, if its phase lets it.
-fn judge(
-    result: Result<Result<wit::Verdict, wit::Failure>, Fault>,
-    event: &types::EventInfo,
-) -> Result<Said, Fault> {
-    let at_ingress = matches!(event.phase, types::Phase::Ingress);
-    match result? {
-        Ok(wit::Verdict::Pass) => Ok(Said::Pass),
-        Ok(wit::Verdict::Drop(reason)) => Ok(Said::Drop(escaped(&reason, REASON_BYTES))),
-        Ok(wit::Verdict::Reject(rejection)) if at_ingress => Ok(Said::Reject {
-            code: escaped(&rejection.code, CODE_BYTES),
-            message: escaped(&rejection.message, MESSAGE_BYTES),
-        }),
-        Ok(wit::Verdict::Delay(ms)) if !at_ingress => {
-            Ok(Said::Delay(Duration::from_millis(ms.into()).min(LONGEST_DELAY)))
-        }
-        Ok(wit::Verdict::Reject(_)) => Err(Fault::new("verdict", "only a step at ingress can reject")),
-        Ok(wit::Verdict::Delay(_)) => Err(Fault::new("verdict", "only a step at delivery can delay")),
-        Err(failure) => Err(Fault::new("refused", &refusal(&failure))),
-    }
-}
-
-fn refusal(failure: &wit::Failure) -> String {
-    let code = match failure.code {
-        types::FailureCode::BadSettings => "bad settings",
-        types::FailureCode::BadPayload => "bad payload",
-        types::FailureCode::Internal => "internal",
-    };
-    format!("{code}: {}", failure.message)
+/// The first digits of the component's digest.
+fn version(step: &Step) -> &str {
+    let digest = step.component.as_ref().map_or("", |component| &component.digest);
+    digest.get(..VERSION_DIGITS).unwrap_or(digest)
 }
 
 const VERSION_DIGITS: usize = 12;
-const REASON_BYTES: usize = 256;
-const CODE_BYTES: usize = 64;
-const MESSAGE_BYTES: usize = 1_024;
-const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);

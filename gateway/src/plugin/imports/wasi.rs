@@ -120,7 +120,7 @@ fn refuse(
                 linker.func_new(name, move |_, _, _, _| Err(NotGiven(called.clone()).into()))?;
             }
             ComponentItem::Resource(_) => {
-                linker.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?
+                linker.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?;
             }
             _ => {}
         }

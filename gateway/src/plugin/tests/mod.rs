@@ -16,27 +16,23 @@ use super::{
 use crate::clock::{Clock, ManualClock};
 use crate::document::{Document, Limits};
 use crate::domain::Timestamp;
+use crate::telemetry::Metrics;
 use guests::handling;
 
 /// A host, and the directory that its artifacts are in.
 struct Bench {
     host: Host,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Bench {
     fn new(config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let workshop = Workshop {
-            compiler: Compiler::InProcess,
-            artifacts: Artifacts::new(directory.path().to_owned(), [7; 32]),
-        };
+        let artifacts = Artifacts::new(directory.path().to_owned(), [7; 32]);
+        let workshop = Workshop::new(Compiler::InProcess, artifacts, config.compiles);
         let clock = Clock::Manual(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
-        let host = Host::start(&Arc::new(config), clock, workshop, [9; 32]).unwrap();
-        Self {
-            host,
-            _directory: directory,
-        }
+        let host = Host::start(&Arc::new(config), clock, Metrics::new(), workshop, [9; 32]).unwrap();
+        Self { host, directory }
     }
 
     async fn run(&self, steps: Vec<Step>, data: &str) -> Done {

@@ -1,7 +1,13 @@
 //! Uploads: what is refused and in which words, and machine code that is made once.
 
+use std::num::NonZeroU32;
+
 use super::guests::{PASS, handling};
-use super::{Artifacts, Bench, Clock, Compiler, Config, Host, UploadError, Verdict, Workshop, call, step};
+use super::{
+    Artifacts, Bench, Clock, Compiler, Config, Host, UploadError, Verdict, Workshop, call, failure, step,
+};
+use crate::domain::units::Size;
+use crate::telemetry::Metrics;
 
 async fn refused(component: &str) -> String {
     let bench = Bench::new(Config::default());
@@ -47,8 +53,15 @@ async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
     let directory = tempfile::tempdir().unwrap();
     let start = |compiler, key| {
         let artifacts = Artifacts::new(directory.path().to_owned(), key);
-        let workshop = Workshop { compiler, artifacts };
-        Host::start(&Config::default().into(), Clock::System, workshop, [0; 32]).unwrap()
+        let workshop = Workshop::new(compiler, artifacts, NonZeroU32::MIN);
+        Host::start(
+            &Config::default().into(),
+            Clock::System,
+            Metrics::new(),
+            workshop,
+            [0; 32],
+        )
+        .unwrap()
     };
     let no_compiler = || Compiler::ChildProcess {
         exe: "/nowhere/hookgate".into(),
@@ -67,4 +80,32 @@ async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
 
     let other = start(no_compiler(), [2; 32]).load(bytes).await;
     assert!(matches!(other, Err(UploadError::Host(_))), "{other:?}");
+}
+
+#[tokio::test]
+async fn what_was_put_away_comes_back_from_disk() {
+    // No room but for the one that is used.
+    let config = Config {
+        loaded: Size::from_bytes(1),
+        ..Config::default()
+    };
+    let bench = Bench::new(config);
+    let first = bench.host.load(handling("", PASS)).await.unwrap();
+    let second = bench
+        .host
+        .load(handling("", &format!("(nop) {PASS}")))
+        .await
+        .unwrap();
+    for component in [&first, &second, &second, &first] {
+        let done = bench.run(vec![step(component, "{}")], "{}").await;
+        assert_eq!(done.verdict, Verdict::Pass);
+    }
+    // The second was put away by the first's last call; without its artifact it cannot come back.
+    for artifact in std::fs::read_dir(bench.directory.path()).unwrap() {
+        std::fs::remove_file(artifact.unwrap().path()).unwrap();
+    }
+    let done = bench.run(vec![step(&first, "{}")], "{}").await;
+    assert_eq!(done.verdict, Verdict::Pass);
+    let done = bench.run(vec![step(&second, "{}")], "{}").await;
+    assert_eq!(failure(&done).0, "missing");
 }

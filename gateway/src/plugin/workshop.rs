@@ -1,0 +1,83 @@
+//! From a component's bytes to its place on the shelf: the artifact that was kept, or one that is made now.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::artifact::Artifacts;
+use super::compile::Compiler;
+use super::config::Config;
+use super::shelf::{Shelf, Shelved};
+use super::upload::UploadError;
+
+/// Who makes machine code, and where it is kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Workshop {
+    compiler: Compiler,
+    artifacts: Artifacts,
+    /// One compilation each.
+    turns: Arc<Semaphore>,
+}
+
+impl Workshop {
+    /// A workshop that makes so many at the same time (`plugins.compiles`).
+    pub fn new(compiler: Compiler, artifacts: Artifacts, compiles: NonZeroU32) -> Self {
+        Self {
+            compiler,
+            artifacts,
+            turns: Arc::new(Semaphore::new(compiles.get() as usize)),
+        }
+    }
+
+    pub(super) fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
+    /// Loads a component that was checked.
+    pub(super) async fn shelve(
+        &self,
+        shelf: &Arc<Shelf>,
+        digest: &str,
+        component: Bytes,
+        config: &Config,
+    ) -> Result<Arc<Shelved>, UploadError> {
+        if let Some(shelved) = self.kept(shelf, digest).await? {
+            return Ok(shelved);
+        }
+        let turn = self.turns.acquire().await.map_err(|_| UploadError::Busy)?;
+        // Whoever had the turn before may have made the same.
+        if let Some(shelved) = self.kept(shelf, digest).await? {
+            return Ok(shelved);
+        }
+        let made = self.compiler.compile(component, config).await?;
+        drop(turn);
+        let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
+        blocking(move || {
+            let artifact = artifacts.put(&digest, made).map_err(UploadError::Host)?;
+            shelf.add(digest, &artifact)
+        })
+        .await
+    }
+
+    /// From the artifact that was kept. One that does not load any more, after a change of processor or of limits, counts as
+    /// none: making it anew says what is wrong.
+    async fn kept(&self, shelf: &Arc<Shelf>, digest: &str) -> Result<Option<Arc<Shelved>>, UploadError> {
+        let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
+        blocking(move || {
+            let artifact = artifacts.get(&digest);
+            Ok(artifact.and_then(|artifact| shelf.add(digest, &artifact).ok()))
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
+) -> Result<T, UploadError> {
+    spawn_blocking(work)
+        .await
+        .map_err(|error| UploadError::Host(error.into()))?
+}
