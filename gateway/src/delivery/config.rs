@@ -1,12 +1,10 @@
-//! How deliveries are made and repeated, and which combinations of settings would break a promise.
+//! How attempts are made, and which combinations of settings would break a promise.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::RetryPolicy;
-use crate::domain::retry::BadRetryPolicy;
 use crate::domain::units::{Size, Span};
 
 /// Single attempts.
@@ -23,26 +21,9 @@ pub struct Config {
     pub max_response: Size,
 }
 
-/// When failed deliveries are tried again, where a subscription does not say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RetryConfig {
-    /// Before the second attempt waits a random time up to this; before each further one up to twice as long.
-    pub base: Span,
-    /// The longest that backoff grows to.
-    pub max: Span,
-    /// How many attempts in all, 1 to 100.
-    pub attempts: u32,
-    /// Fixed delays instead of the backoff, such as `["1m", "5m", "30m", "2h", "24h"]`: one attempt more than delays.
-    pub schedule: Vec<Span>,
-}
-
 /// Settings that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadConfig {
-    /// The retry policy.
-    #[error("retry: {0}")]
-    Retry(#[from] BadRetryPolicy),
     /// No time at all.
     #[error("delivery.timeout must be over 0")]
     NoTimeout,
@@ -101,21 +82,6 @@ impl Config {
     }
 }
 
-impl RetryConfig {
-    /// As a policy.
-    ///
-    /// # Errors
-    /// Values that make no sense.
-    pub fn policy(&self) -> Result<RetryPolicy, BadConfig> {
-        let policy = if self.schedule.is_empty() {
-            RetryPolicy::exponential(self.base.get(), self.max.get(), self.attempts)
-        } else {
-            RetryPolicy::schedule(self.schedule.iter().map(|delay| delay.get()).collect())
-        };
-        Ok(policy?)
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -123,18 +89,6 @@ impl Default for Config {
             max_timeout: Span::from_secs(30),
             keep_response: true,
             max_response: Size::from_bytes(1024),
-        }
-    }
-}
-
-/// Twelve attempts whose ceilings add up to two days.
-impl Default for RetryConfig {
-    fn default() -> Self {
-        Self {
-            base: Span::from_secs(5),
-            max: Span::from_secs(8 * 3600),
-            attempts: 12,
-            schedule: Vec::new(),
         }
     }
 }
@@ -170,21 +124,5 @@ mod tests {
             refused(|c| c.max_response = Size::from_bytes(4097)),
             BadConfig::Response
         );
-    }
-
-    #[test]
-    fn policies() {
-        let policy = |config: RetryConfig| config.policy();
-        assert_eq!(policy(RetryConfig::default()).expect("valid").attempts(), 12);
-        let schedule = RetryConfig {
-            schedule: vec![Span::from_secs(60); 4],
-            ..RetryConfig::default()
-        };
-        assert_eq!(policy(schedule).expect("valid").attempts(), 5);
-        let senseless = RetryConfig {
-            base: Span::from_secs(9 * 3600),
-            ..RetryConfig::default()
-        };
-        assert_eq!(policy(senseless), Err(BadConfig::Retry(BadRetryPolicy::Base)));
     }
 }

@@ -23,7 +23,7 @@ use crate::store::group::Committer;
 use crate::telemetry::Metrics;
 
 pub use attempt::Attempted;
-pub use config::{BadConfig, Config, RetryConfig};
+pub use config::{BadConfig, Config};
 
 /// Makes attempts. Cheap to clone.
 #[derive(Clone)]
@@ -52,16 +52,13 @@ pub struct Parts {
 }
 
 impl Courier {
-    /// A courier after these configurations.
-    ///
-    /// # Errors
-    /// What contradicts itself in them.
-    pub fn new(config: Config, retry: &RetryConfig, parts: Parts) -> Result<Self, BadConfig> {
-        Ok(Self {
-            retry: Arc::new(retry.policy()?),
+    /// A courier after this configuration; `retry` holds for subscriptions that do not say otherwise.
+    pub fn new(config: Config, retry: RetryPolicy, parts: Parts) -> Self {
+        Self {
+            retry: Arc::new(retry),
             parts: Arc::new(parts),
             config: Arc::new(config),
-        })
+        }
     }
     /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.
     pub fn longest_attempt(&self) -> Duration {
