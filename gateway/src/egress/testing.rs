@@ -47,6 +47,8 @@ pub(crate) enum Reaction {
     Flood,
     /// Hang up with RST.
     Reset,
+    /// 200, once this says so.
+    When(tokio::sync::watch::Receiver<bool>),
 }
 
 type React = dyn Fn(usize) -> Reaction + Send + Sync;
@@ -86,6 +88,17 @@ impl Receiver {
             authority,
             state,
         }
+    }
+
+    /// Waits until so many requests have come.
+    pub(crate) async fn wait_for(&self, requests: usize) {
+        for _ in 0..3000 {
+            if self.requests().len() >= requests {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{} of {requests} requests came", self.requests().len());
     }
 
     pub(crate) fn requests(&self) -> Vec<Got> {
@@ -190,6 +203,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, react: &React, 
                 false
             }
             Reaction::Reset => false,
+            Reaction::When(mut released) => {
+                released.wait_for(|released| *released).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.is_ok()
+            }
         };
         if !kept {
             return;

@@ -9,6 +9,8 @@
 //! Not needed for correctness: whatever is lost here (a crash, a bug) is leased in the store and comes back when its lease
 //! ends.
 
+#[cfg(test)]
+mod bench;
 mod budget;
 mod claim;
 mod config;
@@ -20,6 +22,8 @@ mod queue;
 mod ring;
 mod run;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

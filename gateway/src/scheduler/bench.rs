@@ -1,0 +1,254 @@
+//! A gateway without its front, for tests: a store on a disk, a registry, the scheduler and all that it drives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{Config, Parts, Scheduler};
+use crate::clock::Clock;
+use crate::delivery::{self, Courier};
+use crate::dispatch::Handover;
+use crate::domain::units::Span;
+use crate::domain::{
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, Fate, PayloadMode, RetryPolicy, Secret, SubscriptionId,
+    Target, TenantId, Trigger,
+};
+use crate::egress::{self, Client};
+use crate::profile::SecretForm;
+use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
+use crate::store::clock::StoreClock;
+use crate::store::embedded::Embedded;
+use crate::store::group::{self, Committer};
+use crate::store::{Accepted, LeasePolicy, Leased, NewEvent, Retention, Store, Submission};
+use crate::telemetry::Metrics;
+
+pub(super) struct Bench {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) registry: Registry,
+    pub(super) committer: Committer,
+    pub(super) handover: Handover,
+    pub(super) secret: Secret,
+    config: Config,
+    shutdown: CancellationToken,
+    scheduler: Option<JoinHandle<()>>,
+    _directory: tempfile::TempDir,
+}
+
+/// What a test wants otherwise.
+pub(super) struct Wishes {
+    pub(super) scheduler: Config,
+    pub(super) egress: egress::Config,
+    pub(super) retry: RetryPolicy,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            scheduler: Config {
+                // A test that needs the poll would be a slow test.
+                poll_interval: Span::from_secs(60),
+                ..Config::default()
+            },
+            egress: egress::Config {
+                allow: vec!["127.0.0.0/8".parse().unwrap()],
+                ..egress::Config::default()
+            },
+            retry: RetryPolicy::schedule(vec![Duration::from_millis(10); 4]).unwrap(),
+        }
+    }
+}
+
+impl Bench {
+    pub(super) async fn start(wishes: Wishes) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (clock, metrics) = (Clock::System, Metrics::new());
+        let settings = crate::store::embedded::Config::default();
+        let store = Embedded::open(&directory.path().join("store"), &settings, Retention::default(), clock.clone());
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let (committer, service) = Committer::new(store.clone(), &group::Config::default(), metrics.clone());
+        tokio::spawn(service.run(CancellationToken::new()));
+        let registry = registry(store.clone(), clock.clone(), metrics.clone()).await;
+        let secret = SecretForm::Whsec.generate([7; 32]);
+        let tenant = NewTenant {
+            id: tenant(),
+            profile: None,
+            signing_secret: Some(secret.clone()),
+        };
+        registry.create_tenant(tenant).await.unwrap();
+
+        let (handover, ready) = Handover::new(wishes.scheduler.room);
+        let store_clock = StoreClock::new(clock.clone());
+        let parts = delivery::Parts {
+            registry: registry.clone(),
+            client: Client::new(&wishes.egress, clock.clone()).unwrap(),
+            committer: committer.clone(),
+            handover: handover.clone(),
+            clock: clock.clone(),
+            store_clock: store_clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let parts = Parts {
+            courier: Courier::new(delivery::Config::default(), wishes.retry, parts),
+            store: store.clone(),
+            handover: handover.clone(),
+            clock,
+            store_clock,
+            metrics,
+        };
+        let shutdown = CancellationToken::new();
+        let scheduler = Scheduler::new(wishes.scheduler.clone(), parts, ready);
+        let scheduler = tokio::spawn(scheduler.run(shutdown.clone()));
+        Self {
+            store,
+            registry,
+            committer,
+            handover,
+            secret,
+            config: wishes.scheduler,
+            shutdown,
+            scheduler: Some(scheduler),
+            _directory: directory,
+        }
+    }
+
+    pub(super) async fn subscribe(&self, url: &Url) -> SubscriptionId {
+        self.subscribe_with(url, Vec::new(), None).await
+    }
+
+    pub(super) async fn subscribe_with(
+        &self,
+        url: &Url,
+        headers: Vec<(String, Secret)>,
+        timeout: Option<Duration>,
+    ) -> SubscriptionId {
+        let new = NewSubscription {
+            url: url.clone(),
+            events: vec!["*".parse().unwrap()],
+            description: None,
+            secret: Some(self.secret.clone()),
+            headers,
+            timeout,
+            retry: None,
+            payload: PayloadMode::Full,
+        };
+        self.registry.create_subscription(&tenant(), new).await.unwrap().id
+    }
+
+    /// Stores an event for a target and hands its delivery over, as ingest does.
+    pub(super) async fn publish(&self, id: &str, target: Target, deliver_to: Option<Url>) -> DeliveryId {
+        let event = event(id, deliver_to);
+        let mut room = self.handover.reserve(1).unwrap();
+        let lease = LeasePolicy::Hold(self.config.lease.get());
+        let accepted = self.accept(&event, target, lease).await;
+        let Accepted::Stored { token: Some(token), .. } = accepted else {
+            panic!("{accepted:?}")
+        };
+        let id = DeliveryId {
+            event: event.id.clone(),
+            target,
+            run: 0,
+        };
+        room.hand_over(Leased {
+            event: Arc::new(event),
+            id: id.clone(),
+            trigger: Trigger::Published,
+            token,
+            attempts: 0,
+            first_attempt: None,
+            body: None,
+        });
+        id
+    }
+
+    /// Stores an event as due, as ingest does when there is no room.
+    pub(super) async fn leave(&self, id: &str, target: Target) -> DeliveryId {
+        let event = event(id, None);
+        self.accept(&event, target, LeasePolicy::Due).await;
+        self.handover.due_at(Clock::System.now());
+        DeliveryId {
+            event: event.id,
+            target,
+            run: 0,
+        }
+    }
+
+    async fn accept(&self, event: &Event, target: Target, lease: LeasePolicy) -> Accepted {
+        let submission = Submission {
+            tenant: tenant(),
+            events: vec![NewEvent {
+                event: event.clone(),
+                targets: vec![target],
+                id_given: true,
+            }],
+            idempotency: None,
+            lease,
+        };
+        self.committer.accept(submission).await.unwrap()
+    }
+
+    pub(super) async fn delivery(&self, id: &DeliveryId) -> (Delivery, Vec<Attempt>) {
+        self.store.delivery(&tenant(), id).await.unwrap().expect("it is stored")
+    }
+
+    /// Waits until the delivery is finished.
+    pub(super) async fn finished(&self, id: &DeliveryId) -> (Delivery, Vec<Attempt>) {
+        self.until(id, |delivery| !matches!(delivery.state, DeliveryState::Pending { .. }))
+            .await
+    }
+
+    pub(super) async fn until(
+        &self,
+        id: &DeliveryId,
+        reached: impl Fn(&Delivery) -> bool,
+    ) -> (Delivery, Vec<Attempt>) {
+        for _ in 0..TRIES {
+            let (delivery, attempts) = self.delivery(id).await;
+            if reached(&delivery) {
+                return (delivery, attempts);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?}", self.delivery(id).await)
+    }
+
+    /// Shuts the scheduler down and waits for its end.
+    pub(super) async fn stop(&mut self) {
+        self.shutdown.cancel();
+        self.scheduler.take().expect("it runs").await.unwrap();
+    }
+}
+
+pub(super) fn tenant() -> TenantId {
+    "acme".parse().unwrap()
+}
+
+fn event(id: &str, deliver_to: Option<Url>) -> Event {
+    Event {
+        id: id.parse().unwrap(),
+        tenant: tenant(),
+        kind: "invoice.paid".parse().unwrap(),
+        created: Clock::System.now(),
+        data: bytes::Bytes::from_static(br#"{"n":1}"#),
+        metadata: None,
+        deliver_to,
+        fate: Fate::Published,
+        steps: Vec::new(),
+    }
+}
+
+async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Registry {
+    let parts = crate::registry::Parts {
+        store,
+        host: Default::default(),
+        sealer: Sealer::generate().0,
+        clock,
+        metrics,
+    };
+    Registry::start(crate::registry::Config::default(), parts).await.unwrap().0
+}
+
+/// Half a minute.
+const TRIES: usize = 3000;
