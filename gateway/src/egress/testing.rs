@@ -205,7 +205,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, react: &React, 
             Reaction::Reset => false,
             Reaction::When(mut released) => {
                 released.wait_for(|released| *released).await.unwrap();
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.is_ok()
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .is_ok()
             }
         };
         if !kept {

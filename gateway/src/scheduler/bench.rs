@@ -13,8 +13,8 @@ use crate::delivery::{self, Courier};
 use crate::dispatch::Handover;
 use crate::domain::units::Span;
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, Fate, PayloadMode, RetryPolicy, Secret, SubscriptionId,
-    Target, TenantId, Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, Fate, PayloadMode, RetryPolicy, Secret,
+    SubscriptionId, Target, TenantId, Trigger,
 };
 use crate::egress::{self, Client};
 use crate::profile::SecretForm;
@@ -66,7 +66,12 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let (clock, metrics) = (Clock::System, Metrics::new());
         let settings = crate::store::embedded::Config::default();
-        let store = Embedded::open(&directory.path().join("store"), &settings, Retention::default(), clock.clone());
+        let store = Embedded::open(
+            &directory.path().join("store"),
+            &settings,
+            Retention::default(),
+            clock.clone(),
+        );
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
         let (committer, service) = Committer::new(store.clone(), &group::Config::default(), metrics.clone());
         tokio::spawn(service.run(CancellationToken::new()));
@@ -134,7 +139,11 @@ impl Bench {
             retry: None,
             payload: PayloadMode::Full,
         };
-        self.registry.create_subscription(&tenant(), new).await.unwrap().id
+        self.registry
+            .create_subscription(&tenant(), new)
+            .await
+            .unwrap()
+            .id
     }
 
     /// Stores an event for a target and hands its delivery over, as ingest does.
@@ -143,7 +152,10 @@ impl Bench {
         let mut room = self.handover.reserve(1).unwrap();
         let lease = LeasePolicy::Hold(self.config.lease.get());
         let accepted = self.accept(&event, target, lease).await;
-        let Accepted::Stored { token: Some(token), .. } = accepted else {
+        let Accepted::Stored {
+            token: Some(token), ..
+        } = accepted
+        else {
             panic!("{accepted:?}")
         };
         let id = DeliveryId {
@@ -190,13 +202,19 @@ impl Bench {
     }
 
     pub(super) async fn delivery(&self, id: &DeliveryId) -> (Delivery, Vec<Attempt>) {
-        self.store.delivery(&tenant(), id).await.unwrap().expect("it is stored")
+        self.store
+            .delivery(&tenant(), id)
+            .await
+            .unwrap()
+            .expect("it is stored")
     }
 
     /// Waits until the delivery is finished.
     pub(super) async fn finished(&self, id: &DeliveryId) -> (Delivery, Vec<Attempt>) {
-        self.until(id, |delivery| !matches!(delivery.state, DeliveryState::Pending { .. }))
-            .await
+        self.until(id, |delivery| {
+            !matches!(delivery.state, DeliveryState::Pending { .. })
+        })
+        .await
     }
 
     pub(super) async fn until(
@@ -247,7 +265,10 @@ async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Regi
         clock,
         metrics,
     };
-    Registry::start(crate::registry::Config::default(), parts).await.unwrap().0
+    Registry::start(crate::registry::Config::default(), parts)
+        .await
+        .unwrap()
+        .0
 }
 
 /// Half a minute.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::bench::{Bench, Wishes, tenant};
 use super::*;
 use crate::clock::Clock;
-use crate::domain::units::Span;
 use crate::domain::subscription::DisableReason;
+use crate::domain::units::Span;
 use crate::domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
 use crate::egress::testing::{Got, Reaction, Receiver};
 use crate::profile::{Profile, Received};
@@ -31,16 +31,24 @@ async fn what_is_handed_over_arrives_signed_once() {
     let sub = bench.subscribe_with(&receiver.url, headers, None).await;
     let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
     let (delivery, attempts) = bench.finished(&id).await;
-    assert!(matches!(delivery.state, DeliveryState::Delivered { .. }), "{delivery:?}");
+    assert!(
+        matches!(delivery.state, DeliveryState::Delivered { .. }),
+        "{delivery:?}"
+    );
     assert_eq!(attempts.len(), 1);
     let requests = receiver.requests();
     assert_eq!(requests.len(), 1);
     assert_genuine(&requests[0], &bench.secret);
     assert_eq!(requests[0].header("webhook-id").as_deref(), Some("evt_1"));
     assert_eq!(requests[0].header("x-own").as_deref(), Some("secret value"));
-    assert_eq!(requests[0].header("content-type").as_deref(), Some("application/json"));
+    assert_eq!(
+        requests[0].header("content-type").as_deref(),
+        Some("application/json")
+    );
     let body = String::from_utf8(requests[0].body.clone()).unwrap();
-    assert!(body.starts_with(r#"{"type":"invoice.paid","timestamp":"#) && body.ends_with(r#","data":{"n":1}}"#));
+    assert!(
+        body.starts_with(r#"{"type":"invoice.paid","timestamp":"#) && body.ends_with(r#","data":{"n":1}}"#)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,11 +82,15 @@ async fn attempts_that_are_used_up_make_a_dead_letter() {
         ..Wishes::default()
     })
     .await;
-    let receiver = Receiver::start(|_| Reaction::Last("HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\nwhy?")).await;
+    let receiver =
+        Receiver::start(|_| Reaction::Last("HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\nwhy?")).await;
     let sub = bench.subscribe(&receiver.url).await;
     let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
     let (delivery, attempts) = bench.finished(&id).await;
-    assert!(matches!(delivery.state, DeliveryState::Dead { .. }), "{delivery:?}");
+    assert!(
+        matches!(delivery.state, DeliveryState::Dead { .. }),
+        "{delivery:?}"
+    );
     assert_eq!((attempts.len(), receiver.requests().len()), (3, 3));
     assert_eq!(attempts[2].response, b"why?");
     let dead = bench.store.dead_letters(&tenant(), None, 10).await.unwrap();
@@ -98,7 +110,10 @@ async fn a_hanging_endpoint_times_out() {
     let sub = bench.subscribe_with(&receiver.url, Vec::new(), timeout).await;
     let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
     let (_, attempts) = bench.finished(&id).await;
-    assert!(matches!(attempts[0].outcome, Outcome::TimedOut { .. }), "{attempts:?}");
+    assert!(
+        matches!(attempts[0].outcome, Outcome::TimedOut { .. }),
+        "{attempts:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,14 +124,30 @@ async fn gone_disables_and_calls_the_rest_off() {
     let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
     let (delivery, _) = bench.finished(&id).await;
     assert!(matches!(delivery.state, DeliveryState::Dead { .. }));
-    let status = bench.registry.tenant(&tenant()).unwrap().subscription(sub).unwrap().status.clone();
+    let status = bench
+        .registry
+        .tenant(&tenant())
+        .unwrap()
+        .subscription(sub)
+        .unwrap()
+        .status
+        .clone();
     assert!(
-        matches!(status, Status::Disabled { reason: DisableReason::Gone, .. }),
+        matches!(
+            status,
+            Status::Disabled {
+                reason: DisableReason::Gone,
+                ..
+            }
+        ),
         "{status:?}"
     );
     let next = bench.publish("evt_2", Target::Subscription(sub), None).await;
     let (delivery, attempts) = bench.finished(&next).await;
-    assert!(matches!(delivery.state, DeliveryState::Cancelled { .. }), "{delivery:?}");
+    assert!(
+        matches!(delivery.state, DeliveryState::Cancelled { .. }),
+        "{delivery:?}"
+    );
     assert_eq!((attempts.len(), receiver.requests().len()), (0, 1));
 }
 
@@ -131,7 +162,10 @@ async fn retry_after_is_kept_to() {
         panic!("{delivery:?}")
     };
     let wait = next.since(Clock::System.now());
-    assert!(wait > Duration::from_secs(3500) && wait <= Duration::from_secs(3960), "{wait:?}");
+    assert!(
+        wait > Duration::from_secs(3500) && wait <= Duration::from_secs(3960),
+        "{wait:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +188,9 @@ async fn a_blocked_address_is_an_outcome() {
 async fn the_events_own_endpoint_is_signed_with_the_tenants_secret() {
     let bench = Bench::start(Wishes::default()).await;
     let receiver = Receiver::start(|_| Reaction::Say("200 OK")).await;
-    let id = bench.publish("evt_1", Target::Inline, Some(receiver.url.clone())).await;
+    let id = bench
+        .publish("evt_1", Target::Inline, Some(receiver.url.clone()))
+        .await;
     bench.finished(&id).await;
     assert_genuine(&receiver.requests()[0], &bench.secret);
 }
@@ -186,11 +222,15 @@ async fn a_paused_endpoint_costs_no_attempts_and_is_probed_again() {
         ..Wishes::default()
     })
     .await;
-    let receiver = Receiver::start(|before| Reaction::Say(if before < 5 { "500 Oh" } else { "200 OK" })).await;
+    let receiver =
+        Receiver::start(|before| Reaction::Say(if before < 5 { "500 Oh" } else { "200 OK" })).await;
     let sub = bench.subscribe(&receiver.url).await;
     let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
     let (delivery, attempts) = bench.finished(&id).await;
-    assert!(matches!(delivery.state, DeliveryState::Delivered { .. }), "{delivery:?}");
+    assert!(
+        matches!(delivery.state, DeliveryState::Delivered { .. }),
+        "{delivery:?}"
+    );
     let numbers: Vec<_> = attempts.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
     // The third, fourth and fifth failure each began a pause.
@@ -213,12 +253,19 @@ async fn shutting_down_finishes_what_has_begun_and_gives_the_rest_back() {
     let sub = bench.subscribe(&receiver.url).await;
     let mut ids = Vec::new();
     for n in 0..3 {
-        ids.push(bench.publish(&format!("evt_{n}"), Target::Subscription(sub), None).await);
+        ids.push(
+            bench
+                .publish(&format!("evt_{n}"), Target::Subscription(sub), None)
+                .await,
+        );
     }
     receiver.wait_for(1).await;
     tokio::join!(bench.stop(), async { release.send(true).unwrap() });
     let (first, _) = bench.delivery(&ids[0]).await;
-    assert!(matches!(first.state, DeliveryState::Delivered { .. }), "{first:?}");
+    assert!(
+        matches!(first.state, DeliveryState::Delivered { .. }),
+        "{first:?}"
+    );
     for id in &ids[1..] {
         let (delivery, attempts) = bench.delivery(id).await;
         let DeliveryState::Pending { next } = delivery.state else {
