@@ -57,7 +57,7 @@ impl<'a> Check<'a> {
             if !is_known {
                 self.problem(
                     pointer::member(pointer, key),
-                    ["is not a setting; the settings here are ", &known.join(", ")].concat(),
+                    list_of("is not a setting; the settings here are ", known),
                 );
             }
             is_known
@@ -117,7 +117,7 @@ impl<'a> Check<'a> {
             .get_str(pointer)
             .filter(|word| words.contains(&word.as_str()));
         if word.is_none() && self.settings.has(pointer) {
-            self.problem(pointer, ["must be one of ", &words.join(", ")].concat());
+            self.problem(pointer, list_of("must be one of ", words));
         }
         word
     }
@@ -180,4 +180,16 @@ impl<'a> Check<'a> {
             Err(self.problems)
         }
     }
+}
+
+/// A sentence that ends in a list.
+fn list_of(start: &str, words: &[&str]) -> String {
+    let mut sentence = String::from(start);
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            sentence.push_str(", ");
+        }
+        sentence.push_str(word);
+    }
+    sentence
 }

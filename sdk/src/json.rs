@@ -20,9 +20,10 @@ pub enum Kind {
 }
 
 /// A value that has no parts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Scalar {
     /// `null`.
+    #[default]
     Null,
     /// `true` or `false`.
     Boolean(bool),

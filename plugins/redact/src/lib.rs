@@ -1,6 +1,11 @@
-//! Redacts confidential fields.
+//! Takes confidential fields out of events: by a dictionary of names, by patterns, by a projection, and by value.
 
-use hookgate_sdk::{Description, Event, Failure, Plugin, Redaction, Verdict};
+mod dictionary;
+mod settings;
+mod spans;
+mod values;
+
+use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict};
 
 /// The plugin.
 pub struct Redact;
@@ -12,15 +17,33 @@ impl Plugin for Redact {
             env!("CARGO_PKG_VERSION"),
             "Removes, masks or pseudonymises confidential fields.",
         )
+        .with_settings_schema(settings::SCHEMA)
         .that_redacts()
     }
 
+    fn check_settings(settings: &Settings) -> Result<(), Vec<Problem>> {
+        settings::check(settings)
+    }
+
     fn handle(event: &Event) -> Result<Verdict, Failure> {
-        event
-            .data()
-            .redact(&["/**/~email|phone|address"], &Redaction::Remove)?;
+        let plan = settings::read(&event.settings());
+        let data = event.data();
+        if !plan.keep.is_empty() {
+            let keep: Vec<&str> = plan.keep.iter().map(String::as_str).collect();
+            data.retain(&keep)?;
+        }
+        let patterns = plan.patterns.texts();
+        if !patterns.is_empty() {
+            data.redact(&patterns, &plan.action)?;
+        }
+        if plan.emails || plan.cards {
+            values::redact(&data, &plan)?;
+        }
         Ok(Verdict::Pass)
     }
 }
 
 hookgate_sdk::export!(Redact);
+
+#[cfg(test)]
+mod tests;

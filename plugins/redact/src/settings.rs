@@ -1,0 +1,212 @@
+//! The step's settings: what is wrong with them, and what they say.
+
+use hookgate_sdk::check::Check;
+use hookgate_sdk::{Problem, Redaction, Scalar, Settings, View};
+
+use crate::dictionary::{Class, PATTERN_START};
+
+/// A JSON Schema of the settings.
+pub(crate) const SCHEMA: &str = include_str!("settings.schema.json");
+
+const MAX_PATTERNS: u32 = 500;
+const DEFAULT_MASK: &str = "[redacted]";
+const DEFAULT_KEEP_LAST: u8 = 4;
+const MAX_KEEP_LAST: i64 = 16;
+const DEFAULT_LABEL: &str = "pseudonym";
+
+/// What the settings say.
+pub(crate) struct Plan {
+    /// The projection, if there is one: nothing else passes.
+    pub(crate) keep: Vec<String>,
+    /// What is redacted by name: the dictionary and the own fields.
+    pub(crate) patterns: Patterns,
+    /// What becomes of it.
+    pub(crate) action: Redaction,
+    /// What an e-mail address or a card number amid other text becomes.
+    pub(crate) mask: String,
+    /// What is redacted by value.
+    pub(crate) emails: bool,
+    /// The same.
+    pub(crate) cards: bool,
+}
+
+/// The patterns of one redaction.
+pub(crate) struct Patterns {
+    /// As it was compiled, where nothing is excepted from it.
+    dictionary: Option<&'static str>,
+    own: Vec<String>,
+}
+
+impl Patterns {
+    /// All of them.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.dictionary
+            .into_iter()
+            .chain(self.own.iter().map(String::as_str))
+            .collect()
+    }
+}
+
+/// Says everything that is wrong.
+pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
+    let mut check = Check::new(settings);
+    check.known_keys(
+        "",
+        &[
+            "classes",
+            "fields",
+            "except",
+            "keep",
+            "values",
+            "action",
+            "mask",
+            "keep_last",
+            "label",
+        ],
+    );
+    for pointer in check.list("/classes", 2) {
+        check.one_of(&pointer, &["confidential", "restricted"]);
+    }
+    for list in ["/fields", "/keep"] {
+        for pointer in check.list(list, MAX_PATTERNS) {
+            if let Some(pattern) = check.pattern(&pointer)
+                && pattern.is_empty()
+                && list == "/fields"
+            {
+                check.problem(pointer, "must not be the whole event: a filter drops it");
+            }
+        }
+    }
+    for pointer in check.list("/except", MAX_PATTERNS) {
+        if let Some(name) = check.text(&pointer)
+            && !is_in_dictionary(&name)
+        {
+            check.problem(pointer, "is not a name of the dictionary");
+        }
+    }
+    for pointer in check.list("/values", 2) {
+        check.one_of(&pointer, &["email", "card"]);
+    }
+    check.one_of("/action", &["remove", "mask", "keep-last", "pseudonym"]);
+    check.text("/mask");
+    check.integer("/keep_last", 1..=MAX_KEEP_LAST);
+    check.text("/label");
+    check.finish()
+}
+
+/// Reads settings that were checked. Without any, the dictionary's confidential class, and so all of it, is removed.
+pub(crate) fn read(settings: &View) -> Plan {
+    // One operation says all that most steps set, and which lists there are.
+    let mut first = settings
+        .get_many(&[
+            "/classes/0",
+            "/classes/1",
+            "/fields/0",
+            "/keep/0",
+            "/values/0",
+            "/values/1",
+            "/except/0",
+            "/action",
+            "/mask",
+            "/keep_last",
+            "/label",
+        ])
+        .into_iter()
+        .map(Option::unwrap_or_default);
+    let mut next = || first.next().unwrap_or_default();
+
+    let classes = [next(), next()].map(|class| class.as_str().and_then(Class::of));
+    let fields = list_at(settings, "/fields", &next());
+    let keep = list_at(settings, "/keep", &next());
+    let values = [next(), next()];
+    let by_value = |kind| values.iter().any(|value| value.as_str() == Some(kind));
+    let (emails, cards) = (by_value("email"), by_value("card"));
+    let except = list_at(settings, "/except", &next());
+    let action = next();
+    let mask = text_or(next(), DEFAULT_MASK);
+    let keep_last = match next() {
+        Scalar::Integer(count) => u8::try_from(count).unwrap_or(DEFAULT_KEEP_LAST),
+        _ => DEFAULT_KEEP_LAST,
+    };
+    let label = text_or(next(), DEFAULT_LABEL);
+
+    let nothing_named = fields.is_empty() && keep.is_empty() && !emails && !cards;
+    let class = match classes {
+        [None, None] => nothing_named.then_some(Class::Confidential),
+        classes if classes.contains(&Some(Class::Confidential)) => Some(Class::Confidential),
+        _ => Some(Class::Restricted),
+    };
+    Plan {
+        keep,
+        patterns: patterns_of(class, fields, &except),
+        action: match action.as_str() {
+            Some("mask") => Redaction::Mask(mask.clone()),
+            Some("keep-last") => Redaction::KeepLast(keep_last),
+            Some("pseudonym") => Redaction::Pseudonym(label),
+            _ => Redaction::Remove,
+        },
+        mask,
+        emails,
+        cards,
+    }
+}
+
+fn list_at(settings: &View, pointer: &str, first: &Scalar) -> Vec<String> {
+    if *first == Scalar::Null {
+        Vec::new()
+    } else {
+        settings.get_strs(pointer)
+    }
+}
+
+fn text_or(scalar: Scalar, default: &str) -> String {
+    match scalar {
+        Scalar::Text(text) => text,
+        _ => default.into(),
+    }
+}
+
+fn patterns_of(class: Option<Class>, mut own: Vec<String>, except: &[String]) -> Patterns {
+    let dictionary = class.map(Class::pattern);
+    match dictionary {
+        Some(all) if !except.is_empty() => {
+            own.extend(without(all, except));
+            Patterns {
+                dictionary: None,
+                own,
+            }
+        }
+        _ => Patterns { dictionary, own },
+    }
+}
+
+/// The dictionary's pattern without some names; none when no name is left.
+fn without(dictionary: &str, except: &[String]) -> Option<String> {
+    let excepted: Vec<String> = except.iter().map(|name| reading(name)).collect();
+    let mut pattern = String::with_capacity(dictionary.len());
+    for name in names_of(dictionary).filter(|name| !excepted.contains(&reading(name))) {
+        pattern.push_str(if pattern.is_empty() { PATTERN_START } else { "|" });
+        pattern.push_str(name);
+    }
+    Some(pattern).filter(|pattern| !pattern.is_empty())
+}
+
+fn is_in_dictionary(name: &str) -> bool {
+    let name = reading(name);
+    names_of(Class::Confidential.pattern()).any(|known| reading(known) == name)
+}
+
+fn names_of(dictionary: &str) -> impl Iterator<Item = &str> {
+    dictionary
+        .strip_prefix(PATTERN_START)
+        .unwrap_or(dictionary)
+        .split('|')
+}
+
+/// Its letters and digits, in lower case. The dictionary's names are ASCII.
+fn reading(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}

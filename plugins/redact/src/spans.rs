@@ -1,0 +1,220 @@
+//! Finds e-mail addresses and card numbers in a text.
+
+/// From where to where, in bytes.
+pub(crate) type Span = core::ops::Range<usize>;
+
+/// The places of a text, in order, that overlap nowhere.
+pub(crate) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
+    let mut spans = Vec::new();
+    if emails {
+        find_emails(text.as_bytes(), &mut spans);
+    }
+    if cards {
+        for card in find_cards(text.as_bytes()) {
+            insert(&mut spans, card);
+        }
+    }
+    spans
+}
+
+/// Puts a span where it belongs; one that overlaps another is left out: digits in an address go with the address.
+fn insert(spans: &mut Vec<Span>, new: Span) {
+    let at = spans.iter().take_while(|known| known.end <= new.start).count();
+    if spans.get(at).is_none_or(|next| new.end <= next.start) {
+        spans.insert(at, new);
+    }
+}
+
+fn find_emails(text: &[u8], spans: &mut Vec<Span>) {
+    let mut from = 0;
+    while let Some(at) = text[from..]
+        .iter()
+        .position(|&byte| byte == b'@')
+        .map(|offset| from + offset)
+    {
+        let floor = spans.last().map_or(0, |span: &Span| span.end);
+        match email_around(text, at, floor) {
+            Some(span) => {
+                from = span.end;
+                spans.push(span);
+            }
+            None => from = at + 1,
+        }
+    }
+}
+
+/// The address whose `@` stands at `at`: something before it, and after it a name with a dot and letters behind the last one.
+fn email_around(text: &[u8], at: usize, floor: usize) -> Option<Span> {
+    let start = at
+        - text[floor..at]
+            .iter()
+            .rev()
+            .take_while(|&&byte| is_local(byte))
+            .count();
+    let domain = text[at + 1..].iter().take_while(|&&byte| is_domain(byte)).count();
+    let mut end = at + 1 + domain;
+    while end > at + 1 && matches!(text[end - 1], b'.' | b'-') {
+        end -= 1;
+    }
+    let domain = &text[at + 1..end];
+    let top = domain.rsplit(|&byte| byte == b'.').next()?;
+    let has_dot = top.len() < domain.len();
+    let is_name = top.len() >= 2
+        && top
+            .iter()
+            .all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'-');
+    (start < at && has_dot && is_name).then_some(start..end)
+}
+
+/// RFC 5322's characters of an unquoted local part; letters outside ASCII too (RFC 6531).
+fn is_local(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || b".!#$%&'*+/=?^_`{|}~-".contains(&byte)
+}
+
+fn is_domain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'.' | b'-')
+}
+
+fn find_cards(text: &[u8]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let begins = text[at].is_ascii_digit() && (at == 0 || !text[at - 1].is_ascii_digit());
+        match if begins { card_from(text, at) } else { None } {
+            Some(end) => {
+                spans.push(at..end);
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    spans
+}
+
+/// The end of the longest card number that begins here: digits, of which single spaces or hyphens may part some.
+fn card_from(text: &[u8], start: usize) -> Option<usize> {
+    let mut digits = [0; MAX_CARD_DIGITS];
+    let (mut count, mut at, mut end) = (0, start, None);
+    while count < MAX_CARD_DIGITS && at < text.len() {
+        match text[at] {
+            digit if digit.is_ascii_digit() => {
+                digits[count] = digit - b'0';
+                count += 1;
+                let number_ends = !text.get(at + 1).is_some_and(u8::is_ascii_digit);
+                if number_ends && is_card(&digits[..count]) {
+                    end = Some(at + 1);
+                }
+            }
+            b' ' | b'-' if text.get(at + 1).is_some_and(u8::is_ascii_digit) => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    end
+}
+
+const MAX_CARD_DIGITS: usize = 19;
+
+/// Digits of a length that a card network uses with such a beginning, and that satisfy the Luhn check (ISO/IEC 7812-1).
+fn is_card(digits: &[u8]) -> bool {
+    is_issued(digits) && luhn(digits)
+}
+
+fn is_issued(digits: &[u8]) -> bool {
+    let length = digits.len();
+    if length < 13 {
+        return false;
+    }
+    let beginning = digits[..4]
+        .iter()
+        .fold(0, |number, &digit| number * 10 + u16::from(digit));
+    match beginning {
+        4000..=4999 => matches!(length, 13 | 16 | 19),
+        5100..=5599 | 2221..=2720 => length == 16,
+        3400..=3499 | 3700..=3799 => length == 15,
+        3000..=3099 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length),
+        3528..=3589 | 6011 | 6200..=6299 | 6440..=6599 => length >= 16,
+        5000..=5099 | 5600..=5899 | 6300..=6399 | 6700..=6799 => true,
+        _ => false,
+    }
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, &digit)| match u32::from(digit) {
+            digit if place % 2 == 0 => digit,
+            digit if digit > 4 => 2 * digit - 9,
+            digit => 2 * digit,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        find(text, true, true)
+            .into_iter()
+            .map(|span| &text[span])
+            .collect()
+    }
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("a@b.co", vec!["a@b.co"]),
+            (
+                "write to anna.b+x@mail.example.org, please.",
+                vec!["anna.b+x@mail.example.org"],
+            ),
+            (
+                "<a@b.de>; \"c\" <d-e@f-g.h-i.info>.",
+                vec!["a@b.de", "d-e@f-g.h-i.info"],
+            ),
+            ("a@b.de,c@d.de", vec!["a@b.de", "c@d.de"]),
+            ("jürgen@müller.de", vec!["jürgen@müller.de"]),
+            ("mailto:x_1@y.io?subject=z", vec!["x_1@y.io"]),
+            ("@handle, a@b, a@b.c, a @b.de, a@.", vec![]),
+            ("at 5@3.50", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn card_numbers() {
+        for (text, expected) in [
+            ("4111111111111111", vec!["4111111111111111"]),
+            ("card 4111 1111 1111 1111 12/29", vec!["4111 1111 1111 1111"]),
+            ("5500-0000-0000-0004.", vec!["5500-0000-0000-0004"]),
+            (
+                "amex 378282246310005, diners 30569309025904",
+                vec!["378282246310005", "30569309025904"],
+            ),
+            ("2 x 6011111111111117", vec!["6011111111111117"]),
+            // Wrong check digit, too short, too long, no network's beginning, part of a longer number.
+            ("4111111111111112", vec![]),
+            ("411111111111", vec![]),
+            ("41111111111111111111", vec![]),
+            ("1234567812345670", vec![]),
+            ("94111111111111111", vec![]),
+            ("2024-01-15 10:30:00", vec![]),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_in_one_text_do_not_overlap() {
+        let text = "4111111111111111@bank.com and 4111111111111111";
+        assert_eq!(found(text), ["4111111111111111@bank.com", "4111111111111111"]);
+        assert_eq!(find(text, true, false).len(), 1);
+        assert_eq!(find("a@b.de 4111111111111111", false, true), vec![7..23]);
+    }
+}
