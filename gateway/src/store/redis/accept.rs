@@ -22,8 +22,8 @@ type Answer = Result<Accepted, StoreError>;
 
 /// Commits submissions; one answer each, in order.
 pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
-    if let Some(reason) = store.status.refusal() {
-        return vec![Err(StoreError::Full(reason)); batch.len()];
+    if let Some(error) = store.status.refusal() {
+        return vec![Err(error); batch.len()];
     }
     let mut plain: Vec<Block> = Vec::new();
     let mut careful: Vec<(usize, &Submission)> = Vec::new();
@@ -62,7 +62,7 @@ struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    fn of<'b>(blocks: &'b mut Vec<Self>, shard: Shard) -> &'b mut Self {
+    fn of(blocks: &mut Vec<Self>, shard: Shard) -> &mut Self {
         let at = blocks
             .iter()
             .position(|block| block.shard == shard)

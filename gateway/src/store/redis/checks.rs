@@ -24,13 +24,24 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     /// The server cannot serve us now.
-    pub(super) away: Option<String>,
+    pub(super) away: Option<Away>,
     /// The server must not be used as it is set up; how to mend it.
     pub(super) refused: Option<String>,
     /// It is nearly full.
     pub(super) full: bool,
     /// What an operator should know.
     pub(super) warnings: Vec<String>,
+}
+
+/// Why a server that answers cannot serve us now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Away {
+    /// It reads its file after a start.
+    #[error("it is still loading its data")]
+    Loading,
+    /// Another server is the primary.
+    #[error("it is a read-only replica")]
+    Replica,
 }
 
 impl<'a> Info<'a> {
@@ -100,11 +111,11 @@ pub(super) fn judge(info: &Info<'_>, settings: &Settings, full_at: u8) -> Findin
     findings
 }
 
-fn away(info: &Info<'_>) -> Option<String> {
+fn away(info: &Info<'_>) -> Option<Away> {
     if info.get("loading") == "1" {
-        return Some("it is still loading its data".to_owned());
+        return Some(Away::Loading);
     }
-    (info.get("role") == "slave").then(|| "it is a read-only replica".to_owned())
+    (info.get("role") == "slave").then_some(Away::Replica)
 }
 
 fn refused(info: &Info<'_>) -> Option<String> {

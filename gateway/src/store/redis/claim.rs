@@ -13,7 +13,7 @@ use super::keys::{Keys, Member, fields};
 use super::record::{Standing, read_trigger};
 use super::time::micros;
 use super::{Inner, codec, reply};
-use crate::domain::{DeliveryId, Event, EventId, TenantId, Timestamp};
+use crate::domain::{DeliveryId, EventId, TenantId, Timestamp};
 use crate::store::{Claimed, Leased, Shard, StoreError, Token};
 
 /// How many deliveries one script leases at most: it holds up everything else while it runs.

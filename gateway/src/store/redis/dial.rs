@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::Config;
-use super::checks::{Findings, Info, Settings, judge};
+use super::checks::{Away, Findings, Info, Settings, judge};
 use super::keys::{Keys, SHARDS};
 use super::link::{Connected, Lines};
 use super::script::{Dialect, Scripts};
@@ -33,9 +33,12 @@ pub(super) struct Dialer {
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    /// It does not answer, or not now.
+    /// It does not answer, or cannot serve us now.
     #[error("{0}")]
     Away(String),
+    /// It answers that it is still reading its file.
+    #[error("it is still loading its data")]
+    Loading,
     /// It answers, and must not be used as it is.
     #[error("{0}")]
     Refused(String),
@@ -51,8 +54,10 @@ impl Dialer {
         let limit = self.config.connect_timeout.get();
         let lines = within(limit, self.connect()).await?;
         let (findings, dialect) = within(limit, inspect(&lines, self.config.full_at)).await?;
-        if let Some(reason) = &findings.away {
-            return Err(DialError::Away(reason.clone()));
+        match &findings.away {
+            Some(Away::Loading) => return Err(DialError::Loading),
+            Some(Away::Replica) => return Err(DialError::Away(Away::Replica.to_string())),
+            None => {}
         }
         let connected = Connected { lines, dialect };
         within(limit, check_layout(&connected, keys)).await??;

@@ -39,7 +39,7 @@ pub(super) async fn page(
             from = last.position;
         }
         events.extend(read_events(store, tenant, entries).await?);
-        if !events.is_empty() || !more {
+        if !events.is_empty() || !more || limit == 0 {
             return Ok(FeedPage {
                 events,
                 kept_from,
@@ -49,6 +49,7 @@ pub(super) async fn page(
     }
 }
 
+/// The entries first and what is kept second: what is cut in between is then said to have expired, and never passed over.
 async fn entries(
     store: &Inner,
     tenant: &TenantId,
@@ -75,7 +76,7 @@ async fn entries(
         .cmd("HGET")
         .arg(store.keys.kept(Keys::shard(tenant)))
         .arg(tenant.as_str());
-    let mut replies = store.link.atomic(&mut pipeline).await?.into_iter();
+    let mut replies = store.link.many(&pipeline).await?.into_iter();
     let (Some(found), Some(kept)) = (replies.next(), replies.next()) else {
         return Err(reply::unexpected("two replies"));
     };

@@ -96,8 +96,9 @@ impl RedisStore {
                 tls_ca: read_ca(config).await?,
             },
         });
-        watch::raise(&inner).await.map_err(|error| match error {
+        watch::start(&inner).await.map_err(|error| match error {
             DialError::Away(reason) => StoreError::Unavailable(format!("{url}: {reason}")),
+            DialError::Loading => StoreError::Unavailable(format!("{url}: {error}")),
             DialError::Refused(reason) => StoreError::Unusable(format!("{url}: {reason}")),
         })?;
         if let Some(reason) = inner.status.refused() {
@@ -212,7 +213,7 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Health {
-        self.inner.status.health(self.inner.link.down())
+        self.inner.status.health(self.inner.link.down().as_deref())
     }
 
     fn shards(&self) -> u16 {

@@ -70,7 +70,7 @@ pub(super) async fn skeletons(
         pipeline.cmd("HGET").arg(&key).arg(fields::EVENT);
         pipeline.cmd("HKEYS").arg(&key);
     }
-    let mut replies = store.link.atomic(&mut pipeline).await?.into_iter();
+    let mut replies = store.link.many(&pipeline).await?.into_iter();
     let mut next = || replies.next().unwrap_or_default();
     events
         .iter()
@@ -111,7 +111,7 @@ fn read_skeleton(
     }))
 }
 
-/// Deliveries of one event, as they stand at one moment.
+/// Deliveries of one event. The due set is read first: what ends in between has ended.
 async fn deliveries(
     store: &Inner,
     event: &Event,
@@ -122,44 +122,49 @@ async fn deliveries(
     }
     let members: Vec<Member> = ids.iter().map(|id| Member::of(&event.tenant, id)).collect();
     let key = store.keys.event(&event.tenant, &event.id);
-    let mut fetch = Cmd::new();
-    fetch.arg("HMGET").arg(&key);
     let mut scores = Cmd::new();
     scores
         .arg("ZMSCORE")
         .arg(store.keys.due(Keys::shard(&event.tenant)));
+    let mut fetch = Cmd::new();
+    fetch.arg("HMGET").arg(&key);
     for member in &members {
+        scores.arg(member.as_str());
         fetch.write_arg_fmt(format_args!("{}{}", fields::STANDING, member.part()));
         fetch.write_arg_fmt(format_args!("{}{}", fields::TRIGGER, member.part()));
-        scores.arg(member.as_str());
     }
     let mut pipeline = Pipeline::new();
-    pipeline.add_command(fetch).add_command(scores);
-    let mut replies = store
-        .link
-        .atomic(&mut pipeline)
-        .await?
-        .into_iter()
-        .map(reply::array);
-    let (Some(found), Some(scores)) = (replies.next(), replies.next()) else {
-        return Err(reply::unexpected("two replies"));
-    };
-    let (mut found, mut scores) = (found?.into_iter(), scores?.into_iter());
-    let mut deliveries = Vec::with_capacity(ids.len());
-    for id in ids {
-        let standing = Standing::read(reply::optional(found.next().unwrap_or_default())?.as_ref())?;
-        let trigger = read_trigger(reply::optional(found.next().unwrap_or_default())?.as_ref(), event)?;
-        let next = reply::score(scores.next().unwrap_or_default())?;
-        deliveries.push(Delivery {
-            id: id.clone(),
-            trigger,
-            state: state(standing, next),
-            attempts: standing.made,
-            first_attempt: standing.first,
-            last: None,
-        });
-    }
-    with_attempts(store, &key, &members, deliveries).await
+    pipeline.add_command(scores).add_command(fetch);
+    let mut replies = store.link.many(&pipeline).await?.into_iter();
+    let mut scores = reply::array(replies.next().unwrap_or_default())?.into_iter();
+    let mut found = reply::array(replies.next().unwrap_or_default())?.into_iter();
+    let deliveries: Result<Vec<Delivery>, StoreError> = ids
+        .iter()
+        .map(|id| {
+            let next = scores.next().unwrap_or_default();
+            let (standing, trigger) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
+            read_delivery(event, id, next, standing, trigger)
+        })
+        .collect();
+    with_attempts(store, &key, &members, deliveries?).await
+}
+
+fn read_delivery(
+    event: &Event,
+    id: &DeliveryId,
+    next: Value,
+    standing: Value,
+    trigger: Value,
+) -> Result<Delivery, StoreError> {
+    let standing = Standing::read(reply::optional(standing)?.as_ref())?;
+    Ok(Delivery {
+        id: id.clone(),
+        trigger: read_trigger(reply::optional(trigger)?.as_ref(), event)?,
+        state: state(standing, reply::score(next)?),
+        attempts: standing.made,
+        first_attempt: standing.first,
+        last: None,
+    })
 }
 
 /// One that has not ended and is not in the due set was lost with part of the server's memory: it shows as due since ever.

@@ -12,14 +12,14 @@ const ENTRY: &str = "e:";
 /// The field of a registry's revision.
 const REVISION: &str = "rev";
 
-/// The tenants whose registry changed after a version, and the version now.
+/// The tenants whose registry changed after a version, and the version now. The version is read first: what changes in between is told again.
 pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
     let keys = &store.keys;
     let mut pipeline = Pipeline::new();
     pipeline.cmd("GET").arg(keys.registry_version());
     pipeline.cmd("ZRANGEBYSCORE").arg(keys.registry_changed());
     pipeline.arg(format!("({since}")).arg("+inf");
-    let (version, tenants) = pair(store.link.atomic(&mut pipeline).await?)?;
+    let (version, tenants) = pair(store.link.many(&pipeline).await?)?;
     let version = if version == Value::Nil {
         0
     } else {

@@ -30,6 +30,7 @@ pub(super) struct Scripts {
     pub(super) settle: Script,
     pub(super) enqueue: Script,
     pub(super) forget: Script,
+    pub(super) cut: Script,
     pub(super) registry: Script,
 }
 
@@ -49,6 +50,7 @@ impl Default for Scripts {
             settle: Script::new(include_str!("scripts/settle.lua")),
             enqueue: Script::new(include_str!("scripts/enqueue.lua")),
             forget: Script::new(include_str!("scripts/forget.lua")),
+            cut: Script::new(include_str!("scripts/cut.lua")),
             registry: Script::new(include_str!("scripts/registry.lua")),
         }
     }
@@ -110,6 +112,7 @@ impl Scripts {
             &self.settle,
             &self.enqueue,
             &self.forget,
+            &self.cut,
             &self.registry,
         ]
         .into_iter()

@@ -54,18 +54,14 @@ async fn settle_shard(
         })
         .collect();
     let replies = store.link.calls(&calls).await;
-    chunks
-        .into_iter()
-        .zip(replies)
-        .flat_map(|(places, reply)| {
-            let answers = reply.and_then(|reply| read(reply, places.len()));
-            places
-                .iter()
-                .enumerate()
-                .map(|(i, &at)| (at, answers.clone().map(|answers| answers[i])))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let mut answers = Vec::with_capacity(places.len());
+    for (places, reply) in chunks.into_iter().zip(replies) {
+        match reply.and_then(|reply| read(reply, places.len())) {
+            Ok(settled) => answers.extend(places.iter().copied().zip(settled.into_iter().map(Ok))),
+            Err(error) => answers.extend(places.iter().map(|&at| (at, Err(error.clone())))),
+        }
+    }
+    answers
 }
 
 fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::checks::Findings;
 use super::keys::SHARDS;
-use crate::store::{Health, Shard};
+use crate::store::{Health, Shard, StoreError};
 
 /// How the server is.
 #[derive(Debug, Default)]
@@ -34,6 +34,7 @@ impl Status {
             }
         }
         state.findings.clone_from(findings);
+        state.reason.clear();
     }
 
     /// Why it could not be connected to.
@@ -59,24 +60,22 @@ impl Status {
     }
 
     /// Why new events are not taken, when they are not.
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(super) fn refusal(&self) -> Option<StoreError> {
         let state = self.0.lock().ok()?;
-        let full = || {
-            state
-                .findings
-                .full
-                .then(|| "Redis is nearly out of memory".to_owned())
-        };
-        state.findings.refused.clone().or_else(full)
+        let full = state
+            .findings
+            .full
+            .then(|| StoreError::Full("Redis is nearly out of memory".to_owned()));
+        state.findings.refused.clone().map(StoreError::Unusable).or(full)
     }
 
     /// How it is, when it is down for this reason.
-    pub(super) fn health(&self, down: Option<String>) -> Health {
+    pub(super) fn health(&self, down: Option<&str>) -> Health {
         let Ok(state) = self.0.lock() else {
             return Health::default();
         };
         let mut all: Vec<String> = Vec::new();
-        if let Some(reason) = &down {
+        if let Some(reason) = down {
             let reason = if state.reason.is_empty() {
                 reason
             } else {

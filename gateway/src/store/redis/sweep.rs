@@ -4,7 +4,7 @@
 //! `unlisted` and go later, as do events that never were in a feed. Idempotency keys, and events with neither feed nor deliveries, expire by
 //! themselves. Two sweeps at once do no harm.
 
-use redis::{Pipeline, Value};
+use redis::Value;
 
 use super::feed::{Entry, read_entry};
 use super::keys::{Keys, Member, event_name, read_event_name};
@@ -79,17 +79,10 @@ async fn cut_feed(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result
         .map(|entry| (tenant.clone(), entry.event.clone()))
         .collect();
     forget(store, shard, &events).await?;
-    let mut cut = Pipeline::new();
-    cut.cmd("XTRIM")
-        .arg(store.keys.feed(tenant))
-        .arg("MINID")
-        .arg("=")
-        .arg(text(after(last)));
-    cut.cmd("HSET")
-        .arg(store.keys.kept(shard))
-        .arg(tenant.as_str())
-        .arg(text(last));
-    store.link.atomic(&mut cut).await?;
+    let mut cut = store.scripts.cut.call();
+    cut.key(store.keys.feed(tenant)).key(store.keys.kept(shard));
+    cut.arg(tenant.as_str()).arg(text(last)).arg(text(after(last)));
+    store.link.call(cut).await?;
     Ok(entries.len() == AT_ONCE)
 }
 

@@ -1,5 +1,6 @@
 //! The contract, and what only a server can do to us: against real servers, each test with one of its own.
 
+mod cluster;
 mod faults;
 mod server;
 
@@ -16,7 +17,8 @@ use server::Server;
 /// A store and its server.
 struct Real {
     store: Arc<dyn Store>,
-    _server: Server,
+    /// `None` where several share one.
+    _server: Option<Server>,
 }
 
 #[async_trait]
@@ -39,7 +41,7 @@ async fn fresh(settings: Settings) -> Real {
     let store = open_with(&server, &settings.retention).await;
     Real {
         store,
-        _server: server,
+        _server: Some(server),
     }
 }
 

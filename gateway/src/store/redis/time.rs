@@ -40,11 +40,6 @@ impl ServerTime {
         Some(anchor.server.plus(anchor.here.elapsed()))
     }
 
-    /// The first shard's, for what belongs to none.
-    pub(super) fn any(&self) -> Option<Timestamp> {
-        self.now(Shard(0))
-    }
-
     fn anchor(&self, shard: Shard) -> Option<&Mutex<Option<Anchor>>> {
         self.anchors.get(usize::from(shard.0))
     }

@@ -47,8 +47,19 @@ async fn connect(store: &Inner) {
     }
 }
 
+/// Connects for the first time. A server that is reading its file is waited for, however long that takes; any other error ends it.
+pub(super) async fn start(store: &Inner) -> Result<(), DialError> {
+    loop {
+        match raise(store).await {
+            Err(error @ DialError::Loading) => store.status.set_reason(&error.to_string()),
+            done => return done,
+        }
+        sleep(PAUSE.1).await;
+    }
+}
+
 /// Connects once.
-pub(super) async fn raise(store: &Inner) -> Result<(), DialError> {
+async fn raise(store: &Inner) -> Result<(), DialError> {
     let (connected, findings) = store.dialer.dial(&store.keys, &store.scripts).await?;
     store.status.found(&findings);
     store.link.raise(connected);
@@ -65,7 +76,7 @@ async fn look(store: &Inner) {
     let inspected = timeout(limit, inspect(&connected.lines, store.dialer.config.full_at)).await;
     match inspected {
         Ok(Ok((findings, _))) => match &findings.away {
-            Some(reason) => store.link.lower(reason),
+            Some(away) => store.link.lower(&away.to_string()),
             None => store.status.found(&findings),
         },
         Ok(Err(error)) => store.link.lower(&error.to_string()),

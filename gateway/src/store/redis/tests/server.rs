@@ -4,14 +4,17 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::super::keys::Keys;
+use crate::domain::TenantId;
 use crate::store::StoreUrl;
 
 /// A running server.
 pub(super) struct Server {
     port: u16,
-    fsync: &'static str,
+    arguments: Vec<&'static str>,
     child: Child,
     directory: TempDir,
 }
@@ -19,17 +22,34 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server with an append-only file that is synced so: `always`, `everysec` or `no`.
     pub(super) async fn start(fsync: &'static str) -> Self {
+        Self::start_with(fsync, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub(super) async fn start_with(fsync: &'static str, more: &[&'static str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
-        let child = spawn(port, fsync, &directory);
+        let arguments = [&["--appendfsync", fsync], more].concat();
+        let child = spawn(port, &arguments, &directory);
         let mut server = Self {
             port,
-            fsync,
+            arguments,
             child,
             directory,
         };
         server.answered().await;
         server
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether it is part of a cluster that works and has so many servers.
+    pub(super) async fn knows_cluster(&self, servers: usize) -> bool {
+        let info: String = redis::from_redis_value(self.command(&["CLUSTER", "INFO"]).await).unwrap();
+        info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{servers}"))
     }
 
     /// Where it is.
@@ -45,8 +65,23 @@ impl Server {
 
     /// Starts it again with the file it has.
     pub(super) async fn restart(&mut self) {
-        self.child = spawn(self.port, self.fsync, &self.directory);
+        self.child = spawn(self.port, &self.arguments, &self.directory);
         self.answered().await;
+    }
+
+    /// Stops it, or lets it go on.
+    pub(super) fn signal(&self, signal: Signal) {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, signal).unwrap();
+    }
+
+    /// How long a tenant's feed is.
+    pub(super) async fn length(&self, tenant: &TenantId) -> i64 {
+        let feed = Keys::new("hg").feed(tenant);
+        match self.command(&["XLEN", &feed]).await {
+            redis::Value::Int(length) => length,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Sends it one command.
@@ -86,10 +121,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, fsync: &str, directory: &TempDir) -> Child {
+fn spawn(port: u16, arguments: &[&str], directory: &TempDir) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--appendonly", "yes", "--appendfsync", fsync, "--save", ""])
+        .args(["--appendonly", "yes", "--save", ""])
+        .args(arguments)
         .arg("--dir")
         .arg(directory.path())
         .stdout(Stdio::null())
@@ -97,8 +133,13 @@ fn spawn(port: u16, fsync: &str, directory: &TempDir) -> Child {
         .expect("these tests need redis-server: apt-get install redis-server")
 }
 
-/// A port that nobody listened on a moment ago.
+/// A port that nobody listened on a moment ago; a cluster's servers listen 10,000 above it too.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if port < 55_000 {
+            return port;
+        }
+    }
 }
