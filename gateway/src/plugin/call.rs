@@ -15,8 +15,10 @@ use super::deadline::Deadline;
 use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
 use super::log::{Log, LogLine, escaped};
+use super::pseudonyms::Pseudonyms;
 use super::shelf::{Shelf, Shelved};
 use crate::document::Document;
+use crate::domain::TenantId;
 use crate::telemetry::Metrics;
 
 /// What calls need that is the same for all.
@@ -26,6 +28,7 @@ pub(super) struct Caller {
     pub(super) config: Arc<Config>,
     pub(super) shelf: Arc<Shelf>,
     pub(super) metrics: Metrics,
+    pub(super) pseudonyms: Pseudonyms,
 }
 
 /// What a call works on.
@@ -34,7 +37,8 @@ pub(super) struct Input {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
     pub(super) settings: Arc<Document>,
-    pub(super) pseudonym_key: [u8; 32],
+    /// `None`: outside any event.
+    pub(super) tenant: Option<TenantId>,
     pub(super) now_ms: u64,
     pub(super) limit: Duration,
 }
@@ -111,7 +115,8 @@ impl Caller {
             data: input.data,
             metadata: input.metadata,
             settings: input.settings,
-            pseudonym_key: input.pseudonym_key,
+            tenant: input.tenant,
+            pseudonyms: self.pseudonyms.clone(),
             patterns: linked.patterns.clone(),
             log: Log::new(self.config.log.bytes()),
             meter: Meter::new(&self.config, Deadline::begin(input.limit)),

@@ -15,7 +15,8 @@ use tokio::process::{Child, Command};
 
 use super::config::Config;
 use super::engine;
-use super::upload::UploadError;
+use super::log::escaped;
+use super::upload::{TEXT_BYTES, UploadError};
 
 /// The hidden subcommand that makes the executable the compiling process. It is followed by the limits: bytes, then seconds.
 pub const SUBCOMMAND: &str = "internal-compile";
@@ -68,7 +69,7 @@ async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Ve
     let (status, code, said) = ended.map_err(UploadError::Host)?;
     match status.code() {
         Some(0) => Ok(code),
-        Some(REFUSED) => Err(UploadError::Compile(said)),
+        Some(REFUSED) => Err(UploadError::Compile(escaped(&said, TEXT_BYTES))),
         _ => Err(UploadError::Compile(over_limits(status, config))),
     }
 }

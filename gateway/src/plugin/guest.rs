@@ -9,7 +9,9 @@ use super::deadline::{Deadline, FIRST_LOOK};
 use super::engine::{MEMORIES, TABLES};
 use super::log::Log;
 use super::patterns::PatternCache;
+use super::pseudonyms::Pseudonyms;
 use crate::document::Document;
+use crate::domain::TenantId;
 
 /// The host's side of the WIT resource `json`: which of the call's documents a handle stands for is in its representation.
 #[derive(Debug)]
@@ -33,7 +35,9 @@ pub(super) struct Guest {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
     pub(super) settings: Arc<Document>,
-    pub(super) pseudonym_key: [u8; 32],
+    /// Whose call; `None`: outside any event.
+    pub(super) tenant: Option<TenantId>,
+    pub(super) pseudonyms: Pseudonyms,
     pub(super) patterns: Arc<PatternCache>,
     pub(super) log: Log,
     pub(super) meter: Meter,

@@ -1,13 +1,12 @@
 //! The plugin host: its threads, its queue, and the handle that the rest of the gateway has of it.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
@@ -15,6 +14,7 @@ use super::call::{Caller, Returned};
 use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
+use super::pseudonyms::Pseudonyms;
 use super::queue::FairQueue;
 use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
@@ -42,7 +42,6 @@ struct Shared {
     clock: Clock,
     ticker: Ticker,
     queue: FairQueue<Job>,
-    pseudonyms: [u8; 32],
 }
 
 /// Runs on a guest thread; gives the time that it took.
@@ -69,12 +68,12 @@ impl Host {
             ticker: Ticker::start(engine.clone())?,
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
             clock,
-            pseudonyms,
             caller: Caller {
                 engine,
                 config: config.clone(),
                 shelf: Arc::new(shelf),
                 metrics,
+                pseudonyms: Pseudonyms::new(pseudonyms),
             },
         });
         for n in 0..config.thread_count() {
@@ -138,8 +137,7 @@ impl Host {
             if reply.is_closed() {
                 return Duration::ZERO;
             }
-            let key = pseudonym_key(&shared.pseudonyms, call.tenant.as_str());
-            let (done, used) = run::chain(&shared.caller, call, key, shared.clock.now().as_millis());
+            let (done, used) = run::chain(&shared.caller, call, shared.clock.now().as_millis());
             let _ = reply.send(done);
             used
         });
@@ -189,6 +187,14 @@ impl Host {
     }
 }
 
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.queue.close();
@@ -210,14 +216,6 @@ fn one(shared: &Shared, job: Job) -> Duration {
         tracing::error!("plugin.host_panicked");
         Duration::ZERO
     })
-}
-
-/// Each tenant's own, so that equal values of two tenants are not recognisable as equal.
-fn pseudonym_key(secret: &[u8; 32], tenant: &str) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    mac.update(b"pseudonyms of ");
-    mac.update(tenant.as_bytes());
-    mac.finalize().into_bytes().into()
 }
 
 /// Of a guest thread: wasmtime lets a guest use 512 KiB of it, and the document's walks recurse.

@@ -24,6 +24,7 @@ mod log;
 mod machine_code;
 mod patterns;
 mod processor;
+mod pseudonyms;
 mod queue;
 mod run;
 mod said;

@@ -17,7 +17,7 @@ use crate::domain::{EventId, EventType, TenantId, Timestamp};
 use crate::telemetry::PluginVerdict;
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
-pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms: u64) -> (Done, Duration) {
+pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration) {
     let mut data = call.data;
     bound(&mut data, &caller.config);
     let mut run = Run {
@@ -25,7 +25,6 @@ pub(super) fn chain(caller: &Caller, call: Call, pseudonym_key: [u8; 32], now_ms
         caller,
         tenant: call.tenant,
         metadata: call.metadata,
-        pseudonym_key,
         now_ms,
         used: Duration::ZERO,
         steps: Vec::with_capacity(call.chain.steps.len()),
@@ -81,7 +80,6 @@ struct Run<'a> {
     tenant: TenantId,
     event: types::EventInfo,
     metadata: Arc<Document>,
-    pseudonym_key: [u8; 32],
     now_ms: u64,
     used: Duration,
     steps: Vec<StepReport>,
@@ -133,7 +131,7 @@ impl Run<'_> {
             data,
             metadata: self.metadata.clone(),
             settings: step.settings.clone(),
-            pseudonym_key: self.pseudonym_key,
+            tenant: Some(self.tenant.clone()),
             now_ms: self.now_ms,
             limit: left.min(config.call_deadline.get()),
         };

@@ -13,9 +13,10 @@ use super::artifact::{Artifact, Artifacts};
 use super::bindings::PluginPre;
 use super::guest::Guest;
 use super::imports::wasi;
+use super::log::escaped;
 use super::machine_code;
 use super::patterns::PatternCache;
-use super::upload::UploadError;
+use super::upload::{TEXT_BYTES, UploadError};
 
 /// Loads components, and puts away what was not used for long.
 pub(super) struct Shelf {
@@ -88,8 +89,9 @@ impl Shelf {
     }
 
     fn link(&self, artifact: &Artifact, patterns: Arc<PatternCache>) -> Result<Linked, UploadError> {
-        let unfit = |error: wasmtime::Error| UploadError::Unfit(format!("{error:#}"));
-        let mismatch = |error: wasmtime::Error| UploadError::Mismatch(format!("{error:#}"));
+        let said = |error: wasmtime::Error| escaped(&format!("{error:#}"), TEXT_BYTES);
+        let unfit = |error| UploadError::Unfit(said(error));
+        let mismatch = |error| UploadError::Mismatch(said(error));
         let code = machine_code::load(&self.engine, artifact).map_err(unfit)?;
         let mut imports = self.imports.clone();
         wasi::link(&mut imports, &code).map_err(mismatch)?;

@@ -4,6 +4,7 @@ use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use super::config::Config;
 use super::imports::wasi;
+use super::log::escaped;
 use crate::domain::units::Size;
 
 /// An upload was refused, or could not be made ready.
@@ -96,7 +97,9 @@ pub(super) fn check(bytes: &[u8], config: &Config) -> Result<(), UploadError> {
 
 /// Reads the sections of the component itself, not of those inside it.
 fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
-    let damaged = |error: wasmparser::BinaryReaderError| UploadError::NotAComponent(error.to_string());
+    let damaged = |error: wasmparser::BinaryReaderError| {
+        UploadError::NotAComponent(escaped(&error.to_string(), TEXT_BYTES))
+    };
     let mut outline = Outline::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -139,12 +142,15 @@ fn judge(outline: &Outline, config: &Config) -> Result<(), UploadError> {
         .find(|version| !offered(version))
     {
         return Err(UploadError::OtherVersion {
-            built_for: version.to_owned(),
+            built_for: escaped(version, NAME_BYTES),
             offered: OFFERED,
         });
     }
     let refused = outline.imports.iter().filter(|import| !granted(import));
-    let refused: Vec<String> = refused.cloned().collect();
+    let refused: Vec<String> = refused
+        .take(NAMES)
+        .map(|name| escaped(name, NAME_BYTES))
+        .collect();
     if !refused.is_empty() {
         return Err(UploadError::NotGranted(refused));
     }
@@ -190,6 +196,10 @@ fn granted(import: &str) -> bool {
     }
 }
 
+/// What an upload's own words may take in a refusal.
+pub(super) const TEXT_BYTES: usize = 1_024;
+const NAME_BYTES: usize = 128;
+const NAMES: usize = 16;
 /// The version of the world, without its patch.
 const OFFERED: &str = "0.1";
 /// What the world `plugin` imports.

@@ -64,7 +64,7 @@ impl HostJson for Guest {
     }
 
     fn redact(&mut self, handle: Handle, patterns: Vec<String>, how: Redaction) -> Answer<u32> {
-        let key = self.pseudonym_key;
+        let key = self.redaction_key(&how);
         self.change_all(&handle, patterns, |data, patterns| {
             data.redact(patterns, &redaction(&how, &key))
         })
@@ -113,6 +113,14 @@ impl Guest {
     ) -> Answer<u32> {
         let patterns = self.patterns.get(patterns);
         self.change(handle, |data| change(data, &*patterns?))
+    }
+
+    /// The tenant's key, where the redaction needs one.
+    fn redaction_key(&self, how: &Redaction) -> [u8; 32] {
+        match (how, &self.tenant) {
+            (Redaction::Pseudonym(_), Some(tenant)) => self.pseudonyms.key(tenant),
+            _ => [0; 32],
+        }
     }
 
     fn count(&mut self) -> Result<(), OutOfOperations> {
