@@ -3,6 +3,7 @@
 
 pub(crate) mod accepting;
 pub(crate) mod feed;
+pub(crate) mod history;
 pub(crate) mod leasing;
 pub(crate) mod registry;
 pub(crate) mod retention;
@@ -79,6 +80,7 @@ macro_rules! contract_suite {
             feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept;
+            history: any_history_is_as_the_model_says;
         }
         contract_suite! { @with $fresh, forgetful;
             retention: what_is_old_and_finished_goes what_is_pending_stays keys_expire;

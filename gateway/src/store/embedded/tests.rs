@@ -42,3 +42,87 @@ async fn fresh(settings: Settings) -> OnDisk {
 }
 
 contract_suite!(fresh);
+
+mod crash;
+
+#[tokio::test]
+async fn a_file_opened_anew_is_what_was_committed() {
+    let subject = fresh(Settings::default()).await;
+    let acme = contract::tenant("acme");
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(
+        directory.path(),
+        &Config::default(),
+        Retention::default(),
+        Clock::Manual(subject.clock.clone()),
+    )
+    .unwrap();
+    let both = contract::submission(&acme, &["e1", "e2"], &[contract::target(1)]);
+    store.accept(vec![both]).await[0].clone().unwrap();
+    let held = store.claim(Shard(0), 1, contract::LONG).await.unwrap().leased;
+
+    // What the writer does after a failed commit.
+    let before = std::mem::take(&mut *store.index());
+    store.shared.file.reopen().unwrap();
+    let pending = store.shared.file.snapshot().unwrap().pending().unwrap();
+    *store.index() = Index::build(pending, &before);
+
+    let others = store.claim(Shard(0), 10, contract::LONG).await.unwrap().leased;
+    assert_eq!(others.len(), 1, "what is held stays held");
+    let done = contract::settlement(
+        &held[0],
+        Some(contract::attempt(1, 200)),
+        super::super::Next::Done,
+    );
+    assert!(matches!(
+        store.settle(vec![done]).await[0],
+        Ok(Settled::Applied(None))
+    ));
+}
+
+#[tokio::test]
+async fn more_than_may_be_pending_is_refused_and_the_rest_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config {
+        max_pending: 2,
+        ..Config::default()
+    };
+    let store = Embedded::open(directory.path(), &config, Retention::default(), Clock::System).unwrap();
+    let acme = contract::tenant("acme");
+    let one = |id| contract::submission(&acme, &[id], &[contract::target(1), contract::target(2)]);
+    let answers = store.accept(vec![one("e1"), one("e2")]).await;
+    assert!(answers[0].is_ok());
+    assert!(matches!(answers[1], Err(StoreError::Full(_))));
+    assert!(!store.health().await.accepting);
+
+    for leased in store.claim(Shard(0), 2, contract::LONG).await.unwrap().leased {
+        let done = contract::settlement(&leased, None, super::super::Next::Done);
+        assert!(store.settle(vec![done]).await[0].is_ok());
+    }
+    assert!(store.health().await.accepting);
+    assert!(store.accept(vec![one("e2")]).await[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_disk_without_room_refuses_new_events_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |config: &Config| {
+        Embedded::open(directory.path(), config, Retention::default(), Clock::System).unwrap()
+    };
+    let acme = contract::tenant("acme");
+    let one = |id| contract::submission(&acme, &[id], &[contract::target(1)]);
+    let store = open(&Config::default());
+    store.accept(vec![one("e1")]).await[0].clone().unwrap();
+    drop(store);
+
+    let store = open(&Config {
+        min_free_disk: crate::domain::units::Size::from_bytes(u64::MAX),
+        ..Config::default()
+    });
+    let refused = store.accept(vec![one("e2")]).await;
+    assert!(matches!(refused[0], Err(StoreError::Full(_))), "{refused:?}");
+    let leased = store.claim(Shard(0), 2, contract::LONG).await.unwrap().leased;
+    let done = contract::settlement(&leased[0], None, super::super::Next::Done);
+    assert!(store.settle(vec![done]).await[0].is_ok(), "it still drains");
+    assert!(!store.health().await.accepting);
+}
