@@ -12,6 +12,7 @@ pub mod telemetry;
 
 pub mod api;
 pub mod delivery;
+pub mod config;
 pub mod dispatch;
 pub mod egress;
 pub mod feed;
@@ -21,3 +22,6 @@ pub mod profile;
 pub mod registry;
 pub mod scheduler;
 pub mod store;
+
+pub mod app;
+pub mod cli;

@@ -8,11 +8,10 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::draft::Draft;
-use super::pending::Host;
 use super::record::StepRecord;
 use super::{PluginInfo, PluginVersion, RegistryError};
-use crate::document::Document;
-use crate::plugin::{Chain, Component, SettingsProblem, Step};
+use crate::document::{Document, Limits};
+use crate::plugin::{Chain, Component, Host, SettingsProblem, Step};
 use crate::store::Store;
 use crate::telemetry::error_chain;
 
@@ -189,10 +188,19 @@ impl Shipped {
 }
 
 fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError> {
-    let parsed = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
-    parsed.map_err(|e| RegistryError::invalid("settings", e))?;
-    Ok(Arc::default())
+    let limits = Limits {
+        bytes: text.len(),
+        depth: SETTINGS_DEPTH,
+    };
+    let document =
+        Document::parse(text.as_bytes(), limits).map_err(|e| RegistryError::invalid("settings", e))?;
+    if document.root().as_object().is_none() {
+        return Err(RegistryError::invalid("settings", "a JSON object is expected"));
+    }
+    Ok(Arc::new(document))
 }
+
+const SETTINGS_DEPTH: usize = 64;
 
 /// What `plugins/dist` holds.
 const SHIPPED: [(&str, &[u8]); 3] = [

@@ -57,7 +57,7 @@ pub enum RegistryError {
     },
     /// An uploaded component cannot be used.
     #[error("the component cannot be used")]
-    Component(#[source] super::pending::LoadError),
+    Component(#[source] crate::plugin::UploadError),
     /// A plugin cannot be deleted: a chain names it.
     #[error("the plugin is in use by the tenant's chain")]
     PluginInUse,

@@ -8,13 +8,13 @@ use tokio::sync::Mutex;
 
 use super::components::Components;
 use super::draft::Draft;
-use super::pending::Host;
 use super::snapshot::Snapshot;
 use super::sync::{Progress, Sync};
 use super::{Config, RegistryError, Sealer, Tenant, key};
 use crate::clock::Clock;
 use crate::domain::{KeyId, TenantId};
 use crate::ids::IdSource;
+use crate::plugin::Host;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 

@@ -21,7 +21,6 @@ mod draft;
 mod error;
 mod handle;
 mod key;
-pub mod pending;
 mod plugins;
 mod record;
 pub mod seal;

@@ -1,0 +1,181 @@
+//! The gateway's own secrets: taken from the configuration, or made at the first start and kept in the data directory.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, NotSet};
+use crate::domain::Secret;
+use crate::registry::seal::SealError;
+use crate::registry::{Sealer, new_api_key};
+
+/// What the gateway keeps secret.
+#[derive(Debug, Clone)]
+pub(super) struct Secrets {
+    pub operator_key: Secret,
+    /// Whether the operator's key was made just now: it is to be shown, once.
+    pub fresh: bool,
+    pub sealer: Sealer,
+}
+
+/// The secrets cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}", dir.display())]
+    DataDir {
+        /// Which.
+        dir: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A secret cannot be kept or read.
+    #[error("cannot keep a secret in {}", file.display())]
+    File {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The ring is none.
+    #[error("the sealing keys in {origin} cannot be used")]
+    Sealing {
+        /// Where they stand.
+        origin: String,
+        /// Why not.
+        source: SealError,
+    },
+    /// The configuration names a variable that is not there.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
+}
+
+impl Secrets {
+    /// Takes or makes them.
+    pub(super) fn prepare(config: &Config) -> Result<Self, SecretsError> {
+        make_private_dir(&config.data_dir)?;
+        let (operator_key, fresh) = match &config.auth.operator_key {
+            Some(key) => (key.resolve()?, false),
+            None => kept(&config.data_dir.join(OPERATOR_KEY), new_api_key)?,
+        };
+        let (ring, origin) = match &config.auth.sealing_keys {
+            Some(keys) => (keys.resolve()?, "auth.sealing_keys".to_owned()),
+            None => {
+                let file = config.data_dir.join(SEALING_KEYS);
+                (
+                    kept(&file, || Sealer::generate().1)?.0,
+                    file.display().to_string(),
+                )
+            }
+        };
+        let sealer = ring.reveal().parse();
+        let sealer = sealer.map_err(|source| SecretsError::Sealing { origin, source })?;
+        Ok(Self {
+            operator_key,
+            fresh,
+            sealer,
+        })
+    }
+}
+
+/// The secret in a file, or a new one that is put there; and whether it is new.
+fn kept(file: &Path, make: impl FnOnce() -> Secret) -> Result<(Secret, bool), SecretsError> {
+    let failed = |source| SecretsError::File {
+        file: file.to_owned(),
+        source,
+    };
+    if let Some(secret) = read(file).map_err(failed)? {
+        return Ok((secret, false));
+    }
+    let secret = make();
+    match write_new(file, &secret) {
+        Ok(()) => Ok((secret, true)),
+        // Another process was faster: its secret is the one.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(file).map_err(failed)? {
+            Some(secret) => Ok((secret, false)),
+            None => Err(failed(error)),
+        },
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn read(file: &Path) -> io::Result<Option<Secret>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(Secret::new(text.trim_end()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Written whole under another name first: a crash leaves no half secret, and a file that is there is never replaced.
+fn write_new(file: &Path, secret: &Secret) -> io::Result<()> {
+    let draft = file.with_extension(format!("new-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    let mut opened = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    writeln!(opened, "{}", secret.reveal())?;
+    opened.sync_all()?;
+    let linked = std::fs::hard_link(&draft, file);
+    std::fs::remove_file(&draft)?;
+    linked
+}
+
+fn make_private_dir(dir: &Path) -> Result<(), SecretsError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| SecretsError::DataDir {
+            dir: dir.to_owned(),
+            source,
+        })
+}
+
+const OPERATOR_KEY: &str = "operator.key";
+const SEALING_KEYS: &str = "secrets.key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn made_once_kept_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: dir.path().join("data"),
+            ..Config::default()
+        };
+        let first = Secrets::prepare(&config).unwrap();
+        let second = Secrets::prepare(&config).unwrap();
+        assert!(first.fresh && !second.fresh);
+        assert_eq!(first.operator_key, second.operator_key);
+        let sealed = first.sealer.seal("p", &Secret::new("s"));
+        assert_eq!(second.sealer.open("p", &sealed), Ok(Secret::new("s")));
+        for entry in std::fs::read_dir(&config.data_dir).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(
+                entry.metadata().unwrap().permissions().mode() & 0o077,
+                0,
+                "{entry:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_ring_that_is_none_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: dir.path().to_owned(),
+            ..Config::default()
+        };
+        std::fs::write(dir.path().join(SEALING_KEYS), "not a key\n").unwrap();
+        let error = Secrets::prepare(&config).unwrap_err();
+        assert!(error.to_string().contains("secrets.key"), "{error}");
+    }
+}

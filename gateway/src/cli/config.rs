@@ -1,0 +1,47 @@
+//! `hookgate config`: show, check or explain the configuration.
+
+use clap::{Args, Subcommand};
+
+use super::Settings;
+use super::output::{Failure, say};
+use crate::config::{print, reference, schema};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the configuration that holds, as TOML, each value with where it comes from. Secrets are hidden.
+    Print(Settings),
+    /// Check the configuration and start nothing. Exit code 2: it is refused.
+    Check(Settings),
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema,
+    /// Print the reference page.
+    Reference,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Print(settings) => {
+            let printed = print(&settings.load()?).map_err(|error| Failure::of(&error))?;
+            say(printed.trim_end());
+        }
+        Command::Check(settings) => {
+            let loaded = settings.load()?;
+            match &loaded.file {
+                Some(file) => say(format_args!("{} holds", file.display())),
+                None => say("the built-in configuration, the environment and the flags hold"),
+            }
+        }
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&schema()).map_err(|error| Failure::of(&error))?;
+            say(schema);
+        }
+        Command::Reference => say(reference().trim_end()),
+    }
+    Ok(())
+}

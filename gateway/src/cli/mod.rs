@@ -1,0 +1,79 @@
+//! The command line: what the binary does, and how it says what went wrong.
+//!
+//! Data goes to the standard output, everything else to the standard error. A mistake is told as `error: …` with a
+//! `hint: …` where there is one. Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is at fault
+//! and nothing was started.
+
+mod config;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Flags, Loaded, load};
+use output::Failure;
+
+/// A webhook gateway that runs each tenant's WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "hookgate", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show, check or explain the configuration.
+    Config(config::Arguments),
+}
+
+/// Flags that every command with a configuration takes.
+#[derive(Debug, Clone, Default, Args)]
+struct Settings {
+    /// The configuration file; `hookgate.toml` in the working directory where none is given.
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// Address and port to listen on (`server.listen`).
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where events are kept (`store.url`).
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Where the gateway keeps its secrets and, without another store, its events (`data_dir`).
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<Loaded, Failure> {
+        let values = [
+            ("server.listen", &self.listen),
+            ("store.url", &self.store),
+            ("data_dir", &self.data_dir),
+        ];
+        let values = values
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.clone()?)));
+        let flags = Flags {
+            file: self.config.clone(),
+            values: values.collect(),
+        };
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            // A name or a value that is no text is none of ours.
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Ok(load(&flags, &environment.collect())?)
+    }
+}
+
+/// Runs the command that the arguments say.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Config(arguments) => config::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,110 @@
+//! How commands speak: data on the standard output, complaints on the standard error, colours on a terminal only.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write as _};
+use std::process::ExitCode;
+
+use crate::config::Refused;
+use crate::telemetry::error_chain;
+
+/// Why a command did not do it, in words for its user.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: u8,
+    complaints: Vec<Complaint>,
+}
+
+#[derive(Debug)]
+struct Complaint {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Something did not work.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            exit: 1,
+            complaints: vec![Complaint {
+                message: message.into(),
+                hint: None,
+            }],
+        }
+    }
+
+    /// An error with its causes.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
+        Self::new(error_chain(error).to_string())
+    }
+
+    /// With how to mend it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(last) = self.complaints.last_mut() {
+            last.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Says it, and gives the exit code that goes with it.
+    pub(super) fn report(self) -> ExitCode {
+        let mut stderr = io::stderr().lock();
+        for complaint in &self.complaints {
+            let (error, hint) = (red("error"), cyan("hint"));
+            // Nobody is there to be told that the standard error is gone.
+            let _ = writeln!(stderr, "{error}: {}", complaint.message);
+            if let Some(text) = &complaint.hint {
+                let _ = writeln!(stderr, "{hint}: {text}");
+            }
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(Refused(problems): Refused) -> Self {
+        let complaints = problems.into_iter().map(|problem| Complaint {
+            message: problem.to_string(),
+            hint: problem.hint,
+        });
+        Self {
+            exit: 2,
+            complaints: complaints.collect(),
+        }
+    }
+}
+
+/// Writes a line of data. A reader that has gone away has read enough.
+pub(super) fn say(line: impl std::fmt::Display) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{line}");
+    let _ = stdout.flush();
+}
+
+pub(super) fn bold(text: &str) -> String {
+    coloured(text, "1", io::stdout().is_terminal())
+}
+
+pub(super) fn dim(text: &str) -> String {
+    coloured(text, "2", io::stdout().is_terminal())
+}
+
+pub(super) fn green(text: &str) -> String {
+    coloured(text, "32", io::stdout().is_terminal())
+}
+
+fn red(text: &str) -> String {
+    coloured(text, "1;31", io::stderr().is_terminal())
+}
+
+fn cyan(text: &str) -> String {
+    coloured(text, "1;36", io::stderr().is_terminal())
+}
+
+/// <https://no-color.org>: the variable's presence is enough.
+fn coloured(text: &str, code: &str, terminal: bool) -> String {
+    if terminal && std::env::var_os("NO_COLOR").is_none() {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}

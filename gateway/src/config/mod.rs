@@ -1,0 +1,120 @@
+//! The configuration: every part's own `Config` put together, read from files, the environment and flags, and checked.
+//!
+//! Each part owns its limits and describes each of them in one doc comment, which becomes the reference page
+//! (`docs/configuration.md`), the JSON Schema and the comments of `config print`. Here are only what belongs to no part, the
+//! layers (`load`), and the rules between the parts (`rules`). Whatever is wrong is told with file, line and fix, and nothing
+//! is started. Called by `cli`; nothing else knows that there are files.
+
+mod layers;
+mod load;
+mod locate;
+mod print;
+mod problem;
+mod reference;
+mod retry;
+mod rules;
+mod secret;
+mod store;
+mod tenants;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::DeclaredTenant;
+use crate::store::Retention;
+use crate::{egress, http, ingest, plugin, registry, telemetry};
+
+pub use load::{Environment, Flags, Loaded, load};
+pub use print::print;
+pub use problem::{Place, Problem, Refused};
+pub use reference::{reference, schema};
+pub use retry::Retry;
+pub use secret::{NotSet, SecretText};
+pub use store::{BadStoreUrl, Store, StoreUrl};
+pub use tenants::{Payload, Step, StepFailure, Subscription, Tenant};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the gateway keeps its secrets, compiled plugins and, without another store, its events.
+    pub data_dir: PathBuf,
+    /// The HTTP server.
+    pub server: http::Config,
+    /// Who may do everything.
+    pub auth: Auth,
+    /// Where events are kept.
+    pub store: Store,
+    /// How long events are kept.
+    pub retention: Retention,
+    /// What producers may send.
+    pub ingest: ingest::Config,
+    /// What plugins may use.
+    pub plugins: plugin::Config,
+    /// Limits of each tenant.
+    pub registry: registry::Config,
+    /// When failed deliveries are tried again.
+    pub retry: Retry,
+    /// Where deliveries may go.
+    pub egress: egress::Config,
+    /// Logs.
+    pub telemetry: telemetry::Config,
+    /// Tenants that are declared here, by name.
+    pub tenants: BTreeMap<String, Tenant>,
+}
+
+/// Who may do everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// The operator's key, at least 16 characters. Left out: made at the first start, shown once, and kept in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_key: Option<SecretText>,
+    /// What seals secrets in the store: one key a line, each 32 bytes in base64, the newest first. Gateways that share a store
+    /// need the same. Left out: made at the first start and kept in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealing_keys: Option<SecretText>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "hookgate-data".into(),
+            server: http::Config::default(),
+            auth: Auth::default(),
+            store: Store::default(),
+            retention: Retention::default(),
+            ingest: ingest::Config::default(),
+            plugins: plugin::Config::default(),
+            registry: registry::Config::default(),
+            retry: Retry::default(),
+            egress: egress::Config::default(),
+            telemetry: telemetry::Config::default(),
+            tenants: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Which store is meant.
+    pub fn store_url(&self) -> StoreUrl {
+        self.store
+            .url
+            .clone()
+            .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
+    }
+
+    /// The declared tenants as the registry takes them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn declared_tenants(&self) -> Result<Vec<DeclaredTenant>, Refused> {
+        tenants::declared(&self.tenants).map_err(Refused)
+    }
+}
+
+/// The fewest characters of a key that somebody chose.
+const SHORTEST_KEY: usize = 16;

@@ -1,0 +1,114 @@
+//! What must hold between values, and of values that a type cannot check by itself. Pure.
+
+use super::{Config, Problem, SHORTEST_KEY, tenants};
+use crate::domain::units::Span;
+use crate::telemetry::check_level;
+
+/// Everything that is wrong with a configuration.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    retry(config, &mut problems);
+    auth(config, &mut problems);
+    limits(config, &mut problems);
+    retention(config, &mut problems);
+    if let Err(error) = check_level(&config.telemetry.level) {
+        problems.push(Problem::of("telemetry.level", error.to_string(), None));
+    }
+    problems.extend(tenants::declared(&config.tenants).err().unwrap_or_default());
+    problems
+}
+
+fn retry(config: &Config, problems: &mut Vec<Problem>) {
+    if let Err(error) = config.retry.policy() {
+        let key = if config.retry.schedule.is_some() {
+            "retry.schedule"
+        } else {
+            "retry.base"
+        };
+        let hint =
+            "retry.base must be over 0s and at most retry.max, retry.max at most 7d, retry.attempts 1 to 100";
+        problems.push(Problem::of(key, error.to_string(), Some(hint.to_owned())));
+    }
+}
+
+fn auth(config: &Config, problems: &mut Vec<Problem>) {
+    let key = config.auth.operator_key.as_ref().map(super::SecretText::resolve);
+    match key {
+        Some(Err(error)) => problems.push(Problem::of("auth.operator_key", error.to_string(), None)),
+        Some(Ok(key)) if key.reveal().len() < SHORTEST_KEY => {
+            let hint = "leave it out and one is made and kept, or take the output of `openssl rand -hex 32`";
+            let message = "the operator's key has at least 16 characters";
+            problems.push(Problem::of("auth.operator_key", message, Some(hint.to_owned())));
+        }
+        Some(Ok(_)) | None => {}
+    }
+    if let Some(Err(error)) = config.auth.sealing_keys.as_ref().map(super::SecretText::resolve) {
+        problems.push(Problem::of("auth.sealing_keys", error.to_string(), None));
+    }
+}
+
+/// An event must outlive its deliveries, or a retry would find nothing to send.
+fn retention(config: &Config, problems: &mut Vec<Problem>) {
+    let Ok(policy) = config.retry.policy() else { return };
+    let longest = Span::from_millis(u64::try_from(policy.longest().as_millis()).unwrap_or(u64::MAX));
+    if config.retention.events < longest {
+        let message = format!(
+            "events are kept for {}, but are retried for up to {longest}",
+            config.retention.events
+        );
+        let hint = format!("set retention.events to {longest} or more, or shorten retry");
+        problems.push(Problem::of("retention.events", message, Some(hint)));
+    }
+}
+
+fn limits(config: &Config, problems: &mut Vec<Problem>) {
+    let registry = &config.registry;
+    if !(1..=MOST_PATTERNS).contains(&registry.max_patterns) {
+        problems.push(Problem::of("registry.max_patterns", "it is 1 to 64", None));
+    }
+    if registry.poll_interval < SHORTEST_POLL {
+        let message = format!("it is at least {SHORTEST_POLL}: the store is asked so often by every gateway");
+        problems.push(Problem::of("registry.poll_interval", message, None));
+    }
+}
+
+const MOST_PATTERNS: usize = 64;
+const SHORTEST_POLL: Span = Span::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(change: impl FnOnce(&mut Config)) -> Vec<String> {
+        let mut config = Config::default();
+        change(&mut config);
+        check(&config)
+            .into_iter()
+            .filter_map(|problem| problem.key)
+            .collect()
+    }
+
+    #[test]
+    fn the_built_in_values_hold_together() {
+        assert_eq!(check(&Config::default()), []);
+    }
+
+    #[test]
+    fn contradictions_are_named_by_their_key() {
+        assert_eq!(keys(|c| c.retry.base = Span::from_secs(1 << 20)), ["retry.base"]);
+        assert_eq!(keys(|c| c.retry.attempts = 0), ["retry.base"]);
+        assert_eq!(
+            keys(|c| c.retry.schedule = Some(vec![Span::from_secs(1); 100])),
+            ["retry.schedule"]
+        );
+        assert_eq!(
+            keys(|c| c.telemetry.level = "a=loud".to_owned()),
+            ["telemetry.level"]
+        );
+        assert_eq!(
+            keys(|c| c.retention.events = Span::from_secs(3600)),
+            ["retention.events"]
+        );
+        assert_eq!(keys(|c| c.registry.max_patterns = 65), ["registry.max_patterns"]);
+    }
+}

@@ -1,0 +1,256 @@
+//! Tenants declared in the file: parsed into what the registry takes.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Problem, Retry, SecretText};
+use crate::domain::units::Span;
+use crate::domain::{EventPattern, PayloadMode, Secret};
+use crate::plugin::OnFailure;
+use crate::profile::Profile;
+use crate::registry::{
+    ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, StepSpec,
+};
+
+/// A tenant that the file declares. What stands here is changed here only; the API changes what it made itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tenant {
+    /// The profile's name; `standard` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// API keys: each the key itself, at least 16 characters, or `env:NAME`.
+    pub keys: Vec<SecretText>,
+    /// What signs deliveries to endpoints that events name themselves (`deliver_to`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<SecretText>,
+    /// The ingress chain's steps in order. Left out: the chain is set over the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Vec<Step>>,
+    /// Subscriptions.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// One step of a chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The plugin's name.
+    pub plugin: String,
+    /// A version or digest; left out: the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The plugin's settings.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// What a failure of the step means: `fail` or `skip`.
+    #[serde(default)]
+    pub on_failure: StepFailure,
+}
+
+/// What a failure of a step means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepFailure {
+    /// The event is not accepted.
+    #[default]
+    Fail,
+    /// Go on without the step.
+    Skip,
+}
+
+/// One subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// What tells it from the tenant's others, and keeps its id when the rest changes; the URL where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The endpoint.
+    #[schemars(with = "String")]
+    pub url: url::Url,
+    /// Event patterns: `invoice.paid`, `invoice.*` or `*`.
+    pub events: Vec<String>,
+    /// The signing secret; left out: one is generated, and shown by the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretText>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Headers to send with every attempt.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, SecretText>,
+    /// For a whole attempt, in place of `delivery.timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// In place of `retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How much of an event is sent: `full` or `thin`.
+    #[serde(default)]
+    pub payload: Payload,
+}
+
+/// How much of an event is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// All of its data.
+    #[default]
+    Full,
+    /// Identity, type, status, times and relationship ids.
+    Thin,
+}
+
+/// Parses all declarations.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(super) fn declared(tenants: &BTreeMap<String, Tenant>) -> Result<Vec<DeclaredTenant>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut declared = Vec::new();
+    for (name, tenant) in tenants {
+        let mut parser = Parser {
+            key: format!("tenants.{name}"),
+            problems: &mut problems,
+        };
+        declared.extend(parser.tenant(name, tenant));
+    }
+    if problems.is_empty() {
+        Ok(declared)
+    } else {
+        Err(problems)
+    }
+}
+
+struct Parser<'a> {
+    key: String,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Parser<'_> {
+    fn tenant(&mut self, name: &str, tenant: &Tenant) -> Option<DeclaredTenant> {
+        let id = self.take("", name.parse());
+        if let Some(profile) = &tenant.profile
+            && Profile::built_in(profile).is_none()
+        {
+            self.problem(
+                "profile",
+                format!("there is no profile `{profile}`; there is `standard`"),
+            );
+        }
+        let keys = tenant.keys.iter().enumerate();
+        let keys: Vec<_> = keys
+            .filter_map(|(index, key)| self.key(&format!("keys.{index}"), key))
+            .collect();
+        let signing_secret = self.secret("signing_secret", tenant.signing_secret.as_ref());
+        let subscriptions = self.subscriptions(&tenant.subscriptions);
+        Some(DeclaredTenant {
+            tenant: NewTenant {
+                id: id?,
+                profile: tenant.profile.clone(),
+                signing_secret,
+            },
+            keys,
+            chain: tenant.chain.as_deref().map(chain),
+            subscriptions,
+        })
+    }
+
+    fn subscriptions(&mut self, given: &[Subscription]) -> Vec<DeclaredSubscription> {
+        let mut names = Vec::new();
+        let mut declared = Vec::new();
+        for (index, subscription) in given.iter().enumerate() {
+            let key = format!("subscriptions.{index}");
+            let name = subscription
+                .name
+                .clone()
+                .unwrap_or_else(|| subscription.url.to_string());
+            if names.contains(&name) {
+                self.problem(
+                    &key,
+                    format!("there are two subscriptions `{name}`; give each a `name` of its own"),
+                );
+            }
+            declared.extend(
+                self.subscription(&key, subscription)
+                    .map(|subscription| DeclaredSubscription {
+                        name: name.clone(),
+                        subscription,
+                    }),
+            );
+            names.push(name);
+        }
+        declared
+    }
+
+    fn subscription(&mut self, key: &str, given: &Subscription) -> Option<NewSubscription> {
+        let patterns = given.events.iter().enumerate();
+        let events: Vec<EventPattern> = patterns
+            .filter_map(|(index, text)| self.take(&format!("{key}.events.{index}"), text.parse()))
+            .collect();
+        let headers = given.headers.iter().filter_map(|(name, value)| {
+            let value = self.secret(&format!("{key}.headers.{name}"), Some(value))?;
+            Some((name.clone(), value))
+        });
+        let headers: Vec<_> = headers.collect();
+        let retry = given.retry.as_ref().map(Retry::policy).transpose();
+        let retry = self.take(&format!("{key}.retry"), retry)?;
+        Some(NewSubscription {
+            url: given.url.clone(),
+            events,
+            description: given.description.clone(),
+            secret: self.secret(&format!("{key}.secret"), given.secret.as_ref()),
+            headers,
+            timeout: given.timeout.map(Span::get),
+            retry,
+            payload: match given.payload {
+                Payload::Full => PayloadMode::Full,
+                Payload::Thin => PayloadMode::Thin,
+            },
+        })
+    }
+
+    fn key(&mut self, key: &str, given: &SecretText) -> Option<Secret> {
+        let secret = self.secret(key, Some(given))?;
+        if secret.reveal().len() < super::SHORTEST_KEY {
+            self.problem(key, "an API key has at least 16 characters");
+        }
+        Some(secret)
+    }
+
+    fn secret(&mut self, key: &str, given: Option<&SecretText>) -> Option<Secret> {
+        self.take(key, given?.resolve())
+    }
+
+    fn take<T, E: ToString>(&mut self, key: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.problem(key, error.to_string())).ok()
+    }
+
+    fn problem(&mut self, key: &str, message: impl Into<String>) {
+        let key = if key.is_empty() {
+            self.key.clone()
+        } else {
+            format!("{}.{key}", self.key)
+        };
+        self.problems.push(Problem::of(key, message, None));
+    }
+}
+
+fn chain(steps: &[Step]) -> ChainSpec {
+    let steps = steps.iter().map(|step| StepSpec {
+        plugin: step.plugin.clone(),
+        version: step.version.clone(),
+        settings: Value::Object(step.settings.clone()).to_string(),
+        on_failure: match step.on_failure {
+            StepFailure::Fail => OnFailure::Fail,
+            StepFailure::Skip => OnFailure::Skip,
+        },
+    });
+    ChainSpec {
+        steps: steps.collect(),
+    }
+}
