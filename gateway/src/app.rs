@@ -1,6 +1,276 @@
 //! The composition root: from a configuration to running parts, and to their orderly end. Imports everything; nothing imports
 //! it but `cli`.
+//!
+//! [`App::start`] makes every part, in the order in which they need each other, and takes the port first: a gateway that cannot
+//! listen touches nothing else. [`App::run`] runs them. They end in the order of an event's way: the server stops listening and
+//! finishes requests, the scheduler finishes attempts, the committer commits what still waits, and then the rest.
 
+mod error;
 mod secrets;
+mod upkeep;
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dispatch::Handover;
+use crate::dispatch::handover::Ready;
+use crate::domain::Secret;
+use crate::http::{Auth, BodyLimits, Front, Server};
+use crate::ids::IdSource;
+use crate::ingest::Ingest;
+use crate::plugin::{Artifacts, Compiler, Host, Workshop};
+use crate::registry::{DeclaredTenant, Registry, Sync};
+use crate::scheduler::Scheduler;
+use crate::store::clock::StoreClock;
+use crate::store::group::Service as CommitService;
+use crate::store::{Committer, Store};
+use crate::telemetry::Metrics;
+use crate::{api, delivery, egress, feed, ingest, registry, scheduler, store};
+
+pub use error::StartError;
 pub use secrets::SecretsError;
+
+use secrets::Secrets;
+use upkeep::Upkeep;
+
+/// A gateway that has its port and all of its parts, and does not run yet.
+pub struct App {
+    server: Server,
+    front: Front<Ingest>,
+    scheduler: Scheduler,
+    commits: CommitService,
+    sync: Sync,
+    egress: egress::Client,
+    upkeep: Upkeep,
+    registry: Registry,
+    secrets: Secrets,
+    stopping: CancellationToken,
+}
+
+/// What all parts are given.
+struct Common {
+    clock: Clock,
+    metrics: Metrics,
+    store: Arc<dyn Store>,
+    committer: Committer,
+    store_clock: StoreClock,
+    egress: egress::Client,
+    stopping: CancellationToken,
+}
+
+impl App {
+    /// Makes the parts. `declared` are the tenants of the configuration file.
+    ///
+    /// # Errors
+    /// The first part that cannot be had, and what to do about it.
+    pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
+        let server = Server::bind(config.server.clone()).await?;
+        let secrets = Secrets::prepare(config)?;
+        let (common, commits) = common(config).await?;
+        let host = host(config, &secrets, &common)?;
+        let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
+        declare(&registry, declared).await?;
+        let (handover, ready) = Handover::new(config.scheduler.room);
+        let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
+        let auth = Auth::new(registry.clone(), &secrets.operator_key);
+        let ingest = ingest(config, auth.clone(), host, handover, &common);
+        let routes = api::router(
+            api_parts(config, auth, &registry, &common),
+            ingest::routes(ingest.clone()),
+        );
+        Ok(Self {
+            server,
+            front: Front::new(ingest, routes),
+            scheduler,
+            commits,
+            sync,
+            egress: common.egress,
+            upkeep: Upkeep::new(common.store, common.metrics),
+            registry,
+            secrets,
+            stopping: common.stopping,
+        })
+    }
+
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The operator's key.
+    pub fn operator_key(&self) -> &Secret {
+        &self.secrets.operator_key
+    }
+
+    /// Whether the operator's key was made by this start and has been shown to nobody yet.
+    pub fn operator_key_is_new(&self) -> bool {
+        self.secrets.fresh
+    }
+
+    /// What applies declared tenants while it runs.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Runs until the shutdown, then ends in order.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let (served, delivered) = (CancellationToken::new(), CancellationToken::new());
+        let serving = async {
+            self.server.run(self.front, self.stopping.clone()).await;
+            served.cancel();
+        };
+        let delivering = async {
+            self.scheduler.run(served.clone()).await;
+            delivered.cancel();
+        };
+        let stopping = async {
+            shutdown.cancelled().await;
+            info!("gateway.stopping");
+            self.stopping.cancel();
+        };
+        tokio::join!(
+            stopping,
+            serving,
+            delivering,
+            self.commits.run(delivered.clone()),
+            self.sync.run(delivered.clone()),
+            self.egress.run(delivered.clone()),
+            self.upkeep.run(delivered.clone()),
+        );
+        info!("gateway.stopped");
+    }
+}
+
+/// Makes the registry agree with the declared tenants: all of them or, where one is at fault, none.
+///
+/// # Errors
+/// Which tenant is at fault, and why.
+pub async fn declare(registry: &Registry, declared: &[DeclaredTenant]) -> Result<(), StartError> {
+    let result = registry.declare(declared).await;
+    result.map_err(|(tenant, source)| StartError::Declared { tenant, source })
+}
+
+async fn common(config: &Config) -> Result<(Common, CommitService), StartError> {
+    let (clock, metrics) = (Clock::System, Metrics::new());
+    let egress = egress::Client::new(&config.egress, clock.clone())?;
+    let url = config.store_url();
+    let opened = store::open(&url, &config.store, &config.retention, clock.clone()).await;
+    let store = opened.map_err(|source| StartError::Store { url, source })?;
+    let (committer, commits) = Committer::new(Arc::clone(&store), &config.store.commit, metrics.clone());
+    let common = Common {
+        store_clock: StoreClock::new(clock.clone()),
+        clock,
+        metrics,
+        store,
+        committer,
+        egress,
+        stopping: CancellationToken::new(),
+    };
+    Ok((common, commits))
+}
+
+fn host(config: &Config, secrets: &Secrets, common: &Common) -> Result<Host, StartError> {
+    let exe = std::env::current_exe().map_err(StartError::Host)?;
+    let artifacts = Artifacts::new(
+        config.data_dir.join("compiled"),
+        secrets.sealer.derive("artifacts"),
+    );
+    let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
+    let pseudonyms = secrets.sealer.derive("pseudonyms");
+    let plugins = Arc::new(config.plugins.clone());
+    let started = Host::start(
+        &plugins,
+        common.clock.clone(),
+        common.metrics.clone(),
+        workshop,
+        pseudonyms,
+    );
+    started.map_err(StartError::Host)
+}
+
+async fn start_registry(
+    config: &Config,
+    secrets: &Secrets,
+    host: Host,
+    common: &Common,
+) -> Result<(Registry, Sync), StartError> {
+    let parts = registry::Parts {
+        store: Arc::clone(&common.store),
+        host,
+        sealer: secrets.sealer.clone(),
+        clock: common.clock.clone(),
+        metrics: common.metrics.clone(),
+    };
+    Ok(Registry::start(config.registry.clone(), parts).await?)
+}
+
+fn scheduler(
+    config: &Config,
+    registry: &Registry,
+    handover: Handover,
+    ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
+    common: &Common,
+) -> Result<Scheduler, StartError> {
+    let parts = delivery::Parts {
+        registry: registry.clone(),
+        client: common.egress.clone(),
+        committer: common.committer.clone(),
+        handover: handover.clone(),
+        clock: common.clock.clone(),
+        store_clock: common.store_clock.clone(),
+        metrics: common.metrics.clone(),
+    };
+    let courier = delivery::Courier::new(config.delivery.clone(), &config.retry, parts)?;
+    let parts = scheduler::Parts {
+        courier,
+        store: Arc::clone(&common.store),
+        handover,
+        clock: common.clock.clone(),
+        store_clock: common.store_clock.clone(),
+        metrics: common.metrics.clone(),
+    };
+    Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
+}
+
+fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &Common) -> Ingest {
+    let parts = ingest::Parts {
+        auth,
+        host,
+        committer: common.committer.clone(),
+        handover,
+        egress: common.egress.clone(),
+        ids: IdSource::new(common.clock.clone()),
+        clock: common.clock.clone(),
+        metrics: common.metrics.clone(),
+        lease: config.scheduler.lease.get(),
+    };
+    Ingest::new(config.ingest.clone(), parts, config.server.body_timeout.get())
+}
+
+fn api_parts(config: &Config, auth: Auth, registry: &Registry, common: &Common) -> api::Parts {
+    api::Parts {
+        auth,
+        registry: registry.clone(),
+        store: Arc::clone(&common.store),
+        committer: common.committer.clone(),
+        feed: feed::Feed::new(
+            config.feed.clone(),
+            Arc::clone(&common.store),
+            common.stopping.clone(),
+        ),
+        egress: common.egress.clone(),
+        ids: IdSource::new(common.clock.clone()),
+        clock: common.clock.clone(),
+        metrics: common.metrics.clone(),
+        body: BodyLimits {
+            max: config.ingest.max_body.bytes(),
+            time: config.server.body_timeout.get(),
+        },
+        max_component: config.plugins.upload.bytes(),
+        shutdown: common.stopping.clone(),
+    }
+}

@@ -11,8 +11,8 @@ pub mod ids;
 pub mod telemetry;
 
 pub mod api;
-pub mod delivery;
 pub mod config;
+pub mod delivery;
 pub mod dispatch;
 pub mod egress;
 pub mod feed;

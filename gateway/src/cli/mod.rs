@@ -6,12 +6,13 @@
 
 mod config;
 mod output;
+mod serve;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flags, Loaded, load};
+use crate::config::{Flags, Loaded, Refused, load};
 use output::Failure;
 
 /// A webhook gateway that runs each tenant's WebAssembly plugins.
@@ -24,6 +25,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the gateway.
+    Serve(Settings),
     /// Show, check or explain the configuration.
     Config(config::Arguments),
 }
@@ -47,6 +50,11 @@ struct Settings {
 
 impl Settings {
     fn load(&self) -> Result<Loaded, Failure> {
+        Ok(self.reload()?)
+    }
+
+    /// Everything read again; the environment is that of the process's start.
+    fn reload(&self) -> Result<Loaded, Refused> {
         let values = [
             ("server.listen", &self.listen),
             ("store.url", &self.store),
@@ -63,13 +71,14 @@ impl Settings {
             // A name or a value that is no text is none of ours.
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Ok(load(&flags, &environment.collect())?)
+        load(&flags, &environment.collect())
     }
 }
 
 /// Runs the command that the arguments say.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Serve(settings) => serve::run(&settings),
         Command::Config(arguments) => config::run(&arguments),
     };
     match done {

@@ -37,6 +37,12 @@ impl Failure {
         Self::new(error_chain(error).to_string())
     }
 
+    /// The configuration or the command line is at fault.
+    pub(super) fn misconfigured(mut self) -> Self {
+        self.exit = 2;
+        self
+    }
+
     /// With how to mend it.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(last) = self.complaints.last_mut() {

@@ -11,10 +11,8 @@ mod locate;
 mod print;
 mod problem;
 mod reference;
-mod retry;
 mod rules;
 mod secret;
-mod store;
 mod tenants;
 
 use std::collections::BTreeMap;
@@ -24,16 +22,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::DeclaredTenant;
-use crate::store::Retention;
-use crate::{egress, http, ingest, plugin, registry, telemetry};
+use crate::store::{self, Retention, StoreUrl};
+use crate::{delivery, egress, feed, http, ingest, plugin, registry, scheduler, telemetry};
 
 pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
 pub use problem::{Place, Problem, Refused};
 pub use reference::{reference, schema};
-pub use retry::Retry;
 pub use secret::{NotSet, SecretText};
-pub use store::{BadStoreUrl, Store, StoreUrl};
 pub use tenants::{Payload, Step, StepFailure, Subscription, Tenant};
 
 /// Everything that can be set.
@@ -47,7 +43,7 @@ pub struct Config {
     /// Who may do everything.
     pub auth: Auth,
     /// Where events are kept.
-    pub store: Store,
+    pub store: store::Config,
     /// How long events are kept.
     pub retention: Retention,
     /// What producers may send.
@@ -56,10 +52,16 @@ pub struct Config {
     pub plugins: plugin::Config,
     /// Limits of each tenant.
     pub registry: registry::Config,
-    /// When failed deliveries are tried again.
-    pub retry: Retry,
+    /// Attempts in flight, leases and claims.
+    pub scheduler: scheduler::Config,
+    /// Single attempts.
+    pub delivery: delivery::Config,
+    /// When failed deliveries are tried again, where a subscription does not say.
+    pub retry: delivery::RetryConfig,
     /// Where deliveries may go.
     pub egress: egress::Config,
+    /// The pull feed.
+    pub feed: feed::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
     /// Tenants that are declared here, by name.
@@ -85,13 +87,16 @@ impl Default for Config {
             data_dir: "hookgate-data".into(),
             server: http::Config::default(),
             auth: Auth::default(),
-            store: Store::default(),
+            store: store::Config::default(),
             retention: Retention::default(),
             ingest: ingest::Config::default(),
             plugins: plugin::Config::default(),
             registry: registry::Config::default(),
-            retry: Retry::default(),
+            scheduler: scheduler::Config::default(),
+            delivery: delivery::Config::default(),
+            retry: delivery::RetryConfig::default(),
             egress: egress::Config::default(),
+            feed: feed::Config::default(),
             telemetry: telemetry::Config::default(),
             tenants: BTreeMap::new(),
         }

@@ -2,12 +2,13 @@
 
 use super::{Config, Problem, SHORTEST_KEY, tenants};
 use crate::domain::units::Span;
-use crate::telemetry::check_level;
+use crate::telemetry::{check_level, error_chain};
 
 /// Everything that is wrong with a configuration.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     retry(config, &mut problems);
+    attempts(config, &mut problems);
     auth(config, &mut problems);
     limits(config, &mut problems);
     retention(config, &mut problems);
@@ -20,15 +21,51 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
 
 fn retry(config: &Config, problems: &mut Vec<Problem>) {
     if let Err(error) = config.retry.policy() {
-        let key = if config.retry.schedule.is_some() {
-            "retry.schedule"
-        } else {
+        let key = if config.retry.schedule.is_empty() {
             "retry.base"
+        } else {
+            "retry.schedule"
         };
         let hint =
             "retry.base must be over 0s and at most retry.max, retry.max at most 7d, retry.attempts 1 to 100";
-        problems.push(Problem::of(key, error.to_string(), Some(hint.to_owned())));
+        problems.push(Problem::of(
+            key,
+            error_chain(&error).to_string(),
+            Some(hint.to_owned()),
+        ));
     }
+}
+
+/// I4: a lease outlasts the longest attempt, or two processes would make the same one.
+fn attempts(config: &Config, problems: &mut Vec<Problem>) {
+    if let Err(error) = config.scheduler.validate() {
+        let message = error.to_string();
+        problems.push(Problem::of(first_key(&message), message, None));
+    }
+    if let Err(error) = config.delivery.validate(config.scheduler.lease) {
+        let message = error.to_string();
+        problems.push(Problem::of(first_key(&message), message, None));
+    }
+    if config.registry.max_timeout > config.delivery.max_timeout {
+        let most = config.delivery.max_timeout;
+        let message = format!(
+            "it is {}, but no attempt takes longer than delivery.max_timeout ({most})",
+            config.registry.max_timeout
+        );
+        problems.push(Problem::of("registry.max_timeout", message, None));
+    }
+    if config.registry.max_steps > usize::try_from(config.plugins.steps).unwrap_or(usize::MAX) {
+        let message = format!(
+            "it is {}, but plugins.steps lets run {}",
+            config.registry.max_steps, config.plugins.steps
+        );
+        problems.push(Problem::of("registry.max_steps", message, None));
+    }
+}
+
+/// The parts' own messages begin with the key that they are about.
+fn first_key(message: &str) -> String {
+    message.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 fn auth(config: &Config, problems: &mut Vec<Problem>) {
@@ -98,7 +135,7 @@ mod tests {
         assert_eq!(keys(|c| c.retry.base = Span::from_secs(1 << 20)), ["retry.base"]);
         assert_eq!(keys(|c| c.retry.attempts = 0), ["retry.base"]);
         assert_eq!(
-            keys(|c| c.retry.schedule = Some(vec![Span::from_secs(1); 100])),
+            keys(|c| c.retry.schedule = vec![Span::from_secs(1); 100]),
             ["retry.schedule"]
         );
         assert_eq!(

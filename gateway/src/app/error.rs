@@ -1,0 +1,101 @@
+//! Why a gateway does not start, and what to do about it.
+
+use std::io;
+
+use super::SecretsError;
+use crate::domain::TenantId;
+use crate::registry::RegistryError;
+use crate::store::{StoreError, StoreUrl};
+use crate::{delivery, egress, http};
+
+/// Why a gateway does not start. What was there before is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port cannot be had, or https not be served.
+    #[error("the server cannot start")]
+    Server(#[from] http::Error),
+    /// Its secrets cannot be had.
+    #[error("the gateway's secrets cannot be had")]
+    Secrets(#[from] SecretsError),
+    /// The store cannot be opened.
+    #[error("the store {url} cannot be opened")]
+    Store {
+        /// Its address, without credentials.
+        url: StoreUrl,
+        /// Why not.
+        source: StoreError,
+    },
+    /// The outbound client cannot be made.
+    #[error("the outbound client cannot be made")]
+    Egress(#[from] egress::EgressError),
+    /// The plugin host cannot be started.
+    #[error("the plugin host cannot be started")]
+    Host(#[source] io::Error),
+    /// The registry cannot be read.
+    #[error("the tenants cannot be loaded")]
+    Registry(#[from] RegistryError),
+    /// A declared tenant cannot be had.
+    #[error("a tenant of the configuration file is refused{}", tenant.as_ref().map(|id| format!(": tenants.{id}")).unwrap_or_default())]
+    Declared {
+        /// Which.
+        tenant: Option<TenantId>,
+        /// Why not.
+        source: RegistryError,
+    },
+    /// The delivery's configuration contradicts itself.
+    #[error("deliveries cannot be made as configured")]
+    Delivery(#[from] delivery::BadConfig),
+}
+
+impl StartError {
+    /// Whether the configuration is at fault rather than what is around the gateway.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Delivery(_) => true,
+            Self::Declared { source, .. } => {
+                !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
+            }
+            Self::Server(_)
+            | Self::Secrets(_)
+            | Self::Store { .. }
+            | Self::Egress(_)
+            | Self::Host(_)
+            | Self::Registry(_) => false,
+        }
+    }
+
+    /// How to mend it, where the message itself does not say.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Server(http::Error::PortTaken { .. }) => "try `--listen 127.0.0.1:0`, which takes a free port".to_owned(),
+            Self::Store { url: StoreUrl::Embedded(_), .. } => {
+                "one gateway owns an embedded store; for several, set store.url to a redis://…".to_owned()
+            }
+            Self::Store { url: StoreUrl::Redis(_) | StoreUrl::Cluster(_), .. } => {
+                "check store.url (HOOKGATE_STORE__URL) and that the server runs and takes connections from here".to_owned()
+            }
+            Self::Secrets(SecretsError::DataDir { .. } | SecretsError::File { .. }) => {
+                "set data_dir (HOOKGATE_DATA_DIR, --data-dir) to a directory that this user may write".to_owned()
+            }
+            Self::Registry(RegistryError::Sealed(_)) | Self::Declared { source: RegistryError::Sealed(_), .. } => {
+                "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
+            }
+            Self::Declared { source, .. } => return problems_of(source),
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Delivery(_) => {
+                return None;
+            }
+        };
+        Some(hint)
+    }
+}
+
+/// The plugin's own words about settings.
+fn problems_of(error: &RegistryError) -> Option<String> {
+    let RegistryError::SettingsRefused { problems, .. } = error else {
+        return None;
+    };
+    let words = problems
+        .iter()
+        .map(|problem| format!("settings{}: {}", problem.pointer, problem.message));
+    Some(words.collect::<Vec<_>>().join("; "))
+}

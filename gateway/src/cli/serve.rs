@@ -1,0 +1,125 @@
+//! `hookgate serve`: the gateway.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::Settings;
+use super::output::{Failure, say};
+use crate::app::{App, StartError, declare};
+use crate::config::{Config, Refused};
+use crate::registry::{DeclaredTenant, Registry};
+use crate::telemetry::{self, error_chain};
+
+pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+    let loaded = settings.load()?;
+    let declared = loaded.config.declared_tenants()?;
+    telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    runtime.block_on(serve(&loaded.config, &declared, settings))
+}
+
+async fn serve(config: &Config, declared: &[DeclaredTenant], settings: &Settings) -> Result<(), Failure> {
+    let app = App::start(config, declared).await?;
+    greet(&app);
+    let shutdown = CancellationToken::new();
+    let signals = Signals::new()?;
+    let watching = signals.watch(shutdown.clone(), app.registry().clone(), settings.clone());
+    let watching = tokio::spawn(watching);
+    app.run(shutdown).await;
+    watching.abort();
+    Ok(())
+}
+
+/// What a start says on the standard output. Programs read the line `listening on`.
+fn greet(app: &App) {
+    let url = app.url();
+    if app.operator_key_is_new() {
+        let key = app.operator_key().reveal();
+        say("This is the first start. The operator's key, shown this once and kept in the data directory:");
+        say(format_args!("\n    {key}\n"));
+        say("Make a tenant with it:");
+        say(format_args!(
+            "\n    curl -s {url}/v1/tenants -H 'Authorization: Bearer {key}' \\\n      -H 'Content-Type: application/json' -d '{{\"id\":\"acme\"}}'\n"
+        ));
+    }
+    say(format_args!("listening on {url}"));
+    info!(
+        address = url,
+        version = env!("CARGO_PKG_VERSION"),
+        "gateway.listening"
+    );
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let take = |kind| signal(kind).map_err(|error| Failure::of(&error));
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            hang_up: take(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the declared tenants again.
+    async fn watch(mut self, shutdown: CancellationToken, registry: Registry, settings: Settings) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => end(&shutdown),
+                _ = self.interrupt.recv() => end(&shutdown),
+                _ = self.hang_up.recv() => reload(&registry, &settings).await,
+            }
+        }
+    }
+}
+
+fn end(shutdown: &CancellationToken) {
+    if shutdown.is_cancelled() {
+        warn!("gateway.aborted");
+        std::process::exit(1);
+    }
+    shutdown.cancel();
+}
+
+/// Applies the tenants that the configuration declares now: all of them, or none where anything is wrong with it.
+async fn reload(registry: &Registry, settings: &Settings) {
+    let loaded = match settings.reload() {
+        Ok(loaded) => loaded,
+        Err(refused) => return refuse(&refused),
+    };
+    let declared = match loaded.config.declared_tenants() {
+        Ok(declared) => declared,
+        Err(refused) => return refuse(&refused),
+    };
+    match declare(registry, &declared).await {
+        Ok(()) => info!(count = declared.len(), "configuration.reloaded"),
+        Err(error) => error!(error = %error_chain(&error), "configuration.refused"),
+    }
+}
+
+fn refuse(refused: &Refused) {
+    for problem in &refused.0 {
+        error!(error = %problem, "configuration.refused");
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let failure = Self::of(&error);
+        let failure = if error.is_configuration() {
+            failure.misconfigured()
+        } else {
+            failure
+        };
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
