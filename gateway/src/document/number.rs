@@ -66,7 +66,7 @@ impl Value {
         if !float.is_finite() {
             return Err(BadNumber);
         }
-        Ok(number_of(&ecmascript(float)))
+        Ok(number_of(ryu_js::Buffer::new().format_finite(float)))
     }
 
     /// The scalar that it is; nothing for arrays and objects.
@@ -169,33 +169,6 @@ impl Digits {
     }
 }
 
-/// ECMAScript's `Number::toString` of a finite number.
-fn ecmascript(float: f64) -> String {
-    if float == 0.0 {
-        return "0".to_owned();
-    }
-    let sign = if float < 0.0 { "-" } else { "" };
-    let scientific = format!("{:e}", float.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits = mantissa.replace('.', "");
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    // The decimal point stands after so many digits.
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
-    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
-    match point {
-        1..=21 if point >= count => format!("{sign}{digits}{}", zeros(point - count)),
-        1..=21 => {
-            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
-            format!("{sign}{whole}.{fraction}")
-        }
-        -5..=0 => format!("{sign}0.{}{digits}", zeros(-point)),
-        _ => {
-            let plus = if point > 0 { "+" } else { "" };
-            format!("{sign}{mantissa}e{plus}{}", point - 1)
-        }
-    }
-}
-
 /// Without the digits: they may be anyone's personal data.
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,6 +257,8 @@ mod tests {
             (0.000_001, "0.000001"),
             (1.5e-7, "1.5e-7"),
             (5e-324, "5e-324"),
+            // Two shortest texts are equally near: the even one.
+            (1_072_797_782_008_083.25, "1072797782008083.2"),
             (f64::MAX, "1.7976931348623157e+308"),
         ] {
             assert_eq!(Value::float(float).unwrap().to_json(), text);

@@ -1,7 +1,6 @@
 //! The printer: compact JSON text with the fewest escapes, the same for the same value always.
 //!
-//! A second style (the text that JavaScript's `JSON.stringify` makes of a value) would be a second implementation of the
-//! three leaf functions `string`, `integer` and `number` here; the walk stays.
+//! The other style, the text that JavaScript makes of a value, is in `javascript`.
 
 use super::scan::plain_run;
 use super::{Number, Value};
@@ -81,7 +80,7 @@ pub(super) fn string_len(text: &str) -> usize {
     2 + text.len() + more
 }
 
-fn integer(value: i64, out: &mut Vec<u8>) {
+pub(super) fn integer(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
@@ -93,7 +92,7 @@ fn number(value: &Number, out: &mut Vec<u8>) {
     out.extend_from_slice(value.as_str().as_bytes());
 }
 
-fn string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {

@@ -1,0 +1,249 @@
+//! The printer of JavaScript: the text that `JSON.stringify(JSON.parse(text))` makes of a value's text.
+//!
+//! For consumers that verify a signature over the body as they print it again (`profile`, `numbers = "javascript"`): what is
+//! printed here comes back byte for byte. The rules are ECMA-262's:
+//!
+//! * Every number is a 64-bit float, printed by `Number::toString` (§6.1.6.1.20): `8500.00` becomes `8500`, `1e21` `1e+21`,
+//!   `-0` `0`. Integers beyond 2^53 lose their last digits, as they do for every JavaScript consumer; what is over the
+//!   range of a float becomes `null`, since `JSON.stringify` has no other text for infinity (§25.5.2.2).
+//! * Keys that are array indices, `0` to `4294967294`, come first and in ascending order; the others follow in theirs
+//!   (§10.1.11.1).
+//! * Strings are escaped as `print` does it: `QuoteJSONString` (§25.5.2.3) of a string without lone surrogates.
+
+use super::print::{integer, string};
+use super::{Object, Value};
+
+impl Value {
+    /// Appends the value as JavaScript prints it.
+    pub fn print_javascript(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Int(value) if value.unsigned_abs() <= EXACT => integer(*value, out),
+            #[expect(clippy::cast_precision_loss, reason = "what JavaScript loses is lost here")]
+            Self::Int(value) => float(*value as f64, out),
+            // Rust and ECMAScript both read a decimal text as the float nearest to it, ties to even.
+            Self::Number(number) => match number.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => float(number, out),
+                _ => out.extend_from_slice(b"null"),
+            },
+            Self::Array(elements) => {
+                out.push(b'[');
+                for (n, element) in elements.iter().enumerate() {
+                    if n > 0 {
+                        out.push(b',');
+                    }
+                    element.print_javascript(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(object) => print_object(object, out),
+            Self::Null | Self::Bool(_) | Self::Text(_) => self.print(out),
+        }
+    }
+}
+
+fn float(number: f64, out: &mut Vec<u8>) {
+    out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
+}
+
+fn print_object(object: &Object, out: &mut Vec<u8>) {
+    let mut indices: Vec<_> = object
+        .iter()
+        .filter_map(|(key, value)| Some((array_index(key)?, key, value)))
+        .collect();
+    indices.sort_unstable_by_key(|(index, ..)| *index);
+    let first = indices.iter().map(|&(_, key, value)| (key, value));
+    let others = object
+        .iter()
+        .filter(|(key, _)| indices.is_empty() || array_index(key).is_none());
+    out.push(b'{');
+    for (n, (key, value)) in first.chain(others).enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        string(key, out);
+        out.push(b':');
+        value.print_javascript(out);
+    }
+    out.push(b'}');
+}
+
+/// The array index that a key is (§6.1.7): the decimal text of an integer under 2^32 - 1, without leading zeros.
+fn array_index(key: &str) -> Option<u32> {
+    let canonical = key == "0" || !key.starts_with('0');
+    let digits = (1..=10).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit());
+    let index: u32 = (canonical && digits).then(|| key.parse().ok())??;
+    (index < u32::MAX).then_some(index)
+}
+
+/// Up to 2^53 every integer is a float of its own.
+const EXACT: u64 = 1 << 53;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+
+    use super::super::parse::parse;
+    use super::super::{Limits, Object};
+    use super::*;
+
+    fn javascript(text: &str) -> String {
+        let limits = Limits {
+            bytes: 1 << 24,
+            depth: Limits::MAX_DEPTH,
+        };
+        let mut out = Vec::new();
+        parse(text.as_bytes(), limits)
+            .expect(text)
+            .print_javascript(&mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn as_the_specification_says() {
+        for (text, printed) in [
+            ("8500.00", "8500"),
+            ("1.0", "1"),
+            ("1e21", "1e+21"),
+            ("1E2", "100"),
+            ("123456789012345678901", "123456789012345680000"),
+            ("-0", "0"),
+            ("-0.0e5", "0"),
+            ("9007199254740992", "9007199254740992"),
+            ("9007199254740993", "9007199254740992"),
+            ("9223372036854775807", "9223372036854776000"),
+            ("-9223372036854775808", "-9223372036854776000"),
+            ("1e400", "null"),
+            ("[-1e400]", "[null]"),
+            ("1e-400", "0"),
+            ("0.0000001", "1e-7"),
+            (
+                r#"{"b":1,"10":2,"2":3,"a":4,"01":5,"0":6,"-1":7}"#,
+                r#"{"0":6,"2":3,"10":2,"b":1,"a":4,"01":5,"-1":7}"#,
+            ),
+            (
+                r#"{"4294967295":1,"4294967294":2}"#,
+                r#"{"4294967294":2,"4294967295":1}"#,
+            ),
+            (
+                r#"{"__proto__":{"1":1.0},"a":"\u2028\u007f\u001F\/"}"#,
+                "{\"__proto__\":{\"1\":1},\"a\":\"\u{2028}\u{7f}\\u001f/\"}",
+            ),
+        ] {
+            assert_eq!(javascript(text), printed, "{text}");
+        }
+    }
+
+    /// JSON text, not values: numbers in all forms of the grammar, strings in all escapes.
+    fn text() -> impl Strategy<Value = String> {
+        let scalar = prop_oneof![
+            1 => "null|true|false",
+            3 => "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?",
+            1 => any::<i64>().prop_map(|n| n.to_string()),
+            1 => any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| format!("{n:e}")),
+            1 => "(900719925474099[0-9]|1844674407370955161[0-9]|922337203685477580[0-9])(\\.[05]0?)?",
+            2 => string_text(),
+        ];
+        scalar.prop_recursive(6, 60, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..6).prop_map(|elements| format!("[ {}]", elements.join(" ,\n"))),
+                vec((key_text(), inner), 0..8).prop_map(|members| object_text(&members)),
+            ]
+        })
+    }
+
+    fn string_text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            any::<char>()
+                .prop_filter("it needs an escape", |c| !matches!(c, '"' | '\\' | '\0'..' '))
+                .prop_map(String::from),
+            any::<char>().prop_map(|c| c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .map(|unit| format!("\\u{unit:04X}"))
+                .collect()),
+            proptest::sample::select(vec![
+                "\\b", "\\f", "\\n", "\\r", "\\t", "\\\"", "\\\\", "\\/", "\u{2028}", "\u{2029}", "\u{7f}"
+            ])
+            .prop_map(str::to_owned),
+        ];
+        vec(piece, 0..12).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+    }
+
+    fn key_text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            2 => "(0|[1-9][0-9]{0,11}|0[0-9]|-[0-9]|[0-9]\\.[0-9]|1e3)".prop_map(|key| format!("\"{key}\"")),
+            1 => proptest::sample::select(vec!["4294967293", "4294967294", "4294967295", "4294967296", "__proto__", "constructor", "toString", "toJSON", ""])
+                .prop_map(|key| format!("\"{key}\"")),
+            2 => "[a-c]{1,2}".prop_map(|key| format!("\"{key}\"")),
+            1 => string_text(),
+        ]
+    }
+
+    /// A key that is there already would be refused by the parser.
+    fn object_text(members: &[(String, String)]) -> String {
+        let mut seen = Object::new();
+        let mut kept = Vec::new();
+        for (key, value) in members {
+            let name: String = serde_json::from_str(key).expect("a string");
+            if seen.insert(name, Value::Null).is_none() {
+                kept.push(format!("{key} :{value}"));
+            }
+        }
+        format!("{{{}}}", kept.join(", "))
+    }
+
+    const SCRIPT: &str = "let all = '';\
+        process.stdin.setEncoding('utf8').on('data', d => all += d).on('end', () => {\
+          for (const line of all.split('\\n')) if (line) {\
+            const [text, ours] = JSON.parse(line);\
+            const theirs = JSON.stringify(JSON.parse(text));\
+            if (theirs !== ours) console.log('of ' + text + '\\nthey print ' + theirs + '\\nwe print   ' + ours);\
+            else if (JSON.stringify(JSON.parse(ours)) !== ours) console.log('no fixed point: ' + ours);\
+          }\
+          console.log('compared');\
+        });";
+
+    /// One process of Node's for all of it. Skipped, and said so, where there is no Node.
+    #[test]
+    fn node_prints_the_same() {
+        let Ok(mut node) = Command::new("node")
+            .args(["-e", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+        else {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "the tests need Node (https://nodejs.org) in the path"
+            );
+            return;
+        };
+        let mut runner = TestRunner::default();
+        let mut lines = String::new();
+        let deep = format!("{}1.50{}", "[{\"1\":".repeat(60), "}]".repeat(60));
+        let random = (0..4_000).map(|_| text().new_tree(&mut runner).expect("a text").current());
+        for text in random.chain([deep]) {
+            let line = serde_json::to_string(&[&text, &javascript(&text)]).expect("two strings");
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        let mut input = node.stdin.take().expect("it is piped");
+        // It prints after it has read everything, so that neither waits for the other.
+        input.write_all(lines.as_bytes()).expect("it reads");
+        drop(input);
+        let output = node.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            said.trim_end(),
+            "compared",
+            "{}",
+            said.chars().take(2_000).collect::<String>()
+        );
+    }
+}
