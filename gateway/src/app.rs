@@ -224,7 +224,7 @@ fn scheduler(
         store_clock: common.store_clock.clone(),
         metrics: common.metrics.clone(),
     };
-    let courier = delivery::Courier::new(config.delivery.clone(), &config.retry, parts)?;
+    let courier = delivery::Courier::new(config.delivery.clone(), config.retry.policy()?, parts);
     let parts = scheduler::Parts {
         courier,
         store: Arc::clone(&common.store),

@@ -4,9 +4,10 @@ use std::io;
 
 use super::SecretsError;
 use crate::domain::TenantId;
+use crate::domain::retry::BadRetryPolicy;
 use crate::registry::RegistryError;
 use crate::store::{StoreError, StoreUrl};
-use crate::{delivery, egress, http};
+use crate::{egress, http};
 
 /// Why a gateway does not start. What was there before is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +43,16 @@ pub enum StartError {
         /// Why not.
         source: RegistryError,
     },
-    /// The delivery's configuration contradicts itself.
-    #[error("deliveries cannot be made as configured")]
-    Delivery(#[from] delivery::BadConfig),
+    /// The retry schedule makes no sense.
+    #[error("the retry schedule cannot be used")]
+    Retry(#[from] BadRetryPolicy),
 }
 
 impl StartError {
     /// Whether the configuration is at fault rather than what is around the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Delivery(_) => true,
+            Self::Retry(_) => true,
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
@@ -81,7 +82,7 @@ impl StartError {
                 "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
             }
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Delivery(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Retry(_) => {
                 return None;
             }
         };

@@ -11,6 +11,7 @@ mod locate;
 mod print;
 mod problem;
 mod reference;
+mod retry;
 mod rules;
 mod secret;
 mod tenants;
@@ -29,6 +30,7 @@ pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
 pub use problem::{Place, Problem, Refused};
 pub use reference::{reference, schema};
+pub use retry::Retry;
 pub use secret::{NotSet, SecretText};
 pub use tenants::{Payload, Step, StepFailure, Subscription, Tenant};
 
@@ -57,7 +59,7 @@ pub struct Config {
     /// Single attempts.
     pub delivery: delivery::Config,
     /// When failed deliveries are tried again, where a subscription does not say.
-    pub retry: delivery::RetryConfig,
+    pub retry: Retry,
     /// Where deliveries may go.
     pub egress: egress::Config,
     /// The pull feed.
@@ -94,7 +96,7 @@ impl Default for Config {
             registry: registry::Config::default(),
             scheduler: scheduler::Config::default(),
             delivery: delivery::Config::default(),
-            retry: delivery::RetryConfig::default(),
+            retry: Retry::default(),
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             telemetry: telemetry::Config::default(),

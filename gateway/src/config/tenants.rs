@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Problem, SecretText};
-use crate::delivery::RetryConfig;
+use super::{Problem, Retry, SecretText};
 use crate::domain::units::Span;
 use crate::domain::{EventPattern, PayloadMode, Secret};
 use crate::plugin::OnFailure;
@@ -89,7 +88,7 @@ pub struct Subscription {
     pub timeout: Option<Span>,
     /// In place of `retry`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<RetryConfig>,
+    pub retry: Option<Retry>,
     /// How much of an event is sent: `full` or `thin`.
     #[serde(default)]
     pub payload: Payload,
@@ -198,7 +197,7 @@ impl Parser<'_> {
             Some((name.clone(), value))
         });
         let headers: Vec<_> = headers.collect();
-        let retry = given.retry.as_ref().map(RetryConfig::policy).transpose();
+        let retry = given.retry.as_ref().map(Retry::policy).transpose();
         let retry = self.take(&format!("{key}.retry"), retry)?;
         Some(NewSubscription {
             url: given.url.clone(),

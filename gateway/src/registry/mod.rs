@@ -29,6 +29,8 @@ pub mod spec;
 mod subscriptions;
 mod sync;
 mod tenants;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 

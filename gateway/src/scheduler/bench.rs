@@ -260,7 +260,7 @@ fn event(id: &str, deliver_to: Option<Url>) -> Event {
 async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Registry {
     let parts = crate::registry::Parts {
         store,
-        host: Default::default(),
+        host: crate::registry::testing::host(),
         sealer: Sealer::generate().0,
         clock,
         metrics,
