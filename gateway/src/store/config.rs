@@ -16,8 +16,8 @@ use super::{embedded, group, redis};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a cluster
-    /// `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
+    /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a
+    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
     /// How single operations are put together before they go to the store.
@@ -149,7 +149,7 @@ impl JsonSchema for StoreUrl {
         json_schema!({
             "type": "string",
             "description": "The address of a store.",
-            "examples": ["embedded:/var/lib/hookgate/store", "redis://127.0.0.1:6379", "redis+cluster://10.0.0.1:6379,10.0.0.2:6379"]
+            "examples": ["embedded:/var/lib/hookgate/store", "redis://127.0.0.1:6379"]
         })
     }
 }

@@ -10,8 +10,8 @@ use crate::clock::Clock;
 /// Opens the store at an address. A Redis has its own clock; the embedded store goes by the given one.
 ///
 /// # Errors
-/// `Unavailable` when nobody answers at the address, `Unusable` when what is there must not be used as it is; both name it, without a
-/// password.
+/// `Unavailable` when nobody answers at the address, `Unusable` when what is there must not be used as it is; both name it,
+/// without a password.
 pub async fn open(
     url: &StoreUrl,
     config: &Config,

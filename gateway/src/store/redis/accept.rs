@@ -1,8 +1,8 @@
 //! Accepting: the only way in.
 //!
-//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries. The server either
-//! queues every command of it or, when one is refused (it is full), runs none. What may have been stored before, because the producer gave ids or an
-//! idempotency key, is decided and stored by one script by submission.
+//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries.
+//! The server either queues every command of it or, when one is refused (it is full), runs none. What may have been stored
+//! before, because the producer gave ids or an idempotency key, is decided and stored by one script by submission.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What the server's own account of itself (INFO and CONFIG GET) means for us. Pure.
 //!
-//! Whatever loses acknowledged events by itself is refused; what makes a loss possible is a warning that an operator sees in the
-//! health and in the log.
+//! Whatever loses acknowledged events by itself is refused; what makes a loss possible is a warning that an operator sees in
+//! the health and in the log.
 
 use std::collections::HashMap;
 
@@ -105,7 +105,8 @@ pub(super) fn judge(info: &Info<'_>, settings: &Settings, full_at: u8) -> Findin
     findings.warnings.extend(durability(info, settings));
     if findings.full {
         findings.warnings.push(format!(
-            "Redis uses more than {full_at} % of its maxmemory: new events are refused until deliveries and the retention make room, or maxmemory is raised"
+            "Redis uses more than {full_at} % of its maxmemory: new events are refused until deliveries and the \
+             retention make room, or maxmemory is raised"
         ));
     }
     findings
@@ -127,7 +128,8 @@ fn refused(info: &Info<'_>) -> Option<String> {
     let policy = info.get("maxmemory_policy");
     (!matches!(policy, "" | "noeviction")).then(|| {
         format!(
-            "its maxmemory-policy is {policy}, which throws away events when memory runs out; set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
+            "its maxmemory-policy is {policy}, which throws away events when memory runs out; set it to noeviction \
+             (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
         )
     })
 }
@@ -141,22 +143,27 @@ fn durability(info: &Info<'_>, settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     if info.get("aof_enabled") == "0" {
         warnings.push(
-            "Redis has appendonly off: when it stops, accepted events are lost back to its last snapshot; set appendonly yes".to_owned(),
+            "Redis has appendonly off: when it stops, accepted events are lost back to its last snapshot; \
+             set appendonly yes"
+                .to_owned(),
         );
         return warnings;
     }
     match settings.appendfsync.as_deref() {
         Some("everysec") => warnings.push(
-            "Redis has appendfsync everysec: when it or its machine fails, events accepted in the last second or two are lost; set appendfsync always to lose none".to_owned(),
+            "Redis has appendfsync everysec: when it or its machine fails, events accepted in the last second or two \
+             are lost; set appendfsync always to lose none".to_owned(),
         ),
         Some("no") => warnings.push(
-            "Redis has appendfsync no: when its machine fails, events accepted since the system last wrote are lost; set appendfsync always to lose none".to_owned(),
+            "Redis has appendfsync no: when its machine fails, events accepted since the system last wrote are lost; \
+             set appendfsync always to lose none".to_owned(),
         ),
         Some(_) | None => {}
     }
     if settings.no_appendfsync_on_rewrite.as_deref() == Some("yes") {
         warnings.push(
-            "Redis has no-appendfsync-on-rewrite yes: while it rewrites its file nothing is synced, whatever appendfsync says; set it to no".to_owned(),
+            "Redis has no-appendfsync-on-rewrite yes: while it rewrites its file nothing is synced, whatever \
+             appendfsync says; set it to no".to_owned(),
         );
     }
     if info.get("aof_last_write_status") == "err" {
@@ -169,7 +176,8 @@ fn durability(info: &Info<'_>, settings: &Settings) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "# Server\r\nredis_version:7.0.15\r\nloading:0\r\nrole:master\r\naof_enabled:1\r\naof_last_write_status:ok\r\nmaxmemory:1000\r\nused_memory:850\r\nmaxmemory_policy:noeviction\r\n";
+    const GOOD: &str = "# Server\r\nredis_version:7.0.15\r\nloading:0\r\nrole:master\r\naof_enabled:1\r\n\
+        aof_last_write_status:ok\r\nmaxmemory:1000\r\nused_memory:850\r\nmaxmemory_policy:noeviction\r\n";
 
     fn findings(change: (&str, &str), settings: &Settings) -> Findings {
         let text = GOOD.replace(change.0, change.1);

@@ -1,7 +1,7 @@
 //! Claiming: taking what is due, each for one process at a time.
 //!
-//! A script leases, then ordinary commands fetch: bodies do not go through scripts. A crash or a lost reply between the two leaves deliveries
-//! leased to nobody until the lease ends; nothing is lost.
+//! A script leases, then ordinary commands fetch: bodies do not go through scripts. A crash or a lost reply between the two
+//! leaves deliveries leased to nobody until the lease ends; nothing is lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -11,13 +11,15 @@ use crate::domain::units::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What every key begins with, inside its hash tag. Gateways that share a Redis and a prefix share their work. 1 to 32 of A-Z a-z 0-9 _ -.
+    /// What every key begins with, inside its hash tag. Gateways that share a Redis and a prefix share their work. 1 to 32 of
+    /// A-Z a-z 0-9 _ -.
     pub prefix: String,
     /// Connections to the server, used in turn; 1 to 16. A cluster has one to each of its servers whatever this says.
     pub connections: usize,
     /// How long a new event waits for Redis before the producer is told to come again.
     pub accept_timeout: Span,
-    /// How long everything else waits for an answer; without one in that time Redis counts as away, and is connected to again.
+    /// How long everything else waits for an answer; without one in that time Redis counts as away, and is connected to
+    /// again.
     pub response_timeout: Span,
     /// How long connecting may take.
     pub connect_timeout: Span,
@@ -25,7 +27,8 @@ pub struct Config {
     pub tls_ca: Option<PathBuf>,
     /// How often the server's set-up, memory and clock are looked at.
     pub check_every: Span,
-    /// From this share of Redis's `maxmemory` on no new events are accepted, while deliveries go on; a percentage from 1 to 100.
+    /// From this share of Redis's `maxmemory` on no new events are accepted, while deliveries go on; a percentage from 1 to
+    /// 100.
     pub full_at: u8,
 }
 

@@ -86,7 +86,8 @@ fn of_code(code: &str) -> Fault {
     match code {
         "OOM" => Fault::Full,
         "NOSCRIPT" => Fault::NoScript,
-        // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that is not whole.
+        // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that
+        // is not whole.
         "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
         | "NOAUTH" => Fault::Away,
         _ => Fault::Refused,

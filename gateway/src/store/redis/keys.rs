@@ -1,7 +1,8 @@
 //! What keys and sorted-set members are called. Pure; every other file of this store asks here.
 //!
-//! A key begins with its hash tag, `{hg:07}`: the prefix of the configuration and the shard. All keys that one operation touches carry one
-//! tag, so that its transaction or script is legal in a cluster. Every key of a tenant's data names the tenant.
+//! A key begins with its hash tag, `{hg:07}`: the prefix of the configuration and the shard. All keys that one operation
+//! touches carry one tag, so that its transaction or script is legal in a cluster. Every key of a tenant's data names the
+//! tenant.
 
 use std::fmt::Write;
 
@@ -18,8 +19,8 @@ pub(super) struct Keys {
     registry: String,
 }
 
-/// A delivery as the due set, the dead letters and the fields of an event's hash name it: `TENANT|EVENT|TARGET|RUN`. None of the parts can
-/// hold a `|`.
+/// A delivery as the due set, the dead letters and the fields of an event's hash name it: `TENANT|EVENT|TARGET|RUN`. None of
+/// the parts can hold a `|`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
     text: String,
@@ -74,7 +75,8 @@ impl Keys {
         self.of_shard(shard, "kept")
     }
 
-    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more) but that have deliveries, by when they may be forgotten (µs).
+    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more) but that have deliveries, by when they may be
+    /// forgotten (µs).
     pub(super) fn unlisted(&self, shard: Shard) -> String {
         self.of_shard(shard, "unlisted")
     }

@@ -1,8 +1,8 @@
 //! The way to the server: sends commands and pipelines, and knows whether there is anybody to send them to.
 //!
-//! While the server is away every request fails at once. Nothing is sent twice here but calls of scripts that the server did not know, which
-//! did nothing: whether a request that failed has happened is not known, and only the caller can say whether to repeat it. `watch` brings the
-//! link up again.
+//! While the server is away every request fails at once. Nothing is sent twice here but calls of scripts that the server did
+//! not know, which did nothing: whether a request that failed has happened is not known, and only the caller can say whether
+//! to repeat it. `watch` brings the link up again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,7 +48,8 @@ pub(super) struct Connected {
 
 /// One server or many.
 pub(super) enum Lines {
-    /// Connections to one server, used in turn: one connection is one stream of replies, and a large one holds up what is behind it.
+    /// Connections to one server, used in turn: one connection is one stream of replies, and a large one holds up what is
+    /// behind it.
     Single(Vec<MultiplexedConnection>),
     /// A cluster; finds the right server by the key's hash tag.
     Cluster(ClusterConnection),

@@ -1,9 +1,10 @@
 //! The store in Redis, or what speaks its protocol (6.2 or later), alone or as a cluster.
 //!
-//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. In a shard a delivery that is not finished is a
-//! member of one sorted set, by when it is due or its lease ends. There is no second list that it could be lost between. What has to be decided
-//! and done at once is a script (`scripts/*.lua`); what only has to happen together is a transaction (`accept`); bodies are fetched by ordinary
-//! commands. `link` sends, `watch` keeps it up, `checks` judges the server's set-up.
+//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. In a shard a delivery that is
+//! not finished is a member of one sorted set, by when it is due or its lease ends. There is no second list that it could be
+//! lost between. What has to be decided and done at once is a script (`scripts/*.lua`); what only has to happen together is a
+//! transaction (`accept`); bodies are fetched by ordinary commands. `link` sends, `watch` keeps it up, `checks` judges the
+//! server's set-up.
 //!
 //! What Redis confirms is as durable as its `appendfsync` says; `checks` warns of everything weaker than `always`.
 
@@ -75,8 +76,8 @@ impl RedisStore {
     /// Connects to the address.
     ///
     /// # Errors
-    /// `Unavailable` when nobody answers there, `Unusable` when what answers must not be used as it is set up. Both name the address, without the
-    /// password.
+    /// `Unavailable` when nobody answers there, `Unusable` when what answers must not be used as it is set up. Both name the
+    /// address, without the password.
     pub async fn open(url: &StoreUrl, config: &Config, retention: &Retention) -> Result<Self, StoreError> {
         if let Some(fault) = config.fault() {
             return Err(StoreError::Unusable(fault.to_owned()));

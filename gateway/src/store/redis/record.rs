@@ -5,7 +5,8 @@ use bytes::Bytes;
 use crate::domain::{DeliveryState, Event, Fate, Timestamp, Trigger};
 use crate::store::StoreError;
 
-/// How a delivery stands: `STATE MADE FIRST`, for example `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`, `C1700000000000000 0 `.
+/// How a delivery stands: `STATE MADE FIRST`, for example `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`,
+/// `C1700000000000000 0 `.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Standing {
     /// How it ended; `None` while it is pending.

@@ -12,7 +12,8 @@ const ENTRY: &str = "e:";
 /// The field of a registry's revision.
 const REVISION: &str = "rev";
 
-/// The tenants whose registry changed after a version, and the version now. The version is read first: what changes in between is told again.
+/// The tenants whose registry changed after a version, and the version now. The version is read first: what changes in
+/// between is told again.
 pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
     let keys = &store.keys;
     let mut pipeline = Pipeline::new();

@@ -1,8 +1,8 @@
 //! The scripts, called by their hash.
 //!
-//! A server forgets scripts when it restarts, when it fails over, and when somebody says SCRIPT FLUSH. So a call never relies on one being
-//! there: whoever gets NOSCRIPT sends the call again with the source, which also makes the server keep it. A call that got NOSCRIPT has done
-//! nothing, so that is safe.
+//! A server forgets scripts when it restarts, when it fails over, and when somebody says SCRIPT FLUSH. So a call never relies
+//! on one being there: whoever gets NOSCRIPT sends the call again with the source, which also makes the server keep it. A
+//! call that got NOSCRIPT has done nothing, so that is safe.
 
 use redis::{Arg, Cmd, ToRedisArgs};
 

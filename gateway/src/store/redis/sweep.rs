@@ -1,8 +1,8 @@
 //! Forgetting what is older than the retention.
 //!
-//! Feeds are cut by age, and with their entries go the events whose deliveries are finished. Those that still wait for a delivery are noted in
-//! `unlisted` and go later, as do events that never were in a feed. Idempotency keys, and events with neither feed nor deliveries, expire by
-//! themselves. Two sweeps at once do no harm.
+//! Feeds are cut by age, and with their entries go the events whose deliveries are finished. Those that still wait for a
+//! delivery are noted in `unlisted` and go later, as do events that never were in a feed. Idempotency keys, and events with
+//! neither feed nor deliveries, expire by themselves. Two sweeps at once do no harm.
 
 use redis::Value;
 

@@ -1,7 +1,8 @@
 //! What time the server has, without asking it: from its last answers and this machine's steady clock.
 //!
-//! A wall clock that is wrong or is set does no harm. The estimate is never ahead of the server, because the time that an answer took
-//! counts as none; so what is stored as due now is due. Each shard has its own: in a cluster it may be on another server.
+//! A wall clock that is wrong or is set does no harm. The estimate is never ahead of the server, because the time that an
+//! answer took counts as none; so what is stored as due now is due. Each shard has its own: in a cluster it may be on another
+//! server.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Keeps the link up, and an eye on the server.
 //!
-//! While the link is down it connects again, with a growing pause that has an end; while it is up it looks at the server's set-up, memory and clock
-//! every few seconds, and at the sequences: one that went back means that the server has lost what it had confirmed. It ends with the store, never
-//! on an error, and logs changes, not tries.
+//! While the link is down it connects again, with a growing pause that has an end; while it is up it looks at the server's
+//! set-up, memory and clock every few seconds, and at the sequences: one that went back means that the server has lost what
+//! it had confirmed. It ends with the store, never on an error, and logs changes, not tries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,8 @@ async fn connect(store: &Inner) {
     }
 }
 
-/// Connects for the first time. A server that is reading its file is waited for, however long that takes; any other error ends it.
+/// Connects for the first time. A server that is reading its file is waited for, however long that takes; any other error
+/// ends it.
 pub(super) async fn start(store: &Inner) -> Result<(), DialError> {
     loop {
         match raise(store).await {

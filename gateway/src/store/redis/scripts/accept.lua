@@ -1,9 +1,12 @@
--- Stores a submission that may have been stored before: one with an idempotency key, or with ids that the producer chose. All or nothing:
--- a full Redis refuses the first write and no later one, because this script does not say `flags=allow-oom`.
+-- Stores a submission that may have been stored before: one with an idempotency key, or with ids that the producer chose.
+-- All or nothing: a full Redis refuses the first write and no later one, because this script does not say
+-- `flags=allow-oom`.
 --
--- KEYS  1 due set, 2 sequence, 3 tenants, 4 feed, 5 events in no feed, 6 idempotency key (without one the due set again, unread); then the events
--- ARGV  1 fingerprint or '' (no key), 2 the ids with a space between, 3 how long the key is kept (ms), 4 tenant, 5 lease in µs or '' (due now),
---       6 retention (ms); then of every event: its id, its record, its type or '' (not for the feed), how many deliveries, their members
+-- KEYS  1 due set, 2 sequence, 3 tenants, 4 feed, 5 events in no feed, 6 idempotency key (without one the due set again,
+--       unread); then the events
+-- ARGV  1 fingerprint or '' (no key), 2 the ids with a space between, 3 how long the key is kept (ms), 4 tenant,
+--       5 lease in µs or '' (due now), 6 retention (ms); then of every event: its id, its record, its type or '' (not for
+--       the feed), how many deliveries, their members
 -- Gives {'stored', token or now, 1 or 0 of every event: was it new}, {'repeated', ids} or {'reused'}.
 local due, seq, tenants, feed, unlisted, idem = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fingerprint, ids, tenant, retention = ARGV[1], ARGV[2], ARGV[4], ARGV[6]

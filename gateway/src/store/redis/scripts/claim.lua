@@ -2,10 +2,12 @@
 -- Leases deliveries of one shard that are due.
 --
 -- KEYS  1 due set
--- ARGV  1 how many at most (1 to 500)   2 lease in µs
--- Gives {now, token, score of the first entry afterwards or '', member, member, ...}: times in µs, members the longest due first.
+-- ARGV  1 how many at most (0 to 500), 2 lease in µs
+-- Gives {now, token, score of the first entry afterwards or '', member, member, ...}: times in µs, members the longest
+-- due first.
 --
--- The new score is when the lease ends, and so the token. Whoever comes while it lasts does not find the delivery; when it ends, anybody does.
+-- The new score is when the lease ends, and so the token. Whoever comes while it lasts does not find the delivery; when
+-- it ends, anybody does.
 local due = KEYS[1]
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Cuts the oldest entries of a tenant's feed, and says so to whoever reads it. A script, because a full Redis refuses transactions.
+-- Cuts the oldest entries of a tenant's feed, and says so to whoever reads it. A script, because a full Redis refuses
+-- transactions.
 --
 -- KEYS  1 feed, 2 last removed positions by tenant
 -- ARGV  1 tenant, 2 the last position to remove, 3 the first to keep

@@ -3,8 +3,8 @@
 --
 -- KEYS  1 due set, 2 events in no feed; then the event of every delivery
 -- ARGV  of every delivery: member, TENANT|EVENT, TARGET|RUN, why it exists
--- Gives how many were made. One that exists already is not made again; one whose event is gone is left out. An event that would have expired does
--- not any more: it is forgotten when the delivery is finished.
+-- Gives how many were made. One that exists already is not made again; one whose event is gone is left out. An event that
+-- would have expired does not any more: it is forgotten when the delivery is finished.
 local due, unlisted = KEYS[1], KEYS[2]
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])

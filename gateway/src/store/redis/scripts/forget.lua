@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Forgets old events of one shard whose deliveries are all finished. One that still waits for a delivery, or that has changed since it was looked
--- at, is noted as an event in no feed and looked at again.
+-- Forgets old events of one shard whose deliveries are all finished. One that still waits for a delivery, or that has
+-- changed since it was looked at, is noted as an event in no feed and looked at again.
 --
 -- KEYS  1 due set, 2 events in no feed; then the events
 -- ARGV  of every event: TENANT|EVENT, how many fields it had, how many deliveries, their members

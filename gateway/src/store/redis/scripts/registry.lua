@@ -3,8 +3,8 @@
 --
 -- KEYS  1 the tenant's registry, 2 version, 3 changed tenants
 -- ARGV  1 tenant, 2 expected revision; then of every change: 'set', name, bytes, or 'del', name
--- Gives the new revision, or '' when the revision is another. A revision is the version at which it was made, so it never comes again, even when
--- a tenant is removed and made anew.
+-- Gives the new revision, or '' when the revision is another. A revision is the version at which it was made, so it never
+-- comes again, even when a tenant is removed and made anew.
 local registry, version, changed = KEYS[1], KEYS[2], KEYS[3]
 if (redis.call('HGET', registry, 'rev') or '0') ~= ARGV[2] then return '' end
 

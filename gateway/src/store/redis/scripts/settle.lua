@@ -10,8 +10,8 @@
 --         extend  for how long (µs)
 -- Gives of every item 0: no such delivery waits, 1: somebody else holds the lease, 2: done, or the new token.
 --
--- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a delivery that does not
--- wait, nor of an event that is gone: it would come back as one without content that never expires.
+-- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a
+-- delivery that does not wait: its event may be gone, and would come back as one without content.
 local due = KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -21,10 +21,10 @@ local function key() k = k + 1 return KEYS[k] end
 local function arg() a = a + 1 return ARGV[a] end
 local function micros(n) return string.format('%.0f', n) end
 
--- Writes the attempt, if there is one, and how the delivery stands: 'STATE MADE FIRST', where STATE is P (pending), or D (delivered), X (dead)
--- or C (cancelled) with its time. Attempts are counted here: two processes may have made one each with the same number.
+-- Writes the attempt, if there is one, and how the delivery stands: 'STATE MADE FIRST', where STATE is P (pending), or
+-- D (delivered), X (dead) or C (cancelled) with its time. Attempts are counted here: two processes may have made one each
+-- with the same number.
 local function stand(event, part, state, attempt)
-  if redis.call('EXISTS', event) == 0 then return end
   local made, first = 0, ''
   local before = redis.call('HGET', event, 'd:' .. part)
   if before then
@@ -37,7 +37,8 @@ local function stand(event, part, state, attempt)
   end
   if first == '' then first = attempt.started end
   made = made + 1
-  redis.call('HSET', event, 'd:' .. part, state .. ' ' .. made .. ' ' .. first, 'a:' .. part .. '|' .. made, attempt.record)
+  redis.call('HSET', event, 'd:' .. part, state .. ' ' .. made .. ' ' .. first,
+    'a:' .. part .. '|' .. made, attempt.record)
 end
 
 local results = {}
@@ -52,38 +53,40 @@ while a < #ARGV do
   if what == 'extend' then lease = arg() end
   if what == 'dead' then dead = key() end
 
-  local score = redis.call('ZSCORE', due, member)
-  local held = score and tonumber(score) == tonumber(token)
-  local result
-  if not score then
-    result = '0'
-  elseif not held and what ~= 'done' then
-    result = '1'
-  elseif what == 'done' then
-    redis.call('ZREM', due, member)
-    stand(event, part, 'D' .. micros(now), attempt)
-    result = '2'
-  elseif what == 'dead' then
-    redis.call('ZREM', due, member)
-    stand(event, part, 'X' .. micros(now), attempt)
-    redis.call('ZADD', dead, micros(now), member)
-    result = '2'
-  elseif what == 'cancelled' then
-    redis.call('ZREM', due, member)
-    stand(event, part, 'C' .. micros(now), attempt)
-    result = '2'
-  elseif what == 'retry' then
-    redis.call('ZADD', due, at, member)
-    if attempt then stand(event, part, 'P', attempt) end
-    if body ~= '' and redis.call('EXISTS', event) == 1 then redis.call('HSET', event, 'b:' .. part, body) end
-    result = '2'
-  elseif what == 'release' then
-    redis.call('ZADD', due, micros(now), member)
-    result = '2'
-  elseif what == 'extend' then
-    result = micros(now + lease)
-    redis.call('ZADD', due, result, member)
+  if what == 'done' then
+    if redis.call('ZREM', due, member) == 1 then
+      stand(event, part, 'D' .. micros(now), attempt)
+      results[#results + 1] = '2'
+    else
+      results[#results + 1] = '0'
+    end
+  else
+    local score = redis.call('ZSCORE', due, member)
+    if not score then
+      results[#results + 1] = '0'
+    elseif tonumber(score) ~= tonumber(token) then
+      results[#results + 1] = '1'
+    else
+      local result = '2'
+      if what == 'dead' then
+        redis.call('ZREM', due, member)
+        redis.call('ZADD', dead, micros(now), member)
+        stand(event, part, 'X' .. micros(now), attempt)
+      elseif what == 'cancelled' then
+        redis.call('ZREM', due, member)
+        stand(event, part, 'C' .. micros(now), attempt)
+      elseif what == 'retry' then
+        redis.call('ZADD', due, at, member)
+        if attempt then stand(event, part, 'P', attempt) end
+        if body ~= '' then redis.call('HSET', event, 'b:' .. part, body) end
+      elseif what == 'release' then
+        redis.call('ZADD', due, micros(now), member)
+      elseif what == 'extend' then
+        result = micros(now + lease)
+        redis.call('ZADD', due, result, member)
+      end
+      results[#results + 1] = result
+    end
   end
-  results[#results + 1] = result
 end
 return results

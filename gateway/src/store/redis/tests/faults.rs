@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::server::Server;
+use super::server::{self, Server};
 use super::{Config, RedisStore, Span, open};
 use crate::domain::{DeliveryId, DeliveryState, EventId, TenantId};
 use crate::store::contract::{LONG, attempt, settlement, submission, target, tenant};
@@ -161,7 +161,8 @@ async fn forgotten_scripts_do_no_harm() {
     store.sweep().await.unwrap();
 }
 
-/// The server is killed in the middle of accepting, and started again: with `appendfsync always` it has all that was answered for.
+/// The server is killed in the middle of accepting, and started again: with `appendfsync always` it has all that was answered
+/// for.
 #[tokio::test]
 async fn a_killed_server_loses_nothing_and_is_found_again() {
     let mut server = Server::start("always").await;
@@ -404,4 +405,72 @@ async fn weak_durability_is_told() {
     assert!(health.warnings[0].contains("everysec"));
     let server = Server::start("always").await;
     assert_eq!(open(&server).await.health().await.warnings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_nearly_full_server_takes_no_new_events() {
+    let server = Server::start("everysec").await;
+    let config = Config {
+        check_every: Span::from_millis(20),
+        full_at: 1,
+        ..Config::default()
+    };
+    let store = RedisStore::open(&server.url(), &config, &Retention::default())
+        .await
+        .unwrap();
+    let (store, acme): (Arc<dyn Store>, _) = (Arc::new(store), tenant("acme"));
+    for (maxmemory, accepting) in [("32mb", false), ("0", true)] {
+        server.command(&["CONFIG", "SET", "maxmemory", maxmemory]).await;
+        let began = Instant::now();
+        while store.health().await.accepting != accepting {
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "{:?}",
+                store.health().await
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let full = matches!(
+            accept(&store, new(&acme, &["e1"])).await,
+            Err(StoreError::Full(_))
+        );
+        assert_eq!(full, !accepting);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_over_tls_trusts_the_given_authority_only() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let port = server::free_port().to_string();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let tls = [
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+    ];
+    let _server = Server::start_with("everysec", &tls).await;
+    let url: StoreUrl = format!("rediss://localhost:{port}").parse().unwrap();
+
+    let trusting = Config {
+        tls_ca: Some(cert.clone().into()),
+        ..Config::default()
+    };
+    let store = RedisStore::open(&url, &trusting, &Retention::default())
+        .await
+        .unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    accept(&store, new(&tenant("acme"), &["e1"])).await.unwrap();
+    let error = RedisStore::open(&url, &Config::default(), &Retention::default())
+        .await
+        .err();
+    assert!(matches!(error, Some(StoreError::Unavailable(_))), "{error:?}");
 }

@@ -14,7 +14,7 @@ use crate::store::StoreUrl;
 /// A running server.
 pub(super) struct Server {
     port: u16,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     child: Child,
     directory: TempDir,
 }
@@ -26,10 +26,11 @@ impl Server {
     }
 
     /// The same with more arguments.
-    pub(super) async fn start_with(fsync: &'static str, more: &[&'static str]) -> Self {
+    pub(super) async fn start_with(fsync: &'static str, more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let arguments = [&["--appendfsync", fsync], more].concat();
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
         let child = spawn(port, &arguments, &directory);
         let mut server = Self {
             port,
@@ -121,7 +122,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, arguments: &[&str], directory: &TempDir) -> Child {
+fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--appendonly", "yes", "--save", ""])
@@ -134,7 +135,7 @@ fn spawn(port: u16, arguments: &[&str], directory: &TempDir) -> Child {
 }
 
 /// A port that nobody listened on a moment ago; a cluster's servers listen 10,000 above it too.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
