@@ -1,11 +1,14 @@
 //! Where a delivery goes as things stand now: a fresh look at the subscription, at every attempt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::Courier;
-use crate::domain::{PayloadMode, RetryPolicy, Secret, Status, SubscriptionId, Target, Timestamp, Trigger};
+use crate::domain::{
+    PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp, Trigger,
+};
 use crate::egress::{HeaderMap, custom_header};
 use crate::profile::{Profile, SigningKey};
 use crate::registry::Tenant;
@@ -16,7 +19,7 @@ pub(super) struct Destination {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) keys: Vec<SigningKey>,
-    pub(super) profile: Profile,
+    pub(super) profile: Arc<Profile>,
     pub(super) payload: PayloadMode,
     pub(super) timeout: Duration,
 }
@@ -44,6 +47,10 @@ impl Courier {
         }
     }
 
+    fn profile(&self, name: &str) -> Option<Arc<Profile>> {
+        self.profiles.iter().find(|profile| profile.name == name).cloned()
+    }
+
     /// The policy of a delivery's retries.
     pub(super) fn retry_policy(&self, leased: &Leased) -> RetryPolicy {
         let Target::Subscription(id) = leased.id.target else {
@@ -57,29 +64,24 @@ impl Courier {
     fn known_destination(&self, leased: &Leased, now: Timestamp) -> Result<Destination, NoDestination> {
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
         let tenant = tenant.ok_or(NoDestination::CalledOff("the tenant is gone"))?;
-        let profile = Profile::built_in(&tenant.profile)
+        let profile = self
+            .profile(&tenant.profile)
             .ok_or_else(|| NoDestination::Unusable(format!("there is no profile `{}`", tenant.profile)))?;
         match leased.id.target {
-            Target::Subscription(id) => self.subscribed(&tenant, id, profile, leased.trigger, now),
+            Target::Subscription(id) => {
+                let subscription = receiving(&tenant, id, leased.trigger)?;
+                self.subscribed(subscription, profile, now)
+            }
             Target::Inline => self.inline(&tenant, leased, profile),
         }
     }
 
     fn subscribed(
         &self,
-        tenant: &Tenant,
-        id: SubscriptionId,
-        profile: Profile,
-        trigger: Trigger,
+        subscription: &Subscription,
+        profile: Arc<Profile>,
         now: Timestamp,
     ) -> Result<Destination, NoDestination> {
-        let subscription = tenant
-            .subscription(id)
-            .ok_or(NoDestination::CalledOff("the subscription is gone"))?;
-        // Somebody who tries a subscription out may do so before it is active.
-        if subscription.status != Status::Active && trigger != Trigger::Test {
-            return Err(NoDestination::CalledOff("the subscription is disabled"));
-        }
         let mut headers = HeaderMap::with_capacity(8 + subscription.headers.len());
         for (name, value) in &subscription.headers {
             let (name, value) =
@@ -101,7 +103,7 @@ impl Courier {
         &self,
         tenant: &Tenant,
         leased: &Leased,
-        profile: Profile,
+        profile: Arc<Profile>,
     ) -> Result<Destination, NoDestination> {
         let url = leased.event.deliver_to.clone();
         Ok(Destination {
@@ -112,6 +114,18 @@ impl Courier {
             payload: PayloadMode::Full,
             timeout: self.config.timeout.get(),
         })
+    }
+}
+
+/// The subscription, if it receives.
+fn receiving(tenant: &Tenant, id: SubscriptionId, trigger: Trigger) -> Result<&Subscription, NoDestination> {
+    let subscription = tenant.subscription(id);
+    let subscription = subscription.ok_or(NoDestination::CalledOff("the subscription is gone"))?;
+    // Somebody who tries a subscription out may do so before it is active.
+    if subscription.status == Status::Active || trigger == Trigger::Test {
+        Ok(subscription)
+    } else {
+        Err(NoDestination::CalledOff("the subscription is disabled"))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::RetryPolicy;
 use crate::egress::Client;
+use crate::profile::Profile;
 use crate::registry::Registry;
 use crate::store::clock::StoreClock;
 use crate::store::group::Committer;
@@ -31,6 +32,7 @@ pub struct Courier {
     parts: Arc<Parts>,
     config: Arc<Config>,
     retry: Arc<RetryPolicy>,
+    profiles: Arc<[Arc<Profile>]>,
 }
 
 /// What a courier works with.
@@ -58,6 +60,7 @@ impl Courier {
             retry: Arc::new(retry),
             parts: Arc::new(parts),
             config: Arc::new(config),
+            profiles: [Arc::new(Profile::standard())].into(),
         }
     }
     /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.

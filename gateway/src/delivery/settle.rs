@@ -78,7 +78,7 @@ impl Courier {
             (Settled::Applied(_), Next::Dead) => metrics.delivery_ended(DeliveryEnd::Dead),
             (Settled::Applied(_), Next::Cancelled) => metrics.delivery_ended(DeliveryEnd::Cancelled),
             (Settled::Applied(_), Next::RetryAt { at, .. }) => self.parts.handover.due_at(*at),
-            (Settled::Applied(_), Next::Release) => self.parts.handover.due_at(self.parts.store_clock.now()),
+            (Settled::Applied(_), Next::Release) => self.parts.handover.due_now(),
             (Settled::Applied(_), Next::Extend(_)) => {}
             (Settled::Stale | Settled::Missing, _) => tracing::info!(
                 tenant = %leased.event.tenant,

@@ -66,10 +66,10 @@ impl Handover {
         Some(self.reservation(room))
     }
 
-    /// Room for 1 to `most`, as much as there is; waits for the first. `None`: nobody reads any more.
-    pub async fn reserve_some(&self, most: usize) -> Option<Reservation> {
-        let mut room = self.room.clone().acquire_owned().await.ok()?;
-        let more = most.saturating_sub(1).min(self.room());
+    /// Room for `least` to `most`, as much as there is; waits for the least. `None`: nobody reads any more.
+    pub async fn reserve_some(&self, least: u32, most: usize) -> Option<Reservation> {
+        let mut room = self.room.clone().acquire_many_owned(least).await.ok()?;
+        let more = most.saturating_sub(room.num_permits()).min(self.room());
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
             room.merge(more);
@@ -89,6 +89,11 @@ impl Handover {
         if self.due.earliest.fetch_min(at, Ordering::AcqRel) > at {
             self.due.earlier.notify_one();
         }
+    }
+
+    /// Something was left in the store that is due already.
+    pub fn due_now(&self) {
+        self.due_at(Timestamp::default());
     }
 
     /// When the earliest of what `due_at` was told is due.

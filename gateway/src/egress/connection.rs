@@ -65,7 +65,11 @@ impl Connection {
     /// Whether it takes a request: its last answer is complete and its peer has not hung up.
     pub(super) async fn is_usable(&mut self) -> bool {
         let driver = &mut self.driver;
-        poll_fn(|cx| Poll::Ready(driver.step(cx))).await;
+        poll_fn(|cx| {
+            driver.step(cx);
+            Poll::Ready(())
+        })
+        .await;
         self.sender.is_ready()
     }
 

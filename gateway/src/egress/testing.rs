@@ -80,7 +80,7 @@ impl Receiver {
             file.write_all(certified.cert.pem().as_bytes()).unwrap();
             file
         });
-        let tls = certified.map(acceptor);
+        let tls = certified.as_ref().map(acceptor);
         let state = Arc::new(State::default());
         tokio::spawn(accept(listener, tls, react, state.clone()));
         Self {
@@ -129,7 +129,7 @@ impl Got {
     }
 }
 
-fn acceptor(certified: rcgen::CertifiedKey<rcgen::KeyPair>) -> TlsAcceptor {
+fn acceptor(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> TlsAcceptor {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -63,8 +63,10 @@ impl Ingest {
                     .map(|(pending, &fresh)| pending.answer(fresh))
                     .collect();
                 self.count(&answers);
-                if let (Some(reservation), Some(token)) = (reservation, token) {
-                    hand_over(reservation, token, pending, &fresh);
+                match (reservation, token) {
+                    (Some(reservation), Some(token)) => hand_over(reservation, token, pending, &fresh),
+                    _ if deliveries > 0 => parts.handover.due_now(),
+                    _ => {}
                 }
                 Ok(answers)
             }

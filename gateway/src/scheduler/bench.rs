@@ -179,7 +179,7 @@ impl Bench {
     pub(super) async fn leave(&self, id: &str, target: Target) -> DeliveryId {
         let event = event(id, None);
         self.accept(&event, target, LeasePolicy::Due).await;
-        self.handover.due_at(Clock::System.now());
+        self.handover.due_now();
         DeliveryId {
             event: event.id,
             target,

@@ -56,7 +56,9 @@ impl Claimer {
                 looks.all(Instant::now());
             }
             for shard in looks.due(Instant::now()) {
-                let room = self.handover.reserve_some(self.config.claim_batch);
+                let room = self
+                    .handover
+                    .reserve_some(self.least_room(), self.config.claim_batch);
                 let Some(Some(room)) = shutdown.run_until_cancelled(room).await else {
                     return;
                 };
@@ -85,6 +87,12 @@ impl Claimer {
                 () = self.handover.earlier_due() => {}
             }
         }
+    }
+
+    /// Claims of one or two, again and again while there is hardly any room, would keep the store busy with nothing.
+    fn least_room(&self) -> u32 {
+        let least = (self.config.claim_batch / 8).min(self.config.room / 4).max(1);
+        u32::try_from(least).unwrap_or(1)
     }
 
     async fn claim(&self, shard: Shard, mut room: Reservation, looks: &mut Looks) -> Result<(), StoreError> {

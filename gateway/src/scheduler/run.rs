@@ -198,9 +198,9 @@ impl Drop for Slot {
 /// When to look around; never while there is nothing to look at.
 async fn looking(at: TokioInstant, idle: bool) {
     if idle {
-        pending().await
+        pending::<()>().await;
     } else {
-        sleep_until(at).await
+        sleep_until(at).await;
     }
 }
 
