@@ -56,7 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "scheduler",
-        &["clock", "dispatch", "domain", "registry", "store", "telemetry"],
+        &["clock", "delivery", "dispatch", "domain", "store", "telemetry"],
     ),
     (
         "delivery",
@@ -69,7 +69,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plugin",
             "profile",
             "registry",
-            "scheduler",
             "store",
             "telemetry",
         ],
@@ -336,7 +335,11 @@ fn module_of(file: &Path) -> String {
 
 fn gateway_sources() -> Vec<(PathBuf, String)> {
     let tests_only = |file: &Path| {
-        file.ends_with("store/contract.rs") || file.components().any(|c| c.as_os_str() == "contract")
+        let tests = file
+            .file_name()
+            .is_some_and(|name| name == "tests.rs" || name == "testing.rs");
+        let within = |folder: &str| file.components().any(|c| c.as_os_str() == folder);
+        tests || file.ends_with("store/contract.rs") || within("contract") || within("tests")
     };
     sources(&root().join("gateway/src"))
         .into_iter()

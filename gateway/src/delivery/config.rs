@@ -40,7 +40,7 @@ pub enum BadConfig {
     Response,
     /// An attempt could outlive its lease, and another process would make it again meanwhile.
     #[error(
-        "scheduler.lease ({lease}) must be at least {least}: the longest attempt (delivery.max_timeout, {max}) and a second to settle it"
+        "scheduler.lease ({lease}) must be at least {least}: the longest attempt (delivery.max_timeout, {max}) and a second each to begin and to settle it"
     )]
     Lease {
         /// As it is.
@@ -68,7 +68,7 @@ impl Config {
         if self.max_response > LARGEST_RESPONSE {
             return Err(BadConfig::Response);
         }
-        let least = self.longest();
+        let least = self.longest() + WAITING;
         if lease.get() < least {
             let least = Span::from_millis(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
             return Err(BadConfig::Lease { lease, least, max });
@@ -94,6 +94,8 @@ impl Default for Config {
 }
 
 const SETTLING: Duration = Duration::from_secs(1);
+/// A delivery waits for its turn with its lease running; without any time for that none would ever begin.
+const WAITING: Duration = Duration::from_secs(1);
 const LARGEST_RESPONSE: Size = Size::from_bytes(4096);
 
 #[cfg(test)]
@@ -103,9 +105,9 @@ mod tests {
     #[test]
     fn i4_a_lease_outlasts_the_longest_attempt() {
         let config = Config::default();
-        assert_eq!(config.validate(Span::from_secs(31)), Ok(()));
-        let refused = config.validate(Span::from_millis(30_999)).expect_err("too short");
-        assert!(refused.to_string().contains("at least 31s"), "{refused}");
+        assert_eq!(config.validate(Span::from_secs(32)), Ok(()));
+        let refused = config.validate(Span::from_millis(31_999)).expect_err("too short");
+        assert!(refused.to_string().contains("at least 32s"), "{refused}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::thin::thin;
+use crate::document::{Document, Limits, Value};
 use crate::domain::{Event, PayloadMode};
 
 /// What a body looks like.
@@ -32,10 +34,22 @@ fn standard(event: &Event, data: &[u8], mode: PayloadMode) -> Bytes {
     body.extend_from_slice(head.as_bytes());
     match mode {
         PayloadMode::Full => body.extend_from_slice(data),
-        PayloadMode::Thin => body.extend_from_slice(format!(r#"{{"id":"{}"}}"#, event.id).as_bytes()),
+        PayloadMode::Thin => match parsed(data) {
+            Some(data) => thin(&data).print(&mut body),
+            None => body.extend_from_slice(b"{}"),
+        },
     }
     body.push(b'}');
     body.into()
+}
+
+/// It was valid when it was accepted; were it not, nothing of it would be sent.
+fn parsed(data: &[u8]) -> Option<Value> {
+    let limits = Limits {
+        depth: Limits::MAX_DEPTH,
+        ..Limits::of_bytes(data.len())
+    };
+    Document::parse(data, limits).ok().map(Document::into_root)
 }
 
 #[cfg(test)]
@@ -66,7 +80,7 @@ mod tests {
         );
         assert_eq!(
             Envelope::Standard.body(&event, &event.data, PayloadMode::Thin),
-            r#"{"type":"invoice.paid","timestamp":"2024-01-15T10:30:00Z","data":{"id":"evt_1"}}"#
+            r#"{"type":"invoice.paid","timestamp":"2024-01-15T10:30:00Z","data":{"id":"inv_1"}}"#
         );
     }
 }

@@ -10,6 +10,7 @@ mod envelope;
 mod secret;
 mod signature;
 mod template;
+mod thin;
 mod verify;
 
 pub use envelope::Envelope;

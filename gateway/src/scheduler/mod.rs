@@ -9,8 +9,6 @@
 //! Not needed for correctness: whatever is lost here (a crash, a bug) is leased in the store and comes back when its lease
 //! ends.
 
-#[cfg(test)]
-mod bench;
 mod budget;
 mod claim;
 mod config;

@@ -247,5 +247,4 @@ impl<T> Queue<T> {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;

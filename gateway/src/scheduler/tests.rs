@@ -1,8 +1,11 @@
 //! Deliveries from the hand-over or the store to a real receiver and back to the store.
 
+mod bench;
+
 use std::time::Duration;
 
-use super::bench::{Bench, Wishes, tenant};
+use bench::{Bench, Wishes, tenant};
+
 use super::*;
 use crate::clock::Clock;
 use crate::domain::subscription::DisableReason;

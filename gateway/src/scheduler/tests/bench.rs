@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{Config, Parts, Scheduler};
 use crate::clock::Clock;
 use crate::delivery::{self, Courier};
 use crate::dispatch::Handover;
@@ -19,6 +18,7 @@ use crate::domain::{
 use crate::egress::{self, Client};
 use crate::profile::SecretForm;
 use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
+use crate::scheduler::{Config, Parts, Scheduler};
 use crate::store::clock::StoreClock;
 use crate::store::embedded::Embedded;
 use crate::store::group::{self, Committer};
