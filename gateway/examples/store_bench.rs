@@ -18,10 +18,9 @@ use hookgate::domain::{
     Attempt, DeliveryId, Event, Fate, Outcome, SubscriptionId, Target, TenantId, Timestamp,
 };
 use hookgate::ids::IdSource;
-use hookgate::store::embedded::{self, Embedded};
 use hookgate::store::{
-    Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement, Store, Submission,
-    Token, group,
+    self, Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement, StoreUrl,
+    Submission, Token, group,
 };
 use hookgate::telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
@@ -29,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 /// What to measure.
 #[derive(Parser)]
 struct Plan {
-    /// `embedded:DIR`.
+    /// `embedded:DIR`, `redis://HOST:PORT`.
     #[arg(long, default_value = "embedded:bench-data")]
-    store: String,
+    store: StoreUrl,
     /// Events in all.
     #[arg(long, default_value_t = 100_000)]
     events: usize,
@@ -56,7 +55,13 @@ struct Plan {
 async fn main() -> Result<()> {
     let plan = Plan::parse();
     let began = Instant::now();
-    let store = open(&plan)?;
+    let opened = store::open(
+        &plan.store,
+        &store::Config::default(),
+        &Retention::default(),
+        Clock::System,
+    )
+    .await?;
     report(&format!("opened in {:?}", began.elapsed()));
 
     let config = group::Config {
@@ -64,7 +69,7 @@ async fn main() -> Result<()> {
         in_flight: plan.in_flight,
         queue: plan.callers.max(1),
     };
-    let (committer, service) = Committer::new(store, &config, Metrics::new());
+    let (committer, service) = Committer::new(opened, &config, Metrics::new());
     let shutdown = CancellationToken::new();
     let service = tokio::spawn(service.run(shutdown.clone()));
 
@@ -97,19 +102,6 @@ async fn main() -> Result<()> {
     quantiles("accept", accepts);
     quantiles("settle", settles);
     Ok(())
-}
-
-fn open(plan: &Plan) -> Result<Arc<dyn Store>> {
-    let Some(directory) = plan.store.strip_prefix("embedded:") else {
-        bail!("the store is embedded:DIR");
-    };
-    let store = Embedded::open(
-        directory.as_ref(),
-        &embedded::Config::default(),
-        Retention::default(),
-        Clock::System,
-    )?;
-    Ok(Arc::new(store))
 }
 
 /// One of those who accept and settle.

@@ -88,7 +88,7 @@ impl Embedded {
             },
             room: Room::new(directory, config.min_free_disk),
         });
-        let (jobs, queue) = sync_channel(config.queue);
+        let (jobs, queue) = sync_channel(config.queue.max(1));
         let sync_every = config.sync_every.get();
         let writer = Writer::new(shared.clone(), queue, sync_every);
         let writer = std::thread::Builder::new()

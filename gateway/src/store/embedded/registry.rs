@@ -1,5 +1,6 @@
 //! The registry and blobs, inside the writer's transaction.
 
+use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::keys;
@@ -7,7 +8,6 @@ use super::tables::{RevisionRow, read_version};
 use super::turn::{Step, Turn};
 use crate::domain::TenantId;
 use crate::store::StoreError;
-use bytes::Bytes;
 
 impl Turn<'_> {
     /// Changes a registry whose revision is `expected`. A revision is the change's version: unique over all tenants, so that one

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::keys::{self, Place, Space};
@@ -11,7 +12,6 @@ use super::turn::{Step, Turn};
 use crate::domain::{DeliveryId, DeliveryState, EventId, TenantId, Timestamp};
 use crate::store::StoreError;
 use crate::store::codec::DeliveryRecord;
-use bytes::Bytes;
 
 /// Rows that one transaction looks at.
 const STEP: usize = 256;
