@@ -3,7 +3,7 @@
 //! ```
 //! use hookgate_sdk::{Description, Event, Failure, Plugin, Redaction, Verdict};
 //!
-//! pub struct NoEmail;
+//! struct NoEmail;
 //!
 //! impl Plugin for NoEmail {
 //!     fn describe() -> Description {
@@ -58,8 +58,8 @@ pub use plugin::{Description, Failure, FailureCode, Plugin, Problem, Verdict};
 
 /// Makes a type that implements [`Plugin`] the plugin of this crate's component.
 ///
-/// Once a crate, whose `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`. Natively it does nothing, so that the crate's
-/// tests are ordinary ones.
+/// Once a crate, whose `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`. Natively it exports nothing, so that
+/// the crate's tests are ordinary ones.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {
