@@ -30,7 +30,6 @@ pub(super) enum Place {
 }
 
 /// The data of one call's store.
-#[derive(Debug)]
 pub(super) struct Guest {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,

@@ -1,5 +1,7 @@
 //! What a call has written: its log, and its standard error, which is where a panic's text goes. Bounded.
 
+use std::fmt;
+
 /// How loud a line of a plugin's log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -16,7 +18,7 @@ pub enum Level {
 }
 
 /// One line of a plugin's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LogLine {
     /// How loud.
     pub level: Level,
@@ -24,8 +26,18 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// Without the text: a plugin may have written anyone's personal data.
+impl fmt::Debug for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.text.len();
+        f.debug_struct("LogLine")
+            .field("level", &self.level)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The log of one call.
-#[derive(Debug)]
 pub(super) struct Log {
     lines: Vec<LogLine>,
     /// Bytes that there is still room for, lines and standard error together.

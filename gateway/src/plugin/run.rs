@@ -10,7 +10,7 @@ use super::config::Config;
 use super::failure::Fault;
 use super::log::LogLine;
 use super::said::{Said, said};
-use super::{Call, Done, OnFailure, Phase, Step, Verdict};
+use super::{Call, Chain, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
 use crate::domain::{EventId, EventType, TenantId, Timestamp};
@@ -30,6 +30,9 @@ pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration
         steps: Vec::with_capacity(call.chain.steps.len()),
         log: Vec::new(),
     };
+    if let Some(fault) = too_long(&call.chain, &caller.config) {
+        return run.done(Verdict::Failed(fault.of("")), Document::default());
+    }
     for step in &call.chain.steps {
         match run.step(step, data) {
             After::GoOn(next) => data = next,
@@ -37,6 +40,13 @@ pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration
         }
     }
     run.done(Verdict::Pass, data)
+}
+
+/// Whoever builds chains has a limit of its own; this one holds whatever that is.
+fn too_long(chain: &Chain, config: &Config) -> Option<Fault> {
+    let (steps, limit) = (chain.steps.len(), config.steps);
+    let message = || format!("the chain has {steps} steps; at most {limit} are run (`plugins.steps`)");
+    (steps > limit as usize).then(|| Fault::new("internal", &message()))
 }
 
 /// From here on the document keeps to the limit of the chain's output, and notes what is changed.

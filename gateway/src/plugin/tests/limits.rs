@@ -174,3 +174,21 @@ async fn recursion_is_bounded_and_the_trap_tells_where() {
         "{message}"
     );
 }
+
+#[tokio::test]
+async fn a_chain_has_so_many_steps() {
+    let bench = Bench::new(Config::default());
+    let component = bench.host.load(handling("", PASS)).await.unwrap();
+    let steps = |count: usize| (0..count).map(|_| step(&component, "{}")).collect();
+    let done = bench.run(steps(16), "{}").await;
+    assert_eq!((done.verdict, done.steps.len()), (Verdict::Pass, 16));
+    let done = bench.run(steps(17), "{}").await;
+    assert_eq!(
+        failure(&done),
+        (
+            "internal",
+            "the chain has 17 steps; at most 16 are run (`plugins.steps`)"
+        )
+    );
+    assert!(done.steps.is_empty());
+}
