@@ -1,11 +1,13 @@
 //! The plugin host: runs a tenant's chain of components on an event's document, each call in a fresh instance, under limits.
 //!
-//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, `compile` makes machine code of it in a process of its
-//! own, `artifact` keeps that on disk (both in turns of the `workshop`), `machine_code` loads it, and the `shelf` links and holds it. `run` takes an event: it waits its
-//! tenant's turn in `queue`, then `run` goes through the chain on a guest thread, and `call` makes each step's fresh instance.
-//! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
+//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `workshop` makes machine code of it (`compile`, in a
+//! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `shelf` links and holds it.
+//! `run` takes an event: it waits its tenant's turn in the `queue`, then `run` goes through the chain on a guest thread, `call`
+//! makes each step's fresh instance, and `said` holds its verdict to what its phase allows. What a guest can reach is in
+//! `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
 //!
-//! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it.
+//! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it. The host knows neither the
+//! store nor the server, and no plugin's text ever reaches the gateway's log.
 
 mod artifact;
 mod bindings;
@@ -29,12 +31,11 @@ mod queue;
 mod run;
 mod said;
 mod shelf;
-mod workshop;
-
 #[cfg(test)]
 mod tests;
 mod ticker;
 mod upload;
+mod workshop;
 
 pub use artifact::Artifacts;
 pub use chain::{Chain, OnFailure, Step};
