@@ -1,26 +1,72 @@
 //! The shipped plugins, as they are shipped.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{Bench, Config, Verdict, step, text};
+use super::{Bench, Component, Config, Verdict, call, document, step, text};
 
 const REDACT: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../plugins/dist/redact.wasm"
 ));
 
+async fn redact(bench: &Bench) -> Arc<Component> {
+    bench.host.load(Bytes::from_static(REDACT)).await.unwrap()
+}
+
 #[tokio::test]
 async fn redact_takes_confidential_fields_out() {
     let bench = Bench::new(Config::default());
-    let component = bench.host.load(Bytes::from_static(REDACT)).await.unwrap();
+    let component = redact(&bench).await;
     assert_eq!(component.description.name, "redact");
     assert!(component.description.redacts);
-    let data = r#"{"id":"inv_1","customer":{"email":"a@b.example","plan":"pro"},"total":12.50}"#;
-    let done = bench.run(vec![step(&component, "{}")], data).await;
+    let data = r#"{"id":"inv_1","customer":{"email":"a@b.example","plan":"pro","lifetime_value":9000.50},"total":12.50}"#;
+    let settings = r#"{"classes":["confidential"]}"#;
+    let done = bench.run(vec![step(&component, settings)], data).await;
     assert_eq!(done.verdict, Verdict::Pass);
     assert_eq!(
         text(&done.data),
         r#"{"id":"inv_1","customer":{"plan":"pro"},"total":12.50}"#
     );
-    assert_eq!(done.steps[0].changed, ["/customer/email"]);
+    let mut changed = done.steps[0].changed.clone();
+    changed.sort();
+    assert_eq!(changed, ["/customer/email", "/customer/lifetime_value"]);
+}
+
+#[tokio::test]
+async fn pseudonyms_are_a_tenants_own() {
+    let bench = Bench::new(Config::default());
+    let component = redact(&bench).await;
+    let settings = r#"{"fields":["/email"],"action":"pseudonym","label":"person"}"#;
+    let mut seen = Vec::new();
+    for tenant in ["acme", "acme", "other"] {
+        let call = call(
+            tenant,
+            vec![step(&component, settings)],
+            r#"{"email":"a@b.example"}"#,
+        );
+        let done = bench.host.run(call).await;
+        assert_eq!(done.verdict, Verdict::Pass);
+        seen.push(text(&done.data));
+    }
+    assert!(seen[0].starts_with(r#"{"email":"person:"#), "{}", seen[0]);
+    assert_eq!(seen[0], seen[1]);
+    assert_ne!(seen[0], seen[2]);
+}
+
+#[tokio::test]
+async fn a_plugin_refuses_settings_in_its_own_words() {
+    let bench = Bench::new(Config::default());
+    let component = redact(&bench).await;
+    let check = |settings| {
+        bench
+            .host
+            .check_settings(&component, Arc::new(document(settings)))
+    };
+    assert_eq!(check(r#"{"classes":["confidential"]}"#).await, Ok(Vec::new()));
+    let problems = check(r#"{"classes":["secret"],"colour":1}"#).await.unwrap();
+    let mut pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/classes/0", "/colour"]);
 }
