@@ -4,8 +4,13 @@
 //! `hint: …` where there is one. Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is at fault
 //! and nothing was started.
 
+mod client;
 mod config;
+mod demo;
+mod event;
+mod listen;
 mod output;
+mod receiver;
 mod serve;
 
 use std::process::ExitCode;
@@ -27,6 +32,12 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     Serve(Settings),
+    /// Show the main job end to end on this machine, with no other service.
+    Demo(demo::Arguments),
+    /// Send events.
+    Event(event::Arguments),
+    /// Take deliveries on this machine, verify and show them.
+    Listen(listen::Arguments),
     /// Show, check or explain the configuration.
     Config(config::Arguments),
 }
@@ -79,6 +90,9 @@ impl Settings {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(settings) => serve::run(&settings),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Event(arguments) => event::run(&arguments),
+        Command::Listen(arguments) => listen::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match done {

@@ -37,6 +37,14 @@ impl Failure {
         Self::new(error_chain(error).to_string())
     }
 
+    /// With what was tried before what went wrong.
+    pub(super) fn prefixed(mut self, tried: &str) -> Self {
+        if let Some(last) = self.complaints.last_mut() {
+            last.message = format!("{tried}: {}", last.message);
+        }
+        self
+    }
+
     /// The configuration or the command line is at fault.
     pub(super) fn misconfigured(mut self) -> Self {
         self.exit = 2;

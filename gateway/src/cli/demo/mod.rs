@@ -1,0 +1,130 @@
+//! `hookgate demo`: the main job end to end on this machine, with every promise checked as it is shown.
+//!
+//! A gateway with an embedded store in a temporary directory, and a receiver beside it, in one process. Everything goes over
+//! HTTP as it would from outside. With `--once` it ends, and its exit code says whether everything held.
+
+mod samples;
+mod story;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::output::{Failure, bold, dim, say};
+use super::receiver::Receiver;
+use crate::app::App;
+use crate::config::{Config, Retry};
+use crate::domain::units::Span;
+use crate::http::{self, Server};
+use crate::telemetry;
+use story::{Flaky, Story};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// End when all is shown; exit code 0 only if everything held.
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    runtime.block_on(demonstrate(arguments.once))
+}
+
+async fn demonstrate(once: bool) -> Result<(), Failure> {
+    let dir = TemporaryDir::new()?;
+    let config = config(&dir.0);
+    telemetry::init(&config.telemetry).map_err(|error| Failure::of(&error))?;
+    let shutdown = CancellationToken::new();
+    let flaky = Flaky::default();
+    let (receiver, arrivals) = Receiver::new(flaky.clone().judge());
+    let server = Server::bind(http::Config {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        ..http::Config::default()
+    });
+    let server = server.await.map_err(|error| Failure::of(&error))?;
+    let endpoint = server.url();
+    let receiving = tokio::spawn(server.run(receiver.clone(), shutdown.clone()));
+
+    let app = App::start(&config, &[]).await?;
+    let (gateway, key) = (app.url(), app.operator_key().clone());
+    let running = tokio::spawn(app.run(shutdown.clone()));
+    let mut story = Story {
+        operator: Client::new(&gateway, key.reveal())?,
+        gateway: gateway.clone(),
+        endpoint,
+        receiver,
+        arrivals,
+        flaky,
+    };
+    let told = story.tell().await;
+    if let (Ok(tenant_key), false) = (&told, once) {
+        invite(&gateway, tenant_key);
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    end(shutdown, [receiving, running]).await;
+    told.map(drop)
+}
+
+/// Leaves the gateway up for whoever wants to try it.
+fn invite(gateway: &str, key: &str) {
+    say(bold("\nThe gateway stays up until you press Ctrl-C. Try it:"));
+    say(format_args!(
+        "\n    curl -s {gateway}/v1/events -H 'Authorization: Bearer {key}' \\\n      -H 'Content-Type: application/json' -d '{{\"type\":\"order.paid\",\"data\":{{\"id\":\"ord_1\",\"email\":\"x@example.com\"}}}}'"
+    ));
+    say(format_args!(
+        "    curl -s '{gateway}/v1/events?limit=10' -H 'Authorization: Bearer {key}'"
+    ));
+    say(dim(&format!("\n    its API: {gateway}/docs")));
+}
+
+/// In order, but not for ever: what a demonstration leaves unfinished is nobody's.
+async fn end(shutdown: CancellationToken, tasks: [JoinHandle<()>; 2]) {
+    shutdown.cancel();
+    for task in tasks {
+        let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
+    }
+}
+
+/// The built-in configuration on a free port, with endpoints on this machine allowed and retries that one can wait for.
+fn config(dir: &Path) -> Config {
+    let mut config = Config {
+        data_dir: dir.to_owned(),
+        retry: Retry {
+            base: Span::from_millis(300),
+            max: Span::from_secs(2),
+            attempts: 8,
+            ..Retry::default()
+        },
+        ..Config::default()
+    };
+    config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    config.egress.allow.extend("127.0.0.0/8".parse::<ipnet::IpNet>());
+    config.telemetry.level = "warn".to_owned();
+    config
+}
+
+/// A directory that goes with the demonstration.
+struct TemporaryDir(std::path::PathBuf);
+
+impl TemporaryDir {
+    fn new() -> Result<Self, Failure> {
+        let name = format!("hookgate-demo-{:08x}", rand::random::<u32>());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir(&dir)
+            .map_err(|error| Failure::of(&error).prefixed(&dir.display().to_string()))?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for TemporaryDir {
+    fn drop(&mut self) {
+        // What cannot be removed from the system's directory of temporary files is the system's to remove.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,90 @@
+//! `hookgate listen`: an endpoint on this machine that verifies and shows what is delivered to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::output::{Failure, dim, green, say};
+use super::receiver::{Arrival, Receiver};
+use crate::http::{Config, Server};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// The signing secret, `whsec_…`; several during a rotation.
+    #[arg(long, value_name = "SECRET", env = "HG_SECRET", hide_env_values = true)]
+    secret: Vec<String>,
+    /// The status to answer with.
+    #[arg(long, default_value_t = 200)]
+    status: u16,
+    /// One JSON object a delivery.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    runtime.block_on(listen(arguments))
+}
+
+async fn listen(arguments: &Arguments) -> Result<(), Failure> {
+    let status = arguments.status;
+    let (receiver, mut arrivals) = Receiver::new(move |_| status);
+    for secret in &arguments.secret {
+        if !receiver.trust(secret) {
+            let failure = Failure::new("the secret is not one of the form whsec_…");
+            return Err(failure.hint("the answer to making the subscription has it"));
+        }
+    }
+    let config = Config {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
+        ..Config::default()
+    };
+    let server = Server::bind(config).await.map_err(|error| Failure::of(&error))?;
+    if !arguments.json {
+        say(format_args!("listening on {}", server.url()));
+    }
+    let shutdown = CancellationToken::new();
+    let showing = async {
+        while let Some(arrival) = arrivals.recv().await {
+            show(&arrival, arguments.json);
+        }
+    };
+    tokio::select! {
+        () = server.run(receiver, shutdown.clone()) => {}
+        () = showing => {}
+        _ = tokio::signal::ctrl_c() => shutdown.cancel(),
+    }
+    Ok(())
+}
+
+fn show(arrival: &Arrival, as_json: bool) {
+    let signature = match &arrival.genuine {
+        None => "not checked: no --secret".to_owned(),
+        Some(Ok(())) => "genuine".to_owned(),
+        Some(Err(error)) => format!("NOT genuine: {error}"),
+    };
+    let body: Value = serde_json::from_slice(&arrival.body).unwrap_or_default();
+    if as_json {
+        say(json!({
+            "id": arrival.id, "path": arrival.path, "signature": signature, "answered": arrival.answered, "body": body,
+        }));
+        return;
+    }
+    let mark = if matches!(arrival.genuine, Some(Ok(()))) {
+        green(&signature)
+    } else {
+        signature
+    };
+    say(format_args!(
+        "{} {} signature {mark}, answered {}",
+        arrival.id,
+        dim(&arrival.path),
+        arrival.answered
+    ));
+    say(serde_json::to_string_pretty(&body).unwrap_or_default());
+}

@@ -1,0 +1,108 @@
+//! An endpoint on this machine: takes deliveries, verifies their signatures, and tells of each.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::domain::Secret;
+use crate::http::{BodyLimits, Endpoint, Response, read, reply};
+use crate::profile::{NotGenuine, Profile, Received, SecretForm, SigningKey};
+
+/// What arrived.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub path: String,
+    /// The event's id, as the sender says.
+    pub id: String,
+    pub body: Bytes,
+    /// What the signature says; `None`: there was no secret to verify it with.
+    pub genuine: Option<Result<(), NotGenuine>>,
+    /// What was answered.
+    pub answered: u16,
+}
+
+/// Answers deliveries. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    keys: std::sync::Arc<std::sync::Mutex<Vec<SigningKey>>>,
+    judge: std::sync::Arc<dyn Fn(&str) -> u16 + Send + Sync>,
+    arrivals: mpsc::UnboundedSender<Arrival>,
+}
+
+impl Receiver {
+    /// A receiver that answers each path as `judge` says; and the end where arrivals are read.
+    pub(super) fn new(
+        judge: impl Fn(&str) -> u16 + Send + Sync + 'static,
+    ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
+        let (arrivals, told) = mpsc::unbounded_channel();
+        let receiver = Self {
+            keys: std::sync::Arc::default(),
+            judge: std::sync::Arc::new(judge),
+            arrivals,
+        };
+        (receiver, told)
+    }
+
+    /// Verifies with this secret too, from now on. False: the text is not one.
+    pub(super) fn trust(&self, secret: &str) -> bool {
+        let Ok(key) = SecretForm::Whsec.key(&Secret::new(secret)) else {
+            return false;
+        };
+        self.keys
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(key);
+        true
+    }
+
+    fn verify(&self, head: &http::request::Parts, body: &Bytes) -> Option<Result<(), NotGenuine>> {
+        let keys = self
+            .keys
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        if keys.is_empty() {
+            return None;
+        }
+        let header = |name: &str| Some(head.headers.get(name)?.to_str().ok()?.to_owned());
+        let received = Received {
+            header: &header,
+            body,
+            at: Clock::System.now(),
+        };
+        Some(Profile::standard().signature.verify(&received, &keys))
+    }
+}
+
+impl Endpoint for Receiver {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        let (head, body) = request.into_parts();
+        let limits = BodyLimits {
+            max: LARGEST_BODY,
+            time: std::time::Duration::from_secs(10),
+        };
+        let body = match read(body, limits).await {
+            Ok(body) => body,
+            Err(problem) => return problem.into_reply(),
+        };
+        let path = head.uri.path().to_owned();
+        let answered = (self.judge)(&path);
+        let genuine = self.verify(&head, &body);
+        let id = head.headers.get("webhook-id").and_then(|id| id.to_str().ok());
+        let arrival = Arrival {
+            id: id.unwrap_or("without id").to_owned(),
+            path,
+            body,
+            genuine,
+            answered,
+        };
+        // Nobody looks any more: the answer is the same.
+        let _ = self.arrivals.send(arrival);
+        let status = StatusCode::from_u16(answered).unwrap_or(StatusCode::OK);
+        reply(status, HeaderValue::from_static("text/plain"), Bytes::new())
+    }
+}
+
+const LARGEST_BODY: usize = 16 << 20;
