@@ -113,49 +113,36 @@ async fn list(
     }))
 }
 
-/// Walks the feed backwards, event by event. `given` in the cursor counts deliveries of its event that were given out.
+/// Walks the feed backwards, event by event. A cursor holds the position after the event that it goes on with, and how many
+/// of that event's deliveries were looked at.
 async fn by_event(
     api: &Api,
     tenant: &TenantId,
     wanted: &Wanted,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
     let mut found = Vec::new();
-    let mut looked = 0;
-    // The event of the cursor is looked at again where some of its deliveries are still to be given.
-    let mut before = if wanted.from.given > 0 {
-        after(wanted.from.position)
-    } else {
-        wanted.from.position
-    };
-    loop {
-        let page = api.store.feed_back(tenant, before, EVENTS_AT_ONCE).await?;
+    let mut at = wanted.from;
+    for _ in 0..MOST_LOOKS {
+        let page = api.store.feed_back(tenant, at.position, EVENTS_AT_ONCE).await?;
         for (position, event) in page.events {
-            let given = if position == wanted.from.position {
-                wanted.from.given
-            } else {
-                0
-            };
             let stored = api.store.event(tenant, &event.id).await?;
             let deliveries = stored.map(|stored| stored.deliveries).unwrap_or_default();
             for (index, delivery) in (0_u32..).zip(deliveries) {
-                if index < given || !matches(&delivery, wanted) {
+                if index < at.given || !matches(&delivery, wanted) {
                     continue;
                 }
                 if found.len() == wanted.limit {
-                    return Ok((found, Some(from_here(position, index))));
+                    return Ok((found, Some(Cursor { given: index, ..at })));
                 }
                 found.push(delivery);
             }
-            before = position;
-            looked += 1;
+            at = Cursor::at(position);
         }
         if !page.more {
             return Ok((found, None));
         }
-        if looked >= MOST_LOOKED_AT {
-            return Ok((found, Some(Cursor::at(before))));
-        }
     }
+    Ok((found, Some(at)))
 }
 
 /// Dead letters have a list of their own, by the time of their death, which the cursor's position holds. Several may have
@@ -294,24 +281,8 @@ async fn cancel(
     Ok(Json(DeliveryDetail::new(&delivery, &attempts)))
 }
 
-/// A cursor that goes on at an event of which so many deliveries were given out.
-fn from_here(position: FeedPosition, given: u32) -> Cursor {
-    match given {
-        0 => Cursor::at(after(position)),
-        given => Cursor { position, given },
-    }
-}
-
-/// The position right after this one.
-fn after(position: FeedPosition) -> FeedPosition {
-    FeedPosition {
-        minor: position.minor.saturating_add(1),
-        ..position
-    }
-}
-
 /// What the list's cursors belong to.
 const LIST: &str = "deliveries";
 const EVENTS_AT_ONCE: usize = 50;
-/// How many events one request looks at before it gives out a cursor instead.
-const MOST_LOOKED_AT: usize = 500;
+/// How many times as many one request looks at before it gives out a cursor instead.
+const MOST_LOOKS: usize = 10;

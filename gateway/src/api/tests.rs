@@ -1,1 +1,7 @@
-//! The API as a client sees it.
+//! The API as a client sees it: the router over a real embedded store, registry and plugin host.
+
+mod document;
+mod lists;
+mod publishing;
+mod resources;
+mod rig;

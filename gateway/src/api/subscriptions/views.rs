@@ -187,7 +187,7 @@ impl NewSubscriptionInput {
             secret: self.secret.as_deref().map(Secret::new),
             headers: headers(self.headers.unwrap_or_default()),
             timeout: self.timeout.map(Span::get),
-            retry: self.retry.map(|retry| retry.into_policy()).transpose()?,
+            retry: self.retry.map(RetryView::into_policy).transpose()?,
             payload: self.payload.map(PayloadMode::from).unwrap_or_default(),
         })
     }
@@ -197,7 +197,7 @@ impl SubscriptionPatchInput {
     pub(super) fn into_patch(self) -> Result<SubscriptionPatch, Problem> {
         let retry = self
             .retry
-            .map(|retry| retry.map(|retry| retry.into_policy()).transpose());
+            .map(|retry| retry.map(RetryView::into_policy).transpose());
         Ok(SubscriptionPatch {
             url: self.url.map(|url| url.0),
             events: self.events.map(patterns).transpose()?,

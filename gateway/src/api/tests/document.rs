@@ -1,0 +1,125 @@
+//! The OpenAPI document, its page, and routes that there are not.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+
+use super::rig::Rig;
+use crate::http::Code;
+
+#[tokio::test]
+async fn every_operation_is_described() {
+    let rig = Rig::start().await;
+    let document = rig.get("", "/openapi.json").await.expect(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut ids = BTreeSet::new();
+    let mut operations = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations += 1;
+            assert!(
+                ids.insert(operation["operationId"].as_str().unwrap_or_default().to_owned()),
+                "{method} {path}"
+            );
+            assert!(
+                operation["summary"].is_string() && operation["tags"][0].is_string(),
+                "{method} {path}"
+            );
+            let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
+            assert_eq!(
+                problem["schema"]["$ref"], "#/components/schemas/Problem",
+                "{method} {path}"
+            );
+            let codes: Vec<_> = operation["responses"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|code| code.starts_with('2'))
+                .collect();
+            assert_eq!(codes.len(), 1, "{method} {path}");
+            let takes_body = matches!(method.as_str(), "put" | "patch");
+            assert!(
+                !takes_body || operation["requestBody"].is_object(),
+                "{method} {path}"
+            );
+        }
+    }
+    assert!(operations >= 30, "{operations}");
+    let event = &document["paths"]["/v1/events"]["post"];
+    assert!(event["responses"]["202"].is_object() && event["requestBody"].is_object());
+    let resolved = |reference: &str| document.pointer(reference.trim_start_matches('#')).is_some();
+    assert!(references(&document).iter().all(|reference| resolved(reference)));
+}
+
+fn references(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::Object(members) => {
+            let own = members
+                .get("$ref")
+                .and_then(|reference| reference.as_str())
+                .map(str::to_owned);
+            members.values().flat_map(references).chain(own).collect()
+        }
+        serde_json::Value::Array(elements) => elements.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let rig = Rig::start().await;
+    let page = rig.get("", "/docs").await;
+    assert!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .starts_with("default-src 'none'")
+    );
+    let text = page.expect(200);
+    let text = text.as_str().unwrap();
+    assert!(text.contains("/openapi.json") && !text.contains("http://") && !text.contains("https://"));
+    for code in Code::ALL {
+        let page = rig
+            .get("", &format!("/docs/errors/{}", code.name()))
+            .await
+            .expect(200);
+        assert_eq!(page.as_str(), Some(code.page()));
+    }
+    rig.get("", "/docs/errors/nonsense")
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_told() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let unknown = rig.get(&key, "/v1/event").await;
+    unknown.refused(404, "route_unknown");
+    assert!(unknown.body["fix"].as_str().unwrap().contains("/v1/events"));
+    let method = rig.bare(&key, Method::DELETE, "/v1/events").await;
+    method.refused(405, "method_not_allowed");
+    let allowed = method.headers["allow"].to_str().unwrap();
+    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+    for path in ["/v1/events/a~b", "/v1/deliveries/x", "/v1/subscriptions/x"] {
+        rig.get(&key, path).await.refused(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    rig.publish(&key, "a.b").await;
+    rig.get("", "/healthz").await.expect(200);
+    rig.get("", "/readyz").await.expect(200);
+    let metrics = rig.get("", "/metrics").await;
+    assert!(
+        metrics.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("application/openmetrics-text")
+    );
+    assert!(metrics.expect(200).as_str().unwrap().contains("stored"));
+    assert!(rig.store.health().await.available);
+}

@@ -1,0 +1,196 @@
+//! Events in, through the ingest and a real chain.
+
+use axum::body::Body;
+use http::Method;
+use serde_json::json;
+
+use super::rig::{OPERATOR, Rig, request};
+use crate::domain::units::Size;
+use crate::ingest::Config;
+
+#[tokio::test]
+async fn a_202_is_stored_and_handed_over_with_its_lease() {
+    let mut rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let subscription = rig.subscribe(&key).await;
+    let body = json!({ "type": "invoice.paid", "data": { "total": 1.50 }, "metadata": { "by": "me" } });
+    let accepted = rig.post(&key, "/v1/events", &body).await.expect(202);
+    assert_eq!(
+        (accepted["status"].as_str(), accepted["deliveries"].as_u64()),
+        (Some("accepted"), Some(1))
+    );
+    let id = accepted["id"].as_str().unwrap();
+    let ready = rig.ready.try_recv().expect("it is sent at once");
+    assert_eq!(ready.leased.id.to_string(), format!("dlv_{id}~{subscription}"));
+    let event = rig.get(&key, &format!("/v1/events/{id}")).await.expect(200);
+    assert_eq!(event["data"].to_string(), r#"{"total":1.5}"#);
+    assert_eq!(
+        (event["status"].as_str(), event["metadata"]["by"].as_str()),
+        (Some("published"), Some("me"))
+    );
+    assert_eq!(event["deliveries"][0]["status"], "pending");
+}
+
+#[tokio::test]
+async fn the_feed_shows_what_the_chain_let_through() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let chain = json!({ "steps": [{ "plugin": "redact", "settings": { "classes": ["confidential"] } }] });
+    rig.json(&key, Method::PUT, "/v1/chain", &chain).await.expect(200);
+    let body = json!({ "type": "customer.created", "data": { "id": "c1", "email": "a@b.example" } });
+    rig.post(&key, "/v1/events", &body).await.expect(202);
+    let feed = rig.get(&key, "/v1/events").await.expect(200);
+    assert_eq!(feed["data"][0]["data"], json!({ "id": "c1" }));
+    let refused = json!({ "steps": [{ "plugin": "redact", "settings": { "classes": 7 } }] });
+    let answer = rig.json(&key, Method::PUT, "/v1/chain", &refused).await;
+    answer.refused(422, "invalid_settings");
+    assert!(
+        answer.body["errors"][0]["pointer"]
+            .as_str()
+            .unwrap()
+            .starts_with("/steps/0/settings/classes")
+    );
+    assert_eq!(
+        rig.get(&key, "/v1/chain").await.expect(200)["steps"],
+        chain_as_shown()
+    );
+}
+
+fn chain_as_shown() -> serde_json::Value {
+    json!([{ "plugin": "redact", "version": null, "settings": { "classes": ["confidential"] }, "on_failure": "fail" }])
+}
+
+#[tokio::test]
+async fn what_a_plugin_drops_is_recorded_without_its_data() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let settings = json!({ "drop": { "/status": "draft" }, "reason": "a draft" });
+    let chain = json!({ "steps": [{ "plugin": "filter", "settings": settings }] });
+    rig.json(&key, Method::PUT, "/v1/chain", &chain).await.expect(200);
+    let body = json!({ "type": "a.b", "data": { "status": "draft", "secret": 1 }, "metadata": { "m": 1 } });
+    let filtered = rig.post(&key, "/v1/events", &body).await.expect(202);
+    assert_eq!(filtered["status"], "filtered");
+    let kept = rig
+        .get(&key, &format!("/v1/events/{}", filtered["id"].as_str().unwrap()))
+        .await
+        .expect(200);
+    assert_eq!(
+        (kept["status"].as_str(), kept["data"].is_null()),
+        (Some("filtered"), true),
+        "{kept:#}"
+    );
+    assert!(kept["metadata"].is_null() && kept["reason"].as_str().unwrap().contains("a draft"));
+    rig.post(
+        &key,
+        &format!("/v1/events/{}/replay", kept["id"].as_str().unwrap()),
+        &json!({}),
+    )
+    .await
+    .refused(409, "wrong_state");
+}
+
+#[tokio::test]
+async fn ids_and_keys_are_accepted_once() {
+    let rig = Rig::start().await;
+    let (key, other) = (rig.tenant("acme").await, rig.tenant("other").await);
+    let event = json!({ "id": "e1", "type": "a.b", "data": {} });
+    assert_eq!(
+        rig.post(&key, "/v1/events", &event).await.expect(202)["status"],
+        "accepted"
+    );
+    assert_eq!(
+        rig.post(&key, "/v1/events", &event).await.expect(202)["status"],
+        "duplicate"
+    );
+    assert_eq!(
+        rig.post(&other, "/v1/events", &event).await.expect(202)["status"],
+        "accepted"
+    );
+    let keyed = async |body: &str| {
+        let request = request(&key, Method::POST, "/v1/events");
+        let request = request
+            .header("content-type", "application/json")
+            .header("idempotency-key", "k1");
+        rig.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    };
+    let first = keyed(r#"[{"type":"a.b","data":1},{"type":"a.c","data":2}]"#)
+        .await
+        .expect(202);
+    let again = keyed(r#"[{"type":"a.b","data":1},{"type":"a.c","data":2}]"#)
+        .await
+        .expect(202);
+    assert_eq!(first["events"][1]["id"], again["events"][1]["id"]);
+    assert_eq!(again["events"][1]["status"], "duplicate");
+    keyed(r#"{"type":"a.b","data":1}"#)
+        .await
+        .refused(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn who_calls_decides_for_whom() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    rig.tenant("other").await;
+    let event = json!({ "type": "a.b", "data": {} });
+    rig.post("", "/v1/events", &event)
+        .await
+        .refused(401, "key_missing");
+    rig.post("hg_wrong", "/v1/events", &event)
+        .await
+        .refused(401, "key_unknown");
+    rig.post(OPERATOR, "/v1/events", &event)
+        .await
+        .refused(400, "tenant_required");
+    for (key, tenant, expected) in [
+        (OPERATOR, "acme", None),
+        (OPERATOR, "nobody", Some((404, "tenant_unknown"))),
+        (OPERATOR, "Not A Name", Some((404, "tenant_unknown"))),
+        (key.as_str(), "acme", None),
+        (key.as_str(), "other", Some((403, "operator_required"))),
+    ] {
+        let request = request(key, Method::GET, "/v1/events").header("hookgate-tenant", tenant);
+        let answer = rig.send(request.body(Body::empty()).unwrap()).await;
+        match expected {
+            None => drop(answer.expect(200)),
+            Some((status, code)) => answer.refused(status, code),
+        }
+    }
+    rig.post(&key, "/v1/tenants", &json!({ "id": "mine" }))
+        .await
+        .refused(403, "operator_required");
+    let by_header = request("", Method::GET, "/v1/events").header("x-api-key", &key);
+    rig.send(by_header.body(Body::empty()).unwrap()).await.expect(200);
+}
+
+#[tokio::test]
+async fn bounds_of_a_request() {
+    let config = Config {
+        max_body: Size::from_bytes(512),
+        max_metadata: Size::from_bytes(16),
+        ..Config::default()
+    };
+    let rig = Rig::with(config).await;
+    let key = rig.tenant("acme").await;
+    let long = json!({ "type": "a.b", "data": "x".repeat(600) });
+    rig.post(&key, "/v1/events", &long)
+        .await
+        .refused(413, "body_too_large");
+    let noted = json!({ "type": "a.b", "data": 1, "metadata": { "note": "x".repeat(20) } });
+    rig.post(&key, "/v1/events", &noted)
+        .await
+        .refused(422, "invalid_event");
+    let inward = json!({ "type": "a.b", "data": 1, "deliver_to": "http://10.0.0.1/" });
+    rig.post(&key, "/v1/events", &inward)
+        .await
+        .refused(422, "address_refused");
+    let odd =
+        json!([{ "type": "a.b", "data": 1 }, { "type": "a.b", "data": 1, "deliver_to": "ftp://x.example/" }]);
+    let answer = rig.post(&key, "/v1/events", &odd).await;
+    answer.refused(422, "invalid_event");
+    assert_eq!(answer.body["errors"][0]["pointer"], "/1/deliver_to");
+    assert_eq!(
+        rig.get(&key, "/v1/events").await.expect(200)["data"],
+        json!([]),
+        "nothing was stored"
+    );
+}

@@ -1,0 +1,228 @@
+//! A gateway without its sockets: requests go to the router.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use super::super::{Parts, router};
+use crate::clock::Clock;
+use crate::dispatch::Handover;
+use crate::dispatch::handover::Ready;
+use crate::domain::Secret;
+use crate::egress::Client;
+use crate::feed::Feed;
+use crate::http::{Auth, BodyLimits};
+use crate::ids::IdSource;
+use crate::ingest::{self, Ingest};
+use crate::plugin::{Artifacts, Compiler, Host, Workshop};
+use crate::registry::{self, Registry, Sealer};
+use crate::store::embedded::Embedded;
+use crate::store::{Committer, Retention, Store, embedded, group};
+use crate::telemetry::Metrics;
+
+pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
+
+pub(super) struct Rig {
+    router: Router,
+    pub(super) store: Arc<dyn Store>,
+    /// What would be sent at once.
+    pub(super) ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
+    shutdown: CancellationToken,
+    _folder: TempDir,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(super) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self.body
+    }
+
+    /// That it is a problem with this status and code.
+    #[track_caller]
+    pub(super) fn refused(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{:#}",
+            self.body
+        );
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+    }
+}
+
+impl Rig {
+    pub(super) async fn start() -> Self {
+        Self::with(ingest::Config::default()).await
+    }
+
+    pub(super) async fn with(config: ingest::Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::System;
+        let path = folder.path().join("store");
+        let opened = Embedded::open(
+            &path,
+            &embedded::Config::default(),
+            Retention::default(),
+            clock.clone(),
+        );
+        let store: Arc<dyn Store> = Arc::new(opened.unwrap());
+        let artifacts = Artifacts::new(folder.path().join("artifacts"), [7; 32]);
+        let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
+        let metrics = Metrics::new();
+        let host = Host::start(&Arc::default(), clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
+        let parts = registry::Parts {
+            store: Arc::clone(&store),
+            host: host.clone(),
+            sealer: Sealer::generate().0,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let (registry, _) = Registry::start(registry::Config::default(), parts).await.unwrap();
+        let egress = crate::egress::Config {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Default::default()
+        };
+        let egress = Client::new(&egress, clock.clone()).unwrap();
+        let shutdown = CancellationToken::new();
+        let (committer, service) =
+            Committer::new(Arc::clone(&store), &group::Config::default(), metrics.clone());
+        tokio::spawn(service.run(shutdown.clone()));
+        let (handover, ready) = Handover::new(100);
+        let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
+        let ids = IdSource::new(clock.clone());
+        let ingest = ingest::Parts {
+            auth: auth.clone(),
+            host,
+            committer: committer.clone(),
+            handover,
+            egress: egress.clone(),
+            ids: ids.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            lease: Duration::from_secs(60),
+        };
+        let ingest = Ingest::new(config, ingest, Duration::from_secs(5));
+        let feed = Feed::new(
+            crate::feed::Config::default(),
+            Arc::clone(&store),
+            shutdown.clone(),
+        );
+        let parts = Parts {
+            auth,
+            registry,
+            store: Arc::clone(&store),
+            committer,
+            feed,
+            egress,
+            ids,
+            clock,
+            metrics,
+            body: BodyLimits {
+                max: 256 << 10,
+                time: Duration::from_secs(5),
+            },
+            max_component: 2 << 20,
+            shutdown: shutdown.clone(),
+        };
+        Self {
+            router: router(parts, ingest::routes(ingest)),
+            store,
+            ready,
+            shutdown,
+            _folder: folder,
+        }
+    }
+
+    /// Sends a request as it is.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let mut router = self.router.clone();
+        let response = router.call(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// Sends JSON with a key.
+    pub(super) async fn json(&self, key: &str, method: Method, path: &str, body: &Value) -> Answer {
+        let request = request(key, method, path).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    pub(super) async fn post(&self, key: &str, path: &str, body: &Value) -> Answer {
+        self.json(key, Method::POST, path, body).await
+    }
+
+    /// Sends nothing but a head.
+    pub(super) async fn bare(&self, key: &str, method: Method, path: &str) -> Answer {
+        self.send(request(key, method, path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    pub(super) async fn get(&self, key: &str, path: &str) -> Answer {
+        self.bare(key, Method::GET, path).await
+    }
+
+    /// Makes a tenant; its key.
+    pub(super) async fn tenant(&self, id: &str) -> String {
+        let made = self
+            .post(OPERATOR, "/v1/tenants", &json!({ "id": id }))
+            .await
+            .expect(201);
+        made["key"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a subscription to everything; its id.
+    pub(super) async fn subscribe(&self, key: &str) -> String {
+        let body = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] });
+        let made = self.post(key, "/v1/subscriptions", &body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Publishes an event; its id.
+    pub(super) async fn publish(&self, key: &str, kind: &str) -> String {
+        let accepted = self
+            .post(key, "/v1/events", &json!({ "type": kind, "data": { "n": 1 } }))
+            .await
+            .expect(202);
+        accepted["id"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(super) fn request(key: &str, method: Method, path: &str) -> http::request::Builder {
+    let request = Request::builder().method(method).uri(path);
+    if key.is_empty() {
+        request
+    } else {
+        request.header("authorization", format!("Bearer {key}"))
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
