@@ -31,6 +31,8 @@ mod sync;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -1,0 +1,392 @@
+//! The registry over the embedded store and the real plugin host.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::testing::host;
+use super::*;
+use crate::clock::Clock;
+use crate::domain::{PayloadMode, Status};
+use crate::plugin::OnFailure;
+use crate::store::{self, Retention, Store, StoreUrl};
+use crate::telemetry::Metrics;
+
+struct Bench {
+    store: Arc<dyn Store>,
+    sealer: Sealer,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).await;
+        let sealer = Sealer::generate().0;
+        Self {
+            store,
+            sealer,
+            _dir: dir,
+        }
+    }
+
+    /// Another process on the same store.
+    async fn registry(&self, config: Config) -> Registry {
+        let parts = Parts {
+            store: Arc::clone(&self.store),
+            host: host(),
+            sealer: self.sealer.clone(),
+            clock: Clock::System,
+            metrics: Metrics::new(),
+        };
+        Registry::start(config, parts).await.unwrap().0
+    }
+}
+
+async fn open(dir: &Path) -> Arc<dyn Store> {
+    let url = StoreUrl::Embedded(dir.join("store"));
+    store::open(
+        &url,
+        &store::Config::default(),
+        &Retention::default(),
+        Clock::System,
+    )
+    .await
+    .unwrap()
+}
+
+fn tenant(id: &str) -> NewTenant {
+    NewTenant {
+        id: id.parse().unwrap(),
+        profile: None,
+        signing_secret: None,
+    }
+}
+
+fn subscription(url: &str) -> NewSubscription {
+    NewSubscription {
+        url: url.parse().unwrap(),
+        events: vec!["*".parse().unwrap()],
+        description: None,
+        secret: None,
+        headers: Vec::new(),
+        timeout: None,
+        retry: None,
+        payload: PayloadMode::Full,
+    }
+}
+
+fn redact(settings: &str, on_failure: OnFailure) -> ChainSpec {
+    let step = StepSpec {
+        plugin: "redact".to_owned(),
+        version: None,
+        settings: settings.to_owned(),
+        on_failure,
+    };
+    ChainSpec { steps: vec![step] }
+}
+
+#[tokio::test]
+async fn what_one_process_changes_the_other_sees_and_a_restart_keeps() {
+    let bench = Bench::new().await;
+    let (one, two) = (
+        bench.registry(Config::default()).await,
+        bench.registry(Config::default()).await,
+    );
+    let (acme, key) = one.create_tenant(tenant("acme")).await.unwrap();
+    let made = one
+        .create_subscription(&acme.id, subscription("https://x.example"))
+        .await
+        .unwrap();
+    let (owner, _) = one.by_key(key.reveal()).expect("its own change is there at once");
+    assert_eq!(owner.subscriptions.len(), 1);
+    assert!(two.by_key(key.reveal()).is_none());
+    two.catch_up().await.unwrap();
+    let seen = two
+        .tenant(&acme.id)
+        .expect("the other sees it")
+        .subscription(made.id)
+        .cloned();
+    assert_eq!(seen.as_deref(), Some(&*made));
+    let restarted = bench.registry(Config::default()).await;
+    assert_eq!(
+        restarted.tenant(&acme.id).unwrap().subscription(made.id),
+        Some(&made)
+    );
+    one.delete_tenant(&acme.id).await.unwrap();
+    two.catch_up().await.unwrap();
+    assert!(two.tenant(&acme.id).is_none() && two.by_key(key.reveal()).is_none());
+}
+
+#[tokio::test]
+async fn changes_at_the_same_time_all_happen() {
+    let bench = Bench::new().await;
+    let (one, two) = (
+        bench.registry(Config::default()).await,
+        bench.registry(Config::default()).await,
+    );
+    let (acme, _) = one.create_tenant(tenant("acme")).await.unwrap();
+    let (first, second, third) = tokio::join!(
+        one.create_subscription(&acme.id, subscription("https://a.example")),
+        two.create_subscription(&acme.id, subscription("https://b.example")),
+        two.create_key(&acme.id),
+    );
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    one.catch_up().await.unwrap();
+    let acme = one.tenant(&acme.id).unwrap();
+    assert_eq!((acme.subscriptions.len(), acme.keys.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn limits_and_names_hold() {
+    let bench = Bench::new().await;
+    let config = Config {
+        max_tenants: 1,
+        max_subscriptions: 1,
+        max_keys: 1,
+        ..Config::default()
+    };
+    let registry = bench.registry(config).await;
+    let (acme, _) = registry.create_tenant(tenant("acme")).await.unwrap();
+    let id = &acme.id;
+    let again = registry.create_tenant(tenant("acme")).await;
+    assert!(matches!(again, Err(RegistryError::Exists("tenant"))));
+    let more = registry.create_tenant(tenant("globex")).await;
+    assert!(matches!(
+        more,
+        Err(RegistryError::LimitReached { what: "tenants", .. })
+    ));
+    assert!(matches!(
+        registry.create_key(id).await,
+        Err(RegistryError::LimitReached { .. })
+    ));
+    registry
+        .create_subscription(id, subscription("https://a.example"))
+        .await
+        .unwrap();
+    let more = registry
+        .create_subscription(id, subscription("https://b.example"))
+        .await;
+    assert!(matches!(
+        more,
+        Err(RegistryError::LimitReached {
+            what: "subscriptions",
+            ..
+        })
+    ));
+    let none = registry
+        .delete_subscription(&"globex".parse().unwrap(), registry.inner.ids.subscription())
+        .await;
+    assert!(matches!(none, Err(RegistryError::NotFound("tenant"))));
+}
+
+#[tokio::test]
+async fn bad_subscriptions_are_refused() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let (acme, _) = registry.create_tenant(tenant("acme")).await.unwrap();
+    let header = |name: &str, value: &str| vec![(name.to_owned(), Secret::new(value))];
+    let good = || subscription("https://a.example");
+    for (field, bad) in [
+        ("url", subscription("ftp://a.example")),
+        ("url", subscription("https://user:pw@a.example")),
+        (
+            "events",
+            NewSubscription {
+                events: Vec::new(),
+                ..good()
+            },
+        ),
+        (
+            "headers",
+            NewSubscription {
+                headers: header("a b", "x"),
+                ..good()
+            },
+        ),
+        (
+            "headers",
+            NewSubscription {
+                headers: header("x-a", "x\r\ny: z"),
+                ..good()
+            },
+        ),
+        (
+            "timeout",
+            NewSubscription {
+                timeout: Some(std::time::Duration::from_secs(31)),
+                ..good()
+            },
+        ),
+        (
+            "secret",
+            NewSubscription {
+                secret: Some(Secret::new("")),
+                ..good()
+            },
+        ),
+    ] {
+        let refused = registry.create_subscription(&acme.id, bad).await;
+        assert!(
+            matches!(refused, Err(RegistryError::Invalid { field: of, .. }) if of == field),
+            "{field}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_keeps_the_old_secret_for_its_grace() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let (acme, _) = registry.create_tenant(tenant("acme")).await.unwrap();
+    let made = registry
+        .create_subscription(&acme.id, subscription("https://a.example"))
+        .await
+        .unwrap();
+    let old = made.secrets[0].secret.clone();
+    let rotated = registry
+        .rotate_secret(&acme.id, made.id, None, None)
+        .await
+        .unwrap();
+    let signing: Vec<_> = rotated.signing_at(Clock::System.now()).cloned().collect();
+    assert_eq!((signing.len(), &signing[1]), (2, &old));
+    assert_ne!(signing[0], old);
+    let at_once = registry
+        .rotate_secret(&acme.id, made.id, None, Some(std::time::Duration::ZERO))
+        .await
+        .unwrap();
+    assert_eq!(at_once.signing_at(Clock::System.now()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_chain_is_set_only_when_every_step_is_right() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let (acme, _) = registry.create_tenant(tenant("acme")).await.unwrap();
+    let id = &acme.id;
+    let right = redact(r#"{"classes":["confidential"]}"#, OnFailure::Fail);
+    let set = registry.set_chain(id, right.clone()).await.unwrap();
+    assert!(set.chain.as_ref().unwrap().steps[0].component.is_some());
+    assert_eq!(set.chain_spec, right);
+    let refused = registry
+        .set_chain(id, redact(r#"{"clases":[]}"#, OnFailure::Fail))
+        .await;
+    let Err(RegistryError::SettingsRefused {
+        step: 0, problems, ..
+    }) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert!(!problems.is_empty());
+    let skipped = registry.set_chain(id, redact("{}", OnFailure::Skip)).await;
+    assert!(matches!(
+        skipped,
+        Err(RegistryError::RedactionSkipped { step: 0 })
+    ));
+    let mut unknown = right.clone();
+    unknown.steps[0].plugin = "nobody".to_owned();
+    assert!(matches!(
+        registry.set_chain(id, unknown).await,
+        Err(RegistryError::PluginUnknown { .. })
+    ));
+    let not_an_object = registry.set_chain(id, redact("[]", OnFailure::Fail)).await;
+    assert!(matches!(
+        not_an_object,
+        Err(RegistryError::Invalid {
+            field: "settings",
+            ..
+        })
+    ));
+    assert_eq!(
+        registry.tenant(id).unwrap().chain_spec,
+        right,
+        "nothing was changed"
+    );
+    let none = registry.set_chain(id, ChainSpec::default()).await.unwrap();
+    assert!(none.chain.is_none());
+}
+
+fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
+    DeclaredTenant {
+        tenant: tenant("acme"),
+        keys: keys.iter().map(|key| Secret::new(key)).collect(),
+        chain: Some(redact("{}", OnFailure::Fail)),
+        subscriptions: urls
+            .iter()
+            .map(|url| DeclaredSubscription {
+                name: (*url).to_owned(),
+                subscription: subscription(url),
+            })
+            .collect(),
+    }
+}
+
+#[tokio::test]
+async fn declarations_are_made_true_and_only_they_are_touched() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let (one, two) = ("a-chosen-key-of-acme", "another-chosen-key");
+    let file = [declared(&[one], &["https://a.example", "https://b.example"])];
+    registry.declare(&file).await.unwrap();
+    let acme = registry.tenant(&"acme".parse().unwrap()).unwrap();
+    let (revision, secret) = (acme.revision, acme.subscriptions[0].secrets.clone());
+    registry.declare(&file).await.unwrap();
+    let id = &acme.id;
+    assert_eq!(
+        registry.tenant(id).unwrap().revision,
+        revision,
+        "doing it again changes nothing"
+    );
+    let own = registry
+        .create_subscription(id, subscription("https://own.example"))
+        .await
+        .unwrap();
+    let by_api = registry.delete_subscription(id, acme.subscriptions[0].id).await;
+    assert!(matches!(by_api, Err(RegistryError::Declared(_))));
+    let sub = acme
+        .subscriptions
+        .iter()
+        .find(|s| s.url.host_str() == Some("a.example"))
+        .unwrap()
+        .id;
+    registry
+        .disable_subscription(id, sub, crate::domain::subscription::DisableReason::Gone)
+        .await
+        .unwrap();
+    registry
+        .declare(&[declared(&[two], &["https://a.example"])])
+        .await
+        .unwrap();
+    let after = registry.tenant(id).unwrap();
+    assert!(registry.by_key(one).is_none() && registry.by_key(two).is_some());
+    assert_eq!(
+        after.subscriptions.len(),
+        2,
+        "one declared, one made over the API"
+    );
+    let kept = after.subscription(sub).unwrap();
+    assert_ne!(
+        kept.status,
+        Status::Active,
+        "what the running system decided stays"
+    );
+    assert_eq!(kept.secrets.len(), secret.len());
+    registry.declare(&[]).await.unwrap();
+    let left = registry.tenant(id).expect("it has something of its own");
+    assert_eq!(left.subscriptions, [own]);
+    assert!(left.chain.is_none() && registry.by_key(two).is_none());
+}
+
+#[tokio::test]
+async fn one_wrong_declaration_changes_nothing() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let mut wrong = declared(&["a-chosen-key-of-globex"], &[]);
+    wrong.tenant = tenant("globex");
+    wrong.chain = Some(redact(r#"{"clases":[]}"#, OnFailure::Fail));
+    let refused = registry
+        .declare(&[declared(&["a-chosen-key-of-acme"], &[]), wrong])
+        .await;
+    let (tenant, _) = refused.unwrap_err();
+    assert_eq!(tenant.unwrap().as_str(), "globex");
+    assert_eq!(registry.count(), 0);
+}
