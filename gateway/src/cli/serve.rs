@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 use super::Settings;
 use super::output::{Failure, say};
 use crate::app::{App, StartError, declare};
-use crate::config::{Config, Refused};
+use crate::config::{Loaded, Refused};
 use crate::registry::{DeclaredTenant, Registry};
 use crate::telemetry::{self, error_chain};
 
@@ -16,11 +16,12 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let declared = loaded.config.declared_tenants()?;
     telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(serve(&loaded.config, &declared, settings))
+    runtime.block_on(serve(&loaded, &declared, settings))
 }
 
-async fn serve(config: &Config, declared: &[DeclaredTenant], settings: &Settings) -> Result<(), Failure> {
-    let app = App::start(config, declared).await?;
+async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings) -> Result<(), Failure> {
+    let started = App::start(&loaded.config, declared).await;
+    let app = started.map_err(|error| refused(loaded, error))?;
     greet(&app);
     let shutdown = CancellationToken::new();
     let signals = Signals::new()?;
@@ -29,6 +30,19 @@ async fn serve(config: &Config, declared: &[DeclaredTenant], settings: &Settings
     app.run(shutdown).await;
     watching.abort();
     Ok(())
+}
+
+/// A declaration that is refused is told with the place where it stands.
+fn refused(loaded: &Loaded, error: StartError) -> Failure {
+    let place = match &error {
+        StartError::Declared { tenant: Some(id), .. } => Some(loaded.place(&format!("tenants.{id}"))),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match place {
+        Some(place) => failure.prefixed(&place.to_string()),
+        None => failure,
+    }
 }
 
 /// What a start says on the standard output. Programs read the line `listening on`.

@@ -95,13 +95,8 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Refused>
 
 impl Loaded {
     /// Where a key's value comes from.
-    pub(super) fn place(&self, key: &str) -> Place {
+    pub fn place(&self, key: &str) -> Place {
         self.sources.place(key)
-    }
-
-    /// A problem found later, placed where its key stands.
-    pub fn placed(&self, problem: Problem) -> Problem {
-        self.sources.placed(problem)
     }
 }
 
@@ -323,7 +318,12 @@ mod tests {
         assert_eq!(loaded.config.server.listen.port(), 2);
         assert_eq!(loaded.config.egress.allow.len(), 1);
         assert_eq!(loaded.config.data_dir, Path::new("from-file"));
-        let key = loaded.config.auth.operator_key.as_ref().map(|key| key.resolve());
+        let key = loaded
+            .config
+            .auth
+            .operator_key
+            .as_ref()
+            .map(crate::config::SecretText::resolve);
         assert_eq!(key.map(|key| key.unwrap().reveal().len()), Some(16));
         assert_eq!(
             loaded.place("server.listen"),

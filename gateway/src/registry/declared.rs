@@ -127,7 +127,7 @@ impl Registry {
                 }
             }
             None if draft.chain.as_ref().is_some_and(|kept| kept.declared) => {
-                changes.push((CHAIN.to_owned(), None))
+                changes.push((CHAIN.to_owned(), None));
             }
             None => {}
         }

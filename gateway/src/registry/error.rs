@@ -81,6 +81,10 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over literals and errors that they are done with"
+    )]
     pub(super) fn invalid(field: &'static str, problem: impl ToString) -> Self {
         Self::Invalid {
             field,
@@ -88,6 +92,10 @@ impl RegistryError {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over literals and errors that they are done with"
+    )]
     pub(super) fn unreadable(entry: &str, problem: impl ToString) -> Self {
         Self::Unreadable {
             entry: entry.to_owned(),
