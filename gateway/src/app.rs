@@ -202,6 +202,7 @@ async fn start_registry(
         store: Arc::clone(&common.store),
         host,
         sealer: secrets.sealer.clone(),
+        profiles: config.profiles()?,
         clock: common.clock.clone(),
         metrics: common.metrics.clone(),
     };

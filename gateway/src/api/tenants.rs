@@ -21,8 +21,8 @@ use super::page::{self, Page, PageQuery};
 use super::views::text;
 use crate::domain::{KeyId, Secret, TenantId};
 use crate::http::{Code, FieldError, Problem};
-use crate::profile::Profile;
-use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch, new_signing_secret};
+use crate::profile::{Profile, STANDARD};
+use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getTenant", "One tenant"))
@@ -165,14 +165,14 @@ async fn create(
     _: Operator,
     Body(input): Body<NewTenantInput>,
 ) -> Result<Created<CreatedTenant>, Problem> {
-    let profile = known(input.profile.as_deref())?;
+    let profile = known(&api, input.profile.as_deref())?;
     let signing_secret = match input.signing_secret.as_deref().map(Secret::new) {
         Some(secret) => checked(&profile, secret)?,
-        None => new_signing_secret(),
+        None => api.registry.generate_secret(&profile.name)?,
     };
     let new = NewTenant {
         id: input.id.0,
-        profile: Some(profile.name),
+        profile: Some(profile.name.clone()),
         signing_secret: Some(signing_secret.clone()),
     };
     let (tenant, key) = api.registry.create_tenant(new).await?;
@@ -213,7 +213,7 @@ async fn patch(
     Body(input): Body<TenantPatchInput>,
 ) -> Result<Json<TenantView>, Problem> {
     let tenant = find(&api, &id)?;
-    let profile = known(Some(input.profile.as_deref().unwrap_or(&tenant.profile)))?;
+    let profile = known(&api, Some(input.profile.as_deref().unwrap_or(&tenant.profile)))?;
     let given = input
         .signing_secret
         .map(|secret| secret.as_deref().map(Secret::new));
@@ -271,22 +271,18 @@ fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
     api.registry.tenant(&id).ok_or_else(unknown)
 }
 
-fn known(profile: Option<&str>) -> Result<Profile, Problem> {
-    let Some(name) = profile else {
-        return Ok(Profile::standard());
-    };
-    Profile::built_in(name).ok_or_else(|| {
+fn known(api: &Api, profile: Option<&str>) -> Result<std::sync::Arc<Profile>, Problem> {
+    let name = profile.unwrap_or(STANDARD);
+    let profiles = api.registry.profiles();
+    profiles.get(name).cloned().ok_or_else(|| {
         let shown: String = name.chars().take(64).collect();
-        let detail = format!(
-            "there is no profile `{shown}`; there is `{}`",
-            crate::profile::STANDARD
-        );
+        let detail = format!("there is no profile `{shown}`; there are {}", profiles.names());
         Problem::fields(Code::InvalidField, vec![FieldError::new("/profile", detail)])
     })
 }
 
 fn checked(profile: &Profile, secret: Secret) -> Result<Secret, Problem> {
-    match profile.signature.secret.key(&secret) {
+    match profile.secret.key(&secret) {
         Ok(_) => Ok(secret),
         Err(bad) => Err(Problem::fields(
             Code::InvalidField,

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::SecretsError;
+use crate::config::Refused;
 use crate::domain::TenantId;
 use crate::domain::retry::BadRetryPolicy;
 use crate::registry::RegistryError;
@@ -43,6 +44,9 @@ pub enum StartError {
         /// Why not.
         source: RegistryError,
     },
+    /// A profile makes no sense.
+    #[error("the profiles cannot be used")]
+    Profiles(#[from] Refused),
     /// The retry schedule makes no sense.
     #[error("the retry schedule cannot be used")]
     Retry(#[from] BadRetryPolicy),
@@ -52,7 +56,7 @@ impl StartError {
     /// Whether the configuration is at fault rather than what is around the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Retry(_) => true,
+            Self::Retry(_) | Self::Profiles(_) => true,
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
@@ -82,7 +86,7 @@ impl StartError {
                 "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
             }
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
                 return None;
             }
         };

@@ -282,6 +282,24 @@ mod tests {
                     "pattern",
                 ],
             ),
+            (
+                "[profiles.acme]\nextends = \"standard\"\n[profiles.acme.signature]\nalgoritm = \"x\"\n",
+                &[
+                    "hookgate.toml:4: profiles.acme.signature.algoritm",
+                    "did you mean `algorithm`",
+                ],
+            ),
+            (
+                "[profiles.acme]\nextends = \"standard\"\n[profiles.acme.signature]\ncontent = \"{bdy}\"\n",
+                &[
+                    "hookgate.toml:4: profiles.acme.signature.content: `{bdy}`",
+                    "{body}",
+                ],
+            ),
+            (
+                "[tenants.acme]\nprofile = \"stadnard\"\n",
+                &["hookgate.toml:2: tenants.acme.profile", "`standard`"],
+            ),
             ("[tenants.Acme]\n", &["hookgate.toml:1: tenants.Acme", "name"]),
             (
                 "[tenants.acme]\nkeys = [\"short\"]\n",

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
-use crate::{delivery, egress, feed, http, ingest, plugin, registry, scheduler, telemetry};
+use crate::{delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, telemetry};
 
 pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
@@ -66,6 +66,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
+    /// Products' contracts by name, beside those that ship; a shipped name changes that one. See profiles.md.
+    pub profiles: BTreeMap<String, profile::file::File>,
     /// Tenants that are declared here, by name.
     pub tenants: BTreeMap<String, Tenant>,
 }
@@ -100,6 +102,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             telemetry: telemetry::Config::default(),
+            profiles: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }
     }
@@ -114,12 +117,21 @@ impl Config {
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
     }
 
+    /// The profiles that ship and those that are declared here.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn profiles(&self) -> Result<profile::Profiles, Refused> {
+        let refused = |found: Vec<profile::Problem>| Refused(found.into_iter().map(Problem::from).collect());
+        profile::Profiles::new(&self.profiles).map_err(refused)
+    }
+
     /// The declared tenants as the registry takes them.
     ///
     /// # Errors
     /// Everything that is wrong with them.
     pub fn declared_tenants(&self) -> Result<Vec<DeclaredTenant>, Refused> {
-        tenants::declared(&self.tenants).map_err(Refused)
+        tenants::declared(&self.tenants, &self.profiles()?).map_err(Refused)
     }
 }
 

@@ -51,6 +51,12 @@ impl Problem {
     }
 }
 
+impl From<crate::profile::Problem> for Problem {
+    fn from(found: crate::profile::Problem) -> Self {
+        Self::of(found.key, found.message, found.hint)
+    }
+}
+
 /// `FILE:LINE: KEY: MESSAGE`
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! What must hold between values, and of values that a type cannot check by itself. Pure.
 
-use super::{Config, Problem, SHORTEST_KEY, tenants};
+use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
 use crate::domain::units::Span;
 use crate::telemetry::{check_level, error_chain};
 
@@ -15,8 +15,28 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     if let Err(error) = check_level(&config.telemetry.level) {
         problems.push(Problem::of("telemetry.level", error.to_string(), None));
     }
-    problems.extend(tenants::declared(&config.tenants).err().unwrap_or_default());
+    profiles(config, &mut problems);
     problems
+}
+
+/// Profiles, and the tenants that have them.
+fn profiles(config: &Config, problems: &mut Vec<Problem>) {
+    let profiles = match config.profiles() {
+        Ok(profiles) => profiles,
+        Err(refused) => return problems.extend(refused.0),
+    };
+    // Of those that ship, only what a tenant has: the others' retries need not fit.
+    let named = |tenant: &Tenant, name: &str| tenant.profile.as_deref() == Some(name);
+    for profile in profiles.iter() {
+        let name = &profile.name;
+        let used = config.profiles.contains_key(name) || config.tenants.values().any(|t| named(t, name));
+        if used {
+            let found = profile.check_retention(config.retention.events.get());
+            problems.extend(found.map(Problem::from));
+        }
+    }
+    let declared = tenants::declared(&config.tenants, &profiles);
+    problems.extend(declared.err().unwrap_or_default());
 }
 
 fn retry(config: &Config, problems: &mut Vec<Problem>) {

@@ -10,7 +10,7 @@ use super::{Problem, Retry, SecretText};
 use crate::domain::units::Span;
 use crate::domain::{EventPattern, PayloadMode, Secret};
 use crate::plugin::OnFailure;
-use crate::profile::Profile;
+use crate::profile::Profiles;
 use crate::registry::{
     ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, StepSpec,
 };
@@ -109,12 +109,16 @@ pub enum Payload {
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub(super) fn declared(tenants: &BTreeMap<String, Tenant>) -> Result<Vec<DeclaredTenant>, Vec<Problem>> {
+pub(super) fn declared(
+    tenants: &BTreeMap<String, Tenant>,
+    profiles: &Profiles,
+) -> Result<Vec<DeclaredTenant>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut declared = Vec::new();
     for (name, tenant) in tenants {
         let mut parser = Parser {
             key: format!("tenants.{name}"),
+            profiles,
             problems: &mut problems,
         };
         declared.extend(parser.tenant(name, tenant));
@@ -128,6 +132,7 @@ pub(super) fn declared(tenants: &BTreeMap<String, Tenant>) -> Result<Vec<Declare
 
 struct Parser<'a> {
     key: String,
+    profiles: &'a Profiles,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -135,11 +140,12 @@ impl Parser<'_> {
     fn tenant(&mut self, name: &str, tenant: &Tenant) -> Option<DeclaredTenant> {
         let id = self.take("", name.parse());
         if let Some(profile) = &tenant.profile
-            && Profile::built_in(profile).is_none()
+            && self.profiles.get(profile).is_none()
         {
+            let names = self.profiles.names();
             self.problem(
                 "profile",
-                format!("there is no profile `{profile}`; there is `standard`"),
+                format!("there is no profile `{profile}`; there are {names}"),
             );
         }
         let keys = tenant.keys.iter().enumerate();

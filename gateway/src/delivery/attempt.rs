@@ -8,7 +8,7 @@ use super::destination::{Destination, NoDestination};
 use super::{Config, Courier};
 use crate::domain::{Attempt, Outcome, Timestamp};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
-use crate::profile::Message;
+use crate::profile::{Message, Unsendable};
 use crate::store::Leased;
 
 /// What came of trying.
@@ -52,15 +52,24 @@ impl Courier {
     }
 
     async fn send(&self, leased: &Leased, destination: Destination, now: Timestamp) -> Answer {
-        let body = body(leased, &destination);
+        let (event, profile) = (&leased.event, &destination.profile);
+        let body = match body(leased, &destination) {
+            Ok(body) => body,
+            Err(unsendable) => return blocked(unsendable.to_string()),
+        };
         let message = Message {
-            id: leased.event.id.as_str(),
+            id: event.id.as_str(),
+            kind: event.kind.as_str(),
             timestamp: now,
             body: &body,
+            data: profile.signed_data(&body, &event.data),
+        };
+        let signature = match profile.signature.headers(&message, &destination.keys) {
+            Ok(signature) => signature,
+            Err(unsendable) => return blocked(unsendable.to_string()),
         };
         let mut headers = destination.headers;
-        let signature = &destination.profile.signature;
-        if let Err(name) = sign(&mut headers, signature.headers(&message, &destination.keys)) {
+        if let Err(name) = sign(&mut headers, signature) {
             return blocked(format!("the profile's header `{name}` cannot be sent"));
         }
         let request = Request {
@@ -69,21 +78,21 @@ impl Courier {
             body,
             timeout: destination.timeout,
         };
-        self.parts.client.send(request).await
+        let Answer { outcome, body } = self.parts.client.send(request).await;
+        Answer {
+            outcome: profile.endpoint.success.judge(outcome),
+            body,
+        }
     }
 }
 
 /// The bytes of the first attempt where a chain made them; else the envelope, which is the same at every attempt.
-fn body(leased: &Leased, destination: &Destination) -> Bytes {
+fn body(leased: &Leased, destination: &Destination) -> Result<Bytes, Unsendable> {
     match &leased.body {
-        Some(body) => body.clone(),
-        None => {
-            let event = &leased.event;
-            destination
-                .profile
-                .envelope
-                .body(event, &event.data, destination.payload)
-        }
+        Some(body) => Ok(body.clone()),
+        None => destination
+            .profile
+            .body(&leased.event, &leased.event.data, destination.payload),
     }
 }
 

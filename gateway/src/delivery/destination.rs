@@ -10,7 +10,7 @@ use crate::domain::{
     PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp, Trigger,
 };
 use crate::egress::{HeaderMap, custom_header};
-use crate::profile::{Profile, SigningKey};
+use crate::profile::{Profile, SecretOwner, SigningKey};
 use crate::registry::Tenant;
 use crate::store::Leased;
 
@@ -47,40 +47,53 @@ impl Courier {
         }
     }
 
-    fn profile(&self, name: &str) -> Option<Arc<Profile>> {
-        self.profiles.iter().find(|profile| profile.name == name).cloned()
-    }
-
-    /// The policy of a delivery's retries.
+    /// The policy of a delivery's retries: the subscription's, the profile's, or the gateway's.
     pub(super) fn retry_policy(&self, leased: &Leased) -> RetryPolicy {
-        let Target::Subscription(id) = leased.id.target else {
-            return RetryPolicy::clone(&self.retry);
-        };
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
-        let own = tenant.and_then(|tenant| tenant.subscription(id)?.retry.clone());
+        let own = tenant.and_then(|tenant| {
+            let own = match leased.id.target {
+                Target::Subscription(id) => tenant.subscription(id)?.retry.clone(),
+                Target::Inline => None,
+            };
+            own.or_else(|| tenant.contract.as_ref()?.retry.clone())
+        });
         own.unwrap_or_else(|| RetryPolicy::clone(&self.retry))
     }
 
     fn known_destination(&self, leased: &Leased, now: Timestamp) -> Result<Destination, NoDestination> {
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
         let tenant = tenant.ok_or(NoDestination::CalledOff("the tenant is gone"))?;
-        let profile = self
-            .profile(&tenant.profile)
+        let profile = tenant.contract.clone();
+        let profile = profile
             .ok_or_else(|| NoDestination::Unusable(format!("there is no profile `{}`", tenant.profile)))?;
-        match leased.id.target {
+        let destination = match leased.id.target {
             Target::Subscription(id) => {
                 let subscription = receiving(&tenant, id, leased.trigger)?;
-                self.subscribed(subscription, profile, now)
+                let keys = match profile.secret.owner {
+                    SecretOwner::Subscription => keys(&profile, subscription.signing_at(now)),
+                    SecretOwner::Tenant => keys(&profile, tenant.signing_secret.iter()),
+                };
+                self.subscribed(subscription, profile, keys?)?
             }
-            Target::Inline => self.inline(&tenant, leased, profile),
-        }
+            Target::Inline => self.inline(&tenant, leased, profile)?,
+        };
+        let offered = destination.profile.endpoint.check(&destination.url);
+        offered.map_err(|refused| NoDestination::Unusable(refused.to_string()))?;
+        Ok(destination)
+    }
+
+    /// For a whole attempt, never longer than a lease allows.
+    fn timeout(&self, subscription: Option<Duration>, profile: &Profile) -> Duration {
+        let own = subscription.or(profile.endpoint.timeout);
+        let usual = || self.config.timeout.get();
+        own.unwrap_or_else(usual).min(self.config.max_timeout.get())
     }
 
     fn subscribed(
         &self,
         subscription: &Subscription,
         profile: Arc<Profile>,
-        now: Timestamp,
+        keys: Vec<SigningKey>,
     ) -> Result<Destination, NoDestination> {
         let mut headers = HeaderMap::with_capacity(8 + subscription.headers.len());
         for (name, value) in &subscription.headers {
@@ -88,14 +101,13 @@ impl Courier {
                 custom_header(name, value).map_err(|error| NoDestination::Unusable(error.to_string()))?;
             headers.append(name, value);
         }
-        let timeout = subscription.timeout.unwrap_or(self.config.timeout.get());
         Ok(Destination {
             url: subscription.url.clone(),
             headers,
-            keys: keys(&profile, subscription.signing_at(now))?,
-            profile,
+            keys,
             payload: subscription.payload,
-            timeout: timeout.min(self.config.max_timeout.get()),
+            timeout: self.timeout(subscription.timeout, &profile),
+            profile,
         })
     }
 
@@ -110,9 +122,9 @@ impl Courier {
             url: url.ok_or(NoDestination::CalledOff("the event names no endpoint"))?,
             headers: HeaderMap::with_capacity(8),
             keys: keys(&profile, tenant.signing_secret.iter())?,
-            profile,
             payload: PayloadMode::Full,
-            timeout: self.config.timeout.get(),
+            timeout: self.timeout(None, &profile),
+            profile,
         })
     }
 }
@@ -134,9 +146,7 @@ fn keys<'a>(
     profile: &Profile,
     secrets: impl Iterator<Item = &'a Secret>,
 ) -> Result<Vec<SigningKey>, NoDestination> {
-    let keys: Result<Vec<_>, _> = secrets
-        .map(|secret| profile.signature.secret.key(secret))
-        .collect();
+    let keys: Result<Vec<_>, _> = secrets.map(|secret| profile.secret.key(secret)).collect();
     match keys {
         Ok(keys) if keys.is_empty() => Err(NoDestination::Unusable("there is no signing secret".to_owned())),
         Ok(keys) => Ok(keys),

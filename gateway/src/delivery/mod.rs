@@ -17,7 +17,6 @@ use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::RetryPolicy;
 use crate::egress::Client;
-use crate::profile::Profile;
 use crate::registry::Registry;
 use crate::store::clock::StoreClock;
 use crate::store::group::Committer;
@@ -32,7 +31,6 @@ pub struct Courier {
     parts: Arc<Parts>,
     config: Arc<Config>,
     retry: Arc<RetryPolicy>,
-    profiles: Arc<[Arc<Profile>]>,
 }
 
 /// What a courier works with.
@@ -60,9 +58,9 @@ impl Courier {
             retry: Arc::new(retry),
             parts: Arc::new(parts),
             config: Arc::new(config),
-            profiles: [Arc::new(Profile::standard())].into(),
         }
     }
+
     /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.
     pub fn longest_attempt(&self) -> Duration {
         self.config.longest()

@@ -58,6 +58,13 @@ impl Ingest {
             return Err(invalid(prefix, "deliver_to", detail.to_owned())
                 .fix("Have the operator set the tenant's `signing_secret`."));
         }
+        let offered = tenant
+            .contract
+            .as_ref()
+            .map(|profile| profile.endpoint.check(url));
+        if let Some(Err(refused)) = offered {
+            return Err(invalid(prefix, "deliver_to", refused.to_string()));
+        }
         match self.inner.parts.egress.admit(url).await {
             Ok(()) => Ok(()),
             Err(NotAdmitted::Url(bad)) => Err(invalid(prefix, "deliver_to", bad.to_string())),
@@ -114,6 +121,13 @@ impl Ingest {
         let tenant_id = tenant.id.clone();
         Ok(match screened {
             Screened::Passed { data, steps } => {
+                let signable = tenant
+                    .contract
+                    .as_ref()
+                    .map(|profile| profile.check_data(data.root()));
+                if let Some(Err(unsendable)) = signable {
+                    return Err(invalid(prefix, "data", unsendable.to_string()));
+                }
                 let mut targets = fan_out(&kind, &tenant.subscriptions);
                 targets.extend(deliver_to.iter().map(|_| Target::Inline));
                 let event = Event {

@@ -1,48 +1,148 @@
-//! Profiles: a product's public webhook contract as data. What body an event has, and how it is signed.
+//! Profiles: a product's public webhook contract as data. What body an event has, how it is signed, when it is tried again,
+//! what subscriptions may ask for, and which routes the product's customers know.
 //!
-//! `delivery` asks a profile for the body and the headers of an attempt; `hookgate listen` and the demo ask it whether what
-//! they received is genuine. Pure: no clock, no randomness, no I/O. A profile never sees more of an event than is sent.
+//! A profile is written as TOML ([`file`]), of which some ship (`gateway/profiles`) and others stand in the configuration;
+//! [`Profiles::new`] puts them together, checks them (`read`) and tells what is wrong by its key. `registry` holds subscriptions
+//! to a profile's rules; `delivery` asks it for the body and the headers of an attempt; `http` serves its front door; `hookgate
+//! verify` asks whether what was received is genuine. Which products there are is known nowhere in the code.
 //!
-//! The one that ships is [`Profile::standard`], Standard Webhooks (<https://www.standardwebhooks.com>). Another product's
-//! contract is another value: its envelope, what it signs and the headers that carry the signature.
+//! Pure: no clock, no randomness, no I/O. A profile never sees more of an event than is sent.
 
+mod door;
 mod envelope;
+pub mod file;
+mod problem;
+mod read;
+mod rules;
 mod secret;
+mod set;
 mod signature;
 mod template;
 mod thin;
 mod verify;
 
+#[cfg(test)]
+mod contracts;
+#[cfg(test)]
+mod refusals;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::document::Value;
+use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
+
+pub use door::{Answer, Door, Field, Input, KeyPlace, PathTemplate, Route};
 pub use envelope::Envelope;
-pub use secret::{BadSigningKey, SecretForm, SigningKey};
-pub use signature::{Algorithm, Encoding, Message, Signature};
+pub use file::{Action, Method, SecretOwner};
+pub use problem::Problem;
+pub use rules::{AutoDisable, Endpoint, NotOffered, Patterns, Payload, Success};
+pub use secret::{BadSigningKey, MOST_RANDOM, SecretScheme, SigningKey};
+pub use set::Profiles;
+pub use signature::{Message, Signature};
 pub use template::{BadTemplate, Template};
 pub use verify::{NotGenuine, Received};
 
-/// A public contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A public contract. What it leaves open (`None`) the gateway's configuration says.
+#[derive(Debug, Clone)]
 pub struct Profile {
     /// Its name, as a tenant's configuration says it.
     pub name: String,
+    /// One sentence for people.
+    pub summary: String,
     /// What the body looks like.
     pub envelope: Envelope,
     /// How it is signed.
     pub signature: Signature,
+    /// What signing secrets look like.
+    pub secret: SecretScheme,
+    /// What endpoints must be and how they answer.
+    pub endpoint: Endpoint,
+    /// When a failed delivery is tried again, where a subscription does not say.
+    pub retry: Option<RetryPolicy>,
+    /// How many there may be.
+    pub limits: Limits,
+    /// When a subscription that keeps failing is disabled; `None`: it is not.
+    pub auto_disable: Option<AutoDisable>,
+    /// How long events stay in the feed.
+    pub feed_retention: Option<Duration>,
+    /// Which patterns subscriptions may have.
+    pub patterns: Patterns,
+    /// How much of an event may be sent.
+    pub payload: Payload,
+    /// The event types that the product documents.
+    pub catalogue: Vec<CatalogueEntry>,
+    /// The product's own routes.
+    pub door: Door,
+}
+
+/// How many there may be, beside the gateway's own limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Subscriptions of a tenant.
+    pub subscriptions: Option<usize>,
+    /// Patterns of a subscription.
+    pub patterns: Option<usize>,
+}
+
+/// An event type that the product documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueEntry {
+    /// Its name; `None`: it is described without one.
+    pub kind: Option<EventType>,
+    /// What it is about.
+    pub entity: Option<String>,
+    /// When it is sent.
+    pub description: String,
+}
+
+/// An event that this profile cannot send.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsendable {
+    /// Its data is not JSON.
+    #[error("the event's data is not JSON")]
+    NotJson,
+    /// It has nothing where the scheme signs a part of its data.
+    #[error("the profile signs the text or number at `{0}` of the data, and the event has none there")]
+    NothingToSign(String),
 }
 
 impl Profile {
-    /// Standard Webhooks: `{type, timestamp, data}`, HMAC-SHA256 in `webhook-signature`.
-    pub fn standard() -> Self {
-        Self {
-            name: STANDARD.to_owned(),
-            envelope: Envelope::Standard,
-            signature: Signature::standard(),
-        }
+    /// The body of an event. `data` is the event's, or what a delivery chain made of it: compact JSON text.
+    ///
+    /// # Errors
+    /// Data that is not JSON.
+    pub fn body(&self, event: &Event, data: &Bytes, mode: PayloadMode) -> Result<Bytes, Unsendable> {
+        self.envelope.body(event, data, &self.payload, mode)
     }
 
-    /// The profile of this name, of those that are built in.
-    pub fn built_in(name: &str) -> Option<Self> {
-        (name == STANDARD).then(Self::standard)
+    /// Where to look for the parts of the data that are signed: in what is sent, if that is the data.
+    pub fn signed_data<'a>(&self, body: &'a [u8], data: &'a [u8]) -> &'a [u8] {
+        if self.envelope.is_data() { body } else { data }
+    }
+
+    /// Whether an event with this data can be signed.
+    ///
+    /// # Errors
+    /// `NothingToSign`.
+    pub fn check_data(&self, data: &Value) -> Result<(), Unsendable> {
+        self.signature.check_data(data)
+    }
+
+    /// What must hold between this profile and how long the gateway keeps events: they outlive their retries, and the feed
+    /// shows them as long as the profile says.
+    pub fn check_retention(&self, kept: Duration) -> Option<Problem> {
+        let retried = self.retry.as_ref().map(RetryPolicy::longest);
+        let needed = retried.max(self.feed_retention)?;
+        (kept < needed).then(|| Problem {
+            key: "retention.events".to_owned(),
+            message: format!(
+                "the profile `{}` needs events longer than they are kept",
+                self.name
+            ),
+            hint: Some(format!("set it to {}s or more", needed.as_secs())),
+        })
     }
 }
 

@@ -1,47 +1,31 @@
 //! Signature schemes as data: what is signed, how, and which headers carry it.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 
+use super::file::{Algorithm, Encoding, TimestampForm};
 use super::template::Part;
-use super::{SecretForm, SigningKey, Template};
+use super::{SigningKey, Template, Unsendable};
+use crate::document::{Document, Limits, Pointer, Value};
 use crate::domain::Timestamp;
 
 /// How bodies are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// What is signed: `{id}`, `{timestamp}`, `{body}` and text.
-    pub content: Template,
-    /// With what.
-    pub algorithm: Algorithm,
-    /// How the result is written.
-    pub encoding: Encoding,
-    /// What the secrets look like.
-    pub secret: SecretForm,
-    /// One secret's signature: `{signature}` and text.
-    pub each: Template,
-    /// Between the signatures of several secrets, while a rotation lasts.
-    pub between: String,
-    /// The headers, by lower-case name: `{id}`, `{timestamp}`, `{signatures}` and text.
-    pub headers: Vec<(String, Template)>,
-}
-
-/// What makes a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC with SHA-256 (RFC 2104, FIPS 180-4).
-    HmacSha256,
-}
-
-/// How signature bytes are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// Standard alphabet, padded (RFC 4648 §4).
-    Base64,
-    /// Lower-case hexadecimal.
-    Hex,
+    pub(super) content: Template,
+    pub(super) algorithm: Algorithm,
+    pub(super) encoding: Encoding,
+    pub(super) each: Template,
+    pub(super) between: String,
+    /// By lower-case name.
+    pub(super) headers: Vec<(String, Template)>,
+    pub(super) timestamp: TimestampForm,
+    /// For receivers: how old a timestamp may be.
+    pub(super) tolerance: Option<Duration>,
 }
 
 /// What is signed.
@@ -49,161 +33,249 @@ pub enum Encoding {
 pub struct Message<'a> {
     /// The event's id: the same at every attempt, so that a consumer can tell that it has it already.
     pub id: &'a str,
+    /// The event's type.
+    pub kind: &'a str,
     /// When the attempt is made.
     pub timestamp: Timestamp,
     /// The exact bytes that are sent.
     pub body: &'a [u8],
+    /// The event's data, JSON: looked into only by schemes that sign a part of it.
+    pub data: &'a [u8],
+}
+
+/// What a template is filled with.
+pub(super) struct Filling<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+    pub timestamp: &'a str,
+    pub body: &'a [u8],
+    /// Only for contents that sign a part of it.
+    pub data: Option<&'a Value>,
 }
 
 impl Signature {
-    /// Standard Webhooks' symmetric scheme, `v1`.
-    pub fn standard() -> Self {
-        let template = |text: &str| -> Template { text.parse().expect("a template of ours") };
-        Self {
-            content: template("{id}.{timestamp}.{body}"),
-            algorithm: Algorithm::HmacSha256,
-            encoding: Encoding::Base64,
-            secret: SecretForm::Whsec,
-            each: template("v1,{signature}"),
-            between: " ".to_owned(),
-            headers: vec![
-                ("webhook-id".to_owned(), template("{id}")),
-                ("webhook-timestamp".to_owned(), template("{timestamp}")),
-                ("webhook-signature".to_owned(), template("{signatures}")),
-            ],
-        }
-    }
-
     /// The headers of an attempt, signed with each key: the newest first.
-    pub fn headers(&self, message: &Message<'_>, keys: &[SigningKey]) -> Vec<(&str, String)> {
-        let timestamp = message.timestamp.as_secs().to_string();
-        let mut signatures = String::new();
-        for key in keys {
-            if !signatures.is_empty() {
-                signatures.push_str(&self.between);
-            }
-            signatures.push_str(&self.sign(message.id, &timestamp, message.body, key));
-        }
-        let fill = |template: &Template| fill(template, message.id, &timestamp, &signatures);
-        self.headers
-            .iter()
-            .map(|(name, template)| (name.as_str(), fill(template)))
-            .collect()
+    ///
+    /// # Errors
+    /// The event has nothing where the scheme signs a part of its data.
+    pub fn headers(
+        &self,
+        message: &Message<'_>,
+        keys: &[SigningKey],
+    ) -> Result<Vec<(&str, String)>, Unsendable> {
+        let timestamp = self.written(message.timestamp);
+        let data = self.parsed_data(message.data)?;
+        let filling = Filling {
+            id: message.id,
+            kind: message.kind,
+            timestamp: &timestamp,
+            body: message.body,
+            data: data.as_ref(),
+        };
+        let signatures = keys.iter().map(|key| self.sign(&filling, key));
+        let signatures: Vec<_> = signatures.collect::<Result<_, _>>()?;
+        let headers = self.headers.iter().filter(|(_, template)| {
+            // A header of the previous signatures alone is there only while there are any.
+            signatures.len() > 1 || !template.has(&Part::Previous)
+        });
+        Ok(headers
+            .map(|(name, template)| (name.as_str(), self.header(template, &filling, &signatures)))
+            .collect())
     }
 
-    /// One key's signature, as it stands in a header. `timestamp` is the text that is signed.
-    pub(super) fn sign(&self, id: &str, timestamp: &str, body: &[u8], key: &SigningKey) -> String {
-        let signature = match self.algorithm {
-            Algorithm::HmacSha256 => {
-                let mut mac =
-                    Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
-                for part in self.content.parts() {
-                    match part {
-                        Part::Text(text) => mac.update(text.as_bytes()),
-                        Part::Id => mac.update(id.as_bytes()),
-                        Part::Timestamp => mac.update(timestamp.as_bytes()),
-                        Part::Body => mac.update(body),
-                        // A signature is not part of what it signs.
-                        Part::Signature | Part::Signatures => {}
-                    }
+    /// Whether everything stands in the data that is signed of it.
+    pub(super) fn check_data(&self, data: &Value) -> Result<(), Unsendable> {
+        let missing = self.content.parts().iter().find_map(|part| match part {
+            Part::Data(pointer) if signable(data, pointer).is_none() => Some(pointer),
+            _ => None,
+        });
+        missing.map_or(Ok(()), |pointer| Err(Unsendable::NothingToSign(pointer.clone())))
+    }
+
+    /// Whether a part of the data is signed by itself.
+    pub(super) fn signs_data(&self) -> bool {
+        let parts = self.content.parts();
+        parts.iter().any(|part| matches!(part, Part::Data(_)))
+    }
+
+    /// One key's signature, as it stands in a header.
+    pub(super) fn sign(&self, filling: &Filling<'_>, key: &SigningKey) -> Result<String, Unsendable> {
+        let bytes = match self.algorithm {
+            Algorithm::HmacSha256 => self.mac::<Hmac<Sha256>>(filling, key)?,
+            Algorithm::HmacSha512 => self.mac::<Hmac<Sha512>>(filling, key)?,
+        };
+        let encoded = match self.encoding {
+            Encoding::Base64 => BASE64.encode(bytes),
+            Encoding::Hex => hex::encode(bytes),
+        };
+        let mut text = String::with_capacity(encoded.len() + 8);
+        for part in self.each.parts() {
+            text.push_str(match part {
+                Part::Signature => &encoded,
+                other => filling.text(other),
+            });
+        }
+        Ok(text)
+    }
+
+    fn mac<M: Mac + KeyInit>(&self, filling: &Filling<'_>, key: &SigningKey) -> Result<Vec<u8>, Unsendable> {
+        let mut mac = <M as KeyInit>::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
+        for part in self.content.parts() {
+            match part {
+                Part::Body => mac.update(filling.body),
+                Part::Data(pointer) => {
+                    let found = filling.data.and_then(|data| signable(data, pointer));
+                    let text = found.ok_or_else(|| Unsendable::NothingToSign(pointer.clone()))?;
+                    mac.update(text.as_bytes());
                 }
-                mac.finalize().into_bytes()
+                other => mac.update(filling.text(other).as_bytes()),
             }
+        }
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+
+    fn header(&self, template: &Template, filling: &Filling<'_>, signatures: &[String]) -> String {
+        let mut text = String::with_capacity(96);
+        for part in template.parts() {
+            let signatures = match part {
+                Part::Signatures => signatures,
+                Part::Newest => signatures.get(..1).unwrap_or_default(),
+                Part::Previous => signatures.get(1..).unwrap_or_default(),
+                other => {
+                    text.push_str(filling.text(other));
+                    continue;
+                }
+            };
+            for (n, signature) in signatures.iter().enumerate() {
+                if n > 0 {
+                    text.push_str(&self.between);
+                }
+                text.push_str(signature);
+            }
+        }
+        text
+    }
+
+    fn written(&self, at: Timestamp) -> String {
+        match self.timestamp {
+            TimestampForm::Seconds => at.as_secs().to_string(),
+            TimestampForm::Milliseconds => at.as_millis().to_string(),
+            TimestampForm::Rfc3339 => at.to_string(),
+        }
+    }
+
+    fn parsed_data(&self, data: &[u8]) -> Result<Option<Value>, Unsendable> {
+        if !self.signs_data() {
+            return Ok(None);
+        }
+        let limits = Limits {
+            bytes: usize::MAX,
+            depth: Limits::MAX_DEPTH,
         };
-        let text = match self.encoding {
-            Encoding::Base64 => BASE64.encode(signature),
-            Encoding::Hex => hex::encode(signature),
-        };
-        fill(&self.each, id, timestamp, &text)
+        let document = Document::parse(data, limits).map_err(|_| Unsendable::NotJson)?;
+        Ok(Some(document.into_root()))
     }
 }
 
-/// A header's value. A body is never copied into a header.
-fn fill(template: &Template, id: &str, timestamp: &str, signature: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for part in template.parts() {
-        text.push_str(match part {
+impl Filling<'_> {
+    /// What a part of plain text is; nothing for the others, which their places do not allow.
+    fn text<'t>(&'t self, part: &'t Part) -> &'t str {
+        match part {
             Part::Text(own) => own,
-            Part::Id => id,
-            Part::Timestamp => timestamp,
-            Part::Signature | Part::Signatures => signature,
-            Part::Body => "",
-        });
+            Part::Id => self.id,
+            Part::Kind => self.kind,
+            Part::Timestamp => self.timestamp,
+            Part::Body
+            | Part::Data(_)
+            | Part::Signature
+            | Part::Signatures
+            | Part::Newest
+            | Part::Previous => "",
+        }
     }
-    text
+}
+
+/// What is signed of a value: a text that is not empty, or a number as it was written. A signature over nothing would be the
+/// same for every event, and whoever saw one could forge the others.
+fn signable(data: &Value, pointer: &str) -> Option<String> {
+    let value = data.at(Pointer::parse(pointer).ok()?)?;
+    match value {
+        Value::Text(text) if !text.is_empty() => Some(text.to_string()),
+        Value::Int(_) | Value::Number(_) => Some(value.to_json()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Profiles;
     use super::*;
     use crate::domain::Secret;
 
+    fn standard() -> super::super::Profile {
+        super::super::Profile::clone(Profiles::shipped().get("standard").expect("it is shipped"))
+    }
+
     fn key(text: &str) -> SigningKey {
-        SecretForm::Whsec.key(&Secret::new(text)).expect("valid")
+        standard().secret.key(&Secret::new(text)).expect("valid")
     }
 
     /// The example of the reference libraries of Standard Webhooks.
     const MESSAGE: Message<'_> = Message {
         id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        kind: "test",
         timestamp: Timestamp::from_millis(1_614_265_330_000),
         body: br#"{"test": 2432232314}"#,
+        data: b"",
     };
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+    fn headers(keys: &[SigningKey]) -> Vec<(String, String)> {
+        let scheme = standard().signature;
+        let headers = scheme.headers(&MESSAGE, keys).expect("it can be signed");
+        headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
     #[test]
     fn the_published_example() {
-        let scheme = Signature::standard();
-        let headers = scheme.headers(&MESSAGE, &[key(SECRET)]);
-        assert_eq!(
-            headers,
-            [
-                ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned()),
-                ("webhook-timestamp", "1614265330".to_owned()),
-                (
-                    "webhook-signature",
-                    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=".to_owned()
-                ),
-            ]
-        );
+        let expected = [
+            ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+            (
+                "webhook-signature",
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+            ("webhook-timestamp", "1614265330"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(headers(&[key(SECRET)]), expected);
     }
 
     #[test]
     fn both_secrets_sign_during_a_rotation() {
-        let newer = SecretForm::Whsec.generate([1; 32]);
-        let scheme = Signature::standard();
-        let headers = scheme.headers(&MESSAGE, &[key(newer.reveal()), key(SECRET)]);
-        let parts: Vec<_> = headers[2].1.split(' ').collect();
+        let newer = standard().secret.generate([1; 64]);
+        let headers = headers(&[key(newer.reveal()), key(SECRET)]);
+        let parts: Vec<_> = headers[1].1.split(' ').collect();
         assert_eq!(parts.len(), 2);
         assert_ne!(parts[0], parts[1]);
         assert_eq!(parts[1], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
-    fn other_products_schemes_are_data() {
-        // Hexadecimal over `timestamp.body`, all in one header, as payment providers have it.
-        let scheme = Signature {
-            content: "{timestamp}.{body}".parse().expect("valid"),
-            encoding: Encoding::Hex,
-            secret: SecretForm::Text,
-            each: "v1={signature}".parse().expect("valid"),
-            between: ",".to_owned(),
-            headers: vec![(
-                "x-signature".to_owned(),
-                "t={timestamp},{signatures}".parse().expect("valid"),
-            )],
-            ..Signature::standard()
-        };
-        let key = SecretForm::Text.key(&Secret::new("key")).expect("valid");
-        let message = Message {
-            id: "evt_1",
-            timestamp: Timestamp::from_millis(1_000),
-            body: b"body",
-        };
-        // printf '1.body' | openssl dgst -sha256 -hmac key
-        let expected = "t=1,v1=91b5374b153842ad05b2c4eab9349b8321b14703165bd3fb8b034dfb8be98ae5";
-        assert_eq!(
-            scheme.headers(&message, &[key]),
-            [("x-signature", expected.to_owned())]
-        );
+    fn what_can_be_signed_of_data() {
+        let data = Value::from(serde_json::json!({"a": "x", "n": 7, "e": "", "z": null, "o": {}, "t": true}));
+        for (pointer, expected) in [
+            ("/a", Some("x")),
+            ("/n", Some("7")),
+            ("/e", None),
+            ("/z", None),
+            ("/o", None),
+            ("/t", None),
+            ("/none", None),
+        ] {
+            assert_eq!(signable(&data, pointer).as_deref(), expected, "{pointer}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Templates: text with places for what a signature is made of, such as `{id}.{timestamp}.{body}`.
 
-use std::str::FromStr;
+use crate::document::Pointer;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +13,33 @@ pub(super) enum Part {
     Text(String),
     /// `{id}`: the event's id.
     Id,
-    /// `{timestamp}`: the attempt's time, seconds since the Unix epoch.
+    /// `{type}`: the event's type.
+    Kind,
+    /// `{timestamp}`: the attempt's time.
     Timestamp,
     /// `{body}`: the exact bytes that are sent.
     Body,
+    /// `{data:/pointer}`: what stands there in the event's data.
+    Data(String),
     /// `{signature}`: one signature, encoded.
     Signature,
     /// `{signatures}`: one signature for each secret, as the scheme joins them.
     Signatures,
+    /// `{newest}`: the newest secret's signature.
+    Newest,
+    /// `{previous}`: the other secrets' signatures, while a rotation lasts.
+    Previous,
+}
+
+/// Where a template stands, which says what it may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// What is signed.
+    Content,
+    /// One secret's signature.
+    Each,
+    /// A header's value.
+    Header,
 }
 
 /// The text is not a template.
@@ -29,28 +48,25 @@ pub enum BadTemplate {
     /// A brace without its partner.
     #[error("a `{{` without its `}}`")]
     Unclosed,
-    /// A name that stands for nothing.
-    #[error(
-        "`{{{0}}}` is not known; there are {{id}}, {{timestamp}}, {{body}}, {{signature}} and {{signatures}}"
-    )]
-    Unknown(String),
+    /// A name that stands for nothing here.
+    #[error("`{{{name}}}` does not stand for anything here")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
+    /// What follows `data:` is not a JSON pointer.
+    #[error("`{0}` is not a JSON pointer (RFC 6901); one begins with `/`")]
+    Pointer(String),
 }
 
 impl Template {
-    pub(super) fn parts(&self) -> &[Part] {
-        &self.0
-    }
-
-    /// Whether it is this one place and nothing else.
-    pub(super) fn is(&self, part: &Part) -> bool {
-        matches!(self.0.as_slice(), [only] if only == part)
-    }
-}
-
-impl FromStr for Template {
-    type Err = BadTemplate;
-
-    fn from_str(text: &str) -> Result<Self, BadTemplate> {
+    /// Parses a template of this place.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str, place: Place) -> Result<Self, BadTemplate> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -58,7 +74,7 @@ impl FromStr for Template {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Part::named(name)?);
+            parts.push(Part::named(name, place)?);
             rest = after;
         }
         if !rest.is_empty() {
@@ -66,18 +82,59 @@ impl FromStr for Template {
         }
         Ok(Self(parts))
     }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    pub(super) fn has(&self, wanted: &Part) -> bool {
+        self.0.contains(wanted)
+    }
+
+    /// Whether two places follow each other without text between them, so that nobody can tell them apart.
+    pub(super) fn runs_together(&self) -> bool {
+        let place = |part: &Part| !matches!(part, Part::Text(_));
+        self.0.windows(2).any(|two| place(&two[0]) && place(&two[1]))
+    }
+}
+
+impl Place {
+    /// What may stand in braces there.
+    pub fn names(self) -> &'static str {
+        match self {
+            Self::Content => "{id}, {type}, {timestamp}, {body} and {data:/pointer}",
+            Self::Each => "{signature}, {id} and {timestamp}",
+            Self::Header => "{id}, {type}, {timestamp}, {signatures}, {newest} and {previous}",
+        }
+    }
 }
 
 impl Part {
-    fn named(name: &str) -> Result<Self, BadTemplate> {
-        Ok(match name {
-            "id" => Self::Id,
-            "timestamp" => Self::Timestamp,
-            "body" => Self::Body,
-            "signature" => Self::Signature,
-            "signatures" => Self::Signatures,
-            unknown => return Err(BadTemplate::Unknown(unknown.to_owned())),
+    fn named(name: &str, place: Place) -> Result<Self, BadTemplate> {
+        use Place::{Content, Each, Header};
+        Ok(match (name, place) {
+            ("id", _) => Self::Id,
+            ("timestamp", _) => Self::Timestamp,
+            ("type", Content | Header) => Self::Kind,
+            ("body", Content) => Self::Body,
+            ("signature", Each) => Self::Signature,
+            ("signatures", Header) => Self::Signatures,
+            ("newest", Header) => Self::Newest,
+            ("previous", Header) => Self::Previous,
+            (name, Content) if name.starts_with("data:") => Self::Data(pointer(&name[5..])?),
+            (name, place) => {
+                let name = name.to_owned();
+                return Err(BadTemplate::Unknown { name, place });
+            }
         })
+    }
+}
+
+/// A pointer into an event's data; not to the whole of it.
+pub(super) fn pointer(text: &str) -> Result<String, BadTemplate> {
+    match Pointer::parse(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(BadTemplate::Pointer(text.to_owned())),
     }
 }
 
@@ -87,21 +144,35 @@ mod tests {
 
     #[test]
     fn texts_and_places() {
-        let template: Template = "t={timestamp},v1={signature}".parse().expect("valid");
+        let template = Template::parse("t={timestamp},v1={signatures}", Place::Header).expect("valid");
         assert_eq!(
             template.parts(),
             [
                 Part::Text("t=".into()),
                 Part::Timestamp,
                 Part::Text(",v1=".into()),
-                Part::Signature
+                Part::Signatures
             ]
         );
-        assert!("{id}".parse::<Template>().expect("valid").is(&Part::Id));
-        assert_eq!("{id".parse::<Template>(), Err(BadTemplate::Unclosed));
+        let data = Template::parse("{data:/call_id}", Place::Content).expect("valid");
+        assert_eq!(data.parts(), [Part::Data("/call_id".into())]);
+        assert_eq!(Template::parse("{id", Place::Content), Err(BadTemplate::Unclosed));
         assert_eq!(
-            "{secret}".parse::<Template>(),
-            Err(BadTemplate::Unknown("secret".into()))
+            Template::parse("{data:call_id}", Place::Content),
+            Err(BadTemplate::Pointer("call_id".into()))
         );
+        for (text, place) in [
+            ("{secret}", Place::Content),
+            ("{signature}", Place::Content),
+            ("{body}", Place::Header),
+            ("{data:/a}", Place::Header),
+            ("{signatures}", Place::Each),
+        ] {
+            let refused = Template::parse(text, place).expect_err(text);
+            assert!(
+                matches!(refused, BadTemplate::Unknown { .. }),
+                "{text}: {refused}"
+            );
+        }
     }
 }

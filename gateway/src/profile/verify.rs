@@ -1,11 +1,17 @@
-//! Whether a received request is genuine: the consumer's side of a signature, for `hookgate listen` and the demo.
+//! Whether a received request is genuine: the consumer's side of a signature, for `hookgate verify`, `listen` and the demo.
+//!
+//! The headers' templates are read backwards: what stands in their places is taken out of what arrived, signed again with
+//! each key, and compared in constant time.
 
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
+use super::file::TimestampForm;
+use super::signature::Filling;
 use super::template::Part;
-use super::{Signature, SigningKey};
+use super::{Profile, Signature, SigningKey, Template};
+use crate::document::{Document, Limits};
 use crate::domain::Timestamp;
 
 /// A request as it arrived.
@@ -25,127 +31,311 @@ pub enum NotGenuine {
     /// A header that the scheme needs is not there.
     #[error("the header `{0}` is missing")]
     Missing(String),
-    /// The timestamp is not a number of seconds.
-    #[error("the timestamp is not a number of seconds")]
+    /// A header does not look as the scheme writes it.
+    #[error("the header `{0}` does not look as this scheme writes it")]
+    Shape(String),
+    /// The timestamp is not a time.
+    #[error("the timestamp is not a time as this scheme writes it")]
     BadTimestamp,
     /// It was sent too long ago, or in the future: perhaps a replayed request.
-    #[error("the timestamp is more than {} seconds from now", TOLERANCE.as_secs())]
-    OutOfTime,
+    #[error("the timestamp is more than {} seconds from now", .0.as_secs())]
+    OutOfTime(Duration),
+    /// What is signed is a part of the data, and the body does not have it.
+    #[error("the body does not hold what this scheme signs")]
+    NothingSigned,
     /// No signature is of any of the keys.
-    #[error("no signature matches")]
+    #[error("no signature matches: another secret, or the body is not byte for byte what was sent")]
     Mismatch,
-    /// The scheme mixes its values within one header, and only its sender is implemented.
-    #[error("this signature scheme cannot be verified here")]
-    Unsupported,
 }
 
-impl Signature {
-    /// Checks a received request against the keys, in constant time.
+/// What the headers held.
+#[derive(Default)]
+struct Captured {
+    id: Option<String>,
+    kind: Option<String>,
+    timestamp: Option<String>,
+    signatures: Vec<String>,
+}
+
+impl Profile {
+    /// Checks a received request against the keys.
     ///
     /// # Errors
     /// The first reason why it is not genuine.
     pub fn verify(&self, received: &Received<'_>, keys: &[SigningKey]) -> Result<(), NotGenuine> {
-        let id = self.value_of(&Part::Id, received)?;
-        let timestamp = self.value_of(&Part::Timestamp, received)?;
-        let signatures = self.value_of(&Part::Signatures, received)?;
-        check_time(&timestamp, received.at)?;
-        let genuine = signatures.split(&self.between).any(|given| {
-            keys.iter().any(|key| {
-                let ours = self.sign(&id, &timestamp, received.body, key);
-                ours.as_bytes().ct_eq(given.as_bytes()).into()
-            })
-        });
-        if genuine {
-            Ok(())
-        } else {
-            Err(NotGenuine::Mismatch)
+        let scheme = &self.signature;
+        let captured = scheme.capture(received)?;
+        if let Some(timestamp) = &captured.timestamp {
+            scheme.check_time(timestamp, received.at)?;
         }
-    }
-
-    /// The value of the header that carries this and nothing else.
-    fn value_of(&self, part: &Part, received: &Received<'_>) -> Result<String, NotGenuine> {
-        let header = self.headers.iter().find(|(_, template)| template.is(part));
-        let (name, _) = header.ok_or(NotGenuine::Unsupported)?;
-        (received.header)(name).ok_or_else(|| NotGenuine::Missing(name.clone()))
+        let limits = Limits {
+            bytes: received.body.len(),
+            depth: Limits::MAX_DEPTH,
+        };
+        let needs_data = scheme.signs_data();
+        let document = needs_data
+            .then(|| Document::parse(received.body, limits).ok())
+            .flatten();
+        let data = document
+            .as_ref()
+            .and_then(|body| self.envelope.data_in(body.root()));
+        let filling = Filling {
+            id: captured.id.as_deref().unwrap_or_default(),
+            kind: captured.kind.as_deref().unwrap_or_default(),
+            timestamp: captured.timestamp.as_deref().unwrap_or_default(),
+            body: received.body,
+            data,
+        };
+        for key in keys {
+            let ours = scheme
+                .sign(&filling, key)
+                .map_err(|_| NotGenuine::NothingSigned)?;
+            let same = |given: &String| -> bool { ours.as_bytes().ct_eq(given.as_bytes()).into() };
+            if captured.signatures.iter().any(same) {
+                return Ok(());
+            }
+        }
+        Err(NotGenuine::Mismatch)
     }
 }
 
-fn check_time(seconds: &str, now: Timestamp) -> Result<(), NotGenuine> {
-    let seconds: u64 = seconds.parse().map_err(|_| NotGenuine::BadTimestamp)?;
-    let sent = Timestamp::from_millis(seconds.saturating_mul(1_000));
-    if sent.since(now).max(now.since(sent)) > TOLERANCE {
-        Err(NotGenuine::OutOfTime)
-    } else {
+impl Signature {
+    fn capture(&self, received: &Received<'_>) -> Result<Captured, NotGenuine> {
+        let mut captured = Captured::default();
+        for (name, template) in &self.headers {
+            let Some(value) = (received.header)(name) else {
+                continue;
+            };
+            let places = places(template, &value).ok_or_else(|| NotGenuine::Shape(name.clone()))?;
+            for (part, text) in places {
+                match part {
+                    Part::Id => captured.id = Some(text.to_owned()),
+                    Part::Kind => captured.kind = Some(text.to_owned()),
+                    Part::Timestamp => captured.timestamp = Some(text.to_owned()),
+                    _ => captured.signatures.extend(self.separate(text)),
+                }
+            }
+        }
+        self.check_complete(&captured)?;
+        Ok(captured)
+    }
+
+    fn separate<'a>(&'a self, signatures: &'a str) -> impl Iterator<Item = String> + 'a {
+        signatures.split(&self.between).map(str::to_owned)
+    }
+
+    /// Everything that is signed must have arrived, and one signature at least.
+    fn check_complete(&self, captured: &Captured) -> Result<(), NotGenuine> {
+        let signed = |part: &Part| self.content.has(part) || self.each.has(part);
+        let missing = |part: &Part| Err(NotGenuine::Missing(self.header_of(part)));
+        if captured.signatures.is_empty() {
+            let alone = self
+                .headers
+                .iter()
+                .any(|(_, template)| template.has(&Part::Newest));
+            return missing(if alone { &Part::Newest } else { &Part::Signatures });
+        }
+        for (part, value) in [
+            (Part::Id, &captured.id),
+            (Part::Kind, &captured.kind),
+            (Part::Timestamp, &captured.timestamp),
+        ] {
+            if signed(&part) && value.is_none() {
+                return missing(&part);
+            }
+        }
         Ok(())
     }
+
+    fn header_of(&self, part: &Part) -> String {
+        let header = self.headers.iter().find(|(_, template)| template.has(part));
+        header.map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    fn check_time(&self, text: &str, now: Timestamp) -> Result<(), NotGenuine> {
+        let number = || text.parse::<u64>().map_err(|_| NotGenuine::BadTimestamp);
+        let sent = match self.timestamp {
+            TimestampForm::Seconds => Timestamp::from_millis(number()?.saturating_mul(1_000)),
+            TimestampForm::Milliseconds => Timestamp::from_millis(number()?),
+            TimestampForm::Rfc3339 => Timestamp::parse(text).map_err(|_| NotGenuine::BadTimestamp)?,
+        };
+        match self.tolerance {
+            Some(most) if sent.since(now).max(now.since(sent)) > most => Err(NotGenuine::OutOfTime(most)),
+            _ => Ok(()),
+        }
+    }
 }
 
-/// What the reference libraries of Standard Webhooks allow.
-const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+/// What stands in a template's places; nothing if the text is not of this template. A place ends where the text after it
+/// first stands; two places are never side by side.
+fn places<'t, 'v>(template: &'t Template, value: &'v str) -> Option<Vec<(&'t Part, &'v str)>> {
+    let mut found = Vec::new();
+    let mut rest = value;
+    let mut open = None;
+    for part in template.parts() {
+        match part {
+            Part::Text(text) => {
+                let at = rest.find(text.as_str())?;
+                match open.take() {
+                    Some(place) => found.push((place, &rest[..at])),
+                    None if at > 0 => return None,
+                    None => {}
+                }
+                rest = &rest[at + text.len()..];
+            }
+            place => open = Some(place),
+        }
+    }
+    match open {
+        Some(place) => found.push((place, rest)),
+        None if !rest.is_empty() => return None,
+        None => {}
+    }
+    Some(found)
+}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Message, Profiles, Unsendable};
     use super::*;
-    use crate::profile::{Message, SecretForm};
 
     const AT: Timestamp = Timestamp::from_millis(1_614_265_330_000);
 
-    fn keys() -> [SigningKey; 2] {
+    fn profile(name: &str) -> Profile {
+        Profile::clone(Profiles::shipped().get(name).expect("it is shipped"))
+    }
+
+    fn keys(profile: &Profile) -> [SigningKey; 2] {
         [1, 2].map(|n| {
-            let secret = SecretForm::Whsec.generate([n; 32]);
-            SecretForm::Whsec.key(&secret).expect("valid")
+            let secret = profile.secret.generate([n; 64]);
+            profile.secret.key(&secret).expect("valid")
         })
     }
 
+    /// What a profile's receiver, which has the old secret, says to a body that was signed with both.
     fn verify(
-        change: impl Fn(&mut Vec<(String, String)>),
+        profile: &Profile,
+        change: impl Fn(&mut BTreeMap<String, String>),
         body: &[u8],
         at: Timestamp,
     ) -> Result<(), NotGenuine> {
-        let [old, new] = keys();
-        let scheme = Signature::standard();
+        let [old, new] = keys(profile);
         let message = Message {
             id: "evt_1",
+            kind: "a.b",
             timestamp: AT,
-            body: b"{}",
+            body: BODY,
+            data: BODY,
         };
-        let mut headers: Vec<_> = scheme
+        let signed = profile
+            .signature
             .headers(&message, &[new, old.clone()])
+            .expect("signed");
+        let mut headers: BTreeMap<_, _> = signed
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         change(&mut headers);
-        let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let header = |name: &str| headers.get(name).cloned();
         let received = Received {
             header: &header,
             body,
             at,
         };
-        scheme.verify(&received, &[old])
+        profile.verify(&received, &[old])
+    }
+
+    const BODY: &[u8] = br#"{"call_id":"c1","data":{"call_id":"c1"}}"#;
+
+    #[test]
+    fn every_shipped_scheme_can_be_verified_with_either_secret() {
+        for profile in Profiles::shipped().iter() {
+            // The example for a scheme of a single signature, which only the newest secret makes.
+            let single = !profile
+                .signature
+                .headers
+                .iter()
+                .any(|(_, template)| template.has(&Part::Signatures) || template.has(&Part::Previous));
+            let expected = if single { Err(NotGenuine::Mismatch) } else { Ok(()) };
+            assert_eq!(verify(profile, |_| {}, BODY, AT), expected, "{}", profile.name);
+            let gone = verify(profile, BTreeMap::clear, BODY, AT);
+            assert!(
+                matches!(gone, Err(NotGenuine::Missing(_))),
+                "{}: {gone:?}",
+                profile.name
+            );
+            let tampered = verify(
+                profile,
+                |_| {},
+                br#"{"call_id":"c2","data":{"call_id":"c2"}}"#,
+                AT,
+            );
+            assert_eq!(tampered, Err(NotGenuine::Mismatch), "{}", profile.name);
+        }
     }
 
     #[test]
     fn genuine_and_not() {
         let minutes = |n: u64| Duration::from_secs(n * 60);
-        assert_eq!(verify(|_| {}, b"{}", AT), Ok(()));
-        assert_eq!(verify(|_| {}, b"{}", AT.plus(minutes(5))), Ok(()));
+        let standard = profile("standard");
+        let out_of_time = Err(NotGenuine::OutOfTime(minutes(5)));
+        assert_eq!(verify(&standard, |_| {}, BODY, AT.plus(minutes(5))), Ok(()));
+        assert_eq!(verify(&standard, |_| {}, BODY, AT.plus(minutes(6))), out_of_time);
+        assert_eq!(verify(&standard, |_| {}, BODY, AT.minus(minutes(6))), out_of_time);
+        for (name, value) in [("webhook-id", "evt_2"), ("webhook-timestamp", "1614265331")] {
+            let other = |headers: &mut BTreeMap<String, String>| {
+                headers.insert(name.to_owned(), value.to_owned());
+            };
+            assert_eq!(
+                verify(&standard, other, BODY, AT),
+                Err(NotGenuine::Mismatch),
+                "{name}"
+            );
+        }
+        let none = |headers: &mut BTreeMap<String, String>| drop(headers.remove("webhook-id"));
         assert_eq!(
-            verify(|_| {}, b"{}", AT.plus(minutes(6))),
-            Err(NotGenuine::OutOfTime)
+            verify(&standard, none, BODY, AT),
+            Err(NotGenuine::Missing("webhook-id".into()))
         );
+    }
+
+    #[test]
+    fn headers_of_another_shape_are_told() {
+        let mixed = profile("stripe");
+        let header = |headers: &mut BTreeMap<String, String>| {
+            headers.insert("stripe-signature".to_owned(), "v1=00".to_owned());
+        };
         assert_eq!(
-            verify(|_| {}, b"{}", AT.minus(minutes(6))),
-            Err(NotGenuine::OutOfTime)
+            verify(&mixed, header, BODY, AT),
+            Err(NotGenuine::Shape("stripe-signature".into()))
         );
-        assert_eq!(verify(|_| {}, b"{ }", AT), Err(NotGenuine::Mismatch));
-        let other_id = |headers: &mut Vec<(String, String)>| headers[0].1 = "evt_2".into();
-        assert_eq!(verify(other_id, b"{}", AT), Err(NotGenuine::Mismatch));
-        let other_time = |headers: &mut Vec<(String, String)>| headers[1].1 = "1614265331".into();
-        assert_eq!(verify(other_time, b"{}", AT), Err(NotGenuine::Mismatch));
-        let none = |headers: &mut Vec<(String, String)>| headers.truncate(2);
+    }
+
+    #[test]
+    fn an_event_without_what_is_signed_is_not_signed() {
+        let profile = profile("synthflow");
+        let message = |data| Message {
+            id: "evt_1",
+            kind: "a.b",
+            timestamp: AT,
+            body: b"{}",
+            data,
+        };
+        let [key, _] = keys(&profile);
+        let keys = [key];
+        let refused = |data| {
+            profile
+                .signature
+                .headers(&message(data), &keys)
+                .expect_err("nothing to sign")
+        };
+        assert_eq!(refused(b"{}"), Unsendable::NothingToSign("/call_id".into()));
         assert_eq!(
-            verify(none, b"{}", AT),
-            Err(NotGenuine::Missing("webhook-signature".into()))
+            refused(br#"{"call_id":""}"#),
+            Unsendable::NothingToSign("/call_id".into())
         );
+        assert_eq!(refused(b"{"), Unsendable::NotJson);
     }
 }

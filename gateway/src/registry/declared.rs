@@ -12,10 +12,11 @@ use ulid::Ulid;
 use super::apply::{Changes, TRIES};
 use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry};
 use super::record::{KeyRecord, encode};
-use super::subscriptions::check;
+use super::subscriptions::{check, check_secrets};
 use super::{ApiKey, ChainSpec, NewSubscription, NewTenant, Registry, RegistryError, key};
 use crate::domain::subscription::SigningSecret;
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId};
+use crate::profile::{Profile, STANDARD};
 
 /// A tenant as the file declares it.
 #[derive(Debug, Clone)]
@@ -78,9 +79,17 @@ impl Registry {
                 ));
             }
         }
+        let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        let limit = self.most_subscriptions(profile);
+        if declared.subscriptions.len() > limit {
+            let what = "subscriptions";
+            return Err(RegistryError::LimitReached { what, limit });
+        }
         for given in &declared.subscriptions {
-            let made = self.new_subscription(id, declared_id(id, &given.name), given.subscription.clone());
-            check(&made, &self.inner.config)?;
+            let named = declared_id(id, &given.name);
+            let made = self.new_subscription(id, named, given.subscription.clone(), profile);
+            check(&made, &self.inner.config, profile)?;
+            check_secrets(&made, profile)?;
         }
         if let Some(chain) = &declared.chain {
             self.check_size(chain)?;
@@ -115,7 +124,8 @@ impl Registry {
     ) -> Result<Changes, RegistryError> {
         let mut changes = self.tenant_changes(draft, declared);
         changes.extend(self.key_changes(draft, &declared.keys));
-        changes.extend(self.subscription_changes(draft, &declared.subscriptions)?);
+        let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile)?);
         match &declared.chain {
             Some(chain) => {
                 let same = draft
@@ -182,6 +192,7 @@ impl Registry {
         &self,
         draft: &Draft,
         wanted: &[DeclaredSubscription],
+        profile: &Profile,
     ) -> Result<Changes, RegistryError> {
         let mut changes = Changes::new();
         let ids: BTreeSet<_> = wanted
@@ -198,10 +209,10 @@ impl Registry {
             let kept = draft.subscriptions.get(&id).map(|kept| &kept.value);
             let made = merged(
                 kept,
-                self.new_subscription(&draft.id, id, given.subscription.clone()),
+                self.new_subscription(&draft.id, id, given.subscription.clone(), profile),
                 given,
             );
-            check(&made, &self.inner.config)?;
+            check(&made, &self.inner.config, profile)?;
             if kept != Some(&made) {
                 changes.extend(self.put(&made, true));
             }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::domain::{KeyId, TenantId};
 use crate::ids::IdSource;
 use crate::plugin::Host;
+use crate::profile::{Profile, Profiles};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub host: Host,
     /// What seals secrets.
     pub sealer: Sealer,
+    /// The contracts that tenants can have.
+    pub profiles: Profiles,
     /// What the time is.
     pub clock: Clock,
     /// Where it counts.
@@ -43,6 +46,7 @@ pub(super) struct Inner {
     pub store: Arc<dyn Store>,
     pub components: Components,
     pub sealer: Sealer,
+    pub profiles: Profiles,
     pub clock: Clock,
     pub ids: IdSource,
     pub metrics: Metrics,
@@ -64,6 +68,7 @@ impl Registry {
                 store: parts.store,
                 components,
                 sealer: parts.sealer,
+                profiles: parts.profiles,
                 ids: IdSource::new(parts.clock.clone()),
                 clock: parts.clock,
                 metrics: parts.metrics,
@@ -103,6 +108,20 @@ impl Registry {
     /// What limits it.
     pub fn limits(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The contracts that tenants can have.
+    pub fn profiles(&self) -> &Profiles {
+        &self.inner.profiles
+    }
+
+    /// The profile of this name.
+    pub(super) fn profile(&self, name: &str) -> Result<&Arc<Profile>, RegistryError> {
+        let found = self.inner.profiles.get(name);
+        found.ok_or_else(|| {
+            let names = self.inner.profiles.names();
+            RegistryError::invalid("profile", format!("there is no such profile; there are {names}"))
+        })
     }
 
     /// Loads these tenants and publishes them together.
@@ -154,6 +173,7 @@ impl Registry {
             id: id.clone(),
             revision: draft.revision,
             created: crate::domain::Timestamp::from_micros(draft.tenant.created),
+            contract: self.inner.profiles.get(&draft.tenant.profile).cloned(),
             profile: draft.tenant.profile,
             keys: draft.keys.into_values().map(|key| key.value).collect(),
             signing_secret: draft.signing_secret,

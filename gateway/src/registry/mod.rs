@@ -38,12 +38,13 @@ use std::sync::Arc;
 
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
+use crate::profile::Profile;
 
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Parts, Registry};
-pub use key::{digest as key_digest, new_api_key, new_signing_secret};
+pub use key::{digest as key_digest, new_api_key};
 pub use seal::Sealer;
 pub use spec::{
     ChainSpec, NewSubscription, NewTenant, PluginInfo, PluginVersion, StepSpec, SubscriptionPatch,
@@ -62,6 +63,8 @@ pub struct Tenant {
     pub created: Timestamp,
     /// The name of its profile.
     pub profile: String,
+    /// The profile itself; `None`: the configuration has it no more, and nothing can be sent.
+    pub contract: Option<Arc<Profile>>,
     /// Its API keys, hashed.
     pub keys: Vec<ApiKey>,
     /// What signs deliveries to the endpoints that events themselves name (`deliver_to`); without it there are none.

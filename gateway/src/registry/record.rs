@@ -411,7 +411,6 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::key;
 
     fn subscription() -> Subscription {
         Subscription {
@@ -426,11 +425,11 @@ mod tests {
             },
             secrets: vec![
                 SigningSecret {
-                    secret: key::new_signing_secret(),
+                    secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
                     expires: None,
                 },
                 SigningSecret {
-                    secret: key::new_signing_secret(),
+                    secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
                     expires: Some(Timestamp::from_millis(7)),
                 },
             ],

@@ -12,6 +12,7 @@ use super::tenants::not_declared;
 use super::{Config, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{EventPattern, Secret, Status, Subscription, SubscriptionId, TenantId};
+use crate::profile::{Profile, SecretOwner};
 
 impl Registry {
     /// Makes a subscription; it is active at once.
@@ -23,10 +24,13 @@ impl Registry {
         tenant: &TenantId,
         new: NewSubscription,
     ) -> Result<Arc<Subscription>, RegistryError> {
-        let made = self.new_subscription(tenant, self.inner.ids.subscription(), new);
-        check(&made, &self.inner.config)?;
+        let id = self.inner.ids.subscription();
         self.change(tenant, |draft| {
-            let limit = self.inner.config.max_subscriptions;
+            let profile = self.profile(&draft.tenant.profile)?;
+            let made = self.new_subscription(tenant, id, new.clone(), profile);
+            check(&made, &self.inner.config, profile)?;
+            check_secrets(&made, profile)?;
+            let limit = self.most_subscriptions(profile);
             if draft.subscriptions.len() >= limit {
                 let what = "subscriptions";
                 return Err(RegistryError::LimitReached { what, limit });
@@ -34,7 +38,7 @@ impl Registry {
             Ok((self.put(&made, false), ()))
         })
         .await?;
-        self.held_subscription(tenant, made.id)
+        self.held_subscription(tenant, id)
     }
 
     /// Changes a subscription.
@@ -51,7 +55,8 @@ impl Registry {
             let found = find(draft, id)?;
             not_declared(found.declared, "subscription")?;
             let patched = patched(&found.value, &patch);
-            check(&patched, &self.inner.config)?;
+            let profile = self.profile(&draft.tenant.profile)?;
+            check(&patched, &self.inner.config, profile)?;
             Ok((self.put(&patched, false), ()))
         })
         .await?;
@@ -113,13 +118,15 @@ impl Registry {
         secret: Option<Secret>,
         grace: Option<Duration>,
     ) -> Result<Arc<Subscription>, RegistryError> {
-        let secret = secret.unwrap_or_else(key::new_signing_secret);
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
         self.change(tenant, |draft| {
             let found = find(draft, id)?;
+            let profile = self.profile(&draft.tenant.profile)?;
+            let made = || key::new_signing_secret(&profile.secret);
+            let secret = secret.clone().unwrap_or_else(made);
             let mut rotated = found.value.clone();
             rotated.secrets = self.rotated(&found.value, &secret, grace);
-            check(&rotated, &self.inner.config)?;
+            check_secrets(&rotated, profile)?;
             Ok((self.put(&rotated, found.declared), ()))
         })
         .await?;
@@ -170,8 +177,19 @@ impl Registry {
         tenant: &TenantId,
         id: SubscriptionId,
         new: NewSubscription,
+        profile: &Profile,
     ) -> Subscription {
-        let secret = new.secret.unwrap_or_else(key::new_signing_secret);
+        let secret = match profile.secret.owner {
+            SecretOwner::Subscription => {
+                let made = || key::new_signing_secret(&profile.secret);
+                Some(new.secret.unwrap_or_else(made))
+            }
+            SecretOwner::Tenant => new.secret,
+        };
+        let newest = |secret| SigningSecret {
+            secret,
+            expires: None,
+        };
         Subscription {
             id,
             tenant: tenant.clone(),
@@ -179,16 +197,19 @@ impl Registry {
             events: new.events,
             description: new.description,
             status: Status::Active,
-            secrets: vec![SigningSecret {
-                secret,
-                expires: None,
-            }],
+            secrets: secret.map(newest).into_iter().collect(),
             headers: new.headers,
             timeout: new.timeout,
             retry: new.retry,
             payload: new.payload,
             created: self.inner.clock.now(),
         }
+    }
+
+    /// How many subscriptions a tenant of this profile may have.
+    pub(super) fn most_subscriptions(&self, profile: &Profile) -> usize {
+        let limit = self.inner.config.max_subscriptions;
+        profile.limits.subscriptions.map_or(limit, |own| own.min(limit))
     }
 
     pub(super) fn put(&self, subscription: &Subscription, declared: bool) -> Changes {
@@ -232,24 +253,20 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
 }
 
 /// What holds for every subscription, from wherever it comes. Whether the address may be dialled is egress's to say.
-pub(super) fn check(subscription: &Subscription, config: &Config) -> Result<(), RegistryError> {
+pub(super) fn check(
+    subscription: &Subscription,
+    config: &Config,
+    profile: &Profile,
+) -> Result<(), RegistryError> {
     check_url(&subscription.url)?;
-    check_events(&subscription.events, config)?;
+    check_events(&subscription.events, config, profile)?;
+    check_offered(subscription, profile)?;
     if subscription
         .description
         .as_ref()
         .is_some_and(|text| text.len() > MAX_DESCRIPTION)
     {
         return Err(RegistryError::invalid("description", "it is over 1024 bytes"));
-    }
-    for secret in &subscription.secrets {
-        let bytes = secret.secret.reveal().len();
-        if !(1..=MAX_SECRET_BYTES).contains(&bytes) {
-            return Err(RegistryError::invalid(
-                "secret",
-                "a signing secret has 1 to 512 bytes",
-            ));
-        }
     }
     check_headers(&subscription.headers, config)?;
     let longest = config.max_timeout;
@@ -261,6 +278,34 @@ pub(super) fn check(subscription: &Subscription, config: &Config) -> Result<(), 
         return Err(RegistryError::invalid("timeout", problem));
     }
     Ok(())
+}
+
+/// The newest secret must be one that the profile can sign with. Those before it may be of another profile.
+pub(super) fn check_secrets(subscription: &Subscription, profile: &Profile) -> Result<(), RegistryError> {
+    let Some(newest) = subscription.secrets.first() else {
+        return Ok(());
+    };
+    if profile.secret.owner == SecretOwner::Tenant {
+        let problem = "the tenant's one secret signs everything; subscriptions have none of their own";
+        return Err(RegistryError::invalid("secret", problem));
+    }
+    if newest.secret.reveal().len() > MAX_SECRET_BYTES {
+        return Err(RegistryError::invalid("secret", "it is over 512 bytes"));
+    }
+    let key = profile.secret.key(&newest.secret);
+    key.map(drop).map_err(|bad| RegistryError::invalid("secret", bad))
+}
+
+/// What the profile has to say.
+fn check_offered(subscription: &Subscription, profile: &Profile) -> Result<(), RegistryError> {
+    let url = profile.endpoint.check(&subscription.url);
+    url.map_err(|refused| RegistryError::invalid("url", refused))?;
+    for pattern in &subscription.events {
+        let taken = profile.patterns.check(pattern);
+        taken.map_err(|refused| RegistryError::invalid("events", refused))?;
+    }
+    let payload = profile.payload.check(subscription.payload);
+    payload.map_err(|refused| RegistryError::invalid("payload", refused))
 }
 
 fn check_url(url: &Url) -> Result<(), RegistryError> {
@@ -280,8 +325,9 @@ fn check_url(url: &Url) -> Result<(), RegistryError> {
     Ok(())
 }
 
-fn check_events(events: &[EventPattern], config: &Config) -> Result<(), RegistryError> {
-    let limit = config.max_patterns;
+fn check_events(events: &[EventPattern], config: &Config, profile: &Profile) -> Result<(), RegistryError> {
+    let most = config.max_patterns;
+    let limit = profile.limits.patterns.map_or(most, |own| own.min(most));
     match events.len() {
         0 => Err(RegistryError::invalid(
             "events",

@@ -6,6 +6,7 @@ use super::draft::{Draft, TENANT, key_entry};
 use super::record::{KeyRecord, TenantRecord, VERSION, encode, place};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::{KeyId, Secret, TenantId};
+use crate::profile::STANDARD;
 
 impl Registry {
     /// Makes a tenant with a first API key, which is told here and never again.
@@ -20,6 +21,7 @@ impl Registry {
                 limit,
             });
         }
+        self.profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let secret = key::new_api_key();
         let key = self.new_key(&secret);
         let changes = vec![
@@ -45,6 +47,7 @@ impl Registry {
             not_declared(draft.tenant.declared, "tenant")?;
             let mut record = draft.tenant.clone();
             if let Some(profile) = &patch.profile {
+                self.profile(profile)?;
                 record.profile.clone_from(profile);
             }
             if let Some(secret) = &patch.signing_secret {
@@ -54,6 +57,29 @@ impl Registry {
         })
         .await?;
         self.held_tenant(id)
+    }
+
+    /// Makes the tenant's own signing secret anew, as its profile has them. The old one signs no more.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Declared`, `Conflict`, `Store`.
+    pub async fn new_tenant_secret(&self, id: &TenantId) -> Result<Secret, RegistryError> {
+        let draft = self.existing(id).await?;
+        let secret = self.generate_secret(&draft.tenant.profile)?;
+        let patch = TenantPatch {
+            profile: None,
+            signing_secret: Some(Some(secret.clone())),
+        };
+        self.patch_tenant(id, patch).await?;
+        Ok(secret)
+    }
+
+    /// A signing secret as this profile has them.
+    ///
+    /// # Errors
+    /// `Invalid`: there is no such profile.
+    pub fn generate_secret(&self, profile: &str) -> Result<Secret, RegistryError> {
+        Ok(key::new_signing_secret(&self.profile(profile)?.secret))
     }
 
     /// Deletes a tenant with its keys, subscriptions, chain and plugins. Its deliveries under way find no subscription.
@@ -107,7 +133,7 @@ impl Registry {
         TenantRecord {
             v: VERSION,
             created: self.inner.clock.now().as_micros(),
-            profile: new.profile.clone().unwrap_or_else(|| DEFAULT_PROFILE.to_owned()),
+            profile: new.profile.clone().unwrap_or_else(|| STANDARD.to_owned()),
             signing_secret: new
                 .signing_secret
                 .as_ref()
@@ -147,6 +173,3 @@ pub(super) fn not_declared(declared: bool, what: &'static str) -> Result<(), Reg
         Ok(())
     }
 }
-
-/// The profile of a tenant that names none: Standard Webhooks.
-pub(super) const DEFAULT_PROFILE: &str = "standard";

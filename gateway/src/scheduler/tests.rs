@@ -12,18 +12,19 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
 use crate::egress::testing::{Got, Reaction, Receiver};
-use crate::profile::{Profile, Received};
+use crate::profile::{Profiles, Received, STANDARD};
 
 fn assert_genuine(got: &Got, secret: &Secret) {
-    let scheme = Profile::standard().signature;
-    let key = scheme.secret.key(secret).unwrap();
+    let profiles = Profiles::shipped();
+    let profile = profiles.get(STANDARD).unwrap();
+    let key = profile.secret.key(secret).unwrap();
     let header = |name: &str| got.header(name);
     let received = Received {
         header: &header,
         body: &got.body,
         at: Clock::System.now(),
     };
-    assert_eq!(scheme.verify(&received, &[key]), Ok(()));
+    assert_eq!(profile.verify(&received, &[key]), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

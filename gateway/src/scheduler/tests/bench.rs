@@ -16,7 +16,7 @@ use crate::domain::{
     SubscriptionId, Target, TenantId, Trigger,
 };
 use crate::egress::{self, Client};
-use crate::profile::SecretForm;
+use crate::profile::{Profiles, STANDARD};
 use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
 use crate::scheduler::{Config, Parts, Scheduler};
 use crate::store::clock::StoreClock;
@@ -76,7 +76,7 @@ impl Bench {
         let (committer, service) = Committer::new(store.clone(), &group::Config::default(), metrics.clone());
         tokio::spawn(service.run(CancellationToken::new()));
         let registry = registry(store.clone(), clock.clone(), metrics.clone()).await;
-        let secret = SecretForm::Whsec.generate([7; 32]);
+        let secret = registry.generate_secret(STANDARD).unwrap();
         let tenant = NewTenant {
             id: tenant(),
             profile: None,
@@ -262,6 +262,7 @@ async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Regi
         store,
         host: crate::registry::testing::host(),
         sealer: Sealer::generate().0,
+        profiles: Profiles::shipped(),
         clock,
         metrics,
     };

@@ -1,0 +1,294 @@
+//! Front doors: a product's own registration and management routes, as data. `http` serves them; nothing here answers.
+
+use std::fmt;
+
+use super::file::{Action, Method};
+use super::{Problem, Profile};
+use crate::domain::SubscriptionId;
+
+/// A product's own routes and what they have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Door {
+    /// How the API key arrives.
+    pub key: KeyPlace,
+    /// What subscriptions' ids begin with here.
+    pub id_prefix: String,
+    /// The word for a subscription that receives.
+    pub active: String,
+    /// The word for one that does not.
+    pub disabled: String,
+    /// The routes.
+    pub routes: Vec<Route>,
+}
+
+/// How an API key arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// `Authorization: Bearer KEY` (RFC 6750 §2.1).
+    Bearer,
+    /// As the value of this header; lower-case.
+    Header(String),
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// The request's method.
+    pub method: Method,
+    /// The request's path.
+    pub path: PathTemplate,
+    /// What it does.
+    pub action: Action,
+    /// The request's fields, or the parameters of a `GET`, with their meanings.
+    pub input: Vec<(String, Input)>,
+    /// Fields that must be there.
+    pub required: Vec<String>,
+    /// The status of success.
+    pub status: u16,
+    /// The members of the answer in order; none: no body.
+    pub answer: Vec<(String, Answer)>,
+    /// The members of each of the answer's items in order; none in a feed: what is pushed.
+    pub item: Vec<(String, Answer)>,
+}
+
+/// A path of literal segments and at most one `{id}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTemplate(Vec<Option<String>>);
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$about])* $variant,)* }
+
+        impl $name {
+            pub(super) fn named(word: &str) -> Option<Self> {
+                Some(match word { $($word => Self::$variant,)* _ => return None })
+            }
+
+            pub(super) fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+words!(
+    /// What a request's field means.
+    Input {
+        /// The endpoint.
+        Url = "url",
+        /// Event patterns.
+        Events = "events",
+        /// For people.
+        Description = "description",
+        /// A signing secret.
+        Secret = "secret",
+        /// The payload mode.
+        Payload = "payload",
+        /// How long old secrets go on signing, in seconds.
+        Grace = "grace",
+        /// A position in a list or the feed.
+        Cursor = "cursor",
+        /// How many at most.
+        Limit = "limit",
+        /// Event patterns to filter by.
+        Types = "types",
+        /// Seconds to wait for events.
+        Wait = "wait",
+    }
+);
+
+words!(
+    /// What an answer's member holds.
+    Field {
+        /// A subscription's or event's id.
+        Id = "id",
+        /// The endpoint.
+        Url = "url",
+        /// Event patterns.
+        Events = "events",
+        /// For people.
+        Description = "description",
+        /// The newest signing secret.
+        Secret = "secret",
+        /// When the secrets before it stop signing; null: there are none.
+        PreviousExpires = "previous_expires",
+        /// The payload mode.
+        Payload = "payload",
+        /// The door's word.
+        Status = "status",
+        /// When it was made or happened.
+        Created = "created",
+        /// An event's type.
+        Kind = "type",
+        /// What a type is about.
+        Entity = "entity",
+        /// An event's data.
+        Data = "data",
+        /// The list.
+        Items = "items",
+        /// Where it goes on.
+        NextCursor = "next_cursor",
+    }
+);
+
+/// A member of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// What there is.
+    Field(Field),
+    /// The same always.
+    Constant(serde_json::Value),
+}
+
+impl Door {
+    /// A subscription's id as this door shows it.
+    pub fn public_id(&self, id: SubscriptionId) -> String {
+        format!("{}{}", self.id_prefix, id.ulid())
+    }
+
+    /// The subscription that an id of this door means.
+    pub fn subscription_id(&self, text: &str) -> Option<SubscriptionId> {
+        let digits = text.strip_prefix(&self.id_prefix)?;
+        format!("sub_{digits}").parse().ok()
+    }
+}
+
+impl PathTemplate {
+    /// Literal segments of unreserved characters (RFC 3986 §2.3) and at most one `{id}`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let literal = |segment: &str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+            !segment.is_empty() && segment.bytes().all(plain) && !matches!(segment, "." | "..")
+        };
+        let segments = text.strip_prefix('/')?.split('/').map(|segment| match segment {
+            "{id}" => Some(None),
+            _ => literal(segment).then(|| Some(segment.to_owned())),
+        });
+        let segments: Vec<_> = segments.collect::<Option<_>>()?;
+        (segments.iter().filter(|segment| segment.is_none()).count() <= 1).then_some(Self(segments))
+    }
+
+    /// Whether a request's path is meant, and the id in it.
+    pub fn matches<'a>(&self, path: &'a str) -> Option<Option<&'a str>> {
+        let mut id = None;
+        let mut given = path.strip_prefix('/')?.split('/');
+        for segment in &self.0 {
+            match (segment, given.next()?) {
+                (Some(literal), given) if literal == given => {}
+                (None, given) if !given.is_empty() => id = Some(given),
+                _ => return None,
+            }
+        }
+        given.next().is_none().then_some(id)
+    }
+
+    pub(super) fn has_id(&self) -> bool {
+        self.0.contains(&None)
+    }
+
+    /// Whether one request could be meant by both.
+    fn meets(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Option<String>, &Option<String>)| a == b || a.is_none() || b.is_none();
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl fmt::Display for PathTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for segment in &self.0 {
+            write!(f, "/{}", segment.as_deref().unwrap_or("{id}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Requests that two different front doors would take. A profile that extends another has the same door, and the key says
+/// whose request it is.
+pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut taken: Vec<(&Profile, &Route)> = Vec::new();
+    for profile in profiles {
+        for (n, route) in profile.door.routes.iter().enumerate() {
+            let meets = |(other, earlier): &&(&Profile, &Route)| {
+                let one_door = other.name != profile.name && other.door == profile.door;
+                let exact = earlier.path.has_id() == route.path.has_id() || other.name != profile.name;
+                !one_door && exact && earlier.method == route.method && earlier.path.meets(&route.path)
+            };
+            if let Some((other, earlier)) = taken.iter().find(meets) {
+                problems.push(Problem {
+                    key: format!("profiles.{}.routes.{n}.path", profile.name),
+                    message: format!(
+                        "`{}` is taken by `{}` of the profile `{}`",
+                        route.path, earlier.path, other.name
+                    ),
+                    hint: Some("give one of the two another path, or another method".to_owned()),
+                });
+            }
+            taken.push((profile, route));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        let path = PathTemplate::parse("/v1/webhooks/{id}/disable").expect("a path");
+        assert_eq!(path.matches("/v1/webhooks/wh_1/disable"), Some(Some("wh_1")));
+        for other in [
+            "/v1/webhooks/wh_1",
+            "/v1/webhooks//disable",
+            "/v1/webhooks/a/disable/",
+            "v1",
+        ] {
+            assert_eq!(path.matches(other), None, "{other}");
+        }
+        assert_eq!(path.to_string(), "/v1/webhooks/{id}/disable");
+        for text in [
+            "",
+            "v1",
+            "/",
+            "/a//b",
+            "/a?b",
+            "/{other}",
+            "/{id}/{id}",
+            "/a b",
+            "/..",
+        ] {
+            assert_eq!(PathTemplate::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_that_meet() {
+        for (a, b, expected) in [
+            ("/a/{id}", "/a/b", true),
+            ("/a/b", "/a/b", true),
+            ("/a/b", "/a/c", false),
+            ("/a", "/a/b", false),
+        ] {
+            let path = |text| PathTemplate::parse(text).expect("a path");
+            assert_eq!(path(a).meets(&path(b)), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn ids_have_the_doors_prefix() {
+        let door = Door {
+            key: KeyPlace::Bearer,
+            id_prefix: "wh_".into(),
+            active: "active".into(),
+            disabled: "disabled".into(),
+            routes: Vec::new(),
+        };
+        let id: SubscriptionId = "sub_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");
+        assert_eq!(door.public_id(id), "wh_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        assert_eq!(door.subscription_id("wh_01ARZ3NDEKTSV4RRFFQ69G5FAV"), Some(id));
+        assert_eq!(door.subscription_id("sub_01ARZ3NDEKTSV4RRFFQ69G5FAV"), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! From a profile as it is written to one that works: everything that must be there and fit together is checked here.
+
+mod body;
+mod door;
+mod signing;
+
+use std::time::Duration;
+
+use super::file::{self, File, Mode, PatternKind};
+use super::problem::Problems;
+use super::rules::{AutoDisable, Endpoint, Patterns, Payload, Success};
+use super::{CatalogueEntry, Limits, Problem, Profile};
+use crate::document::PatternSet;
+use crate::domain::{PayloadMode, RetryPolicy};
+
+/// Reads a profile. The problems' keys are those under `profiles.NAME`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn read(name: &str, file: &File) -> Result<Profile, Vec<Problem>> {
+    let mut problems = Problems::below(format!("profiles.{name}"));
+    let profile = profile(name, file, &mut problems);
+    let found = problems.into_found();
+    match profile {
+        Some(profile) if found.is_empty() => Ok(profile),
+        _ => Err(found),
+    }
+}
+
+fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> {
+    if !is_name(name) {
+        problems.add(
+            "summary",
+            format!("`{name}` cannot be a profile's name"),
+            "use a-z, 0-9, - and _, at most 63 of them",
+        );
+    }
+    let envelope = body::envelope(&file.envelope, problems);
+    let secret = signing::secret(&file.secret, problems);
+    let signature = signing::signature(&file.signature, problems);
+    let retry = retry(file, problems);
+    let catalogue = catalogue(file, problems);
+    let patterns = patterns(file, &catalogue, problems);
+    let profile = Profile {
+        name: name.to_owned(),
+        summary: file.summary.clone().unwrap_or_default(),
+        endpoint: endpoint(&file.endpoint, problems),
+        limits: Limits {
+            subscriptions: file.limits.subscriptions,
+            patterns: file.limits.patterns,
+        },
+        auto_disable: auto_disable(&file.auto_disable, problems),
+        feed_retention: file.retention.feed.map(file_span),
+        payload: payload(file, problems)?,
+        door: door::door(file, problems),
+        envelope: envelope?,
+        signature: signature?,
+        secret: secret?,
+        retry,
+        patterns,
+        catalogue,
+    };
+    outlives(&profile, problems);
+    Some(profile)
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    (1..=63).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// An event must be there as long as it is retried.
+fn outlives(profile: &Profile, problems: &mut Problems) {
+    if let (Some(policy), Some(kept)) = (&profile.retry, profile.feed_retention)
+        && policy.longest() > kept
+    {
+        let longest = shown(policy.longest());
+        let message = format!(
+            "events are kept for {}, but are retried for up to {longest}",
+            shown(kept)
+        );
+        problems.add(
+            "retention.feed",
+            message,
+            format!("set it to {longest} or more, or shorten the retries"),
+        );
+    }
+}
+
+fn endpoint(file: &file::Endpoint, problems: &mut Problems) -> Endpoint {
+    let timeout = file.timeout.map(file_span);
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        problems.add(
+            "endpoint.timeout",
+            "no attempt can be made in no time",
+            "such as \"5s\"",
+        );
+    }
+    let mut ranges = Vec::new();
+    let given = file.success.iter().flatten().enumerate();
+    for (n, text) in given {
+        match Success::range(text) {
+            Some(range) => ranges.push(range),
+            None => {
+                let message = format!("`{text}` is not a status or a range of them from 200 to 499");
+                problems.add(
+                    &format!("endpoint.success.{n}"),
+                    message,
+                    "such as \"2xx\", \"200\" or \"200-204\"",
+                );
+            }
+        }
+    }
+    if file.success.as_ref().is_some_and(Vec::is_empty) {
+        problems.add(
+            "endpoint.success",
+            "no answer would be a success",
+            "leave it out for \"2xx\"",
+        );
+    }
+    Endpoint {
+        https_only: file.https_only.unwrap_or_default(),
+        timeout,
+        success: if ranges.is_empty() {
+            Success::any_2xx()
+        } else {
+            Success(ranges)
+        },
+    }
+}
+
+/// `None`: the gateway's own policy holds.
+fn retry(file: &File, problems: &mut Problems) -> Option<RetryPolicy> {
+    let given = &file.retry;
+    let (key, policy) = match (&given.schedule, given.base, given.max, given.attempts) {
+        (Some(delays), _, _, attempts) if !delays.is_empty() => {
+            let delays: Vec<_> = delays.iter().map(|&delay| file_span(delay)).collect();
+            let most = u32::try_from(delays.len()).unwrap_or(u32::MAX).saturating_add(1);
+            let attempts = attempts.unwrap_or(most);
+            if attempts > most || attempts == 0 {
+                let message = format!(
+                    "a schedule of {} delays makes 1 to {most} attempts, not {attempts}",
+                    most - 1
+                );
+                problems.add("retry.attempts", message, "leave it out, or add delays");
+                return None;
+            }
+            let used = usize::try_from(attempts - 1).unwrap_or(usize::MAX);
+            (
+                "retry.schedule",
+                RetryPolicy::schedule(delays.into_iter().take(used).collect()),
+            )
+        }
+        (_, None, None, None) => return None,
+        (_, Some(base), Some(max), Some(attempts)) => (
+            "retry.base",
+            RetryPolicy::exponential(file_span(base), file_span(max), attempts),
+        ),
+        _ => {
+            problems.add(
+                "retry",
+                "a backoff needs `base`, `max` and `attempts`",
+                "give all three, or a `schedule`",
+            );
+            return None;
+        }
+    };
+    problems.take(
+        key,
+        policy,
+        "delays are at most 7d, attempts 1 to 100, and base is over 0s and at most max",
+    )
+}
+
+fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<AutoDisable> {
+    if *file == file::AutoDisable::default() {
+        return None;
+    }
+    let (Some(over), Some(window), Some(least_attempts)) = (file.over, file.window, file.least_attempts)
+    else {
+        let message = "`over`, `window` and `least_attempts` belong together";
+        problems.add(
+            "auto_disable",
+            message,
+            "such as over = 0.95, window = \"24h\", least_attempts = 10",
+        );
+        return None;
+    };
+    for (key, share) in [
+        ("auto_disable.over", Some(over)),
+        ("auto_disable.warn_over", file.warn_over),
+    ] {
+        if share.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+            problems.add(key, "a share is 0 or more and under 1", "95 of 100 is 0.95");
+        }
+    }
+    if file.warn_over.is_some_and(|warn| warn > over) {
+        problems.add(
+            "auto_disable.warn_over",
+            "the warning would come after the end",
+            "it is at most `over`",
+        );
+    }
+    Some(AutoDisable {
+        over,
+        window: file_span(window),
+        least_attempts,
+        warn_over: file.warn_over,
+    })
+}
+
+fn catalogue(file: &File, problems: &mut Problems) -> Vec<CatalogueEntry> {
+    let mut entries: Vec<CatalogueEntry> = Vec::new();
+    for (n, entry) in file.catalogue.iter().flatten().enumerate() {
+        let key = format!("catalogue.{n}.type");
+        let kind = entry.kind.as_ref().map(|kind| kind.parse());
+        let kind = problems
+            .take(&key, kind.transpose(), "such as invoice.paid")
+            .flatten();
+        if kind.is_some() && entries.iter().any(|earlier| earlier.kind == kind) {
+            problems.add(
+                &key,
+                "this type is in the catalogue already",
+                "name each type once",
+            );
+        }
+        entries.push(CatalogueEntry {
+            kind,
+            entity: entry.entity.clone(),
+            description: entry.description.clone(),
+        });
+    }
+    entries
+}
+
+fn patterns(file: &File, catalogue: &[CatalogueEntry], problems: &mut Problems) -> Patterns {
+    let every = || vec![PatternKind::Exact, PatternKind::Prefix, PatternKind::All];
+    let allow = file.patterns.allow.clone().unwrap_or_else(every);
+    if allow.is_empty() {
+        problems.add(
+            "patterns.allow",
+            "no pattern would be taken",
+            "such as [\"exact\"]",
+        );
+    }
+    let known: Vec<_> = catalogue.iter().filter_map(|entry| entry.kind.clone()).collect();
+    let known_only = file.patterns.known_only.unwrap_or_default();
+    if known_only && known.is_empty() {
+        let message = "no type is known, so no pattern would be taken";
+        problems.add(
+            "patterns.known_only",
+            message,
+            "name the types under [[catalogue]]",
+        );
+    }
+    Patterns {
+        allow,
+        known: known_only.then_some(known),
+    }
+}
+
+fn payload(file: &File, problems: &mut Problems) -> Option<Payload> {
+    let modes = file.payload.modes.clone().unwrap_or_else(|| vec![Mode::Full]);
+    let thin = file.payload.thin.as_deref();
+    if modes.is_empty() {
+        problems.add("payload.modes", "nothing would be sent", "such as [\"full\"]");
+    }
+    if thin.is_some_and(<[_]>::is_empty) {
+        let message = "nothing of the data would be kept in thin payloads";
+        problems.add(
+            "payload.thin",
+            message,
+            "leave it out for ids, types, statuses and times, or name what is kept",
+        );
+    }
+    for (n, text) in thin.iter().copied().flatten().enumerate() {
+        let parsed = PatternSet::parse(std::slice::from_ref(text));
+        problems.take(
+            &format!("payload.thin.{n}"),
+            parsed,
+            "such as /id, /items/*/id or /~*id",
+        );
+    }
+    Some(Payload {
+        modes: modes.into_iter().map(PayloadMode::from).collect(),
+        thin: thin.map(PatternSet::parse).transpose().ok()?,
+    })
+}
+
+fn file_span(span: crate::domain::units::Span) -> Duration {
+    span.get()
+}
+
+fn shown(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    crate::domain::units::Span::from_millis(millis).to_string()
+}

@@ -1,0 +1,288 @@
+//! Reading a product's own routes.
+
+use super::super::door::{Answer, Door, Field, Input, KeyPlace, PathTemplate, Route};
+use super::super::file::{self, Action, File, Method};
+use super::super::problem::Problems;
+
+pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
+    let given = &file.door;
+    let word = |given: &Option<String>, built_in: &str| given.clone().unwrap_or_else(|| built_in.to_owned());
+    let routes = file.routes.iter().flatten().enumerate();
+    let door = Door {
+        key: key_place(given.key.as_deref().unwrap_or("bearer"), problems),
+        id_prefix: word(&given.id_prefix, "sub_"),
+        active: word(&given.active, "active"),
+        disabled: word(&given.disabled, "disabled"),
+        routes: routes
+            .filter_map(|(n, given)| route(&format!("routes.{n}"), given, problems))
+            .collect(),
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if !door.id_prefix.bytes().all(plain) {
+        problems.add(
+            "door.id_prefix",
+            "an id's prefix has letters, digits, _ and - only",
+            "such as \"wh_\"",
+        );
+    }
+    if door.active == door.disabled {
+        problems.add(
+            "door.disabled",
+            "both states would have one word",
+            "give them two",
+        );
+    }
+    door
+}
+
+fn key_place(text: &str, problems: &mut Problems) -> KeyPlace {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if text.eq_ignore_ascii_case("bearer") {
+        return KeyPlace::Bearer;
+    }
+    if text.is_empty() || !text.bytes().all(token) {
+        let message = format!(
+            "`{}` is not a header's name (RFC 9110 §5.6.2)",
+            text.escape_default()
+        );
+        problems.add(
+            "door.key",
+            message,
+            "write \"bearer\", or a header such as \"X-API-Key\"",
+        );
+    }
+    KeyPlace::Header(text.to_ascii_lowercase())
+}
+
+fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Route> {
+    let path = PathTemplate::parse(&given.path);
+    if path.is_none() {
+        let message = format!(
+            "`{}` is not a path of letters, digits, `-._~` and at most one `{{id}}`",
+            given.path
+        );
+        problems.add(&format!("{key}.path"), message, "such as /v1/webhooks/{id}");
+    }
+    if let Some(path) = &path {
+        check_id(key, given, path, problems);
+    }
+    if !(200..300).contains(&given.status) {
+        problems.add(
+            &format!("{key}.status"),
+            "a success has a status from 200 to 299",
+            "such as 200 or 201",
+        );
+    }
+    let input: Vec<_> = given
+        .input
+        .iter()
+        .filter_map(|(field, meaning)| input(key, given.action, field, meaning, problems))
+        .collect();
+    for (n, field) in given.required.iter().enumerate() {
+        if !given.input.contains_key(field) {
+            let message = format!("`{field}` is no field of this route");
+            problems.add(&format!("{key}.required.{n}"), message, "add it to `in`");
+        }
+    }
+    check_needed(key, given, &input, problems);
+    Some(Route {
+        method: given.method,
+        path: path?,
+        action: given.action,
+        input,
+        required: given.required.clone(),
+        status: given.status,
+        answer: members(
+            &format!("{key}.answer"),
+            &given.answer,
+            answers(given.action),
+            problems,
+        ),
+        item: members(&format!("{key}.item"), &given.item, items(given.action), problems),
+    })
+}
+
+/// A route about one subscription says which, and no other does; what only reads is a `GET`.
+fn check_id(key: &str, given: &file::Route, path: &PathTemplate, problems: &mut Problems) {
+    let about_one = !matches!(
+        given.action,
+        Action::CreateSubscription
+            | Action::ListSubscriptions
+            | Action::CreateTenantSecret
+            | Action::Feed
+            | Action::ListEventTypes
+    );
+    if about_one != path.has_id() {
+        let message = if about_one {
+            "it does not say which subscription"
+        } else {
+            "`{id}` means nothing here"
+        };
+        problems.add(&format!("{key}.path"), message, "`{id}` is a subscription's");
+    }
+    let reads = matches!(
+        given.action,
+        Action::ListSubscriptions
+            | Action::GetSubscription
+            | Action::RevealSecret
+            | Action::Feed
+            | Action::ListEventTypes
+    );
+    if !reads && given.method == Method::Get {
+        problems.add(
+            &format!("{key}.method"),
+            "a GET changes nothing (RFC 9110 §9.2.1)",
+            "take POST",
+        );
+    }
+}
+
+/// Nobody could make a subscription without saying where to and of what.
+fn check_needed(key: &str, given: &file::Route, input: &[(String, Input)], problems: &mut Problems) {
+    if given.action != Action::CreateSubscription {
+        return;
+    }
+    for needed in [Input::Url, Input::Events] {
+        if !input.iter().any(|(_, meaning)| *meaning == needed) {
+            let message = format!("no field means `{}`", needed.word());
+            problems.add(
+                &format!("{key}.in"),
+                message,
+                "such as in = { url = \"url\", events = \"events\" }",
+            );
+        }
+    }
+}
+
+fn input(
+    key: &str,
+    action: Action,
+    field: &str,
+    meaning: &str,
+    problems: &mut Problems,
+) -> Option<(String, Input)> {
+    let known = inputs(action);
+    let found = Input::named(meaning).filter(|meaning| known.contains(meaning));
+    if found.is_none() {
+        let words: Vec<_> = known.iter().map(|word| word.word()).collect();
+        let hint = if words.is_empty() {
+            "take it out".to_owned()
+        } else {
+            format!("there are {}", words.join(", "))
+        };
+        problems.add(
+            &format!("{key}.in.{field}"),
+            format!("`{meaning}` means nothing to this action"),
+            hint,
+        );
+    }
+    Some((field.to_owned(), found?))
+}
+
+fn members(
+    key: &str,
+    given: &[file::AnswerMember],
+    known: &[Field],
+    problems: &mut Problems,
+) -> Vec<(String, Answer)> {
+    let mut members = Vec::new();
+    for (n, member) in given.iter().enumerate() {
+        let answer = match (&member.value, &member.constant) {
+            (Some(text), None) => {
+                let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+                name.and_then(Field::named)
+                    .filter(|field| known.contains(field))
+                    .map(Answer::Field)
+            }
+            (None, Some(constant)) => Some(Answer::Constant(constant.clone())),
+            _ => None,
+        };
+        let Some(answer) = answer else {
+            let words: Vec<_> = known
+                .iter()
+                .map(|field| format!("{{{}}}", field.word()))
+                .collect();
+            let hint = format!("a `value` of {}, or a `constant`", words.join(", "));
+            problems.add(&format!("{key}.{n}"), "it does not say what it holds", hint);
+            continue;
+        };
+        if members.iter().any(|(name, _)| *name == member.name) {
+            problems.add(
+                &format!("{key}.{n}.name"),
+                format!("there are two members `{}`", member.name),
+                "name each once",
+            );
+        }
+        members.push((member.name.clone(), answer));
+    }
+    members
+}
+
+fn inputs(action: Action) -> &'static [Input] {
+    use Input::{Cursor, Description, Events, Grace, Limit, Payload, Secret, Types, Url, Wait};
+    match action {
+        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload],
+        Action::UpdateSubscription => &[Url, Events, Description, Payload],
+        Action::RotateSecret => &[Secret, Grace],
+        Action::ListSubscriptions => &[Cursor, Limit],
+        Action::Feed => &[Cursor, Limit, Types, Wait],
+        Action::GetSubscription
+        | Action::DeleteSubscription
+        | Action::ActivateSubscription
+        | Action::DisableSubscription
+        | Action::RevealSecret
+        | Action::TestSubscription
+        | Action::CreateTenantSecret
+        | Action::ListEventTypes => &[],
+    }
+}
+
+/// A secret is shown when it is made, and by the route that is there to show it; nowhere else.
+fn answers(action: Action) -> &'static [Field] {
+    use Field::{
+        Created, Description, Events, Id, Items, NextCursor, Payload, PreviousExpires, Secret, Status, Url,
+    };
+    match action {
+        Action::CreateSubscription => &[Id, Url, Events, Description, Secret, Payload, Status, Created],
+        Action::RotateSecret => &[
+            Id,
+            Url,
+            Events,
+            Description,
+            Secret,
+            PreviousExpires,
+            Payload,
+            Status,
+            Created,
+        ],
+        Action::RevealSecret => &[Id, Secret, PreviousExpires],
+        Action::GetSubscription
+        | Action::UpdateSubscription
+        | Action::ActivateSubscription
+        | Action::DisableSubscription => SUBSCRIPTION,
+        Action::CreateTenantSecret => &[Secret],
+        Action::TestSubscription => &[Id],
+        Action::DeleteSubscription => &[],
+        Action::ListSubscriptions | Action::Feed | Action::ListEventTypes => &[Items, NextCursor],
+    }
+}
+
+fn items(action: Action) -> &'static [Field] {
+    use Field::{Created, Data, Description, Entity, Id, Kind};
+    match action {
+        Action::ListSubscriptions => SUBSCRIPTION,
+        Action::Feed => &[Id, Kind, Created, Data],
+        Action::ListEventTypes => &[Kind, Entity, Description],
+        _ => &[],
+    }
+}
+
+const SUBSCRIPTION: &[Field] = &[
+    Field::Id,
+    Field::Url,
+    Field::Events,
+    Field::Description,
+    Field::Payload,
+    Field::Status,
+    Field::Created,
+];

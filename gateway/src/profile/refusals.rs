@@ -1,0 +1,246 @@
+//! What is wrong with profiles: each mistake told by its key, with what to do about it.
+
+use std::collections::BTreeMap;
+
+use super::file::File;
+use super::{Problem, Profiles};
+
+/// A profile that holds, in TOML; the tables are changed by the tests.
+const BASE: &str = r#"
+envelope.members = [{ name = "id", value = "{id}" }, { name = "data", value = "{data}" }]
+signature.content = "{timestamp}.{body}"
+signature.encoding = "hex"
+signature.headers = { X-Acme-Signature = "t={timestamp},{signatures}" }
+secret.form = "text"
+retry.schedule = ["1m", "2h"]
+retention.feed = "30d"
+door.key = "bearer"
+catalogue = [{ type = "a.b", description = "x" }]
+"#;
+
+fn profiles(files: &[(&str, &str)]) -> Result<Profiles, Vec<Problem>> {
+    let parse = |text: &str| -> File { toml_edit::de::from_str(text).expect("it is TOML of a profile") };
+    let files: BTreeMap<_, _> = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), parse(text)))
+        .collect();
+    Profiles::new(&files)
+}
+
+/// The base with a key changed: everything that is said of it.
+fn said(changed: &str) -> String {
+    let key = changed.split('=').next().unwrap_or_default().trim();
+    let kept = BASE
+        .lines()
+        .filter(|line| !line.starts_with(key) || key.is_empty());
+    let text = format!("{}\n{changed}\n", kept.collect::<Vec<_>>().join("\n"));
+    match profiles(&[("acme", &text)]) {
+        Ok(_) => "it holds".to_owned(),
+        Err(found) => found.iter().map(|problem| format!("{problem}\n")).collect(),
+    }
+}
+
+#[test]
+fn what_ships_holds() {
+    if let Err(found) = profiles(&[("acme", BASE)]) {
+        panic!(
+            "{}",
+            found
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    }
+}
+
+#[test]
+fn mistakes_are_told_by_their_keys() {
+    for (changed, words) in [
+        (
+            "signature.content = '{body'",
+            &["profiles.acme.signature.content: ", "without its `}`"][..],
+        ),
+        (
+            "signature.content = '{secret}.{body}'",
+            &["profiles.acme.signature.content: `{secret}`", "there are {id}"],
+        ),
+        (
+            "signature.content = '{data:call_id}'",
+            &["signature.content", "JSON pointer"],
+        ),
+        (
+            "signature.content = '{timestamp}'",
+            &["signature.content", "nothing of the event is signed"],
+        ),
+        (
+            "signature.each = 'v1'",
+            &["signature.each", "does not hold the signature"],
+        ),
+        ("signature.between = ''", &["signature.between", "told apart"]),
+        (
+            "signature.headers = { 'X Acme' = '{newest}' }",
+            &["signature.headers.X Acme: ", "not a header's name"],
+        ),
+        (
+            "signature.headers = { Content-Type = '{newest}' }",
+            &["signature.headers.Content-Type", "belongs to HTTP"],
+        ),
+        (
+            "signature.headers = { X-A = '{body}' }",
+            &["signature.headers.X-A: `{body}`", "{signatures}"],
+        ),
+        (
+            "signature.headers = { X-A = '{id}' }",
+            &["signature.headers: no header carries the signature"],
+        ),
+        (
+            "signature.headers = { X-A = '{id}{newest}' }",
+            &["signature.headers.X-A", "told apart"],
+        ),
+        (
+            "signature.headers = { X-A = '{newest}', x-a = '{id}' }",
+            &["there already"],
+        ),
+        (
+            "secret.form = 'text'\nsecret.bytes = 8",
+            &["secret.bytes", "16 to 64"],
+        ),
+        (
+            "secret.form = 'text'\nsecret.shortest = 600",
+            &["secret.shortest"],
+        ),
+        (
+            "secret = { prefix = 'x' }",
+            &["profiles.acme.secret.form", "a signature needs a secret"],
+        ),
+        ("envelope.members = []", &["profiles.acme.envelope: nothing says"]),
+        (
+            "envelope.members = [{ name = 'a', value = '{timestamp}' }]",
+            &["envelope.members.0.value", "take {created}"],
+        ),
+        (
+            "envelope.members = [{ name = 'a', value = 'text' }]",
+            &["envelope.members.0.value", "`constant`"],
+        ),
+        (
+            "envelope.members = [{ value = '{id}' }]",
+            &["envelope.members.0: a member has"],
+        ),
+        (
+            "envelope.members = [{ spread = '{id}' }]",
+            &["envelope.members.0.spread"],
+        ),
+        (
+            "envelope.members = [{ name = 'a', constant = 1 }, { name = 'a', constant = 2 }]",
+            &["envelope.members.1.name: there are two"],
+        ),
+        ("envelope.body = '{id}'", &["profiles.acme.envelope.body"]),
+        (
+            "endpoint.success = ['5xx']",
+            &["endpoint.success.0", "200 to 499"],
+        ),
+        ("endpoint.timeout = '0s'", &["endpoint.timeout"]),
+        ("retry.schedule = ['8d']", &["retry.schedule", "7 days"]),
+        (
+            "retry.schedule = ['1m']\nretry.attempts = 5",
+            &["retry.attempts", "1 to 2 attempts, not 5"],
+        ),
+        (
+            "retry.schedule = []\nretry.base = '1s'",
+            &["profiles.acme.retry: ", "`base`, `max` and `attempts`"],
+        ),
+        (
+            "retention.feed = '1h'",
+            &["retention.feed", "kept for 1h", "retried for up to 2h 1m"],
+        ),
+        (
+            "auto_disable.over = 0.95",
+            &["profiles.acme.auto_disable: ", "belong together"],
+        ),
+        (
+            "auto_disable = { over = 95.0, window = '1h', least_attempts = 1 }",
+            &["auto_disable.over", "0.95"],
+        ),
+        (
+            "auto_disable = { over = 0.5, warn_over = 0.6, window = '1h', least_attempts = 1 }",
+            &["warn_over"],
+        ),
+        ("patterns.allow = []", &["patterns.allow"]),
+        (
+            "catalogue = []\npatterns.known_only = true",
+            &["patterns.known_only"],
+        ),
+        (
+            "catalogue = [{ type = 'a b', description = 'x' }]",
+            &["catalogue.0.type"],
+        ),
+        ("payload.thin = ['id']", &["payload.thin.0"]),
+        ("payload.thin = []", &["payload.thin: "]),
+        ("extends = 'stirpe'", &["profiles.acme.extends", "stripe"]),
+        ("door.key = 'X Key'", &["door.key"]),
+        ("door.key = 'bearer'\ndoor.id_prefix = 'wh '", &["door.id_prefix"]),
+        (
+            "routes = [{ method = 'POST', path = '/a b', action = 'create_subscription', in = { url = 'url', events = 'events' } }]",
+            &["routes.0.path"],
+        ),
+        (
+            "routes = [{ method = 'POST', path = '/a', action = 'create_subscription', in = { url = 'url', hook = 'wait' } }]",
+            &[
+                "routes.0.in.hook: `wait` means nothing",
+                "routes.0.in: no field means `events`",
+            ],
+        ),
+        (
+            "routes = [{ method = 'GET', path = '/a', action = 'delete_subscription' }]",
+            &["routes.0.path: it does not say which", "routes.0.method"],
+        ),
+        (
+            "routes = [{ method = 'GET', path = '/a/{id}', action = 'get_subscription', answer = [{ name = 'secret', value = '{secret}' }] }]",
+            &["routes.0.answer.0: ", "{status}"],
+        ),
+        (
+            "routes = [{ method = 'POST', path = '/v1/webhooks', action = 'create_subscription', in = { u = 'url', e = 'events' } }]",
+            &[
+                "profiles.synaptis.routes.0.path: `/v1/webhooks` is taken by `/v1/webhooks` of the profile `acme`",
+            ],
+        ),
+    ] {
+        let said = said(changed);
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not in\n{said}\nof\n{changed}");
+        }
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    let unknown = toml_edit::de::from_str::<File>("signature.contnet = 'x'").expect_err("no such key");
+    assert!(unknown.to_string().contains("content"), "{unknown}");
+}
+
+#[test]
+fn a_profile_of_the_configuration_changes_a_shipped_one() {
+    let text = "endpoint.https_only = false\nlimits.subscriptions = 3";
+    let changed = profiles(&[("syncai", text)]).expect("it holds");
+    let profile = changed.get("syncai").expect("it is there");
+    assert!(!profile.endpoint.https_only);
+    assert_eq!(profile.limits.subscriptions, Some(3));
+    assert_eq!(profile.door.routes.len(), 1);
+    assert_eq!(
+        Profiles::shipped()
+            .get("syncai")
+            .map(|shipped| shipped.endpoint.https_only),
+        Some(true)
+    );
+}
+
+#[test]
+fn a_profile_that_extends_another_keeps_its_door() {
+    let text = "extends = 'synaptis'\nretry.schedule = ['1m']\nenvelope.body = '{data}'";
+    let extended = profiles(&[("acme", text)]).expect("one door for both");
+    let profile = extended.get("acme").expect("it is there");
+    assert_eq!(profile.retry.as_ref().map(|policy| policy.attempts()), Some(2));
+    let taken = "extends = 'synaptis'\ndoor.key = 'X-Key'";
+    assert!(profiles(&[("acme", taken)]).is_err(), "two keys for one door");
+}

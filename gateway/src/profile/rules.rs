@@ -1,0 +1,225 @@
+//! The rules of a profile that are not about bytes: what endpoints must be, what subscriptions may ask for.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::file::{Mode, PatternKind};
+use crate::document::PatternSet;
+use crate::domain::{EventPattern, EventType, Outcome, PayloadMode};
+
+/// What endpoints must be and how they answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether only https is taken.
+    pub https_only: bool,
+    /// For a whole attempt, where a subscription does not say.
+    pub timeout: Option<Duration>,
+    /// Which answers are a success.
+    pub success: Success,
+}
+
+/// Ranges of statuses that are a success, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Success(pub(super) Vec<(u16, u16)>);
+
+/// Which patterns subscriptions may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patterns {
+    pub(super) allow: Vec<PatternKind>,
+    /// Only patterns that match one of these, if there are any.
+    pub(super) known: Option<Vec<EventType>>,
+}
+
+/// How much of an event may be sent.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    pub(super) modes: Vec<PayloadMode>,
+    /// What is kept of data; `None`: what every event is about (`thin`).
+    pub(super) thin: Option<PatternSet>,
+}
+
+/// When a subscription that keeps failing is disabled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AutoDisable {
+    /// The share of failed attempts that must be exceeded, 0 to 1.
+    pub over: f64,
+    /// The rolling window.
+    pub window: Duration,
+    /// How many attempts there must be in it.
+    pub least_attempts: u32,
+    /// The share that is told of first.
+    pub warn_over: Option<f64>,
+}
+
+/// A subscription asks for what the profile does not have. In words for whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOffered {
+    /// An endpoint without TLS.
+    #[error("only https:// endpoints are taken")]
+    NotHttps,
+    /// A wildcard where there are none.
+    #[error("`{0}`: wildcards of this kind are not taken; name event types")]
+    Pattern(EventPattern),
+    /// A pattern that no documented type matches.
+    #[error("`{0}` matches no event type; there are {1}")]
+    Unknown(EventPattern, String),
+    /// A payload mode.
+    #[error("this payload mode is not offered")]
+    Payload,
+}
+
+impl Endpoint {
+    /// Whether deliveries may go there, as far as the profile has a say.
+    ///
+    /// # Errors
+    /// `NotHttps`.
+    pub fn check(&self, url: &Url) -> Result<(), NotOffered> {
+        if self.https_only && url.scheme() != "https" {
+            Err(NotOffered::NotHttps)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Success {
+    /// Any 2xx.
+    pub fn any_2xx() -> Self {
+        Self(vec![(200, 299)])
+    }
+
+    /// The outcome by this rule, of one that counts any 2xx as a success.
+    pub fn judge(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Delivered { status } if !self.holds(status) => Outcome::Refused {
+                status,
+                retry_after: None,
+            },
+            Outcome::Refused { status, .. } if self.holds(status) => Outcome::Delivered { status },
+            other => other,
+        }
+    }
+
+    fn holds(&self, status: u16) -> bool {
+        self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
+    }
+
+    /// `2xx`, `200` or `200-204`.
+    pub(super) fn range(text: &str) -> Option<(u16, u16)> {
+        let status = |text: &str| text.parse().ok().filter(|status| (200..500).contains(status));
+        if let Some(class) = text.strip_suffix("xx") {
+            let first = class.parse::<u16>().ok().filter(|class| (2..5).contains(class))? * 100;
+            return Some((first, first + 99));
+        }
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        let (from, to) = (status(from)?, status(to)?);
+        (from <= to).then_some((from, to))
+    }
+}
+
+impl Patterns {
+    /// Whether a subscription may have this pattern.
+    ///
+    /// # Errors
+    /// `Pattern`, `Unknown`.
+    pub fn check(&self, pattern: &EventPattern) -> Result<(), NotOffered> {
+        let kind = match pattern {
+            EventPattern::All => PatternKind::All,
+            EventPattern::Below(_) => PatternKind::Prefix,
+            EventPattern::Exactly(_) => PatternKind::Exact,
+        };
+        if !self.allow.contains(&kind) {
+            return Err(NotOffered::Pattern(pattern.clone()));
+        }
+        match &self.known {
+            Some(types) if !types.iter().any(|kind| pattern.matches(kind)) => {
+                let known: Vec<_> = types.iter().map(EventType::as_str).collect();
+                Err(NotOffered::Unknown(pattern.clone(), known.join(", ")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Payload {
+    /// Whether a subscription may have this mode.
+    ///
+    /// # Errors
+    /// `Payload`.
+    pub fn check(&self, mode: PayloadMode) -> Result<(), NotOffered> {
+        if self.modes.contains(&mode) {
+            Ok(())
+        } else {
+            Err(NotOffered::Payload)
+        }
+    }
+}
+
+impl From<Mode> for PayloadMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Full => Self::Full,
+            Mode::Thin => Self::Thin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        for (text, range) in [
+            ("2xx", Some((200, 299))),
+            ("200", Some((200, 200))),
+            ("200-204", Some((200, 204))),
+            ("204-200", None),
+            ("5xx", None),
+            ("100", None),
+            ("", None),
+            ("ok", None),
+        ] {
+            assert_eq!(Success::range(text), range, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_rule_says_is_a_success() {
+        let rule = Success(vec![(200, 200), (409, 409)]);
+        let refused = |status| Outcome::Refused {
+            status,
+            retry_after: None,
+        };
+        for (outcome, judged) in [
+            (
+                Outcome::Delivered { status: 200 },
+                Outcome::Delivered { status: 200 },
+            ),
+            (Outcome::Delivered { status: 204 }, refused(204)),
+            (refused(409), Outcome::Delivered { status: 409 }),
+            (refused(500), refused(500)),
+        ] {
+            assert_eq!(rule.judge(outcome), judged);
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        let rule = Patterns {
+            allow: vec![PatternKind::Exact, PatternKind::Prefix],
+            known: Some(vec!["product.created".parse().expect("a type")]),
+        };
+        for (pattern, taken) in [
+            ("product.created", true),
+            ("product.*", true),
+            ("*", false),
+            ("product.deleted", false),
+            ("customer.*", false),
+        ] {
+            let pattern = pattern.parse().expect("a pattern");
+            assert_eq!(rule.check(&pattern).is_ok(), taken, "{pattern}");
+        }
+    }
+}

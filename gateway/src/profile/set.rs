@@ -1,0 +1,131 @@
+//! All profiles by name: those that ship, and those of the configuration over them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::door::collisions;
+use super::file::File;
+use super::read::read;
+use super::{Problem, Profile};
+
+/// Profiles by name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Profiles(Arc<BTreeMap<String, Arc<Profile>>>);
+
+impl Profiles {
+    /// Those that ship.
+    pub fn shipped() -> Self {
+        Self::new(&BTreeMap::new()).expect("a test reads what ships")
+    }
+
+    /// Those that ship, and those of the configuration's `profiles`: a new name is a new profile, a shipped name changes
+    /// the shipped one.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by its key in the configuration.
+    pub fn new(given: &BTreeMap<String, File>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let shipped = shipped(&mut problems);
+        let mut files = shipped.clone();
+        for (name, file) in given {
+            match started_from(name, file, &shipped) {
+                Ok(file) => drop(files.insert(name.clone(), file)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut profiles = BTreeMap::new();
+        for (name, file) in &files {
+            match read(name, file) {
+                Ok(profile) => drop(profiles.insert(name.clone(), Arc::new(profile))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        problems.extend(collisions(profiles.values().map(AsRef::as_ref)));
+        if problems.is_empty() {
+            Ok(Self(Arc::new(profiles)))
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// A profile by its name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Profile>> {
+        self.0.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.0.values().map(AsRef::as_ref)
+    }
+
+    /// Their names, for people: `a`, `b` and so on.
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.0.keys().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    }
+}
+
+fn shipped(problems: &mut Vec<Problem>) -> BTreeMap<String, File> {
+    let mut files = BTreeMap::new();
+    for (name, text) in SHIPPED {
+        match toml_edit::de::from_str(text) {
+            Ok(file) => drop(files.insert((*name).to_owned(), file)),
+            Err(error) => problems.push(Problem {
+                key: format!("profiles.{name}"),
+                message: error.to_string(),
+                hint: None,
+            }),
+        }
+    }
+    files
+}
+
+/// What a profile says, over what the one that it starts from says.
+fn started_from(name: &str, file: &File, shipped: &BTreeMap<String, File>) -> Result<File, Problem> {
+    let base = file.extends.as_deref().unwrap_or(name);
+    let Some(base) = shipped.get(base) else {
+        if file.extends.is_none() {
+            return Ok(file.clone());
+        }
+        let names: Vec<_> = shipped.keys().map(String::as_str).collect();
+        return Err(Problem {
+            key: format!("profiles.{name}.extends"),
+            message: format!("there is no shipped profile `{base}`"),
+            hint: Some(format!("there are {}", names.join(", "))),
+        });
+    };
+    merged(base, file).map_err(|error| Problem {
+        key: format!("profiles.{name}"),
+        message: error.to_string(),
+        hint: None,
+    })
+}
+
+fn merged(base: &File, over: &File) -> Result<File, serde_json::Error> {
+    let mut value = serde_json::to_value(base)?;
+    merge(&mut value, serde_json::to_value(over)?, "");
+    serde_json::from_value(value)
+}
+
+/// Tables key by key; what is not a table is replaced. A body and members exclude each other, so that the later wins.
+fn merge(base: &mut Value, over: Value, key: &str) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) if key != CONSTANT => {
+            for (one, other) in [("body", "members"), ("members", "body")] {
+                if key == "envelope" && over.contains_key(one) {
+                    base.remove(other);
+                }
+            }
+            for (key, value) in over {
+                merge(base.entry(key.clone()).or_insert(Value::Null), value, &key);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+const CONSTANT: &str = "constant";
+/// Names and texts of the files in `gateway/profiles`.
+const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
