@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::domain::Secret;
 use crate::http::{BodyLimits, Endpoint, Response, read, reply};
-use crate::profile::{NotGenuine, Profile, Received, SecretForm, SigningKey};
+use crate::profile::{NotGenuine, Profile, Profiles, Received, SigningKey};
 
 /// What arrived.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Arrival {
 /// Answers deliveries. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Receiver {
+    profile: std::sync::Arc<Profile>,
     keys: std::sync::Arc<std::sync::Mutex<Vec<SigningKey>>>,
     judge: std::sync::Arc<dyn Fn(&str) -> u16 + Send + Sync>,
     arrivals: mpsc::UnboundedSender<Arrival>,
@@ -38,6 +39,7 @@ impl Receiver {
     ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
         let (arrivals, told) = mpsc::unbounded_channel();
         let receiver = Self {
+            profile: Profiles::shipped().standard(),
             keys: std::sync::Arc::default(),
             judge: std::sync::Arc::new(judge),
             arrivals,
@@ -47,7 +49,7 @@ impl Receiver {
 
     /// Verifies with this secret too, from now on. False: the text is not one.
     pub(super) fn trust(&self, secret: &str) -> bool {
-        let Ok(key) = SecretForm::Whsec.key(&Secret::new(secret)) else {
+        let Ok(key) = self.profile.secret.key(&Secret::new(secret)) else {
             return false;
         };
         self.keys
@@ -72,7 +74,7 @@ impl Receiver {
             body,
             at: Clock::System.now(),
         };
-        Some(Profile::standard().signature.verify(&received, &keys))
+        Some(self.profile.verify(&received, &keys))
     }
 }
 

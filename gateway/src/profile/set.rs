@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::door::collisions;
 use super::file::File;
 use super::read::read;
-use super::{Problem, Profile};
+use super::{Problem, Profile, STANDARD};
 
 /// Profiles by name. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +53,11 @@ impl Profiles {
     /// A profile by its name.
     pub fn get(&self, name: &str) -> Option<&Arc<Profile>> {
         self.0.get(name)
+    }
+
+    /// The default: Standard Webhooks.
+    pub fn standard(&self) -> Arc<Profile> {
+        self.get(STANDARD).cloned().expect("it ships")
     }
 
     /// All of them, by name.

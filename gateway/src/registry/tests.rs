@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::domain::{PayloadMode, Status};
 use crate::plugin::OnFailure;
+use crate::profile::Profiles;
 use crate::store::{self, Retention, Store, StoreUrl};
 use crate::telemetry::Metrics;
 
@@ -35,6 +36,7 @@ impl Bench {
             store: Arc::clone(&self.store),
             host: host(),
             sealer: self.sealer.clone(),
+            profiles: Profiles::shipped(),
             clock: Clock::System,
             metrics: Metrics::new(),
         };

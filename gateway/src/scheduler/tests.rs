@@ -12,11 +12,10 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
 use crate::egress::testing::{Got, Reaction, Receiver};
-use crate::profile::{Profiles, Received, STANDARD};
+use crate::profile::{Profiles, Received};
 
 fn assert_genuine(got: &Got, secret: &Secret) {
-    let profiles = Profiles::shipped();
-    let profile = profiles.get(STANDARD).unwrap();
+    let profile = Profiles::shipped().standard();
     let key = profile.secret.key(secret).unwrap();
     let header = |name: &str| got.header(name);
     let received = Received {

@@ -24,6 +24,7 @@ use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::ingest::{self, Ingest};
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
+use crate::profile::Profiles;
 use crate::registry::{self, Registry, Sealer};
 use crate::store::embedded::Embedded;
 use crate::store::{Committer, Retention, Store, embedded, group};
@@ -91,6 +92,7 @@ impl Rig {
             store: Arc::clone(&store),
             host: host.clone(),
             sealer: Sealer::generate().0,
+            profiles: Profiles::shipped(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
