@@ -54,6 +54,8 @@ impl Client {
     /// # Panics
     /// Never in practice: the HTTP client has nothing to load.
     pub fn new(base: &str, key: &str) -> Self {
+        // A second client finds the provider installed: that is no error.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
