@@ -181,8 +181,7 @@ async fn cloud_events_in_all_three_modes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_filters_and_the_event_says_why() {
     let site = Site::start(On::Embedded).await;
-    let settings =
-        json!({ "drop": { "/status": "draft" }, "reason": "drafts are not published" });
+    let settings = json!({ "drop": { "/status": "draft" }, "reason": "drafts are not published" });
     let made = site
         .acme
         .put(
