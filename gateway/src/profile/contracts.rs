@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{Action, Answer, Field, Input, KeyPlace, Message, Method, Profile, Profiles};
 use crate::document::{Document, Limits, Value};
-use crate::domain::{Event, EventPattern, Fate, PayloadMode, Secret, Timestamp};
+use crate::domain::{Event, EventPattern, Fate, PayloadMode, RetryPolicy, Secret, Timestamp};
 
 fn profile(name: &str) -> Arc<Profile> {
     Arc::clone(Profiles::shipped().get(name).expect("it is shipped"))
@@ -213,7 +213,7 @@ fn synthesq_payload_and_verifier() {
 fn synthesq_limits_types_and_routes() {
     let profile = profile("synthesq");
     assert_eq!(profile.limits.subscriptions, Some(25));
-    assert_eq!(profile.retry.as_ref().map(|policy| policy.attempts()), Some(5));
+    assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(5));
     assert_eq!(delays(&profile), [0, 1, 5, 30]);
     assert_eq!(profile.feed_retention, Some(Duration::from_secs(30 * 24 * 3600)));
     let auto = profile.auto_disable.as_ref().expect("it disables");
@@ -305,7 +305,7 @@ fn syncai_endpoints_retries_and_registration() {
         check("https://your-server.com/syncai-webhook").is_ok() && check("http://your-server.com/").is_err()
     );
     assert_eq!(profile.endpoint.timeout, Some(Duration::from_secs(5)));
-    assert_eq!(profile.retry.as_ref().map(|policy| policy.attempts()), Some(4));
+    assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(4));
     assert_eq!(profile.door.key, KeyPlace::Header("x-api-key".to_owned()));
     let route = &profile.door.routes[0];
     assert_eq!(route.path.to_string(), "/webhooks/register");

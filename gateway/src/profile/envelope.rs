@@ -133,7 +133,7 @@ impl Envelope {
                 data.print(&mut text);
                 return Ok(splice(pieces, event, &text));
             }
-            Shape::Built(members) => built(members, event, data),
+            Shape::Built(members) => built(members, event, &data),
         };
         let mut out = Vec::with_capacity(event.data.len() + 128);
         match self.numbers {
@@ -158,7 +158,7 @@ fn parsed(data: &[u8], payload: &Payload, mode: PayloadMode) -> Result<Value, Un
 }
 
 /// The profile's own members win over the data's of the same name, wherever they stand.
-fn built(members: &[Member], event: &Event, data: Value) -> Value {
+fn built(members: &[Member], event: &Event, data: &Value) -> Value {
     let own = |key: &str| {
         members
             .iter()
@@ -169,11 +169,11 @@ fn built(members: &[Member], event: &Event, data: Value) -> Value {
     for member in members {
         match member {
             Member::Named(name, source) => {
-                if let Some(value) = source.value(event, &data) {
+                if let Some(value) = source.value(event, data) {
                     body.insert(name.as_str(), value.into_owned());
                 }
             }
-            Member::Spread => match &data {
+            Member::Spread => match data {
                 Value::Object(object) => spread.extend(object.iter().filter(|(key, _)| !own(key))),
                 other if !own("data") => spread.push(("data", other)),
                 _ => {}
@@ -306,7 +306,7 @@ mod tests {
         };
         let payload = Payload {
             modes: Vec::new(),
-            thin: Some(PatternSet::parse(&["/id", "/customerId"]).expect("valid")),
+            thin: Some(PatternSet::parse(["/id", "/customerId"]).expect("valid")),
         };
         let body = envelope.body(&event, &event.data, &payload, mode).expect("JSON");
         String::from_utf8(body.to_vec()).expect("text")

@@ -11,6 +11,7 @@ use super::problem::Problems;
 use super::rules::{AutoDisable, Endpoint, Patterns, Payload, Success};
 use super::{CatalogueEntry, Limits, Problem, Profile};
 use crate::document::PatternSet;
+use crate::domain::units::Span;
 use crate::domain::{PayloadMode, RetryPolicy};
 
 /// Reads a profile. The problems' keys are those under `profiles.NAME`.
@@ -50,7 +51,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
             patterns: file.limits.patterns,
         },
         auto_disable: auto_disable(&file.auto_disable, problems),
-        feed_retention: file.retention.feed.map(file_span),
+        feed_retention: file.retention.feed.map(Span::get),
         payload: payload(file, problems)?,
         door: door::door(file, problems),
         envelope: envelope?,
@@ -88,7 +89,7 @@ fn outlives(profile: &Profile, problems: &mut Problems) {
 }
 
 fn endpoint(file: &file::Endpoint, problems: &mut Problems) -> Endpoint {
-    let timeout = file.timeout.map(file_span);
+    let timeout = file.timeout.map(Span::get);
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
         problems.add(
             "endpoint.timeout",
@@ -134,7 +135,7 @@ fn retry(file: &File, problems: &mut Problems) -> Option<RetryPolicy> {
     let given = &file.retry;
     let (key, policy) = match (&given.schedule, given.base, given.max, given.attempts) {
         (Some(delays), _, _, attempts) if !delays.is_empty() => {
-            let delays: Vec<_> = delays.iter().map(|&delay| file_span(delay)).collect();
+            let delays: Vec<_> = delays.iter().map(|&delay| delay.get()).collect();
             let most = u32::try_from(delays.len()).unwrap_or(u32::MAX).saturating_add(1);
             let attempts = attempts.unwrap_or(most);
             if attempts > most || attempts == 0 {
@@ -154,7 +155,7 @@ fn retry(file: &File, problems: &mut Problems) -> Option<RetryPolicy> {
         (_, None, None, None) => return None,
         (_, Some(base), Some(max), Some(attempts)) => (
             "retry.base",
-            RetryPolicy::exponential(file_span(base), file_span(max), attempts),
+            RetryPolicy::exponential(base.get(), max.get(), attempts),
         ),
         _ => {
             problems.add(
@@ -203,7 +204,7 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
     }
     Some(AutoDisable {
         over,
-        window: file_span(window),
+        window: window.get(),
         least_attempts,
         warn_over: file.warn_over,
     })
@@ -287,11 +288,7 @@ fn payload(file: &File, problems: &mut Problems) -> Option<Payload> {
     })
 }
 
-fn file_span(span: crate::domain::units::Span) -> Duration {
-    span.get()
-}
-
 fn shown(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    crate::domain::units::Span::from_millis(millis).to_string()
+    Span::from_millis(millis).to_string()
 }

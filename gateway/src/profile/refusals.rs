@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::file::File;
 use super::{Problem, Profiles};
+use crate::domain::RetryPolicy;
 
 /// A profile that holds, in TOML; the tables are changed by the tests.
 const BASE: &str = r#"
@@ -240,7 +241,7 @@ fn a_profile_that_extends_another_keeps_its_door() {
     let text = "extends = 'synaptis'\nretry.schedule = ['1m']\nenvelope.body = '{data}'";
     let extended = profiles(&[("acme", text)]).expect("one door for both");
     let profile = extended.get("acme").expect("it is there");
-    assert_eq!(profile.retry.as_ref().map(|policy| policy.attempts()), Some(2));
+    assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(2));
     let taken = "extends = 'synaptis'\ndoor.key = 'X-Key'";
     assert!(profiles(&[("acme", taken)]).is_err(), "two keys for one door");
 }

@@ -138,6 +138,82 @@ async fn changes_at_the_same_time_all_happen() {
     assert_eq!((acme.subscriptions.len(), acme.keys.len()), (2, 2));
 }
 
+fn refused(result: Result<Arc<Subscription>, RegistryError>) -> String {
+    result.expect_err("the profile refuses it").to_string()
+}
+
+#[tokio::test]
+async fn subscriptions_keep_to_the_rules_of_the_profile() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let of = |id: &str, profile: &str| NewTenant {
+        profile: Some(profile.to_owned()),
+        ..tenant(id)
+    };
+    let unknown = registry.create_tenant(of("acme", "synthesk")).await;
+    assert!(
+        unknown
+            .expect_err("there is none")
+            .to_string()
+            .contains("`synthesq`")
+    );
+    let (acme, _) = registry.create_tenant(of("acme", "synthesq")).await.unwrap();
+    let to = |events: &str| NewSubscription {
+        events: vec![events.parse().unwrap()],
+        ..subscription("https://a.example")
+    };
+    let unknown = refused(registry.create_subscription(&acme.id, to("order.*")).await);
+    assert!(unknown.contains("product.created"), "{unknown}");
+    for _ in 0..25 {
+        registry
+            .create_subscription(&acme.id, to("product.*"))
+            .await
+            .unwrap();
+    }
+    let more = refused(registry.create_subscription(&acme.id, to("*")).await);
+    assert!(more.contains("25 subscriptions"), "{more}");
+
+    let (globex, _) = registry.create_tenant(of("globex", "syncai")).await.unwrap();
+    let plain = NewSubscription {
+        url: "http://a.example".parse().unwrap(),
+        ..to("document.verified")
+    };
+    assert!(refused(registry.create_subscription(&globex.id, plain).await).contains("https"));
+    let all = refused(registry.create_subscription(&globex.id, to("*")).await);
+    assert!(all.contains("wildcards"), "{all}");
+    let given = NewSubscription {
+        secret: Some(Secret::new("your-webhook-secret-for-hmac")),
+        ..to("document.verified")
+    };
+    let made = registry.create_subscription(&globex.id, given).await.unwrap();
+    assert_eq!(made.secrets[0].secret.reveal(), "your-webhook-secret-for-hmac");
+}
+
+#[tokio::test]
+async fn a_profile_whose_tenant_signs_gives_subscriptions_no_secret() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let new = NewTenant {
+        profile: Some("synthflow".to_owned()),
+        ..tenant("acme")
+    };
+    let (acme, _) = registry.create_tenant(new).await.unwrap();
+    let made = registry
+        .create_subscription(&acme.id, subscription("https://a.example"))
+        .await
+        .unwrap();
+    assert!(made.secrets.is_empty());
+    let rotated = refused(registry.rotate_secret(&acme.id, made.id, None, None).await);
+    assert!(rotated.contains("tenant"), "{rotated}");
+    let (first, second) = (
+        registry.new_tenant_secret(&acme.id).await.unwrap(),
+        registry.new_tenant_secret(&acme.id).await.unwrap(),
+    );
+    assert_ne!(first, second);
+    assert_eq!(second.reveal().len(), 64, "256 bits in hexadecimal");
+    assert_eq!(registry.tenant(&acme.id).unwrap().signing_secret, Some(second));
+}
+
 #[tokio::test]
 async fn limits_and_names_hold() {
     let bench = Bench::new().await;

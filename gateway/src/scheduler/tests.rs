@@ -12,10 +12,15 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
 use crate::egress::testing::{Got, Reaction, Receiver};
-use crate::profile::{Profiles, Received};
+use crate::profile::{Profiles, Received, STANDARD};
 
 fn assert_genuine(got: &Got, secret: &Secret) {
-    let profile = Profiles::shipped().standard();
+    assert_genuine_for(STANDARD, got, secret);
+}
+
+fn assert_genuine_for(profile: &str, got: &Got, secret: &Secret) {
+    let profiles = Profiles::shipped();
+    let profile = profiles.get(profile).unwrap();
     let key = profile.secret.key(secret).unwrap();
     let header = |name: &str| got.header(name);
     let received = Received {
@@ -24,6 +29,54 @@ fn assert_genuine(got: &Got, secret: &Secret) {
         at: Clock::System.now(),
     };
     assert_eq!(profile.verify(&received, &[key]), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_profile_sends_its_own_body_and_signature() {
+    for (profile, begins) in [
+        ("synaptis", r#"{"id":"evt_1","type":"invoice.paid","created":"#),
+        ("github", r#"{"n":1}"#),
+        ("standard", r#"{"type":"invoice.paid","timestamp":"#),
+    ] {
+        let bench = Bench::start(Wishes {
+            profile,
+            ..Wishes::default()
+        })
+        .await;
+        let receiver = Receiver::start(|_| Reaction::Say("200 OK")).await;
+        let sub = bench.subscribe(&receiver.url).await;
+        let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
+        let (delivery, _) = bench.finished(&id).await;
+        assert!(
+            matches!(delivery.state, DeliveryState::Delivered { .. }),
+            "{profile}: {delivery:?}"
+        );
+        let got = &receiver.requests()[0];
+        assert!(got.body.starts_with(begins.as_bytes()), "{profile}");
+        assert_genuine_for(profile, got, &bench.secret);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_profile_cannot_sign_or_reach_is_not_sent() {
+    // The events of these tests have no `call_id`, and their receivers no TLS.
+    for (profile, word) in [("synthflow", "/call_id"), ("syncai", "https")] {
+        let bench = Bench::start(Wishes {
+            profile,
+            ..Wishes::default()
+        })
+        .await;
+        let receiver = Receiver::start(|_| Reaction::Say("200 OK")).await;
+        let id = bench
+            .publish("evt_1", Target::Inline, Some(receiver.url.clone()))
+            .await;
+        let (delivery, _) = bench.until(&id, |delivery| delivery.attempts > 0).await;
+        let Some(Outcome::Blocked { reason }) = &delivery.last else {
+            panic!("{profile}: {delivery:?}")
+        };
+        assert!(reason.contains(word), "{profile}: {reason}");
+        assert!(receiver.requests().is_empty(), "{profile}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

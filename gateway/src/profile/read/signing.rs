@@ -5,6 +5,7 @@ use super::super::problem::Problems;
 use super::super::secret::{LONGEST, MOST_RANDOM, SecretScheme};
 use super::super::signature::Signature;
 use super::super::template::{BadTemplate, Part, Place, Template};
+use crate::domain::units::Span;
 
 pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Option<Signature> {
     let content = match &file.content {
@@ -51,7 +52,7 @@ pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Opti
         between,
         headers: headers?,
         timestamp: file.timestamp.unwrap_or_default(),
-        tolerance: file.tolerance.map(|span| span.get()),
+        tolerance: file.tolerance.map(Span::get),
     })
 }
 

@@ -42,6 +42,7 @@ pub(super) struct Wishes {
     pub(super) scheduler: Config,
     pub(super) egress: egress::Config,
     pub(super) retry: RetryPolicy,
+    pub(super) profile: &'static str,
 }
 
 impl Default for Wishes {
@@ -57,6 +58,7 @@ impl Default for Wishes {
                 ..egress::Config::default()
             },
             retry: RetryPolicy::schedule(vec![Duration::from_millis(10); 4]).unwrap(),
+            profile: STANDARD,
         }
     }
 }
@@ -76,10 +78,10 @@ impl Bench {
         let (committer, service) = Committer::new(store.clone(), &group::Config::default(), metrics.clone());
         tokio::spawn(service.run(CancellationToken::new()));
         let registry = registry(store.clone(), clock.clone(), metrics.clone()).await;
-        let secret = registry.generate_secret(STANDARD).unwrap();
+        let secret = registry.generate_secret(wishes.profile).unwrap();
         let tenant = NewTenant {
             id: tenant(),
-            profile: None,
+            profile: Some(wishes.profile.to_owned()),
             signing_secret: Some(secret.clone()),
         };
         registry.create_tenant(tenant).await.unwrap();
@@ -131,7 +133,7 @@ impl Bench {
     ) -> SubscriptionId {
         let new = NewSubscription {
             url: url.clone(),
-            events: vec!["*".parse().unwrap()],
+            events: vec!["invoice.paid".parse().unwrap()],
             description: None,
             secret: Some(self.secret.clone()),
             headers,
