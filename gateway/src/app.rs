@@ -6,6 +6,7 @@
 //! finishes requests, the scheduler finishes attempts, the committer commits what still waits, and then the rest.
 
 mod error;
+mod same_keys;
 mod secrets;
 mod upkeep;
 
@@ -71,6 +72,7 @@ impl App {
         let server = Server::bind(config.server.clone()).await?;
         let secrets = Secrets::prepare(config)?;
         let (common, commits) = common(config).await?;
+        same_keys::check(common.store.as_ref(), &secrets.sealer).await?;
         let host = host(config, &secrets, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
@@ -89,7 +91,7 @@ impl App {
             commits,
             sync,
             egress: common.egress,
-            upkeep: Upkeep::new(common.store, common.metrics),
+            upkeep: Upkeep::new(common.store, common.metrics, config.retention.sweep_every.get()),
             registry,
             secrets,
             stopping: common.stopping,
@@ -206,7 +208,11 @@ async fn start_registry(
         clock: common.clock.clone(),
         metrics: common.metrics.clone(),
     };
-    Ok(Registry::start(config.registry.clone(), parts).await?)
+    let limits = registry::Config {
+        max_timeout: config.delivery.max_timeout,
+        ..config.registry.clone()
+    };
+    Ok(Registry::start(limits, parts).await?)
 }
 
 fn scheduler(

@@ -8,7 +8,7 @@ use crate::site::{On, Site};
 const BAD: &[(&str, &str, u16, &str, &str)] = &[
     (JSON, "{", 400, "invalid_json", "line 1"),
     (JSON, "", 400, "invalid_json", ""),
-    (JSON, "not json", 400, "invalid_json", "column 2"),
+    (JSON, "not json", 400, "invalid_json", "column 1"),
     (JSON, r#"{"type":"a.b","data":{}} x"#, 400, "invalid_json", ""),
     (
         JSON,

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use hookgate_tests::{Fsync, Receiver, RedisServer, Setup, eventually};
+use hookgate_tests::{Fsync, Gateway, Receiver, RedisServer, Setup, eventually};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_the_work_and_deliver_each_event_once() {
     let redis = RedisServer::start(Fsync::EverySec).unwrap();
     let setup = Setup::redis(&redis.url()).with("retry.base = \"20ms\"\nretry.max = \"100ms\"");
-    let (one, two) = (setup.start(), setup.start());
+    let one = setup.start();
+    let two = beside(&one, &setup);
     let receiver = Receiver::start(vec![]).await;
     let first = one.tenant("acme").await;
     let second = first.towards(two.base());
@@ -42,7 +43,8 @@ async fn one_takes_over_what_the_other_held_when_it_died() {
     let redis = RedisServer::start(Fsync::EverySec).unwrap();
     let short = "delivery.timeout = \"1s\"\ndelivery.max_timeout = \"1s\"\nscheduler.lease = \"3s\"\nretry.base = \"20ms\"";
     let setup = Setup::redis(&redis.url()).with(short);
-    let (mut one, two) = (setup.start(), setup.start());
+    let mut one = setup.start();
+    let two = beside(&one, &setup);
     let receiver = Receiver::start(vec![hookgate_tests::Reply::Status(500)]).await;
     let client = one.tenant("acme").await;
     client.subscribe(&receiver.url()).await;
@@ -60,4 +62,22 @@ async fn one_takes_over_what_the_other_held_when_it_died() {
     })
     .await;
     drop(two);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_one_with_other_sealing_keys_is_refused() {
+    let redis = RedisServer::start(Fsync::EverySec).unwrap();
+    let setup = Setup::redis(&redis.url());
+    let _first = setup.start();
+    let refused = setup.try_start().unwrap_err().to_string();
+    assert!(refused.contains("auth.sealing_keys"), "{refused}");
+}
+
+/// Another gateway on the same Redis, with the same sealing keys.
+fn beside(first: &Gateway, setup: &Setup) -> Gateway {
+    let keys = std::fs::read_to_string(first.dir().join("data/secrets.key")).unwrap();
+    setup
+        .clone()
+        .with(&format!("auth.sealing_keys = {:?}", keys.trim()))
+        .start()
 }

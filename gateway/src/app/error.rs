@@ -33,6 +33,12 @@ pub enum StartError {
     /// The plugin host cannot be started.
     #[error("the plugin host cannot be started")]
     Host(#[source] io::Error),
+    /// The store's secrets were sealed with a key that this gateway does not have.
+    #[error("the secrets in the store were sealed with another key than this gateway has")]
+    OtherKeys,
+    /// The store did not answer when it was asked which key it was sealed with.
+    #[error("the store cannot be asked which key its secrets were sealed with")]
+    KeyCheck(#[source] StoreError),
     /// The registry cannot be read.
     #[error("the tenants cannot be loaded")]
     Registry(#[from] RegistryError),
@@ -65,6 +71,8 @@ impl StartError {
             | Self::Store { .. }
             | Self::Egress(_)
             | Self::Host(_)
+            | Self::OtherKeys
+            | Self::KeyCheck(_)
             | Self::Registry(_) => false,
         }
     }
@@ -82,11 +90,11 @@ impl StartError {
             Self::Secrets(SecretsError::DataDir { .. } | SecretsError::File { .. }) => {
                 "set data_dir (HOOKGATE_DATA_DIR, --data-dir) to a directory that this user may write".to_owned()
             }
-            Self::Registry(RegistryError::Sealed(_)) | Self::Declared { source: RegistryError::Sealed(_), .. } => {
+            Self::OtherKeys | Self::Registry(RegistryError::Sealed(_)) | Self::Declared { source: RegistryError::Sealed(_), .. } => {
                 "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
             }
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::KeyCheck(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
                 return None;
             }
         };

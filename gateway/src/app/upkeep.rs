@@ -14,14 +14,16 @@ use crate::telemetry::{Metrics, error_chain};
 pub(super) struct Upkeep {
     store: Arc<dyn Store>,
     metrics: Metrics,
+    sweep_every: Duration,
     last: Option<Health>,
 }
 
 impl Upkeep {
-    pub(super) fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, metrics: Metrics, sweep_every: Duration) -> Self {
         Self {
             store,
             metrics,
+            sweep_every,
             last: None,
         }
     }
@@ -29,7 +31,7 @@ impl Upkeep {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut sweeps = interval(SWEEP_EVERY);
+        let mut sweeps = interval(self.sweep_every);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -65,4 +67,3 @@ impl Upkeep {
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);

@@ -66,14 +66,6 @@ fn attempts(config: &Config, problems: &mut Vec<Problem>) {
         let message = error.to_string();
         problems.push(Problem::of(first_key(&message), message, None));
     }
-    if config.registry.max_timeout > config.delivery.max_timeout {
-        let most = config.delivery.max_timeout;
-        let message = format!(
-            "it is {}, but no attempt takes longer than delivery.max_timeout ({most})",
-            config.registry.max_timeout
-        );
-        problems.push(Problem::of("registry.max_timeout", message, None));
-    }
     if config.registry.max_steps > usize::try_from(config.plugins.steps).unwrap_or(usize::MAX) {
         let message = format!(
             "it is {}, but plugins.steps lets run {}",

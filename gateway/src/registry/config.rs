@@ -21,7 +21,8 @@ pub struct Config {
     pub max_headers: usize,
     /// The longest name and value of such a header together.
     pub max_header_size: Size,
-    /// The longest timeout that a subscription may ask for; the lease of a delivery must outlast it.
+    /// The longest timeout that a subscription may ask for: `delivery.max_timeout`, which the lease of a delivery outlasts.
+    #[serde(skip)]
     pub max_timeout: Span,
     /// How many steps a chain may have.
     pub max_steps: usize,

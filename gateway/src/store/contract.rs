@@ -58,6 +58,7 @@ impl Settings {
         let retention = Retention {
             events: Span::from_millis(400),
             idempotency_keys: Span::from_millis(400),
+            ..Retention::default()
         };
         Self { retention }
     }

@@ -14,6 +14,8 @@ pub struct Retention {
     pub events: Span,
     /// Idempotency keys, from their first use.
     pub idempotency_keys: Span,
+    /// How often what is too old is removed.
+    pub sweep_every: Span,
 }
 
 impl Default for Retention {
@@ -21,6 +23,7 @@ impl Default for Retention {
         Self {
             events: Span::from_secs(30 * 86_400),
             idempotency_keys: Span::from_secs(86_400),
+            sweep_every: Span::from_secs(60),
         }
     }
 }
