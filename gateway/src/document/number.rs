@@ -257,8 +257,8 @@ mod tests {
             (0.000_001, "0.000001"),
             (1.5e-7, "1.5e-7"),
             (5e-324, "5e-324"),
-            // Two shortest texts are equally near: the even one.
-            (1_072_797_782_008_083.25, "1072797782008083.2"),
+            // It is …083.25: of the two shortest texts that are equally near, the even one.
+            (1_072_797_782_008_083.2, "1072797782008083.2"),
             (f64::MAX, "1.7976931348623157e+308"),
         ] {
             assert_eq!(Value::float(float).unwrap().to_json(), text);
