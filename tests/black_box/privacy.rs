@@ -115,7 +115,7 @@ fn stored(site: &Site) -> Vec<Vec<u8>> {
         }
     }
     assert!(
-        found.iter().any(|bytes| contains(bytes, "customer.created")),
+        found.iter().any(|bytes| contains(bytes, "acme")),
         "the search finds what is there"
     );
     found
