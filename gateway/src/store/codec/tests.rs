@@ -1,3 +1,5 @@
+//! Records survive the way to bytes and back, and broken bytes are told, never trusted.
+
 use std::time::Duration;
 
 use proptest::collection::vec;

@@ -1,3 +1,5 @@
+//! The embedded store passes the contract suite; below, what only it has to prove.
+
 use async_trait::async_trait;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Batches form while one is under way, and every caller gets its own answer.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

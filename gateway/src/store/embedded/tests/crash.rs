@@ -48,13 +48,9 @@ async fn accept_and_settle(store: &Embedded, number: usize) {
     }
 }
 
-#[tokio::test]
-#[ignore = "the child of `a_killed_process_loses_nothing_it_answered_for`"]
-async fn child_that_is_killed() {
-    let Some(directory) = std::env::var_os(DIRECTORY) else {
-        return;
-    };
-    let store = open(directory.as_ref()).unwrap();
+/// What the test does in the process that is killed: works until it is.
+async fn work_until_killed(directory: &Path) {
+    let store = open(directory).unwrap();
     for round in 0.. {
         let eight = (0..8).map(|n| accept_and_settle(&store, round * 8 + n));
         futures_util::future::join_all(eight).await;
@@ -66,8 +62,7 @@ fn killed_child(directory: &Path) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "store::embedded::tests::crash::child_that_is_killed",
-            "--ignored",
+            "store::embedded::tests::crash::a_killed_process_loses_nothing_it_answered_for",
             "--nocapture",
         ])
         .env(DIRECTORY, directory)
@@ -86,6 +81,10 @@ fn killed_child(directory: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_killed_process_loses_nothing_it_answered_for() {
+    // The test starts itself again, with this set, as the process that it kills.
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return work_until_killed(directory.as_ref()).await;
+    }
     let directory = tempfile::tempdir().unwrap();
     let said = killed_child(directory.path());
     let store = open(directory.path()).unwrap();
