@@ -1,6 +1,6 @@
 //! Benchmarks of the whole gateway: producer, gateway, store and receiver on one machine.
 //!
-//! `cargo run --release -p hookgate-tests --bin bench -- end-to-end --store redis`
+//! `cargo build --release --workspace && target/release/bench end-to-end --store redis`
 //!
 //! Figures are of one run on one machine; what counts is a ratio within one run, so `end-to-end` can also run the bare relay
 //! beside the gateway and say what share of the machine's limit it reaches.
