@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::dispatch::Reservation;
-use crate::domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
+use crate::domain::{DeliveryId, Event, EventId, Fate, Target, TenantId, Trigger};
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
 use crate::store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
 use crate::telemetry::AcceptResult;
 
@@ -22,10 +21,10 @@ struct Pending {
 }
 
 impl Ingest {
-    /// Stores the events with their deliveries; answers for each what became of it.
+    /// Stores the events with their deliveries; answers for each what became of it. Not to be dropped half-way: see `carried`.
     pub(super) async fn commit(
-        &self,
-        tenant: &Tenant,
+        self,
+        tenant: TenantId,
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<AcceptedEvent>, Problem> {
@@ -45,7 +44,7 @@ impl Ingest {
             None => LeasePolicy::Due,
         };
         let submission = Submission {
-            tenant: tenant.id.clone(),
+            tenant,
             events,
             idempotency,
             lease,

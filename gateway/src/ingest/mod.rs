@@ -8,6 +8,7 @@
 
 mod answer;
 mod candidate;
+mod carried;
 mod cloudevents;
 mod commit;
 mod config;
@@ -34,6 +35,7 @@ use crate::plugin::Host;
 use crate::store::group::Committer;
 use crate::telemetry::Metrics;
 
+use carried::Carried;
 use format::Format;
 use parse::Allowed;
 
@@ -114,7 +116,8 @@ impl Ingest {
         let idempotency = key.map(|key| idempotency::of(key, format, &head.headers, &body));
         let many = parsed.many;
         let screened = self.screen(&tenant, parsed.candidates, many).await?;
-        let accepted = self.commit(&tenant, screened, idempotency).await?;
+        let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
+        let accepted = Carried::new(commit).await?;
         self.inner.parts.metrics.accept_took(started.elapsed());
         Ok(answer::reply_to(accepted, many))
     }

@@ -1,6 +1,9 @@
 //! Events in, through the ingest and a real chain.
 
+use std::time::Duration;
+
 use axum::body::Body;
+use futures_util::FutureExt;
 use http::Method;
 use serde_json::json;
 
@@ -54,6 +57,19 @@ async fn the_feed_shows_what_the_chain_let_through() {
         rig.get(&key, "/v1/chain").await.expect(200)["steps"],
         chain_as_shown()
     );
+}
+
+#[tokio::test]
+async fn a_producer_that_hangs_up_before_the_answer_delays_nothing() {
+    let mut rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    rig.subscribe(&key).await;
+    let body = json!({ "type": "invoice.paid", "data": {} });
+    // Once around: up to where it waits for the store's answer.
+    let answered = rig.post(&key, "/v1/events", &body).now_or_never();
+    assert!(answered.is_none(), "it was dropped too late");
+    let ready = tokio::time::timeout(Duration::from_secs(10), rig.ready.recv()).await;
+    assert_eq!(ready.unwrap().unwrap().leased.attempts, 0);
 }
 
 fn chain_as_shown() -> serde_json::Value {
