@@ -79,9 +79,9 @@ impl App {
         let (handover, ready) = Handover::new(config.scheduler.room);
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
-        let ingest = ingest(config, auth.clone(), host, handover, &common);
+        let ingest = ingest(config, auth.clone(), host, handover.clone(), &common);
         let routes = api::router(
-            api_parts(config, auth, &registry, &common),
+            api_parts(config, auth, &registry, handover, &common),
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
@@ -258,12 +258,19 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
     Ingest::new(config.ingest.clone(), parts, config.server.body_timeout.get())
 }
 
-fn api_parts(config: &Config, auth: Auth, registry: &Registry, common: &Common) -> api::Parts {
+fn api_parts(
+    config: &Config,
+    auth: Auth,
+    registry: &Registry,
+    handover: Handover,
+    common: &Common,
+) -> api::Parts {
     api::Parts {
         auth,
         registry: registry.clone(),
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),
+        handover,
         feed: feed::Feed::new(
             config.feed.clone(),
             Arc::clone(&common.store),

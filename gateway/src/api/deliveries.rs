@@ -215,6 +215,7 @@ async fn retry(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
     if made == 0 {
         return Err(not_found());
     }
+    api.handover.due_now();
     tracing::info!(tenant = %tenant.id, delivery = %again, "delivery.retried");
     Ok(Accepted(Made {
         id: again.to_string(),

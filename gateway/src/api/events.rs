@@ -187,6 +187,7 @@ async fn replay(
     let deliveries = ids.iter().map(ToString::to_string).collect();
     let jobs = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
     api.store.enqueue(&tenant.id, jobs).await?;
+    api.handover.due_now();
     tracing::info!(tenant = %tenant.id, event = %id, "event.replayed");
     Ok(Accepted(Replayed { deliveries }))
 }

@@ -32,6 +32,7 @@ use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::dispatch::Handover;
 use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
@@ -50,6 +51,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Commits test events and cancellations.
     pub committer: Committer,
+    /// Who is told when something becomes due.
+    pub handover: Handover,
     /// The pull feed.
     pub feed: Feed,
     /// Judges endpoints.

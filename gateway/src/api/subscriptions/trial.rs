@@ -99,6 +99,7 @@ async fn trial(
         lease: LeasePolicy::Due,
     };
     api.committer.accept(submission).await?;
+    api.handover.due_now();
     tracing::info!(tenant = %tenant.id, subscription = %id, event = %tried.event, "subscription.tested");
     Ok(Accepted(tried))
 }

@@ -8,8 +8,10 @@ use http::Method;
 use serde_json::json;
 
 use super::rig::{OPERATOR, Rig, request};
+use crate::domain::Timestamp;
 use crate::domain::units::Size;
 use crate::ingest::Config;
+use crate::store::{Next, Settlement};
 
 #[tokio::test]
 async fn a_202_is_stored_and_handed_over_with_its_lease() {
@@ -70,6 +72,33 @@ async fn a_producer_that_hangs_up_before_the_answer_delays_nothing() {
     assert!(answered.is_none(), "it was dropped too late");
     let ready = tokio::time::timeout(Duration::from_secs(10), rig.ready.recv()).await;
     assert_eq!(ready.unwrap().unwrap().leased.attempts, 0);
+}
+
+#[tokio::test]
+async fn whoever_makes_a_delivery_wakes_the_scheduler() {
+    let mut rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let subscription = rig.subscribe(&key).await;
+    let event = rig.publish(&key, "invoice.paid").await;
+    let leased = rig.ready.try_recv().unwrap().leased;
+    let done = Settlement {
+        tenant: leased.event.tenant.clone(),
+        id: leased.id.clone(),
+        token: leased.token,
+        attempt: None,
+        next: Next::Done,
+    };
+    rig.store.settle(vec![done]).await[0].clone().unwrap();
+    for path in [
+        format!("/v1/events/{event}/replay"),
+        format!("/v1/deliveries/{}/retry", leased.id),
+        format!("/v1/subscriptions/{subscription}/test"),
+    ] {
+        assert_eq!(rig.handover.next_due(), None);
+        rig.bare(&key, Method::POST, &path).await.expect(202);
+        assert_eq!(rig.handover.next_due(), Some(Timestamp::default()), "{path}");
+        rig.handover.forget_due();
+    }
 }
 
 fn chain_as_shown() -> serde_json::Value {

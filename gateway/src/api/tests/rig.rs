@@ -37,6 +37,8 @@ pub(super) struct Rig {
     pub(super) store: Arc<dyn Store>,
     /// What would be sent at once.
     pub(super) ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
+    /// What the scheduler would be told.
+    pub(super) handover: Handover,
     shutdown: CancellationToken,
     _folder: TempDir,
 }
@@ -113,7 +115,7 @@ impl Rig {
             auth: auth.clone(),
             host,
             committer: committer.clone(),
-            handover,
+            handover: handover.clone(),
             egress: egress.clone(),
             ids: ids.clone(),
             clock: clock.clone(),
@@ -131,6 +133,7 @@ impl Rig {
             registry,
             store: Arc::clone(&store),
             committer,
+            handover: handover.clone(),
             feed,
             egress,
             ids,
@@ -147,6 +150,7 @@ impl Rig {
             router: router(parts, ingest::routes(ingest)),
             store,
             ready,
+            handover,
             shutdown,
             _folder: folder,
         }
