@@ -21,7 +21,7 @@ pub enum Attempted {
         /// Why, from a closed set.
         reason: &'static str,
     },
-    /// Its endpoint is paused; nothing was sent.
+    /// Its endpoint is paused, or not known for certain; nothing was sent.
     Postponed {
         /// By how long.
         by: Duration,
@@ -40,6 +40,7 @@ impl Courier {
                 self.send(leased, destination, started).await
             }
             Err(NoDestination::CalledOff(reason)) => return Attempted::CalledOff { reason },
+            Err(NoDestination::Unknown) => return Attempted::Postponed { by: UNKNOWN_FOR },
             Err(NoDestination::Unusable(reason)) => blocked(reason),
         };
         Attempted::Made(Attempt {
@@ -127,4 +128,6 @@ fn blocked(reason: String) -> Answer {
     }
 }
 
+/// When to look again for a destination that the store could not be asked about.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const USER_AGENT: &str = concat!("hookgate/", env!("CARGO_PKG_VERSION"));

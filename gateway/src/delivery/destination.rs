@@ -30,19 +30,23 @@ pub(super) enum NoDestination {
     CalledOff(&'static str),
     /// It is there and cannot be sent to as it is set up. In words for its owner.
     Unusable(String),
+    /// It seems gone, and the store cannot be asked whether it is.
+    Unknown,
 }
 
 impl Courier {
-    /// Where a delivery goes. Nothing is called off on a snapshot that is out of date: the store is asked first.
+    /// Where a delivery goes. Nothing is called off on a snapshot that may be out of date: the store is asked first.
     pub(super) async fn destination(
         &self,
         leased: &Leased,
         now: Timestamp,
     ) -> Result<Destination, NoDestination> {
         match self.known_destination(leased, now) {
-            Err(NoDestination::CalledOff(_)) if self.parts.registry.catch_up().await.is_ok() => {
-                self.known_destination(leased, now)
-            }
+            Err(NoDestination::CalledOff(_)) => match self.parts.registry.catch_up().await {
+                Ok(()) => self.known_destination(leased, now),
+                // The registry's own service says so in the log, once.
+                Err(_) => Err(NoDestination::Unknown),
+            },
             known => known,
         }
     }

@@ -208,6 +208,36 @@ async fn gone_disables_and_calls_the_rest_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_called_off_while_the_registry_cannot_be_read() {
+    let bench = Bench::start(Wishes::default()).await;
+    let receiver = Receiver::start(|_| Reaction::Say("200 OK")).await;
+    let sub = bench.subscribe(&receiver.url).await;
+    bench.registry.delete_subscription(&tenant(), sub).await.unwrap();
+    let revision = bench.registry.tenant(&tenant()).unwrap().revision;
+    let unreadable = vec![("chain".to_owned(), Some(bytes::Bytes::from_static(b"?")))];
+    let applied = bench.store.registry_apply(&tenant(), revision, unreadable).await;
+    let revision = applied.unwrap();
+
+    let id = bench.publish("evt_1", Target::Subscription(sub), None).await;
+    let handed_over = bench.delivery(&id).await.0.state;
+    let (put_off, _) = bench.until(&id, |delivery| delivery.state != handed_over).await;
+    assert!(
+        matches!(put_off.state, DeliveryState::Pending { .. }),
+        "{put_off:?}"
+    );
+
+    let readable = vec![("chain".to_owned(), None)];
+    let applied = bench.store.registry_apply(&tenant(), revision, readable).await;
+    applied.unwrap();
+    let (delivery, attempts) = bench.finished(&id).await;
+    assert!(
+        matches!(delivery.state, DeliveryState::Cancelled { .. }),
+        "{delivery:?}"
+    );
+    assert_eq!(attempts.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn retry_after_is_kept_to() {
     let bench = Bench::start(Wishes::default()).await;
     let receiver = Receiver::start(|_| Reaction::Say("429 Slow\r\nretry-after: 3600")).await;
