@@ -55,12 +55,17 @@ impl File {
         Ok(())
     }
 
+    /// Takes nothing more, and tells nothing more, until it is opened anew.
+    pub(super) fn close(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// What is committed now.
     pub(super) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
             return Err(StoreError::Unavailable(
-                "its file could not be opened again after a failure".to_owned(),
+                "its file could not be opened and read again after a failure".to_owned(),
             ));
         };
         database.begin_read().map(Snapshot::new).map_err(broken)

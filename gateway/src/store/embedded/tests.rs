@@ -83,6 +83,39 @@ async fn a_file_opened_anew_is_what_was_committed() {
 }
 
 #[tokio::test]
+async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name| directory.path().join(name);
+    let open = Embedded::open(
+        &at("store"),
+        &Config::default(),
+        Retention::default(),
+        Clock::System,
+    );
+    let store = open.unwrap();
+    let transaction = store.shared.file.write(file::Sync::Now).unwrap();
+    let mut tables = tables::Tables::open(&transaction).unwrap();
+    tables.due.insert(&b"?"[..], &b"?"[..]).unwrap();
+    drop(tables);
+    transaction.commit().unwrap();
+    // As if a commit had failed: the file has to be opened anew.
+    std::fs::rename(at("store"), at("away")).unwrap();
+    store.shared.file.reopen().unwrap_err();
+    std::fs::rename(at("away"), at("store")).unwrap();
+
+    let acme = contract::tenant("acme");
+    for id in ["e1", "e2"] {
+        let one = contract::submission(&acme, &[id], &[contract::target(1)]);
+        let answers = store.accept(vec![one]).await;
+        assert!(
+            matches!(answers[0], Err(StoreError::Unavailable(_))),
+            "{id}: {answers:?}"
+        );
+        assert!(!store.health().await.available);
+    }
+}
+
+#[tokio::test]
 async fn more_than_may_be_pending_is_refused_and_the_rest_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let config = Config {

@@ -140,7 +140,8 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Opens the file anew and learns from it what is pending. Leases that are held go on.
+    /// Opens the file anew and learns from it what is pending. Leases that are held go on. A file that cannot say what is
+    /// pending is closed again: memory does not agree with it, and no transaction may build on that.
     fn recover(&mut self) {
         if self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
@@ -158,6 +159,7 @@ impl Writer {
                 tracing::warn!(count = index.len(), "store.reopened");
             }
             Err(error) => {
+                shared.file.close();
                 self.failed = Some(Instant::now());
                 tracing::error!(error = %error, "store.reopen_failed");
             }
