@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::openapi::{Info, OpenApi, SecurityScheme, Tag};
+use aide::openapi::{ApiKeyLocation, Info, OpenApi, SecurityScheme, Tag};
 use aide::transform::TransformOpenApi;
 use axum::Router;
 use axum::extract::Path;
@@ -50,10 +50,18 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         ),
         extensions: Default::default(),
     };
+    let header = SecurityScheme::ApiKey {
+        location: ApiKeyLocation::Header,
+        name: "X-API-Key".to_owned(),
+        description: Some("The same keys, for clients that cannot set `Authorization`.".to_owned()),
+        extensions: Default::default(),
+    };
     let api = api
         .description(ABOUT)
         .security_scheme("key", bearer)
+        .security_scheme("key_header", header)
         .security_requirement("key")
+        .security_requirement("key_header")
         .default_response::<Problem>();
     TAGS.iter().fold(api, |api, (name, description)| {
         api.tag(Tag {

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::fields;
 use crate::document::{Document, Limits};
-use crate::http::{Code, Problem, read};
+use crate::http::{Code, Problem, describe_tenant_header, read};
 use crate::registry::Tenant;
 
 /// The tenant that the caller acts for.
@@ -148,7 +148,12 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
     }
 }
 
-impl OperationInput for Acting {}
+impl OperationInput for Acting {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        describe_tenant_header(operation);
+    }
+}
+
 impl OperationInput for Operator {}
 
 impl OperationInput for Id {

@@ -2,6 +2,8 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
+use aide::openapi::{MediaType, SecurityRequirement};
+use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -19,27 +21,43 @@ pub(super) fn routes() -> ApiRouter<Api> {
             "/healthz",
             get_with(
                 alive,
-                described(
-                    TAG,
-                    "health",
-                    "Is it alive?",
-                    "200 as long as the process answers.",
-                ),
+                open("health", "Is it alive?", "200 as long as the process answers."),
             ),
         )
         .api_route(
             "/readyz",
             get_with(
                 ready,
-                described(
-                    TAG,
+                open(
                     "readiness",
                     "Does it take events?",
                     "503 while the store is away or full, or the gateway is stopping.",
                 ),
             ),
         )
-        .route("/metrics", axum::routing::get(metrics))
+        .api_route("/metrics", get_with(metrics, figures))
+}
+
+/// An operation that needs no key.
+fn open(
+    id: &'static str,
+    summary: &'static str,
+    description: &'static str,
+) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
+    move |operation| {
+        let mut operation = described(TAG, id, summary, description)(operation);
+        operation.inner_mut().security = vec![SecurityRequirement::default()];
+        operation
+    }
+}
+
+fn figures(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let about = "The gateway's figures, as Prometheus reads them.";
+    let text = MediaType::default();
+    open("metrics", "Figures", about)(operation).response_with::<200, (), _>(|mut response| {
+        response.inner().content = [(OPEN_METRICS.to_owned(), text)].into_iter().collect();
+        response.description("OpenMetrics text.")
+    })
 }
 
 /// How the gateway is.
@@ -74,9 +92,9 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
     }
 }
 
-async fn metrics(State(api): State<Api>) -> impl IntoResponse {
-    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], api.metrics.render())
+async fn metrics(State(api): State<Api>) -> axum::response::Response {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], api.metrics.render()).into_response()
 }
 
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TAG: &str = "System";

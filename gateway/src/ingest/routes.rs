@@ -2,6 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
+use aide::openapi::{MediaType, ReferenceOr};
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::{Request, State};
@@ -10,7 +11,7 @@ use http_body_util::Either;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use crate::http::{Problem, Response};
+use crate::http::{Problem, Response, describe_header, describe_tenant_header};
 
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 
@@ -76,7 +77,7 @@ enum AcceptedView {
 }
 
 fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation
+    let mut operation = operation
         .id("publishEvents")
         .tag("Events")
         .summary("Publish events")
@@ -84,8 +85,7 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
             "Accepts one event, an array of events, or CloudEvents 1.0 in structured (`application/cloudevents+json`), \
              binary (`ce-…` headers) or batched (`application/cloudevents-batch+json`) mode. A request is accepted as a \
              whole or not at all. 202 means that its events are stored durably.\n\n\
-             A CloudEvent's `source` and `id` together make the event's id; its attributes become `metadata`.\n\n\
-             With an `Idempotency-Key` (1 to 255 characters, kept for 24 hours) a repeated request is accepted once.",
+             A CloudEvent's `source` and `id` together make the event's id; its attributes become `metadata`.",
         )
         .input::<Json<Submitted>>()
         .response_with::<202, Json<AcceptedView>, _>(|response| {
@@ -97,5 +97,32 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
                 },
             ))
         })
-        .default_response::<Problem>()
+        .default_response::<Problem>();
+    let inner = operation.inner_mut();
+    describe_tenant_header(inner);
+    describe_header(
+        inner,
+        "Idempotency-Key",
+        "1 to 255 characters, kept for 24 hours: a repeated request with the same key is accepted once.",
+    );
+    if let Some(ReferenceOr::Item(body)) = &mut inner.request_body {
+        for (content_type, example) in [(STRUCTURED, cloud_event()), (BATCHED, json!([cloud_event()]))] {
+            let media = MediaType {
+                example: Some(example),
+                ..MediaType::default()
+            };
+            body.content.insert(content_type.to_owned(), media);
+        }
+    }
+    operation
 }
+
+fn cloud_event() -> Value {
+    json!({
+        "specversion": "1.0", "type": "customer.created", "source": "/crm", "id": "7",
+        "data": { "id": "cus_1", "status": "active" },
+    })
+}
+
+const STRUCTURED: &str = "application/cloudevents+json";
+const BATCHED: &str = "application/cloudevents-batch+json";

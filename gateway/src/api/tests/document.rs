@@ -46,7 +46,26 @@ async fn every_operation_is_described() {
     }
     assert!(operations >= 30, "{operations}");
     let event = &document["paths"]["/v1/events"]["post"];
-    assert!(event["responses"]["202"].is_object() && event["requestBody"].is_object());
+    assert!(event["responses"]["202"].is_object());
+    for content_type in [
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+    ] {
+        assert!(
+            event["requestBody"]["content"][content_type].is_object(),
+            "{content_type}"
+        );
+    }
+    let named = |name: &str| {
+        let parameters = event["parameters"].as_array().unwrap().iter();
+        parameters.filter(|parameter| parameter["name"] == name).count()
+    };
+    assert_eq!((named("Idempotency-Key"), named("hookgate-tenant")), (1, 1));
+    for open in ["/healthz", "/readyz", "/metrics"] {
+        let security = &document["paths"][open]["get"]["security"];
+        assert_eq!(*security, serde_json::json!([{}]), "{open} needs no key");
+    }
     let resolved = |reference: &str| document.pointer(reference.trim_start_matches('#')).is_some();
     assert!(references(&document).iter().all(|reference| resolved(reference)));
 }

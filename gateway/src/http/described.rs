@@ -1,0 +1,41 @@
+//! Request headers as the OpenAPI document describes them; the routes' descriptions take them from here.
+
+use aide::openapi::{
+    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
+};
+use schemars::json_schema;
+
+use super::auth::TENANT_HEADER;
+
+/// Adds an optional header to an operation.
+pub fn describe_header(operation: &mut Operation, name: &str, description: &str) {
+    let schema = SchemaObject {
+        json_schema: json_schema!({ "type": "string" }),
+        external_docs: None,
+        example: None,
+    };
+    let parameter_data = ParameterData {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: false,
+        deprecated: None,
+        format: ParameterSchemaOrContent::Schema(schema),
+        example: None,
+        examples: Default::default(),
+        explode: None,
+        extensions: Default::default(),
+    };
+    operation.parameters.push(ReferenceOr::Item(Parameter::Header {
+        parameter_data,
+        style: HeaderStyle::Simple,
+    }));
+}
+
+/// Adds the header by which the operator says for which tenant it acts.
+pub fn describe_tenant_header(operation: &mut Operation) {
+    describe_header(
+        operation,
+        TENANT_HEADER,
+        "With the operator's key only: the tenant to act for.",
+    );
+}
