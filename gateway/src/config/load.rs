@@ -98,6 +98,14 @@ impl Loaded {
     pub fn place(&self, key: &str) -> Place {
         self.sources.place(key)
     }
+
+    /// Where the value comes from that stands under exactly this key: a table that says something else does not count.
+    pub(super) fn origin(&self, key: &str) -> Place {
+        let figment = &self.sources.figment;
+        figment
+            .find_metadata(key)
+            .map_or(Place::Default, |metadata| self.sources.place_of(metadata, key))
+    }
 }
 
 impl Sources {

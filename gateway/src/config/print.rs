@@ -34,7 +34,7 @@ fn spread(table: &mut Table, around: &str, loaded: &Loaded) {
                 inner.set_implicit(inner.iter().all(|(_, item)| item.is_inline_table()) && !inner.is_empty());
                 spread(inner, &key, loaded);
             }
-            Item::Value(value) => note(value, &loaded.place(&key)),
+            Item::Value(value) => note(value, &loaded.origin(&key)),
             Item::ArrayOfTables(_) | Item::None => {}
         }
     }
@@ -71,6 +71,14 @@ mod tests {
         assert!(printed.contains("listen = \"127.0.0.1:7\"  # "), "{printed}");
         assert!(printed.contains("hookgate.toml:2"), "{printed}");
         assert!(printed.contains("[server]"), "{printed}");
+        let drain = printed
+            .lines()
+            .find(|line| line.starts_with("drain_time"))
+            .expect("it is there");
+        assert!(
+            !drain.contains('#'),
+            "a built-in value beside one of the file: {drain}"
+        );
         let again: Config = toml_edit::de::from_str(&printed).expect("it is a configuration");
         assert_eq!(again.server.listen.port(), 7);
     }
