@@ -40,6 +40,17 @@ pub struct AcceptedEvents {
     pub events: Vec<AcceptedEvent>,
 }
 
+impl EventStatus {
+    /// As the answer has it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Filtered => "filtered",
+        }
+    }
+}
+
 impl AcceptedEvent {
     /// One that was accepted before.
     pub(super) fn duplicate(id: EventId) -> Self {

@@ -20,7 +20,7 @@ mod routes;
 mod screen;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
@@ -32,6 +32,7 @@ use crate::egress::Client;
 use crate::http::{Auth, BodyLimits, Problem, Publish, Response, read};
 use crate::ids::IdSource;
 use crate::plugin::Host;
+use crate::registry::Tenant;
 use crate::store::group::Committer;
 use crate::telemetry::Metrics;
 
@@ -69,7 +70,7 @@ pub struct Parts {
     /// Counts.
     pub metrics: Metrics,
     /// For how long this process leases the deliveries that it sends at once: longer than any attempt.
-    pub lease: std::time::Duration,
+    pub lease: Duration,
 }
 
 struct Inner {
@@ -81,7 +82,7 @@ struct Inner {
 
 impl Ingest {
     /// An ingest. `body_timeout` is the server's.
-    pub fn new(config: Config, parts: Parts, body_timeout: std::time::Duration) -> Self {
+    pub fn new(config: Config, parts: Parts, body_timeout: Duration) -> Self {
         let max = config.max_body.bytes();
         let body = BodyLimits {
             max,
@@ -118,8 +119,24 @@ impl Ingest {
         let screened = self.screen(&tenant, parsed.candidates, many).await?;
         let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
         let accepted = Carried::new(commit).await?;
-        self.inner.parts.metrics.accept_took(started.elapsed());
+        let took = started.elapsed();
+        self.inner.parts.metrics.accept_took(took);
+        told(&tenant, &accepted, took);
         Ok(answer::reply_to(accepted, many))
+    }
+}
+
+/// The one log event of each event. Thousands a second: at `debug`, and each is in the store and in the figures.
+fn told(tenant: &Tenant, accepted: &[AcceptedEvent], took: Duration) {
+    for answer in accepted {
+        tracing::debug!(
+            tenant = %tenant.id,
+            event = %answer.id,
+            outcome = answer.status.word(),
+            deliveries = answer.deliveries,
+            took_ms = took.as_millis(),
+            "event.accepted"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("subscription", "the subscription's id, or `inline`"),
     ("delivery", "the delivery's id"),
     ("attempt", "which attempt, counted from 1"),
-    ("outcome", "what an attempt came to: a word from a closed set"),
+    ("outcome", "what became of it: a word from a closed set"),
     ("status", "an HTTP status"),
     ("stage", "the part of an attempt that was under way"),
     ("plugin", "the plugin's name"),
@@ -30,6 +30,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("store", "the store's address without its credentials"),
     ("count", "how many of what the message names"),
     ("file", "a file of this gateway"),
+    ("shard", "the number of one of the store's parts"),
+    ("what", "a kind of record in the store"),
     ("revision", "a revision of a tenant's registry"),
 ];
 
