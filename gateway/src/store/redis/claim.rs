@@ -76,7 +76,7 @@ fn read_member(value: Value) -> Option<(TenantId, DeliveryId)> {
     let text = reply::bytes(value).ok()?;
     let member = Member::read(&text);
     if member.is_none() {
-        tracing::error!(event = "store.unreadable", what = "a member of the due set");
+        tracing::error!(what = "a member of the due set", "store.unreadable");
     }
     member
 }
@@ -116,8 +116,7 @@ async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>
             ),
             // It stays leased and comes again: a later version may be able to read it.
             Err(error) => tracing::error!(
-                event = "store.unreadable",
-                tenant = %wanted.tenant, event_id = %wanted.event, %error
+                tenant = %wanted.tenant, event = %wanted.event, %error, "store.unreadable"
             ),
         }
     }
@@ -186,7 +185,7 @@ async fn drop_gone(store: &Inner, shard: Shard, gone: &[Member]) -> Result<(), S
     if gone.is_empty() {
         return Ok(());
     }
-    tracing::warn!(event = "store.gone", shard = shard.0, deliveries = gone.len());
+    tracing::warn!(shard = shard.0, deliveries = gone.len(), "store.gone");
     let mut remove = redis::cmd("ZREM");
     remove.arg(store.keys.due(shard));
     for member in gone {

@@ -174,7 +174,7 @@ async fn check_layout(connected: &Connected, keys: &Keys) -> RedisResult<Result<
 async fn load_scripts(connected: &Connected, scripts: &Scripts) {
     for load in scripts.loads(connected.dialect) {
         if let Err(error) = connected.lines.ask(&load).await {
-            tracing::debug!(event = "store.script_not_loaded", %error);
+            tracing::debug!(%error, "store.script_not_loaded");
         }
     }
 }

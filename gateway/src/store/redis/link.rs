@@ -70,7 +70,7 @@ impl Link {
     pub(super) fn raise(&self, connected: Connected) {
         let before = self.wire.swap(Arc::new(Wire::Up(connected)));
         if let Wire::Down(_) = &*before {
-            tracing::info!(event = "store.connected");
+            tracing::info!("store.connected");
         }
     }
 
@@ -87,7 +87,7 @@ impl Link {
         let down = Arc::new(Wire::Down(reason.to_owned()));
         let before = self.wire.compare_and_swap(wire, down);
         if Arc::ptr_eq(&before, wire) {
-            tracing::warn!(event = "store.lost", reason);
+            tracing::warn!(reason, "store.lost");
             self.fell.notify_one();
         }
     }

@@ -25,14 +25,9 @@ struct State {
 pub(super) struct Sequences([AtomicU64; SHARDS as usize]);
 
 impl Status {
-    /// What the last look found; what is new of it is logged.
+    /// What the last look found. Whoever asks for the health logs its warnings.
     pub(super) fn found(&self, findings: &Findings) {
         let Ok(mut state) = self.0.lock() else { return };
-        for warning in warnings(findings) {
-            if !warnings(&state.findings).any(|old| old == warning) {
-                tracing::warn!(event = "store.warning", warning);
-            }
-        }
         state.findings.clone_from(findings);
         state.reason.clear();
     }
@@ -41,14 +36,14 @@ impl Status {
     pub(super) fn set_reason(&self, reason: &str) {
         let Ok(mut state) = self.0.lock() else { return };
         if state.reason != reason {
-            tracing::warn!(event = "store.unreachable", reason);
+            tracing::warn!(reason, "store.unreachable");
             reason.clone_into(&mut state.reason);
         }
     }
 
     /// The server has lost so many events that it had confirmed.
     pub(super) fn lost(&self, shard: Shard, events: u64) {
-        tracing::error!(event = "store.lost_events", shard = shard.0, events);
+        tracing::error!(shard = shard.0, events, "store.lost_events");
         if let Ok(mut state) = self.0.lock() {
             state.lost = state.lost.saturating_add(events);
         }

@@ -89,7 +89,7 @@ async fn look(store: &Inner) {
 async fn pulse(store: &Inner) {
     join_all(Keys::shards().map(|shard| async move {
         if let Err(error) = pulse_of(store, shard).await {
-            tracing::debug!(event = "store.no_pulse", shard = shard.0, %error);
+            tracing::debug!(shard = shard.0, %error, "store.no_pulse");
         }
     }))
     .await;
