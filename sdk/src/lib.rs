@@ -70,3 +70,12 @@ macro_rules! export {
         };
     };
 }
+
+/// The plugins that the documents show are plugins.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/plugins.md")]
+    struct Plugins;
+}
