@@ -90,6 +90,8 @@ async fn subscriptions() {
             "invalid_field",
             "`events`",
         ),
+        (json!([url, ["*"]]), 422, "invalid_field", "not an object"),
+        (json!("x"), 422, "invalid_field", "not an object"),
         (
             json!({ "url": url, "events": ["*"], "headers": { "host": "x" } }),
             422,
@@ -118,6 +120,72 @@ async fn subscriptions() {
         site.acme.get("/v1/subscriptions").await.expect(200)["data"],
         json!([])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes() {
+    let site = Site::start(On::Embedded).await;
+    let (id, _) = site.acme.subscribe("http://127.0.0.1:9/").await;
+    let path = format!("/v1/subscriptions/{id}");
+    let before = site.acme.get(&path).await.expect(200);
+    for (body, code, word) in [
+        (
+            json!({ "urll": "http://127.0.0.1:9/" }),
+            "invalid_field",
+            "did you mean `url`",
+        ),
+        (json!({ "id": "sub_1" }), "invalid_field", "/id"),
+        (
+            json!({ "description": "new", "events": ["*.a"] }),
+            "invalid_field",
+            "/events/0",
+        ),
+        (json!({ "events": [] }), "invalid_field", "/events"),
+        (json!({ "url": null, "timeout": 5 }), "invalid_field", "/timeout"),
+        (json!({ "url": "gopher://127.0.0.1/" }), "invalid_field", "/url"),
+        (
+            json!({ "url": "http://169.254.169.254/" }),
+            "address_refused",
+            "/url",
+        ),
+        (json!([]), "invalid_field", "not an object"),
+    ] {
+        let answer = site.acme.patch(&path, &body).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (422, code),
+            "{body}: {:#}",
+            answer.body
+        );
+        assert!(
+            answer.body.to_string().contains(word),
+            "{body}: {:#}",
+            answer.body
+        );
+    }
+    assert_eq!(site.acme.get(&path).await.expect(200), before, "nothing changed");
+    let tenant = json!({ "nme": "x" });
+    let refused = site.gateway.operator().patch("/v1/tenants/acme", &tenant).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (422, "invalid_field"),
+        "{:#}",
+        refused.body
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_https_where_the_operator_wants_it() {
+    let site = Site::with(On::Embedded, "egress.https_only = true").await;
+    let subscription = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+    let refused = site.acme.post("/v1/subscriptions", &subscription).await;
+    assert_eq!(refused.status, 422, "{:#}", refused.body);
+    assert!(refused.body.to_string().contains("https"), "{:#}", refused.body);
+    let subscription = json!({ "url": "https://127.0.0.1:9/", "events": ["*"] });
+    site.acme
+        .post("/v1/subscriptions", &subscription)
+        .await
+        .expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,6 +276,38 @@ async fn components() {
         "it names the world: {:#}",
         empty.body
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn components_of_other_worlds() {
+    let site = Site::start(On::Embedded).await;
+    for (component, word) in [
+        (
+            r#"(component (import "wasi:sockets/network@0.2.0" (instance)))"#,
+            "wasi:sockets/network@0.2.0",
+        ),
+        (
+            r#"(component (instance $i) (export "hookgate:plugin/handler@2.0.0" (instance $i)))"#,
+            "hookgate:plugin@2.0.0",
+        ),
+    ] {
+        let request = site
+            .acme
+            .request(Method::POST, "/v1/plugins?name=mine")
+            .header("content-type", "application/wasm")
+            .body(wat::parse_str(component).unwrap());
+        let refused = site.acme.send(request).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (422, "invalid_component"),
+            "{:#}",
+            refused.body
+        );
+        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(word), "it names what is wrong: {detail}");
+    }
+    let listed = site.acme.get("/v1/plugins").await.expect(200);
+    assert!(!listed.to_string().contains("\"mine\""), "nothing was kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod crash;
 mod delivering;
 mod feed;
 mod limits;
+mod other_tenants;
 mod privacy;
 mod publishing;
 mod site;
