@@ -124,28 +124,39 @@ impl Registry {
         })
     }
 
-    /// Loads these tenants and publishes them together.
+    /// Loads these tenants and publishes them together. One that cannot be read stays as it is and holds up no other.
+    ///
+    /// # Errors
+    /// `Store`: nothing is published; or why one of them cannot be read.
     pub(super) async fn publish(
         &self,
         progress: &mut Progress,
         ids: Vec<TenantId>,
     ) -> Result<(), RegistryError> {
         let loads = ids.into_iter().map(|id| async {
-            let tenant = self.load(&id).await?;
-            Ok::<_, RegistryError>((id, tenant))
+            match self.load(&id).await {
+                Err(away @ RegistryError::Store(_)) => Err(away),
+                loaded => Ok((id, loaded)),
+            }
         });
         let loaded: Vec<_> = stream::iter(loads)
             .buffer_unordered(LOADS_AT_ONCE)
             .try_collect()
             .await?;
         let mut next = Snapshot::clone(&self.inner.snapshot.load());
+        let mut unreadable = None;
         for (id, tenant) in loaded {
-            progress.note(&id, tenant.as_deref());
-            next.put(&id, tenant);
+            match tenant {
+                Ok(tenant) => {
+                    progress.note(&id, tenant.as_deref());
+                    next.put(&id, tenant);
+                }
+                Err(error) => unreadable = Some(error),
+            }
         }
         self.inner.metrics.tenants_are(next.len());
         self.inner.snapshot.store(Arc::new(next));
-        Ok(())
+        unreadable.map_or(Ok(()), Err)
     }
 
     /// Which tenants this process holds.

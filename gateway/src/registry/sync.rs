@@ -61,7 +61,7 @@ impl Registry {
     /// Publishes what changed in the store since the last time. For whoever must not decide on what is out of date.
     ///
     /// # Errors
-    /// `Store`.
+    /// `Store`; or a tenant that cannot be read: the others are current, and the next call looks at it again.
     pub async fn catch_up(&self) -> Result<(), RegistryError> {
         let mut progress = self.inner.publishing.lock().await;
         let (mut version, mut changed) = self.inner.store.registry_changes(progress.version).await?;

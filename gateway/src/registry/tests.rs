@@ -120,6 +120,36 @@ async fn what_one_process_changes_the_other_sees_and_a_restart_keeps() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_cannot_be_read_holds_up_no_other() {
+    let bench = Bench::new().await;
+    let one = bench.registry(Config::default()).await;
+    let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
+    for id in ["acme", "other"] {
+        one.create_tenant(tenant(id)).await.unwrap();
+    }
+    let two = bench.registry(Config::default()).await;
+    let revision = two.tenant(&acme).unwrap().revision;
+    let unreadable = vec![("chain".to_owned(), Some(bytes::Bytes::from_static(b"?")))];
+    let applied = bench.store.registry_apply(&acme, revision, unreadable).await;
+    one.create_subscription(&other, subscription("https://example.com"))
+        .await
+        .unwrap();
+
+    two.catch_up().await.unwrap_err();
+    assert_eq!(two.tenant(&other).unwrap().subscriptions.len(), 1);
+    assert_eq!(
+        two.tenant(&acme).unwrap().revision,
+        revision,
+        "it is as it was last read"
+    );
+
+    let readable = vec![("chain".to_owned(), None)];
+    let applied = bench.store.registry_apply(&acme, applied.unwrap(), readable).await;
+    two.catch_up().await.unwrap();
+    assert_eq!(two.tenant(&acme).unwrap().revision, applied.unwrap());
+}
+
+#[tokio::test]
 async fn changes_at_the_same_time_all_happen() {
     let bench = Bench::new().await;
     let (one, two) = (
