@@ -144,7 +144,10 @@ async fn a_tenant_that_cannot_be_read_holds_up_no_other() {
     );
 
     let readable = vec![("chain".to_owned(), None)];
-    let applied = bench.store.registry_apply(&acme, applied.unwrap(), readable).await;
+    let applied = bench
+        .store
+        .registry_apply(&acme, applied.unwrap(), readable)
+        .await;
     two.catch_up().await.unwrap();
     assert_eq!(two.tenant(&acme).unwrap().revision, applied.unwrap());
 }
