@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
 use figment::{Figment, Metadata};
 
@@ -188,11 +188,21 @@ fn words(kind: &Kind) -> (String, Option<String>) {
             nearest(name, expected),
         ),
         Kind::MissingField(name) => (format!("`{name}` is missing"), None),
-        Kind::InvalidType(actual, expected) => (format!("{expected} is expected, not {actual}"), None),
+        Kind::InvalidType(actual, expected) => (
+            format!("{expected} is expected, not {actual}"),
+            in_quotes(actual, expected),
+        ),
         Kind::InvalidValue(actual, expected) => (format!("{expected} is expected, not {actual}"), None),
         Kind::Message(message) => (message.clone(), None),
         kind => (kind.to_string(), None),
     }
+}
+
+/// A bare number where a text is expected is most often a duration or a size without its unit.
+fn in_quotes(actual: &Actual, expected: &str) -> Option<String> {
+    let number = matches!(actual, Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_));
+    (number && expected == "a string")
+        .then(|| "durations and sizes are texts with a unit, such as \"5s\" or \"64KiB\"".to_owned())
 }
 
 fn nearest(name: &str, expected: &[&str]) -> Option<String> {
@@ -215,7 +225,9 @@ fn find_file(flags: &Flags) -> Result<Option<(PathBuf, String)>, Refused> {
             message: format!("cannot be read: {error}"),
             place: Place::File { path, line: None },
             key: None,
-            hint: None,
+            hint: Some(
+                "check the path; without `--config`, `hookgate.toml` is read if it is there".to_owned(),
+            ),
         })),
     }
 }
@@ -279,6 +291,10 @@ mod tests {
                 &["hookgate.toml:1: store.url", "redis://"],
             ),
             ("[server\n", &["hookgate.toml:1: not TOML"]),
+            (
+                "server.drain_time = 5\n",
+                &["hookgate.toml:1: server.drain_time", "a unit, such as \"5s\""],
+            ),
             (
                 "[telemetry]\nformat = \"jsn\"\n",
                 &["hookgate.toml:2: telemetry.format", "did you mean `json`"],
