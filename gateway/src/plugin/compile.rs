@@ -41,7 +41,7 @@ impl Compiler {
             Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component))
                 .await
                 .map_err(|error| UploadError::Host(error.into()))?
-                .map_err(UploadError::Compile),
+                .map_err(|error| UploadError::Compile(format!("{error:#}"))),
         }
     }
 }
@@ -53,6 +53,8 @@ async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Ve
         .arg(config.compile_memory.bytes().to_string())
         .arg(limit.get().as_secs().max(1).to_string())
         .env_clear()
+        // An allocator that reserves a gigabyte before the limit is set would have that much beyond it.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -69,7 +71,7 @@ async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Ve
     let (status, code, said) = ended.map_err(UploadError::Host)?;
     match status.code() {
         Some(0) => Ok(code),
-        Some(REFUSED) => Err(UploadError::Compile(escaped(&said, TEXT_BYTES))),
+        Some(code) if code == i32::from(REFUSED) => Err(UploadError::Compile(escaped(&said, TEXT_BYTES))),
         _ => Err(UploadError::Compile(over_limits(status, config))),
     }
 }
@@ -108,27 +110,51 @@ async fn all(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<
 pub fn run_child(limits: impl IntoIterator<Item = String>) -> ExitCode {
     match child(limits) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
+        Err(Stopped::OutOfMemory) => ExitCode::FAILURE,
+        Err(Stopped::Refused(wrong)) => {
             let _ = writeln!(io::stderr(), "{wrong}");
-            ExitCode::from(u8::try_from(REFUSED).unwrap_or(u8::MAX))
+            ExitCode::from(REFUSED)
         }
     }
 }
 
-fn child(limits: impl IntoIterator<Item = String>) -> Result<(), String> {
+/// Why there is no machine code.
+enum Stopped {
+    /// The compiler noticed the limit in time; where it does not, the process aborts.
+    OutOfMemory,
+    /// The component is not what it should be.
+    Refused(String),
+}
+
+impl From<wasmtime::Error> for Stopped {
+    fn from(error: wasmtime::Error) -> Self {
+        if error.is::<wasmtime::OutOfMemory>() {
+            return Self::OutOfMemory;
+        }
+        Self::Refused(format!("{error:#}"))
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::OutOfMemory => Self::OutOfMemory,
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+fn child(limits: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
     let mut limits = limits.into_iter().map(|limit| limit.parse::<u64>().ok());
     let (Some(Some(memory)), Some(Some(seconds))) = (limits.next(), limits.next()) else {
-        return Err(format!(
-            "`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds"
-        ));
+        let wrong = format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds");
+        return Err(Stopped::Refused(wrong));
     };
-    confine(memory, seconds).map_err(|error| format!("cannot set limits: {error}"))?;
+    confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     let mut component = Vec::new();
-    io::stdin()
-        .read_to_end(&mut component)
-        .map_err(|error| error.to_string())?;
+    io::stdin().read_to_end(&mut component)?;
     let code = precompile(&component)?;
-    io::stdout().write_all(&code).map_err(|error| error.to_string())
+    Ok(io::stdout().write_all(&code)?)
 }
 
 /// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
@@ -162,13 +188,11 @@ fn mapped_already() -> u64 {
     pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
-fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
-    engine::compiling()
-        .and_then(|engine| engine.precompile_component(component))
-        .map_err(|error| format!("{error:#}"))
+fn precompile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    engine::compiling().and_then(|engine| engine.precompile_component(component))
 }
 
 /// The child's exit code for a component that does not compile.
-const REFUSED: i32 = 65;
+const REFUSED: u8 = 65;
 /// What a machine that is busy gets beyond the processor time.
 const GRACE: Duration = Duration::from_secs(5);
