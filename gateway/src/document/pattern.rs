@@ -271,8 +271,15 @@ impl Step {
 }
 
 impl Node {
-    /// Whether a key's normalised form has to be known to go on from here.
-    pub(super) fn leads_on_loosely(&self) -> bool {
+    /// Whether a key's normalised form, of which the tail may be known, has to be looked up to go on from here.
+    pub(super) fn may_lead_loosely(&self, tail: Option<Tail>) -> bool {
+        match tail {
+            Some(tail) => self.loose.may_lead(tail) || self.ends.may_lead(tail),
+            None => self.leads_on_loosely(),
+        }
+    }
+
+    fn leads_on_loosely(&self) -> bool {
         !self.loose.is_empty() || !self.ends.is_empty()
     }
 
@@ -286,69 +293,148 @@ impl Node {
     }
 }
 
-/// Where the ends of names lead: sorted by the last byte, so that most names are told apart by it.
+/// The last bytes of a name in one number: names are found by it first, and nearly every key is no further looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tail(u32);
+
+impl Tail {
+    /// How many bytes: those before the start of a short name count as 0.
+    const BYTES: usize = 3;
+
+    fn of(name: &str) -> Self {
+        Self::of_last(name.bytes().rev())
+    }
+
+    /// What the tail of a key's normalised form is; nothing when only the whole of it tells, as with letters beyond ASCII.
+    pub(super) fn of_normalised(key: &str) -> Option<Self> {
+        let last = key
+            .bytes()
+            .rev()
+            .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+        let tail = Self::of_last(last.map(|byte| byte.to_ascii_lowercase()));
+        tail.is_ascii().then_some(tail)
+    }
+
+    fn of_last(bytes: impl Iterator<Item = u8>) -> Self {
+        let places = (0..Self::BYTES).map(|place| 8 * place);
+        Self(
+            bytes
+                .zip(places)
+                .map(|(byte, place)| u32::from(byte) << place)
+                .sum(),
+        )
+    }
+
+    fn is_ascii(self) -> bool {
+        self.0 & 0x80_80_80 == 0
+    }
+}
+
+/// Which tails there may be: says no for nearly all that there are not, and never for one that there is.
+#[derive(Debug, Clone, Default)]
+struct Tails {
+    /// Empty, or 2¹² bits.
+    bits: Vec<u64>,
+}
+
+impl Tails {
+    const WORDS: usize = 64;
+
+    fn may_have(&self, tail: Tail) -> bool {
+        let (word, bit) = Self::place(tail);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    fn add(&mut self, tail: Tail) {
+        let (word, bit) = Self::place(tail);
+        self.bits.resize(Self::WORDS, 0);
+        self.bits[word] |= bit;
+    }
+
+    /// By Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+    fn place(Tail(tail): Tail) -> (usize, u64) {
+        let hash = tail.wrapping_mul(0x9E37_79B1) >> 20;
+        ((hash >> 6) as usize, 1 << (hash & 63))
+    }
+}
+
+/// Where the ends of names lead.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
-    sorted: Vec<(CompactString, NodeId)>,
-    /// A bit for the last byte of each end; all that are not ASCII share one.
-    last_bytes: u128,
+    /// By the tail.
+    sorted: Vec<(Tail, CompactString, NodeId)>,
+    tails: Tails,
+    /// Those that are shorter than a tail.
+    short: Vec<(CompactString, NodeId)>,
 }
 
 impl Ends {
     pub(super) fn is_empty(&self) -> bool {
-        self.sorted.is_empty()
+        self.sorted.is_empty() && self.short.is_empty()
+    }
+
+    /// Whether a name with this tail can lead anywhere.
+    pub(super) fn may_lead(&self, tail: Tail) -> bool {
+        self.tails.may_have(tail) || !self.short.is_empty()
     }
 
     /// The nodes that a name leads to by its end.
     pub(super) fn find(&self, name: &str) -> impl Iterator<Item = NodeId> {
-        let last = last_byte(name);
-        let possible = if self.last_bytes & last_byte_bit(last) == 0 {
-            &[]
-        } else {
-            let from = self.sorted.partition_point(|(end, _)| last_byte(end) < last);
-            &self.sorted[from..]
-        };
-        let same_last = possible.iter().take_while(move |(end, _)| last_byte(end) == last);
-        same_last
+        let tail = Tail::of(name);
+        let from = self.sorted.partition_point(|(known, ..)| *known < tail);
+        let same_tail = self.sorted[from..]
+            .iter()
+            .take_while(move |(known, ..)| *known == tail);
+        let short = self.short.iter().map(|(end, node)| (end, node));
+        same_tail
+            .map(|(_, end, node)| (end, node))
+            .chain(short)
             .filter(|(end, _)| name.ends_with(end.as_str()))
             .map(|(_, node)| *node)
     }
 
     fn add(&mut self, end: CompactString, node: NodeId) {
-        let last = last_byte(&end);
-        self.last_bytes |= last_byte_bit(last);
-        let at = self.sorted.partition_point(|(known, _)| last_byte(known) <= last);
-        self.sorted.insert(at, (end, node));
+        if end.len() < Tail::BYTES {
+            self.short.push((end, node));
+            return;
+        }
+        let tail = Tail::of(&end);
+        self.tails.add(tail);
+        let at = self.sorted.partition_point(|(known, ..)| *known <= tail);
+        self.sorted.insert(at, (tail, end, node));
     }
-}
-
-fn last_byte(name: &str) -> u8 {
-    name.bytes().next_back().unwrap_or(0)
-}
-
-fn last_byte_bit(byte: u8) -> u128 {
-    1 << byte.min(127)
 }
 
 /// Where names lead: sorted, so that finding one needs no hash that a name could be made to defeat.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     sorted: Vec<Way>,
-    /// A bit for the length of each name (the last bit: for all longer ones): most keys are told apart by it.
-    lengths: u64,
+    tails: Tails,
 }
 
 #[derive(Debug, Clone)]
 struct Way {
+    tail: Tail,
     name: CompactString,
     node: NodeId,
     /// No other name leads to the node, so patterns that go the same way can go on from it together.
     alone: bool,
 }
 
+impl Way {
+    fn key(&self) -> (Tail, &str) {
+        (self.tail, &self.name)
+    }
+}
+
 impl Names {
     pub(super) fn is_empty(&self) -> bool {
         self.sorted.is_empty()
+    }
+
+    /// Whether a name with this tail can lead anywhere.
+    pub(super) fn may_lead(&self, tail: Tail) -> bool {
+        self.tails.may_have(tail)
     }
 
     /// The nodes that a name leads to.
@@ -362,24 +448,28 @@ impl Names {
     }
 
     fn ways(&self, name: &str) -> impl Iterator<Item = &Way> {
-        let possible = if self.lengths & length_bit(name) == 0 {
-            &[]
-        } else {
-            let from = self.sorted.partition_point(|way| way.name.as_str() < name);
+        let tail = Tail::of(name);
+        let possible = if self.tails.may_have(tail) {
+            let from = self.sorted.partition_point(|way| way.key() < (tail, name));
             &self.sorted[from..]
+        } else {
+            &[]
         };
         possible.iter().take_while(move |way| way.name == name)
     }
 
     fn add(&mut self, name: CompactString, node: NodeId, alone: bool) {
-        self.lengths |= length_bit(&name);
-        let at = self.sorted.partition_point(|way| way.name <= name);
-        self.sorted.insert(at, Way { name, node, alone });
+        let tail = Tail::of(&name);
+        self.tails.add(tail);
+        let at = self.sorted.partition_point(|way| way.key() <= (tail, &name));
+        let way = Way {
+            tail,
+            name,
+            node,
+            alone,
+        };
+        self.sorted.insert(at, way);
     }
-}
-
-fn length_bit(name: &str) -> u64 {
-    1 << name.len().min(63)
 }
 
 #[cfg(test)]
@@ -420,7 +510,7 @@ mod tests {
     #[test]
     fn ends_are_told_apart() {
         let mut ends = Ends::default();
-        for (node, end) in ["email", "mail", "phone", "größe"].into_iter().enumerate() {
+        for (node, end) in ["email", "mail", "phone", "größe", "id"].into_iter().enumerate() {
             ends.add(end.into(), node);
         }
         for (name, nodes) in [
@@ -432,9 +522,31 @@ mod tests {
             ("hone", vec![]),
             ("schuhgröße", vec![3]),
             ("schuhgroße", vec![]),
+            ("taxid", vec![4]),
+            ("id", vec![4]),
+            ("d", vec![]),
             ("", vec![]),
         ] {
             assert_eq!(ends.find(name).collect::<Vec<_>>(), nodes, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tail_is_that_of_the_normalised_key() {
+        let mut out = String::new();
+        for (key, known) in [
+            ("customer.E-mail", true),
+            ("ID_", true),
+            ("_", true),
+            ("", true),
+            ("größe_Id4", true),
+            ("größe", false),
+            ("e\u{301}\u{2122}\u{2122}", false),
+        ] {
+            normalise(key, &mut out);
+            let tail = Tail::of_normalised(key);
+            assert_eq!(tail.is_some(), known, "{key}");
+            assert!(tail.is_none_or(|tail| tail == Tail::of(&out)), "{key}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::pattern::{Node, NodeId, PatternSet, normalise};
+use super::pattern::{Node, NodeId, PatternSet, Tail, normalise};
 use super::pointer::{push_escaped, push_index};
 use super::value::Value;
 
@@ -68,6 +68,10 @@ impl<'p> Walk<'p> {
     pub(super) fn enter(&mut self, from: Level, step: Step<'_>) -> Level {
         let start = self.active.len();
         let mut matched = false;
+        let tail = match step {
+            Step::Key(key) => Tail::of_normalised(key),
+            Step::Index(_) => None,
+        };
         let mut normal = false;
         for place in from.start..from.end {
             let at = self.active[place];
@@ -84,7 +88,7 @@ impl<'p> Walk<'p> {
                 }
             }
             let Step::Key(key) = step else { continue };
-            if node.leads_on_loosely() {
+            if node.may_lead_loosely(tail) {
                 if !normal {
                     normalise(key, &mut self.normalised);
                     normal = true;
