@@ -70,12 +70,3 @@ macro_rules! export {
         };
     };
 }
-
-/// The plugins that the documents show are plugins.
-#[cfg(doctest)]
-mod documents {
-    #[doc = include_str!("../../README.md")]
-    struct Readme;
-    #[doc = include_str!("../../docs/plugins.md")]
-    struct Plugins;
-}

@@ -147,3 +147,12 @@ pub struct Outcome {
     /// What the plugin logged.
     pub log: Vec<(Level, String)>,
 }
+
+/// The plugins that the documents show are plugins.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/plugins.md")]
+    struct Plugins;
+}
