@@ -44,6 +44,11 @@ pub fn resident_kib(pid: u32) -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
+/// Processor time that a process has used, in user and kernel together.
+pub fn processor_time(pid: u32) -> Result<Duration> {
+    Ok(TICK * u32::try_from(processor_ticks(pid)?)?)
+}
+
 fn processor_ticks(pid: u32) -> Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // After the name in parentheses: utime and stime are fields 14 and 15 of proc(5).
@@ -70,3 +75,4 @@ impl fmt::Display for Measured {
 
 const WATCH: Duration = Duration::from_secs(10);
 const TICKS_PER_SECOND: f64 = 100.0;
+const TICK: Duration = Duration::from_millis(10);

@@ -16,6 +16,7 @@ pub struct Measured {
     delivered: Duration,
     extra: usize,
     memory: u64,
+    processor: Duration,
 }
 
 /// Sends the plan's events through one subscription and waits until the last one has come.
@@ -34,6 +35,7 @@ pub async fn measure(bench: &Bench, plan: &Plan, with_plugin: bool) -> Result<Me
     }
     tenant.subscribe(&format!("http://{}/hook", sink.address)).await;
     let address = bench.gateway.base().trim_start_matches("http://").parse()?;
+    let used_before = crate::idle::processor_time(bench.gateway.pid())?;
     let start = Instant::now();
     load::run(address, "/v1/events", &key, plan).await?;
     let accepted = start.elapsed();
@@ -58,6 +60,7 @@ pub async fn measure(bench: &Bench, plan: &Plan, with_plugin: bool) -> Result<Me
         delivered,
         extra: sink.count() - plan.events,
         memory,
+        processor: crate::idle::processor_time(bench.gateway.pid())? - used_before,
     })
 }
 
@@ -68,6 +71,9 @@ impl fmt::Display for Measured {
         writeln!(f, "accepted          {:>9.0} events/s", rate(self.accepted))?;
         writeln!(f, "end to end        {:>9.0} events/s", rate(self.delivered))?;
         writeln!(f, "delivered twice   {:>9}", self.extra)?;
-        write!(f, "resident memory   {:>9} KiB", self.memory)
+        writeln!(f, "resident memory   {:>9} KiB", self.memory)?;
+        // Unlike the rates, this says much the same when the machine is busy with something else.
+        let each = self.processor.as_secs_f64() * 1e6 / self.events as f64;
+        write!(f, "gateway processor {each:>9.1} µs/event")
     }
 }
