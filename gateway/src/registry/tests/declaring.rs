@@ -1,0 +1,89 @@
+//! Tenants that the configuration file declares.
+
+use super::*;
+
+fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
+    DeclaredTenant {
+        tenant: tenant("acme"),
+        keys: keys.iter().map(|key| Secret::new(key)).collect(),
+        chain: Some(redact("{}", OnFailure::Fail)),
+        subscriptions: urls
+            .iter()
+            .map(|url| DeclaredSubscription {
+                name: (*url).to_owned(),
+                subscription: subscription(url),
+            })
+            .collect(),
+    }
+}
+
+#[tokio::test]
+async fn declarations_are_made_true_and_only_they_are_touched() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let (one, two) = ("a-chosen-key-of-acme", "another-chosen-key");
+    let file = [declared(&[one], &["https://a.example", "https://b.example"])];
+    registry.declare(&file).await.unwrap();
+    let acme = registry.tenant(&"acme".parse().unwrap()).unwrap();
+    let (revision, secret) = (acme.revision, acme.subscriptions[0].secrets.clone());
+    registry.declare(&file).await.unwrap();
+    let id = &acme.id;
+    assert_eq!(
+        registry.tenant(id).unwrap().revision,
+        revision,
+        "doing it again changes nothing"
+    );
+    let own = registry
+        .create_subscription(id, subscription("https://own.example"))
+        .await
+        .unwrap();
+    let by_api = registry.delete_subscription(id, acme.subscriptions[0].id).await;
+    assert!(matches!(by_api, Err(RegistryError::Declared(_))));
+    let sub = acme
+        .subscriptions
+        .iter()
+        .find(|s| s.url.host_str() == Some("a.example"))
+        .unwrap()
+        .id;
+    registry
+        .disable_subscription(id, sub, crate::domain::subscription::DisableReason::Gone)
+        .await
+        .unwrap();
+    registry
+        .declare(&[declared(&[two], &["https://a.example"])])
+        .await
+        .unwrap();
+    let after = registry.tenant(id).unwrap();
+    assert!(registry.by_key(one).is_none() && registry.by_key(two).is_some());
+    assert_eq!(
+        after.subscriptions.len(),
+        2,
+        "one declared, one made over the API"
+    );
+    let kept = after.subscription(sub).unwrap();
+    assert_ne!(
+        kept.status,
+        Status::Active,
+        "what the running system decided stays"
+    );
+    assert_eq!(kept.secrets.len(), secret.len());
+    registry.declare(&[]).await.unwrap();
+    let left = registry.tenant(id).expect("it has something of its own");
+    assert_eq!(left.subscriptions, [own]);
+    assert!(left.chain.is_none() && registry.by_key(two).is_none());
+}
+
+#[tokio::test]
+async fn one_wrong_declaration_changes_nothing() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let mut wrong = declared(&["a-chosen-key-of-globex"], &[]);
+    wrong.tenant = tenant("globex");
+    wrong.chain = Some(redact(r#"{"clases":[]}"#, OnFailure::Fail));
+    let refused = registry
+        .declare(&[declared(&["a-chosen-key-of-acme"], &[]), wrong])
+        .await;
+    let (tenant, _) = refused.unwrap_err();
+    assert_eq!(tenant.unwrap().as_str(), "globex");
+    assert_eq!(registry.count(), 0);
+}
