@@ -121,13 +121,15 @@ impl App {
     /// Runs until the shutdown, then ends in order.
     pub async fn run(self, shutdown: CancellationToken) {
         let (served, delivered) = (CancellationToken::new(), CancellationToken::new());
-        let serving = async {
-            self.server.run(self.front, self.stopping.clone()).await;
-            served.cancel();
+        let (serving_ended, delivering_ended) = (served.clone(), delivered.clone());
+        let stopping = self.stopping.clone();
+        let serving = async move {
+            self.server.run(self.front, stopping).await;
+            serving_ended.cancel();
         };
-        let delivering = async {
-            self.scheduler.run(served.clone()).await;
-            delivered.cancel();
+        let delivering = async move {
+            self.scheduler.run(served).await;
+            delivering_ended.cancel();
         };
         let stopping = async {
             shutdown.cancelled().await;
@@ -136,12 +138,12 @@ impl App {
         };
         tokio::join!(
             stopping,
-            serving,
-            delivering,
-            self.commits.run(delivered.clone()),
-            self.sync.run(delivered.clone()),
-            self.egress.run(delivered.clone()),
-            self.upkeep.run(delivered.clone()),
+            on_workers(serving),
+            on_workers(delivering),
+            on_workers(self.commits.run(delivered.clone())),
+            on_workers(self.sync.run(delivered.clone())),
+            on_workers(self.egress.run(delivered.clone())),
+            on_workers(self.upkeep.run(delivered)),
         );
         info!("gateway.stopped");
     }
@@ -154,6 +156,16 @@ impl App {
 pub async fn declare(registry: &Registry, declared: &[DeclaredTenant]) -> Result<(), StartError> {
     let result = registry.declare(declared).await;
     result.map_err(|(tenant, source)| StartError::Declared { tenant, source })
+}
+
+/// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
+/// workers: every wake-up between such a part and a request would be a system call. A part that panics panics here.
+async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
+    if let Err(ended) = tokio::spawn(part).await
+        && let Ok(panic) = ended.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 async fn common(config: &Config) -> Result<(Common, CommitService), StartError> {
