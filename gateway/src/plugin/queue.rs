@@ -28,6 +28,8 @@ struct State<J> {
     turns: VecDeque<Lane>,
     waiting: usize,
     idle_threads: usize,
+    /// A thread was woken and has not looked yet: it finds whatever comes until it does, and nobody else is woken for that.
+    waking: bool,
     closed: bool,
 }
 
@@ -49,6 +51,7 @@ impl<J> FairQueue<J> {
             turns: VecDeque::new(),
             waiting: 0,
             idle_threads: 0,
+            waking: false,
             closed: false,
         };
         Self {
@@ -66,7 +69,9 @@ impl<J> FairQueue<J> {
             return Err(Full);
         }
         state.add(lane, job, self.per_lane)?;
-        if state.idle_threads > 0 {
+        let wake = state.wake_another();
+        drop(state);
+        if wake {
             self.ready.notify_one();
         }
         Ok(())
@@ -80,11 +85,17 @@ impl<J> FairQueue<J> {
                 return None;
             }
             if let Some(next) = state.next() {
+                let wake = state.wake_another();
+                drop(state);
+                if wake {
+                    self.ready.notify_one();
+                }
                 return Some(next);
             }
             state.idle_threads += 1;
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle_threads -= 1;
+            state.waking = false;
         }
     }
 
@@ -138,6 +149,14 @@ impl<J> State<J> {
         }
         self.waiting += 1;
         Ok(())
+    }
+
+    /// Whether to wake a thread: where there is work for one more. One at a time, and each wakes the next, for a wake-up is a
+    /// system call.
+    fn wake_another(&mut self) -> bool {
+        let wake = self.waiting > 0 && self.idle_threads > 0 && !self.waking;
+        self.waking |= wake;
+        wake
     }
 
     fn next(&mut self) -> Option<(Lane, J)> {
