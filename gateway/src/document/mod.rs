@@ -4,7 +4,7 @@
 //! print. The grammar is RFC 8259 and strict: no key twice, no lone surrogates, nothing after the value, bounded size and
 //! depth. A number whose text carries more than its 64-bit integer (`8500.00`, `1e21`) keeps that text byte for byte.
 //!
-//! The parts: [`Value`] and [`Object`] hold, [`parse`] reads, [`print`] and `javascript` write, [`Pointer`] names one place and
+//! The parts: [`Value`] and [`Object`] hold, `parse` reads, `print` and `javascript` write, [`Pointer`] names one place and
 //! [`PatternSet`] many; [`Document`] offers the operations of the plugin interface (`wit/plugin.wit`, resource `json`),
 //! all or nothing each, and notes which places they changed. `wit/document-cases.json` pins what each operation does.
 //!

@@ -1,7 +1,7 @@
 //! Profiles: a product's public webhook contract as data. What body an event has, how it is signed, when it is tried again,
 //! what subscriptions may ask for, and which routes the product's customers know.
 //!
-//! A profile is written as TOML ([`file`]), of which some ship (`gateway/profiles`) and others stand in the configuration;
+//! A profile is written as TOML (`file`), of which some ship (`gateway/profiles`) and others stand in the configuration;
 //! [`Profiles::new`] puts them together, checks them (`read`) and tells what is wrong by its key. `registry` holds subscriptions
 //! to a profile's rules; `delivery` asks it for the body and the headers of an attempt; `http` serves its front door; `hookgate
 //! verify` asks whether what was received is genuine. Which products there are is known nowhere in the code.

@@ -2,7 +2,7 @@
 //!
 //! * `claim` keeps the ready queue fed from the store: what is due because it failed before, was left by a process that died,
 //!   or found no room when it was accepted. It sleeps until something is due.
-//! * `run` takes what is ready, from there and from ingest's short way, puts it in the [`queue`] and starts attempts in its
+//! * `run` takes what is ready, from there and from ingest's short way, puts it in the `queue` and starts attempts in its
 //!   order, as many as the budget has. All that is decided is decided in the queue, a value without time or I/O; the loop only
 //!   tells it what happened.
 //!
