@@ -205,7 +205,7 @@ async fn retry(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
     let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
     can_retry(&tenant, &delivery)?;
     let again = DeliveryId {
-        run: api.clock.now().as_millis(),
+        run: api.ids.run(),
         ..id
     };
     let made = api

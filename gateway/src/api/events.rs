@@ -175,7 +175,7 @@ async fn replay(
     let id: EventId = id.parse()?;
     let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
     let targets = targets(&tenant, &stored.event, input.subscription.map(|parsed| parsed.0))?;
-    let run = api.clock.now().as_millis();
+    let run = api.ids.run();
     let ids: Vec<_> = targets
         .into_iter()
         .map(|target| DeliveryId {

@@ -33,7 +33,7 @@ pub struct DeliveryId {
     pub event: EventId,
     /// To whom.
     pub target: super::Target,
-    /// 0 for the delivery that accepting the event made; a later run's is the time it was asked for, in milliseconds.
+    /// 0 for the delivery that accepting the event made; a later run's tells the time it was asked for, in microseconds.
     pub run: u64,
 }
 
