@@ -76,7 +76,7 @@ impl App {
         let host = host(config, &secrets, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
-        let (handover, ready) = Handover::new(config.scheduler.room);
+        let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host, handover.clone(), &common);

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::health::PauseRules;
+use super::lanes::Most;
 use super::queue::Rules;
-use crate::domain::units::Span;
+use crate::domain::units::{Size, Span};
 
 /// Attempts in flight, leases and claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +18,14 @@ pub struct Config {
     pub in_flight: usize,
     /// How many deliveries are held in memory at most, waiting or in flight; what is more waits in the store.
     pub room: usize,
+    /// How much memory the events of those may take, about; what is more waits in the store. An event counts for each of its
+    /// deliveries.
+    pub room_bytes: Size,
+    /// How many endpoints are kept in mind at most: how quick they are, whether they are paused. One that nothing waits for is
+    /// forgotten for a new one; where there is none, the delivery waits in the store.
+    pub endpoints: usize,
+    /// How many of those may be endpoints that one tenant's events name themselves (`deliver_to`).
+    pub deliver_to_endpoints: usize,
     /// For how long a delivery is this process's to attempt. When a process dies, others take its deliveries over after this.
     pub lease: Span,
     /// How many deliveries are claimed from the store at once.
@@ -40,6 +49,9 @@ impl Default for Config {
         Self {
             in_flight: 512,
             room: 10_000,
+            room_bytes: Size::from_bytes(256 * 1024 * 1024),
+            endpoints: 50_000,
+            deliver_to_endpoints: 1_000,
             lease: Span::from_secs(60),
             claim_batch: 256,
             poll_interval: Span::from_secs(1),
@@ -72,6 +84,9 @@ impl Config {
         let counts = [
             ("in_flight", self.in_flight),
             ("room", self.room),
+            ("room_bytes", self.room_bytes.bytes()),
+            ("endpoints", self.endpoints),
+            ("deliver_to_endpoints", self.deliver_to_endpoints),
             ("claim_batch", self.claim_batch),
             ("pause_after", usize::from(self.pause_after > 0)),
             ("poll_interval", usize::from(!self.poll_interval.get().is_zero())),
@@ -93,6 +108,10 @@ impl Config {
                 after: self.pause_after,
                 first: self.pause_first.get(),
                 longest: self.pause_longest.get().max(self.pause_first.get()),
+            },
+            lanes: Most {
+                in_all: self.endpoints,
+                named_by_tenant: self.deliver_to_endpoints,
             },
         }
     }

@@ -74,6 +74,11 @@ impl Key {
             endpoint,
         }
     }
+
+    /// Whether it is an endpoint that an event named itself.
+    pub(super) fn is_named(&self) -> bool {
+        matches!(self.endpoint, EndpointKey::Inline(_))
+    }
 }
 
 impl<T> Lane<T> {
@@ -172,11 +177,14 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Nothing waits or is in flight, and what is known of the endpoint is old or nothing special.
+    /// Nothing waits or is in flight: all that would be lost with it is what is known of the endpoint.
+    pub(super) fn is_unused(&self) -> bool {
+        self.in_flight == 0 && self.waiting() == 0 && self.place == Place::Nowhere && !self.among_old
+    }
+
+    /// It is unused, and what is known of the endpoint is old.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
-        let unused =
-            self.in_flight == 0 && self.waiting() == 0 && self.place == Place::Nowhere && !self.among_old;
-        unused && now.duration_since(self.progress) > REMEMBERED
+        self.is_unused() && now.duration_since(self.progress) > REMEMBERED
     }
 }
 

@@ -14,6 +14,7 @@ mod claim;
 mod config;
 mod health;
 mod lane;
+mod lanes;
 mod limit;
 mod pace;
 mod queue;

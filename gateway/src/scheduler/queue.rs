@@ -3,12 +3,13 @@
 //! Deliveries wait in lanes, one an endpoint of a tenant. A lane that may not go on now stands aside and costs nothing until
 //! what it waits for has happened: an attempt of its own coming back, a share of the budget becoming free, its pause ending.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::budget::{Age, Budget, Pace, Share};
 use super::health::{Gate, PauseRules};
 use super::lane::{Key, Lane, Place};
+use super::lanes::{Lanes, Most};
 use super::ring::Ring;
 use super::signal::Signal;
 use crate::domain::TenantId;
@@ -17,7 +18,7 @@ use crate::domain::TenantId;
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     rules: Rules,
-    lanes: HashMap<Key, Lane<T>>,
+    lanes: Lanes<T>,
     ring: Ring<TenantId, Key>,
     aside: Aside,
     budget: Budget,
@@ -33,6 +34,8 @@ pub(super) struct Rules {
     pub(super) slow: Duration,
     /// When endpoints are paused.
     pub(super) pauses: PauseRules,
+    /// How many endpoints are known at most.
+    pub(super) lanes: Most,
 }
 
 /// A delivery whose turn it is; its place is held until `finished` is told.
@@ -52,7 +55,7 @@ pub(super) struct Finish {
     pub(super) took: Duration,
 }
 
-/// Deliveries whose endpoint is paused: they go back to the store until then.
+/// Deliveries whose endpoint is paused, or one too many: they go back to the store until then.
 #[derive(Debug)]
 pub(super) struct Postponed<T> {
     pub(super) items: Vec<T>,
@@ -71,7 +74,7 @@ impl<T> Queue<T> {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
             rules,
-            lanes: HashMap::new(),
+            lanes: Lanes::new(rules.lanes),
             ring: Ring::default(),
             aside: Aside::default(),
             budget: Budget::new(rules.in_flight),
@@ -89,11 +92,11 @@ impl<T> Queue<T> {
         self.budget.in_flight()
     }
 
-    /// Puts a delivery in its lane, unless the endpoint is paused.
+    /// Puts a delivery in its lane, unless the endpoint is paused or there is no lane to be had.
     pub(super) fn push(&mut self, key: &Key, age: Age, item: T, now: Instant) -> Option<Postponed<T>> {
-        let lane = match self.lanes.get_mut(key) {
-            Some(lane) => lane,
-            None => self.lanes.entry(key.clone()).or_insert_with(|| Lane::new(now)),
+        let Some(lane) = self.lanes.open(key, now) else {
+            let (items, until) = (vec![item], now + NO_LANE_FOR);
+            return Some(Postponed { items, until });
         };
         if let Gate::ClosedUntil(until) = lane.health.gate(now) {
             let items = vec![item];
@@ -176,7 +179,7 @@ impl<T> Queue<T> {
             lane.find_out(now, self.rules.slow);
             self.budget.repaced(before, lane.pace, lane.in_flight);
         }
-        self.lanes.retain(|_, lane| !lane.is_forgettable(now));
+        self.lanes.forget_old(now);
         self.bring_back();
     }
 
@@ -245,6 +248,9 @@ impl<T> Queue<T> {
         }
     }
 }
+
+/// When a delivery that found no lane tries again.
+const NO_LANE_FOR: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

@@ -108,7 +108,7 @@ impl Rig {
         let (committer, service) =
             Committer::new(Arc::clone(&store), &group::Config::default(), metrics.clone());
         tokio::spawn(service.run(shutdown.clone()));
-        let (handover, ready) = Handover::new(100);
+        let (handover, ready) = Handover::new(100, usize::MAX);
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
         let ingest = ingest::Parts {

@@ -13,6 +13,10 @@ const RULES: Rules = Rules {
         first: Duration::from_secs(1),
         longest: Duration::from_secs(60),
     },
+    lanes: Most {
+        in_all: 1_000,
+        named_by_tenant: 1_000,
+    },
 };
 const QUICKLY: Duration = Duration::from_millis(1);
 
@@ -85,6 +89,27 @@ fn an_endpoint_keeps_to_its_limit_and_goes_on_when_one_comes_back() {
     queue.finished(&finish(&started[0], Signal::Success, QUICKLY), now);
     assert_eq!(starts(&mut queue, now).len(), 1);
     assert_eq!((queue.waiting(), queue.in_flight()), (11, 8));
+}
+
+#[test]
+fn an_endpoint_too_many_waits_outside_and_holds_nobody_up() {
+    let now = Instant::now();
+    let lanes = Most {
+        in_all: 1_000,
+        named_by_tenant: 2,
+    };
+    let mut queue = Queue::new(Rules { lanes, ..RULES });
+    let keys: Vec<_> = (0..3).map(|n| key("loud", &n.to_string())).collect();
+    assert!(queue.push(&keys[0], Age::Young, 0, now).is_none());
+    assert!(queue.push(&keys[1], Age::Young, 1, now).is_none());
+    let postponed = queue.push(&keys[2], Age::Young, 2, now).expect("no lane");
+    assert_eq!((postponed.items, postponed.until > now), (vec![2], true));
+    assert!(queue.push(&key("calm", "a"), Age::Young, 3, now).is_none());
+    for start in starts(&mut queue, now) {
+        queue.finished(&finish(&start, Signal::Success, QUICKLY), now);
+    }
+    assert!(queue.push(&keys[2], Age::Young, 4, now).is_none());
+    assert_eq!(starts(&mut queue, now).len(), 1);
 }
 
 #[test]

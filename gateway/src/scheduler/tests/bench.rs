@@ -86,7 +86,7 @@ impl Bench {
         };
         registry.create_tenant(tenant).await.unwrap();
 
-        let (handover, ready) = Handover::new(wishes.scheduler.room);
+        let (handover, ready) = Handover::new(wishes.scheduler.room, wishes.scheduler.room_bytes.bytes());
         let store_clock = StoreClock::new(clock.clone());
         let parts = delivery::Parts {
             registry: registry.clone(),

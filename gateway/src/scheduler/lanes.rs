@@ -1,0 +1,199 @@
+//! All lanes, as many as the configuration allows. A lane that nothing waits for is knowledge and can be had again: such a one is
+//! forgotten for a new one. Where there is none, the delivery has to wait in the store.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::health::Gate;
+use super::lane::{Key, Lane};
+use crate::domain::TenantId;
+
+/// Lanes by endpoint.
+#[derive(Debug)]
+pub(super) struct Lanes<T> {
+    most: Most,
+    all: IndexMap<Key, Lane<T>>,
+    /// Those of endpoints that events name themselves. Subscriptions are bounded by the registry.
+    named: HashMap<TenantId, IndexSet<Key>>,
+    /// Where the next lane to forget is looked for: it goes round, as a clock's hand does.
+    hand: usize,
+}
+
+/// How many there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// In all.
+    pub(super) in_all: usize,
+    /// One tenant's endpoints that its events name themselves.
+    pub(super) named_by_tenant: usize,
+}
+
+impl<T> Lanes<T> {
+    pub(super) fn new(most: Most) -> Self {
+        Self {
+            most,
+            all: IndexMap::new(),
+            named: HashMap::new(),
+            hand: 0,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Lane<T>> {
+        self.all.get_mut(key)
+    }
+
+    /// The lane, made where it is not there yet. `None`: there is no room for it.
+    pub(super) fn open(&mut self, key: &Key, now: Instant) -> Option<&mut Lane<T>> {
+        if let Some(at) = self.all.get_index_of(key) {
+            return self.all.get_index_mut(at).map(|(_, lane)| lane);
+        }
+        if key.is_named() && !self.has_room_for_named(&key.tenant, now) {
+            return None;
+        }
+        if self.all.len() >= self.most.in_all && !self.forget_one(now, None) {
+            return None;
+        }
+        if key.is_named() {
+            let named = self.named.entry(key.tenant.clone()).or_default();
+            named.insert(key.clone());
+        }
+        Some(self.all.entry(key.clone()).or_insert_with(|| Lane::new(now)))
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Lane<T>> {
+        self.all.values_mut()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Forgets the lanes that have had nothing to do for long.
+    pub(super) fn forget_old(&mut self, now: Instant) {
+        let named = &mut self.named;
+        self.all.retain(|key, lane| {
+            let kept = !lane.is_forgettable(now);
+            if !kept {
+                forget_named(named, key);
+            }
+            kept
+        });
+    }
+
+    fn has_room_for_named(&mut self, tenant: &TenantId, now: Instant) -> bool {
+        let held = self.named.get(tenant).map_or(0, IndexSet::len);
+        held < self.most.named_by_tenant || self.forget_one(now, Some(tenant))
+    }
+
+    /// Forgets an unused lane, a tenant's named one or any; rather one that is not paused. Looks at a few only: whoever brings
+    /// many new endpoints must not make this slow for everybody.
+    fn forget_one(&mut self, now: Instant, of: Option<&TenantId>) -> bool {
+        let mut paused = None;
+        for _ in 0..LOOKS {
+            self.hand = self.hand.wrapping_add(1);
+            let Some((key, lane)) = self.at_hand(of) else {
+                return false;
+            };
+            if !lane.is_unused() {
+                continue;
+            }
+            if let Gate::ClosedUntil(_) = lane.health.gate(now) {
+                paused.get_or_insert_with(|| key.clone());
+                continue;
+            }
+            let key = key.clone();
+            return self.forget(&key);
+        }
+        paused.is_some_and(|key| self.forget(&key))
+    }
+
+    fn at_hand(&self, of: Option<&TenantId>) -> Option<(&Key, &Lane<T>)> {
+        let Some(tenant) = of else {
+            return self.all.get_index(self.hand.checked_rem(self.all.len())?);
+        };
+        let named = self.named.get(tenant)?;
+        let key = named.get_index(self.hand.checked_rem(named.len())?)?;
+        self.all.get_key_value(key)
+    }
+
+    fn forget(&mut self, key: &Key) -> bool {
+        forget_named(&mut self.named, key);
+        self.all.swap_remove(key).is_some()
+    }
+}
+
+fn forget_named(named: &mut HashMap<TenantId, IndexSet<Key>>, key: &Key) {
+    if let Some(keys) = named.get_mut(&key.tenant)
+        && keys.swap_remove(key)
+        && keys.is_empty()
+    {
+        named.remove(&key.tenant);
+    }
+}
+
+const LOOKS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::super::budget::Age;
+    use super::super::lane::EndpointKey;
+    use super::*;
+
+    const MOST: Most = Most {
+        in_all: 5,
+        named_by_tenant: 2,
+    };
+
+    fn named(tenant: &str, origin: &str) -> Key {
+        Key {
+            tenant: tenant.parse().expect("a tenant"),
+            endpoint: EndpointKey::Inline(origin.into()),
+        }
+    }
+
+    fn subscribed(n: u128) -> Key {
+        let id = crate::domain::SubscriptionId::new(ulid::Ulid(n));
+        Key {
+            tenant: "t".parse().expect("a tenant"),
+            endpoint: EndpointKey::Subscription(id),
+        }
+    }
+
+    #[test]
+    fn i10_a_tenants_named_endpoints_are_few_and_the_unused_make_room() {
+        let now = Instant::now();
+        let mut lanes: Lanes<u32> = Lanes::new(MOST);
+        for n in 0..1_000 {
+            assert!(lanes.open(&named("loud", &n.to_string()), now).is_some());
+            assert!(lanes.all.len() <= 2 && lanes.named.len() == 1);
+        }
+        assert!(lanes.open(&named("calm", "a"), now).is_some());
+        assert_eq!((lanes.all.len(), lanes.named.len()), (3, 2));
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_forgotten() {
+        let now = Instant::now();
+        let mut lanes = Lanes::new(MOST);
+        for n in 0..5 {
+            lanes.open(&subscribed(n), now).expect("room").push(Age::Young, n);
+        }
+        assert!(lanes.open(&named("u", "a"), now).is_none());
+        assert!(lanes.open(&subscribed(3), now).is_some(), "it is there");
+        lanes.get_mut(&subscribed(3)).expect("a lane").drain();
+        assert!(lanes.open(&named("u", "a"), now).is_some());
+        assert!(lanes.get_mut(&subscribed(3)).is_none());
+        assert_eq!(lanes.all.len(), 5);
+    }
+
+    #[test]
+    fn the_old_are_forgotten_everywhere() {
+        let now = Instant::now();
+        let mut lanes: Lanes<u32> = Lanes::new(MOST);
+        lanes.open(&named("t", "a"), now);
+        lanes.forget_old(now + std::time::Duration::from_secs(16 * 60));
+        assert!(lanes.is_empty() && lanes.named.is_empty());
+    }
+}
