@@ -57,15 +57,25 @@ pub(super) fn routes() -> ApiRouter<Api> {
 /// What to read of the feed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct FeedQuery {
+pub(super) struct FeedQuery {
     /// How many events at most: 1 to 500; 50 where it is not given.
-    limit: Option<usize>,
+    pub limit: Option<usize>,
     /// The `next_cursor` of the page before; from the oldest event that is kept where it is not given.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`, separated by commas.
-    types: Option<String>,
+    pub types: Option<String>,
     /// When there is nothing new, wait so many seconds for it.
-    wait: Option<u64>,
+    pub wait: Option<u64>,
+}
+
+/// What was read of the feed.
+pub(super) struct Read {
+    /// The events, the oldest first.
+    pub events: Vec<Event>,
+    /// Where to go on.
+    pub next_cursor: String,
+    /// Whether there is more already.
+    pub more: bool,
 }
 
 /// A page of the feed.
@@ -138,6 +148,16 @@ async fn feed(
     Acting(tenant): Acting,
     Params(query): Params<FeedQuery>,
 ) -> Result<Json<FeedPage>, Problem> {
+    let read = read(&api, &tenant, &query).await?;
+    Ok(Json(FeedPage {
+        data: read.events.iter().map(FeedEvent::from).collect(),
+        next_cursor: read.next_cursor,
+        has_more: read.more,
+    }))
+}
+
+/// Reads a page of the feed, whichever route asks for it.
+pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Result<Read, Problem> {
     let cursor = query
         .cursor
         .as_deref()
@@ -153,11 +173,11 @@ async fn feed(
         wait: Duration::from_secs(query.wait.unwrap_or(0)),
     };
     let page = api.feed.page(&tenant.id, query).await?;
-    Ok(Json(FeedPage {
-        data: page.events.iter().map(FeedEvent::from).collect(),
+    Ok(Read {
         next_cursor: Cursor::at(page.next).to_text(&tenant.id, LIST),
-        has_more: page.more,
-    }))
+        events: page.events,
+        more: page.more,
+    })
 }
 
 async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {

@@ -1,6 +1,7 @@
 //! Subscriptions: made, changed, switched on and off, their secrets, and a test event.
 
-mod trial;
+pub(super) mod act;
+pub(super) mod trial;
 mod views;
 
 use aide::axum::ApiRouter;
@@ -10,19 +11,14 @@ use axum::extract::State;
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Body, Id, OptionalBody, Params, not_found};
+use super::input::{Acting, Body, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
-use super::page::{self, Page, PageQuery};
-use crate::domain::subscription::DisableReason;
-use crate::domain::{Secret, SubscriptionId};
-use crate::egress::{NotAdmitted, custom_header};
-use crate::http::{Code, FieldError, Problem};
-use crate::registry::Tenant;
+use super::page::{Page, PageQuery};
+use crate::http::Problem;
 
-use views::{
-    CreatedSubscription, NewSubscriptionInput, RotateInput, SecretsView, SubscriptionPatchInput,
-    SubscriptionView,
-};
+use views::{CreatedSubscription, SecretsView, SubscriptionView};
+
+pub(super) use views::{NewSubscriptionInput, RotateInput, SubscriptionPatchInput};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))
@@ -82,14 +78,7 @@ async fn create(
     Acting(tenant): Acting,
     Body(input): Body<NewSubscriptionInput>,
 ) -> Result<Created<CreatedSubscription>, Problem> {
-    let new = input.into_new()?;
-    admit(&api, &new.url).await?;
-    check_headers(&new.headers)?;
-    if let Some(secret) = &new.secret {
-        check_secret(&tenant, secret)?;
-    }
-    let made = api.registry.create_subscription(&tenant.id, new).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %made.id, "subscription.created");
+    let made = act::create(&api, &tenant, input).await?;
     Ok(Created {
         location: format!("/v1/subscriptions/{}", made.id),
         made: CreatedSubscription::from(&*made),
@@ -100,27 +89,16 @@ async fn list(
     Acting(tenant): Acting,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
-    let mut ordered: Vec<_> = tenant.subscriptions.iter().collect();
-    ordered.sort_by_key(|subscription| subscription.id);
-    let page = page::of(
-        ordered.into_iter(),
-        |subscription| subscription.id.to_string(),
-        &query,
-    )?;
-    let data = page
-        .data
-        .into_iter()
-        .map(|subscription| SubscriptionView::from(&**subscription))
-        .collect();
+    let page = act::list(&tenant, &query)?;
     Ok(Json(Page {
-        data,
+        data: page.data.into_iter().map(SubscriptionView::from).collect(),
         next_cursor: page.next_cursor,
     }))
 }
 
 async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<SubscriptionView>, Problem> {
-    let found = tenant.subscription(id.parse()?).ok_or_else(not_found)?;
-    Ok(Json(SubscriptionView::from(&**found)))
+    let found = act::find(&tenant, id.parse()?)?;
+    Ok(Json(SubscriptionView::from(found)))
 }
 
 async fn patch(
@@ -129,22 +107,12 @@ async fn patch(
     id: Id,
     Body(input): Body<SubscriptionPatchInput>,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
-    tenant.subscription(id).ok_or_else(not_found)?;
-    let patch = input.into_patch()?;
-    if let Some(url) = &patch.url {
-        admit(&api, url).await?;
-    }
-    check_headers(patch.headers.as_deref().unwrap_or_default())?;
-    let changed = api.registry.patch_subscription(&tenant.id, id, patch).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.changed");
+    let changed = act::change(&api, &tenant, id.parse()?, input).await?;
     Ok(Json(SubscriptionView::from(&*changed)))
 }
 
 async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
-    let id: SubscriptionId = id.parse()?;
-    api.registry.delete_subscription(&tenant.id, id).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.deleted");
+    act::delete(&api, &tenant, id.parse()?).await?;
     Ok(Gone)
 }
 
@@ -153,9 +121,7 @@ async fn activate(
     Acting(tenant): Acting,
     id: Id,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
-    let changed = api.registry.activate_subscription(&tenant.id, id).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.activated");
+    let changed = act::activate(&api, &tenant, id.parse()?).await?;
     Ok(Json(SubscriptionView::from(&*changed)))
 }
 
@@ -164,18 +130,13 @@ async fn disable(
     Acting(tenant): Acting,
     id: Id,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
-    let changed = api
-        .registry
-        .disable_subscription(&tenant.id, id, DisableReason::Asked)
-        .await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, reason = "asked", "subscription.disabled");
+    let changed = act::disable(&api, &tenant, id.parse()?).await?;
     Ok(Json(SubscriptionView::from(&*changed)))
 }
 
 async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
-    let found = tenant.subscription(id.parse()?).ok_or_else(not_found)?;
-    Ok(Json(SecretsView::from(&**found)))
+    let found = act::find(&tenant, id.parse()?)?;
+    Ok(Json(SecretsView::from(found)))
 }
 
 async fn rotate(
@@ -184,54 +145,8 @@ async fn rotate(
     id: Id,
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
-    let secret = input.secret.as_deref().map(Secret::new);
-    if let Some(secret) = &secret {
-        check_secret(&tenant, secret)?;
-    }
-    let grace = input.grace.map(crate::domain::units::Span::get);
-    let rotated = api.registry.rotate_secret(&tenant.id, id, secret, grace).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.secret_rotated");
+    let rotated = act::rotate(&api, &tenant, id.parse()?, input).await?;
     Ok(Json(SecretsView::from(&*rotated)))
-}
-
-/// Whether the gateway may send there as things stand.
-async fn admit(api: &Api, url: &url::Url) -> Result<(), Problem> {
-    let refused = match api.egress.admit(url).await {
-        Ok(()) => return Ok(()),
-        Err(refused) => refused,
-    };
-    let (code, detail) = match refused {
-        NotAdmitted::Url(bad) => (Code::InvalidField, bad.to_string()),
-        NotAdmitted::Address(refused) => (Code::AddressRefused, refused.to_string()),
-    };
-    Err(Problem::fields(code, vec![FieldError::new("/url", detail)]))
-}
-
-fn check_headers(headers: &[(String, Secret)]) -> Result<(), Problem> {
-    let mut errors = Vec::new();
-    for (name, value) in headers {
-        if let Err(bad) = custom_header(name, value) {
-            let step = name.replace('~', "~0").replace('/', "~1");
-            errors.push(FieldError::new(format!("/headers/{step}"), bad.to_string()));
-        }
-    }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::fields(Code::InvalidField, errors))
-    }
-}
-
-/// A secret that somebody gives must be one that the tenant's profile can sign with.
-fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Problem> {
-    match tenant.contract.as_ref().map(|profile| profile.secret.key(secret)) {
-        Some(Ok(_)) | None => Ok(()),
-        Some(Err(bad)) => Err(Problem::fields(
-            Code::InvalidField,
-            vec![FieldError::new("/secret", bad.to_string())],
-        )),
-    }
 }
 
 const TAG: &str = "Subscriptions";

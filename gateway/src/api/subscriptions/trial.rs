@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::super::Api;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Id, OptionalBody, not_found};
+use super::super::input::{Acting, Id, OptionalBody};
 use super::super::output::Accepted;
+use super::act;
 use crate::domain::{DeliveryId, Event, EventType, Fate, Status, SubscriptionId, Target};
 use crate::http::{Code, Problem};
+use crate::registry::Tenant;
 use crate::store::{LeasePolicy, NewEvent, Submission};
 
 /// What to send.
@@ -57,16 +59,31 @@ async fn trial(
     OptionalBody(input): OptionalBody<TrialInput>,
 ) -> Result<Accepted<Tried>, Problem> {
     let id: SubscriptionId = id.parse()?;
-    let subscription = tenant.subscription(id).ok_or_else(not_found)?;
-    if subscription.status != Status::Active {
-        return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
-    }
     let kind = input
         .kind
         .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);
     let data = input
         .data
         .unwrap_or_else(|| json!({ "message": "This is a test event from hookgate." }));
+    let delivery = send(&api, &tenant, id, kind, &data).await?;
+    Ok(Accepted(Tried {
+        event: delivery.event.to_string(),
+        delivery: delivery.to_string(),
+    }))
+}
+
+/// Sends an event to one subscription alone.
+pub(in crate::api) async fn send(
+    api: &Api,
+    tenant: &Tenant,
+    id: SubscriptionId,
+    kind: EventType,
+    data: &Value,
+) -> Result<DeliveryId, Problem> {
+    let subscription = act::find(tenant, id)?;
+    if subscription.status != Status::Active {
+        return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
+    }
     let event = Event {
         id: api.ids.event(),
         tenant: tenant.id.clone(),
@@ -84,10 +101,6 @@ async fn trial(
         target,
         run: 0,
     };
-    let tried = Tried {
-        event: event.id.to_string(),
-        delivery: delivery.to_string(),
-    };
     let submission = Submission {
         tenant: tenant.id.clone(),
         events: vec![NewEvent {
@@ -100,6 +113,6 @@ async fn trial(
     };
     api.committer.accept(submission).await?;
     api.handover.due_now();
-    tracing::info!(tenant = %tenant.id, subscription = %id, event = %tried.event, "subscription.tested");
-    Ok(Accepted(tried))
+    tracing::info!(tenant = %tenant.id, subscription = %id, event = %delivery.event, "subscription.tested");
+    Ok(delivery)
 }

@@ -21,7 +21,7 @@ use crate::registry::{NewSubscription, SubscriptionPatch};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewSubscription", example = example())]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewSubscriptionInput {
+pub(in crate::api) struct NewSubscriptionInput {
     /// Where to send: https or http, without user name or password.
     pub url: Parsed<Url>,
     /// Which events: types (`invoice.paid`), everything below a name (`invoice.*`), or `*`.
@@ -44,7 +44,7 @@ pub(super) struct NewSubscriptionInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SubscriptionPatch")]
 #[serde(deny_unknown_fields)]
-pub(super) struct SubscriptionPatchInput {
+pub(in crate::api) struct SubscriptionPatchInput {
     /// Where to send.
     pub url: Option<Parsed<Url>>,
     /// Which events.
@@ -69,7 +69,7 @@ pub(super) struct SubscriptionPatchInput {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "SecretRotation")]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct RotateInput {
+pub(in crate::api) struct RotateInput {
     /// The new secret; made where none is given.
     pub secret: Option<String>,
     /// How long the old one signs beside it, such as `24h`; `0s`: it stops at once.
@@ -81,7 +81,7 @@ pub(super) struct RotateInput {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "RetryPolicy")]
 #[serde(deny_unknown_fields)]
-pub(super) struct RetryView {
+pub(in crate::api) struct RetryView {
     /// The delays between the attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Vec<Span>>,
@@ -100,7 +100,7 @@ pub(super) struct RetryView {
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "PayloadMode")]
 #[serde(rename_all = "snake_case")]
-pub(super) enum PayloadView {
+pub(in crate::api) enum PayloadView {
     /// All of `data`.
     Full,
     /// Identity, type, status, times and relationship ids; the consumer fetches the rest.
@@ -280,6 +280,15 @@ impl From<PayloadView> for PayloadMode {
     }
 }
 
+impl From<PayloadMode> for PayloadView {
+    fn from(mode: PayloadMode) -> Self {
+        match mode {
+            PayloadMode::Full => Self::Full,
+            PayloadMode::Thin => Self::Thin,
+        }
+    }
+}
+
 impl From<&Subscription> for SubscriptionView {
     fn from(subscription: &Subscription) -> Self {
         let disabled = match &subscription.status {
@@ -303,10 +312,7 @@ impl From<&Subscription> for SubscriptionView {
                 .collect(),
             timeout: subscription.timeout.map(span),
             retry: subscription.retry.as_ref().map(RetryView::from),
-            payload: match subscription.payload {
-                PayloadMode::Full => PayloadView::Full,
-                PayloadMode::Thin => PayloadView::Thin,
-            },
+            payload: subscription.payload.into(),
             created: text(subscription.created),
         }
     }

@@ -1,0 +1,155 @@
+//! What is done with subscriptions, whichever route asks for it: this API's own or a product's front door. Every check that a
+//! subscription passes is here or in the registry.
+
+use std::sync::Arc;
+
+use super::super::Api;
+use super::super::input::not_found;
+use super::super::page::{self, Page, PageQuery};
+use super::views::{NewSubscriptionInput, RotateInput, SubscriptionPatchInput};
+use crate::domain::subscription::DisableReason;
+use crate::domain::units::Span;
+use crate::domain::{Secret, Subscription, SubscriptionId};
+use crate::egress::{NotAdmitted, custom_header};
+use crate::http::{Code, FieldError, Problem};
+use crate::registry::Tenant;
+
+/// Makes one.
+pub(in crate::api) async fn create(
+    api: &Api,
+    tenant: &Tenant,
+    input: NewSubscriptionInput,
+) -> Result<Arc<Subscription>, Problem> {
+    let new = input.into_new()?;
+    admit(api, &new.url).await?;
+    check_headers(&new.headers)?;
+    if let Some(secret) = &new.secret {
+        check_secret(tenant, secret)?;
+    }
+    let made = api.registry.create_subscription(&tenant.id, new).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %made.id, "subscription.created");
+    Ok(made)
+}
+
+/// A page of them, the oldest first.
+pub(in crate::api) fn list<'t>(
+    tenant: &'t Tenant,
+    query: &PageQuery,
+) -> Result<Page<&'t Subscription>, Problem> {
+    let mut ordered: Vec<&Subscription> = tenant.subscriptions.iter().map(AsRef::as_ref).collect();
+    ordered.sort_by_key(|subscription| subscription.id);
+    page::of(
+        ordered.into_iter(),
+        |subscription| subscription.id.to_string(),
+        query,
+    )
+}
+
+/// One of them.
+pub(in crate::api) fn find(tenant: &Tenant, id: SubscriptionId) -> Result<&Subscription, Problem> {
+    tenant.subscription(id).map(AsRef::as_ref).ok_or_else(not_found)
+}
+
+/// Changes one.
+pub(in crate::api) async fn change(
+    api: &Api,
+    tenant: &Tenant,
+    id: SubscriptionId,
+    input: SubscriptionPatchInput,
+) -> Result<Arc<Subscription>, Problem> {
+    find(tenant, id)?;
+    let patch = input.into_patch()?;
+    if let Some(url) = &patch.url {
+        admit(api, url).await?;
+    }
+    check_headers(patch.headers.as_deref().unwrap_or_default())?;
+    let changed = api.registry.patch_subscription(&tenant.id, id, patch).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.changed");
+    Ok(changed)
+}
+
+/// Deletes one.
+pub(in crate::api) async fn delete(api: &Api, tenant: &Tenant, id: SubscriptionId) -> Result<(), Problem> {
+    api.registry.delete_subscription(&tenant.id, id).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.deleted");
+    Ok(())
+}
+
+/// Lets one receive.
+pub(in crate::api) async fn activate(
+    api: &Api,
+    tenant: &Tenant,
+    id: SubscriptionId,
+) -> Result<Arc<Subscription>, Problem> {
+    let changed = api.registry.activate_subscription(&tenant.id, id).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.activated");
+    Ok(changed)
+}
+
+/// Lets one receive no more.
+pub(in crate::api) async fn disable(
+    api: &Api,
+    tenant: &Tenant,
+    id: SubscriptionId,
+) -> Result<Arc<Subscription>, Problem> {
+    let asked = DisableReason::Asked;
+    let changed = api.registry.disable_subscription(&tenant.id, id, asked).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, reason = "asked", "subscription.disabled");
+    Ok(changed)
+}
+
+/// Gives one a new secret.
+pub(in crate::api) async fn rotate(
+    api: &Api,
+    tenant: &Tenant,
+    id: SubscriptionId,
+    input: RotateInput,
+) -> Result<Arc<Subscription>, Problem> {
+    let secret = input.secret.as_deref().map(Secret::new);
+    if let Some(secret) = &secret {
+        check_secret(tenant, secret)?;
+    }
+    let grace = input.grace.map(Span::get);
+    let rotated = api.registry.rotate_secret(&tenant.id, id, secret, grace).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.secret_rotated");
+    Ok(rotated)
+}
+
+/// Whether the gateway may send there as things stand.
+async fn admit(api: &Api, url: &url::Url) -> Result<(), Problem> {
+    let refused = match api.egress.admit(url).await {
+        Ok(()) => return Ok(()),
+        Err(refused) => refused,
+    };
+    let (code, detail) = match refused {
+        NotAdmitted::Url(bad) => (Code::InvalidField, bad.to_string()),
+        NotAdmitted::Address(refused) => (Code::AddressRefused, refused.to_string()),
+    };
+    Err(Problem::fields(code, vec![FieldError::new("/url", detail)]))
+}
+
+fn check_headers(headers: &[(String, Secret)]) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    for (name, value) in headers {
+        if let Err(bad) = custom_header(name, value) {
+            let step = name.replace('~', "~0").replace('/', "~1");
+            errors.push(FieldError::new(format!("/headers/{step}"), bad.to_string()));
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::fields(Code::InvalidField, errors))
+    }
+}
+
+/// A secret that somebody gives must be one that the tenant's profile can sign with.
+fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Problem> {
+    match tenant.contract.as_ref().map(|profile| profile.secret.key(secret)) {
+        Some(Ok(_)) | None => Ok(()),
+        Some(Err(bad)) => Err(Problem::fields(
+            Code::InvalidField,
+            vec![FieldError::new("/secret", bad.to_string())],
+        )),
+    }
+}
