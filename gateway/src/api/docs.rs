@@ -104,6 +104,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Events", "Published by producers, read by consumers that pull."),
     ("Subscriptions", "Endpoints that events are sent to."),
     (
+        "Signing secret",
+        "What signs deliveries to endpoints that events name themselves.",
+    ),
+    (
         "Deliveries",
         "The duty to bring one event to one endpoint, and its attempts.",
     ),

@@ -15,6 +15,7 @@ mod input;
 mod output;
 mod page;
 mod plugins;
+mod secrets;
 mod subscriptions;
 mod system;
 mod tenants;
@@ -92,6 +93,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         .merge(deliveries::routes())
         .merge(chain::routes())
         .merge(plugins::routes())
+        .merge(secrets::routes())
         .merge(tenants::routes())
         .merge(system::routes())
         .with_state(api);

@@ -75,11 +75,11 @@ impl Courier {
                 let subscription = receiving(&tenant, id, leased.trigger)?;
                 let keys = match profile.secret.owner {
                     SecretOwner::Subscription => keys(&profile, subscription.signing_at(now)),
-                    SecretOwner::Tenant => keys(&profile, tenant.signing_secret.iter()),
+                    SecretOwner::Tenant => keys(&profile, tenant.signing_at(now)),
                 };
                 self.subscribed(subscription, profile, keys?)?
             }
-            Target::Inline => self.inline(&tenant, leased, profile)?,
+            Target::Inline => self.inline(&tenant, leased, profile, now)?,
         };
         let offered = destination.profile.endpoint.check(&destination.url);
         offered.map_err(|refused| NoDestination::Unusable(refused.to_string()))?;
@@ -120,12 +120,13 @@ impl Courier {
         tenant: &Tenant,
         leased: &Leased,
         profile: Arc<Profile>,
+        now: Timestamp,
     ) -> Result<Destination, NoDestination> {
         let url = leased.event.deliver_to.clone();
         Ok(Destination {
             url: url.ok_or(NoDestination::CalledOff("the event names no endpoint"))?,
             headers: HeaderMap::with_capacity(8),
-            keys: keys(&profile, tenant.signing_secret.iter())?,
+            keys: keys(&profile, tenant.signing_at(now))?,
             payload: PayloadMode::Full,
             timeout: self.timeout(None, &profile),
             profile,

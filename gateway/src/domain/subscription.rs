@@ -87,9 +87,14 @@ impl Subscription {
 
     /// The secrets that sign at this time, the newest first.
     pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        self.secrets
-            .iter()
-            .filter(move |s| s.expires.is_none_or(|end| now < end))
-            .map(|s| &s.secret)
+        signing_at(&self.secrets, now)
     }
+}
+
+/// Those of the secrets that sign at this time, in their order.
+pub fn signing_at(secrets: &[SigningSecret], now: Timestamp) -> impl Iterator<Item = &Secret> {
+    let signing = secrets
+        .iter()
+        .filter(move |s| s.expires.is_none_or(|end| now < end));
+    signing.map(|s| &s.secret)
 }

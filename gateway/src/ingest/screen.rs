@@ -53,10 +53,10 @@ impl Ingest {
         let Some(url) = &candidate.deliver_to else {
             return Ok(());
         };
-        if tenant.signing_secret.is_none() {
+        if tenant.signing_secrets.is_empty() {
             let detail = "the tenant has no signing secret, so no delivery to an endpoint of the event's own could be signed";
             return Err(invalid(prefix, "deliver_to", detail.to_owned())
-                .fix("Have the operator set the tenant's `signing_secret`."));
+                .fix("Make one with `POST /v1/signing-secret/rotate`."));
         }
         let offered = tenant
             .contract

@@ -12,6 +12,7 @@ use ulid::Ulid;
 use super::apply::{Changes, TRIES};
 use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry};
 use super::record::{KeyRecord, encode};
+use super::rotation::rotated_secrets;
 use super::subscriptions::{check, check_secrets};
 use super::{ApiKey, ChainSpec, NewSubscription, NewTenant, Registry, RegistryError, key};
 use crate::domain::subscription::SigningSecret;
@@ -150,15 +151,22 @@ impl Registry {
         let same = draft.revision > 0
             && draft.tenant.declared
             && draft.tenant.profile == wanted.profile
-            && (secret.is_none() || draft.signing_secret == *secret);
+            && draft.tenant.secret_declared == secret.is_some()
+            && (secret.is_none() || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
         if same {
             return Vec::new();
         }
         let mut record = wanted;
         record.created = draft.tenant.created;
-        if secret.is_none() {
-            record.signing_secret.clone_from(&draft.tenant.signing_secret);
-        }
+        let secrets = match secret {
+            None => draft.signing_secrets.clone(),
+            // Another secret in the file is a rotation: receivers have the grace time to follow.
+            Some(secret) => {
+                let grace = self.inner.config.rotation_grace.get();
+                rotated_secrets(&draft.signing_secrets, secret, self.inner.clock.now(), grace)
+            }
+        };
+        self.put_tenant_secrets(&draft.id, &mut record, &secrets);
         vec![(TENANT.to_owned(), Some(encode(&record)))]
     }
 
@@ -261,6 +269,7 @@ fn undeclared_changes(draft: &Draft) -> Changes {
     let alone = changes.len() + 1 == draft.entries.len();
     let tenant = super::record::TenantRecord {
         declared: false,
+        secret_declared: false,
         ..draft.tenant.clone()
     };
     changes.push((TENANT.to_owned(), (!alone).then(|| encode(&tenant))));
@@ -274,7 +283,7 @@ impl Draft {
             id: id.clone(),
             revision: 0,
             tenant,
-            signing_secret: None,
+            signing_secrets: Vec::new(),
             keys: std::collections::BTreeMap::new(),
             subscriptions: std::collections::BTreeMap::new(),
             chain: None,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::ApiKey;
 use super::error::RegistryError;
-use super::record::{ChainRecord, KeyRecord, PluginRecord, SubscriptionRecord, TenantRecord, decode, place};
+use super::record::{ChainRecord, KeyRecord, PluginRecord, SubscriptionRecord, TenantRecord, decode};
 use super::seal::Sealer;
-use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId};
+use crate::domain::subscription::SigningSecret;
+use crate::domain::{KeyId, Subscription, SubscriptionId, TenantId};
 use crate::store::RegistryRecord;
 
 /// Decoded entries under their revision.
@@ -15,7 +16,8 @@ pub(super) struct Draft {
     pub id: TenantId,
     pub revision: u64,
     pub tenant: TenantRecord,
-    pub signing_secret: Option<Secret>,
+    /// The tenant's own, the newest first.
+    pub signing_secrets: Vec<SigningSecret>,
     pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
     pub subscriptions: BTreeMap<SubscriptionId, Declarable<Subscription>>,
     pub chain: Option<ChainRecord>,
@@ -41,12 +43,10 @@ impl Draft {
         let tenant = record.entries.iter().find(|(name, _)| name == TENANT);
         let (_, bytes) = tenant.ok_or_else(|| RegistryError::unreadable(TENANT, "it is missing"))?;
         let tenant: TenantRecord = decode(TENANT, bytes)?;
-        let sealed = tenant.signing_secret.as_deref();
-        let signing_secret = sealed.map(|sealed| sealer.open(&place(id, TENANT, "secret"), sealed));
         let mut draft = Self {
             id: id.clone(),
             revision: record.revision,
-            signing_secret: signing_secret.transpose()?,
+            signing_secrets: tenant.signing_secrets(id, sealer)?,
             tenant,
             keys: BTreeMap::new(),
             subscriptions: BTreeMap::new(),

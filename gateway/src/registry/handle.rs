@@ -187,7 +187,7 @@ impl Registry {
             contract: self.inner.profiles.get(&draft.tenant.profile).cloned(),
             profile: draft.tenant.profile,
             keys: draft.keys.into_values().map(|key| key.value).collect(),
-            signing_secret: draft.signing_secret,
+            signing_secrets: draft.signing_secrets,
             subscriptions,
             chain,
             chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),

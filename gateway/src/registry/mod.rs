@@ -23,6 +23,7 @@ mod handle;
 mod key;
 mod plugins;
 mod record;
+mod rotation;
 pub mod seal;
 mod snapshot;
 pub mod spec;
@@ -36,6 +37,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
 use crate::profile::Profile;
@@ -67,8 +69,9 @@ pub struct Tenant {
     pub contract: Option<Arc<Profile>>,
     /// Its API keys, hashed.
     pub keys: Vec<ApiKey>,
-    /// What signs deliveries to the endpoints that events themselves name (`deliver_to`); without it there are none.
-    pub signing_secret: Option<Secret>,
+    /// What signs deliveries to the endpoints that events themselves name (`deliver_to`), and with a profile of one secret
+    /// a tenant everything else: the newest first, as a subscription's. Without one there are no such deliveries.
+    pub signing_secrets: Vec<SigningSecret>,
     /// Its subscriptions, the oldest first.
     pub subscriptions: Vec<Arc<Subscription>>,
     /// Its ingress chain; `None`: events pass as they are.
@@ -91,6 +94,11 @@ pub struct ApiKey {
 }
 
 impl Tenant {
+    /// Its own secrets that sign at this time, the newest first.
+    pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        subscription::signing_at(&self.signing_secrets, now)
+    }
+
     /// One of its subscriptions.
     pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
         self.subscriptions.iter().find(|s| s.id == id)

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::ApiKey;
+use super::draft::TENANT;
 use super::error::RegistryError;
 use super::seal::Sealer;
 use super::spec::{ChainSpec, PluginVersion, StepSpec};
@@ -28,8 +29,14 @@ pub(super) struct TenantRecord {
     pub profile: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<String>,
+    /// Older ones that still sign, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous_secrets: Vec<SecretRecord>,
     #[serde(default)]
     pub declared: bool,
+    /// Whether the configuration file gives the signing secret.
+    #[serde(default)]
+    pub secret_declared: bool,
 }
 
 /// An entry `key:KEY`.
@@ -184,6 +191,36 @@ pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T
 /// Where a sealed text of a tenant belongs.
 pub(super) fn place(tenant: &TenantId, entry: &str, field: &str) -> String {
     format!("{tenant}/{entry}/{field}")
+}
+
+impl TenantRecord {
+    /// The tenant's own secrets, opened: the newest first.
+    pub(super) fn signing_secrets(
+        &self,
+        id: &TenantId,
+        sealer: &Sealer,
+    ) -> Result<Vec<SigningSecret>, RegistryError> {
+        let newest = self.signing_secret.iter().map(|sealed| (sealed, None));
+        let previous = self.previous_secrets.iter().map(|s| (&s.sealed, s.expires));
+        let opened = newest.chain(previous).map(|(sealed, expires)| {
+            Ok(SigningSecret {
+                secret: sealer.open(&place(id, TENANT, "secret"), sealed)?,
+                expires: expires.map(Timestamp::from_micros),
+            })
+        });
+        opened.collect()
+    }
+
+    /// Seals these secrets into it, the newest first.
+    pub(super) fn seal_secrets(&mut self, id: &TenantId, secrets: &[SigningSecret], sealer: &Sealer) {
+        let place = place(id, TENANT, "secret");
+        let mut sealed = secrets.iter().map(|secret| SecretRecord {
+            sealed: sealer.seal(&place, &secret.secret),
+            expires: secret.expires.map(Timestamp::as_micros),
+        });
+        self.signing_secret = sealed.next().map(|newest| newest.sealed);
+        self.previous_secrets = sealed.collect();
+    }
 }
 
 impl KeyRecord {

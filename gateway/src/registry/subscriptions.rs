@@ -8,6 +8,7 @@ use url::Url;
 use super::apply::Changes;
 use super::draft::{Declarable, Draft, subscription_entry};
 use super::record::{SubscriptionRecord, encode};
+use super::rotation::rotated_secrets;
 use super::tenants::not_declared;
 use super::{Config, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use crate::domain::subscription::{DisableReason, SigningSecret};
@@ -125,7 +126,7 @@ impl Registry {
             let made = || key::new_signing_secret(&profile.secret);
             let secret = secret.clone().unwrap_or_else(made);
             let mut rotated = found.value.clone();
-            rotated.secrets = self.rotated(&found.value, &secret, grace);
+            rotated.secrets = rotated_secrets(&found.value.secrets, &secret, self.inner.clock.now(), grace);
             check_secrets(&rotated, profile)?;
             Ok((self.put(&rotated, found.declared), ()))
         })
@@ -151,25 +152,6 @@ impl Registry {
         })
         .await?;
         self.held_subscription(tenant, id)
-    }
-
-    fn rotated(&self, before: &Subscription, secret: &Secret, grace: Duration) -> Vec<SigningSecret> {
-        let now = self.inner.clock.now();
-        let end = now.plus(grace);
-        let newest = SigningSecret {
-            secret: secret.clone(),
-            expires: None,
-        };
-        let old = before
-            .secrets
-            .iter()
-            .filter(|old| old.secret != *secret)
-            .map(|old| SigningSecret {
-                secret: old.secret.clone(),
-                expires: Some(old.expires.map_or(end, |expires| expires.min(end))),
-            });
-        let signing = old.filter(|old| old.expires.is_some_and(|expires| now < expires));
-        std::iter::once(newest).chain(signing).take(MAX_SECRETS).collect()
     }
 
     pub(super) fn new_subscription(
@@ -376,5 +358,4 @@ fn is_token(byte: u8) -> bool {
 
 const MAX_DESCRIPTION: usize = 1024;
 const MAX_SECRET_BYTES: usize = 512;
-const MAX_SECRETS: usize = 4;
 const MAX_URL: usize = 2048;

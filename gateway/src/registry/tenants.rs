@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::draft::{Draft, TENANT, key_entry};
-use super::record::{KeyRecord, TenantRecord, VERSION, encode, place};
+use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
+use crate::domain::subscription::SigningSecret;
 use crate::domain::{KeyId, Secret, TenantId};
 use crate::profile::STANDARD;
 
@@ -51,27 +52,13 @@ impl Registry {
                 record.profile.clone_from(profile);
             }
             if let Some(secret) = &patch.signing_secret {
-                record.signing_secret = secret.as_ref().map(|secret| self.seal_tenant_secret(id, secret));
+                let only = secret.iter().map(only_secret);
+                self.put_tenant_secrets(id, &mut record, &only.collect::<Vec<_>>());
             }
             Ok((vec![(TENANT.to_owned(), Some(encode(&record)))], ()))
         })
         .await?;
         self.held_tenant(id)
-    }
-
-    /// Makes the tenant's own signing secret anew, as its profile has them. The old one signs no more.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`, `Declared`, `Conflict`, `Store`.
-    pub async fn new_tenant_secret(&self, id: &TenantId) -> Result<Secret, RegistryError> {
-        let draft = self.existing(id).await?;
-        let secret = self.generate_secret(&draft.tenant.profile)?;
-        let patch = TenantPatch {
-            profile: None,
-            signing_secret: Some(Some(secret.clone())),
-        };
-        self.patch_tenant(id, patch).await?;
-        Ok(secret)
     }
 
     /// A signing secret as this profile has them.
@@ -130,20 +117,27 @@ impl Registry {
     }
 
     pub(super) fn tenant_record(&self, new: &NewTenant, declared: bool) -> TenantRecord {
-        TenantRecord {
+        let mut record = TenantRecord {
             v: VERSION,
             created: self.inner.clock.now().as_micros(),
             profile: new.profile.clone().unwrap_or_else(|| STANDARD.to_owned()),
-            signing_secret: new
-                .signing_secret
-                .as_ref()
-                .map(|secret| self.seal_tenant_secret(&new.id, secret)),
+            signing_secret: None,
+            previous_secrets: Vec::new(),
             declared,
-        }
+            secret_declared: declared && new.signing_secret.is_some(),
+        };
+        let secret = new.signing_secret.iter().map(only_secret);
+        self.put_tenant_secrets(&new.id, &mut record, &secret.collect::<Vec<_>>());
+        record
     }
 
-    pub(super) fn seal_tenant_secret(&self, id: &TenantId, secret: &Secret) -> String {
-        self.inner.sealer.seal(&place(id, TENANT, "secret"), secret)
+    pub(super) fn put_tenant_secrets(
+        &self,
+        id: &TenantId,
+        record: &mut TenantRecord,
+        secrets: &[SigningSecret],
+    ) {
+        record.seal_secrets(id, secrets, &self.inner.sealer);
     }
 
     pub(super) fn held_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, RegistryError> {
@@ -163,6 +157,13 @@ impl Registry {
             hint: key::hint(secret.reveal()),
             created: self.inner.clock.now(),
         }
+    }
+}
+
+fn only_secret(secret: &Secret) -> SigningSecret {
+    SigningSecret {
+        secret: secret.clone(),
+        expires: None,
     }
 }
 

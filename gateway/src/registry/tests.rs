@@ -240,13 +240,17 @@ async fn a_profile_whose_tenant_signs_gives_subscriptions_no_secret() {
     assert!(made.secrets.is_empty());
     let rotated = refused(registry.rotate_secret(&acme.id, made.id, None, None).await);
     assert!(rotated.contains("tenant"), "{rotated}");
-    let (first, second) = (
-        registry.new_tenant_secret(&acme.id).await.unwrap(),
-        registry.new_tenant_secret(&acme.id).await.unwrap(),
-    );
-    assert_ne!(first, second);
-    assert_eq!(second.reveal().len(), 64, "256 bits in hexadecimal");
-    assert_eq!(registry.tenant(&acme.id).unwrap().signing_secret, Some(second));
+    let rotate = async || registry.rotate_tenant_secret(&acme.id, None, None).await.unwrap();
+    let (first, second) = (rotate().await, rotate().await);
+    assert_eq!((first.signing_secrets.len(), second.signing_secrets.len()), (1, 2));
+    let (newest, older) = (&second.signing_secrets[0], &second.signing_secrets[1]);
+    assert_ne!(newest.secret, older.secret);
+    assert_eq!(older.secret, first.signing_secrets[0].secret);
+    assert_eq!(newest.secret.reveal().len(), 64, "256 bits in hexadecimal");
+    assert!(newest.expires.is_none() && older.expires.is_some());
+    let restarted = bench.registry(Config::default()).await;
+    let kept = restarted.tenant(&acme.id).unwrap();
+    assert_eq!(kept.signing_secrets, second.signing_secrets);
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::super::Api;
 use super::super::input::not_found;
 use super::super::page::{self, Page, PageQuery};
-use super::views::{NewSubscriptionInput, RotateInput, SubscriptionPatchInput};
+use super::super::secrets::{RotateInput, check_secret};
+use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
 use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{Secret, Subscription, SubscriptionId};
@@ -140,16 +141,5 @@ fn check_headers(headers: &[(String, Secret)]) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::fields(Code::InvalidField, errors))
-    }
-}
-
-/// A secret that somebody gives must be one that the tenant's profile can sign with.
-fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Problem> {
-    match tenant.contract.as_ref().map(|profile| profile.secret.key(secret)) {
-        Some(Ok(_)) | None => Ok(()),
-        Some(Err(bad)) => Err(Problem::fields(
-            Code::InvalidField,
-            vec![FieldError::new("/secret", bad.to_string())],
-        )),
     }
 }

@@ -14,11 +14,13 @@ use super::describe::{described, does};
 use super::input::{Acting, Body, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
+use super::secrets::SecretsView;
 use crate::http::Problem;
 
-use views::{CreatedSubscription, SecretsView, SubscriptionView};
+use views::{CreatedSubscription, SubscriptionView};
 
-pub(super) use views::{NewSubscriptionInput, RotateInput, SubscriptionPatchInput};
+pub(super) use super::secrets::RotateInput;
+pub(super) use views::{NewSubscriptionInput, SubscriptionPatchInput};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))
@@ -136,7 +138,7 @@ async fn disable(
 
 async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
     let found = act::find(&tenant, id.parse()?)?;
-    Ok(Json(SecretsView::from(found)))
+    Ok(Json(SecretsView::from(&found.secrets[..])))
 }
 
 async fn rotate(
@@ -146,7 +148,7 @@ async fn rotate(
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
     let rotated = act::rotate(&api, &tenant, id.parse()?, input).await?;
-    Ok(Json(SecretsView::from(&*rotated)))
+    Ok(Json(SecretsView::from(&rotated.secrets[..])))
 }
 
 const TAG: &str = "Subscriptions";

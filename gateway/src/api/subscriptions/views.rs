@@ -65,17 +65,6 @@ pub(in crate::api) struct SubscriptionPatchInput {
     pub payload: Option<PayloadView>,
 }
 
-/// A new secret.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "SecretRotation")]
-#[serde(deny_unknown_fields, default)]
-pub(in crate::api) struct RotateInput {
-    /// The new secret; made where none is given.
-    pub secret: Option<String>,
-    /// How long the old one signs beside it, such as `24h`; `0s`: it stops at once.
-    pub grace: Option<Span>,
-}
-
 /// When failed deliveries are tried again: either `schedule`, or `base`, `max` and `attempts` (exponential backoff with full
 /// jitter).
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -153,25 +142,6 @@ pub(super) struct CreatedSubscription {
     pub subscription: SubscriptionView,
     /// What deliveries are signed with.
     pub secret: String,
-}
-
-/// A subscription's signing secrets.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "SigningSecrets")]
-pub(super) struct SecretsView {
-    /// The current one.
-    pub secret: Option<String>,
-    /// Older ones that still sign beside it.
-    pub previous: Vec<PreviousSecret>,
-}
-
-/// A secret in its grace time.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct PreviousSecret {
-    /// The secret.
-    pub secret: String,
-    /// Until when it signs.
-    pub expires: Option<String>,
 }
 
 fn example() -> serde_json::Value {
@@ -327,21 +297,6 @@ impl From<&Subscription> for CreatedSubscription {
         Self {
             subscription: subscription.into(),
             secret: secret.unwrap_or_default(),
-        }
-    }
-}
-
-impl From<&Subscription> for SecretsView {
-    fn from(subscription: &Subscription) -> Self {
-        let mut secrets = subscription.secrets.iter();
-        Self {
-            secret: secrets.next().map(|current| current.secret.reveal().to_owned()),
-            previous: secrets
-                .map(|old| PreviousSecret {
-                    secret: old.secret.reveal().to_owned(),
-                    expires: old.expires.map(text),
-                })
-                .collect(),
         }
     }
 }

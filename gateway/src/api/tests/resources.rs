@@ -315,3 +315,37 @@ async fn plugins_are_listed_uploaded_and_kept_while_in_use() {
         .await
         .expect(204);
 }
+
+#[tokio::test]
+async fn a_tenants_own_secret_is_rotated_by_its_own_key() {
+    let rig = Rig::start().await;
+    let body = json!({ "id": "acme", "profile": "synthflow" });
+    let made = rig.post(OPERATOR, "/v1/tenants", &body).await.expect(201);
+    let key = made["key"].as_str().unwrap().to_owned();
+    let secret = |body: &Value| body["secret"].as_str().unwrap().to_owned();
+    let first = made["signing_secret"].as_str().unwrap();
+    let shown = rig.get(&key, "/v1/signing-secret").await.expect(200);
+    assert_eq!(shown, json!({ "secret": first, "previous": [] }));
+
+    let rotated = rig.bare(&key, Method::POST, "/v1/signing-secret/rotate").await.expect(200);
+    let second = secret(&rotated);
+    assert!(second.len() == 64 && second.bytes().all(|b| b.is_ascii_hexdigit()), "256 bits");
+    assert_eq!(rotated["previous"][0]["secret"], first);
+    assert!(rotated["previous"][0]["expires"].is_string());
+    assert_eq!(rig.get(&key, "/v1/signing-secret").await.expect(200), rotated);
+
+    let at_once = json!({ "secret": "chosen by the account", "grace": "0s" });
+    let chosen = rig.post(&key, "/v1/signing-secret/rotate", &at_once).await.expect(200);
+    assert_eq!(chosen, json!({ "secret": "chosen by the account", "previous": [] }));
+    rig.post(&key, "/v1/signing-secret/rotate", &json!({ "secret": "" }))
+        .await
+        .refused(422, "invalid_field");
+    // Nowhere else, and nobody else's.
+    for (who, path) in [(OPERATOR, "/v1/tenants"), (OPERATOR, "/v1/tenants/acme"), (&key, "/v1/subscriptions")] {
+        let shown = rig.get(who, path).await.expect(200).to_string();
+        assert!(!shown.contains("chosen by") && !shown.contains(&second), "{path}: {shown}");
+    }
+    let other = rig.tenant("other").await;
+    let others = rig.get(&other, "/v1/signing-secret").await.expect(200);
+    assert!(secret(&others).starts_with("whsec_"), "its own, of its own profile");
+}

@@ -1,6 +1,9 @@
 //! Tenants that the configuration file declares.
 
+use std::time::Duration;
+
 use super::*;
+use crate::domain::subscription::DisableReason;
 
 fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
     DeclaredTenant {
@@ -46,7 +49,7 @@ async fn declarations_are_made_true_and_only_they_are_touched() {
         .unwrap()
         .id;
     registry
-        .disable_subscription(id, sub, crate::domain::subscription::DisableReason::Gone)
+        .disable_subscription(id, sub, DisableReason::Gone)
         .await
         .unwrap();
     registry
@@ -86,4 +89,31 @@ async fn one_wrong_declaration_changes_nothing() {
     let (tenant, _) = refused.unwrap_err();
     assert_eq!(tenant.unwrap().as_str(), "globex");
     assert_eq!(registry.count(), 0);
+}
+
+#[tokio::test]
+async fn a_declared_secret_is_rotated_in_the_file() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let id = "acme".parse().unwrap();
+    let file = |profile: &str, secret: Option<&str>| {
+        let mut file = declared(&[], &[]);
+        file.tenant.profile = Some(profile.to_owned());
+        file.tenant.signing_secret = secret.map(Secret::new);
+        [file]
+    };
+    let secrets = || {
+        let secrets = registry.tenant(&id).unwrap().signing_secrets.clone();
+        let texts = secrets.into_iter().map(|s| s.secret.reveal().to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    registry.declare(&file("synthflow", Some("the first one"))).await.unwrap();
+    let refused = registry.rotate_tenant_secret(&id, None, None).await;
+    assert!(matches!(refused, Err(RegistryError::Declared("signing secret"))));
+    registry.declare(&file("synthflow", Some("the second one"))).await.unwrap();
+    assert_eq!(secrets(), ["the second one", "the first one"], "receivers have time to follow");
+    registry.declare(&file("synthflow", None)).await.unwrap();
+    assert_eq!(secrets().len(), 2, "left to the API, as it was");
+    registry.rotate_tenant_secret(&id, None, Some(Duration::ZERO)).await.unwrap();
+    assert_eq!(secrets().len(), 1);
 }
