@@ -104,7 +104,10 @@ pub(super) async fn rotate_tenants(
         check_secret(tenant, secret)?;
     }
     let grace = input.grace.map(Span::get);
-    let rotated = api.registry.rotate_tenant_secret(&tenant.id, secret, grace).await?;
+    let rotated = api
+        .registry
+        .rotate_tenant_secret(&tenant.id, secret, grace)
+        .await?;
     tracing::info!(tenant = %tenant.id, "tenant.secret_rotated");
     Ok(rotated)
 }

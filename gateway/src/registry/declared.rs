@@ -152,7 +152,8 @@ impl Registry {
             && draft.tenant.declared
             && draft.tenant.profile == wanted.profile
             && draft.tenant.secret_declared == secret.is_some()
-            && (secret.is_none() || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
+            && (secret.is_none()
+                || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
         if same {
             return Vec::new();
         }

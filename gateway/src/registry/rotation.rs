@@ -96,7 +96,10 @@ mod tests {
         // The same secret again is no old one of its own.
         let again = rotated_secrets(&second, &secret("b"), now, hour);
         assert_eq!(told(&again), told(&second));
-        assert_eq!(rotated_secrets(&third, &secret("d"), now, Duration::ZERO).len(), 1);
+        assert_eq!(
+            rotated_secrets(&third, &secret("d"), now, Duration::ZERO).len(),
+            1
+        );
         let later = now.plus(hour);
         assert_eq!(rotated_secrets(&second, &secret("e"), later, hour).len(), 2);
         let many = (0..9).fold(Vec::new(), |secrets, n| {

@@ -242,7 +242,10 @@ async fn a_profile_whose_tenant_signs_gives_subscriptions_no_secret() {
     assert!(rotated.contains("tenant"), "{rotated}");
     let rotate = async || registry.rotate_tenant_secret(&acme.id, None, None).await.unwrap();
     let (first, second) = (rotate().await, rotate().await);
-    assert_eq!((first.signing_secrets.len(), second.signing_secrets.len()), (1, 2));
+    assert_eq!(
+        (first.signing_secrets.len(), second.signing_secrets.len()),
+        (1, 2)
+    );
     let (newest, older) = (&second.signing_secrets[0], &second.signing_secrets[1]);
     assert_ne!(newest.secret, older.secret);
     assert_eq!(older.secret, first.signing_secrets[0].secret);

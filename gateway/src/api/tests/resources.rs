@@ -327,25 +327,47 @@ async fn a_tenants_own_secret_is_rotated_by_its_own_key() {
     let shown = rig.get(&key, "/v1/signing-secret").await.expect(200);
     assert_eq!(shown, json!({ "secret": first, "previous": [] }));
 
-    let rotated = rig.bare(&key, Method::POST, "/v1/signing-secret/rotate").await.expect(200);
+    let rotated = rig
+        .bare(&key, Method::POST, "/v1/signing-secret/rotate")
+        .await
+        .expect(200);
     let second = secret(&rotated);
-    assert!(second.len() == 64 && second.bytes().all(|b| b.is_ascii_hexdigit()), "256 bits");
+    assert!(
+        second.len() == 64 && second.bytes().all(|b| b.is_ascii_hexdigit()),
+        "256 bits"
+    );
     assert_eq!(rotated["previous"][0]["secret"], first);
     assert!(rotated["previous"][0]["expires"].is_string());
     assert_eq!(rig.get(&key, "/v1/signing-secret").await.expect(200), rotated);
 
     let at_once = json!({ "secret": "chosen by the account", "grace": "0s" });
-    let chosen = rig.post(&key, "/v1/signing-secret/rotate", &at_once).await.expect(200);
-    assert_eq!(chosen, json!({ "secret": "chosen by the account", "previous": [] }));
+    let chosen = rig
+        .post(&key, "/v1/signing-secret/rotate", &at_once)
+        .await
+        .expect(200);
+    assert_eq!(
+        chosen,
+        json!({ "secret": "chosen by the account", "previous": [] })
+    );
     rig.post(&key, "/v1/signing-secret/rotate", &json!({ "secret": "" }))
         .await
         .refused(422, "invalid_field");
     // Nowhere else, and nobody else's.
-    for (who, path) in [(OPERATOR, "/v1/tenants"), (OPERATOR, "/v1/tenants/acme"), (&key, "/v1/subscriptions")] {
+    for (who, path) in [
+        (OPERATOR, "/v1/tenants"),
+        (OPERATOR, "/v1/tenants/acme"),
+        (&key, "/v1/subscriptions"),
+    ] {
         let shown = rig.get(who, path).await.expect(200).to_string();
-        assert!(!shown.contains("chosen by") && !shown.contains(&second), "{path}: {shown}");
+        assert!(
+            !shown.contains("chosen by") && !shown.contains(&second),
+            "{path}: {shown}"
+        );
     }
     let other = rig.tenant("other").await;
     let others = rig.get(&other, "/v1/signing-secret").await.expect(200);
-    assert!(secret(&others).starts_with("whsec_"), "its own, of its own profile");
+    assert!(
+        secret(&others).starts_with("whsec_"),
+        "its own, of its own profile"
+    );
 }

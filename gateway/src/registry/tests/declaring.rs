@@ -107,13 +107,26 @@ async fn a_declared_secret_is_rotated_in_the_file() {
         let texts = secrets.into_iter().map(|s| s.secret.reveal().to_owned());
         texts.collect::<Vec<_>>()
     };
-    registry.declare(&file("synthflow", Some("the first one"))).await.unwrap();
+    registry
+        .declare(&file("synthflow", Some("the first one")))
+        .await
+        .unwrap();
     let refused = registry.rotate_tenant_secret(&id, None, None).await;
     assert!(matches!(refused, Err(RegistryError::Declared("signing secret"))));
-    registry.declare(&file("synthflow", Some("the second one"))).await.unwrap();
-    assert_eq!(secrets(), ["the second one", "the first one"], "receivers have time to follow");
+    registry
+        .declare(&file("synthflow", Some("the second one")))
+        .await
+        .unwrap();
+    assert_eq!(
+        secrets(),
+        ["the second one", "the first one"],
+        "receivers have time to follow"
+    );
     registry.declare(&file("synthflow", None)).await.unwrap();
     assert_eq!(secrets().len(), 2, "left to the API, as it was");
-    registry.rotate_tenant_secret(&id, None, Some(Duration::ZERO)).await.unwrap();
+    registry
+        .rotate_tenant_secret(&id, None, Some(Duration::ZERO))
+        .await
+        .unwrap();
     assert_eq!(secrets().len(), 1);
 }
