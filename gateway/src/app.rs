@@ -79,9 +79,9 @@ impl App {
         let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
-        let ingest = ingest(config, auth.clone(), host, handover.clone(), &common);
+        let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
         let routes = api::router(
-            api_parts(config, auth, &registry, handover, &common),
+            api_parts(config, auth, (&registry, host), handover, &common),
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
@@ -273,13 +273,14 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
 fn api_parts(
     config: &Config,
     auth: Auth,
-    registry: &Registry,
+    (registry, host): (&Registry, Host),
     handover: Handover,
     common: &Common,
 ) -> api::Parts {
     api::Parts {
         auth,
         registry: registry.clone(),
+        host,
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),
         handover,

@@ -44,7 +44,7 @@ struct ChainView {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Step")]
 #[serde(deny_unknown_fields)]
-struct StepView {
+pub(super) struct StepView {
     /// The plugin's name: the tenant's own, or a shipped one.
     plugin: String,
     /// A version or a digest; the newest one where none is given.
@@ -84,11 +84,16 @@ async fn put(
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
     let spec = ChainSpec {
-        steps: input.steps.into_iter().map(StepSpec::from).collect(),
+        steps: steps(input.steps),
     };
     let changed = api.registry.set_chain(&tenant.id, spec).await?;
     tracing::info!(tenant = %tenant.id, count = changed.chain_spec.steps.len(), "chain.changed");
     Ok(Json(ChainView::from(&changed.chain_spec)))
+}
+
+/// Steps as the registry has them.
+pub(super) fn steps(views: Vec<StepView>) -> Vec<StepSpec> {
+    views.into_iter().map(StepSpec::from).collect()
 }
 
 impl From<StepView> for StepSpec {

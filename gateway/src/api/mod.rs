@@ -19,11 +19,15 @@ mod secrets;
 mod subscriptions;
 mod system;
 mod tenants;
+mod trials;
+mod tried;
 mod unknown;
 mod views;
 
 #[cfg(test)]
 mod tests;
+
+pub use tried::TriedView;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -38,6 +42,7 @@ use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
+use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
 use crate::telemetry::Metrics;
@@ -48,6 +53,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Tenants, subscriptions, chains and plugins.
     pub registry: Registry,
+    /// Runs dry runs.
+    pub host: Host,
     /// Events and deliveries.
     pub store: Arc<dyn Store>,
     /// Commits test events and cancellations.
@@ -94,6 +101,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         .merge(chain::routes())
         .merge(plugins::routes())
         .merge(secrets::routes())
+        .merge(trials::routes())
         .merge(tenants::routes())
         .merge(system::routes())
         .with_state(api);

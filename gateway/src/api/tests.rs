@@ -5,3 +5,4 @@ mod lists;
 mod publishing;
 mod resources;
 mod rig;
+mod trials;

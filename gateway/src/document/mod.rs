@@ -13,6 +13,7 @@
 mod access;
 mod change;
 mod convert;
+mod diff;
 mod extent;
 mod javascript;
 mod number;
@@ -37,6 +38,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use access::AccessError;
+pub use diff::{Change, Diff};
 pub use extent::Limits;
 pub use number::{BadNumber, Number, Scalar};
 pub use object::Object;

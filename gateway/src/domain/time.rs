@@ -1,6 +1,7 @@
 //! A point in time, in microseconds, as every other module counts it.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Microseconds since the Unix epoch, UTC. Exact in a Redis sorted set's score up to the year 2255 (2^53 µs).
@@ -59,6 +60,14 @@ impl Timestamp {
         u64::try_from(parsed.as_microsecond())
             .map(Self)
             .map_err(|_| BadTimestamp)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = BadTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, BadTimestamp> {
+        Self::parse(text)
     }
 }
 

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::engine::REVISION;
+use super::engine::{Counting, REVISION};
 
 /// The directory and the key of the MACs.
 #[derive(Clone)]
 pub struct Artifacts {
     directory: PathBuf,
     key: [u8; 32],
+    /// The compiler's, and what its code counts.
+    revision: String,
 }
 
 /// Machine code whose MAC was right, or that the compiler just made.
@@ -25,7 +27,19 @@ pub(super) struct Artifact(Vec<u8>);
 impl Artifacts {
     /// Artifacts in this directory, which need not exist yet. `key`: as secret as the gateway's other secrets.
     pub fn new(directory: PathBuf, key: [u8; 32]) -> Self {
-        Self { directory, key }
+        Self {
+            directory,
+            key,
+            revision: REVISION.to_owned(),
+        }
+    }
+
+    /// Those beside them whose code counts this.
+    pub(super) fn counting(&self, counting: Counting) -> Self {
+        Self {
+            revision: format!("{REVISION}{}", counting.suffix()),
+            ..self.clone()
+        }
     }
 
     /// The artifact of a component, if there is one that is whole. Blocks.
@@ -51,13 +65,13 @@ impl Artifacts {
     }
 
     fn path(&self, digest: &str) -> PathBuf {
-        self.directory.join(format!("{digest}-{REVISION}.cwasm"))
+        self.directory.join(format!("{digest}-{}.cwasm", self.revision))
     }
 
     fn mac(&self, digest: &str, code: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes keys of any length");
         // Neither the revision nor a digest contains a zero byte.
-        for part in [b"plugin artifact", REVISION.as_bytes(), digest.as_bytes()] {
+        for part in [b"plugin artifact", self.revision.as_bytes(), digest.as_bytes()] {
             mac.update(part);
             mac.update(&[0]);
         }
@@ -112,6 +126,10 @@ mod tests {
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(artifacts.path("a"), &bytes).unwrap();
         assert!(artifacts.get("a").is_none(), "a changed byte");
+        artifacts.put("a", b"code".to_vec()).unwrap();
+        let fuel = artifacts.counting(Counting::Fuel);
+        fs::copy(artifacts.path("a"), fuel.path("a")).unwrap();
+        assert!(fuel.get("a").is_none(), "code of another kind");
         fs::write(artifacts.path("a"), b"short").unwrap();
         assert!(artifacts.get("a").is_none(), "cut");
     }

@@ -29,6 +29,8 @@ pub(super) struct Caller {
     pub(super) shelf: Arc<Shelf>,
     pub(super) metrics: Metrics,
     pub(super) pseudonyms: Pseudonyms,
+    /// What a call of an engine that counts fuel may use of it.
+    pub(super) fuel: Option<u64>,
 }
 
 /// What a call works on.
@@ -53,6 +55,20 @@ pub(super) struct Returned<T> {
     pub(super) used: Duration,
     /// A change was refused because the document would have grown over its limit.
     pub(super) over_output: bool,
+    pub(super) spent: Spent,
+}
+
+/// What a call used beside its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    /// Document operations.
+    pub(super) operations: u32,
+    /// The most bytes of one linear memory.
+    pub(super) memory: usize,
+    /// Bytes of log, standard error too.
+    pub(super) log: usize,
+    /// Where the engine counts it.
+    pub(super) fuel: Option<u64>,
 }
 
 impl Caller {
@@ -124,11 +140,25 @@ impl Caller {
             random: 0,
         };
         let mut store = guest.into_store(&self.engine, &self.config);
+        if let Some(fuel) = self.fuel
+            && let Err(error) = store.set_fuel(fuel)
+        {
+            let fault = Fault::new("internal", &error.to_string());
+            return Returned::failed(fault, store.into_data().data);
+        }
         let instance = linked.pre.instantiate(&mut store);
         let result = instance.and_then(|plugin| call(&plugin, &mut store));
         let result = result.map_err(|stop| Fault::from_stop(&stop, store.data(), &self.config));
+        let left = self.fuel.and_then(|fuel| Some((fuel, store.get_fuel().ok()?)));
         let guest = store.into_data();
+        let spent = Spent {
+            operations: self.config.operations.saturating_sub(guest.meter.operations),
+            memory: guest.meter.peak_memory,
+            log: self.config.log.bytes().saturating_sub(guest.log.room()),
+            fuel: left.map(|(fuel, left)| fuel.saturating_sub(left)),
+        };
         Returned {
+            spent,
             result,
             data: guest.data,
             log: guest.log.into_lines(),
@@ -147,6 +177,7 @@ impl<T> Returned<T> {
             log: Vec::new(),
             used: Duration::ZERO,
             over_output: false,
+            spent: Spent::default(),
         }
     }
 
@@ -157,6 +188,7 @@ impl<T> Returned<T> {
             log: self.log,
             used: self.used,
             over_output: self.over_output,
+            spent: self.spent,
         }
     }
 }

@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::config::Config;
-use super::engine;
+use super::engine::{self, Counting};
 use super::log::escaped;
 use super::upload::{TEXT_BYTES, UploadError};
 
-/// The hidden subcommand that makes the executable the compiling process. It is followed by the limits: bytes, then seconds.
+/// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
+/// seconds, and by what the code is to count.
 pub const SUBCOMMAND: &str = "internal-compile";
 
 /// Where components are compiled.
@@ -35,10 +36,15 @@ pub enum Compiler {
 
 impl Compiler {
     /// The machine code of a component.
-    pub(super) async fn compile(&self, component: Bytes, config: &Config) -> Result<Vec<u8>, UploadError> {
+    pub(super) async fn compile(
+        &self,
+        component: Bytes,
+        counting: Counting,
+        config: &Config,
+    ) -> Result<Vec<u8>, UploadError> {
         match self {
-            Self::ChildProcess { exe } => in_child(exe, &component, config).await,
-            Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component))
+            Self::ChildProcess { exe } => in_child(exe, &component, counting, config).await,
+            Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component, counting))
                 .await
                 .map_err(|error| UploadError::Host(error.into()))?
                 .map_err(|error| UploadError::Compile(format!("{error:#}"))),
@@ -46,12 +52,18 @@ impl Compiler {
     }
 }
 
-async fn in_child(exe: &PathBuf, component: &[u8], config: &Config) -> Result<Vec<u8>, UploadError> {
+async fn in_child(
+    exe: &PathBuf,
+    component: &[u8],
+    counting: Counting,
+    config: &Config,
+) -> Result<Vec<u8>, UploadError> {
     let limit = config.compile_time;
     let mut child = Command::new(exe)
         .arg(SUBCOMMAND)
         .arg(config.compile_memory.bytes().to_string())
         .arg(limit.get().as_secs().max(1).to_string())
+        .arg(counting.suffix())
         .env_clear()
         // An allocator that reserves a gigabyte before the limit is set would have that much beyond it.
         .env("MIMALLOC_ARENA_RESERVE", "0")
@@ -106,9 +118,9 @@ async fn all(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<
 }
 
 /// The compiling process, whole: a component on standard input, its machine code on standard output, or what is wrong with it
-/// on standard error. `limits`: what follows the subcommand.
-pub fn run_child(limits: impl IntoIterator<Item = String>) -> ExitCode {
-    match child(limits) {
+/// on standard error. `arguments`: what follows the subcommand.
+pub fn run_child(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    match child(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::OutOfMemory) => ExitCode::FAILURE,
         Err(Stopped::Refused(wrong)) => {
@@ -144,17 +156,24 @@ impl From<io::Error> for Stopped {
     }
 }
 
-fn child(limits: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
-    let mut limits = limits.into_iter().map(|limit| limit.parse::<u64>().ok());
-    let (Some(Some(memory)), Some(Some(seconds))) = (limits.next(), limits.next()) else {
-        let wrong = format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes and seconds");
+fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
+    let Some((memory, seconds, counting)) = asked(arguments) else {
+        let wrong =
+            format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes, seconds and what to count");
         return Err(Stopped::Refused(wrong));
     };
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
-    let code = precompile(&component)?;
+    let code = precompile(&component, counting)?;
     Ok(io::stdout().write_all(&code)?)
+}
+
+fn asked(arguments: impl IntoIterator<Item = String>) -> Option<(u64, u64, Counting)> {
+    let mut arguments = arguments.into_iter();
+    let mut figure = || arguments.next()?.parse::<u64>().ok();
+    let (memory, seconds) = (figure()?, figure()?);
+    Some((memory, seconds, Counting::of_suffix(&arguments.next()?)?))
 }
 
 /// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
@@ -188,8 +207,8 @@ fn mapped_already() -> u64 {
     pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
-fn precompile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    engine::compiling().and_then(|engine| engine.precompile_component(component))
+fn precompile(component: &[u8], counting: Counting) -> wasmtime::Result<Vec<u8>> {
+    engine::compiling(counting).and_then(|engine| engine.precompile_component(component))
 }
 
 /// The child's exit code for a component that does not compile.

@@ -1,4 +1,5 @@
-//! The wasmtime engine, set up for a fresh instance per call. Made once by `Host::start`, and once by the compiling process.
+//! The wasmtime engine, set up for a fresh instance per call. Made once by `Host::start`, and once by the compiling process;
+//! a second one, whose code counts fuel, is made when the first dry run asks for it.
 //!
 //! Two engines whose `code` settings are the same can exchange artifacts; `REVISION` must grow whenever one of them changes.
 
@@ -13,25 +14,57 @@ use super::config::Config;
 /// security release that mends the compiler must not run code of the release before it.
 pub(super) const REVISION: &str = "48.0.8+hookgate.1";
 
+/// What machine code counts while it runs, beside the epoch that its deadline is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// Nothing: as events are handled.
+    Nothing,
+    /// Fuel, about one unit an instruction: slower, and the same at every run. For dry runs.
+    Fuel,
+}
+
+impl Counting {
+    /// What artifacts of this kind are told apart by.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Fuel => ".fuel",
+        }
+    }
+
+    /// The kind with this suffix.
+    pub(super) fn of_suffix(suffix: &str) -> Option<Self> {
+        [Self::Nothing, Self::Fuel]
+            .into_iter()
+            .find(|counting| counting.suffix() == suffix)
+    }
+}
+
 /// The engine that runs components.
 pub(super) fn running(config: &Config) -> wasmtime::Result<Engine> {
-    let mut settings = code()?;
+    let mut settings = code(Counting::Nothing)?;
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     Engine::new(&settings)
 }
 
+/// The engine of dry runs, which counts fuel. Its calls are few: it has no pool.
+pub(super) fn counting() -> wasmtime::Result<Engine> {
+    compiling(Counting::Fuel)
+}
+
 /// The engine that only compiles: without a pool it needs no address space to speak of.
-pub(super) fn compiling() -> wasmtime::Result<Engine> {
-    let mut settings = code()?;
+pub(super) fn compiling(counting: Counting) -> wasmtime::Result<Engine> {
+    let mut settings = code(counting)?;
     settings.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     Engine::new(&settings)
 }
 
 /// All that decides what machine code comes out.
-fn code() -> wasmtime::Result<Wasmtime> {
+fn code(counting: Counting) -> wasmtime::Result<Wasmtime> {
     let mut settings = Wasmtime::new();
     settings
         .epoch_interruption(true)
+        .consume_fuel(counting == Counting::Fuel)
         // Copy-on-write images cost a remapping whenever a slot changes its component: with many components that is
         // dearer than copying the few data pages that a plugin has.
         .memory_init_cow(false)

@@ -26,10 +26,12 @@ pub struct Failure {
 pub(super) struct OutOfOperations;
 
 /// A failure without the plugin's name yet.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: &'static str,
     pub(super) message: String,
+    /// The functions that were running and have a name, the innermost first.
+    pub(super) backtrace: Vec<String>,
 }
 
 impl Fault {
@@ -38,6 +40,7 @@ impl Fault {
         Self {
             kind,
             message: escaped(message, MESSAGE_BYTES),
+            backtrace: Vec::new(),
         }
     }
 
@@ -65,6 +68,13 @@ impl Fault {
 
     /// What stopped the call.
     pub(super) fn from_stop(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
+        Self {
+            backtrace: backtrace(stop),
+            ..Self::reason(stop, guest, config)
+        }
+    }
+
+    fn reason(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
         let trap = stop.downcast_ref::<Trap>();
         if stop.is::<OutOfOperations>() {
             let limit = config.operations;
@@ -107,24 +117,33 @@ impl Fault {
     }
 }
 
-/// Where it was: the functions that have a name, the innermost first.
+/// Where it was, in words.
 fn frames(stop: &wasmtime::Error) -> String {
-    let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else {
-        return String::new();
-    };
-    let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
-    let names: Vec<String> = names
-        .take(FRAMES)
-        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
-        .collect();
+    let names = backtrace(stop);
     if names.is_empty() {
-        String::new()
-    } else {
-        format!("; in {}", names.join(", called by "))
+        return String::new();
     }
+    format!("; in {}", names[..names.len().min(FRAMES)].join(", called by "))
 }
 
-/// Frames that are told.
+/// The functions that were running and have a name, the innermost first. A component keeps the names of its functions unless
+/// it is stripped of all its symbols.
+fn backtrace(stop: &wasmtime::Error) -> Vec<String> {
+    let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
+    names
+        .take(ALL_FRAMES)
+        .map(|name| escaped(&format!("{:#}", rustc_demangle::demangle(name)), FRAME_BYTES))
+        .collect()
+}
+
+/// Frames that a message tells.
 const FRAMES: usize = 6;
+/// Frames that are kept.
+const ALL_FRAMES: usize = 32;
+/// Length of a function's name.
+const FRAME_BYTES: usize = 256;
 /// Length of a message.
 const MESSAGE_BYTES: usize = 1_024;

@@ -54,6 +54,8 @@ pub(super) struct Meter {
     /// A change was refused because the document would have grown over its limit.
     pub(super) over_output: bool,
     memory: usize,
+    /// The most linear memory that one memory of the call had.
+    pub(super) peak_memory: usize,
     table_elements: usize,
     instances: usize,
     /// A wish for more memory was refused.
@@ -68,6 +70,7 @@ impl Meter {
             operations: config.operations,
             over_output: false,
             memory: config.memory.bytes(),
+            peak_memory: 0,
             table_elements: config.table_elements as usize,
             instances: config.instances as usize,
             out_of_memory: false,
@@ -79,6 +82,9 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let granted = desired <= self.memory;
         self.out_of_memory |= !granted;
+        if granted {
+            self.peak_memory = self.peak_memory.max(desired);
+        }
         Ok(granted)
     }
 

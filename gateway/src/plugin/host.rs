@@ -1,7 +1,7 @@
 //! The plugin host: its threads, its queue, and the handle that the rest of the gateway has of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 use std::{fmt, io};
@@ -10,12 +10,13 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::call::{Caller, Returned};
+use super::call::Caller;
 use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
+use super::fuel::Fuel;
 use super::pseudonyms::Pseudonyms;
-use super::queue::FairQueue;
+use super::queue::{FairQueue, Lane};
 use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
 use super::upload::{self, UploadError};
@@ -28,18 +29,20 @@ use crate::telemetry::Metrics;
 /// Runs plugins. Cheap to clone; the threads end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Host {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    shared: Arc<Shared>,
-    workshop: Workshop,
+pub(super) struct Inner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) workshop: Workshop,
+    /// Made when the first dry run asks for it.
+    pub(super) fuel: OnceLock<Arc<Fuel>>,
 }
 
 /// What the guest threads need.
-struct Shared {
-    caller: Caller,
-    clock: Clock,
+pub(super) struct Shared {
+    pub(super) caller: Caller,
+    pub(super) clock: Clock,
     ticker: Ticker,
     queue: FairQueue<Job>,
 }
@@ -74,6 +77,7 @@ impl Host {
                 shelf: Arc::new(shelf),
                 metrics,
                 pseudonyms: Pseudonyms::new(pseudonyms),
+                fuel: None,
             },
         });
         for n in 0..config.thread_count() {
@@ -84,7 +88,11 @@ impl Host {
                 .spawn(move || work(&shared))?;
         }
         Ok(Self {
-            inner: Arc::new(Inner { shared, workshop }),
+            inner: Arc::new(Inner {
+                shared,
+                workshop,
+                fuel: OnceLock::new(),
+            }),
         })
     }
 
@@ -120,7 +128,10 @@ impl Host {
     ) -> Result<Vec<SettingsProblem>, Failure> {
         let shelved = component.shelved.clone();
         let checked = self
-            .ask(move |caller| caller.check_settings(&shelved, settings))
+            .ask(move |caller| {
+                let returned = caller.check_settings(&shelved, settings);
+                (returned.result, returned.used)
+            })
             .await;
         let busy = || Err(Fault::new("busy", "too many calls wait for a thread; try again"));
         checked
@@ -131,23 +142,15 @@ impl Host {
     /// Runs a chain on an event's document, when it is the tenant's turn.
     pub async fn run(&self, call: Call) -> Done {
         let lane = Some(call.tenant.clone());
-        let (reply, done) = oneshot::channel();
-        let job = Box::new(move |shared: &Shared| {
-            // Whoever asked may have gone away while the call waited.
-            if reply.is_closed() {
-                return Duration::ZERO;
+        let run = |shared: &Shared| run::chain(&shared.caller, call, shared.clock.now().as_millis());
+        match self.on_thread(lane, run).await {
+            Ok(done) => done,
+            Err(NotRun::Busy) => Done::without_data(Verdict::Busy),
+            Err(NotRun::Failed) => {
+                let fault = Fault::new("internal", "the plugin host failed; its log says how");
+                Done::without_data(Verdict::Failed(fault.of("")))
             }
-            let (done, used) = run::chain(&shared.caller, call, shared.clock.now().as_millis());
-            let _ = reply.send(done);
-            used
-        });
-        if self.inner.shared.queue.push(lane, job).is_err() {
-            return Done::without_data(Verdict::Busy);
         }
-        done.await.unwrap_or_else(|_| {
-            let fault = Fault::new("internal", "the plugin host failed; its log says how");
-            Done::without_data(Verdict::Failed(fault.of("")))
-        })
     }
 
     /// How many calls wait for a thread.
@@ -155,13 +158,19 @@ impl Host {
         self.inner.shared.queue.waiting()
     }
 
-    fn config(&self) -> &Config {
+    /// The limits.
+    pub fn config(&self) -> &Config {
         &self.inner.shared.caller.config
     }
 
     async fn describe(&self, shelved: &Arc<Shelved>) -> Result<Description, UploadError> {
         let shelved = shelved.clone();
-        let described = self.ask(move |caller| caller.describe(&shelved)).await;
+        let described = self
+            .ask(move |caller| {
+                let returned = caller.describe(&shelved);
+                (returned.result, returned.used)
+            })
+            .await;
         match described.ok_or(UploadError::Busy)? {
             Ok(said) => Description::bounded(said),
             Err(fault) => Err(UploadError::Describe(format!(
@@ -174,17 +183,40 @@ impl Host {
     /// A call outside any event, in the gateway's own lane. `None`: no room for it.
     async fn ask<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&Caller) -> Returned<T> + Send + 'static,
-    ) -> Option<Result<T, Fault>> {
+        call: impl FnOnce(&Caller) -> (T, Duration) + Send + 'static,
+    ) -> Option<T> {
+        self.on_thread(None, |shared| call(&shared.caller)).await.ok()
+    }
+
+    /// Does something on a guest thread when it is the lane's turn, and charges the lane the time that it says it took.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce(&Shared) -> (T, Duration) + Send + 'static,
+    ) -> Result<T, NotRun> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move |shared: &Shared| {
-            let returned = call(&shared.caller);
-            let _ = reply.send(returned.result);
-            returned.used
+            // Whoever asked may have gone away while the call waited.
+            if reply.is_closed() {
+                return Duration::ZERO;
+            }
+            let (done, used) = work(shared);
+            let _ = reply.send(done);
+            used
         });
-        self.inner.shared.queue.push(None, job).ok()?;
-        answer.await.ok()
+        let pushed = self.inner.shared.queue.push(lane, job);
+        pushed.map_err(|_| NotRun::Busy)?;
+        answer.await.map_err(|_| NotRun::Failed)
     }
+}
+
+/// Why something was not done on a guest thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotRun {
+    /// There is no room for it.
+    Busy,
+    /// The host's own code panicked, or the host has ended.
+    Failed,
 }
 
 impl fmt::Debug for Host {

@@ -77,6 +77,11 @@ impl Log {
         self.dropped += bytes.len() - kept;
     }
 
+    /// Bytes that there is still room for.
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
     /// The text of the panic that the standard error ends with, on one line.
     pub(super) fn panic(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);

@@ -3,7 +3,8 @@
 //! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `workshop` makes machine code of it (`compile`, in a
 //! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `shelf` links and holds it.
 //! `run` takes an event: it waits its tenant's turn in the `queue`, then `run` goes through the chain on a guest thread, `call`
-//! makes each step's fresh instance, and `said` holds its verdict to what its phase allows. What a guest can reach is in
+//! makes each step's fresh instance, and `said` holds its verdict to what its phase allows. `trial` takes an event the same
+//! way as a dry run and tells everything of it, with the `fuel` that it took. What a guest can reach is in
 //! `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
 //!
 //! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it. The host knows neither the
@@ -19,6 +20,7 @@ mod config;
 mod deadline;
 mod engine;
 mod failure;
+mod fuel;
 mod guest;
 mod host;
 mod imports;
@@ -34,6 +36,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 mod ticker;
+mod trial;
 mod upload;
 mod workshop;
 
@@ -45,6 +48,7 @@ pub use config::Config;
 pub use failure::Failure;
 pub use host::Host;
 pub use log::{Level, LogLine};
+pub use trial::{Figures, Trial, Tried, TriedStep};
 pub use upload::UploadError;
 pub use workshop::Workshop;
 

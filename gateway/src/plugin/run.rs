@@ -1,4 +1,6 @@
 //! A chain, step by step, on a guest thread: what each step said, and what its failure means.
+//!
+//! An event and a dry run go the same way; a dry run leaves a trace of each step and none in the figures and the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use super::config::Config;
 use super::failure::Fault;
 use super::log::LogLine;
 use super::said::{Said, said};
+use super::trial::{Seen, Trace};
 use super::{Call, Chain, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
@@ -18,10 +21,22 @@ use crate::telemetry::PluginVerdict;
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
 pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration) {
+    let (done, run) = all(caller, call, now_ms, None);
+    (done, run.used)
+}
+
+/// Runs a chain as a dry run: the same, with a trace of every step that was called.
+pub(super) fn traced(caller: &Caller, call: Call, now_ms: u64) -> (Done, Vec<Trace>, Duration) {
+    let (done, run) = all(caller, call, now_ms, Some(Vec::new()));
+    (done, run.traces.unwrap_or_default(), run.used)
+}
+
+fn all(caller: &Caller, call: Call, now_ms: u64, traces: Option<Vec<Trace>>) -> (Done, Ended) {
     let mut data = call.data;
     bound(&mut data, &caller.config);
     let mut run = Run {
         event: event_info(&call.id, &call.kind, call.created, &call.phase),
+        traces,
         caller,
         tenant: call.tenant,
         metadata: call.metadata,
@@ -51,18 +66,25 @@ fn too_long(chain: &Chain, config: &Config) -> Option<Fault> {
 
 /// From here on the document keeps to the limit of the chain's output, and notes what is changed.
 fn bound(data: &mut Document, config: &Config) {
-    let bytes = data
-        .size_bound()
-        .saturating_mul(2)
-        .saturating_add(config.growth.bytes());
     data.set_limits(Limits {
-        bytes,
+        bytes: most_output(data, config),
         depth: config.depth as usize,
     });
     data.take_changes();
 }
 
-fn event_info(id: &EventId, kind: &EventType, created: Timestamp, phase: &Phase) -> types::EventInfo {
+/// How many bytes a chain may make of a document.
+pub(super) fn most_output(data: &Document, config: &Config) -> usize {
+    let twice = data.size_bound().saturating_mul(2);
+    twice.saturating_add(config.growth.bytes())
+}
+
+pub(super) fn event_info(
+    id: &EventId,
+    kind: &EventType,
+    created: Timestamp,
+    phase: &Phase,
+) -> types::EventInfo {
     let (phase, attempt, subscription) = match phase {
         Phase::Ingress => (types::Phase::Ingress, 0, None),
         Phase::Delivery {
@@ -94,6 +116,14 @@ struct Run<'a> {
     used: Duration,
     steps: Vec<StepReport>,
     log: Vec<(String, LogLine)>,
+    /// Of a dry run.
+    traces: Option<Vec<Trace>>,
+}
+
+/// What is left of a run.
+struct Ended {
+    used: Duration,
+    traces: Option<Vec<Trace>>,
 }
 
 enum After {
@@ -105,11 +135,10 @@ impl Run<'_> {
     fn step(&mut self, step: &Step, data: Document) -> After {
         // A step that may be skipped must be able to leave no trace.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
+        let shown = self.traces.as_ref().map(|_| data.clone());
         let returned = self.call(step, data);
         self.used += returned.used;
-        let lines = returned.log.into_iter();
-        self.log.extend(lines.map(|line| (step.name.clone(), line)));
-        let mut data = returned.data;
+        let (mut data, spent, used) = (returned.data, returned.spent, returned.used);
         let said = said(returned.result, &self.event.phase).map_err(|fault| {
             if returned.over_output {
                 fault.over_output(&self.caller.config)
@@ -117,7 +146,21 @@ impl Run<'_> {
                 fault
             }
         });
-        self.observe(step, &said, returned.used);
+        match (&mut self.traces, shown) {
+            (Some(traces), Some(shown)) => {
+                let seen = Seen {
+                    before: shown,
+                    data: &data,
+                    log: &returned.log,
+                    time: used,
+                    spent,
+                };
+                traces.push(Trace::new(step, &said, seen));
+            }
+            _ => self.observe(step, &said, used),
+        }
+        let lines = returned.log.into_iter();
+        self.log.extend(lines.map(|line| (step.name.clone(), line)));
         match (said, before) {
             (Ok(said), _) => {
                 self.report(step, said.result(), data.take_changes());
@@ -174,14 +217,18 @@ impl Run<'_> {
         });
     }
 
-    fn done(self, verdict: Verdict, data: Document) -> (Done, Duration) {
+    fn done(self, verdict: Verdict, data: Document) -> (Done, Ended) {
         let done = Done {
             verdict,
             data,
             steps: self.steps,
             log: self.log,
         };
-        (done, self.used)
+        let ended = Ended {
+            used: self.used,
+            traces: self.traces,
+        };
+        (done, ended)
     }
 }
 

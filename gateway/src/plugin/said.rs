@@ -11,7 +11,7 @@ use crate::domain::event::StepResult;
 use crate::telemetry::PluginVerdict;
 
 /// A plugin's verdict.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
     Pass,
     Drop(String),

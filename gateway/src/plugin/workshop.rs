@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::artifact::Artifacts;
 use super::compile::Compiler;
 use super::config::Config;
+use super::engine::Counting;
 use super::shelf::{Shelf, Shelved};
 use super::upload::UploadError;
 
@@ -18,6 +19,7 @@ use super::upload::UploadError;
 pub struct Workshop {
     compiler: Compiler,
     artifacts: Artifacts,
+    counting: Counting,
     /// One compilation each.
     turns: Arc<Semaphore>,
 }
@@ -28,7 +30,17 @@ impl Workshop {
         Self {
             compiler,
             artifacts,
+            counting: Counting::Nothing,
             turns: Arc::new(Semaphore::new(compiles.get() as usize)),
+        }
+    }
+
+    /// The same workshop, for code that counts this. Both take turns.
+    pub(super) fn counting(&self, counting: Counting) -> Self {
+        Self {
+            artifacts: self.artifacts.counting(counting),
+            counting,
+            ..self.clone()
         }
     }
 
@@ -52,7 +64,7 @@ impl Workshop {
         if let Some(shelved) = self.kept(shelf, digest).await? {
             return Ok(shelved);
         }
-        let made = self.compiler.compile(component, config).await?;
+        let made = self.compiler.compile(component, self.counting, config).await?;
         drop(turn);
         let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {

@@ -8,7 +8,7 @@ use super::record::{ChainRecord, StepRecord, VERSION, encode};
 use super::tenants::not_declared;
 use super::{ChainSpec, Registry, RegistryError, StepSpec, Tenant};
 use crate::domain::TenantId;
-use crate::plugin::OnFailure;
+use crate::plugin::{Component, OnFailure};
 
 impl Registry {
     /// Sets a tenant's ingress chain; no steps: events pass as they are. The events that are being accepted meanwhile
@@ -43,7 +43,7 @@ impl Registry {
         }
         let mut steps = Vec::new();
         for (index, step) in spec.steps.iter().enumerate() {
-            let digest = self.check_step(draft, index, step).await?;
+            let (_, digest) = self.check_step(draft, index, step).await?;
             steps.push(StepRecord::from_spec(step, digest));
         }
         let record = ChainRecord {
@@ -54,13 +54,13 @@ impl Registry {
         Ok(vec![(CHAIN.to_owned(), Some(encode(&record)))])
     }
 
-    /// Checks a step; the digest that it is pinned to, if it is.
-    async fn check_step(
+    /// Checks a step; its component, and the digest that it is pinned to, if it is.
+    pub(super) async fn check_step(
         &self,
         draft: &Draft,
         index: usize,
         step: &StepSpec,
-    ) -> Result<Option<String>, RegistryError> {
+    ) -> Result<(Arc<Component>, Option<String>), RegistryError> {
         let components = &self.inner.components;
         let (component, pin) = components
             .resolve(draft, &step.plugin, step.version.as_deref())
@@ -76,7 +76,7 @@ impl Registry {
                 problems,
             });
         }
-        Ok(pin)
+        Ok((component, pin))
     }
 
     pub(super) fn check_size(&self, spec: &ChainSpec) -> Result<(), RegistryError> {

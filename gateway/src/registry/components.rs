@@ -150,14 +150,17 @@ impl Components {
         if held.is_some() {
             return Ok(held);
         }
-        let shipped = self.shipped.iter().find(|shipped| shipped.digest == digest);
-        let bytes = match shipped {
-            Some(shipped) => Some(Bytes::from_static(shipped.bytes)),
-            None => self.store.blob_get(digest).await?,
-        };
-        match bytes {
+        match self.source(digest).await? {
             Some(bytes) => self.admit(bytes).await.map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// The bytes of a component.
+    pub(super) async fn source(&self, digest: &str) -> Result<Option<Bytes>, RegistryError> {
+        match self.shipped.iter().find(|shipped| shipped.digest == digest) {
+            Some(shipped) => Ok(Some(Bytes::from_static(shipped.bytes))),
+            None => Ok(self.store.blob_get(digest).await?),
         }
     }
 
@@ -187,7 +190,7 @@ impl Shipped {
     }
 }
 
-fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError> {
+pub(super) fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError> {
     let limits = Limits {
         bytes: text.len(),
         depth: SETTINGS_DEPTH,

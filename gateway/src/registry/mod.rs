@@ -34,6 +34,7 @@ mod tenants;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ pub use spec::{
     TenantPatch,
 };
 pub use sync::Sync;
+pub use trials::TrialChain;
 
 /// A tenant as the hot path sees it.
 #[derive(Debug)]

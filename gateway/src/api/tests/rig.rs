@@ -113,7 +113,7 @@ impl Rig {
         let ids = IdSource::new(clock.clone());
         let ingest = ingest::Parts {
             auth: auth.clone(),
-            host,
+            host: host.clone(),
             committer: committer.clone(),
             handover: handover.clone(),
             egress: egress.clone(),
@@ -131,6 +131,7 @@ impl Rig {
         let parts = Parts {
             auth,
             registry,
+            host,
             store: Arc::clone(&store),
             committer,
             handover: handover.clone(),

@@ -5,13 +5,14 @@ mod guests;
 mod limits;
 mod shipped;
 mod tenants;
+mod trials;
 mod uploads;
 
 use std::sync::Arc;
 
 use super::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, UploadError,
-    Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Trial,
+    UploadError, Verdict, Workshop,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::document::{Document, Limits};

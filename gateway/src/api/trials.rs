@@ -1,0 +1,295 @@
+//! Dry runs: an event, sent along or stored, through a plugin or a chain. Nothing is stored or sent.
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::Api;
+use super::chain::{StepView, steps};
+use super::describe::described;
+use super::fields::Parsed;
+use super::input::{Acting, Body, Id, not_found};
+use super::tried::TriedView;
+use crate::document::{Document, Limits};
+use crate::domain::{EventId, EventType, Fate, Timestamp};
+use crate::http::{Code, FieldError, Problem};
+use crate::plugin::{Call, OnFailure, Phase, Trial, Verdict};
+use crate::registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/plugins/{id}/try",
+            post_with(
+                try_plugin,
+                described(
+                    TAG,
+                    "tryPlugin",
+                    "Try a plugin",
+                    "Runs one version of a plugin on an event, sent along or stored, and tells everything of it: what it said \
+                     and changed, its log, and what it used beside each limit. Nothing is stored or sent, nothing counts.",
+                ),
+            ),
+        )
+        .api_route(
+            "/v1/chain/try",
+            post_with(
+                try_chain,
+                described(
+                    TAG,
+                    "tryChain",
+                    "Try a chain",
+                    "Runs an event, sent along or stored, through the tenant's chain, or through one that is not set yet. \
+                     Nothing is stored or sent, nothing counts.",
+                ),
+            ),
+        )
+}
+
+/// A plugin's dry run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "TryPlugin")]
+#[serde(deny_unknown_fields)]
+struct PluginInput {
+    /// An event to send along; it, or `event_id`.
+    event: Option<EventInput>,
+    /// A stored event, as the chain left it when it was accepted.
+    event_id: Option<Parsed<EventId>>,
+    /// A version or a digest; the newest one where none is given.
+    version: Option<String>,
+    /// The step's settings.
+    #[serde(default)]
+    settings: Map<String, Value>,
+    /// Where the step stands.
+    #[serde(default)]
+    phase: PhaseInput,
+}
+
+/// A chain's dry run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "TryChain")]
+#[serde(deny_unknown_fields)]
+struct ChainInput {
+    /// An event to send along; it, or `event_id`.
+    event: Option<EventInput>,
+    /// A stored event, as the chain left it when it was accepted.
+    event_id: Option<Parsed<EventId>>,
+    /// A chain to try in place of the one that is set.
+    steps: Option<Vec<StepView>>,
+    /// Where the chain stands.
+    #[serde(default)]
+    phase: PhaseInput,
+}
+
+/// An event for a dry run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "TriedEvent")]
+#[serde(deny_unknown_fields)]
+struct EventInput {
+    /// What happened.
+    #[serde(rename = "type")]
+    kind: Parsed<EventType>,
+    /// The payload.
+    #[schemars(with = "Value")]
+    data: Box<RawValue>,
+    /// The event's id; one is made where none is given.
+    id: Option<Parsed<EventId>>,
+    /// When it happened; now where it is not given.
+    created: Option<Parsed<Timestamp>>,
+    /// The producer's notes.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    metadata: Option<Box<RawValue>>,
+}
+
+/// Where in an event's life the chain stands.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Phase")]
+#[serde(rename_all = "snake_case")]
+enum PhaseInput {
+    /// Before the event is stored.
+    #[default]
+    Ingress,
+    /// Before a delivery's first attempt.
+    Delivery,
+}
+
+/// An event as a chain is given it.
+struct Subject {
+    id: EventId,
+    kind: EventType,
+    created: Timestamp,
+    metadata: Document,
+    data: Document,
+}
+
+async fn try_plugin(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Body(input): Body<PluginInput>,
+) -> Result<Json<TriedView>, Problem> {
+    let spec = ChainSpec {
+        steps: vec![StepSpec {
+            plugin: id.0,
+            version: input.version,
+            settings: Value::Object(input.settings).to_string(),
+            on_failure: OnFailure::Fail,
+        }],
+    };
+    let subject = subject(&api, &tenant, input.event, input.event_id).await?;
+    let prepared = api
+        .registry
+        .trial_chain(&tenant.id, &spec)
+        .await
+        .map_err(of_one)?;
+    run(&api, &tenant, prepared, subject, input.phase).await
+}
+
+async fn try_chain(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    Body(input): Body<ChainInput>,
+) -> Result<Json<TriedView>, Problem> {
+    let subject = subject(&api, &tenant, input.event, input.event_id).await?;
+    let spec = match input.steps {
+        Some(given) => ChainSpec { steps: steps(given) },
+        None => tenant.chain_spec.clone(),
+    };
+    let prepared = api.registry.trial_chain(&tenant.id, &spec).await?;
+    run(&api, &tenant, prepared, subject, input.phase).await
+}
+
+/// The event that is sent along, or the stored one.
+async fn subject(
+    api: &Api,
+    tenant: &Tenant,
+    event: Option<EventInput>,
+    stored: Option<Parsed<EventId>>,
+) -> Result<Subject, Problem> {
+    match (event, stored) {
+        (Some(event), None) => sent(api, event),
+        (None, Some(Parsed(id))) => self::stored(api, tenant, &id).await,
+        (Some(_), Some(_)) => Err(invalid(
+            "/event_id",
+            "is one event too many: give `event` or `event_id`",
+        )),
+        (None, None) => Err(invalid(
+            "/event",
+            "is missing; give an event, or the `event_id` of a stored one",
+        )),
+    }
+}
+
+fn sent(api: &Api, event: EventInput) -> Result<Subject, Problem> {
+    let limits = Limits {
+        bytes: api.body.max,
+        ..Limits::default()
+    };
+    let read = |json: &RawValue| {
+        Document::parse(json.get().as_bytes(), limits).map_err(|error| Problem::from(&error))
+    };
+    let metadata = event.metadata.as_deref().map(read).transpose()?;
+    if metadata
+        .as_ref()
+        .is_some_and(|metadata| metadata.root().as_object().is_none())
+    {
+        return Err(invalid("/event/metadata", "must be an object"));
+    }
+    Ok(Subject {
+        id: event.id.map_or_else(|| api.ids.event(), |id| id.0),
+        kind: event.kind.0,
+        created: event.created.map_or_else(|| api.clock.now(), |created| created.0),
+        metadata: metadata.unwrap_or_else(empty),
+        data: read(&event.data)?,
+    })
+}
+
+async fn stored(api: &Api, tenant: &Tenant, id: &EventId) -> Result<Subject, Problem> {
+    let event = api
+        .store
+        .event(&tenant.id, id)
+        .await?
+        .ok_or_else(not_found)?
+        .event;
+    if let Fate::Filtered { .. } = event.fate {
+        return Err(Problem::new(
+            Code::WrongState,
+            "A plugin dropped the event; its payload was not kept.",
+        ));
+    }
+    let read = |json: &[u8]| {
+        Document::parse(json, Limits::of_bytes(json.len())).map_err(|error| Problem::from(&error))
+    };
+    Ok(Subject {
+        metadata: event.metadata.as_deref().map_or_else(|| Ok(empty()), read)?,
+        data: read(&event.data)?,
+        id: event.id,
+        kind: event.kind,
+        created: event.created,
+    })
+}
+
+async fn run(
+    api: &Api,
+    tenant: &Tenant,
+    prepared: TrialChain,
+    subject: Subject,
+    phase: PhaseInput,
+) -> Result<Json<TriedView>, Problem> {
+    let before = subject.data.clone();
+    let call = Call {
+        tenant: tenant.id.clone(),
+        chain: prepared.chain,
+        id: subject.id,
+        kind: subject.kind,
+        created: subject.created,
+        phase: match phase {
+            PhaseInput::Ingress => Phase::Ingress,
+            PhaseInput::Delivery => Phase::Delivery {
+                attempt: 1,
+                subscription: None,
+            },
+        },
+        metadata: Arc::new(subject.metadata),
+        data: subject.data,
+    };
+    let sources = prepared.sources;
+    let tried = api.host.try_out(Trial { call, sources }).await;
+    if tried.verdict == Verdict::Busy {
+        let detail = "So many calls of this tenant wait for their plugins that no more are taken now.";
+        return Err(Problem::new(Code::TenantBusy, detail).retry_after(std::time::Duration::from_secs(1)));
+    }
+    Ok(Json(TriedView::new(&before, &tried)))
+}
+
+/// The registry speaks of the steps of a chain; this is one plugin.
+fn of_one(error: RegistryError) -> Problem {
+    match error {
+        RegistryError::PluginUnknown { version: None, .. } => not_found(),
+        RegistryError::PluginUnknown { .. } => invalid("/version", error.to_string()),
+        RegistryError::SettingsRefused { problems, .. } => {
+            let errors = problems
+                .into_iter()
+                .map(|p| FieldError::new(format!("/settings{}", p.pointer), p.message));
+            Problem::fields(Code::InvalidSettings, errors.collect())
+        }
+        other => other.into(),
+    }
+}
+
+fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
+    Problem::fields(Code::InvalidField, vec![FieldError::new(pointer, detail)])
+}
+
+fn empty() -> Document {
+    Document::from(Value::Object(Map::new()))
+}
+
+const TAG: &str = "Plugins";

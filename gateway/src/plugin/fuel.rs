@@ -1,0 +1,101 @@
+//! The count of fuel: about one unit an instruction, the same at every run, which time never is. A second engine counts it,
+//! made when the first dry run asks, so that events do not pay for the counting.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::bindings::hookgate::plugin::types;
+use super::call::{Caller, Input};
+use super::engine::{self, Counting};
+use super::host::Host;
+use super::imports;
+use super::shelf::{Shelf, Shelved};
+use super::ticker::Ticker;
+use super::upload::UploadError;
+use super::workshop::Workshop;
+
+/// The engine that counts, with what belongs to it.
+pub(super) struct Fuel {
+    caller: Caller,
+    workshop: Workshop,
+    ticker: Ticker,
+}
+
+impl Fuel {
+    fn new(like: &Caller, workshop: &Workshop) -> io::Result<Self> {
+        let engine = engine::counting().map_err(io::Error::other)?;
+        let imports = imports::linker(&engine).map_err(io::Error::other)?;
+        let workshop = workshop.counting(Counting::Fuel);
+        let shelf = Shelf::new(engine.clone(), imports, workshop.artifacts().clone(), ROOM);
+        Ok(Self {
+            ticker: Ticker::start(engine.clone())?,
+            caller: Caller {
+                engine,
+                shelf: Arc::new(shelf),
+                fuel: Some(MOST),
+                ..like.clone()
+            },
+            workshop,
+        })
+    }
+
+    /// What a call takes; `None`: more than is counted, or it ended for want of time.
+    fn count(
+        &self,
+        component: &Arc<Shelved>,
+        input: Input,
+        event: &types::EventInfo,
+    ) -> (Option<u64>, Duration) {
+        let _ticking = self.ticker.hold();
+        let returned = self.caller.handle(component, input, event);
+        let cut_short = matches!(&returned.result, Err(fault) if fault.kind == "timeout");
+        let fuel = returned.spent.fuel.filter(|&fuel| fuel < MOST && !cut_short);
+        (fuel, returned.used)
+    }
+}
+
+impl Host {
+    /// The fuel that a step takes on an input, counted in the tenant's lane. `None`: it could not be counted.
+    pub(super) async fn fuel(
+        &self,
+        source: Bytes,
+        digest: &str,
+        input: Input,
+        event: types::EventInfo,
+    ) -> Option<u64> {
+        let fuel = self.counter().ok()?.clone();
+        let counted = fuel
+            .workshop
+            .shelve(&fuel.caller.shelf, digest, source, &fuel.caller.config)
+            .await;
+        let component = counted.ok()?;
+        let lane = input.tenant.clone();
+        let input = Input {
+            // Counting costs time; what ran within its limit is let run as far again.
+            limit: input.limit.saturating_mul(SLOWER),
+            ..input
+        };
+        self.on_thread(lane, move |_| fuel.count(&component, input, &event))
+            .await
+            .ok()
+            .flatten()
+    }
+
+    fn counter(&self) -> Result<&Arc<Fuel>, UploadError> {
+        if let Some(made) = self.inner.fuel.get() {
+            return Ok(made);
+        }
+        let made = Fuel::new(&self.inner.shared.caller, &self.inner.workshop).map_err(UploadError::Host)?;
+        Ok(self.inner.fuel.get_or_init(|| Arc::new(made)))
+    }
+}
+
+/// Fuel that is counted: no call within its deadline comes near.
+const MOST: u64 = 1_000_000_000;
+/// How much longer a call may take whose fuel is counted.
+const SLOWER: u32 = 4;
+/// Machine code that is kept loaded for counting.
+const ROOM: usize = 32 << 20;

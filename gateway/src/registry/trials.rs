@@ -1,0 +1,51 @@
+//! Chains for dry runs: what a tenant has set or thinks of setting, ready to run and in force nowhere.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::components::parse_settings;
+use super::{ChainSpec, Registry, RegistryError};
+use crate::domain::TenantId;
+use crate::plugin::{Chain, Step};
+
+/// A chain that is to be tried.
+#[derive(Debug)]
+pub struct TrialChain {
+    /// Ready to run.
+    pub chain: Arc<Chain>,
+    /// For each step the bytes of its component, where they can be had.
+    pub sources: Vec<Option<Bytes>>,
+}
+
+impl Registry {
+    /// Makes a chain of a specification as [`Registry::set_chain`] would, with the same refusals, and sets nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `LimitReached`, `Invalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Store`.
+    pub async fn trial_chain(
+        &self,
+        tenant: &TenantId,
+        spec: &ChainSpec,
+    ) -> Result<TrialChain, RegistryError> {
+        self.check_size(spec)?;
+        let draft = self.existing(tenant).await?;
+        let components = &self.inner.components;
+        let mut steps = Vec::with_capacity(spec.steps.len());
+        let mut sources = Vec::with_capacity(spec.steps.len());
+        for (index, step) in spec.steps.iter().enumerate() {
+            let (component, _) = self.check_step(&draft, index, step).await?;
+            sources.push(components.source(&component.digest).await?);
+            steps.push(Step {
+                name: step.plugin.clone(),
+                component: Some(component),
+                settings: parse_settings(&step.settings)?,
+                on_failure: step.on_failure,
+            });
+        }
+        Ok(TrialChain {
+            chain: Arc::new(Chain { steps }),
+            sources,
+        })
+    }
+}
