@@ -8,6 +8,7 @@
 mod bad_events;
 mod bad_requests;
 mod command_line;
+mod contracts;
 mod crash;
 mod delivering;
 mod feed;

@@ -78,6 +78,11 @@ impl Client {
         }
     }
 
+    /// The key, for clients of other kinds.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The operator acting for a tenant.
     #[must_use]
     pub fn acting_for(&self, tenant: &str) -> Self {

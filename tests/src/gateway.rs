@@ -259,7 +259,8 @@ pub fn root() -> &'static Path {
         .unwrap_or(Path::new("."))
 }
 
-fn gather(
+/// Keeps the lines of a process, and tells what follows `listening on `.
+pub(crate) fn gather(
     source: impl std::io::Read + Send + 'static,
     log: Arc<Mutex<Vec<String>>>,
     found: Option<mpsc::Sender<String>>,

@@ -3,15 +3,23 @@
 //! Every part takes a free port and a temporary directory, and ends when it is dropped, so that tests run side by side.
 //! Nothing here knows the gateway's insides: it is started as a user starts it and spoken to over HTTP.
 
+pub mod authority;
 pub mod client;
+pub mod consumer;
+pub mod curl;
 pub mod gateway;
 pub mod receiver;
 pub mod redis_server;
+pub mod relay;
 pub mod signature;
 pub mod wait;
 
+pub use authority::Authority;
 pub use client::Client;
+pub use consumer::{Consumer, Language};
+pub use curl::curl;
 pub use gateway::{Gateway, Setup};
 pub use receiver::{Received, Receiver, Reply};
 pub use redis_server::{Fsync, RedisServer};
+pub use relay::{Message, Relay};
 pub use wait::{BOUND, eventually};

@@ -1,0 +1,147 @@
+//! A customer's server and the public libraries, run by real Node and real Python: `tests/receivers`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+use crate::BOUND;
+use crate::gateway::{gather, root};
+
+/// What runs a script of `tests/receivers`.
+#[derive(Debug, Clone, Copy)]
+pub enum Language {
+    /// Node.
+    Node,
+    /// Python.
+    Python,
+}
+
+/// A running server of a customer's; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Consumer {
+    process: Child,
+    address: SocketAddr,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Consumer {
+    /// Starts a script with the customer's secret and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not; the text shows what it said.
+    pub fn start(language: Language, script: &str, secret: &str) -> Self {
+        let mut process = language
+            .command(script)
+            .env("SECRET", secret)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tests/receivers/install has installed what runs it");
+        let said = Arc::default();
+        let (found, port) = mpsc::channel();
+        gather(
+            process.stdout.take().expect("it is piped"),
+            Arc::clone(&said),
+            Some(found),
+        );
+        gather(
+            process.stderr.take().expect("it is piped"),
+            Arc::clone(&said),
+            None,
+        );
+        let port = port.recv_timeout(BOUND).ok().and_then(|port| port.parse().ok());
+        Self {
+            process,
+            address: SocketAddr::from((
+                Ipv4Addr::LOCALHOST,
+                port.unwrap_or_else(|| panic!("{script} does not listen: {said:?}")),
+            )),
+            said,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has printed, line by line.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Language {
+    /// What a library or printed code says of messages: an answer for each, `true` or why not.
+    ///
+    /// # Panics
+    /// When the script ends before it has answered.
+    pub async fn check(self, messages: &[Value]) -> Vec<Value> {
+        let script = match self {
+            Self::Node => "check.js",
+            Self::Python => "check.py",
+        };
+        let mut process = tokio::process::Command::from(self.command(script))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tests/receivers/install has installed what runs it");
+        let mut input = process.stdin.take().expect("it is piped");
+        let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
+        let writing = tokio::spawn(async move { input.write_all(lines.as_bytes()).await });
+        let output = process.wait_with_output().await.expect("it ends");
+        writing.await.expect("it is written").expect("it reads");
+        let answers: Vec<_> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(answers.len(), messages.len(), "an answer for each message");
+        answers
+    }
+
+    fn command(self, script: &str) -> Command {
+        let installed = installed();
+        let scripts = root().join("tests/receivers");
+        match self {
+            Self::Node => {
+                let mut command = Command::new("node");
+                command
+                    .env("NODE_PATH", installed.join("node/node_modules"))
+                    .arg(scripts.join("node").join(script));
+                command
+            }
+            Self::Python => {
+                let mut command = Command::new(installed.join("python/bin/python"));
+                command
+                    .env("PYTHONDONTWRITEBYTECODE", "1")
+                    .env("PYTHONUNBUFFERED", "1")
+                    .arg(scripts.join("python").join(script));
+                command
+            }
+        }
+    }
+}
+
+/// Where the libraries are; they are installed first where they are not there or not those of the lock files.
+fn installed() -> PathBuf {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let done = Command::new(root().join("tests/receivers/install"))
+            .output()
+            .expect("tests/receivers/install");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    });
+    root().join("target/receivers")
+}
