@@ -12,11 +12,12 @@ use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use bytes::Bytes;
 
+use super::doors::{self, Entrance};
 use super::input::not_found;
 use crate::http::{Code, Problem};
 
-/// The routes with their document beside them.
-pub(super) fn publish(routes: ApiRouter) -> Router {
+/// The routes with their document beside them. `entrances` have sections of their own.
+pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {
     let mut document = OpenApi {
         info: Info {
             title: "hookgate".to_owned(),
@@ -25,18 +26,18 @@ pub(super) fn publish(routes: ApiRouter) -> Router {
         },
         ..OpenApi::default()
     };
-    let router = routes.finish_api_with(&mut document, describe);
+    let router = routes.finish_api_with(&mut document, |api| with_doors(describe(api), entrances));
     let json: Bytes = serde_json::to_vec(&document)
         .expect("the document is texts and numbers")
         .into();
     let json = Arc::new(json);
     router
         .route(
-            "/openapi.json",
+            DOCUMENT,
             get(move || async move { ([JSON], Bytes::clone(&json)) }),
         )
-        .route("/docs", get(|| async { (POLICY, Html(PAGE)) }))
-        .route("/docs/errors/{code}", get(error_page))
+        .route(DOCS, get(|| async { (POLICY, Html(PAGE)) }))
+        .route(ERROR_PAGE, get(error_page))
 }
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
@@ -72,6 +73,25 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     })
 }
 
+fn with_doors<'a>(api: TransformOpenApi<'a>, entrances: &[Arc<Entrance>]) -> TransformOpenApi<'a> {
+    let schemes = doors::schemes(entrances).into_iter();
+    let api = schemes.fold(api, |api, (name, scheme)| api.security_scheme(&name, scheme));
+    doors::tags(entrances)
+        .into_iter()
+        .fold(api, TransformOpenApi::tag)
+}
+
+/// The paths of these routes and of the document's own.
+pub(super) fn paths<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> Vec<String> {
+    let mut document = OpenApi::default();
+    drop(routes.finish_api(&mut document));
+    let described = document
+        .paths
+        .into_iter()
+        .flat_map(|paths| paths.paths.into_keys());
+    described.chain(UNDESCRIBED.map(str::to_owned)).collect()
+}
+
 /// The page of a code, as a problem's `type` names it.
 async fn error_page(Path(code): Path<String>) -> Result<impl IntoResponse, Problem> {
     let found = Code::ALL
@@ -80,6 +100,11 @@ async fn error_page(Path(code): Path<String>) -> Result<impl IntoResponse, Probl
         .ok_or_else(not_found)?;
     Ok(([MARKDOWN], found.page()))
 }
+
+const DOCUMENT: &str = "/openapi.json";
+const DOCS: &str = "/docs";
+const ERROR_PAGE: &str = "/docs/errors/{code}";
+const UNDESCRIBED: [&str; 3] = [DOCUMENT, DOCS, ERROR_PAGE];
 
 const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 const MARKDOWN: (HeaderName, HeaderValue) = (

@@ -72,16 +72,20 @@ pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
             if !pointer.ends_with(&step) {
                 pointer.push_str(&step);
             }
-            let detail = match nearest(unknown, known) {
-                Some(near) => format!("there is no such field; did you mean `{near}`?"),
-                None => format!("there is no such field; there are {}", known.join(", ")),
-            };
-            FieldError::new(pointer, detail)
+            FieldError::new(pointer, no_such(unknown, known))
         }
         [missing] if text.starts_with("missing field") => {
             FieldError::new(pointer, format!("the field `{missing}` is missing"))
         }
         _ => FieldError::new(pointer, text),
+    }
+}
+
+/// What is told of a field that is not one of those known.
+pub(super) fn no_such(unknown: &str, known: &[&str]) -> String {
+    match nearest(unknown, known) {
+        Some(near) => format!("there is no such field; did you mean `{near}`?"),
+        None => format!("there is no such field; there are {}", known.join(", ")),
     }
 }
 

@@ -3,12 +3,13 @@
 //!
 //! A handler reads its input (`input`: who calls, ids, query, body), asks the registry, the store or the feed, and answers with
 //! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
-//! operations as everywhere. There is no second way to send.
+//! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
 
 mod chain;
 mod deliveries;
 mod describe;
 mod docs;
+mod doors;
 mod events;
 mod fields;
 mod input;
@@ -91,10 +92,25 @@ impl Deref for Api {
     }
 }
 
-/// All routes of the gateway: the API's, those of the ingest that are given, and the document that describes both.
+/// All routes of the gateway: the API's, those of the ingest that are given, the front doors of the registry's profiles, and
+/// the document that describes all of them.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
-    let api = Api(Arc::new(parts));
-    let described = ApiRouter::new()
+    let entrances = doors::entrances(parts.registry.profiles());
+    let described = own()
+        .merge(doors::routes(&entrances))
+        .with_state(Api(Arc::new(parts)));
+    docs::publish(ingest.merge(described), &entrances)
+        .fallback(unknown::route)
+        .method_not_allowed_fallback(unknown::method)
+}
+
+/// The paths that no front door can have.
+pub fn paths() -> Vec<String> {
+    docs::paths(own())
+}
+
+fn own() -> ApiRouter<Api> {
+    ApiRouter::new()
         .merge(events::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
@@ -104,8 +120,4 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         .merge(trials::routes())
         .merge(tenants::routes())
         .merge(system::routes())
-        .with_state(api);
-    docs::publish(ingest.merge(described))
-        .fallback(unknown::route)
-        .method_not_allowed_fallback(unknown::method)
 }

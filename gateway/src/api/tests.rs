@@ -1,6 +1,7 @@
 //! The API as a client sees it: the router over a real embedded store, registry and plugin host.
 
 mod document;
+mod doors;
 mod lists;
 mod publishing;
 mod resources;

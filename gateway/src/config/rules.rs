@@ -2,6 +2,7 @@
 
 use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
 use crate::domain::units::Span;
+use crate::profile::Profiles;
 use crate::telemetry::{check_level, error_chain};
 
 /// Everything that is wrong with a configuration.
@@ -35,8 +36,32 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
             problems.extend(found.map(Problem::from));
         }
     }
+    if !config.profiles.is_empty() {
+        problems.extend(hidden_routes(config, &profiles));
+    }
     let declared = tenants::declared(&config.tenants, &profiles);
     problems.extend(declared.err().unwrap_or_default());
+}
+
+/// Front doors at paths that are the gateway's own. Those that ship have none.
+fn hidden_routes(config: &Config, profiles: &Profiles) -> Vec<Problem> {
+    let own = crate::api::paths();
+    let mut problems = Vec::new();
+    for profile in profiles
+        .iter()
+        .filter(|profile| config.profiles.contains_key(&profile.name))
+    {
+        for (n, route) in profile.door.routes.iter().enumerate() {
+            if let Some(own) = own.iter().find(|own| route.path.meets_route(own)) {
+                problems.push(Problem::of(
+                    format!("profiles.{}.routes.{n}.path", profile.name),
+                    format!("`{}` would hide the gateway's own `{own}`", route.path),
+                    Some("give it another path".to_owned()),
+                ));
+            }
+        }
+    }
+    problems
 }
 
 fn retry(config: &Config, problems: &mut Vec<Problem>) {
@@ -159,5 +184,34 @@ mod tests {
             ["retention.events"]
         );
         assert_eq!(keys(|c| c.registry.max_patterns = 65), ["registry.max_patterns"]);
+    }
+    #[test]
+    fn no_door_hides_a_route_of_the_gateway() {
+        let door = |path: &str| {
+            let text = format!(
+                "[acme]\nextends = \"syncai\"\n[[acme.routes]]\nmethod = \"GET\"\npath = \"{path}\"\naction = \"feed\"\n"
+            );
+            keys(|c| c.profiles = toml_edit::de::from_str(&text).expect("TOML"))
+        };
+        for path in [
+            "/v1/events",
+            "/v1/subscriptions/mine",
+            "/healthz",
+            "/docs",
+            "/openapi.json",
+        ] {
+            assert_eq!(door(path), ["profiles.acme.routes.0.path"], "{path}");
+        }
+        assert_eq!(door("/v1/happenings"), Vec::<String>::new());
+        let own = crate::api::paths();
+        for profile in Profiles::shipped().iter() {
+            for route in &profile.door.routes {
+                assert!(
+                    !own.iter().any(|own| route.path.meets_route(own)),
+                    "{}",
+                    route.path
+                );
+            }
+        }
     }
 }

@@ -12,22 +12,19 @@ use crate::registry::{Registry, Tenant, key_digest};
 /// Names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";
 
-/// The key in `Authorization: Bearer KEY` (RFC 6750) or `X-API-Key: KEY`.
+/// The key in `Authorization: Bearer KEY` (RFC 6750).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The key in `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 ///
 /// # Errors
 /// `key_missing`.
 fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &http::HeaderValue| value.to_str().ok())
-    };
-    let bearer = text(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    bearer
-        .or_else(|| text(X_API_KEY).map(str::trim))
+    bearer(headers)
+        .or_else(|| text(headers, X_API_KEY).map(str::trim))
         .filter(|key| !key.is_empty())
         .ok_or_else(|| {
             Problem::new(
@@ -35,6 +32,10 @@ fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
                 "The request has neither `Authorization: Bearer KEY` nor `X-API-Key`.",
             )
         })
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Knows whose a key is. Cheap to clone.
@@ -67,7 +68,11 @@ impl Auth {
     /// # Errors
     /// `key_missing`, `key_unknown`.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let key = key_of(headers)?;
+        self.whose(key_of(headers)?)
+    }
+
+    /// Whose key it is.
+    fn whose(&self, key: &str) -> Result<Caller, Problem> {
         if let Some((tenant, _)) = self.registry.by_key(key) {
             return Ok(Caller::Tenant(tenant));
         }
@@ -86,7 +91,15 @@ impl Auth {
     /// # Errors
     /// As `caller`; `tenant_required`, `tenant_unknown`, and `operator_required` where a tenant's key names another tenant.
     pub fn tenant(&self, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
-        let caller = self.caller(headers)?;
+        self.tenant_of_key(key_of(headers)?, headers)
+    }
+
+    /// The same for a key that stood elsewhere.
+    ///
+    /// # Errors
+    /// As `tenant`, but for `key_missing`.
+    pub fn tenant_of_key(&self, key: &str, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
+        let caller = self.whose(key)?;
         let named = headers
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());

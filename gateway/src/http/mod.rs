@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Either, Full};
 
-pub use auth::{Auth, Caller, TENANT_HEADER};
+pub use auth::{Auth, Caller, TENANT_HEADER, bearer};
 pub use body::{BodyLimits, read};
 pub use config::{Config, Tls};
 pub use described::{describe_header, describe_tenant_header};

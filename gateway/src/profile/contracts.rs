@@ -306,7 +306,7 @@ fn syncai_endpoints_retries_and_registration() {
     );
     assert_eq!(profile.endpoint.timeout, Some(Duration::from_secs(5)));
     assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(4));
-    assert_eq!(profile.door.key, KeyPlace::Header("x-api-key".to_owned()));
+    assert_eq!(profile.door.key, KeyPlace::Header("X-API-Key".to_owned()));
     let route = &profile.door.routes[0];
     assert_eq!(route.path.to_string(), "/webhooks/register");
     assert!(route.input.contains(&("secret".to_owned(), Input::Secret)));

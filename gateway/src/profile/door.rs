@@ -1,4 +1,4 @@
-//! Front doors: a product's own registration and management routes, as data. `http` serves them; nothing here answers.
+//! Front doors: a product's own registration and management routes, as data. `api` serves them; nothing here answers.
 
 use std::fmt;
 
@@ -17,8 +17,19 @@ pub struct Door {
     pub active: String,
     /// The word for one that does not.
     pub disabled: String,
+    /// What failures look like; `None`: RFC 9457 problems.
+    pub errors: Option<Errors>,
     /// The routes.
     pub routes: Vec<Route>,
+}
+
+/// What a failure's body looks like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Errors {
+    /// The one member that holds the others, if there is one.
+    pub within: Option<String>,
+    /// The members in order.
+    pub members: Vec<(String, Answer<Told>)>,
 }
 
 /// How an API key arrives.
@@ -26,7 +37,7 @@ pub struct Door {
 pub enum KeyPlace {
     /// `Authorization: Bearer KEY` (RFC 6750 §2.1).
     Bearer,
-    /// As the value of this header; lower-case.
+    /// As the value of this header, in the product's spelling.
     Header(String),
 }
 
@@ -66,7 +77,8 @@ macro_rules! words {
                 Some(match word { $($word => Self::$variant,)* _ => return None })
             }
 
-            pub(super) fn word(self) -> &'static str {
+            /// As a profile writes it.
+            pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
         }
@@ -130,14 +142,34 @@ words!(
         Items = "items",
         /// Where it goes on.
         NextCursor = "next_cursor",
+        /// Whether there is more already.
+        HasMore = "has_more",
+    }
+);
+
+words!(
+    /// What a failure's member holds.
+    Told {
+        /// One line, the same for every occurrence.
+        Title = "title",
+        /// What happened here.
+        Detail = "detail",
+        /// The stable word for programs.
+        Code = "code",
+        /// The HTTP status.
+        Status = "status",
+        /// How to mend it.
+        Fix = "fix",
+        /// The fields that are wrong.
+        Errors = "errors",
     }
 );
 
 /// A member of an answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Answer<F = Field> {
     /// What there is.
-    Field(Field),
+    Field(F),
     /// The same always.
     Constant(serde_json::Value),
 }
@@ -184,6 +216,19 @@ impl PathTemplate {
         given.next().is_none().then_some(id)
     }
 
+    /// The path of one, by its id.
+    pub fn with_id(&self, id: &str) -> String {
+        let segments = self.0.iter().map(|segment| segment.as_deref().unwrap_or(id));
+        segments.flat_map(|segment| ["/", segment]).collect()
+    }
+
+    /// Whether a route of this template, whose `{names}` stand for any one segment, would take the same requests.
+    pub fn meets_route(&self, template: &str) -> bool {
+        let segments = template.trim_start_matches('/').split('/');
+        let segments = segments.map(|segment| (!segment.starts_with('{')).then(|| segment.to_owned()));
+        self.meets(&Self(segments.collect()))
+    }
+
     pub(super) fn has_id(&self) -> bool {
         self.0.contains(&None)
     }
@@ -204,8 +249,8 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-/// Requests that two different front doors would take. A profile that extends another has the same door, and the key says
-/// whose request it is.
+/// Requests that two different front doors would take: told of the later one. A profile that extends another has the same
+/// door, and the key says whose request it is.
 pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut taken: Vec<(&Profile, &Route)> = Vec::new();
@@ -223,7 +268,10 @@ pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec
                         "`{}` is taken by `{}` of the profile `{}`",
                         route.path, earlier.path, other.name
                     ),
-                    hint: Some("give one of the two another path, or another method".to_owned()),
+                    hint: Some(format!(
+                        "give one of the two another path or method, or serve the other no more: profiles.{}.routes = []",
+                        other.name
+                    )),
                 });
             }
             taken.push((profile, route));
@@ -275,6 +323,17 @@ mod tests {
             let path = |text| PathTemplate::parse(text).expect("a path");
             assert_eq!(path(a).meets(&path(b)), expected, "{a} {b}");
         }
+        let path = PathTemplate::parse("/v1/webhooks/{id}").expect("a path");
+        assert_eq!(path.with_id("wh_1"), "/v1/webhooks/wh_1");
+        for (route, expected) in [
+            ("/v1/webhooks/{name}", true),
+            ("/v1/webhooks/new", true),
+            ("/v1/{name}/x", true),
+            ("/v1/webhooks", false),
+            ("/v1/events/{id}", false),
+        ] {
+            assert_eq!(path.meets_route(route), expected, "{route}");
+        }
     }
 
     #[test]
@@ -284,6 +343,7 @@ mod tests {
             id_prefix: "wh_".into(),
             active: "active".into(),
             disabled: "disabled".into(),
+            errors: None,
             routes: Vec::new(),
         };
         let id: SubscriptionId = "sub_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");

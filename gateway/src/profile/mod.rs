@@ -3,7 +3,7 @@
 //!
 //! A profile is written as TOML (`file`), of which some ship (`gateway/profiles`) and others stand in the configuration;
 //! [`Profiles::new`] puts them together, checks them (`read`) and tells what is wrong by its key. `registry` holds subscriptions
-//! to a profile's rules; `delivery` asks it for the body and the headers of an attempt; `http` serves its front door; `hookgate
+//! to a profile's rules; `delivery` asks it for the body and the headers of an attempt; `api` serves its front door; `hookgate
 //! verify` asks whether what was received is genuine. Which products there are is known nowhere in the code.
 //!
 //! Pure: no clock, no randomness, no I/O. A profile never sees more of an event than is sent.
@@ -33,7 +33,7 @@ use bytes::Bytes;
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
 
-pub use door::{Answer, Door, Field, Input, KeyPlace, PathTemplate, Route};
+pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
 pub use envelope::Envelope;
 pub use file::{Action, Method, SecretOwner};
 pub use problem::Problem;

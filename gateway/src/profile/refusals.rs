@@ -203,7 +203,7 @@ fn mistakes_are_told_by_their_keys() {
         (
             "routes = [{ method = 'POST', path = '/v1/webhooks', action = 'create_subscription', in = { u = 'url', e = 'events' } }]",
             &[
-                "profiles.synaptis.routes.0.path: `/v1/webhooks` is taken by `/v1/webhooks` of the profile `acme`",
+                "profiles.acme.routes.0.path: `/v1/webhooks` is taken by `/v1/webhooks` of the profile `synaptis`",
             ],
         ),
     ] {

@@ -42,7 +42,12 @@ impl Profiles {
                 Err(found) => problems.extend(found),
             }
         }
-        problems.extend(collisions(profiles.values().map(AsRef::as_ref)));
+        // What collides is told of the profile that somebody wrote: there are lines to point at.
+        let (written, shipped): (Vec<_>, Vec<_>) = profiles
+            .values()
+            .map(AsRef::as_ref)
+            .partition(|profile: &&Profile| given.contains_key(&profile.name));
+        problems.extend(collisions(shipped.into_iter().chain(written)));
         if problems.is_empty() {
             Ok(Self(Arc::new(profiles)))
         } else {

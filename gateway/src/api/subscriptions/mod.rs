@@ -20,7 +20,7 @@ use crate::http::Problem;
 use views::{CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
-pub(super) use views::{NewSubscriptionInput, SubscriptionPatchInput};
+pub(super) use views::{NewSubscriptionInput, PayloadView, SubscriptionPatchInput};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))

@@ -76,6 +76,10 @@ impl Rig {
     }
 
     pub(super) async fn with(config: ingest::Config) -> Self {
+        Self::with_profiles(config, Profiles::shipped()).await
+    }
+
+    pub(super) async fn with_profiles(config: ingest::Config, profiles: Profiles) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::System;
         let path = folder.path().join("store");
@@ -94,7 +98,7 @@ impl Rig {
             store: Arc::clone(&store),
             host: host.clone(),
             sealer: Sealer::generate().0,
-            profiles: Profiles::shipped(),
+            profiles,
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -195,8 +199,13 @@ impl Rig {
 
     /// Makes a tenant; its key.
     pub(super) async fn tenant(&self, id: &str) -> String {
+        self.tenant_with(id, "standard").await
+    }
+
+    /// Makes a tenant with a profile; its key.
+    pub(super) async fn tenant_with(&self, id: &str, profile: &str) -> String {
         let made = self
-            .post(OPERATOR, "/v1/tenants", &json!({ "id": id }))
+            .post(OPERATOR, "/v1/tenants", &json!({ "id": id, "profile": profile }))
             .await
             .expect(201);
         made["key"].as_str().unwrap().to_owned()

@@ -5,6 +5,7 @@
 
 mod causes;
 mod code;
+mod rename;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -112,12 +113,7 @@ impl Problem {
 
     /// Fields that are wrong; the detail is made of the first.
     pub fn fields(code: Code, errors: Vec<FieldError>) -> Self {
-        let detail = match errors.as_slice() {
-            [] => code.title().to_owned(),
-            [one] => one.to_string(),
-            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
-        };
-        let mut problem = Self::new(code, detail);
+        let mut problem = Self::new(code, summed_up(code, &errors));
         problem.0.errors = errors;
         problem
     }
@@ -167,6 +163,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// How to mend it, as it is told.
+    pub fn remedy(&self) -> &str {
+        self.0.fix.as_deref().unwrap_or(self.0.code.fix())
+    }
+
     /// The fields that are wrong.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
@@ -208,6 +209,14 @@ impl Problem {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+fn summed_up(code: Code, errors: &[FieldError]) -> String {
+    match errors {
+        [] => code.title().to_owned(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
     }
 }
 

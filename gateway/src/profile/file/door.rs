@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
+
 /// What a product's routes have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +24,22 @@ pub struct Door {
     /// The word for one that does not. Built in: `disabled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,
+    /// What a failure's body looks like; RFC 9457 problems where nothing is said.
+    #[serde(skip_serializing_if = "is_default")]
+    pub errors: Errors,
+}
+
+/// What a failure's body looks like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ProfileErrors")]
+pub struct Errors {
+    /// The one member that holds the others, as in `{"error": {…}}`; left out: they stand at the top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// The members, in order: a `value` of `{title}`, `{detail}`, `{code}`, `{status}`, `{fix}` or `{errors}`, or a `constant`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<AnswerMember>,
 }
 
 /// One of a product's routes.
@@ -53,7 +71,7 @@ pub struct Route {
 }
 
 /// One member of an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ProfileAnswerMember")]
 pub struct AnswerMember {
@@ -109,7 +127,7 @@ pub enum Action {
     RevealSecret,
     /// Sends it a test event.
     TestSubscription,
-    /// Makes the tenant's secret anew.
+    /// Makes the tenant's own secret anew; the old one signs beside it for a grace time.
     CreateTenantSecret,
     /// Pages through events.
     Feed,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::units::Span;
 
-pub use door::{Action, AnswerMember, Door, Method, Route};
+pub use door::{Action, AnswerMember, Door, Errors, Method, Route};
 
 /// A product's public webhook contract.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! Reading a product's own routes.
 
-use super::super::door::{Answer, Door, Field, Input, KeyPlace, PathTemplate, Route};
+use super::super::door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
 use super::super::file::{self, Action, File, Method};
 use super::super::problem::Problems;
 
@@ -13,6 +13,7 @@ pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
         id_prefix: word(&given.id_prefix, "sub_"),
         active: word(&given.active, "active"),
         disabled: word(&given.disabled, "disabled"),
+        errors: errors(&given.errors, problems),
         routes: routes
             .filter_map(|(n, given)| route(&format!("routes.{n}"), given, problems))
             .collect(),
@@ -35,6 +36,31 @@ pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
     door
 }
 
+/// `None`: nothing is said.
+fn errors(given: &file::Errors, problems: &mut Problems) -> Option<Errors> {
+    if *given == file::Errors::default() {
+        return None;
+    }
+    if given.members.is_empty() {
+        problems.add(
+            "door.errors.members",
+            "a failure would say nothing",
+            "such as { name = \"message\", value = \"{detail}\" }",
+        );
+    }
+    Some(Errors {
+        within: given.within.clone(),
+        members: members(
+            "door.errors.members",
+            &given.members,
+            TOLD,
+            Told::named,
+            Told::word,
+            problems,
+        ),
+    })
+}
+
 fn key_place(text: &str, problems: &mut Problems) -> KeyPlace {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text.eq_ignore_ascii_case("bearer") {
@@ -51,7 +77,7 @@ fn key_place(text: &str, problems: &mut Problems) -> KeyPlace {
             "write \"bearer\", or a header such as \"X-API-Key\"",
         );
     }
-    KeyPlace::Header(text.to_ascii_lowercase())
+    KeyPlace::Header(text.to_owned())
 }
 
 fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Route> {
@@ -85,6 +111,7 @@ fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Rout
         }
     }
     check_needed(key, given, &input, problems);
+    check_distinct(key, &input, problems);
     Some(Route {
         method: given.method,
         path: path?,
@@ -92,13 +119,13 @@ fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Rout
         input,
         required: given.required.clone(),
         status: given.status,
-        answer: members(
+        answer: fields(
             &format!("{key}.answer"),
             &given.answer,
             answers(given.action),
             problems,
         ),
-        item: members(&format!("{key}.item"), &given.item, items(given.action), problems),
+        item: fields(&format!("{key}.item"), &given.item, items(given.action), problems),
     })
 }
 
@@ -154,6 +181,16 @@ fn check_needed(key: &str, given: &file::Route, input: &[(String, Input)], probl
     }
 }
 
+/// Which of two fields of one meaning would hold?
+fn check_distinct(key: &str, input: &[(String, Input)], problems: &mut Problems) {
+    for (n, (field, meaning)) in input.iter().enumerate() {
+        if let Some((other, _)) = input.iter().take(n).find(|(_, earlier)| earlier == meaning) {
+            let message = format!("`{other}` means `{}` already", meaning.word());
+            problems.add(&format!("{key}.in.{field}"), message, "leave one of them out");
+        }
+    }
+}
+
 fn input(
     key: &str,
     action: Action,
@@ -179,18 +216,29 @@ fn input(
     Some((field.to_owned(), found?))
 }
 
-fn members(
+fn fields(
     key: &str,
     given: &[file::AnswerMember],
     known: &[Field],
     problems: &mut Problems,
 ) -> Vec<(String, Answer)> {
+    members(key, given, known, Field::named, Field::word, problems)
+}
+
+fn members<F: Copy + PartialEq>(
+    key: &str,
+    given: &[file::AnswerMember],
+    known: &[F],
+    named: fn(&str) -> Option<F>,
+    word: fn(F) -> &'static str,
+    problems: &mut Problems,
+) -> Vec<(String, Answer<F>)> {
     let mut members = Vec::new();
     for (n, member) in given.iter().enumerate() {
         let answer = match (&member.value, &member.constant) {
             (Some(text), None) => {
                 let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-                name.and_then(Field::named)
+                name.and_then(named)
                     .filter(|field| known.contains(field))
                     .map(Answer::Field)
             }
@@ -200,7 +248,7 @@ fn members(
         let Some(answer) = answer else {
             let words: Vec<_> = known
                 .iter()
-                .map(|field| format!("{{{}}}", field.word()))
+                .map(|field| format!("{{{}}}", word(*field)))
                 .collect();
             let hint = format!("a `value` of {}, or a `constant`", words.join(", "));
             problems.add(&format!("{key}.{n}"), "it does not say what it holds", hint);
@@ -223,7 +271,7 @@ fn inputs(action: Action) -> &'static [Input] {
     match action {
         Action::CreateSubscription => &[Url, Events, Description, Secret, Payload],
         Action::UpdateSubscription => &[Url, Events, Description, Payload],
-        Action::RotateSecret => &[Secret, Grace],
+        Action::RotateSecret | Action::CreateTenantSecret => &[Secret, Grace],
         Action::ListSubscriptions => &[Cursor, Limit],
         Action::Feed => &[Cursor, Limit, Types, Wait],
         Action::GetSubscription
@@ -232,7 +280,6 @@ fn inputs(action: Action) -> &'static [Input] {
         | Action::DisableSubscription
         | Action::RevealSecret
         | Action::TestSubscription
-        | Action::CreateTenantSecret
         | Action::ListEventTypes => &[],
     }
 }
@@ -240,7 +287,8 @@ fn inputs(action: Action) -> &'static [Input] {
 /// A secret is shown when it is made, and by the route that is there to show it; nowhere else.
 fn answers(action: Action) -> &'static [Field] {
     use Field::{
-        Created, Description, Events, Id, Items, NextCursor, Payload, PreviousExpires, Secret, Status, Url,
+        Created, Description, Events, HasMore, Id, Items, NextCursor, Payload, PreviousExpires, Secret,
+        Status, Url,
     };
     match action {
         Action::CreateSubscription => &[Id, Url, Events, Description, Secret, Payload, Status, Created],
@@ -260,10 +308,11 @@ fn answers(action: Action) -> &'static [Field] {
         | Action::UpdateSubscription
         | Action::ActivateSubscription
         | Action::DisableSubscription => SUBSCRIPTION,
-        Action::CreateTenantSecret => &[Secret],
+        Action::CreateTenantSecret => &[Secret, PreviousExpires],
         Action::TestSubscription => &[Id],
         Action::DeleteSubscription => &[],
-        Action::ListSubscriptions | Action::Feed | Action::ListEventTypes => &[Items, NextCursor],
+        Action::ListSubscriptions | Action::ListEventTypes => &[Items, NextCursor],
+        Action::Feed => &[Items, NextCursor, HasMore],
     }
 }
 
@@ -285,4 +334,13 @@ const SUBSCRIPTION: &[Field] = &[
     Field::Payload,
     Field::Status,
     Field::Created,
+];
+
+const TOLD: &[Told] = &[
+    Told::Title,
+    Told::Detail,
+    Told::Code,
+    Told::Status,
+    Told::Fix,
+    Told::Errors,
 ];

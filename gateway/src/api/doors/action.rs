@@ -1,0 +1,159 @@
+//! What a request at a door does: the same as this API's own routes, by the same functions.
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+
+use super::super::events::{self, FeedQuery};
+use super::super::input::not_found;
+use super::super::page::PageQuery;
+use super::super::secrets;
+use super::super::subscriptions::{act, trial};
+use super::Visit;
+use super::answer::{Json, json, members, of_event, of_secrets, of_subscription, of_type};
+use super::request::Fields;
+use crate::domain::{Subscription, SubscriptionId};
+use crate::http::Problem;
+use crate::profile::{Action, Field, Input, Route};
+
+/// Does it, and answers. `id` is the path's.
+///
+/// # Errors
+/// Those of this API's own routes, with this API's names of the fields.
+pub(super) async fn perform(
+    visit: &Visit<'_>,
+    id: Option<&str>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let (api, tenant) = (visit.api, visit.tenant);
+    // What is no id of this door's is not there.
+    let id = || -> Result<SubscriptionId, Problem> {
+        id.and_then(|text| visit.door.subscription_id(text))
+            .ok_or_else(not_found)
+    };
+    match visit.route.action {
+        Action::CreateSubscription => {
+            let made = act::create(api, tenant, fields.read()?).await?;
+            Ok(visit.with_location(&made))
+        }
+        Action::GetSubscription | Action::RevealSecret => Ok(visit.show(act::find(tenant, id()?)?)),
+        Action::UpdateSubscription => {
+            let changed = act::change(api, tenant, id()?, fields.read()?).await?;
+            Ok(visit.show(&changed))
+        }
+        Action::ActivateSubscription => Ok(visit.show(&*act::activate(api, tenant, id()?).await?)),
+        Action::DisableSubscription => Ok(visit.show(&*act::disable(api, tenant, id()?).await?)),
+        Action::RotateSecret => {
+            let input = fields.seconds_to_span(Input::Grace)?.read()?;
+            Ok(visit.show(&*act::rotate(api, tenant, id()?, input).await?))
+        }
+        Action::DeleteSubscription => {
+            act::delete(api, tenant, id()?).await?;
+            Ok(visit.reply(|_| json(&())))
+        }
+        Action::TestSubscription => {
+            let kind = TEST.parse().expect("a type");
+            let data = serde_json::json!({ "message": "This is a test event." });
+            let delivery = trial::send(api, tenant, id()?, kind, &data).await?;
+            Ok(visit.reply(|_| json(delivery.event.as_str())))
+        }
+        Action::CreateTenantSecret => {
+            let input = fields.seconds_to_span(Input::Grace)?.read()?;
+            let changed = secrets::rotate_tenants(api, tenant, input).await?;
+            let now = api.clock.now();
+            Ok(visit.reply(|field| of_secrets(&changed.signing_secrets, now, field)))
+        }
+        Action::ListSubscriptions => list(visit, &fields),
+        Action::Feed => feed(visit, &fields).await,
+        Action::ListEventTypes => Ok(event_types(visit)),
+    }
+}
+
+fn list(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
+    let query = PageQuery {
+        limit: limit(fields)?,
+        cursor: fields.text(Input::Cursor)?,
+    };
+    let page = act::list(visit.tenant, &query)?;
+    let now = visit.api.clock.now();
+    let item = |found| {
+        members(&visit.route.item, |field| {
+            of_subscription(visit.door, found, now, field)
+        })
+    };
+    let items: Vec<_> = page.data.into_iter().map(item).collect();
+    Ok(visit.page(&items, page.next_cursor.as_deref(), page.next_cursor.is_some()))
+}
+
+async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
+    let query = FeedQuery {
+        limit: limit(fields)?,
+        cursor: fields.text(Input::Cursor)?,
+        types: fields.text(Input::Types)?,
+        wait: fields.number(Input::Wait)?,
+    };
+    let read = events::read(visit.api, visit.tenant, &query).await?;
+    let items: Vec<Json> = match &visit.tenant.contract {
+        Some(profile) if visit.route.item.is_empty() => {
+            let pushed = read.events.iter().map(|event| of_event::pushed(profile, event));
+            pushed.collect::<Result<_, _>>()?
+        }
+        Some(_) | None => {
+            let item = |event| members(&visit.route.item, |field| of_event::field(event, field));
+            read.events.iter().map(|event| json(&item(event))).collect()
+        }
+    };
+    Ok(visit.page(&items, Some(&read.next_cursor), read.more))
+}
+
+/// Those that have a name.
+fn event_types(visit: &Visit<'_>) -> Response {
+    let catalogue = visit
+        .tenant
+        .contract
+        .iter()
+        .flat_map(|profile| &profile.catalogue);
+    let items: Vec<_> = catalogue
+        .filter(|entry| entry.kind.is_some())
+        .map(|entry| members(&visit.route.item, |field| of_type(entry, field)))
+        .collect();
+    visit.page(&items, None, false)
+}
+
+fn limit(fields: &Fields) -> Result<Option<usize>, Problem> {
+    let limit = fields.number(Input::Limit)?;
+    Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+impl Visit<'_> {
+    fn with_location(&self, made: &Subscription) -> Response {
+        let mut response = self.show(made);
+        let shows = |route: &&Route| route.action == Action::GetSubscription;
+        if let Some(one) = self.door.routes.iter().find(shows) {
+            let path = one.path.with_id(&self.door.public_id(made.id));
+            let location = HeaderValue::try_from(path).expect("paths and ids are plain text");
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+
+    fn show(&self, subscription: &Subscription) -> Response {
+        let now = self.api.clock.now();
+        self.reply(|field| of_subscription(self.door, subscription, now, field))
+    }
+
+    fn page<T: serde::Serialize>(&self, items: &[T], next_cursor: Option<&str>, more: bool) -> Response {
+        self.reply(|field| match field {
+            Field::Items => json(items),
+            Field::NextCursor => json(&next_cursor),
+            Field::HasMore => json(&more),
+            _ => json(&()),
+        })
+    }
+
+    fn reply(&self, held: impl Fn(Field) -> Json) -> Response {
+        members(&self.route.answer, held).into_reply(self.route.status)
+    }
+}
+
+/// What kind of event tries an endpoint.
+const TEST: &str = "webhook.test";

@@ -1,0 +1,50 @@
+//! Whose request it is: the tenant that the key belongs to, if its profile has this door.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::Entrance;
+use crate::http::{Auth, Code, Problem, bearer};
+use crate::profile::KeyPlace;
+use crate::registry::Tenant;
+
+/// The tenant of the key, which stands where the door says and nowhere else. The operator's key acts for the tenant that
+/// `Hookgate-Tenant` names, so that a product's own servers can stand between.
+///
+/// # Errors
+/// `key_missing`, `key_unknown`, those of the operator's key, and `route_unknown` where the tenant has another contract.
+pub(super) fn tenant(auth: &Auth, entrance: &Entrance, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
+    let key = key_of(&entrance.door.key, headers).ok_or_else(|| missing(&entrance.door.key))?;
+    let tenant = auth.tenant_of_key(key, headers)?;
+    if entrance.profiles.contains(&tenant.profile) {
+        return Ok(tenant);
+    }
+    let detail = format!(
+        "The route belongs to the profile `{}`, and the tenant of this key has `{}`.",
+        entrance.profiles.join("` or `"),
+        tenant.profile
+    );
+    let fix = "Use the tenant's own routes (see /docs), or have the operator change its profile.";
+    Err(Problem::new(Code::RouteUnknown, detail).fix(fix))
+}
+
+fn key_of<'a>(place: &KeyPlace, headers: &'a HeaderMap) -> Option<&'a str> {
+    let key = match place {
+        KeyPlace::Bearer => bearer(headers),
+        KeyPlace::Header(name) => headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim),
+    };
+    key.filter(|key| !key.is_empty())
+}
+
+fn missing(place: &KeyPlace) -> Problem {
+    let form = match place {
+        KeyPlace::Bearer => "Authorization: Bearer KEY".to_owned(),
+        KeyPlace::Header(name) => format!("{name}: KEY"),
+    };
+    Problem::new(Code::KeyMissing, format!("The request has no `{form}`."))
+        .fix(format!("Send the key as `{form}`."))
+}

@@ -1,0 +1,201 @@
+//! The doors in the OpenAPI document: a section for each, made of the same description that serves it.
+
+use std::sync::Arc;
+
+use aide::openapi::{ApiKeyLocation, Operation, SecurityScheme, Tag};
+use aide::transform::TransformOperation;
+use serde_json::{Map, Value, json};
+
+use super::Entrance;
+use crate::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
+
+/// A section for each door.
+pub(in crate::api) fn tags(entrances: &[Arc<Entrance>]) -> Vec<Tag> {
+    let tag = |entrance: &Arc<Entrance>| Tag {
+        name: entrance.section(),
+        description: Some(format!(
+            "For tenants with the profile `{}`, in place of this API's own routes.",
+            entrance.profiles.join("` or `")
+        )),
+        ..Tag::default()
+    };
+    entrances.iter().map(tag).collect()
+}
+
+/// How keys arrive where it is not as everywhere.
+pub(in crate::api) fn schemes(entrances: &[Arc<Entrance>]) -> Vec<(String, SecurityScheme)> {
+    let scheme = |entrance: &Arc<Entrance>| match &entrance.door.key {
+        KeyPlace::Header(name) if !name.eq_ignore_ascii_case(X_API_KEY) => {
+            let scheme = SecurityScheme::ApiKey {
+                location: ApiKeyLocation::Header,
+                name: name.clone(),
+                description: Some("A tenant's API key.".to_owned()),
+                extensions: Default::default(),
+            };
+            Some((scheme_of(&entrance.door.key), scheme))
+        }
+        KeyPlace::Header(_) | KeyPlace::Bearer => None,
+    };
+    entrances.iter().filter_map(scheme).collect()
+}
+
+/// One route. `n` tells those of a door apart.
+pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operation {
+    let mut parameters = Vec::new();
+    let mut described = json!({
+        "tags": [entrance.section()],
+        "operationId": format!("{}_{n}", entrance.name()),
+        "summary": summary(route.action),
+        "security": [{ (scheme_of(&entrance.door.key)): [] }],
+        "responses": { (route.status.to_string()): response(route) },
+    });
+    if route.path.to_string().contains("{id}") {
+        let about = "The subscription's id.";
+        parameters.push(json!({ "in": "path", "name": "id", "required": true, "description": about, "schema": text(about) }));
+    }
+    if route.method == Method::Get {
+        parameters.extend(route.input.iter().map(|(name, meaning)| {
+            json!({ "in": "query", "name": name, "required": route.required.contains(name), "schema": of_input(*meaning) })
+        }));
+    } else if !route.input.is_empty() || matches!(route.method, Method::Put | Method::Patch) {
+        described["requestBody"] = body(route);
+    }
+    described["parameters"] = parameters.into();
+    serde_json::from_value(described).expect("an operation")
+}
+
+/// An operation that is described already.
+pub(super) fn as_is(operation: Operation) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
+    move |mut place| {
+        *place.inner_mut() = operation;
+        place
+    }
+}
+
+fn body(route: &Route) -> Value {
+    let fields = route
+        .input
+        .iter()
+        .map(|(name, meaning)| (name.clone(), of_input(*meaning)));
+    let schema = json!({
+        "type": "object",
+        "properties": fields.collect::<Map<_, _>>(),
+        "required": route.required,
+        "additionalProperties": false,
+    });
+    let needed = matches!(
+        route.action,
+        Action::CreateSubscription | Action::UpdateSubscription
+    );
+    json!({ "required": needed || !route.required.is_empty(), "content": { "application/json": { "schema": schema } } })
+}
+
+fn response(route: &Route) -> Value {
+    if route.answer.is_empty() {
+        return json!({ "description": "Done; there is nothing to show." });
+    }
+    let schema = object(&route.answer, &route.item);
+    json!({ "description": "", "content": { "application/json": { "schema": schema } } })
+}
+
+fn object(members: &[(String, Answer)], item: &[(String, Answer)]) -> Value {
+    let shown = |answer: &Answer| match answer {
+        Answer::Constant(value) => json!({ "const": value }),
+        Answer::Field(field) => of_field(*field, item),
+    };
+    let properties = members.iter().map(|(name, answer)| (name.clone(), shown(answer)));
+    let names: Vec<_> = members.iter().map(|(name, _)| name).collect();
+    json!({ "type": "object", "properties": properties.collect::<Map<_, _>>(), "required": names })
+}
+
+fn of_input(meaning: Input) -> Value {
+    match meaning {
+        Input::Url => text("Where to send."),
+        Input::Events => texts("Which events."),
+        Input::Description => text("For people."),
+        Input::Secret => text("The signing secret; made where none is given."),
+        Input::Payload => text("How much of an event is sent: `full` or `thin`."),
+        Input::Grace => number("How long the old secret signs beside the new one, in seconds."),
+        Input::Cursor => text("Where to go on."),
+        Input::Limit => number("How many at most: 1 to 500; 50 where it is not given."),
+        Input::Types => text("Only events of these types, separated by commas."),
+        Input::Wait => number("When there is nothing new, wait so many seconds for it."),
+    }
+}
+
+fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
+    match field {
+        Field::Id => text("Its id."),
+        Field::Url => text("Where events go."),
+        Field::Events => texts("Which events."),
+        Field::Description => text_or_null("For people."),
+        Field::Secret => text_or_null("What deliveries are signed with."),
+        Field::PreviousExpires => text_or_null("When the secrets before it stop signing."),
+        Field::Payload => text("How much of an event is sent."),
+        Field::Status => text("Whether it receives."),
+        Field::Created => text("When it was made or happened."),
+        Field::Kind => text("The event's type."),
+        Field::Entity => text_or_null("What it is about."),
+        Field::Data => json!({ "description": "The event's data." }),
+        Field::Items if item.is_empty() => {
+            json!({ "type": "array", "items": { "description": "What is pushed." } })
+        }
+        Field::Items => json!({ "type": "array", "items": object(item, &[]) }),
+        Field::NextCursor => text_or_null("Where to go on."),
+        Field::HasMore => json!({ "type": "boolean", "description": "Whether there is more already." }),
+    }
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn text_or_null(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "description": description })
+}
+
+fn texts(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn number(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": description })
+}
+
+fn summary(action: Action) -> &'static str {
+    match action {
+        Action::CreateSubscription => "Register an endpoint",
+        Action::ListSubscriptions => "List subscriptions, the oldest first",
+        Action::GetSubscription => "One subscription",
+        Action::UpdateSubscription => "Change a subscription",
+        Action::DeleteSubscription => "Delete a subscription",
+        Action::ActivateSubscription => "Let it receive",
+        Action::DisableSubscription => "Let it receive no more",
+        Action::RotateSecret => "Change the signing secret",
+        Action::RevealSecret => "Its signing secret",
+        Action::TestSubscription => "Send a test event",
+        Action::CreateTenantSecret => "Make the account's signing secret anew",
+        Action::Feed => "Read the feed",
+        Action::ListEventTypes => "List the event types",
+    }
+}
+
+fn scheme_of(place: &KeyPlace) -> String {
+    match place {
+        KeyPlace::Bearer => "key".to_owned(),
+        KeyPlace::Header(name) if name.eq_ignore_ascii_case(X_API_KEY) => "key_header".to_owned(),
+        KeyPlace::Header(name) => format!("key_in_{}", name.to_ascii_lowercase()),
+    }
+}
+
+impl Entrance {
+    fn name(&self) -> &str {
+        self.profiles.first().map_or("", String::as_str)
+    }
+
+    fn section(&self) -> String {
+        format!("Front door: {}", self.profiles.join(", "))
+    }
+}
+
+const X_API_KEY: &str = "X-API-Key";

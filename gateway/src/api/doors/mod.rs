@@ -1,0 +1,116 @@
+//! Front doors: the routes that a product's customers know, served as its profile describes them.
+//!
+//! Each route of a profile's door becomes a route of the router beside this API's own (`config` refuses a door that would
+//! hide one of those). A request goes through four steps: whose it is (`caller`), what its fields mean (`request`), what is
+//! done (`action`, by the functions that this API's own routes call), and how it is answered (`answer`, or `errors`). A door
+//! decides nothing: it gives other names to the same things.
+
+mod action;
+mod answer;
+mod caller;
+mod describe;
+mod errors;
+mod request;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{ApiMethodRouter, delete_with, get_with, patch_with, post_with, put_with};
+use aide::openapi::Operation;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::Api;
+use crate::http::Problem;
+use crate::profile::{Door, Method, Profiles, Route};
+use crate::registry::Tenant;
+
+pub(super) use describe::{schemes, tags};
+
+/// A door and the profiles that have it: one, and those that extend it and leave the door as it is.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    profiles: Vec<String>,
+    door: Door,
+}
+
+/// Somebody who is let in.
+struct Visit<'a> {
+    api: &'a Api,
+    door: &'a Door,
+    route: &'a Route,
+    tenant: &'a Tenant,
+}
+
+/// The doors of all profiles.
+pub(super) fn entrances(profiles: &Profiles) -> Vec<Arc<Entrance>> {
+    let mut entrances: Vec<Entrance> = Vec::new();
+    for profile in profiles.iter().filter(|profile| !profile.door.routes.is_empty()) {
+        match entrances
+            .iter_mut()
+            .find(|entrance| entrance.door == profile.door)
+        {
+            Some(entrance) => entrance.profiles.push(profile.name.clone()),
+            None => entrances.push(Entrance {
+                profiles: vec![profile.name.clone()],
+                door: profile.door.clone(),
+            }),
+        }
+    }
+    entrances.into_iter().map(Arc::new).collect()
+}
+
+/// Their routes.
+pub(super) fn routes(entrances: &[Arc<Entrance>]) -> ApiRouter<Api> {
+    let all = entrances.iter().flat_map(|entrance| {
+        let routes = entrance.door.routes.iter().enumerate();
+        routes.map(move |(n, route)| (entrance, n, route))
+    });
+    all.fold(ApiRouter::new(), |router, (entrance, n, route)| {
+        let operation = describe::operation(entrance, n, route);
+        router.api_route(&route.path.to_string(), served(entrance, route, operation))
+    })
+}
+
+fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiMethodRouter<Api> {
+    let described = describe::as_is(operation);
+    let (entrance, found) = (Arc::clone(entrance), Arc::new(route.clone()));
+    let answer = move |State(api): State<Api>, request: Request| {
+        let (entrance, route) = (Arc::clone(&entrance), Arc::clone(&found));
+        async move { entrance.answer(&api, &route, request).await }
+    };
+    match route.method {
+        Method::Get => get_with(answer, described),
+        Method::Post => post_with(answer, described),
+        Method::Put => put_with(answer, described),
+        Method::Patch => patch_with(answer, described),
+        Method::Delete => delete_with(answer, described),
+    }
+}
+
+impl Entrance {
+    async fn answer(&self, api: &Api, route: &Route, request: Request) -> Response {
+        match self.visit(api, route, request).await {
+            Ok(response) => response,
+            Err(problem) => errors::reply(self.door.errors.as_ref(), problem),
+        }
+    }
+
+    async fn visit(&self, api: &Api, route: &Route, request: Request) -> Result<Response, Problem> {
+        let tenant = caller::tenant(&api.auth, self, request.headers())?;
+        let visit = Visit {
+            api,
+            door: &self.door,
+            route,
+            tenant: &tenant,
+        };
+        let id = route
+            .path
+            .matches(request.uri().path())
+            .flatten()
+            .map(str::to_owned);
+        let fields = request::fields(api, route, request).await?;
+        let done = action::perform(&visit, id.as_deref(), fields).await;
+        done.map_err(|problem| request::in_its_words(route, problem))
+    }
+}

@@ -1,0 +1,150 @@
+//! What a request at a door says: its fields, by the names that this API has for them.
+
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::super::Api;
+use super::super::fields::{fault, no_such};
+use super::super::input::{Body, OptionalBody};
+use crate::http::{Code, FieldError, Problem};
+use crate::profile::{Action, Input, Method, Route};
+
+/// What a request says, by what the door's fields mean.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Map<String, Value>);
+
+/// Reads them: the parameters of a `GET`, the members of any other's JSON body. A route without fields reads neither.
+///
+/// # Errors
+/// Those of a body; `invalid_field` or `invalid_parameter` for fields that the route does not have, or that it needs.
+pub(super) async fn fields(api: &Api, route: &Route, request: Request) -> Result<Fields, Problem> {
+    if route.input.is_empty() {
+        return Ok(Fields::default());
+    }
+    let given = match (route.method, route.action) {
+        (Method::Get, _) => parameters(request.uri().query().unwrap_or_default())?,
+        (_, Action::CreateSubscription | Action::UpdateSubscription) => {
+            Body::from_request(request, api).await?.0
+        }
+        _ => OptionalBody::from_request(request, api).await?.0,
+    };
+    meant(route, given)
+}
+
+/// Each parameter once.
+fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
+    let mut given = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let twice = given.insert(name.clone().into_owned(), value.into_owned().into());
+        if twice.is_some() {
+            let detail = format!("The query has the parameter `{name}` twice.");
+            return Err(Problem::new(Code::InvalidParameter, detail));
+        }
+    }
+    Ok(given)
+}
+
+fn meant(route: &Route, given: Map<String, Value>) -> Result<Fields, Problem> {
+    let mut errors: Vec<_> = route
+        .required
+        .iter()
+        .filter(|name| given.get(*name).is_none_or(Value::is_null))
+        .map(|name| FieldError::new("", format!("the field `{name}` is missing")))
+        .collect();
+    let mut meant = Map::new();
+    for (name, value) in given {
+        match route.input.iter().find(|(field, _)| *field == name) {
+            Some((_, meaning)) => drop(meant.insert(meaning.word().to_owned(), value)),
+            None => {
+                let known: Vec<_> = route.input.iter().map(|(field, _)| field.as_str()).collect();
+                let step = name.replace('~', "~0").replace('/', "~1");
+                errors.push(FieldError::new(format!("/{step}"), no_such(&name, &known)));
+            }
+        }
+    }
+    match (errors.is_empty(), route.method) {
+        (true, _) => Ok(Fields(meant)),
+        (false, Method::Get) => Err(Problem::fields(Code::InvalidParameter, errors)),
+        (false, _) => Err(Problem::fields(Code::InvalidField, errors)),
+    }
+}
+
+/// A problem with the door's names of the fields in it.
+pub(super) fn in_its_words(route: &Route, problem: Problem) -> Problem {
+    let own = |word: &str| {
+        let field = route.input.iter().find(|(_, meaning)| meaning.word() == word);
+        field.map(|(field, _)| field.clone())
+    };
+    problem.renamed(own)
+}
+
+impl Fields {
+    /// As a record of this API.
+    ///
+    /// # Errors
+    /// `invalid_field`, with the place.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        serde_path_to_error::deserialize(Value::Object(self.0))
+            .map_err(|error| Problem::fields(Code::InvalidField, vec![fault(&error)]))
+    }
+
+    /// A time in seconds as this API writes it.
+    ///
+    /// # Errors
+    /// `invalid_field`: it is no whole number.
+    pub(super) fn seconds_to_span(mut self, input: Input) -> Result<Self, Problem> {
+        let given = self.0.get_mut(input.word());
+        if let Some(value) = given.filter(|value| !value.is_null()) {
+            let seconds = whole(value).ok_or_else(|| {
+                let error = FieldError::new(format!("/{}", input.word()), "it is a whole number of seconds");
+                Problem::fields(Code::InvalidField, vec![error])
+            })?;
+            *value = format!("{seconds}s").into();
+        }
+        Ok(self)
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// `invalid_parameter`.
+    pub(super) fn number(&self, input: Input) -> Result<Option<u64>, Problem> {
+        self.present(input)
+            .map(|value| whole(value).ok_or_else(|| wrong(input, "is a whole number")))
+            .transpose()
+    }
+
+    /// A text; of a list, its texts with commas between.
+    ///
+    /// # Errors
+    /// `invalid_parameter`.
+    pub(super) fn text(&self, input: Input) -> Result<Option<String>, Problem> {
+        let listed = |list: &Vec<Value>| {
+            let texts: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
+            texts.map(|texts| texts.join(","))
+        };
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(list) => listed(list),
+            _ => None,
+        };
+        self.present(input)
+            .map(|value| text(value).ok_or_else(|| wrong(input, "is a text")))
+            .transpose()
+    }
+
+    fn present(&self, input: Input) -> Option<&Value> {
+        self.0.get(input.word()).filter(|value| !value.is_null())
+    }
+}
+
+/// As a JSON number, or as a query's text.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn wrong(input: Input, what: &str) -> Problem {
+    Problem::new(Code::InvalidParameter, format!("`{}` {what}.", input.word()))
+}
