@@ -13,7 +13,7 @@ use hookgate_tests::gateway::root;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("document", &[]),
-    ("domain", &[]),
+    ("domain", &["document"]),
     ("ids", &["clock", "domain"]),
     ("profile", &["document", "domain"]),
     ("telemetry", &["clock", "domain"]),
@@ -33,7 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("dispatch", &["domain", "store"]),
+    ("dispatch", &["document", "domain", "store"]),
     (
         "http",
         &["clock", "document", "domain", "registry", "store", "telemetry"],

@@ -12,6 +12,7 @@ mod contracts;
 mod crash;
 mod delivering;
 mod feed;
+mod filters;
 mod limits;
 mod other_tenants;
 mod privacy;

@@ -231,7 +231,7 @@ fn targets(tenant: &Tenant, event: &Event, only: Option<SubscriptionId>) -> Resu
             Ok(vec![Target::Subscription(id)])
         }
         None => {
-            let mut targets = crate::dispatch::fan_out(&event.kind, &tenant.subscriptions);
+            let mut targets = crate::dispatch::fan_out_again(event, &tenant.subscriptions);
             targets.extend(event.deliver_to.iter().map(|_| Target::Inline));
             Ok(targets)
         }

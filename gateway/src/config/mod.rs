@@ -131,7 +131,8 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn declared_tenants(&self) -> Result<Vec<DeclaredTenant>, Refused> {
-        tenants::declared(&self.tenants, &self.profiles()?).map_err(Refused)
+        let limits = self.registry.filter_limits();
+        tenants::declared(&self.tenants, &self.profiles()?, limits).map_err(Refused)
     }
 }
 

@@ -39,7 +39,7 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
     if !config.profiles.is_empty() {
         problems.extend(hidden_routes(config, &profiles));
     }
-    let declared = tenants::declared(&config.tenants, &profiles);
+    let declared = tenants::declared(&config.tenants, &profiles, config.registry.filter_limits());
     problems.extend(declared.err().unwrap_or_default());
 }
 
@@ -140,6 +140,9 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     if !(1..=MOST_PATTERNS).contains(&registry.max_patterns) {
         problems.push(Problem::of("registry.max_patterns", "it is 1 to 64", None));
     }
+    if !(1..=MOST_DEPTH).contains(&registry.max_filter_depth) {
+        problems.push(Problem::of("registry.max_filter_depth", "it is 1 to 32", None));
+    }
     if registry.poll_interval < SHORTEST_POLL {
         let message = format!("it is at least {SHORTEST_POLL}: the store is asked so often by every gateway");
         problems.push(Problem::of("registry.poll_interval", message, None));
@@ -147,6 +150,7 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
 }
 
 const MOST_PATTERNS: usize = 64;
+const MOST_DEPTH: usize = 32;
 const SHORTEST_POLL: Span = Span::from_millis(10);
 
 #[cfg(test)]

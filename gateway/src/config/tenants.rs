@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
 use crate::domain::units::Span;
-use crate::domain::{EventPattern, PayloadMode, Secret};
+use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
 use crate::plugin::OnFailure;
 use crate::profile::Profiles;
 use crate::registry::{
@@ -74,6 +74,9 @@ pub struct Subscription {
     pub url: url::Url,
     /// Event patterns: `invoice.paid`, `invoice.*` or `*`.
     pub events: Vec<String>,
+    /// What else must hold of an event: conditions on its type and data, such as `{ "/total" = { "$gte" = 100 } }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Map<String, Value>>,
     /// The signing secret; left out: one is generated, and shown by the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretText>,
@@ -112,6 +115,7 @@ pub enum Payload {
 pub(super) fn declared(
     tenants: &BTreeMap<String, Tenant>,
     profiles: &Profiles,
+    limits: FilterLimits,
 ) -> Result<Vec<DeclaredTenant>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut declared = Vec::new();
@@ -119,6 +123,7 @@ pub(super) fn declared(
         let mut parser = Parser {
             key: format!("tenants.{name}"),
             profiles,
+            limits,
             problems: &mut problems,
         };
         declared.extend(parser.tenant(name, tenant));
@@ -133,6 +138,7 @@ pub(super) fn declared(
 struct Parser<'a> {
     key: String,
     profiles: &'a Profiles,
+    limits: FilterLimits,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -205,9 +211,11 @@ impl Parser<'_> {
         let headers: Vec<_> = headers.collect();
         let retry = given.retry.as_ref().map(Retry::policy).transpose();
         let retry = self.take(&format!("{key}.retry"), retry)?;
+        let filter = self.filter(&format!("{key}.filter"), given.filter.as_ref())?;
         Some(NewSubscription {
             url: given.url.clone(),
             events,
+            filter,
             description: given.description.clone(),
             secret: self.secret(&format!("{key}.secret"), given.secret.as_ref()),
             headers,
@@ -218,6 +226,24 @@ impl Parser<'_> {
                 Payload::Thin => PayloadMode::Thin,
             },
         })
+    }
+
+    /// The inner `None`: there is no filter.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a fault, as of every other field"
+    )]
+    fn filter(&mut self, key: &str, given: Option<&Map<String, Value>>) -> Option<Option<Filter>> {
+        let Some(given) = given else { return Some(None) };
+        match Filter::parse(&Value::Object(given.clone()).to_string(), self.limits) {
+            Ok(filter) => Some(Some(filter)),
+            Err(problems) => {
+                for problem in problems {
+                    self.problem(key, problem.to_string());
+                }
+                None
+            }
+        }
     }
 
     fn key(&mut self, key: &str, given: &SecretText) -> Option<Secret> {

@@ -97,6 +97,24 @@ impl Document {
     }
 }
 
+impl Value {
+    /// Whether a place that the patterns match passes a test; only the first `max` of them are looked at, in the order of
+    /// the document.
+    pub fn any_matching(&self, patterns: &PatternSet, max: u32, mut test: impl FnMut(&Self) -> bool) -> bool {
+        let (mut seen, mut passed) = (0, false);
+        visit(self, patterns, |_, value| {
+            passed = test(value);
+            seen += 1;
+            if passed || seen >= max {
+                Next::Stop
+            } else {
+                Next::Inside
+            }
+        });
+        passed
+    }
+}
+
 fn count(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }

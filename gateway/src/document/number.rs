@@ -1,5 +1,6 @@
 //! Numbers: their text is kept unless a 64-bit integer says it all; scalars as plugins see them.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use compact_str::{CompactString, format_compact};
@@ -67,6 +68,20 @@ impl Value {
             return Err(BadNumber);
         }
         Ok(number_of(ryu_js::Buffer::new().format_finite(float)))
+    }
+
+    /// How two numbers compare by what they denote, exactly and whatever their size; nothing when one is no number, or its
+    /// exponent is out of all bounds.
+    pub fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
+        let digits = |value: &Self| match value {
+            Self::Int(number) => Digits::of(itoa::Buffer::new().format(*number)),
+            Self::Number(number) => Digits::of(number.as_str()),
+            _ => None,
+        };
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            _ => Some(digits(self)?.compare(&digits(other)?)),
+        }
     }
 
     /// The scalar that it is; nothing for arrays and objects.
@@ -167,6 +182,25 @@ impl Digits {
             exponent,
         })
     }
+
+    /// By what is denoted: `-0` is `0`.
+    fn compare(&self, other: &Self) -> Ordering {
+        let sign = |of: &Self| match (of.digits.is_empty(), of.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        };
+        // The digits have no zeros at their ends, so that a shorter beginning of others is less.
+        let size = || {
+            let exponents = self.exponent.cmp(&other.exponent);
+            exponents.then_with(|| self.digits.cmp(&other.digits))
+        };
+        match (sign(self), sign(other)) {
+            (1, 1) => size(),
+            (-1, -1) => size().reverse(),
+            (a, b) => a.cmp(&b),
+        }
+    }
 }
 
 /// Without the digits: they may be anyone's personal data.
@@ -240,6 +274,52 @@ mod tests {
             };
             assert_eq!(number.to_f64_exact(), float, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_compare_by_what_they_denote() {
+        let ascending = [
+            "-1e400",
+            "-12345678901234567891",
+            "-12345678901234567890",
+            "-9223372036854775808",
+            "-2",
+            "-1.5",
+            "-1e-400",
+            "0",
+            "0.1",
+            "0.1000000000000000055",
+            "1",
+            "1.01",
+            "1.1",
+            "9007199254740992",
+            "9007199254740993.0",
+            "9223372036854775807",
+            "12345678901234567890",
+            "12345678901234567891",
+            "1e21",
+            "1e400",
+        ];
+        let value = |text: &str| Value::number(text).unwrap();
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(value(a).compare_numbers(&value(b)), Some(i.cmp(&j)), "{a} {b}");
+            }
+        }
+        for (a, b) in [
+            ("8500.00", "8500"),
+            ("-0", "0.0e9"),
+            ("1e2", "100"),
+            ("0.10", "1E-1"),
+        ] {
+            assert_eq!(
+                value(a).compare_numbers(&value(b)),
+                Some(Ordering::Equal),
+                "{a} {b}"
+            );
+        }
+        assert_eq!(value("1").compare_numbers(&"1".into()), None);
+        assert_eq!(value("1e99999999999999999999").compare_numbers(&value("1")), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod decide;
 pub mod delivery;
 pub mod event;
+pub mod filter;
 pub mod ids;
 pub mod pattern;
 pub mod retry;
@@ -16,6 +17,7 @@ pub mod units;
 
 pub use delivery::{Attempt, Delivery, DeliveryState, Outcome, Target, Trigger};
 pub use event::{Event, EventType, Fate, StepReport};
+pub use filter::{Filter, FilterLimits, FilterProblem};
 pub use ids::{DeliveryId, EventId, KeyId, SubscriptionId, TenantId};
 pub use pattern::EventPattern;
 pub use retry::RetryPolicy;

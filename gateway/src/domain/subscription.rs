@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{EventPattern, EventType, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp};
+use super::{EventPattern, EventType, Filter, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp};
 
 /// Where events of which types go, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Subscription {
     pub url: Url,
     /// 1 to 64 patterns; an event that any of them matches is meant.
     pub events: Vec<EventPattern>,
+    /// What else must hold of an event; `None`: nothing.
+    pub filter: Option<Filter>,
     /// For people; at most 1024 bytes.
     pub description: Option<String>,
     /// Active, or disabled and why.
@@ -80,7 +82,7 @@ pub enum PayloadMode {
 }
 
 impl Subscription {
-    /// Whether an event of this type goes to it now.
+    /// Whether an event of this type goes to it now, if its filter lets it pass.
     pub fn wants(&self, kind: &EventType) -> bool {
         self.status == Status::Active && self.events.iter().any(|pattern| pattern.matches(kind))
     }

@@ -128,7 +128,7 @@ impl Ingest {
                 if let Some(Err(unsendable)) = signable {
                     return Err(invalid(prefix, "data", unsendable.to_string()));
                 }
-                let mut targets = fan_out(&kind, &tenant.subscriptions);
+                let mut targets = fan_out(&kind, data.root(), &tenant.subscriptions);
                 targets.extend(deliver_to.iter().map(|_| Target::Inline));
                 let event = Event {
                     id,

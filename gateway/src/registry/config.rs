@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::FilterLimits;
 use crate::domain::units::{Size, Span};
 
 /// Limits of each tenant, and how fast a change reaches every process.
@@ -17,6 +18,12 @@ pub struct Config {
     pub max_subscriptions: usize,
     /// How many event patterns a subscription may have; at most 64.
     pub max_patterns: usize,
+    /// The largest filter that a subscription may have.
+    pub max_filter_size: Size,
+    /// How deep a filter's conditions may stand inside each other, 1 to 32.
+    pub max_filter_depth: usize,
+    /// How many operators a filter may have in all.
+    pub max_filter_operators: usize,
     /// How many headers of its own a subscription may have.
     pub max_headers: usize,
     /// The longest name and value of such a header together.
@@ -45,6 +52,9 @@ impl Default for Config {
             max_keys: 50,
             max_subscriptions: 1_000,
             max_patterns: 64,
+            max_filter_size: Size::from_bytes(8 << 10),
+            max_filter_depth: 8,
+            max_filter_operators: 50,
             max_headers: 20,
             max_header_size: Size::from_bytes(4 << 10),
             max_timeout: Span::from_secs(30),
@@ -54,6 +64,17 @@ impl Default for Config {
             max_versions: 20,
             rotation_grace: Span::from_secs(24 * 3600),
             poll_interval: Span::from_millis(250),
+        }
+    }
+}
+
+impl Config {
+    /// How large a filter may be.
+    pub fn filter_limits(&self) -> FilterLimits {
+        FilterLimits {
+            bytes: self.max_filter_size.bytes(),
+            depth: self.max_filter_depth,
+            tests: self.max_filter_operators,
         }
     }
 }

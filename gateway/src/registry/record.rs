@@ -17,7 +17,8 @@ use super::spec::{ChainSpec, PluginVersion, StepSpec};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{
-    KeyId, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, TenantId, Timestamp,
+    Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
+    TenantId, Timestamp,
 };
 use crate::plugin::OnFailure;
 
@@ -57,6 +58,9 @@ pub(super) struct SubscriptionRecord {
     pub v: u8,
     pub url: String,
     pub events: Vec<String>,
+    /// JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     pub status: StatusRecord,
@@ -254,6 +258,7 @@ impl SubscriptionRecord {
             v: VERSION,
             url: s.url.to_string(),
             events: s.events.iter().map(ToString::to_string).collect(),
+            filter: s.filter.as_ref().map(|filter| filter.as_str().to_owned()),
             description: s.description.clone(),
             status: match s.status {
                 Status::Active => StatusRecord::Active,
@@ -309,6 +314,10 @@ impl SubscriptionRecord {
             .iter()
             .map(|text| text.parse())
             .collect::<Result<_, _>>();
+        let filter = self.filter.map(|text| {
+            Filter::parse(&text, FilterLimits::NONE)
+                .map_err(|_| RegistryError::unreadable(&entry, "its filter is none"))
+        });
         Ok(Subscription {
             id,
             tenant: tenant.clone(),
@@ -317,6 +326,7 @@ impl SubscriptionRecord {
                 .parse()
                 .map_err(|e| RegistryError::unreadable(&entry, e))?,
             events: events.map_err(|e| RegistryError::unreadable(&entry, e))?,
+            filter: filter.transpose()?,
             description: self.description,
             status: match self.status {
                 StatusRecord::Active => Status::Active,
@@ -455,6 +465,7 @@ mod tests {
             tenant: "acme".parse().unwrap(),
             url: "https://example.com/hook?x=1".parse().unwrap(),
             events: vec!["invoice.*".parse().unwrap(), "*".parse().unwrap()],
+            filter: Some(Filter::parse(r#"{"/total":{"$gt":8500.00}}"#, FilterLimits::NONE).unwrap()),
             description: Some("for people".to_owned()),
             status: Status::Disabled {
                 since: Timestamp::from_millis(5),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::domain::{EventPattern, PayloadMode, RetryPolicy, Secret, TenantId, Timestamp};
+use crate::domain::{EventPattern, Filter, PayloadMode, RetryPolicy, Secret, TenantId, Timestamp};
 use crate::plugin::OnFailure;
 
 /// A tenant that is to be.
@@ -34,6 +34,8 @@ pub struct NewSubscription {
     pub url: Url,
     /// At least one.
     pub events: Vec<EventPattern>,
+    /// What else must hold of an event.
+    pub filter: Option<Filter>,
     /// For people.
     pub description: Option<String>,
     /// Its first signing secret; a generated one where none is given.
@@ -55,6 +57,8 @@ pub struct SubscriptionPatch {
     pub url: Option<Url>,
     /// The patterns.
     pub events: Option<Vec<EventPattern>>,
+    /// What else must hold of an event.
+    pub filter: Option<Option<Filter>>,
     /// For people.
     pub description: Option<Option<String>>,
     /// All of the headers.

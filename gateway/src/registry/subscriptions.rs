@@ -177,6 +177,7 @@ impl Registry {
             tenant: tenant.clone(),
             url: new.url,
             events: new.events,
+            filter: new.filter,
             description: new.description,
             status: Status::Active,
             secrets: secret.map(newest).into_iter().collect(),
@@ -225,6 +226,7 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
     Subscription {
         url: patch.url.unwrap_or(before.url),
         events: patch.events.unwrap_or(before.events),
+        filter: patch.filter.unwrap_or(before.filter),
         description: patch.description.unwrap_or(before.description),
         headers: patch.headers.unwrap_or(before.headers),
         timeout: patch.timeout.unwrap_or(before.timeout),

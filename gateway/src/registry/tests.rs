@@ -70,6 +70,7 @@ fn subscription(url: &str) -> NewSubscription {
     NewSubscription {
         url: url.parse().unwrap(),
         events: vec!["*".parse().unwrap()],
+        filter: None,
         description: None,
         secret: None,
         headers: Vec::new(),

@@ -21,7 +21,7 @@ pub(in crate::api) async fn create(
     tenant: &Tenant,
     input: NewSubscriptionInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    let new = input.into_new()?;
+    let new = input.into_new(api.registry.limits().filter_limits())?;
     admit(api, &new.url).await?;
     check_headers(&new.headers)?;
     if let Some(secret) = &new.secret {
@@ -59,7 +59,7 @@ pub(in crate::api) async fn change(
     input: SubscriptionPatchInput,
 ) -> Result<Arc<Subscription>, Problem> {
     find(tenant, id)?;
-    let patch = input.into_patch()?;
+    let patch = input.into_patch(api.registry.limits().filter_limits())?;
     if let Some(url) = &patch.url {
         admit(api, url).await?;
     }

@@ -51,8 +51,12 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     TAG,
                     "createSubscription",
                     "Register an endpoint",
-                    "Events whose type matches one of the patterns are sent to the URL, signed with the secret. The URL must \
-                     lead to a public address unless the operator allowed its range.",
+                    "Events whose type matches one of the patterns, and that pass the filter where there is one, are sent to \
+                     the URL, signed with the secret. The URL must lead to a public address unless the operator allowed \
+                     its range. A filter is an object: `type`, pointers into the data (`/status`) and patterns \
+                     (`/items/*/sku`) with what they are to be, a value or operators (`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, \
+                     `$lte`, `$in`, `$nin`, `$exists`, `$startsWith`, `$endsWith`), and `$and`, `$or`, `$not` with \
+                     conditions.",
                 ),
             ),
         )

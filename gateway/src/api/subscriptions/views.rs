@@ -6,14 +6,17 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::fields::{Parsed, clearable};
-use super::super::views::text;
+use super::super::views::{raw, text};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
-use crate::domain::{EventPattern, PayloadMode, RetryPolicy, Secret, Status, Subscription};
+use crate::domain::{
+    EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
+};
 use crate::http::{Code, FieldError, Problem};
 use crate::registry::{NewSubscription, SubscriptionPatch};
 
@@ -26,6 +29,9 @@ pub(in crate::api) struct NewSubscriptionInput {
     pub url: Parsed<Url>,
     /// Which events: types (`invoice.paid`), everything below a name (`invoice.*`), or `*`.
     pub events: Vec<Parsed<EventPattern>>,
+    /// What else must hold of an event: conditions on its type and data.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = filter_example())]
+    pub filter: Option<Box<RawValue>>,
     /// The signing secret: `whsec_` and the base64 of 24 to 64 bytes. Made where none is given.
     pub secret: Option<String>,
     /// For people; at most 1024 bytes.
@@ -49,6 +55,10 @@ pub(in crate::api) struct SubscriptionPatchInput {
     pub url: Option<Parsed<Url>>,
     /// Which events.
     pub events: Option<Vec<Parsed<EventPattern>>>,
+    /// What else must hold of an event.
+    #[serde(default, deserialize_with = "clearable")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub filter: Option<Option<Box<RawValue>>>,
     /// For people.
     #[serde(default, deserialize_with = "clearable")]
     pub description: Option<Option<String>>,
@@ -106,6 +116,9 @@ pub(super) struct SubscriptionView {
     pub url: String,
     /// Which events.
     pub events: Vec<String>,
+    /// What else must hold of an event.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub filter: Option<Box<RawValue>>,
     /// `active` or `disabled`.
     pub status: &'static str,
     /// Why and since when it is disabled.
@@ -148,11 +161,16 @@ fn example() -> serde_json::Value {
     json!({ "url": "https://example.com/hooks", "events": ["customer.*", "invoice.paid"] })
 }
 
+fn filter_example() -> serde_json::Value {
+    json!({ "/total": { "$gte": 100 }, "/status": { "$in": ["paid", "refunded"] } })
+}
+
 impl NewSubscriptionInput {
-    pub(super) fn into_new(self) -> Result<NewSubscription, Problem> {
+    pub(super) fn into_new(self, limits: FilterLimits) -> Result<NewSubscription, Problem> {
         Ok(NewSubscription {
             url: self.url.0,
             events: patterns(self.events)?,
+            filter: self.filter.map(|given| filter(&given, limits)).transpose()?,
             description: self.description,
             secret: self.secret.as_deref().map(Secret::new),
             headers: headers(self.headers.unwrap_or_default()),
@@ -164,13 +182,17 @@ impl NewSubscriptionInput {
 }
 
 impl SubscriptionPatchInput {
-    pub(super) fn into_patch(self) -> Result<SubscriptionPatch, Problem> {
+    pub(super) fn into_patch(self, limits: FilterLimits) -> Result<SubscriptionPatch, Problem> {
+        let filter = self
+            .filter
+            .map(|given| given.map(|given| filter(&given, limits)).transpose());
         let retry = self
             .retry
             .map(|retry| retry.map(RetryView::into_policy).transpose());
         Ok(SubscriptionPatch {
             url: self.url.map(|url| url.0),
             events: self.events.map(patterns).transpose()?,
+            filter: filter.transpose()?,
             description: self.description,
             headers: self.headers.map(|given| headers(given.unwrap_or_default())),
             timeout: self.timeout.map(|timeout| timeout.map(Span::get)),
@@ -186,6 +208,15 @@ fn patterns(given: Vec<Parsed<EventPattern>>) -> Result<Vec<EventPattern>, Probl
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
     Ok(given.into_iter().map(|pattern| pattern.0).collect())
+}
+
+/// Its numbers keep their text: the body's own text is read.
+fn filter(given: &RawValue, limits: FilterLimits) -> Result<Filter, Problem> {
+    Filter::parse(given.get(), limits).map_err(|problems| {
+        let errors = problems.into_iter();
+        let errors = errors.map(|p| FieldError::new(format!("/filter{}", p.pointer), p.message));
+        Problem::fields(Code::InvalidField, errors.collect())
+    })
 }
 
 fn headers(given: BTreeMap<String, String>) -> Vec<(String, Secret)> {
@@ -272,6 +303,10 @@ impl From<&Subscription> for SubscriptionView {
             id: subscription.id.to_string(),
             url: subscription.url.to_string(),
             events: subscription.events.iter().map(ToString::to_string).collect(),
+            filter: subscription
+                .filter
+                .as_ref()
+                .and_then(|filter| raw(filter.as_str().as_bytes())),
             status: if disabled.is_some() { "disabled" } else { "active" },
             disabled,
             description: subscription.description.clone(),

@@ -134,6 +134,7 @@ impl Bench {
         let new = NewSubscription {
             url: url.clone(),
             events: vec!["invoice.paid".parse().unwrap()],
+            filter: None,
             description: None,
             secret: Some(self.secret.clone()),
             headers,
