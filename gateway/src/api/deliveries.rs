@@ -265,6 +265,7 @@ async fn cancel(
         id: id.clone(),
         token: Token(next),
         attempt: None,
+        tally: None,
         next: Next::Cancelled,
     };
     match api.committer.settle(settlement).await? {

@@ -7,7 +7,7 @@ use rand::RngExt;
 use super::{Attempted, Courier};
 use crate::domain::decide::{Decision, decide};
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Attempt, Outcome, Target};
+use crate::domain::{Attempt, Outcome, Tally, Target, Trigger};
 use crate::store::{Leased, Next, Settled, Settlement, StoreError};
 use crate::telemetry::DeliveryEnd;
 
@@ -15,37 +15,55 @@ impl Courier {
     /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
     /// delivery is somebody else's.
     pub async fn settle(&self, leased: Leased, attempted: Attempted) {
-        let (attempt, next) = match attempted {
+        let (attempt, tally, next) = match attempted {
             Attempted::Made(attempt) => {
                 let decision = self.decide(&leased, &attempt);
                 self.report(&leased, &attempt, decision);
                 if decision == Decision::Disable {
                     self.disable(&leased).await;
                 }
-                (Some(attempt), next(decision, &leased))
+                (Some(attempt), self.tally(&leased), next(decision, &leased))
             }
             Attempted::CalledOff { reason } => {
                 called_off(&leased, reason);
-                (None, Next::Cancelled)
+                (None, None, Next::Cancelled)
             }
             Attempted::Postponed { by } => {
                 let at = self.parts.store_clock.now().plus(by);
                 let body = leased.body.clone();
-                (None, Next::RetryAt { at, body })
+                (None, None, Next::RetryAt { at, body })
             }
-            Attempted::TooLate => (None, Next::Release),
+            Attempted::TooLate => (None, None, Next::Release),
         };
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
             id: leased.id.clone(),
             token: leased.token,
             attempt,
+            tally,
             next,
         };
         self.commit(&leased, settlement).await;
     }
 
+    /// Where an attempt is counted: nowhere when somebody tried the subscription out, or it is gone.
+    fn tally(&self, leased: &Leased) -> Option<Tally> {
+        let Target::Subscription(id) = leased.id.target else {
+            return None;
+        };
+        if leased.trigger == Trigger::Test {
+            return None;
+        }
+        let tenant = self.parts.registry.tenant(&leased.event.tenant)?;
+        let activated = tenant.subscription(id)?.activated;
+        let now = self.parts.store_clock.now();
+        Some(Tally::new(id, activated, tenant.stats_window(), now))
+    }
+
     fn decide(&self, leased: &Leased, attempt: &Attempt) -> Decision {
+        if attempt.outcome.is_success() {
+            return Decision::Finish;
+        }
         let policy = self.retry_policy(leased);
         let now = self.parts.store_clock.now();
         decide(

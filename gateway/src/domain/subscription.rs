@@ -35,6 +35,10 @@ pub struct Subscription {
     pub payload: PayloadMode,
     /// When it was made.
     pub created: Timestamp,
+    /// When it was made or last activated: what it failed before is not held against it.
+    pub activated: Timestamp,
+    /// When its owner was last warned that it keeps failing.
+    pub warned: Option<Timestamp>,
 }
 
 /// A signing secret and until when it signs.

@@ -309,6 +309,8 @@ fn merged(kept: Option<&Subscription>, made: Subscription, given: &DeclaredSubsc
     Subscription {
         status: kept.status.clone(),
         created: kept.created,
+        activated: kept.activated,
+        warned: kept.warned,
         secrets,
         ..made
     }

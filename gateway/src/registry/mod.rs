@@ -37,6 +37,7 @@ mod tests;
 mod trials;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
@@ -105,4 +106,12 @@ impl Tenant {
     pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
         self.subscriptions.iter().find(|s| s.id == id)
     }
+
+    /// Over how long it is counted how its subscriptions fare: what the profile disables by, or a day.
+    pub fn stats_window(&self) -> Duration {
+        let policy = self.contract.as_ref().and_then(|profile| profile.auto_disable.as_ref());
+        policy.map_or(DAY, |policy| policy.window)
+    }
 }
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

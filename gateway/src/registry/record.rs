@@ -73,6 +73,10 @@ pub(super) struct SubscriptionRecord {
     pub retry: Option<RetryRecord>,
     pub payload: PayloadRecord,
     pub created: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activated: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warned: Option<u64>,
     #[serde(default)]
     pub declared: bool,
 }
@@ -287,6 +291,8 @@ impl SubscriptionRecord {
                 PayloadMode::Thin => PayloadRecord::Thin,
             },
             created: s.created.as_micros(),
+            activated: (s.activated != s.created).then(|| s.activated.as_micros()),
+            warned: s.warned.map(Timestamp::as_micros),
             declared,
         }
     }
@@ -344,6 +350,8 @@ impl SubscriptionRecord {
                 PayloadRecord::Thin => PayloadMode::Thin,
             },
             created: Timestamp::from_micros(self.created),
+            activated: Timestamp::from_micros(self.activated.unwrap_or(self.created)),
+            warned: self.warned.map(Timestamp::from_micros),
         })
     }
 }
@@ -486,6 +494,8 @@ mod tests {
             retry: Some(RetryPolicy::schedule(vec![Duration::ZERO, Duration::from_secs(60)]).unwrap()),
             payload: PayloadMode::Thin,
             created: Timestamp::from_micros(1_700_000_000_000_001),
+            activated: Timestamp::from_micros(1_700_000_000_000_009),
+            warned: Some(Timestamp::from_millis(6)),
         }
     }
 

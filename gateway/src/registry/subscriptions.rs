@@ -77,7 +77,16 @@ impl Registry {
             not_declared(find(draft, id)?.declared, "subscription")?;
             Ok((vec![(subscription_entry(id), None)], ()))
         })
-        .await
+        .await?;
+        self.forget_stats(tenant, &[id]).await;
+        Ok(())
+    }
+
+    /// Forgets how subscriptions fared that are no more. What cannot be reached now goes when it is old.
+    pub(super) async fn forget_stats(&self, tenant: &TenantId, gone: &[SubscriptionId]) {
+        if let Err(error) = self.inner.store.forget_stats(tenant, gone).await {
+            tracing::info!(%tenant, %error, "subscription.stats_kept");
+        }
     }
 
     /// Lets it receive (again).
@@ -148,6 +157,10 @@ impl Registry {
             }
             let mut changed = found.value.clone();
             changed.status = status.clone();
+            if *status == Status::Active {
+                changed.activated = self.inner.clock.now();
+                changed.warned = None;
+            }
             Ok((self.put(&changed, found.declared), ()))
         })
         .await?;
@@ -172,6 +185,7 @@ impl Registry {
             secret,
             expires: None,
         };
+        let now = self.inner.clock.now();
         Subscription {
             id,
             tenant: tenant.clone(),
@@ -185,7 +199,9 @@ impl Registry {
             timeout: new.timeout,
             retry: new.retry,
             payload: new.payload,
-            created: self.inner.clock.now(),
+            created: now,
+            activated: now,
+            warned: None,
         }
     }
 
@@ -213,7 +229,7 @@ impl Registry {
     }
 }
 
-fn find(draft: &Draft, id: SubscriptionId) -> Result<&Declarable<Subscription>, RegistryError> {
+pub(super) fn find(draft: &Draft, id: SubscriptionId) -> Result<&Declarable<Subscription>, RegistryError> {
     draft
         .subscriptions
         .get(&id)

@@ -74,14 +74,15 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
-        self.change(id, |draft| {
-            not_declared(draft.tenant.declared, "tenant")?;
-            Ok((
-                draft.entries.iter().map(|name| (name.clone(), None)).collect(),
-                (),
-            ))
-        })
-        .await
+        let gone = self
+            .change(id, |draft| {
+                not_declared(draft.tenant.declared, "tenant")?;
+                let changes = draft.entries.iter().map(|name| (name.clone(), None)).collect();
+                Ok((changes, draft.subscriptions.keys().copied().collect::<Vec<_>>()))
+            })
+            .await?;
+        self.forget_stats(id, &gone).await;
+        Ok(())
     }
 
     /// Makes another API key, which is told here and never again.

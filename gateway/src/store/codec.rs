@@ -4,6 +4,7 @@
 //! error never says what was in it. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
 //! is and its id are in the store's key and not repeated here.
 
+mod stats;
 mod wire;
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use url::Url;
 use crate::domain::delivery::Stage;
 use crate::domain::event::StepResult;
 use crate::domain::{
-    Attempt, DeliveryState, Event, EventId, Fate, Outcome, StepReport, SubscriptionId, Target, TenantId,
+    Attempt, DeliveryState, Event, EventId, Fate, Outcome, Stats, StepReport, SubscriptionId, Target, TenantId,
     Timestamp, Trigger,
 };
 
 use super::StoreError;
+pub(crate) use stats::StatsRecord;
 use wire::{Reader, Writer};
 
 /// The layout that is written.

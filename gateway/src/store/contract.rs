@@ -188,6 +188,7 @@ pub(crate) fn settlement(leased: &Leased, attempt: Option<Attempt>, next: Next) 
         id: leased.id.clone(),
         token: leased.token,
         attempt,
+        tally: None,
         next,
     }
 }

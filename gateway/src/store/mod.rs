@@ -25,6 +25,7 @@ pub mod group;
 mod open;
 pub mod redis;
 pub mod retention;
+mod tally;
 
 use std::fmt;
 use std::time::Duration;
@@ -32,7 +33,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::domain::{Attempt, Delivery, DeliveryId, Event, EventId, Target, TenantId, Timestamp, Trigger};
+use crate::domain::{
+    Attempt, Delivery, DeliveryId, Event, EventId, Stats, SubscriptionId, Tally, Target, TenantId, Timestamp,
+    Trigger,
+};
 
 pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use group::Committer;
@@ -92,6 +96,12 @@ pub trait Store: Send + Sync + 'static {
         before: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError>;
+
+    /// How a subscription fares: what settlements with a tally counted. Buckets that are of no more use may still be in it.
+    async fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError>;
+
+    /// Forgets how subscriptions fared.
+    async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError>;
 
     /// Removes what is older than the retention: feed entries, finished events, idempotency keys. Called now and then.
     async fn sweep(&self) -> Result<(), StoreError>;
@@ -234,6 +244,8 @@ pub struct Settlement {
     pub token: Token,
     /// The attempt that was made, if one was: it is kept, and counted whatever its number says.
     pub attempt: Option<Attempt>,
+    /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
+    pub tally: Option<Tally>,
     /// What is next.
     pub next: Next,
 }

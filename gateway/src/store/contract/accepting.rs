@@ -178,12 +178,14 @@ pub(crate) async fn held_deliveries_are_leased_from_the_start(subject: &impl Sub
         id: delivery_id("e1", target(1)),
         token,
         attempt: Some(attempt(1, 200)),
+        tally: None,
         next: Next::Done,
     };
     assert_eq!(settle(subject, done.clone()).await, Settled::Applied(None));
     let release = Settlement {
         id: delivery_id("e1", target(2)),
         attempt: None,
+        tally: None,
         next: Next::Release,
         ..done
     };

@@ -194,6 +194,7 @@ impl Model {
             id: id.clone(),
             token: super::super::Token(shown),
             attempt: tried.then(|| attempt(*attempts + 1, 500)),
+            tally: None,
             next,
         };
         let answer = settle(subject, asked).await;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::sweep::Stage;
 use super::turn::Turn;
-use crate::domain::{DeliveryId, TenantId, Trigger};
+use crate::domain::{DeliveryId, SubscriptionId, TenantId, Trigger};
 use crate::store::{Accepted, Settled, Settlement, StoreError, Submission};
 
 /// Gives an answer; called when the transaction is committed, dropped when it failed.
@@ -32,6 +32,8 @@ pub(super) enum Job {
         Vec<(String, Option<Bytes>)>,
         Reply<Result<u64, StoreError>>,
     ),
+    /// `Store::forget_stats`.
+    ForgetStats(TenantId, Vec<SubscriptionId>, Reply<Result<(), StoreError>>),
     /// `Store::blob_put`.
     Blob(String, Bytes, Reply<Result<(), StoreError>>),
     /// A step of `Store::sweep`.
@@ -54,6 +56,7 @@ impl Job {
             Self::Registry(tenant, expected, changes, reply) => {
                 with(reply, turn.change_registry(&tenant, expected, &changes)?)
             }
+            Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
             Self::Sweep(stage, reply) => with(reply, turn.sweep(stage)?),
         })

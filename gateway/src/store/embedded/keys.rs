@@ -89,6 +89,13 @@ pub(super) fn named(of: &TenantId, name: &str) -> Vec<u8> {
     key
 }
 
+/// A row of a subscription's.
+pub(super) fn subscription(of: &TenantId, id: SubscriptionId) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.extend_from_slice(&id.ulid().to_bytes());
+    key
+}
+
 /// What the keys of all deliveries of an event begin with.
 pub(super) fn deliveries_of(of: &TenantId, event: &EventId) -> Vec<u8> {
     let mut key = named(of, event.as_str());

@@ -18,6 +18,7 @@ mod read;
 mod registry;
 mod room;
 mod settle;
+mod stats;
 mod sweep;
 mod tables;
 mod turn;
@@ -38,7 +39,9 @@ use super::{
     Store, StoreError, StoredEvent, Submission, Token,
 };
 use crate::clock::Clock;
-use crate::domain::{Attempt, Delivery, DeliveryId, DeliveryState, EventId, TenantId, Timestamp, Trigger};
+use crate::domain::{
+    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+};
 pub use config::Config;
 use file::File;
 use index::Index;
@@ -258,6 +261,16 @@ impl Store for Embedded {
         let tenant = tenant.clone();
         self.read(move |snapshot| snapshot.dead_letters(&tenant, before, limit))
             .await
+    }
+
+    async fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.stats(&tenant, id)).await
+    }
+
+    async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError> {
+        let (tenant, ids) = (tenant.clone(), ids.to_vec());
+        self.ask(|reply| Job::ForgetStats(tenant, ids, reply)).await?
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

@@ -12,9 +12,10 @@ use super::tables::{
     self, DueRow, EventRow, FeedRow, RevisionRow, corrupt, get, read_change, read_place, read_version,
 };
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Target, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId, Timestamp,
+    Trigger,
 };
-use crate::store::codec::{DeliveryRecord, decode_attempt, decode_event};
+use crate::store::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
 use crate::store::{FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token};
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -247,6 +248,13 @@ impl Snapshot {
     fn revision(&self, tenant: &TenantId) -> Result<RevisionRow, StoreError> {
         let row = get(&self.rows(tables::REVISIONS)?, tenant.as_str().as_bytes()).map_err(broken)?;
         RevisionRow::read(row.as_deref())
+    }
+
+    /// How a subscription fares.
+    pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+        let row = get(&self.rows(tables::STATS)?, &keys::subscription(tenant, id)).map_err(broken)?;
+        let record = row.map(|row| StatsRecord::decode(&row)).transpose()?;
+        Ok(record.unwrap_or_default().stats)
     }
 
     /// A blob.

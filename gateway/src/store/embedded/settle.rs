@@ -8,6 +8,7 @@ use super::tables::{DueRow, get};
 use super::turn::{Step, Turn};
 use crate::domain::{Attempt, DeliveryId, DeliveryState, TenantId, Timestamp, Trigger};
 use crate::store::codec::{DeliveryRecord, encode_attempt};
+use crate::store::tally::Added;
 use crate::store::{Next, Settled, Settlement, StoreError, Token};
 
 impl Turn<'_> {
@@ -22,6 +23,11 @@ impl Turn<'_> {
             Taken::Missing => return Ok(Ok(Settled::Missing)),
         };
         let settled = self.settle_parked(&key, entry, settlement)?;
+        if settled.is_ok()
+            && let Some(added) = Added::of(settlement)
+        {
+            self.count(&settlement.tenant, added)?;
+        }
         self.unpark_later(&key);
         Ok(settled)
     }

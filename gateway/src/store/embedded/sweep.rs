@@ -23,6 +23,8 @@ pub(super) enum Stage {
     Events(Vec<u8>),
     /// Idempotency keys, the oldest first.
     Keys,
+    /// Statistics from this key on.
+    Stats(Vec<u8>),
 }
 
 impl Stage {
@@ -46,6 +48,7 @@ impl Turn<'_> {
         match stage {
             Stage::Events(from) => self.sweep_events(from),
             Stage::Keys => self.sweep_keys(),
+            Stage::Stats(from) => self.sweep_stats(&from),
         }
     }
 
@@ -200,7 +203,8 @@ impl Turn<'_> {
             self.tables.key_ages.remove(&keys::aged(*first_used, name)[..])?;
             self.wrote();
         }
-        Ok(Ok((aged.len() == STEP).then_some(Stage::Keys)))
+        let done = aged.len() < STEP;
+        Ok(Ok(Some(if done { Stage::Stats(Vec::new()) } else { Stage::Keys })))
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) const ENTRIES: Definition = Definition::new("entries");
 pub(super) const REVISIONS: Definition = Definition::new("revisions");
 /// The tenant that a registry change was of, by the change's version; only each tenant's last.
 pub(super) const CHANGES: Definition = Definition::new("changes");
+/// How a subscription fares. `StatsRecord`.
+pub(super) const STATS: Definition = Definition::new("stats");
 /// Blobs by name, as they are.
 pub(super) const BLOBS: Definition = Definition::new("blobs");
 /// The layout of this file, under `layout`.
@@ -53,6 +55,7 @@ pub(super) struct Tables<'t> {
     pub(super) entries: Rows<'t>,
     pub(super) revisions: Rows<'t>,
     pub(super) changes: Rows<'t>,
+    pub(super) stats: Rows<'t>,
     pub(super) blobs: Rows<'t>,
     pub(super) meta: Rows<'t>,
 }
@@ -74,6 +77,7 @@ impl<'t> Tables<'t> {
             entries: open(ENTRIES)?,
             revisions: open(REVISIONS)?,
             changes: open(CHANGES)?,
+            stats: open(STATS)?,
             blobs: open(BLOBS)?,
             meta: open(META)?,
         })

@@ -9,6 +9,7 @@ use super::index::{Index, Key};
 use super::keys::{self, Place, Space};
 use super::tables::{DueRow, FeedRow, Tables};
 use crate::domain::{TenantId, Timestamp};
+use crate::store::codec::StatsRecord;
 use crate::store::{Retention, StoreError};
 
 /// What one operation comes to. The outer error ends the transaction for everybody in it; the inner one is this one's own answer,
@@ -37,6 +38,8 @@ pub(super) struct Turn<'t> {
     index: &'t Mutex<Index>,
     sequences: &'t mut Sequences,
     effects: Effects,
+    /// Statistics that were changed, to be written at the end.
+    pub(super) counted: HashMap<Vec<u8>, StatsRecord>,
     wrote: bool,
 }
 
@@ -66,6 +69,7 @@ impl<'t> Turn<'t> {
             index,
             sequences,
             effects: Effects::default(),
+            counted: HashMap::new(),
             wrote: false,
         })
     }

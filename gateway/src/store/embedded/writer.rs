@@ -126,6 +126,7 @@ impl Writer {
         turn.refusing = shared.room.shortage();
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
         let answers = answers?;
+        turn.write_counted()?;
         let (wrote, effects) = turn.end();
         if wrote || forced {
             transaction.commit()?;

@@ -9,7 +9,9 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::domain::{Attempt, Delivery, DeliveryId, EventId, TenantId, Timestamp, Trigger};
+use crate::domain::{
+    Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+};
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
     Claimed, FeedPage, FeedPosition, Health, Next, RegistryRecord, Shard, StoredEvent, Token,
@@ -93,6 +95,12 @@ impl Store for Gated {
     ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
         unreachable!()
     }
+    async fn stats(&self, _: &TenantId, _: SubscriptionId) -> Result<Stats, StoreError> {
+        unreachable!()
+    }
+    async fn forget_stats(&self, _: &TenantId, _: &[SubscriptionId]) -> Result<(), StoreError> {
+        unreachable!()
+    }
     async fn sweep(&self) -> Result<(), StoreError> {
         unreachable!()
     }
@@ -144,6 +152,7 @@ fn settlement(id: &str) -> Settlement {
         id: delivery_id(id, target(1)),
         token: Token(Timestamp::default()),
         attempt: Some(attempt(1, 200)),
+        tally: None,
         next: Next::Done,
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::domain::{DeliveryId, EventId, Target, TenantId};
+use crate::domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
 use crate::store::Shard;
 
 /// How many shards there are: part of the layout, kept in the meta key and compared at every connect.
@@ -94,6 +94,11 @@ impl Keys {
     /// Sorted set: the tenant's dead letters by when they died.
     pub(super) fn dead(&self, tenant: &TenantId) -> String {
         self.of_tenant("dead:", tenant, &[])
+    }
+
+    /// Hash: how a subscription fares; its fields are told in `stats`.
+    pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> String {
+        self.of_tenant("stat:", tenant, &[":", &id.to_string()])
     }
 
     /// String: what a producer's idempotency key stored.
@@ -253,6 +258,7 @@ mod tests {
                 keys.event(&tenant, &event),
                 keys.feed(&tenant),
                 keys.dead(&tenant),
+                keys.stats(&tenant, SubscriptionId::new(ulid::Ulid(1))),
                 keys.idempotency(&tenant, "a {key} with braces"),
             ];
             for key in &of_tenant {

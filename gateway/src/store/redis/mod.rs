@@ -24,6 +24,7 @@ mod registry;
 mod reply;
 mod script;
 mod settle;
+mod stats;
 mod status;
 mod sweep;
 mod time;
@@ -42,7 +43,9 @@ use super::{
     Accepted, Claimed, FeedPage, FeedPosition, Health, RegistryRecord, Settled, Settlement, Shard, Store,
     StoreError, StoredEvent, Submission, codec,
 };
-use crate::domain::{Attempt, Delivery, DeliveryId, EventId, TenantId, Timestamp, Trigger};
+use crate::domain::{
+    Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+};
 use dial::{DialError, Dialer};
 use feed::Way;
 use keys::Keys;
@@ -182,6 +185,14 @@ impl Store for RedisStore {
         limit: usize,
     ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
         read::dead_letters(&self.inner, tenant, before, limit).await
+    }
+
+    async fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+        stats::stats(&self.inner, tenant, id).await
+    }
+
+    async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError> {
+        stats::forget(&self.inner, tenant, ids).await
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

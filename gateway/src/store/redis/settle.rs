@@ -6,8 +6,10 @@ use redis::Value;
 use super::keys::{Keys, Member};
 use super::script::Call;
 use super::time::micros;
-use super::{Inner, codec, reply};
+use super::{Inner, codec, reply, stats};
 use crate::domain::Timestamp;
+use crate::domain::stats::DEAD;
+use crate::store::tally::Added;
 use crate::store::{Next, Settled, Settlement, Shard, StoreError, Token};
 
 type Answer = Result<Settled, StoreError>;
@@ -90,6 +92,19 @@ fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {
         }
         Next::Done | Next::Cancelled | Next::Release => {}
     }
+    let Some(added) = Added::of(settlement) else {
+        call.arg("");
+        return;
+    };
+    let (tally, start) = (added.tally, added.tally.bucket.as_millis());
+    call.key(store.keys.stats(tenant, tally.subscription));
+    call.arg(format!("{start}:{}", added.cell));
+    call.arg(if added.dead { format!("{start}:{DEAD}") } else { String::new() });
+    match &added.failure {
+        None => call.arg("ok").arg(added.at.as_micros()),
+        Some(failure) => call.arg("ko").arg(stats::failure(failure)),
+    };
+    call.arg(tally.keep_from.as_millis()).arg(tally.forget_after().as_secs());
 }
 
 fn word(next: &Next) -> &'static str {

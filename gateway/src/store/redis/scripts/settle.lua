@@ -1,13 +1,17 @@
 #!lua flags=allow-oom
 -- Ends or prolongs leases of one shard, in order.
 --
--- KEYS  1 due set; then of every item its event; then, of an item that is 'dead', the tenant's dead letters
+-- KEYS  1 due set; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
+--       is counted, the subscription's statistics
 -- ARGV  of every item:
 --       what, member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
 --       and then by what it is
 --         done, dead, cancelled, release  nothing more
 --         retry   when (µs), body or ''
 --         extend  for how long (µs)
+--       and last the field that the attempt is counted in or '', and with one the field that a delivery given up is counted in
+--       or '', the field for the last such attempt and its value, from when on buckets are of use (ms), and for how long they
+--       are kept (s)
 -- Gives of every item 0: no such delivery waits, 1: somebody else holds the lease, 2: done, or the new token.
 --
 -- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a
@@ -41,6 +45,39 @@ local function stand(event, part, state, attempt)
     'a:' .. part .. '|' .. made, attempt.record)
 end
 
+-- What is counted, by the statistics' key: each is written once, however many of its attempts there are.
+local counted = {}
+
+local function count(stats, c)
+  local of = counted[stats]
+  if not of then
+    of = { cells = {}, last = {} }
+    counted[stats] = of
+  end
+  of.cells[c.field] = (of.cells[c.field] or 0) + 1
+  if c.dead ~= '' then of.cells[c.dead] = (of.cells[c.dead] or 0) + 1 end
+  of.last[c.last] = c.value
+  of.from, of.keep = tonumber(c.from), c.keep
+end
+
+-- Adds what was counted. When a field is new, those that are of no more use go, and all of them later if nothing follows.
+local function write_counted()
+  for stats, of in pairs(counted) do
+    local new = false
+    for field, n in pairs(of.cells) do
+      if redis.call('HINCRBY', stats, field, n) == n then new = true end
+    end
+    for field, value in pairs(of.last) do redis.call('HSET', stats, field, value) end
+    if new then
+      for _, field in ipairs(redis.call('HKEYS', stats)) do
+        local start = string.match(field, '^(%d+):')
+        if start and tonumber(start) < of.from then redis.call('HDEL', stats, field) end
+      end
+      redis.call('EXPIRE', stats, of.keep)
+    end
+  end
+end
+
 local results = {}
 while a < #ARGV do
   local what, member, token, part = arg(), arg(), arg(), arg()
@@ -52,10 +89,17 @@ while a < #ARGV do
   if what == 'retry' then at, body = arg(), arg() end
   if what == 'extend' then lease = arg() end
   if what == 'dead' then dead = key() end
+  local stats, c
+  local field = arg()
+  if field ~= '' then
+    stats = key()
+    c = { field = field, dead = arg(), last = arg(), value = arg(), from = arg(), keep = arg() }
+  end
 
   if what == 'done' then
     if redis.call('ZREM', due, member) == 1 then
       stand(event, part, 'D' .. micros(now), attempt)
+      if c then count(stats, c) end
       results[#results + 1] = '2'
     else
       results[#results + 1] = '0'
@@ -85,8 +129,10 @@ while a < #ARGV do
         result = micros(now + lease)
         redis.call('ZADD', due, result, member)
       end
+      if c then count(stats, c) end
       results[#results + 1] = result
     end
   end
 end
+write_counted()
 return results

@@ -1,0 +1,236 @@
+//! How a subscription fares: its attempts, counted in buckets of time. The stores keep them, the API shows them, and who fails
+//! too often is judged by them.
+
+use std::time::Duration;
+
+use super::{Outcome, SubscriptionId, Timestamp};
+
+/// Where an attempt is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose attempt it was.
+    pub subscription: SubscriptionId,
+    /// The bucket, in whole milliseconds.
+    pub bucket: Timestamp,
+    /// Buckets that began before this are of no more use.
+    pub keep_from: Timestamp,
+}
+
+/// What is known of a subscription's attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// The attempts of the last while, the oldest first.
+    pub buckets: Vec<Bucket>,
+    /// When it last took a delivery.
+    pub last_success: Option<Timestamp>,
+    /// How it last failed.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// The attempts that ended in a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// When it began; it ends where the next one begins.
+    pub start: Timestamp,
+    /// The attempts.
+    pub counts: Counts,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastFailure {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The outcome's word.
+    pub outcome: String,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// When that delivery is tried again; `None`: never.
+    pub retry: Option<Timestamp>,
+}
+
+/// Attempts by what they came to; those that succeeded by how long they took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts(pub [u64; CELLS]);
+
+/// What is counted: successes that took up to each of `LATENCIES` or longer, failures, and deliveries that were given up.
+pub const CELLS: usize = LATENCIES.len() + 3;
+/// The cell of failures.
+pub const FAILED: usize = LATENCIES.len() + 1;
+/// The cell of deliveries given up; the attempt itself is among the failures.
+pub const DEAD: usize = LATENCIES.len() + 2;
+/// The upper ends of the latencies that are told apart, in milliseconds.
+pub const LATENCIES: [u64; 11] = [
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
+];
+
+/// In which cell an attempt is counted; `None`: it says nothing of the endpoint.
+pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
+    match outcome {
+        Outcome::Delivered { .. } => {
+            let longer = |millis: &&u64| took > Duration::from_millis(**millis);
+            Some(LATENCIES.iter().take_while(longer).count())
+        }
+        Outcome::Refused { .. }
+        | Outcome::TimedOut { .. }
+        | Outcome::Unreachable { .. }
+        | Outcome::Blocked { .. } => Some(FAILED),
+        Outcome::PluginFailed { .. } | Outcome::Postponed { .. } => None,
+    }
+}
+
+impl Tally {
+    /// Where an attempt that ends now is counted. Buckets are a 24th of the window, and a new one begins when the subscription
+    /// is activated, so that what was before is told from what came after.
+    pub fn new(subscription: SubscriptionId, activated: Timestamp, window: Duration, now: Timestamp) -> Self {
+        let width = u64::try_from(window.as_millis() / BUCKETS).unwrap_or(u64::MAX).max(1);
+        let start = now.as_millis() / width * width;
+        let start = start.max(activated.as_millis());
+        Self {
+            subscription,
+            bucket: Timestamp::from_millis(start),
+            keep_from: Timestamp::from_millis(start).minus(window),
+        }
+    }
+
+    /// When all of it may be forgotten, if nothing more is counted: after the window, and some.
+    pub fn forget_after(&self) -> Duration {
+        let window = self.bucket.since(self.keep_from);
+        window + window / 8 + Duration::from_secs(60)
+    }
+}
+
+impl Stats {
+    /// What was counted in buckets that began then or later.
+    pub fn since(&self, from: Timestamp) -> Counts {
+        let from = Timestamp::from_millis(from.as_millis());
+        let mut sum = Counts::default();
+        for bucket in self.buckets.iter().filter(|bucket| bucket.start >= from) {
+            sum.add(&bucket.counts);
+        }
+        sum
+    }
+
+    /// The counts of a bucket, which is made where it is not there, in its place by time.
+    pub fn bucket(&mut self, start: Timestamp) -> &mut Counts {
+        let at = match self.buckets.binary_search_by_key(&start, |bucket| bucket.start) {
+            Ok(at) => at,
+            Err(at) => {
+                let counts = Counts::default();
+                self.buckets.insert(at, Bucket { start, counts });
+                at
+            }
+        };
+        &mut self.buckets[at].counts
+    }
+}
+
+impl Counts {
+    /// Adds what another has.
+    pub fn add(&mut self, other: &Self) {
+        for (cell, more) in self.0.iter_mut().zip(other.0) {
+            *cell = cell.saturating_add(more);
+        }
+    }
+
+    /// Attempts that succeeded.
+    pub fn delivered(&self) -> u64 {
+        self.0[..FAILED].iter().sum()
+    }
+
+    /// Attempts that failed.
+    pub fn failed(&self) -> u64 {
+        self.0[FAILED]
+    }
+
+    /// Deliveries that were given up.
+    pub fn dead(&self) -> u64 {
+        self.0[DEAD]
+    }
+
+    /// All attempts.
+    pub fn attempts(&self) -> u64 {
+        self.delivered() + self.failed()
+    }
+
+    /// The share of attempts that failed, 0 to 1; 0 of none.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 attempts")]
+    pub fn share_failed(&self) -> f64 {
+        match self.attempts() {
+            0 => 0.0,
+            attempts => self.failed() as f64 / attempts as f64,
+        }
+    }
+
+    /// How long so many in a hundred of the successes took at most, up to the next of `LATENCIES`; `None` where nothing
+    /// succeeded or it took longer than the last.
+    pub fn latency(&self, percent: u64) -> Option<Duration> {
+        let rank = (self.delivered() * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        self.0.iter().zip(LATENCIES).find_map(|(count, millis)| {
+            seen += count;
+            (seen >= rank).then(|| Duration::from_millis(millis))
+        })
+    }
+}
+
+const BUCKETS: u128 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const NOON: Timestamp = Timestamp::from_millis(1_700_049_600_000);
+
+    fn tally(activated: Timestamp, now: Timestamp) -> Tally {
+        Tally::new(SubscriptionId::new(ulid::Ulid(1)), activated, DAY, now)
+    }
+
+    #[test]
+    fn a_day_has_a_bucket_an_hour_and_one_begins_with_each_activation() {
+        let late = NOON.plus(Duration::from_secs(59 * 60));
+        let old = Timestamp::default();
+        assert_eq!(tally(old, NOON).bucket, NOON);
+        assert_eq!(tally(old, late).bucket, NOON);
+        assert_eq!(tally(old, NOON.plus(HOUR)).bucket, NOON.plus(HOUR));
+        assert_eq!(tally(old, late).keep_from, NOON.minus(DAY));
+        let activated = NOON.plus(Duration::from_millis(1_500));
+        assert_eq!(tally(activated, late).bucket, activated);
+        assert_eq!(tally(activated, NOON.plus(HOUR)).bucket, NOON.plus(HOUR));
+        assert!(tally(old, late).forget_after() > DAY + HOUR);
+    }
+
+    #[test]
+    fn the_window_rolls() {
+        let mut stats = Stats::default();
+        for hour in [3, 0, 1, 2] {
+            stats.bucket(NOON.plus(HOUR * hour)).0[FAILED] += 1 << hour;
+        }
+        let starts: Vec<_> = stats.buckets.iter().map(|b| b.start).collect();
+        assert!(starts.is_sorted());
+        assert_eq!(stats.since(NOON).failed(), 0b1111);
+        assert_eq!(stats.since(NOON.plus(Duration::from_millis(1))).failed(), 0b1110);
+        assert_eq!(stats.since(NOON.plus(HOUR * 4)).attempts(), 0);
+    }
+
+    #[test]
+    fn shares_and_latencies() {
+        let mut counts = Counts::default();
+        assert_eq!((counts.share_failed(), counts.latency(50)), (0.0, None));
+        for millis in [5, 10, 11, 400] {
+            let delivered = Outcome::Delivered { status: 200 };
+            let cell = cell(&delivered, Duration::from_millis(millis)).expect("it counts");
+            counts.0[cell] += 1;
+        }
+        assert_eq!(counts.latency(50), Some(Duration::from_millis(10)));
+        assert_eq!(counts.latency(75), Some(Duration::from_millis(25)));
+        assert_eq!(counts.latency(95), Some(Duration::from_millis(500)));
+        counts.0[FAILED] += 12;
+        assert_eq!((counts.attempts(), counts.delivered()), (16, 4));
+        assert!((counts.share_failed() - 0.75).abs() < f64::EPSILON);
+        let slow = cell(&Outcome::Delivered { status: 200 }, DAY);
+        assert_eq!(slow, Some(LATENCIES.len()));
+    }
+}
