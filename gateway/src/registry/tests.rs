@@ -334,7 +334,7 @@ async fn bad_subscriptions_are_refused() {
         (
             "timeout",
             NewSubscription {
-                timeout: Some(std::time::Duration::from_secs(31)),
+                timeout: Some(Duration::from_secs(31)),
                 ..good()
             },
         ),
@@ -372,7 +372,7 @@ async fn a_rotation_keeps_the_old_secret_for_its_grace() {
     assert_eq!((signing.len(), &signing[1]), (2, &old));
     assert_ne!(signing[0], old);
     let at_once = registry
-        .rotate_secret(&acme.id, made.id, None, Some(std::time::Duration::ZERO))
+        .rotate_secret(&acme.id, made.id, None, Some(Duration::ZERO))
         .await
         .unwrap();
     assert_eq!(at_once.signing_at(Clock::System.now()).count(), 1);

@@ -8,6 +8,7 @@ pub(crate) mod leasing;
 pub(crate) mod registry;
 pub(crate) mod retention;
 pub(crate) mod settling;
+pub(crate) mod stats;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 
 use super::{
     Accepted, Idempotency, LeasePolicy, Leased, NewEvent, Next, Retention, Settled, Settlement, Shard, Store,
-    StoreError, Submission,
+    StoreError, Submission, Token,
 };
 use crate::domain::units::Span;
 use crate::domain::{
@@ -81,6 +82,8 @@ macro_rules! contract_suite {
             feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept;
+            stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
+                old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
             history: any_history_is_as_the_model_says;
         }
         contract_suite! { @with $fresh, forgetful;

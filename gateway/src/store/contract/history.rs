@@ -192,7 +192,7 @@ impl Model {
         let asked = Settlement {
             tenant: of.clone(),
             id: id.clone(),
-            token: super::super::Token(shown),
+            token: Token(shown),
             attempt: tried.then(|| attempt(*attempts + 1, 500)),
             tally: None,
             next,
