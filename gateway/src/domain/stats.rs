@@ -60,9 +60,7 @@ pub const FAILED: usize = LATENCIES.len() + 1;
 /// The cell of deliveries given up; the attempt itself is among the failures.
 pub const DEAD: usize = LATENCIES.len() + 2;
 /// The upper ends of the latencies that are told apart, in milliseconds.
-pub const LATENCIES: [u64; 11] = [
-    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
-];
+pub const LATENCIES: [u64; 11] = [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
 
 /// In which cell an attempt is counted; `None`: it says nothing of the endpoint.
 pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
@@ -83,7 +81,9 @@ impl Tally {
     /// Where an attempt that ends now is counted. Buckets are a 24th of the window, and a new one begins when the subscription
     /// is activated, so that what was before is told from what came after.
     pub fn new(subscription: SubscriptionId, activated: Timestamp, window: Duration, now: Timestamp) -> Self {
-        let width = u64::try_from(window.as_millis() / BUCKETS).unwrap_or(u64::MAX).max(1);
+        let width = u64::try_from(window.as_millis() / BUCKETS)
+            .unwrap_or(u64::MAX)
+            .max(1);
         let start = now.as_millis() / width * width;
         let start = start.max(activated.as_millis());
         Self {

@@ -109,7 +109,10 @@ impl Tenant {
 
     /// Over how long it is counted how its subscriptions fare: what the profile disables by, or a day.
     pub fn stats_window(&self) -> Duration {
-        let policy = self.contract.as_ref().and_then(|profile| profile.auto_disable.as_ref());
+        let policy = self
+            .contract
+            .as_ref()
+            .and_then(|profile| profile.auto_disable.as_ref());
         policy.map_or(DAY, |policy| policy.window)
     }
 }

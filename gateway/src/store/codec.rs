@@ -13,8 +13,8 @@ use url::Url;
 use crate::domain::delivery::Stage;
 use crate::domain::event::StepResult;
 use crate::domain::{
-    Attempt, DeliveryState, Event, EventId, Fate, Outcome, Stats, StepReport, SubscriptionId, Target, TenantId,
-    Timestamp, Trigger,
+    Attempt, DeliveryState, Event, EventId, Fate, Outcome, Stats, StepReport, SubscriptionId, Target,
+    TenantId, Timestamp, Trigger,
 };
 
 use super::StoreError;

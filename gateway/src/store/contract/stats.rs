@@ -27,7 +27,9 @@ async fn settlements(
     bucket: Timestamp,
     ends: Vec<(u16, Next)>,
 ) -> Vec<Settlement> {
-    let targets: Vec<_> = (1..=ends.len()).map(|n| target(u128::try_from(n).unwrap())).collect();
+    let targets: Vec<_> = (1..=ends.len())
+        .map(|n| target(u128::try_from(n).unwrap()))
+        .collect();
     accept(subject, submission(tenant, &[event], &targets)).await;
     let leased = claim(subject, 100, LONG).await;
     assert_eq!(leased.len(), ends.len());
@@ -43,8 +45,16 @@ pub(crate) async fn attempts_are_counted_with_their_settlements(subject: &impl S
     let acme = tenant("acme");
     assert_eq!(stats(subject, &acme, 1).await, Stats::default());
     let later = now(subject).await.plus(LONG * 2);
-    let retry = Next::RetryAt { at: later, body: None };
-    let ends = vec![(200, Next::Done), (500, retry), (200, Next::Done), (410, Next::Dead)];
+    let retry = Next::RetryAt {
+        at: later,
+        body: None,
+    };
+    let ends = vec![
+        (200, Next::Done),
+        (500, retry),
+        (200, Next::Done),
+        (410, Next::Dead),
+    ];
     let batch = settlements(subject, &acme, "e1", START, ends).await;
     for answer in subject.store().settle(batch.clone()).await {
         assert!(matches!(answer, Ok(Settled::Applied(_))));
@@ -73,8 +83,18 @@ pub(crate) async fn attempts_are_counted_with_their_settlements(subject: &impl S
 pub(crate) async fn what_is_not_applied_or_told_is_not_counted(subject: &impl Subject) {
     let acme = tenant("acme");
     let later = now(subject).await.plus(LONG * 2);
-    let retry = Next::RetryAt { at: later, body: None };
-    let batch = settlements(subject, &acme, "e1", START, vec![(500, retry.clone()), (500, retry)]).await;
+    let retry = Next::RetryAt {
+        at: later,
+        body: None,
+    };
+    let batch = settlements(
+        subject,
+        &acme,
+        "e1",
+        START,
+        vec![(500, retry.clone()), (500, retry)],
+    )
+    .await;
     let mut stale = batch[0].clone();
     stale.token = Token(Timestamp::from_micros(7));
     assert_eq!(settle(subject, stale).await, Settled::Stale);
@@ -94,7 +114,11 @@ pub(crate) async fn old_buckets_go_when_a_new_one_begins(subject: &impl Subject)
         settle(subject, batch[0].clone()).await;
     }
     let found = stats(subject, &acme, 1).await;
-    let starts: Vec<_> = found.buckets.iter().map(|bucket| bucket.start.since(START)).collect();
+    let starts: Vec<_> = found
+        .buckets
+        .iter()
+        .map(|bucket| bucket.start.since(START))
+        .collect();
     assert_eq!(starts, [secs(5), secs(10), secs(11)]);
     assert_eq!(found.since(START.plus(secs(10))).failed(), 2);
     let died = LastFailure {

@@ -40,7 +40,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, SubscriptionId, TenantId, Timestamp,
+    Trigger,
 };
 pub use config::Config;
 use file::File;

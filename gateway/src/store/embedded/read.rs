@@ -12,8 +12,8 @@ use super::tables::{
     self, DueRow, EventRow, FeedRow, RevisionRow, corrupt, get, read_change, read_place, read_version,
 };
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId, Timestamp,
-    Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId,
+    Timestamp, Trigger,
 };
 use crate::store::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
 use crate::store::{FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token};

@@ -204,7 +204,11 @@ impl Turn<'_> {
             self.wrote();
         }
         let done = aged.len() < STEP;
-        Ok(Ok(Some(if done { Stage::Stats(Vec::new()) } else { Stage::Keys })))
+        Ok(Ok(Some(if done {
+            Stage::Stats(Vec::new())
+        } else {
+            Stage::Keys
+        })))
     }
 }
 

@@ -99,12 +99,17 @@ fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {
     let (tally, start) = (added.tally, added.tally.bucket.as_millis());
     call.key(store.keys.stats(tenant, tally.subscription));
     call.arg(format!("{start}:{}", added.cell));
-    call.arg(if added.dead { format!("{start}:{DEAD}") } else { String::new() });
+    call.arg(if added.dead {
+        format!("{start}:{DEAD}")
+    } else {
+        String::new()
+    });
     match &added.failure {
         None => call.arg("ok").arg(added.at.as_micros()),
         Some(failure) => call.arg("ko").arg(stats::failure(failure)),
     };
-    call.arg(tally.keep_from.as_millis()).arg(tally.forget_after().as_secs());
+    call.arg(tally.keep_from.as_millis())
+        .arg(tally.forget_after().as_secs());
 }
 
 fn word(next: &Next) -> &'static str {

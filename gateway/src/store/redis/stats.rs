@@ -11,11 +11,7 @@ use crate::domain::{Stats, SubscriptionId, TenantId, Timestamp};
 use crate::store::StoreError;
 
 /// How a subscription fares.
-pub(super) async fn stats(
-    store: &Inner,
-    tenant: &TenantId,
-    id: SubscriptionId,
-) -> Result<Stats, StoreError> {
+pub(super) async fn stats(store: &Inner, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
     let mut get = redis::cmd("HGETALL");
     get.arg(store.keys.stats(tenant, id));
     read(store.link.one(get).await?)
