@@ -15,7 +15,7 @@ use bytes::Bytes;
 use clap::Parser;
 use hookgate::clock::Clock;
 use hookgate::domain::{
-    Attempt, DeliveryId, Event, Fate, Outcome, SubscriptionId, Target, TenantId, Timestamp,
+    Attempt, DeliveryId, Event, Fate, Outcome, SubscriptionId, Tally, Target, TenantId, Timestamp,
 };
 use hookgate::ids::IdSource;
 use hookgate::store::{
@@ -193,11 +193,19 @@ impl Caller {
             outcome: Outcome::Delivered { status: 200 },
             response: b"ok".to_vec(),
         };
+        let tally = match id.target {
+            Target::Subscription(of) => {
+                let day = Duration::from_secs(24 * 3600);
+                Some(Tally::new(of, Timestamp::default(), day, Clock::System.now()))
+            }
+            Target::Inline => None,
+        };
         let settlement = Settlement {
             tenant: self.tenant.clone(),
             id,
             token,
             attempt: Some(attempt),
+            tally,
             next: Next::Done,
         };
         match self.committer.settle(settlement).await? {
