@@ -33,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("keyring", &["domain", "registry", "store", "telemetry"]),
     ("dispatch", &["document", "domain", "store"]),
     (
         "http",
@@ -97,6 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "ids",
             "ingest",
+            "keyring",
             "plugin",
             "profile",
             "registry",

@@ -6,7 +6,6 @@
 //! finishes requests, the scheduler finishes attempts, the committer commits what still waits, and then the rest.
 
 mod error;
-mod same_keys;
 mod secrets;
 mod upkeep;
 
@@ -23,12 +22,13 @@ use crate::domain::Secret;
 use crate::http::{Auth, BodyLimits, Front, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
+use crate::keyring::{self, Keyring, Root};
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::registry::{DeclaredTenant, Registry, Sync};
 use crate::scheduler::Scheduler;
 use crate::store::clock::StoreClock;
 use crate::store::group::Service as CommitService;
-use crate::store::{Committer, Store};
+use crate::store::{Committer, Store, StoreUrl};
 use crate::telemetry::Metrics;
 use crate::{api, delivery, egress, feed, ingest, registry, scheduler, store};
 
@@ -48,6 +48,7 @@ pub struct App {
     egress: egress::Client,
     upkeep: Upkeep,
     registry: Registry,
+    keyring: Keyring,
     secrets: Secrets,
     stopping: CancellationToken,
 }
@@ -72,16 +73,17 @@ impl App {
         let server = Server::bind(config.server.clone()).await?;
         let secrets = Secrets::prepare(config)?;
         let (common, commits) = common(config).await?;
-        same_keys::check(common.store.as_ref(), &secrets.sealer).await?;
-        let host = host(config, &secrets, &common)?;
+        let root = Root::open(common.store.as_ref(), &secrets.sealer).await?;
+        let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
+        let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
         let routes = api::router(
-            api_parts(config, auth, (&registry, host), handover, &common),
+            api_parts(config, auth, (&registry, &keyring, host), handover, &common),
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
@@ -93,6 +95,7 @@ impl App {
             egress: common.egress,
             upkeep: Upkeep::new(common.store, common.metrics, config.retention.sweep_every.get()),
             registry,
+            keyring,
             secrets,
             stopping: common.stopping,
         })
@@ -116,6 +119,11 @@ impl App {
     /// What applies declared tenants while it runs.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What takes changed sealing keys while it runs.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Runs until the shutdown, then ends in order.
@@ -187,14 +195,11 @@ async fn common(config: &Config) -> Result<(Common, CommitService), StartError> 
     Ok((common, commits))
 }
 
-fn host(config: &Config, secrets: &Secrets, common: &Common) -> Result<Host, StartError> {
+fn host(config: &Config, root: &Root, common: &Common) -> Result<Host, StartError> {
     let exe = std::env::current_exe().map_err(StartError::Host)?;
-    let artifacts = Artifacts::new(
-        config.data_dir.join("compiled"),
-        secrets.sealer.derive("artifacts"),
-    );
+    let artifacts = Artifacts::new(config.data_dir.join("compiled"), root.derive("artifacts"));
     let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
-    let pseudonyms = secrets.sealer.derive("pseudonyms");
+    let pseudonyms = root.derive("pseudonyms");
     let plugins = Arc::new(config.plugins.clone());
     let started = Host::start(
         &plugins,
@@ -225,6 +230,17 @@ async fn start_registry(
         ..config.registry.clone()
     };
     Ok(Registry::start(limits, parts).await?)
+}
+
+fn keyring(config: &Config, secrets: &Secrets, registry: &Registry, root: Root, common: &Common) -> Keyring {
+    Keyring::new(keyring::Parts {
+        sealer: secrets.sealer.clone(),
+        registry: registry.clone(),
+        store: Arc::clone(&common.store),
+        origin: secrets.origin.clone(),
+        root,
+        shared: !matches!(config.store_url(), StoreUrl::Embedded(_)),
+    })
 }
 
 fn scheduler(
@@ -273,13 +289,14 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
 fn api_parts(
     config: &Config,
     auth: Auth,
-    (registry, host): (&Registry, Host),
+    (registry, keyring, host): (&Registry, &Keyring, Host),
     handover: Handover,
     common: &Common,
 ) -> api::Parts {
     api::Parts {
         auth,
         registry: registry.clone(),
+        keyring: keyring.clone(),
         host,
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),

@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod egress;
 pub mod feed;
 pub mod ingest;
+pub mod keyring;
 pub mod plugin;
 pub mod profile;
 pub mod registry;

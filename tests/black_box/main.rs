@@ -17,6 +17,7 @@ mod limits;
 mod other_tenants;
 mod privacy;
 mod publishing;
+mod sealing;
 mod site;
 mod two_gateways;
 mod walk;

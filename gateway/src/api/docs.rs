@@ -144,5 +144,9 @@ const TAGS: &[(&str, &str)] = &[
         "Tenants",
         "Owners of all of this, and their keys. For the operator.",
     ),
+    (
+        "Sealing keys",
+        "What seals secrets in the store. For the operator.",
+    ),
     ("System", "For whatever watches over the gateway."),
 ];

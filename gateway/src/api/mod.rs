@@ -16,6 +16,7 @@ mod input;
 mod output;
 mod page;
 mod plugins;
+mod sealing_keys;
 mod secrets;
 mod subscriptions;
 mod system;
@@ -43,6 +44,7 @@ use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
+use crate::keyring::Keyring;
 use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
@@ -56,6 +58,8 @@ pub struct Parts {
     pub registry: Registry,
     /// Runs dry runs.
     pub host: Host,
+    /// The keys that seal secrets.
+    pub keyring: Keyring,
     /// Events and deliveries.
     pub store: Arc<dyn Store>,
     /// Commits test events and cancellations.
@@ -116,6 +120,7 @@ fn own() -> ApiRouter<Api> {
         .merge(deliveries::routes())
         .merge(chain::routes())
         .merge(plugins::routes())
+        .merge(sealing_keys::routes())
         .merge(secrets::routes())
         .merge(trials::routes())
         .merge(tenants::routes())

@@ -6,7 +6,9 @@ use super::SecretsError;
 use crate::config::Refused;
 use crate::domain::TenantId;
 use crate::domain::retry::BadRetryPolicy;
+use crate::keyring::RootError;
 use crate::registry::RegistryError;
+use crate::registry::seal::SealError;
 use crate::store::{StoreError, StoreUrl};
 use crate::{egress, http};
 
@@ -33,12 +35,9 @@ pub enum StartError {
     /// The plugin host cannot be started.
     #[error("the plugin host cannot be started")]
     Host(#[source] io::Error),
-    /// The store's secrets were sealed with a key that this gateway does not have.
-    #[error("the secrets in the store were sealed with another key than this gateway has")]
-    OtherKeys,
-    /// The store did not answer when it was asked which key it was sealed with.
-    #[error("the store cannot be asked which key its secrets were sealed with")]
-    KeyCheck(#[source] StoreError),
+    /// What is derived from the sealing keys cannot be had.
+    #[error(transparent)]
+    Root(#[from] RootError),
     /// The registry cannot be read.
     #[error("the tenants cannot be loaded")]
     Registry(#[from] RegistryError),
@@ -71,8 +70,7 @@ impl StartError {
             | Self::Store { .. }
             | Self::Egress(_)
             | Self::Host(_)
-            | Self::OtherKeys
-            | Self::KeyCheck(_)
+            | Self::Root(_)
             | Self::Registry(_) => false,
         }
     }
@@ -90,11 +88,17 @@ impl StartError {
             Self::Secrets(SecretsError::DataDir { .. } | SecretsError::File { .. }) => {
                 "set data_dir (HOOKGATE_DATA_DIR, --data-dir) to a directory that this user may write".to_owned()
             }
-            Self::OtherKeys | Self::Registry(RegistryError::Sealed(_)) | Self::Declared { source: RegistryError::Sealed(_), .. } => {
+            Self::Root(RootError::OtherKeys) => {
                 "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
             }
+            Self::Registry(RegistryError::Sealed(SealError::KeyUnknown(id))) | Self::Declared { source: RegistryError::Sealed(SealError::KeyUnknown(id)), .. } => {
+                format!(
+                    "secrets in the store are still sealed with the key {id}: put it back as a later line of auth.sealing_keys (or of \
+                     secrets.key in data_dir), start, and run `hookgate keys rotate`, which says when it can go"
+                )
+            }
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::KeyCheck(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
                 return None;
             }
         };

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Config, NotSet};
 use crate::domain::Secret;
-use crate::registry::seal::SealError;
+use crate::keyring::Origin;
+use crate::registry::seal::{SealError, new_key};
 use crate::registry::{Sealer, new_api_key};
 
 /// What the gateway keeps secret.
@@ -17,6 +18,8 @@ pub(super) struct Secrets {
     /// Whether the operator's key was made just now: it is to be shown, once.
     pub fresh: bool,
     pub sealer: Sealer,
+    /// Where the sealing keys come from.
+    pub origin: Origin,
 }
 
 /// The secrets cannot be had.
@@ -59,22 +62,28 @@ impl Secrets {
             Some(key) => (key.resolve()?, false),
             None => kept(&config.data_dir.join(OPERATOR_KEY), new_api_key)?,
         };
-        let (ring, origin) = match &config.auth.sealing_keys {
-            Some(keys) => (keys.resolve()?, "auth.sealing_keys".to_owned()),
+        let (ring, origin, place) = match &config.auth.sealing_keys {
+            Some(keys) => (
+                keys.resolve()?,
+                Origin::Configuration,
+                "auth.sealing_keys".to_owned(),
+            ),
             None => {
                 let file = config.data_dir.join(SEALING_KEYS);
-                (
-                    kept(&file, || Sealer::generate().1)?.0,
-                    file.display().to_string(),
-                )
+                let place = file.display().to_string();
+                (kept(&file, new_key)?.0, Origin::File(file), place)
             }
         };
-        let sealer = ring.reveal().parse();
-        let sealer = sealer.map_err(|source| SecretsError::Sealing { origin, source })?;
+        let ring = ring.reveal().parse();
+        let ring = ring.map_err(|source| SecretsError::Sealing {
+            origin: place,
+            source,
+        })?;
         Ok(Self {
             operator_key,
             fresh,
-            sealer,
+            sealer: Sealer::new(ring),
+            origin,
         })
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod demo;
 mod event;
+mod keys;
 mod listen;
 mod output;
 mod receiver;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Send events.
     Event(event::Arguments),
+    /// The keys that seal secrets in the store.
+    Keys(keys::Arguments),
     /// Take deliveries on this machine, verify and show them.
     Listen(listen::Arguments),
     /// Show, check or explain the configuration.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Serve(settings) => serve::run(&settings),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Event(arguments) => event::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };

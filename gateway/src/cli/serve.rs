@@ -7,7 +7,9 @@ use tracing::{error, info, warn};
 use super::Settings;
 use super::output::{Failure, say};
 use crate::app::{App, StartError, declare};
-use crate::config::{Loaded, Refused};
+use crate::config::{Config, Loaded, Refused, SecretText};
+use crate::domain::Secret;
+use crate::keyring::Keyring;
 use crate::registry::{DeclaredTenant, Registry};
 use crate::telemetry::{self, error_chain};
 
@@ -25,7 +27,12 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings
     greet(&app);
     let shutdown = CancellationToken::new();
     let signals = Signals::new()?;
-    let watching = signals.watch(shutdown.clone(), app.registry().clone(), settings.clone());
+    let watching = signals.watch(
+        shutdown.clone(),
+        app.registry().clone(),
+        app.keyring().clone(),
+        settings.clone(),
+    );
     let watching = tokio::spawn(watching);
     app.run(shutdown).await;
     watching.abort();
@@ -81,13 +88,20 @@ impl Signals {
         })
     }
 
-    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the declared tenants again.
-    async fn watch(mut self, shutdown: CancellationToken, registry: Registry, settings: Settings) {
+    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the declared tenants and the
+    /// sealing keys again.
+    async fn watch(
+        mut self,
+        shutdown: CancellationToken,
+        registry: Registry,
+        keyring: Keyring,
+        settings: Settings,
+    ) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => end(&shutdown),
                 _ = self.interrupt.recv() => end(&shutdown),
-                _ = self.hang_up.recv() => reload(&registry, &settings).await,
+                _ = self.hang_up.recv() => reload(&registry, &keyring, &settings).await,
             }
         }
     }
@@ -102,7 +116,7 @@ fn end(shutdown: &CancellationToken) {
 }
 
 /// Applies the tenants that the configuration declares now: all of them, or none where anything is wrong with it.
-async fn reload(registry: &Registry, settings: &Settings) {
+async fn reload(registry: &Registry, keyring: &Keyring, settings: &Settings) {
     let loaded = match settings.reload() {
         Ok(loaded) => loaded,
         Err(refused) => return refuse(&refused),
@@ -111,10 +125,21 @@ async fn reload(registry: &Registry, settings: &Settings) {
         Ok(declared) => declared,
         Err(refused) => return refuse(&refused),
     };
+    if let Err(error) = reload_keys(keyring, &loaded.config).await {
+        return error!(error = %error, "sealing_keys.refused");
+    }
     match declare(registry, &declared).await {
         Ok(()) => info!(count = declared.len(), "configuration.reloaded"),
         Err(error) => error!(error = %error_chain(&error), "configuration.refused"),
     }
+}
+
+/// The sealing keys as the configuration or their file has them now. A ring without a key that is needed is refused.
+async fn reload_keys(keyring: &Keyring, config: &Config) -> Result<(), String> {
+    let keys = config.auth.sealing_keys.as_ref().map(SecretText::resolve);
+    let keys = keys.transpose().map_err(|error| error.to_string())?;
+    let reloaded = keyring.reload(keys.as_ref().map(Secret::reveal)).await;
+    reloaded.map_err(|error| error_chain(&error).to_string())
 }
 
 fn refuse(refused: &Refused) {

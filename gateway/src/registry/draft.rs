@@ -97,5 +97,5 @@ pub(super) fn plugin_entry(name: &str) -> String {
 pub(super) const TENANT: &str = "tenant";
 pub(super) const CHAIN: &str = "chain";
 const KEY: &str = "key:";
-const SUBSCRIPTION: &str = "sub:";
+pub(super) const SUBSCRIPTION: &str = "sub:";
 const PLUGIN: &str = "plugin:";

@@ -23,6 +23,7 @@ mod handle;
 mod key;
 mod plugins;
 mod record;
+mod reseal;
 mod rotation;
 pub mod seal;
 mod snapshot;
@@ -49,6 +50,7 @@ pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Parts, Registry};
 pub use key::{digest as key_digest, new_api_key};
+pub use reseal::Resealed;
 pub use seal::Sealer;
 pub use spec::{
     ChainSpec, NewSubscription, NewTenant, PluginInfo, PluginVersion, StepSpec, SubscriptionPatch,

@@ -7,7 +7,8 @@
 //! # How
 //! XChaCha20-Poly1305 with a random 24-byte nonce, so that any number may be sealed under one key. Each text is bound to the
 //! place it belongs to (tenant and entry): moved to another place, it does not open. A ring holds several keys, each with an
-//! id that stands in what it sealed; the first seals, all open, so a key is rotated by putting a new one before it.
+//! id that stands in what it sealed; the first seals, all open, so a key is rotated by putting a new one before it and sealing
+//! everything anew (`keyring`). The ring can be replaced while the gateway runs; every clone sees the new one.
 //!
 //! What stands in the store: `v1.KEYID.BASE64URL(nonce ‖ ciphertext ‖ tag)`.
 
@@ -15,11 +16,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
 use rand::RngExt;
 use sha2::{Digest, Sha256};
 
@@ -28,12 +29,15 @@ use crate::domain::Secret;
 /// Seals and opens. Cheap to clone.
 #[derive(Clone)]
 pub struct Sealer {
-    ring: Arc<[SealingKey]>,
+    ring: Arc<ArcSwap<Ring>>,
 }
+
+/// Keys, the one that seals first; at least one.
+#[derive(Clone)]
+pub struct Ring(Arc<[SealingKey]>);
 
 struct SealingKey {
     id: String,
-    bytes: [u8; 32],
     cipher: XChaCha20Poly1305,
 }
 
@@ -58,21 +62,34 @@ pub enum SealError {
 }
 
 impl Sealer {
+    /// Seals and opens with these keys.
+    pub fn new(ring: Ring) -> Self {
+        Self {
+            ring: Arc::new(ArcSwap::from_pointee(ring)),
+        }
+    }
+
     /// A new ring of one random key, and its text to be kept.
     pub fn generate() -> (Self, Secret) {
-        let bytes: [u8; 32] = rand::rng().random();
-        let text = Secret::new(&STANDARD.encode(bytes));
-        (
-            Self {
-                ring: [SealingKey::new(bytes)].into(),
-            },
-            text,
-        )
+        let text = new_key();
+        let ring = text.reveal().parse().expect("a new key is one");
+        (Self::new(ring), text)
+    }
+
+    /// The ring as it is now.
+    pub fn ring(&self) -> Ring {
+        Ring::clone(&self.ring.load())
+    }
+
+    /// Seals and opens with these keys from now on, in every clone.
+    pub fn replace(&self, ring: Ring) {
+        self.ring.store(Arc::new(ring));
     }
 
     /// Seals a text for a place.
     pub fn seal(&self, place: &str, secret: &Secret) -> String {
-        let key = &self.ring[0];
+        let ring = self.ring.load();
+        let key = &ring.0[0];
         let nonce: [u8; NONCE_BYTES] = rand::rng().random();
         let payload = Payload {
             msg: secret.reveal().as_bytes(),
@@ -92,9 +109,9 @@ impl Sealer {
     /// # Errors
     /// See `SealError`.
     pub fn open(&self, place: &str, sealed: &str) -> Result<Secret, SealError> {
-        let rest = sealed.strip_prefix("v1.").ok_or(SealError::Malformed)?;
-        let (id, text) = rest.split_once('.').ok_or(SealError::Malformed)?;
-        let key = self.ring.iter().find(|key| key.id == id);
+        let (id, text) = parts(sealed)?;
+        let ring = self.ring.load();
+        let key = ring.0.iter().find(|key| key.id == id);
         let key = key.ok_or_else(|| SealError::KeyUnknown(id.to_owned()))?;
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Malformed)?;
         let (nonce, msg) = bytes
@@ -110,19 +127,51 @@ impl Sealer {
         Ok(Secret::new(text))
     }
 
-    /// A key for another purpose, derived from the ring's oldest key, so that a rotation does not change it:
-    /// HMAC-SHA256(key, purpose).
-    pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        let oldest = &self.ring[self.ring.len() - 1];
-        let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(&oldest.bytes).expect("HMAC takes keys of any length");
-        mac.update(purpose.as_bytes());
-        mac.finalize().into_bytes().into()
+    /// The id of the key that sealed this text.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub fn key_of(sealed: &str) -> Result<&str, SealError> {
+        parts(sealed).map(|(id, _)| id)
     }
 }
 
+impl Ring {
+    /// The ids of its keys: the one that seals first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
+    /// The id of the key that seals.
+    pub fn sealing(&self) -> &str {
+        &self.0[0].id
+    }
+
+    /// Whether it has a key of this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids().any(|own| own == id)
+    }
+}
+
+/// A new random key, as a ring's text has it: 32 bytes from the system's generator, in base64.
+pub fn new_key() -> Secret {
+    let bytes: [u8; 32] = rand::rng().random();
+    Secret::new(&STANDARD.encode(bytes))
+}
+
+/// The id of the key on a line of a ring's text: the beginning of its SHA-256. None for a line without a key.
+pub fn id_on_line(line: &str) -> Option<String> {
+    let bytes: [u8; 32] = STANDARD.decode(line.trim()).ok()?.try_into().ok()?;
+    Some(SealingKey::new(bytes).id)
+}
+
+fn parts(sealed: &str) -> Result<(&str, &str), SealError> {
+    let rest = sealed.strip_prefix("v1.").ok_or(SealError::Malformed)?;
+    rest.split_once('.').ok_or(SealError::Malformed)
+}
+
 /// A ring: one key a line, each 32 bytes in base64, the one that seals first. Empty lines and those with `#` are skipped.
-impl FromStr for Sealer {
+impl FromStr for Ring {
     type Err = SealError;
 
     fn from_str(text: &str) -> Result<Self, SealError> {
@@ -138,13 +187,20 @@ impl FromStr for Sealer {
         if ring.is_empty() {
             return Err(SealError::NoKey);
         }
-        Ok(Self { ring: ring.into() })
+        Ok(Self(ring.into()))
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sealer({} keys)", self.ring.len())
+        fmt::Debug::fmt(&self.ring.load(), f)
+    }
+}
+
+/// By their ids.
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
@@ -152,7 +208,7 @@ impl SealingKey {
     fn new(bytes: [u8; 32]) -> Self {
         let id = hex::encode(&Sha256::digest(bytes)[..4]);
         let cipher = XChaCha20Poly1305::new(&Key::from(bytes));
-        Self { id, bytes, cipher }
+        Self { id, cipher }
     }
 }
 
@@ -186,21 +242,24 @@ mod tests {
     #[test]
     fn a_rotated_ring_opens_the_old_and_seals_with_the_new() {
         let (old, old_text) = Sealer::generate();
-        let (_, new_text) = Sealer::generate();
+        let (new, new_text) = Sealer::generate();
         let sealed = old.seal("p", &Secret::new("s"));
-        let ring: Sealer = format!("# newest first\n{}\n\n{}\n", new_text.reveal(), old_text.reveal())
-            .parse()
-            .unwrap();
-        assert_eq!(ring.open("p", &sealed), Ok(Secret::new("s")));
-        let again = ring.seal("p", &Secret::new("s"));
-        assert!(matches!(old.open("p", &again), Err(SealError::KeyUnknown(_))));
-        assert_eq!(ring.derive("pseudonym"), old.derive("pseudonym"));
-        assert_ne!(ring.derive("pseudonym"), ring.derive("other"));
+        let text = format!("# newest first\n{}\n\n{}\n", new_text.reveal(), old_text.reveal());
+        let clone = old.clone();
+        old.replace(text.parse().unwrap());
+        assert_eq!(clone.open("p", &sealed), Ok(Secret::new("s")));
+        let again = clone.seal("p", &Secret::new("s"));
+        assert_eq!(Sealer::key_of(&again), Ok(new.ring().sealing()));
+        assert_eq!(new.open("p", &again), Ok(Secret::new("s")));
+        assert!(matches!(new.open("p", &sealed), Err(SealError::KeyUnknown(_))));
+        let ids: Vec<_> = text.lines().filter_map(id_on_line).collect();
+        assert_eq!(clone.ring().ids().collect::<Vec<_>>(), ids);
+        assert!(!format!("{clone:?}").contains(new_text.reveal()));
     }
 
     #[test]
     fn rings_that_are_none() {
-        assert_eq!("".parse::<Sealer>().unwrap_err(), SealError::NoKey);
-        assert_eq!("# x\nabc".parse::<Sealer>().unwrap_err(), SealError::BadKey(2));
+        assert_eq!("".parse::<Ring>().unwrap_err(), SealError::NoKey);
+        assert_eq!("# x\nabc".parse::<Ring>().unwrap_err(), SealError::BadKey(2));
     }
 }

@@ -130,6 +130,9 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes that were kept.
     async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
 
+    /// Forgets bytes that were kept. Those that are not there are forgotten already.
+    async fn blob_delete(&self, name: &str) -> Result<(), StoreError>;
+
     /// How the store is.
     async fn health(&self) -> Health;
 

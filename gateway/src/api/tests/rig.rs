@@ -23,6 +23,7 @@ use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::ingest::{self, Ingest};
+use crate::keyring::{self, Keyring, Origin, Root};
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::profile::Profiles;
 use crate::registry::{self, Registry, Sealer};
@@ -94,15 +95,25 @@ impl Rig {
         let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
         let metrics = Metrics::new();
         let host = Host::start(&Arc::default(), clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
+        let sealer = Sealer::generate().0;
+        let root = Root::open(store.as_ref(), &sealer).await.unwrap();
         let parts = registry::Parts {
             store: Arc::clone(&store),
             host: host.clone(),
-            sealer: Sealer::generate().0,
+            sealer: sealer.clone(),
             profiles,
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
         let (registry, _) = Registry::start(registry::Config::default(), parts).await.unwrap();
+        let keyring = Keyring::new(keyring::Parts {
+            sealer,
+            registry: registry.clone(),
+            store: Arc::clone(&store),
+            origin: Origin::Configuration,
+            root,
+            shared: false,
+        });
         let egress = crate::egress::Config {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
             ..Default::default()
@@ -136,6 +147,7 @@ impl Rig {
             auth,
             registry,
             host,
+            keyring,
             store: Arc::clone(&store),
             committer,
             handover: handover.clone(),

@@ -102,6 +102,10 @@ pub(crate) async fn blobs_are_kept(subject: &impl Subject) {
     }
     assert!(store.blob_get("sha256:1").await.unwrap() == Some(bytes));
     assert!(store.blob_get("sha256:2").await.unwrap().is_none());
+    for _ in 0..2 {
+        store.blob_delete("sha256:1").await.unwrap();
+    }
+    assert!(store.blob_get("sha256:1").await.unwrap().is_none());
 }
 
 fn sorted(mut names: Vec<TenantId>) -> Vec<TenantId> {

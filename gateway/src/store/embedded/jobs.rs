@@ -36,6 +36,8 @@ pub(super) enum Job {
     ForgetStats(TenantId, Vec<SubscriptionId>, Reply<Result<(), StoreError>>),
     /// `Store::blob_put`.
     Blob(String, Bytes, Reply<Result<(), StoreError>>),
+    /// `Store::blob_delete`.
+    Forget(String, Reply<Result<(), StoreError>>),
     /// A step of `Store::sweep`.
     Sweep(Stage, Reply<Result<Option<Stage>, StoreError>>),
 }
@@ -58,6 +60,7 @@ impl Job {
             }
             Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
+            Self::Forget(name, reply) => with(reply, turn.forget_blob(&name)?),
             Self::Sweep(stage, reply) => with(reply, turn.sweep(stage)?),
         })
     }

@@ -312,6 +312,11 @@ impl Store for Embedded {
         self.read(move |snapshot| snapshot.blob(&name)).await
     }
 
+    async fn blob_delete(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::Forget(name, reply)).await?
+    }
+
     async fn health(&self) -> Health {
         let mut warnings = Vec::new();
         if !self.sync_every.is_zero() {

@@ -76,4 +76,12 @@ impl Turn<'_> {
         }
         Ok(Ok(()))
     }
+
+    /// Forgets the bytes under a name.
+    pub(super) fn forget_blob(&mut self, name: &str) -> Step<()> {
+        if self.tables.blobs.remove(name.as_bytes())?.is_some() {
+            self.wrote();
+        }
+        Ok(Ok(()))
+    }
 }

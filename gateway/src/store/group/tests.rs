@@ -124,6 +124,9 @@ impl Store for Gated {
     async fn blob_get(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
         unreachable!()
     }
+    async fn blob_delete(&self, _: &str) -> Result<(), StoreError> {
+        unreachable!()
+    }
     async fn health(&self) -> Health {
         Health::default()
     }

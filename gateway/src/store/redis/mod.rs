@@ -224,6 +224,10 @@ impl Store for RedisStore {
         registry::blob_get(&self.inner, name).await
     }
 
+    async fn blob_delete(&self, name: &str) -> Result<(), StoreError> {
+        registry::blob_delete(&self.inner, name).await
+    }
+
     async fn health(&self) -> Health {
         self.inner.status.health(self.inner.link.down().as_deref())
     }

@@ -120,6 +120,13 @@ pub(super) async fn blob_get(store: &Inner, name: &str) -> Result<Option<Bytes>,
     reply::optional(store.link.one(get).await?)
 }
 
+/// Forgets bytes that were kept.
+pub(super) async fn blob_delete(store: &Inner, name: &str) -> Result<(), StoreError> {
+    let mut delete = redis::cmd("DEL");
+    delete.arg(store.keys.blob(name));
+    store.link.one(delete).await.map(|_| ())
+}
+
 fn pair(replies: Vec<Value>) -> Result<(Value, Value), StoreError> {
     <[Value; 2]>::try_from(replies)
         .map(|[first, second]| (first, second))

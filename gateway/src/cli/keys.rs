@@ -1,0 +1,142 @@
+//! `hookgate keys`: the keys that seal secrets in the store of a running gateway.
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::output::{Failure, say};
+use crate::registry::seal::{id_on_line, new_key};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key and print it: a line for `auth.sealing_keys` or for `secrets.key`. Asks no gateway.
+    New,
+    /// Show the gateway's keys by their ids, and how many secrets are sealed with each.
+    List(Gateway),
+    /// Seal every secret with the newest key; where all are, with a new one. May be run again when it was cut short.
+    Rotate(Rotate),
+    /// Drop a key that nothing is sealed with.
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+struct Gateway {
+    /// The gateway.
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
+    url: String,
+    /// The operator's key.
+    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
+    key: String,
+    /// The gateway's answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// No other gateway uses the same Redis: a key may be made that only this one has.
+    #[arg(long)]
+    alone: bool,
+}
+
+#[derive(Debug, Args)]
+struct Remove {
+    /// The key's id, as `list` shows it.
+    id: String,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    match &arguments.command {
+        Command::New => {
+            let key = new_key();
+            say(key.reveal());
+            let id = id_on_line(key.reveal()).unwrap_or_default();
+            eprintln!("its id is {id}");
+            Ok(())
+        }
+        Command::List(gateway) => runtime.block_on(list(gateway)),
+        Command::Rotate(rotate) => runtime.block_on(rotated(rotate)),
+        Command::Remove(remove) => runtime.block_on(removed(remove)),
+    }
+}
+
+async fn list(gateway: &Gateway) -> Result<(), Failure> {
+    let answer = gateway.client()?.ask(Method::GET, PATH, None).await?;
+    if gateway.json {
+        say(answer);
+        return Ok(());
+    }
+    for key in answer["data"].as_array().into_iter().flatten() {
+        let sealed = key["sealed"].as_u64().unwrap_or_default();
+        let about = match (key["seals"] == true, key["at_hand"] == true, sealed) {
+            (true, _, _) => "seals",
+            (false, false, _) => "MISSING HERE: put it back",
+            (false, true, 0) => "can be dropped",
+            (false, true, _) => "opens only; still needed",
+        };
+        say(format_args!("{}  {sealed:>6} secrets  {about}", text(&key["id"])));
+    }
+    Ok(())
+}
+
+async fn rotated(rotate: &Rotate) -> Result<(), Failure> {
+    let gateway = &rotate.gateway;
+    let body = json!({ "alone": rotate.alone });
+    let path = format!("{PATH}/rotate");
+    let answer = gateway.client()?.ask(Method::POST, &path, Some(&body)).await?;
+    if gateway.json {
+        say(answer);
+        return Ok(());
+    }
+    let made = if answer["made"] == true {
+        "the new key"
+    } else {
+        "the key"
+    };
+    say(format_args!(
+        "{} secrets of {} tenants were sealed anew; {made} {} seals everything",
+        answer["resealed"],
+        answer["tenants"],
+        text(&answer["key"])
+    ));
+    for old in answer["unused"].as_array().into_iter().flatten() {
+        say(format_args!(
+            "the key {0} is needed no more: `hookgate keys remove {0}`, once no backup is needed that has it",
+            text(old)
+        ));
+    }
+    Ok(())
+}
+
+async fn removed(remove: &Remove) -> Result<(), Failure> {
+    let path = format!("{PATH}/{}", remove.id);
+    remove.gateway.client()?.ask(Method::DELETE, &path, None).await?;
+    if !remove.gateway.json {
+        say(format_args!("the key {} is dropped", remove.id));
+    }
+    Ok(())
+}
+
+impl Gateway {
+    fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.url, &self.key)
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+const PATH: &str = "/v1/sealing-keys";

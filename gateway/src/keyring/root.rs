@@ -1,0 +1,117 @@
+//! The root: a random number that other keys are derived from, the same as long as the store lives.
+//!
+//! Pseudonyms must not change when a sealing key does, so they hang on this and not on a key. It is in the store once for
+//! each key that seals or sealed, sealed with that key; a gateway opens whichever it can. That is also the check that gateways
+//! which share a store share a key: one that opens none, in a store that has some, has other keys.
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::RngExt as _;
+use sha2::Sha256;
+
+use crate::domain::Secret;
+use crate::registry::Sealer;
+use crate::registry::seal::SealError;
+use crate::store::{Store, StoreError};
+
+/// The root itself. Not shown by `Debug`.
+#[derive(Clone)]
+pub struct Root(Secret);
+
+/// Why the root cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// It is sealed with keys that this gateway does not have.
+    #[error("the secrets in the store were sealed with another key than this gateway has")]
+    OtherKeys,
+    /// It was changed.
+    #[error("what the store says of its sealing keys cannot be opened")]
+    Broken(#[source] SealError),
+    /// The store did not answer.
+    #[error("the store cannot be asked which key its secrets were sealed with")]
+    Store(#[source] StoreError),
+}
+
+impl Root {
+    /// Opens the root of a store, or makes one where there is none yet. Afterwards the newest key opens it too.
+    ///
+    /// # Errors
+    /// See `RootError`.
+    pub async fn open(store: &dyn Store, sealer: &Sealer) -> Result<Self, RootError> {
+        if let Some(root) = Self::find(store, sealer).await? {
+            root.keep(store, sealer).await?;
+            return Ok(root);
+        }
+        if get(store, FIRST_KEY).await?.is_some() {
+            return Err(RootError::OtherKeys);
+        }
+        let ring = sealer.ring();
+        let random: [u8; 32] = rand::rng().random();
+        Self(Secret::new(&hex::encode(random)))
+            .keep(store, sealer)
+            .await?;
+        let first = Bytes::from(ring.sealing().to_owned());
+        store.blob_put(FIRST_KEY, first).await.map_err(RootError::Store)?;
+        // Another gateway may have been faster: what it left is the root.
+        let first = get(store, FIRST_KEY).await?.unwrap_or_default();
+        if !ring.ids().any(|id| id.as_bytes() == first) {
+            Self::forget(store, ring.sealing())
+                .await
+                .map_err(RootError::Store)?;
+            return Err(RootError::OtherKeys);
+        }
+        Self::find(store, sealer).await?.ok_or(RootError::OtherKeys)
+    }
+
+    /// A key for a purpose: HMAC-SHA256(root, purpose).
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let root = self.0.reveal().as_bytes();
+        let mut mac = Hmac::<Sha256>::new_from_slice(root).expect("HMAC takes keys of any length");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Makes sure that the newest key opens it.
+    pub(super) async fn keep(&self, store: &dyn Store, sealer: &Sealer) -> Result<(), RootError> {
+        let name = name(sealer.ring().sealing());
+        if get(store, &name).await?.is_none() {
+            let sealed = Bytes::from(sealer.seal(PLACE, &self.0));
+            store.blob_put(&name, sealed).await.map_err(RootError::Store)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what a key opens.
+    pub(super) async fn forget(store: &dyn Store, key: &str) -> Result<(), StoreError> {
+        store.blob_delete(&name(key)).await
+    }
+
+    async fn find(store: &dyn Store, sealer: &Sealer) -> Result<Option<Self>, RootError> {
+        for id in sealer.ring().ids() {
+            if let Some(sealed) = get(store, &name(id)).await? {
+                let sealed = str::from_utf8(&sealed).unwrap_or_default();
+                let opened = sealer.open(PLACE, sealed).map_err(RootError::Broken)?;
+                return Ok(Some(Self(opened)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[root]")
+    }
+}
+
+async fn get(store: &dyn Store, name: &str) -> Result<Option<Bytes>, RootError> {
+    store.blob_get(name).await.map_err(RootError::Store)
+}
+
+fn name(key: &str) -> String {
+    format!("{PLACE}:{key}")
+}
+
+const PLACE: &str = "sealing-root";
+/// The key that the root was first sealed with: written once, and never looked into again.
+const FIRST_KEY: &str = "sealing-root";
