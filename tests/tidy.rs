@@ -11,6 +11,7 @@ use hookgate_tests::gateway::root;
 /// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
 /// `telemetry` and `clock` are for all that run; `domain` and `document` are for all.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("catalogue", &["document", "domain"]),
     ("clock", &["domain"]),
     ("document", &[]),
     ("domain", &["document"]),
@@ -23,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "registry",
         &[
+            "catalogue",
             "clock",
             "document",
             "domain",
@@ -89,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "api",
         &[
+            "catalogue",
             "clock",
             "dispatch",
             "document",
@@ -112,7 +115,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const COMPOSERS: &[&str] = &["app", "cli", "config", "lib", "main"];
 
 /// What the pure modules must never touch.
-const PURE: &[&str] = &["domain", "document", "profile"];
+const PURE: &[&str] = &["catalogue", "domain", "document", "profile"];
 const IMPURE: &[&str] = &[
     "tokio::",
     "hyper::",

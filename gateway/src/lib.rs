@@ -11,6 +11,7 @@ pub mod ids;
 pub mod telemetry;
 
 pub mod api;
+pub mod catalogue;
 pub mod config;
 pub mod delivery;
 pub mod dispatch;

@@ -127,6 +127,10 @@ const ABOUT: &str = "Everything is JSON. Lists are pages: send `next_cursor` as 
 
 const TAGS: &[(&str, &str)] = &[
     ("Events", "Published by producers, read by consumers that pull."),
+    (
+        "Event types",
+        "What a tenant's events are called and what their data looks like.",
+    ),
     ("Subscriptions", "Endpoints that events are sent to."),
     (
         "Signing secret",

@@ -10,6 +10,7 @@ mod deliveries;
 mod describe;
 mod docs;
 mod doors;
+mod event_types;
 mod events;
 mod fields;
 mod input;
@@ -118,6 +119,7 @@ fn own() -> ApiRouter<Api> {
         .merge(events::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
+        .merge(event_types::routes())
         .merge(chain::routes())
         .merge(plugins::routes())
         .merge(sealing_keys::routes())

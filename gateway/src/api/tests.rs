@@ -2,6 +2,7 @@
 
 mod document;
 mod doors;
+mod event_types;
 mod lists;
 mod publishing;
 mod resources;

@@ -36,6 +36,7 @@ fn suggestion(path: &str) -> Option<String> {
 
 const COLLECTIONS: &[&str] = &[
     "events",
+    "event-types",
     "subscriptions",
     "deliveries",
     "plugins",

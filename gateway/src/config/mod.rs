@@ -32,7 +32,7 @@ pub use problem::{Place, Problem, Refused};
 pub use reference::{reference, schema};
 pub use retry::Retry;
 pub use secret::{NotSet, SecretText};
-pub use tenants::{Payload, Step, StepFailure, Subscription, Tenant};
+pub use tenants::{DeclaredType, Payload, Step, StepFailure, Subscription, Tenant};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
+use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::units::Span;
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
 use crate::plugin::OnFailure;
@@ -30,8 +31,29 @@ pub struct Tenant {
     /// The ingress chain's steps in order. Left out: the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
+    /// Event types by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub event_types: BTreeMap<String, DeclaredType>,
     /// Subscriptions.
     pub subscriptions: Vec<Subscription>,
+}
+
+/// An event type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "EventType")]
+pub struct DeclaredType {
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// When it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A JSON Schema of its data, draft 2020-12: as a table, or as a text of JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// Whether data that does not fit the schema is refused.
+    pub validate: bool,
 }
 
 /// One step of a chain.
@@ -160,6 +182,7 @@ impl Parser<'_> {
             .collect();
         let signing_secret = self.secret("signing_secret", tenant.signing_secret.as_ref());
         let subscriptions = self.subscriptions(&tenant.subscriptions);
+        let types = self.event_types(&tenant.event_types);
         Some(DeclaredTenant {
             tenant: NewTenant {
                 id: id?,
@@ -168,8 +191,36 @@ impl Parser<'_> {
             },
             keys,
             chain: tenant.chain.as_deref().map(chain),
+            types,
             subscriptions,
         })
+    }
+
+    fn event_types(&mut self, given: &BTreeMap<String, DeclaredType>) -> Vec<TypeSpec> {
+        let mut types = Vec::new();
+        for (name, given) in given {
+            let key = format!("event_types.{name}");
+            let Some(kind) = self.take(&key, name.parse()) else {
+                continue;
+            };
+            let spec = TypeSpec {
+                kind,
+                entity: given.entity.clone(),
+                description: given.description.clone(),
+                schema: given.schema.as_ref().map(|schema| match schema {
+                    Value::String(text) => text.clone(),
+                    table => table.to_string(),
+                }),
+                validate: given.validate,
+            };
+            if let Err(problems) = CatalogueType::new(spec.clone()) {
+                for problem in problems {
+                    self.problem(&format!("{key}.schema"), problem.to_string());
+                }
+            }
+            types.push(spec);
+        }
+        types
     }
 
     fn subscriptions(&mut self, given: &[Subscription]) -> Vec<DeclaredSubscription> {

@@ -50,6 +50,7 @@ impl Ingest {
                 format!("is {metadata} bytes; at most {most} are allowed"),
             ));
         }
+        check_data(tenant, candidate, prefix).await?;
         let Some(url) = &candidate.deliver_to else {
             return Ok(());
         };
@@ -215,6 +216,28 @@ impl Ingest {
     }
 }
 
+/// That the data fits the schema of the event's type, where the type asks for it.
+async fn check_data(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
+    let kind = tenant.types.get(&candidate.kind);
+    let Some(check) = kind.and_then(|kind| kind.check()) else {
+        return Ok(());
+    };
+    let data = candidate.data.to_serde();
+    let checked = if candidate.data.printed_len() < LONG_TO_CHECK {
+        check.data(&data)
+    } else {
+        let check = Arc::clone(check);
+        let checked = tokio::task::spawn_blocking(move || check.data(&data)).await;
+        checked.map_err(|_| Problem::new(Code::InternalError, "The check of the data broke off."))?
+    };
+    let Err(violations) = checked else { return Ok(()) };
+    let errors = violations.into_iter().map(|violation| {
+        let pointer = format!("{prefix}/data{}", violation.pointer);
+        FieldError::new(pointer, violation.message)
+    });
+    Err(Problem::fields(Code::SchemaMismatch, errors.collect()))
+}
+
 fn rejected(words: PluginWords, prefix: &str) -> Problem {
     let place = if prefix.is_empty() {
         String::new()
@@ -256,5 +279,7 @@ fn empty_object() -> Document {
     )
 }
 
+/// From so many bytes on, data is not checked on a thread that serves others.
+const LONG_TO_CHECK: usize = 64 << 10;
 /// What `Retry-After` says when a plugin failed or a queue is full.
 const PAUSE: Duration = Duration::from_secs(1);

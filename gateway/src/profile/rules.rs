@@ -119,11 +119,11 @@ impl Success {
 }
 
 impl Patterns {
-    /// Whether a subscription may have this pattern.
+    /// Whether a subscription of a tenant that has these types of its own may have this pattern.
     ///
     /// # Errors
     /// `Pattern`, `Unknown`.
-    pub fn check(&self, pattern: &EventPattern) -> Result<(), NotOffered> {
+    pub fn check(&self, pattern: &EventPattern, own: &[EventType]) -> Result<(), NotOffered> {
         let kind = match pattern {
             EventPattern::All => PatternKind::All,
             EventPattern::Below(_) => PatternKind::Prefix,
@@ -133,8 +133,13 @@ impl Patterns {
             return Err(NotOffered::Pattern(pattern.clone()));
         }
         match &self.known {
-            Some(types) if !types.iter().any(|kind| pattern.matches(kind)) => {
-                let known: Vec<_> = types.iter().map(EventType::as_str).collect();
+            Some(types) if !types.iter().chain(own).any(|kind| pattern.matches(kind)) => {
+                let known: Vec<_> = types
+                    .iter()
+                    .chain(own)
+                    .map(EventType::as_str)
+                    .take(MOST_NAMED)
+                    .collect();
                 Err(NotOffered::Unknown(pattern.clone(), known.join(", ")))
             }
             _ => Ok(()),
@@ -164,6 +169,9 @@ impl From<Mode> for PayloadMode {
         }
     }
 }
+
+/// How many types a refusal names.
+const MOST_NAMED: usize = 50;
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +227,10 @@ mod tests {
             ("customer.*", false),
         ] {
             let pattern = pattern.parse().expect("a pattern");
-            assert_eq!(rule.check(&pattern).is_ok(), taken, "{pattern}");
+            assert_eq!(rule.check(&pattern, &[]).is_ok(), taken, "{pattern}");
+            let own = ["customer.created".parse().expect("a type")];
+            let with_own = taken || pattern == "customer.*".parse().expect("a pattern");
+            assert_eq!(rule.check(&pattern, &own).is_ok(), with_own, "{pattern}");
         }
     }
 }

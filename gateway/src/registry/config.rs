@@ -39,6 +39,10 @@ pub struct Config {
     pub max_plugins: usize,
     /// How many versions of a plugin are kept; the oldest that no chain uses makes room.
     pub max_versions: usize,
+    /// How many event types of its own a tenant may have.
+    pub max_event_types: usize,
+    /// The largest JSON Schema of an event type.
+    pub max_schema_size: Size,
     /// How long an old signing secret goes on signing beside the new one after a rotation.
     pub rotation_grace: Span,
     /// How often changes made by other processes are looked for.
@@ -62,6 +66,8 @@ impl Default for Config {
             max_settings_size: Size::from_bytes(64 << 10),
             max_plugins: 20,
             max_versions: 20,
+            max_event_types: 200,
+            max_schema_size: Size::from_bytes(64 << 10),
             rotation_grace: Span::from_secs(24 * 3600),
             poll_interval: Span::from_millis(250),
         }

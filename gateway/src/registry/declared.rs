@@ -10,13 +10,14 @@ use tracing::info;
 use ulid::Ulid;
 
 use super::apply::{Changes, TRIES};
-use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry};
+use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry, type_entry};
 use super::record::{KeyRecord, encode};
 use super::rotation::rotated_secrets;
 use super::subscriptions::{check, check_secrets};
 use super::{ApiKey, ChainSpec, NewSubscription, NewTenant, Registry, RegistryError, key};
+use crate::catalogue::TypeSpec;
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId};
+use crate::domain::{EventType, KeyId, Secret, Subscription, SubscriptionId, TenantId};
 use crate::profile::{Profile, STANDARD};
 
 /// A tenant as the file declares it.
@@ -28,6 +29,8 @@ pub struct DeclaredTenant {
     pub keys: Vec<Secret>,
     /// Its chain; `None`: the chain is left to the API.
     pub chain: Option<ChainSpec>,
+    /// Its event types.
+    pub types: Vec<TypeSpec>,
     /// Its subscriptions.
     pub subscriptions: Vec<DeclaredSubscription>,
 }
@@ -39,6 +42,15 @@ pub struct DeclaredSubscription {
     pub name: String,
     /// The rest.
     pub subscription: NewSubscription,
+}
+
+impl DeclaredTenant {
+    /// The types that the tenant will have of its own: those declared here, and those made over the API.
+    fn known_types(&self, draft: &Draft) -> Vec<EventType> {
+        let made = draft.types.iter().filter(|(_, kept)| !kept.declared);
+        let declared = self.types.iter().map(|spec| spec.kind.clone());
+        made.map(|(kind, _)| kind.clone()).chain(declared).collect()
+    }
 }
 
 impl Registry {
@@ -86,18 +98,20 @@ impl Registry {
             let what = "subscriptions";
             return Err(RegistryError::LimitReached { what, limit });
         }
+        self.check_types(&declared.types)?;
+        let draft = match self.draft(id).await? {
+            Some(draft) => draft,
+            None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
+        };
+        let known = declared.known_types(&draft);
         for given in &declared.subscriptions {
             let named = declared_id(id, &given.name);
             let made = self.new_subscription(id, named, given.subscription.clone(), profile);
-            check(&made, &self.inner.config, profile)?;
+            check(&made, &self.inner.config, profile, &known)?;
             check_secrets(&made, profile)?;
         }
         if let Some(chain) = &declared.chain {
             self.check_size(chain)?;
-            let draft = match self.draft(id).await? {
-                Some(draft) => draft,
-                None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
-            };
             self.chain_change(&draft, chain, true).await?;
         }
         Ok(())
@@ -125,8 +139,10 @@ impl Registry {
     ) -> Result<Changes, RegistryError> {
         let mut changes = self.tenant_changes(draft, declared);
         changes.extend(self.key_changes(draft, &declared.keys));
+        changes.extend(self.type_changes(draft, &declared.types)?);
         let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
-        changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile)?);
+        let known = declared.known_types(draft);
+        changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile, &known)?);
         match &declared.chain {
             Some(chain) => {
                 let same = draft
@@ -202,6 +218,7 @@ impl Registry {
         draft: &Draft,
         wanted: &[DeclaredSubscription],
         profile: &Profile,
+        known: &[EventType],
     ) -> Result<Changes, RegistryError> {
         let mut changes = Changes::new();
         let ids: BTreeSet<_> = wanted
@@ -221,7 +238,7 @@ impl Registry {
                 self.new_subscription(&draft.id, id, given.subscription.clone(), profile),
                 given,
             );
-            check(&made, &self.inner.config, profile)?;
+            check(&made, &self.inner.config, profile, known)?;
             if kept != Some(&made) {
                 changes.extend(self.put(&made, true));
             }
@@ -262,8 +279,10 @@ fn undeclared_changes(draft: &Draft) -> Changes {
         .iter()
         .filter(|chain| chain.declared)
         .map(|_| CHAIN.to_owned());
+    let types = draft.types.iter().filter(|(_, kept)| kept.declared);
     let gone: Vec<_> = keys
         .chain(subscriptions.map(|(id, _)| subscription_entry(*id)))
+        .chain(types.map(|(kind, _)| type_entry(kind)))
         .chain(chain)
         .collect();
     let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
@@ -288,6 +307,7 @@ impl Draft {
             keys: std::collections::BTreeMap::new(),
             subscriptions: std::collections::BTreeMap::new(),
             chain: None,
+            types: std::collections::BTreeMap::new(),
             plugins: std::collections::BTreeMap::new(),
             entries: Vec::new(),
         }

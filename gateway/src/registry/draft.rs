@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::ApiKey;
 use super::error::RegistryError;
+use super::event_types::TypeRecord;
 use super::record::{ChainRecord, KeyRecord, PluginRecord, SubscriptionRecord, TenantRecord, decode};
 use super::seal::Sealer;
+use crate::catalogue::TypeSpec;
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{KeyId, Subscription, SubscriptionId, TenantId};
+use crate::domain::{EventType, KeyId, Subscription, SubscriptionId, TenantId};
 use crate::store::RegistryRecord;
 
 /// Decoded entries under their revision.
@@ -21,6 +23,7 @@ pub(super) struct Draft {
     pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
     pub subscriptions: BTreeMap<SubscriptionId, Declarable<Subscription>>,
     pub chain: Option<ChainRecord>,
+    pub types: BTreeMap<EventType, Declarable<TypeSpec>>,
     pub plugins: BTreeMap<String, PluginRecord>,
     /// The names of all entries, of unknown kinds too.
     pub entries: Vec<String>,
@@ -51,6 +54,7 @@ impl Draft {
             keys: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             chain: None,
+            types: BTreeMap::new(),
             plugins: BTreeMap::new(),
             entries: record.entries.iter().map(|(name, _)| name.clone()).collect(),
         };
@@ -58,6 +62,11 @@ impl Draft {
             draft.take(name, bytes, sealer)?;
         }
         Ok(draft)
+    }
+
+    /// The names of the tenant's own event types.
+    pub(super) fn own_types(&self) -> Vec<EventType> {
+        self.types.keys().cloned().collect()
     }
 
     fn take(&mut self, name: &str, bytes: &[u8], sealer: &Sealer) -> Result<(), RegistryError> {
@@ -75,6 +84,12 @@ impl Draft {
             let declared = record.declared;
             let value = record.into_subscription(&self.id, id, sealer)?;
             self.subscriptions.insert(id, Declarable { value, declared });
+        } else if let Some(kind) = name.strip_prefix(TYPE) {
+            let kind: EventType = kind.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: TypeRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = record.into_spec(kind.clone());
+            self.types.insert(kind, Declarable { value, declared });
         } else if let Some(plugin) = name.strip_prefix(PLUGIN) {
             self.plugins.insert(plugin.to_owned(), decode(name, bytes)?);
         }
@@ -94,8 +109,13 @@ pub(super) fn plugin_entry(name: &str) -> String {
     format!("{PLUGIN}{name}")
 }
 
+pub(super) fn type_entry(kind: &EventType) -> String {
+    format!("{TYPE}{kind}")
+}
+
 pub(super) const TENANT: &str = "tenant";
 pub(super) const CHAIN: &str = "chain";
 const KEY: &str = "key:";
 pub(super) const SUBSCRIPTION: &str = "sub:";
 const PLUGIN: &str = "plugin:";
+const TYPE: &str = "type:";

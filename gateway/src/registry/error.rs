@@ -1,5 +1,7 @@
 //! Why the registry did not do it.
 
+use crate::catalogue::SchemaProblem;
+use crate::domain::EventType;
 use crate::plugin::SettingsProblem;
 use crate::store::StoreError;
 
@@ -54,6 +56,14 @@ pub enum RegistryError {
     RedactionSkipped {
         /// Which step, counted from 0.
         step: usize,
+    },
+    /// The schema of an event type cannot be used.
+    #[error("the schema of the event type `{kind}` cannot be used: {}", problems.first().map(|p| p.to_string()).unwrap_or_default())]
+    SchemaRefused {
+        /// Which type.
+        kind: EventType,
+        /// What is wrong with it.
+        problems: Vec<SchemaProblem>,
     },
     /// An uploaded component cannot be used.
     #[error("the component cannot be used")]

@@ -174,6 +174,7 @@ impl Registry {
             return Ok(None);
         };
         let chain = self.inner.components.chain(&draft).await;
+        let types = self.ready_types(&draft)?;
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .into_values()
@@ -189,6 +190,7 @@ impl Registry {
             keys: draft.keys.into_values().map(|key| key.value).collect(),
             signing_secrets: draft.signing_secrets,
             subscriptions,
+            types,
             chain,
             chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
         })))

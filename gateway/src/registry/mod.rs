@@ -1,4 +1,4 @@
-//! Tenants, keys, subscriptions, chains and plugins: few, read at every event, changed seldom.
+//! Tenants, keys, subscriptions, chains, plugins and event types: few, read at every event, changed seldom.
 //!
 //! Each process holds all of it in memory as immutable snapshots, one a tenant; a snapshot is replaced as a whole when the
 //! tenant's revision in the store grows. An event sees a tenant before or after a change, never between.
@@ -19,6 +19,7 @@ mod config;
 mod declared;
 mod draft;
 mod error;
+mod event_types;
 mod handle;
 mod key;
 mod plugins;
@@ -40,6 +41,7 @@ mod trials;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
@@ -79,6 +81,8 @@ pub struct Tenant {
     pub signing_secrets: Vec<SigningSecret>,
     /// Its subscriptions, the oldest first.
     pub subscriptions: Vec<Arc<Subscription>>,
+    /// Its own event types, by name; those of its profile are in `contract`.
+    pub types: Types,
     /// Its ingress chain; `None`: events pass as they are.
     pub chain: Option<Arc<Chain>>,
     /// The chain as it was asked for: for showing.

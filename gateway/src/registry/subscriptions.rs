@@ -12,7 +12,7 @@ use super::rotation::rotated_secrets;
 use super::tenants::not_declared;
 use super::{Config, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use crate::domain::subscription::{DisableReason, SigningSecret};
-use crate::domain::{EventPattern, Secret, Status, Subscription, SubscriptionId, TenantId};
+use crate::domain::{EventPattern, EventType, Secret, Status, Subscription, SubscriptionId, TenantId};
 use crate::profile::{Profile, SecretOwner};
 
 impl Registry {
@@ -29,7 +29,7 @@ impl Registry {
         self.change(tenant, |draft| {
             let profile = self.profile(&draft.tenant.profile)?;
             let made = self.new_subscription(tenant, id, new.clone(), profile);
-            check(&made, &self.inner.config, profile)?;
+            check(&made, &self.inner.config, profile, &draft.own_types())?;
             check_secrets(&made, profile)?;
             let limit = self.most_subscriptions(profile);
             if draft.subscriptions.len() >= limit {
@@ -57,7 +57,7 @@ impl Registry {
             not_declared(found.declared, "subscription")?;
             let patched = patched(&found.value, &patch);
             let profile = self.profile(&draft.tenant.profile)?;
-            check(&patched, &self.inner.config, profile)?;
+            check(&patched, &self.inner.config, profile, &draft.own_types())?;
             Ok((self.put(&patched, false), ()))
         })
         .await?;
@@ -252,15 +252,16 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
     }
 }
 
-/// What holds for every subscription, from wherever it comes. Whether the address may be dialled is egress's to say.
+/// What holds for every subscription, from wherever it comes; `types` are the tenant's own. Whether the address may be dialled is egress's to say.
 pub(super) fn check(
     subscription: &Subscription,
     config: &Config,
     profile: &Profile,
+    types: &[EventType],
 ) -> Result<(), RegistryError> {
     check_url(&subscription.url)?;
     check_events(&subscription.events, config, profile)?;
-    check_offered(subscription, profile)?;
+    check_offered(subscription, profile, types)?;
     if subscription
         .description
         .as_ref()
@@ -297,11 +298,15 @@ pub(super) fn check_secrets(subscription: &Subscription, profile: &Profile) -> R
 }
 
 /// What the profile has to say.
-fn check_offered(subscription: &Subscription, profile: &Profile) -> Result<(), RegistryError> {
+fn check_offered(
+    subscription: &Subscription,
+    profile: &Profile,
+    types: &[EventType],
+) -> Result<(), RegistryError> {
     let url = profile.endpoint.check(&subscription.url);
     url.map_err(|refused| RegistryError::invalid("url", refused))?;
     for pattern in &subscription.events {
-        let taken = profile.patterns.check(pattern);
+        let taken = profile.patterns.check(pattern, types);
         taken.map_err(|refused| RegistryError::invalid("events", refused))?;
     }
     let payload = profile.payload.check(subscription.payload);

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use http::{HeaderValue, header};
 
+use super::super::event_types;
 use super::super::events::{self, FeedQuery};
 use super::super::input::not_found;
 use super::super::page::PageQuery;
@@ -105,14 +106,10 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
     Ok(visit.page(&items, Some(&read.next_cursor), read.more))
 }
 
-/// Those that have a name.
+/// Those that have a name: the profile's, and the tenant's own.
 fn event_types(visit: &Visit<'_>) -> Response {
-    let catalogue = visit
-        .tenant
-        .contract
+    let items: Vec<_> = event_types::all(visit.tenant)
         .iter()
-        .flat_map(|profile| &profile.catalogue);
-    let items: Vec<_> = catalogue
         .filter(|entry| entry.kind.is_some())
         .map(|entry| members(&visit.route.item, |field| of_type(entry, field)))
         .collect();

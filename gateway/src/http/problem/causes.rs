@@ -77,6 +77,11 @@ impl From<RegistryError> for Problem {
                 let detail = format!("The plugin `{plugin}` refuses its settings: {}", problem.detail());
                 problem.detailed(detail)
             }
+            RegistryError::SchemaRefused { problems, .. } => {
+                let errors = problems.into_iter();
+                let errors = errors.map(|p| FieldError::new(format!("/schema{}", p.pointer), p.message));
+                Self::fields(Code::InvalidSchema, errors.collect())
+            }
             RegistryError::RedactionSkipped { step } => {
                 let place = format!("/steps/{step}/on_failure");
                 Self::fields(Code::InvalidField, vec![FieldError::new(place, told)])

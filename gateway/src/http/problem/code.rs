@@ -117,6 +117,10 @@ codes! {
         "Upload a WebAssembly component built for the world `hookgate:plugin/plugin@0.1`.";
     InvalidSettings = "invalid_settings", 422, No, "The plugin refuses its settings",
         "Correct the settings that `errors` names.";
+    SchemaMismatch = "schema_mismatch", 422, No, "The event's data does not fit its type's schema",
+        "Correct the places that `errors` names, or have the tenant change the schema of the type.";
+    InvalidSchema = "invalid_schema", 422, No, "The JSON Schema cannot be used",
+        "Correct the places of the schema that `errors` names.";
     IdempotencyKeyReused = "idempotency_key_reused", 422, No, "The idempotency key was used for another request",
         "Use a new key for a new request.";
     LimitReached = "limit_reached", 422, No, "A limit of the tenant is reached",

@@ -10,6 +10,7 @@ fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
         tenant: tenant("acme"),
         keys: keys.iter().map(|key| Secret::new(key)).collect(),
         chain: Some(redact("{}", OnFailure::Fail)),
+        types: Vec::new(),
         subscriptions: urls
             .iter()
             .map(|url| DeclaredSubscription {

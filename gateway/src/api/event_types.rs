@@ -1,0 +1,229 @@
+//! Event types: the tenant's own, and those that its profile documents.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::describe::{described, does};
+use super::input::{Acting, Body, Id, Params, not_found};
+use super::output::Gone;
+use super::page::{self, Page, PageQuery};
+use crate::catalogue::{CatalogueType, TypeSpec};
+use crate::domain::EventType;
+use crate::http::Problem;
+use crate::profile::CatalogueEntry;
+use crate::registry::Tenant;
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/event-types",
+            get_with(
+                list,
+                described(
+                    TAG,
+                    "listEventTypes",
+                    "List the event types",
+                    "The tenant's own by name, and those that its profile documents.",
+                ),
+            ),
+        )
+        .api_route(
+            "/v1/event-types/{id}",
+            get_with(get, does(TAG, "getEventType", "One event type"))
+                .put_with(
+                    put,
+                    described(
+                        TAG,
+                        "putEventType",
+                        "Set an event type",
+                        "Makes the type of this name, or replaces it as a whole. With a `schema` (JSON Schema, draft 2020-12) and \
+                         `validate`, an event whose data does not fit is refused with the place of each violation.",
+                    ),
+                )
+                .delete_with(
+                    delete,
+                    described(
+                        TAG,
+                        "deleteEventType",
+                        "Delete an event type",
+                        "One of the tenant's own. Events of its name are accepted as before it was there.",
+                    ),
+                ),
+        )
+}
+
+/// An event type.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EventType")]
+struct TypeView {
+    /// Its name; `null` for one that the profile describes without a name.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// What it is about.
+    entity: Option<String>,
+    /// When it is sent.
+    description: Option<String>,
+    /// A JSON Schema of its data.
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    schema: Option<Value>,
+    /// Whether data that does not fit the schema is refused.
+    validate: bool,
+    /// `tenant`: made over the API or declared in the configuration; `profile`: the tenant's profile documents it.
+    source: &'static str,
+}
+
+/// What an event type is to be.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewEventType", example = example())]
+#[serde(deny_unknown_fields)]
+struct TypeInput {
+    /// What it is about.
+    #[serde(default)]
+    entity: Option<String>,
+    /// When it is sent.
+    #[serde(default)]
+    description: Option<String>,
+    /// A JSON Schema of its data, draft 2020-12.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    schema: Option<Value>,
+    /// Whether data that does not fit the schema is refused.
+    #[serde(default)]
+    validate: bool,
+}
+
+fn example() -> Value {
+    json!({
+        "entity": "Customer",
+        "description": "A new customer was created",
+        "schema": { "type": "object", "required": ["id"], "properties": { "id": { "type": "string" } } },
+        "validate": true,
+    })
+}
+
+async fn list(
+    Acting(tenant): Acting,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<TypeView>>, Problem> {
+    let mut views: Vec<(String, TypeView)> = documented(&tenant)
+        .enumerate()
+        .filter(|(_, entry)| {
+            !entry
+                .kind
+                .as_ref()
+                .is_some_and(|kind| tenant.types.contains_key(kind))
+        })
+        // After all names: `~` is no letter of theirs.
+        .map(|(at, entry)| {
+            let name = entry.kind.as_ref();
+            (
+                name.map_or_else(|| format!("~{at:04}"), ToString::to_string),
+                TypeView::from(entry),
+            )
+        })
+        .collect();
+    let own = tenant.types.values();
+    views.extend(own.map(|own| (own.spec.kind.to_string(), TypeView::from(own.as_ref()))));
+    views.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let Page { data, next_cursor } = page::of(views.into_iter(), |(key, _)| key.clone(), &query)?;
+    let data = data.into_iter().map(|(_, view)| view).collect();
+    Ok(Json(Page { data, next_cursor }))
+}
+
+async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<TypeView>, Problem> {
+    let kind: EventType = id.parse()?;
+    if let Some(own) = tenant.types.get(&kind) {
+        return Ok(Json(TypeView::from(own.as_ref())));
+    }
+    let entry = documented(&tenant).find(|entry| entry.kind.as_ref() == Some(&kind));
+    entry.map(|entry| Json(entry.into())).ok_or_else(not_found)
+}
+
+async fn put(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Body(input): Body<TypeInput>,
+) -> Result<Json<TypeView>, Problem> {
+    let kind: EventType = id.parse()?;
+    let spec = TypeSpec {
+        kind: kind.clone(),
+        entity: input.entity,
+        description: input.description,
+        schema: input.schema.map(|schema| schema.to_string()),
+        validate: input.validate,
+    };
+    let put = api.registry.put_event_type(&tenant.id, spec).await?;
+    tracing::info!(tenant = %tenant.id, event_type = %kind, "event_type.changed");
+    Ok(Json(TypeView::from(put.as_ref())))
+}
+
+async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
+    let kind: EventType = id.parse()?;
+    api.registry.delete_event_type(&tenant.id, &kind).await?;
+    tracing::info!(tenant = %tenant.id, event_type = %kind, "event_type.deleted");
+    Ok(Gone)
+}
+
+/// Those that the profile documents, in its order, then the tenant's own. A type of one name is there once, as the tenant has it.
+pub(super) fn all(tenant: &Tenant) -> Vec<CatalogueEntry> {
+    let own = |spec: &TypeSpec| CatalogueEntry {
+        kind: Some(spec.kind.clone()),
+        entity: spec.entity.clone(),
+        description: spec.description.clone().unwrap_or_default(),
+    };
+    let mut all: Vec<CatalogueEntry> = documented(tenant).cloned().collect();
+    for own in tenant.types.values().map(|kind| own(&kind.spec)) {
+        match all.iter_mut().find(|entry| entry.kind == own.kind) {
+            Some(entry) => *entry = own,
+            None => all.push(own),
+        }
+    }
+    all
+}
+
+fn documented(tenant: &Tenant) -> impl Iterator<Item = &CatalogueEntry> {
+    tenant.contract.iter().flat_map(|profile| &profile.catalogue)
+}
+
+impl From<&CatalogueType> for TypeView {
+    fn from(own: &CatalogueType) -> Self {
+        let TypeSpec {
+            kind,
+            entity,
+            description,
+            schema,
+            validate,
+        } = &own.spec;
+        Self {
+            kind: Some(kind.to_string()),
+            entity: entity.clone(),
+            description: description.clone(),
+            // Checked when it was put.
+            schema: schema.as_ref().and_then(|text| serde_json::from_str(text).ok()),
+            validate: *validate,
+            source: "tenant",
+        }
+    }
+}
+
+impl From<&CatalogueEntry> for TypeView {
+    fn from(entry: &CatalogueEntry) -> Self {
+        Self {
+            kind: entry.kind.as_ref().map(ToString::to_string),
+            entity: entry.entity.clone(),
+            description: Some(entry.description.clone()),
+            schema: None,
+            validate: false,
+            source: "profile",
+        }
+    }
+}
+
+const TAG: &str = "Event types";

@@ -1,0 +1,105 @@
+//! Event types: what a tenant's events are called, and what their data must look like.
+//!
+//! A type may have a JSON Schema (draft 2020-12). It is read once, when the type is put (`read`, which knows every keyword and
+//! refuses what it does not, `weight`, which refuses a schema that would look at the same value too often), and then checks the
+//! data of each event of a type that asks for it (`check`). `registry` keeps the types, `ingest` has events checked, `api` shows
+//! them.
+//!
+//! Pure: a schema names nothing outside itself, so nothing is ever fetched; its patterns run in linear time. What is told of
+//! data that does not fit never repeats the data.
+
+mod check;
+mod graph;
+mod read;
+mod weight;
+
+use std::sync::Arc;
+
+use crate::domain::EventType;
+
+pub use check::{Check, Violation};
+
+/// An event type as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeSpec {
+    /// Its name.
+    pub kind: EventType,
+    /// What it is about.
+    pub entity: Option<String>,
+    /// When it is sent.
+    pub description: Option<String>,
+    /// A JSON Schema of its data: compact JSON text.
+    pub schema: Option<String>,
+    /// Whether data that does not fit the schema is refused.
+    pub validate: bool,
+}
+
+/// An event type that is ready for use.
+#[derive(Debug)]
+pub struct CatalogueType {
+    /// As it was asked for.
+    pub spec: TypeSpec,
+    check: Option<Arc<Check>>,
+}
+
+/// Something wrong with a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaProblem {
+    /// Where in the schema: RFC 6901.
+    pub pointer: String,
+    /// What, in words.
+    pub message: String,
+}
+
+impl CatalogueType {
+    /// Reads the schema, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with it: at least one problem, and at most 20.
+    pub fn new(spec: TypeSpec) -> Result<Self, Vec<SchemaProblem>> {
+        let check = match &spec.schema {
+            None => None,
+            Some(text) => {
+                let schema = read::parse(text)?;
+                let graph = read::read(&schema)?;
+                weight::check(&graph)?;
+                let check = Check::new(&schema)?;
+                spec.validate.then(|| Arc::new(check))
+            }
+        };
+        Ok(Self { spec, check })
+    }
+
+    /// What checks the data of its events; `None`: any data will do.
+    pub fn check(&self) -> Option<&Arc<Check>> {
+        self.check.as_ref()
+    }
+}
+
+/// Types by name.
+pub type Types = std::collections::BTreeMap<EventType, Arc<CatalogueType>>;
+
+impl std::fmt::Display for SchemaProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pointer.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.pointer, self.message)
+        }
+    }
+}
+
+impl SchemaProblem {
+    fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// How many problems of a schema, and violations of an event, are told.
+const MOST_TOLD: usize = 20;
+
+#[cfg(test)]
+mod tests;
