@@ -57,16 +57,34 @@ pub(super) fn routes() -> ApiRouter<Api> {
 pub(super) struct RotateInput {
     /// The new secret; made where none is given.
     pub secret: Option<String>,
+    /// What signs with it, where it is made here; as before where it is left out.
+    pub signature: Option<SignatureView>,
     /// How long the old one signs beside it, such as `24h`; `0s`: it stops at once.
     pub grace: Option<Span>,
+}
+
+/// What makes signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "SignatureKind")]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SignatureView {
+    /// A secret that both sides have (in Standard Webhooks `v1`).
+    #[serde(alias = "v1")]
+    Hmac,
+    /// A private key that the gateway has, and a public one for the receiver (in Standard Webhooks `v1a`).
+    #[serde(alias = "v1a")]
+    Ed25519,
 }
 
 /// Signing secrets.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SigningSecrets")]
 pub(super) struct SecretsView {
-    /// The current one.
+    /// The current one; null where it is an Ed25519 key, whose private half stays here.
     pub secret: Option<String>,
+    /// What verifies instead, of an Ed25519 key: `whpk_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// Older ones that still sign beside it.
     pub previous: Vec<PreviousSecret>,
 }
@@ -74,14 +92,17 @@ pub(super) struct SecretsView {
 /// A secret in its grace time.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PreviousSecret {
-    /// The secret.
-    pub secret: String,
+    /// The secret; null of an Ed25519 key.
+    pub secret: Option<String>,
+    /// The public key, of an Ed25519 key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// Until when it signs.
     pub expires: Option<String>,
 }
 
 async fn get(Acting(tenant): Acting) -> Json<SecretsView> {
-    Json(SecretsView::from(&tenant.signing_secrets[..]))
+    Json(SecretsView::new(&tenant, &tenant.signing_secrets))
 }
 
 async fn rotate(
@@ -90,7 +111,7 @@ async fn rotate(
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
     let rotated = rotate_tenants(&api, &tenant, input).await?;
-    Ok(Json(SecretsView::from(&rotated.signing_secrets[..])))
+    Ok(Json(SecretsView::new(&rotated, &rotated.signing_secrets)))
 }
 
 /// Gives the tenant a new secret of its own, or its first one, whichever route asks for it.
@@ -99,10 +120,7 @@ pub(super) async fn rotate_tenants(
     tenant: &Tenant,
     input: RotateInput,
 ) -> Result<Arc<Tenant>, Problem> {
-    let secret = input.secret.as_deref().map(Secret::new);
-    if let Some(secret) = &secret {
-        check_secret(tenant, secret)?;
-    }
+    let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let grace = input.grace.map(Span::get);
     let rotated = api
         .registry
@@ -110,6 +128,30 @@ pub(super) async fn rotate_tenants(
         .await?;
     tracing::info!(tenant = %tenant.id, "tenant.secret_rotated");
     Ok(rotated)
+}
+
+/// The secret that a request gives, or asks for by its kind; `None`: the registry makes the usual one.
+pub(super) fn given(
+    api: &Api,
+    tenant: &Tenant,
+    secret: Option<&str>,
+    signature: Option<SignatureView>,
+) -> Result<Option<Secret>, Problem> {
+    match (secret.map(Secret::new), signature) {
+        (Some(secret), None) => {
+            check_secret(tenant, &secret)?;
+            Ok(Some(secret))
+        }
+        (None, None) => Ok(None),
+        (None, Some(SignatureView::Hmac)) => Ok(Some(api.registry.generate_secret(&tenant.profile)?)),
+        (None, Some(SignatureView::Ed25519)) => {
+            Ok(Some(api.registry.generate_ed25519_secret(&tenant.profile)?))
+        }
+        (Some(_), Some(_)) => {
+            let error = FieldError::new("/signature", "a secret that is given says by itself what it is");
+            Err(Problem::fields(Code::InvalidField, vec![error]))
+        }
+    }
 }
 
 /// A secret that somebody gives must be one that the tenant's profile can sign with.
@@ -123,18 +165,30 @@ pub(super) fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Probl
     }
 }
 
-impl From<&[SigningSecret]> for SecretsView {
-    fn from(secrets: &[SigningSecret]) -> Self {
-        let mut secrets = secrets.iter();
+impl SecretsView {
+    /// Of the tenant itself, or of one of its subscriptions.
+    pub(super) fn new(tenant: &Tenant, secrets: &[SigningSecret]) -> Self {
+        let mut shown = secrets.iter().map(|one| (show(tenant, &one.secret), one.expires));
+        let (secret, public_key) = shown.next().map(|(shown, _)| shown).unwrap_or_default();
+        let previous = shown.map(|((secret, public_key), expires)| PreviousSecret {
+            secret,
+            public_key,
+            expires: expires.map(text),
+        });
         Self {
-            secret: secrets.next().map(|current| current.secret.reveal().to_owned()),
-            previous: secrets
-                .map(|old| PreviousSecret {
-                    secret: old.secret.reveal().to_owned(),
-                    expires: old.expires.map(text),
-                })
-                .collect(),
+            secret,
+            public_key,
+            previous: previous.collect(),
         }
+    }
+}
+
+/// The secret, or in place of a private key its public one.
+pub(super) fn show(tenant: &Tenant, secret: &Secret) -> (Option<String>, Option<String>) {
+    let profile = tenant.contract.as_ref();
+    match profile.and_then(|profile| profile.secret.public_key(secret)) {
+        Some(public) => (None, Some(public)),
+        None => (Some(secret.reveal().to_owned()), None),
     }
 }
 

@@ -13,6 +13,7 @@ mod listen;
 mod output;
 mod receiver;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Take deliveries on this machine, verify and show them.
     Listen(listen::Arguments),
+    /// Say whether a received request is genuine, or exactly why not. Exit code 0: it is, 1: it is not.
+    Verify(verify::Arguments),
     /// Show, check or explain the configuration.
     Config(config::Arguments),
 }
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Event(arguments) => event::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match done {

@@ -32,6 +32,17 @@ impl Failure {
         }
     }
 
+    /// Several things are wrong, each with how to mend it.
+    pub(super) fn several(told: impl IntoIterator<Item = (String, Option<String>)>) -> Self {
+        let complaints = told
+            .into_iter()
+            .map(|(message, hint)| Complaint { message, hint });
+        Self {
+            exit: 1,
+            complaints: complaints.collect(),
+        }
+    }
+
     /// An error with its causes.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         Self::new(error_chain(error).to_string())

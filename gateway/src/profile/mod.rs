@@ -8,10 +8,13 @@
 //!
 //! Pure: no clock, no randomness, no I/O. A profile never sees more of an event than is sent.
 
+mod diagnose;
 mod door;
 mod envelope;
 pub mod file;
+mod finding;
 mod problem;
+mod python;
 mod read;
 mod rules;
 mod secret;
@@ -24,6 +27,8 @@ mod verify;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod diagnoses;
+#[cfg(test)]
 mod refusals;
 
 use std::time::Duration;
@@ -33,9 +38,11 @@ use bytes::Bytes;
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
 
+pub use diagnose::{Evidence, Proof};
 pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
 pub use envelope::Envelope;
 pub use file::{Action, Method, SecretOwner};
+pub use finding::{BodyChange, ContentReading, Finding, SecretReading};
 pub use problem::Problem;
 pub use rules::{AutoDisable, Endpoint, NotOffered, Patterns, Payload, Success};
 pub use secret::{BadSigningKey, MOST_RANDOM, SecretScheme, SigningKey};
@@ -106,6 +113,9 @@ pub enum Unsendable {
     /// It has nothing where the scheme signs a part of its data.
     #[error("the profile signs the text or number at `{0}` of the data, and the event has none there")]
     NothingToSign(String),
+    /// A public key signs nothing.
+    #[error("a public key cannot sign")]
+    PublicKey,
 }
 
 impl Profile {

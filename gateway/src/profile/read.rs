@@ -37,7 +37,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         );
     }
     let envelope = body::envelope(&file.envelope, problems);
-    let secret = signing::secret(&file.secret, problems);
+    let secret = signing::secret(file, problems);
     let signature = signing::signature(&file.signature, problems);
     let retry = retry(file, problems);
     let catalogue = catalogue(file, problems);

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
 use super::file::{Encoding, SecretForm, SecretOwner};
 use crate::domain::Secret;
 
@@ -21,11 +23,31 @@ pub struct SecretScheme {
     pub(super) lengths: RangeInclusive<usize>,
     /// Whose they are.
     pub owner: SecretOwner,
+    /// What Ed25519 keys begin with; `None`: there are none.
+    pub(super) ed25519: Option<KeyPrefixes>,
 }
 
-/// The bytes that sign. Not shown by `Debug`.
+/// What the texts of Ed25519 keys begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyPrefixes {
+    pub secret: String,
+    pub public: String,
+}
+
+/// What signs. Not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SigningKey(Vec<u8>);
+pub struct SigningKey(Kind);
+
+/// What kind of key it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A key of both sides.
+    Mac(Vec<u8>),
+    /// An Ed25519 key's seed (RFC 8032 §5.1.5).
+    Pair([u8; 32]),
+    /// An Ed25519 public key: verifies, and cannot sign.
+    Public([u8; 32]),
+}
 
 /// The text is not a secret of this scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +66,9 @@ pub enum BadSigningKey {
         /// What follows.
         encoding: Encoding,
     },
+    /// Not an Ed25519 key.
+    #[error("an Ed25519 key is `{0}` followed by the base64 of 32 bytes, or of 64 with the public key")]
+    Ed25519(String),
     /// A key that is too short to be safe or too long to be one.
     #[error("the key of a signing secret has {least} to {most} bytes; this one has {has}")]
     Length {
@@ -62,12 +87,15 @@ impl SecretScheme {
     /// # Errors
     /// A text out of this scheme. The error does not repeat it.
     pub fn key(&self, secret: &Secret) -> Result<SigningKey, BadSigningKey> {
+        if let Some(prefixes) = self.ed25519.as_ref().filter(|_| self.is_ed25519(secret)) {
+            return seed(prefixes, secret).map(|seed| SigningKey(Kind::Pair(seed)));
+        }
         let bytes = match self.form {
             SecretForm::Text => secret.reveal().as_bytes().to_vec(),
             SecretForm::Encoded => self.decode(secret.reveal())?,
         };
         if self.lengths.contains(&bytes.len()) {
-            Ok(SigningKey(bytes))
+            Ok(SigningKey(Kind::Mac(bytes)))
         } else {
             Err(BadSigningKey::Length {
                 has: bytes.len(),
@@ -75,6 +103,44 @@ impl SecretScheme {
                 most: *self.lengths.end(),
             })
         }
+    }
+
+    /// The key that a receiver verifies with: of a secret, or a public key.
+    ///
+    /// # Errors
+    /// A text out of this scheme. The error does not repeat it.
+    pub fn verifying_key(&self, secret: &Secret) -> Result<SigningKey, BadSigningKey> {
+        let public = self.ed25519.as_ref().map(|prefixes| prefixes.public.as_str());
+        match public.and_then(|prefix| Some((prefix, secret.reveal().strip_prefix(prefix)?))) {
+            None => self.key(secret),
+            Some((prefix, digits)) => match BASE64.decode(digits).ok().and_then(|key| key.try_into().ok()) {
+                Some(key) => Ok(SigningKey(Kind::Public(key))),
+                None => Err(BadSigningKey::Ed25519(prefix.to_owned())),
+            },
+        }
+    }
+
+    /// Whether a secret is an Ed25519 key.
+    pub fn is_ed25519(&self, secret: &Secret) -> bool {
+        let prefixes = self.ed25519.as_ref();
+        prefixes.is_some_and(|prefixes| secret.reveal().starts_with(&prefixes.secret))
+    }
+
+    /// The public key of an Ed25519 key, as its receivers have it; none of other secrets.
+    pub fn public_key(&self, secret: &Secret) -> Option<String> {
+        let prefixes = self.ed25519.as_ref().filter(|_| self.is_ed25519(secret))?;
+        let public = public_of(&seed(prefixes, secret).ok()?);
+        Some(format!("{}{}", prefixes.public, BASE64.encode(public)))
+    }
+
+    /// A new Ed25519 key from random bytes; none where the profile has no such signatures.
+    pub fn generate_ed25519(&self, random: [u8; 32]) -> Option<Secret> {
+        let prefixes = self.ed25519.as_ref()?;
+        Some(Secret::new(&format!(
+            "{}{}",
+            prefixes.secret,
+            BASE64.encode(random)
+        )))
     }
 
     /// A new secret's text from random bytes, of which it takes as many as it needs.
@@ -104,9 +170,47 @@ impl SecretScheme {
 }
 
 impl SigningKey {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(super) fn kind(&self) -> &Kind {
         &self.0
     }
+
+    /// A MAC's key bytes.
+    pub(super) fn mac(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Mac(bytes) => Some(bytes),
+            Kind::Pair(_) | Kind::Public(_) => None,
+        }
+    }
+}
+
+impl Kind {
+    /// The public key of an Ed25519 key.
+    pub fn public(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Mac(_) => None,
+            Self::Pair(seed) => Some(public_of(seed)),
+            Self::Public(key) => Some(*key),
+        }
+    }
+}
+
+/// Of 32 bytes, or of 64 that end with the public key.
+fn seed(prefixes: &KeyPrefixes, secret: &Secret) -> Result<[u8; 32], BadSigningKey> {
+    let bad = || BadSigningKey::Ed25519(prefixes.secret.clone());
+    let digits = secret.reveal().strip_prefix(&prefixes.secret).ok_or_else(bad)?;
+    let bytes = BASE64.decode(digits).map_err(|_| bad())?;
+    let (seed, public) = bytes.split_first_chunk::<32>().ok_or_else(bad)?;
+    if public.is_empty() || *public == public_of(seed) {
+        Ok(*seed)
+    } else {
+        Err(bad())
+    }
+}
+
+fn public_of(seed: &[u8; 32]) -> [u8; 32] {
+    let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
+    let public = pair.public_key().as_ref();
+    public.try_into().expect("a public key has 32 bytes")
 }
 
 impl fmt::Debug for SigningKey {
@@ -132,6 +236,10 @@ mod tests {
             bytes: 32,
             lengths: 24..=64,
             owner: SecretOwner::Subscription,
+            ed25519: Some(KeyPrefixes {
+                secret: "whsk_".into(),
+                public: "whpk_".into(),
+            }),
         }
     }
 
@@ -143,14 +251,14 @@ mod tests {
     fn what_is_made_is_read() {
         let made = whsec().generate([7; 64]);
         assert_eq!(made.reveal().len(), "whsec_".len() + 44);
-        assert_eq!(key(made.reveal()).expect("valid").bytes(), [7; 32]);
+        assert_eq!(key(made.reveal()).expect("valid").mac(), Some(&[7; 32][..]));
         let hex = SecretScheme {
             encoding: Encoding::Hex,
             ..whsec()
         };
         let made = hex.generate([0xab; 64]);
         assert_eq!(made.reveal(), format!("whsec_{}", "ab".repeat(32)));
-        assert_eq!(hex.key(&made).expect("valid").bytes(), [0xab; 32]);
+        assert_eq!(hex.key(&made).expect("valid").mac(), Some(&[0xab; 32][..]));
     }
 
     #[test]
@@ -161,7 +269,7 @@ mod tests {
             ..whsec()
         };
         let key = text.key(&Secret::new("whsec_xyz789...")).expect("valid");
-        assert_eq!(key.bytes(), b"whsec_xyz789...");
+        assert_eq!(key.mac(), Some(&b"whsec_xyz789..."[..]));
         assert!(text.key(&Secret::new("")).is_err());
     }
 
@@ -189,6 +297,34 @@ mod tests {
         ] {
             assert_eq!(key(&text), Err(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn ed25519_keys() {
+        let scheme = whsec();
+        let made = scheme.generate_ed25519([7; 32]).expect("the scheme has them");
+        assert!(made.reveal().starts_with("whsk_") && made.reveal().len() == 5 + 44);
+        let public = scheme.public_key(&made).expect("it has one");
+        assert!(public.starts_with("whpk_") && public.len() == 5 + 44);
+        let verifying = scheme.verifying_key(&Secret::new(&public)).expect("it is one");
+        assert_eq!(
+            verifying.kind().public(),
+            scheme.key(&made).expect("valid").kind().public()
+        );
+        assert!(
+            scheme.key(&Secret::new(&public)).is_err(),
+            "a public key is no secret"
+        );
+        let longer = format!("whsk_{}", BASE64.encode([7; 64]));
+        for text in ["whsk_", "whsk_?", "whsk_AAAA", longer.as_str()] {
+            let refused = scheme.key(&Secret::new(text));
+            assert_eq!(refused, Err(BadSigningKey::Ed25519("whsk_".into())), "{text}");
+        }
+        let none = SecretScheme {
+            ed25519: None,
+            ..whsec()
+        };
+        assert!(none.generate_ed25519([7; 32]).is_none() && none.public_key(&made).is_none());
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::Ed25519KeyPair;
 use sha2::{Sha256, Sha512};
 
 use super::file::{Algorithm, Encoding, TimestampForm};
+use super::secret::Kind;
 use super::template::Part;
 use super::{SigningKey, Template, Unsendable};
 use crate::document::{Document, Limits, Pointer, Value};
@@ -20,6 +22,8 @@ pub struct Signature {
     pub(super) algorithm: Algorithm,
     pub(super) encoding: Encoding,
     pub(super) each: Template,
+    /// In place of `each`, for secrets that are Ed25519 keys; `None`: there are none.
+    pub(super) ed25519: Option<Template>,
     pub(super) between: String,
     /// By lower-case name.
     pub(super) headers: Vec<(String, Template)>,
@@ -100,16 +104,18 @@ impl Signature {
 
     /// One key's signature, as it stands in a header.
     pub(super) fn sign(&self, filling: &Filling<'_>, key: &SigningKey) -> Result<String, Unsendable> {
-        let bytes = match self.algorithm {
-            Algorithm::HmacSha256 => self.mac::<Hmac<Sha256>>(filling, key)?,
-            Algorithm::HmacSha512 => self.mac::<Hmac<Sha512>>(filling, key)?,
+        let (bytes, each) = match key.kind() {
+            Kind::Mac(key) => (self.mac_over(&self.content, filling, key)?, &self.each),
+            Kind::Pair(seed) => {
+                let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed has 32 bytes");
+                let signature = pair.sign(&self.signed_bytes(filling)?);
+                (signature.as_ref().to_vec(), self.each_ed25519())
+            }
+            Kind::Public(_) => return Err(Unsendable::PublicKey),
         };
-        let encoded = match self.encoding {
-            Encoding::Base64 => BASE64.encode(bytes),
-            Encoding::Hex => hex::encode(bytes),
-        };
+        let encoded = self.encoded(&bytes);
         let mut text = String::with_capacity(encoded.len() + 8);
-        for part in self.each.parts() {
+        for part in each.parts() {
             text.push_str(match part {
                 Part::Signature => &encoded,
                 other => filling.text(other),
@@ -118,20 +124,59 @@ impl Signature {
         Ok(text)
     }
 
-    fn mac<M: Mac + KeyInit>(&self, filling: &Filling<'_>, key: &SigningKey) -> Result<Vec<u8>, Unsendable> {
-        let mut mac = <M as KeyInit>::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
-        for part in self.content.parts() {
-            match part {
-                Part::Body => mac.update(filling.body),
-                Part::Data(pointer) => {
-                    let found = filling.data.and_then(|data| signable(data, pointer));
-                    let text = found.ok_or_else(|| Unsendable::NothingToSign(pointer.clone()))?;
-                    mac.update(text.as_bytes());
-                }
-                other => mac.update(filling.text(other).as_bytes()),
-            }
+    /// Whether a request has every header that signatures stand in.
+    pub fn is_carried_by(&self, has: impl Fn(&str) -> bool) -> bool {
+        let needed = self
+            .headers
+            .iter()
+            .filter(|(_, template)| !template.has(&Part::Previous));
+        needed.map(|(name, _)| has(name)).all(|there| there)
+    }
+
+    /// Lets timestamps be so far from the receiver's clock.
+    pub fn tolerate(&mut self, most: Duration) {
+        self.tolerance = Some(most);
+    }
+
+    /// How signatures stand in headers when a subscription asks for Ed25519.
+    pub(super) fn each_ed25519(&self) -> &Template {
+        self.ed25519.as_ref().unwrap_or(&self.each)
+    }
+
+    /// A signature's bytes as text.
+    pub(super) fn encoded(&self, bytes: &[u8]) -> String {
+        match self.encoding {
+            Encoding::Base64 => BASE64.encode(bytes),
+            Encoding::Hex => hex::encode(bytes),
         }
-        Ok(mac.finalize().into_bytes().to_vec())
+    }
+
+    /// What the text of a signature says; nothing for what is none.
+    pub(super) fn decoded(&self, text: &str) -> Option<Vec<u8>> {
+        match self.encoding {
+            Encoding::Base64 => BASE64.decode(text).ok(),
+            Encoding::Hex => hex::decode(text).ok(),
+        }
+    }
+
+    /// The MAC of a content under a key.
+    pub(super) fn mac_over(
+        &self,
+        content: &Template,
+        filling: &Filling<'_>,
+        key: &[u8],
+    ) -> Result<Vec<u8>, Unsendable> {
+        match self.algorithm {
+            Algorithm::HmacSha256 => mac::<Hmac<Sha256>>(content, filling, key),
+            Algorithm::HmacSha512 => mac::<Hmac<Sha512>>(content, filling, key),
+        }
+    }
+
+    /// The signed content in one piece, which Ed25519 needs.
+    pub(super) fn signed_bytes(&self, filling: &Filling<'_>) -> Result<Vec<u8>, Unsendable> {
+        let mut bytes = Vec::with_capacity(filling.body.len() + 64);
+        fill(&self.content, filling, |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes)
     }
 
     fn header(&self, template: &Template, filling: &Filling<'_>, signatures: &[String]) -> String {
@@ -195,6 +240,32 @@ impl Filling<'_> {
     }
 }
 
+fn mac<M: Mac + KeyInit>(
+    content: &Template,
+    filling: &Filling<'_>,
+    key: &[u8],
+) -> Result<Vec<u8>, Unsendable> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    fill(content, filling, |piece| mac.update(piece))?;
+    Ok(mac.finalize().into_bytes().to_vec())
+}
+
+/// The pieces of a content, one after the other.
+fn fill(content: &Template, filling: &Filling<'_>, mut take: impl FnMut(&[u8])) -> Result<(), Unsendable> {
+    for part in content.parts() {
+        match part {
+            Part::Body => take(filling.body),
+            Part::Data(pointer) => {
+                let found = filling.data.and_then(|data| signable(data, pointer));
+                let text = found.ok_or_else(|| Unsendable::NothingToSign(pointer.clone()))?;
+                take(text.as_bytes());
+            }
+            other => take(filling.text(other).as_bytes()),
+        }
+    }
+    Ok(())
+}
+
 /// What is signed of a value: a text that is not empty, or a number as it was written. A signature over nothing would be the
 /// same for every event, and whoever saw one could forge the others.
 fn signable(data: &Value, pointer: &str) -> Option<String> {
@@ -251,6 +322,38 @@ mod tests {
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(headers(&[key(SECRET)]), expected);
+    }
+
+    /// Ed25519 is deterministic: these are what the reference library of Standard Webhooks (Go) and Svix's server make of the
+    /// same message, of a seed and of a seed with its public key.
+    #[test]
+    fn the_published_examples_of_ed25519() {
+        for (secret, public, expected) in [
+            (
+                "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=",
+                None,
+                "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag==",
+            ),
+            (
+                "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+                Some("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="),
+                "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+            ),
+        ] {
+            assert_eq!(headers(&[key(secret)])[1].1, expected);
+            let shown = standard().secret.public_key(&Secret::new(secret));
+            assert!(
+                public.is_none_or(|public| shown.as_deref() == Some(public)),
+                "{shown:?}"
+            );
+            // While a subscription changes from one kind to the other, both sign.
+            let both = headers(&[key(secret), key(SECRET)]);
+            let parts: Vec<_> = both[1].1.split(' ').collect();
+            assert_eq!(
+                parts,
+                [expected, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="]
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Templates: text with places for what a signature is made of, such as `{id}.{timestamp}.{body}`.
 
+use std::fmt;
+
 use crate::document::Pointer;
 
 /// A parsed template.
@@ -98,6 +100,24 @@ impl Template {
     }
 }
 
+/// As it is written.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Id => f.write_str("{id}"),
+            Part::Kind => f.write_str("{type}"),
+            Part::Timestamp => f.write_str("{timestamp}"),
+            Part::Body => f.write_str("{body}"),
+            Part::Data(pointer) => write!(f, "{{data:{pointer}}}"),
+            Part::Signature => f.write_str("{signature}"),
+            Part::Signatures => f.write_str("{signatures}"),
+            Part::Newest => f.write_str("{newest}"),
+            Part::Previous => f.write_str("{previous}"),
+        })
+    }
+}
+
 impl Place {
     /// What may stand in braces there.
     pub fn names(self) -> &'static str {
@@ -154,6 +174,7 @@ mod tests {
                 Part::Signatures
             ]
         );
+        assert_eq!(template.to_string(), "t={timestamp},v1={signatures}");
         let data = Template::parse("{data:/call_id}", Place::Content).expect("valid");
         assert_eq!(data.parts(), [Part::Data("/call_id".into())]);
         assert_eq!(Template::parse("{id", Place::Content), Err(BadTemplate::Unclosed));

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ring::signature::{ED25519, UnparsedPublicKey};
 use subtle::ConstantTimeEq;
 
 use super::file::TimestampForm;
@@ -50,11 +51,11 @@ pub enum NotGenuine {
 
 /// What the headers held.
 #[derive(Default)]
-struct Captured {
-    id: Option<String>,
-    kind: Option<String>,
-    timestamp: Option<String>,
-    signatures: Vec<String>,
+pub(super) struct Captured {
+    pub id: Option<String>,
+    pub kind: Option<String>,
+    pub timestamp: Option<String>,
+    pub signatures: Vec<String>,
 }
 
 impl Profile {
@@ -63,11 +64,21 @@ impl Profile {
     /// # Errors
     /// The first reason why it is not genuine.
     pub fn verify(&self, received: &Received<'_>, keys: &[SigningKey]) -> Result<(), NotGenuine> {
-        let scheme = &self.signature;
-        let captured = scheme.capture(received)?;
+        let captured = self.signature.capture(received)?;
         if let Some(timestamp) = &captured.timestamp {
-            scheme.check_time(timestamp, received.at)?;
+            self.signature.check_time(timestamp, received.at)?;
         }
+        self.check(received, &captured, keys)
+    }
+
+    /// Whether one of the signatures is of one of the keys, whenever it was made.
+    pub(super) fn check(
+        &self,
+        received: &Received<'_>,
+        captured: &Captured,
+        keys: &[SigningKey],
+    ) -> Result<(), NotGenuine> {
+        let scheme = &self.signature;
         let limits = Limits {
             bytes: received.body.len(),
             depth: Limits::MAX_DEPTH,
@@ -87,6 +98,19 @@ impl Profile {
             data,
         };
         for key in keys {
+            if let Some(public) = key.kind().public() {
+                let signed = scheme
+                    .signed_bytes(&filling)
+                    .map_err(|_| NotGenuine::NothingSigned)?;
+                if captured
+                    .signatures
+                    .iter()
+                    .any(|given| scheme.is_of(given, &signed, &public))
+                {
+                    return Ok(());
+                }
+                continue;
+            }
             let ours = scheme
                 .sign(&filling, key)
                 .map_err(|_| NotGenuine::NothingSigned)?;
@@ -100,7 +124,22 @@ impl Profile {
 }
 
 impl Signature {
-    fn capture(&self, received: &Received<'_>) -> Result<Captured, NotGenuine> {
+    /// Whether an Ed25519 signature, as it stands in a header, is of this key's holder.
+    fn is_of(&self, given: &str, signed: &[u8], public: &[u8; 32]) -> bool {
+        let text = signature_in(self.each_ed25519(), given);
+        let signature = text.and_then(|text| self.decoded(text));
+        signature.is_some_and(|signature| {
+            let key = UnparsedPublicKey::new(&ED25519, public);
+            key.verify(signed, &signature).is_ok()
+        })
+    }
+
+    /// One secret's signature alone, without what stands around it.
+    pub(super) fn bare<'a>(&self, given: &'a str) -> Option<&'a str> {
+        signature_in(&self.each, given)
+    }
+
+    pub(super) fn capture(&self, received: &Received<'_>) -> Result<Captured, NotGenuine> {
         let mut captured = Captured::default();
         for (name, template) in &self.headers {
             let Some(value) = (received.header)(name) else {
@@ -153,17 +192,36 @@ impl Signature {
     }
 
     fn check_time(&self, text: &str, now: Timestamp) -> Result<(), NotGenuine> {
-        let number = || text.parse::<u64>().map_err(|_| NotGenuine::BadTimestamp);
-        let sent = match self.timestamp {
-            TimestampForm::Seconds => Timestamp::from_millis(number()?.saturating_mul(1_000)),
-            TimestampForm::Milliseconds => Timestamp::from_millis(number()?),
-            TimestampForm::Rfc3339 => Timestamp::parse(text).map_err(|_| NotGenuine::BadTimestamp)?,
-        };
+        let sent = sent_at(self.timestamp, text).ok_or(NotGenuine::BadTimestamp)?;
         match self.tolerance {
             Some(most) if sent.since(now).max(now.since(sent)) > most => Err(NotGenuine::OutOfTime(most)),
             _ => Ok(()),
         }
     }
+}
+
+/// The time that a timestamp says.
+pub(super) fn sent_at(form: TimestampForm, text: &str) -> Option<Timestamp> {
+    let number = || text.parse::<u64>().ok();
+    match form {
+        // Not so many that the sum of a time and a span would not be a time any more.
+        TimestampForm::Seconds => Some(Timestamp::from_millis(
+            number()?.saturating_mul(1_000).min(LAST_MILLIS),
+        )),
+        TimestampForm::Milliseconds => Some(Timestamp::from_millis(number()?.min(LAST_MILLIS))),
+        TimestampForm::Rfc3339 => Timestamp::parse(text).ok(),
+    }
+}
+
+/// The year 5138.
+const LAST_MILLIS: u64 = 100_000_000_000_000;
+
+fn signature_in<'a>(each: &Template, given: &'a str) -> Option<&'a str> {
+    let found = places(each, given)?;
+    found
+        .into_iter()
+        .find(|(part, _)| **part == Part::Signature)
+        .map(|(_, text)| text)
 }
 
 /// What stands in a template's places; nothing if the text is not of this template. A place ends where the text after it
@@ -298,6 +356,61 @@ mod tests {
         assert_eq!(
             verify(&standard, none, BODY, AT),
             Err(NotGenuine::Missing("webhook-id".into()))
+        );
+    }
+
+    #[test]
+    fn ed25519_is_verified_with_the_public_key() {
+        let profile = profile("standard");
+        let secret = profile
+            .secret
+            .generate_ed25519([3; 32])
+            .expect("the profile has them");
+        let message = Message {
+            id: "evt_1",
+            kind: "a.b",
+            timestamp: AT,
+            body: BODY,
+            data: BODY,
+        };
+        let [mac, _] = keys(&profile);
+        let pair = profile.secret.key(&secret).expect("valid");
+        let signed = profile
+            .signature
+            .headers(&message, &[mac, pair.clone()])
+            .expect("signed");
+        let headers: BTreeMap<_, _> = signed.into_iter().collect();
+        let header = |name: &str| headers.get(name).cloned();
+        let verify = |public: &str, body: &[u8]| {
+            let key = profile
+                .secret
+                .verifying_key(&crate::domain::Secret::new(public))
+                .expect("valid");
+            profile.verify(
+                &Received {
+                    header: &header,
+                    body,
+                    at: AT,
+                },
+                &[key],
+            )
+        };
+        let public = profile.secret.public_key(&secret).expect("it has one");
+        assert_eq!(verify(&public, BODY), Ok(()));
+        assert_eq!(verify(secret.reveal(), BODY), Ok(()));
+        assert_eq!(verify(&public, b"{}"), Err(NotGenuine::Mismatch));
+        let other = profile
+            .secret
+            .generate_ed25519([4; 32])
+            .expect("the profile has them");
+        assert_eq!(verify(other.reveal(), BODY), Err(NotGenuine::Mismatch));
+        let public = profile
+            .secret
+            .verifying_key(&crate::domain::Secret::new(&public))
+            .expect("valid");
+        assert_eq!(
+            profile.signature.headers(&message, &[public]),
+            Err(Unsendable::PublicKey)
         );
     }
 

@@ -5,6 +5,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
 use crate::domain::Secret;
+use crate::domain::subscription::SigningSecret;
 use crate::profile::{MOST_RANDOM, SecretScheme};
 
 /// A new API key: `hg_` and 43 letters and digits, 256 bits from the system's generator.
@@ -19,6 +20,18 @@ pub fn new_api_key() -> Secret {
 pub(super) fn new_signing_secret(scheme: &SecretScheme) -> Secret {
     let random: [u8; MOST_RANDOM] = rand::rng().random();
     scheme.generate(random)
+}
+
+/// A new Ed25519 key as a profile has them; none where it has none.
+pub(super) fn new_ed25519_secret(scheme: &SecretScheme) -> Option<Secret> {
+    scheme.generate_ed25519(rand::rng().random())
+}
+
+/// A new signing secret of the kind of the one before.
+pub(super) fn next_signing_secret(scheme: &SecretScheme, before: Option<&SigningSecret>) -> Secret {
+    let ed25519 = before.filter(|before| scheme.is_ed25519(&before.secret));
+    let made = ed25519.and_then(|_| new_ed25519_secret(scheme));
+    made.unwrap_or_else(|| new_signing_secret(scheme))
 }
 
 /// What is kept of a key, and looked up by. A fast hash is enough: keys have 256 bits, there is nothing to guess.

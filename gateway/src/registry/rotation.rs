@@ -29,7 +29,7 @@ impl Registry {
                 return Err(RegistryError::Declared("signing secret"));
             }
             let profile = self.profile(&draft.tenant.profile)?;
-            let made = || key::new_signing_secret(&profile.secret);
+            let made = || key::next_signing_secret(&profile.secret, draft.signing_secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             check_tenant_secret(&secret, profile)?;
             let now = self.inner.clock.now();

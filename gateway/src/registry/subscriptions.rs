@@ -132,7 +132,7 @@ impl Registry {
         self.change(tenant, |draft| {
             let found = find(draft, id)?;
             let profile = self.profile(&draft.tenant.profile)?;
-            let made = || key::new_signing_secret(&profile.secret);
+            let made = || key::next_signing_secret(&profile.secret, found.value.secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             let mut rotated = found.value.clone();
             rotated.secrets = rotated_secrets(&found.value.secrets, &secret, self.inner.clock.now(), grace);

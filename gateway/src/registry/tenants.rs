@@ -69,6 +69,15 @@ impl Registry {
         Ok(key::new_signing_secret(&self.profile(profile)?.secret))
     }
 
+    /// An Ed25519 key as this profile has them.
+    ///
+    /// # Errors
+    /// `Invalid`: there is no such profile, or it has no Ed25519 signatures.
+    pub fn generate_ed25519_secret(&self, profile: &str) -> Result<Secret, RegistryError> {
+        let made = key::new_ed25519_secret(&self.profile(profile)?.secret);
+        made.ok_or_else(|| RegistryError::invalid("signature", "the profile has no Ed25519 signatures"))
+    }
+
     /// Deletes a tenant with its keys, subscriptions, chain and plugins. Its deliveries under way find no subscription.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::Api;
 use super::super::input::not_found;
 use super::super::page::{self, Page, PageQuery};
-use super::super::secrets::{RotateInput, check_secret};
+use super::super::secrets::{RotateInput, given};
 use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
 use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
@@ -21,12 +21,11 @@ pub(in crate::api) async fn create(
     tenant: &Tenant,
     input: NewSubscriptionInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    let new = input.into_new(api.registry.limits().filter_limits())?;
+    let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
+    let mut new = input.into_new(api.registry.limits().filter_limits())?;
     admit(api, &new.url).await?;
     check_headers(&new.headers)?;
-    if let Some(secret) = &new.secret {
-        check_secret(tenant, secret)?;
-    }
+    new.secret = secret;
     let made = api.registry.create_subscription(&tenant.id, new).await?;
     tracing::info!(tenant = %tenant.id, subscription = %made.id, "subscription.created");
     Ok(made)
@@ -106,10 +105,7 @@ pub(in crate::api) async fn rotate(
     id: SubscriptionId,
     input: RotateInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    let secret = input.secret.as_deref().map(Secret::new);
-    if let Some(secret) = &secret {
-        check_secret(tenant, secret)?;
-    }
+    let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let grace = input.grace.map(Span::get);
     let rotated = api.registry.rotate_secret(&tenant.id, id, secret, grace).await?;
     tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.secret_rotated");

@@ -89,7 +89,7 @@ async fn create(
     let made = act::create(&api, &tenant, input).await?;
     Ok(Created {
         location: format!("/v1/subscriptions/{}", made.id),
-        made: CreatedSubscription::from(&*made),
+        made: CreatedSubscription::new(&tenant, &made),
     })
 }
 
@@ -144,7 +144,7 @@ async fn disable(
 
 async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
     let found = act::find(&tenant, id.parse()?)?;
-    Ok(Json(SecretsView::from(&found.secrets[..])))
+    Ok(Json(SecretsView::new(&tenant, &found.secrets)))
 }
 
 async fn rotate(
@@ -154,7 +154,7 @@ async fn rotate(
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
     let rotated = act::rotate(&api, &tenant, id.parse()?, input).await?;
-    Ok(Json(SecretsView::from(&rotated.secrets[..])))
+    Ok(Json(SecretsView::new(&tenant, &rotated.secrets)))
 }
 
 const TAG: &str = "Subscriptions";

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::fields::{Parsed, clearable};
+use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::DisableReason;
@@ -18,7 +19,7 @@ use crate::domain::{
     EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
 };
 use crate::http::{Code, FieldError, Problem};
-use crate::registry::{NewSubscription, SubscriptionPatch};
+use crate::registry::{NewSubscription, SubscriptionPatch, Tenant};
 
 /// An endpoint to register.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,8 +33,10 @@ pub(in crate::api) struct NewSubscriptionInput {
     /// What else must hold of an event: conditions on its type and data.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = filter_example())]
     pub filter: Option<Box<RawValue>>,
-    /// The signing secret: `whsec_` and the base64 of 24 to 64 bytes. Made where none is given.
+    /// The signing secret: `whsec_` and the base64 of 24 to 64 bytes, or `whsk_` and an Ed25519 key. Made where none is given.
     pub secret: Option<String>,
+    /// What signs with the secret that is made; `hmac` where it is left out.
+    pub signature: Option<SignatureView>,
     /// For people; at most 1024 bytes.
     pub description: Option<String>,
     /// Headers to send with every attempt. Their values are never shown again.
@@ -153,8 +156,11 @@ pub(super) struct DisabledView {
 pub(super) struct CreatedSubscription {
     #[serde(flatten)]
     pub subscription: SubscriptionView,
-    /// What deliveries are signed with.
-    pub secret: String,
+    /// What deliveries are signed with; null where that is an Ed25519 key, or the tenant's own secret.
+    pub secret: Option<String>,
+    /// What verifies deliveries, of an Ed25519 key: `whpk_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
 }
 
 fn example() -> serde_json::Value {
@@ -323,15 +329,16 @@ impl From<&Subscription> for SubscriptionView {
     }
 }
 
-impl From<&Subscription> for CreatedSubscription {
-    fn from(subscription: &Subscription) -> Self {
-        let secret = subscription
-            .secrets
-            .first()
-            .map(|secret| secret.secret.reveal().to_owned());
+impl CreatedSubscription {
+    pub(super) fn new(tenant: &Tenant, subscription: &Subscription) -> Self {
+        let newest = subscription.secrets.first();
+        let (secret, public_key) = newest
+            .map(|newest| show(tenant, &newest.secret))
+            .unwrap_or_default();
         Self {
             subscription: subscription.into(),
-            secret: secret.unwrap_or_default(),
+            secret,
+            public_key,
         }
     }
 }

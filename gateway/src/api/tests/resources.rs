@@ -371,3 +371,70 @@ async fn a_tenants_own_secret_is_rotated_by_its_own_key() {
         "its own, of its own profile"
     );
 }
+
+#[tokio::test]
+async fn a_subscription_may_ask_for_ed25519() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let body = |signature: &str| json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"], "signature": signature });
+    let made = rig
+        .post(&key, "/v1/subscriptions", &body("v1a"))
+        .await
+        .expect(201);
+    let public = made["public_key"].as_str().unwrap().to_owned();
+    assert!(
+        public.starts_with("whpk_") && made["secret"].is_null(),
+        "{made:#}"
+    );
+    let path = format!("/v1/subscriptions/{}", made["id"].as_str().unwrap());
+    let shown = rig.get(&key, &format!("{path}/secret")).await.expect(200);
+    assert_eq!(
+        shown,
+        json!({ "secret": null, "public_key": public, "previous": [] })
+    );
+    // Of the same kind, unless another one is asked for.
+    let rotate = format!("{path}/rotate-secret");
+    let rotated = rig.bare(&key, Method::POST, &rotate).await.expect(200);
+    assert_eq!(rotated["previous"][0]["public_key"], public);
+    assert_ne!(rotated["public_key"], public);
+    let hmac = rig
+        .post(&key, &rotate, &json!({ "signature": "hmac" }))
+        .await
+        .expect(200);
+    assert!(hmac["secret"].as_str().unwrap().starts_with("whsec_"));
+    assert_eq!(hmac["previous"].as_array().unwrap().len(), 2);
+    assert!(!hmac.to_string().contains("whsk_"), "the private key stays here");
+    let given = json!({ "secret": "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=" });
+    let given = rig.post(&key, &rotate, &given).await.expect(200);
+    assert!(given["public_key"].is_string() && given["secret"].is_null());
+    for (wrong, pointer) in [
+        (json!({ "signature": "rsa" }), "/signature"),
+        (json!({ "secret": "whsk_AAAA" }), "/secret"),
+        (
+            json!({ "secret": "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=" }),
+            "/secret",
+        ),
+        (
+            json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "signature": "v1a" }),
+            "/signature",
+        ),
+    ] {
+        let refused = rig.post(&key, &rotate, &wrong).await;
+        refused.refused(422, "invalid_field");
+        assert_eq!(refused.body["errors"][0]["pointer"], pointer, "{wrong}");
+    }
+    let other = rig
+        .post(
+            OPERATOR,
+            "/v1/tenants",
+            &json!({ "id": "b", "profile": "syncai" }),
+        )
+        .await
+        .expect(201);
+    let other = other["key"].as_str().unwrap();
+    let body =
+        json!({ "url": "https://127.0.0.1:9/hook", "events": ["document.verified"], "signature": "ed25519" });
+    let refused = rig.post(other, "/v1/subscriptions", &body).await;
+    refused.refused(422, "invalid_field");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/signature");
+}

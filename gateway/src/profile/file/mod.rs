@@ -135,6 +135,9 @@ pub struct Signature {
     /// One secret's signature: text with `{signature}`, `{id}` and `{timestamp}`. Built in: `{signature}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<String>,
+    /// Ed25519 signatures beside the MACs, for subscriptions that ask for them. Left out: there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ed25519: Option<Ed25519>,
     /// Between the signatures of several secrets, while a rotation lasts. Built in: `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between: Option<String>,
@@ -148,6 +151,22 @@ pub struct Signature {
     /// How far a receiver lets the timestamp be from its own clock: for `hookgate verify` and `hookgate listen`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<Span>,
+}
+
+/// Ed25519 signatures (RFC 8032): the gateway keeps the private key, receivers have the public one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ProfileEd25519")]
+pub struct Ed25519 {
+    /// One key's signature, in place of `each` of the MACs. Built in: `{signature}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
+    /// What a private key begins with, before the base64 of its 32 bytes. Built in: `whsk_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_prefix: Option<String>,
+    /// What a public key begins with, before the base64 of its 32 bytes. Built in: `whpk_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_prefix: Option<String>,
 }
 
 /// What makes a signature.

@@ -2,7 +2,7 @@
 
 use super::super::file::{self, Encoding, SecretForm};
 use super::super::problem::Problems;
-use super::super::secret::{LONGEST, MOST_RANDOM, SecretScheme};
+use super::super::secret::{KeyPrefixes, LONGEST, MOST_RANDOM, SecretScheme};
 use super::super::signature::Signature;
 use super::super::template::{BadTemplate, Part, Place, Template};
 use crate::domain::units::Span;
@@ -17,7 +17,11 @@ pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Opti
         }
     };
     let each = file.each.as_deref().unwrap_or("{signature}");
-    let each = template("signature.each", each, Place::Each, problems);
+    let each = each_of("signature.each", each, problems);
+    let ed25519 = file.ed25519.as_ref().map(|keys| {
+        let text = keys.each.as_deref().unwrap_or("{signature}");
+        each_of("signature.ed25519.each", text, problems)
+    });
     let headers = headers(file, problems);
     let encoding = file.encoding;
     if encoding.is_none() {
@@ -29,13 +33,6 @@ pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Opti
     }
     let (content, each) = (content?, each?);
     check_content(&content, problems);
-    if !each.has(&Part::Signature) {
-        problems.add(
-            "signature.each",
-            "it does not hold the signature",
-            "such as \"v1={signature}\"",
-        );
-    }
     let between = file.between.clone().unwrap_or_else(|| ",".to_owned());
     if between.is_empty() || !between.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         problems.add(
@@ -49,6 +46,7 @@ pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Opti
         algorithm: file.algorithm.unwrap_or_default(),
         encoding: encoding?,
         each,
+        ed25519: ed25519.flatten(),
         between,
         headers: headers?,
         timestamp: file.timestamp.unwrap_or_default(),
@@ -56,7 +54,41 @@ pub(super) fn signature(file: &file::Signature, problems: &mut Problems) -> Opti
     })
 }
 
-pub(super) fn secret(file: &file::Secret, problems: &mut Problems) -> Option<SecretScheme> {
+fn each_of(key: &str, text: &str, problems: &mut Problems) -> Option<Template> {
+    let each = template(key, text, Place::Each, problems)?;
+    if !each.has(&Part::Signature) {
+        problems.add(
+            key,
+            "it does not hold the signature",
+            "such as \"v1={signature}\"",
+        );
+    }
+    Some(each)
+}
+
+/// What Ed25519 keys begin with. One kind must be told from the other, and both from other secrets.
+fn prefixes(file: &file::File, problems: &mut Problems) -> Option<KeyPrefixes> {
+    let keys = file.signature.ed25519.as_ref()?;
+    let own = |prefix: &Option<String>, usual: &str| prefix.clone().unwrap_or_else(|| usual.to_owned());
+    let (secret, public) = (
+        own(&keys.secret_prefix, "whsk_"),
+        own(&keys.public_prefix, "whpk_"),
+    );
+    let usual = file.secret.prefix.as_deref().unwrap_or_default();
+    let clear = |prefix: &str| !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_graphic());
+    let apart = |a: &str, b: &str| !a.starts_with(b) && !b.starts_with(a);
+    if !(clear(&secret) && clear(&public) && apart(&secret, &public) && apart(&secret, usual)) {
+        problems.add(
+            "signature.ed25519.secret_prefix",
+            "private keys, public keys and other secrets cannot be told apart by how they begin",
+            "such as \"whsk_\" and \"whpk_\" beside the secret.prefix \"whsec_\"",
+        );
+    }
+    Some(KeyPrefixes { secret, public })
+}
+
+pub(super) fn secret(whole: &file::File, problems: &mut Problems) -> Option<SecretScheme> {
+    let file = &whole.secret;
     let Some(form) = file.form else {
         let message = "a signature needs a secret, and nothing says what it looks like";
         problems.add(
@@ -103,6 +135,7 @@ pub(super) fn secret(file: &file::Secret, problems: &mut Problems) -> Option<Sec
         bytes,
         lengths: shortest..=longest,
         owner: file.owner.unwrap_or_default(),
+        ed25519: prefixes(whole, problems),
     })
 }
 
