@@ -11,6 +11,7 @@ mod command_line;
 mod contracts;
 mod crash;
 mod delivering;
+mod doors;
 mod feed;
 mod filters;
 mod limits;

@@ -1,4 +1,5 @@
-//! How a door answers: the members that its profile names, in their order, and what they hold.
+//! How a door answers: the members that its profile names, in their order, and what they hold. A member that an answer of its
+//! kind cannot hold would be null; a profile with one is refused when it is read.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
