@@ -11,12 +11,13 @@ use hookgate_tests::gateway::root;
 /// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
 /// `telemetry` and `clock` are for all that run; `domain` and `document` are for all.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("catalogue", &["document", "domain"]),
+    ("catalogue", &["document", "domain", "privacy"]),
     ("clock", &["domain"]),
     ("document", &[]),
     ("domain", &["document"]),
     ("ids", &["clock", "domain"]),
-    ("profile", &["document", "domain"]),
+    ("privacy", &["document", "domain"]),
+    ("profile", &["document", "domain", "privacy"]),
     ("telemetry", &["clock", "domain"]),
     ("store", &["clock", "domain", "telemetry"]),
     ("egress", &["clock", "domain", "telemetry"]),
@@ -52,6 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "ids",
             "plugin",
+            "privacy",
             "registry",
             "store",
             "telemetry",
@@ -115,7 +117,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const COMPOSERS: &[&str] = &["app", "cli", "config", "lib", "main"];
 
 /// What the pure modules must never touch.
-const PURE: &[&str] = &["catalogue", "domain", "document", "profile"];
+const PURE: &[&str] = &["catalogue", "domain", "document", "privacy", "profile"];
 const IMPURE: &[&str] = &[
     "tokio::",
     "hyper::",

@@ -162,6 +162,7 @@ impl Caller {
             deliver_to: None,
             fate: Fate::Published,
             steps: Vec::new(),
+            rules: Default::default(),
         };
         let delivery = DeliveryId {
             event: event.id.clone(),

@@ -304,6 +304,7 @@ fn api_parts(
         feed: feed::Feed::new(
             config.feed.clone(),
             Arc::clone(&common.store),
+            registry.clone(),
             common.stopping.clone(),
         ),
         egress: common.egress.clone(),

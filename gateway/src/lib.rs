@@ -20,6 +20,7 @@ pub mod feed;
 pub mod ingest;
 pub mod keyring;
 pub mod plugin;
+pub mod privacy;
 pub mod profile;
 pub mod registry;
 pub mod scheduler;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::describe::{described, does};
 use super::input::{Acting, Body};
-use crate::http::Problem;
+use crate::http::{Code, FieldError, Problem};
 use crate::plugin::OnFailure;
-use crate::registry::{ChainSpec, StepSpec};
+use crate::registry::{ChainSpec, StepSpec, Tenant};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new().api_route(
@@ -38,6 +38,10 @@ pub(super) fn routes() -> ApiRouter<Api> {
 struct ChainView {
     /// In order.
     steps: Vec<StepView>,
+    /// Classes of the dictionary that the tenant's profile takes out of every event, before the chain and again after it. It
+    /// is the profile's to say: leave it out, or send what was read.
+    #[serde(default)]
+    always_removed: Option<Vec<String>>,
 }
 
 /// A step of a chain.
@@ -75,7 +79,7 @@ fn example() -> Value {
 }
 
 async fn get(Acting(tenant): Acting) -> Result<Json<ChainView>, Problem> {
-    Ok(Json(ChainView::from(&tenant.chain_spec)))
+    Ok(Json(ChainView::of(&tenant)))
 }
 
 async fn put(
@@ -83,12 +87,20 @@ async fn put(
     Acting(tenant): Acting,
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
+    if input
+        .always_removed
+        .is_some_and(|classes| classes != always_removed(&tenant))
+    {
+        let detail = "the tenant's profile says which; it is not set here";
+        let error = FieldError::new("/always_removed", detail);
+        return Err(Problem::fields(Code::InvalidField, vec![error]));
+    }
     let spec = ChainSpec {
         steps: steps(input.steps),
     };
     let changed = api.registry.set_chain(&tenant.id, spec).await?;
     tracing::info!(tenant = %tenant.id, count = changed.chain_spec.steps.len(), "chain.changed");
-    Ok(Json(ChainView::from(&changed.chain_spec)))
+    Ok(Json(ChainView::of(&changed)))
 }
 
 /// Steps as the registry has them.
@@ -110,9 +122,17 @@ impl From<StepView> for StepSpec {
     }
 }
 
-impl From<&ChainSpec> for ChainView {
-    fn from(spec: &ChainSpec) -> Self {
-        let steps = spec.steps.iter().map(|step| StepView {
+fn always_removed(tenant: &Tenant) -> Vec<String> {
+    let classes = tenant
+        .contract
+        .iter()
+        .flat_map(|profile| &profile.privacy.classes);
+    classes.map(|class| class.name().to_owned()).collect()
+}
+
+impl ChainView {
+    fn of(tenant: &Tenant) -> Self {
+        let steps = tenant.chain_spec.steps.iter().map(|step| StepView {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
             // Checked when they were set.
@@ -124,6 +144,7 @@ impl From<&ChainSpec> for ChainView {
         });
         Self {
             steps: steps.collect(),
+            always_removed: Some(always_removed(tenant)),
         }
     }
 }

@@ -182,7 +182,10 @@ pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Resul
 
 async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {
     let id: EventId = id.parse()?;
-    let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let mut stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    if let Some(shown) = tenant.privacy.shown(&stored.event) {
+        stored.event = shown;
+    }
     Ok(Json(EventView::from(&stored)))
 }
 

@@ -240,9 +240,14 @@ async fn run(
     api: &Api,
     tenant: &Tenant,
     prepared: TrialChain,
-    subject: Subject,
+    mut subject: Subject,
     phase: PhaseInput,
 ) -> Result<Json<TriedView>, Problem> {
+    // As at ingest: no plugin sees what the tenant's privacy rules take out.
+    if let Some(rules) = tenant.privacy.of(&subject.kind) {
+        rules.apply(&mut subject.data);
+        rules.apply_to_notes(&mut subject.metadata);
+    }
     let before = subject.data.clone();
     let call = Call {
         tenant: tenant.id.clone(),

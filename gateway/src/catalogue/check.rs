@@ -94,6 +94,6 @@ fn cut(message: String) -> String {
     }
 }
 
-const PATTERN_BYTES: usize = 128 << 10;
+pub(super) const PATTERN_BYTES: usize = 128 << 10;
 const MOST_COLLECTED: usize = 10_000;
 const LONGEST_MESSAGE: usize = 240;

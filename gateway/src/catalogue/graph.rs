@@ -2,12 +2,30 @@
 
 use std::collections::HashMap;
 
+use regex::Regex;
+
+use crate::privacy::{Class, Field, Fields};
+
 pub(super) type NodeId = usize;
 
 /// The subschemas that are reached from the root; the root is the first.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
+    /// The class of what has none.
+    pub(super) default: Option<Class>,
+}
+
+impl Graph {
+    /// What of it is classified; nothing where nothing is. `text` is the schema's.
+    pub(super) fn classified(&self, text: &str) -> Option<Fields> {
+        let default = self.default.unwrap_or(Class::Public);
+        if default == Class::Public && self.nodes.iter().all(|node| node.class.is_none()) {
+            return None;
+        }
+        let fields = self.nodes.iter().map(Node::field).collect();
+        Some(Fields::new(fields, default, text.to_owned()))
+    }
 }
 
 /// One subschema.
@@ -15,6 +33,8 @@ pub(super) struct Graph {
 pub(super) struct Node {
     /// Where it stands in the schema.
     pub(super) pointer: String,
+    /// The class of what it looks at.
+    pub(super) class: Option<Class>,
     /// Others that look at the same value: `$ref`, `allOf`, `anyOf`, `oneOf`, `then`, `else`, `dependentSchemas`.
     pub(super) same: Vec<NodeId>,
     /// Others that look at the same value and only ask something of it: `not`, `if`.
@@ -22,7 +42,7 @@ pub(super) struct Node {
     /// By the name of a member.
     pub(super) named: HashMap<String, NodeId>,
     /// By a pattern of members' names.
-    pub(super) patterns: Vec<(String, NodeId)>,
+    pub(super) patterns: Vec<(Regex, NodeId)>,
     /// For every other member.
     pub(super) rest: Option<NodeId>,
     /// For the first elements.
@@ -37,6 +57,18 @@ pub(super) struct Node {
 }
 
 impl Node {
+    fn field(&self) -> Field {
+        Field {
+            class: self.class,
+            same: self.same.clone(),
+            named: self.named.clone(),
+            patterns: self.patterns.clone(),
+            rest: self.rest,
+            first: self.first.clone(),
+            items: self.items,
+        }
+    }
+
     /// All that look at the same value.
     pub(super) fn in_place(&self) -> impl Iterator<Item = NodeId> {
         self.same.iter().chain(&self.asking).copied()

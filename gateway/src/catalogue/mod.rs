@@ -2,7 +2,7 @@
 //!
 //! A type may have a JSON Schema (draft 2020-12). It is read once, when the type is put (`read`, which knows every keyword and
 //! refuses what it does not, `weight`, which refuses a schema that would look at the same value too often), and then checks the
-//! data of each event of a type that asks for it (`check`). `registry` keeps the types, `ingest` has events checked, `api` shows
+//! data of each event of a type that asks for it (`check`). What it classifies becomes `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
 //! them.
 //!
 //! Pure: a schema names nothing outside itself, so nothing is ever fetched; its patterns run in linear time. What is told of
@@ -16,6 +16,7 @@ mod weight;
 use std::sync::Arc;
 
 use crate::domain::EventType;
+use crate::privacy::Fields;
 
 pub use check::{Check, Violation};
 
@@ -40,6 +41,7 @@ pub struct CatalogueType {
     /// As it was asked for.
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
+    fields: Option<Arc<Fields>>,
 }
 
 /// Something wrong with a schema.
@@ -57,17 +59,25 @@ impl CatalogueType {
     /// # Errors
     /// What is wrong with it: at least one problem, and at most 20.
     pub fn new(spec: TypeSpec) -> Result<Self, Vec<SchemaProblem>> {
-        let check = match &spec.schema {
-            None => None,
+        let (check, fields) = match &spec.schema {
+            None => (None, None),
             Some(text) => {
                 let schema = read::parse(text)?;
                 let graph = read::read(&schema)?;
                 weight::check(&graph)?;
                 let check = Check::new(&schema)?;
-                spec.validate.then(|| Arc::new(check))
+                (
+                    spec.validate.then(|| Arc::new(check)),
+                    graph.classified(text).map(Arc::new),
+                )
             }
         };
-        Ok(Self { spec, check })
+        Ok(Self { spec, check, fields })
+    }
+
+    /// Which places of its data are classified; `None`: none is.
+    pub fn fields(&self) -> Option<&Arc<Fields>> {
+        self.fields.as_ref()
     }
 
     /// What checks the data of its events; `None`: any data will do.

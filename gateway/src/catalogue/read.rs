@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 
+use jsonschema_regex::to_rust_regex;
 use percent_encoding::percent_decode_str;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
+use super::check::PATTERN_BYTES;
 use super::graph::{Graph, Node, NodeId};
 use super::{MOST_TOLD, SchemaProblem};
 use crate::document::{Document, Limits};
+use crate::privacy::Class;
 
 /// Reads the text, which is an object or a boolean.
 pub(super) fn parse(text: &str) -> Result<Value, Vec<SchemaProblem>> {
@@ -52,6 +56,8 @@ struct Reader {
     /// Whose `$ref` points where.
     refs: Vec<(NodeId, String)>,
     patterns: usize,
+    /// A classification here would say nothing of a place.
+    mute: bool,
     problems: Vec<SchemaProblem>,
 }
 
@@ -103,7 +109,7 @@ impl Reader {
                     .extend(same.into_iter().map(|(_, node)| node));
             }
             "not" | "if" => {
-                let asking = self.schema(value, place);
+                let asking = self.muted(value, place);
                 self.graph.nodes[id].asking.push(asking);
             }
             "properties" => {
@@ -113,7 +119,12 @@ impl Reader {
             "patternProperties" => {
                 let patterns = self.map(value, &place);
                 self.patterns += patterns.len();
-                self.graph.nodes[id].patterns.extend(patterns);
+                for (text, node) in patterns {
+                    let pattern = self.pattern(&text, &place);
+                    self.graph.nodes[id]
+                        .patterns
+                        .extend(pattern.map(|pattern| (pattern, node)));
+                }
             }
             "additionalProperties" => {
                 let rest = self.schema(value, place);
@@ -128,7 +139,7 @@ impl Reader {
                 self.graph.nodes[id].items = Some(items);
             }
             "contains" | "propertyNames" | "unevaluatedItems" | "unevaluatedProperties" => {
-                let beside = self.schema(value, place);
+                let beside = self.muted(value, place);
                 let node = &mut self.graph.nodes[id];
                 node.beside.push(beside);
                 node.again |= keyword.starts_with("unevaluated");
@@ -138,12 +149,24 @@ impl Reader {
                 self.map(value, &place);
             }
             "pattern" => self.patterns += 1,
+            CLASS => {
+                let class = self.class(value, place);
+                self.graph.nodes[id].class = class;
+            }
+            DEFAULT_CLASS => {
+                if id != ROOT {
+                    self.problem(place.clone(), "it stands at the top of a schema");
+                }
+                self.graph.default = self.class(value, place);
+            }
             "$schema" => self.dialect(value, place),
             "$id" if id == ROOT => {}
             known if PLAIN.contains(&known) => {}
-            own if own.starts_with("x-") => {}
+            own if own.starts_with("x-") && nearest(own, OWN).is_none() => {}
             other => {
-                let near = nearest(other);
+                let near = nearest(other, OWN)
+                    .or_else(|| nearest(other, APPLYING))
+                    .or_else(|| nearest(other, PLAIN));
                 let message = match near {
                     Some(near) => format!("there is no such keyword; did you mean `{near}`?"),
                     None => "this keyword is not taken; one of your own begins with `x-`".to_owned(),
@@ -172,6 +195,47 @@ impl Reader {
         let each = schemas.iter();
         each.map(|(name, schema)| (name.clone(), self.schema(schema, join(place, name))))
             .collect()
+    }
+
+    /// A subschema that asks something of a value and describes no place: nothing in it can be classified.
+    fn muted(&mut self, schema: &Value, pointer: String) -> NodeId {
+        let around = std::mem::replace(&mut self.mute, true);
+        let id = self.schema(schema, pointer);
+        self.mute = around;
+        id
+    }
+
+    fn class(&mut self, value: &Value, place: String) -> Option<Class> {
+        if self.mute {
+            self.problem(
+                place,
+                "nothing is classified here: it does not say which place is meant",
+            );
+            return None;
+        }
+        match value.as_str().unwrap_or_default().parse() {
+            Ok(class) => Some(class),
+            Err(error) => {
+                self.problem(place, format!("{error}"));
+                None
+            }
+        }
+    }
+
+    fn pattern(&mut self, text: &str, place: &str) -> Option<Regex> {
+        // As the check of data reads it.
+        let built = to_rust_regex(text).ok().and_then(|text| {
+            let mut builder = RegexBuilder::new(&text);
+            builder
+                .size_limit(PATTERN_BYTES)
+                .dfa_size_limit(PATTERN_BYTES)
+                .build()
+                .ok()
+        });
+        if built.is_none() {
+            self.problem(join(place, text), "it is no pattern that is taken, or too large");
+        }
+        built
     }
 
     fn dialect(&mut self, value: &Value, place: String) {
@@ -204,11 +268,20 @@ fn join(pointer: &str, step: &str) -> String {
 }
 
 /// The known keyword that is so near that it was probably meant.
-fn nearest(keyword: &str) -> Option<&'static str> {
-    let near = |known: &&&str| strsim::damerau_levenshtein(keyword, known) <= 2;
-    APPLYING.iter().chain(PLAIN).find(near).copied()
+fn nearest(keyword: &str, known: &[&'static str]) -> Option<&'static str> {
+    let keyword = keyword.to_lowercase();
+    let far = |known: &str| strsim::damerau_levenshtein(&keyword, &known.to_lowercase());
+    known
+        .iter()
+        .copied()
+        .find(|known| far(known) <= (known.len() / 4).max(1))
 }
 
+/// The class of what a subschema looks at.
+const CLASS: &str = "x-classification";
+/// The class of what has none.
+const DEFAULT_CLASS: &str = "x-default-classification";
+const OWN: &[&str] = &[CLASS, DEFAULT_CLASS];
 const ROOT: NodeId = 0;
 const MAX_DEPTH: usize = 64;
 /// Each takes memory and time.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::destination::{Destination, NoDestination};
 use super::{Config, Courier};
-use crate::domain::{Attempt, Outcome, Timestamp};
+use crate::domain::{Attempt, Event, Outcome, Timestamp};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use crate::profile::{Message, Unsendable};
 use crate::store::Leased;
@@ -53,8 +53,12 @@ impl Courier {
     }
 
     async fn send(&self, leased: &Leased, destination: Destination, now: Timestamp) -> Answer {
-        let (event, profile) = (&leased.event, &destination.profile);
-        let body = match body(leased, &destination) {
+        let profile = &destination.profile;
+        // What was classified since the event was accepted is not sent.
+        let shown = destination.tenant.privacy.shown(&leased.event);
+        let event = shown.as_ref().unwrap_or(&leased.event);
+        let made = leased.body.as_ref().filter(|_| shown.is_none());
+        let body = match body(event, made, &destination) {
             Ok(body) => body,
             Err(unsendable) => return blocked(unsendable.to_string()),
         };
@@ -88,12 +92,10 @@ impl Courier {
 }
 
 /// The bytes of the first attempt where a chain made them; else the envelope, which is the same at every attempt.
-fn body(leased: &Leased, destination: &Destination) -> Result<Bytes, Unsendable> {
-    match &leased.body {
+fn body(event: &Event, made: Option<&Bytes>, destination: &Destination) -> Result<Bytes, Unsendable> {
+    match made {
         Some(body) => Ok(body.clone()),
-        None => destination
-            .profile
-            .body(&leased.event, &leased.event.data, destination.payload),
+        None => destination.profile.body(event, &event.data, destination.payload),
     }
 }
 

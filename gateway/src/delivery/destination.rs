@@ -20,6 +20,8 @@ pub(super) struct Destination {
     pub(super) headers: HeaderMap,
     pub(super) keys: Vec<SigningKey>,
     pub(super) profile: Arc<Profile>,
+    /// The tenant as it is now.
+    pub(super) tenant: Arc<Tenant>,
     pub(super) payload: PayloadMode,
     pub(super) timeout: Duration,
 }
@@ -77,9 +79,9 @@ impl Courier {
                     SecretOwner::Subscription => keys(&profile, subscription.signing_at(now)),
                     SecretOwner::Tenant => keys(&profile, tenant.signing_at(now)),
                 };
-                self.subscribed(subscription, profile, keys?)?
+                self.subscribed(Arc::clone(&tenant), subscription, profile, keys?)?
             }
-            Target::Inline => self.inline(&tenant, leased, profile, now)?,
+            Target::Inline => self.inline(Arc::clone(&tenant), leased, profile, now)?,
         };
         let offered = destination.profile.endpoint.check(&destination.url);
         offered.map_err(|refused| NoDestination::Unusable(refused.to_string()))?;
@@ -95,6 +97,7 @@ impl Courier {
 
     fn subscribed(
         &self,
+        tenant: Arc<Tenant>,
         subscription: &Subscription,
         profile: Arc<Profile>,
         keys: Vec<SigningKey>,
@@ -112,12 +115,13 @@ impl Courier {
             payload: subscription.payload,
             timeout: self.timeout(subscription.timeout, &profile),
             profile,
+            tenant,
         })
     }
 
     fn inline(
         &self,
-        tenant: &Tenant,
+        tenant: Arc<Tenant>,
         leased: &Leased,
         profile: Arc<Profile>,
         now: Timestamp,
@@ -130,6 +134,7 @@ impl Courier {
             payload: PayloadMode::Full,
             timeout: self.timeout(None, &profile),
             profile,
+            tenant,
         })
     }
 }

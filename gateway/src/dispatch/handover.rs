@@ -226,6 +226,7 @@ mod tests {
             deliver_to: None,
             fate: Fate::Published,
             steps: Vec::new(),
+            rules: Default::default(),
         };
         Leased {
             id: DeliveryId {

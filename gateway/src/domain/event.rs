@@ -34,7 +34,13 @@ pub struct Event {
     pub fate: Fate,
     /// What the ingress chain did, step by step.
     pub steps: Vec<StepReport>,
+    /// Which privacy rules `data` and `metadata` were kept under.
+    pub rules: RulesMark,
 }
+
+/// Tells privacy rules from others: equal marks, equal rules. The default: none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RulesMark(pub u64);
 
 /// What became of an event when it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]

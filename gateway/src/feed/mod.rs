@@ -1,7 +1,8 @@
 //! The pull feed: a tenant's events in the order in which they were committed, read page by page.
 //!
 //! `page` answers `GET /v1/events`; `api` calls it. A reader that comes to the end may wait for what comes next (long poll). A
-//! cursor never skips an event: positions are given out in the order of the commits.
+//! cursor never skips an event: positions are given out in the order of the commits. What was classified since an event was
+//! accepted is taken out of it here.
 
 mod cursor;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::units::Span;
 use crate::domain::{Event, EventPattern, TenantId};
+use crate::registry::Registry;
 use crate::store::{FeedPosition, Store, StoreError};
 
 pub use cursor::{BadCursor, Cursor};
@@ -46,6 +48,7 @@ impl Default for Config {
 #[derive(Clone)]
 pub struct Feed {
     store: Arc<dyn Store>,
+    registry: Registry,
     config: Config,
     waiting: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -91,10 +94,16 @@ pub enum FeedError {
 
 impl Feed {
     /// A feed over the store. Those that wait are answered with what there is when `shutdown` comes.
-    pub fn new(config: Config, store: Arc<dyn Store>, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        config: Config,
+        store: Arc<dyn Store>,
+        registry: Registry,
+        shutdown: CancellationToken,
+    ) -> Self {
         let waiting = Arc::new(Semaphore::new(config.max_waiting));
         Self {
             store,
+            registry,
             config,
             waiting,
             shutdown,
@@ -111,6 +120,19 @@ impl Feed {
     /// # Errors
     /// `Expired`, `TooManyWaiting`, `Store`.
     pub async fn page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
+        let mut page = self.stored_page(tenant, query).await?;
+        // As the tenant is now, not as it was when a long wait began.
+        if let Some(tenant) = self.registry.tenant(tenant) {
+            for event in &mut page.events {
+                if let Some(shown) = tenant.privacy.shown(event) {
+                    *event = shown;
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    async fn stored_page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
         let deadline = Instant::now() + query.wait.min(self.max_wait());
         let mut page = self.look(tenant, &query).await?;
         if !page.events.is_empty() || query.wait.is_zero() {

@@ -9,6 +9,7 @@ use crate::domain::{Event, Fate, StepReport, Target};
 use crate::egress::NotAdmitted;
 use crate::http::{Code, FieldError, PluginWords, Problem};
 use crate::plugin::{Call, Failure, Phase, Verdict};
+use crate::privacy::Rules;
 use crate::registry::Tenant;
 use crate::store::NewEvent;
 use crate::telemetry::AcceptResult;
@@ -97,8 +98,15 @@ impl Ingest {
         let id = id.unwrap_or_else(|| self.inner.parts.ids.event());
         let created = created.unwrap_or_else(|| self.inner.parts.clock.now());
         let limits = self.inner.allowed.document;
-        let data = Document::from_value(data, limits);
-        let metadata = metadata.map(|value| Document::from_value(value, limits));
+        let mut data = Document::from_value(data, limits);
+        let mut metadata = metadata.map(|value| Document::from_value(value, limits));
+        let rules = tenant.privacy.of(&kind);
+        if let Some(rules) = rules {
+            rules.apply(&mut data);
+            metadata
+                .iter_mut()
+                .for_each(|metadata| rules.apply_to_notes(metadata));
+        }
         let metadata_json = metadata.as_ref().map(Document::to_bytes);
         let screened = match &tenant.chain {
             None => Screened::Passed {
@@ -120,8 +128,13 @@ impl Ingest {
             }
         };
         let tenant_id = tenant.id.clone();
+        let mark = rules.map(Rules::mark).unwrap_or_default();
         Ok(match screened {
-            Screened::Passed { data, steps } => {
+            Screened::Passed { mut data, steps } => {
+                // What a plugin put back goes again.
+                if let Some(rules) = rules.filter(|_| tenant.chain.is_some()) {
+                    rules.apply(&mut data);
+                }
                 let signable = tenant
                     .contract
                     .as_ref()
@@ -141,6 +154,7 @@ impl Ingest {
                     deliver_to,
                     fate: Fate::Published,
                     steps,
+                    rules: mark,
                 };
                 NewEvent {
                     event,
@@ -160,6 +174,7 @@ impl Ingest {
                     deliver_to: None,
                     fate: Fate::Filtered { reason },
                     steps,
+                    rules: mark,
                 };
                 NewEvent {
                     event,

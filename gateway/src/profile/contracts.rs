@@ -28,6 +28,7 @@ fn event(id: &str, kind: &str, created: &str, data: &str) -> Event {
         deliver_to: None,
         fate: Fate::Published,
         steps: Vec::new(),
+        rules: Default::default(),
     }
 }
 

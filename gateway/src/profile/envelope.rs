@@ -298,6 +298,7 @@ mod tests {
             deliver_to: None,
             fate: Fate::Published,
             steps: Vec::new(),
+            rules: Default::default(),
         };
         let envelope = if members.is_empty() {
             Envelope::data(numbers)

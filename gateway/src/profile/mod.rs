@@ -31,12 +31,14 @@ mod diagnoses;
 #[cfg(test)]
 mod refusals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
+use crate::privacy::{Class, Dictionary};
 
 pub use diagnose::{Evidence, Proof};
 pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
@@ -78,6 +80,8 @@ pub struct Profile {
     pub patterns: Patterns,
     /// How much of an event may be sent.
     pub payload: Payload,
+    /// What is taken out of every event.
+    pub privacy: Privacy,
     /// The event types that the product documents.
     pub catalogue: Vec<CatalogueEntry>,
     /// The product's own routes.
@@ -91,6 +95,15 @@ pub struct Limits {
     pub subscriptions: Option<usize>,
     /// Patterns of a subscription.
     pub patterns: Option<usize>,
+}
+
+/// What is taken out of every event.
+#[derive(Debug, Clone, Default)]
+pub struct Privacy {
+    /// As the profile names them.
+    pub classes: Vec<Class>,
+    /// Their names; none: nothing is taken out.
+    pub names: Option<Arc<Dictionary>>,
 }
 
 /// An event type that the product documents.

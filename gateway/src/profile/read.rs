@@ -4,15 +4,17 @@ mod body;
 mod door;
 mod signing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{self, File, Mode, PatternKind};
 use super::problem::Problems;
 use super::rules::{AutoDisable, Endpoint, Patterns, Payload, Success};
-use super::{CatalogueEntry, Limits, Problem, Profile};
+use super::{CatalogueEntry, Limits, Privacy, Problem, Profile};
 use crate::document::PatternSet;
 use crate::domain::units::Span;
 use crate::domain::{PayloadMode, RetryPolicy};
+use crate::privacy::{Class, Dictionary};
 
 /// Reads a profile. The problems' keys are those under `profiles.NAME`.
 ///
@@ -53,6 +55,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         auto_disable: auto_disable(&file.auto_disable, problems),
         feed_retention: file.retention.feed.map(Span::get),
         payload: payload(file, problems)?,
+        privacy: privacy(file),
         door: door::door(file, problems),
         envelope: envelope?,
         signature: signature?,
@@ -257,6 +260,18 @@ fn patterns(file: &File, catalogue: &[CatalogueEntry], problems: &mut Problems) 
     Patterns {
         allow,
         known: known_only.then_some(known),
+    }
+}
+
+fn privacy(file: &File) -> Privacy {
+    let classes = file.privacy.classes.iter().flatten().map(|class| match class {
+        file::PrivacyClass::Confidential => Class::Confidential,
+        file::PrivacyClass::Restricted => Class::Restricted,
+    });
+    let classes: Vec<Class> = classes.collect();
+    Privacy {
+        names: Dictionary::of(&classes).map(Arc::new),
+        classes,
     }
 }
 

@@ -11,10 +11,12 @@ use super::draft::Draft;
 use super::snapshot::Snapshot;
 use super::sync::{Progress, Sync};
 use super::{Config, RegistryError, Sealer, Tenant, key};
+use crate::catalogue::Types;
 use crate::clock::Clock;
 use crate::domain::{KeyId, TenantId};
 use crate::ids::IdSource;
 use crate::plugin::Host;
+use crate::privacy::Privacy;
 use crate::profile::{Profile, Profiles};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -175,6 +177,8 @@ impl Registry {
         };
         let chain = self.inner.components.chain(&draft).await;
         let types = self.ready_types(&draft)?;
+        let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
+        let privacy = privacy(contract.as_deref(), &types);
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .into_values()
@@ -185,12 +189,13 @@ impl Registry {
             id: id.clone(),
             revision: draft.revision,
             created: crate::domain::Timestamp::from_micros(draft.tenant.created),
-            contract: self.inner.profiles.get(&draft.tenant.profile).cloned(),
+            contract,
             profile: draft.tenant.profile,
             keys: draft.keys.into_values().map(|key| key.value).collect(),
             signing_secrets: draft.signing_secrets,
             subscriptions,
             types,
+            privacy,
             chain,
             chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
         })))
@@ -203,6 +208,14 @@ impl Registry {
             .map(|record| Draft::decode(id, &record, &self.inner.sealer))
             .transpose()
     }
+}
+
+fn privacy(contract: Option<&Profile>, types: &Types) -> Privacy {
+    let names = contract.and_then(|profile| profile.privacy.names.as_ref());
+    let classified = types
+        .iter()
+        .filter_map(|(kind, own)| Some((kind.clone(), Arc::clone(own.fields()?))));
+    Privacy::new(names, classified)
 }
 
 /// At start, how many tenants are loaded from the store at the same time.

@@ -45,6 +45,7 @@ use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
+use crate::privacy::Privacy;
 use crate::profile::Profile;
 
 pub use config::Config;
@@ -83,6 +84,8 @@ pub struct Tenant {
     pub subscriptions: Vec<Arc<Subscription>>,
     /// Its own event types, by name; those of its profile are in `contract`.
     pub types: Types,
+    /// What is taken out of its events before they are stored, and when they are shown and sent.
+    pub privacy: Privacy,
     /// Its ingress chain; `None`: events pass as they are.
     pub chain: Option<Arc<Chain>>,
     /// The chain as it was asked for: for showing.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::domain::delivery::Stage;
-use crate::domain::event::StepResult;
+use crate::domain::event::{RulesMark, StepResult};
 use crate::domain::{
     Attempt, DeliveryState, Event, EventId, Fate, Outcome, Stats, StepReport, SubscriptionId, Target,
     TenantId, Timestamp, Trigger,
@@ -35,6 +35,9 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.list(&event.steps, write_step);
     out.list(targets, |out, target| out.target(*target));
     out.packed(&event.data);
+    if event.rules != RulesMark::default() {
+        out.number(event.rules.0);
+    }
     out.finish()
 }
 
@@ -56,6 +59,7 @@ pub(crate) fn decode_event(
     let steps = from.list(read_step)?;
     let targets = from.list(Reader::target)?;
     let data = from.packed()?;
+    let rules = if from.is_at_end() { 0 } else { from.number()? };
     from.end()?;
     let event = Event {
         id: id.clone(),
@@ -67,6 +71,7 @@ pub(crate) fn decode_event(
         deliver_to,
         fate,
         steps,
+        rules: RulesMark(rules),
     };
     Ok((event, targets))
 }

@@ -122,6 +122,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
         deliver_to: None,
         fate: Fate::Published,
         steps: vec![],
+        rules: Default::default(),
     }
 }
 

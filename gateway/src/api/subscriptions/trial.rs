@@ -2,7 +2,6 @@
 
 use aide::axum::routing::{ApiMethodRouter, post_with};
 use axum::extract::State;
-use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,8 +12,10 @@ use super::super::fields::Parsed;
 use super::super::input::{Acting, Id, OptionalBody};
 use super::super::output::Accepted;
 use super::act;
+use crate::document::Document;
 use crate::domain::{DeliveryId, Event, EventType, Fate, Status, SubscriptionId, Target};
 use crate::http::{Code, Problem};
+use crate::privacy::Rules;
 use crate::registry::Tenant;
 use crate::store::{LeasePolicy, NewEvent, Submission};
 
@@ -84,16 +85,22 @@ pub(in crate::api) async fn send(
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
+    let mut data = Document::from(data.clone());
+    let rules = tenant.privacy.of(&kind);
+    if let Some(rules) = rules {
+        rules.apply(&mut data);
+    }
     let event = Event {
         id: api.ids.event(),
         tenant: tenant.id.clone(),
         kind,
         created: api.clock.now(),
-        data: Bytes::from(data.to_string()),
+        data: data.to_bytes(),
         metadata: None,
         deliver_to: None,
         fate: Fate::Test,
         steps: Vec::new(),
+        rules: rules.map(Rules::mark).unwrap_or_default(),
     };
     let target = Target::Subscription(id);
     let delivery = DeliveryId {

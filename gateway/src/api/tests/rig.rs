@@ -141,6 +141,7 @@ impl Rig {
         let feed = Feed::new(
             crate::feed::Config::default(),
             Arc::clone(&store),
+            registry.clone(),
             shutdown.clone(),
         );
         let parts = Parts {

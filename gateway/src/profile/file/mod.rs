@@ -56,6 +56,9 @@ pub struct File {
     /// How much of an event is sent.
     #[serde(skip_serializing_if = "is_default")]
     pub payload: Payload,
+    /// What is taken out of every event.
+    #[serde(skip_serializing_if = "is_default")]
+    pub privacy: Privacy,
     /// The event types that the product documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<Vec<CatalogueEntry>>,
@@ -373,6 +376,28 @@ pub struct Payload {
     /// identity, type, status, times and relationship ids, from the top of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thin: Option<Vec<String>>,
+}
+
+/// What is taken out of every event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ProfilePrivacy")]
+pub struct Privacy {
+    /// Fields whose names are in the dictionary under these classes are taken out before an event is stored, whatever the
+    /// tenant's chain does: `confidential` (which includes what is restricted) and `restricted`. Built in: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<PrivacyClass>>,
+}
+
+/// A class of the dictionary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ProfilePrivacyClass")]
+pub enum PrivacyClass {
+    /// Contact details, commercial figures, free text; and what is restricted.
+    Confidential,
+    /// Credentials, compensation, bank and card details, personal identifiers.
+    Restricted,
 }
 
 /// A payload mode.

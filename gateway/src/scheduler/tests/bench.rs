@@ -257,6 +257,7 @@ fn event(id: &str, deliver_to: Option<Url>) -> Event {
         deliver_to,
         fate: Fate::Published,
         steps: Vec::new(),
+        rules: Default::default(),
     }
 }
 

@@ -106,8 +106,9 @@ fn event() -> impl Strategy<Value = Event> {
         "[a-z]{1,8}".prop_map(|path| Url::parse(&format!("https://example.com/{path}?a=b#c")).ok())
     ];
     let head = ("[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", time(), fate());
-    (head, bytes(), option::of(bytes()), url, vec(step(), 0..3)).prop_map(
-        |((kind, created, fate), data, metadata, deliver_to, steps)| Event {
+    let rules = prop_oneof![Just(0), any::<u64>()].prop_map(RulesMark);
+    (head, bytes(), option::of(bytes()), url, vec(step(), 0..3), rules).prop_map(
+        |((kind, created, fate), data, metadata, deliver_to, steps, rules)| Event {
             id: id(),
             tenant: tenant(),
             kind: kind.parse().unwrap(),
@@ -117,6 +118,7 @@ fn event() -> impl Strategy<Value = Event> {
             deliver_to,
             fate,
             steps,
+            rules,
         },
     )
 }
@@ -218,6 +220,7 @@ fn data_is_compressed_when_it_pays() {
             deliver_to: None,
             fate: Fate::Published,
             steps: vec![],
+            rules: Default::default(),
         };
         encode_event(&event, &[]).len()
     };

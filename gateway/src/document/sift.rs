@@ -1,0 +1,132 @@
+//! Decides place by place what stays of a document, in one walk.
+//!
+//! Unlike the other operations that remove, it notes no places: the keys that it takes out may be as confidential as the values.
+
+use super::{Document, Value};
+
+/// Says what stays.
+pub trait Sieve {
+    /// What is known of a place whose inside is looked at.
+    type Place;
+
+    /// What becomes of a member of an object.
+    fn member(&mut self, around: &Self::Place, key: &str) -> Sifted<Self::Place>;
+
+    /// What becomes of an element of an array.
+    fn element(&mut self, around: &Self::Place, index: usize) -> Sifted<Self::Place>;
+}
+
+/// What becomes of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sifted<P> {
+    /// It stays as it is.
+    Stays,
+    /// It goes with all that is inside.
+    Goes,
+    /// It stays; its inside is looked at.
+    Inside(P),
+    /// It is only the way to what is inside: it stays where something inside does.
+    Way(P),
+}
+
+impl Document {
+    /// Takes out what the sieve does not let stay. `root` is what is said of the whole: where it goes, an object or array is
+    /// left empty and anything else `null`.
+    pub fn sift<S: Sieve>(&mut self, sieve: &mut S, root: Sifted<S::Place>) {
+        if !place(&mut self.root, sieve, root) {
+            match &mut self.root {
+                Value::Object(object) => object.retain(|_, _| false),
+                Value::Array(elements) => elements.clear(),
+                scalar => *scalar = Value::Null,
+            }
+            self.extent = super::extent::Extent::exactly(self.root.printed_len());
+        }
+        self.extent = self.extent.loosened();
+    }
+}
+
+/// Whether the value stays.
+fn place<S: Sieve>(value: &mut Value, sieve: &mut S, said: Sifted<S::Place>) -> bool {
+    match said {
+        Sifted::Stays => true,
+        Sifted::Goes => false,
+        Sifted::Inside(at) => {
+            inside(value, sieve, &at);
+            true
+        }
+        Sifted::Way(at) => inside(value, sieve, &at),
+    }
+}
+
+/// Whether anything inside stays.
+fn inside<S: Sieve>(value: &mut Value, sieve: &mut S, at: &S::Place) -> bool {
+    match value {
+        Value::Object(object) => {
+            object.retain(|key, child| {
+                let said = sieve.member(at, key);
+                place(child, sieve, said)
+            });
+            !object.is_empty()
+        }
+        Value::Array(elements) => {
+            let mut index = 0;
+            elements.retain_mut(|child| {
+                let said = sieve.element(at, index);
+                index += 1;
+                place(child, sieve, said)
+            });
+            !elements.is_empty()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limits;
+    use super::*;
+
+    /// Goes after the keys' first letters: `g`oes, `i`nside, `w`ay, anything else stays. Of arrays the first element goes.
+    struct ByLetter;
+
+    impl Sieve for ByLetter {
+        type Place = ();
+
+        fn member(&mut self, (): &(), key: &str) -> Sifted<()> {
+            match key.as_bytes().first() {
+                Some(b'g') => Sifted::Goes,
+                Some(b'i') => Sifted::Inside(()),
+                Some(b'w') => Sifted::Way(()),
+                _ => Sifted::Stays,
+            }
+        }
+
+        fn element(&mut self, (): &(), index: usize) -> Sifted<()> {
+            if index == 0 { Sifted::Goes } else { Sifted::Way(()) }
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_done() {
+        for (before, after) in [
+            (r#"{"a":{"g":1},"g":{"a":1}}"#, r#"{"a":{"g":1}}"#),
+            (
+                r#"{"i":{"g":1},"w":{"g":1},"w2":{"g":1,"a":2}}"#,
+                r#"{"i":{},"w2":{"a":2}}"#,
+            ),
+            (r#"{"i":7,"w":7}"#, r#"{"i":7}"#),
+            (r#"[{"a":1},{"a":2},{"g":3},4]"#, r#"[{"a":2}]"#),
+            ("7", "7"),
+        ] {
+            let mut document = Document::parse(before.as_bytes(), Limits::default()).unwrap();
+            document.sift(&mut ByLetter, Sifted::Inside(()));
+            assert_eq!(document.to_vec(), after.as_bytes(), "{before}");
+            assert!(document.size_bound() >= after.len() && document.take_changes().is_empty());
+        }
+        for (before, after) in [(r#"{"a":1}"#, "{}"), ("[1]", "[]"), ("7", "null")] {
+            let mut document = Document::parse(before.as_bytes(), Limits::default()).unwrap();
+            document.sift(&mut ByLetter, Sifted::Goes);
+            assert_eq!(document.to_vec(), after.as_bytes(), "{before}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Classified places of a type's data, as its schema describes them: a graph that a walk through the data follows.
+//!
+//! A schema can look at one value several times over (`$ref`, `allOf`, `anyOf` and their like), so that a walk is at several
+//! places of the graph at once. What any of them takes out goes, whether or not the value fits that part of the schema.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use super::Class;
+
+/// A place of the graph.
+pub type FieldId = usize;
+
+/// Places of data; the first is the whole of it.
+#[derive(Debug)]
+pub struct Fields {
+    fields: Vec<Field>,
+    /// Each with all that look at the same value.
+    together: Vec<Vec<FieldId>>,
+    /// Whether what is not named public goes.
+    pub(super) closed: bool,
+    /// What the mark is made of.
+    pub(super) text: String,
+}
+
+/// A place of data and what is inside it.
+#[derive(Debug, Default)]
+pub struct Field {
+    /// Its own class.
+    pub class: Option<Class>,
+    /// Others that look at the same value.
+    pub same: Vec<FieldId>,
+    /// By the name of a member.
+    pub named: HashMap<String, FieldId>,
+    /// By a pattern of members' names.
+    pub patterns: Vec<(Regex, FieldId)>,
+    /// Every other member.
+    pub rest: Option<FieldId>,
+    /// The first elements.
+    pub first: Vec<FieldId>,
+    /// Every other element.
+    pub items: Option<FieldId>,
+}
+
+/// What the graph says of one value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where the walk is: each once.
+    pub(super) at: Vec<FieldId>,
+    /// It is classified, and not as public.
+    pub(super) withheld: bool,
+    /// It is named public.
+    pub(super) public: bool,
+}
+
+impl Fields {
+    /// A graph; `default` is the class of what has none. `text` is the schema's.
+    pub fn new(fields: Vec<Field>, default: Class, text: String) -> Self {
+        let together = (0..fields.len()).map(|id| together(&fields, id)).collect();
+        Self {
+            fields,
+            together,
+            closed: default != Class::Public,
+            text,
+        }
+    }
+
+    /// The whole of the data.
+    pub(super) fn root(&self) -> Found {
+        let mut found = Found::default();
+        self.reach(0, &mut found);
+        found
+    }
+
+    /// A member of what the walk is at.
+    pub(super) fn member(&self, at: &[FieldId], key: &str) -> Found {
+        let mut found = Found::default();
+        for &id in at {
+            let field = &self.fields[id];
+            let mut named = false;
+            if let Some(&next) = field.named.get(key) {
+                named = true;
+                self.reach(next, &mut found);
+            }
+            for (_, next) in field.patterns.iter().filter(|(pattern, _)| pattern.is_match(key)) {
+                named = true;
+                self.reach(*next, &mut found);
+            }
+            if let Some(next) = field.rest.filter(|_| !named) {
+                self.reach(next, &mut found);
+            }
+        }
+        found
+    }
+
+    /// An element of what the walk is at.
+    pub(super) fn element(&self, at: &[FieldId], index: usize) -> Found {
+        let mut found = Found::default();
+        for &id in at {
+            let field = &self.fields[id];
+            if let Some(next) = field.first.get(index).copied().or(field.items) {
+                self.reach(next, &mut found);
+            }
+        }
+        found
+    }
+
+    fn reach(&self, id: FieldId, found: &mut Found) {
+        for &id in &self.together[id] {
+            match self.fields[id].class {
+                Some(Class::Public) => found.public = true,
+                Some(_) => found.withheld = true,
+                None => {}
+            }
+            if !found.at.contains(&id) {
+                found.at.push(id);
+            }
+        }
+    }
+}
+
+fn together(fields: &[Field], id: FieldId) -> Vec<FieldId> {
+    let mut all = vec![id];
+    let mut next = 0;
+    while let Some(&id) = all.get(next) {
+        for &same in &fields[id].same {
+            if !all.contains(&same) {
+                all.push(same);
+            }
+        }
+        next += 1;
+    }
+    all
+}

@@ -1,0 +1,25 @@
+//! What of an event is for nobody outside: taken out before it is first written, whatever the tenant's chain does.
+//!
+//! Two things say so. A profile names classes of a dictionary of names (`dictionary`): what reads like `email` or
+//! `lifetime_value` goes, at any depth. A type's schema classifies places (`fields`): what is not `public` goes, and with a
+//! default that is not public, only what is. A place that the schema names public stays whatever its name reads like.
+//!
+//! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
+//! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
+//! keeps the mark of those that it was stored under, and whoever shows or sends it applies today's where the mark differs
+//! ([`Privacy::shown`]). Nothing is asked of the store, and nothing is done for tenants without rules.
+//!
+//! Pure. Nothing here logs or tells keys or values.
+
+mod class;
+mod dictionary;
+mod fields;
+mod rules;
+
+pub use class::{BadClass, Class};
+pub use dictionary::Dictionary;
+pub use fields::{Field, FieldId, Fields};
+pub use rules::{Privacy, Rules};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Rules applied: the dictionary and the schema in one walk, and the marks that tell which rules an event was stored under.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::Dictionary;
+use super::fields::{FieldId, Fields};
+use crate::document::{Document, Limits, Sieve, Sifted};
+use crate::domain::event::RulesMark;
+use crate::domain::{Event, EventType};
+
+/// What is taken out of the events of one type.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    names: Option<Arc<Dictionary>>,
+    fields: Option<Arc<Fields>>,
+    mark: RulesMark,
+}
+
+/// What is taken out of a tenant's events, by their type.
+#[derive(Debug, Clone, Default)]
+pub struct Privacy {
+    /// Of types without classified fields.
+    every: Option<Rules>,
+    by_type: BTreeMap<EventType, Rules>,
+}
+
+impl Rules {
+    fn new(names: Option<Arc<Dictionary>>, fields: Option<Arc<Fields>>) -> Option<Self> {
+        if names.is_none() && fields.is_none() {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        for text in [
+            names.as_ref().map(|names| names.text),
+            fields.as_ref().map(|fields| fields.text.as_str()),
+        ] {
+            hash.update([u8::from(text.is_some())]);
+            hash.update(text.unwrap_or_default().len().to_be_bytes());
+            hash.update(text.unwrap_or_default());
+        }
+        let digest = hash.finalize();
+        let first = digest.first_chunk().copied().unwrap_or_default();
+        let mark = RulesMark(u64::from_be_bytes(first).max(1));
+        Some(Self { names, fields, mark })
+    }
+
+    /// Which rules they are.
+    pub fn mark(&self) -> RulesMark {
+        self.mark
+    }
+
+    /// Takes out of an event's data what is for nobody outside.
+    pub fn apply(&self, data: &mut Document) {
+        let mut walk = Walk {
+            rules: self,
+            scratch: String::new(),
+        };
+        let root = match &self.fields {
+            None => Sifted::Inside(Place::default()),
+            Some(fields) => {
+                let found = fields.root();
+                walk.say(found, !fields.closed, None)
+            }
+        };
+        data.sift(&mut walk, root);
+    }
+
+    /// Takes out of a producer's notes what the dictionary names: a schema says nothing of them.
+    pub fn apply_to_notes(&self, notes: &mut Document) {
+        let names = Self {
+            fields: None,
+            ..self.clone()
+        };
+        if names.names.is_some() {
+            names.apply(notes);
+        }
+    }
+
+    /// JSON text of an event that was stored under other rules, by these. Text that does not read becomes nothing: what
+    /// cannot be looked through is not shown.
+    fn applied_to(&self, text: &Bytes, apply: impl Fn(&Self, &mut Document)) -> Bytes {
+        match Document::parse(text, LIMITS) {
+            Ok(mut document) => {
+                apply(self, &mut document);
+                document.to_bytes()
+            }
+            Err(_) => Bytes::from_static(b"null"),
+        }
+    }
+}
+
+impl Privacy {
+    /// The rules of a tenant: of its profile's dictionary, and of its own types' classified fields.
+    pub fn new(
+        names: Option<&Arc<Dictionary>>,
+        fields: impl IntoIterator<Item = (EventType, Arc<Fields>)>,
+    ) -> Self {
+        let by_type = fields
+            .into_iter()
+            .filter_map(|(kind, fields)| Some((kind, Rules::new(names.cloned(), Some(fields))?)));
+        Self {
+            by_type: by_type.collect(),
+            every: Rules::new(names.cloned(), None),
+        }
+    }
+
+    /// The rules for events of a type, if there are any.
+    pub fn of(&self, kind: &EventType) -> Option<&Rules> {
+        // Most tenants have none.
+        let own = if self.by_type.is_empty() {
+            None
+        } else {
+            self.by_type.get(kind)
+        };
+        own.or(self.every.as_ref())
+    }
+
+    /// A stored event as it may be shown and sent today, where that is not as it is: the rules of its type are others than
+    /// when it was stored.
+    pub fn shown(&self, event: &Event) -> Option<Event> {
+        let rules = self.of(&event.kind)?;
+        if rules.mark == event.rules || event.data.is_empty() {
+            return None;
+        }
+        let mut shown = event.clone();
+        shown.rules = rules.mark;
+        shown.data = rules.applied_to(&event.data, Rules::apply);
+        shown.metadata = event
+            .metadata
+            .as_ref()
+            .map(|notes| rules.applied_to(notes, Rules::apply_to_notes));
+        Some(shown)
+    }
+}
+
+const LIMITS: Limits = Limits {
+    bytes: usize::MAX,
+    depth: Limits::MAX_DEPTH,
+};
+
+/// Rules on their way through a document.
+struct Walk<'r> {
+    rules: &'r Rules,
+    scratch: String,
+}
+
+/// What is known of a place whose inside is looked at.
+#[derive(Debug, Default)]
+struct Place {
+    /// Where the walk is in the fields.
+    at: Vec<FieldId>,
+    /// Whether what has no class goes.
+    closed: bool,
+}
+
+impl Walk<'_> {
+    /// What becomes of a value, of which the fields say this; `open`: what is around it lets it stay.
+    fn say(&mut self, found: super::fields::Found, open: bool, key: Option<&str>) -> Sifted<Place> {
+        let names = self.rules.names.as_ref();
+        if found.withheld {
+            return Sifted::Goes;
+        }
+        let named = |scratch: &mut String| names.zip(key).is_some_and(|(names, key)| names.has(key, scratch));
+        if !found.public && named(&mut self.scratch) {
+            return Sifted::Goes;
+        }
+        let open = open || found.public;
+        let place = Place {
+            closed: !open,
+            at: found.at,
+        };
+        match (open, place.at.is_empty() && names.is_none()) {
+            (true, true) => Sifted::Stays,
+            (true, false) => Sifted::Inside(place),
+            (false, _) if place.at.is_empty() => Sifted::Goes,
+            (false, _) => Sifted::Way(place),
+        }
+    }
+}
+
+impl Sieve for Walk<'_> {
+    type Place = Place;
+
+    fn member(&mut self, around: &Place, key: &str) -> Sifted<Place> {
+        let fields = self.rules.fields.as_ref();
+        let found = fields.map_or_else(Default::default, |fields| fields.member(&around.at, key));
+        self.say(found, !around.closed, Some(key))
+    }
+
+    fn element(&mut self, around: &Place, index: usize) -> Sifted<Place> {
+        let fields = self.rules.fields.as_ref();
+        let found = fields.map_or_else(Default::default, |fields| fields.element(&around.at, index));
+        self.say(found, !around.closed, None)
+    }
+}

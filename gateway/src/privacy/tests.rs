@@ -1,0 +1,176 @@
+//! Rules over documents: what goes and what stays.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalogue::{CatalogueType, TypeSpec};
+use crate::document::Document;
+use crate::domain::EventType;
+
+fn kind() -> EventType {
+    "customer.created".parse().unwrap()
+}
+
+fn fields(schema: &Value) -> Arc<Fields> {
+    let spec = TypeSpec {
+        kind: kind(),
+        entity: None,
+        description: None,
+        schema: Some(schema.to_string()),
+        validate: false,
+    };
+    let own = CatalogueType::new(spec).unwrap_or_else(|problems| panic!("{}", problems[0]));
+    Arc::clone(own.fields().expect("something is classified"))
+}
+
+fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
+    let names = Dictionary::of(classes).map(Arc::new);
+    Privacy::new(names.as_ref(), schema.map(|schema| (kind(), fields(schema))))
+}
+
+#[track_caller]
+fn left(privacy: &Privacy, data: Value) -> Value {
+    let mut document = Document::from(data);
+    privacy.of(&kind()).expect("rules").apply(&mut document);
+    serde_json::from_slice(&document.to_vec()).unwrap()
+}
+
+const BOTH: &[Class] = &[Class::Confidential, Class::Restricted];
+
+#[test]
+fn the_dictionary_takes_out_what_is_confidential_and_leaves_what_every_event_has() {
+    let privacy = privacy(BOTH, None);
+    let gone = json!({
+        "email": 1, "workEmail": 1, "phone-number": 1, "billing_address": { "street": 1 }, "salary": 1, "lifetimeValue": 1,
+        "cost_price": 1, "Margin": 1, "notes": 1, "api-key": 1, "password": 1, "iban": 1, "customer": { "mobile": 1 },
+        "contacts": [{ "e_mail": 1 }],
+    });
+    assert_eq!(left(&privacy, gone), json!({ "customer": {}, "contacts": [{}] }));
+    let stays = json!({
+        "id": 1, "status": "active", "email_status": "verified", "created_at": 1, "updatedAt": 1, "email_verified_at": 1,
+        "discontinued_at": 1, "customer_id": 1, "addressId": 1, "address_id": 1, "contact_ids": [1], "phone_id": 1, "noteId": 1,
+        "price_list_id": 1, "type": 1, "name": 1, "assigned_to_id": 1, "previous_status": 1, "valid_from": 1, "token_id": 1,
+        "sku": 1, "owner": { "user_id": 1 }, "version": 1, "company_id": 1, "costCenterId": 1, "margin_updated_at": 1,
+    });
+    assert_eq!(left(&privacy, stays.clone()), stays);
+}
+
+#[test]
+fn classified_places_go_wherever_the_schema_finds_them() {
+    let schema = json!({
+        "properties": {
+            "id": { "x-classification": "public" },
+            "salutation": { "x-classification": "internal" },
+            "who": { "$ref": "#/$defs/person" },
+            "people": { "items": { "$ref": "#/$defs/person" } },
+            "pair": { "prefixItems": [{}, { "x-classification": "restricted" }], "items": { "x-classification": "public" } },
+            "either": { "anyOf": [{ "properties": { "a": { "x-classification": "confidential" } } }, { "$ref": "#/$defs/person" }] },
+            "map": { "patternProperties": { "^sec-": { "x-classification": "restricted" } } },
+            "closed": { "properties": { "id": {} }, "additionalProperties": { "x-classification": "confidential" } },
+        },
+        "allOf": [{ "properties": { "other": { "x-classification": "confidential" } } }],
+        "if": { "required": ["id"] },
+        "then": { "properties": { "chosen": { "x-classification": "restricted" } } },
+        "$defs": {
+            "person": { "properties": { "born": { "x-classification": "restricted" }, "child": { "$ref": "#/$defs/person" } } },
+        },
+    });
+    let rules = privacy(&[], Some(&schema));
+    let data = json!({
+        "id": 1, "salutation": 1, "other": { "id": 1 }, "chosen": 1, "unknown": 1,
+        "who": { "born": 1, "name": 1, "child": { "born": 1, "name": 2, "child": { "born": 1 } } },
+        "people": [{ "born": 1, "name": 1 }, { "born": [1] }, 7],
+        "pair": [1, 2, 3], "either": { "a": 1, "b": 1, "born": 1 },
+        "map": { "sec-a": 1, "a-sec-": 1 }, "closed": { "id": 1, "more": 1 },
+    });
+    let expected = json!({
+        "id": 1, "unknown": 1,
+        "who": { "name": 1, "child": { "name": 2, "child": {} } },
+        "people": [{ "name": 1 }, {}, 7],
+        "pair": [1, 3], "either": { "b": 1 }, "map": { "a-sec-": 1 }, "closed": { "id": 1 },
+    });
+    assert_eq!(left(&rules, data), expected);
+    // A value of another kind than the schema has in mind does no harm.
+    assert_eq!(
+        left(&rules, json!([{ "salutation": 1 }])),
+        json!([{ "salutation": 1 }])
+    );
+    assert_eq!(left(&rules, json!("text")), json!("text"));
+}
+
+#[test]
+fn with_a_default_nothing_passes_but_what_is_named_public() {
+    let schema = json!({
+        "x-default-classification": "confidential",
+        "properties": {
+            "id": { "x-classification": "public" },
+            "customer": { "properties": { "id": { "x-classification": "public" }, "tier": {} } },
+            "lines": { "items": { "properties": { "sku": { "x-classification": "public" } } } },
+            "shop": {
+                "x-classification": "public",
+                "properties": { "till": { "x-classification": "restricted" }, "city": {} },
+            },
+        },
+    });
+    let rules = privacy(&[], Some(&schema));
+    let data = json!({
+        "id": 1, "unknown": 1, "customer": { "id": 1, "tier": 1, "name": 1 }, "lines": [{ "sku": 1, "n": 1 }, { "n": 1 }],
+        "shop": { "till": 1, "city": 1, "unknown": { "a": 1 } },
+    });
+    let expected = json!({
+        "id": 1, "customer": { "id": 1 }, "lines": [{ "sku": 1 }], "shop": { "city": 1, "unknown": { "a": 1 } },
+    });
+    assert_eq!(left(&rules, data), expected);
+    for (data, expected) in [
+        (json!({ "a": 1 }), json!({})),
+        (json!([1]), json!([])),
+        (json!("x"), json!(null)),
+    ] {
+        assert_eq!(left(&rules, data), expected);
+    }
+    let nothing = privacy(&[], Some(&json!({ "x-classification": "restricted" })));
+    assert_eq!(left(&nothing, json!({ "id": 1 })), json!({}));
+}
+
+#[test]
+fn what_the_schema_names_public_stays_whatever_its_name_and_what_is_inside_does_not() {
+    let schema = json!({ "properties": {
+        "shipping_cost": { "x-classification": "public" },
+        "address": { "x-classification": "public" },
+    } });
+    let rules = privacy(BOTH, Some(&schema));
+    let data = json!({ "shipping_cost": 1, "cost": 1, "address": { "country": 1, "street": 1 }, "email": 1 });
+    assert_eq!(
+        left(&rules, data),
+        json!({ "shipping_cost": 1, "address": { "country": 1 } })
+    );
+}
+
+#[test]
+fn notes_are_looked_through_by_name_alone() {
+    let rules = privacy(BOTH, Some(&json!({ "x-classification": "restricted" })));
+    let mut notes = Document::from(json!({ "source": "/crm", "email": "planted" }));
+    rules.of(&kind()).unwrap().apply_to_notes(&mut notes);
+    assert_eq!(notes.to_vec(), br#"{"source":"/crm"}"#);
+}
+
+#[test]
+fn equal_rules_have_equal_marks_and_others_have_others() {
+    let mark = |privacy: &Privacy| privacy.of(&kind()).map(Rules::mark);
+    let schema = json!({ "properties": { "a": { "x-classification": "restricted" } } });
+    let all = [
+        privacy(&[], None),
+        privacy(BOTH, None),
+        privacy(&[Class::Restricted], None),
+        privacy(&[], Some(&schema)),
+        privacy(BOTH, Some(&schema)),
+    ];
+    for (n, one) in all.iter().enumerate() {
+        for (m, other) in all.iter().enumerate() {
+            assert_eq!(mark(one) == mark(other), n == m, "{n} {m}");
+        }
+    }
+    assert_eq!(mark(&all[4]), mark(&privacy(BOTH, Some(&schema))));
+}
