@@ -1,6 +1,7 @@
 //! Deliveries from the hand-over or the store to a real receiver and back to the store.
 
 mod bench;
+mod schedules;
 
 use std::time::Duration;
 

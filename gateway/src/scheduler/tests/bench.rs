@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub(super) committer: Committer,
     pub(super) handover: Handover,
     pub(super) secret: Secret,
+    clock: Clock,
+    event: (&'static str, &'static str),
     config: Config,
     shutdown: CancellationToken,
     scheduler: Option<JoinHandle<()>>,
@@ -43,6 +45,9 @@ pub(super) struct Wishes {
     pub(super) egress: egress::Config,
     pub(super) retry: RetryPolicy,
     pub(super) profile: &'static str,
+    pub(super) clock: Clock,
+    /// The type and the data of its events.
+    pub(super) event: (&'static str, &'static str),
 }
 
 impl Default for Wishes {
@@ -59,6 +64,8 @@ impl Default for Wishes {
             },
             retry: RetryPolicy::schedule(vec![Duration::from_millis(10); 4]).unwrap(),
             profile: STANDARD,
+            clock: Clock::System,
+            event: ("invoice.paid", r#"{"n":1}"#),
         }
     }
 }
@@ -66,7 +73,7 @@ impl Default for Wishes {
 impl Bench {
     pub(super) async fn start(wishes: Wishes) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (clock, metrics) = (Clock::System, Metrics::new());
+        let (clock, metrics) = (wishes.clock.clone(), Metrics::new());
         let settings = crate::store::embedded::Config::default();
         let store = Embedded::open(
             &directory.path().join("store"),
@@ -114,6 +121,8 @@ impl Bench {
             committer,
             handover,
             secret,
+            clock: wishes.clock,
+            event: wishes.event,
             config: wishes.scheduler,
             shutdown,
             scheduler: Some(scheduler),
@@ -133,7 +142,7 @@ impl Bench {
     ) -> SubscriptionId {
         let new = NewSubscription {
             url: url.clone(),
-            events: vec!["invoice.paid".parse().unwrap()],
+            events: vec![self.event.0.parse().unwrap()],
             filter: None,
             description: None,
             secret: Some(self.secret.clone()),
@@ -151,7 +160,7 @@ impl Bench {
 
     /// Stores an event for a target and hands its delivery over, as ingest does.
     pub(super) async fn publish(&self, id: &str, target: Target, deliver_to: Option<Url>) -> DeliveryId {
-        let event = event(id, deliver_to);
+        let event = self.event(id, deliver_to);
         let mut room = self.handover.reserve(1).unwrap();
         let lease = LeasePolicy::Hold(self.config.lease.get());
         let accepted = self.accept(&event, target, lease).await;
@@ -180,13 +189,28 @@ impl Bench {
 
     /// Stores an event as due, as ingest does when there is no room.
     pub(super) async fn leave(&self, id: &str, target: Target) -> DeliveryId {
-        let event = event(id, None);
+        let event = self.event(id, None);
         self.accept(&event, target, LeasePolicy::Due).await;
         self.handover.due_now();
         DeliveryId {
             event: event.id,
             target,
             run: 0,
+        }
+    }
+
+    fn event(&self, id: &str, deliver_to: Option<Url>) -> Event {
+        Event {
+            id: id.parse().unwrap(),
+            tenant: tenant(),
+            kind: self.event.0.parse().unwrap(),
+            created: self.clock.now(),
+            data: bytes::Bytes::from_static(self.event.1.as_bytes()),
+            metadata: None,
+            deliver_to,
+            fate: Fate::Published,
+            steps: Vec::new(),
+            rules: Default::default(),
         }
     }
 
@@ -244,21 +268,6 @@ impl Bench {
 
 pub(super) fn tenant() -> TenantId {
     "acme".parse().unwrap()
-}
-
-fn event(id: &str, deliver_to: Option<Url>) -> Event {
-    Event {
-        id: id.parse().unwrap(),
-        tenant: tenant(),
-        kind: "invoice.paid".parse().unwrap(),
-        created: Clock::System.now(),
-        data: bytes::Bytes::from_static(br#"{"n":1}"#),
-        metadata: None,
-        deliver_to,
-        fate: Fate::Published,
-        steps: Vec::new(),
-        rules: Default::default(),
-    }
 }
 
 async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Registry {
