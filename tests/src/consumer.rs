@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
-use crate::BOUND;
 use crate::gateway::{gather, root};
+use crate::{BOUND, eventually};
 
 /// What runs a script of `tests/receivers`.
 #[derive(Debug, Clone, Copy)]
@@ -70,9 +70,16 @@ impl Consumer {
         self.address
     }
 
-    /// What it has printed, line by line.
-    pub fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Waits until it has printed this line.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn says(&self, line: &str) {
+        eventually(&format!("the customer's server says {line:?}"), async || {
+            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.iter().any(|own| own == line).then_some(())
+        })
+        .await;
     }
 }
 

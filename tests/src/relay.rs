@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -15,6 +15,7 @@ use crate::{Authority, eventually};
 #[derive(Debug)]
 pub struct Relay {
     base: String,
+    to: Arc<Mutex<Option<SocketAddr>>>,
     messages: Arc<Mutex<Vec<Message>>>,
     task: JoinHandle<()>,
 }
@@ -28,21 +29,29 @@ pub struct Message {
 }
 
 impl Relay {
-    /// In front of a server. With an authority it speaks TLS to the gateway; never to the server.
+    /// With an authority it speaks TLS to the gateway; never to the server. It hangs up until it is told where that is:
+    /// a customer's secret, which its server needs, is known once a URL was registered.
     ///
     /// # Panics
     /// When no port can be had.
-    pub async fn start(to: SocketAddr, authority: Option<&Authority>) -> Self {
+    pub async fn start(authority: Option<&Authority>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let scheme = if authority.is_some() { "https" } else { "http" };
-        let messages = Arc::default();
+        let (to, messages) = (Arc::default(), Arc::default());
         let acceptor = authority.map(Authority::acceptor);
+        let task = tokio::spawn(listen(listener, Arc::clone(&to), acceptor, Arc::clone(&messages)));
         Self {
             base: format!("{scheme}://{address}"),
-            task: tokio::spawn(listen(listener, to, acceptor, Arc::clone(&messages))),
+            to,
             messages,
+            task,
         }
+    }
+
+    /// Leads to this server from now on.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
     }
 
     /// The URL of a path behind it.
@@ -150,12 +159,6 @@ impl Message {
         }
     }
 
-    /// For `check`: what a verifier is given.
-    pub fn for_check(&self, scheme: &str, secret: &str) -> Value {
-        let headers: Map<_, _> = self.headers().map(|(name, value)| (name, value.into())).collect();
-        serde_json::json!({ "scheme": scheme, "secret": secret, "headers": headers, "body": self.text() })
-    }
-
     /// Sends it to a server; the status of the answer.
     ///
     /// # Panics
@@ -192,12 +195,15 @@ impl Message {
 
 async fn listen(
     listener: TcpListener,
-    to: SocketAddr,
+    to: Arc<Mutex<Option<SocketAddr>>>,
     acceptor: Option<TlsAcceptor>,
     messages: Arc<Mutex<Vec<Message>>>,
 ) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let Some(to) = *to.lock().unwrap_or_else(PoisonError::into_inner) else {
             continue;
         };
         let (acceptor, messages) = (acceptor.clone(), messages.clone());

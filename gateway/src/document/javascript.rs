@@ -83,13 +83,12 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-    use proptest::strategy::ValueTree as _;
+    use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::TestRunner;
 
+    use super::super::Limits;
     use super::super::parse::parse;
-    use super::super::{Limits, Object};
+    use super::super::texts::text;
     use super::*;
 
     fn javascript(text: &str) -> String {
@@ -139,65 +138,6 @@ mod tests {
         }
     }
 
-    /// JSON text, not values: numbers in all forms of the grammar, strings in all escapes.
-    fn text() -> impl Strategy<Value = String> {
-        let scalar = prop_oneof![
-            1 => "null|true|false",
-            3 => "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?",
-            1 => any::<i64>().prop_map(|n| n.to_string()),
-            1 => any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| format!("{n:e}")),
-            1 => "(900719925474099[0-9]|1844674407370955161[0-9]|922337203685477580[0-9])(\\.[05]0?)?",
-            2 => string_text(),
-        ];
-        scalar.prop_recursive(6, 60, 6, |inner| {
-            prop_oneof![
-                vec(inner.clone(), 0..6).prop_map(|elements| format!("[ {}]", elements.join(" ,\n"))),
-                vec((key_text(), inner), 0..8).prop_map(|members| object_text(&members)),
-            ]
-        })
-    }
-
-    fn string_text() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            any::<char>()
-                .prop_filter("it needs an escape", |c| !matches!(c, '"' | '\\' | '\0'..' '))
-                .prop_map(String::from),
-            any::<char>().prop_map(|c| c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .map(|unit| format!("\\u{unit:04X}"))
-                .collect()),
-            proptest::sample::select(vec![
-                "\\b", "\\f", "\\n", "\\r", "\\t", "\\\"", "\\\\", "\\/", "\u{2028}", "\u{2029}", "\u{7f}"
-            ])
-            .prop_map(str::to_owned),
-        ];
-        vec(piece, 0..12).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
-    }
-
-    fn key_text() -> impl Strategy<Value = String> {
-        prop_oneof![
-            2 => "(0|[1-9][0-9]{0,11}|0[0-9]|-[0-9]|[0-9]\\.[0-9]|1e3)".prop_map(|key| format!("\"{key}\"")),
-            1 => proptest::sample::select(vec!["4294967293", "4294967294", "4294967295", "4294967296", "__proto__", "constructor", "toString", "toJSON", ""])
-                .prop_map(|key| format!("\"{key}\"")),
-            2 => "[a-c]{1,2}".prop_map(|key| format!("\"{key}\"")),
-            1 => string_text(),
-        ]
-    }
-
-    /// A key that is there already would be refused by the parser.
-    fn object_text(members: &[(String, String)]) -> String {
-        let mut seen = Object::new();
-        let mut kept = Vec::new();
-        for (key, value) in members {
-            let name: String = serde_json::from_str(key).expect("a string");
-            if seen.insert(name, Value::Null).is_none() {
-                kept.push(format!("{key} :{value}"));
-            }
-        }
-        format!("{{{}}}", kept.join(", "))
-    }
-
     const SCRIPT: &str = "let all = '';\
         process.stdin.setEncoding('utf8').on('data', d => all += d).on('end', () => {\
           for (const line of all.split('\\n')) if (line) {\
@@ -209,21 +149,15 @@ mod tests {
           console.log('compared');\
         });";
 
-    /// One process of Node's for all of it. Skipped, and said so, where there is no Node.
+    /// One process of Node's for all of it.
     #[test]
     fn node_prints_the_same() {
-        let Ok(mut node) = Command::new("node")
+        let mut node = Command::new("node")
             .args(["-e", SCRIPT])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-        else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "the tests need Node (https://nodejs.org) in the path"
-            );
-            return;
-        };
+            .expect("the tests need Node: apt-get install nodejs");
         let mut runner = TestRunner::default();
         let mut lines = String::new();
         let deep = format!("{}1.50{}", "[{\"1\":".repeat(60), "}]".repeat(60));

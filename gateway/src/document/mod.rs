@@ -34,6 +34,8 @@ mod walk;
 mod cases;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod texts;
 
 use std::fmt;
 

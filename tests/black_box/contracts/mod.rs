@@ -1,6 +1,12 @@
 //! The public webhook documents of real products, run: their printed request lines, their printed verification code.
 
+mod javascript;
+mod libraries;
 mod synaptis;
+mod syncai;
+mod synthesq;
+mod synthflow;
+mod timely;
 
 use hookgate_tests::{Client, Consumer, Message, eventually};
 use serde_json::{Value, json};
@@ -9,7 +15,7 @@ use crate::site::{On, Site};
 
 /// A gateway with a tenant that has a product's contract.
 pub(crate) struct Product {
-    _site: Site,
+    pub(crate) site: Site,
     pub(crate) client: Client,
 }
 
@@ -21,52 +27,74 @@ impl Product {
     /// With more configuration, TOML.
     pub(crate) async fn with(on: On, profile: &str, toml: &str) -> Self {
         let site = Site::with(on, toml).await;
-        let tenant = json!({ "id": "product", "profile": profile });
-        let made = site
-            .gateway
-            .operator()
-            .post("/v1/tenants", &tenant)
-            .await
-            .expect(201);
-        let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
-        let client = site.acme.with_key(&text("key"));
-        Self { _site: site, client }
+        let client = client_of(&site, profile).await;
+        Self { site, client }
     }
 
-    /// Subscribes over the native API; the id and the secret.
-    pub(crate) async fn subscribe(&self, subscription: &Value) -> (String, String) {
-        let made = self
-            .client
-            .post("/v1/subscriptions", subscription)
-            .await
-            .expect(201);
-        let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
-        (text("id"), text("secret"))
+    /// Publishes an event as it is written; its id.
+    pub(crate) async fn publish(&self, event: &str) -> String {
+        publish(&self.client, event).await
     }
 
-    /// Publishes a whole event; its id.
-    pub(crate) async fn publish(&self, event: &Value) -> String {
-        let accepted = self.client.post("/v1/events", event).await.expect(202);
-        accepted["id"].as_str().unwrap().to_owned()
-    }
-
-    /// The event's deliveries, once each has been attempted.
+    /// Fields of an event over the native API, once each delivery has been attempted.
     pub(crate) async fn attempted(&self, event: &str) -> Vec<Value> {
-        eventually("each delivery has been attempted", async || {
-            let event = self.client.get(&format!("/v1/events/{event}")).await.expect(200);
-            let deliveries = event["deliveries"].as_array()?.clone();
-            let attempted = |delivery: &Value| delivery["attempts"].as_u64() > Some(0);
-            deliveries.iter().all(attempted).then_some(deliveries)
-        })
-        .await
+        attempted(&self.client, event).await
     }
 
-    /// The event's only delivery has been delivered: the receiver has accepted it.
-    pub(crate) async fn assert_delivered(&self, event: &str) {
+    /// Each of the event's deliveries has been delivered: the receivers have accepted it.
+    pub(crate) async fn assert_delivered(&self, event: &str, count: usize) {
         let deliveries = self.attempted(event).await;
-        assert_eq!(deliveries.len(), 1, "{deliveries:#?}");
-        assert_eq!(deliveries[0]["status"], "delivered", "{:#}", deliveries[0]);
+        let delivered = deliveries
+            .iter()
+            .filter(|delivery| delivery["status"] == "delivered");
+        assert_eq!(
+            (deliveries.len(), delivered.count()),
+            (count, count),
+            "{deliveries:#?}"
+        );
     }
+
+    /// Runs a document's request line but for its host, its key and what else is replaced; the answer.
+    pub(crate) async fn curl(&self, printed: &str, replaced: &[(&str, &str)]) -> (u16, Value) {
+        let host = [(host_of(printed), self.site.gateway.base())];
+        let line = host
+            .iter()
+            .chain(replaced)
+            .fold(printed.to_owned(), |line, (from, to)| {
+                assert_eq!(line.matches(from).count(), 1, "{from} in {line}");
+                line.replace(from, to)
+            });
+        hookgate_tests::curl(&line).await
+    }
+}
+
+/// A client of a new tenant that has a product's contract.
+pub(crate) async fn client_of(site: &Site, profile: &str) -> Client {
+    let tenant = json!({ "id": profile, "profile": profile });
+    let made = site
+        .gateway
+        .operator()
+        .post("/v1/tenants", &tenant)
+        .await
+        .expect(201);
+    site.acme.with_key(made["key"].as_str().unwrap())
+}
+
+pub(crate) async fn publish(client: &Client, event: &str) -> String {
+    let accepted = client
+        .post_raw("/v1/events", "application/json", event.to_owned())
+        .await;
+    accepted.expect(202)["id"].as_str().unwrap().to_owned()
+}
+
+pub(crate) async fn attempted(client: &Client, event: &str) -> Vec<Value> {
+    eventually("each delivery has been attempted", async || {
+        let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
+        let deliveries = event["deliveries"].as_array()?.clone();
+        let attempted = |delivery: &Value| delivery["attempts"].as_u64() > Some(0);
+        deliveries.iter().all(attempted).then_some(deliveries)
+    })
+    .await
 }
 
 /// What was accepted is accepted again, and no changed copy of it is.
@@ -80,13 +108,48 @@ pub(crate) async fn assert_tamper_proof(consumer: &Consumer, genuine: &Message, 
     assert_eq!(genuine.send(consumer.address()).await, 200, "and it still runs");
 }
 
-/// JSON without its spaces, members in their order.
+/// Printed JSON without the spaces between its parts; numbers and escapes stay as they are printed.
 pub(crate) fn compact(printed: &str) -> String {
-    serde_json::from_str::<Value>(printed).unwrap().to_string()
+    let (mut within, mut escaped) = (false, false);
+    let stays = |c: &char| {
+        let text = within;
+        if !escaped && *c == '"' {
+            within = !within;
+        }
+        escaped = within && !escaped && *c == '\\';
+        text || !c.is_ascii_whitespace()
+    };
+    printed.chars().filter(stays).collect()
 }
 
-/// A character of a hexadecimal signature, changed.
+/// The names of an object's members, in their order.
+pub(crate) fn names(object: &Value) -> Vec<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// The text of a member.
+pub(crate) fn text(object: &Value, name: &str) -> String {
+    let found = object[name].as_str();
+    found
+        .unwrap_or_else(|| panic!("no text {name} in {object:#}"))
+        .to_owned()
+}
+
+/// As the documents print times: `2024-01-15T10:00:00Z`.
+pub(crate) fn assert_time(value: &Value) {
+    let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    let shape: String = value.as_str().unwrap_or_default().chars().map(shape).collect();
+    assert_eq!(shape, "0000-00-00T00:00:00Z", "{value}");
+}
+
+/// A signature with another last digit.
 pub(crate) fn other_digit(signature: &str) -> String {
     let last = if signature.ends_with('0') { '1' } else { '0' };
     format!("{}{last}", &signature[..signature.len() - 1])
+}
+
+fn host_of(printed: &str) -> &str {
+    let start = printed.find("https://").expect("a printed URL");
+    let length = printed[start + 8..].find('/').expect("a path after it");
+    &printed[start..start + 8 + length]
 }

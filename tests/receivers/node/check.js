@@ -19,9 +19,12 @@ const schemes = async () => {
       return crypto.timingSafeEqual(trusted, untrusted);
     },
     // The body must come back from JavaScript's parser and printer as it was: the verifier prints it again.
-    synaptis: ({ body, headers, secret }) => {
+    // Where the data that was published is told, it must be what JavaScript makes of that.
+    synaptis: ({ body, headers, secret, published }) => {
       const payload = JSON.parse(body);
       if (JSON.stringify(payload) !== body) throw new Error(`printed again it is ${JSON.stringify(payload)}`);
+      const expected = published === undefined ? payload.data : JSON.parse(published);
+      if (JSON.stringify(payload.data) !== JSON.stringify(expected)) throw new Error(`it was ${JSON.stringify(expected)}`);
       return verifyWebhookSignature(payload, headers['x-synaptis-signature'], secret);
     },
   };
