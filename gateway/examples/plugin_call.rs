@@ -53,12 +53,12 @@ async fn prepare() -> anyhow::Result<(Host, Arc<Chain>)> {
     )?;
     let component = host.load(Bytes::from_static(REDACT)).await?;
     std::fs::remove_dir_all(directory)?;
-    let step = Step {
-        name: "redact".to_owned(),
-        component: Some(component),
-        settings: Arc::new(Document::parse(SETTINGS.as_bytes(), Limits::default())?),
-        on_failure: OnFailure::Fail,
-    };
+    let step = Step::new(
+        "redact".to_owned(),
+        Some(component),
+        Arc::new(Document::parse(SETTINGS.as_bytes(), Limits::default())?),
+        OnFailure::Fail,
+    );
     Ok((host, Arc::new(Chain { steps: vec![step] })))
 }
 

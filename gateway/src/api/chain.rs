@@ -1,4 +1,5 @@
-//! A tenant's ingress chain: the plugins that every event passes before it is stored.
+//! The chains: the plugins that every event of a tenant passes before it is stored, and those that what goes to a subscription
+//! passes before it is signed.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -10,25 +11,45 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Body};
+use super::input::{Acting, Body, By, Id, not_found};
+use super::plugins::TAG;
+use super::views::text;
+use crate::domain::SubscriptionId;
+use crate::domain::units::{Size, Span};
 use crate::http::{Code, FieldError, Problem};
-use crate::plugin::OnFailure;
-use crate::registry::{ChainSpec, StepSpec, Tenant};
+use crate::plugin::{OnFailure, StepLimits};
+use crate::registry::{
+    CanarySpec, CanaryState, ChainSpec, Place, Running, Share, StepSpec, StepState, Tenant,
+};
 
 pub(super) fn routes() -> ApiRouter<Api> {
-    ApiRouter::new().api_route(
-        "/v1/chain",
-        get_with(get, does(TAG, "getChain", "The chain")).put_with(
-            put,
-            described(
-                TAG,
-                "putChain",
-                "Set the chain",
-                "All steps at once; an empty list lets events pass as they are. Each plugin checks its settings first, and \
-                 nothing changes where one refuses them.",
+    ApiRouter::new()
+        .api_route(
+            "/v1/chain",
+            get_with(get, does(TAG, "getChain", "The chain")).put_with(
+                put,
+                described(
+                    TAG,
+                    "putChain",
+                    "Set the chain",
+                    "All steps at once; an empty list lets events pass as they are. Each plugin checks its settings first, and \
+                     nothing changes where one refuses them.",
+                ),
             ),
-        ),
-    )
+        )
+        .api_route(
+            "/v1/subscriptions/{id}/chain",
+            get_with(get_delivery, does(TAG, "getDeliveryChain", "The chain of a subscription")).put_with(
+                put_delivery,
+                described(
+                    TAG,
+                    "putDeliveryChain",
+                    "Set the chain of a subscription",
+                    "What is sent to the subscription passes these steps before it is signed: once a delivery, and every attempt \
+                     sends the same bytes. All steps at once; an empty list: none.",
+                ),
+            ),
+        )
 }
 
 /// A chain.
@@ -40,7 +61,7 @@ struct ChainView {
     steps: Vec<StepView>,
     /// Classes of the dictionary that the tenant's profile takes out of every event, before the chain and again after it. It
     /// is the profile's to say: leave it out, or send what was read.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     always_removed: Option<Vec<String>>,
 }
 
@@ -49,9 +70,10 @@ struct ChainView {
 #[schemars(rename = "Step")]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepView {
-    /// The plugin's name: the tenant's own, or a shipped one.
+    /// The plugin's name: the tenant's own, one of the operator's, or a shipped one.
     plugin: String,
-    /// A version or a digest; the newest one where none is given.
+    /// One version (`1.4.0`), a range (`^1.2`, `1.x`), `latest`, or a digest; the latest where none is given. An upload that is
+    /// in the range moves the step.
     #[serde(default)]
     version: Option<String>,
     /// What the plugin is told; its schema is at `/v1/plugins`.
@@ -60,6 +82,71 @@ pub(super) struct StepView {
     /// What a failure of the step means.
     #[serde(default)]
     on_failure: OnFailureView,
+    /// What a call may use, where that is less than the gateway lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsView>,
+    /// Another version for a share of the events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    canary: Option<CanaryView>,
+    /// What it runs now. Shown only: passed over in a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running: Option<RunningView>,
+    /// What it ran before: a roll-back goes there. Shown only: passed over in a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<RunningView>,
+}
+
+/// What a call of a step may use.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "StepLimits")]
+#[serde(deny_unknown_fields)]
+struct LimitsView {
+    /// Processor time, at most `plugins.call_deadline`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline: Option<Span>,
+    /// Linear memory, at most `plugins.memory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory: Option<Size>,
+    /// Log, at most `plugins.log`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<Size>,
+}
+
+/// Another version for a share of the events: which events is decided by their ids.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "Canary")]
+#[serde(deny_unknown_fields)]
+struct CanaryView {
+    /// As that of a step.
+    version: String,
+    /// Over 0 and up to 1: `0.05` is one event in twenty.
+    share: f64,
+    /// What it runs now. Shown only: passed over in a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running: Option<RunningView>,
+    /// It sees no more events. Shown only: passed over in a request, which starts it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped: Option<StoppedView>,
+}
+
+/// A version that is run.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "RunningVersion")]
+struct RunningView {
+    /// What it says of itself.
+    version: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    digest: String,
+}
+
+/// Since when a canary sees no more events, and why.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "StoppedCanary")]
+struct StoppedView {
+    /// Since when.
+    at: String,
+    /// Why.
+    reason: String,
 }
 
 /// What a failure of a step means.
@@ -67,7 +154,7 @@ pub(super) struct StepView {
 #[schemars(rename = "OnFailure")]
 #[serde(rename_all = "snake_case")]
 enum OnFailureView {
-    /// The event is not accepted: the producer gets 503 and still has it.
+    /// The event is not accepted: the producer gets 503 and still has it. At delivery: the attempt fails and is retried.
     #[default]
     Fail,
     /// The event goes on without the step. Not for steps that redact.
@@ -79,46 +166,76 @@ fn example() -> Value {
 }
 
 async fn get(Acting(tenant): Acting) -> Result<Json<ChainView>, Problem> {
-    Ok(Json(ChainView::of(&tenant)))
+    Ok(Json(ChainView::of(&tenant, Place::Ingress)))
 }
 
 async fn put(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    By(who): By,
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
     if input
         .always_removed
-        .is_some_and(|classes| classes != always_removed(&tenant))
+        .as_ref()
+        .is_some_and(|classes| *classes != always_removed(&tenant))
     {
         let detail = "the tenant's profile says which; it is not set here";
         let error = FieldError::new("/always_removed", detail);
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
-    let spec = ChainSpec {
-        steps: steps(input.steps),
-    };
-    let changed = api.registry.set_chain(&tenant.id, spec).await?;
+    let spec = input.into_spec()?;
+    let changed = api
+        .registry
+        .set_chain(&tenant.id, Place::Ingress, spec, &who)
+        .await?;
     tracing::info!(tenant = %tenant.id, count = changed.chain_spec.steps.len(), "chain.changed");
-    Ok(Json(ChainView::of(&changed)))
+    Ok(Json(ChainView::of(&changed, Place::Ingress)))
 }
 
-/// Steps as the registry has them.
-pub(super) fn steps(views: Vec<StepView>) -> Vec<StepSpec> {
-    views.into_iter().map(StepSpec::from).collect()
+async fn get_delivery(Acting(tenant): Acting, id: Id) -> Result<Json<ChainView>, Problem> {
+    let id: SubscriptionId = id.parse()?;
+    tenant.subscription(id).ok_or_else(not_found)?;
+    Ok(Json(ChainView::of(&tenant, Place::Delivery(id))))
 }
 
-impl From<StepView> for StepSpec {
-    fn from(view: StepView) -> Self {
+async fn put_delivery(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    By(who): By,
+    id: Id,
+    Body(input): Body<ChainView>,
+) -> Result<Json<ChainView>, Problem> {
+    let id: SubscriptionId = id.parse()?;
+    tenant.subscription(id).ok_or_else(not_found)?;
+    let (spec, place) = (input.into_spec()?, Place::Delivery(id));
+    let count = spec.steps.len();
+    let changed = api.registry.set_chain(&tenant.id, place, spec, &who).await?;
+    tracing::info!(tenant = %tenant.id, subscription = %id, count, "chain.changed");
+    Ok(Json(ChainView::of(&changed, place)))
+}
+
+impl ChainView {
+    fn of(tenant: &Tenant, place: Place) -> Self {
+        let none = || (ChainSpec::default(), Vec::new());
+        let (spec, states) = match place {
+            Place::Ingress => (tenant.chain_spec.clone(), tenant.chain_states.clone()),
+            Place::Delivery(id) => tenant
+                .delivery
+                .get(&id)
+                .map_or_else(none, |chain| (chain.spec.clone(), chain.states.clone())),
+        };
+        let steps = spec.steps.iter().zip(&states);
         Self {
-            plugin: view.plugin,
-            version: view.version,
-            settings: Value::Object(view.settings).to_string(),
-            on_failure: match view.on_failure {
-                OnFailureView::Fail => OnFailure::Fail,
-                OnFailureView::Skip => OnFailure::Skip,
-            },
+            steps: steps.map(|(step, state)| StepView::of(step, state)).collect(),
+            always_removed: (place == Place::Ingress).then(|| always_removed(tenant)),
         }
+    }
+
+    fn into_spec(self) -> Result<ChainSpec, Problem> {
+        Ok(ChainSpec {
+            steps: steps(self.steps)?,
+        })
     }
 }
 
@@ -130,9 +247,15 @@ fn always_removed(tenant: &Tenant) -> Vec<String> {
     classes.map(|class| class.name().to_owned()).collect()
 }
 
-impl ChainView {
-    fn of(tenant: &Tenant) -> Self {
-        let steps = tenant.chain_spec.steps.iter().map(|step| StepView {
+/// Steps as the registry has them.
+pub(super) fn steps(views: Vec<StepView>) -> Result<Vec<StepSpec>, Problem> {
+    let steps = views.into_iter().enumerate();
+    steps.map(|(index, step)| step.into_spec(index)).collect()
+}
+
+impl StepView {
+    fn of(step: &StepSpec, state: &StepState) -> Self {
+        Self {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
             // Checked when they were set.
@@ -141,12 +264,86 @@ impl ChainView {
                 OnFailure::Fail => OnFailureView::Fail,
                 OnFailure::Skip => OnFailureView::Skip,
             },
-        });
+            limits: LimitsView::of(step.limits),
+            canary: step
+                .canary
+                .as_ref()
+                .map(|canary| CanaryView::of(canary, state.canary.as_ref())),
+            running: state.running.as_ref().map(RunningView::from),
+            previous: state.previous.as_ref().map(RunningView::from),
+        }
+    }
+
+    fn into_spec(self, index: usize) -> Result<StepSpec, Problem> {
+        let canary = self.canary.map(|canary| canary.into_spec(index)).transpose()?;
+        Ok(StepSpec {
+            plugin: self.plugin,
+            version: self.version,
+            settings: Value::Object(self.settings).to_string(),
+            on_failure: match self.on_failure {
+                OnFailureView::Fail => OnFailure::Fail,
+                OnFailureView::Skip => OnFailure::Skip,
+            },
+            limits: self.limits.map(LimitsView::limits).unwrap_or_default(),
+            canary,
+        })
+    }
+}
+
+impl CanaryView {
+    fn of(canary: &CanarySpec, state: Option<&CanaryState>) -> Self {
+        let stopped = state.and_then(|state| state.stopped.as_ref());
         Self {
-            steps: steps.collect(),
-            always_removed: Some(always_removed(tenant)),
+            version: canary.version.clone(),
+            share: canary.share.as_number(),
+            running: state.map(|state| RunningView::from(&state.running)),
+            stopped: stopped.map(|stopped| StoppedView {
+                at: text(stopped.at),
+                reason: stopped.reason.clone(),
+            }),
+        }
+    }
+
+    fn into_spec(self, index: usize) -> Result<CanarySpec, Problem> {
+        let share = Share::from_number(self.share).ok_or_else(|| {
+            let error = FieldError::new(
+                format!("/steps/{index}/canary/share"),
+                "a share is over 0 and at most 1",
+            );
+            Problem::fields(Code::InvalidField, vec![error])
+        })?;
+        Ok(CanarySpec {
+            version: self.version,
+            share,
+        })
+    }
+}
+
+impl LimitsView {
+    fn of(limits: StepLimits) -> Option<Self> {
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let size = |bytes: usize| Size::from_bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
+        (limits != StepLimits::default()).then(|| Self {
+            deadline: limits.deadline.map(|time| Span::from_micros(micros(time))),
+            memory: limits.memory.map(size),
+            log: limits.log.map(size),
+        })
+    }
+
+    fn limits(self) -> StepLimits {
+        StepLimits {
+            deadline: self.deadline.map(Span::get),
+            memory: self.memory.map(Size::bytes),
+            log: self.log.map(Size::bytes),
         }
     }
 }
 
-const TAG: &str = "Plugins";
+impl From<&Running> for RunningView {
+    fn from(running: &Running) -> Self {
+        Self {
+            version: running.version.clone(),
+            digest: running.digest.clone(),
+        }
+    }
+}

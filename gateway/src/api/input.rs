@@ -17,13 +17,16 @@ use super::Api;
 use super::fields;
 use crate::document::{Document, Limits};
 use crate::http::{Code, FieldError, Problem, describe_tenant_header, read};
-use crate::registry::Tenant;
+use crate::registry::{Actor, Tenant};
 
 /// The tenant that the caller acts for.
 pub(super) struct Acting(pub Arc<Tenant>);
 
 /// The caller is the operator.
 pub(super) struct Operator;
+
+/// Who is calling, as the history of changes names it.
+pub(super) struct By(pub Actor);
 
 /// A JSON body.
 pub(super) struct Body<T>(pub T);
@@ -39,6 +42,21 @@ pub(super) struct Params<T>(pub T);
 pub(super) struct OneId {
     /// Its id.
     pub id: String,
+}
+
+/// A plugin and one of its versions in the path.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OneVersion {
+    /// The plugin's name.
+    pub id: String,
+    /// The version as it says of itself, or its digest.
+    pub version: String,
+}
+
+/// A plugin and one of its versions in the path, as texts.
+pub(super) struct VersionId {
+    pub plugin: String,
+    pub version: String,
 }
 
 /// An id in the path as a text.
@@ -69,6 +87,25 @@ impl FromRequestParts<Api> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         api.auth.operator(&parts.headers).map(|()| Self)
+    }
+}
+
+impl FromRequestParts<Api> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        api.auth.actor(&parts.headers).map(Self)
+    }
+}
+
+impl FromRequestParts<Api> for VersionId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Path(OneVersion { id, version }) = Path::from_request_parts(parts, api)
+            .await
+            .map_err(|_| not_found())?;
+        Ok(Self { plugin: id, version })
     }
 }
 
@@ -160,6 +197,14 @@ impl OperationInput for Acting {
 }
 
 impl OperationInput for Operator {}
+
+impl OperationInput for By {}
+
+impl OperationInput for VersionId {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Path::<OneVersion>::operation_input(ctx, operation);
+    }
+}
 
 impl OperationInput for Id {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {

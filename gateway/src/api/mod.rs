@@ -13,12 +13,15 @@ mod doors;
 mod event_types;
 mod events;
 mod fields;
+mod history;
 mod input;
+mod moves;
 mod output;
 mod page;
 mod plugins;
 mod sealing_keys;
 mod secrets;
+mod shared_plugins;
 mod subscriptions;
 mod system;
 mod tenants;
@@ -125,6 +128,8 @@ fn own() -> ApiRouter<Api> {
         .merge(sealing_keys::routes())
         .merge(secrets::routes())
         .merge(trials::routes())
+        .merge(shared_plugins::routes())
+        .merge(history::routes())
         .merge(tenants::routes())
         .merge(system::routes())
 }

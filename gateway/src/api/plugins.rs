@@ -12,14 +12,38 @@ use serde_json::Value;
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Id, Params, not_found};
+use super::input::{Acting, By, Id, Params, VersionId, not_found};
+use super::moves::StepMoveView;
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
+use crate::domain::TenantId;
 use crate::http::{BodyLimits, Code, Problem, read};
-use crate::registry::{PluginInfo, PluginVersion};
+use crate::registry::{Actor, Owner, PluginInfo, PluginVersion, Uploaded};
 
 pub(super) fn routes() -> ApiRouter<Api> {
+    let one = get_with(get, does(TAG, "getPlugin", "One plugin with its versions")).delete_with(
+        delete,
+        described(
+            TAG,
+            "deletePlugin",
+            "Delete a plugin",
+            "One of the tenant's own, all versions of it, while no step runs any.",
+        ),
+    );
+    let version = get_with(
+        get_version,
+        does(TAG, "getPluginVersion", "One version of a plugin"),
+    )
+    .delete_with(
+        delete_version,
+        described(
+            TAG,
+            "deletePluginVersion",
+            "Delete a version",
+            "One of a plugin of the tenant's own, while no step runs it.",
+        ),
+    );
     ApiRouter::new()
         .api_route(
             "/v1/plugins",
@@ -29,27 +53,20 @@ pub(super) fn routes() -> ApiRouter<Api> {
             )
             .post_with(upload, uploads),
         )
-        .api_route(
-            "/v1/plugins/{id}",
-            get_with(get, does(TAG, "getPlugin", "One plugin with its versions")).delete_with(
-                delete,
-                described(
-                    TAG,
-                    "deletePlugin",
-                    "Delete a plugin",
-                    "One of the tenant's own that no step names.",
-                ),
-            ),
-        )
+        .api_route("/v1/plugins/{id}", one)
+        .api_route("/v1/plugins/{id}/versions/{version}", version)
 }
 
-fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+/// How an upload is described.
+pub(super) fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     let describe = described(
         TAG,
         "uploadPlugin",
         "Upload a component",
-        "The body is a WebAssembly component of the world `hookgate:plugin/plugin`. It is checked and compiled, and becomes the \
-         newest version of the tenant's plugin of that name. The same bytes again change nothing.",
+        "The body is a WebAssembly component of the world `hookgate:plugin/plugin`. It is checked and compiled, and kept as the \
+         version that it says of itself, of the tenant's plugin of that name. A version is never changed; the same bytes again \
+         keep nothing new. Steps that want the latest version, or a range that it is in, go over to it at once, if it takes \
+         their settings; `steps` says which did and which did not.",
     );
     let mut operation = describe(operation);
     let content = [("application/wasm".to_owned(), MediaType::default())]
@@ -67,28 +84,28 @@ fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'_> {
 /// Under which name.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct UploadQuery {
+pub(super) struct UploadQuery {
     /// The plugin's name in chains: 1 to 64 of `a-z 0-9 -`; the one that the component says of itself where none is given.
-    name: Option<String>,
+    pub name: Option<String>,
 }
 
 /// A plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Plugin")]
-struct PluginView {
+pub(super) struct PluginView {
     /// What a chain's step calls it.
     name: String,
-    /// Whether it came with the gateway; otherwise it is the tenant's own.
-    shipped: bool,
-    /// Its versions, the newest first.
+    /// Whose it is.
+    owner: OwnerView,
+    /// Its versions, the last that was uploaded first.
     versions: Vec<VersionView>,
 }
 
 /// One immutable build of a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginVersion")]
-struct VersionView {
-    /// What it says of itself.
+pub(super) struct VersionView {
+    /// What it says of itself: a semantic version.
     version: String,
     /// SHA-256 of its bytes, in hexadecimal.
     digest: String,
@@ -98,10 +115,39 @@ struct VersionView {
     settings_schema: Option<Value>,
     /// Whether it takes out what must not go on: its step cannot be skipped.
     redacts: bool,
+    /// The interfaces that it imports.
+    imports: Vec<String>,
+    /// Those of them that the version before it in rank does not import.
+    imports_more: Vec<String>,
     /// Its size.
     bytes: u64,
     /// When it was uploaded.
     uploaded: Option<String>,
+}
+
+/// Whose a plugin is.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "PluginOwner")]
+#[serde(rename_all = "snake_case")]
+enum OwnerView {
+    /// It came with the gateway.
+    Shipped,
+    /// The operator uploaded it for all tenants.
+    Operator,
+    /// It is the tenant's own.
+    Tenant,
+}
+
+/// What an upload came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UploadedPlugin")]
+pub(super) struct UploadedView {
+    #[serde(flatten)]
+    plugin: PluginView,
+    /// What was uploaded.
+    uploaded: VersionView,
+    /// The steps that wanted the latest version or a range that it is in.
+    pub(super) steps: Vec<StepMoveView>,
 }
 
 async fn list(
@@ -109,31 +155,67 @@ async fn list(
     Acting(tenant): Acting,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<PluginView>>, Problem> {
-    let mut plugins = api.registry.plugins(&tenant.id).await?;
+    let plugins = api.registry.plugins(&tenant.id).await?;
+    page_of(plugins, &query).map(Json)
+}
+
+/// A page of plugins, by name.
+pub(super) fn page_of(mut plugins: Vec<PluginInfo>, query: &PageQuery) -> Result<Page<PluginView>, Problem> {
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     page::of(
         plugins.iter().map(PluginView::from),
         |plugin| plugin.name.clone(),
-        &query,
+        query,
     )
-    .map(Json)
 }
 
 async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<PluginView>, Problem> {
     let plugins = api.registry.plugins(&tenant.id).await?;
-    let found = plugins
-        .iter()
-        .find(|plugin| plugin.name == id.0)
-        .ok_or_else(not_found)?;
-    Ok(Json(PluginView::from(found)))
+    named(&plugins, &id.0).map(|plugin| Json(PluginView::from(plugin)))
+}
+
+async fn get_version(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: VersionId,
+) -> Result<Json<VersionView>, Problem> {
+    let plugins = api.registry.plugins(&tenant.id).await?;
+    version_of(&plugins, &id).map(Json)
+}
+
+/// The plugin of this name.
+pub(super) fn named<'a>(plugins: &'a [PluginInfo], name: &str) -> Result<&'a PluginInfo, Problem> {
+    let found = plugins.iter().find(|plugin| plugin.name == name);
+    found.ok_or_else(not_found)
+}
+
+/// One version of one of these plugins.
+pub(super) fn version_of(plugins: &[PluginInfo], id: &VersionId) -> Result<VersionView, Problem> {
+    let plugin = named(plugins, &id.plugin)?;
+    let is_it = |version: &&PluginVersion| version.version == id.version || version.digest == id.version;
+    let version = plugin.versions.iter().find(is_it).ok_or_else(not_found)?;
+    Ok(VersionView::of(plugin, version))
 }
 
 async fn upload(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    By(who): By,
     Params(query): Params<UploadQuery>,
     request: Request,
-) -> Result<Created<PluginView>, Problem> {
+) -> Result<Created<UploadedView>, Problem> {
+    take(&api, &tenant.id, &who, &query, request, "/v1/plugins").await
+}
+
+/// Takes an upload of a tenant's or of the operator's.
+pub(super) async fn take(
+    api: &Api,
+    owner: &TenantId,
+    who: &Actor,
+    query: &UploadQuery,
+    request: Request,
+    path: &str,
+) -> Result<Created<UploadedView>, Problem> {
     let content_type = request
         .headers()
         .get(http::header::CONTENT_TYPE)
@@ -150,35 +232,72 @@ async fn upload(
         time: api.body.time,
     };
     let bytes = read(request.into_body(), limits).await?;
-    let info = api
+    let uploaded = api
         .registry
-        .upload_plugin(&tenant.id, query.name.as_deref(), bytes)
+        .upload_plugin(owner, query.name.as_deref(), bytes, who)
         .await?;
-    tracing::info!(tenant = %tenant.id, plugin = %info.name, "plugin.uploaded");
+    let name = &uploaded.plugin.name;
+    let version = uploaded.version.digest.get(..12);
+    tracing::info!(tenant = %owner, plugin = %name, version, "plugin.uploaded");
     Ok(Created {
-        location: format!("/v1/plugins/{}", info.name),
-        made: PluginView::from(&info),
+        location: format!("{path}/{name}"),
+        made: UploadedView::from(&uploaded),
     })
 }
 
-async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
-    api.registry.delete_plugin(&tenant.id, &id.0).await?;
+async fn delete(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    By(who): By,
+    id: Id,
+) -> Result<Gone, Problem> {
+    api.registry.delete_plugin(&tenant.id, &id.0, &who).await?;
     tracing::info!(tenant = %tenant.id, plugin = %id.0, "plugin.deleted");
+    Ok(Gone)
+}
+
+async fn delete_version(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    By(who): By,
+    id: VersionId,
+) -> Result<Gone, Problem> {
+    let registry = &api.registry;
+    registry
+        .delete_version(&tenant.id, &id.plugin, &id.version, &who)
+        .await?;
+    tracing::info!(tenant = %tenant.id, plugin = %id.plugin, version = %id.version, "plugin.version_deleted");
     Ok(Gone)
 }
 
 impl From<&PluginInfo> for PluginView {
     fn from(info: &PluginInfo) -> Self {
+        let versions = info.versions.iter();
         Self {
             name: info.name.clone(),
-            shipped: info.shared,
-            versions: info.versions.iter().map(VersionView::from).collect(),
+            owner: match info.owner {
+                Owner::Shipped => OwnerView::Shipped,
+                Owner::Operator => OwnerView::Operator,
+                Owner::Tenant => OwnerView::Tenant,
+            },
+            versions: versions.map(|version| VersionView::of(info, version)).collect(),
         }
     }
 }
 
-impl From<&PluginVersion> for VersionView {
-    fn from(version: &PluginVersion) -> Self {
+impl From<&Uploaded> for UploadedView {
+    fn from(uploaded: &Uploaded) -> Self {
+        Self {
+            plugin: PluginView::from(&uploaded.plugin),
+            uploaded: VersionView::of(&uploaded.plugin, &uploaded.version),
+            steps: uploaded.steps.iter().map(StepMoveView::from).collect(),
+        }
+    }
+}
+
+impl VersionView {
+    fn of(plugin: &PluginInfo, version: &PluginVersion) -> Self {
+        let more = plugin.imports_more(version).into_iter();
         Self {
             version: version.version.clone(),
             digest: version.digest.clone(),
@@ -189,10 +308,12 @@ impl From<&PluginVersion> for VersionView {
                 .as_deref()
                 .and_then(|text| serde_json::from_str(text).ok()),
             redacts: version.redacts,
+            imports: version.imports.clone(),
+            imports_more: more.map(str::to_owned).collect(),
             bytes: version.bytes,
             uploaded: version.uploaded.map(text),
         }
     }
 }
 
-const TAG: &str = "Plugins";
+pub(super) const TAG: &str = "Plugins";

@@ -20,7 +20,7 @@ use super::tried::TriedView;
 use crate::document::{Document, Limits};
 use crate::domain::{EventId, EventType, Fate, Timestamp};
 use crate::http::{Code, FieldError, Problem};
-use crate::plugin::{Call, OnFailure, Phase, Trial, Verdict};
+use crate::plugin::{Call, Phase, Trial, Verdict};
 use crate::registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -62,7 +62,7 @@ struct PluginInput {
     event: Option<EventInput>,
     /// A stored event, as the chain left it when it was accepted.
     event_id: Option<Parsed<EventId>>,
-    /// A version or a digest; the newest one where none is given.
+    /// One version, a range, `latest` or a digest; the latest where none is given.
     version: Option<String>,
     /// The step's settings.
     #[serde(default)]
@@ -137,10 +137,8 @@ async fn try_plugin(
 ) -> Result<Json<TriedView>, Problem> {
     let spec = ChainSpec {
         steps: vec![StepSpec {
-            plugin: id.0,
             version: input.version,
-            settings: Value::Object(input.settings).to_string(),
-            on_failure: OnFailure::Fail,
+            ..StepSpec::new(id.0, Value::Object(input.settings).to_string())
         }],
     };
     let subject = subject(&api, &tenant, input.event, input.event_id).await?;
@@ -159,7 +157,7 @@ async fn try_chain(
 ) -> Result<Json<TriedView>, Problem> {
     let subject = subject(&api, &tenant, input.event, input.event_id).await?;
     let spec = match input.steps {
-        Some(given) => ChainSpec { steps: steps(given) },
+        Some(given) => ChainSpec { steps: steps(given)? },
         None => tenant.chain_spec.clone(),
     };
     let prepared = api.registry.trial_chain(&tenant.id, &spec).await?;
@@ -278,6 +276,7 @@ async fn run(
 fn of_one(error: RegistryError) -> Problem {
     match error {
         RegistryError::PluginUnknown { version: None, .. } => not_found(),
+        RegistryError::StepInvalid { field, problem, .. } => invalid(&format!("/{field}"), problem),
         RegistryError::PluginUnknown { .. } => invalid("/version", error.to_string()),
         RegistryError::SettingsRefused { problems, .. } => {
             let errors = problems

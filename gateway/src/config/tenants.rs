@@ -10,7 +10,7 @@ use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::units::Span;
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
-use crate::plugin::OnFailure;
+use crate::plugin::{OnFailure, StepLimits};
 use crate::profile::Profiles;
 use crate::registry::{
     ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, StepSpec,
@@ -62,7 +62,7 @@ pub struct DeclaredType {
 pub struct Step {
     /// The plugin's name.
     pub plugin: String,
-    /// A version or digest; left out: the newest.
+    /// One version (`1.4.0`), a range (`^1.2`), `latest` or a digest; left out: the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The plugin's settings.
@@ -332,6 +332,8 @@ fn chain(steps: &[Step]) -> ChainSpec {
             StepFailure::Fail => OnFailure::Fail,
             StepFailure::Skip => OnFailure::Skip,
         },
+        limits: StepLimits::default(),
+        canary: None,
     });
     ChainSpec {
         steps: steps.collect(),

@@ -85,6 +85,23 @@ ulid_id!(
 );
 
 impl TenantId {
+    /// The operator's own place in the registry. No tenant can have its name.
+    pub fn operator() -> Self {
+        Self(OPERATOR.into())
+    }
+
+    /// As a store wrote it: a tenant's, or the operator's.
+    ///
+    /// # Errors
+    /// `BadId`.
+    pub fn from_store(text: &str) -> Result<Self, BadId> {
+        if text == OPERATOR {
+            Ok(Self::operator())
+        } else {
+            text.parse()
+        }
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -195,6 +212,8 @@ macro_rules! debug_as_display {
 }
 
 debug_as_display!(TenantId EventId SubscriptionId KeyId DeliveryId);
+
+const OPERATOR: &str = "_operator";
 
 #[cfg(test)]
 mod tests {

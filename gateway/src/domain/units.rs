@@ -18,6 +18,11 @@ pub struct Span(Duration);
 pub struct Size(u64);
 
 impl Span {
+    /// So many microseconds.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(Duration::from_micros(micros))
+    }
+
     /// So many milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
@@ -79,22 +84,23 @@ impl FromStr for Size {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u128, &str); 5] = [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1_000, "s"),
-            (1, "ms"),
+        const UNITS: [(u128, &str); 6] = [
+            (86_400_000_000, "d"),
+            (3_600_000_000, "h"),
+            (60_000_000, "m"),
+            (1_000_000, "s"),
+            (1_000, "ms"),
+            (1, "us"),
         ];
-        let mut rest = self.0.as_millis();
+        let mut rest = self.0.as_micros();
         if rest == 0 {
             return f.write_str("0s");
         }
         let mut gap = "";
-        for (millis, unit) in UNITS {
-            if rest >= millis {
-                write!(f, "{gap}{}{unit}", rest / millis)?;
-                rest %= millis;
+        for (micros, unit) in UNITS {
+            if rest >= micros {
+                write!(f, "{gap}{}{unit}", rest / micros)?;
+                rest %= micros;
                 gap = " ";
             }
         }

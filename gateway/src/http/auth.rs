@@ -6,8 +6,8 @@ use http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
-use crate::domain::{Secret, TenantId};
-use crate::registry::{Registry, Tenant, key_digest};
+use crate::domain::{KeyId, Secret, TenantId};
+use crate::registry::{Actor, Registry, Tenant, key_digest};
 
 /// Names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";
@@ -49,7 +49,7 @@ pub struct Auth {
 #[derive(Debug, Clone)]
 pub enum Caller {
     /// One of a tenant's keys.
-    Tenant(Arc<Tenant>),
+    Tenant(Arc<Tenant>, KeyId),
     /// The operator's key.
     Operator,
 }
@@ -73,8 +73,8 @@ impl Auth {
 
     /// Whose key it is.
     fn whose(&self, key: &str) -> Result<Caller, Problem> {
-        if let Some((tenant, _)) = self.registry.by_key(key) {
-            return Ok(Caller::Tenant(tenant));
+        if let Some((tenant, id)) = self.registry.by_key(key) {
+            return Ok(Caller::Tenant(tenant, id));
         }
         // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.
         if bool::from(key_digest(key).ct_eq(&self.operator)) {
@@ -84,6 +84,17 @@ impl Auth {
             Code::KeyUnknown,
             "The API key of this request is not known here.",
         ))
+    }
+
+    /// Who is calling, as the history of changes names it.
+    ///
+    /// # Errors
+    /// As `caller`.
+    pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
+        Ok(match self.caller(headers)? {
+            Caller::Tenant(_, key) => Actor::Key(key),
+            Caller::Operator => Actor::Operator,
+        })
     }
 
     /// For which tenant the caller acts: its own, or the one that the operator names in `Hookgate-Tenant`.
@@ -104,9 +115,9 @@ impl Auth {
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());
         match (caller, named) {
-            (Caller::Tenant(tenant), None) => Ok(tenant),
-            (Caller::Tenant(tenant), Some(name)) if tenant.id.as_str() == name => Ok(tenant),
-            (Caller::Tenant(_), Some(_)) => Err(Problem::new(
+            (Caller::Tenant(tenant, _), None) => Ok(tenant),
+            (Caller::Tenant(tenant, _), Some(name)) if tenant.id.as_str() == name => Ok(tenant),
+            (Caller::Tenant(..), Some(_)) => Err(Problem::new(
                 Code::OperatorRequired,
                 "The key belongs to one tenant, and the header `Hookgate-Tenant` names another.",
             )),
@@ -134,7 +145,7 @@ impl Auth {
     pub fn operator(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match self.caller(headers)? {
             Caller::Operator => Ok(()),
-            Caller::Tenant(_) => Err(Problem::new(
+            Caller::Tenant(..) => Err(Problem::new(
                 Code::OperatorRequired,
                 "A tenant's key was sent to a route of the operator's.",
             )),

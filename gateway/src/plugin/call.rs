@@ -42,6 +42,8 @@ pub(super) struct Input {
     /// `None`: outside any event.
     pub(super) tenant: Option<TenantId>,
     pub(super) now_ms: u64,
+    /// In place of the caller's limits.
+    pub(super) bounds: Option<Arc<Config>>,
     pub(super) limit: Duration,
 }
 
@@ -127,6 +129,7 @@ impl Caller {
             let gone = "its machine code is gone from the data directory; it comes back when the gateway starts again";
             return Returned::failed(Fault::new("missing", gone), input.data);
         };
+        let config = input.bounds.as_ref().unwrap_or(&self.config);
         let guest = Guest {
             data: input.data,
             metadata: input.metadata,
@@ -134,12 +137,12 @@ impl Caller {
             tenant: input.tenant,
             pseudonyms: self.pseudonyms.clone(),
             patterns: linked.patterns.clone(),
-            log: Log::new(self.config.log.bytes()),
-            meter: Meter::new(&self.config, Deadline::begin(input.limit)),
+            log: Log::new(config.log.bytes()),
+            meter: Meter::new(config, Deadline::begin(input.limit)),
             now_ms: input.now_ms,
             random: 0,
         };
-        let mut store = guest.into_store(&self.engine, &self.config);
+        let mut store = guest.into_store(&self.engine, config);
         if let Some(fuel) = self.fuel
             && let Err(error) = store.set_fuel(fuel)
         {
@@ -148,13 +151,13 @@ impl Caller {
         }
         let instance = linked.pre.instantiate(&mut store);
         let result = instance.and_then(|plugin| call(&plugin, &mut store));
-        let result = result.map_err(|stop| Fault::from_stop(&stop, store.data(), &self.config));
+        let result = result.map_err(|stop| Fault::from_stop(&stop, store.data(), config));
         let left = self.fuel.and_then(|fuel| Some((fuel, store.get_fuel().ok()?)));
         let guest = store.into_data();
         let spent = Spent {
-            operations: self.config.operations.saturating_sub(guest.meter.operations),
+            operations: config.operations.saturating_sub(guest.meter.operations),
             memory: guest.meter.peak_memory,
-            log: self.config.log.bytes().saturating_sub(guest.log.room()),
+            log: config.log.bytes().saturating_sub(guest.log.room()),
             fuel: left.map(|(fuel, left)| fuel.saturating_sub(left)),
         };
         Returned {

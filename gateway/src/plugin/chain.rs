@@ -1,9 +1,11 @@
 //! A chain as it is run: its steps with their components and settings. The registry builds it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Component;
+use super::{Component, Config};
 use crate::document::Document;
+use crate::domain::units::{Size, Span};
 
 /// The steps of a chain, ready to run.
 #[derive(Debug)]
@@ -23,6 +25,19 @@ pub struct Step {
     pub settings: Arc<Document>,
     /// What a failure of this step means.
     pub on_failure: OnFailure,
+    /// The host's limits, lowered for this step; `None`: as they are.
+    pub bounds: Option<Arc<Config>>,
+}
+
+/// What a call of a step may use, where that is less than the host lets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StepLimits {
+    /// Processor time.
+    pub deadline: Option<Duration>,
+    /// Linear memory, in bytes.
+    pub memory: Option<usize>,
+    /// Log, in bytes.
+    pub log: Option<usize>,
 }
 
 /// What a failure of a step means.
@@ -35,7 +50,59 @@ pub enum OnFailure {
     Skip,
 }
 
+impl StepLimits {
+    /// The host's limits with these in their place; `None`: these say nothing.
+    ///
+    /// # Errors
+    /// Which of them (`deadline`, `memory`, `log`) is nothing or over the host's, and in which words.
+    pub(super) fn lower(&self, host: &Config) -> Result<Option<Config>, (&'static str, String)> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let mut lowered = host.clone();
+        if let Some(deadline) = self.deadline {
+            let most = host.call_deadline;
+            if deadline.is_zero() || deadline > most.get() {
+                let problem = format!("it is over 0s and at most {most} (`plugins.call_deadline`)");
+                return Err(("deadline", problem));
+            }
+            lowered.call_deadline =
+                Span::from_micros(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX));
+        }
+        if let Some(memory) = self.memory {
+            lowered.memory = lower("memory", memory, host.memory, "plugins.memory")?;
+        }
+        if let Some(log) = self.log {
+            lowered.log = lower("log", log, host.log, "plugins.log")?;
+        }
+        Ok(Some(lowered))
+    }
+}
+
+fn lower(field: &'static str, bytes: usize, most: Size, key: &str) -> Result<Size, (&'static str, String)> {
+    if bytes == 0 || bytes > most.bytes() {
+        return Err((field, format!("it is over 0 bytes and at most {most} (`{key}`)")));
+    }
+    Ok(Size::from_bytes(u64::try_from(bytes).unwrap_or(u64::MAX)))
+}
+
 impl Step {
+    /// A step under the host's limits.
+    pub fn new(
+        name: String,
+        component: Option<Arc<Component>>,
+        settings: Arc<Document>,
+        on_failure: OnFailure,
+    ) -> Self {
+        Self {
+            name,
+            component,
+            settings,
+            on_failure,
+            bounds: None,
+        }
+    }
+
     /// What a failure of this step means: a step that redacts is never skipped, whatever was set.
     pub fn policy(&self) -> OnFailure {
         let redacts = self

@@ -14,6 +14,8 @@ pub struct Component {
     pub digest: String,
     /// What it says of itself.
     pub description: Description,
+    /// The interfaces that it imports, of the gateway's and of WASI.
+    pub imports: Vec<String>,
     pub(super) shelved: Arc<Shelved>,
 }
 
@@ -56,6 +58,9 @@ impl Description {
         if !(1..=63).contains(&name.len()) || !name.bytes().all(slug) {
             return wrong("gives a name that is not 1 to 63 of a-z, 0-9 and -".to_owned());
         }
+        if version.len() > VERSION_BYTES || version.parse::<semver::Version>().is_err() {
+            return wrong("gives a version that is not a semantic one, such as 1.4.0".to_owned());
+        }
         let longest = settings_schema.as_ref().map_or(0, String::len);
         if longest > SCHEMA_BYTES {
             return wrong(format!(
@@ -64,7 +69,7 @@ impl Description {
         }
         Ok(Self {
             name,
-            version: escaped(&version, VERSION_BYTES),
+            version,
             summary: escaped(&summary, SUMMARY_BYTES),
             settings_schema,
             redacts,

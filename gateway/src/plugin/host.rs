@@ -21,7 +21,7 @@ use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
 use super::upload::{self, UploadError};
 use super::workshop::Workshop;
-use super::{Call, Done, SettingsProblem, Verdict, engine, imports, run};
+use super::{Call, Done, SettingsProblem, StepLimits, Verdict, engine, imports, run};
 use crate::clock::Clock;
 use crate::document::Document;
 use crate::telemetry::Metrics;
@@ -101,7 +101,7 @@ impl Host {
     /// # Errors
     /// What is wrong with it, in words for the one who uploads it.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
-        upload::check(&bytes, self.config())?;
+        let imports = upload::check(&bytes, self.config())?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let shelf = &self.inner.shared.caller.shelf;
         let shelved = self
@@ -113,6 +113,7 @@ impl Host {
         Ok(Arc::new(Component {
             digest,
             description,
+            imports,
             shelved,
         }))
     }
@@ -137,6 +138,14 @@ impl Host {
         checked
             .unwrap_or_else(busy)
             .map_err(|fault| fault.of(&component.description.name))
+    }
+
+    /// The host's limits with a step's own in their place; `None`: the step has none.
+    ///
+    /// # Errors
+    /// Which of them is nothing or over the host's, and in which words.
+    pub fn bounds(&self, limits: &StepLimits) -> Result<Option<Arc<Config>>, (&'static str, String)> {
+        Ok(limits.lower(self.config())?.map(Arc::new))
     }
 
     /// Runs a chain on an event's document, when it is the tenant's turn.

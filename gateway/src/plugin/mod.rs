@@ -34,14 +34,14 @@ mod run;
 mod said;
 mod shelf;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod ticker;
 mod trial;
 mod upload;
 mod workshop;
 
 pub use artifact::Artifacts;
-pub use chain::{Chain, OnFailure, Step};
+pub use chain::{Chain, OnFailure, Step, StepLimits};
 pub use compile::{Compiler, SUBCOMMAND, run_child};
 pub use component::{Component, Description};
 pub use config::Config;

@@ -178,7 +178,7 @@ impl Run<'_> {
         let Some(component) = &step.component else {
             return Returned::failed(Fault::new("missing", "the component could not be loaded"), data);
         };
-        let config = &self.caller.config;
+        let config = step.bounds.as_ref().unwrap_or(&self.caller.config);
         let left = config.chain_deadline.get().saturating_sub(self.used);
         let input = Input {
             data,
@@ -186,6 +186,7 @@ impl Run<'_> {
             settings: step.settings.clone(),
             tenant: Some(self.tenant.clone()),
             now_ms: self.now_ms,
+            bounds: step.bounds.clone(),
             limit: left.min(config.call_deadline.get()),
         };
         self.caller.handle(&component.shelved, input, &self.event)

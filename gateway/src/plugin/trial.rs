@@ -158,15 +158,18 @@ impl Host {
         let mut steps = Vec::with_capacity(traces.len());
         for (index, trace) in traces.into_iter().enumerate() {
             let mut step = trace.step;
-            step.limits = limits(self.config(), most_output);
+            let in_chain = chain.steps.get(index);
+            let bounds = in_chain.and_then(|step| step.bounds.clone());
+            step.limits = limits(bounds.as_deref().unwrap_or(self.config()), most_output);
             let source = sources.get(index).cloned().flatten();
-            if let (Some(source), false, Some(in_chain)) = (source, trace.timed_out, chain.steps.get(index)) {
+            if let (Some(source), false, Some(in_chain)) = (source, trace.timed_out, in_chain) {
                 let input = Input {
                     data: step.before.clone(),
                     metadata: Arc::clone(&metadata),
                     settings: Arc::clone(&in_chain.settings),
                     tenant: Some(tenant.clone()),
                     now_ms,
+                    bounds,
                     limit: self.config().call_deadline.get(),
                 };
                 step.used.fuel = self.fuel(source, &step.digest, input, event.clone()).await;

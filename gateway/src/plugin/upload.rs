@@ -27,7 +27,10 @@ pub enum UploadError {
     )]
     CoreModule,
     /// It is made for another version of our world.
-    #[error("built for `hookgate:plugin@{built_for}`; this gateway offers {offered}")]
+    #[error(
+        "built for `hookgate:plugin@{built_for}`; this gateway offers {offered}: build it with hookgate-sdk {offered}, or upload it \
+         to a gateway that offers what it was built for"
+    )]
     OtherVersion {
         /// The version that it names.
         built_for: String,
@@ -80,11 +83,11 @@ struct Outline {
     modules: u64,
 }
 
-/// Checks an upload without compiling it.
+/// Checks an upload without compiling it; the interfaces that it imports, sorted.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(super) fn check(bytes: &[u8], config: &Config) -> Result<(), UploadError> {
+pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Vec<String>, UploadError> {
     let limit = config.upload;
     if bytes.len() > limit.bytes() {
         return Err(UploadError::TooLarge {
@@ -92,7 +95,10 @@ pub(super) fn check(bytes: &[u8], config: &Config) -> Result<(), UploadError> {
             limit,
         });
     }
-    judge(&outline(bytes)?, config)
+    let mut outline = outline(bytes)?;
+    judge(&outline, config)?;
+    outline.imports.sort();
+    Ok(outline.imports)
 }
 
 /// Reads the sections of the component itself, not of those inside it.
@@ -242,12 +248,12 @@ mod tests {
             (
                 &["hookgate:plugin/document@2.0.0"],
                 &["hookgate:plugin/handler@2.0.0"],
-                "built for `hookgate:plugin@2.0.0`; this gateway offers 0.1",
+                "built for `hookgate:plugin@2.0.0`; this gateway offers 0.1: build it with hookgate-sdk 0.1, or upload it to a gateway that offers what it was built for",
             ),
             (
                 &[],
                 &["hookgate:plugin/handler@0.10.0"],
-                "built for `hookgate:plugin@0.10.0`; this gateway offers 0.1",
+                "built for `hookgate:plugin@0.10.0`; this gateway offers 0.1: build it with hookgate-sdk 0.1, or upload it to a gateway that offers what it was built for",
             ),
             (
                 &["wasi:cli/exit@0.2.6"],

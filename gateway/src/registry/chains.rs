@@ -1,30 +1,52 @@
-//! Setting a tenant's ingress chain: every step's plugin is found, and checks its settings, before anything is changed.
+//! Setting a chain: every step's plugin is found, and checks its settings, before anything is changed.
 
 use std::sync::Arc;
 
 use super::apply::{Changes, TRIES};
-use super::draft::{CHAIN, Draft};
-use super::record::{ChainRecord, StepRecord, VERSION, encode};
+use super::chain_record::{CanaryRecord, ChainRecord, LimitsRecord, RunningRecord, StepRecord};
+use super::components::{Meaning, Resolved};
+use super::draft::{Draft, chain_entry};
+use super::history::{Deed, Doing};
+use super::record::encode;
+use super::shared::Shared;
 use super::tenants::not_declared;
-use super::{ChainSpec, Registry, RegistryError, StepSpec, Tenant};
+use super::version::Requirement;
+use super::{Actor, CanarySpec, ChainSpec, Place, Registry, RegistryError, StepSpec, Tenant};
 use crate::domain::TenantId;
-use crate::plugin::{Component, OnFailure};
+use crate::plugin::{Config, OnFailure, StepLimits};
 
 impl Registry {
-    /// Sets a tenant's ingress chain; no steps: events pass as they are. The events that are being accepted meanwhile
-    /// see the chain before or the chain after.
+    /// Sets one of a tenant's chains; no steps: events pass as they are. The events that are under way meanwhile see the
+    /// chain before or the chain after.
     ///
     /// # Errors
-    /// `NotFound`, `LimitReached`, `Invalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Declared`,
+    /// `NotFound`, `LimitReached`, `Invalid`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Declared`,
     /// `Conflict`, `Store`.
-    pub async fn set_chain(&self, tenant: &TenantId, spec: ChainSpec) -> Result<Arc<Tenant>, RegistryError> {
+    pub async fn set_chain(
+        &self,
+        tenant: &TenantId,
+        place: Place,
+        spec: ChainSpec,
+        who: &Actor,
+    ) -> Result<Arc<Tenant>, RegistryError> {
         self.check_size(&spec)?;
         for _ in 0..TRIES {
+            let shared = self.shared().await?;
             let draft = self.existing(tenant).await?;
-            not_declared(draft.chain.as_ref().is_some_and(|chain| chain.declared), "chain")?;
-            let changes = self.chain_change(&draft, &spec, false).await?;
+            let kept = draft.chain_at(place);
+            not_declared(kept.is_some_and(|chain| chain.declared), "chain")?;
+            if let Place::Delivery(id) = place
+                && !draft.subscriptions.contains_key(&id)
+            {
+                return Err(RegistryError::NotFound("subscription"));
+            }
+            let mut changes = self.chain_change(&draft, &shared, place, &spec, false).await?;
+            self.note(&draft, &mut changes, who, set(kept, place, &spec));
             if changes.is_empty() || self.apply(tenant, draft.revision, changes).await? {
-                return self.held_tenant(tenant);
+                // What the operator uploaded meanwhile moved the steps that it found, and these were not there yet.
+                if self.shared().await?.revision == shared.revision {
+                    return self.held_tenant(tenant);
+                }
             }
         }
         Err(RegistryError::Conflict)
@@ -34,41 +56,144 @@ impl Registry {
     pub(super) async fn chain_change(
         &self,
         draft: &Draft,
+        shared: &Shared,
+        place: Place,
         spec: &ChainSpec,
         declared: bool,
     ) -> Result<Changes, RegistryError> {
+        let kept = draft.chain_at(place);
         if spec.steps.is_empty() {
-            let there = draft.chain.iter();
-            return Ok(there.map(|_| (CHAIN.to_owned(), None)).collect());
+            return Ok(kept.iter().map(|_| (chain_entry(place), None)).collect());
         }
         let mut steps = Vec::new();
         for (index, step) in spec.steps.iter().enumerate() {
-            let (_, digest) = self.check_step(draft, index, step).await?;
-            steps.push(StepRecord::from_spec(step, digest));
+            let before = kept.and_then(|kept| before(kept, index, step));
+            steps.push(self.step_record(draft, shared, index, step, before).await?);
         }
-        let record = ChainRecord {
-            v: VERSION,
-            steps,
-            declared,
-        };
-        Ok(vec![(CHAIN.to_owned(), Some(encode(&record)))])
+        let record = ChainRecord::new(steps, declared);
+        Ok(vec![(chain_entry(place), Some(encode(&record)))])
     }
 
-    /// Checks a step; its component, and the digest that it is pinned to, if it is.
-    pub(super) async fn check_step(
+    /// A step as it is kept, after its plugin has checked it.
+    async fn step_record(
         &self,
         draft: &Draft,
+        shared: &Shared,
         index: usize,
         step: &StepSpec,
-    ) -> Result<(Arc<Component>, Option<String>), RegistryError> {
-        let components = &self.inner.components;
-        let (component, pin) = components
-            .resolve(draft, &step.plugin, step.version.as_deref())
+        before: Option<&StepRecord>,
+    ) -> Result<StepRecord, RegistryError> {
+        self.check_limits(index, &step.limits)?;
+        let resolved = self
+            .check_version(draft, shared, index, step, step.version.as_deref())
             .await?;
-        if component.description.redacts && step.on_failure == OnFailure::Skip {
+        let digest = resolved.digest;
+        let previous = before.and_then(StepRecord::running);
+        let previous = match previous {
+            Some(ran) if Some(&ran.digest) != digest.as_ref() => Some(ran),
+            Some(_) | None => before.and_then(|before| before.previous.clone()),
+        };
+        let canary = match &step.canary {
+            Some(canary) => {
+                let before = before.and_then(|before| before.canary.as_ref());
+                Some(
+                    self.canary_record(draft, shared, index, step, canary, before)
+                        .await?,
+                )
+            }
+            None => None,
+        };
+        Ok(StepRecord {
+            plugin: step.plugin.clone(),
+            version: step.version.clone(),
+            resolved: digest
+                .is_some()
+                .then(|| resolved.component.description.version.clone()),
+            digest,
+            previous,
+            settings: step.settings.clone(),
+            on_failure: step.on_failure.into(),
+            limits: LimitsRecord::of(step.limits),
+            canary,
+        })
+    }
+
+    async fn canary_record(
+        &self,
+        draft: &Draft,
+        shared: &Shared,
+        index: usize,
+        step: &StepSpec,
+        canary: &CanarySpec,
+        before: Option<&CanaryRecord>,
+    ) -> Result<CanaryRecord, RegistryError> {
+        let resolved = self
+            .check_version(draft, shared, index, step, Some(&canary.version))
+            .await?;
+        let running = RunningRecord {
+            version: resolved.component.description.version.clone(),
+            digest: resolved.component.digest.clone(),
+        };
+        // Setting the chain again with another share or the same starts a canary anew that was stopped.
+        let same = before.is_some_and(|before| before.running == running && before.stopped.is_none());
+        if !same {
+            tracing::info!(tenant = %draft.id, plugin = step.plugin, "canary.begun");
+        }
+        Ok(CanaryRecord {
+            version: canary.version.clone(),
+            running,
+            share: canary.share.millionths(),
+            stopped: None,
+        })
+    }
+
+    /// The gateway's limits with a step's own in their place.
+    pub(super) fn check_limits(
+        &self,
+        index: usize,
+        limits: &StepLimits,
+    ) -> Result<Option<Arc<Config>>, RegistryError> {
+        let bounds = self.inner.components.bounds(limits);
+        bounds.map_err(|(field, problem)| RegistryError::StepInvalid {
+            step: index,
+            field: format!("limits/{field}"),
+            problem,
+        })
+    }
+
+    /// Finds a version for a step, and has it check the step's settings.
+    pub(super) async fn check_version(
+        &self,
+        draft: &Draft,
+        shared: &Shared,
+        index: usize,
+        step: &StepSpec,
+        version: Option<&str>,
+    ) -> Result<Resolved, RegistryError> {
+        let components = &self.inner.components;
+        let bad = |problem: RegistryError| match problem {
+            RegistryError::Invalid { field, problem } => RegistryError::StepInvalid {
+                step: index,
+                field: field.to_owned(),
+                problem,
+            },
+            other => other,
+        };
+        let meaning = Meaning {
+            draft,
+            shared,
+            plugin: &step.plugin,
+            requirement: &Requirement::of(version).map_err(bad)?,
+            asked: version,
+        };
+        let resolved = components.resolve(meaning).await?;
+        if resolved.component.description.redacts && step.on_failure == OnFailure::Skip {
             return Err(RegistryError::RedactionSkipped { step: index });
         }
-        let problems = components.check_settings(&component, &step.settings).await?;
+        let checked = components
+            .check_settings(&resolved.component, &step.settings)
+            .await;
+        let problems = checked.map_err(bad)?;
         if !problems.is_empty() {
             return Err(RegistryError::SettingsRefused {
                 step: index,
@@ -76,7 +201,7 @@ impl Registry {
                 problems,
             });
         }
-        Ok((component, pin))
+        Ok(resolved)
     }
 
     pub(super) fn check_size(&self, spec: &ChainSpec) -> Result<(), RegistryError> {
@@ -88,16 +213,43 @@ impl Registry {
             });
         }
         let largest = self.inner.config.max_settings_size;
-        if spec
-            .steps
-            .iter()
-            .any(|step| step.settings.len() > largest.bytes())
-        {
-            return Err(RegistryError::invalid(
-                "settings",
-                format!("they are over {largest}"),
-            ));
+        let too_large = |step: &StepSpec| step.settings.len() > largest.bytes();
+        match spec.steps.iter().position(too_large) {
+            Some(step) => Err(RegistryError::StepInvalid {
+                step,
+                field: "settings".to_owned(),
+                problem: format!("they are over {largest}"),
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The step that this one takes the place of: the one of the same plugin at the same place, else the only one of it.
+fn before<'a>(kept: &'a ChainRecord, index: usize, step: &StepSpec) -> Option<&'a StepRecord> {
+    let same = |record: &&StepRecord| record.plugin == step.plugin;
+    let mut others = kept.steps.iter().filter(same);
+    let only = others.next().filter(|_| others.next().is_none());
+    kept.steps.get(index).filter(same).or(only)
+}
+
+/// What setting a chain comes to.
+fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<Doing> {
+    if spec.steps.is_empty() {
+        return vec![Doing::new(Deed::ChainRemoved).at(place)];
+    }
+    let names: Vec<_> = spec.steps.iter().map(|step| step.plugin.as_str()).collect();
+    let mut doings = vec![Doing::new(Deed::ChainSet).at(place).because(&names.join(", "))];
+    for (index, step) in spec.steps.iter().enumerate() {
+        let Some(canary) = &step.canary else { continue };
+        let same = kept
+            .and_then(|kept| before(kept, index, step))
+            .and_then(|before| before.canary.as_ref())
+            .is_some_and(|before| before.version == canary.version && before.stopped.is_none());
+        if !same {
+            let begun = Doing::new(Deed::CanaryBegun).at(place).of(&step.plugin);
+            doings.insert(0, begun.to(Some(&canary.version)));
+        }
+    }
+    doings
 }

@@ -7,11 +7,14 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
+use super::chain_record::{ChainRecord, PluginRecord, StepRecord, VersionRecord};
 use super::draft::Draft;
-use super::record::StepRecord;
-use super::{PluginInfo, PluginVersion, RegistryError};
+use super::shared::Shared;
+use super::version::Requirement;
+use super::{Owner, PluginInfo, PluginVersion, RegistryError};
 use crate::document::{Document, Limits};
-use crate::plugin::{Chain, Component, Host, SettingsProblem, Step};
+use crate::domain::TenantId;
+use crate::plugin::{self, Chain, Component, Host, SettingsProblem, Step, StepLimits};
 use crate::store::Store;
 use crate::telemetry::error_chain;
 
@@ -22,6 +25,30 @@ pub(super) struct Components {
     shipped: Vec<Shipped>,
     /// What is in use, by digest, so that a tenant's refresh does not fetch it again.
     loaded: Mutex<HashMap<String, Weak<Component>>>,
+}
+
+/// What a step means, and among what.
+pub(super) struct Meaning<'a> {
+    pub draft: &'a Draft,
+    pub shared: &'a Shared,
+    pub plugin: &'a str,
+    pub requirement: &'a Requirement,
+    /// The requirement as it was written.
+    pub asked: Option<&'a str>,
+}
+
+/// What was meant.
+pub(super) struct Resolved {
+    pub component: Arc<Component>,
+    /// What to pin the step to; `None`: it comes with the gateway.
+    pub digest: Option<String>,
+}
+
+impl<'a> Meaning<'a> {
+    fn record(&self) -> Option<&'a PluginRecord> {
+        let own = self.draft.plugins.get(self.plugin);
+        own.or_else(|| self.shared.plugins.get(self.plugin))
+    }
 }
 
 struct Shipped {
@@ -66,39 +93,48 @@ impl Components {
         Ok(plugins)
     }
 
-    /// The component that a step means now, and the digest to pin the step to: a tenant's own plugin does not change
-    /// under a chain; a shipped one whose version is left open comes with the gateway.
-    pub(super) async fn resolve(
-        &self,
-        draft: &Draft,
-        name: &str,
-        version: Option<&str>,
-    ) -> Result<(Arc<Component>, Option<String>), RegistryError> {
+    /// The component that a step means now: the tenant's own, then the operator's, then the shipped one of that name.
+    pub(super) async fn resolve(&self, meaning: Meaning<'_>) -> Result<Resolved, RegistryError> {
         let unknown = || RegistryError::PluginUnknown {
-            name: name.to_owned(),
-            version: version.map(str::to_owned),
+            name: meaning.plugin.to_owned(),
+            version: meaning.asked.map(str::to_owned),
         };
-        if let Some(shipped) = self.shipped.iter().find(|shipped| shipped.name == name) {
-            let component = self.by_digest(&shipped.digest).await?.ok_or_else(unknown)?;
-            let matches = |version| version == shipped.digest || version == component.description.version;
-            return match version {
-                None => Ok((component, None)),
-                Some(version) if matches(version) => Ok((component, Some(shipped.digest.clone()))),
-                Some(_) => Err(unknown()),
-            };
+        if let Some(record) = meaning.record() {
+            let picked = meaning.requirement.pick(&record.versions, VersionRecord::names);
+            let digest = picked.ok_or_else(unknown)?.digest.clone();
+            let component = self.by_digest(&digest).await?.ok_or_else(unknown)?;
+            return Ok(Resolved {
+                component,
+                digest: Some(digest),
+            });
         }
-        let versions = draft
-            .plugins
-            .get(name)
-            .map(|record| &record.versions)
-            .ok_or_else(unknown)?;
-        let found = versions.iter().find(|kept| match version {
-            None => true,
-            Some(version) => kept.digest == version || kept.version == version,
-        });
-        let digest = found.ok_or_else(unknown)?.digest.clone();
-        let component = self.by_digest(&digest).await?.ok_or_else(unknown)?;
-        Ok((component, Some(digest)))
+        let shipped = self.shipped.iter().find(|shipped| shipped.name == meaning.plugin);
+        let shipped = shipped.ok_or_else(unknown)?;
+        let component = self.by_digest(&shipped.digest).await?.ok_or_else(unknown)?;
+        if *meaning.requirement == Requirement::Latest {
+            return Ok(Resolved {
+                component,
+                digest: None,
+            });
+        }
+        let only = [(component.description.version.clone(), shipped.digest.clone())];
+        let picked = meaning
+            .requirement
+            .pick(&only, |(version, digest)| (version, digest));
+        picked.ok_or_else(unknown)?;
+        // It stays when the gateway comes with another one.
+        let bytes = Bytes::from_static(shipped.bytes);
+        self.store.blob_put(&shipped.digest, bytes).await?;
+        let digest = Some(shipped.digest.clone());
+        Ok(Resolved { component, digest })
+    }
+
+    /// The host's limits with a step's own in their place.
+    pub(super) fn bounds(
+        &self,
+        limits: &StepLimits,
+    ) -> Result<Option<Arc<plugin::Config>>, (&'static str, String)> {
+        self.host.bounds(limits)
     }
 
     /// What the plugin finds wrong in settings; they must be a JSON object.
@@ -112,32 +148,37 @@ impl Components {
         checked.map_err(|failure| RegistryError::invalid("settings", failure.message))
     }
 
-    /// The chain as it is run. A step whose component cannot be had now fails as `missing` at every call: an event must
+    /// A chain as it is run. A step whose component cannot be had now fails as `missing` at every call: an event must
     /// never go on without a step only because the store was away.
-    pub(super) async fn chain(&self, draft: &Draft) -> Option<Arc<Chain>> {
-        let record = draft.chain.as_ref()?;
+    pub(super) async fn chain(&self, tenant: &TenantId, record: &ChainRecord) -> Arc<Chain> {
         let mut steps = Vec::new();
         for step in &record.steps {
-            steps.push(self.step(draft, step).await);
+            steps.push(self.step(tenant, step).await);
         }
-        Some(Arc::new(Chain { steps }))
+        Arc::new(Chain { steps })
     }
 
-    async fn step(&self, draft: &Draft, step: &StepRecord) -> Step {
-        let version = step.digest.as_deref().or(step.version.as_deref());
-        let component = match self.resolve(draft, &step.plugin, version).await {
-            Ok((component, _)) => Some(component),
-            Err(error) => {
-                warn!(tenant = %draft.id, plugin = step.plugin, error = %error_chain(&error), "plugin.missing");
-                None
-            }
+    async fn step(&self, tenant: &TenantId, record: &StepRecord) -> Step {
+        let shipped = || self.shipped.iter().find(|shipped| shipped.name == record.plugin);
+        let digest = record.digest.as_deref();
+        let component = match digest.or_else(|| shipped().map(|shipped| shipped.digest.as_str())) {
+            Some(digest) => self.present(tenant, &record.plugin, digest).await,
+            None => None,
         };
-        Step {
-            name: step.plugin.clone(),
-            component,
-            settings: parse_settings(&step.settings).unwrap_or_default(),
-            on_failure: step.on_failure(),
+        let settings = parse_settings(&record.settings).unwrap_or_default();
+        let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
+        // Limits that the gateway has lowered since are the lower ones.
+        step.bounds = self.bounds(&record.limits()).ok().flatten();
+        step
+    }
+
+    async fn present(&self, tenant: &TenantId, plugin: &str, digest: &str) -> Option<Arc<Component>> {
+        match self.by_digest(digest).await {
+            Ok(Some(component)) => return Some(component),
+            Ok(None) => warn!(%tenant, plugin, "plugin.missing"),
+            Err(error) => warn!(%tenant, plugin, error = %error_chain(&error), "plugin.missing"),
         }
+        None
     }
 
     async fn by_digest(&self, digest: &str) -> Result<Option<Arc<Component>>, RegistryError> {
@@ -179,12 +220,13 @@ impl Shipped {
             summary: component.description.summary.clone(),
             settings_schema: component.description.settings_schema.clone(),
             redacts: component.description.redacts,
+            imports: component.imports.clone(),
             bytes: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
             uploaded: None,
         });
         PluginInfo {
             name: self.name.to_owned(),
-            shared: true,
+            owner: Owner::Shipped,
             versions: versions.collect(),
         }
     }

@@ -43,6 +43,8 @@ pub struct Config {
     pub max_event_types: usize,
     /// The largest JSON Schema of an event type.
     pub max_schema_size: Size,
+    /// How many changes of a tenant's plugins and chains its history keeps.
+    pub max_history: usize,
     /// How long an old signing secret goes on signing beside the new one after a rotation.
     pub rotation_grace: Span,
     /// How often changes made by other processes are looked for.
@@ -68,6 +70,7 @@ impl Default for Config {
             max_versions: 20,
             max_event_types: 200,
             max_schema_size: Size::from_bytes(64 << 10),
+            max_history: 100,
             rotation_grace: Span::from_secs(24 * 3600),
             poll_interval: Span::from_millis(250),
         }

@@ -10,11 +10,12 @@ use tracing::info;
 use ulid::Ulid;
 
 use super::apply::{Changes, TRIES};
-use super::draft::{CHAIN, Draft, TENANT, key_entry, subscription_entry, type_entry};
+use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
+use super::history::{Deed, Doing};
 use super::record::{KeyRecord, encode};
 use super::rotation::rotated_secrets;
 use super::subscriptions::{check, check_secrets};
-use super::{ApiKey, ChainSpec, NewSubscription, NewTenant, Registry, RegistryError, key};
+use super::{Actor, ApiKey, ChainSpec, NewSubscription, NewTenant, Place, Registry, RegistryError, key};
 use crate::catalogue::TypeSpec;
 use crate::domain::subscription::SigningSecret;
 use crate::domain::{EventType, KeyId, Secret, Subscription, SubscriptionId, TenantId};
@@ -112,7 +113,9 @@ impl Registry {
         }
         if let Some(chain) = &declared.chain {
             self.check_size(chain)?;
-            self.chain_change(&draft, chain, true).await?;
+            let shared = self.shared().await?;
+            let at = Place::Ingress;
+            self.chain_change(&draft, &shared, at, chain, true).await?;
         }
         Ok(())
     }
@@ -150,7 +153,11 @@ impl Registry {
                     .as_ref()
                     .is_some_and(|kept| kept.declared && kept.to_spec() == *chain);
                 if !same {
-                    changes.extend(self.chain_change(draft, chain, true).await?);
+                    let shared = self.shared().await?;
+                    let at = Place::Ingress;
+                    changes.extend(self.chain_change(draft, &shared, at, chain, true).await?);
+                    let set = Doing::new(Deed::ChainSet).at(at);
+                    self.note(draft, &mut changes, &Actor::Declared, vec![set]);
                 }
             }
             None if draft.chain.as_ref().is_some_and(|kept| kept.declared) => {
@@ -228,6 +235,7 @@ impl Registry {
         for (id, kept) in &draft.subscriptions {
             if kept.declared && !ids.contains(id) {
                 changes.push((subscription_entry(*id), None));
+                changes.extend(draft.without_chain(*id));
             }
         }
         for given in wanted {
@@ -280,10 +288,16 @@ fn undeclared_changes(draft: &Draft) -> Changes {
         .filter(|chain| chain.declared)
         .map(|_| CHAIN.to_owned());
     let types = draft.types.iter().filter(|(_, kept)| kept.declared);
+    let delivery = draft
+        .delivery
+        .keys()
+        .filter(|id| draft.subscriptions.get(*id).is_none_or(|kept| kept.declared));
     let gone: Vec<_> = keys
         .chain(subscriptions.map(|(id, _)| subscription_entry(*id)))
         .chain(types.map(|(kind, _)| type_entry(kind)))
         .chain(chain)
+        .chain(delivery.map(|id| chain_entry(Place::Delivery(*id))))
+        .chain(draft.entries.iter().filter(|name| *name == HISTORY).cloned())
         .collect();
     let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
     let alone = changes.len() + 1 == draft.entries.len();
@@ -298,7 +312,7 @@ fn undeclared_changes(draft: &Draft) -> Changes {
 
 impl Draft {
     /// A tenant that is not there yet.
-    fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
+    pub(super) fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
         Self {
             id: id.clone(),
             revision: 0,
@@ -308,6 +322,8 @@ impl Draft {
             subscriptions: std::collections::BTreeMap::new(),
             chain: None,
             types: std::collections::BTreeMap::new(),
+            delivery: std::collections::BTreeMap::new(),
+            history: super::history::HistoryRecord::default(),
             plugins: std::collections::BTreeMap::new(),
             entries: Vec::new(),
         }

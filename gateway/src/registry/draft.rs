@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::ApiKey;
+use super::Place;
+use super::chain_record::{ChainRecord, PluginRecord};
 use super::error::RegistryError;
 use super::event_types::TypeRecord;
-use super::record::{ChainRecord, KeyRecord, PluginRecord, SubscriptionRecord, TenantRecord, decode};
+use super::history::HistoryRecord;
+use super::record::{KeyRecord, SubscriptionRecord, TenantRecord, decode};
 use super::seal::Sealer;
 use crate::catalogue::TypeSpec;
 use crate::domain::subscription::SigningSecret;
@@ -24,6 +27,8 @@ pub(super) struct Draft {
     pub subscriptions: BTreeMap<SubscriptionId, Declarable<Subscription>>,
     pub chain: Option<ChainRecord>,
     pub types: BTreeMap<EventType, Declarable<TypeSpec>>,
+    pub delivery: BTreeMap<SubscriptionId, ChainRecord>,
+    pub history: HistoryRecord,
     pub plugins: BTreeMap<String, PluginRecord>,
     /// The names of all entries, of unknown kinds too.
     pub entries: Vec<String>,
@@ -55,6 +60,8 @@ impl Draft {
             subscriptions: BTreeMap::new(),
             chain: None,
             types: BTreeMap::new(),
+            delivery: BTreeMap::new(),
+            history: HistoryRecord::default(),
             plugins: BTreeMap::new(),
             entries: record.entries.iter().map(|(name, _)| name.clone()).collect(),
         };
@@ -72,6 +79,11 @@ impl Draft {
     fn take(&mut self, name: &str, bytes: &[u8], sealer: &Sealer) -> Result<(), RegistryError> {
         if name == CHAIN {
             self.chain = Some(decode(name, bytes)?);
+        } else if name == HISTORY {
+            self.history = decode(name, bytes)?;
+        } else if let Some(id) = name.strip_prefix(DELIVERY_CHAIN) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            self.delivery.insert(id, decode(name, bytes)?);
         } else if let Some(id) = name.strip_prefix(KEY) {
             let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
             let record: KeyRecord = decode(name, bytes)?;
@@ -97,6 +109,36 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// The tenant's chains, the ingress chain first.
+    pub(super) fn chains(&self) -> impl Iterator<Item = (Place, &ChainRecord)> {
+        let ingress = self.chain.iter().map(|chain| (Place::Ingress, chain));
+        let delivery = self.delivery.iter();
+        ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), chain)))
+    }
+
+    /// What goes with a subscription that goes.
+    pub(super) fn without_chain(&self, id: SubscriptionId) -> Option<(String, Option<bytes::Bytes>)> {
+        let there = self.delivery.contains_key(&id);
+        there.then(|| (chain_entry(Place::Delivery(id)), None))
+    }
+
+    /// One of them.
+    pub(super) fn chain_at(&self, place: Place) -> Option<&ChainRecord> {
+        match place {
+            Place::Ingress => self.chain.as_ref(),
+            Place::Delivery(id) => self.delivery.get(&id),
+        }
+    }
+}
+
+pub(super) fn chain_entry(place: Place) -> String {
+    match place {
+        Place::Ingress => CHAIN.to_owned(),
+        Place::Delivery(id) => format!("{DELIVERY_CHAIN}{id}"),
+    }
+}
+
 pub(super) fn key_entry(id: KeyId) -> String {
     format!("{KEY}{id}")
 }
@@ -115,6 +157,8 @@ pub(super) fn type_entry(kind: &EventType) -> String {
 
 pub(super) const TENANT: &str = "tenant";
 pub(super) const CHAIN: &str = "chain";
+pub(super) const HISTORY: &str = "history";
+const DELIVERY_CHAIN: &str = "chain:";
 const KEY: &str = "key:";
 pub(super) const SUBSCRIPTION: &str = "sub:";
 const PLUGIN: &str = "plugin:";

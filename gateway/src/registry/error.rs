@@ -68,9 +68,37 @@ pub enum RegistryError {
     /// An uploaded component cannot be used.
     #[error("the component cannot be used")]
     Component(#[source] crate::plugin::UploadError),
-    /// A plugin cannot be deleted: a chain names it.
-    #[error("the plugin is in use by the tenant's chain")]
-    PluginInUse,
+    /// There are other bytes of that version already.
+    #[error(
+        "version {version} of `{name}` is there already, of other bytes (digest {digest}); a version is never changed"
+    )]
+    VersionExists {
+        /// The plugin.
+        name: String,
+        /// The version.
+        version: String,
+        /// The digest of what is there.
+        digest: String,
+    },
+    /// A version or a plugin cannot be deleted: steps run it.
+    #[error("it is in use by {}", .by.join(", "))]
+    PluginInUse {
+        /// By which chains, in words; the first few.
+        by: Vec<String>,
+    },
+    /// What is asked for does not go with how a plugin's steps stand.
+    #[error("{0}")]
+    WrongState(String),
+    /// A field of a step is not acceptable.
+    #[error("step {step}: {field}: {problem}")]
+    StepInvalid {
+        /// Which step, counted from 0.
+        step: usize,
+        /// Which field, as a pointer without its first slash.
+        field: String,
+        /// What is wrong, in words.
+        problem: String,
+    },
     /// It comes from the configuration file and is changed there.
     #[error("this {0} is declared in the configuration file")]
     Declared(&'static str),

@@ -1,16 +1,18 @@
 //! The registry's handle: reads from memory, and the loading that fills it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
 
+use super::chain_record::ChainRecord;
 use super::components::Components;
 use super::draft::Draft;
 use super::snapshot::Snapshot;
 use super::sync::{Progress, Sync};
-use super::{Config, RegistryError, Sealer, Tenant, key};
+use super::{Config, DeliveryChain, RegistryError, Sealer, Tenant, key};
 use crate::catalogue::Types;
 use crate::clock::Clock;
 use crate::domain::{KeyId, TenantId};
@@ -172,13 +174,26 @@ impl Registry {
     }
 
     async fn load(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, RegistryError> {
+        // What is the operator's own is looked up when it is needed.
+        if *id == TenantId::operator() {
+            return Ok(None);
+        }
         let Some(draft) = self.draft(id).await? else {
             return Ok(None);
         };
-        let chain = self.inner.components.chain(&draft).await;
         let types = self.ready_types(&draft)?;
         let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
         let privacy = privacy(contract.as_deref(), &types);
+        let chain = match &draft.chain {
+            Some(record) => Some(self.inner.components.chain(id, record).await),
+            None => None,
+        };
+        let mut delivery = HashMap::new();
+        for (subscription, record) in &draft.delivery {
+            let run = self.inner.components.chain(id, record).await;
+            let (spec, states) = (record.to_spec(), record.states());
+            delivery.insert(*subscription, DeliveryChain { spec, states, run });
+        }
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .into_values()
@@ -197,7 +212,9 @@ impl Registry {
             types,
             privacy,
             chain,
+            chain_states: draft.chain.as_ref().map(ChainRecord::states).unwrap_or_default(),
             chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
+            delivery,
         })))
     }
 

@@ -13,6 +13,7 @@
 //! API keys (only their SHA-256 is kept) and secrets (sealed by `seal` for the place that they stand in).
 
 mod apply;
+mod chain_record;
 mod chains;
 mod components;
 mod config;
@@ -21,12 +22,15 @@ mod draft;
 mod error;
 mod event_types;
 mod handle;
+mod history;
 mod key;
+mod moves;
 mod plugins;
 mod record;
 mod reseal;
 mod rotation;
 pub mod seal;
+mod shared;
 mod snapshot;
 pub mod spec;
 mod subscriptions;
@@ -37,7 +41,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod version;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,12 +58,13 @@ pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Parts, Registry};
+pub use history::{Actor, Change, Deed};
 pub use key::{digest as key_digest, new_api_key};
 pub use reseal::Resealed;
 pub use seal::Sealer;
 pub use spec::{
-    ChainSpec, NewSubscription, NewTenant, PluginInfo, PluginVersion, StepSpec, SubscriptionPatch,
-    TenantPatch,
+    CanarySpec, CanaryState, ChainSpec, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
+    Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
 };
 pub use sync::Sync;
 pub use trials::TrialChain;
@@ -90,6 +97,21 @@ pub struct Tenant {
     pub chain: Option<Arc<Chain>>,
     /// The chain as it was asked for: for showing.
     pub chain_spec: ChainSpec,
+    /// What its steps run at present, one for each.
+    pub chain_states: Vec<StepState>,
+    /// The chains of its deliveries, by subscription; the subscription itself may be gone.
+    pub delivery: HashMap<SubscriptionId, DeliveryChain>,
+}
+
+/// The chain of a subscription's deliveries.
+#[derive(Debug)]
+pub struct DeliveryChain {
+    /// As it was asked for.
+    pub spec: ChainSpec,
+    /// What its steps run at present, one for each.
+    pub states: Vec<StepState>,
+    /// As it is run.
+    pub run: Arc<Chain>,
 }
 
 /// An API key: what is kept of it.

@@ -1,80 +1,191 @@
-//! A tenant's own plugins: uploaded, listed beside the shipped ones, deleted when nothing uses them.
+//! A tenant's own plugins, and those that the operator gives all tenants: uploaded, listed beside the shipped ones, deleted
+//! when nothing uses them.
 
 use bytes::Bytes;
 
-use super::apply::Changes;
-use super::draft::{Draft, plugin_entry};
-use super::record::{PluginRecord, VERSION, VersionRecord, encode};
-use super::{PluginInfo, PluginVersion, Registry, RegistryError};
+use super::apply::{Changes, TRIES};
+use super::chain_record::{PluginRecord, VersionRecord};
+use super::draft::{Draft, TENANT, plugin_entry};
+use super::history::{Deed, Doing};
+use super::record::{VERSION, encode};
+use super::shared::Shared;
+use super::version::Requirement;
+use super::{Actor, Owner, PluginInfo, PluginVersion, Registry, RegistryError, StepMove, Uploaded};
 use crate::domain::TenantId;
 use crate::plugin::Component;
 
 impl Registry {
-    /// Checks a component, keeps it, and makes it the newest version of the tenant's plugin of this name; where none is
-    /// given, of the name that it says. Uploading the same bytes again changes nothing.
+    /// Checks a component, keeps it as a version of the plugin of this name, where none is given of the name that it says, and
+    /// moves the steps over to it that want what it is. Uploading the same bytes again keeps nothing new.
+    ///
+    /// `owner` may be the operator: then it is every tenant's to name.
     ///
     /// # Errors
-    /// `NotFound`, `Component`, `Invalid` (no name, or a shipped plugin has it), `LimitReached`, `Conflict`, `Store`.
+    /// `NotFound`, `Component`, `Invalid` (no name, or another's plugin has it), `VersionExists`, `LimitReached`, `Conflict`, `Store`.
     pub async fn upload_plugin(
         &self,
-        tenant: &TenantId,
+        owner: &TenantId,
         name: Option<&str>,
         bytes: Bytes,
-    ) -> Result<PluginInfo, RegistryError> {
-        self.existing(tenant).await?;
+        who: &Actor,
+    ) -> Result<Uploaded, RegistryError> {
+        self.owned(owner).await?;
         let size = bytes.len();
         let component = self.inner.components.admit(bytes.clone()).await?;
         let name = name.unwrap_or(&component.description.name).to_owned();
-        if !is_name(&name) {
-            return Err(RegistryError::invalid(
-                "name",
-                "a plugin's name is 1 to 64 of a-z, 0-9 and -",
-            ));
-        }
-        if self.inner.components.is_shipped(&name) {
-            return Err(RegistryError::invalid(
-                "name",
-                format!("`{name}` is the name of a shipped plugin"),
-            ));
-        }
+        self.check_name(owner, &name).await?;
         self.inner.store.blob_put(&component.digest, bytes).await?;
         let version = self.version_record(&component, size);
-        let record = self
-            .change(tenant, |draft| self.with_version(draft, &name, &version))
-            .await?;
-        Ok(info(&name, &record))
+        let (record, mut steps) = self.keep_version(owner, &name, &version, who).await?;
+        if *owner == TenantId::operator() {
+            steps = self.move_tenants(&name, who).await?;
+        }
+        Ok(Uploaded {
+            plugin: info(&name, owner_of(owner), &record),
+            version: version.to_version(),
+            steps,
+        })
     }
 
-    /// The plugins that a tenant can name: the shipped ones, then its own, each by name.
+    /// The plugins that a tenant can name: the shipped ones, the operator's, then its own, each by name.
     ///
     /// # Errors
     /// `NotFound`, `Component` (a shipped one does not load), `Store`.
     pub async fn plugins(&self, tenant: &TenantId) -> Result<Vec<PluginInfo>, RegistryError> {
         let draft = self.existing(tenant).await?;
         let mut plugins = self.inner.components.shipped().await?;
-        plugins.extend(draft.plugins.iter().map(|(name, record)| info(name, record)));
+        plugins.extend(self.shared_plugins().await?);
+        plugins.retain(|plugin| !draft.plugins.contains_key(&plugin.name));
+        let own = draft.plugins.iter();
+        plugins.extend(own.map(|(name, record)| info(name, Owner::Tenant, record)));
         Ok(plugins)
     }
 
-    /// Deletes a tenant's own plugin with all its versions.
+    /// The plugins that the operator gives all tenants, by name.
     ///
     /// # Errors
-    /// `NotFound` (shipped ones are not the tenant's), `PluginInUse`, `Conflict`, `Store`.
-    pub async fn delete_plugin(&self, tenant: &TenantId, name: &str) -> Result<(), RegistryError> {
-        self.change(tenant, |draft| {
-            if !draft.plugins.contains_key(name) {
-                return Err(RegistryError::NotFound("plugin"));
+    /// `Store`.
+    pub async fn shared_plugins(&self) -> Result<Vec<PluginInfo>, RegistryError> {
+        let shared = self.shared().await?;
+        let plugins = shared.plugins.iter();
+        Ok(plugins
+            .map(|(name, record)| info(name, Owner::Operator, record))
+            .collect())
+    }
+
+    /// Deletes a tenant's own plugin, or one of the operator's, with all its versions.
+    ///
+    /// # Errors
+    /// `NotFound` (shipped ones are nobody's to delete), `PluginInUse`, `Conflict`, `Store`.
+    pub async fn delete_plugin(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        self.delete(owner, name, None, who).await
+    }
+
+    /// Deletes one version of a plugin, given as `1.4.0` or as its digest; the plugin too, if it is the last one.
+    ///
+    /// # Errors
+    /// `NotFound`, `PluginInUse`, `Conflict`, `Store`.
+    pub async fn delete_version(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: &str,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        self.delete(owner, name, Some(version), who).await
+    }
+
+    async fn delete(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: Option<&str>,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        for _ in 0..TRIES {
+            let draft = self.owned(owner).await?;
+            let missing = RegistryError::NotFound("plugin");
+            let mut record = draft.plugins.get(name).cloned().ok_or(missing)?;
+            let gone = match version {
+                None => record.versions.clone(),
+                Some(version) => vec![take_version(&mut record, version)?],
+            };
+            let used = match owner_of(owner) {
+                Owner::Operator => self.shared_users(name, &gone).await?,
+                Owner::Tenant | Owner::Shipped => users(&draft, name, &gone),
+            };
+            if !used.is_empty() {
+                return Err(RegistryError::PluginInUse { by: used });
             }
-            let chain = draft.chain.iter();
-            if chain
-                .flat_map(|chain| &chain.steps)
-                .any(|step| step.plugin == name)
-            {
-                return Err(RegistryError::PluginInUse);
+            let left = version.is_some() && !record.versions.is_empty();
+            let mut changes = vec![(plugin_entry(name), left.then(|| encode(&record)))];
+            let deleted = Doing::new(Deed::Deleted).of(name);
+            let which = version.and(gone.first()).map(|version| version.version.as_str());
+            self.note(&draft, &mut changes, who, vec![deleted.from(which)]);
+            if self.apply(owner, draft.revision, changes).await? {
+                return Ok(());
             }
-            Ok((vec![(plugin_entry(name), None)], ()))
-        })
-        .await
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    /// Keeps a version, and moves the owner's own steps with it, all at once.
+    async fn keep_version(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: &VersionRecord,
+        who: &Actor,
+    ) -> Result<(PluginRecord, Vec<StepMove>), RegistryError> {
+        for _ in 0..TRIES {
+            let mut draft = self.owned(owner).await?;
+            let (mut changes, record) = self.with_version(&draft, name, version)?;
+            if !changes.is_empty() && draft.revision == 0 {
+                changes.push((TENANT.to_owned(), Some(encode(&draft.tenant))));
+            }
+            draft.plugins.insert(name.to_owned(), record.clone());
+            let mut doings = Vec::new();
+            if !changes.is_empty() {
+                doings.push(Doing::new(Deed::Uploaded).of(name).to(Some(&version.version)));
+            }
+            let moved = self.moved(&draft, &Shared::default(), name).await?;
+            changes.extend(moved.changes);
+            doings.extend(moved.doings);
+            self.note(&draft, &mut changes, who, doings);
+            if changes.is_empty() || self.apply(owner, draft.revision, changes).await? {
+                return Ok((record, moved.steps));
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    async fn check_name(&self, owner: &TenantId, name: &str) -> Result<(), RegistryError> {
+        if !is_name(name) {
+            return Err(RegistryError::invalid(
+                "name",
+                "a plugin's name is 1 to 64 of a-z, 0-9 and -",
+            ));
+        }
+        if self.inner.components.is_shipped(name) {
+            let problem = format!("`{name}` is the name of a shipped plugin");
+            return Err(RegistryError::invalid("name", problem));
+        }
+        let own = owner_of(owner) == Owner::Tenant;
+        if own && self.shared().await?.plugins.contains_key(name) && !self.has(owner, name).await? {
+            let problem = format!("`{name}` is the name of a plugin that the operator gives all tenants");
+            return Err(RegistryError::invalid("name", problem));
+        }
+        Ok(())
+    }
+
+    /// Whether the name was the tenant's before it was the operator's.
+    async fn has(&self, tenant: &TenantId, name: &str) -> Result<bool, RegistryError> {
+        Ok(self.existing(tenant).await?.plugins.contains_key(name))
     }
 
     fn version_record(&self, component: &Component, size: usize) -> VersionRecord {
@@ -85,6 +196,7 @@ impl Registry {
             summary: said.summary.clone(),
             settings_schema: said.settings_schema.clone(),
             redacts: said.redacts,
+            imports: component.imports.clone(),
             bytes: u64::try_from(size).unwrap_or(u64::MAX),
             uploaded: self.inner.clock.now().as_micros(),
         }
@@ -111,23 +223,104 @@ impl Registry {
         if record.versions.iter().any(|kept| kept.digest == version.digest) {
             return Ok((Vec::new(), record));
         }
+        if let Some(kept) = record
+            .versions
+            .iter()
+            .find(|kept| kept.version == version.version)
+        {
+            return Err(RegistryError::VersionExists {
+                name: name.to_owned(),
+                version: kept.version.clone(),
+                digest: kept.digest.clone(),
+            });
+        }
         record.versions.insert(0, version.clone());
-        drop_oldest_unused(&mut record, draft, self.inner.config.max_versions);
+        self.drop_oldest_unused(&mut record, draft)?;
         Ok((vec![(plugin_entry(name), Some(encode(&record)))], record))
+    }
+
+    /// Drops versions from the oldest on until so many are left, but none that a chain runs or ran before, nor the newest.
+    fn drop_oldest_unused(&self, record: &mut PluginRecord, draft: &Draft) -> Result<(), RegistryError> {
+        let limit = self.inner.config.max_versions.max(1);
+        let mut pinned = self.pinned_shared(&draft.id);
+        for (_, chain) in draft.chains() {
+            pinned.extend(chain.digests().chain(chain.previous()).map(str::to_owned));
+        }
+        while record.versions.len() > limit {
+            let unused = |version: &VersionRecord| !pinned.contains(&version.digest);
+            match record.versions.iter().rposition(unused) {
+                Some(index) if index > 0 => drop(record.versions.remove(index)),
+                Some(_) | None => {
+                    let what = "versions of a plugin that chains use";
+                    return Err(RegistryError::LimitReached { what, limit });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What all tenants run and ran, where the operator's plugins are concerned.
+    fn pinned_shared(&self, owner: &TenantId) -> Vec<String> {
+        if owner_of(owner) != Owner::Operator {
+            return Vec::new();
+        }
+        let tenants = self.tenants();
+        let chains = tenants.iter().flat_map(|tenant| tenant.states());
+        let digests = chains.flat_map(|(_, _, state)| {
+            let canary = state.canary.iter().map(|canary| &canary.running);
+            let all = state.running.iter().chain(&state.previous).chain(canary);
+            all.map(|running| running.digest.clone())
+        });
+        digests.collect()
+    }
+
+    /// Who runs versions of one of the operator's plugins.
+    async fn shared_users(&self, name: &str, gone: &[VersionRecord]) -> Result<Vec<String>, RegistryError> {
+        self.catch_up().await?;
+        let mut used = Vec::new();
+        for tenant in self.tenants() {
+            let draft = match self.draft(&tenant.id).await? {
+                Some(draft) if !draft.plugins.contains_key(name) => draft,
+                Some(_) | None => continue,
+            };
+            used.extend(users(&draft, name, gone));
+            if used.len() >= USERS {
+                break;
+            }
+        }
+        used.truncate(USERS);
+        Ok(used)
     }
 }
 
-/// Drops versions from the oldest on until so many are left, but none that the tenant's chain is pinned to, nor the newest.
-fn drop_oldest_unused(record: &mut PluginRecord, draft: &Draft, limit: usize) {
-    let steps = draft.chain.iter().flat_map(|chain| &chain.steps);
-    let pinned: Vec<_> = steps.filter_map(|step| step.digest.as_deref()).collect();
-    while record.versions.len() > limit.max(1) {
-        let unused = |version: &VersionRecord| !pinned.contains(&version.digest.as_str());
-        match record.versions.iter().rposition(unused) {
-            Some(index) if index > 0 => drop(record.versions.remove(index)),
-            Some(_) | None => return,
-        }
-    }
+/// The chains of a tenant whose steps run versions of a plugin, in words.
+fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
+    let uses = draft.chains().filter(|(_, chain)| {
+        let of = chain.steps.iter().filter(|step| step.plugin == name);
+        let mut digests = of.flat_map(|step| {
+            let canary = step.canary.iter().map(|canary| &canary.running.digest);
+            step.digest.iter().chain(canary)
+        });
+        digests.any(|digest| gone.iter().any(|version| version.digest == *digest))
+    });
+    let words = uses.map(|(place, _)| match place {
+        super::Place::Ingress => format!("the chain of the tenant `{}`", draft.id),
+        super::Place::Delivery(id) => format!("the chain of `{id}` of the tenant `{}`", draft.id),
+    });
+    words.take(USERS).collect()
+}
+
+/// Takes a version out, given as itself or as its digest.
+fn take_version(record: &mut PluginRecord, version: &str) -> Result<VersionRecord, RegistryError> {
+    let missing = || RegistryError::NotFound("version");
+    let requirement = version.parse().map_err(|_| missing())?;
+    let exact = matches!(requirement, Requirement::Exact(_) | Requirement::Digest(_));
+    let meant = requirement
+        .pick(&record.versions, VersionRecord::names)
+        .filter(|_| exact);
+    let digest = meant.ok_or_else(missing)?.digest.clone();
+    let index = record.versions.iter().position(|kept| kept.digest == digest);
+    Ok(record.versions.remove(index.ok_or_else(missing)?))
 }
 
 /// What can stand in a path and in a chain without a second thought.
@@ -136,11 +329,22 @@ fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
-fn info(name: &str, record: &PluginRecord) -> PluginInfo {
+fn owner_of(owner: &TenantId) -> Owner {
+    if *owner == TenantId::operator() {
+        Owner::Operator
+    } else {
+        Owner::Tenant
+    }
+}
+
+fn info(name: &str, owner: Owner, record: &PluginRecord) -> PluginInfo {
     let versions: Vec<PluginVersion> = record.versions.iter().map(VersionRecord::to_version).collect();
     PluginInfo {
         name: name.to_owned(),
-        shared: false,
+        owner,
         versions,
     }
 }
+
+/// How many chains are named that use what is to go.
+const USERS: usize = 5;

@@ -13,14 +13,12 @@ use super::ApiKey;
 use super::draft::TENANT;
 use super::error::RegistryError;
 use super::seal::Sealer;
-use super::spec::{ChainSpec, PluginVersion, StepSpec};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{
     Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
     TenantId, Timestamp,
 };
-use crate::plugin::OnFailure;
 
 /// The entry `tenant`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,56 +119,6 @@ pub(super) enum RetryRecord {
 pub(super) enum PayloadRecord {
     Full,
     Thin,
-}
-
-/// The entry `chain`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct ChainRecord {
-    pub v: u8,
-    pub steps: Vec<StepRecord>,
-    #[serde(default)]
-    pub declared: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct StepRecord {
-    pub plugin: String,
-    /// As it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What it was found to be when the step was set; none of a shipped plugin whose version was left open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// JSON text.
-    pub settings: String,
-    pub on_failure: OnFailureRecord,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum OnFailureRecord {
-    Fail,
-    Skip,
-}
-
-/// An entry `plugin:NAME`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct PluginRecord {
-    pub v: u8,
-    /// The newest first.
-    pub versions: Vec<VersionRecord>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct VersionRecord {
-    pub version: String,
-    pub digest: String,
-    pub summary: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings_schema: Option<String>,
-    pub redacts: bool,
-    pub bytes: u64,
-    pub uploaded: u64,
 }
 
 /// The version of every record that this build writes.
@@ -386,56 +334,6 @@ impl RetryRecord {
             }
         }
         .map_err(|e| RegistryError::unreadable(entry, e))
-    }
-}
-
-impl StepRecord {
-    pub(super) fn from_spec(step: &StepSpec, digest: Option<String>) -> Self {
-        Self {
-            plugin: step.plugin.clone(),
-            version: step.version.clone(),
-            digest,
-            settings: step.settings.clone(),
-            on_failure: match step.on_failure {
-                OnFailure::Fail => OnFailureRecord::Fail,
-                OnFailure::Skip => OnFailureRecord::Skip,
-            },
-        }
-    }
-
-    pub(super) fn on_failure(&self) -> OnFailure {
-        match self.on_failure {
-            OnFailureRecord::Fail => OnFailure::Fail,
-            OnFailureRecord::Skip => OnFailure::Skip,
-        }
-    }
-}
-
-impl ChainRecord {
-    pub(super) fn to_spec(&self) -> ChainSpec {
-        let steps = self.steps.iter().map(|step| StepSpec {
-            plugin: step.plugin.clone(),
-            version: step.version.clone(),
-            settings: step.settings.clone(),
-            on_failure: step.on_failure(),
-        });
-        ChainSpec {
-            steps: steps.collect(),
-        }
-    }
-}
-
-impl VersionRecord {
-    pub(super) fn to_version(&self) -> PluginVersion {
-        PluginVersion {
-            version: self.version.clone(),
-            digest: self.digest.clone(),
-            summary: self.summary.clone(),
-            settings_schema: self.settings_schema.clone(),
-            redacts: self.redacts,
-            bytes: self.bytes,
-            uploaded: Some(Timestamp::from_micros(self.uploaded)),
-        }
     }
 }
 

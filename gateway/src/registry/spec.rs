@@ -1,11 +1,15 @@
 //! What callers ask the registry for: parsed requests, before they are applied.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use url::Url;
 
-use crate::domain::{EventPattern, Filter, PayloadMode, RetryPolicy, Secret, TenantId, Timestamp};
-use crate::plugin::OnFailure;
+use crate::domain::{
+    EventPattern, Filter, PayloadMode, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
+};
+use crate::plugin::{OnFailure, SettingsProblem, StepLimits};
 
 /// A tenant that is to be.
 #[derive(Debug, Clone)]
@@ -71,7 +75,16 @@ pub struct SubscriptionPatch {
     pub payload: Option<PayloadMode>,
 }
 
-/// A tenant's ingress chain as it was asked for; no steps: no chain.
+/// Which of a tenant's chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// The one that its events pass before they are stored.
+    Ingress,
+    /// The one that what goes to a subscription passes before it is signed.
+    Delivery(SubscriptionId),
+}
+
+/// A chain as it was asked for; no steps: no chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainSpec {
     /// In order.
@@ -81,25 +94,163 @@ pub struct ChainSpec {
 /// A step as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepSpec {
-    /// The plugin's name: the tenant's own one, or a shipped one.
+    /// The plugin's name: the tenant's own one, one of the operator's, or a shipped one.
     pub plugin: String,
-    /// A version or a digest; the newest one where none is given.
+    /// One version, a range, `latest` or a digest; the latest where none is given.
     pub version: Option<String>,
     /// A JSON object as text.
     pub settings: String,
     /// What a failure of the step means.
     pub on_failure: OnFailure,
+    /// What a call may use, below the gateway's own limits.
+    pub limits: StepLimits,
+    /// Another version for a share of the events.
+    pub canary: Option<CanarySpec>,
 }
 
-/// A plugin that a tenant can name in its chain.
+impl StepSpec {
+    /// The latest version of a plugin, whose failure stops the event.
+    pub fn new(plugin: impl Into<String>, settings: impl Into<String>) -> Self {
+        Self {
+            plugin: plugin.into(),
+            version: None,
+            settings: settings.into(),
+            on_failure: OnFailure::Fail,
+            limits: StepLimits::default(),
+            canary: None,
+        }
+    }
+}
+
+/// Another version of a step's plugin, tried on a share of the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanarySpec {
+    /// As that of a step.
+    pub version: String,
+    /// Of which share.
+    pub share: Share,
+}
+
+/// A share: 1 to 1,000,000 of a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u32);
+
+impl Share {
+    /// So many of a million, at least 1 and at most all.
+    pub fn of_million(count: u32) -> Self {
+        Self(count.clamp(1, MILLION))
+    }
+
+    /// From a number over 0 and up to 1, to six digits.
+    pub fn from_number(number: f64) -> Option<Self> {
+        let valid = number > 0.0 && number <= 1.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is over 0 and at most a million"
+        )]
+        valid.then(|| Self::of_million((number * f64::from(MILLION)).round() as u32))
+    }
+
+    /// How many of a million.
+    pub fn millionths(self) -> u32 {
+        self.0
+    }
+
+    /// As a number over 0 and up to 1.
+    pub fn as_number(self) -> f64 {
+        f64::from(self.0) / f64::from(MILLION)
+    }
+}
+
+/// What a step runs at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepState {
+    /// Which version; `None`: the shipped one that comes with the gateway.
+    pub running: Option<Running>,
+    /// What it ran before: a roll-back goes there.
+    pub previous: Option<Running>,
+    /// The canary, if it has one.
+    pub canary: Option<CanaryState>,
+}
+
+/// A version that is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// What it says of itself.
+    pub version: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub digest: String,
+}
+
+/// How a canary stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryState {
+    /// Which version.
+    pub running: Running,
+    /// It sees no more events: since when, and why.
+    pub stopped: Option<Stopped>,
+}
+
+/// Since when a canary sees no more events, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Since when.
+    pub at: Timestamp,
+    /// In words.
+    pub reason: String,
+}
+
+/// What became of a step when another version of its plugin was uploaded, promoted or rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepMove {
+    /// Whose; the operator's uploads move steps of many.
+    pub tenant: TenantId,
+    /// In which chain.
+    pub place: Place,
+    /// Which step, counted from 0.
+    pub step: usize,
+    /// Whether it is the step's canary.
+    pub canary: bool,
+    /// The version before.
+    pub from: Option<String>,
+    /// The version that it is meant to have now.
+    pub to: Option<String>,
+    /// Why it stays at the one before; empty: it does not.
+    pub refused: Vec<SettingsProblem>,
+}
+
+/// What an upload came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The plugin.
+    pub plugin: PluginInfo,
+    /// What of it was uploaded.
+    pub version: PluginVersion,
+    /// The steps that it concerned.
+    pub steps: Vec<StepMove>,
+}
+
+/// A plugin that a tenant can name in its chains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginInfo {
     /// Its name.
     pub name: String,
-    /// Whether it came with the gateway, for every tenant; otherwise it is this tenant's own.
-    pub shared: bool,
-    /// Its versions, the newest first.
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its versions, the last that was uploaded first.
     pub versions: Vec<PluginVersion>,
+}
+
+/// Whose a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// It came with the gateway, for every tenant.
+    Shipped,
+    /// The operator uploaded it, for every tenant.
+    Operator,
+    /// It is this tenant's own.
+    Tenant,
 }
 
 /// One immutable build of a plugin.
@@ -115,8 +266,50 @@ pub struct PluginVersion {
     pub settings_schema: Option<String>,
     /// Whether it takes out what must not go on.
     pub redacts: bool,
+    /// The interfaces that it imports.
+    pub imports: Vec<String>,
     /// Its size in bytes.
     pub bytes: u64,
     /// When it was uploaded; a shipped one has no such time.
     pub uploaded: Option<Timestamp>,
 }
+
+impl PluginInfo {
+    /// What this version imports that the one before it in rank does not; nothing for the first.
+    pub fn imports_more<'a>(&self, version: &'a PluginVersion) -> Vec<&'a str> {
+        let rank = |version: &PluginVersion| version.version.parse::<semver::Version>().ok();
+        let own = rank(version);
+        let lower = self.versions.iter().filter(|other| rank(other) < own);
+        let Some(before) = lower.max_by_key(|other| rank(other)) else {
+            return Vec::new();
+        };
+        let more = version
+            .imports
+            .iter()
+            .filter(|name| !before.imports.contains(name));
+        more.map(String::as_str).collect()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ingress => f.write_str("ingress"),
+            Self::Delivery(subscription) => subscription.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = crate::domain::ids::BadId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "ingress" {
+            Ok(Self::Ingress)
+        } else {
+            text.parse().map(Self::Delivery)
+        }
+    }
+}
+
+const MILLION: u32 = 1_000_000;

@@ -75,7 +75,9 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         self.change(tenant, |draft| {
             not_declared(find(draft, id)?.declared, "subscription")?;
-            Ok((vec![(subscription_entry(id), None)], ()))
+            let mut changes = vec![(subscription_entry(id), None)];
+            changes.extend(draft.without_chain(id));
+            Ok((changes, ()))
         })
         .await?;
         self.forget_stats(tenant, &[id]).await;

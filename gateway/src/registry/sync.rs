@@ -99,8 +99,14 @@ impl Registry {
 
 impl Progress {
     pub(super) fn note(&mut self, id: &TenantId, tenant: Option<&Tenant>) {
-        let chain = tenant.and_then(|tenant| tenant.chain.as_ref());
-        if chain.is_some_and(|chain| chain.steps.iter().any(|step| step.component.is_none())) {
+        let chains = tenant.into_iter().flat_map(|tenant| {
+            let delivery = tenant.delivery.values().map(|chain| &chain.run);
+            tenant.chain.iter().chain(delivery)
+        });
+        if chains
+            .flat_map(|chain| &chain.steps)
+            .any(|step| step.component.is_none())
+        {
             self.incomplete.insert(id.clone());
         } else {
             self.incomplete.remove(id);

@@ -13,6 +13,9 @@ use crate::store::{self, Retention, Store, StoreUrl};
 use crate::telemetry::Metrics;
 
 mod declaring;
+mod versions;
+
+const BY: &Actor = &Actor::Operator;
 
 struct Bench {
     store: Arc<dyn Store>,
@@ -82,10 +85,8 @@ fn subscription(url: &str) -> NewSubscription {
 
 fn redact(settings: &str, on_failure: OnFailure) -> ChainSpec {
     let step = StepSpec {
-        plugin: "redact".to_owned(),
-        version: None,
-        settings: settings.to_owned(),
         on_failure,
+        ..StepSpec::new("redact", settings)
     };
     ChainSpec { steps: vec![step] }
 }
@@ -385,11 +386,19 @@ async fn a_chain_is_set_only_when_every_step_is_right() {
     let (acme, _) = registry.create_tenant(tenant("acme")).await.unwrap();
     let id = &acme.id;
     let right = redact(r#"{"classes":["confidential"]}"#, OnFailure::Fail);
-    let set = registry.set_chain(id, right.clone()).await.unwrap();
+    let set = registry
+        .set_chain(id, Place::Ingress, right.clone(), BY)
+        .await
+        .unwrap();
     assert!(set.chain.as_ref().unwrap().steps[0].component.is_some());
     assert_eq!(set.chain_spec, right);
     let refused = registry
-        .set_chain(id, redact(r#"{"clases":[]}"#, OnFailure::Fail))
+        .set_chain(
+            id,
+            Place::Ingress,
+            redact(r#"{"clases":[]}"#, OnFailure::Fail),
+            BY,
+        )
         .await;
     let Err(RegistryError::SettingsRefused {
         step: 0, problems, ..
@@ -398,7 +407,9 @@ async fn a_chain_is_set_only_when_every_step_is_right() {
         panic!("{refused:?}");
     };
     assert!(!problems.is_empty());
-    let skipped = registry.set_chain(id, redact("{}", OnFailure::Skip)).await;
+    let skipped = registry
+        .set_chain(id, Place::Ingress, redact("{}", OnFailure::Skip), BY)
+        .await;
     assert!(matches!(
         skipped,
         Err(RegistryError::RedactionSkipped { step: 0 })
@@ -406,22 +417,24 @@ async fn a_chain_is_set_only_when_every_step_is_right() {
     let mut unknown = right.clone();
     unknown.steps[0].plugin = "nobody".to_owned();
     assert!(matches!(
-        registry.set_chain(id, unknown).await,
+        registry.set_chain(id, Place::Ingress, unknown, BY).await,
         Err(RegistryError::PluginUnknown { .. })
     ));
-    let not_an_object = registry.set_chain(id, redact("[]", OnFailure::Fail)).await;
+    let not_an_object = registry
+        .set_chain(id, Place::Ingress, redact("[]", OnFailure::Fail), BY)
+        .await;
     assert!(matches!(
         not_an_object,
-        Err(RegistryError::Invalid {
-            field: "settings",
-            ..
-        })
+        Err(RegistryError::StepInvalid { step: 0, field, .. }) if field == "settings"
     ));
     assert_eq!(
         registry.tenant(id).unwrap().chain_spec,
         right,
         "nothing was changed"
     );
-    let none = registry.set_chain(id, ChainSpec::default()).await.unwrap();
+    let none = registry
+        .set_chain(id, Place::Ingress, ChainSpec::default(), BY)
+        .await
+        .unwrap();
     assert!(none.chain.is_none());
 }

@@ -22,7 +22,7 @@ impl Registry {
     /// Makes a chain of a specification as [`Registry::set_chain`] would, with the same refusals, and sets nothing.
     ///
     /// # Errors
-    /// `NotFound`, `LimitReached`, `Invalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Store`.
+    /// `NotFound`, `LimitReached`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Store`.
     pub async fn trial_chain(
         &self,
         tenant: &TenantId,
@@ -30,18 +30,19 @@ impl Registry {
     ) -> Result<TrialChain, RegistryError> {
         self.check_size(spec)?;
         let draft = self.existing(tenant).await?;
+        let shared = self.shared().await?;
         let components = &self.inner.components;
         let mut steps = Vec::with_capacity(spec.steps.len());
         let mut sources = Vec::with_capacity(spec.steps.len());
         for (index, step) in spec.steps.iter().enumerate() {
-            let (component, _) = self.check_step(&draft, index, step).await?;
+            let asked = step.version.as_deref();
+            let resolved = self.check_version(&draft, &shared, index, step, asked).await?;
+            let component = resolved.component;
             sources.push(components.source(&component.digest).await?);
-            steps.push(Step {
-                name: step.plugin.clone(),
-                component: Some(component),
-                settings: parse_settings(&step.settings)?,
-                on_failure: step.on_failure,
-            });
+            let settings = parse_settings(&step.settings)?;
+            let mut made = Step::new(step.plugin.clone(), Some(component), settings, step.on_failure);
+            made.bounds = self.check_limits(index, &step.limits)?;
+            steps.push(made);
         }
         Ok(TrialChain {
             chain: Arc::new(Chain { steps }),

@@ -294,8 +294,8 @@ async fn plugins_are_listed_uploaded_and_kept_while_in_use() {
         .refused(422, "invalid_field");
     let made = upload("mine", wasm, component).await.expect(201);
     assert_eq!(
-        (made["name"].as_str(), made["shipped"].as_bool()),
-        (Some("mine"), Some(false))
+        (made["name"].as_str(), made["owner"].as_str()),
+        (Some("mine"), Some("tenant"))
     );
     rig.get(&other, "/v1/plugins/mine")
         .await

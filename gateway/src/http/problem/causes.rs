@@ -89,7 +89,13 @@ impl From<RegistryError> for Problem {
             RegistryError::Component(_) => {
                 Self::new(Code::InvalidComponent, sentence(&error_chain(&error).to_string()))
             }
-            RegistryError::PluginInUse => Self::new(Code::InUse, sentence(&told)),
+            RegistryError::VersionExists { .. } => Self::new(Code::VersionImmutable, sentence(&told)),
+            RegistryError::PluginInUse { .. } => Self::new(Code::InUse, sentence(&told)),
+            RegistryError::WrongState(_) => Self::new(Code::WrongState, sentence(&told)),
+            RegistryError::StepInvalid { step, field, problem } => {
+                let place = format!("/steps/{step}/{field}");
+                Self::fields(Code::InvalidField, vec![FieldError::new(place, problem)])
+            }
             RegistryError::Declared(_) => Self::new(Code::DeclaredInFile, sentence(&told)),
             RegistryError::Store(store) => Self::from(&store),
             RegistryError::Sealed(_) | RegistryError::Unreadable { .. } => internal(&error),

@@ -91,6 +91,8 @@ codes! {
         "Read it again and repeat the change.";
     AlreadyExists = "already_exists", 409, No, "It exists already",
         "Choose another name, or change what exists.";
+    VersionImmutable = "version_immutable", 409, No, "This version exists already with other bytes",
+        "Give the component another version and upload it again.";
     WrongState = "wrong_state", 409, No, "Its state does not allow this",
         "Read it to see how it stands.";
     InUse = "in_use", 409, No, "It is in use",

@@ -131,12 +131,7 @@ async fn a_step_that_redacts_is_never_skipped() {
 #[tokio::test]
 async fn a_step_without_its_component_fails_by_its_policy() {
     let bench = Bench::new(Config::default());
-    let missing = |on_failure| Step {
-        name: "gone".to_owned(),
-        component: None,
-        settings: document("{}").into(),
-        on_failure,
-    };
+    let missing = |on_failure| Step::new("gone".to_owned(), None, document("{}").into(), on_failure);
     let done = bench.run(vec![missing(OnFailure::Fail)], "{}").await;
     assert_eq!(failure(&done), ("missing", "the component could not be loaded"));
     let done = bench.run(vec![missing(OnFailure::Skip)], r#"{"a":1}"#).await;

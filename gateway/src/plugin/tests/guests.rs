@@ -5,14 +5,28 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// A result of `handle`: `ok(pass)`.
-pub(super) const PASS: &str = "(i32.const 64)";
+pub(crate) const PASS: &str = "(i32.const 64)";
 /// A result of `handle`: `err(failure)`, internal, "no luck".
-pub(super) const FAIL: &str = "(i32.const 128)";
+pub(crate) const FAIL: &str = "(i32.const 128)";
 
 /// A component whose `handle` has this body, with these further items in its module. The body leaves the address of its
 /// result on the stack. It may use memory from 1024 to 4095, and further pages.
 pub(super) fn handling(items: &str, body: &str) -> Bytes {
     component(&module(items, body, false))
+}
+
+/// A component `guest` of this version, of five characters, whose `handle` has this body.
+pub(crate) fn versioned(version: &str, body: &str) -> Bytes {
+    assert_eq!(version.len(), 5, "it takes the place of another");
+    component(&module("", body, false).replace("guest1.0.0", &format!("guest{version}")))
+}
+
+/// The same of one that refuses all settings, with "no luck" at "".
+pub(crate) fn refusing(version: &str) -> Bytes {
+    let module = module("", PASS, false).replace("guest1.0.0", &format!("guest{version}"));
+    let takes = "(call $drop (local.get 0))\n                (i32.const 64))";
+    assert!(module.contains(takes));
+    component(&module.replace(takes, "(call $drop (local.get 0)) (i32.const 160))"))
 }
 
 /// The same of a plugin that redacts.
@@ -42,6 +56,9 @@ fn module(items: &str, body: &str, redacts: bool) -> String {
             (data (i32.const 0x140) "guest1.0.0A test.no luck")
             ;; A failure: it is one, whose fault, its text.
             (data (i32.const 128) "\01\00\00\00\02\00\00\00\51\01\00\00\07\00\00\00")
+            ;; Problems: there are some, one of them, its pointer and its text.
+            (data (i32.const 160) "\01\00\00\00\b0\00\00\00\01\00\00\00")
+            (data (i32.const 176) "\51\01\00\00\00\00\00\00\51\01\00\00\07\00\00\00")
             (func (export "hookgate:plugin/handler@0.1.0#describe") (result i32) (i32.const 0))
             (func (export "hookgate:plugin/handler@0.1.0#check-settings") (param i32) (result i32)
                 (call $drop (local.get 0))

@@ -1,7 +1,7 @@
 //! The host with real components: shipped ones, and hostile ones by hand.
 
 mod calls;
-mod guests;
+pub(crate) mod guests;
 mod limits;
 mod shipped;
 mod tenants;
@@ -48,12 +48,12 @@ impl Bench {
 }
 
 fn step(component: &Arc<Component>, settings: &str) -> Step {
-    Step {
-        name: component.description.name.clone(),
-        component: Some(component.clone()),
-        settings: Arc::new(document(settings)),
-        on_failure: OnFailure::Fail,
-    }
+    Step::new(
+        component.description.name.clone(),
+        Some(component.clone()),
+        Arc::new(document(settings)),
+        OnFailure::Fail,
+    )
 }
 
 fn document(text: &str) -> Document {

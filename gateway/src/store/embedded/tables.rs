@@ -265,7 +265,9 @@ pub(super) fn read_place(row: &[u8]) -> Result<Place, StoreError> {
 
 /// The tenant whose change a row of `CHANGES` is.
 pub(super) fn read_change(row: &[u8]) -> Result<TenantId, StoreError> {
-    let tenant = std::str::from_utf8(row).ok().and_then(|name| name.parse().ok());
+    let tenant = std::str::from_utf8(row)
+        .ok()
+        .and_then(|name| TenantId::from_store(name).ok());
     tenant.ok_or_else(|| corrupt("change"))
 }
 

@@ -32,11 +32,7 @@ pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<Tenan
     }
     let tenants = reply::array(tenants)?
         .into_iter()
-        .map(|tenant| {
-            reply::text(tenant)?
-                .parse()
-                .map_err(|_| reply::unexpected("a tenant"))
-        })
+        .map(|tenant| TenantId::from_store(&reply::text(tenant)?).map_err(|_| reply::unexpected("a tenant")))
         .collect::<Result<Vec<TenantId>, StoreError>>()?;
     let tenants = if since == 0 {
         existing(store, tenants).await?
