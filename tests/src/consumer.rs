@@ -54,13 +54,11 @@ impl Consumer {
             Arc::clone(&said),
             None,
         );
-        let port = port.recv_timeout(BOUND).ok().and_then(|port| port.parse().ok());
+        let port: Option<u16> = port.recv_timeout(BOUND).ok().and_then(|port| port.parse().ok());
+        assert!(port.is_some(), "{script} does not listen: {said:?}");
         Self {
             process,
-            address: SocketAddr::from((
-                Ipv4Addr::LOCALHOST,
-                port.unwrap_or_else(|| panic!("{script} does not listen: {said:?}")),
-            )),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default())),
             said,
         }
     }

@@ -89,7 +89,6 @@ mod tests {
     use super::super::Limits;
     use super::super::parse::parse;
     use super::super::texts::text;
-    use super::*;
 
     fn javascript(text: &str) -> String {
         let limits = Limits {

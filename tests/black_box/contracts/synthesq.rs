@@ -1,6 +1,6 @@
 //! SynthesQ: subscriptions with wildcards and their whole life, push and pull with one schema, secrets that are rotated.
 
-use hookgate_tests::{Consumer, Language, Receiver, Relay, eventually};
+use hookgate_tests::{Consumer, Language, Received, Receiver, Relay, eventually};
 use serde_json::{Value, json};
 
 use super::{Product, assert_tamper_proof, assert_time, compact, names, other_digit, text};
@@ -174,7 +174,7 @@ async fn the_feed_has_what_is_pushed_page_by_page(on: On) {
             .await;
         product.assert_delivered(&id, 1).await;
     }
-    let mut pushed: Vec<_> = receiver.wait_for(5).await.iter().map(|r| r.json()).collect();
+    let mut pushed: Vec<_> = receiver.wait_for(5).await.iter().map(Received::json).collect();
     pushed.sort_by_key(|event| event["data"]["n"].as_u64());
     let (mut pulled, mut cursor) = (Vec::new(), String::new());
     loop {
