@@ -77,6 +77,7 @@ impl App {
         let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
+        check_contracts(config, &registry)?;
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
@@ -166,6 +167,22 @@ pub async fn declare(registry: &Registry, declared: &[DeclaredTenant]) -> Result
     result.map_err(|(tenant, source)| StartError::Declared { tenant, source })
 }
 
+/// What tenants that were made over the API need of the store must hold however the configuration was changed since.
+fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartError> {
+    let kept = config.retention.events.get();
+    for tenant in registry.tenants() {
+        let found = tenant
+            .contract
+            .as_ref()
+            .and_then(|profile| profile.check_retention(kept));
+        if let Some(problem) = found {
+            let tenant = tenant.id.clone();
+            return Err(StartError::Outlasted { tenant, problem });
+        }
+    }
+    Ok(())
+}
+
 /// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
 /// workers: every wake-up between such a part and a request would be a system call. A part that panics panics here.
 async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
@@ -227,6 +244,7 @@ async fn start_registry(
     };
     let limits = registry::Config {
         max_timeout: config.delivery.max_timeout,
+        kept: config.retention.events,
         ..config.registry.clone()
     };
     Ok(Registry::start(limits, parts).await?)
@@ -316,6 +334,8 @@ fn api_parts(
             time: config.server.body_timeout.get(),
         },
         max_component: config.plugins.upload.bytes(),
+        config: config.api.clone(),
+        keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
     }
 }

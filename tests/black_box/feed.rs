@@ -8,7 +8,9 @@ use crate::site::{On, Site, on_both_stores};
 on_both_stores!(
     pages_join_without_gap_or_repeat,
     types_are_filtered,
-    a_long_poll_waits_for_the_next_event
+    a_long_poll_waits_for_the_next_event,
+    a_profile_says_how_long_its_feed_is,
+    a_tenant_made_again_has_a_feed_of_its_own
 );
 
 async fn pages_join_without_gap_or_repeat(on: On) {
@@ -75,6 +77,46 @@ async fn a_long_poll_waits_for_the_next_event(on: On) {
     });
     let id = site.acme.publish("order.created", json!({ "late": true })).await;
     assert_eq!(ids(&waiting.await.unwrap().expect(200)), [id]);
+}
+
+async fn a_profile_says_how_long_its_feed_is(on: On) {
+    let short = "[profiles.short]\nextends = \"standard\"\n[profiles.short.retention]\nfeed = \"2s\"";
+    let site = Site::with(on, short).await;
+    let made = json!({ "id": "globex", "profile": "short" });
+    let made = site
+        .gateway
+        .operator()
+        .post("/v1/tenants", &made)
+        .await
+        .expect(201);
+    let globex = site.gateway.operator().with_key(made["key"].as_str().unwrap());
+    let old = globex.publish("order.created", json!({ "n": 1 })).await;
+    let page = globex.get("/v1/events?limit=1").await.expect(200);
+    let cursor = format!("/v1/events?cursor={}", page["next_cursor"].as_str().unwrap());
+    globex.publish("order.created", json!({ "n": 2 })).await;
+    let expired = hookgate_tests::eventually("the cursor is older than the feed", async || {
+        let answer = globex.get(&cursor).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!((expired.status, expired.code()), (410, "cursor_expired"));
+    let new = globex.publish("order.created", json!({ "n": 3 })).await;
+    assert_eq!(ids(&globex.get("/v1/events").await.expect(200)), [new]);
+    globex.get(&format!("/v1/events/{old}")).await.expect(200);
+}
+
+async fn a_tenant_made_again_has_a_feed_of_its_own(on: On) {
+    let site = Site::start(on).await;
+    for round in 0..3 {
+        let globex = site.gateway.tenant("globex").await;
+        assert_eq!(ids(&globex.get("/v1/events").await.expect(200)), [] as [&str; 0]);
+        let event = globex.publish("order.created", json!({ "round": round })).await;
+        let read = globex.get("/v1/events").await.expect(200);
+        assert_eq!(ids(&read), [event]);
+        let listed = globex.get("/v1/deliveries").await.expect(200);
+        assert_eq!(listed["data"], json!([]));
+        site.gateway.operator().delete("/v1/tenants/globex").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -336,7 +336,7 @@ async fn what_a_failed_plugin_saw_is_nowhere(on: On) {
 }
 
 /// Every byte the store holds: the files of the embedded one, every key's content of Redis.
-fn stored(site: &Site) -> Vec<Vec<u8>> {
+pub(crate) fn stored(site: &Site) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     read_all(&site.gateway.dir().join("data"), &mut found);
     if let Some(redis) = &site.redis {
@@ -396,6 +396,6 @@ fn read_all(folder: &Path, into: &mut Vec<Vec<u8>>) {
     }
 }
 
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }

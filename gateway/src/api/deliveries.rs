@@ -37,6 +37,18 @@ pub(super) fn routes() -> ApiRouter<Api> {
                 ),
             ),
         )
+        .api_route(
+            "/v1/subscriptions/{id}/deliveries",
+            get_with(
+                list_of,
+                described(
+                    "Subscriptions",
+                    "listSubscriptionDeliveries",
+                    "Its deliveries",
+                    "The same list as that of all deliveries, for one subscription.",
+                ),
+            ),
+        )
         .api_route("/v1/deliveries/{id}", get_with(get, does("Deliveries", "getDelivery", "One delivery with its attempts")))
         .api_route(
             "/v1/deliveries/{id}/retry",
@@ -68,6 +80,18 @@ struct DeliveryQuery {
     subscription: Option<Parsed<SubscriptionId>>,
 }
 
+/// Which deliveries of a subscription.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OwnDeliveryQuery {
+    /// How many at most: 1 to 500; 50 where it is not given.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only those that stand like this.
+    status: Option<DeliveryStatus>,
+}
+
 /// A delivery that was made.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MadeDelivery")]
@@ -89,6 +113,28 @@ async fn list(
     Acting(tenant): Acting,
     Params(query): Params<DeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
+    page_of(&api, &tenant, query).await.map(Json)
+}
+
+/// Those of a subscription that there is.
+async fn list_of(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Params(query): Params<OwnDeliveryQuery>,
+) -> Result<Json<Page<DeliveryView>>, Problem> {
+    let subscription: SubscriptionId = id.parse()?;
+    tenant.subscription(subscription).ok_or_else(not_found)?;
+    let query = DeliveryQuery {
+        limit: query.limit,
+        cursor: query.cursor,
+        status: query.status,
+        subscription: Some(Parsed(subscription)),
+    };
+    page_of(&api, &tenant, query).await.map(Json)
+}
+
+async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
     let cursor = query
         .cursor
         .as_deref()
@@ -103,28 +149,32 @@ async fn list(
             .unwrap_or(Cursor::at(FeedPosition::END)),
     };
     let (found, next) = if wanted.status == Some(DeliveryStatus::Dead) {
-        dead(&api, &tenant.id, &wanted).await?
+        dead(api, &tenant.id, &wanted).await?
     } else {
-        by_event(&api, &tenant.id, &wanted).await?
+        by_event(api, tenant, &wanted).await?
     };
-    Ok(Json(Page {
+    Ok(Page {
         data: found.iter().map(DeliveryView::from).collect(),
         next_cursor: next.map(|cursor| cursor.to_text(&tenant.id, LIST)),
-    }))
+    })
 }
 
 /// Walks the feed backwards, event by event. A cursor holds the position after the event that it goes on with, and how many
 /// of that event's deliveries were looked at.
 async fn by_event(
     api: &Api,
-    tenant: &TenantId,
+    of: &Tenant,
     wanted: &Wanted,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
+    let tenant = &of.id;
     let mut found = Vec::new();
     let mut at = wanted.from;
     for _ in 0..MOST_LOOKS {
         let page = api.store.feed_back(tenant, at.position, EVENTS_AT_ONCE).await?;
         for (position, event) in page.events {
+            if position <= of.feed_from {
+                return Ok((found, None));
+            }
             let stored = api.store.event(tenant, &event.id).await?;
             let deliveries = stored.map(|stored| stored.deliveries).unwrap_or_default();
             for (index, delivery) in (0_u32..).zip(deliveries) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::openapi::{ApiKeyLocation, Info, OpenApi, SecurityScheme, Tag};
+use aide::openapi::{ApiKeyLocation, Info, OpenApi, Parameter, ReferenceOr, SecurityScheme, Tag};
 use aide::transform::TransformOpenApi;
 use axum::Router;
 use axum::extract::Path;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::doors::{self, Entrance};
 use super::input::not_found;
-use crate::http::{Code, Problem};
+use crate::http::{Code, IDEMPOTENCY_KEY, Problem, describe_header};
 
 /// The routes with their document beside them. `entrances` have sections of their own.
 pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {
@@ -27,6 +27,7 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
         ..OpenApi::default()
     };
     let router = routes.finish_api_with(&mut document, |api| with_doors(describe(api), entrances));
+    describe_keys(&mut document);
     let json: Bytes = serde_json::to_vec(&document)
         .expect("the document is texts and numbers")
         .into();
@@ -39,6 +40,35 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
         .route(DOCS, get(|| async { (POLICY, Html(PAGE)) }))
         .route(ERROR_PAGE, get(error_page))
 }
+
+/// Every call that changes something takes an `Idempotency-Key`; the ingest says so of its own.
+fn describe_keys(document: &mut OpenApi) {
+    let paths = document
+        .paths
+        .iter_mut()
+        .flat_map(|paths| paths.paths.values_mut());
+    for path in paths {
+        let ReferenceOr::Item(path) = path else { continue };
+        let changing = [&mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in changing.into_iter().flatten() {
+            let named = |parameter: &ReferenceOr<Parameter>| {
+                let ReferenceOr::Item(parameter) = parameter else {
+                    return false;
+                };
+                parameter
+                    .parameter_data_ref()
+                    .name
+                    .eq_ignore_ascii_case(IDEMPOTENCY_KEY)
+            };
+            if !operation.parameters.iter().any(named) {
+                describe_header(operation, "Idempotency-Key", KEY_ABOUT);
+            }
+        }
+    }
+}
+
+const KEY_ABOUT: &str = "1 to 255 characters. The same request under the same key is done once and, while the key is kept, answered \
+     again as it was the first time.";
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     let bearer = SecurityScheme::Http {

@@ -168,6 +168,7 @@ pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Resul
         .map_or(FeedPosition::START, |c| c.position);
     let query = Query {
         after,
+        floor: floor(api, tenant).await?,
         limit: page::limit(query.limit)?,
         types: patterns(query.types.as_deref())?,
         wait: Duration::from_secs(query.wait.unwrap_or(0)),
@@ -178,6 +179,21 @@ pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Resul
         events: page.events,
         more: page.more,
     })
+}
+
+/// What a tenant's readers have of the feed lies after this: the feed of whoever had its name before does not, nor what is older
+/// than its profile says.
+pub(super) async fn floor(api: &Api, tenant: &Tenant) -> Result<FeedPosition, Problem> {
+    let Some(kept) = tenant
+        .contract
+        .as_ref()
+        .and_then(|profile| profile.feed_retention)
+    else {
+        return Ok(tenant.feed_from);
+    };
+    let oldest = api.clock.now().minus(kept);
+    let since = api.store.feed_since(&tenant.id, oldest).await?;
+    Ok(since.max(tenant.feed_from))
 }
 
 async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {
@@ -208,8 +224,12 @@ async fn replay(
         })
         .collect();
     let deliveries = ids.iter().map(ToString::to_string).collect();
-    let jobs = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
-    api.store.enqueue(&tenant.id, jobs).await?;
+    let jobs: Vec<_> = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
+    let wanted = jobs.len();
+    // The event may have been forgotten since it was read.
+    if api.store.enqueue(&tenant.id, jobs).await? == 0 && wanted > 0 {
+        return Err(not_found());
+    }
     api.handover.due_now();
     tracing::info!(tenant = %tenant.id, event = %id, "event.replayed");
     Ok(Accepted(Replayed { deliveries }))
@@ -234,6 +254,9 @@ fn targets(tenant: &Tenant, event: &Event, only: Option<SubscriptionId>) -> Resu
             Ok(vec![Target::Subscription(id)])
         }
         None => {
+            // Filters see what would be sent.
+            let shown = tenant.privacy.shown(event);
+            let event = shown.as_ref().unwrap_or(event);
             let mut targets = crate::dispatch::fan_out_again(event, &tenant.subscriptions);
             targets.extend(event.deliver_to.iter().map(|_| Target::Inline));
             Ok(targets)

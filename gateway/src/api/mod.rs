@@ -6,6 +6,7 @@
 //! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
 
 mod chain;
+mod config;
 mod deliveries;
 mod describe;
 mod docs;
@@ -19,6 +20,7 @@ mod moves;
 mod output;
 mod page;
 mod plugins;
+mod repeats;
 mod sealing_keys;
 mod secrets;
 mod shared_plugins;
@@ -33,13 +35,16 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub use config::Config;
 pub use tried::TriedView;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -78,6 +83,10 @@ pub struct Parts {
     pub ids: IdSource,
     /// Tells the time.
     pub clock: Clock,
+    /// What one call may ask for.
+    pub config: Config,
+    /// How long the answers to calls with an `Idempotency-Key` are kept.
+    pub keep_answers: Duration,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// How much of a JSON body is read, and for how long.
@@ -104,12 +113,13 @@ impl Deref for Api {
 /// the document that describes all of them.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(parts.registry.profiles());
-    let described = own()
-        .merge(doors::routes(&entrances))
-        .with_state(Api(Arc::new(parts)));
+    let api = Api(Arc::new(parts));
+    let once = repeats::Once::new(api.clone(), &entrances);
+    let described = own().merge(doors::routes(&entrances)).with_state(api);
     docs::publish(ingest.merge(described), &entrances)
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
+        .layer(from_fn_with_state(once, repeats::layer))
 }
 
 /// The paths that no front door can have.

@@ -1,5 +1,7 @@
 //! What watches over the gateway asks: is it alive, is it ready, what are its figures. Nobody needs a key for these.
 
+use std::time::Duration;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::openapi::{MediaType, SecurityRequirement};
@@ -79,12 +81,16 @@ async fn alive() -> Json<HealthView> {
 
 async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
     if api.shutdown.is_cancelled() {
-        return Err(Problem::new(Code::StoreUnavailable, "The gateway is stopping."));
+        return Err(Problem::new(Code::StoreUnavailable, "The gateway is stopping.").retry_after(PAUSE));
     }
     let health = api.store.health().await;
     match (health.available, health.accepting) {
-        (false, _) => Err(Problem::new(Code::StoreUnavailable, "The store does not answer.")),
-        (true, false) => Err(Problem::new(Code::StoreFull, "The store takes nothing new.")),
+        (false, _) => {
+            Err(Problem::new(Code::StoreUnavailable, "The store does not answer.").retry_after(PAUSE))
+        }
+        (true, false) => {
+            Err(Problem::new(Code::StoreFull, "The store takes nothing new.").retry_after(PAUSE))
+        }
         (true, true) => Ok(Json(HealthView {
             status: "ok",
             warnings: health.warnings,
@@ -97,4 +103,6 @@ async fn metrics(State(api): State<Api>) -> axum::response::Response {
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// When to look again.
+const PAUSE: Duration = Duration::from_secs(1);
 const TAG: &str = "System";

@@ -10,7 +10,7 @@ use crate::keyring::RootError;
 use crate::registry::RegistryError;
 use crate::registry::seal::SealError;
 use crate::store::{StoreError, StoreUrl};
-use crate::{egress, http};
+use crate::{egress, http, profile};
 
 /// Why a gateway does not start. What was there before is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,14 @@ pub enum StartError {
         /// Why not.
         source: RegistryError,
     },
+    /// A tenant's profile needs events longer than they are kept.
+    #[error("{}: {} (the tenant `{tenant}` has it)", problem.key, problem.message)]
+    Outlasted {
+        /// Whose.
+        tenant: TenantId,
+        /// What is wrong.
+        problem: profile::Problem,
+    },
     /// A profile makes no sense.
     #[error("the profiles cannot be used")]
     Profiles(#[from] Refused),
@@ -61,7 +69,7 @@ impl StartError {
     /// Whether the configuration is at fault rather than what is around the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Retry(_) | Self::Profiles(_) => true,
+            Self::Retry(_) | Self::Profiles(_) | Self::Outlasted { .. } => true,
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
@@ -97,6 +105,7 @@ impl StartError {
                      secrets.key in data_dir), start, and run `hookgate keys rotate`, which says when it can go"
                 )
             }
+            Self::Outlasted { problem, .. } => return problem.hint.clone(),
             Self::Declared { source, .. } => return problems_of(source),
             Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
                 return None;

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
-use crate::{delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, telemetry};
+use crate::{api, delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, telemetry};
 
 pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
@@ -64,6 +64,8 @@ pub struct Config {
     pub egress: egress::Config,
     /// The pull feed.
     pub feed: feed::Config,
+    /// The management API.
+    pub api: api::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
     /// Products' contracts by name, beside those that ship; a shipped name changes that one. See profiles.md.
@@ -101,6 +103,7 @@ impl Default for Config {
             retry: Retry::default(),
             egress: egress::Config::default(),
             feed: feed::Config::default(),
+            api: api::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
             tenants: BTreeMap::new(),

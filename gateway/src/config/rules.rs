@@ -140,6 +140,14 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     if !(1..=MOST_PATTERNS).contains(&registry.max_patterns) {
         problems.push(Problem::of("registry.max_patterns", "it is 1 to 64", None));
     }
+    for (key, count) in [
+        ("api.recover_deliveries", config.api.recover_deliveries),
+        ("api.recover_events", config.api.recover_events),
+    ] {
+        if count == 0 {
+            problems.push(Problem::of(key, "it is 1 or more", None));
+        }
+    }
     if !(1..=MOST_DEPTH).contains(&registry.max_filter_depth) {
         problems.push(Problem::of("registry.max_filter_depth", "it is 1 to 32", None));
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::destination::{Destination, NoDestination};
 use super::{Config, Courier};
-use crate::domain::{Attempt, Event, Outcome, Timestamp};
+use crate::domain::{Attempt, Event, Outcome, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use crate::profile::{Message, Unsendable};
 use crate::store::Leased;
@@ -74,6 +74,9 @@ impl Courier {
             Err(unsendable) => return blocked(unsendable.to_string()),
         };
         let mut headers = destination.headers;
+        if leased.trigger == Trigger::Test {
+            headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
+        }
         if let Err(name) = sign(&mut headers, signature) {
             return blocked(format!("the profile's header `{name}` cannot be sent"));
         }
@@ -132,4 +135,6 @@ fn blocked(reason: String) -> Answer {
 
 /// When to look again for a destination that the store could not be asked about.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+/// Tells a receiver that the event was made to try it, whatever the event's type.
+const TEST_HEADER: &str = "hookgate-test";
 const USER_AGENT: &str = concat!("hookgate/", env!("CARGO_PKG_VERSION"));

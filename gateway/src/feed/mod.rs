@@ -59,6 +59,8 @@ pub struct Feed {
 pub struct Query {
     /// After which position.
     pub after: FeedPosition,
+    /// What is not after this is no more in the feed for the reader, though the store may have it.
+    pub floor: FeedPosition,
     /// At most so many events.
     pub limit: usize,
     /// Only of these types; empty: all.
@@ -134,6 +136,16 @@ impl Feed {
 
     async fn stored_page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
         let deadline = Instant::now() + query.wait.min(self.max_wait());
+        if query.after != FeedPosition::START && query.after < query.floor {
+            let passed = self.store.feed(tenant, query.after, 1).await?;
+            if passed
+                .events
+                .first()
+                .is_some_and(|(position, _)| *position <= query.floor)
+            {
+                return Err(FeedError::Expired);
+            }
+        }
         let mut page = self.look(tenant, &query).await?;
         if !page.events.is_empty() || query.wait.is_zero() {
             return Ok(page);
@@ -163,7 +175,7 @@ impl Feed {
     async fn look(&self, tenant: &TenantId, query: &Query) -> Result<Page, FeedError> {
         let mut page = Page {
             events: Vec::new(),
-            next: query.after,
+            next: query.after.max(query.floor),
             more: true,
         };
         for _ in 0..MOST_LOOKS {

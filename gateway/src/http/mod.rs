@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod described;
 mod front;
+mod idempotency;
 mod pace;
 mod problem;
 mod server;
@@ -24,6 +25,7 @@ pub use body::{BodyLimits, read};
 pub use config::{Config, Tls};
 pub use described::{describe_header, describe_tenant_header};
 pub use front::{Endpoint, Front, Publish};
+pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
 pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Retry};
 pub use server::{Error, Server};
 

@@ -3,30 +3,9 @@
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use crate::http::{Code, Problem};
 use crate::store::Idempotency;
 
 use super::format::Format;
-
-/// The key in the headers, if there is one.
-///
-/// # Errors
-/// `invalid_parameter` for one that is empty, over 255 bytes, or not visible ASCII.
-pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let valid = |key: &&str| {
-        (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-    };
-    match value.to_str().ok().filter(valid) {
-        Some(key) => Ok(Some(key)),
-        None => Err(Problem::new(
-            Code::InvalidParameter,
-            "The header `Idempotency-Key` is 1 to 255 characters of visible ASCII.",
-        )),
-    }
-}
 
 /// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes.
 pub(super) fn of(key: &str, format: Format, headers: &HeaderMap, body: &[u8]) -> Idempotency {
@@ -50,34 +29,9 @@ pub(super) fn of(key: &str, format: Format, headers: &HeaderMap, body: &[u8]) ->
     }
 }
 
-const LONGEST: usize = 255;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys() {
-        for (value, valid) in [
-            ("order-1", true),
-            ("a b", true),
-            ("", false),
-            (&"k".repeat(256), false),
-            ("é", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(
-                "idempotency-key",
-                http::HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
-            );
-            assert_eq!(
-                key_of(&headers).is_ok_and(|key| key == Some(value)),
-                valid,
-                "{value}"
-            );
-        }
-        assert!(key_of(&HeaderMap::new()).expect("none is fine").is_none());
-    }
 
     #[test]
     fn a_fingerprint_tells_requests_apart() {

@@ -29,7 +29,7 @@ use hyper::body::{Body, Incoming};
 use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::egress::Client;
-use crate::http::{Auth, BodyLimits, Problem, Publish, Response, read};
+use crate::http::{Auth, BodyLimits, Problem, Publish, Response, idempotency_key, read};
 use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::registry::Tenant;
@@ -111,7 +111,7 @@ impl Ingest {
         let (head, body) = request.into_parts();
         let tenant = self.inner.parts.auth.tenant(&head.headers)?;
         let format = Format::of(&head.headers)?;
-        let key = idempotency::key_of(&head.headers)?;
+        let key = idempotency_key(&head.headers)?;
         let body = read(body, self.inner.body).await?;
         let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
         let idempotency = key.map(|key| idempotency::of(key, format, &head.headers, &body));

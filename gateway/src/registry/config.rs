@@ -31,6 +31,9 @@ pub struct Config {
     /// The longest timeout that a subscription may ask for: `delivery.max_timeout`, which the lease of a delivery outlasts.
     #[serde(skip)]
     pub max_timeout: Span,
+    /// How long events are kept, `retention.events`: longer than any retry schedule takes.
+    #[serde(skip)]
+    pub kept: Span,
     /// How many steps a chain may have.
     pub max_steps: usize,
     /// The largest settings of a step.
@@ -64,6 +67,7 @@ impl Default for Config {
             max_headers: 20,
             max_header_size: Size::from_bytes(4 << 10),
             max_timeout: Span::from_secs(30),
+            kept: Span::from_secs(30 * 86_400),
             max_steps: 16,
             max_settings_size: Size::from_bytes(64 << 10),
             max_plugins: 20,

@@ -125,7 +125,14 @@ impl Registry {
         for _ in 0..TRIES {
             let there = self.draft(id).await?;
             let revision = there.as_ref().map_or(0, |draft| draft.revision);
-            let draft = there.unwrap_or_else(|| Draft::empty(id, self.tenant_record(&declared.tenant, true)));
+            let draft = match there {
+                Some(draft) => draft,
+                None => {
+                    let mut record = self.tenant_record(&declared.tenant, true);
+                    record.feed_from = self.feed_end(id).await?;
+                    Draft::empty(id, record)
+                }
+            };
             let changes = self.declared_changes(&draft, declared).await?;
             if changes.is_empty() || self.apply(id, revision, changes).await? {
                 return Ok(());
@@ -182,6 +189,7 @@ impl Registry {
         }
         let mut record = wanted;
         record.created = draft.tenant.created;
+        record.feed_from = draft.tenant.feed_from;
         let secrets = match secret {
             None => draft.signing_secrets.clone(),
             // Another secret in the file is a rotation: receivers have the grace time to follow.

@@ -20,7 +20,7 @@ use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::privacy::Privacy;
 use crate::profile::{Profile, Profiles};
-use crate::store::Store;
+use crate::store::{FeedPosition, Store};
 use crate::telemetry::Metrics;
 
 /// All tenants, in memory. Cheap to clone; reads neither wait nor fail.
@@ -107,6 +107,11 @@ impl Registry {
     /// How many tenants there are.
     pub fn count(&self) -> usize {
         self.inner.snapshot.load().len()
+    }
+
+    /// What seals secrets, its own and those of answers that are kept.
+    pub fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
     }
 
     /// What limits it.
@@ -204,6 +209,10 @@ impl Registry {
             id: id.clone(),
             revision: draft.revision,
             created: crate::domain::Timestamp::from_micros(draft.tenant.created),
+            feed_from: match draft.tenant.feed_from {
+                Some((major, minor)) => FeedPosition { major, minor },
+                None => FeedPosition::START,
+            },
             contract,
             profile: draft.tenant.profile,
             keys: draft.keys.into_values().map(|key| key.value).collect(),

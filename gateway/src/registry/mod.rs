@@ -53,6 +53,7 @@ use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Times
 use crate::plugin::Chain;
 use crate::privacy::Privacy;
 use crate::profile::Profile;
+use crate::store::FeedPosition;
 
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
@@ -78,6 +79,8 @@ pub struct Tenant {
     pub revision: u64,
     /// When it was made.
     pub created: Timestamp,
+    /// Where its feed begins: after that of a tenant that had its name before.
+    pub feed_from: FeedPosition,
     /// The name of its profile.
     pub profile: String,
     /// The profile itself; `None`: the configuration has it no more, and nothing can be sent.

@@ -33,6 +33,9 @@ pub(super) struct TenantRecord {
     pub previous_secrets: Vec<SecretRecord>,
     #[serde(default)]
     pub declared: bool,
+    /// Where the feed ended of the tenant that had this name before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed_from: Option<(u64, u64)>,
     /// Whether the configuration file gives the signing secret.
     #[serde(default)]
     pub secret_declared: bool,

@@ -272,6 +272,15 @@ pub(super) fn check(
         return Err(RegistryError::invalid("description", "it is over 1024 bytes"));
     }
     check_headers(&subscription.headers, config)?;
+    if let Some(retry) = &subscription.retry
+        && retry.longest() > config.kept.get()
+    {
+        let problem = format!(
+            "its attempts go on for longer than events are kept, {}",
+            config.kept
+        );
+        return Err(RegistryError::invalid("retry", problem));
+    }
     let longest = config.max_timeout;
     if subscription
         .timeout

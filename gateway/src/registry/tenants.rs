@@ -7,7 +7,8 @@ use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::subscription::SigningSecret;
 use crate::domain::{KeyId, Secret, TenantId};
-use crate::profile::STANDARD;
+use crate::profile::{Profile, STANDARD};
+use crate::store::FeedPosition;
 
 impl Registry {
     /// Makes a tenant with a first API key, which is told here and never again.
@@ -22,11 +23,13 @@ impl Registry {
                 limit,
             });
         }
-        self.profile(new.profile.as_deref().unwrap_or(STANDARD))?;
+        self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let secret = key::new_api_key();
         let key = self.new_key(&secret);
+        let mut record = self.tenant_record(&new, false);
+        record.feed_from = self.feed_end(&new.id).await?;
         let changes = vec![
-            (TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false)))),
+            (TENANT.to_owned(), Some(encode(&record))),
             (key_entry(key.id), Some(encode(&KeyRecord::from_key(&key, false)))),
         ];
         if !self.apply(&new.id, 0, changes).await? {
@@ -48,7 +51,7 @@ impl Registry {
             not_declared(draft.tenant.declared, "tenant")?;
             let mut record = draft.tenant.clone();
             if let Some(profile) = &patch.profile {
-                self.profile(profile)?;
+                self.lasting_profile(profile)?;
                 record.profile.clone_from(profile);
             }
             if let Some(secret) = &patch.signing_secret {
@@ -133,12 +136,32 @@ impl Registry {
             profile: new.profile.clone().unwrap_or_else(|| STANDARD.to_owned()),
             signing_secret: None,
             previous_secrets: Vec::new(),
+            feed_from: None,
             declared,
             secret_declared: declared && new.signing_secret.is_some(),
         };
         let secret = new.signing_secret.iter().map(only_secret);
         self.put_tenant_secrets(&new.id, &mut record, &secret.collect::<Vec<_>>());
         record
+    }
+
+    /// Where the feed ends of a tenant that had this name before; nothing where none had.
+    pub(super) async fn feed_end(&self, id: &TenantId) -> Result<Option<(u64, u64)>, RegistryError> {
+        let last = self.inner.store.feed_back(id, FeedPosition::END, 1).await?;
+        let end = last
+            .events
+            .first()
+            .map_or(last.kept_from, |(position, _)| *position);
+        Ok((end > FeedPosition::START).then_some((end.major, end.minor)))
+    }
+
+    /// A profile whose retries and feed do not outlast the events.
+    fn lasting_profile(&self, name: &str) -> Result<&Arc<Profile>, RegistryError> {
+        let profile = self.profile(name)?;
+        match profile.check_retention(self.inner.config.kept.get()) {
+            None => Ok(profile),
+            Some(problem) => Err(RegistryError::invalid("profile", problem.message)),
+        }
     }
 
     pub(super) fn put_tenant_secrets(

@@ -5,6 +5,7 @@ pub(crate) mod accepting;
 pub(crate) mod feed;
 pub(crate) mod history;
 pub(crate) mod leasing;
+pub(crate) mod notes;
 pub(crate) mod registry;
 pub(crate) mod retention;
 pub(crate) mod settling;
@@ -79,11 +80,13 @@ macro_rules! contract_suite {
                 a_late_success_counts a_dead_delivery_is_a_dead_letter a_cancelled_delivery_is_never_claimed
                 what_does_not_exist_is_missing attempts_are_kept_in_order a_replay_is_one_delivery_more
                 settlements_are_answered_in_order;
-            feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix;
+            feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix
+                a_time_is_a_place_in_the_feed;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept;
             stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
+            notes: a_note_is_whose_it_was_first a_note_is_replaced_by_who_knows_it a_note_goes_at_its_end;
             history: any_history_is_as_the_model_says;
         }
         contract_suite! { @with $fresh, forgetful;

@@ -79,6 +79,10 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<FeedPage, StoreError>;
 
+    /// The place in the tenant's feed before the first entry that was accepted at a time or later; some that were accepted in the
+    /// same millisecond may lie behind it too.
+    async fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError>;
+
     /// One event with its deliveries.
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError>;
 
@@ -132,6 +136,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets bytes that were kept. Those that are not there are forgotten already.
     async fn blob_delete(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Puts a note under a name for so long, if there is none: `None`. Otherwise what the note says that is there.
+    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError>;
+
+    /// Replaces a note, or removes it, if it says what is expected; whether it did.
+    async fn note_replace(
+        &self,
+        name: &str,
+        expected: Bytes,
+        next: Option<(Bytes, Duration)>,
+    ) -> Result<bool, StoreError>;
 
     /// How the store is.
     async fn health(&self) -> Health;

@@ -22,7 +22,7 @@ use axum::response::Response;
 
 use super::Api;
 use crate::http::Problem;
-use crate::profile::{Door, Method, Profiles, Route};
+use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
 use crate::registry::Tenant;
 
 pub(super) use describe::{schemes, tags};
@@ -89,6 +89,14 @@ fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiM
 }
 
 impl Entrance {
+    /// The header that its keys come in, if that is one of its own.
+    pub(super) fn key_header(&self) -> Option<&str> {
+        match &self.door.key {
+            KeyPlace::Bearer => None,
+            KeyPlace::Header(name) => Some(name.as_str()),
+        }
+    }
+
     async fn answer(&self, api: &Api, route: &Route, request: Request) -> Response {
         match self.visit(api, route, request).await {
             Ok(response) => response,

@@ -1,6 +1,7 @@
 //! Subscriptions: made, changed, switched on and off, their secrets, and a test event.
 
 pub(super) mod act;
+mod recover;
 mod stats;
 pub(super) mod trial;
 mod views;
@@ -79,6 +80,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
         .api_route("/v1/subscriptions/{id}/stats", stats::method())
         .api_route("/v1/subscriptions/{id}/test", trial::method())
+        .api_route("/v1/subscriptions/{id}/recover", recover::method())
 }
 
 async fn create(

@@ -162,6 +162,8 @@ impl Rig {
                 time: Duration::from_secs(5),
             },
             max_component: 2 << 20,
+            config: crate::api::Config::default(),
+            keep_answers: Duration::from_secs(3600),
             shutdown: shutdown.clone(),
         };
         Self {

@@ -95,6 +95,8 @@ codes! {
         "Give the component another version and upload it again.";
     WrongState = "wrong_state", 409, No, "Its state does not allow this",
         "Read it to see how it stands.";
+    RequestUnderWay = "request_under_way", 409, Safe, "The same request is under way",
+        "Wait as `Retry-After` says, and send it again with the same key.";
     InUse = "in_use", 409, No, "It is in use",
         "Take it out of use first.";
     DeclaredInFile = "declared_in_file", 409, No, "It is declared in the configuration file",

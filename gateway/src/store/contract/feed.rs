@@ -117,3 +117,28 @@ pub(crate) async fn feeds_never_mix(subject: &impl Subject) {
         .await;
     assert!(none.unwrap().events.is_empty());
 }
+
+pub(crate) async fn a_time_is_a_place_in_the_feed(subject: &impl Subject) {
+    let (store, acme) = (subject.store(), tenant("acme"));
+    let none = store.feed_since(&acme, now(subject).await).await.unwrap();
+    assert!(ids(&store.feed(&acme, none, 10).await.unwrap()).is_empty());
+    let mut times = vec![];
+    for id in ["e1", "e2", "e3"] {
+        times.push(now(subject).await);
+        let mut unpublished = submission(&acme, &[&format!("{id}.test")], &[]);
+        unpublished.events[0].event.fate = Fate::Test;
+        accept(subject, unpublished).await;
+        accept(subject, submission(&acme, &[id], &[])).await;
+        subject.pass(SHORT).await;
+    }
+    times.push(now(subject).await);
+    for (time, expected) in times
+        .iter()
+        .zip([&["e1", "e2", "e3"][..], &["e2", "e3"], &["e3"], &[]])
+    {
+        let place = store.feed_since(&acme, *time).await.unwrap();
+        assert_eq!(ids(&store.feed(&acme, place, 10).await.unwrap()), expected);
+    }
+    let start = store.feed_since(&acme, Timestamp::default()).await.unwrap();
+    assert_eq!(start, FeedPosition::START);
+}

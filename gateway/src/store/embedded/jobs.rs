@@ -1,5 +1,7 @@
 //! What the writer is asked for, and how each is done and answered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -38,6 +40,15 @@ pub(super) enum Job {
     Blob(String, Bytes, Reply<Result<(), StoreError>>),
     /// `Store::blob_delete`.
     Forget(String, Reply<Result<(), StoreError>>),
+    /// `Store::note_put`.
+    PutNote(String, Bytes, Duration, Reply<Result<Option<Bytes>, StoreError>>),
+    /// `Store::note_replace`.
+    ReplaceNote(
+        String,
+        Bytes,
+        Option<(Bytes, Duration)>,
+        Reply<Result<bool, StoreError>>,
+    ),
     /// A step of `Store::sweep`.
     Sweep(Stage, Reply<Result<Option<Stage>, StoreError>>),
 }
@@ -61,6 +72,10 @@ impl Job {
             Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
             Self::Forget(name, reply) => with(reply, turn.forget_blob(&name)?),
+            Self::PutNote(name, note, keep, reply) => with(reply, turn.put_note(&name, &note, keep)?),
+            Self::ReplaceNote(name, expected, next, reply) => {
+                with(reply, turn.replace_note(&name, &expected, next.as_ref())?)
+            }
             Self::Sweep(stage, reply) => with(reply, turn.sweep(stage)?),
         })
     }

@@ -14,6 +14,7 @@ mod index;
 mod jobs;
 mod keys;
 mod lock;
+mod notes;
 mod read;
 mod registry;
 mod room;
@@ -231,6 +232,12 @@ impl Store for Embedded {
             .await
     }
 
+    async fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed_since(&tenant, since))
+            .await
+    }
+
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         let (of, id) = (tenant.clone(), id.clone());
         let found = self.read(move |snapshot| snapshot.event(&of, &id)).await?;
@@ -315,6 +322,22 @@ impl Store for Embedded {
     async fn blob_delete(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.ask(|reply| Job::Forget(name, reply)).await?
+    }
+
+    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::PutNote(name, note, keep, reply)).await?
+    }
+
+    async fn note_replace(
+        &self,
+        name: &str,
+        expected: Bytes,
+        next: Option<(Bytes, Duration)>,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::ReplaceNote(name, expected, next, reply))
+            .await?
     }
 
     async fn health(&self) -> Health {

@@ -179,6 +179,42 @@ impl Snapshot {
         Ok(page)
     }
 
+    /// The place before the first entry of a feed that was accepted at a time or later. Sequences grow with time, so that a few
+    /// looks find it.
+    pub(super) fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
+        let events = self.rows(tables::EVENTS)?;
+        let space = Space::Feed;
+        let prefix = keys::space(tenant, space);
+        let end = keys::behind(prefix.clone());
+        let entry = |row: Row| {
+            let (key, row) = row.map_err(broken)?;
+            let (_, place) = keys::read_event(key.value()).ok_or_else(|| corrupt("event"))?;
+            let row = EventRow::read(&Bytes::copy_from_slice(row.value()))?;
+            Ok::<_, StoreError>((place.sequence, row.accepted))
+        };
+        let last = scan(&events, &prefix, &end)?.next_back().map(entry).transpose()?;
+        // Everything before `low` is older; from `high` on nothing is, or nothing is there.
+        let (mut low, mut high) = (0, last.map_or(0, |(sequence, _)| sequence.saturating_add(1)));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let from = keys::event(
+                tenant,
+                keys::Place {
+                    space,
+                    sequence: middle,
+                },
+            );
+            match scan(&events, &from, &end)?.next().map(entry).transpose()? {
+                Some((sequence, accepted)) if accepted < since => low = sequence + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(FeedPosition {
+            major: low.saturating_sub(1),
+            minor: 0,
+        })
+    }
+
     fn kept_from(&self, tenant: &TenantId) -> Result<FeedPosition, StoreError> {
         let feeds = self.rows(tables::FEEDS)?;
         let row = get(&feeds, tenant.as_str().as_bytes()).map_err(broken)?;

@@ -74,9 +74,9 @@ impl Turn<'_> {
             self.wrote();
         }
         let more = last.filter(|_| seen == STEP);
-        Ok(Ok(more.map(|mut after| {
+        Ok(Ok(Some(more.map_or(Stage::Notes, |mut after| {
             after.push(0);
             Stage::Stats(after)
-        })))
+        }))))
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Stage {
     Keys,
     /// Statistics from this key on.
     Stats(Vec<u8>),
+    /// Notes that are over.
+    Notes,
 }
 
 impl Stage {
@@ -49,6 +51,7 @@ impl Turn<'_> {
             Stage::Events(from) => self.sweep_events(from),
             Stage::Keys => self.sweep_keys(),
             Stage::Stats(from) => self.sweep_stats(&from),
+            Stage::Notes => self.sweep_notes(STEP),
         }
     }
 

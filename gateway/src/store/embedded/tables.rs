@@ -38,6 +38,10 @@ pub(super) const CHANGES: Definition = Definition::new("changes");
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Blobs by name, as they are.
 pub(super) const BLOBS: Definition = Definition::new("blobs");
+/// Notes by name. `NoteRow`.
+pub(super) const NOTES: Definition = Definition::new("notes");
+/// Notes by their end: all is in the key.
+pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
 /// The layout of this file, under `layout`.
 pub(super) const META: Definition = Definition::new("meta");
 
@@ -57,6 +61,8 @@ pub(super) struct Tables<'t> {
     pub(super) changes: Rows<'t>,
     pub(super) stats: Rows<'t>,
     pub(super) blobs: Rows<'t>,
+    pub(super) notes: Rows<'t>,
+    pub(super) note_ends: Rows<'t>,
     pub(super) meta: Rows<'t>,
 }
 
@@ -79,6 +85,8 @@ impl<'t> Tables<'t> {
             changes: open(CHANGES)?,
             stats: open(STATS)?,
             blobs: open(BLOBS)?,
+            notes: open(NOTES)?,
+            note_ends: open(NOTE_ENDS)?,
             meta: open(META)?,
         })
     }
@@ -203,6 +211,28 @@ impl KeyRow {
             first_used: Timestamp::from_micros(u64::from_be_bytes(*first_used)),
             fingerprint: *fingerprint,
             events: events.collect::<Result<_, _>>().ok()?,
+        })
+    }
+}
+
+/// A note.
+pub(super) struct NoteRow {
+    /// It is over from then on.
+    pub(super) end: Timestamp,
+    /// What it says.
+    pub(super) note: Bytes,
+}
+
+impl NoteRow {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [&self.end.as_micros().to_be_bytes()[..], &self.note].concat()
+    }
+
+    pub(super) fn read(row: &Bytes) -> Result<Self, StoreError> {
+        let (end, _) = row.split_first_chunk::<8>().ok_or_else(|| corrupt("note"))?;
+        Ok(Self {
+            end: Timestamp::from_micros(u64::from_be_bytes(*end)),
+            note: row.slice(8..),
         })
     }
 }

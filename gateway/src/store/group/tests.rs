@@ -77,6 +77,20 @@ impl Store for Gated {
     async fn feed_back(&self, _: &TenantId, _: FeedPosition, _: usize) -> Result<FeedPage, StoreError> {
         unreachable!()
     }
+    async fn feed_since(&self, _: &TenantId, _: Timestamp) -> Result<FeedPosition, StoreError> {
+        unreachable!()
+    }
+    async fn note_put(&self, _: &str, _: Bytes, _: Duration) -> Result<Option<Bytes>, StoreError> {
+        unreachable!()
+    }
+    async fn note_replace(
+        &self,
+        _: &str,
+        _: Bytes,
+        _: Option<(Bytes, Duration)>,
+    ) -> Result<bool, StoreError> {
+        unreachable!()
+    }
     async fn event(&self, _: &TenantId, _: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         unreachable!()
     }

@@ -4,7 +4,7 @@ use redis::{Pipeline, Value};
 
 use super::keys::{Keys, fields};
 use super::{Inner, codec, reply};
-use crate::domain::{Event, EventId, TenantId};
+use crate::domain::{Event, EventId, TenantId, Timestamp};
 use crate::store::{FeedPage, FeedPosition, StoreError};
 
 /// Which way a page goes.
@@ -46,6 +46,17 @@ pub(super) async fn page(
                 more,
             });
         }
+    }
+}
+
+/// The place before everything of a time's millisecond: positions are of the server's clock.
+pub(super) fn since(time: Timestamp) -> FeedPosition {
+    match time.as_millis().checked_sub(1) {
+        Some(before) => FeedPosition {
+            major: before,
+            minor: u64::MAX,
+        },
+        None => FeedPosition::START,
     }
 }
 

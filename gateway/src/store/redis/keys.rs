@@ -131,6 +131,11 @@ impl Keys {
         self.of_registry("blob:", name)
     }
 
+    /// String: a note.
+    pub(super) fn note(&self, name: &str) -> String {
+        self.of_registry("note:", name)
+    }
+
     fn tag(&self, shard: Shard) -> &str {
         self.shards.get(usize::from(shard.0)).map_or("", String::as_str)
     }

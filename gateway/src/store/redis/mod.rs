@@ -18,6 +18,7 @@ mod fault;
 mod feed;
 mod keys;
 mod link;
+mod notes;
 mod read;
 mod record;
 mod registry;
@@ -166,6 +167,10 @@ impl Store for RedisStore {
         feed::page(&self.inner, tenant, before, limit, Way::Back).await
     }
 
+    async fn feed_since(&self, _: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
+        Ok(feed::since(since))
+    }
+
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         read::event(&self.inner, tenant, id).await
     }
@@ -226,6 +231,19 @@ impl Store for RedisStore {
 
     async fn blob_delete(&self, name: &str) -> Result<(), StoreError> {
         registry::blob_delete(&self.inner, name).await
+    }
+
+    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError> {
+        notes::put(&self.inner, name, &note, keep).await
+    }
+
+    async fn note_replace(
+        &self,
+        name: &str,
+        expected: Bytes,
+        next: Option<(Bytes, Duration)>,
+    ) -> Result<bool, StoreError> {
+        notes::replace(&self.inner, name, &expected, next).await
     }
 
     async fn health(&self) -> Health {

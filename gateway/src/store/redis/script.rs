@@ -32,6 +32,7 @@ pub(super) struct Scripts {
     pub(super) forget: Script,
     pub(super) cut: Script,
     pub(super) registry: Script,
+    pub(super) note: Script,
 }
 
 /// A call of a script.
@@ -52,6 +53,7 @@ impl Default for Scripts {
             forget: Script::new(include_str!("scripts/forget.lua")),
             cut: Script::new(include_str!("scripts/cut.lua")),
             registry: Script::new(include_str!("scripts/registry.lua")),
+            note: Script::new(include_str!("scripts/note.lua")),
         }
     }
 }
@@ -114,6 +116,7 @@ impl Scripts {
             &self.forget,
             &self.cut,
             &self.registry,
+            &self.note,
         ]
         .into_iter()
         .map(move |script| {

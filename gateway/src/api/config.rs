@@ -1,0 +1,23 @@
+//! The management API's limits.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one call of the management API may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How many deliveries one `recover` makes at most; its answer says where to go on.
+    pub recover_deliveries: usize,
+    /// How many events one `recover` looks at at most.
+    pub recover_events: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            recover_deliveries: 1_000,
+            recover_events: 10_000,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! `Idempotency-Key` for every call that changes something: the same request under the same key is done once, and answered again
+//! as it was the first time. A layer around all routes; the ingest has its own way, in the commit of the events themselves.
+//!
+//! A note in the store says first that the request is under way, and then how it was answered. A key is its caller's and its
+//! route's. Only successes are kept: after any other answer the key is as if it had not been used. An answer can hold a secret:
+//! it is sealed. What a process that dies in between has done is not known: its note goes after [`HOLD`], and the request is
+//! done again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Api;
+use super::doors::Entrance;
+use crate::domain::Secret;
+use crate::http::{BodyLimits, Caller, Code, Problem, TENANT_HEADER, idempotency_key, read};
+use crate::telemetry::error_chain;
+
+/// What the layer works with. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Once {
+    api: Api,
+    /// Where front doors have keys besides the usual headers.
+    key_headers: Arc<[String]>,
+}
+
+impl Once {
+    /// A layer around the API's routes and these doors.
+    pub(super) fn new(api: Api, entrances: &[Arc<Entrance>]) -> Self {
+        let key_headers = entrances
+            .iter()
+            .filter_map(|entrance| entrance.key_header().map(str::to_owned));
+        Self {
+            api,
+            key_headers: key_headers.collect(),
+        }
+    }
+
+    /// Who calls, as far as a key tells.
+    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        if let Ok(caller) = self.api.auth.caller(headers) {
+            return Some(caller);
+        }
+        let keys = self
+            .key_headers
+            .iter()
+            .filter_map(|name| headers.get(name)?.to_str().ok());
+        let mut tenants = keys.filter_map(|key| self.api.auth.tenant_of_key(key.trim(), headers).ok());
+        tenants.next().map(Caller::Tenant)
+    }
+}
+
+/// Answers a request once for each key.
+pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next) -> Response {
+    match name_of(&once, &request) {
+        Ok(Some(name)) => Repeatable { api: once.api, name }
+            .answer(request, next)
+            .await
+            .unwrap_or_else(IntoResponse::into_response),
+        Ok(None) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The note's name: a digest of who calls, of the route, and of the key. Nothing where no key counts; a caller who is not known is
+/// for the route to refuse.
+fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
+    let method = request.method();
+    let path = request.uri().path();
+    if method.is_safe() || (method == Method::POST && path == EVENTS) {
+        return Ok(None);
+    }
+    let Some(key) = idempotency_key(request.headers())? else {
+        return Ok(None);
+    };
+    let Some(caller) = once.caller(request.headers()) else {
+        return Ok(None);
+    };
+    let caller = match caller {
+        // One that was deleted and made again has another time, and so none of the old answers.
+        Caller::Tenant(tenant) => format!("{}@{}", tenant.id, tenant.created.as_micros()),
+        Caller::Operator => format!("operator/{}", tenant_named(request.headers())),
+    };
+    let mut hash = Sha256::new();
+    for part in [caller.as_str(), method.as_str(), path, key] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Ok(Some(format!("answer:{}", hex::encode(hash.finalize()))))
+}
+
+fn tenant_named(headers: &HeaderMap) -> &str {
+    let named = headers.get(TENANT_HEADER);
+    named.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A request with a key.
+struct Repeatable {
+    api: Api,
+    name: String,
+}
+
+/// An answer as it is kept, before it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Repeatable {
+    async fn answer(self, request: Request, next: Next) -> Result<Response, Problem> {
+        let limits = self.limits(&request);
+        let (head, body) = request.into_parts();
+        let body = read(body, limits).await?;
+        let mut hash = Sha256::new();
+        hash.update(head.uri.query().unwrap_or_default());
+        hash.update([0]);
+        hash.update(&body);
+        let fingerprint: [u8; FINGERPRINT] = hash.finalize().into();
+        // Each try has a note of its own: one that comes back late does not touch another's.
+        let own = self.api.ids.event();
+        let waiting = note(WAITING, &fingerprint, own.as_str().as_bytes());
+        let there = self.api.store.note_put(&self.name, waiting.clone(), HOLD);
+        if let Some(there) = there.await? {
+            return self.repeated(&there, &fingerprint);
+        }
+        let request = Request::from_parts(head, Body::from(body));
+        // To its end, whether the caller waits for it or not.
+        let done = tokio::spawn(async move {
+            let response = next.run(request).await;
+            self.keep(waiting, &fingerprint, response).await
+        });
+        done.await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                Code::InternalError,
+                "The request was given up half-way; the log says why.",
+            ))
+        })
+    }
+
+    /// As the route would read it.
+    fn limits(&self, request: &Request) -> BodyLimits {
+        let upload = request.uri().path() == UPLOAD;
+        BodyLimits {
+            max: if upload {
+                self.api.max_component
+            } else {
+                self.api.body.max
+            },
+            ..self.api.body
+        }
+    }
+
+    /// The answer of the first time, or why there is none.
+    fn repeated(&self, there: &[u8], fingerprint: &[u8]) -> Result<Response, Problem> {
+        let unreadable = || {
+            Problem::new(
+                Code::InternalError,
+                "What was answered first cannot be read any more.",
+            )
+        };
+        let (state, rest) = there.split_first().ok_or_else(unreadable)?;
+        let (of, sealed) = rest.split_at_checked(FINGERPRINT).ok_or_else(unreadable)?;
+        if of != fingerprint {
+            return Err(Problem::new(
+                Code::IdempotencyKeyReused,
+                "The `Idempotency-Key` of this request was used for another request to this route.",
+            ));
+        }
+        if *state == WAITING {
+            return Err(Problem::new(
+                Code::RequestUnderWay,
+                "A request with this `Idempotency-Key` is being answered at this moment.",
+            )
+            .retry_after(PAUSE));
+        }
+        let sealed = std::str::from_utf8(sealed).map_err(|_| unreadable())?;
+        let opened = self.api.registry.sealer().open(&self.name, sealed).map_err(|error| {
+            tracing::error!(error = %error_chain(&error), "answer.unreadable");
+            unreadable()
+        })?;
+        let kept: Kept = serde_json::from_str(opened.reveal()).map_err(|_| unreadable())?;
+        kept.into_response().ok_or_else(unreadable)
+    }
+
+    /// Keeps a success for whoever asks again; lets the key go after anything else.
+    async fn keep(
+        &self,
+        waiting: Bytes,
+        fingerprint: &[u8],
+        response: Response,
+    ) -> Result<Response, Problem> {
+        let (head, body) = response.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return Err(Problem::new(Code::InternalError, "The answer could not be made.")),
+        };
+        let kept = Kept::of(head.status, &head.headers, &body);
+        let next = kept.map(|kept| {
+            let sealed = self.api.registry.sealer().seal(&self.name, &kept);
+            (note(KEPT, fingerprint, sealed.as_bytes()), self.api.keep_answers)
+        });
+        let noted = self.api.store.note_replace(&self.name, waiting, next).await;
+        if let Err(error) = noted {
+            // It was done; only a repetition soon after is told to wait.
+            tracing::warn!(error = %error_chain(&error), "answer.not_kept");
+        }
+        Ok(Response::from_parts(head, Body::from(body)))
+    }
+}
+
+impl Kept {
+    /// Nothing of what is no success, and of what is too large.
+    fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Secret> {
+        if !status.is_success() || body.len() > LARGEST {
+            return None;
+        }
+        let header =
+            |name: &HeaderName| Some((name.to_string(), headers.get(name)?.to_str().ok()?.to_owned()));
+        let kept = Self {
+            status: status.as_u16(),
+            headers: SHOWN_AGAIN.iter().filter_map(header).collect(),
+            body: std::str::from_utf8(body).ok()?.to_owned(),
+        };
+        serde_json::to_string(&kept).ok().map(|text| Secret::new(&text))
+    }
+
+    fn into_response(self) -> Option<Response> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).ok()?;
+        for (name, value) in self.headers {
+            let name: HeaderName = name.parse().ok()?;
+            response.headers_mut().insert(name, value.parse().ok()?);
+        }
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+        Some(response)
+    }
+}
+
+fn note(state: u8, fingerprint: &[u8], rest: &[u8]) -> Bytes {
+    [&[state][..], fingerprint, rest].concat().into()
+}
+
+const WAITING: u8 = b'w';
+const KEPT: u8 = b'k';
+const FINGERPRINT: usize = 32;
+/// How long a request may be under way: longer than any takes.
+const HOLD: Duration = Duration::from_secs(120);
+/// What `Retry-After` says while one is under way.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Answers above this are not kept: no route's are.
+const LARGEST: usize = 1 << 20;
+const SHOWN_AGAIN: &[HeaderName] = &[header::CONTENT_TYPE, header::LOCATION];
+/// Says that this is the answer of an earlier request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const EVENTS: &str = "/v1/events";
+const UPLOAD: &str = "/v1/plugins";

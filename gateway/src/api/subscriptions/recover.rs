@@ -1,0 +1,306 @@
+//! Recovers what a subscription missed: deliveries that died, were called off, or were never made.
+//!
+//! Walks the tenant's feed from a time on. What is made again gets the run after the last one that it had, which whoever looks at
+//! the same time finds too: two calls at once make one delivery.
+
+use aide::axum::routing::{ApiMethodRouter, post_with};
+use axum::extract::State;
+use futures_util::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::describe::described;
+use super::super::fields::Parsed;
+use super::super::input::{Acting, Body, Id, not_found};
+use super::super::output::Accepted;
+use super::super::{Api, events, page};
+use crate::dispatch::means;
+use crate::domain::{
+    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, Subscription, Target, Timestamp,
+    Trigger,
+};
+use crate::feed::Cursor;
+use crate::http::{Code, FieldError, Problem};
+use crate::registry::Tenant;
+use crate::store::{FeedPosition, StoredEvent};
+
+pub(super) fn method() -> ApiMethodRouter<Api> {
+    post_with(
+        recover,
+        described(
+            super::TAG,
+            "recoverSubscription",
+            "Recover what it missed",
+            "Makes again what was not delivered of the events accepted since a time: deliveries that died or were called off, and \
+             those that were never made because the subscription was disabled. What is still pending is left alone. Each call \
+             does a part; go on with `next_cursor` until it is null. Called twice at once it makes no delivery twice.",
+        ),
+    )
+}
+
+/// What to recover.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Recovery")]
+#[serde(deny_unknown_fields)]
+struct RecoverInput {
+    /// Events accepted at this time (RFC 3339) or later. With `only: dead` it may be left out: as far back as events are kept.
+    since: Option<String>,
+    /// Events accepted before this time.
+    until: Option<String>,
+    /// Only events of these types: patterns such as `invoice.*`.
+    types: Option<Vec<Parsed<EventPattern>>>,
+    /// Which deliveries; `failed` where it is not given.
+    #[serde(default)]
+    only: Only,
+    /// The `next_cursor` of the call before.
+    cursor: Option<String>,
+}
+
+/// Which deliveries to make again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "RecoverOnly")]
+#[serde(rename_all = "snake_case")]
+enum Only {
+    /// What was not delivered: it died, was called off, or was never made.
+    #[default]
+    Failed,
+    /// Dead letters alone.
+    Dead,
+    /// What was delivered too.
+    All,
+}
+
+/// What a call recovered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Recovered")]
+struct Recovered {
+    /// How many deliveries were made.
+    deliveries: usize,
+    /// How many events were looked at.
+    events: usize,
+    /// Where to go on; `null`: that was all.
+    next_cursor: Option<String>,
+}
+
+/// What is looked for.
+struct Wanted<'s> {
+    subscription: &'s Subscription,
+    types: Vec<EventPattern>,
+    only: Only,
+    /// Nothing after this.
+    last: FeedPosition,
+}
+
+async fn recover(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Body(input): Body<RecoverInput>,
+) -> Result<Accepted<Recovered>, Problem> {
+    let subscription = tenant.subscription(id.parse()?).ok_or_else(not_found)?;
+    if subscription.status != Status::Active {
+        return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
+    }
+    let list = format!("recover:{}", subscription.id);
+    let since = time("since", input.since.as_deref())?;
+    let until = time("until", input.until.as_deref())?;
+    if since.is_none() && input.only != Only::Dead {
+        let error = FieldError::new("", "the field `since` is missing");
+        return Err(Problem::fields(Code::InvalidField, vec![error]));
+    }
+    let begin = match input.cursor.as_deref() {
+        Some(text) => {
+            Cursor::from_text(text, &tenant.id, &list)
+                .map_err(|_| page::bad_cursor())?
+                .position
+        }
+        None => match since {
+            Some(since) => api.store.feed_since(&tenant.id, since).await?,
+            None => FeedPosition::START,
+        },
+    };
+    let wanted = Wanted {
+        subscription,
+        types: input
+            .types
+            .unwrap_or_default()
+            .into_iter()
+            .map(|kind| kind.0)
+            .collect(),
+        only: input.only,
+        last: match until {
+            Some(until) => api.store.feed_since(&tenant.id, until).await?,
+            None => FeedPosition::END,
+        },
+    };
+    let begin = begin.max(events::floor(&api, &tenant).await?);
+    let (recovered, next) = walk(&api, &tenant, &wanted, begin).await?;
+    let recovered = Recovered {
+        next_cursor: next.map(|position| Cursor::at(position).to_text(&tenant.id, &list)),
+        ..recovered
+    };
+    tracing::info!(
+        tenant = %tenant.id,
+        subscription = %subscription.id,
+        deliveries = recovered.deliveries,
+        count = recovered.events,
+        "subscription.recovered"
+    );
+    Ok(Accepted(recovered))
+}
+
+/// Goes on after a position until the end or the limits. What was made, and where to go on.
+async fn walk(
+    api: &Api,
+    tenant: &Tenant,
+    wanted: &Wanted<'_>,
+    begin: FeedPosition,
+) -> Result<(Recovered, Option<FeedPosition>), Problem> {
+    let mut done = Recovered {
+        deliveries: 0,
+        events: 0,
+        next_cursor: None,
+    };
+    let mut at = begin;
+    loop {
+        let room = api.config.recover_deliveries.saturating_sub(done.deliveries);
+        let looks = api.config.recover_events.saturating_sub(done.events);
+        let count = room.min(looks).min(EVENTS_AT_ONCE);
+        if count == 0 {
+            return Ok((done, Some(at)));
+        }
+        // Each event gives at most one delivery, so that a page of them is never too many.
+        let page = api.store.feed(&tenant.id, at, count).await?;
+        let ended = !page.more
+            || page
+                .events
+                .last()
+                .is_none_or(|(position, _)| *position >= wanted.last);
+        at = page.events.last().map_or(at, |(position, _)| *position);
+        let events = page
+            .events
+            .into_iter()
+            .filter(|(position, _)| *position <= wanted.last);
+        let events: Vec<Event> = events.map(|(_, event)| event).collect();
+        done.events += events.len();
+        done.deliveries += make_again(api, tenant, wanted, events).await?;
+        if ended {
+            return Ok((done, None));
+        }
+    }
+}
+
+/// Makes again what is wanted of these events; how many deliveries were made.
+async fn make_again(
+    api: &Api,
+    tenant: &Tenant,
+    wanted: &Wanted<'_>,
+    mut events: Vec<Event>,
+) -> Result<usize, Problem> {
+    let of_type = |event: &Event| {
+        wanted.types.is_empty() || wanted.types.iter().any(|pattern| pattern.matches(&event.kind))
+    };
+    let meant = |event: &Event| {
+        let shown = tenant.privacy.shown(event);
+        means(wanted.subscription, shown.as_ref().unwrap_or(event))
+    };
+    events.retain(|event| of_type(event) && meant(event));
+    let mut stored: Vec<Option<StoredEvent>> = Vec::with_capacity(events.len());
+    for events in events.chunks(LOADS_AT_ONCE) {
+        let mut loads = Vec::with_capacity(events.len());
+        for event in events {
+            loads.push(api.store.event(&tenant.id, &event.id));
+        }
+        stored.extend(try_join_all(loads).await?);
+    }
+    let target = Target::Subscription(wanted.subscription.id);
+    let again = stored.into_iter().flatten().filter_map(|stored| {
+        let run = run_again(&stored.deliveries, target, wanted.only)?;
+        let event = stored.event.id;
+        Some((DeliveryId { event, target, run }, Trigger::Replay))
+    });
+    let again: Vec<_> = again.collect();
+    if again.is_empty() {
+        return Ok(0);
+    }
+    let made = api.store.enqueue(&tenant.id, again).await?;
+    api.handover.due_now();
+    Ok(made)
+}
+
+/// The run in which a target is to be sent an event again; `None`: it is not. Pure.
+fn run_again(deliveries: &[Delivery], target: Target, only: Only) -> Option<u64> {
+    let own = || deliveries.iter().filter(|delivery| delivery.id.target == target);
+    let any = |is: fn(&DeliveryState) -> bool| own().any(|delivery| is(&delivery.state));
+    let delivered = any(|state| matches!(state, DeliveryState::Delivered { .. }));
+    let wanted = match only {
+        Only::Failed => !delivered,
+        Only::Dead => !delivered && any(|state| matches!(state, DeliveryState::Dead { .. })),
+        Only::All => true,
+    };
+    if !wanted || any(|state| matches!(state, DeliveryState::Pending { .. })) {
+        return None;
+    }
+    Some(
+        own()
+            .map(|delivery| delivery.id.run)
+            .max()
+            .map_or(0, |last| last.saturating_add(1)),
+    )
+}
+
+fn time(field: &str, given: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    given.map(Timestamp::parse).transpose().map_err(|error| {
+        let error = FieldError::new(format!("/{field}"), error.to_string());
+        Problem::fields(Code::InvalidField, vec![error])
+    })
+}
+
+const EVENTS_AT_ONCE: usize = 100;
+const LOADS_AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_again_and_in_which_run() {
+        let at = Timestamp::default();
+        let (died, called_off) = (DeliveryState::Dead { at }, DeliveryState::Cancelled { at });
+        let (delivered, pending) = (
+            DeliveryState::Delivered { at },
+            DeliveryState::Pending { next: at },
+        );
+        for (states, failed, dead, all) in [
+            (&[][..], Some(0), None, Some(0)),
+            (&[died], Some(1), Some(1), Some(1)),
+            (&[called_off], Some(1), None, Some(1)),
+            (&[died, called_off], Some(2), Some(2), Some(2)),
+            (&[delivered], None, None, Some(1)),
+            (&[died, delivered], None, None, Some(2)),
+            (&[died, pending], None, None, None),
+        ] {
+            let target = Target::Inline;
+            let delivery = |(run, state): (u64, &DeliveryState)| Delivery {
+                id: DeliveryId {
+                    event: "e".parse().expect("an id"),
+                    target,
+                    run,
+                },
+                trigger: Trigger::Published,
+                state: *state,
+                attempts: 0,
+                first_attempt: None,
+                last: None,
+            };
+            let deliveries: Vec<_> = (0..).zip(states).map(delivery).collect();
+            for (only, expected) in [(Only::Failed, failed), (Only::Dead, dead), (Only::All, all)] {
+                assert_eq!(
+                    run_again(&deliveries, target, only),
+                    expected,
+                    "{states:?} {only:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `Idempotency-Key` on calls that change something: done once, answered twice.
+
+use hookgate_tests::Client;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::privacy::{contains, stored};
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    a_repetition_is_answered_as_the_first_was,
+    a_key_is_its_callers_and_its_routes,
+    many_at_once_are_done_once
+);
+
+async fn keyed(
+    client: &Client,
+    method: Method,
+    path: &str,
+    key: &str,
+    body: &Value,
+) -> hookgate_tests::Answer {
+    let request = client
+        .request(method, path)
+        .header("idempotency-key", key)
+        .json(body);
+    client.send(request).await
+}
+
+fn subscription(n: u32) -> Value {
+    json!({ "url": format!("http://127.0.0.1:9/{n}"), "events": ["*"] })
+}
+
+async fn count(client: &Client) -> usize {
+    let listed = client.get("/v1/subscriptions").await.expect(200);
+    listed["data"].as_array().unwrap().len()
+}
+
+async fn a_repetition_is_answered_as_the_first_was(on: On) {
+    let mut site = Site::start(on).await;
+    let path = "/v1/subscriptions";
+    let first = keyed(&site.acme, Method::POST, path, "k-1", &subscription(1)).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(first.header("idempotent-replayed"), "");
+    site = site.restart();
+    let again = keyed(&site.acme, Method::POST, path, "k-1", &subscription(1)).await;
+    assert_eq!((again.status, &again.body), (201, &first.body), "with its secret");
+    assert_eq!(again.header("location"), first.header("location"));
+    assert_eq!(again.header("content-type"), first.header("content-type"));
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(count(&site.acme).await, 1);
+
+    let other = keyed(&site.acme, Method::POST, path, "k-1", &subscription(2)).await;
+    assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
+    // What was refused did nothing: the key is free for the request as it should have been.
+    let wrong = keyed(
+        &site.acme,
+        Method::POST,
+        path,
+        "k-2",
+        &json!({ "url": "x", "events": [] }),
+    )
+    .await;
+    assert_eq!(wrong.status, 422);
+    keyed(&site.acme, Method::POST, path, "k-2", &subscription(2))
+        .await
+        .expect(201);
+    assert_eq!(count(&site.acme).await, 2);
+
+    let one = format!("{path}/{}", first.body["id"].as_str().unwrap());
+    for _ in 0..2 {
+        let gone = keyed(&site.acme, Method::DELETE, &one, "k-3", &Value::Null).await;
+        assert_eq!(gone.status, 204, "{:#}", gone.body);
+    }
+    let bad = keyed(&site.acme, Method::POST, path, &"k".repeat(256), &subscription(1)).await;
+    assert_eq!((bad.status, bad.code()), (400, "invalid_parameter"));
+    let secret = first.body["secret"].as_str().unwrap();
+    let kept = stored(&site);
+    assert!(
+        !kept.iter().any(|bytes| contains(bytes, secret)),
+        "an answer is kept sealed"
+    );
+}
+
+async fn a_key_is_its_callers_and_its_routes(on: On) {
+    let site = Site::start(on).await;
+    let other = site.gateway.tenant("other").await;
+    let mut ids = Vec::new();
+    for client in [&site.acme, &other] {
+        let made = keyed(client, Method::POST, "/v1/subscriptions", "k", &subscription(1)).await;
+        ids.push(made.expect(201)["id"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+    for change in ["disable", "activate", "disable"] {
+        let path = format!("/v1/subscriptions/{}/{change}", ids[0]);
+        let done = keyed(&site.acme, Method::POST, &path, "k", &json!({})).await;
+        assert_eq!(done.status, 200);
+    }
+    let operator = site.gateway.operator();
+    let tenant = json!({ "id": "third" });
+    let made = keyed(&operator, Method::POST, "/v1/tenants", "k", &tenant)
+        .await
+        .expect(201);
+    let again = keyed(&operator, Method::POST, "/v1/tenants", "k", &tenant)
+        .await
+        .expect(201);
+    assert_eq!(
+        made, again,
+        "the key that is shown once is shown to its own caller again"
+    );
+    let nobody = keyed(
+        &Client::new(site.gateway.base(), "wrong-key"),
+        Method::POST,
+        "/v1/tenants",
+        "k",
+        &tenant,
+    )
+    .await;
+    assert_eq!((nobody.status, nobody.code()), (401, "key_unknown"));
+}
+
+async fn many_at_once_are_done_once(on: On) {
+    let site = Site::start(on).await;
+    let body = subscription(1);
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, body) = (site.acme.clone(), body.clone());
+            tokio::spawn(async move { keyed(&client, Method::POST, "/v1/subscriptions", "k", &body).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert!(!made.is_empty() && made.iter().all(|answer| answer.body == made[0].body));
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!((answer.status, answer.code()), (409, "request_under_way"));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert_eq!(count(&site.acme).await, 1);
+}

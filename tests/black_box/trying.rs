@@ -1,0 +1,68 @@
+//! What a subscription is sent: test events, and how much of an event.
+
+use hookgate_tests::{Receiver, eventually};
+use serde_json::json;
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    a_test_event_is_signed_marked_and_in_no_feed,
+    full_and_thin_payloads
+);
+
+async fn a_test_event_is_signed_marked_and_in_no_feed(on: On) {
+    let site = Site::start(on).await;
+    let receiver = Receiver::start(vec![]).await;
+    // Neither its patterns nor its filter keep a test away.
+    let wanted = json!({ "url": receiver.url(), "events": ["none.*"], "filter": { "/none": 1 } });
+    let made = site.acme.post("/v1/subscriptions", &wanted).await.expect(201);
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let path = format!("/v1/subscriptions/{id}/test");
+    let typed = json!({ "type": "invoice.paid", "data": { "n": 1 } });
+    for input in [json!({}), typed] {
+        let tried = site.acme.post(&path, &input).await.expect(202);
+        let event = tried["event"].as_str().unwrap();
+        let received = eventually("the test event", async || {
+            receiver
+                .received()
+                .into_iter()
+                .find(|request| request.id() == event)
+        })
+        .await;
+        assert!(received.verifies(secret));
+        assert_eq!(received.header("hookgate-test"), "true");
+        let kind = input["type"].as_str().unwrap_or("hookgate.test");
+        assert_eq!(received.json()["type"], kind, "the profile's envelope");
+        let kept = site.acme.get(&format!("/v1/events/{event}")).await.expect(200);
+        assert_eq!(
+            (&kept["status"], &kept["deliveries"][0]["trigger"]),
+            (&json!("test"), &json!("test"))
+        );
+    }
+    let feed = site.acme.get("/v1/events").await.expect(200);
+    assert_eq!(feed["data"], json!([]));
+}
+
+async fn full_and_thin_payloads(on: On) {
+    let site = Site::start(on).await;
+    let (full, thin) = (Receiver::start(vec![]).await, Receiver::start(vec![]).await);
+    let data = json!({
+        "id": "inv_1", "status": "paid", "paid_at": "2024-01-15T10:30:00Z", "customer": { "id": "cus_1", "name": "Ada" },
+        "order_ids": [1, 2], "amount": 8500, "note": "call back", "user_id": "ada@example.com", "birth_date": "1970-01-01",
+    });
+    let kept = json!({
+        "id": "inv_1", "status": "paid", "paid_at": "2024-01-15T10:30:00Z", "customer": { "id": "cus_1" },
+        "order_ids": [1, 2],
+    });
+    for (receiver, mode) in [(&full, "full"), (&thin, "thin")] {
+        let wanted = json!({ "url": receiver.url(), "events": ["*"], "payload": mode });
+        site.acme.post("/v1/subscriptions", &wanted).await.expect(201);
+    }
+    let event = site.acme.publish("invoice.paid", data.clone()).await;
+    for (receiver, expected) in [(&full, &data), (&thin, &kept)] {
+        let received = receiver.wait_for(1).await;
+        assert_eq!(received[0].id(), event);
+        assert_eq!(&received[0].json()["data"], expected);
+        assert_eq!(received[0].json()["type"], "invoice.paid");
+    }
+}
