@@ -19,7 +19,7 @@ async fn keyed(
     path: &str,
     key: &str,
     body: &Value,
-) -> hookgate_tests::Answer {
+) -> hookgate_tests::client::Answer {
     let request = client
         .request(method, path)
         .header("idempotency-key", key)
