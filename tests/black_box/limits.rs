@@ -126,8 +126,16 @@ async fn what_outlasts_the_events_is_refused() {
     let daily = json!({ "id": "daily", "profile": "synaptis" });
     let refused = site.gateway.operator().post("/v1/tenants", &daily).await;
     assert_eq!((refused.status, refused.code()), (422, "invalid_field"));
-    assert_eq!(refused.body["errors"][0]["pointer"], "/profile", "{:#}", refused.body);
+    assert_eq!(
+        refused.body["errors"][0]["pointer"], "/profile",
+        "{:#}",
+        refused.body
+    );
     let slow = json!({ "url": "http://127.0.0.1:9/", "events": ["*"], "retry": { "schedule": ["2h"] } });
     let refused = site.acme.post("/v1/subscriptions", &slow).await;
-    assert_eq!(refused.body["errors"][0]["pointer"], "/retry", "{:#}", refused.body);
+    assert_eq!(
+        refused.body["errors"][0]["pointer"], "/retry",
+        "{:#}",
+        refused.body
+    );
 }

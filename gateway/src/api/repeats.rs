@@ -185,10 +185,15 @@ impl Repeatable {
             .retry_after(PAUSE));
         }
         let sealed = std::str::from_utf8(sealed).map_err(|_| unreadable())?;
-        let opened = self.api.registry.sealer().open(&self.name, sealed).map_err(|error| {
-            tracing::error!(error = %error_chain(&error), "answer.unreadable");
-            unreadable()
-        })?;
+        let opened = self
+            .api
+            .registry
+            .sealer()
+            .open(&self.name, sealed)
+            .map_err(|error| {
+                tracing::error!(error = %error_chain(&error), "answer.unreadable");
+                unreadable()
+            })?;
         let kept: Kept = serde_json::from_str(opened.reveal()).map_err(|_| unreadable())?;
         kept.into_response().ok_or_else(unreadable)
     }
