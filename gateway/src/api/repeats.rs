@@ -23,6 +23,7 @@ use super::Api;
 use super::doors::Entrance;
 use crate::domain::Secret;
 use crate::http::{BodyLimits, Caller, Code, Problem, TENANT_HEADER, idempotency_key, read};
+use crate::registry::Tenant;
 use crate::telemetry::error_chain;
 
 /// What the layer works with. Cheap to clone.
@@ -45,18 +46,25 @@ impl Once {
         }
     }
 
-    /// Who calls, as far as a key tells.
-    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
-        if let Ok(caller) = self.api.auth.caller(headers) {
-            return Some(caller);
+    /// Whose keys these are: a tenant's or the operator's; nothing where nobody is known.
+    fn caller(&self, headers: &HeaderMap) -> Option<String> {
+        match self.api.auth.caller(headers) {
+            Ok(Caller::Tenant(tenant, _)) => return Some(of_tenant(&tenant)),
+            Ok(Caller::Operator) => return Some(format!("operator/{}", tenant_named(headers))),
+            Err(_) => {}
         }
         let keys = self
             .key_headers
             .iter()
             .filter_map(|name| headers.get(name)?.to_str().ok());
         let mut tenants = keys.filter_map(|key| self.api.auth.tenant_of_key(key.trim(), headers).ok());
-        tenants.next().map(Caller::Tenant)
+        tenants.next().map(|tenant| of_tenant(&tenant))
     }
+}
+
+/// One that was deleted and made again has another time, and so none of the old answers.
+fn of_tenant(tenant: &Tenant) -> String {
+    format!("{}@{}", tenant.id, tenant.created.as_micros())
 }
 
 /// Answers a request once for each key.
@@ -84,11 +92,6 @@ fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
     };
     let Some(caller) = once.caller(request.headers()) else {
         return Ok(None);
-    };
-    let caller = match caller {
-        // One that was deleted and made again has another time, and so none of the old answers.
-        Caller::Tenant(tenant) => format!("{}@{}", tenant.id, tenant.created.as_micros()),
-        Caller::Operator => format!("operator/{}", tenant_named(request.headers())),
     };
     let mut hash = Sha256::new();
     for part in [caller.as_str(), method.as_str(), path, key] {
