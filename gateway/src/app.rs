@@ -5,6 +5,7 @@
 //! listen touches nothing else. [`App::run`] runs them. They end in the order of an event's way: the server stops listening and
 //! finishes requests, the scheduler finishes attempts, the committer commits what still waits, and then the rest.
 
+mod beside;
 mod error;
 mod secrets;
 mod upkeep;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
 use crate::domain::Secret;
+use crate::health::Watch;
 use crate::http::{Auth, BodyLimits, Front, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
@@ -29,12 +31,14 @@ use crate::scheduler::Scheduler;
 use crate::store::clock::StoreClock;
 use crate::store::group::Service as CommitService;
 use crate::store::{Committer, Store, StoreUrl};
+use crate::system_events::SystemEvents;
 use crate::telemetry::Metrics;
 use crate::{api, delivery, egress, feed, ingest, registry, scheduler, store};
 
 pub use error::StartError;
 pub use secrets::SecretsError;
 
+use beside::Beside;
 use secrets::Secrets;
 use upkeep::Upkeep;
 
@@ -44,6 +48,7 @@ pub struct App {
     front: Front<Ingest>,
     scheduler: Scheduler,
     commits: CommitService,
+    beside: Beside,
     sync: Sync,
     egress: egress::Client,
     upkeep: Upkeep,
@@ -61,6 +66,8 @@ struct Common {
     committer: Committer,
     store_clock: StoreClock,
     egress: egress::Client,
+    watch: Watch,
+    system_events: SystemEvents,
     stopping: CancellationToken,
 }
 
@@ -78,9 +85,12 @@ impl App {
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
         check_contracts(config, &registry)?;
+        let operator = config.system_events.tenant.parse()?;
+        registry.ensure_tenant(&operator).await?;
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
+        let beside = Beside::new(operator, &registry, &handover, &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
         let routes = api::router(
@@ -92,6 +102,7 @@ impl App {
             front: Front::new(ingest, routes),
             scheduler,
             commits,
+            beside,
             sync,
             egress: common.egress,
             upkeep: Upkeep::new(common.store, common.metrics, config.retention.sweep_every.get()),
@@ -130,6 +141,7 @@ impl App {
     /// Runs until the shutdown, then ends in order.
     pub async fn run(self, shutdown: CancellationToken) {
         let (served, delivered) = (CancellationToken::new(), CancellationToken::new());
+        let told = CancellationToken::new();
         let (serving_ended, delivering_ended) = (served.clone(), delivered.clone());
         let stopping = self.stopping.clone();
         let serving = async move {
@@ -149,7 +161,8 @@ impl App {
             stopping,
             on_workers(serving),
             on_workers(delivering),
-            on_workers(self.commits.run(delivered.clone())),
+            on_workers(self.beside.run(delivered.clone(), told.clone())),
+            on_workers(self.commits.run(told)),
             on_workers(self.sync.run(delivered.clone())),
             on_workers(self.egress.run(delivered.clone())),
             on_workers(self.upkeep.run(delivered)),
@@ -207,6 +220,8 @@ async fn common(config: &Config) -> Result<(Common, CommitService), StartError> 
         store,
         committer,
         egress,
+        watch: Watch::default(),
+        system_events: SystemEvents::new(&config.system_events),
         stopping: CancellationToken::new(),
     };
     Ok((common, commits))
@@ -275,6 +290,8 @@ fn scheduler(
         handover: handover.clone(),
         clock: common.clock.clone(),
         store_clock: common.store_clock.clone(),
+        watch: common.watch.clone(),
+        system_events: common.system_events.clone(),
         metrics: common.metrics.clone(),
     };
     let courier = delivery::Courier::new(config.delivery.clone(), config.retry.policy()?, parts);
@@ -298,6 +315,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
         egress: common.egress.clone(),
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),
+        system_events: common.system_events.clone(),
         metrics: common.metrics.clone(),
         lease: config.scheduler.lease.get(),
     };

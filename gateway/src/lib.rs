@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod dispatch;
 pub mod egress;
 pub mod feed;
+pub mod health;
 pub mod ingest;
 pub mod keyring;
 pub mod plugin;
@@ -25,6 +26,7 @@ pub mod profile;
 pub mod registry;
 pub mod scheduler;
 pub mod store;
+pub mod system_events;
 
 pub mod app;
 pub mod cli;

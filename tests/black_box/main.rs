@@ -12,6 +12,7 @@ mod contracts;
 mod crash;
 mod delivering;
 mod doors;
+mod failing;
 mod feed;
 mod filters;
 mod limits;

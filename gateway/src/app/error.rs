@@ -5,6 +5,7 @@ use std::io;
 use super::SecretsError;
 use crate::config::Refused;
 use crate::domain::TenantId;
+use crate::domain::ids::BadId;
 use crate::domain::retry::BadRetryPolicy;
 use crate::keyring::RootError;
 use crate::registry::RegistryError;
@@ -57,6 +58,9 @@ pub enum StartError {
         /// What is wrong.
         problem: profile::Problem,
     },
+    /// The tenant of system events has no tenant's name.
+    #[error("system_events.tenant cannot be used")]
+    SystemTenant(#[from] BadId),
     /// A profile makes no sense.
     #[error("the profiles cannot be used")]
     Profiles(#[from] Refused),
@@ -69,7 +73,7 @@ impl StartError {
     /// Whether the configuration is at fault rather than what is around the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Retry(_) | Self::Profiles(_) | Self::Outlasted { .. } => true,
+            Self::Retry(_) | Self::Profiles(_) | Self::Outlasted { .. } | Self::SystemTenant(_) => true,
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
@@ -107,7 +111,7 @@ impl StartError {
             }
             Self::Outlasted { problem, .. } => return problem.hint.clone(),
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::SystemTenant(_) | Self::Retry(_) => {
                 return None;
             }
         };

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
-use crate::{api, delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, telemetry};
+use crate::{
+    api, delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, system_events, telemetry,
+};
 
 pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
@@ -66,6 +68,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// The gateway's own events: to whom they go, and how many there may be.
+    pub system_events: system_events::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
     /// Products' contracts by name, beside those that ship; a shipped name changes that one. See profiles.md.
@@ -104,6 +108,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
             tenants: BTreeMap::new(),

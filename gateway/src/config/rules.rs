@@ -1,6 +1,7 @@
 //! What must hold between values, and of values that a type cannot check by itself. Pure.
 
 use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
+use crate::domain::TenantId;
 use crate::domain::units::Span;
 use crate::profile::Profiles;
 use crate::telemetry::{check_level, error_chain};
@@ -13,6 +14,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     auth(config, &mut problems);
     limits(config, &mut problems);
     retention(config, &mut problems);
+    system_events(config, &mut problems);
     if let Err(error) = check_level(&config.telemetry.level) {
         problems.push(Problem::of("telemetry.level", error.to_string(), None));
     }
@@ -135,6 +137,26 @@ fn retention(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+fn system_events(config: &Config, problems: &mut Vec<Problem>) {
+    let events = &config.system_events;
+    if let Err(error) = events.tenant.parse::<TenantId>() {
+        problems.push(Problem::of("system_events.tenant", error.to_string(), None));
+    }
+    if events.every.get() > LONGEST_QUIET {
+        let message = "what is counted would be told too late: at most 1h";
+        problems.push(Problem::of("system_events.every", message, None));
+    }
+    for (key, count) in [
+        ("system_events.per_minute", u64::from(events.per_minute)),
+        ("system_events.plugin_failures", u64::from(events.plugin_failures)),
+        ("system_events.subjects", events.subjects as u64),
+    ] {
+        if count == 0 {
+            problems.push(Problem::of(key, "it must be 1 or more", None));
+        }
+    }
+}
+
 fn limits(config: &Config, problems: &mut Vec<Problem>) {
     let registry = &config.registry;
     if !(1..=MOST_PATTERNS).contains(&registry.max_patterns) {
@@ -157,6 +179,7 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+const LONGEST_QUIET: std::time::Duration = std::time::Duration::from_secs(3600);
 const MOST_PATTERNS: usize = 64;
 const MOST_DEPTH: usize = 32;
 const SHORTEST_POLL: Span = Span::from_millis(10);

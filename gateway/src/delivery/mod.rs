@@ -17,9 +17,11 @@ use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::RetryPolicy;
 use crate::egress::Client;
+use crate::health::Watch;
 use crate::registry::Registry;
 use crate::store::clock::StoreClock;
 use crate::store::group::Committer;
+use crate::system_events::SystemEvents;
 use crate::telemetry::Metrics;
 
 pub use attempt::Attempted;
@@ -47,6 +49,10 @@ pub struct Parts {
     pub clock: Clock,
     /// What the time is in the store.
     pub store_clock: StoreClock,
+    /// Who is told that an attempt failed.
+    pub watch: Watch,
+    /// Who is told of what operators should know.
+    pub system_events: SystemEvents,
     /// Where it counts.
     pub metrics: Metrics,
 }

@@ -7,8 +7,9 @@ use rand::RngExt;
 use super::{Attempted, Courier};
 use crate::domain::decide::{Decision, decide};
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Attempt, Outcome, Tally, Target, Trigger};
+use crate::domain::{Attempt, Outcome, Status, Subscription, Tally, Target, Trigger};
 use crate::store::{Leased, Next, Settled, Settlement, StoreError};
+use crate::system_events::Change;
 use crate::telemetry::DeliveryEnd;
 
 impl Courier {
@@ -79,7 +80,7 @@ impl Courier {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.parts.committer.settle(settlement.clone()).await {
-                Ok(settled) => return self.settled(leased, &settlement.next, settled),
+                Ok(settled) => return self.settled(leased, &settlement, settled),
                 Err(error) if self.parts.store_clock.until(leased.token.0).is_zero() => {
                     return given_up(leased, &error);
                 }
@@ -89,9 +90,12 @@ impl Courier {
         }
     }
 
-    fn settled(&self, leased: &Leased, next: &Next, settled: Settled) {
+    fn settled(&self, leased: &Leased, settlement: &Settlement, settled: Settled) {
         let metrics = &self.parts.metrics;
-        match (settled, next) {
+        if let Settled::Applied(_) = settled {
+            self.tell(leased, settlement);
+        }
+        match (settled, &settlement.next) {
             (Settled::Applied(_), Next::Done) => metrics.delivery_ended(DeliveryEnd::Delivered),
             (Settled::Applied(_), Next::Dead) => metrics.delivery_ended(DeliveryEnd::Dead),
             (Settled::Applied(_), Next::Cancelled) => metrics.delivery_ended(DeliveryEnd::Cancelled),
@@ -107,6 +111,23 @@ impl Courier {
         }
     }
 
+    /// Tells of a failure, those who mind.
+    fn tell(&self, leased: &Leased, settlement: &Settlement) {
+        let Some(attempt) = settlement.attempt.as_ref().filter(|a| !a.outcome.is_success()) else {
+            return;
+        };
+        if let Some(tally) = &settlement.tally {
+            self.parts.watch.failed(&settlement.tenant, tally.subscription);
+        }
+        if let Next::Dead = settlement.next
+            && leased.trigger != Trigger::Test
+        {
+            let now = self.parts.clock.now();
+            let events = &self.parts.system_events;
+            events.dead(&leased.event, &leased.id, &attempt.outcome, now);
+        }
+    }
+
     async fn disable(&self, leased: &Leased) {
         let Target::Subscription(id) = leased.id.target else {
             return;
@@ -118,10 +139,26 @@ impl Courier {
             .disable_subscription(tenant, id, DisableReason::Gone)
             .await
         {
-            Ok(_) => tracing::warn!(%tenant, subscription = %id, reason = "gone", "subscription.disabled"),
+            Ok(disabled) => self.disabled(&disabled),
             // The next 410 tries again.
             Err(error) => tracing::warn!(%tenant, subscription = %id, %error, "subscription.not_disabled"),
         }
+    }
+
+    /// Several attempts may come to this; the report is the same, and told once.
+    fn disabled(&self, subscription: &Subscription) {
+        let Status::Disabled {
+            since,
+            reason: reason @ DisableReason::Gone,
+        } = subscription.status
+        else {
+            return;
+        };
+        let (tenant, id) = (&subscription.tenant, subscription.id);
+        tracing::warn!(%tenant, subscription = %id, reason = "gone", "subscription.disabled");
+        self.parts.metrics.subscription_disabled(reason);
+        let change = Change::new(tenant.clone(), id, since);
+        self.parts.system_events.disabled(change, reason);
     }
 
     /// The one log event of an attempt, and its figures.

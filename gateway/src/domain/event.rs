@@ -92,6 +92,11 @@ impl EventType {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is one of hookgate's own, which no producer can send.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with("hookgate.")
+    }
 }
 
 impl FromStr for EventType {

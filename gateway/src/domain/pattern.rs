@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use super::EventType;
 
-/// `invoice.paid` (exactly that), `invoice.*` (everything below `invoice`, at any depth) or `*` (everything).
+/// `invoice.paid` (exactly that), `invoice.*` (everything below `invoice`, at any depth) or `*` (everything that producers send:
+/// hookgate's own events have to be asked for by name, `hookgate.*`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventPattern {
-    /// Every type.
+    /// Every type but hookgate's own.
     All,
     /// Every type that begins with the text, which ends in a dot.
     Below(String),
@@ -27,7 +28,7 @@ impl EventPattern {
     /// Whether an event of this type is meant.
     pub fn matches(&self, kind: &EventType) -> bool {
         match self {
-            Self::All => true,
+            Self::All => !kind.is_system(),
             Self::Below(prefix) => kind.as_str().starts_with(prefix.as_str()),
             Self::Exactly(exact) => exact == kind,
         }
@@ -68,6 +69,23 @@ impl fmt::Debug for EventPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hookgates_own_events_are_asked_for_by_name() {
+        let kind: EventType = "hookgate.delivery.dead".parse().unwrap();
+        for (pattern, expected) in [
+            ("*", false),
+            ("hookgate.*", true),
+            ("hookgate.delivery.*", true),
+            ("hookgate.delivery.dead", true),
+            ("hookgate.plugin.*", false),
+        ] {
+            let pattern: EventPattern = pattern.parse().unwrap();
+            assert_eq!(pattern.matches(&kind), expected, "{pattern}");
+        }
+        let other: EventType = "hookgates.delivery".parse().unwrap();
+        assert!(EventPattern::All.matches(&other));
+    }
 
     #[test]
     fn matching() {

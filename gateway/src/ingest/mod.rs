@@ -34,6 +34,7 @@ use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::registry::Tenant;
 use crate::store::group::Committer;
+use crate::system_events::SystemEvents;
 use crate::telemetry::Metrics;
 
 use carried::Carried;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub ids: IdSource,
     /// Tells the time.
     pub clock: Clock,
+    /// Who is told when a plugin fails.
+    pub system_events: SystemEvents,
     /// Counts.
     pub metrics: Metrics,
     /// For how long this process leases the deliveries that it sends at once: longer than any attempt.

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use crate::dispatch::fan_out;
 use crate::document::{Document, Value};
-use crate::domain::{Event, Fate, StepReport, Target};
+use crate::domain::event::StepResult;
+use crate::domain::{Event, Fate, StepReport, Target, TenantId};
 use crate::egress::NotAdmitted;
 use crate::http::{Code, FieldError, PluginWords, Problem};
-use crate::plugin::{Call, Failure, Phase, Verdict};
+use crate::plugin::{Call, Chain, Done, Failure, Phase, Verdict};
 use crate::privacy::Rules;
 use crate::registry::Tenant;
 use crate::store::NewEvent;
+use crate::system_events::PluginFailing;
 use crate::telemetry::AcceptResult;
 
 use super::Ingest;
@@ -42,6 +44,16 @@ impl Ingest {
 
     /// What can be refused of an event before any plugin sees it.
     async fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
+        if candidate.kind.is_system() {
+            let detail = format!(
+                "`{}`: types below `hookgate.` are the gateway's own",
+                candidate.kind
+            );
+            return Err(Problem::fields(
+                Code::ReservedType,
+                vec![FieldError::new(format!("{prefix}/type"), detail)],
+            ));
+        }
         let most = self.inner.config.max_metadata;
         let metadata = candidate.metadata.as_ref().map_or(0, Value::printed_len);
         if metadata > most.bytes() {
@@ -186,7 +198,9 @@ impl Ingest {
     }
 
     async fn run(&self, call: Call, prefix: &str) -> Result<Screened, Problem> {
+        let (tenant, chain) = (call.tenant.clone(), Arc::clone(&call.chain));
         let done = self.inner.parts.host.run(call).await;
+        self.tell_failures(&tenant, &chain, &done);
         let metrics = &self.inner.parts.metrics;
         match done.verdict {
             Verdict::Pass => Ok(Screened::Passed {
@@ -227,6 +241,30 @@ impl Ingest {
                 "So many events of this tenant wait for their plugins that no more are taken now.",
             )
             .retry_after(PAUSE)),
+        }
+    }
+
+    /// Reports the steps that failed, those that were gone on without too.
+    fn tell_failures(&self, tenant: &TenantId, chain: &Chain, done: &Done) {
+        let skipped = done
+            .steps
+            .iter()
+            .filter(|step| step.result == StepResult::Skipped);
+        let skipped = skipped.map(|step| (&step.plugin, "skipped"));
+        let failed = match &done.verdict {
+            Verdict::Failed(failure) => Some((&failure.plugin, failure.kind)),
+            _ => None,
+        };
+        for (plugin, kind) in skipped.chain(failed) {
+            let step = chain.steps.iter().find(|step| step.name == *plugin);
+            let failing = PluginFailing {
+                tenant: tenant.clone(),
+                plugin: plugin.clone(),
+                version: step.map(|step| step.version().to_owned()),
+                kind,
+            };
+            let parts = &self.inner.parts;
+            parts.system_events.plugin_failing(failing, parts.clock.now());
         }
     }
 }

@@ -103,6 +103,12 @@ impl Step {
         }
     }
 
+    /// The first digits of the component's digest; empty where it could not be loaded.
+    pub fn version(&self) -> &str {
+        let digest = self.component.as_ref().map_or("", |component| &component.digest);
+        digest.get(..VERSION_DIGITS).unwrap_or(digest)
+    }
+
     /// What a failure of this step means: a step that redacts is never skipped, whatever was set.
     pub fn policy(&self) -> OnFailure {
         let redacts = self
@@ -112,3 +118,5 @@ impl Step {
         if redacts { OnFailure::Fail } else { self.on_failure }
     }
 }
+
+const VERSION_DIGITS: usize = 12;

@@ -202,7 +202,7 @@ impl Run<'_> {
                 tenant = %self.tenant,
                 event = self.event.id,
                 plugin = step.name,
-                version = version(step),
+                version = step.version(),
                 reason = fault.kind,
                 "plugin.failed"
             );
@@ -212,7 +212,7 @@ impl Run<'_> {
     fn report(&mut self, step: &Step, result: StepResult, changed: Vec<String>) {
         self.steps.push(StepReport {
             plugin: step.name.clone(),
-            version: version(step).to_owned(),
+            version: step.version().to_owned(),
             result,
             changed,
         });
@@ -232,11 +232,3 @@ impl Run<'_> {
         (done, ended)
     }
 }
-
-/// The first digits of the component's digest.
-fn version(step: &Step) -> &str {
-    let digest = step.component.as_ref().map_or("", |component| &component.digest);
-    digest.get(..VERSION_DIGITS).unwrap_or(digest)
-}
-
-const VERSION_DIGITS: usize = 12;

@@ -194,8 +194,8 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
         ("auto_disable.over", Some(over)),
         ("auto_disable.warn_over", file.warn_over),
     ] {
-        if share.is_some_and(|share| !(0.0..1.0).contains(&share)) {
-            problems.add(key, "a share is 0 or more and under 1", "95 of 100 is 0.95");
+        if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            problems.add(key, "a share is 0 to 1; nothing is over 1", "95 of 100 is 0.95");
         }
     }
     if file.warn_over.is_some_and(|warn| warn > over) {

@@ -21,6 +21,7 @@ mod declared;
 mod draft;
 mod error;
 mod event_types;
+mod failing;
 mod handle;
 mod history;
 mod key;

@@ -38,6 +38,27 @@ impl Registry {
         Ok((self.held_tenant(&new.id)?, secret))
     }
 
+    /// Makes a tenant without any key where it is not there: for what is the operator's own.
+    ///
+    /// # Errors
+    /// `Store`, or why it cannot be read.
+    pub async fn ensure_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
+        if self.tenant(id).is_some() {
+            return Ok(());
+        }
+        let new = NewTenant {
+            id: id.clone(),
+            profile: None,
+            signing_secret: None,
+        };
+        let made = vec![(TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false))))];
+        if !self.apply(id, 0, made).await? {
+            // Another process was faster.
+            self.catch_up().await?;
+        }
+        Ok(())
+    }
+
     /// Changes a tenant.
     ///
     /// # Errors

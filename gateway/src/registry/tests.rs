@@ -13,6 +13,7 @@ use crate::store::{self, Retention, Store, StoreUrl};
 use crate::telemetry::Metrics;
 
 mod declaring;
+mod failing;
 mod versions;
 
 const BY: &Actor = &Actor::Operator;

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::process::Process;
 use crate::domain::Outcome;
+use crate::domain::subscription::DisableReason;
 
 /// Counts what happens. Cheap to clone; clones count together.
 #[derive(Clone)]
@@ -122,6 +123,26 @@ impl Metrics {
         self.inner.deliveries.get_or_create(&[("end", end.word())]).inc();
     }
 
+    /// A subscription was disabled by something other than its owner.
+    pub fn subscription_disabled(&self, reason: DisableReason) {
+        let reason = match reason {
+            DisableReason::Asked => "asked",
+            DisableReason::Gone => "gone",
+            DisableReason::Failing => "failing",
+        };
+        self.inner.disabled.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// A system event of this type was stored.
+    pub fn system_event(&self, kind: &'static str) {
+        self.inner.system_events.get_or_create(&[("type", kind)]).inc();
+    }
+
+    /// So many reports came to no system event, because there were too many.
+    pub fn system_events_left_out(&self, count: u64) {
+        self.inner.left_out.inc_by(count);
+    }
+
     /// An attempt is under way until the guard is dropped.
     pub fn in_flight(&self) -> InFlight {
         self.inner.in_flight.inc();
@@ -212,6 +233,9 @@ struct Inner {
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
     deliveries: Family<Labels<1>, Counter>,
+    disabled: Family<Labels<1>, Counter>,
+    system_events: Family<Labels<1>, Counter>,
+    left_out: Counter,
     in_flight: Gauge,
     ready_queue: Gauge,
     due_lag_seconds: Histogram,
@@ -232,6 +256,9 @@ impl Inner {
             attempts: Family::default(),
             attempt_seconds: waits(),
             deliveries: Family::default(),
+            disabled: Family::default(),
+            system_events: Family::default(),
+            left_out: Counter::default(),
             in_flight: Gauge::default(),
             ready_queue: Gauge::default(),
             due_lag_seconds: waits(),
@@ -285,6 +312,21 @@ impl Inner {
             "deliveries",
             "Deliveries that ended, by how",
             self.deliveries.clone(),
+        );
+        r.register(
+            "subscriptions_disabled",
+            "Subscriptions disabled by this process, by why",
+            self.disabled.clone(),
+        );
+        r.register(
+            "system_events",
+            "System events stored, by type",
+            self.system_events.clone(),
+        );
+        r.register(
+            "system_events_left_out",
+            "Reports that came to no system event, because there were too many",
+            self.left_out.clone(),
         );
         r.register("attempts_in_flight", "Attempts under way", self.in_flight.clone());
         r.register(

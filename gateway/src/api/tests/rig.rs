@@ -134,6 +134,7 @@ impl Rig {
             egress: egress.clone(),
             ids: ids.clone(),
             clock: clock.clone(),
+            system_events: crate::system_events::SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
             lease: Duration::from_secs(60),
         };

@@ -60,6 +60,8 @@ codes! {
         "Name every key of an object once.";
     TooDeep = "too_deep", 400, No, "The JSON is nested too deeply",
         "Send a flatter document.";
+    ReservedType = "reserved_type", 400, No, "The event's type is one of hookgate's own",
+        "Choose a type that does not begin with `hookgate.`.";
     InvalidParameter = "invalid_parameter", 400, No, "A header or query parameter is wrong",
         "Correct the parameter that the detail names.";
     InvalidCursor = "invalid_cursor", 400, No, "The cursor is not one that was given out here",

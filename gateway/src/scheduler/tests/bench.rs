@@ -16,6 +16,7 @@ use crate::domain::{
     SubscriptionId, Target, TenantId, Trigger,
 };
 use crate::egress::{self, Client};
+use crate::health::Watch;
 use crate::profile::{Profiles, STANDARD};
 use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
 use crate::scheduler::{Config, Parts, Scheduler};
@@ -23,6 +24,7 @@ use crate::store::clock::StoreClock;
 use crate::store::embedded::Embedded;
 use crate::store::group::{self, Committer};
 use crate::store::{Accepted, LeasePolicy, Leased, NewEvent, Retention, Store, Submission};
+use crate::system_events::SystemEvents;
 use crate::telemetry::Metrics;
 
 pub(super) struct Bench {
@@ -102,6 +104,8 @@ impl Bench {
             handover: handover.clone(),
             clock: clock.clone(),
             store_clock: store_clock.clone(),
+            watch: Watch::default(),
+            system_events: SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
         };
         let parts = Parts {

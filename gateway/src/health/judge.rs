@@ -1,0 +1,178 @@
+//! Whether a subscription fails too often: one pure function.
+
+use crate::domain::{Stats, Subscription, Timestamp};
+use crate::profile::AutoDisable;
+use crate::system_events::Figures;
+
+/// What is to be done about a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// Its owner is to be warned, and was not within the window.
+    pub(super) warn: bool,
+    /// It is to be disabled.
+    pub(super) disable: bool,
+    /// What it did within the window.
+    pub(super) figures: Figures,
+}
+
+/// Judges an active subscription; `None`: nothing is to be done.
+///
+/// It is disabled when more than `over` of its attempts within the window failed, and there were `least_attempts` of them. The
+/// warning comes at half as many attempts, so that it comes first even where all fail; and whatever is disabled was warned of.
+/// Only what was counted since the last activation is looked at, and nothing that is older than the window.
+pub(super) fn judge(
+    policy: &AutoDisable,
+    stats: &Stats,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Option<Finding> {
+    let from = now.minus(policy.window).max(subscription.activated);
+    let counts = stats.since(from);
+    let (attempts, share) = (counts.attempts(), counts.share_failed());
+    let least = u64::from(policy.least_attempts).max(1);
+    let disable = attempts >= least && share > policy.over;
+    let warned = subscription.warned.is_some_and(|warned| warned >= from);
+    let failing = policy
+        .warn_over
+        .is_some_and(|warn_over| attempts >= least.div_ceil(2) && share > warn_over);
+    let warn = !warned && (failing || (disable && policy.warn_over.is_some()));
+    (warn || disable).then_some(Finding {
+        warn,
+        disable,
+        figures: Figures {
+            attempts,
+            failed: counts.failed(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::stats::FAILED;
+    use crate::domain::{PayloadMode, Status, SubscriptionId, Tally};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const START: Timestamp = Timestamp::from_millis(1_700_000_000_123);
+
+    /// The one of the SynthesQ document: over 95 % within 24 hours, of 10 attempts or more.
+    const POLICY: AutoDisable = AutoDisable {
+        over: 0.95,
+        window: DAY,
+        least_attempts: 10,
+        warn_over: Some(0.8),
+    };
+
+    fn subscription() -> Subscription {
+        Subscription {
+            id: SubscriptionId::new(ulid::Ulid(1)),
+            tenant: "acme".parse().expect("a tenant"),
+            url: "https://example.com".parse().expect("a URL"),
+            events: Vec::new(),
+            filter: None,
+            description: None,
+            status: Status::Active,
+            secrets: Vec::new(),
+            headers: Vec::new(),
+            timeout: None,
+            retry: None,
+            payload: PayloadMode::Full,
+            created: START,
+            activated: START,
+            warned: None,
+        }
+    }
+
+    /// So many attempts at a time, counted as delivery counts them.
+    fn count(stats: &mut Stats, of: &Subscription, at: Timestamp, delivered: u64, failed: u64) {
+        let tally = Tally::new(of.id, of.activated, DAY, at);
+        let counts = stats.bucket(tally.bucket);
+        counts.0[0] += delivered;
+        counts.0[FAILED] += failed;
+    }
+
+    fn found(stats: &Stats, of: &Subscription, now: Timestamp) -> (bool, bool) {
+        judge(&POLICY, stats, of, now).map_or((false, false), |finding| (finding.warn, finding.disable))
+    }
+
+    #[test]
+    fn to_the_letter() {
+        let of = subscription();
+        for (delivered, failed, warn, disable) in [
+            (0, 4, false, false),
+            (0, 5, true, false),
+            (0, 9, true, false),
+            (0, 10, true, true),
+            (1, 9, true, false),
+            (1, 19, true, false),
+            (1, 20, true, true),
+            (5, 95, true, false),
+            (5, 96, true, true),
+            (2, 8, false, false),
+            (20, 80, false, false),
+            (19, 81, true, false),
+            (100, 0, false, false),
+        ] {
+            let mut stats = Stats::default();
+            count(&mut stats, &of, START, delivered, failed);
+            assert_eq!(
+                found(&stats, &of, START.plus(HOUR)),
+                (warn, disable),
+                "{delivered} {failed}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_window_rolls_and_counts_nothing_that_is_older() {
+        let (of, mut stats) = (subscription(), Stats::default());
+        count(&mut stats, &of, START, 0, 5);
+        count(&mut stats, &of, START.plus(12 * HOUR), 0, 5);
+        assert_eq!(found(&stats, &of, START.plus(DAY)), (true, true));
+        let later = START.plus(DAY + Duration::from_millis(1));
+        assert_eq!(found(&stats, &of, later), (true, false), "five are too old");
+        assert_eq!(found(&stats, &of, START.plus(2 * DAY)), (false, false));
+    }
+
+    #[test]
+    fn a_warning_is_given_once_a_window() {
+        let (mut of, mut stats) = (subscription(), Stats::default());
+        of.warned = Some(START.plus(HOUR));
+        count(&mut stats, &of, START.plus(HOUR), 0, 9);
+        assert_eq!(found(&stats, &of, START.plus(2 * HOUR)), (false, false));
+        count(&mut stats, &of, START.plus(2 * HOUR), 0, 1);
+        assert_eq!(found(&stats, &of, START.plus(3 * HOUR)), (false, true));
+        let next_day = START.plus(26 * HOUR);
+        count(&mut stats, &of, next_day, 0, 5);
+        assert_eq!(found(&stats, &of, next_day.plus(HOUR)), (true, false));
+    }
+
+    #[test]
+    fn an_activation_begins_anew() {
+        let (mut of, mut stats) = (subscription(), Stats::default());
+        let minute = Duration::from_secs(60);
+        count(&mut stats, &of, START.plus(minute), 0, 100);
+        of.activated = START.plus(2 * minute);
+        assert_eq!(found(&stats, &of, START.plus(3 * minute)), (false, false));
+        count(&mut stats, &of, START.plus(3 * minute), 0, 9);
+        assert_eq!(found(&stats, &of, START.plus(4 * minute)), (true, false));
+        count(&mut stats, &of, START.plus(4 * minute), 0, 1);
+        assert_eq!(found(&stats, &of, START.plus(4 * minute)), (true, true));
+    }
+
+    #[test]
+    fn without_warnings_there_are_none() {
+        let (of, mut stats) = (subscription(), Stats::default());
+        count(&mut stats, &of, START, 0, 10);
+        let policy = AutoDisable {
+            warn_over: None,
+            ..POLICY
+        };
+        let finding = judge(&policy, &stats, &of, START.plus(HOUR)).expect("it fails");
+        assert_eq!((finding.warn, finding.disable), (false, true));
+        assert_eq!((finding.figures.attempts, finding.figures.failed), (10, 10));
+    }
+}

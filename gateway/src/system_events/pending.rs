@@ -1,0 +1,314 @@
+//! What waits to be told. A value: time is given.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::Config;
+use super::notice::{Dead, Notice, PluginFailing, Subject};
+use crate::domain::{TenantId, Timestamp};
+
+/// Reports, counted by what they are about.
+#[derive(Debug)]
+pub(super) struct Pending {
+    every: Duration,
+    per_minute: u32,
+    subjects: usize,
+    plugin_failures: u64,
+    /// Each is told by itself, in this order.
+    changes: VecDeque<Notice>,
+    counted: HashMap<Subject, Counted>,
+    minute: Option<Minute>,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Counted {
+    count: u64,
+    last: Last,
+    /// It is not told before this.
+    quiet_until: Instant,
+    /// What is counted by then and not told is forgotten.
+    ends: Instant,
+}
+
+#[derive(Debug)]
+enum Last {
+    Dead(TenantId, Dead),
+    Plugin(PluginFailing, Timestamp),
+}
+
+/// How many were told in the minute that began then.
+#[derive(Debug, Clone, Copy)]
+struct Minute {
+    began: Instant,
+    told: u32,
+}
+
+impl Pending {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            every: config.every.get(),
+            per_minute: config.per_minute.max(1),
+            subjects: config.subjects.max(1),
+            plugin_failures: u64::from(config.plugin_failures.max(1)),
+            changes: VecDeque::new(),
+            counted: HashMap::new(),
+            minute: None,
+            left_out: 0,
+        }
+    }
+
+    /// A change of a subscription, unless it waits already.
+    pub(super) fn changed(&mut self, notice: Notice) {
+        let id = notice.id();
+        if self.changes.iter().any(|waiting| waiting.id() == id) {
+            return;
+        }
+        if self.changes.len() < self.subjects {
+            self.changes.push_back(notice);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// A delivery was given up.
+    pub(super) fn dead(&mut self, subject: Subject, dead: Dead, now: Instant) {
+        let (Subject::Target(tenant, _) | Subject::Plugin(tenant, _)) = &subject;
+        let last = Last::Dead(tenant.clone(), dead);
+        self.count(subject, last, now);
+    }
+
+    /// A plugin failed.
+    pub(super) fn plugin_failed(&mut self, failing: PluginFailing, at: Timestamp, now: Instant) {
+        let subject = Subject::Plugin(failing.tenant.clone(), failing.plugin.clone());
+        self.count(subject, Last::Plugin(failing, at), now);
+    }
+
+    /// What is to be told now, as far as there may be more in this minute.
+    pub(super) fn take(&mut self, now: Instant) -> Vec<Notice> {
+        let mut room = self.room(now);
+        let mut told = Vec::new();
+        while room > 0
+            && let Some(notice) = self.changes.pop_front()
+        {
+            told.push(notice);
+            room -= 1;
+        }
+        let (every, plugin_failures) = (self.every, self.plugin_failures);
+        for counted in self.counted.values_mut() {
+            if room == 0 {
+                break;
+            }
+            if counted.is_due(plugin_failures, now) {
+                told.push(counted.tell(now + every));
+                room -= 1;
+            }
+        }
+        self.counted
+            .retain(|_, counted| now < counted.ends || counted.is_due(plugin_failures, now));
+        if let Some(minute) = &mut self.minute {
+            minute.told += u32::try_from(told.len()).unwrap_or(u32::MAX);
+        }
+        told
+    }
+
+    /// Puts back what could not be told.
+    pub(super) fn put_back(&mut self, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Failing(_) | Notice::Disabled(..) => self.changes.push_front(notice),
+            Notice::Dead(tenant, count, dead) => {
+                let subject = Subject::Target(tenant.clone(), dead.delivery.target);
+                self.add(subject, count, Last::Dead(tenant, dead), now);
+            }
+            Notice::Plugin(failing, count, at) => {
+                let subject = Subject::Plugin(failing.tenant.clone(), failing.plugin.clone());
+                self.add(subject, count, Last::Plugin(failing, at), now);
+            }
+        }
+    }
+
+    /// How many reports were left out since this was last asked.
+    pub(super) fn take_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+
+    /// Whether there is nothing to look at until the next report.
+    pub(super) fn is_idle(&self) -> bool {
+        self.changes.is_empty() && self.counted.is_empty()
+    }
+
+    fn count(&mut self, subject: Subject, last: Last, now: Instant) {
+        self.add(subject, 1, last, now);
+    }
+
+    fn add(&mut self, subject: Subject, count: u64, last: Last, now: Instant) {
+        if let Some(counted) = self.counted.get_mut(&subject) {
+            counted.count += count;
+            counted.last = last;
+        } else if self.counted.len() < self.subjects {
+            let counted = Counted {
+                count,
+                last,
+                quiet_until: now,
+                ends: now + self.every,
+            };
+            self.counted.insert(subject, counted);
+        } else {
+            self.left_out += count;
+        }
+    }
+
+    fn room(&mut self, now: Instant) -> u32 {
+        let minute = self.minute.filter(|minute| now < minute.began + MINUTE);
+        let minute = minute.unwrap_or(Minute { began: now, told: 0 });
+        self.minute = Some(minute);
+        self.per_minute.saturating_sub(minute.told)
+    }
+}
+
+impl Counted {
+    fn is_due(&self, plugin_failures: u64, now: Instant) -> bool {
+        let least = match self.last {
+            Last::Dead(..) => 1,
+            Last::Plugin(..) => plugin_failures,
+        };
+        self.count >= least && now >= self.quiet_until
+    }
+
+    fn tell(&mut self, quiet_until: Instant) -> Notice {
+        let count = std::mem::take(&mut self.count);
+        self.quiet_until = quiet_until;
+        self.ends = quiet_until;
+        match &self.last {
+            Last::Dead(tenant, dead) => Notice::Dead(tenant.clone(), count, dead.clone()),
+            Last::Plugin(failing, at) => Notice::Plugin(failing.clone(), count, *at),
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::super::notice::Change;
+    use super::*;
+    use crate::domain::{SubscriptionId, Target};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pending(per_minute: u32, subjects: usize) -> Pending {
+        Pending::new(&Config {
+            per_minute,
+            subjects,
+            ..Config::default()
+        })
+    }
+
+    fn dead(pending: &mut Pending, number: u128, now: Instant) {
+        let target = Target::Subscription(SubscriptionId::new(ulid::Ulid(number)));
+        let dead = Dead {
+            delivery: crate::domain::DeliveryId {
+                event: "evt_1".parse().expect("an id"),
+                target,
+                run: 0,
+            },
+            kind: "a.b".parse().expect("a type"),
+            outcome: "refused",
+            status: Some(500),
+            at: Timestamp::default(),
+        };
+        pending.dead(
+            Subject::Target("acme".parse().expect("a tenant"), target),
+            dead,
+            now,
+        );
+    }
+
+    fn counts(told: &[Notice]) -> Vec<u64> {
+        let count = |notice: &Notice| match notice {
+            Notice::Dead(_, count, _) | Notice::Plugin(_, count, _) => *count,
+            Notice::Failing(_) | Notice::Disabled(..) => 0,
+        };
+        told.iter().map(count).collect()
+    }
+
+    #[test]
+    fn a_storm_is_told_at_once_and_then_once_a_while_with_its_count() {
+        let now = Instant::now();
+        let mut pending = pending(600, 10);
+        dead(&mut pending, 1, now);
+        assert_eq!(counts(&pending.take(now)), [1]);
+        for _ in 0..1_000 {
+            dead(&mut pending, 1, now + SECOND);
+        }
+        assert_eq!(pending.take(now + 59 * SECOND), []);
+        assert_eq!(counts(&pending.take(now + 60 * SECOND)), [1_000]);
+        assert_eq!(pending.take(now + 119 * SECOND), []);
+        assert!(!pending.is_idle());
+        assert_eq!(pending.take(now + 120 * SECOND), []);
+        assert!(pending.is_idle());
+    }
+
+    #[test]
+    fn there_are_so_many_a_minute_and_none_is_lost() {
+        let now = Instant::now();
+        let mut pending = pending(2, 4);
+        for number in 0..5 {
+            dead(&mut pending, number, now);
+            dead(&mut pending, number, now);
+        }
+        assert_eq!(pending.take_left_out(), 2, "there is room for four");
+        assert_eq!(counts(&pending.take(now)), [2, 2]);
+        assert_eq!(pending.take(now + 59 * SECOND), []);
+        assert_eq!(counts(&pending.take(now + 61 * SECOND)), [2, 2]);
+    }
+
+    #[test]
+    fn a_plugin_is_told_of_when_it_fails_again_and_again() {
+        let now = Instant::now();
+        let mut pending = pending(600, 10);
+        let failing = PluginFailing {
+            tenant: "acme".parse().expect("a tenant"),
+            plugin: "own".to_owned(),
+            version: None,
+            kind: "trap",
+        };
+        let fail = |pending: &mut Pending, times, now| {
+            for _ in 0..times {
+                pending.plugin_failed(failing.clone(), Timestamp::default(), now);
+            }
+        };
+        fail(&mut pending, 4, now);
+        assert_eq!(pending.take(now + 59 * SECOND), []);
+        assert_eq!(pending.take(now + 60 * SECOND), []);
+        assert!(pending.is_idle(), "four a minute are not many");
+        fail(&mut pending, 5, now + 70 * SECOND);
+        assert_eq!(counts(&pending.take(now + 70 * SECOND)), [5]);
+    }
+
+    #[test]
+    fn a_change_waits_once_and_what_could_not_be_told_is_first_again() {
+        let now = Instant::now();
+        let mut pending = pending(600, 10);
+        let change = |n| {
+            Change::new(
+                "acme".parse().expect("a tenant"),
+                SubscriptionId::new(ulid::Ulid(n)),
+                Timestamp::default(),
+            )
+        };
+        pending.changed(Notice::Failing(change(1)));
+        pending.changed(Notice::Failing(change(1)));
+        pending.changed(Notice::Failing(change(2)));
+        let told = pending.take(now);
+        assert_eq!(told, [Notice::Failing(change(1)), Notice::Failing(change(2))]);
+        dead(&mut pending, 7, now);
+        let mut again = pending.take(now);
+        for notice in told.iter().rev().cloned().chain(again.drain(..)) {
+            pending.put_back(notice, now);
+        }
+        let after = pending.take(now + 60 * SECOND);
+        assert_eq!(after[..2], told);
+        assert_eq!(counts(&after[2..]), [1]);
+    }
+}

@@ -1,0 +1,176 @@
+//! Makes events of reports and has them stored.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::notice::Notice;
+use super::{Change, SystemEvents};
+use crate::clock::Clock;
+use crate::dispatch::{Handover, fan_out_again};
+use crate::domain::subscription::DisableReason;
+use crate::domain::{Event, EventType, Fate, Status, TenantId};
+use crate::ids::IdSource;
+use crate::registry::{Registry, Tenant};
+use crate::store::{Committer, LeasePolicy, NewEvent, StoreError, Submission};
+use crate::telemetry::Metrics;
+
+/// What the service works with.
+pub struct Parts {
+    /// Whose subscriptions receive them.
+    pub registry: Registry,
+    /// Where they are stored.
+    pub committer: Committer,
+    /// Who is told that deliveries are due.
+    pub handover: Handover,
+    /// Makes ids.
+    pub ids: IdSource,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+/// Tells what is reported.
+pub struct Service {
+    tenant: TenantId,
+    handle: SystemEvents,
+    parts: Parts,
+}
+
+impl Service {
+    /// What makes events of this tenant of the handle's reports.
+    pub fn new(tenant: TenantId, handle: SystemEvents, parts: Parts) -> Self {
+        Self {
+            tenant,
+            handle,
+            parts,
+        }
+    }
+
+    /// Tells until the shutdown, and then once what still waits. Shut it down after everything that reports, and before the
+    /// committer.
+    pub async fn run(self, shutdown: CancellationToken) {
+        self.report_recent();
+        loop {
+            let ended = shutdown.is_cancelled();
+            let stored = self.tell().await;
+            if ended {
+                return;
+            }
+            let idle = self.handle.pending().is_idle();
+            let pause = if stored { LOOK_EVERY } else { STORE_AWAY };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = self.handle.inner.reported.notified(), if idle => {}
+                () = tokio::time::sleep(pause), if !idle => {}
+            }
+        }
+    }
+
+    /// Reports the latest changes again: who made them may have died before they were told. An event that is there already is
+    /// not made again.
+    fn report_recent(&self) {
+        let recent = self.parts.clock.now().minus(RECENT);
+        for tenant in self.parts.registry.tenants() {
+            for subscription in &tenant.subscriptions {
+                let change = |at| Change::new(tenant.id.clone(), subscription.id, at);
+                if let Some(warned) = subscription.warned.filter(|at| *at > recent) {
+                    self.handle.failing(change(warned));
+                }
+                match subscription.status {
+                    Status::Disabled {
+                        since,
+                        reason: reason @ (DisableReason::Gone | DisableReason::Failing),
+                    } if since > recent => self.handle.disabled(change(since), reason),
+                    Status::Active | Status::Disabled { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// Tells what is to be told now. False: the store is away, and it waits on.
+    async fn tell(&self) -> bool {
+        let (told, left_out) = {
+            let mut pending = self.handle.pending();
+            (pending.take(Instant::now()), pending.take_left_out())
+        };
+        if left_out > 0 {
+            self.parts.metrics.system_events_left_out(left_out);
+        }
+        let mut told = told.into_iter();
+        while let Some(notice) = told.next() {
+            if let Err(error) = self.tell_one(&notice).await {
+                tracing::warn!(%error, "system_event.not_stored");
+                let mut pending = self.handle.pending();
+                let rest: Vec<_> = std::iter::once(notice).chain(told).collect();
+                for notice in rest.into_iter().rev() {
+                    pending.put_back(notice, Instant::now());
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Stores the event for the operator, and for the tenant that it is about where that asks for it.
+    async fn tell_one(&self, notice: &Notice) -> Result<(), StoreError> {
+        let Ok(kind) = notice.kind().parse::<EventType>() else {
+            return Ok(());
+        };
+        self.parts.metrics.system_event(notice.kind());
+        if let Some(operator) = self.parts.registry.tenant(&self.tenant) {
+            self.store(&operator, notice, &kind).await?;
+        }
+        if *notice.tenant() == self.tenant {
+            return Ok(());
+        }
+        let concerned = self.parts.registry.tenant(notice.tenant());
+        let asks = |tenant: &Tenant| tenant.subscriptions.iter().any(|s| s.wants(&kind));
+        match concerned.filter(|tenant| asks(tenant)) {
+            Some(tenant) => self.store(&tenant, notice, &kind).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn store(&self, tenant: &Tenant, notice: &Notice, kind: &EventType) -> Result<(), StoreError> {
+        let given = notice.id();
+        let id_given = given.is_some();
+        let event = Event {
+            id: given.unwrap_or_else(|| self.parts.ids.event()),
+            tenant: tenant.id.clone(),
+            kind: kind.clone(),
+            created: notice.at(),
+            data: notice.data().to_string().into(),
+            metadata: None,
+            deliver_to: None,
+            fate: Fate::Published,
+            steps: Vec::new(),
+        };
+        let targets = fan_out_again(&event, &tenant.subscriptions);
+        let due = !targets.is_empty();
+        let submission = Submission {
+            tenant: tenant.id.clone(),
+            events: vec![NewEvent {
+                event,
+                targets,
+                id_given,
+            }],
+            idempotency: None,
+            lease: LeasePolicy::Due,
+        };
+        self.parts.committer.accept(submission).await?;
+        self.parts.metrics.system_event(notice.kind());
+        if due {
+            self.parts.handover.due_now();
+        }
+        Ok(())
+    }
+}
+
+/// How often it is looked whether something that was counted is to be told.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// When a store that is away is tried again.
+const STORE_AWAY: Duration = Duration::from_secs(1);
+/// How far back changes are reported again at start.
+const RECENT: Duration = Duration::from_secs(3600);

@@ -1,0 +1,237 @@
+//! Endpoints that keep failing: the warning, the end, the events about both, the statistics, and a new beginning.
+
+use hookgate_tests::{Client, Received, Receiver, Reply, eventually};
+use serde_json::{Value, json};
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    who_keeps_failing_is_warned_of_then_disabled_and_told_of,
+    dead_letters_are_told_of_together_and_never_feed_themselves,
+    plugins_that_keep_failing_are_told_of,
+);
+
+/// As the SynthesQ profile has it, and dead letters at once.
+const POLICY: &str = r#"
+[profiles.standard.auto_disable]
+over = 0.95
+window = "24h"
+least_attempts = 10
+warn_over = 0.8
+[profiles.standard.retry]
+schedule = ["0s"]
+"#;
+
+/// A subscription to system events of a tenant, and its secret.
+async fn listen(client: &Client, receiver: &Receiver) -> String {
+    let wanted = json!({ "url": receiver.url(), "events": ["hookgate.*"] });
+    let made = client.post("/v1/subscriptions", &wanted).await.expect(201);
+    made["secret"].as_str().unwrap().to_owned()
+}
+
+async fn subscribe(client: &Client, receiver: &Receiver) -> String {
+    let wanted = json!({ "url": receiver.url(), "events": ["*"] });
+    let made = client.post("/v1/subscriptions", &wanted).await.expect(201);
+    format!("/v1/subscriptions/{}", made["id"].as_str().unwrap())
+}
+
+/// Waits until it is so.
+async fn status(client: &Client, path: &str, wanted: &str) -> Value {
+    eventually(&format!("{path} is {wanted}"), async || {
+        let found = client.get(path).await.expect(200);
+        (found["status"] == wanted).then_some(found)
+    })
+    .await
+}
+
+/// The system events that came, of types that begin so.
+async fn told(receiver: &Receiver, kind: &str, count: usize) -> Vec<Received> {
+    eventually(&format!("{count} {kind}"), async || {
+        let mut received = receiver.received();
+        received.retain(|got| got.json()["type"].as_str().unwrap().starts_with(kind));
+        (received.len() >= count).then_some(received)
+    })
+    .await
+}
+
+async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
+    let site = Site::with(on, POLICY).await;
+    let operator = site.gateway.operator().acting_for("operator");
+    let (desk, own) = (Receiver::start(vec![]).await, Receiver::start(vec![]).await);
+    let secret = listen(&operator, &desk).await;
+    listen(&site.acme, &own).await;
+    let broken = Receiver::start(vec![Reply::Status(500); 100]).await;
+    let path = subscribe(&site.acme, &broken).await;
+    let before = site.acme.get(&format!("{path}/stats")).await.expect(200);
+    assert_eq!(
+        (&before["totals"]["attempts"], &before["last_failure"]),
+        (&json!(0), &Value::Null)
+    );
+
+    for n in 0..4 {
+        site.acme
+            .publish("invoice.paid", json!({ "secret": format!("planted-{n}") }))
+            .await;
+    }
+    let warned = told(&desk, "hookgate.subscription", 1).await;
+    assert_eq!(warned[0].json()["type"], "hookgate.subscription.failing");
+    assert_eq!(site.acme.get(&path).await.expect(200)["status"], "active");
+    for n in 4..8 {
+        site.acme.publish("invoice.paid", json!({ "n": n })).await;
+    }
+    let disabled = status(&site.acme, &path, "disabled").await;
+    assert_eq!(disabled["disabled"]["reason"], "failing");
+    for receiver in [&desk, &own] {
+        let events = told(receiver, "hookgate.subscription", 2).await;
+        let kinds: Vec<_> = events.iter().map(|got| got.json()["type"].clone()).collect();
+        assert_eq!(
+            kinds,
+            ["hookgate.subscription.failing", "hookgate.subscription.disabled"]
+        );
+        let data = events[1].json()["data"].clone();
+        assert_eq!(
+            (&data["tenant"], &data["reason"]),
+            (&json!("acme"), &json!("failing"))
+        );
+        assert!(path.ends_with(data["subscription"].as_str().unwrap()));
+        assert!(data["failed"].as_u64().unwrap() >= 10, "{data}");
+    }
+    for got in desk.received() {
+        assert!(got.verifies(&secret));
+        assert!(!String::from_utf8_lossy(&got.body).contains("planted"));
+    }
+    let feed = operator
+        .get("/v1/events?types=hookgate.subscription.*")
+        .await
+        .expect(200);
+    assert_eq!(feed["data"].as_array().unwrap().len(), 2);
+    let ours = site.acme.get("/v1/events?types=invoice.*").await.expect(200);
+    assert_eq!(ours["data"].as_array().unwrap().len(), 8);
+
+    // What comes while it is disabled stays in the feed.
+    let kept = site.acme.publish("invoice.paid", json!({})).await;
+    let kept = site.acme.get(&format!("/v1/events/{kept}")).await.expect(200);
+    assert_eq!(kept["deliveries"], json!([]));
+    let stats = site.acme.get(&format!("{path}/stats")).await.expect(200);
+    assert_eq!(stats["totals"]["failed_share"], 1.0);
+    assert!(stats["totals"]["attempts"].as_u64().unwrap() >= 10, "{stats}");
+    assert_eq!(stats["last_failure"]["http_status"], 500);
+    assert_ne!(stats["warned"], Value::Null);
+
+    // Counted and disabled over a restart; and an activation begins anew.
+    let site = site.restart();
+    let again = site.acme.get(&format!("{path}/stats")).await.expect(200);
+    assert_eq!(again["buckets"], stats["buckets"]);
+    broken.answer(vec![Reply::Status(500); 4]);
+    let active = site
+        .acme
+        .post(&format!("{path}/activate"), &json!({}))
+        .await
+        .expect(200);
+    assert_eq!(active["status"], "active");
+    for n in 0..4 {
+        site.acme.publish("invoice.paid", json!({ "n": n })).await;
+    }
+    let stats = eventually("four failed and four delivered", async || {
+        let stats = site.acme.get(&format!("{path}/stats")).await.expect(200);
+        let (failed, delivered) = (&stats["totals"]["failed"], &stats["totals"]["delivered"]);
+        (*failed == 4 && *delivered == 4).then_some(stats)
+    })
+    .await;
+    assert_ne!(stats["last_success"], Value::Null);
+    assert_ne!(stats["totals"]["p95"], Value::Null);
+    assert_eq!(site.acme.get(&path).await.expect(200)["status"], "active");
+
+    // A test event counts nowhere.
+    site.acme
+        .post(&format!("{path}/test"), &json!({}))
+        .await
+        .expect(202);
+    eventually("the test event", async || {
+        let received = broken.received();
+        received
+            .iter()
+            .any(|got| got.json()["type"] == "hookgate.test")
+            .then_some(())
+    })
+    .await;
+    site.acme.publish("invoice.paid", json!({})).await;
+    eventually("five delivered", async || {
+        let stats = site.acme.get(&format!("{path}/stats")).await.expect(200);
+        (stats["totals"]["delivered"] == 5).then_some(())
+    })
+    .await;
+
+    // What is gone is gone with its statistics; another's never were there.
+    site.acme.delete(&path).await.expect(204);
+    assert_eq!(site.acme.get(&format!("{path}/stats")).await.code(), "not_found");
+}
+
+async fn dead_letters_are_told_of_together_and_never_feed_themselves(on: On) {
+    let site = Site::with(on, &format!("{POLICY}\nsystem_events.every = \"1s\"")).await;
+    let operator = site.gateway.operator().acting_for("operator");
+    // The operator's own endpoint fails too: its dead letters are not told of.
+    let desk = Receiver::start(vec![Reply::Status(500); 2]).await;
+    listen(&operator, &desk).await;
+    let broken = Receiver::start(vec![Reply::Status(500); 8]).await;
+    subscribe(&site.acme, &broken).await;
+    for n in 0..4 {
+        site.acme.publish("invoice.paid", json!({ "n": n })).await;
+    }
+    let feed = eventually("all four are told of", async || {
+        let feed = operator
+            .get("/v1/events?types=hookgate.delivery.dead")
+            .await
+            .expect(200);
+        let counts = feed["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["data"]["count"].as_u64().unwrap());
+        (counts.sum::<u64>() == 4).then_some(feed)
+    })
+    .await;
+    for event in feed["data"].as_array().unwrap() {
+        assert_eq!(event["data"]["tenant"], "acme", "{event}");
+        assert_eq!(event["data"]["last"]["http_status"], 500, "{event}");
+    }
+    let dead = operator.get("/v1/deliveries?status=dead").await.expect(200);
+    assert!(
+        !dead["data"].as_array().unwrap().is_empty(),
+        "one of the operator's own is dead"
+    );
+    // A producer can send none of these.
+    let refused = site
+        .acme
+        .post(
+            "/v1/events",
+            &json!({ "type": "hookgate.delivery.dead", "data": {} }),
+        )
+        .await;
+    assert_eq!((refused.status, refused.code()), (400, "reserved_type"));
+}
+
+async fn plugins_that_keep_failing_are_told_of(on: On) {
+    let site = Site::with(on, "system_events.plugin_failures = 3\nplugins.operations = 1").await;
+    let operator = site.gateway.operator().acting_for("operator");
+    site.acme.redact().await;
+    for _ in 0..3 {
+        let event = json!({ "type": "invoice.paid", "data": { "a": { "b": 1, "c": 2 } } });
+        assert_eq!(site.acme.post("/v1/events", &event).await.code(), "plugin_failed");
+    }
+    let told = eventually("the plugin is told of", async || {
+        let feed = operator
+            .get("/v1/events?types=hookgate.plugin.*")
+            .await
+            .expect(200);
+        feed["data"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    let data = &told["data"];
+    assert_eq!(
+        (&data["tenant"], &data["plugin"], &data["count"]),
+        (&json!("acme"), &json!("redact"), &json!(3))
+    );
+    assert_eq!(data["reason"], "operations");
+    assert_eq!(data["version"].as_str().unwrap().len(), 12);
+}
