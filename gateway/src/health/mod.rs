@@ -95,7 +95,8 @@ impl Service {
                 for (tenant, subscription) in failed {
                     if let Err(error) = self.look_at(&tenant, subscription).await {
                         let error = error_chain(&error).to_string();
-                        tracing::warn!(%tenant, %subscription, %error, "subscription.not_judged");
+                        // That the store is away is told by those who need it more.
+                        tracing::debug!(%tenant, %subscription, %error, "subscription.not_judged");
                         self.watch.failed(&tenant, subscription);
                     }
                 }

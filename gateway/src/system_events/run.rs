@@ -8,12 +8,13 @@ use super::notice::Notice;
 use super::{Change, SystemEvents};
 use crate::clock::Clock;
 use crate::dispatch::{Handover, fan_out_again};
+use crate::domain::event::RulesMark;
 use crate::domain::subscription::DisableReason;
 use crate::domain::{Event, EventType, Fate, Status, TenantId};
 use crate::ids::IdSource;
-use crate::registry::{Registry, Tenant};
-use crate::store::{Committer, LeasePolicy, NewEvent, StoreError, Submission};
-use crate::telemetry::Metrics;
+use crate::registry::{Registry, RegistryError, Tenant};
+use crate::store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
+use crate::telemetry::{Metrics, error_chain};
 
 /// What the service works with.
 pub struct Parts {
@@ -36,6 +37,15 @@ pub struct Service {
     tenant: TenantId,
     handle: SystemEvents,
     parts: Parts,
+}
+
+/// Why something could not be told.
+#[derive(Debug, thiserror::Error)]
+enum NotTold {
+    #[error("the event cannot be stored")]
+    Store(#[source] StoreError),
+    #[error("there is no tenant for it, and none can be made")]
+    Tenant(#[source] RegistryError),
 }
 
 impl Service {
@@ -101,7 +111,8 @@ impl Service {
         let mut told = told.into_iter();
         while let Some(notice) = told.next() {
             if let Err(error) = self.tell_one(&notice).await {
-                tracing::warn!(%error, "system_event.not_stored");
+                let error = error_chain(&error).to_string();
+                tracing::debug!(%error, "system_event.not_stored");
                 let mut pending = self.handle.pending();
                 let rest: Vec<_> = std::iter::once(notice).chain(told).collect();
                 for notice in rest.into_iter().rev() {
@@ -114,18 +125,24 @@ impl Service {
     }
 
     /// Stores the event for the operator, and for the tenant that it is about where that asks for it.
-    async fn tell_one(&self, notice: &Notice) -> Result<(), StoreError> {
+    async fn tell_one(&self, notice: &Notice) -> Result<(), NotTold> {
         let Ok(kind) = notice.kind().parse::<EventType>() else {
             return Ok(());
         };
         self.parts.metrics.system_event(notice.kind());
-        if let Some(operator) = self.parts.registry.tenant(&self.tenant) {
+        // Somebody may have deleted it.
+        let registry = &self.parts.registry;
+        registry
+            .ensure_tenant(&self.tenant)
+            .await
+            .map_err(NotTold::Tenant)?;
+        if let Some(operator) = registry.tenant(&self.tenant) {
             self.store(&operator, notice, &kind).await?;
         }
         if *notice.tenant() == self.tenant {
             return Ok(());
         }
-        let concerned = self.parts.registry.tenant(notice.tenant());
+        let concerned = registry.tenant(notice.tenant());
         let asks = |tenant: &Tenant| tenant.subscriptions.iter().any(|s| s.wants(&kind));
         match concerned.filter(|tenant| asks(tenant)) {
             Some(tenant) => self.store(&tenant, notice, &kind).await,
@@ -133,7 +150,7 @@ impl Service {
         }
     }
 
-    async fn store(&self, tenant: &Tenant, notice: &Notice, kind: &EventType) -> Result<(), StoreError> {
+    async fn store(&self, tenant: &Tenant, notice: &Notice, kind: &EventType) -> Result<(), NotTold> {
         let given = notice.id();
         let id_given = given.is_some();
         let event = Event {
@@ -146,6 +163,7 @@ impl Service {
             deliver_to: None,
             fate: Fate::Published,
             steps: Vec::new(),
+            rules: RulesMark::default(),
         };
         let targets = fan_out_again(&event, &tenant.subscriptions);
         let due = !targets.is_empty();
@@ -159,9 +177,13 @@ impl Service {
             idempotency: None,
             lease: LeasePolicy::Due,
         };
-        self.parts.committer.accept(submission).await?;
-        self.parts.metrics.system_event(notice.kind());
-        if due {
+        let accepted = self.parts.committer.accept(submission).await;
+        let new =
+            matches!(accepted.map_err(NotTold::Store)?, Accepted::Stored { fresh, .. } if fresh == [true]);
+        if new {
+            self.parts.metrics.system_event(notice.kind());
+        }
+        if new && due {
             self.parts.handover.due_now();
         }
         Ok(())
