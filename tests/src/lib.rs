@@ -4,6 +4,7 @@
 //! Nothing here knows the gateway's insides: it is started as a user starts it and spoken to over HTTP.
 
 pub mod authority;
+pub mod bindings;
 pub mod client;
 pub mod consumer;
 pub mod curl;

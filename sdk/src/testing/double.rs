@@ -47,7 +47,7 @@ impl Json {
         Self::new(parse_expecting(text), MAX_DEPTH)
     }
 
-    pub(super) fn read_only(text: &str) -> Self {
+    pub(crate) fn read_only(text: &str) -> Self {
         Self {
             writable: false,
             ..Self::writable(text)

@@ -20,6 +20,7 @@
 //! the gateway's limits of time, memory and operations. A pseudonym has the gateway's form, not its digest.
 
 mod node;
+mod parse;
 mod pattern;
 
 #[cfg(test)]
@@ -32,6 +33,11 @@ use crate::{Event, Failure, Info, Phase, Plugin, Problem, Settings, Verdict};
 use double::Json;
 
 /// Starts an event of a type; its data and settings are empty objects until they are given.
+///
+/// ```
+/// use hookgate_sdk::testing;
+/// testing::event("order.paid").with(|event| assert_eq!(event.kind(), "order.paid"));
+/// ```
 ///
 /// # Panics
 /// Never; the builder's methods panic on text that is not JSON.
@@ -56,6 +62,19 @@ pub fn event(kind: &str) -> TestEvent {
 
 /// What a plugin says of settings given as JSON text.
 ///
+/// ```
+/// use hookgate_sdk::{testing, settings, Description, Event, Failure, Plugin, Problem, Settings, Verdict};
+/// # settings! { struct Region { region: String } }
+/// # struct P;
+/// # impl Plugin for P {
+/// #   fn describe() -> Description { Description::new("p", "0.1.0", "") }
+/// #   fn check_settings(settings: &Settings) -> Result<(), Vec<Problem>> { settings::check::<Region>(settings) }
+/// #   fn handle(_: &Event) -> Result<Verdict, Failure> { Ok(Verdict::Pass) }
+/// # }
+/// assert_eq!(testing::check_settings::<P>(r#"{"region":"eu"}"#), Ok(()));
+/// assert_eq!(testing::check_settings::<P>("{}").unwrap_err()[0].pointer, "/region");
+/// ```
+///
 /// # Errors
 /// The plugin's problems.
 ///
@@ -66,6 +85,12 @@ pub fn check_settings<P: Plugin>(settings: &str) -> Result<(), Vec<Problem>> {
 }
 
 /// An event to run a plugin on.
+///
+/// ```
+/// use hookgate_sdk::testing;
+/// let event = testing::event("a.b").data(r#"{"n":1}"#);
+/// assert_eq!(event.clone().with(|event| event.data().get_i64("/n")), Some(1));
+/// ```
 #[derive(Debug, Clone)]
 pub struct TestEvent {
     info: Info,
@@ -77,6 +102,11 @@ pub struct TestEvent {
 
 impl TestEvent {
     /// The event's data, as JSON text.
+    ///
+    /// ```
+    /// use hookgate_sdk::testing;
+    /// testing::event("a.b").data("[1]").with(|event| assert_eq!(event.data().length(""), Some(1)));
+    /// ```
     #[must_use]
     pub fn data(self, json: &str) -> Self {
         Self {
@@ -86,6 +116,11 @@ impl TestEvent {
     }
 
     /// The step's settings, as JSON text.
+    ///
+    /// ```
+    /// use hookgate_sdk::testing;
+    /// testing::event("a.b").settings(r#"{"x":1}"#).with(|event| assert!(event.settings().has("/x")));
+    /// ```
     #[must_use]
     pub fn settings(self, json: &str) -> Self {
         Self {
@@ -95,6 +130,11 @@ impl TestEvent {
     }
 
     /// The event's metadata, as JSON text.
+    ///
+    /// ```
+    /// use hookgate_sdk::testing;
+    /// testing::event("a.b").metadata(r#"{"x":1}"#).with(|event| assert!(event.metadata().has("/x")));
+    /// ```
     #[must_use]
     pub fn metadata(self, json: &str) -> Self {
         Self {
@@ -104,18 +144,41 @@ impl TestEvent {
     }
 
     /// Everything that is known about the event beside its data.
+    ///
+    /// ```
+    /// use hookgate_sdk::{Phase, testing};
+    /// let mut info = testing::event("a.b").with(|event| event.info().clone());
+    /// (info.phase, info.attempt) = (Phase::Delivery, 2);
+    /// testing::event("a.b").info(info).with(|event| assert_eq!(event.info().attempt, 2));
+    /// ```
     #[must_use]
     pub fn info(self, info: Info) -> Self {
         Self { info, ..self }
     }
 
     /// The time that [`clock::now_ms`](crate::clock::now_ms) tells, in milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// use hookgate_sdk::{clock, testing};
+    /// testing::event("a.b").now_ms(5).with(|_| assert_eq!(clock::now_ms(), 5));
+    /// ```
     #[must_use]
     pub fn now_ms(self, now_ms: u64) -> Self {
         Self { now_ms, ..self }
     }
 
     /// Runs a plugin on the event as a step would: its settings are checked first.
+    ///
+    /// ```
+    /// use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
+    /// # struct PassAll;
+    /// # impl Plugin for PassAll {
+    /// #   fn describe() -> Description { Description::new("p", "0.1.0", "") }
+    /// #   fn handle(_: &Event) -> Result<Verdict, Failure> { Ok(Verdict::Pass) }
+    /// # }
+    /// let outcome = testing::event("a.b").run::<PassAll>();
+    /// assert_eq!((outcome.verdict, outcome.data.as_str()), (Ok(Verdict::Pass), "{}"));
+    /// ```
     ///
     /// # Panics
     /// When the data, settings or metadata are not JSON, or the plugin refuses the settings (test those with
@@ -135,9 +198,41 @@ impl TestEvent {
             log: double::take_log(),
         }
     }
+
+    /// Gives the event to a function, for testing the parts of a plugin one by one.
+    ///
+    /// ```
+    /// use hookgate_sdk::{Event, testing};
+    ///
+    /// fn total(event: &Event) -> i64 {
+    ///     event.data().get_i64("/total").unwrap_or(0)
+    /// }
+    ///
+    /// assert_eq!(testing::event("order.paid").data(r#"{"total":5}"#).with(total), 5);
+    /// ```
+    ///
+    /// # Panics
+    /// When the data, settings or metadata are not JSON.
+    pub fn with<T>(self, look: impl FnOnce(&Event) -> T) -> T {
+        let settings = Json::read_only(&self.settings);
+        let (metadata, data) = (Json::read_only(&self.metadata), Json::writable(&self.data));
+        double::start_call(self.now_ms);
+        look(&Event::new(self.info, &metadata, &data, &settings))
+    }
 }
 
 /// What came of a run.
+///
+/// ```
+/// use hookgate_sdk::{testing, log, Description, Event, Failure, Plugin, Verdict};
+/// # struct Talks;
+/// # impl Plugin for Talks {
+/// #   fn describe() -> Description { Description::new("p", "0.1.0", "") }
+/// #   fn handle(_: &Event) -> Result<Verdict, Failure> { log::info("hello"); Ok(Verdict::Pass) }
+/// # }
+/// let outcome = testing::event("a.b").run::<Talks>();
+/// assert_eq!(outcome.log, [(log::Level::Info, "hello".to_owned())]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What the plugin said.

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::{Kind, Scalar};
 
 /// A JSON value.
@@ -20,38 +17,7 @@ pub(super) enum Node {
 
 impl Node {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        Self::from_raw(raw).map_err(|error| error.to_string())
-    }
-
-    /// Level by level: `serde_json` checks the syntax, the raw text keeps a number as it was written.
-    fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
-        let text = raw.get();
-        Ok(match text.as_bytes().first() {
-            Some(b'n') => Self::Null,
-            Some(b't') => Self::Boolean(true),
-            Some(b'f') => Self::Boolean(false),
-            Some(b'"') => Self::Text(serde_json::from_str(text)?),
-            Some(b'[') => {
-                let elements: Vec<&RawValue> = serde_json::from_str(text)?;
-                Self::Array(
-                    elements
-                        .into_iter()
-                        .map(Self::from_raw)
-                        .collect::<Result<_, _>>()?,
-                )
-            }
-            Some(b'{') => {
-                let Members(members) = serde_json::from_str(text)?;
-                Self::Object(
-                    members
-                        .into_iter()
-                        .map(|(key, value)| Ok((key, Self::from_raw(value)?)))
-                        .collect::<Result<_, serde_json::Error>>()?,
-                )
-            }
-            _ => Self::Number(text.into()),
-        })
+        super::parse::parse(text)
     }
 
     pub(super) fn from_scalar(scalar: &Scalar) -> Result<Self, String> {
@@ -168,34 +134,6 @@ impl fmt::Display for Node {
     }
 }
 
-/// An object's members in their order, not yet parsed.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(String, &RawValue)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
-                    if members.iter().any(|(known, _)| *known == key) {
-                        return Err(A::Error::custom("a key stands twice in an object"));
-                    }
-                    members.push((key, value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
 /// An integer where an `i64` prints the same text; a decimal where a float's shortest digits denote the same number.
 fn number_of(text: &str) -> Scalar {
     if let Ok(integer) = text.parse::<i64>()
@@ -241,6 +179,23 @@ fn print_decimal(value: f64) -> String {
     }
 }
 
+/// As the gateway prints texts: `"`, `\` and control characters escaped, the short way where there is one.
 fn print_text(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    let mut printed = String::with_capacity(text.len() + 2);
+    printed.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => printed.push_str("\\\""),
+            '\\' => printed.push_str("\\\\"),
+            '\n' => printed.push_str("\\n"),
+            '\r' => printed.push_str("\\r"),
+            '\t' => printed.push_str("\\t"),
+            '\u{8}' => printed.push_str("\\b"),
+            '\u{c}' => printed.push_str("\\f"),
+            '\0'..='\u{1f}' => printed.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => printed.push(other),
+        }
+    }
+    printed.push('"');
+    printed
 }
