@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hookgate_tests::bindings;
 use hookgate_tests::gateway::root;
 
 /// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
@@ -212,6 +213,7 @@ fn only_one_file_is_unsafe() {
 fn no_file_is_longer_than_one_concept() {
     let long: Vec<_> = sources(root())
         .into_iter()
+        .filter(|(file, _)| !file.ends_with(bindings::KEPT))
         .map(|(file, text)| (file, without_tests(&text).lines().count()))
         .filter(|(_, lines)| *lines > LONGEST_FILE)
         .collect();
@@ -278,6 +280,63 @@ fn shipped_components_are_fresh() {
         "{}",
         String::from_utf8_lossy(&checked.stderr)
     );
+}
+
+#[test]
+fn the_sdks_bindings_are_fresh() {
+    let kept = fs::read_to_string(root().join(bindings::KEPT)).expect("the bindings");
+    let fresh = bindings::generate().expect("bindings of the WIT") == kept;
+    assert!(
+        fresh,
+        "{} is stale: cargo run -p hookgate-tests --bin sdk-bindings",
+        bindings::KEPT
+    );
+}
+
+#[test]
+fn every_public_item_of_the_sdk_has_an_example() {
+    let mut without = Vec::new();
+    for (file, text) in sources(&root().join("sdk/src")) {
+        let inner = [
+            "guest",
+            "double.rs",
+            "node.rs",
+            "parse.rs",
+            "pattern.rs",
+            "cases.rs",
+            "schema.rs",
+            "spans.rs",
+        ];
+        if inner
+            .iter()
+            .any(|part| file.components().any(|c| c.as_os_str() == *part))
+        {
+            continue;
+        }
+        let lines: Vec<&str> = without_tests(&text).lines().collect();
+        let public = |line: &str| {
+            ["fn ", "const fn ", "struct ", "enum ", "trait ", "type "]
+                .iter()
+                .any(|kind| {
+                    line.trim_start()
+                        .strip_prefix("pub ")
+                        .is_some_and(|rest| rest.starts_with(kind))
+                })
+        };
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| public(line)) {
+            let above = lines[..at].iter().rev();
+            let doc: Vec<_> = above
+                .take_while(|line| {
+                    line.trim_start().starts_with("///") || line.trim_start().starts_with("#[")
+                })
+                .collect();
+            let hidden = doc.iter().any(|line| line.contains("doc(hidden)"));
+            if !hidden && !doc.iter().any(|line| line.contains("```")) {
+                without.push(format!("{}:{}: {}", file.display(), at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(without.is_empty(), "{}", without.join("\n"));
 }
 
 #[test]

@@ -22,6 +22,15 @@ use crate::{AccessError, Kind, Problem, Settings, pointer};
 const MAX_PARTS: u32 = 1000;
 
 /// The problems found so far. A setting that is absent is none, unless it is [`required`](Check::required).
+///
+/// ```
+/// # use hookgate_sdk::{check::Check, testing};
+/// # testing::event("a.b").settings(r#"{"field":5}"#).with(|event| {
+/// let mut check = Check::new(&event.settings());
+/// check.text("/field");
+/// assert_eq!(check.finish().unwrap_err()[0].pointer, "/field");
+/// # });
+/// ```
 pub struct Check<'a> {
     settings: Settings<'a>,
     problems: Vec<Problem>,
@@ -29,6 +38,14 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     /// Starts with no problem.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.finish(), Ok(()));
+    /// # });
+    /// ```
     #[must_use]
     pub fn new(settings: &Settings<'a>) -> Self {
         Self {
@@ -37,12 +54,47 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The settings that are looked at.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"from":5,"to":3}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// if check.settings().get_i64("/from") > check.settings().get_i64("/to") {
+    ///     check.problem("/to", "must not be less than `from`");
+    /// }
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/to");
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn settings(&self) -> Settings<'a> {
+        self.settings
+    }
+
     /// Adds a problem.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// check.problem("/field", "cannot be used with this event type");
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/field");
+    /// # });
+    /// ```
     pub fn problem(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem::new(pointer, message));
     }
 
     /// Something must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// check.required("/field");
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/field");
+    /// # });
+    /// ```
     pub fn required(&mut self, pointer: &str) {
         if !self.settings.has(pointer) {
             self.problem(pointer, "is required");
@@ -50,6 +102,15 @@ impl<'a> Check<'a> {
     }
 
     /// An object with no other keys than these must stand at the pointer; the keys that it has of these.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"mode":1,"colour":2}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.known_keys("", &["mode", "field"]), ["mode"]);
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/colour");
+    /// # });
+    /// ```
     pub fn known_keys(&mut self, pointer: &str, known: &[&str]) -> Vec<String> {
         let mut keys = self.keys(pointer);
         keys.retain(|key| {
@@ -66,6 +127,14 @@ impl<'a> Check<'a> {
     }
 
     /// An object must stand at the pointer; its keys.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"names":{"a":1,"b":2}}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.keys("/names"), ["a", "b"]);
+    /// # });
+    /// ```
     pub fn keys(&mut self, pointer: &str) -> Vec<String> {
         match self.settings.keys(pointer, 0, MAX_PARTS) {
             Ok(keys) => keys,
@@ -77,6 +146,14 @@ impl<'a> Check<'a> {
     }
 
     /// A text, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"name":"x"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.text("/name").as_deref(), Some("x"));
+    /// # });
+    /// ```
     pub fn text(&mut self, pointer: &str) -> Option<String> {
         let text = self.settings.get_str(pointer);
         if text.is_none() && self.settings.has(pointer) {
@@ -86,6 +163,15 @@ impl<'a> Check<'a> {
     }
 
     /// `true` or `false`, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"strict":"yes"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.boolean("/strict"), None);
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/strict");
+    /// # });
+    /// ```
     pub fn boolean(&mut self, pointer: &str) -> Option<bool> {
         let value = self.settings.get_bool(pointer);
         if value.is_none() && self.settings.has(pointer) {
@@ -95,6 +181,15 @@ impl<'a> Check<'a> {
     }
 
     /// A whole number of a range, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"limit":500}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.integer("/limit", 1..=100), None);
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/limit");
+    /// # });
+    /// ```
     pub fn integer(&mut self, pointer: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self
             .settings
@@ -110,7 +205,32 @@ impl<'a> Check<'a> {
         value
     }
 
+    /// A number, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"share":0.5,"rate":"x"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// check.number("/share");
+    /// check.number("/rate");
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/rate");
+    /// # });
+    /// ```
+    pub fn number(&mut self, pointer: &str) {
+        if !matches!(self.settings.kind_of(pointer), Kind::Absent | Kind::Number) {
+            self.problem(pointer, "must be a number");
+        }
+    }
+
     /// One of these words, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"mode":"hash"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.one_of("/mode", &["hash", "mask"]).as_deref(), Some("hash"));
+    /// # });
+    /// ```
     pub fn one_of(&mut self, pointer: &str, words: &[&str]) -> Option<String> {
         let word = self
             .settings
@@ -123,6 +243,14 @@ impl<'a> Check<'a> {
     }
 
     /// A list of 1 to `max` elements, if anything, must stand at the pointer; the pointers of the elements.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"fields":["a","b"]}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.list("/fields", 10), ["/fields/0", "/fields/1"]);
+    /// # });
+    /// ```
     pub fn list(&mut self, pointer: &str, max: u32) -> Vec<String> {
         let length = match self.settings.kind_of(pointer) {
             Kind::Absent => return Vec::new(),
@@ -146,6 +274,15 @@ impl<'a> Check<'a> {
     }
 
     /// A pattern, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"field":"no slash"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.pattern("/field"), None);
+    /// assert_eq!(check.finish().unwrap_err()[0].pointer, "/field");
+    /// # });
+    /// ```
     pub fn pattern(&mut self, pointer: &str) -> Option<String> {
         let pattern = self.text(pointer)?;
         // The gateway's own parser judges; what it finds in the settings does not matter.
@@ -160,6 +297,14 @@ impl<'a> Check<'a> {
     }
 
     /// A JSON pointer, if anything, must stand at the pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{"place":"/a/b"}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// assert_eq!(check.pointer("/place").as_deref(), Some("/a/b"));
+    /// # });
+    /// ```
     pub fn pointer(&mut self, pointer: &str) -> Option<String> {
         let text = self.text(pointer)?;
         if self.settings.get_json(&text) == Err(AccessError::BadPointer) {
@@ -170,6 +315,16 @@ impl<'a> Check<'a> {
     }
 
     /// The problems, if there are any.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{check::Check, testing};
+    /// # testing::event("a.b").settings(r#"{}"#).with(|event| {
+    /// let mut check = Check::new(&event.settings());
+    /// check.required("/a");
+    /// check.required("/b");
+    /// assert_eq!(check.finish().unwrap_err().len(), 2);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// All problems that were found, at least one.

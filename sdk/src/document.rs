@@ -8,6 +8,14 @@ use crate::backend::Json;
 use crate::{AccessError, Kind, Redaction, Scalar, pointer};
 
 /// A step's settings.
+///
+/// ```
+/// # use hookgate_sdk::testing;
+/// # testing::event("a.b").data(r#"{}"#).settings(r#"{"limit":5}"#).with(|event| {
+/// let settings: hookgate_sdk::Settings = event.settings();
+/// assert_eq!(settings.get_i64("/limit"), Some(5));
+/// # });
+/// ```
 pub type Settings<'a> = View<'a>;
 
 /// The operations of the WIT resource `json`, on this crate's own types. Implemented by the bindings for `wasm32` and by the
@@ -57,24 +65,56 @@ impl<'a> View<'a> {
     }
 
     /// The kind of what stands at a pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"n":null}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.kind_of("/n"), hookgate_sdk::Kind::Null);
+    /// # });
+    /// ```
     #[must_use]
     pub fn kind_of(&self, pointer: &str) -> Kind {
         Operations::kind_of(self.json, pointer)
     }
 
     /// Whether anything, `null` too, stands at a pointer.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"n":null}"#).with(|event| {
+    /// let data = event.data();
+    /// assert!(data.has("/n") && !data.has("/m"));
+    /// # });
+    /// ```
     #[must_use]
     pub fn has(&self, pointer: &str) -> bool {
         self.kind_of(pointer) != Kind::Absent
     }
 
     /// Members of an object, elements of an array, bytes of a text; none for anything else.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"items":[1,2]}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.length("/items"), Some(2));
+    /// # });
+    /// ```
     #[must_use]
     pub fn length(&self, pointer: &str) -> Option<u32> {
         Operations::length(self.json, pointer)
     }
 
     /// Up to `max` keys of the object at a pointer from the `offset`th on, in the order of the document.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"a":1,"b":2}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.keys("", 0, 10).unwrap(), ["a", "b"]);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AccessError::BadPointer`], [`AccessError::Absent`] or [`AccessError::WrongKind`].
@@ -84,6 +124,14 @@ impl<'a> View<'a> {
 
     /// The scalar at a pointer.
     ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"n":7}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get("/n"), Ok(hookgate_sdk::Scalar::Integer(7)));
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object, [`AccessError::WrongKind`].
     pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
@@ -91,6 +139,14 @@ impl<'a> View<'a> {
     }
 
     /// The text at a pointer; none when anything else or nothing stands there.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"status":"live"}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get_str("/status").as_deref(), Some("live"));
+    /// # });
+    /// ```
     #[must_use]
     pub fn get_str(&self, pointer: &str) -> Option<String> {
         match self.get(pointer) {
@@ -100,6 +156,14 @@ impl<'a> View<'a> {
     }
 
     /// The boolean at a pointer; none when anything else or nothing stands there.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"test":true}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get_bool("/test"), Some(true));
+    /// # });
+    /// ```
     #[must_use]
     pub fn get_bool(&self, pointer: &str) -> Option<bool> {
         match self.get(pointer) {
@@ -109,6 +173,14 @@ impl<'a> View<'a> {
     }
 
     /// The whole number at a pointer; none when anything else or nothing stands there.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"n":7,"price":7.5}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!((data.get_i64("/n"), data.get_i64("/price")), (Some(7), None));
+    /// # });
+    /// ```
     #[must_use]
     pub fn get_i64(&self, pointer: &str) -> Option<i64> {
         match self.get(pointer) {
@@ -118,6 +190,14 @@ impl<'a> View<'a> {
     }
 
     /// The texts of the array at a pointer, without its other elements; empty when no array stands there.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"tags":["a",5,"b"]}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get_strs("/tags"), ["a", "b"]);
+    /// # });
+    /// ```
     #[must_use]
     pub fn get_strs(&self, pointer: &str) -> Vec<String> {
         if self.kind_of(pointer) != Kind::Array {
@@ -138,12 +218,28 @@ impl<'a> View<'a> {
     }
 
     /// The scalars at several pointers in one operation; none where no scalar stands.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"a":1}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get_many(&["/a", "/b"]), [Some(1_i64.into()), None]);
+    /// # });
+    /// ```
     #[must_use]
     pub fn get_many(&self, pointers: &[&str]) -> Vec<Option<Scalar>> {
         Operations::get_many(self.json, pointers)
     }
 
     /// The subtree at a pointer as compact JSON text.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"price":{"net":12.50}}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.get_json("/price").unwrap(), r#"{"net":12.50}"#);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AccessError::BadPointer`] or [`AccessError::Absent`].
@@ -152,6 +248,14 @@ impl<'a> View<'a> {
     }
 
     /// Pointers of up to `max` places that a pattern matches, in the order of the document.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"items":[{"sku":"A"},{"sku":"B"}]}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.find("/items/*/sku", 10).unwrap(), ["/items/0/sku", "/items/1/sku"]);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AccessError::BadPointer`].
@@ -200,6 +304,16 @@ impl<'a> Document<'a> {
 
     /// Sets a scalar. The parent must exist; a member is added at the end or replaced in place; `-` appends to an array.
     ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"tags":[]}"#).with(|event| {
+    /// let data = event.data();
+    /// data.set("/seen", true).unwrap();
+    /// data.set("/tags/-", "new").unwrap();
+    /// assert_eq!(data.get_json("").unwrap(), r#"{"tags":["new"],"seen":true}"#);
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
     pub fn set(&self, pointer: &str, value: impl Into<Scalar>) -> Result<(), AccessError> {
@@ -207,6 +321,15 @@ impl<'a> Document<'a> {
     }
 
     /// Sets a subtree given as JSON text; otherwise like [`Document::set`].
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{}"#).with(|event| {
+    /// let data = event.data();
+    /// data.set_json("/price", r#"{"net":12.50}"#).unwrap();
+    /// assert_eq!(data.get_json("").unwrap(), r#"{"price":{"net":12.50}}"#);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// Those of [`Document::set`], and [`AccessError::BadJson`].
@@ -216,6 +339,15 @@ impl<'a> Document<'a> {
 
     /// Removes every place that a pattern matches; how many there were.
     ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"a":{"internal":1},"b":[{"internal":2}]}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.remove("/**/internal"), Ok(2));
+    /// assert_eq!(data.get_json("").unwrap(), r#"{"a":{},"b":[{}]}"#);
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`AccessError::BadPointer`].
     pub fn remove(&self, pattern: &str) -> Result<u32, AccessError> {
@@ -223,6 +355,15 @@ impl<'a> Document<'a> {
     }
 
     /// Moves a subtree; a target member is replaced.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"cust":5}"#).with(|event| {
+    /// let data = event.data();
+    /// data.rename("/cust", "/customer").unwrap();
+    /// assert_eq!(data.get_json("").unwrap(), r#"{"customer":5}"#);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
@@ -232,6 +373,15 @@ impl<'a> Document<'a> {
 
     /// Redacts every place that one of the patterns matches, in one pass; how many there were.
     ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"phone":"+49 30 1234567"}"#).with(|event| {
+    /// let data = event.data();
+    /// assert_eq!(data.redact(&["/**/~phone"], &hookgate_sdk::Redaction::KeepLast(3)), Ok(1));
+    /// assert_eq!(data.get_str("/phone").unwrap(), "***********567");
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`AccessError::BadPointer`] or [`AccessError::Limit`].
     pub fn redact(&self, patterns: &[&str], how: &Redaction) -> Result<u32, AccessError> {
@@ -239,6 +389,15 @@ impl<'a> Document<'a> {
     }
 
     /// Keeps only what the patterns match, with the way to it, and removes all else; how many places were removed.
+    ///
+    /// ```
+    /// # use hookgate_sdk::testing;
+    /// # testing::event("a.b").data(r#"{"id":1,"secret":2,"items":[{"sku":"A","cost":3}]}"#).with(|event| {
+    /// let data = event.data();
+    /// data.retain(&["/id", "/items/*/sku"]).unwrap();
+    /// assert_eq!(data.get_json("").unwrap(), r#"{"id":1,"items":[{"sku":"A"}]}"#);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AccessError::BadPointer`].

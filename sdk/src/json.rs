@@ -1,6 +1,13 @@
 //! The words of the document interface: what a value is, why an operation was refused, how a value is redacted.
 
 /// What stands at a place of a document.
+///
+/// ```
+/// # use hookgate_sdk::testing;
+/// # testing::event("a.b").data(r#"{"items":[]}"#).with(|event| {
+/// assert_eq!(event.data().kind_of("/items"), hookgate_sdk::Kind::Array);
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
@@ -20,6 +27,12 @@ pub enum Kind {
 }
 
 /// A value that has no parts.
+///
+/// ```
+/// use hookgate_sdk::Scalar;
+/// assert_eq!(Scalar::from("a"), Scalar::Text("a".into()));
+/// assert_eq!(Scalar::from(5_i64), Scalar::Integer(5));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Scalar {
     /// `null`.
@@ -39,6 +52,10 @@ pub enum Scalar {
 
 impl Scalar {
     /// The text, when it is one.
+    ///
+    /// ```
+    /// assert_eq!(hookgate_sdk::Scalar::from("a").as_str(), Some("a"));
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -79,6 +96,13 @@ impl From<String> for Scalar {
 }
 
 /// Why an operation was refused. Nothing was changed by it.
+///
+/// ```
+/// # use hookgate_sdk::testing;
+/// # testing::event("a.b").data(r#"{}"#).with(|event| {
+/// assert_eq!(event.data().get("/n"), Err(hookgate_sdk::AccessError::Absent));
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessError {
     /// The pointer or pattern is not one.
@@ -97,6 +121,10 @@ pub enum AccessError {
 
 impl AccessError {
     /// One sentence that names no value of the document.
+    ///
+    /// ```
+    /// assert_eq!(hookgate_sdk::AccessError::ReadOnly.message(), "the document is read-only");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
@@ -119,6 +147,15 @@ impl core::fmt::Display for AccessError {
 impl core::error::Error for AccessError {}
 
 /// What becomes of a value that is redacted.
+///
+/// ```
+/// # use hookgate_sdk::testing;
+/// # testing::event("a.b").data(r#"{"email":"a@b.example"}"#).with(|event| {
+/// let how = hookgate_sdk::Redaction::Mask("***".into());
+/// event.data().redact(&["/email"], &how).unwrap();
+/// assert_eq!(event.data().get_str("/email").unwrap(), "***");
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redaction {
     /// The member or element goes.

@@ -39,6 +39,8 @@ pub mod check;
 pub mod clock;
 pub mod log;
 pub mod pointer;
+pub mod settings;
+pub mod values;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -57,6 +59,24 @@ pub use json::{AccessError, Kind, Redaction, Scalar};
 pub use plugin::{Description, Failure, FailureCode, Plugin, Problem, Verdict};
 
 /// Makes a type that implements [`Plugin`] the plugin of this crate's component.
+///
+/// ```
+/// use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
+///
+/// struct PassAll;
+///
+/// impl Plugin for PassAll {
+///     fn describe() -> Description {
+///         Description::new("pass-all", "0.1.0", "Lets every event pass.")
+///     }
+///
+///     fn handle(_: &Event) -> Result<Verdict, Failure> {
+///         Ok(Verdict::Pass)
+///     }
+/// }
+///
+/// hookgate_sdk::export!(PassAll);
+/// ```
 ///
 /// Once a crate, whose `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`. Natively it exports nothing, so that
 /// the crate's tests are ordinary ones.

@@ -1,8 +1,28 @@
 //! What a plugin author writes: the trait, what it answers with, and how it fails.
 
+use crate::settings::Setting;
 use crate::{AccessError, Event, Settings};
 
 /// A plugin. Every call runs in a fresh instance: nothing is kept between two events.
+///
+/// ```
+/// use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
+///
+/// struct OnlyLive;
+///
+/// impl Plugin for OnlyLive {
+///     fn describe() -> Description {
+///         Description::new("only-live", "0.1.0", "Drops what is not live.")
+///     }
+///
+///     fn handle(event: &Event) -> Result<Verdict, Failure> {
+///         match event.data().get_str("/status").as_deref() {
+///             Some("live") => Ok(Verdict::Pass),
+///             _ => Ok(Verdict::Drop("not live".into())),
+///         }
+///     }
+/// }
+/// ```
 pub trait Plugin {
     /// What the plugin is; asked once, when its component is uploaded.
     fn describe() -> Description;
@@ -51,6 +71,12 @@ pub struct Description {
 
 impl Description {
     /// A plugin without settings that does not redact. The version is usually `env!("CARGO_PKG_VERSION")`.
+    ///
+    /// ```
+    /// use hookgate_sdk::Description;
+    /// const NAMED: Description = Description::new("hash-ids", "0.1.0", "Replaces customer ids by pseudonyms.");
+    /// assert!(!NAMED.redacts);
+    /// ```
     #[must_use]
     pub const fn new(name: &'static str, version: &'static str, summary: &'static str) -> Self {
         Self {
@@ -63,6 +89,12 @@ impl Description {
     }
 
     /// Adds a JSON Schema of the settings.
+    ///
+    /// ```
+    /// use hookgate_sdk::Description;
+    /// let description = Description::new("a", "0.1.0", "").with_settings_schema(r#"{"type":"object"}"#);
+    /// assert!(description.settings_schema.is_some());
+    /// ```
     #[must_use]
     pub const fn with_settings_schema(self, schema: &'static str) -> Self {
         Self {
@@ -71,8 +103,26 @@ impl Description {
         }
     }
 
+    /// Adds the JSON Schema of settings that [`settings!`](crate::settings!) made.
+    ///
+    /// ```
+    /// hookgate_sdk::settings! { struct Tag { tag: String } }
+    ///
+    /// let description = hookgate_sdk::Description::new("tag", "0.1.0", "Tags events.").with_settings::<Tag>();
+    /// assert!(description.settings_schema.unwrap().contains("tag"));
+    /// ```
+    #[must_use]
+    pub fn with_settings<T: Setting>(self) -> Self {
+        // An instance describes itself once, and ends.
+        self.with_settings_schema(T::schema().leak())
+    }
+
     /// Says that the plugin takes out what must not go on: its step can never be skipped, an event on which it fails stops
     /// there.
+    ///
+    /// ```
+    /// assert!(hookgate_sdk::Description::new("a", "0.1.0", "").that_redacts().redacts);
+    /// ```
     #[must_use]
     pub const fn that_redacts(self) -> Self {
         Self {
@@ -83,6 +133,12 @@ impl Description {
 }
 
 /// What a plugin says of an event.
+///
+/// ```
+/// use hookgate_sdk::Verdict;
+/// let verdict = Verdict::Reject { code: "no_region".into(), message: "The event must say its region.".into() };
+/// assert_ne!(verdict, Verdict::Pass);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Go on with the document as it is now.
@@ -101,6 +157,11 @@ pub enum Verdict {
 }
 
 /// What is wrong with the settings, and where.
+///
+/// ```
+/// let problem = hookgate_sdk::Problem::new("/field", "must be a text");
+/// assert_eq!(problem.pointer, "/field");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// A JSON pointer into the settings.
@@ -111,6 +172,11 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a pointer.
+    ///
+    /// ```
+    /// let problem = hookgate_sdk::Problem::new("/limit", "must be a whole number from 1 to 100");
+    /// assert!(problem.message.contains("100"));
+    /// ```
     pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
@@ -120,6 +186,11 @@ impl Problem {
 }
 
 /// Whose fault a failure is.
+///
+/// ```
+/// use hookgate_sdk::{Failure, FailureCode};
+/// assert_eq!(Failure::bad_payload("no customer").code, FailureCode::BadPayload);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCode {
     /// The step's settings.
@@ -131,6 +202,11 @@ pub enum FailureCode {
 }
 
 /// The plugin could not do its work.
+///
+/// ```
+/// let failure = hookgate_sdk::Failure::bad_payload("the event has no customer");
+/// assert_eq!(failure.message, "the event has no customer");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Whose fault it is.
@@ -141,6 +217,11 @@ pub struct Failure {
 
 impl Failure {
     /// The settings' fault.
+    ///
+    /// ```
+    /// let failure = hookgate_sdk::Failure::bad_settings("`from` is after `to`");
+    /// assert_eq!(failure.code, hookgate_sdk::FailureCode::BadSettings);
+    /// ```
     pub fn bad_settings(message: impl Into<String>) -> Self {
         Self {
             code: FailureCode::BadSettings,
@@ -149,6 +230,11 @@ impl Failure {
     }
 
     /// The payload's fault.
+    ///
+    /// ```
+    /// let failure = hookgate_sdk::Failure::bad_payload("the event has no customer");
+    /// assert_eq!(failure.code, hookgate_sdk::FailureCode::BadPayload);
+    /// ```
     pub fn bad_payload(message: impl Into<String>) -> Self {
         Self {
             code: FailureCode::BadPayload,
@@ -157,6 +243,11 @@ impl Failure {
     }
 
     /// The plugin's own fault.
+    ///
+    /// ```
+    /// let failure = hookgate_sdk::Failure::internal("the table of regions is empty");
+    /// assert_eq!(failure.code, hookgate_sdk::FailureCode::Internal);
+    /// ```
     pub fn internal(message: impl Into<String>) -> Self {
         Self {
             code: FailureCode::Internal,

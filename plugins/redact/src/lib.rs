@@ -2,10 +2,8 @@
 
 mod dictionary;
 mod settings;
-mod spans;
-mod values;
 
-use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict};
+use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict, values};
 
 /// The plugin.
 pub struct Redact;
@@ -36,8 +34,8 @@ impl Plugin for Redact {
         if !patterns.is_empty() {
             data.redact(&patterns, &plan.action)?;
         }
-        if plan.emails || plan.cards {
-            values::redact(&data, &plan)?;
+        if !plan.values.is_empty() {
+            values::redact(&data, &plan.values, &plan.action, &plan.mask)?;
         }
         Ok(Verdict::Pass)
     }

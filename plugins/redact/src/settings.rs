@@ -1,6 +1,7 @@
 //! The step's settings: what is wrong with them, and what they say.
 
 use hookgate_sdk::check::Check;
+use hookgate_sdk::values::Found;
 use hookgate_sdk::{Problem, Redaction, Scalar, Settings, View};
 
 use crate::dictionary::{Class, PATTERN_START};
@@ -25,9 +26,7 @@ pub(crate) struct Plan {
     /// What an e-mail address or a card number amid other text becomes.
     pub(crate) mask: String,
     /// What is redacted by value.
-    pub(crate) emails: bool,
-    /// The same.
-    pub(crate) cards: bool,
+    pub(crate) values: Vec<Found>,
 }
 
 /// The patterns of one redaction.
@@ -119,8 +118,12 @@ pub(crate) fn read(settings: &View) -> Plan {
     let fields = list_at(settings, "/fields", &next());
     let keep = list_at(settings, "/keep", &next());
     let values = [next(), next()];
-    let by_value = |kind| values.iter().any(|value| value.as_str() == Some(kind));
-    let (emails, cards) = (by_value("email"), by_value("card"));
+    let found = values.iter().filter_map(|value| match value.as_str()? {
+        "email" => Some(Found::Email),
+        "card" => Some(Found::Card),
+        _ => None,
+    });
+    let values: Vec<Found> = found.collect();
     let except = list_at(settings, "/except", &next());
     let action = next();
     let mask = text_or(next(), DEFAULT_MASK);
@@ -130,7 +133,7 @@ pub(crate) fn read(settings: &View) -> Plan {
     };
     let label = text_or(next(), DEFAULT_LABEL);
 
-    let nothing_named = fields.is_empty() && keep.is_empty() && !emails && !cards;
+    let nothing_named = fields.is_empty() && keep.is_empty() && values.is_empty();
     let class = match classes {
         [None, None] => nothing_named.then_some(Class::Confidential),
         classes if classes.contains(&Some(Class::Confidential)) => Some(Class::Confidential),
@@ -146,8 +149,7 @@ pub(crate) fn read(settings: &View) -> Plan {
             _ => Redaction::Remove,
         },
         mask,
-        emails,
-        cards,
+        values,
     }
 }
 

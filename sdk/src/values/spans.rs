@@ -1,10 +1,10 @@
 //! Finds e-mail addresses and card numbers in a text.
 
 /// From where to where, in bytes.
-pub(crate) type Span = core::ops::Range<usize>;
+pub(super) type Span = core::ops::Range<usize>;
 
 /// The places of a text, in order, that overlap nowhere.
-pub(crate) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
+pub(super) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
     let mut spans = Vec::new();
     if emails {
         find_emails(text.as_bytes(), &mut spans);
