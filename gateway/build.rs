@@ -1,24 +1,82 @@
-//! Lists the shipped profiles: every file in `profiles/` is one, so that no product's name stands in the code.
+//! Lists what is compiled in as files: the shipped profiles, so that no product's name stands in the code, and the project that
+//! `hookgate plugin new` writes, with the SDK's sources.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
+    fs::write(out.join("profiles.rs"), profiles(&root)?)?;
+    fs::write(out.join("project.rs"), project(&root)?)
+}
+
+fn profiles(root: &Path) -> io::Result<String> {
     println!("cargo::rerun-if-changed=profiles");
-    let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
-    let out = env::var("OUT_DIR").map_err(io::Error::other)?;
-    let entries = fs::read_dir(Path::new(&root).join("profiles"))?;
-    let mut files: Vec<_> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
+    let mut files = files(&root.join("profiles"))?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
+    let named = files.iter().map(|path| {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        (name, path.as_path())
+    });
+    list(named)
+}
+
+/// Every file of a new project, with its place in it.
+fn project(root: &Path) -> io::Result<String> {
+    let (template, sdk, wit) = (
+        root.join("template/plugin"),
+        root.join("../sdk/src"),
+        root.join("../wit/plugin.wit"),
+    );
+    for watched in [&template, &sdk, &wit] {
+        println!("cargo::rerun-if-changed={}", watched.display());
+    }
+    let own = files(&template)?;
+    let own = own.iter().map(|file| (place(file, &template), file.as_path()));
+    let vendored = files(&sdk)?;
+    let vendored = vendored
+        .iter()
+        // The table of cases is the repository's.
+        .filter(|file| !file.ends_with("testing/cases.rs"))
+        .map(|file| (format!("vendor/sdk/src/{}", place(file, &sdk)), file.as_path()));
+    list(
+        own.chain(vendored)
+            .chain([("vendor/wit/plugin.wit".to_owned(), wit.as_path())]),
+    )
+}
+
+/// The path below a folder.
+fn place(file: &Path, folder: &Path) -> String {
+    file.strip_prefix(folder).unwrap_or(file).display().to_string()
+}
+
+/// A constant's text: names, and the files that are included under them.
+fn list<'f>(files: impl IntoIterator<Item = (String, &'f Path)>) -> io::Result<String> {
     let mut list = String::from("&[\n");
-    for path in &files {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    for (name, path) in files {
         writeln!(list, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
     }
     list.push_str("]\n");
-    fs::write(Path::new(&out).join("profiles.rs"), list)
+    Ok(list)
+}
+
+/// All files below a folder, in order.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }

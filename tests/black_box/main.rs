@@ -5,6 +5,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod author;
 mod bad_events;
 mod bad_requests;
 mod command_line;

@@ -222,7 +222,7 @@ pub fn command() -> Command {
 
 /// The gateway's binary: the one that `HOOKGATE_BINARY` names, so that two builds can be compared in one run; else built from
 /// this tree in the profile of the test itself.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("HOOKGATE_BINARY") {
         Some(named) => named.into(),

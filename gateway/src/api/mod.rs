@@ -37,6 +37,7 @@ mod tests;
 
 pub use config::Config;
 pub use tried::TriedView;
+pub(crate) use tried::{ChangeView, SaidView, StepUsageView, TriedStepView, UsageView, changes_between};
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -249,11 +249,13 @@ impl ChangeView {
     }
 }
 
-/// The changes that there is room for, and how many more there are. No document goes on: nothing is compared.
+/// The changes from one document to the next. No document goes on: nothing is compared.
 fn diff(before: &Document, after: Option<&Document>) -> (Vec<ChangeView>, usize) {
-    let Some(after) = after else {
-        return (Vec::new(), 0);
-    };
+    after.map_or_else(Default::default, |after| changes_between(before, after))
+}
+
+/// The changes that there is room for, and how many more there are.
+pub(crate) fn changes_between(before: &Document, after: &Document) -> (Vec<ChangeView>, usize) {
     let found = Diff::between(before.root(), after.root(), CHANGES);
     let mut room = DIFF_BYTES;
     let fitting = found.changes.iter().take_while(|change| {

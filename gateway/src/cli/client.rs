@@ -48,7 +48,20 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        let answer = self.send(method, path, body).await?;
+        let bytes = body.map(|body| Bytes::from(body.to_string()));
+        self.send_bytes(method, path, "application/json", bytes.unwrap_or_default())
+            .await
+    }
+
+    /// A request with a body of any kind that must be answered with success.
+    pub(super) async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Value, Failure> {
+        let answer = self.send(method, path, content_type, body).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer.body);
         }
@@ -67,7 +80,13 @@ impl Client {
         })
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
             let failure = Failure::of(error);
             failure
@@ -82,12 +101,10 @@ impl Client {
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
         tokio::spawn(connection);
-        let mut request = Request::new(Full::new(
-            body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
-        ));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|error| failed(&error))?;
-        self.add_headers(request.headers_mut(), &format!("{host}:{port}"))?;
+        self.add_headers(request.headers_mut(), &format!("{host}:{port}"), content_type)?;
         let response = sender
             .send_request(request)
             .await
@@ -103,11 +120,11 @@ impl Client {
         })
     }
 
-    fn add_headers(&self, headers: &mut HeaderMap, host: &str) -> Result<(), Failure> {
+    fn add_headers(&self, headers: &mut HeaderMap, host: &str, content_type: &str) -> Result<(), Failure> {
         let bearer = format!("Bearer {}", self.key);
         for (name, value) in [
             (header::HOST, host),
-            (header::CONTENT_TYPE, "application/json"),
+            (header::CONTENT_TYPE, content_type),
             (header::AUTHORIZATION, bearer.as_str()),
         ] {
             let value = value

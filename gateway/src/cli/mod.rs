@@ -7,12 +7,15 @@
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod event;
 mod keys;
 mod listen;
 mod output;
+mod plugin;
 mod receiver;
 mod serve;
+mod temporary;
 mod verify;
 
 use std::process::ExitCode;
@@ -44,6 +47,10 @@ enum Command {
     Listen(listen::Arguments),
     /// Say whether a received request is genuine, or exactly why not. Exit code 0: it is, 1: it is not.
     Verify(verify::Arguments),
+    /// Make, build, try and upload plugins.
+    Plugin(plugin::Arguments),
+    /// Say what is missing or wrong on this machine, and how to mend it: toolchain, configuration, data directory, store.
+    Doctor(doctor::Arguments),
     /// Show, check or explain the configuration.
     Config(config::Arguments),
 }
@@ -101,6 +108,8 @@ pub fn main() -> ExitCode {
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Plugin(arguments) => plugin::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match done {

@@ -117,6 +117,19 @@ pub(super) fn green(text: &str) -> String {
     coloured(text, "32", io::stdout().is_terminal())
 }
 
+pub(super) fn red_out(text: &str) -> String {
+    coloured(text, "31", io::stdout().is_terminal())
+}
+
+pub(super) fn yellow(text: &str) -> String {
+    coloured(text, "33", io::stdout().is_terminal())
+}
+
+/// Writes a line to whoever watches.
+pub(super) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
 fn red(text: &str) -> String {
     coloured(text, "1;31", io::stderr().is_terminal())
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::output::{Failure, bold, dim, say};
 use super::receiver::Receiver;
+use super::temporary::TemporaryDir;
 use crate::app::App;
 use crate::config::{Config, Retry};
 use crate::domain::units::Span;
@@ -37,8 +38,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn demonstrate(once: bool) -> Result<(), Failure> {
-    let dir = TemporaryDir::new()?;
-    let config = config(&dir.0);
+    let dir = TemporaryDir::new("demo")?;
+    let config = config(dir.path());
     telemetry::init(&config.telemetry).map_err(|error| Failure::of(&error))?;
     let shutdown = CancellationToken::new();
     let flaky = Flaky::default();
@@ -107,24 +108,4 @@ fn config(dir: &Path) -> Config {
     config.egress.allow.extend("127.0.0.0/8".parse::<ipnet::IpNet>());
     config.telemetry.level = "warn".to_owned();
     config
-}
-
-/// A directory that goes with the demonstration.
-struct TemporaryDir(std::path::PathBuf);
-
-impl TemporaryDir {
-    fn new() -> Result<Self, Failure> {
-        let name = format!("hookgate-demo-{:08x}", rand::random::<u32>());
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir(&dir)
-            .map_err(|error| Failure::of(&error).prefixed(&dir.display().to_string()))?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for TemporaryDir {
-    fn drop(&mut self) {
-        // What cannot be removed from the system's directory of temporary files is the system's to remove.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

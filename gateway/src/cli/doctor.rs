@@ -1,0 +1,361 @@
+//! `hookgate doctor`: looks at what plugins and the gateway need on this machine, and says how to get what is missing, without a
+//! network too. It changes nothing.
+
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Settings;
+use super::output::{Failure, bold, dim, green, red_out, say, yellow};
+use super::plugin::toolchain::Toolchain;
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::domain::Timestamp;
+use crate::store::{self, Shard, Store, StoreUrl};
+use crate::telemetry::error_chain;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was looked at, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    /// A stable word.
+    check: &'static str,
+    state: State,
+    /// How it is.
+    says: String,
+    /// How to mend it, the simplest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fix: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    /// Something does not work or will not last.
+    Warning,
+    /// The gateway does not start so.
+    Wrong,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut findings = toolchain(&Toolchain::look());
+    match arguments.settings.reload() {
+        Ok(loaded) => findings.extend(gateway(&loaded)?),
+        Err(refused) => {
+            let says: Vec<_> = refused.0.iter().map(ToString::to_string).collect();
+            let hints = refused.0.iter().filter_map(|problem| problem.hint.clone());
+            findings.push(Finding::new("configuration", State::Wrong, says.join("; ")).fixes(hints));
+        }
+    }
+    if arguments.json {
+        say(serde_json::json!({ "findings": findings }));
+    } else {
+        findings.iter().for_each(show);
+    }
+    let wrong = findings
+        .iter()
+        .filter(|finding| finding.state == State::Wrong)
+        .count();
+    if wrong > 0 {
+        return Err(Failure::new(format!(
+            "{wrong} of {} checks found something wrong",
+            findings.len()
+        )));
+    }
+    Ok(())
+}
+
+fn show(finding: &Finding) {
+    let mark = match finding.state {
+        State::Ok => green("ok     "),
+        State::Warning => yellow("warning"),
+        State::Wrong => red_out("wrong  "),
+    };
+    say(format_args!("{mark} {} {}", bold(finding.check), finding.says));
+    for fix in &finding.fix {
+        say(dim(&format!("          {fix}")));
+    }
+}
+
+impl Finding {
+    fn new(check: &'static str, state: State, says: impl Into<String>) -> Self {
+        Self {
+            check,
+            state,
+            says: says.into(),
+            fix: Vec::new(),
+        }
+    }
+
+    fn fixes(mut self, fixes: impl IntoIterator<Item = String>) -> Self {
+        self.fix.extend(fixes);
+        self
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        self.fixes([fix.into()])
+    }
+}
+
+/// What compiling plugins needs. A gateway runs without it.
+fn toolchain(found: &Toolchain) -> Vec<Finding> {
+    let rust = match (&found.rustc, &found.cargo) {
+        (Some(rustc), Some(_)) => Finding::new("rust", State::Ok, rustc),
+        (rustc, _) => {
+            let missing = if rustc.is_none() {
+                "rustc is not there"
+            } else {
+                "cargo is not there"
+            };
+            Finding::new(
+                "rust",
+                State::Warning,
+                format!("{missing}: plugins cannot be compiled on this machine"),
+            )
+            .fixes(found.fixes())
+        }
+    };
+    let target = if found.target {
+        Finding::new(
+            "plugin-target",
+            State::Ok,
+            "rustup's target wasm32-wasip2 is installed",
+        )
+    } else if found.compiles() {
+        Finding::new(
+            "plugin-target",
+            State::Ok,
+            "Debian's packages compile to wasm32-wasip2",
+        )
+    } else {
+        let says = "nothing compiles to wasm32-wasip2: `hookgate plugin build` does not work";
+        Finding::new("plugin-target", State::Warning, says).fixes(found.fixes())
+    };
+    vec![rust, target]
+}
+
+fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
+    let config = &loaded.config;
+    let file = loaded.file.as_ref();
+    let says = file.map_or_else(
+        || "no file: the built-in values, the environment and the flags hold".to_owned(),
+        |file| format!("{} holds", file.display()),
+    );
+    let mut findings = vec![Finding::new("configuration", State::Ok, says)];
+    if let Err(refused) = config.declared_tenants() {
+        let says: Vec<_> = refused.0.iter().map(ToString::to_string).collect();
+        findings.push(Finding::new("tenants", State::Wrong, says.join("; ")));
+    }
+    findings.push(data_dir(&config.data_dir));
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    findings.extend(runtime.block_on(stored(loaded)));
+    Ok(findings)
+}
+
+fn data_dir(dir: &Path) -> Finding {
+    let name = dir.display();
+    let finding = |state, says: String| Finding::new("data-dir", state, says);
+    match std::fs::metadata(dir) {
+        Ok(metadata) if !metadata.is_dir() => finding(State::Wrong, format!("{name} is no directory"))
+            .fix("give another one: `data_dir`, HOOKGATE_DATA_DIR or --data-dir"),
+        Ok(metadata) => permissions(dir, &metadata),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let parent = dir.ancestors().skip(1).find(|parent| parent.exists());
+            let parent = parent
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            if writable(parent) {
+                finding(State::Ok, format!("{name} is made at the first start"))
+            } else {
+                finding(
+                    State::Wrong,
+                    format!("{name} is not there, and cannot be made in {}", parent.display()),
+                )
+                .fix(format!(
+                    "make it for the gateway's user: install -d -m 700 -o USER {name}"
+                ))
+            }
+        }
+        Err(error) => finding(State::Wrong, format!("{name}: {error}")).fix("run this as the gateway's user"),
+    }
+}
+
+fn permissions(dir: &Path, metadata: &Metadata) -> Finding {
+    let (name, mode) = (dir.display(), metadata.permissions().mode() & 0o777);
+    let open: Vec<String> = secrets(dir)
+        .filter(|file| open_to_others(file))
+        .map(|file| file.display().to_string())
+        .collect();
+    if !writable(dir) {
+        let says = format!(
+            "{name} (owner {}, mode {mode:o}) cannot be written by this user",
+            metadata.uid()
+        );
+        return Finding::new("data-dir", State::Wrong, says)
+            .fix(format!("chown -R USER {name}, for the gateway's user"));
+    }
+    if !open.is_empty() {
+        let says = format!("others can read secrets: {}", open.join(", "));
+        return Finding::new("data-dir", State::Warning, says).fix(format!("chmod 600 {}", open.join(" ")));
+    }
+    Finding::new("data-dir", State::Ok, format!("{name} is there, mode {mode:o}"))
+}
+
+/// The files of a data directory that hold the gateway's keys.
+fn secrets(dir: &Path) -> impl Iterator<Item = std::path::PathBuf> {
+    ["operator.key", "secrets.key"]
+        .into_iter()
+        .map(|name| dir.join(name))
+}
+
+fn open_to_others(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+fn writable(dir: &Path) -> bool {
+    rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+async fn stored(loaded: &Loaded) -> Vec<Finding> {
+    let config = &loaded.config;
+    let url = config.store_url();
+    if let StoreUrl::Embedded(directory) = &url {
+        return vec![embedded(directory)];
+    }
+    let opening = store::open(&url, &config.store, &config.retention, Clock::System);
+    let store = match tokio::time::timeout(PATIENCE, opening).await {
+        Ok(Ok(store)) => store,
+        Ok(Err(error)) => {
+            let says = format!("{url}: {}", error_chain(&error));
+            return vec![Finding::new("store", State::Wrong, says).fix("start it, or correct `store.url`")];
+        }
+        Err(_) => {
+            let says = format!("{url} does not answer within {} seconds", PATIENCE.as_secs());
+            return vec![Finding::new("store", State::Wrong, says).fix("start it, or correct `store.url`")];
+        }
+    };
+    let health = store.health().await;
+    let state = match (health.available && health.accepting, health.warnings.is_empty()) {
+        (false, _) => State::Wrong,
+        (true, false) => State::Warning,
+        (true, true) => State::Ok,
+    };
+    let says = if health.warnings.is_empty() {
+        "it answers".to_owned()
+    } else {
+        health.warnings.join("; ")
+    };
+    vec![
+        Finding::new("store", state, format!("{url}: {says}")),
+        clock(store.as_ref()).await,
+    ]
+}
+
+/// The embedded store is not opened: a gateway may be running on it.
+fn embedded(directory: &Path) -> Finding {
+    let name = directory.display();
+    if !directory.exists() {
+        return Finding::new(
+            "store",
+            State::Ok,
+            format!("embedded: {name} is made at the first start"),
+        );
+    }
+    if writable(directory) {
+        return Finding::new(
+            "store",
+            State::Ok,
+            format!("embedded: {name}; its clock is this machine's"),
+        );
+    }
+    Finding::new(
+        "store",
+        State::Wrong,
+        format!("embedded: {name} cannot be written by this user"),
+    )
+    .fix(format!("chown -R USER {name}, for the gateway's user"))
+}
+
+/// How far the store's clock is from this machine's. Leases and retries go by the store's; signatures carry this machine's.
+async fn clock(store: &dyn Store) -> Finding {
+    let asked = Clock::System.now();
+    // Takes nothing: only the time is wanted.
+    let claimed = store.claim(Shard(0), 0, Duration::from_secs(1)).await;
+    let answered = Clock::System.now();
+    match claimed {
+        Ok(claimed) => skew(claimed.now, asked, answered),
+        Err(error) => Finding::new(
+            "clock",
+            State::Warning,
+            format!("the store does not say its time: {error}"),
+        ),
+    }
+}
+
+fn skew(store: Timestamp, asked: Timestamp, answered: Timestamp) -> Finding {
+    let off = asked.since(store).max(store.since(answered));
+    let says = format!(
+        "this machine's clock and the store's differ by {} ms",
+        off.as_millis()
+    );
+    if off <= MOST_SKEW {
+        return Finding::new("clock", State::Ok, says);
+    }
+    let says = format!("{says}: receivers refuse signatures whose time is too far from theirs");
+    Finding::new("clock", State::Warning, says)
+        .fix("let both follow a time server (chrony, systemd-timesyncd)")
+}
+
+/// A store that does not answer by then does not.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Receivers commonly allow five minutes.
+const MOST_SKEW: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_differ() {
+        let at = Timestamp::from_millis;
+        for (store, asked, answered, state) in [
+            (1_000, 900, 1_100, State::Ok),
+            (10_000, 900, 1_100, State::Ok),
+            (20_000, 900, 1_100, State::Warning),
+            (1_000, 20_000, 20_100, State::Warning),
+        ] {
+            assert_eq!(
+                skew(at(store), at(asked), at(answered)).state,
+                state,
+                "{store} {asked} {answered}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_data_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(data_dir(&dir.path().join("a/b")).state, State::Ok);
+        assert_eq!(data_dir(dir.path()).state, State::Ok);
+        let key = dir.path().join("operator.key");
+        std::fs::write(&key, "x").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let open = data_dir(dir.path());
+        assert_eq!(open.state, State::Warning);
+        assert!(open.fix[0].contains("chmod 600"), "{open:?}");
+        assert_eq!(data_dir(&key).state, State::Wrong);
+    }
+}
