@@ -208,6 +208,10 @@ async fn upload(
 }
 
 /// Takes an upload of a tenant's or of the operator's.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two routes share it, and differ in what they say of the owner"
+)]
 pub(super) async fn take(
     api: &Api,
     owner: &TenantId,

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::output::{Failure, say};
+use super::output::{Failure, note, say};
 use crate::registry::seal::{id_on_line, new_key};
 
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let key = new_key();
             say(key.reveal());
             let id = id_on_line(key.reveal()).unwrap_or_default();
-            eprintln!("its id is {id}");
+            note(format_args!("its id is {id}"));
             Ok(())
         }
         Command::List(gateway) => runtime.block_on(list(gateway)),

@@ -13,7 +13,7 @@ use super::signature::Filling;
 use super::template::{Place, Template};
 use super::verify::{Captured, NotGenuine, Received, sent_at};
 use super::{Profile, SigningKey};
-use crate::document::{Document, Limits};
+use crate::document::{Document, Limits, Value};
 use crate::domain::{Secret, Timestamp};
 
 /// What a receiver has in its hands.
@@ -308,13 +308,10 @@ fn body_variants(body: &[u8]) -> Vec<(Option<BodyChange>, Vec<u8>)> {
                 .ok()
                 .map(String::into_bytes),
         ),
-        (
-            BodyChange::PrintedAgain,
-            printed(body, |value, out| value.print(out)),
-        ),
+        (BodyChange::PrintedAgain, printed(body, Value::print)),
         (
             BodyChange::PrintedByJavaScript,
-            printed(body, |value, out| value.print_javascript(out)),
+            printed(body, Value::print_javascript),
         ),
         (BodyChange::PrintedByPython, text.and_then(super::python::dumped)),
     ];
@@ -325,7 +322,7 @@ fn body_variants(body: &[u8]) -> Vec<(Option<BodyChange>, Vec<u8>)> {
     variants
 }
 
-fn printed(body: &[u8], print: impl Fn(&crate::document::Value, &mut Vec<u8>)) -> Option<Vec<u8>> {
+fn printed(body: &[u8], print: impl Fn(&Value, &mut Vec<u8>)) -> Option<Vec<u8>> {
     let document = Document::parse(body, Limits::of_bytes(body.len())).ok()?;
     let mut out = Vec::with_capacity(body.len());
     print(document.root(), &mut out);

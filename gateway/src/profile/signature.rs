@@ -126,11 +126,11 @@ impl Signature {
 
     /// Whether a request has every header that signatures stand in.
     pub fn is_carried_by(&self, has: impl Fn(&str) -> bool) -> bool {
-        let needed = self
+        let mut needed = self
             .headers
             .iter()
             .filter(|(_, template)| !template.has(&Part::Previous));
-        needed.map(|(name, _)| has(name)).all(|there| there)
+        needed.all(|(name, _)| has(name))
     }
 
     /// Lets timestamps be so far from the receiver's clock.

@@ -53,6 +53,10 @@ impl Registry {
     }
 
     /// What setting this chain changes in these entries, after every step has been checked.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is what a change of a chain is judged by"
+    )]
     pub(super) async fn chain_change(
         &self,
         draft: &Draft,
@@ -75,6 +79,10 @@ impl Registry {
     }
 
     /// A step as it is kept, after its plugin has checked it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is what a change of a chain is judged by"
+    )]
     async fn step_record(
         &self,
         draft: &Draft,
@@ -118,6 +126,10 @@ impl Registry {
         })
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is what a change of a chain is judged by"
+    )]
     async fn canary_record(
         &self,
         draft: &Draft,
@@ -162,6 +174,10 @@ impl Registry {
     }
 
     /// Finds a version for a step, and has it check the step's settings.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is what a change of a chain is judged by"
+    )]
     pub(super) async fn check_version(
         &self,
         draft: &Draft,

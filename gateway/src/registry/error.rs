@@ -58,7 +58,7 @@ pub enum RegistryError {
         step: usize,
     },
     /// The schema of an event type cannot be used.
-    #[error("the schema of the event type `{kind}` cannot be used: {}", problems.first().map(|p| p.to_string()).unwrap_or_default())]
+    #[error("the schema of the event type `{kind}` cannot be used: {}", problems.first().map(ToString::to_string).unwrap_or_default())]
     SchemaRefused {
         /// Which type.
         kind: EventType,

@@ -35,9 +35,7 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.list(&event.steps, write_step);
     out.list(targets, |out, target| out.target(*target));
     out.packed(&event.data);
-    if event.rules != RulesMark::default() {
-        out.number(event.rules.0);
-    }
+    out.number(event.rules.0);
     out.finish()
 }
 
@@ -59,7 +57,7 @@ pub(crate) fn decode_event(
     let steps = from.list(read_step)?;
     let targets = from.list(Reader::target)?;
     let data = from.packed()?;
-    let rules = if from.is_at_end() { 0 } else { from.number()? };
+    let rules = from.number()?;
     from.end()?;
     let event = Event {
         id: id.clone(),

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::subscriptions::PayloadView;
 use super::super::views::raw;
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{Event, PayloadMode, Status, Subscription, Timestamp};
+use crate::domain::{Event, EventType, PayloadMode, Status, Subscription, Timestamp};
 use crate::http::{Code, JSON, Problem};
 use crate::profile::{Answer, CatalogueEntry, Door, Field, Profile};
 
@@ -117,7 +117,7 @@ pub(super) mod of_event {
 /// What a documented event type has for a member.
 pub(super) fn of_type(entry: &CatalogueEntry, field: Field) -> Json {
     match field {
-        Field::Kind => json(&entry.kind.as_ref().map(|kind| kind.as_str())),
+        Field::Kind => json(&entry.kind.as_ref().map(EventType::as_str)),
         Field::Entity => json(&entry.entity),
         Field::Description => json(&entry.description),
         _ => json(&()),

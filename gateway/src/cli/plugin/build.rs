@@ -102,8 +102,8 @@ pub(super) fn project(dir: &Path, way: Option<Way>) -> Result<Built, Failure> {
     }
     let component = String::from_utf8_lossy(&ran.stdout)
         .lines()
-        .filter_map(component)
-        .last();
+        .rev()
+        .find_map(component);
     let component = component.ok_or_else(|| {
         Failure::new("cargo made no component")
             .hint("Cargo.toml must say `crate-type = [\"cdylib\", \"rlib\"]` under [lib]")
@@ -119,11 +119,8 @@ pub(super) fn project(dir: &Path, way: Option<Way>) -> Result<Built, Failure> {
 fn component(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let files = message["filenames"].as_array()?;
-    let names = files.iter().filter_map(Value::as_str);
-    names
-        .filter(|name| name.ends_with(".wasm"))
-        .map(PathBuf::from)
-        .last()
+    let mut names = files.iter().filter_map(Value::as_str).rev();
+    names.find(|name| name.ends_with(".wasm")).map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Reader {
             self.problem("is not a condition: an object such as {\"/status\": \"paid\"}");
             return Condition(parts);
         };
-        if members.len() == 0 {
+        if members.is_empty() {
             self.problem("is empty; leave the filter out to take every event of the patterns");
         }
         for (key, value) in members.iter() {
@@ -148,7 +148,7 @@ impl Reader {
         match given {
             Value::Array(_) => self.problem("is a list; for one of several write {\"$in\": […]}"),
             Value::Object(operators) => {
-                if operators.len() == 0 {
+                if operators.is_empty() {
                     self.problem("names no operator");
                 }
                 for (operator, operand) in operators.iter() {

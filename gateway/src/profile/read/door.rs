@@ -225,6 +225,10 @@ fn fields(
     members(key, given, known, Field::named, Field::word, problems)
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "both kinds of fields have the same two tables of words"
+)]
 fn members<F: Copy + PartialEq>(
     key: &str,
     given: &[file::AnswerMember],

@@ -54,7 +54,7 @@ fn write_failure(out: &mut Writer, failure: &LastFailure) {
     out.time(failure.at);
     out.text(&failure.outcome);
     out.option(failure.status.as_ref(), |out, status| {
-        out.number((*status).into())
+        out.number((*status).into());
     });
     out.option(failure.retry.as_ref(), |out, at| out.time(*at));
 }

@@ -103,11 +103,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether all of it was read.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.at == self.record.len()
-    }
-
     /// That all of it was read.
     pub(super) fn end(self) -> Result<(), StoreError> {
         if self.at == self.record.len() {
