@@ -233,7 +233,7 @@ async fn chains_say_what_the_plugin_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn components() {
-    let site = Site::with(On::Embedded, "plugins.upload = \"1MiB\"").await;
+    let site = Site::with(On::Embedded, "plugins.upload = \"2KiB\"").await;
     let upload = async |name: &str, bytes: Vec<u8>| {
         let path = format!("/v1/plugins?name={name}");
         let request = site
@@ -256,7 +256,7 @@ async fn components() {
         "{:#}",
         module.body
     );
-    let big = upload("mine", vec![0; 2 << 20]).await;
+    let big = upload("mine", vec![0; 4 << 10]).await;
     assert_eq!(
         (big.status, big.code()),
         (413, "body_too_large"),

@@ -2,7 +2,7 @@
 //!
 //! # Where they are
 //! In the configuration (`auth.sealing_keys`) or in a file of the data directory, one key a line. The first seals, all open.
-//! The store never has one; it has what they sealed ([`root`], the registry's entries).
+//! The store never has one; it has what they sealed (its `root`, the registry's entries).
 //!
 //! # How a key is rotated
 //! 1. A new key is put before the others. Gateways that share a store all need it, as a later line at first, before one of them
