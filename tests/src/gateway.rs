@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -185,7 +186,7 @@ impl Gateway {
         let stdout = process.stdout.take().context("its output")?;
         let stderr = process.stderr.take().context("its errors")?;
         gather(stdout, log.clone(), Some(found));
-        gather(stderr, log.clone(), None);
+        let errors = gather(stderr, log.clone(), None);
         match listening.recv_timeout(BOUND) {
             Ok(base) => Ok(Self {
                 process,
@@ -197,6 +198,7 @@ impl Gateway {
             Err(_) => {
                 let _ = process.kill();
                 let status = process.wait()?;
+                let _ = errors.join();
                 let said = log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
                 bail!("the gateway did not listen ({status}):\n{said}")
             }
@@ -264,7 +266,7 @@ pub(crate) fn gather(
     source: impl std::io::Read + Send + 'static,
     log: Arc<Mutex<Vec<String>>>,
     found: Option<mpsc::Sender<String>>,
-) {
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(source).lines().map_while(Result::ok) {
             if let (Some(found), Some((_, base))) = (&found, line.split_once("listening on ")) {
@@ -272,5 +274,5 @@ pub(crate) fn gather(
             }
             log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
-    });
+    })
 }
