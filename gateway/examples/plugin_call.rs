@@ -59,7 +59,7 @@ async fn prepare() -> anyhow::Result<(Host, Arc<Chain>)> {
         Arc::new(Document::parse(SETTINGS.as_bytes(), Limits::default())?),
         OnFailure::Fail,
     );
-    Ok((host, Arc::new(Chain { steps: vec![step] })))
+    Ok((host, Arc::new(Chain::from(vec![step]))))
 }
 
 async fn measure(host: &Host, chain: &Arc<Chain>, data: &Document, inflight: u32) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@
 mod author;
 mod bad_events;
 mod bad_requests;
+mod chains;
 mod command_line;
 mod contracts;
 mod crash;

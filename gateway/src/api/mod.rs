@@ -5,6 +5,7 @@
 //! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
 //! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
 
+mod canary;
 mod chain;
 mod config;
 mod deliveries;
@@ -136,6 +137,7 @@ fn own() -> ApiRouter<Api> {
         .merge(event_types::routes())
         .merge(chain::routes())
         .merge(plugins::routes())
+        .merge(canary::routes())
         .merge(sealing_keys::routes())
         .merge(secrets::routes())
         .merge(trials::routes())

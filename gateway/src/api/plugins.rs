@@ -19,6 +19,7 @@ use super::page::{self, Page, PageQuery};
 use super::views::text;
 use crate::domain::TenantId;
 use crate::http::{BodyLimits, Code, Problem, read};
+use crate::plugin::BreakerState;
 use crate::registry::{Actor, Owner, PluginInfo, PluginVersion, Uploaded};
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -123,6 +124,8 @@ pub(super) struct VersionView {
     bytes: u64,
     /// When it was uploaded.
     uploaded: Option<String>,
+    /// Whether this gateway calls it for the tenant: one that is stopped again and again is left alone for a while.
+    breaker: BreakerView,
 }
 
 /// Whose a plugin is.
@@ -136,6 +139,19 @@ enum OwnerView {
     Operator,
     /// It is the tenant's own.
     Tenant,
+}
+
+/// How a breaker stands.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "Breaker")]
+#[serde(rename_all = "snake_case")]
+enum BreakerView {
+    /// It is called.
+    Closed,
+    /// It is left alone: its steps fail without a call.
+    Open,
+    /// The next call is a probe.
+    HalfOpen,
 }
 
 /// What an upload came to.
@@ -316,6 +332,11 @@ impl VersionView {
             imports_more: more.map(str::to_owned).collect(),
             bytes: version.bytes,
             uploaded: version.uploaded.map(text),
+            breaker: match version.breaker {
+                BreakerState::Closed => BreakerView::Closed,
+                BreakerState::Open => BreakerView::Open,
+                BreakerState::HalfOpen => BreakerView::HalfOpen,
+            },
         }
     }
 }

@@ -165,6 +165,7 @@ impl From<&Verdict> for SaidView {
                 ..said("delay", None, None)
             },
             Verdict::Failed(failure) => said("failed", Some(failure.kind), Some(&failure.message)),
+            Verdict::OverBudget { .. } => said("failed", Some("budget"), Some("the tenant's processor time is used up")),
             Verdict::Busy => said(
                 "failed",
                 Some("busy"),
@@ -176,7 +177,7 @@ impl From<&Verdict> for SaidView {
 
 fn ended_by(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Pass | Verdict::Busy => None,
+        Verdict::Pass | Verdict::Busy | Verdict::OverBudget { .. } => None,
         Verdict::Drop { plugin, .. } | Verdict::Reject { plugin, .. } | Verdict::Delay { plugin, .. } => {
             Some(plugin.clone())
         }

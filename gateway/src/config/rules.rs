@@ -173,6 +173,14 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     if !(1..=MOST_DEPTH).contains(&registry.max_filter_depth) {
         problems.push(Problem::of("registry.max_filter_depth", "it is 1 to 32", None));
     }
+    let plugins = &config.plugins;
+    if !(0.0..=1.0).contains(&plugins.canary.failures) {
+        problems.push(Problem::of("plugins.canary.failures", "it is a share, 0 to 1", None));
+    }
+    if plugins.breaker.pause > plugins.breaker.longest_pause {
+        let message = "it is not over plugins.breaker.longest_pause";
+        problems.push(Problem::of("plugins.breaker.pause", message, None));
+    }
     if registry.poll_interval < SHORTEST_POLL {
         let message = format!("it is at least {SHORTEST_POLL}: the store is asked so often by every gateway");
         problems.push(Problem::of("registry.poll_interval", message, None));

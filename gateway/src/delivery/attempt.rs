@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::destination::{Destination, NoDestination};
+use super::screen::NotSent;
 use super::{Config, Courier};
 use crate::domain::{Attempt, Event, Outcome, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
-use crate::profile::{Message, Unsendable};
+use crate::profile::Message;
 use crate::store::Leased;
 
 /// What came of trying.
@@ -31,14 +30,22 @@ pub enum Attempted {
 }
 
 impl Courier {
-    /// Attempts a delivery.
-    pub async fn attempt(&self, leased: &Leased) -> Attempted {
+    /// Attempts a delivery. What a chain makes of its event is left in the lease.
+    pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
         let answer = match self.destination(leased, started).await {
-            Ok(destination) => {
-                let _in_flight = self.parts.metrics.in_flight();
-                self.send(leased, destination, started).await
-            }
+            Ok(mut destination) => match self.prepare(leased, &mut destination).await {
+                Ok(made) => {
+                    let _in_flight = self.parts.metrics.in_flight();
+                    let event = made.as_ref().unwrap_or(&leased.event);
+                    self.send(event, destination, started).await
+                }
+                Err(NotSent::NoAttempt(attempted)) => return attempted,
+                Err(NotSent::Failed(outcome)) => Answer {
+                    outcome,
+                    body: Vec::new(),
+                },
+            },
             Err(NoDestination::CalledOff(reason)) => return Attempted::CalledOff { reason },
             Err(NoDestination::Unknown) => return Attempted::Postponed { by: UNKNOWN_FOR },
             Err(NoDestination::Unusable(reason)) => blocked(reason),
@@ -52,13 +59,34 @@ impl Courier {
         })
     }
 
-    async fn send(&self, leased: &Leased, destination: Destination, now: Timestamp) -> Answer {
-        let profile = &destination.profile;
-        // What was classified since the event was accepted is not sent.
+    /// The event as it is sent, where that is not as it is stored: what was classified since it was accepted is taken out, and
+    /// the subscription's chain has made its data, once a delivery.
+    async fn prepare(
+        &self,
+        leased: &mut Leased,
+        destination: &mut Destination,
+    ) -> Result<Option<Event>, NotSent> {
         let shown = destination.tenant.privacy.shown(&leased.event);
-        let event = shown.as_ref().unwrap_or(&leased.event);
-        let made = leased.body.as_ref().filter(|_| shown.is_none());
-        let body = match body(event, made, &destination) {
+        let made = leased.body.take().filter(|_| shown.is_none());
+        let data = match (made, destination.chain(leased.id.target)) {
+            (Some(made), _) => made,
+            (None, None) => return Ok(shown),
+            (None, Some(chain)) => {
+                let began = Instant::now();
+                let event = shown.as_ref().unwrap_or(&leased.event);
+                let made = self.screen(leased, event, &chain, destination.timeout).await?;
+                destination.timeout = destination.timeout.saturating_sub(began.elapsed());
+                made
+            }
+        };
+        leased.body = Some(data.clone());
+        let event = shown.unwrap_or_else(|| Event::clone(&leased.event));
+        Ok(Some(Event { data, ..event }))
+    }
+
+    async fn send(&self, event: &Event, destination: Destination, now: Timestamp) -> Answer {
+        let profile = &destination.profile;
+        let body = match profile.body(event, &event.data, destination.payload) {
             Ok(body) => body,
             Err(unsendable) => return blocked(unsendable.to_string()),
         };
@@ -91,14 +119,6 @@ impl Courier {
             outcome: profile.endpoint.success.judge(outcome),
             body,
         }
-    }
-}
-
-/// The bytes of the first attempt where a chain made them; else the envelope, which is the same at every attempt.
-fn body(event: &Event, made: Option<&Bytes>, destination: &Destination) -> Result<Bytes, Unsendable> {
-    match made {
-        Some(body) => Ok(body.clone()),
-        None => destination.profile.body(event, &event.data, destination.payload),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Config {
     pub timeout: Span,
     /// The longest that a subscription may say; the lease (`scheduler.lease`) must be longer.
     pub max_timeout: Span,
+    /// How long the plugins of a subscription's chain may delay a delivery in all, from the event's `created` on.
+    pub longest_delay: Span,
     /// Keep the beginning of endpoints' answers with the attempts.
     pub keep_response: bool,
     /// How much of an answer is kept, at most 4KiB.
@@ -87,6 +89,7 @@ impl Default for Config {
         Self {
             timeout: Span::from_secs(15),
             max_timeout: Span::from_secs(30),
+            longest_delay: Span::from_secs(72 * 3600),
             keep_response: true,
             max_response: Size::from_bytes(1024),
         }

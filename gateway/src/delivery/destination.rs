@@ -10,6 +10,7 @@ use crate::domain::{
     PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp, Trigger,
 };
 use crate::egress::{HeaderMap, custom_header};
+use crate::plugin::Chain;
 use crate::profile::{Profile, SecretOwner, SigningKey};
 use crate::registry::Tenant;
 use crate::store::Leased;
@@ -24,6 +25,16 @@ pub(super) struct Destination {
     pub(super) tenant: Arc<Tenant>,
     pub(super) payload: PayloadMode,
     pub(super) timeout: Duration,
+}
+
+impl Destination {
+    /// What makes the data that is sent, if the subscription has a chain.
+    pub(super) fn chain(&self, target: Target) -> Option<Arc<Chain>> {
+        match target {
+            Target::Subscription(id) => self.tenant.delivery.get(&id).map(|chain| Arc::clone(&chain.run)),
+            Target::Inline => None,
+        }
+    }
 }
 
 /// Why there is none.

@@ -8,6 +8,7 @@
 mod attempt;
 mod config;
 mod destination;
+mod screen;
 mod settle;
 
 use std::sync::Arc;

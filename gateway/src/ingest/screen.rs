@@ -236,6 +236,11 @@ impl Ingest {
                 kind: "refused",
                 message: "it asked for a delay, which only a delivery can have".to_owned(),
             })),
+            Verdict::OverBudget { wait } => Err(Problem::new(
+                Code::TenantBusy,
+                "The tenant's plugins have used up their processor time of this second.",
+            )
+            .retry_after(wait.max(PAUSE))),
             Verdict::Busy => Err(Problem::new(
                 Code::TenantBusy,
                 "So many events of this tenant wait for their plugins that no more are taken now.",

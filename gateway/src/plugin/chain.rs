@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::breaker::Breaker;
+use super::budget::Budget;
+use super::canary::Canary;
 use super::{Component, Config};
 use crate::document::Document;
 use crate::domain::units::{Size, Span};
@@ -12,6 +15,15 @@ use crate::domain::units::{Size, Span};
 pub struct Chain {
     /// In order, at most the configured number.
     pub steps: Vec<Step>,
+    /// The account that its time is charged to, if the tenant has one.
+    pub budget: Option<Arc<Budget>>,
+}
+
+impl From<Vec<Step>> for Chain {
+    /// Whose time is charged to nobody.
+    fn from(steps: Vec<Step>) -> Self {
+        Self { steps, budget: None }
+    }
 }
 
 /// One place in a chain.
@@ -27,6 +39,10 @@ pub struct Step {
     pub on_failure: OnFailure,
     /// The host's limits, lowered for this step; `None`: as they are.
     pub bounds: Option<Arc<Config>>,
+    /// What keeps it from being called when it was stopped too often; `None`: nothing does.
+    pub breaker: Option<Arc<Breaker>>,
+    /// Another version for a share of the events.
+    pub canary: Option<Canary>,
 }
 
 /// What a call of a step may use, where that is less than the host lets it.
@@ -100,6 +116,8 @@ impl Step {
             settings,
             on_failure,
             bounds: None,
+            breaker: None,
+            canary: None,
         }
     }
 

@@ -6,6 +6,8 @@ use std::thread::available_parallelism;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::breaker::BreakerConfig;
+use super::canary::CanaryConfig;
 use crate::domain::units::{Size, Span};
 
 /// What a plugin, and all of them together, may use.
@@ -48,6 +50,13 @@ pub struct Config {
     pub loaded: Size,
     /// Threads that run plugins; as many as the machine has cores where it is left out.
     pub threads: Option<NonZeroU32>,
+    /// Processor time that a tenant's plugins may use in a second on this gateway, a second's worth ahead; left out: as much as
+    /// there is, in turns with the others.
+    pub budget: Option<Span>,
+    /// When a plugin that is stopped again and again is left alone.
+    pub breaker: BreakerConfig,
+    /// When a canary that fails is called off.
+    pub canary: CanaryConfig,
     /// Calls of one tenant that wait for a thread; more are refused as busy.
     pub queue_per_tenant: u32,
     /// Calls of all tenants that wait for a thread; more are refused as busy.
@@ -75,6 +84,9 @@ impl Default for Config {
             compiles: NonZeroU32::MIN,
             loaded: Size::from_bytes(256 << 20),
             threads: None,
+            budget: None,
+            breaker: BreakerConfig::default(),
+            canary: CanaryConfig::default(),
             queue_per_tenant: 1_024,
             queue: 8_192,
         }

@@ -3,27 +3,32 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::breaker::{Breaker, BreakerState};
+use super::budget::Budget;
 use super::call::Caller;
 use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
 use super::fuel::Fuel;
+use super::kept::Kept;
 use super::pseudonyms::Pseudonyms;
 use super::queue::{FairQueue, Lane};
 use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
 use super::upload::{self, UploadError};
 use super::workshop::Workshop;
-use super::{Call, Done, SettingsProblem, StepLimits, Verdict, engine, imports, run};
+use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, engine, imports, run};
 use crate::clock::Clock;
 use crate::document::Document;
+use crate::domain::TenantId;
+use crate::domain::units::Span;
 use crate::telemetry::Metrics;
 
 /// Runs plugins. Cheap to clone; the threads end when the last clone is dropped.
@@ -45,6 +50,16 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     ticker: Ticker,
     queue: FairQueue<Job>,
+    breakers: Kept<(TenantId, String), Breaker>,
+    budgets: Kept<TenantId, Budget>,
+    started: Instant,
+}
+
+impl Shared {
+    /// Since it began, by a clock that only goes on.
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Runs on a guest thread; gives the time that it took.
@@ -70,6 +85,9 @@ impl Host {
         let shared = Arc::new(Shared {
             ticker: Ticker::start(engine.clone())?,
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
+            breakers: Kept::default(),
+            budgets: Kept::default(),
+            started: Instant::now(),
             clock,
             caller: Caller {
                 engine,
@@ -151,7 +169,19 @@ impl Host {
     /// Runs a chain on an event's document, when it is the tenant's turn.
     pub async fn run(&self, call: Call) -> Done {
         let lane = Some(call.tenant.clone());
-        let run = |shared: &Shared| run::chain(&shared.caller, call, shared.clock.now().as_millis());
+        let budget = call.chain.budget.clone();
+        if let Some(budget) = &budget
+            && let Some(wait) = budget.wait(self.inner.shared.elapsed_us())
+        {
+            return Done::without_data(Verdict::OverBudget { wait });
+        }
+        let run = move |shared: &Shared| {
+            let (done, used) = run::chain(&shared.caller, call, shared.clock.now().as_millis());
+            if let Some(budget) = &budget {
+                budget.charge(used, shared.elapsed_us());
+            }
+            (done, used)
+        };
         match self.on_thread(lane, run).await {
             Ok(done) => done,
             Err(NotRun::Busy) => Done::without_data(Verdict::Busy),
@@ -160,6 +190,27 @@ impl Host {
                 Done::without_data(Verdict::Failed(fault.of("")))
             }
         }
+    }
+
+    /// A tenant's steps as a chain, whose time is charged to the tenant.
+    pub fn chain(&self, tenant: &TenantId, steps: Vec<Step>) -> Chain {
+        let budgets = &self.inner.shared.budgets;
+        let per_second = self.config().budget.map(Span::get);
+        let budget = per_second.map(|time| budgets.of(tenant.clone(), || Budget::new(time)));
+        Chain { steps, budget }
+    }
+
+    /// The breaker of a tenant's version of a plugin.
+    pub fn breaker(&self, tenant: &TenantId, digest: &str) -> Arc<Breaker> {
+        let make = || Breaker::new(self.config().breaker);
+        self.inner.shared.breakers.of((tenant.clone(), digest.to_owned()), make)
+    }
+
+    /// How the breaker of a tenant's version of a plugin stands here.
+    pub fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
+        let breaker = self.inner.shared.breakers.get(&(tenant.clone(), digest.to_owned()));
+        let now_ms = self.inner.shared.clock.now().as_millis();
+        breaker.map_or(BreakerState::Closed, |breaker| breaker.state(now_ms))
     }
 
     /// How many calls wait for a thread.

@@ -12,7 +12,10 @@
 
 mod artifact;
 mod bindings;
+mod breaker;
+mod budget;
 mod call;
+mod canary;
 mod chain;
 mod compile;
 mod component;
@@ -24,6 +27,7 @@ mod fuel;
 mod guest;
 mod host;
 mod imports;
+mod kept;
 mod log;
 mod machine_code;
 mod patterns;
@@ -41,12 +45,16 @@ mod upload;
 mod workshop;
 
 pub use artifact::Artifacts;
+pub use breaker::{Breaker, BreakerConfig, BreakerState};
+pub use budget::Budget;
+pub use canary::{Canary, CanaryConfig, Tripped, Watch, Watched};
 pub use chain::{Chain, OnFailure, Step, StepLimits};
 pub use compile::{Compiler, SUBCOMMAND, run_child};
 pub use component::{Component, Description};
 pub use config::Config;
 pub use failure::Failure;
 pub use host::Host;
+pub use kept::Kept;
 pub use log::{Level, LogLine};
 pub use trial::{Figures, Trial, Tried, TriedStep};
 pub use upload::UploadError;
@@ -151,6 +159,11 @@ pub enum Verdict {
     Failed(Failure),
     /// The queue of this tenant is full: nothing was run.
     Busy,
+    /// The tenant has used up its guest time: nothing was run.
+    OverBudget {
+        /// How long it has to wait.
+        wait: Duration,
+    },
 }
 
 /// What a plugin finds wrong in its settings.

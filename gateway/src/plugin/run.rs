@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
+use super::breaker::{Turned, broke, left_alone};
 use super::call::{Caller, Input, Returned};
+use super::canary::Canary;
 use super::config::Config;
 use super::failure::Fault;
 use super::log::LogLine;
@@ -132,7 +134,20 @@ enum After {
 }
 
 impl Run<'_> {
+    /// A step, or its canary. An event whose canary fails is given to the version that is known to work.
     fn step(&mut self, step: &Step, data: Document) -> After {
+        let taken = |canary: &&Canary| self.traces.is_none() && canary.takes(&self.event.id);
+        let Some(canary) = step.canary.as_ref().filter(taken) else {
+            return self.one(step, data);
+        };
+        let before = data.clone();
+        let after = self.one(canary.step(), data);
+        let failed = matches!(after, After::End(Verdict::Failed(_)));
+        canary.called(failed, self.now_ms);
+        if failed { self.one(step, before) } else { after }
+    }
+
+    fn one(&mut self, step: &Step, data: Document) -> After {
         // A step that may be skipped must be able to leave no trace.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
         let shown = self.traces.as_ref().map(|_| data.clone());
@@ -178,6 +193,11 @@ impl Run<'_> {
         let Some(component) = &step.component else {
             return Returned::failed(Fault::new("missing", "the component could not be loaded"), data);
         };
+        // A dry run neither asks nor counts.
+        let breaker = step.breaker.as_ref().filter(|_| self.traces.is_none());
+        if breaker.is_some_and(|breaker| !breaker.lets_in(self.now_ms)) {
+            return Returned::failed(left_alone(), data);
+        }
         let config = step.bounds.as_ref().unwrap_or(&self.caller.config);
         let left = config.chain_deadline.get().saturating_sub(self.used);
         let input = Input {
@@ -189,7 +209,27 @@ impl Run<'_> {
             bounds: step.bounds.clone(),
             limit: left.min(config.call_deadline.get()),
         };
-        self.caller.handle(&component.shelved, input, &self.event)
+        let returned = self.caller.handle(&component.shelved, input, &self.event);
+        if let Some(breaker) = breaker {
+            let broke = returned.result.as_ref().is_err_and(broke);
+            self.turned(step, breaker.called(broke, self.now_ms));
+        }
+        returned
+    }
+
+    /// Tells of a breaker that opened or closed.
+    fn turned(&self, step: &Step, turned: Option<Turned>) {
+        let (plugin, version) = (step.name.as_str(), version(step));
+        match turned {
+            None => return,
+            Some(Turned::Open) => {
+                tracing::warn!(tenant = %self.tenant, plugin, version, "plugin.left_alone");
+            }
+            Some(Turned::Closed) => {
+                tracing::info!(tenant = %self.tenant, plugin, version, "plugin.called_again");
+            }
+        }
+        self.caller.metrics.breaker_turned(plugin, turned == Some(Turned::Open));
     }
 
     /// Leaves a figure of every call, and a line of one that failed: which limit, never the message, in which a plugin may

@@ -9,7 +9,7 @@ use super::spec::{
     CanarySpec, CanaryState, ChainSpec, PluginVersion, Running, Share, StepSpec, StepState, Stopped,
 };
 use crate::domain::Timestamp;
-use crate::plugin::{OnFailure, StepLimits};
+use crate::plugin::{BreakerState, OnFailure, StepLimits};
 
 /// An entry `chain` (a tenant's ingress chain) or `chain:SUBSCRIPTION` (that of its deliveries).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -246,6 +246,7 @@ impl VersionRecord {
             imports: self.imports.clone(),
             bytes: self.bytes,
             uploaded: Some(Timestamp::from_micros(self.uploaded)),
+            breaker: BreakerState::Closed,
         }
     }
 }

@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
 use tracing::warn;
 
 use super::chain_record::{ChainRecord, PluginRecord, StepRecord, VersionRecord};
 use super::draft::Draft;
 use super::shared::Shared;
 use super::version::Requirement;
-use super::{Owner, PluginInfo, PluginVersion, RegistryError};
+use super::{Owner, Place, PluginInfo, PluginVersion, RegistryError};
 use crate::document::{Document, Limits};
 use crate::domain::TenantId;
-use crate::plugin::{self, Chain, Component, Host, SettingsProblem, Step, StepLimits};
+use crate::plugin::{
+    self, BreakerState, Canary, Chain, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped, Watch, Watched,
+};
 use crate::store::Store;
 use crate::telemetry::error_chain;
 
@@ -25,6 +28,10 @@ pub(super) struct Components {
     shipped: Vec<Shipped>,
     /// What is in use, by digest, so that a tenant's refresh does not fetch it again.
     loaded: Mutex<HashMap<String, Weak<Component>>>,
+    /// What counts the calls of canaries.
+    watches: Kept<Watched, Watch>,
+    /// Who is told of canaries that fail.
+    tripped: UnboundedSender<Tripped>,
 }
 
 /// What a step means, and among what.
@@ -58,7 +65,7 @@ struct Shipped {
 }
 
 impl Components {
-    pub(super) fn new(host: Host, store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(host: Host, store: Arc<dyn Store>, tripped: UnboundedSender<Tripped>) -> Self {
         let shipped = SHIPPED.iter().map(|&(name, bytes)| Shipped {
             name,
             bytes,
@@ -69,7 +76,13 @@ impl Components {
             store,
             shipped: shipped.collect(),
             loaded: Mutex::default(),
+            watches: Kept::default(),
+            tripped,
         }
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.host
     }
 
     pub(super) fn is_shipped(&self, name: &str) -> bool {
@@ -129,6 +142,11 @@ impl Components {
         Ok(Resolved { component, digest })
     }
 
+    /// How the breaker of a version stands in this process.
+    pub(super) fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
+        self.host.breaker_state(tenant, digest)
+    }
+
     /// The host's limits with a step's own in their place.
     pub(super) fn bounds(
         &self,
@@ -150,17 +168,40 @@ impl Components {
 
     /// A chain as it is run. A step whose component cannot be had now fails as `missing` at every call: an event must
     /// never go on without a step only because the store was away.
-    pub(super) async fn chain(&self, tenant: &TenantId, record: &ChainRecord) -> Arc<Chain> {
+    pub(super) async fn chain(&self, tenant: &TenantId, place: Place, record: &ChainRecord) -> Arc<Chain> {
         let mut steps = Vec::new();
         for step in &record.steps {
-            steps.push(self.step(tenant, step).await);
+            let mut made = self.step(tenant, step, step.digest.as_deref()).await;
+            made.canary = self.canary(tenant, place, step).await;
+            steps.push(made);
         }
-        Arc::new(Chain { steps })
+        Arc::new(self.host.chain(tenant, steps))
     }
 
-    async fn step(&self, tenant: &TenantId, record: &StepRecord) -> Step {
+    /// A canary that sees events and can be loaded.
+    async fn canary(&self, tenant: &TenantId, place: Place, record: &StepRecord) -> Option<Canary> {
+        let canary = record.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
+        let digest = canary.running.digest.as_str();
+        if record.digest.as_deref() == Some(digest) {
+            return None;
+        }
+        let step = self.step(tenant, record, Some(digest)).await;
+        step.component.as_ref()?;
+        let what = Watched {
+            tenant: tenant.clone(),
+            place: place.to_string(),
+            plugin: record.plugin.clone(),
+            digest: digest.to_owned(),
+        };
+        let rules = self.host.config().canary;
+        let make = || Watch::new(rules, what.clone(), self.tripped.clone());
+        let watch = self.watches.of(what.clone(), make);
+        Some(Canary::new(step, canary.share, watch))
+    }
+
+    /// A step with the component of this digest; `None`: with the shipped one.
+    async fn step(&self, tenant: &TenantId, record: &StepRecord, digest: Option<&str>) -> Step {
         let shipped = || self.shipped.iter().find(|shipped| shipped.name == record.plugin);
-        let digest = record.digest.as_deref();
         let component = match digest.or_else(|| shipped().map(|shipped| shipped.digest.as_str())) {
             Some(digest) => self.present(tenant, &record.plugin, digest).await,
             None => None,
@@ -169,6 +210,8 @@ impl Components {
         let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
         // Limits that the gateway has lowered since are the lower ones.
         step.bounds = self.bounds(&record.limits()).ok().flatten();
+        let component = step.component.as_ref();
+        step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
         step
     }
 
@@ -223,6 +266,7 @@ impl Shipped {
             imports: component.imports.clone(),
             bytes: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
             uploaded: None,
+            breaker: BreakerState::Closed,
         });
         PluginInfo {
             name: self.name.to_owned(),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use super::chain_record::ChainRecord;
 use super::components::Components;
 use super::draft::Draft;
 use super::snapshot::Snapshot;
 use super::sync::{Progress, Sync};
-use super::{Config, DeliveryChain, RegistryError, Sealer, Tenant, key};
+use super::{Config, DeliveryChain, Place, RegistryError, Sealer, Tenant, key};
 use crate::catalogue::Types;
 use crate::clock::Clock;
 use crate::domain::{KeyId, TenantId};
@@ -65,7 +65,8 @@ impl Registry {
     /// # Errors
     /// The store cannot be read, or an entry in it cannot.
     pub async fn start(config: Config, parts: Parts) -> Result<(Self, Sync), RegistryError> {
-        let components = Components::new(parts.host, Arc::clone(&parts.store));
+        let (tell, tripped) = mpsc::unbounded_channel();
+        let components = Components::new(parts.host, Arc::clone(&parts.store), tell);
         let registry = Self {
             inner: Arc::new(Inner {
                 config,
@@ -81,7 +82,7 @@ impl Registry {
             }),
         };
         registry.catch_up().await?;
-        let sync = Sync::new(registry.clone());
+        let sync = Sync::new(registry.clone(), tripped);
         Ok((registry, sync))
     }
 
@@ -112,6 +113,11 @@ impl Registry {
     /// What seals secrets, its own and those of answers that are kept.
     pub fn sealer(&self) -> &Sealer {
         &self.inner.sealer
+    }
+
+    /// What runs the chains.
+    pub fn host(&self) -> &Host {
+        self.inner.components.host()
     }
 
     /// What limits it.
@@ -190,12 +196,13 @@ impl Registry {
         let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
         let privacy = privacy(contract.as_deref(), &types);
         let chain = match &draft.chain {
-            Some(record) => Some(self.inner.components.chain(id, record).await),
+            Some(record) => Some(self.inner.components.chain(id, Place::Ingress, record).await),
             None => None,
         };
         let mut delivery = HashMap::new();
         for (subscription, record) in &draft.delivery {
-            let run = self.inner.components.chain(id, record).await;
+            let place = Place::Delivery(*subscription);
+            let run = self.inner.components.chain(id, place, record).await;
             let (spec, states) = (record.to_spec(), record.states());
             delivery.insert(*subscription, DeliveryChain { spec, states, run });
         }

@@ -13,6 +13,7 @@
 //! API keys (only their SHA-256 is kept) and secrets (sealed by `seal` for the place that they stand in).
 
 mod apply;
+mod canary;
 mod chain_record;
 mod chains;
 mod components;

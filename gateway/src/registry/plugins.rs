@@ -58,6 +58,9 @@ impl Registry {
         plugins.retain(|plugin| !draft.plugins.contains_key(&plugin.name));
         let own = draft.plugins.iter();
         plugins.extend(own.map(|(name, record)| info(name, Owner::Tenant, record)));
+        for version in plugins.iter_mut().flat_map(|plugin| &mut plugin.versions) {
+            version.breaker = self.inner.components.breaker_state(tenant, &version.digest);
+        }
         Ok(plugins)
     }
 

@@ -9,7 +9,7 @@ use url::Url;
 use crate::domain::{
     EventPattern, Filter, PayloadMode, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
 };
-use crate::plugin::{OnFailure, SettingsProblem, StepLimits};
+use crate::plugin::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
 /// A tenant that is to be.
 #[derive(Debug, Clone)]
@@ -272,6 +272,8 @@ pub struct PluginVersion {
     pub bytes: u64,
     /// When it was uploaded; a shipped one has no such time.
     pub uploaded: Option<Timestamp>,
+    /// Whether it is left alone in this process, where it is asked for by a tenant.
+    pub breaker: BreakerState,
 }
 
 impl PluginInfo {

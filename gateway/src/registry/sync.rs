@@ -3,17 +3,22 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Registry, RegistryError, Tenant};
 use crate::domain::TenantId;
+use crate::plugin::Tripped;
 use crate::telemetry::error_chain;
 
 /// Keeps a process's snapshots current. Run once.
 pub struct Sync {
     registry: Registry,
+    tripped: mpsc::UnboundedReceiver<Tripped>,
+    /// Canaries that could not be called off yet.
+    failing: Vec<Tripped>,
 }
 
 /// What was published last. Kept beside the snapshot, under one lock.
@@ -26,12 +31,16 @@ pub(super) struct Progress {
 }
 
 impl Sync {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self { registry }
+    pub(super) fn new(registry: Registry, tripped: mpsc::UnboundedReceiver<Tripped>) -> Self {
+        Self {
+            registry,
+            tripped,
+            failing: Vec::new(),
+        }
     }
 
     /// Polls until the shutdown. A store that is away is asked again at the same pace; what is in memory goes on serving.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         let mut polls = interval(self.registry.inner.config.poll_interval.get());
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut repairs = interval(REPAIR_INTERVAL);
@@ -39,7 +48,14 @@ impl Sync {
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => return,
-                _ = repairs.tick() => self.registry.repair().await,
+                Some(tripped) = self.tripped.recv() => {
+                    self.failing.push(tripped);
+                    self.call_off().await
+                }
+                _ = repairs.tick() => match self.call_off().await {
+                    Ok(()) => self.registry.repair().await,
+                    Err(error) => Err(error),
+                },
                 _ = polls.tick() => self.registry.catch_up().await,
             };
             match result {
@@ -54,6 +70,17 @@ impl Sync {
                 Ok(()) | Err(_) => {}
             }
         }
+    }
+}
+
+impl Sync {
+    /// Calls canaries off that failed too often; those that it cannot now, later.
+    async fn call_off(&mut self) -> Result<(), RegistryError> {
+        while let Some(tripped) = self.failing.last() {
+            self.registry.called_off(tripped).await?;
+            self.failing.pop();
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::profile::Profiles;
 use crate::store::{self, Retention, Store, StoreUrl};
 use crate::telemetry::Metrics;
 
+mod canaries;
 mod declaring;
 mod failing;
 mod versions;

@@ -45,7 +45,7 @@ impl Registry {
             steps.push(made);
         }
         Ok(TrialChain {
-            chain: Arc::new(Chain { steps }),
+            chain: Arc::new(Chain::from(steps)),
             sources,
         })
     }

@@ -107,13 +107,13 @@ impl Runner {
         let Start {
             key,
             age,
-            item: ready,
+            item: mut ready,
         } = start;
         let slot = Slot::new(key, age, self.finished.clone());
         let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
         self.tasks.spawn(async move {
             let attempted = if in_time {
-                courier.attempt(&ready.leased).await
+                courier.attempt(&mut ready.leased).await
             } else {
                 Attempted::TooLate
             };

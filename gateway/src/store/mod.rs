@@ -247,7 +247,7 @@ pub struct Leased {
     pub attempts: u32,
     /// When the first was made.
     pub first_attempt: Option<Timestamp>,
-    /// The body of the first attempt, where a delivery chain made it: every attempt sends the same.
+    /// What a delivery chain made of the event's data at the first attempt: every attempt sends the same.
     pub body: Option<Bytes>,
 }
 

@@ -109,6 +109,13 @@ impl Metrics {
         seconds.observe(took.as_secs_f64());
     }
 
+    /// A plugin was stopped so often that it is left alone (`open`), or it is called again.
+    pub fn breaker_turned(&self, plugin: &str, open: bool) {
+        let to = if open { "open" } else { "closed" };
+        let label = [("plugin", plugin_label(plugin)), ("to", to)];
+        self.inner.plugin_breakers.get_or_create(&label).inc();
+    }
+
     /// An attempt of a delivery came to its end.
     pub fn delivery_attempted(&self, outcome: &Outcome, took: Duration) {
         self.inner
@@ -230,6 +237,7 @@ struct Inner {
     accept_seconds: Histogram,
     plugin_calls: Family<Labels<2>, Counter>,
     plugin_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    plugin_breakers: Family<Labels<2>, Counter>,
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
     deliveries: Family<Labels<1>, Counter>,
@@ -253,6 +261,7 @@ impl Inner {
             accept_seconds: waits(),
             plugin_calls: Family::default(),
             plugin_seconds: Family::new_with_constructor(calls),
+            plugin_breakers: Family::default(),
             attempts: Family::default(),
             attempt_seconds: waits(),
             deliveries: Family::default(),
@@ -296,6 +305,11 @@ impl Inner {
             "Time of a plugin call, its instance's making included",
             Unit::Seconds,
             self.plugin_seconds.clone(),
+        );
+        r.register(
+            "plugin_breakers",
+            "Breakers of plugins that opened or closed",
+            self.plugin_breakers.clone(),
         );
     }
 

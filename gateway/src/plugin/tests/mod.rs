@@ -3,6 +3,7 @@
 mod calls;
 pub(crate) mod guests;
 mod limits;
+mod platform;
 mod shipped;
 mod tenants;
 mod trials;
@@ -63,7 +64,7 @@ fn document(text: &str) -> Document {
 fn call(tenant: &str, steps: Vec<Step>, data: &str) -> Call {
     Call {
         tenant: tenant.parse().unwrap(),
-        chain: Arc::new(Chain { steps }),
+        chain: Arc::new(Chain::from(steps)),
         id: "evt_1".parse().unwrap(),
         kind: "invoice.paid".parse().unwrap(),
         created: Timestamp::from_millis(1_700_000_000_000),

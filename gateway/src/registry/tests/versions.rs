@@ -6,11 +6,11 @@ use super::*;
 use crate::domain::SubscriptionId;
 use crate::plugin::tests::guests::{PASS, refusing, versioned};
 
-fn component(version: &str) -> Bytes {
+pub(super) fn component(version: &str) -> Bytes {
     versioned(version, PASS)
 }
 
-fn wants(version: Option<&str>) -> StepSpec {
+pub(super) fn wants(version: Option<&str>) -> StepSpec {
     StepSpec {
         version: version.map(str::to_owned),
         ..StepSpec::new("guest", "{}")
@@ -21,14 +21,14 @@ fn chain(steps: Vec<StepSpec>) -> ChainSpec {
     ChainSpec { steps }
 }
 
-struct Acme {
-    registry: Registry,
-    id: TenantId,
-    bench: Bench,
+pub(super) struct Acme {
+    pub(super) registry: Registry,
+    pub(super) id: TenantId,
+    pub(super) bench: Bench,
 }
 
 impl Acme {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(Config::default()).await
     }
 
@@ -43,19 +43,19 @@ impl Acme {
         }
     }
 
-    async fn upload(&self, bytes: Bytes) -> Uploaded {
+    pub(super) async fn upload(&self, bytes: Bytes) -> Uploaded {
         self.registry
             .upload_plugin(&self.id, None, bytes, BY)
             .await
             .unwrap()
     }
 
-    async fn set(&self, place: Place, steps: Vec<StepSpec>) -> Result<Arc<Tenant>, RegistryError> {
+    pub(super) async fn set(&self, place: Place, steps: Vec<StepSpec>) -> Result<Arc<Tenant>, RegistryError> {
         self.registry.set_chain(&self.id, place, chain(steps), BY).await
     }
 
     /// The versions that the steps of a chain run, as the store has them.
-    async fn running(&self, place: Place) -> Vec<String> {
+    pub(super) async fn running(&self, place: Place) -> Vec<String> {
         let other = self.bench.registry(Config::default()).await;
         let tenant = other.tenant(&self.id).unwrap();
         let states = tenant.states().filter(|(at, _, _)| *at == place);

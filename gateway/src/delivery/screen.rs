@@ -1,0 +1,113 @@
+//! What a subscription's chain makes of an event, once a delivery: every attempt sends it. `attempt` calls it before the first
+//! attempt that comes to sending; what it made is kept in the lease, and with the delivery when the attempt fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Attempted, Courier};
+use crate::document::{Document, Limits};
+use crate::domain::{Event, Outcome, Target, Timestamp};
+use crate::plugin::{Call, Chain, Phase, Verdict};
+use crate::store::Leased;
+
+/// Why nothing is sent.
+pub(super) enum NotSent {
+    /// The attempt came to this.
+    Failed(Outcome),
+    /// There is no attempt.
+    NoAttempt(Attempted),
+}
+
+impl Courier {
+    /// Runs a chain on an event of a delivery: the data to send. Takes at most `time`.
+    pub(super) async fn screen(
+        &self,
+        leased: &Leased,
+        event: &Event,
+        chain: &Arc<Chain>,
+        time: Duration,
+    ) -> Result<Bytes, NotSent> {
+        let call = match call(leased, event, chain) {
+            Ok(call) => call,
+            Err(reason) => return Err(NotSent::Failed(Outcome::Blocked { reason })),
+        };
+        let run = self.parts.registry.host().run(call);
+        let Ok(done) = tokio::time::timeout(time, run).await else {
+            return Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR }));
+        };
+        let failed = |plugin: String, reason: String| Err(NotSent::Failed(Outcome::PluginFailed { plugin, reason }));
+        match done.verdict {
+            Verdict::Pass => Ok(done.data.to_bytes()),
+            Verdict::Drop { plugin, reason } => {
+                tracing::debug!(
+                    tenant = %leased.event.tenant,
+                    event = %leased.event.id,
+                    subscription = %leased.id.target,
+                    plugin,
+                    bytes = reason.len(),
+                    "delivery.dropped"
+                );
+                Err(NotSent::NoAttempt(Attempted::CalledOff {
+                    reason: "a step of the subscription's chain dropped it",
+                }))
+            }
+            Verdict::Delay { plugin, by } => {
+                if may_wait(leased, self.parts.clock.now(), by, self.config.longest_delay.get()) {
+                    return Err(NotSent::NoAttempt(Attempted::Postponed { by }));
+                }
+                let longest = self.config.longest_delay;
+                let reason = format!("it asked for a delay over {longest} in all (`delivery.longest_delay`)");
+                failed(plugin, reason)
+            }
+            Verdict::Failed(failure) => failed(failure.plugin, format!("{}: {}", failure.kind, failure.message)),
+            // The host lets no step at delivery reject.
+            Verdict::Reject { plugin, message, .. } => failed(plugin, message),
+            Verdict::Busy => Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR })),
+            Verdict::OverBudget { wait } => Err(NotSent::NoAttempt(Attempted::Postponed {
+                by: wait.max(BUSY_FOR),
+            })),
+        }
+    }
+}
+
+fn call(leased: &Leased, event: &Event, chain: &Arc<Chain>) -> Result<Call, String> {
+    let read = |bytes: &[u8]| {
+        let document = Document::parse(bytes, Limits::of_bytes(bytes.len()));
+        document.map_err(|error| format!("the stored event cannot be read: {error}"))
+    };
+    let metadata = match &event.metadata {
+        Some(metadata) => read(metadata)?,
+        None => read(b"{}")?,
+    };
+    let subscription = match leased.id.target {
+        Target::Subscription(id) => Some(id),
+        Target::Inline => None,
+    };
+    Ok(Call {
+        tenant: event.tenant.clone(),
+        chain: Arc::clone(chain),
+        id: event.id.clone(),
+        kind: event.kind.clone(),
+        created: event.created,
+        phase: Phase::Delivery {
+            attempt: leased.attempts.saturating_add(1),
+            subscription,
+        },
+        metadata: Arc::new(metadata),
+        data: read(&event.data)?,
+    })
+}
+
+/// Whether a delivery may wait so long: it counts from when it came to be, so that none waits for ever.
+fn may_wait(leased: &Leased, now: Timestamp, by: Duration, longest: Duration) -> bool {
+    let began = match leased.id.run {
+        0 => leased.event.created,
+        run => Timestamp::from_micros(run),
+    };
+    now.plus(by) <= began.plus(longest)
+}
+
+/// When a chain is tried again that could not be run now.
+const BUSY_FOR: Duration = Duration::from_secs(1);
