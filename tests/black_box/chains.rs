@@ -17,9 +17,7 @@ on_both_stores!(
 
 /// Two steps that both write the same number.
 fn both_write(number: u32) -> Value {
-    let step = |pointer: &str| {
-        json!({ "plugin": "reshape", "settings": { "operations": [{ "set": pointer, "value": number }] } })
-    };
+    let step = |pointer: &str| json!({ "plugin": "reshape", "settings": { "operations": [{ "set": pointer, "value": number }] } });
     json!({ "steps": [step("/first"), step("/second")] })
 }
 
@@ -87,12 +85,22 @@ async fn a_subscriptions_chain_makes_the_same_bytes_for_every_attempt(on: On) {
     let attempts = shaped.wait_for(3).await;
     for attempt in &attempts {
         assert_eq!(attempt.json()["data"], json!({ "kept": 1 }));
-        assert_eq!((attempt.id(), &attempt.body), (attempts[0].id(), &attempts[0].body));
+        assert_eq!(
+            (attempt.id(), &attempt.body),
+            (attempts[0].id(), &attempts[0].body)
+        );
         assert!(attempt.verifies(&secret));
     }
-    assert_eq!(plain.wait_for(1).await[0].json()["data"], event, "another's is as it was");
+    assert_eq!(
+        plain.wait_for(1).await[0].json()["data"],
+        event,
+        "another's is as it was"
+    );
 
-    site.acme.delete(&format!("/v1/subscriptions/{id}")).await.expect(204);
+    site.acme
+        .delete(&format!("/v1/subscriptions/{id}"))
+        .await
+        .expect(204);
     let gone = site.acme.get(&path).await;
     assert_eq!((gone.status, gone.code()), (404, "not_found"));
 }
@@ -101,7 +109,11 @@ async fn a_subscriptions_chain_makes_the_same_bytes_for_every_attempt(on: On) {
 fn reshape(version: &str) -> Vec<u8> {
     let mut bytes = std::fs::read(root().join("plugins/dist/reshape.wasm")).unwrap();
     let said = b"reshape0.1.0";
-    let at = bytes.windows(said.len()).position(|window| window == said).unwrap() + "reshape".len();
+    let at = bytes
+        .windows(said.len())
+        .position(|window| window == said)
+        .unwrap()
+        + "reshape".len();
     bytes[at..at + version.len()].copy_from_slice(version.as_bytes());
     bytes
 }
@@ -122,18 +134,29 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
           "canary": { "version": "0.1.1", "share": 0.5 } },
     ] });
     let refused = acme.put("/v1/chain", &chain).await;
-    assert_eq!((refused.status, refused.code()), (422, "invalid_field"), "there is no 0.1.1 yet");
+    assert_eq!(
+        (refused.status, refused.code()),
+        (422, "invalid_field"),
+        "there is no 0.1.1 yet"
+    );
     let mut plain = chain.clone();
     plain["steps"][1].as_object_mut().unwrap().remove("canary");
     acme.put("/v1/chain", &plain).await.expect(200);
 
     let second = upload(acme, MINE, reshape("0.1.1")).await;
-    let moved: Vec<_> = second["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    let moved: Vec<_> = second["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| &step["step"])
+        .collect();
     assert_eq!(moved, [0], "{second:#}");
     let running = async || {
         let chain = acme.get("/v1/chain").await.expect(200);
         let steps = chain["steps"].as_array().unwrap();
-        let versions = steps.iter().map(|step| step["running"]["version"].as_str().unwrap().to_owned());
+        let versions = steps
+            .iter()
+            .map(|step| step["running"]["version"].as_str().unwrap().to_owned());
         versions.collect::<Vec<_>>()
     };
     assert_eq!(running().await, ["0.1.1", "0.1.0"]);
@@ -145,16 +168,28 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
     assert_eq!((used.status, used.code()), (409, "in_use"));
 
     acme.put("/v1/chain", &chain).await.expect(200);
-    acme.post("/v1/plugins/mine/promote", &json!({})).await.expect(200);
+    acme.post("/v1/plugins/mine/promote", &json!({}))
+        .await
+        .expect(200);
     assert_eq!(running().await, ["0.1.1", "0.1.1"]);
-    acme.post("/v1/plugins/mine/rollback", &json!({})).await.expect(200);
+    acme.post("/v1/plugins/mine/rollback", &json!({}))
+        .await
+        .expect(200);
     assert_eq!(running().await, ["0.1.0", "0.1.0"]);
     let again = acme.post("/v1/plugins/mine/promote", &json!({})).await;
     assert_eq!((again.status, again.code()), (409, "wrong_state"));
 
     let history = acme.get("/v1/chain/history").await.expect(200);
-    let what: Vec<_> = history["data"].as_array().unwrap().iter().map(|change| &change["what"]).collect();
-    assert_eq!(what[..4], ["rolled_back", "rolled_back", "promoted", "canary_begun"]);
+    let what: Vec<_> = history["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| &change["what"])
+        .collect();
+    assert_eq!(
+        what[..4],
+        ["rolled_back", "rolled_back", "promoted", "canary_begun"]
+    );
     assert!(history["data"][0]["who"].as_str().unwrap().starts_with("key_"));
 
     let shared = "/v1/shared/plugins";
@@ -163,5 +198,8 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
     let operator = site.gateway.operator();
     upload(&operator, &format!("{shared}?name=ours"), reshape("0.2.0")).await;
     let seen = acme.get("/v1/plugins/ours").await.expect(200);
-    assert_eq!((&seen["owner"], &seen["versions"][0]["version"]), (&json!("operator"), &json!("0.2.0")));
+    assert_eq!(
+        (&seen["owner"], &seen["versions"][0]["version"]),
+        (&json!("operator"), &json!("0.2.0"))
+    );
 }

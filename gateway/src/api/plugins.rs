@@ -220,7 +220,20 @@ async fn upload(
     Params(query): Params<UploadQuery>,
     request: Request,
 ) -> Result<Created<UploadedView>, Problem> {
-    take(&api, &tenant.id, &who, &query, request, "/v1/plugins").await
+    let to = Shelf {
+        owner: &tenant.id,
+        path: "/v1/plugins",
+    };
+    take(&api, to, &who, &query, request).await
+}
+
+/// Where an upload goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shelf<'a> {
+    /// A tenant, or the operator.
+    pub owner: &'a TenantId,
+    /// Where its plugins are found.
+    pub path: &'a str,
 }
 
 /// Takes an upload of a tenant's or of the operator's.
@@ -230,11 +243,10 @@ async fn upload(
 )]
 pub(super) async fn take(
     api: &Api,
-    owner: &TenantId,
+    to: Shelf<'_>,
     who: &Actor,
     query: &UploadQuery,
     request: Request,
-    path: &str,
 ) -> Result<Created<UploadedView>, Problem> {
     let content_type = request
         .headers()
@@ -254,13 +266,13 @@ pub(super) async fn take(
     let bytes = read(request.into_body(), limits).await?;
     let uploaded = api
         .registry
-        .upload_plugin(owner, query.name.as_deref(), bytes, who)
+        .upload_plugin(to.owner, query.name.as_deref(), bytes, who)
         .await?;
     let name = &uploaded.plugin.name;
     let version = uploaded.version.digest.get(..12);
-    tracing::info!(tenant = %owner, plugin = %name, version, "plugin.uploaded");
+    tracing::info!(tenant = %to.owner, plugin = %name, version, "plugin.uploaded");
     Ok(Created {
-        location: format!("{path}/{name}"),
+        location: format!("{}/{name}", to.path),
         made: UploadedView::from(&uploaded),
     })
 }

@@ -11,7 +11,7 @@ use super::input::{By, Id, Operator, Params, VersionId};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
 use super::plugins::{
-    PluginView, TAG, UploadQuery, UploadedView, VersionView, named, page_of, take, uploads, version_of,
+    PluginView, Shelf, TAG, UploadQuery, UploadedView, VersionView, named, page_of, take, uploads, version_of,
 };
 use crate::domain::TenantId;
 use crate::http::Problem;
@@ -102,7 +102,11 @@ async fn upload(
     request: Request,
 ) -> Result<Created<UploadedView>, Problem> {
     let owner = TenantId::operator();
-    take(&api, &owner, &who, &query, request, "/v1/shared/plugins").await
+    let to = Shelf {
+        owner: &owner,
+        path: "/v1/shared/plugins",
+    };
+    take(&api, to, &who, &query, request).await
 }
 
 async fn delete(State(api): State<Api>, _: Operator, By(who): By, id: Id) -> Result<Gone, Problem> {

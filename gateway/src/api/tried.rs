@@ -165,7 +165,11 @@ impl From<&Verdict> for SaidView {
                 ..said("delay", None, None)
             },
             Verdict::Failed(failure) => said("failed", Some(failure.kind), Some(&failure.message)),
-            Verdict::OverBudget { .. } => said("failed", Some("budget"), Some("the tenant's processor time is used up")),
+            Verdict::OverBudget { .. } => said(
+                "failed",
+                Some("budget"),
+                Some("the tenant's processor time is used up"),
+            ),
             Verdict::Busy => said(
                 "failed",
                 Some("busy"),

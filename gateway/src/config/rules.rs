@@ -175,7 +175,11 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     }
     let plugins = &config.plugins;
     if !(0.0..=1.0).contains(&plugins.canary.failures) {
-        problems.push(Problem::of("plugins.canary.failures", "it is a share, 0 to 1", None));
+        problems.push(Problem::of(
+            "plugins.canary.failures",
+            "it is a share, 0 to 1",
+            None,
+        ));
     }
     if plugins.breaker.pause > plugins.breaker.longest_pause {
         let message = "it is not over plugins.breaker.longest_pause";

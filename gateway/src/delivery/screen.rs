@@ -37,7 +37,8 @@ impl Courier {
         let Ok(done) = tokio::time::timeout(time, run).await else {
             return Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR }));
         };
-        let failed = |plugin: String, reason: String| Err(NotSent::Failed(Outcome::PluginFailed { plugin, reason }));
+        let failed =
+            |plugin: String, reason: String| Err(NotSent::Failed(Outcome::PluginFailed { plugin, reason }));
         match done.verdict {
             Verdict::Pass => Ok(done.data.to_bytes()),
             Verdict::Drop { plugin, reason } => {
@@ -54,14 +55,21 @@ impl Courier {
                 }))
             }
             Verdict::Delay { plugin, by } => {
-                if may_wait(leased, self.parts.clock.now(), by, self.config.longest_delay.get()) {
+                if may_wait(
+                    leased,
+                    self.parts.clock.now(),
+                    by,
+                    self.config.longest_delay.get(),
+                ) {
                     return Err(NotSent::NoAttempt(Attempted::Postponed { by }));
                 }
                 let longest = self.config.longest_delay;
                 let reason = format!("it asked for a delay over {longest} in all (`delivery.longest_delay`)");
                 failed(plugin, reason)
             }
-            Verdict::Failed(failure) => failed(failure.plugin, format!("{}: {}", failure.kind, failure.message)),
+            Verdict::Failed(failure) => {
+                failed(failure.plugin, format!("{}: {}", failure.kind, failure.message))
+            }
             // The host lets no step at delivery reject.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
             Verdict::Busy => Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR })),

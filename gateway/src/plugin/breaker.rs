@@ -153,7 +153,12 @@ mod tests {
     #[test]
     fn failures_in_a_row_open_it_and_a_probe_closes_it() {
         let breaker = breaker();
-        for (broke, turned) in [(true, None), (false, None), (true, None), (true, Some(Turned::Open))] {
+        for (broke, turned) in [
+            (true, None),
+            (false, None),
+            (true, None),
+            (true, Some(Turned::Open)),
+        ] {
             assert!(breaker.lets_in(0));
             assert_eq!(breaker.called(broke, 0), turned);
         }

@@ -24,7 +24,9 @@ impl Budget {
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
         let charged = |paid: u64| Some(paid.max(now_us).saturating_add(cost));
         // It never gives up: the function always gives a value.
-        let _ = self.paid_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged);
+        let _ = self
+            .paid_us
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged);
     }
 
     /// How long it has to wait before it may use more; nothing while it has used less than a second's worth ahead.

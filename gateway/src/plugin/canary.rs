@@ -153,9 +153,9 @@ impl Watch {
 
 /// FNV-1a.
 fn hash(seed: u64, bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+    bytes.iter().fold(seed, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
+    })
 }
 
 /// The finalizer of SplitMix64: FNV's high bits alone are not even.
@@ -210,7 +210,14 @@ mod tests {
     #[test]
     fn it_is_called_off_once_over_its_share_of_failures() {
         let (watch, mut told) = watch(4);
-        for (failed, now) in [(true, 0), (true, 0), (true, 0), (false, 1_000), (true, 1_000), (true, 1_000)] {
+        for (failed, now) in [
+            (true, 0),
+            (true, 0),
+            (true, 0),
+            (false, 1_000),
+            (true, 1_000),
+            (true, 1_000),
+        ] {
             watch.called(failed, now);
         }
         assert!(told.try_recv().is_err(), "never four calls in a window");

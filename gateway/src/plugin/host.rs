@@ -203,12 +203,19 @@ impl Host {
     /// The breaker of a tenant's version of a plugin.
     pub fn breaker(&self, tenant: &TenantId, digest: &str) -> Arc<Breaker> {
         let make = || Breaker::new(self.config().breaker);
-        self.inner.shared.breakers.of((tenant.clone(), digest.to_owned()), make)
+        self.inner
+            .shared
+            .breakers
+            .of((tenant.clone(), digest.to_owned()), make)
     }
 
     /// How the breaker of a tenant's version of a plugin stands here.
     pub fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
-        let breaker = self.inner.shared.breakers.get(&(tenant.clone(), digest.to_owned()));
+        let breaker = self
+            .inner
+            .shared
+            .breakers
+            .get(&(tenant.clone(), digest.to_owned()));
         let now_ms = self.inner.shared.clock.now().as_millis();
         breaker.map_or(BreakerState::Closed, |breaker| breaker.state(now_ms))
     }

@@ -229,7 +229,9 @@ impl Run<'_> {
                 tracing::info!(tenant = %self.tenant, plugin, version, "plugin.called_again");
             }
         }
-        self.caller.metrics.breaker_turned(plugin, turned == Some(Turned::Open));
+        self.caller
+            .metrics
+            .breaker_turned(plugin, turned == Some(Turned::Open));
     }
 
     /// Leaves a figure of every call, and a line of one that failed: which limit, never the message, in which a plugin may

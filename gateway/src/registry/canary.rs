@@ -63,7 +63,11 @@ impl Registry {
                     at,
                     reason: "it was rolled back by hand".to_owned(),
                 });
-                return Some((Deed::CanaryStopped, true, (Some(from), running.unwrap_or_default())));
+                return Some((
+                    Deed::CanaryStopped,
+                    true,
+                    (Some(from), running.unwrap_or_default()),
+                ));
             }
             let to = step.previous.take()?;
             Some((Deed::RolledBack, false, step.pin(to)))
@@ -147,7 +151,8 @@ impl Registry {
                 turn.chain(place, chain, &each)?;
             }
             if turn.steps.is_empty() {
-                let words = format!("no step of `{plugin}` has a canary that runs, or a version to go back to");
+                let words =
+                    format!("no step of `{plugin}` has a canary that runs, or a version to go back to");
                 return Err(RegistryError::WrongState(words));
             }
             self.note(draft, &mut turn.changes, who, turn.doings);
@@ -170,7 +175,9 @@ impl Turn<'_> {
             if step.plugin != self.plugin {
                 continue;
             }
-            let Some((deed, canary, (from, to))) = each(step) else { continue };
+            let Some((deed, canary, (from, to))) = each(step) else {
+                continue;
+            };
             // What the file says of a step stays true: only a canary can be called off.
             not_declared(chain.declared && deed != Deed::CanaryStopped, "chain")?;
             let doing = Doing::new(deed).at(place).of(self.plugin);

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::apply::{Changes, TRIES};
 use super::chain_record::{CanaryRecord, ChainRecord, LimitsRecord, RunningRecord, StepRecord};
-use super::components::{Meaning, Resolved};
-use super::draft::{Draft, chain_entry};
+use super::components::{Among, Meaning, Resolved};
+use super::draft::chain_entry;
 use super::history::{Deed, Doing};
 use super::record::encode;
-use super::shared::Shared;
 use super::tenants::not_declared;
 use super::version::Requirement;
 use super::{Actor, CanarySpec, ChainSpec, Place, Registry, RegistryError, StepSpec, Tenant};
@@ -33,6 +32,10 @@ impl Registry {
         for _ in 0..TRIES {
             let shared = self.shared().await?;
             let draft = self.existing(tenant).await?;
+            let among = Among {
+                draft: &draft,
+                shared: &shared,
+            };
             let kept = draft.chain_at(place);
             not_declared(kept.is_some_and(|chain| chain.declared), "chain")?;
             if let Place::Delivery(id) = place
@@ -40,7 +43,7 @@ impl Registry {
             {
                 return Err(RegistryError::NotFound("subscription"));
             }
-            let mut changes = self.chain_change(&draft, &shared, place, &spec, false).await?;
+            let mut changes = self.chain_change(among, place, &spec, false).await?;
             self.note(&draft, &mut changes, who, set(kept, place, &spec));
             if changes.is_empty() || self.apply(tenant, draft.revision, changes).await? {
                 // What the operator uploaded meanwhile moved the steps that it found, and these were not there yet.
@@ -59,20 +62,19 @@ impl Registry {
     )]
     pub(super) async fn chain_change(
         &self,
-        draft: &Draft,
-        shared: &Shared,
+        among: Among<'_>,
         place: Place,
         spec: &ChainSpec,
         declared: bool,
     ) -> Result<Changes, RegistryError> {
-        let kept = draft.chain_at(place);
+        let kept = among.draft.chain_at(place);
         if spec.steps.is_empty() {
             return Ok(kept.iter().map(|_| (chain_entry(place), None)).collect());
         }
         let mut steps = Vec::new();
         for (index, step) in spec.steps.iter().enumerate() {
             let before = kept.and_then(|kept| before(kept, index, step));
-            steps.push(self.step_record(draft, shared, index, step, before).await?);
+            steps.push(self.step_record(among, index, step, before).await?);
         }
         let record = ChainRecord::new(steps, declared);
         Ok(vec![(chain_entry(place), Some(encode(&record)))])
@@ -85,15 +87,14 @@ impl Registry {
     )]
     async fn step_record(
         &self,
-        draft: &Draft,
-        shared: &Shared,
+        among: Among<'_>,
         index: usize,
         step: &StepSpec,
         before: Option<&StepRecord>,
     ) -> Result<StepRecord, RegistryError> {
         self.check_limits(index, &step.limits)?;
         let resolved = self
-            .check_version(draft, shared, index, step, step.version.as_deref())
+            .check_version(among, index, step, step.version.as_deref())
             .await?;
         let digest = resolved.digest;
         let previous = before.and_then(StepRecord::running);
@@ -102,13 +103,7 @@ impl Registry {
             Some(_) | None => before.and_then(|before| before.previous.clone()),
         };
         let canary = match &step.canary {
-            Some(canary) => {
-                let before = before.and_then(|before| before.canary.as_ref());
-                Some(
-                    self.canary_record(draft, shared, index, step, canary, before)
-                        .await?,
-                )
-            }
+            Some(canary) => Some(self.canary_record(among, index, step, canary).await?),
             None => None,
         };
         Ok(StepRecord {
@@ -132,25 +127,19 @@ impl Registry {
     )]
     async fn canary_record(
         &self,
-        draft: &Draft,
-        shared: &Shared,
+        among: Among<'_>,
         index: usize,
         step: &StepSpec,
         canary: &CanarySpec,
-        before: Option<&CanaryRecord>,
     ) -> Result<CanaryRecord, RegistryError> {
         let resolved = self
-            .check_version(draft, shared, index, step, Some(&canary.version))
+            .check_version(among, index, step, Some(&canary.version))
             .await?;
         let running = RunningRecord {
             version: resolved.component.description.version.clone(),
             digest: resolved.component.digest.clone(),
         };
-        // Setting the chain again with another share or the same starts a canary anew that was stopped.
-        let same = before.is_some_and(|before| before.running == running && before.stopped.is_none());
-        if !same {
-            tracing::info!(tenant = %draft.id, plugin = step.plugin, "canary.begun");
-        }
+        // Setting a chain begins a canary anew that was stopped.
         Ok(CanaryRecord {
             version: canary.version.clone(),
             running,
@@ -180,8 +169,7 @@ impl Registry {
     )]
     pub(super) async fn check_version(
         &self,
-        draft: &Draft,
-        shared: &Shared,
+        among: Among<'_>,
         index: usize,
         step: &StepSpec,
         version: Option<&str>,
@@ -196,8 +184,7 @@ impl Registry {
             other => other,
         };
         let meaning = Meaning {
-            draft,
-            shared,
+            among,
             plugin: &step.plugin,
             requirement: &Requirement::of(version).map_err(bad)?,
             asked: version,

@@ -16,7 +16,8 @@ use super::{Owner, Place, PluginInfo, PluginVersion, RegistryError};
 use crate::document::{Document, Limits};
 use crate::domain::TenantId;
 use crate::plugin::{
-    self, BreakerState, Canary, Chain, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped, Watch, Watched,
+    self, BreakerState, Canary, Chain, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
+    Watch, Watched,
 };
 use crate::store::Store;
 use crate::telemetry::error_chain;
@@ -34,10 +35,16 @@ pub(super) struct Components {
     tripped: UnboundedSender<Tripped>,
 }
 
-/// What a step means, and among what.
-pub(super) struct Meaning<'a> {
+/// Among which plugins a step's name is looked up: the tenant's own, and the operator's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Among<'a> {
     pub draft: &'a Draft,
     pub shared: &'a Shared,
+}
+
+/// What a step means, and among what.
+pub(super) struct Meaning<'a> {
+    pub among: Among<'a>,
     pub plugin: &'a str,
     pub requirement: &'a Requirement,
     /// The requirement as it was written.
@@ -53,8 +60,8 @@ pub(super) struct Resolved {
 
 impl<'a> Meaning<'a> {
     fn record(&self) -> Option<&'a PluginRecord> {
-        let own = self.draft.plugins.get(self.plugin);
-        own.or_else(|| self.shared.plugins.get(self.plugin))
+        let own = self.among.draft.plugins.get(self.plugin);
+        own.or_else(|| self.among.shared.plugins.get(self.plugin))
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::info;
 use ulid::Ulid;
 
 use super::apply::{Changes, TRIES};
+use super::components::Among;
 use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
 use super::history::{Deed, Doing};
 use super::record::{KeyRecord, encode};
@@ -114,8 +115,11 @@ impl Registry {
         if let Some(chain) = &declared.chain {
             self.check_size(chain)?;
             let shared = self.shared().await?;
-            let at = Place::Ingress;
-            self.chain_change(&draft, &shared, at, chain, true).await?;
+            let among = Among {
+                draft: &draft,
+                shared: &shared,
+            };
+            self.chain_change(among, Place::Ingress, chain, true).await?;
         }
         Ok(())
     }
@@ -162,7 +166,11 @@ impl Registry {
                 if !same {
                     let shared = self.shared().await?;
                     let at = Place::Ingress;
-                    changes.extend(self.chain_change(draft, &shared, at, chain, true).await?);
+                    let among = Among {
+                        draft,
+                        shared: &shared,
+                    };
+                    changes.extend(self.chain_change(among, at, chain, true).await?);
                     let set = Doing::new(Deed::ChainSet).at(at);
                     self.note(draft, &mut changes, &Actor::Declared, vec![set]);
                 }

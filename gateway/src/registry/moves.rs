@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::apply::{Changes, TRIES};
 use super::chain_record::{RunningRecord, StepRecord};
-use super::components::Meaning;
-use super::draft::{Draft, chain_entry};
+use super::components::{Among, Meaning};
+use super::draft::chain_entry;
 use super::history::{Deed, Doing};
 use super::record::encode;
-use super::shared::Shared;
 use super::version::Requirement;
 use super::{Actor, Place, Registry, RegistryError, StepMove, StepState, Tenant};
 use crate::domain::TenantId;
@@ -35,14 +34,9 @@ struct Candidate<'a> {
 
 impl Registry {
     /// What becomes of the steps that name a plugin, as its versions stand in these entries.
-    pub(super) async fn moved(
-        &self,
-        draft: &Draft,
-        shared: &Shared,
-        plugin: &str,
-    ) -> Result<Moved, RegistryError> {
+    pub(super) async fn moved(&self, among: Among<'_>, plugin: &str) -> Result<Moved, RegistryError> {
         let mut moved = Moved::default();
-        for (place, chain) in draft.chains() {
+        for (place, chain) in among.draft.chains() {
             let mut next = chain.clone();
             for (step, record) in chain.steps.iter().enumerate() {
                 if record.plugin != plugin {
@@ -50,7 +44,7 @@ impl Registry {
                 }
                 for candidate in candidates(place, step, record) {
                     let (step, canary) = (candidate.step, candidate.canary);
-                    if let Some(running) = self.try_move(draft, shared, candidate, &mut moved).await? {
+                    if let Some(running) = self.try_move(among, candidate, &mut moved).await? {
                         next.steps[step].go_over(running, canary);
                     }
                 }
@@ -69,8 +63,7 @@ impl Registry {
     /// Where a step goes, if it goes anywhere.
     async fn try_move(
         &self,
-        draft: &Draft,
-        shared: &Shared,
+        among: Among<'_>,
         candidate: Candidate<'_>,
         moved: &mut Moved,
     ) -> Result<Option<RunningRecord>, RegistryError> {
@@ -80,8 +73,7 @@ impl Registry {
         }
         let plugin = candidate.record.plugin.as_str();
         let meaning = Meaning {
-            draft,
-            shared,
+            among,
             plugin,
             requirement: &requirement,
             asked: candidate.asked,
@@ -118,7 +110,7 @@ impl Registry {
         moved.doings.push(doing);
         let goes = refused.is_empty();
         moved.steps.push(StepMove {
-            tenant: draft.id.clone(),
+            tenant: among.draft.id.clone(),
             place: candidate.place,
             step: candidate.step,
             canary: candidate.canary,
@@ -190,7 +182,11 @@ impl Registry {
             if draft.plugins.contains_key(plugin) {
                 return Ok(Vec::new());
             }
-            let moved = self.moved(&draft, &shared, plugin).await?;
+            let among = Among {
+                draft: &draft,
+                shared: &shared,
+            };
+            let moved = self.moved(among, plugin).await?;
             let mut changes = moved.changes;
             self.note(&draft, &mut changes, who, moved.doings);
             if changes.is_empty() || self.apply(tenant, draft.revision, changes).await? {

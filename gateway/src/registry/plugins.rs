@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::apply::{Changes, TRIES};
 use super::chain_record::{PluginRecord, VersionRecord};
+use super::components::Among;
 use super::draft::{Draft, TENANT, plugin_entry};
 use super::history::{Deed, Doing};
 use super::record::{VERSION, encode};
@@ -156,7 +157,11 @@ impl Registry {
             if !changes.is_empty() {
                 doings.push(Doing::new(Deed::Uploaded).of(name).to(Some(&version.version)));
             }
-            let moved = self.moved(&draft, &Shared::default(), name).await?;
+            let among = Among {
+                draft: &draft,
+                shared: &Shared::default(),
+            };
+            let moved = self.moved(among, name).await?;
             changes.extend(moved.changes);
             doings.extend(moved.doings);
             self.note(&draft, &mut changes, who, doings);

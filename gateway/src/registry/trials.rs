@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::components::parse_settings;
+use super::components::{Among, parse_settings};
 use super::{ChainSpec, Registry, RegistryError};
 use crate::domain::TenantId;
 use crate::plugin::{Chain, Step};
@@ -31,12 +31,16 @@ impl Registry {
         self.check_size(spec)?;
         let draft = self.existing(tenant).await?;
         let shared = self.shared().await?;
+        let among = Among {
+            draft: &draft,
+            shared: &shared,
+        };
         let components = &self.inner.components;
         let mut steps = Vec::with_capacity(spec.steps.len());
         let mut sources = Vec::with_capacity(spec.steps.len());
         for (index, step) in spec.steps.iter().enumerate() {
             let asked = step.version.as_deref();
-            let resolved = self.check_version(&draft, &shared, index, step, asked).await?;
+            let resolved = self.check_version(among, index, step, asked).await?;
             let component = resolved.component;
             sources.push(components.source(&component.digest).await?);
             let settings = parse_settings(&step.settings)?;

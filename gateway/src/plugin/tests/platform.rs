@@ -25,7 +25,11 @@ fn watched() -> Watched {
 async fn an_event_whose_canary_fails_goes_the_way_that_works() {
     let bench = Bench::new(Config::default());
     let works = bench.host.load(handling("", PASS)).await.unwrap();
-    let fails = bench.host.load(handling("", &format!("(nop) {FAIL}"))).await.unwrap();
+    let fails = bench
+        .host
+        .load(handling("", &format!("(nop) {FAIL}")))
+        .await
+        .unwrap();
     let (tell, mut told) = unbounded_channel();
     let rules = CanaryConfig {
         calls: 2,
@@ -39,9 +43,17 @@ async fn an_event_whose_canary_fails_goes_the_way_that_works() {
     };
     for _ in 0..2 {
         let done = bench.run(with_canary(1_000_000), r#"{"a":1}"#).await;
-        assert_eq!((done.verdict, text(&done.data)), (Verdict::Pass, r#"{"a":1}"#.to_owned()));
-        let [only] = &done.steps[..] else { panic!("the step is told of once") };
-        assert_eq!((only.result, only.version.as_str()), (StepResult::Passed, &works.digest[..12]));
+        assert_eq!(
+            (done.verdict, text(&done.data)),
+            (Verdict::Pass, r#"{"a":1}"#.to_owned())
+        );
+        let [only] = &done.steps[..] else {
+            panic!("the step is told of once")
+        };
+        assert_eq!(
+            (only.result, only.version.as_str()),
+            (StepResult::Passed, &works.digest[..12])
+        );
     }
     let tripped = told.try_recv().expect("it failed too often");
     assert_eq!((tripped.calls, tripped.failures), (2, 2));
@@ -85,7 +97,10 @@ async fn its_own_failures_open_no_breaker() {
         made.breaker = Some(breaker.clone());
         assert_eq!(failure(&bench.run(vec![made], "{}").await).0, "refused");
     }
-    assert_eq!(bench.host.breaker_state(&acme, &refuses.digest), BreakerState::Closed);
+    assert_eq!(
+        bench.host.breaker_state(&acme, &refuses.digest),
+        BreakerState::Closed
+    );
 }
 
 #[tokio::test]
@@ -98,13 +113,17 @@ async fn a_tenant_over_its_budget_waits_and_no_other_does() {
     let run = async |tenant: &str| {
         let mut call = call(tenant, vec![], "{}");
         let owner = tenant.parse().unwrap();
+        // As a tenant's snapshot holds its chains.
+        let held = bench.host.chain(&owner, vec![]);
         call.chain = Arc::new(bench.host.chain(&owner, vec![step(&component, "{}")]));
-        (bench.host.run(call).await.verdict, bench.host.chain(&owner, vec![]))
+        (bench.host.run(call).await.verdict, held)
     };
     let (first, held) = run("acme").await;
     assert_eq!(first, Verdict::Pass);
     let (second, _) = run("acme").await;
-    let Verdict::OverBudget { wait } = second else { panic!("{second:?}") };
+    let Verdict::OverBudget { wait } = second else {
+        panic!("{second:?}")
+    };
     assert!(wait > Duration::ZERO);
     assert_eq!(run("globex").await.0, Verdict::Pass);
     drop(held);

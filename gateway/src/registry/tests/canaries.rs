@@ -18,7 +18,9 @@ async fn with_canary(canary: &str) -> Acme {
     let acme = Acme::new().await;
     acme.upload(component("1.0.0")).await;
     acme.upload(component("1.1.0")).await;
-    acme.set(Place::Ingress, vec![trying("1.0.0", canary)]).await.unwrap();
+    acme.set(Place::Ingress, vec![trying("1.0.0", canary)])
+        .await
+        .unwrap();
     acme
 }
 
@@ -30,7 +32,11 @@ fn state(registry: &Registry, acme: &Acme) -> StepState {
 async fn a_canary_is_promoted_and_the_step_rolled_back() {
     let acme = with_canary("1.1.0").await;
     let registry = &acme.registry;
-    assert!(registry.tenant(&acme.id).unwrap().chain.as_ref().unwrap().steps[0].canary.is_some());
+    assert!(
+        registry.tenant(&acme.id).unwrap().chain.as_ref().unwrap().steps[0]
+            .canary
+            .is_some()
+    );
     let moved = registry.promote(&acme.id, "guest", BY).await.unwrap();
     assert_eq!(
         (moved[0].from.as_deref(), moved[0].to.as_deref()),
@@ -44,7 +50,13 @@ async fn a_canary_is_promoted_and_the_step_rolled_back() {
 
     registry.roll_back(&acme.id, "guest", BY).await.unwrap();
     assert_eq!(acme.running(Place::Ingress).await, ["1.0.0"]);
-    let deeds: Vec<_> = registry.history(&acme.id).await.unwrap().iter().map(|change| change.deed).collect();
+    let deeds: Vec<_> = registry
+        .history(&acme.id)
+        .await
+        .unwrap()
+        .iter()
+        .map(|change| change.deed)
+        .collect();
     assert_eq!(deeds[..3], [Deed::RolledBack, Deed::Promoted, Deed::CanaryBegun]);
 }
 
@@ -55,9 +67,16 @@ async fn a_roll_back_calls_a_canary_off_before_anything_else() {
     let moved = registry.roll_back(&acme.id, "guest", BY).await.unwrap();
     assert!(moved[0].canary);
     assert!(state(registry, &acme).canary.unwrap().stopped.is_some());
-    assert!(registry.tenant(&acme.id).unwrap().chain.as_ref().unwrap().steps[0].canary.is_none());
+    assert!(
+        registry.tenant(&acme.id).unwrap().chain.as_ref().unwrap().steps[0]
+            .canary
+            .is_none()
+    );
     let nothing = registry.roll_back(&acme.id, "guest", BY).await;
-    assert!(matches!(nothing, Err(RegistryError::WrongState(_))), "{nothing:?}");
+    assert!(
+        matches!(nothing, Err(RegistryError::WrongState(_))),
+        "{nothing:?}"
+    );
 }
 
 #[tokio::test]
@@ -81,10 +100,20 @@ async fn one_of_two_gateways_calls_a_failing_canary_off() {
     let stopped = state(&acme.registry, &acme).canary.unwrap().stopped.unwrap();
     assert_eq!(stopped.reason, "5 of 20 calls failed");
     let history = acme.registry.history(&acme.id).await.unwrap();
-    assert_eq!((history[0].deed, history[0].who.as_str()), (Deed::CanaryStopped, "automatic"));
+    assert_eq!(
+        (history[0].deed, history[0].who.as_str()),
+        (Deed::CanaryStopped, "automatic")
+    );
 
     acme.upload(component("1.2.0")).await;
     let begun = state(&acme.registry, &acme).canary.unwrap();
-    assert_eq!((begun.running.version.as_str(), begun.stopped), ("1.2.0", None), "another one begins");
-    assert!(!acme.registry.call_off(&tripped).await.unwrap(), "that one was not meant");
+    assert_eq!(
+        (begun.running.version.as_str(), begun.stopped),
+        ("1.2.0", None),
+        "another one begins"
+    );
+    assert!(
+        !acme.registry.call_off(&tripped).await.unwrap(),
+        "that one was not meant"
+    );
 }
