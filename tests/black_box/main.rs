@@ -27,4 +27,5 @@ mod sealing;
 mod site;
 mod trying;
 mod two_gateways;
+mod verifying;
 mod walk;

@@ -14,6 +14,8 @@ mod listen;
 mod output;
 mod plugin;
 mod receiver;
+#[cfg(test)]
+mod receivers_page;
 mod serve;
 mod temporary;
 mod verify;

@@ -120,7 +120,7 @@ fn other_profile(
     headers: &[(String, String)],
     arguments: &Arguments,
 ) -> Option<String> {
-    let missing = |finding: &Finding| matches!(finding, Finding::HeaderMissing { near: None, .. });
+    let missing = |finding: &Finding| matches!(finding, Finding::HeaderMissing { .. });
     if !findings.iter().any(missing) {
         return None;
     }
