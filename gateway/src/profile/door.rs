@@ -73,10 +73,6 @@ macro_rules! words {
         pub enum $name { $($(#[$about])* $variant,)* }
 
         impl $name {
-            pub(super) fn named(word: &str) -> Option<Self> {
-                Some(match word { $($word => Self::$variant,)* _ => return None })
-            }
-
             /// As a profile writes it.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }

@@ -50,14 +50,7 @@ fn errors(given: &file::Errors, problems: &mut Problems) -> Option<Errors> {
     }
     Some(Errors {
         within: given.within.clone(),
-        members: members(
-            "door.errors.members",
-            &given.members,
-            TOLD,
-            Told::named,
-            Told::word,
-            problems,
-        ),
+        members: members("door.errors.members", &given.members, TOLD, Told::word, problems),
     })
 }
 
@@ -199,7 +192,7 @@ fn input(
     problems: &mut Problems,
 ) -> Option<(String, Input)> {
     let known = inputs(action);
-    let found = Input::named(meaning).filter(|meaning| known.contains(meaning));
+    let found = known.iter().copied().find(|input| input.word() == meaning);
     if found.is_none() {
         let words: Vec<_> = known.iter().map(|word| word.word()).collect();
         let hint = if words.is_empty() {
@@ -222,18 +215,13 @@ fn fields(
     known: &[Field],
     problems: &mut Problems,
 ) -> Vec<(String, Answer)> {
-    members(key, given, known, Field::named, Field::word, problems)
+    members(key, given, known, Field::word, problems)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "both kinds of fields have the same two tables of words"
-)]
-fn members<F: Copy + PartialEq>(
+fn members<F: Copy>(
     key: &str,
     given: &[file::AnswerMember],
     known: &[F],
-    named: fn(&str) -> Option<F>,
     word: fn(F) -> &'static str,
     problems: &mut Problems,
 ) -> Vec<(String, Answer<F>)> {
@@ -242,9 +230,8 @@ fn members<F: Copy + PartialEq>(
         let answer = match (&member.value, &member.constant) {
             (Some(text), None) => {
                 let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-                name.and_then(named)
-                    .filter(|field| known.contains(field))
-                    .map(Answer::Field)
+                let found = known.iter().find(|field| Some(word(**field)) == name);
+                found.map(|field| Answer::Field(*field))
             }
             (None, Some(constant)) => Some(Answer::Constant(constant.clone())),
             _ => None,
