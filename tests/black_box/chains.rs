@@ -129,8 +129,8 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
     let first = upload(acme, MINE, reshape("0.1.0")).await;
     assert_eq!(first["uploaded"]["version"], "0.1.0");
     let chain = json!({ "steps": [
-        { "plugin": "mine", "version": "^0.1", "settings": { "operations": [] } },
-        { "plugin": "mine", "version": "0.1.0", "settings": { "operations": [] },
+        { "plugin": "mine", "version": "^0.1", "settings": { "operations": [{ "set": "/n", "value": 1 }] } },
+        { "plugin": "mine", "version": "0.1.0", "settings": { "operations": [{ "set": "/n", "value": 1 }] },
           "canary": { "version": "0.1.1", "share": 0.5 } },
     ] });
     let refused = acme.put("/v1/chain", &chain).await;

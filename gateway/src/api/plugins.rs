@@ -237,10 +237,6 @@ pub(super) struct Shelf<'a> {
 }
 
 /// Takes an upload of a tenant's or of the operator's.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two routes share it, and differ in what they say of the owner"
-)]
 pub(super) async fn take(
     api: &Api,
     to: Shelf<'_>,

@@ -142,6 +142,7 @@ fn python() {
 }
 
 #[rustfmt::skip]
+#[expect(clippy::too_many_arguments, reason = "what a receiver has at hand, on one page")]
 mod sample {
     use super::*;
 

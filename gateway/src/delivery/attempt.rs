@@ -38,6 +38,10 @@ impl Courier {
                 Ok(made) => {
                     let _in_flight = self.parts.metrics.in_flight();
                     let event = made.as_ref().unwrap_or(&leased.event);
+                    if leased.trigger == Trigger::Test {
+                        let headers = &mut destination.headers;
+                        headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
+                    }
                     self.send(event, destination, started).await
                 }
                 Err(NotSent::NoAttempt(attempted)) => return attempted,
@@ -102,9 +106,6 @@ impl Courier {
             Err(unsendable) => return blocked(unsendable.to_string()),
         };
         let mut headers = destination.headers;
-        if leased.trigger == Trigger::Test {
-            headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
-        }
         if let Err(name) = sign(&mut headers, signature) {
             return blocked(format!("the profile's header `{name}` cannot be sent"));
         }

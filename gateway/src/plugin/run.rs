@@ -219,7 +219,7 @@ impl Run<'_> {
 
     /// Tells of a breaker that opened or closed.
     fn turned(&self, step: &Step, turned: Option<Turned>) {
-        let (plugin, version) = (step.name.as_str(), version(step));
+        let (plugin, version) = (step.name.as_str(), step.version());
         match turned {
             None => return,
             Some(Turned::Open) => {

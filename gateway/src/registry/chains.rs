@@ -56,10 +56,6 @@ impl Registry {
     }
 
     /// What setting this chain changes in these entries, after every step has been checked.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is what a change of a chain is judged by"
-    )]
     pub(super) async fn chain_change(
         &self,
         among: Among<'_>,
@@ -81,10 +77,6 @@ impl Registry {
     }
 
     /// A step as it is kept, after its plugin has checked it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is what a change of a chain is judged by"
-    )]
     async fn step_record(
         &self,
         among: Among<'_>,
@@ -121,10 +113,6 @@ impl Registry {
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is what a change of a chain is judged by"
-    )]
     async fn canary_record(
         &self,
         among: Among<'_>,
@@ -163,10 +151,6 @@ impl Registry {
     }
 
     /// Finds a version for a step, and has it check the step's settings.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is what a change of a chain is judged by"
-    )]
     pub(super) async fn check_version(
         &self,
         among: Among<'_>,

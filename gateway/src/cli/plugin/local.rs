@@ -102,7 +102,7 @@ pub(super) fn call(loaded: &Loaded, settings: &Document, event: &Event) -> Call 
     let step = Step::new(name, component, Arc::new(settings.clone()), OnFailure::Fail);
     Call {
         tenant: event.tenant.clone(),
-        chain: Arc::new(Chain { steps: vec![step] }),
+        chain: Arc::new(Chain::from(vec![step])),
         id: event.id.clone(),
         kind: event.kind.clone(),
         created: event.created,
