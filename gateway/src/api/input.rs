@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::fields;
+use super::records::Records;
 use crate::document::{Document, Limits};
 use crate::http::{Code, FieldError, Problem, describe_tenant_header, read};
 use crate::registry::{Actor, Tenant};
@@ -165,13 +166,12 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
 /// Reads strictly (no key twice, bounded depth), then as the type.
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Document::parse(bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
-    // serde would take an array for a record, its elements as the fields in their order.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         let error = FieldError::new("", "the body is not an object, `{…}`");
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut reader)
+    serde_path_to_error::deserialize(Records(&mut reader))
         .map_err(|error| Problem::fields(Code::InvalidField, vec![fields::fault(&error)]))
 }
 

@@ -21,6 +21,7 @@ mod moves;
 mod output;
 mod page;
 mod plugins;
+mod records;
 mod repeats;
 mod sealing_keys;
 mod secrets;

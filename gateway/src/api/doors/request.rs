@@ -8,6 +8,7 @@ use url::form_urlencoded;
 use super::super::Api;
 use super::super::fields::{fault, no_such};
 use super::super::input::{Body, OptionalBody};
+use super::super::records::Records;
 use crate::http::{Code, FieldError, Problem};
 use crate::profile::{Action, Input, Method, Route};
 
@@ -86,7 +87,7 @@ impl Fields {
     /// # Errors
     /// `invalid_field`, with the place.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        serde_path_to_error::deserialize(Value::Object(self.0))
+        serde_path_to_error::deserialize(Records(Value::Object(self.0)))
             .map_err(|error| Problem::fields(Code::InvalidField, vec![fault(&error)]))
     }
 
