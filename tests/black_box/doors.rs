@@ -218,7 +218,7 @@ const PARCELS: &str = r#"
 [profiles.parcels]
 summary = "Parcels: hooks on shipments"
 envelope.body = "{data}"
-signature = { content = "{body}", encoding = "hex", headers = { X-Parcels-Signature = "{newest}" } }
+signature = { content = "{body}", encoding = "hex", headers = { X-Parcels-Signature = "{first}" } }
 secret = { form = "text", encoding = "hex", prefix = "prc_" }
 
 [profiles.parcels.door]

@@ -29,7 +29,7 @@ fn verify(arguments: &[&str], secret: &str, received: &Received, body: &[u8]) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn what_arrived_is_judged_for_every_profile() {
     let own = "[profiles.ours]\nextends = \"synthesq\"\npatterns.known_only = false\n\
-               [profiles.ours.signature.headers]\nX-Ours = \"{newest}\"\n";
+               [profiles.ours.signature.headers]\nX-Ours = \"{first}\"\n";
     let gateway = Setup::embedded().with(own).start();
     let config = gateway.dir().join("hookgate.toml");
     let config = config.to_str().unwrap();

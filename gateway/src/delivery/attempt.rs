@@ -7,7 +7,7 @@ use super::screen::NotSent;
 use super::{Config, Courier};
 use crate::domain::{Attempt, Event, Outcome, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
-use crate::profile::Message;
+use crate::profile::{Message, Signature};
 use crate::store::Leased;
 
 /// What came of trying.
@@ -38,6 +38,7 @@ impl Courier {
                 Ok(made) => {
                     let _in_flight = self.parts.metrics.in_flight();
                     let event = made.as_ref().unwrap_or(&leased.event);
+                    Signature::in_turn(&mut destination.keys, leased.attempts);
                     if leased.trigger == Trigger::Test {
                         let headers = &mut destination.headers;
                         headers.insert(TEST_HEADER, HeaderValue::from_static("true"));

@@ -80,11 +80,11 @@ fn mistakes_are_told_by_their_keys() {
         ),
         ("signature.between = ''", &["signature.between", "told apart"]),
         (
-            "signature.headers = { 'X Acme' = '{newest}' }",
+            "signature.headers = { 'X Acme' = '{first}' }",
             &["signature.headers.X Acme: ", "not a header's name"],
         ),
         (
-            "signature.headers = { Content-Type = '{newest}' }",
+            "signature.headers = { Content-Type = '{first}' }",
             &["signature.headers.Content-Type", "belongs to HTTP"],
         ),
         (
@@ -96,11 +96,11 @@ fn mistakes_are_told_by_their_keys() {
             &["signature.headers: no header carries the signature"],
         ),
         (
-            "signature.headers = { X-A = '{id}{newest}' }",
+            "signature.headers = { X-A = '{id}{first}' }",
             &["signature.headers.X-A", "told apart"],
         ),
         (
-            "signature.headers = { X-A = '{newest}', x-a = '{id}' }",
+            "signature.headers = { X-A = '{first}', x-a = '{id}' }",
             &["there already"],
         ),
         (

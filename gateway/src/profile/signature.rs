@@ -58,7 +58,7 @@ pub(super) struct Filling<'a> {
 }
 
 impl Signature {
-    /// The headers of an attempt, signed with each key: the newest first.
+    /// The headers of an attempt, signed with each key in the order of [`in_turn`](Self::in_turn).
     ///
     /// # Errors
     /// The event has nothing where the scheme signs a part of its data.
@@ -79,12 +79,20 @@ impl Signature {
         let signatures = keys.iter().map(|key| self.sign(&filling, key));
         let signatures: Vec<_> = signatures.collect::<Result<_, _>>()?;
         let headers = self.headers.iter().filter(|(_, template)| {
-            // A header of the previous signatures alone is there only while there are any.
-            signatures.len() > 1 || !template.has(&Part::Previous)
+            // A header of the second signature alone is there only while there is one.
+            signatures.len() > 1 || !template.has(&Part::Second)
         });
         Ok(headers
             .map(|(name, template)| (name.as_str(), self.header(template, &filling, &signatures)))
             .collect())
+    }
+
+    /// Puts the keys of an attempt, which are given the newest first, in the order of their signatures. While a secret is rotated
+    /// its attempts begin with one key after the other: a receiver that reads one signature and compares it accepts one of them,
+    /// whichever of the secrets it has.
+    pub fn in_turn(keys: &mut [SigningKey], attempts_before: u32) {
+        let count = keys.len().max(1);
+        keys.rotate_left(attempts_before as usize % count);
     }
 
     /// Whether everything stands in the data that is signed of it.
@@ -129,7 +137,7 @@ impl Signature {
         let mut needed = self
             .headers
             .iter()
-            .filter(|(_, template)| !template.has(&Part::Previous));
+            .filter(|(_, template)| !template.has(&Part::Second));
         needed.all(|(name, _)| has(name))
     }
 
@@ -184,8 +192,8 @@ impl Signature {
         for part in template.parts() {
             let signatures = match part {
                 Part::Signatures => signatures,
-                Part::Newest => signatures.get(..1).unwrap_or_default(),
-                Part::Previous => signatures.get(1..).unwrap_or_default(),
+                Part::First => signatures.get(..1).unwrap_or_default(),
+                Part::Second => signatures.get(1..2).unwrap_or_default(),
                 other => {
                     text.push_str(filling.text(other));
                     continue;
@@ -234,8 +242,8 @@ impl Filling<'_> {
             | Part::Data(_)
             | Part::Signature
             | Part::Signatures
-            | Part::Newest
-            | Part::Previous => "",
+            | Part::First
+            | Part::Second => "",
         }
     }
 }
@@ -364,6 +372,28 @@ mod tests {
         assert_eq!(parts.len(), 2);
         assert_ne!(parts[0], parts[1]);
         assert_eq!(parts[1], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn attempts_begin_with_one_key_after_the_other() {
+        let profiles = Profiles::shipped();
+        let profile = profiles.get("syncai").expect("it is shipped");
+        let alone = |n: u8| {
+            let secret = profile.secret.generate([n; 64]);
+            let key = profile.secret.key(&secret).expect("valid");
+            let signed = profile.signature.headers(&MESSAGE, &[key.clone()]);
+            (key, signed.expect("it can be signed"))
+        };
+        let made = [alone(3), alone(2), alone(1)];
+        for (attempts, first, second) in [(0, 0, 1), (1, 1, 2), (2, 2, 0), (3, 0, 1)] {
+            let mut keys = made.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+            Signature::in_turn(&mut keys, attempts);
+            let signed = profile.signature.headers(&MESSAGE, &keys).expect("signed");
+            let values: Vec<_> = signed.iter().map(|(_, value)| value).collect();
+            // The one signature of the header is compared as it is, and so is that of the second one.
+            assert_eq!(values, [&made[first].1[0].1, &made[second].1[0].1], "{attempts}");
+        }
+        Signature::in_turn(&mut [], 1);
     }
 
     #[test]

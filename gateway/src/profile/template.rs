@@ -27,10 +27,10 @@ pub(super) enum Part {
     Signature,
     /// `{signatures}`: one signature for each secret, as the scheme joins them.
     Signatures,
-    /// `{newest}`: the newest secret's signature.
-    Newest,
-    /// `{previous}`: the other secrets' signatures, while a rotation lasts.
-    Previous,
+    /// `{first}`: the first of those signatures.
+    First,
+    /// `{second}`: the one after it, while a rotation lasts.
+    Second,
 }
 
 /// Where a template stands, which says what it may hold.
@@ -112,8 +112,8 @@ impl fmt::Display for Template {
             Part::Data(pointer) => write!(f, "{{data:{pointer}}}"),
             Part::Signature => f.write_str("{signature}"),
             Part::Signatures => f.write_str("{signatures}"),
-            Part::Newest => f.write_str("{newest}"),
-            Part::Previous => f.write_str("{previous}"),
+            Part::First => f.write_str("{first}"),
+            Part::Second => f.write_str("{second}"),
         })
     }
 }
@@ -124,7 +124,7 @@ impl Place {
         match self {
             Self::Content => "{id}, {type}, {timestamp}, {body} and {data:/pointer}",
             Self::Each => "{signature}, {id} and {timestamp}",
-            Self::Header => "{id}, {type}, {timestamp}, {signatures}, {newest} and {previous}",
+            Self::Header => "{id}, {type}, {timestamp}, {signatures}, {first} and {second}",
         }
     }
 }
@@ -139,8 +139,8 @@ impl Part {
             ("body", Content) => Self::Body,
             ("signature", Each) => Self::Signature,
             ("signatures", Header) => Self::Signatures,
-            ("newest", Header) => Self::Newest,
-            ("previous", Header) => Self::Previous,
+            ("first", Header) => Self::First,
+            ("second", Header) => Self::Second,
             (name, Content) if name.starts_with("data:") => Self::Data(pointer(&name[5..])?),
             (name, place) => {
                 let name = name.to_owned();

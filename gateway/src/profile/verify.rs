@@ -171,8 +171,8 @@ impl Signature {
             let alone = self
                 .headers
                 .iter()
-                .any(|(_, template)| template.has(&Part::Newest));
-            return missing(if alone { &Part::Newest } else { &Part::Signatures });
+                .any(|(_, template)| template.has(&Part::First));
+            return missing(if alone { &Part::First } else { &Part::Signatures });
         }
         for (part, value) in [
             (Part::Id, &captured.id),
@@ -315,7 +315,7 @@ mod tests {
                 .signature
                 .headers
                 .iter()
-                .any(|(_, template)| template.has(&Part::Signatures) || template.has(&Part::Previous));
+                .any(|(_, template)| template.has(&Part::Signatures) || template.has(&Part::Second));
             let expected = if single { Err(NotGenuine::Mismatch) } else { Ok(()) };
             assert_eq!(verify(profile, |_| {}, BODY, AT), expected, "{}", profile.name);
             let gone = verify(profile, BTreeMap::clear, BODY, AT);

@@ -2,6 +2,7 @@
 
 mod javascript;
 mod libraries;
+mod rotating;
 mod synaptis;
 mod syncai;
 mod synthesq;

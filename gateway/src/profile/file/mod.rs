@@ -144,8 +144,9 @@ pub struct Signature {
     /// Between the signatures of several secrets, while a rotation lasts. Built in: `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between: Option<String>,
-    /// The headers: text with `{id}`, `{type}`, `{timestamp}`, `{signatures}` (of every secret that signs now, the newest
-    /// first), `{newest}` (of the newest alone) and `{previous}` (of the others; without others the header is not sent).
+    /// The headers: text with `{id}`, `{type}`, `{timestamp}`, `{signatures}` (of every secret that signs now), `{first}` (the
+    /// first of them alone) and `{second}` (the next one alone; without one the header is not sent). The newest secret's is
+    /// first; while a rotation lasts, each further attempt begins with the next one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// How `{timestamp}` is written: `seconds` (built-in), `milliseconds` or `rfc3339`.
@@ -346,7 +347,7 @@ pub struct Patterns {
     /// `exact` (invoice.paid), `prefix` (invoice.*), `all` (*). Built in: all three.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<PatternKind>>,
-    /// Refuse patterns that match no type of the catalogue.
+    /// Refuse patterns that match no type of the catalogue or of the tenant's own, and events of other types.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_only: Option<bool>,
 }

@@ -179,7 +179,7 @@ fn headers(file: &file::Signature, problems: &mut Problems) -> Option<Vec<(Strin
         headers.push((name, template));
     }
     let carries =
-        |(_, template): &(String, Template)| template.has(&Part::Signatures) || template.has(&Part::Newest);
+        |(_, template): &(String, Template)| template.has(&Part::Signatures) || template.has(&Part::First);
     if !headers.iter().any(carries) {
         let message = "no header carries the signature";
         problems.add(
