@@ -59,7 +59,8 @@ struct ChainView {
     /// In order.
     steps: Vec<StepView>,
     /// Classes of the dictionary that the tenant's profile takes out of every event, before the chain and again after it. It
-    /// is the profile's to say: leave it out, or send what was read.
+    /// is the profile's to say: leave it out, or send what was read. What the schemas of event types take out beside it is
+    /// shown with each type, as `removed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     always_removed: Option<Vec<String>>,
 }

@@ -16,6 +16,7 @@ use super::page::{self, Page, PageQuery};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::EventType;
 use crate::http::Problem;
+use crate::privacy::Fields;
 use crate::profile::CatalogueEntry;
 use crate::registry::Tenant;
 
@@ -74,8 +75,33 @@ struct TypeView {
     schema: Option<Value>,
     /// Whether data that does not fit the schema is refused.
     validate: bool,
+    /// What is taken out of its events before they are stored, whatever the chain does; left out where nothing is. Shown only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<RemovedView>,
     /// `tenant`: made over the API or declared in the configuration; `profile`: the tenant's profile documents it.
     source: &'static str,
+}
+
+/// What is taken out of a type's events.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RemovedFields")]
+struct RemovedView {
+    /// Classes of the dictionary whose names go, at any depth: the tenant's profile says which.
+    names: Vec<String>,
+    /// Whether everything goes but what the schema names public, and the way to it.
+    all_but_public: bool,
+    /// What the schema classifies; at most 100 places.
+    fields: Vec<ClassifiedView>,
+}
+
+/// A classified place of the data.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ClassifiedField")]
+struct ClassifiedView {
+    /// A JSON pointer in which `*` stands for every element, and for every member that no other place names.
+    pointer: String,
+    /// `public`: it stays. `internal`, `confidential`, `restricted`: it goes, with all that is inside.
+    class: &'static str,
 }
 
 /// What an event type is to be.
@@ -124,12 +150,12 @@ async fn list(
             let name = entry.kind.as_ref();
             (
                 name.map_or_else(|| format!("~{at:04}"), ToString::to_string),
-                TypeView::from(entry),
+                TypeView::documented(&tenant, entry),
             )
         })
         .collect();
     let own = tenant.types.values();
-    views.extend(own.map(|own| (own.spec.kind.to_string(), TypeView::from(own.as_ref()))));
+    views.extend(own.map(|own| (own.spec.kind.to_string(), TypeView::own(&tenant, own))));
     views.sort_by(|(one, _), (other, _)| one.cmp(other));
     let Page { data, next_cursor } = page::of(views.into_iter(), |(key, _)| key.clone(), &query)?;
     let data = data.into_iter().map(|(_, view)| view).collect();
@@ -139,10 +165,11 @@ async fn list(
 async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<TypeView>, Problem> {
     let kind: EventType = id.parse()?;
     if let Some(own) = tenant.types.get(&kind) {
-        return Ok(Json(TypeView::from(own.as_ref())));
+        return Ok(Json(TypeView::own(&tenant, own)));
     }
     let entry = documented(&tenant).find(|entry| entry.kind.as_ref() == Some(&kind));
-    entry.map(|entry| Json(entry.into())).ok_or_else(not_found)
+    let view = entry.map(|entry| Json(TypeView::documented(&tenant, entry)));
+    view.ok_or_else(not_found)
 }
 
 async fn put(
@@ -161,7 +188,7 @@ async fn put(
     };
     let put = api.registry.put_event_type(&tenant.id, spec).await?;
     tracing::info!(tenant = %tenant.id, event_type = %kind, "event_type.changed");
-    Ok(Json(TypeView::from(put.as_ref())))
+    Ok(Json(TypeView::own(&tenant, &put)))
 }
 
 async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
@@ -192,8 +219,8 @@ fn documented(tenant: &Tenant) -> impl Iterator<Item = &CatalogueEntry> {
     tenant.contract.iter().flat_map(|profile| &profile.catalogue)
 }
 
-impl From<&CatalogueType> for TypeView {
-    fn from(own: &CatalogueType) -> Self {
+impl TypeView {
+    fn own(tenant: &Tenant, own: &CatalogueType) -> Self {
         let TypeSpec {
             kind,
             entity,
@@ -208,22 +235,45 @@ impl From<&CatalogueType> for TypeView {
             // Checked when it was put.
             schema: schema.as_ref().and_then(|text| serde_json::from_str(text).ok()),
             validate: *validate,
+            removed: removed(tenant, own.fields().map(AsRef::as_ref)),
             source: "tenant",
         }
     }
-}
 
-impl From<&CatalogueEntry> for TypeView {
-    fn from(entry: &CatalogueEntry) -> Self {
+    fn documented(tenant: &Tenant, entry: &CatalogueEntry) -> Self {
         Self {
             kind: entry.kind.as_ref().map(ToString::to_string),
             entity: entry.entity.clone(),
             description: Some(entry.description.clone()),
             schema: None,
             validate: false,
+            removed: removed(tenant, None),
             source: "profile",
         }
     }
 }
+
+fn removed(tenant: &Tenant, fields: Option<&Fields>) -> Option<RemovedView> {
+    let classes = tenant
+        .contract
+        .iter()
+        .flat_map(|profile| &profile.privacy.classes);
+    let names: Vec<_> = classes.map(|class| class.name().to_owned()).collect();
+    let classified = fields.map(|fields| fields.classified(MOST_TOLD)).unwrap_or_default();
+    (fields.is_some() || !names.is_empty()).then(|| RemovedView {
+        names,
+        all_but_public: fields.is_some_and(Fields::only_public),
+        fields: classified
+            .into_iter()
+            .map(|(pointer, class)| ClassifiedView {
+                pointer,
+                class: class.name(),
+            })
+            .collect(),
+    })
+}
+
+/// How many classified places are shown.
+const MOST_TOLD: usize = 100;
 
 const TAG: &str = "Event types";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_path_to_error::{Error, Segment};
 
 use crate::http::FieldError;
-use crate::ingest::nearest;
+use crate::domain::nearest;
 
 /// A text that the domain reads: an id, a URL, a pattern.
 #[derive(Debug, Clone)]

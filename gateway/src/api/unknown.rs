@@ -3,7 +3,7 @@
 use axum::http::{Method, Uri};
 
 use crate::http::{Code, Problem};
-use crate::ingest::nearest;
+use crate::domain::nearest;
 
 /// No route has this path.
 pub(super) async fn route(uri: Uri) -> Problem {

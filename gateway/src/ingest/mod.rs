@@ -42,7 +42,6 @@ use format::Format;
 use parse::Allowed;
 
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
-pub use candidate::nearest;
 pub use config::Config;
 pub use routes::routes;
 

@@ -54,6 +54,7 @@ impl Ingest {
                 vec![FieldError::new(format!("{prefix}/type"), detail)],
             ));
         }
+        check_type(tenant, candidate, prefix)?;
         let most = self.inner.config.max_metadata;
         let metadata = candidate.metadata.as_ref().map_or(0, Value::printed_len);
         if metadata > most.bytes() {
@@ -272,6 +273,18 @@ impl Ingest {
             parts.system_events.plugin_failing(failing, parts.clock.now());
         }
     }
+}
+
+/// That the type is a known one, where the tenant's profile has no others.
+fn check_type(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
+    let Some(profile) = &tenant.contract else {
+        return Ok(());
+    };
+    let known = profile.patterns.check_type(&candidate.kind, &tenant.types);
+    known.map_err(|unknown| {
+        let error = FieldError::new(format!("{prefix}/type"), unknown.to_string());
+        Problem::fields(Code::EventTypeUnknown, vec![error])
+    })
 }
 
 /// That the data fits the schema of the event's type, where the type asks for it.

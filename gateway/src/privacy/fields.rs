@@ -66,6 +66,57 @@ impl Fields {
         }
     }
 
+    /// Whether what is not named public goes.
+    pub fn only_public(&self) -> bool {
+        self.closed
+    }
+
+    /// The classified places for people, at most so many: a pointer (RFC 6901) in which `*` stands for every element, and for
+    /// every member that is named by a pattern or by none. What refers to itself is followed once.
+    pub fn classified(&self, most: usize) -> Vec<(String, Class)> {
+        let mut told = Vec::new();
+        self.tell(0, "", &mut Vec::new(), &mut told, most);
+        told.sort();
+        told.dedup();
+        told
+    }
+
+    fn tell(
+        &self,
+        id: FieldId,
+        pointer: &str,
+        way: &mut Vec<FieldId>,
+        told: &mut Vec<(String, Class)>,
+        most: usize,
+    ) {
+        let (before, new) = (way.len(), |id: &FieldId| !way.contains(id));
+        let here: Vec<_> = self.together[id].iter().copied().filter(new).collect();
+        way.extend(&here);
+        for field in here.into_iter().map(|id| &self.fields[id]) {
+            if told.len() >= most {
+                break;
+            }
+            told.extend(field.class.map(|class| (pointer.to_owned(), class)));
+            if field.class.is_some_and(|class| class != Class::Public) {
+                continue;
+            }
+            let mut named: Vec<_> = field.named.iter().collect();
+            named.sort();
+            let named = named
+                .into_iter()
+                .map(|(name, &next)| (name.replace('~', "~0").replace('/', "~1"), next));
+            let first = field.first.iter().enumerate();
+            let first = first.map(|(index, &next)| (index.to_string(), next));
+            let patterns = field.patterns.iter().map(|(_, next)| *next);
+            let others = patterns.chain(field.rest).chain(field.items);
+            let others = others.map(|next| ("*".to_owned(), next));
+            for (step, next) in named.chain(first).chain(others) {
+                self.tell(next, &format!("{pointer}/{step}"), way, told, most);
+            }
+        }
+        way.truncate(before);
+    }
+
     /// The whole of the data.
     pub(super) fn root(&self) -> Found {
         let mut found = Found::default();

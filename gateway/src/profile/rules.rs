@@ -1,12 +1,13 @@
 //! The rules of a profile that are not about bytes: what endpoints must be, what subscriptions may ask for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
 
 use super::file::{Mode, PatternKind};
 use crate::document::PatternSet;
-use crate::domain::{EventPattern, EventType, Outcome, PayloadMode};
+use crate::domain::{EventPattern, EventType, Outcome, PayloadMode, nearest};
 
 /// What endpoints must be and how they answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Success(pub(super) Vec<(u16, u16)>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patterns {
     pub(super) allow: Vec<PatternKind>,
-    /// Only patterns that match one of these, if there are any.
+    /// Only patterns that match one of these, and events of these, if there are any.
     pub(super) known: Option<Vec<EventType>>,
 }
 
@@ -62,8 +63,11 @@ pub enum NotOffered {
     #[error("`{0}`: wildcards of this kind are not taken; name event types")]
     Pattern(EventPattern),
     /// A pattern that no documented type matches.
-    #[error("`{0}` matches no event type; there are {1}")]
+    #[error("`{0}` matches no event type; {1}")]
     Unknown(EventPattern, String),
+    /// An event of a type that is not documented.
+    #[error("there is no event type `{0}`; {1}")]
+    UnknownType(EventType, String),
     /// A payload mode.
     #[error("this payload mode is not offered")]
     Payload,
@@ -134,13 +138,23 @@ impl Patterns {
         }
         match &self.known {
             Some(types) if !types.iter().chain(own).any(|kind| pattern.matches(kind)) => {
-                let known: Vec<_> = types
-                    .iter()
-                    .chain(own)
-                    .map(EventType::as_str)
-                    .take(MOST_NAMED)
-                    .collect();
-                Err(NotOffered::Unknown(pattern.clone(), known.join(", ")))
+                let meant = meant(&pattern.to_string(), types.iter().chain(own));
+                Err(NotOffered::Unknown(pattern.clone(), meant))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a tenant that has these types of its own may publish events of this type: of a type that nobody can subscribe
+    /// to, nobody would ever hear.
+    ///
+    /// # Errors
+    /// `UnknownType`.
+    pub fn check_type<T>(&self, kind: &EventType, own: &BTreeMap<EventType, T>) -> Result<(), NotOffered> {
+        match &self.known {
+            Some(types) if !own.contains_key(kind) && !types.contains(kind) => {
+                let meant = meant(kind.as_str(), types.iter().chain(own.keys()));
+                Err(NotOffered::UnknownType(kind.clone(), meant))
             }
             _ => Ok(()),
         }
@@ -167,6 +181,15 @@ impl From<Mode> for PayloadMode {
             Mode::Full => Self::Full,
             Mode::Thin => Self::Thin,
         }
+    }
+}
+
+/// What was probably meant by a name that is none of these, or which there are.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a EventType>) -> String {
+    let known: Vec<_> = known.map(EventType::as_str).collect();
+    match nearest(name, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", known[..known.len().min(MOST_NAMED)].join(", ")),
     }
 }
 
@@ -231,6 +254,16 @@ mod tests {
             let own = ["customer.created".parse().expect("a type")];
             let with_own = taken || pattern == "customer.*".parse().expect("a pattern");
             assert_eq!(rule.check(&pattern, &own).is_ok(), with_own, "{pattern}");
+        }
+        let own = BTreeMap::from([("customer.created".parse::<EventType>().expect("a type"), ())]);
+        for (kind, told) in [
+            ("product.created", None),
+            ("customer.created", None),
+            ("product.craeted", Some("there is no event type `product.craeted`; did you mean `product.created`?")),
+            ("order.paid", Some("there is no event type `order.paid`; there are product.created, customer.created")),
+        ] {
+            let refused = rule.check_type(&kind.parse().expect("a type"), &own).err();
+            assert_eq!(refused.map(|refused| refused.to_string()).as_deref(), told);
         }
     }
 }

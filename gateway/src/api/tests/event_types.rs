@@ -164,3 +164,77 @@ async fn a_profile_that_knows_its_types_takes_the_tenants_own_too() {
         "a type of one name is listed once"
     );
 }
+
+#[tokio::test]
+async fn events_of_a_type_that_nobody_could_subscribe_to_are_refused() {
+    let rig = Rig::start().await;
+    let (key, free) = (
+        rig.tenant_with("acme", "syncai").await,
+        rig.tenant_with("free", "synaptis").await,
+    );
+    let event = |kind: &str| json!({ "type": kind, "data": {} });
+    for (body, pointer, told) in [
+        (
+            event("document.verifyed"),
+            "/type",
+            "did you mean `document.verified`?",
+        ),
+        (
+            json!([event("document.verified"), event("order.paid")]),
+            "/1/type",
+            "there are document.verified, document.rejected",
+        ),
+    ] {
+        let refused = rig.post(&key, "/v1/events", &body).await;
+        refused.refused(422, "event_type_unknown");
+        assert_eq!(refused.body["errors"][0]["pointer"], pointer);
+        let detail = refused.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(told), "{detail}");
+    }
+    let listed = rig.get(&key, "/v1/events").await.expect(200);
+    assert_eq!(listed["data"], json!([]), "nothing was stored");
+    put(&rig, &key, "order.paid", &json!({})).await.expect(200);
+    rig.publish(&key, "order.paid").await;
+    rig.publish(&free, "anything.at_all").await;
+}
+
+#[tokio::test]
+async fn what_goes_from_a_types_events_is_shown_with_it() {
+    let rig = Rig::start().await;
+    let (key, plain) = (
+        rig.tenant_with("acme", "synthesq").await,
+        rig.tenant_with("plain", "standard").await,
+    );
+    let schema = json!({
+        "properties": {
+            "name": { "x-classification": "public" },
+            "a/b": { "x-classification": "restricted" },
+            "contacts": { "items": { "properties": { "phone": { "x-classification": "confidential" } } } },
+            "parent": { "$ref": "#" },
+        },
+        "patternProperties": { "^secret_": { "x-classification": "internal" } },
+    });
+    let fields = json!([
+        { "pointer": "/*", "class": "internal" },
+        { "pointer": "/a~1b", "class": "restricted" },
+        { "pointer": "/contacts/*/phone", "class": "confidential" },
+        { "pointer": "/name", "class": "public" },
+    ]);
+    let of = async |key: &str, kind: &str| {
+        let shown = rig.get(key, &format!("/v1/event-types/{kind}")).await;
+        shown.expect(200)["removed"].clone()
+    };
+    for (key, names) in [(&key, json!(["confidential", "restricted"])), (&plain, json!([]))] {
+        let body = json!({ "schema": schema });
+        put(&rig, key, "customer.created", &body).await.expect(200);
+        let expected = json!({ "names": names, "all_but_public": false, "fields": fields });
+        assert_eq!(of(key, "customer.created").await, expected);
+    }
+    let names = json!({ "names": ["confidential", "restricted"], "all_but_public": false, "fields": [] });
+    assert_eq!(of(&key, "product.created").await, names, "a documented one");
+    let closed = json!({ "schema": { "x-default-classification": "confidential" } });
+    put(&rig, &plain, "deal.won", &closed).await.expect(200);
+    assert_eq!(of(&plain, "deal.won").await["all_but_public"], true);
+    put(&rig, &plain, "deal.lost", &json!({})).await.expect(200);
+    assert_eq!(of(&plain, "deal.lost").await, Value::Null, "nothing goes");
+}

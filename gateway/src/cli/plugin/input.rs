@@ -43,7 +43,7 @@ pub(super) fn members(value: Value, what: &str, known: &[&str]) -> Result<Object
         .map_err(|_| Failure::new(format!("{what} must be a JSON object")))?;
     if let Some(unknown) = object.keys().find(|key| !known.contains(key)) {
         let failure = Failure::new(format!("{what} has no `{unknown}`"));
-        return Err(failure.hint(match crate::ingest::nearest(unknown, known) {
+        return Err(failure.hint(match crate::domain::nearest(unknown, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has {}", known.join(", ")),
         }));

@@ -113,6 +113,8 @@ codes! {
     // It is read, and refused.
     InvalidEvent = "invalid_event", 422, No, "The event is not valid",
         "Correct the fields that `errors` names.";
+    EventTypeUnknown = "event_type_unknown", 422, No, "There is no such event type",
+        "Send an event of a type that GET /v1/event-types lists, or make the type there.";
     InvalidField = "invalid_field", 422, No, "A field is not valid",
         "Correct the fields that `errors` names.";
     AddressRefused = "address_refused", 422, No, "The endpoint's address is refused",

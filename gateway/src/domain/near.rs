@@ -1,0 +1,32 @@
+//! What was probably meant by a name that is not known.
+
+/// The known name that is so near that it was probably meant.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&lower, known), *known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_miss_is_recognised() {
+        let known = ["type", "data", "deliver_to"];
+        for (name, expected) in [
+            ("typ", Some("type")),
+            ("Type", Some("type")),
+            ("dtaa", Some("data")),
+            ("deliverTo", Some("deliver_to")),
+            ("payload", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &known), expected, "{name}");
+        }
+    }
+}
