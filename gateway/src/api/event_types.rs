@@ -259,7 +259,9 @@ fn removed(tenant: &Tenant, fields: Option<&Fields>) -> Option<RemovedView> {
         .iter()
         .flat_map(|profile| &profile.privacy.classes);
     let names: Vec<_> = classes.map(|class| class.name().to_owned()).collect();
-    let classified = fields.map(|fields| fields.classified(MOST_TOLD)).unwrap_or_default();
+    let classified = fields
+        .map(|fields| fields.classified(MOST_TOLD))
+        .unwrap_or_default();
     (fields.is_some() || !names.is_empty()).then(|| RemovedView {
         names,
         all_but_public: fields.is_some_and(Fields::only_public),

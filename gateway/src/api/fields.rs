@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_path_to_error::{Error, Segment};
 
-use crate::http::FieldError;
 use crate::domain::nearest;
+use crate::http::FieldError;
 
 /// A text that the domain reads: an id, a URL, a pattern.
 #[derive(Debug, Clone)]

@@ -259,8 +259,14 @@ mod tests {
         for (kind, told) in [
             ("product.created", None),
             ("customer.created", None),
-            ("product.craeted", Some("there is no event type `product.craeted`; did you mean `product.created`?")),
-            ("order.paid", Some("there is no event type `order.paid`; there are product.created, customer.created")),
+            (
+                "product.craeted",
+                Some("there is no event type `product.craeted`; did you mean `product.created`?"),
+            ),
+            (
+                "order.paid",
+                Some("there is no event type `order.paid`; there are product.created, customer.created"),
+            ),
         ] {
             let refused = rule.check_type(&kind.parse().expect("a type"), &own).err();
             assert_eq!(refused.map(|refused| refused.to_string()).as_deref(), told);

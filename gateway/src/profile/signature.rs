@@ -238,12 +238,9 @@ impl Filling<'_> {
             Part::Id => self.id,
             Part::Kind => self.kind,
             Part::Timestamp => self.timestamp,
-            Part::Body
-            | Part::Data(_)
-            | Part::Signature
-            | Part::Signatures
-            | Part::First
-            | Part::Second => "",
+            Part::Body | Part::Data(_) | Part::Signature | Part::Signatures | Part::First | Part::Second => {
+                ""
+            }
         }
     }
 }
