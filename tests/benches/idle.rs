@@ -29,19 +29,9 @@ pub fn measure(store: StoreKind) -> Result<Measured> {
     let processor = burnt as f64 / TICKS_PER_SECOND / WATCH.as_secs_f64();
     Ok(Measured {
         start,
-        memory: resident_kib(pid)?,
+        memory: bench.gateway.resident()? >> 10,
         processor,
     })
-}
-
-/// Resident memory of a process, in KiB.
-pub fn resident_kib(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 /// Processor time that a process has used, in user and kernel together.

@@ -53,7 +53,7 @@ pub async fn measure(bench: &Bench, plan: &Plan, with_plugin: bool) -> Result<Me
         "{} different events came",
         sink.distinct()
     );
-    let memory = crate::idle::resident_kib(bench.gateway.pid())?;
+    let memory = bench.gateway.resident()? >> 10;
     Ok(Measured {
         events: plan.events,
         accepted,

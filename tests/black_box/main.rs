@@ -17,6 +17,7 @@ mod doors;
 mod failing;
 mod feed;
 mod filters;
+mod hostile;
 mod limits;
 mod other_tenants;
 mod privacy;

@@ -9,6 +9,7 @@ pub mod client;
 pub mod consumer;
 pub mod curl;
 pub mod gateway;
+pub mod guests;
 pub mod receiver;
 pub mod redis_server;
 pub mod relay;

@@ -9,6 +9,7 @@ use wasmtime::{
 };
 
 use super::config::Config;
+use crate::domain::units::Size;
 
 /// The full version of wasmtime and the revision of our settings. wasmtime itself would load what any 48.x compiled; a
 /// security release that mends the compiler must not run code of the release before it.
@@ -65,6 +66,7 @@ fn code(counting: Counting) -> wasmtime::Result<Wasmtime> {
     settings
         .epoch_interruption(true)
         .consume_fuel(counting == Counting::Fuel)
+        .max_wasm_stack(STACK.bytes())
         // Copy-on-write images cost a remapping whenever a slot changes its component: with many components that is
         // dearer than copying the few data pages that a plugin has.
         .memory_init_cow(false)
@@ -101,6 +103,8 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
     pool
 }
 
+/// What a guest may use of its thread's stack.
+pub(super) const STACK: Size = Size::from_bytes(512 << 10);
 /// With fewer the pool has one shard, and two threads wait for each other.
 const SLOTS: u32 = 128;
 /// Memories in one component: the guest's and one more.

@@ -3,6 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::config::Config;
+use super::engine::STACK;
 use super::guest::Guest;
 use super::imports::wasi::NotGiven;
 use super::log::escaped;
@@ -89,15 +90,24 @@ impl Fault {
             let message = format!("wanted more than {} of memory (`plugins.memory`)", config.memory);
             return Self::new("memory", &message);
         }
+        if guest.meter.out_of_elements {
+            let limit = config.table_elements;
+            let message = format!("wanted more than {limit} elements of a table (`plugins.table_elements`)");
+            return Self::new("memory", &message);
+        }
         if let Some(text) = guest.log.panic() {
             return Self::new("panic", &text);
         }
         let reason = match (trap, stop.downcast_ref::<NotGiven>()) {
+            (Some(Trap::StackOverflow), _) => format!("{}: it has {STACK}", Trap::StackOverflow),
             (Some(trap), _) => trap.to_string(),
             (None, Some(refused)) => refused.to_string(),
             (None, None) => stop.root_cause().to_string(),
         };
-        Self::new("trap", &format!("{reason}{}", frames(stop)))
+        match over_boundary(&reason, config) {
+            Some(message) => Self::new("memory", &message),
+            None => Self::new("trap", &format!("{reason}{}", frames(stop))),
+        }
     }
 
     fn timeout(guest: &Guest, config: &Config) -> Self {
@@ -115,6 +125,20 @@ impl Fault {
         };
         Self::new("timeout", &message)
     }
+}
+
+/// Which of the limits of what passes between host and guest was reached: wasmtime has no types for them, only texts.
+fn over_boundary(reason: &str, config: &Config) -> Option<String> {
+    if reason.contains("fuel allocated for hostcalls") {
+        let limit = config.operation_input;
+        return Some(format!(
+            "gave more than {limit} to one operation (`plugins.operation_input`)"
+        ));
+    }
+    let limit = config.handles;
+    reason
+        .contains("store handle limit exceeded")
+        .then(|| format!("kept more than {limit} handles (`plugins.handles`)"))
 }
 
 /// Where it was, in words.

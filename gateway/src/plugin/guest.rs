@@ -60,6 +60,8 @@ pub(super) struct Meter {
     instances: usize,
     /// A wish for more memory was refused.
     pub(super) out_of_memory: bool,
+    /// A wish for a larger table was refused.
+    pub(super) out_of_elements: bool,
 }
 
 impl Meter {
@@ -74,6 +76,7 @@ impl Meter {
             table_elements: config.table_elements as usize,
             instances: config.instances as usize,
             out_of_memory: false,
+            out_of_elements: false,
         }
     }
 }
@@ -89,7 +92,9 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= self.table_elements)
+        let granted = desired <= self.table_elements;
+        self.out_of_elements |= !granted;
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {

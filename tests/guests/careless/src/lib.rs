@@ -1,0 +1,57 @@
+//! A plugin that goes wrong as its settings say, in the ways that ordinary Rust goes wrong. For the gateway's tests.
+
+use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
+
+/// The plugin.
+pub struct Careless;
+
+impl Plugin for Careless {
+    fn describe() -> Description {
+        Description::new("guest", env!("CARGO_PKG_VERSION"), "Goes wrong.")
+    }
+
+    fn handle(event: &Event) -> Result<Verdict, Failure> {
+        match event.settings().get_str("/do").unwrap_or_default().as_str() {
+            "panics" => no_such("\u{1b}[31mcus_7"),
+            "unwraps" => unwraps(event),
+            "out-of-memory" => at_once(),
+            "leaks" => leaks(),
+            "recurses" => drop(deeper(&[1; 64])),
+            "exits" => std::process::exit(3),
+            _ => return Err(Failure::internal("no luck today")),
+        }
+        Ok(Verdict::Pass)
+    }
+}
+
+#[expect(clippy::panic, reason = "it is what this plugin is for")]
+fn no_such(customer: &str) {
+    panic!("no such customer: {customer}");
+}
+
+#[expect(clippy::unwrap_used, reason = "it is what this plugin is for")]
+fn unwraps(event: &Event) {
+    event.data().get_str("/not/there").unwrap();
+}
+
+fn at_once() {
+    std::hint::black_box(vec![1_u8; 1 << 30]);
+}
+
+fn leaks() {
+    loop {
+        std::mem::forget(std::hint::black_box(vec![1_u8; 1 << 16]));
+    }
+}
+
+#[inline(never)]
+fn deeper(numbers: &[u64]) -> u64 {
+    let more: Vec<u64> = numbers.iter().map(|n| n + 1).collect();
+    let own = std::hint::black_box([numbers[0]; 64]);
+    if own[0] == u64::MAX {
+        return 0;
+    }
+    deeper(&more) + own[0]
+}
+
+hookgate_sdk::export!(Careless);
