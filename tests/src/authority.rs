@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 /// A certificate for 127.0.0.1, and the file that makes a gateway trust it.
 pub struct Authority {
     file: NamedTempFile,
+    key: NamedTempFile,
     acceptor: TlsAcceptor,
 }
 
@@ -23,6 +24,9 @@ impl Authority {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
         let mut file = NamedTempFile::new().expect("a temporary file");
         file.write_all(made.cert.pem().as_bytes()).expect("it is written");
+        let mut key_file = NamedTempFile::new().expect("a temporary file");
+        let pem = made.signing_key.serialize_pem();
+        key_file.write_all(pem.as_bytes()).expect("it is written");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -33,6 +37,7 @@ impl Authority {
             .expect("a certificate with its key");
         Self {
             file,
+            key: key_file,
             acceptor: TlsAcceptor::from(Arc::new(config)),
         }
     }
@@ -40,6 +45,11 @@ impl Authority {
     /// PEM.
     pub fn file(&self) -> &Path {
         self.file.path()
+    }
+
+    /// Files of a server's certificate and its key, PEM.
+    pub fn server_files(&self) -> (&Path, &Path) {
+        (self.file.path(), self.key.path())
     }
 
     /// The setting that makes a gateway trust it.

@@ -1,5 +1,7 @@
 //! A producer's or an operator's client: JSON in, status and JSON out.
 
+use std::path::Path;
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -66,6 +68,22 @@ impl Client {
             key: key.to_owned(),
             tenant: None,
         }
+    }
+
+    /// The same, towards a gateway with a certificate of this authority, PEM.
+    ///
+    /// # Panics
+    /// When the file is none.
+    #[must_use]
+    pub fn trusting(&self, authority: &Path) -> Self {
+        let pem = std::fs::read(authority).expect("a file");
+        let certificate = reqwest::Certificate::from_pem(&pem).expect("a certificate");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .add_root_certificate(certificate)
+            .build()
+            .expect("an HTTP client");
+        Self { http, ..self.clone() }
     }
 
     /// The same with another key.

@@ -31,7 +31,7 @@ pub enum StartError {
         source: StoreError,
     },
     /// The outbound client cannot be made.
-    #[error("the outbound client cannot be made")]
+    #[error("the outbound client cannot be made (`egress`)")]
     Egress(#[from] egress::EgressError),
     /// The plugin host cannot be started.
     #[error("the plugin host cannot be started")]

@@ -1,20 +1,42 @@
-//! A small client of a gateway's API, for commands that speak to one. Plain http, one connection a request.
+//! A small client of a gateway's API, for commands that speak to one: http or https, one connection a request.
+
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use clap::Args;
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use rustls::CertificateError;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::output::Failure;
 
+/// Which gateway, and how its certificate is checked.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Address {
+    /// The gateway.
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
+    pub(super) url: String,
+    /// Certificates of authorities, PEM, that are trusted beside the public ones when the gateway is reached over https.
+    #[arg(long, value_name = "FILE", env = "HG_CA")]
+    pub(super) ca: Option<PathBuf>,
+}
+
 /// Speaks to a gateway with a key.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Client {
     base: Url,
+    host: String,
+    port: u16,
     key: String,
+    /// With https.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 /// What was answered.
@@ -25,17 +47,39 @@ pub(super) struct Answer {
     pub body: Value,
 }
 
-impl Client {
-    pub(super) fn new(base: &str, key: &str) -> Result<Self, Failure> {
-        let base: Url = base
-            .parse()
-            .map_err(|error| Failure::new(format!("`{base}` is not a URL: {error}")))?;
-        if base.scheme() != "http" {
-            let failure = Failure::new(format!("`{base}` is not an http:// URL"));
-            return Err(failure
-                .hint("this command speaks to a gateway on this machine or network; for https use curl"));
+/// What a request runs over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Address {
+    /// A gateway on this machine or network, over http.
+    pub(super) fn plain(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ca: None,
         }
+    }
+}
+
+impl Client {
+    pub(super) fn new(address: &Address, key: &str) -> Result<Self, Failure> {
+        let url = &address.url;
+        let base: Url = url
+            .parse()
+            .map_err(|error| Failure::new(format!("`{url}` is not a URL: {error}")))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            let failure = Failure::new(format!("`{url}` is not an http:// or https:// URL"));
+            return Err(failure.hint("the gateway says where it listens when it starts"));
+        }
+        let host = base.host_str().unwrap_or_default();
+        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let tls = (base.scheme() == "https").then(|| tls(&host, address.ca.as_deref()));
         Ok(Self {
+            port: base.port_or_known_default().unwrap_or(80),
+            tls: tls.transpose()?,
+            host,
             base,
             key: key.to_owned(),
         })
@@ -65,19 +109,7 @@ impl Client {
         if (200..300).contains(&answer.status) {
             return Ok(answer.body);
         }
-        let detail = answer.body["detail"]
-            .as_str()
-            .or_else(|| answer.body["title"].as_str());
-        let said = format!(
-            "the gateway answered {}: {}",
-            answer.status,
-            detail.unwrap_or("nothing more")
-        );
-        let failure = Failure::new(said);
-        Err(match answer.body["fix"].as_str() {
-            Some(fix) => failure.hint(fix),
-            None => failure,
-        })
+        Err(refused(&answer))
     }
 
     async fn send(
@@ -87,24 +119,15 @@ impl Client {
         content_type: &str,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let failed = |error: &(dyn std::error::Error + 'static)| {
-            let failure = Failure::of(error);
-            failure
-                .prefixed(&format!("cannot speak to {}", self.base))
-                .hint("is the gateway running? `hookgate serve`")
-        };
-        let host = self.base.host_str().unwrap_or_default().to_owned();
-        let port = self.base.port_or_known_default().unwrap_or(80);
-        let stream = TcpStream::connect((host.as_str(), port))
-            .await
-            .map_err(|error| failed(&error))?;
+        let failed = |error: &(dyn std::error::Error + 'static)| self.unreachable(Failure::of(error));
+        let stream = self.connect().await?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
         tokio::spawn(connection);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|error| failed(&error))?;
-        self.add_headers(request.headers_mut(), &format!("{host}:{port}"), content_type)?;
+        self.add_headers(request.headers_mut(), &self.authority(), content_type)?;
         let response = sender
             .send_request(request)
             .await
@@ -120,6 +143,32 @@ impl Client {
         })
     }
 
+    async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let tcp = tcp.map_err(|error| {
+            let failure = self.unreachable(Failure::of(&error));
+            failure.hint(
+                "is the gateway running, and is this its address? `hookgate serve` says where it listens",
+            )
+        })?;
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Box::new(tcp));
+        };
+        match connector.connect(name.clone(), tcp).await {
+            Ok(encrypted) => Ok(Box::new(encrypted)),
+            Err(error) => Err(self.unreachable(no_tls(&error))),
+        }
+    }
+
+    /// With what was tried.
+    fn unreachable(&self, failure: Failure) -> Failure {
+        failure.prefixed(&format!("cannot speak to {}", self.base))
+    }
+
+    fn authority(&self) -> String {
+        format!("{}:{}", self.base.host_str().unwrap_or_default(), self.port)
+    }
+
     fn add_headers(&self, headers: &mut HeaderMap, host: &str, content_type: &str) -> Result<(), Failure> {
         let bearer = format!("Bearer {}", self.key);
         for (name, value) in [
@@ -133,6 +182,47 @@ impl Client {
             headers.insert(name, value);
         }
         Ok(())
+    }
+}
+
+/// What makes TLS connections to a host that proves its name.
+fn tls(host: &str, ca: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), Failure> {
+    let config = crate::egress::tls_config(ca).map_err(|error| Failure::of(&error))?;
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| Failure::new(format!("`{host}` cannot be the name in a certificate")))?;
+    Ok((TlsConnector::from(config), name))
+}
+
+/// Why there is no TLS, and what helps.
+fn no_tls(error: &std::io::Error) -> Failure {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let failure = Failure::of(inner.map_or(error as &(dyn std::error::Error + 'static), |tls| tls))
+        .prefixed("no TLS with it");
+    match inner {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => failure.hint(
+            "the gateway's certificate is not from a public authority: give that of its own with `--ca FILE` or HG_CA",
+        ),
+        Some(rustls::Error::InvalidMessage(_)) => failure.hint("does it speak http? then the URL begins with http://"),
+        Some(_) | None => failure,
+    }
+}
+
+/// What the gateway refused, in its words.
+fn refused(answer: &Answer) -> Failure {
+    let detail = answer.body["detail"]
+        .as_str()
+        .or_else(|| answer.body["title"].as_str());
+    let failure = Failure::new(format!(
+        "the gateway answered {}: {}",
+        answer.status,
+        detail.unwrap_or("nothing more")
+    ));
+    match (answer.body["fix"].as_str(), answer.status) {
+        (_, 401) => failure.hint("the key is missing or wrong: give a key of this gateway with `--key` or in the environment (HG_KEY)"),
+        (Some(fix), _) => failure.hint(fix),
+        (None, _) => failure,
     }
 }
 

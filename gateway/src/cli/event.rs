@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::client::Client;
+use super::client::{Address, Client};
 use super::output::{Failure, say};
 
 #[derive(Debug, Args)]
@@ -27,9 +27,8 @@ struct Send {
     kind: String,
     /// The payload as JSON; `-` or nothing: from the standard input.
     data: Option<String>,
-    /// The gateway.
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
-    url: String,
+    #[command(flatten)]
+    gateway: Address,
     /// The tenant's key.
     #[arg(long, env = "HG_KEY", hide_env_values = true)]
     key: String,
@@ -58,7 +57,7 @@ async fn deliver(send: &Send) -> Result<(), Failure> {
     if let Some(id) = &send.id {
         event.insert("id".to_owned(), id.clone().into());
     }
-    let client = Client::new(&send.url, &send.key)?;
+    let client = Client::new(&send.gateway, &send.key)?;
     let answer = client
         .ask(Method::POST, "/v1/events", Some(&Value::Object(event)))
         .await?;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Address, Client};
 use super::output::{Failure, note, say};
 use crate::registry::seal::{id_on_line, new_key};
 
@@ -28,9 +28,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Gateway {
-    /// The gateway.
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
-    url: String,
+    #[command(flatten)]
+    address: Address,
     /// The operator's key.
     #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
     key: String,
@@ -131,7 +130,7 @@ async fn removed(remove: &Remove) -> Result<(), Failure> {
 
 impl Gateway {
     fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.url, &self.key)
+        Client::new(&self.address, &self.key)
     }
 }
 

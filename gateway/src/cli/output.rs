@@ -105,6 +105,25 @@ pub(super) fn say(line: impl std::fmt::Display) {
     let _ = stdout.flush();
 }
 
+/// Writes rows under their columns' names, each column as wide as it must be.
+pub(super) fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) {
+    let mut widths = names.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths);
+        let padded: Vec<_> = padded.map(|(cell, width)| format!("{cell:<width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    say(bold(&line(names)));
+    for row in rows {
+        say(line(row.each_ref().map(String::as_str)));
+    }
+}
+
 pub(super) fn bold(text: &str) -> String {
     coloured(text, "1", io::stdout().is_terminal())
 }

@@ -48,7 +48,7 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
     /// The file of certificate authorities cannot be read.
-    #[error("cannot read the certificate authorities in {file} (egress.ca_file)")]
+    #[error("cannot read the certificate authorities in {file}")]
     CaFile {
         /// Which file.
         file: PathBuf,
@@ -56,7 +56,7 @@ pub enum EgressError {
         source: rustls::pki_types::pem::Error,
     },
     /// One of them is no authority.
-    #[error("{file} (egress.ca_file) holds a certificate that is no authority")]
+    #[error("{file} holds a certificate that is no authority")]
     Authority {
         /// Which file.
         file: PathBuf,
@@ -64,7 +64,7 @@ pub enum EgressError {
         source: rustls::Error,
     },
     /// It holds none.
-    #[error("{0} (egress.ca_file) holds no certificate")]
+    #[error("{0} holds no certificate")]
     NoAuthority(PathBuf),
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]

@@ -35,3 +35,4 @@ pub use config::{Config, EgressError};
 pub use endpoint::{BadUrl, Endpoint, UrlPolicy};
 pub use headers::{BadHeader, custom_header};
 pub use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+pub use tls::config as tls_config;

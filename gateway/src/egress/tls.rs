@@ -11,7 +11,10 @@ use rustls::{ClientConfig, RootCertStore};
 use super::EgressError;
 
 /// What every TLS connection is made with.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, EgressError> {
+///
+/// # Errors
+/// The file cannot be read or holds no certificate.
+pub fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, EgressError> {
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(file) = ca_file {
         add_authorities(&mut roots, file)?;

@@ -1,7 +1,7 @@
 //! `hookgate plugin`: a plugin author's way, from nothing to a component in a gateway.
 //!
 //! `new` writes a project, `build` compiles it (`toolchain`), `run`, `test` and `bench` call the component through the same host,
-//! under the same limits, as a gateway does (`local`), and `push` and `list` speak to a gateway.
+//! under the same limits, as a gateway does (`local`), and the others speak to a gateway (`remote`, `observe`).
 
 mod bench;
 mod build;
@@ -9,6 +9,7 @@ mod cases;
 mod input;
 mod local;
 mod new;
+mod observe;
 mod remote;
 mod run;
 mod show;
@@ -44,6 +45,14 @@ enum Command {
     Push(remote::Push),
     /// List the plugins that a gateway has for the tenant.
     List(remote::List),
+    /// Make the version that a plugin's canary runs the one that its steps run, in all of the tenant's chains.
+    Promote(remote::Move),
+    /// Call a plugin's canaries off; where a step has none, go back to the version before.
+    Rollback(remote::Move),
+    /// Show what a plugin's calls came to, by version.
+    Stats(observe::Stats),
+    /// Show what a plugin wrote lately, and how its calls failed.
+    Logs(observe::Logs),
 }
 
 /// Which component, and under which limits.
@@ -93,6 +102,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Bench(arguments) => bench::run(arguments),
         Command::Push(arguments) => remote::push(arguments),
         Command::List(arguments) => remote::list(arguments),
+        Command::Promote(arguments) => remote::promote(arguments),
+        Command::Rollback(arguments) => remote::roll_back(arguments),
+        Command::Stats(arguments) => observe::stats(arguments),
+        Command::Logs(arguments) => observe::logs(arguments),
     }
 }
 

@@ -1,21 +1,21 @@
-//! `hookgate plugin push` and `list`: towards a gateway.
+//! `hookgate plugin push`, `list`, `promote` and `rollback`: towards a gateway.
 
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
 use http::Method;
+use serde_json::Value;
 
 use super::build;
-use crate::cli::client::Client;
-use crate::cli::output::{Failure, bold, dim, say};
+use crate::cli::client::{Address, Client};
+use crate::cli::output::{Failure, say, table};
 
 /// Which gateway, and who asks.
 #[derive(Debug, Args)]
-struct Gateway {
-    /// The gateway.
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
-    url: String,
+pub(super) struct Gateway {
+    #[command(flatten)]
+    address: Address,
     /// The tenant's key.
     #[arg(long, env = "HG_KEY", hide_env_values = true)]
     key: String,
@@ -48,9 +48,20 @@ pub(super) struct List {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Move {
+    /// The plugin, as chains call it.
+    name: String,
+    #[command(flatten)]
+    gateway: Gateway,
+    /// The gateway's answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Gateway {
-    fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.url, &self.key)
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.address, &self.key)
     }
 }
 
@@ -63,10 +74,7 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     let bytes =
         std::fs::read(&file).map_err(|error| Failure::of(&error).prefixed(&file.display().to_string()))?;
     let path = match &arguments.name {
-        Some(name) => format!(
-            "/v1/plugins?name={}",
-            percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
-        ),
+        Some(name) => format!("/v1/plugins?name={}", encoded(name)),
         None => "/v1/plugins".to_owned(),
     };
     let pushed =
@@ -75,15 +83,72 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
         say(pushed);
         return Ok(());
     }
-    let newest = &pushed["versions"][0];
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let uploaded = &pushed["uploaded"];
     say(format_args!(
         "{} {} is there: {}",
         text(&pushed["name"]),
-        text(&newest["version"]),
-        text(&newest["digest"])
+        text(&uploaded["version"]),
+        text(&uploaded["digest"])
     ));
+    steps(&pushed);
     Ok(())
+}
+
+/// Makes the plugin's canaries what their steps run.
+pub(super) fn promote(arguments: &Move) -> Result<(), Failure> {
+    moved(arguments, "promote")
+}
+
+/// Calls the plugin's canaries off, or goes back to the versions before.
+pub(super) fn roll_back(arguments: &Move) -> Result<(), Failure> {
+    moved(arguments, "rollback")
+}
+
+fn moved(arguments: &Move, what: &str) -> Result<(), Failure> {
+    let client = arguments.gateway.client()?;
+    let path = format!("/v1/plugins/{}/{what}", encoded(&arguments.name));
+    let moved = super::block_on(client.ask(Method::POST, &path, None))?;
+    if arguments.json {
+        say(moved);
+    } else {
+        steps(&moved);
+    }
+    Ok(())
+}
+
+/// What became of steps, a line each, and why one did not go over.
+fn steps(answer: &Value) {
+    for step in answer["steps"].as_array().into_iter().flatten() {
+        let what = match (step["canary"] == true, step["moved"] == true) {
+            (false, true) => "runs",
+            (true, true) => "has no canary any more, runs",
+            (_, false) => "does not take",
+        };
+        let before = step["from"].as_str().map(|from| format!(", before {from}"));
+        say(format_args!(
+            "step {} of {} {what} {}{}",
+            step["step"],
+            text(&step["chain"]),
+            text(&step["to"]),
+            before.unwrap_or_default()
+        ));
+        for refused in step["refused"].as_array().into_iter().flatten() {
+            say(format_args!(
+                "  {} {}",
+                text(&refused["pointer"]),
+                text(&refused["message"])
+            ));
+        }
+    }
+}
+
+/// As a part of a path or a query.
+pub(super) fn encoded(name: &str) -> impl std::fmt::Display {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 pub(super) fn list(arguments: &List) -> Result<(), Failure> {
@@ -93,27 +158,23 @@ pub(super) fn list(arguments: &List) -> Result<(), Failure> {
         say(plugins);
         return Ok(());
     }
+    let mut rows = Vec::new();
     for plugin in plugins["data"].as_array().into_iter().flatten() {
-        let whose = if plugin["shipped"] == true {
-            "shipped"
-        } else {
-            "own"
-        };
-        say(format_args!(
-            "{} {}",
-            bold(plugin["name"].as_str().unwrap_or_default()),
-            dim(whose)
-        ));
         for version in plugin["versions"].as_array().into_iter().flatten() {
-            let text = |name: &str| version[name].as_str().unwrap_or_default();
-            let digest = text("digest");
-            say(format_args!(
-                "  {} {} {}",
-                text("version"),
-                dim(digest.get(..12).unwrap_or(digest)),
-                text("summary")
-            ));
+            let digest = text(&version["digest"]);
+            rows.push([
+                text(&plugin["name"]).to_owned(),
+                text(&version["version"]).to_owned(),
+                digest.get(..12).unwrap_or(digest).to_owned(),
+                text(&plugin["owner"]).to_owned(),
+                text(&version["breaker"]).to_owned(),
+                text(&version["summary"]).to_owned(),
+            ]);
         }
     }
+    table(
+        ["PLUGIN", "VERSION", "DIGEST", "OWNER", "BREAKER", "SUMMARY"],
+        &rows,
+    );
     Ok(())
 }
