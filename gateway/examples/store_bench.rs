@@ -193,6 +193,7 @@ impl Caller {
             took: Duration::from_millis(3),
             outcome: Outcome::Delivered { status: 200 },
             response: b"ok".to_vec(),
+            steps: Vec::new(),
         };
         let tally = match id.target {
             Target::Subscription(of) => {

@@ -19,6 +19,7 @@ mod feed;
 mod filters;
 mod hostile;
 mod limits;
+mod observing;
 mod other_tenants;
 mod privacy;
 mod publishing;

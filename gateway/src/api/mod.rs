@@ -18,6 +18,7 @@ mod fields;
 mod history;
 mod input;
 mod moves;
+mod observing;
 mod output;
 mod page;
 mod plugins;
@@ -139,6 +140,7 @@ fn own() -> ApiRouter<Api> {
         .merge(chain::routes())
         .merge(plugins::routes())
         .merge(canary::routes())
+        .merge(observing::routes())
         .merge(sealing_keys::routes())
         .merge(secrets::routes())
         .merge(trials::routes())

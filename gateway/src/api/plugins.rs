@@ -145,7 +145,7 @@ enum OwnerView {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "Breaker")]
 #[serde(rename_all = "snake_case")]
-enum BreakerView {
+pub(super) enum BreakerView {
     /// It is called.
     Closed,
     /// It is left alone: its steps fail without a call.
@@ -323,6 +323,16 @@ impl From<&Uploaded> for UploadedView {
     }
 }
 
+impl From<BreakerState> for BreakerView {
+    fn from(state: BreakerState) -> Self {
+        match state {
+            BreakerState::Closed => Self::Closed,
+            BreakerState::Open => Self::Open,
+            BreakerState::HalfOpen => Self::HalfOpen,
+        }
+    }
+}
+
 impl VersionView {
     fn of(plugin: &PluginInfo, version: &PluginVersion) -> Self {
         let more = plugin.imports_more(version).into_iter();
@@ -340,11 +350,7 @@ impl VersionView {
             imports_more: more.map(str::to_owned).collect(),
             bytes: version.bytes,
             uploaded: version.uploaded.map(text),
-            breaker: match version.breaker {
-                BreakerState::Closed => BreakerView::Closed,
-                BreakerState::Open => BreakerView::Open,
-                BreakerState::HalfOpen => BreakerView::HalfOpen,
-            },
+            breaker: version.breaker.into(),
         }
     }
 }

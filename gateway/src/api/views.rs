@@ -46,7 +46,7 @@ pub(super) struct DeliveryFacts {
     pub finished: Option<String>,
     /// When the first attempt was made.
     pub first_attempt: Option<String>,
-    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed` or
+    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped` or
     /// `postponed`.
     pub last_outcome: Option<&'static str>,
 }
@@ -77,7 +77,7 @@ pub(super) enum DeliveryStatus {
     Cancelled,
 }
 
-/// One HTTP try of a delivery.
+/// One HTTP try of a delivery, or what kept it from being made.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attempt")]
 pub(super) struct AttemptView {
@@ -97,8 +97,10 @@ pub(super) struct AttemptView {
     pub retry_after: Option<u64>,
     /// What was under way when it failed: `resolve`, `connect`, `tls`, `send`, `head` or `body`.
     pub stage: Option<&'static str>,
-    /// Why it failed, in words.
+    /// Why it failed, or why a step dropped it, in words.
     pub reason: Option<String>,
+    /// What the subscription's chain did, if it ran for this attempt: once a delivery.
+    pub steps: Vec<StepView>,
 }
 
 /// What one step of the chain did with an event: paths, never values.
@@ -109,8 +111,18 @@ pub(super) struct StepView {
     pub plugin: String,
     /// The first digits of its version's digest.
     pub version: String,
-    /// `passed`, `dropped` or `skipped` (it failed, and the chain went on without it).
+    /// The version that it says of itself; empty where it is not known.
+    pub release: String,
+    /// Whether the step's canary was called.
+    pub canary: bool,
+    /// `passed`, `dropped`, `skipped` (it failed, and the chain went on without it) or `failed` (of a canary: the event was given
+    /// to what the step runs).
     pub result: &'static str,
+    /// How it failed, if it did: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`,
+    /// `breaker` or `internal`. The rest is in the plugin's log.
+    pub failure: Option<String>,
+    /// How long the call took, in microseconds.
+    pub took_us: u64,
     /// JSON pointers of what it changed or removed; at most 64.
     pub changed: Vec<String>,
 }
@@ -189,6 +201,7 @@ impl From<&Attempt> for AttemptView {
             retry_after: None,
             stage: None,
             reason: None,
+            steps: attempt.steps.iter().map(StepView::from).collect(),
         };
         match &attempt.outcome {
             Outcome::Delivered { status } => view.response_status = Some(*status),
@@ -202,7 +215,9 @@ impl From<&Attempt> for AttemptView {
                 view.reason = Some(reason.clone());
             }
             Outcome::Blocked { reason } => view.reason = Some(reason.clone()),
-            Outcome::PluginFailed { plugin, reason } => view.reason = Some(format!("{plugin}: {reason}")),
+            Outcome::PluginFailed { plugin, reason } | Outcome::Dropped { plugin, reason } => {
+                view.reason = Some(format!("{plugin}: {reason}"))
+            }
             Outcome::Postponed { by } => view.retry_after = Some(by.as_secs()),
         }
         view
@@ -214,10 +229,15 @@ impl From<&StepReport> for StepView {
         Self {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
+            release: step.release.clone(),
+            canary: step.canary,
+            failure: step.failure.clone(),
+            took_us: u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX),
             result: match step.result {
                 StepResult::Passed => "passed",
                 StepResult::Dropped => "dropped",
                 StepResult::Skipped => "skipped",
+                StepResult::Failed => "failed",
             },
             changed: step.changed.clone(),
         }

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
+use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::TenantId;
 use crate::ids::IdSource;
+use crate::plugin::{Incident, Incidents, Tripped};
 use crate::registry::Registry;
+use crate::system_events::{CanaryStopped, LeftAlone, SystemEvents};
 use crate::{health, system_events};
 
-/// The watch and the teller.
+/// The watch and the teller, and what the plugin host has to tell.
 pub(super) struct Beside {
     health: health::Service,
     system_events: system_events::Service,
+    incidents: Incidents,
+    handle: SystemEvents,
+    clock: Clock,
 }
 
 impl Beside {
@@ -38,16 +44,62 @@ impl Beside {
         let handle = common.system_events.clone();
         Self {
             health,
-            system_events: system_events::Service::new(operator, handle, parts),
+            system_events: system_events::Service::new(operator, handle.clone(), parts),
+            incidents: registry.host().incidents().clone(),
+            handle,
+            clock: common.clock.clone(),
         }
     }
 
-    /// Runs both until the shutdown, and then says that everything is told: the committer ends after that.
+    /// Runs all until the shutdown, and then says that everything is told: the committer ends after that.
     pub(super) async fn run(self, shutdown: CancellationToken, told: CancellationToken) {
         tokio::join!(
             self.system_events.run(shutdown.clone()),
-            self.health.run(shutdown)
+            self.health.run(shutdown.clone()),
+            shutdown.run_until_cancelled(pass_on(self.incidents, self.handle, self.clock)),
         );
         told.cancel();
     }
 }
+
+/// Makes system events of incidents.
+async fn pass_on(incidents: Incidents, events: SystemEvents, clock: Clock) {
+    loop {
+        let incident = incidents.next().await;
+        let now = clock.now();
+        match incident {
+            Incident::LeftAlone {
+                tenant,
+                plugin,
+                version,
+                kind,
+            } => {
+                let left = LeftAlone {
+                    tenant,
+                    plugin,
+                    version,
+                    kind,
+                };
+                events.left_alone(left, now);
+            }
+            Incident::CanaryStopped(Tripped {
+                what,
+                calls,
+                failures,
+            }) => {
+                let version = what.digest.get(..VERSION_DIGITS).unwrap_or(&what.digest);
+                let stopped = CanaryStopped {
+                    tenant: what.tenant,
+                    chain: what.place,
+                    plugin: what.plugin,
+                    version: version.to_owned(),
+                    calls,
+                    failed: failures,
+                };
+                events.canary_stopped(stopped, now);
+            }
+        }
+    }
+}
+
+const VERSION_DIGITS: usize = 12;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::destination::{Destination, NoDestination};
 use super::screen::NotSent;
 use super::{Config, Courier};
-use crate::domain::{Attempt, Event, Outcome, Timestamp, Trigger};
+use crate::domain::{Attempt, Event, Outcome, StepReport, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use crate::profile::{Message, Signature};
 use crate::store::Leased;
@@ -33,8 +33,9 @@ impl Courier {
     /// Attempts a delivery. What a chain makes of its event is left in the lease.
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
+        let mut steps = Vec::new();
         let answer = match self.destination(leased, started).await {
-            Ok(mut destination) => match self.prepare(leased, &mut destination).await {
+            Ok(mut destination) => match self.prepare(leased, &mut destination, &mut steps).await {
                 Ok(made) => {
                     let _in_flight = self.parts.metrics.in_flight();
                     let event = made.as_ref().unwrap_or(&leased.event);
@@ -46,10 +47,13 @@ impl Courier {
                     self.send(event, destination, started).await
                 }
                 Err(NotSent::NoAttempt(attempted)) => return attempted,
-                Err(NotSent::Failed(outcome)) => Answer {
-                    outcome,
-                    body: Vec::new(),
-                },
+                Err(NotSent::Failed(outcome, ran)) => {
+                    steps = ran;
+                    Answer {
+                        outcome,
+                        body: Vec::new(),
+                    }
+                }
             },
             Err(NoDestination::CalledOff(reason)) => return Attempted::CalledOff { reason },
             Err(NoDestination::Unknown) => return Attempted::Postponed { by: UNKNOWN_FOR },
@@ -61,15 +65,17 @@ impl Courier {
             took: clock.elapsed(),
             outcome: answer.outcome,
             response: kept(answer.body, &self.config),
+            steps,
         })
     }
 
     /// The event as it is sent, where that is not as it is stored: what was classified since it was accepted is taken out, and
-    /// the subscription's chain has made its data, once a delivery.
+    /// the subscription's chain has made its data, once a delivery: `steps` is what it did then.
     async fn prepare(
         &self,
         leased: &mut Leased,
         destination: &mut Destination,
+        steps: &mut Vec<StepReport>,
     ) -> Result<Option<Event>, NotSent> {
         let shown = destination.tenant.privacy.shown(&leased.event);
         let made = leased.body.take().filter(|_| shown.is_none());
@@ -81,7 +87,8 @@ impl Courier {
                 let event = shown.as_ref().unwrap_or(&leased.event);
                 let made = self.screen(leased, event, &chain, destination.timeout).await?;
                 destination.timeout = destination.timeout.saturating_sub(began.elapsed());
-                made
+                *steps = made.steps;
+                made.data
             }
         };
         leased.body = Some(data.clone());

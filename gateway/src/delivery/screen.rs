@@ -8,52 +8,60 @@ use bytes::Bytes;
 
 use super::{Attempted, Courier};
 use crate::document::{Document, Limits};
-use crate::domain::{Event, Outcome, Target, Timestamp};
+use crate::domain::{Event, Outcome, StepReport, Target, Timestamp};
 use crate::plugin::{Call, Chain, Phase, Verdict};
 use crate::store::Leased;
+use crate::system_events::PluginFailing;
+
+/// What a chain made.
+pub(super) struct Screened {
+    /// The data to send.
+    pub(super) data: Bytes,
+    /// What each step did.
+    pub(super) steps: Vec<StepReport>,
+}
 
 /// Why nothing is sent.
 pub(super) enum NotSent {
-    /// The attempt came to this.
-    Failed(Outcome),
+    /// The attempt came to this, after what the steps did.
+    Failed(Outcome, Vec<StepReport>),
     /// There is no attempt.
     NoAttempt(Attempted),
 }
 
 impl Courier {
-    /// Runs a chain on an event of a delivery: the data to send. Takes at most `time`.
+    /// Runs a chain on an event of a delivery. Takes at most `time`.
     pub(super) async fn screen(
         &self,
         leased: &Leased,
         event: &Event,
         chain: &Arc<Chain>,
         time: Duration,
-    ) -> Result<Bytes, NotSent> {
+    ) -> Result<Screened, NotSent> {
         let call = match call(leased, event, chain) {
             Ok(call) => call,
-            Err(reason) => return Err(NotSent::Failed(Outcome::Blocked { reason })),
+            Err(reason) => return Err(NotSent::Failed(Outcome::Blocked { reason }, Vec::new())),
         };
         let run = self.parts.registry.host().run(call);
         let Ok(done) = tokio::time::timeout(time, run).await else {
             return Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR }));
         };
+        // Of a system event it is not told: it would come the same way and fail again.
+        for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
+            let failing = PluginFailing::of(&event.tenant, step, kind);
+            let events = &self.parts.system_events;
+            events.plugin_failing(failing, self.parts.clock.now());
+        }
+        let steps = done.steps;
+        let came_to = |outcome, steps| Err(NotSent::Failed(outcome, steps));
         let failed =
-            |plugin: String, reason: String| Err(NotSent::Failed(Outcome::PluginFailed { plugin, reason }));
+            |plugin: String, reason: String| came_to(Outcome::PluginFailed { plugin, reason }, steps.clone());
         match done.verdict {
-            Verdict::Pass => Ok(done.data.to_bytes()),
-            Verdict::Drop { plugin, reason } => {
-                tracing::debug!(
-                    tenant = %leased.event.tenant,
-                    event = %leased.event.id,
-                    subscription = %leased.id.target,
-                    plugin,
-                    bytes = reason.len(),
-                    "delivery.dropped"
-                );
-                Err(NotSent::NoAttempt(Attempted::CalledOff {
-                    reason: "a step of the subscription's chain dropped it",
-                }))
-            }
+            Verdict::Pass => Ok(Screened {
+                data: done.data.to_bytes(),
+                steps,
+            }),
+            Verdict::Drop { plugin, reason } => came_to(Outcome::Dropped { plugin, reason }, steps),
             Verdict::Delay { plugin, by } => {
                 if may_wait(
                     leased,

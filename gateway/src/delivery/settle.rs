@@ -113,7 +113,9 @@ impl Courier {
 
     /// Tells of a failure, those who mind.
     fn tell(&self, leased: &Leased, settlement: &Settlement) {
-        let Some(attempt) = settlement.attempt.as_ref().filter(|a| !a.outcome.is_success()) else {
+        let ended = matches!(settlement.next, Next::Cancelled);
+        let failed = |attempt: &&Attempt| !attempt.outcome.is_success() && !ended;
+        let Some(attempt) = settlement.attempt.as_ref().filter(failed) else {
             return;
         };
         if let Some(tally) = &settlement.tally {
@@ -175,7 +177,7 @@ impl Courier {
         } = details(&attempt.outcome);
         let next_ms = match decision {
             Decision::TryAgainAt(at) => Some(self.parts.store_clock.until(at).as_millis()),
-            Decision::Finish | Decision::GiveUp | Decision::Disable => None,
+            Decision::Finish | Decision::GiveUp | Decision::Disable | Decision::CallOff => None,
         };
         macro_rules! tell {
             ($level:ident) => {
@@ -197,7 +199,7 @@ impl Courier {
         }
         match decision {
             // Thousands a second; each is in the store and in the figures.
-            Decision::Finish => tell!(debug),
+            Decision::Finish | Decision::CallOff => tell!(debug),
             Decision::TryAgainAt(_) => tell!(info),
             Decision::GiveUp | Decision::Disable => tell!(warn),
         }
@@ -212,6 +214,7 @@ fn next(decision: Decision, leased: &Leased) -> Next {
             body: leased.body.clone(),
         },
         Decision::GiveUp | Decision::Disable => Next::Dead,
+        Decision::CallOff => Next::Cancelled,
     }
 }
 
@@ -229,7 +232,9 @@ fn details(outcome: &Outcome) -> Details<'_> {
         Outcome::Unreachable { during, reason } => (None, Some(during.word()), Some(reason.as_str())),
         Outcome::Blocked { reason } => (None, None, Some(reason.as_str())),
         // The plugin's own words may hold anything.
-        Outcome::PluginFailed { plugin, .. } => (None, None, Some(plugin.as_str())),
+        Outcome::PluginFailed { plugin, .. } | Outcome::Dropped { plugin, .. } => {
+            (None, None, Some(plugin.as_str()))
+        }
         Outcome::Postponed { .. } => (None, None, None),
     };
     Details {

@@ -15,6 +15,8 @@ pub enum Decision {
     GiveUp,
     /// The endpoint is gone for good: make it a dead letter and disable the subscription.
     Disable,
+    /// No attempt is to follow: a step of the delivery chain dropped it.
+    CallOff,
 }
 
 /// Decides. `made` counts the attempts so far with this one; `chance` is uniform in 0..1.
@@ -27,6 +29,7 @@ pub fn decide(outcome: &Outcome, made: u32, policy: &RetryPolicy, now: Timestamp
     let asked = match outcome {
         Outcome::Delivered { .. } => return Decision::Finish,
         Outcome::Refused { status: 410, .. } => return Decision::Disable,
+        Outcome::Dropped { .. } => return Decision::CallOff,
         Outcome::Postponed { by } => return Decision::TryAgainAt(now.plus(*by)),
         Outcome::Refused { retry_after, .. } => *retry_after,
         Outcome::TimedOut { .. }

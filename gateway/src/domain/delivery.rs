@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::event::StepReport;
 use super::ids::BadId;
 use super::{DeliveryId, SubscriptionId, Timestamp};
 
@@ -82,6 +83,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// The beginning of the answer's body, at most 4 KiB; empty where keeping it is switched off.
     pub response: Vec<u8>,
+    /// What the subscription's chain did, if it ran for this attempt.
+    pub steps: Vec<StepReport>,
 }
 
 /// What an attempt came to.
@@ -123,6 +126,13 @@ pub enum Outcome {
         /// In words.
         reason: String,
     },
+    /// A step of the subscription's delivery chain dropped it: nothing was sent, and nothing will be.
+    Dropped {
+        /// Which plugin.
+        plugin: String,
+        /// Its words, at most 256 bytes.
+        reason: String,
+    },
     /// A step of the delivery chain asked for a delay, or the endpoint is paused: nothing was sent, no attempt is counted.
     Postponed {
         /// By how long.
@@ -162,6 +172,7 @@ impl Outcome {
             Self::Unreachable { .. } => "unreachable",
             Self::Blocked { .. } => "blocked",
             Self::PluginFailed { .. } => "plugin_failed",
+            Self::Dropped { .. } => "dropped",
             Self::Postponed { .. } => "postponed",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -63,8 +64,16 @@ pub struct StepReport {
     pub plugin: String,
     /// Its version's digest, the first 12 hexadecimal digits.
     pub version: String,
+    /// The version that the component says of itself; empty where it is not known.
+    pub release: String,
+    /// Whether the step's canary was called, and not what the step runs.
+    pub canary: bool,
     /// How it went.
     pub result: StepResult,
+    /// How it failed, if it did: a word from a closed set.
+    pub failure: Option<String>,
+    /// How long the call took.
+    pub took: Duration,
     /// Pointers that were changed or removed, at most 64.
     pub changed: Vec<String>,
 }
@@ -78,6 +87,8 @@ pub enum StepResult {
     Dropped,
     /// The plugin failed and its policy was to go on without it.
     Skipped,
+    /// The plugin failed. Of a canary: the event was given to what the step runs.
+    Failed,
 }
 
 /// The text is not an event type.

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use crate::dispatch::fan_out;
 use crate::document::{Document, Value};
-use crate::domain::event::StepResult;
 use crate::domain::{Event, Fate, StepReport, Target, TenantId};
 use crate::egress::NotAdmitted;
 use crate::http::{Code, FieldError, PluginWords, Problem};
-use crate::plugin::{Call, Chain, Done, Failure, Phase, Verdict};
+use crate::plugin::{Call, Done, Failure, Phase, Verdict};
 use crate::privacy::Rules;
 use crate::registry::Tenant;
 use crate::store::NewEvent;
@@ -199,9 +198,9 @@ impl Ingest {
     }
 
     async fn run(&self, call: Call, prefix: &str) -> Result<Screened, Problem> {
-        let (tenant, chain) = (call.tenant.clone(), Arc::clone(&call.chain));
+        let tenant = call.tenant.clone();
         let done = self.inner.parts.host.run(call).await;
-        self.tell_failures(&tenant, &chain, &done);
+        self.tell_failures(&tenant, &done);
         let metrics = &self.inner.parts.metrics;
         match done.verdict {
             Verdict::Pass => Ok(Screened::Passed {
@@ -251,25 +250,10 @@ impl Ingest {
     }
 
     /// Reports the steps that failed, those that were gone on without too.
-    fn tell_failures(&self, tenant: &TenantId, chain: &Chain, done: &Done) {
-        let skipped = done
-            .steps
-            .iter()
-            .filter(|step| step.result == StepResult::Skipped);
-        let skipped = skipped.map(|step| (&step.plugin, "skipped"));
-        let failed = match &done.verdict {
-            Verdict::Failed(failure) => Some((&failure.plugin, failure.kind)),
-            _ => None,
-        };
-        for (plugin, kind) in skipped.chain(failed) {
-            let step = chain.steps.iter().find(|step| step.name == *plugin);
-            let failing = PluginFailing {
-                tenant: tenant.clone(),
-                plugin: plugin.clone(),
-                version: step.map(|step| step.version().to_owned()),
-                kind,
-            };
-            let parts = &self.inner.parts;
+    fn tell_failures(&self, tenant: &TenantId, done: &Done) {
+        let parts = &self.inner.parts;
+        for (step, kind) in done.failures() {
+            let failing = PluginFailing::of(tenant, step, kind);
             parts.system_events.plugin_failing(failing, parts.clock.now());
         }
     }

@@ -14,12 +14,12 @@ use super::config::Config;
 use super::deadline::Deadline;
 use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
+use super::incidents::Incidents;
 use super::log::{Log, LogLine, escaped};
 use super::pseudonyms::Pseudonyms;
 use super::shelf::{Shelf, Shelved};
 use crate::document::Document;
 use crate::domain::TenantId;
-use crate::telemetry::Metrics;
 
 /// What calls need that is the same for all.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(super) struct Caller {
     pub(super) engine: Engine,
     pub(super) config: Arc<Config>,
     pub(super) shelf: Arc<Shelf>,
-    pub(super) metrics: Metrics,
+    pub(super) incidents: Incidents,
     pub(super) pseudonyms: Pseudonyms,
     /// What a call of an engine that counts fuel may use of it.
     pub(super) fuel: Option<u64>,

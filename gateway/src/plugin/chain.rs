@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::canary::Canary;
+use super::observed::Account;
 use super::{Component, Config};
 use crate::document::Document;
 use crate::domain::units::{Size, Span};
@@ -43,6 +44,8 @@ pub struct Step {
     pub breaker: Option<Arc<Breaker>>,
     /// Another version for a share of the events.
     pub canary: Option<Canary>,
+    /// Where its calls are counted and told; `None`: nowhere.
+    pub account: Option<Arc<Account>>,
 }
 
 /// What a call of a step may use, where that is less than the host lets it.
@@ -118,7 +121,14 @@ impl Step {
             bounds: None,
             breaker: None,
             canary: None,
+            account: None,
         }
+    }
+
+    /// The version that the component says of itself; empty where it could not be loaded.
+    pub fn release(&self) -> &str {
+        let component = self.component.as_ref();
+        component.map_or("", |component| &component.description.version)
     }
 
     /// The first digits of the component's digest; empty where it could not be loaded.

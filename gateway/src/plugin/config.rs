@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::BreakerConfig;
 use super::canary::CanaryConfig;
+use super::journal::JournalConfig;
 use crate::domain::units::{Size, Span};
 
 /// What a plugin, and all of them together, may use.
@@ -57,6 +58,10 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// When a canary that fails is called off.
     pub canary: CanaryConfig,
+    /// What of a plugin's log is kept for its author.
+    pub journal: JournalConfig,
+    /// Versions of plugins that have lines of their own at `/metrics`, the shipped ones aside; all others share `other`.
+    pub metric_versions: u32,
     /// Calls of one tenant that wait for a thread; more are refused as busy.
     pub queue_per_tenant: u32,
     /// Calls of all tenants that wait for a thread; more are refused as busy.
@@ -87,6 +92,8 @@ impl Default for Config {
             budget: None,
             breaker: BreakerConfig::default(),
             canary: CanaryConfig::default(),
+            journal: JournalConfig::default(),
+            metric_versions: 100,
             queue_per_tenant: 1_024,
             queue: 8_192,
         }

@@ -17,7 +17,9 @@ use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
 use super::fuel::Fuel;
+use super::incidents::Incidents;
 use super::kept::Kept;
+use super::observed::Observed;
 use super::pseudonyms::Pseudonyms;
 use super::queue::{FairQueue, Lane};
 use super::shelf::{Shelf, Shelved};
@@ -52,6 +54,7 @@ pub(super) struct Shared {
     queue: FairQueue<Job>,
     breakers: Kept<(TenantId, String), Breaker>,
     budgets: Kept<TenantId, Budget>,
+    pub(super) observed: Observed,
     started: Instant,
 }
 
@@ -87,13 +90,14 @@ impl Host {
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
             breakers: Kept::default(),
             budgets: Kept::default(),
+            observed: Observed::new(config, metrics),
             started: Instant::now(),
             clock,
             caller: Caller {
                 engine,
                 config: config.clone(),
                 shelf: Arc::new(shelf),
-                metrics,
+                incidents: Incidents::default(),
                 pseudonyms: Pseudonyms::new(pseudonyms),
                 fuel: None,
             },
@@ -218,6 +222,11 @@ impl Host {
             .get(&(tenant.clone(), digest.to_owned()));
         let now_ms = self.inner.shared.clock.now().as_millis();
         breaker.map_or(BreakerState::Closed, |breaker| breaker.state(now_ms))
+    }
+
+    /// What operators should know of plugins.
+    pub fn incidents(&self) -> &Incidents {
+        &self.inner.shared.caller.incidents
     }
 
     /// How many calls wait for a thread.

@@ -5,7 +5,8 @@
 //! `run` takes an event: it waits its tenant's turn in the `queue`, then `run` goes through the chain on a guest thread, `call`
 //! makes each step's fresh instance, and `said` holds its verdict to what its phase allows. `trial` takes an event the same
 //! way as a dry run and tells everything of it, with the `fuel` that it took. What a guest can reach is in
-//! `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
+//! `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`. What was seen of each version, and
+//! what it wrote, is in `observed` and `journal`; what operators should know is in `incidents`.
 //!
 //! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it. The host knows neither the
 //! store nor the server, and no plugin's text ever reaches the gateway's log.
@@ -27,9 +28,12 @@ mod fuel;
 mod guest;
 mod host;
 mod imports;
+mod incidents;
+mod journal;
 mod kept;
 mod log;
 mod machine_code;
+mod observed;
 mod patterns;
 mod processor;
 mod pseudonyms;
@@ -54,8 +58,11 @@ pub use component::{Component, Description};
 pub use config::Config;
 pub use failure::Failure;
 pub use host::Host;
+pub use incidents::{Incident, Incidents};
+pub use journal::{Entry, Journal, JournalConfig, Lines, Origin, Wanted};
 pub use kept::Kept;
 pub use log::{Level, LogLine};
+pub use observed::{Account, Observation, Version};
 pub use trial::{Figures, Trial, Tried, TriedStep};
 pub use upload::UploadError;
 pub use workshop::Workshop;
@@ -116,6 +123,12 @@ pub struct Done {
 }
 
 impl Done {
+    /// The steps that failed, those that were gone on without too, and how.
+    pub fn failures(&self) -> impl Iterator<Item = (&StepReport, &str)> {
+        let steps = self.steps.iter();
+        steps.filter_map(|step| step.failure.as_deref().map(|kind| (step, kind)))
+    }
+
     /// Nothing ran, or nothing of it may be used.
     fn without_data(verdict: Verdict) -> Self {
         Self {

@@ -12,14 +12,16 @@ use super::call::{Caller, Input, Returned};
 use super::canary::Canary;
 use super::config::Config;
 use super::failure::Fault;
+use super::incidents::Incident;
 use super::log::LogLine;
+use super::observed::Told;
 use super::said::{Said, said};
 use super::trial::{Seen, Trace};
 use super::{Call, Chain, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
 use crate::domain::{EventId, EventType, TenantId, Timestamp};
-use crate::telemetry::PluginVerdict;
+use crate::telemetry::{Called, PluginVerdict};
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
 pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration) {
@@ -108,6 +110,20 @@ pub(super) fn event_info(
     }
 }
 
+/// What is told of a call with the event; how it went is put in later.
+fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
+    StepReport {
+        plugin: step.name.clone(),
+        version: step.version().to_owned(),
+        release: step.release().to_owned(),
+        canary: matches!(as_what, As::Canary),
+        result: StepResult::Passed,
+        failure: None,
+        took,
+        changed: Vec::new(),
+    }
+}
+
 /// A chain on its way.
 struct Run<'a> {
     caller: &'a Caller,
@@ -128,6 +144,13 @@ struct Ended {
     traces: Option<Vec<Trace>>,
 }
 
+/// Which of a step's versions is called.
+#[derive(Debug, Clone, Copy)]
+enum As {
+    Itself,
+    Canary,
+}
+
 enum After {
     GoOn(Document),
     End(Verdict),
@@ -138,19 +161,24 @@ impl Run<'_> {
     fn step(&mut self, step: &Step, data: Document) -> After {
         let taken = |canary: &&Canary| self.traces.is_none() && canary.takes(&self.event.id);
         let Some(canary) = step.canary.as_ref().filter(taken) else {
-            return self.one(step, data);
+            return self.one(step, data, As::Itself);
         };
         let before = data.clone();
-        let after = self.one(canary.step(), data);
+        let after = self.one(canary.step(), data, As::Canary);
         let failed = matches!(after, After::End(Verdict::Failed(_)));
         canary.called(failed, self.now_ms);
-        if failed { self.one(step, before) } else { after }
+        if failed {
+            self.one(step, before, As::Itself)
+        } else {
+            after
+        }
     }
 
-    fn one(&mut self, step: &Step, data: Document) -> After {
+    fn one(&mut self, step: &Step, data: Document, as_what: As) -> After {
         // A step that may be skipped must be able to leave no trace.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
         let shown = self.traces.as_ref().map(|_| data.clone());
+        let bytes_in = data.size_bound();
         let returned = self.call(step, data);
         self.used += returned.used;
         let (mut data, spent, used) = (returned.data, returned.spent, returned.used);
@@ -172,21 +200,35 @@ impl Run<'_> {
                 };
                 traces.push(Trace::new(step, &said, seen));
             }
-            _ => self.observe(step, &said, used),
+            _ => {
+                let bytes = (bytes_in, data.size_bound());
+                self.observe(step, &said, (used, bytes), &returned.log);
+            }
         }
         let lines = returned.log.into_iter();
         self.log.extend(lines.map(|line| (step.name.clone(), line)));
-        match (said, before) {
+        let mut report = report(step, as_what, used);
+        let after = match (said, before) {
             (Ok(said), _) => {
-                self.report(step, said.result(), data.take_changes());
+                (report.result, report.changed) = (said.result(), data.take_changes());
                 said.verdict(&step.name).map_or(After::GoOn(data), After::End)
             }
-            (Err(_), Some(before)) => {
-                self.report(step, StepResult::Skipped, Vec::new());
-                After::GoOn(before)
+            (Err(fault), before) => {
+                report.failure = Some(fault.kind.to_owned());
+                match before {
+                    Some(before) => {
+                        report.result = StepResult::Skipped;
+                        After::GoOn(before)
+                    }
+                    None => {
+                        report.result = StepResult::Failed;
+                        After::End(Verdict::Failed(fault.of(&step.name)))
+                    }
+                }
             }
-            (Err(fault), None) => After::End(Verdict::Failed(fault.of(&step.name))),
-        }
+        };
+        self.steps.push(report);
+        after
     }
 
     fn call(&self, step: &Step, data: Document) -> Returned<Result<wit::Verdict, wit::Failure>> {
@@ -211,35 +253,66 @@ impl Run<'_> {
         };
         let returned = self.caller.handle(&component.shelved, input, &self.event);
         if let Some(breaker) = breaker {
-            let broke = returned.result.as_ref().is_err_and(broke);
-            self.turned(step, breaker.called(broke, self.now_ms));
+            let broke = returned.result.as_ref().err().filter(|fault| broke(fault));
+            let turned = breaker.called(broke.is_some(), self.now_ms);
+            self.turned(step, turned, broke.map_or("", |fault| fault.kind));
         }
         returned
     }
 
-    /// Tells of a breaker that opened or closed.
-    fn turned(&self, step: &Step, turned: Option<Turned>) {
+    /// Tells of a breaker that opened, because of a failure of this kind, or closed.
+    fn turned(&self, step: &Step, turned: Option<Turned>, kind: &'static str) {
         let (plugin, version) = (step.name.as_str(), step.version());
         match turned {
             None => return,
             Some(Turned::Open) => {
-                tracing::warn!(tenant = %self.tenant, plugin, version, "plugin.left_alone");
+                tracing::warn!(tenant = %self.tenant, plugin, version, reason = kind, "plugin.left_alone");
+                self.caller.incidents.tell(Incident::LeftAlone {
+                    tenant: self.tenant.clone(),
+                    plugin: plugin.to_owned(),
+                    version: version.to_owned(),
+                    kind,
+                });
             }
             Some(Turned::Closed) => {
                 tracing::info!(tenant = %self.tenant, plugin, version, "plugin.called_again");
             }
         }
-        self.caller
-            .metrics
-            .breaker_turned(plugin, turned == Some(Turned::Open));
+        if let Some(account) = &step.account {
+            account.breaker(turned == Some(Turned::Open));
+        }
     }
 
-    /// Leaves a figure of every call, and a line of one that failed: which limit, never the message, in which a plugin may
-    /// have put anything.
-    fn observe(&self, step: &Step, said: &Result<Said, Fault>, took: Duration) {
-        let verdict = said.as_ref().map_or(PluginVerdict::Failed, Said::metric);
-        self.caller.metrics.plugin_called(&step.name, verdict, took);
-        if let Err(fault) = said {
+    /// Leaves a figure of every call, what it wrote where its author finds it, and a line of one that failed: which limit,
+    /// never the message, in which a plugin may have put anything.
+    fn observe(
+        &self,
+        step: &Step,
+        said: &Result<Said, Fault>,
+        (took, (bytes_in, bytes_out)): (Duration, (usize, usize)),
+        lines: &[LogLine],
+    ) {
+        let fault = said.as_ref().err();
+        if let Some(account) = &step.account {
+            let goes_on = matches!(said, Ok(Said::Pass));
+            let called = Called {
+                verdict: said.as_ref().map_or(PluginVerdict::Failed, Said::metric),
+                failure: fault.map(|fault| fault.kind),
+                took,
+                bytes_in,
+                bytes_out: if goes_on { bytes_out } else { 0 },
+                at_ms: self.now_ms,
+            };
+            let told = Told {
+                event: &self.event.id,
+                subscription: self.event.subscription.as_deref(),
+                at_ms: self.now_ms,
+                lines,
+                fault,
+            };
+            account.called(&called, &told);
+        }
+        if let Some(fault) = fault {
             tracing::warn!(
                 tenant = %self.tenant,
                 event = self.event.id,
@@ -249,15 +322,6 @@ impl Run<'_> {
                 "plugin.failed"
             );
         }
-    }
-
-    fn report(&mut self, step: &Step, result: StepResult, changed: Vec<String>) {
-        self.steps.push(StepReport {
-            plugin: step.name.clone(),
-            version: step.version().to_owned(),
-            result,
-            changed,
-        });
     }
 
     fn done(self, verdict: Verdict, data: Document) -> (Done, Ended) {

@@ -10,7 +10,7 @@ use super::record::encode;
 use super::tenants::not_declared;
 use super::{Actor, Place, Registry, RegistryError, StepMove};
 use crate::domain::TenantId;
-use crate::plugin::Tripped;
+use crate::plugin::{Incident, Tripped};
 
 /// What is done to the steps of a plugin, and what for.
 struct Turn<'a> {
@@ -117,13 +117,17 @@ impl Registry {
     pub(super) async fn called_off(&self, tripped: &Tripped) -> Result<(), RegistryError> {
         let what = &tripped.what;
         match self.call_off(tripped).await {
-            Ok(true) => warn!(
-                tenant = %what.tenant,
-                plugin = what.plugin,
-                version = what.digest.get(..12),
-                count = tripped.failures,
-                "canary.stopped"
-            ),
+            Ok(true) => {
+                warn!(
+                    tenant = %what.tenant,
+                    plugin = what.plugin,
+                    version = what.digest.get(..12),
+                    count = tripped.failures,
+                    "canary.stopped"
+                );
+                let stopped = Incident::CanaryStopped(tripped.clone());
+                self.host().incidents().tell(stopped);
+            }
             Ok(false) | Err(RegistryError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }

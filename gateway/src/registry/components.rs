@@ -219,6 +219,12 @@ impl Components {
         step.bounds = self.bounds(&record.limits()).ok().flatten();
         let component = step.component.as_ref();
         step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
+        let kept = || record.resolved.as_deref().unwrap_or_default();
+        let version = plugin::Version {
+            release: component.map_or_else(kept, |component| &component.description.version),
+            digest: component.map_or_else(|| digest.unwrap_or_default(), |component| &component.digest),
+        };
+        step.account = Some(self.host.account(tenant, &record.plugin, version));
         step
     }
 

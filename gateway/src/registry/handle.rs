@@ -15,7 +15,7 @@ use super::sync::{Progress, Sync};
 use super::{Config, DeliveryChain, Place, RegistryError, Sealer, Tenant, key};
 use crate::catalogue::Types;
 use crate::clock::Clock;
-use crate::domain::{KeyId, TenantId};
+use crate::domain::{KeyId, TenantId, Timestamp};
 use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::privacy::Privacy;
@@ -190,8 +190,14 @@ impl Registry {
             return Ok(None);
         }
         let Some(draft) = self.draft(id).await? else {
+            self.host().forget(id);
             return Ok(None);
         };
+        let created = Timestamp::from_micros(draft.tenant.created);
+        // Whoever has the name now is shown nothing of whoever had it before.
+        if self.tenant(id).is_none_or(|held| held.created != created) {
+            self.host().forget(id);
+        }
         let types = self.ready_types(&draft)?;
         let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
         let privacy = privacy(contract.as_deref(), &types);
@@ -215,7 +221,7 @@ impl Registry {
         Ok(Some(Arc::new(Tenant {
             id: id.clone(),
             revision: draft.revision,
-            created: crate::domain::Timestamp::from_micros(draft.tenant.created),
+            created,
             feed_from: match draft.tenant.feed_from {
                 Some((major, minor)) => FeedPosition { major, minor },
                 None => FeedPosition::START,

@@ -27,9 +27,10 @@ impl Signal {
             | Outcome::TimedOut { .. } => Self::Overloaded,
             Outcome::Refused { status: 500.., .. } | Outcome::Unreachable { .. } => Self::Failed,
             Outcome::Refused { .. } => Self::Answered,
-            Outcome::Blocked { .. } | Outcome::PluginFailed { .. } | Outcome::Postponed { .. } => {
-                Self::Nothing
-            }
+            Outcome::Blocked { .. }
+            | Outcome::PluginFailed { .. }
+            | Outcome::Dropped { .. }
+            | Outcome::Postponed { .. } => Self::Nothing,
         }
     }
 

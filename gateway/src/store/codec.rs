@@ -23,6 +23,10 @@ use wire::{Reader, Writer};
 
 /// The layout that is written.
 const VERSION: u8 = 1;
+/// Of a step's result: its version, failure and time follow. Without it they are not known.
+const TOLD_IN_FULL: u8 = 0x10;
+/// Where an outcome stands otherwise: the steps of the delivery chain come first.
+const STEPS: u8 = 0x40;
 
 /// An event with the targets that it was accepted for.
 pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
@@ -164,24 +168,43 @@ fn read_fate(from: &mut Reader) -> Result<Fate, StoreError> {
 fn write_step(out: &mut Writer, step: &StepReport) {
     out.text(&step.plugin);
     out.text(&step.version);
-    out.byte(match step.result {
+    let result = match step.result {
         StepResult::Passed => 0,
         StepResult::Dropped => 1,
         StepResult::Skipped => 2,
-    });
+        StepResult::Failed => 3,
+    };
+    out.byte(result | TOLD_IN_FULL);
+    out.text(&step.release);
+    out.byte(u8::from(step.canary));
+    out.option(step.failure.as_ref(), |out, kind| out.text(kind));
+    out.duration(step.took);
     out.list(&step.changed, |out, pointer| out.text(pointer));
 }
 
 fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
+    let (plugin, version, tag) = (from.text()?, from.text()?, from.byte()?);
+    let result = match tag & !TOLD_IN_FULL {
+        0 => StepResult::Passed,
+        1 => StepResult::Dropped,
+        2 => StepResult::Skipped,
+        3 => StepResult::Failed,
+        _ => return Err(from.corrupt()),
+    };
+    let (release, canary, failure, took) = if tag & TOLD_IN_FULL == 0 {
+        (String::new(), false, None, std::time::Duration::ZERO)
+    } else {
+        let (release, canary) = (from.text()?, from.byte()? != 0);
+        (release, canary, from.option(Reader::text)?, from.duration()?)
+    };
     Ok(StepReport {
-        plugin: from.text()?,
-        version: from.text()?,
-        result: match from.byte()? {
-            0 => StepResult::Passed,
-            1 => StepResult::Dropped,
-            2 => StepResult::Skipped,
-            _ => return Err(from.corrupt()),
-        },
+        plugin,
+        version,
+        release,
+        canary,
+        result,
+        failure,
+        took,
         changed: from.list(Reader::text)?,
     })
 }
@@ -212,17 +235,27 @@ fn write_attempt(out: &mut Writer, attempt: &Attempt) {
     out.number(attempt.number.into());
     out.time(attempt.started);
     out.duration(attempt.took);
+    if !attempt.steps.is_empty() {
+        out.byte(STEPS);
+        out.list(&attempt.steps, write_step);
+    }
     write_outcome(out, &attempt.outcome);
     out.packed(&attempt.response);
 }
 
 fn read_attempt(from: &mut Reader) -> Result<Attempt, StoreError> {
+    let (number, started, took) = (from.small()?, from.time()?, from.duration()?);
+    let (steps, tag) = match from.byte()? {
+        STEPS => (from.list(read_step)?, from.byte()?),
+        tag => (Vec::new(), tag),
+    };
     Ok(Attempt {
-        number: from.small()?,
-        started: from.time()?,
-        took: from.duration()?,
-        outcome: read_outcome(from)?,
+        number,
+        started,
+        took,
+        outcome: read_outcome(from, tag)?,
         response: from.packed()?.to_vec(),
+        steps,
     })
 }
 
@@ -259,11 +292,16 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome) {
             out.byte(6);
             out.duration(*by);
         }
+        Outcome::Dropped { plugin, reason } => {
+            out.byte(7);
+            out.text(plugin);
+            out.text(reason);
+        }
     }
 }
 
-fn read_outcome(from: &mut Reader) -> Result<Outcome, StoreError> {
-    Ok(match from.byte()? {
+fn read_outcome(from: &mut Reader, tag: u8) -> Result<Outcome, StoreError> {
+    Ok(match tag {
         0 => Outcome::Delivered {
             status: from.small()?,
         },
@@ -284,6 +322,10 @@ fn read_outcome(from: &mut Reader) -> Result<Outcome, StoreError> {
             reason: from.text()?,
         },
         6 => Outcome::Postponed { by: from.duration()? },
+        7 => Outcome::Dropped {
+            plugin: from.text()?,
+            reason: from.text()?,
+        },
         _ => return Err(from.corrupt()),
     })
 }

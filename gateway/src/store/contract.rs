@@ -176,6 +176,7 @@ pub(crate) fn attempt(number: u32, status: u16) -> Attempt {
         took: Duration::from_millis(7),
         outcome,
         response: b"ok".to_vec(),
+        steps: Vec::new(),
     }
 }
 

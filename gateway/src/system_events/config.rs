@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::units::Span;
 
 /// The gateway's own events: `hookgate.subscription.failing`, `hookgate.subscription.disabled`, `hookgate.delivery.dead`,
-/// `hookgate.plugin.failing`.
+/// `hookgate.plugin.failing`, `hookgate.plugin.left_alone`, `hookgate.canary.stopped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

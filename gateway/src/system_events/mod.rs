@@ -1,4 +1,5 @@
-//! What the gateway itself has to tell: a subscription fails or was disabled, a delivery was given up, a plugin keeps failing.
+//! What the gateway itself has to tell: a subscription fails or was disabled, a delivery was given up, a plugin keeps failing, is
+//! left alone, or its canary was called off.
 //!
 //! Parts report what happened to the [`SystemEvents`] handle, which takes a moment's lock and never waits. The service makes
 //! events of the reports: ordinary ones of the tenant that the configuration names, accepted like any other, so that its feed,
@@ -25,10 +26,10 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::{DeliveryId, Event, Outcome, SubscriptionId, TenantId, Timestamp};
 
 pub use config::Config;
-pub use notice::{Change, Figures, PluginFailing};
+pub use notice::{CanaryStopped, Change, Figures, LeftAlone, PluginFailing};
 pub use run::{Parts, Service};
 
-use notice::{Dead, Notice, Subject};
+use notice::{Dead, Notice};
 use pending::Pending;
 
 /// Takes reports. Cheap to clone.
@@ -69,7 +70,6 @@ impl SystemEvents {
         if event.kind.is_system() {
             return;
         }
-        let subject = Subject::Target(event.tenant.clone(), delivery.target);
         let dead = Dead {
             delivery: delivery.clone(),
             kind: event.kind.clone(),
@@ -80,12 +80,22 @@ impl SystemEvents {
             },
             at,
         };
-        self.report(|pending, now| pending.dead(subject, dead, now));
+        self.report(|pending, now| pending.dead(&event.tenant, dead, now));
     }
 
     /// A step of a tenant's chain failed. Told once it has failed so often within a while.
     pub fn plugin_failing(&self, failing: PluginFailing, at: Timestamp) {
         self.report(|pending, now| pending.plugin_failed(failing, at, now));
+    }
+
+    /// A version of a plugin was stopped so often in a row that it is left alone for a while.
+    pub fn left_alone(&self, left: LeftAlone, at: Timestamp) {
+        self.report(|pending, now| pending.left_alone(left, at, now));
+    }
+
+    /// A canary failed too often, and this process called it off.
+    pub fn canary_stopped(&self, stopped: CanaryStopped, at: Timestamp) {
+        self.report(|pending, now| pending.canary_stopped(stopped, at, now));
     }
 
     fn report(&self, report: impl FnOnce(&mut Pending, Instant)) {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::domain::subscription::DisableReason;
-use crate::domain::{DeliveryId, EventId, EventType, SubscriptionId, Target, TenantId, Timestamp};
+use crate::domain::{
+    DeliveryId, EventId, EventType, StepReport, SubscriptionId, Target, TenantId, Timestamp,
+};
 
 /// A change of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,49 @@ pub struct PluginFailing {
     /// Its version's digest, if it is known here.
     pub version: Option<String>,
     /// The failure's kind, a word from a closed set.
+    pub kind: String,
+}
+
+/// A version of a plugin that was stopped so often in a row that it is not called for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Whose calls.
+    pub tenant: TenantId,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The first digits of its digest.
+    pub version: String,
+    /// How it was stopped last, a word from a closed set.
     pub kind: &'static str,
+}
+
+/// A canary that the gateway called off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryStopped {
+    /// Whose.
+    pub tenant: TenantId,
+    /// In which chain: `ingress`, or a subscription's id.
+    pub chain: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The first digits of the canary's digest.
+    pub version: String,
+    /// How many calls were looked at.
+    pub calls: u32,
+    /// How many of them failed.
+    pub failed: u32,
+}
+
+impl PluginFailing {
+    /// Of a step that failed so.
+    pub fn of(tenant: &TenantId, step: &StepReport, kind: &str) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            plugin: step.plugin.clone(),
+            version: (!step.version.is_empty()).then(|| step.version.clone()),
+            kind: kind.to_owned(),
+        }
+    }
 }
 
 /// A delivery that was given up.
@@ -57,6 +101,10 @@ pub(super) enum Subject {
     Target(TenantId, Target),
     /// Failures of a plugin.
     Plugin(TenantId, String),
+    /// A version that is left alone.
+    LeftAlone(TenantId, String, String),
+    /// A canary that was called off.
+    Canary(TenantId, String, String),
 }
 
 /// One thing to tell.
@@ -68,6 +116,10 @@ pub(super) enum Notice {
     Dead(TenantId, u64, Dead),
     /// So many times, last like this.
     Plugin(PluginFailing, u64, Timestamp),
+    /// So many times, last like this.
+    LeftAlone(LeftAlone, u64, Timestamp),
+    /// So many times, last like this.
+    Canary(CanaryStopped, u64, Timestamp),
 }
 
 impl Notice {
@@ -77,6 +129,8 @@ impl Notice {
             Self::Failing(change) | Self::Disabled(change, _) => &change.tenant,
             Self::Dead(tenant, ..) => tenant,
             Self::Plugin(failing, ..) => &failing.tenant,
+            Self::LeftAlone(left, ..) => &left.tenant,
+            Self::Canary(stopped, ..) => &stopped.tenant,
         }
     }
 
@@ -87,6 +141,8 @@ impl Notice {
             Self::Disabled(..) => "hookgate.subscription.disabled",
             Self::Dead(..) => "hookgate.delivery.dead",
             Self::Plugin(..) => "hookgate.plugin.failing",
+            Self::LeftAlone(..) => "hookgate.plugin.left_alone",
+            Self::Canary(..) => "hookgate.canary.stopped",
         }
     }
 
@@ -99,7 +155,7 @@ impl Notice {
         match self {
             Self::Failing(change) => of("failing", change),
             Self::Disabled(change, _) => of("disabled", change),
-            Self::Dead(..) | Self::Plugin(..) => None,
+            Self::Dead(..) | Self::Plugin(..) | Self::LeftAlone(..) | Self::Canary(..) => None,
         }
     }
 
@@ -108,7 +164,7 @@ impl Notice {
         match self {
             Self::Failing(change) | Self::Disabled(change, _) => change.at,
             Self::Dead(_, _, dead) => dead.at,
-            Self::Plugin(_, _, at) => *at,
+            Self::Plugin(_, _, at) | Self::LeftAlone(_, _, at) | Self::Canary(_, _, at) => *at,
         }
     }
 
@@ -138,6 +194,22 @@ impl Notice {
                 "version": failing.version,
                 "count": count,
                 "reason": failing.kind,
+            }),
+            Self::LeftAlone(left, count, _) => json!({
+                "tenant": left.tenant.as_str(),
+                "plugin": left.plugin,
+                "version": left.version,
+                "count": count,
+                "reason": left.kind,
+            }),
+            Self::Canary(stopped, count, _) => json!({
+                "tenant": stopped.tenant.as_str(),
+                "chain": stopped.chain,
+                "plugin": stopped.plugin,
+                "version": stopped.version,
+                "count": count,
+                "calls": stopped.calls,
+                "failed": stopped.failed,
             }),
         }
     }

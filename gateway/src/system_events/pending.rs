@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Config;
-use super::notice::{Dead, Notice, PluginFailing, Subject};
+use super::notice::{CanaryStopped, Dead, LeftAlone, Notice, PluginFailing, Subject};
 use crate::domain::{TenantId, Timestamp};
 
 /// Reports, counted by what they are about.
@@ -35,6 +35,8 @@ struct Counted {
 enum Last {
     Dead(TenantId, Dead),
     Plugin(PluginFailing, Timestamp),
+    LeftAlone(LeftAlone, Timestamp),
+    Canary(CanaryStopped, Timestamp),
 }
 
 /// How many were told in the minute that began then.
@@ -71,17 +73,25 @@ impl Pending {
         }
     }
 
-    /// A delivery was given up.
-    pub(super) fn dead(&mut self, subject: Subject, dead: Dead, now: Instant) {
-        let (Subject::Target(tenant, _) | Subject::Plugin(tenant, _)) = &subject;
-        let last = Last::Dead(tenant.clone(), dead);
-        self.count(subject, last, now);
+    /// A delivery of this tenant was given up.
+    pub(super) fn dead(&mut self, tenant: &TenantId, dead: Dead, now: Instant) {
+        let subject = Subject::Target(tenant.clone(), dead.delivery.target);
+        self.add(subject, 1, Last::Dead(tenant.clone(), dead), now);
     }
 
     /// A plugin failed.
     pub(super) fn plugin_failed(&mut self, failing: PluginFailing, at: Timestamp, now: Instant) {
-        let subject = Subject::Plugin(failing.tenant.clone(), failing.plugin.clone());
-        self.count(subject, Last::Plugin(failing, at), now);
+        self.add(failing.subject(), 1, Last::Plugin(failing, at), now);
+    }
+
+    /// A version of a plugin is left alone.
+    pub(super) fn left_alone(&mut self, left: LeftAlone, at: Timestamp, now: Instant) {
+        self.add(left.subject(), 1, Last::LeftAlone(left, at), now);
+    }
+
+    /// A canary was called off.
+    pub(super) fn canary_stopped(&mut self, stopped: CanaryStopped, at: Timestamp, now: Instant) {
+        self.add(stopped.subject(), 1, Last::Canary(stopped, at), now);
     }
 
     /// What is to be told now, as far as there may be more in this minute.
@@ -121,8 +131,13 @@ impl Pending {
                 self.add(subject, count, Last::Dead(tenant, dead), now);
             }
             Notice::Plugin(failing, count, at) => {
-                let subject = Subject::Plugin(failing.tenant.clone(), failing.plugin.clone());
-                self.add(subject, count, Last::Plugin(failing, at), now);
+                self.add(failing.subject(), count, Last::Plugin(failing, at), now);
+            }
+            Notice::LeftAlone(left, count, at) => {
+                self.add(left.subject(), count, Last::LeftAlone(left, at), now);
+            }
+            Notice::Canary(stopped, count, at) => {
+                self.add(stopped.subject(), count, Last::Canary(stopped, at), now);
             }
         }
     }
@@ -135,10 +150,6 @@ impl Pending {
     /// Whether there is nothing to look at until the next report.
     pub(super) fn is_idle(&self) -> bool {
         self.changes.is_empty() && self.counted.is_empty()
-    }
-
-    fn count(&mut self, subject: Subject, last: Last, now: Instant) {
-        self.add(subject, 1, last, now);
     }
 
     fn add(&mut self, subject: Subject, count: u64, last: Last, now: Instant) {
@@ -166,10 +177,28 @@ impl Pending {
     }
 }
 
+impl PluginFailing {
+    fn subject(&self) -> Subject {
+        Subject::Plugin(self.tenant.clone(), self.plugin.clone())
+    }
+}
+
+impl LeftAlone {
+    fn subject(&self) -> Subject {
+        Subject::LeftAlone(self.tenant.clone(), self.plugin.clone(), self.version.clone())
+    }
+}
+
+impl CanaryStopped {
+    fn subject(&self) -> Subject {
+        Subject::Canary(self.tenant.clone(), self.chain.clone(), self.plugin.clone())
+    }
+}
+
 impl Counted {
     fn is_due(&self, plugin_failures: u64, now: Instant) -> bool {
         let least = match self.last {
-            Last::Dead(..) => 1,
+            Last::Dead(..) | Last::LeftAlone(..) | Last::Canary(..) => 1,
             Last::Plugin(..) => plugin_failures,
         };
         self.count >= least && now >= self.quiet_until
@@ -182,6 +211,8 @@ impl Counted {
         match &self.last {
             Last::Dead(tenant, dead) => Notice::Dead(tenant.clone(), count, dead.clone()),
             Last::Plugin(failing, at) => Notice::Plugin(failing.clone(), count, *at),
+            Last::LeftAlone(left, at) => Notice::LeftAlone(left.clone(), count, *at),
+            Last::Canary(stopped, at) => Notice::Canary(stopped.clone(), count, *at),
         }
     }
 }
@@ -217,16 +248,15 @@ mod tests {
             status: Some(500),
             at: Timestamp::default(),
         };
-        pending.dead(
-            Subject::Target("acme".parse().expect("a tenant"), target),
-            dead,
-            now,
-        );
+        pending.dead(&"acme".parse().expect("a tenant"), dead, now);
     }
 
     fn counts(told: &[Notice]) -> Vec<u64> {
         let count = |notice: &Notice| match notice {
-            Notice::Dead(_, count, _) | Notice::Plugin(_, count, _) => *count,
+            Notice::Dead(_, count, _)
+            | Notice::Plugin(_, count, _)
+            | Notice::LeftAlone(_, count, _)
+            | Notice::Canary(_, count, _) => *count,
             Notice::Failing(_) | Notice::Disabled(..) => 0,
         };
         told.iter().map(count).collect()
@@ -271,7 +301,7 @@ mod tests {
             tenant: "acme".parse().expect("a tenant"),
             plugin: "own".to_owned(),
             version: None,
-            kind: "trap",
+            kind: "trap".to_owned(),
         };
         let fail = |pending: &mut Pending, times, now| {
             for _ in 0..times {

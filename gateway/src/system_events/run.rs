@@ -129,7 +129,6 @@ impl Service {
         let Ok(kind) = notice.kind().parse::<EventType>() else {
             return Ok(());
         };
-        self.parts.metrics.system_event(notice.kind());
         // Somebody may have deleted it.
         let registry = &self.parts.registry;
         registry

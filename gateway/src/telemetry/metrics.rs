@@ -1,7 +1,7 @@
 //! The figures at `/metrics`, in the OpenMetrics text format.
 //!
 //! Parts are given a clone of [`Metrics`] and call the method named after what happened. Labels come from closed sets only:
-//! enums of ours and the names of the shipped plugins; a tenant's own plugin counts as `custom`. No tenant is a label.
+//! enums of ours; but for plugins' names and versions, of which there are so many and no more (`series`). No tenant is a label.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::calls::CallFigures;
 use super::process::Process;
+use super::series::PluginSeries;
 use crate::domain::Outcome;
 use crate::domain::subscription::DisableReason;
 
@@ -98,22 +100,9 @@ impl Metrics {
         self.inner.accept_seconds.observe(took.as_secs_f64());
     }
 
-    /// A plugin was called.
-    pub fn plugin_called(&self, plugin: &str, verdict: PluginVerdict, took: Duration) {
-        let plugin = ("plugin", plugin_label(plugin));
-        self.inner
-            .plugin_calls
-            .get_or_create(&[plugin, ("verdict", verdict.word())])
-            .inc();
-        let seconds = self.inner.plugin_seconds.get_or_create(&[plugin]);
-        seconds.observe(took.as_secs_f64());
-    }
-
-    /// A plugin was stopped so often that it is left alone (`open`), or it is called again.
-    pub fn breaker_turned(&self, plugin: &str, open: bool) {
-        let to = if open { "open" } else { "closed" };
-        let label = [("plugin", plugin_label(plugin)), ("to", to)];
-        self.inner.plugin_breakers.get_or_create(&label).inc();
+    /// The figures of a plugin in one version, to count its calls in: so many at `most` have their own, and the rest share one.
+    pub fn plugin_calls(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
+        self.inner.plugins.of(plugin, version, most)
     }
 
     /// An attempt of a delivery came to its end.
@@ -220,14 +209,6 @@ impl Drop for InFlight {
     }
 }
 
-/// The shipped plugins by name, all others as one: tenants choose names, and a label's values must be a closed set.
-fn plugin_label(name: &str) -> &'static str {
-    ["redact", "filter", "reshape"]
-        .into_iter()
-        .find(|shipped| *shipped == name)
-        .unwrap_or("custom")
-}
-
 /// Names and values, both from closed sets.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -235,9 +216,7 @@ struct Inner {
     registry: Registry,
     events: Family<Labels<1>, Counter>,
     accept_seconds: Histogram,
-    plugin_calls: Family<Labels<2>, Counter>,
-    plugin_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
-    plugin_breakers: Family<Labels<2>, Counter>,
+    plugins: PluginSeries,
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
     deliveries: Family<Labels<1>, Counter>,
@@ -259,9 +238,7 @@ impl Inner {
             registry: Registry::with_prefix("hookgate"),
             events: Family::default(),
             accept_seconds: waits(),
-            plugin_calls: Family::default(),
-            plugin_seconds: Family::new_with_constructor(calls),
-            plugin_breakers: Family::default(),
+            plugins: PluginSeries::default(),
             attempts: Family::default(),
             attempt_seconds: waits(),
             deliveries: Family::default(),
@@ -295,22 +272,7 @@ impl Inner {
             Unit::Seconds,
             self.accept_seconds.clone(),
         );
-        r.register(
-            "plugin_calls",
-            "Plugin calls by plugin and verdict",
-            self.plugin_calls.clone(),
-        );
-        r.register_with_unit(
-            "plugin_call",
-            "Time of a plugin call, its instance's making included",
-            Unit::Seconds,
-            self.plugin_seconds.clone(),
-        );
-        r.register(
-            "plugin_breakers",
-            "Breakers of plugins that opened or closed",
-            self.plugin_breakers.clone(),
-        );
+        r.register_collector(Box::new(self.plugins.clone()));
     }
 
     fn register_deliveries(&mut self) {
@@ -394,7 +356,8 @@ impl AcceptResult {
 }
 
 impl PluginVerdict {
-    fn word(self) -> &'static str {
+    /// As a word.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Drop => "drop",
@@ -433,14 +396,6 @@ fn waits() -> Histogram {
     ])
 }
 
-/// From 5 µs to 100 ms: plugin calls.
-fn calls() -> Histogram {
-    Histogram::new([
-        0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05,
-        0.1,
-    ])
-}
-
 /// From 1 to 1024.
 fn sizes() -> Histogram {
     Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
@@ -449,17 +404,26 @@ fn sizes() -> Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Called;
 
     #[test]
     fn what_was_counted_is_rendered() {
         let metrics = Metrics::new();
         metrics.events_accepted(AcceptResult::Stored, 3);
-        metrics.plugin_called("redact", PluginVerdict::Pass, Duration::from_micros(15));
-        metrics.plugin_called(
-            "acme-own-plugin",
-            PluginVerdict::Failed,
-            Duration::from_millis(10),
-        );
+        let called = |plugin: &str, verdict, failure| {
+            metrics.plugin_calls(plugin, "1.0.0", 1).count(&Called {
+                verdict,
+                failure,
+                took: Duration::from_micros(15),
+                bytes_in: 100,
+                bytes_out: 60,
+                at_ms: 1,
+            });
+        };
+        called("own", PluginVerdict::Failed, Some("timeout"));
+        called("redact", PluginVerdict::Pass, None);
+        called("third", PluginVerdict::Drop, None);
+        called("fourth", PluginVerdict::Drop, None);
         metrics.delivery_attempted(&Outcome::Delivered { status: 200 }, Duration::from_millis(2));
         metrics.clone().delivery_ended(DeliveryEnd::Delivered);
         metrics.store_answered(StoreOperation::Accept, 64, Duration::from_millis(1));
@@ -468,8 +432,12 @@ mod tests {
         let text = metrics.render();
         for line in [
             r#"hookgate_events_total{result="stored"} 3"#,
-            r#"hookgate_plugin_calls_total{plugin="redact",verdict="pass"} 1"#,
-            r#"hookgate_plugin_calls_total{plugin="custom",verdict="failed"} 1"#,
+            r#"hookgate_plugin_calls_total{plugin="redact",version="1.0.0",verdict="pass"} 1"#,
+            r#"hookgate_plugin_calls_total{plugin="other",version="other",verdict="drop"} 2"#,
+            r#"hookgate_plugin_failures_total{plugin="own",version="1.0.0",kind="timeout"} 1"#,
+            r#"hookgate_plugin_document_bytes_total{plugin="own",version="1.0.0",direction="in"} 100"#,
+            r#"hookgate_plugin_call_seconds_bucket{le="0.000016",plugin="redact",version="1.0.0"} 1"#,
+            r#"hookgate_plugin_call_seconds_count{plugin="redact",version="1.0.0"} 1"#,
             r#"hookgate_attempts_total{outcome="delivered"} 1"#,
             "hookgate_attempts_in_flight 1",
             "hookgate_store_available 1",
@@ -477,7 +445,10 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-        assert!(!text.contains("acme"));
+        assert!(
+            !text.contains("third"),
+            "there is room for one, and for what is shipped"
+        );
         drop(guard);
         assert!(metrics.render().contains("hookgate_attempts_in_flight 0"));
     }

@@ -4,15 +4,18 @@
 //! Figures go to a [`Metrics`] handle. Neither ever carries payloads, secrets or a tenant's free text.
 //! `app` sets this up once; nothing here reads time or keeps state in statics beyond the subscriber that `tracing` wants.
 
+mod calls;
 pub mod chain;
 pub mod fields;
 mod logs;
 mod metrics;
 mod process;
+mod series;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use calls::{CallCounts, CallFigures, Called, FAILURES, VERDICTS};
 pub use chain::error_chain;
 pub(crate) use logs::check_level;
 pub use logs::{LogError, init};

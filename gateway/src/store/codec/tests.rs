@@ -52,13 +52,20 @@ fn step() -> impl Strategy<Value = StepReport> {
     let result = prop_oneof![
         Just(StepResult::Passed),
         Just(StepResult::Dropped),
-        Just(StepResult::Skipped)
+        Just(StepResult::Skipped),
+        Just(StepResult::Failed)
     ];
-    (".{0,16}", "[0-9a-f]{12}", result, vec("(/[a-z]{1,4}){0,3}", 0..4)).prop_map(
-        |(plugin, version, result, changed)| StepReport {
+    let names = (".{0,16}", "[0-9a-f]{12}", "[0-9.]{0,8}");
+    let told = (any::<bool>(), option::of("[a-z]{1,8}"), span());
+    (names, result, told, vec("(/[a-z]{1,4}){0,3}", 0..4)).prop_map(
+        |((plugin, version, release), result, (canary, failure, took), changed)| StepReport {
             plugin,
             version,
+            release,
+            canary,
             result,
+            failure,
+            took,
             changed,
         },
     )
@@ -85,19 +92,22 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         ".{0,32}".prop_map(|reason| Outcome::Blocked { reason }),
         (".{0,8}", ".{0,32}").prop_map(|(plugin, reason)| Outcome::PluginFailed { plugin, reason }),
         span().prop_map(|by| Outcome::Postponed { by }),
+        (".{0,8}", ".{0,32}").prop_map(|(plugin, reason)| Outcome::Dropped { plugin, reason }),
     ]
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
-    (any::<u32>(), time(), span(), outcome(), bytes()).prop_map(
-        |(number, started, took, outcome, response)| Attempt {
+    let what = (outcome(), bytes(), vec(step(), 0..3));
+    (any::<u32>(), time(), span(), what).prop_map(|(number, started, took, (outcome, response, steps))| {
+        Attempt {
             number,
             started,
             took,
             outcome,
             response: response.to_vec(),
-        },
-    )
+            steps,
+        }
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {

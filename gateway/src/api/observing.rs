@@ -1,0 +1,351 @@
+//! What a tenant's plugins do: figures by version, and what they wrote. Both are of the process that answers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::describe::described;
+use super::input::{Acting, Id, Params};
+use super::page;
+use super::plugins::{BreakerView, TAG, named};
+use super::views::text;
+use crate::domain::Timestamp;
+use crate::http::Problem;
+use crate::plugin::{Entry, Journal, Level, Observation, Wanted};
+use crate::telemetry::CallCounts;
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/plugins/{id}/stats",
+            get_with(
+                stats,
+                described(
+                    TAG,
+                    "getPluginStats",
+                    "What a plugin's calls came to",
+                    "By version, for the tenant, in the gateway process that answers, since it first had the version in a chain of the \
+                     tenant's. Counting in every process by itself keeps the store out of an event's way; `/metrics` of all \
+                     processes together has all calls. Dry runs do not count.",
+                ),
+            ),
+        )
+        .api_route(
+            "/v1/plugins/{id}/logs",
+            get_with(
+                logs,
+                described(
+                    TAG,
+                    "getPluginLogs",
+                    "What a plugin wrote lately",
+                    "The last lines that it wrote about the tenant's events, and how its calls failed, in the gateway process that \
+                     answers. They are in memory alone: a restart forgets them, and so many are kept as `plugins.journal` says. \
+                     Send the last `next_cursor` to go on.",
+                ),
+            ),
+        )
+}
+
+/// What a plugin's calls came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginStats")]
+struct StatsView {
+    /// The plugin.
+    plugin: String,
+    /// Whose calls are counted: `process`, those of the gateway process that answers.
+    scope: &'static str,
+    /// Its versions, the one first that came into a chain last.
+    versions: Vec<VersionStatsView>,
+}
+
+/// What the calls of one version came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginVersionStats")]
+struct VersionStatsView {
+    /// What it says of itself.
+    version: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    digest: String,
+    /// Since when they are counted.
+    since: String,
+    /// All calls.
+    calls: u64,
+    /// Calls by what they said: `pass`, `drop`, `reject`, `delay` and `failed`.
+    verdicts: BTreeMap<&'static str, u64>,
+    /// Calls that failed, by how: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`,
+    /// `breaker`, `internal`; what did not happen is left out.
+    failures: BTreeMap<&'static str, u64>,
+    /// How long they took.
+    time: TimeView,
+    /// Bytes of the documents that it was given.
+    bytes_in: u64,
+    /// Bytes of the documents that it let go on.
+    bytes_out: u64,
+    /// How its breaker stands.
+    breaker: BreakerView,
+    /// How often its breaker opened.
+    breaker_opened: u64,
+    /// The last call.
+    last_call: Option<String>,
+    /// The last call that failed.
+    last_failure: Option<LastFailureView>,
+}
+
+/// How long calls took, in microseconds; null where there were none.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CallTime")]
+struct TimeView {
+    /// All together.
+    total_us: u64,
+    /// Half of them took at most so long; up to an eighth too much.
+    p50_us: Option<u64>,
+    /// 99 in a hundred took at most so long; up to an eighth too much.
+    p99_us: Option<u64>,
+    /// The longest.
+    max_us: Option<u64>,
+}
+
+/// A call that failed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LastCallFailure")]
+struct LastFailureView {
+    /// When.
+    at: String,
+    /// How.
+    kind: &'static str,
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LogQuery {
+    /// How many at most: 1 to 500; 50 where it is not given.
+    limit: Option<usize>,
+    /// The `next_cursor` of the lines before; the last lines where it is not given.
+    cursor: Option<String>,
+    /// At least so loud.
+    level: Option<LevelView>,
+}
+
+/// How loud a line is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LogLevel")]
+#[serde(rename_all = "snake_case")]
+enum LevelView {
+    /// Step by step.
+    Trace,
+    /// For the author.
+    Debug,
+    /// As it should be.
+    Info,
+    /// Odd.
+    Warn,
+    /// Wrong; and how a call failed.
+    Error,
+}
+
+/// What a plugin wrote.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginLogs")]
+struct LogsView {
+    /// The lines, the oldest first.
+    data: Vec<LineView>,
+    /// Where to go on, now or later. Always there.
+    next_cursor: String,
+}
+
+/// A line.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginLogLine")]
+struct LineView {
+    /// When the call began.
+    at: String,
+    /// The event.
+    event: String,
+    /// The chain: `ingress`, or a subscription's id.
+    chain: String,
+    /// The version that wrote it.
+    version: String,
+    /// The first digits of its digest.
+    digest: String,
+    /// How loud.
+    level: LevelView,
+    /// What it wrote; control characters are escaped.
+    text: String,
+    /// How many lines before this one were dropped, because there were too many in a second.
+    dropped: u64,
+}
+
+async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<StatsView>, Problem> {
+    let plugins = api.registry.plugins(&tenant.id).await?;
+    let plugin = named(&plugins, &id.0)?;
+    let seen = api.host.observed(&tenant.id, &plugin.name);
+    let versions = seen.iter().map(|version| {
+        let breaker = api.host.breaker_state(&tenant.id, &version.digest);
+        VersionStatsView::new(version, breaker.into())
+    });
+    Ok(Json(StatsView {
+        plugin: plugin.name.clone(),
+        scope: "process",
+        versions: versions.collect(),
+    }))
+}
+
+async fn logs(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Params(query): Params<LogQuery>,
+) -> Result<Json<LogsView>, Problem> {
+    let limit = page::limit(query.limit)?;
+    let cursor = query.cursor.as_deref().map(Place::read).transpose()?;
+    let plugins = api.registry.plugins(&tenant.id).await?;
+    let plugin = named(&plugins, &id.0)?;
+    let Some(journal) = api.host.journal(&tenant.id, &plugin.name) else {
+        return Ok(Json(LogsView {
+            data: Vec::new(),
+            next_cursor: Place::default().to_text(),
+        }));
+    };
+    let wanted = Wanted {
+        after: cursor.map(|place| place.within(&journal)),
+        level: query.level.unwrap_or(LevelView::Trace).into(),
+        limit,
+    };
+    let lines = journal.read(wanted);
+    let next = Place {
+        began_ms: journal.began_ms(),
+        number: lines.next,
+    };
+    Ok(Json(LogsView {
+        data: lines.entries.iter().map(LineView::from).collect(),
+        next_cursor: next.to_text(),
+    }))
+}
+
+/// A place in a journal.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    began_ms: u64,
+    number: u64,
+}
+
+impl Place {
+    fn read(cursor: &str) -> Result<Self, Problem> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let place = text.as_deref().and_then(|text| {
+            let (began, number) = text.strip_prefix(MARK)?.split_once('.')?;
+            Some(Self {
+                began_ms: began.parse().ok()?,
+                number: number.parse().ok()?,
+            })
+        });
+        place.ok_or_else(page::bad_cursor)
+    }
+
+    fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{MARK}{}.{}", self.began_ms, self.number))
+    }
+
+    /// The number to go on after: in a journal that began later, the first.
+    fn within(self, journal: &Journal) -> u64 {
+        if self.began_ms == journal.began_ms() {
+            self.number
+        } else {
+            0
+        }
+    }
+}
+
+impl VersionStatsView {
+    fn new(seen: &Observation, breaker: BreakerView) -> Self {
+        let counts = &seen.counts;
+        let verdicts = counts.verdicts.iter();
+        Self {
+            version: seen.release.clone(),
+            digest: seen.digest.clone(),
+            since: at(seen.since_ms),
+            calls: counts.calls(),
+            verdicts: verdicts.map(|(said, count)| (said.word(), *count)).collect(),
+            failures: counts.failures.iter().copied().collect(),
+            time: TimeView::from(counts),
+            bytes_in: counts.bytes_in,
+            bytes_out: counts.bytes_out,
+            breaker,
+            breaker_opened: counts.breaker.0,
+            last_call: counts.last_call_ms.map(at),
+            last_failure: counts
+                .last_failure
+                .map(|(kind, at_ms)| LastFailureView { at: at(at_ms), kind }),
+        }
+    }
+}
+
+impl From<&CallCounts> for TimeView {
+    fn from(counts: &CallCounts) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            total_us: micros(counts.total),
+            p50_us: counts.at_most(50).map(micros),
+            p99_us: counts.at_most(99).map(micros),
+            max_us: (counts.calls() > 0).then(|| micros(counts.longest)),
+        }
+    }
+}
+
+impl From<&Entry> for LineView {
+    fn from(entry: &Entry) -> Self {
+        let of = &entry.of;
+        Self {
+            at: at(of.at_ms),
+            event: of.event.clone(),
+            chain: of.subscription.clone().unwrap_or_else(|| "ingress".to_owned()),
+            version: of.release.clone(),
+            digest: of.digest.get(..12).unwrap_or(&of.digest).to_owned(),
+            level: entry.line.level.into(),
+            text: entry.line.text.clone(),
+            dropped: entry.dropped,
+        }
+    }
+}
+
+impl From<Level> for LevelView {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::Trace,
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
+impl From<LevelView> for Level {
+    fn from(level: LevelView) -> Self {
+        match level {
+            LevelView::Trace => Self::Trace,
+            LevelView::Debug => Self::Debug,
+            LevelView::Info => Self::Info,
+            LevelView::Warn => Self::Warn,
+            LevelView::Error => Self::Error,
+        }
+    }
+}
+
+fn at(at_ms: u64) -> String {
+    text(Timestamp::from_millis(at_ms))
+}
+
+/// Tells a cursor of this list from other texts.
+const MARK: &str = "log:";

@@ -1,0 +1,139 @@
+//! Plugins' figures at `/metrics`, by plugin and version: so many of these label sets, whatever the tenants upload.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+use super::calls::{CallCounts, CallFigures, QUARTER_NS};
+
+/// The figures by their labels. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PluginSeries {
+    figures: Arc<Mutex<BTreeMap<Key, Arc<CallFigures>>>>,
+}
+
+/// A plugin's name and version.
+type Key = (String, String);
+
+/// One family's lines of one plugin and version: a value for each of its own label's values.
+type Counted = Vec<(&'static str, u64)>;
+
+impl PluginSeries {
+    /// The figures of a plugin and a version. Those that are over `most` share one; the shipped ones have their own always.
+    /// Tenants choose names: what two of them call the same counts together.
+    pub(super) fn of(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
+        let mut figures = self.lock();
+        let key = (plugin.to_owned(), version.to_owned());
+        let room = figures.len() < most || figures.contains_key(&key) || SHIPPED.contains(&plugin);
+        let key = if room {
+            key
+        } else {
+            (OTHER.to_owned(), OTHER.to_owned())
+        };
+        Arc::clone(figures.entry(key).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<CallFigures>>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collector for PluginSeries {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let read: Vec<(Key, CallCounts)> = self
+            .lock()
+            .iter()
+            .map(|(key, figures)| (key.clone(), figures.read()))
+            .collect();
+        let of = |family: fn(&CallCounts) -> Counted| {
+            let counted = read.iter().map(move |(key, counts)| (key, family(counts)));
+            counted.collect::<Vec<_>>()
+        };
+        let calls = of(|counts| {
+            counts
+                .verdicts
+                .iter()
+                .map(|(said, n)| (said.word(), *n))
+                .collect()
+        });
+        let failures = of(|counts| counts.failures.clone());
+        let bytes = of(|counts| vec![("in", counts.bytes_in), ("out", counts.bytes_out)]);
+        let breakers = of(|counts| vec![("open", counts.breaker.0), ("closed", counts.breaker.1)]);
+        let e = &mut encoder;
+        counters(
+            e,
+            ("plugin_calls", "Plugin calls by what they said"),
+            "verdict",
+            &calls,
+        )?;
+        let help = ("plugin_failures", "Plugin calls that failed, by how");
+        counters(e, help, "kind", &failures)?;
+        let help = (
+            "plugin_document_bytes",
+            "Bytes of documents before and after plugin calls",
+        );
+        counters(e, help, "direction", &bytes)?;
+        let help = ("plugin_breakers", "Breakers of plugins that opened or closed");
+        counters(e, help, "to", &breakers)?;
+        times(e, &read)
+    }
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    label: &str,
+    families: &[(&Key, Counted)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for ((plugin, version), counted) in families {
+        for (value, count) in counted.iter().filter(|(_, count)| *count > 0) {
+            let labels = [
+                ("plugin", plugin.as_str()),
+                ("version", version.as_str()),
+                (label, value),
+            ];
+            family
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn times(encoder: &mut DescriptorEncoder<'_>, read: &[(Key, CallCounts)]) -> fmt::Result {
+    let help = "Time of a plugin call, its instance's making included";
+    let mut family =
+        encoder.encode_descriptor("plugin_call", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+    for ((plugin, version), counts) in read {
+        let mut below = 0;
+        let mut buckets: Vec<_> = BOUNDS
+            .map(|exponent| {
+                let all = counts.below(exponent);
+                let here = all - std::mem::replace(&mut below, all);
+                ((QUARTER_NS << exponent) as f64 / 1e9, here)
+            })
+            .collect();
+        buckets.push((f64::INFINITY, counts.calls().saturating_sub(below)));
+        let labels = [("plugin", plugin.as_str()), ("version", version.as_str())];
+        family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
+            counts.total.as_secs_f64(),
+            counts.calls(),
+            &buckets,
+            None,
+        )?;
+    }
+    Ok(())
+}
+
+/// From 4 µs to 131 ms, as powers of two of quarters of a microsecond.
+const BOUNDS: std::ops::RangeInclusive<u32> = 4..=19;
+/// What comes with the gateway.
+const SHIPPED: [&str; 3] = ["redact", "filter", "reshape"];
+/// What all that is over the limit is called.
+const OTHER: &str = "other";
