@@ -170,7 +170,7 @@ async fn recursion_is_bounded_and_the_trap_tells_where() {
     let (kind, message) = failure(&done);
     assert_eq!(kind, "trap");
     assert!(
-        message.starts_with("wasm trap: call stack exhausted; in deeper, called by deeper"),
+        message.starts_with("wasm trap: call stack exhausted: it has 512KiB; in deeper, called by deeper"),
         "{message}"
     );
 }
