@@ -87,7 +87,7 @@ impl Default for Config {
             compile_memory: Size::from_bytes(1 << 30),
             compile_time: Span::from_secs(30),
             compiles: NonZeroU32::MIN,
-            loaded: Size::from_bytes(256 << 20),
+            loaded: Size::from_bytes(512 << 20),
             threads: None,
             budget: None,
             breaker: BreakerConfig::default(),
