@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use hookgate_tests::gateway::{binary, command, root};
 use hookgate_tests::{Receiver, Setup};
@@ -10,6 +11,10 @@ use serde_json::{Value, json};
 /// The `sh` blocks of the first section, run by a shell in an empty directory, with an empty cargo home and no network for cargo:
 /// only the gateway's address and key are put in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::print_stdout,
+    reason = "how long it took: to be seen with `--nocapture`"
+)]
 async fn the_authors_way_in_the_documents_works_as_written() {
     let gateway = Setup::embedded().start();
     let acme = gateway.tenant("acme").await;
@@ -34,10 +39,12 @@ async fn the_authors_way_in_the_documents_works_as_written() {
         .env_remove("RUSTFLAGS")
         .env("HG_URL", gateway.base())
         .env("HG_KEY", acme.key());
+    let began = Instant::now();
     let ran = tokio::task::spawn_blocking(move || shell.output())
         .await
         .unwrap()
         .unwrap();
+    println!("from nothing to a promoted plugin: {:.1?}", began.elapsed());
     let said = said(&ran);
     assert!(ran.status.success(), "{said}");
     for words in [
@@ -47,6 +54,12 @@ async fn the_authors_way_in_the_documents_works_as_written() {
         "calls/s",
         "drop-drafts 0.1.0 is there",
         "\"verdict\":\"pass\"",
+        "\"status\":\"accepted\"",
+        "names masked: 1",
+        "CALLS",
+        "drop-drafts 0.2.0 is there",
+        "runs 0.2.0, before 0.1.0",
+        "runs 0.1.0, before 0.2.0",
     ] {
         assert!(said.contains(words), "`{words}` is missing:\n{said}");
     }

@@ -1,6 +1,6 @@
 //! A hookgate plugin: drops drafts, and masks who wrote the rest.
 
-use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Redaction, Settings, Verdict, settings};
+use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Redaction, Settings, Verdict, log, settings};
 
 settings! {
     /// What a step can be told.
@@ -29,7 +29,8 @@ impl Plugin for PluginName {
         if data.get_str("/status").as_deref() == Some("draft") {
             return Ok(Verdict::Drop("drafts stay here".into()));
         }
-        data.redact(&["/**/~author|*editor"], &Redaction::Mask(options.mask))?;
+        let masked = data.redact(&["/**/~author|*editor"], &Redaction::Mask(options.mask))?;
+        log::info(&format!("names masked: {masked}"));
         Ok(Verdict::Pass)
     }
 }
