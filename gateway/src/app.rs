@@ -105,7 +105,12 @@ impl App {
             beside,
             sync,
             egress: common.egress,
-            upkeep: Upkeep::new(common.store, common.metrics, config.retention.sweep_every.get()),
+            upkeep: Upkeep::new(
+                common.store,
+                common.metrics,
+                registry.clone(),
+                config.retention.sweep_every.get(),
+            ),
             registry,
             keyring,
             secrets,

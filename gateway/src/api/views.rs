@@ -216,7 +216,7 @@ impl From<&Attempt> for AttemptView {
             }
             Outcome::Blocked { reason } => view.reason = Some(reason.clone()),
             Outcome::PluginFailed { plugin, reason } | Outcome::Dropped { plugin, reason } => {
-                view.reason = Some(format!("{plugin}: {reason}"))
+                view.reason = Some(format!("{plugin}: {reason}"));
             }
             Outcome::Postponed { by } => view.retry_after = Some(by.as_secs()),
         }

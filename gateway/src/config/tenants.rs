@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
-use crate::domain::units::Span;
+use crate::domain::units::{Size, Span};
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
 use crate::plugin::{OnFailure, StepLimits};
 use crate::profile::Profiles;
 use crate::registry::{
-    ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, StepSpec,
+    CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share, StepSpec,
 };
 
 /// A tenant that the file declares. What stands here is changed here only; the API changes what it made itself.
@@ -71,6 +71,38 @@ pub struct Step {
     /// What a failure of the step means: `fail` or `skip`.
     #[serde(default)]
     pub on_failure: StepFailure,
+    /// What a call may use, where that is less than `plugins` lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Another version for a share of the events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+/// What a call of a step may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "StepLimits")]
+pub struct Limits {
+    /// Processor time, at most `plugins.call_deadline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Span>,
+    /// Linear memory, at most `plugins.memory`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Size>,
+    /// Log, at most `plugins.log`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Size>,
+}
+
+/// Another version for a share of a step's events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// As that of a step.
+    pub version: String,
+    /// Over 0 and up to 1: `0.05` is one event in twenty.
+    pub share: f64,
 }
 
 /// What a failure of a step means.
@@ -117,6 +149,9 @@ pub struct Subscription {
     /// How much of an event is sent: `full` or `thin`.
     #[serde(default)]
     pub payload: Payload,
+    /// The steps of the chain that its deliveries pass, in order. Left out: the chain is set over the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Vec<Step>>,
 }
 
 /// How much of an event is sent.
@@ -190,7 +225,7 @@ impl Parser<'_> {
                 signing_secret,
             },
             keys,
-            chain: tenant.chain.as_deref().map(chain),
+            chain: self.chain("chain", tenant.chain.as_deref()),
             types,
             subscriptions,
         })
@@ -238,11 +273,13 @@ impl Parser<'_> {
                     format!("there are two subscriptions `{name}`; give each a `name` of its own"),
                 );
             }
+            let chain = self.chain(&format!("{key}.chain"), subscription.chain.as_deref());
             declared.extend(
                 self.subscription(&key, subscription)
                     .map(|subscription| DeclaredSubscription {
                         name: name.clone(),
                         subscription,
+                        chain,
                     }),
             );
             names.push(name);
@@ -297,6 +334,43 @@ impl Parser<'_> {
         }
     }
 
+    fn chain(&mut self, key: &str, given: Option<&[Step]>) -> Option<ChainSpec> {
+        let steps = given?.iter().enumerate();
+        let steps = steps.map(|(index, step)| self.step(&format!("{key}.{index}"), step));
+        Some(ChainSpec {
+            steps: steps.collect(),
+        })
+    }
+
+    fn step(&mut self, key: &str, step: &Step) -> StepSpec {
+        let limits = step.limits.unwrap_or_default();
+        let canary = step.canary.as_ref().and_then(|canary| {
+            let share = Share::from_number(canary.share);
+            if share.is_none() {
+                self.problem(&format!("{key}.canary.share"), "a share is over 0 and at most 1");
+            }
+            Some(CanarySpec {
+                version: canary.version.clone(),
+                share: share?,
+            })
+        });
+        StepSpec {
+            plugin: step.plugin.clone(),
+            version: step.version.clone(),
+            settings: Value::Object(step.settings.clone()).to_string(),
+            on_failure: match step.on_failure {
+                StepFailure::Fail => OnFailure::Fail,
+                StepFailure::Skip => OnFailure::Skip,
+            },
+            limits: StepLimits {
+                deadline: limits.deadline.map(Span::get),
+                memory: limits.memory.map(Size::bytes),
+                log: limits.log.map(Size::bytes),
+            },
+            canary,
+        }
+    }
+
     fn key(&mut self, key: &str, given: &SecretText) -> Option<Secret> {
         let secret = self.secret(key, Some(given))?;
         if secret.reveal().len() < super::SHORTEST_KEY {
@@ -320,22 +394,5 @@ impl Parser<'_> {
             format!("{}.{key}", self.key)
         };
         self.problems.push(Problem::of(key, message, None));
-    }
-}
-
-fn chain(steps: &[Step]) -> ChainSpec {
-    let steps = steps.iter().map(|step| StepSpec {
-        plugin: step.plugin.clone(),
-        version: step.version.clone(),
-        settings: Value::Object(step.settings.clone()).to_string(),
-        on_failure: match step.on_failure {
-            StepFailure::Fail => OnFailure::Fail,
-            StepFailure::Skip => OnFailure::Skip,
-        },
-        limits: StepLimits::default(),
-        canary: None,
-    });
-    ChainSpec {
-        steps: steps.collect(),
     }
 }

@@ -46,7 +46,7 @@ impl Courier {
                     }
                     self.send(event, destination, started).await
                 }
-                Err(NotSent::NoAttempt(attempted)) => return attempted,
+                Err(NotSent::Later(by)) => return Attempted::Postponed { by },
                 Err(NotSent::Failed(outcome, ran)) => {
                     steps = ran;
                     Answer {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Attempted, Courier};
+use super::Courier;
 use crate::document::{Document, Limits};
 use crate::domain::{Event, Outcome, StepReport, Target, Timestamp};
 use crate::plugin::{Call, Chain, Phase, Verdict};
@@ -25,8 +25,8 @@ pub(super) struct Screened {
 pub(super) enum NotSent {
     /// The attempt came to this, after what the steps did.
     Failed(Outcome, Vec<StepReport>),
-    /// There is no attempt.
-    NoAttempt(Attempted),
+    /// There is no attempt for so long.
+    Later(Duration),
 }
 
 impl Courier {
@@ -44,7 +44,7 @@ impl Courier {
         };
         let run = self.parts.registry.host().run(call);
         let Ok(done) = tokio::time::timeout(time, run).await else {
-            return Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR }));
+            return Err(NotSent::Later(BUSY_FOR));
         };
         // Of a system event it is not told: it would come the same way and fail again.
         for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
@@ -69,7 +69,7 @@ impl Courier {
                     by,
                     self.config.longest_delay.get(),
                 ) {
-                    return Err(NotSent::NoAttempt(Attempted::Postponed { by }));
+                    return Err(NotSent::Later(by));
                 }
                 let longest = self.config.longest_delay;
                 let reason = format!("it asked for a delay over {longest} in all (`delivery.longest_delay`)");
@@ -80,10 +80,8 @@ impl Courier {
             }
             // The host lets no step at delivery reject.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
-            Verdict::Busy => Err(NotSent::NoAttempt(Attempted::Postponed { by: BUSY_FOR })),
-            Verdict::OverBudget { wait } => Err(NotSent::NoAttempt(Attempted::Postponed {
-                by: wait.max(BUSY_FOR),
-            })),
+            Verdict::Busy => Err(NotSent::Later(BUSY_FOR)),
+            Verdict::OverBudget { wait } => Err(NotSent::Later(wait.max(BUSY_FOR))),
         }
     }
 }

@@ -3,14 +3,17 @@
 //! An artifact is machine code that this process will run outside every sandbox. It is taken from nowhere but the directory
 //! that only the gateway writes, and only when its MAC says that a gateway with the same secret wrote it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::engine::{Counting, REVISION};
+use crate::domain::Timestamp;
 
 /// The directory and the key of the MACs.
 #[derive(Clone)]
@@ -64,8 +67,44 @@ impl Artifacts {
         Ok(Artifact(code))
     }
 
+    /// Removes what was not wanted for so long: of components that nobody holds, of other compilers, and what was never
+    /// finished. What is in use is marked as wanted. How many files went. Blocks.
+    pub(super) fn sweep(
+        &self,
+        in_use: &HashSet<String>,
+        now: Timestamp,
+        keep: Duration,
+    ) -> io::Result<usize> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_micros(now.as_micros());
+        let mut gone = 0;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let (digest, made_by) = name.split_once('-').unwrap_or((&name, ""));
+            let ours = made_by.starts_with(REVISION) && made_by.ends_with(SUFFIX);
+            if ours && in_use.contains(digest) {
+                fs::File::options()
+                    .write(true)
+                    .open(entry.path())?
+                    .set_modified(now)?;
+                continue;
+            }
+            let wanted = entry.metadata()?.modified()?;
+            if now.duration_since(wanted).is_ok_and(|unwanted| unwanted > keep) {
+                fs::remove_file(entry.path())?;
+                gone += 1;
+            }
+        }
+        Ok(gone)
+    }
+
     fn path(&self, digest: &str) -> PathBuf {
-        self.directory.join(format!("{digest}-{}.cwasm", self.revision))
+        self.directory.join(format!("{digest}-{}{SUFFIX}", self.revision))
     }
 
     fn mac(&self, digest: &str, code: &[u8]) -> Hmac<Sha256> {
@@ -103,6 +142,7 @@ fn write(path: &Path, mac: &[u8], code: &[u8]) -> io::Result<()> {
 }
 
 const MAC_BYTES: usize = 32;
+const SUFFIX: &str = ".cwasm";
 
 #[cfg(test)]
 mod tests {
@@ -132,5 +172,39 @@ mod tests {
         assert!(fuel.get("a").is_none(), "code of another kind");
         fs::write(artifacts.path("a"), b"short").unwrap();
         assert!(artifacts.get("a").is_none(), "cut");
+    }
+
+    #[test]
+    fn what_nobody_wanted_for_long_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::new(directory.path().to_owned(), [1; 32]);
+        for digest in ["used", "unused"] {
+            artifacts.put(digest, b"code".to_vec()).unwrap();
+            artifacts
+                .counting(Counting::Fuel)
+                .put(digest, b"code".to_vec())
+                .unwrap();
+        }
+        fs::write(directory.path().join("used-48.0.0-old.cwasm"), b"x").unwrap();
+        fs::write(directory.path().join("used-x.77.new"), b"x").unwrap();
+        let in_use = HashSet::from(["used".to_owned()]);
+        let made = fs::metadata(artifacts.path("used")).unwrap().modified().unwrap();
+        let made = made.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let hour = Duration::from_secs(3_600);
+        let at = |after: Duration| Timestamp::from_micros(u64::try_from((made + after).as_micros()).unwrap());
+        assert_eq!(artifacts.sweep(&in_use, at(hour), 2 * hour).unwrap(), 0);
+        assert_eq!(artifacts.sweep(&in_use, at(3 * hour), 2 * hour).unwrap(), 4);
+        assert!(artifacts.get("used").is_some() && artifacts.get("unused").is_none());
+        // It was wanted three hours after it was made.
+        assert_eq!(
+            artifacts.sweep(&HashSet::new(), at(4 * hour), 2 * hour).unwrap(),
+            0
+        );
+        assert_eq!(
+            artifacts.sweep(&HashSet::new(), at(6 * hour), 2 * hour).unwrap(),
+            2
+        );
+        let nowhere = Artifacts::new(directory.path().join("none"), [1; 32]);
+        assert_eq!(nowhere.sweep(&in_use, at(hour), hour).unwrap(), 0);
     }
 }

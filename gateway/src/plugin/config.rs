@@ -47,6 +47,8 @@ pub struct Config {
     pub compile_time: Span,
     /// Components that are compiled at the same time.
     pub compiles: NonZeroU32,
+    /// For how long machine code that nobody has called for is kept in `data_dir`; it is made again when it is wanted.
+    pub keep_compiled: Span,
     /// Machine code of components that is kept loaded; what was used least recently goes first and is loaded again from disk.
     pub loaded: Size,
     /// Threads that run plugins; as many as the machine has cores where it is left out.
@@ -87,6 +89,7 @@ impl Default for Config {
             compile_memory: Size::from_bytes(1 << 30),
             compile_time: Span::from_secs(30),
             compiles: NonZeroU32::MIN,
+            keep_compiled: Span::from_secs(7 * 86_400),
             loaded: Size::from_bytes(512 << 20),
             threads: None,
             budget: None,

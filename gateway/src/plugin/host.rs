@@ -1,5 +1,6 @@
 //! The plugin host: its threads, its queue, and the handle that the rest of the gateway has of it.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -227,6 +228,19 @@ impl Host {
     /// What operators should know of plugins.
     pub fn incidents(&self) -> &Incidents {
         &self.inner.shared.caller.incidents
+    }
+
+    /// Removes machine code that is kept on disk and was not wanted for `plugins.keep_compiled`. `in_use`: the digests of
+    /// components that somebody holds, whose machine code may be wanted at any call.
+    pub async fn sweep(&self, in_use: HashSet<String>) {
+        let artifacts = self.inner.workshop.artifacts().clone();
+        let (now, keep) = (self.inner.shared.clock.now(), self.config().keep_compiled.get());
+        let swept = tokio::task::spawn_blocking(move || artifacts.sweep(&in_use, now, keep)).await;
+        match swept {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(count)) => tracing::info!(count, "plugin.machine_code_swept"),
+            Ok(Err(error)) => tracing::warn!(%error, "plugin.machine_code_not_swept"),
+        }
     }
 
     /// How many calls wait for a thread.

@@ -107,6 +107,68 @@ pub(super) struct VersionRecord {
     pub uploaded: u64,
 }
 
+/// An entry `gone:NAME`: versions of a plugin that were deleted, or made room for others.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct GoneRecord {
+    pub v: u8,
+    /// The last that went first.
+    pub versions: Vec<GoneVersion>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct GoneVersion {
+    pub version: String,
+    pub digest: String,
+    /// When it went.
+    pub at: u64,
+    /// Its bytes were looked at: they are gone, or somebody else's too.
+    #[serde(default)]
+    pub swept: bool,
+}
+
+impl GoneRecord {
+    /// With versions that go now; those that went the longest ago are forgotten where there are too many.
+    pub(super) fn with<'a>(
+        &self,
+        gone: impl Iterator<Item = &'a VersionRecord>,
+        now: Timestamp,
+        most: usize,
+    ) -> Self {
+        let now: Vec<_> = gone
+            .map(|version| GoneVersion {
+                version: version.version.clone(),
+                digest: version.digest.clone(),
+                at: now.as_micros(),
+                swept: false,
+            })
+            .collect();
+        let again = |before: &&GoneVersion| now.iter().any(|now| now.digest == before.digest);
+        let before = self.versions.iter().filter(|before| !again(before));
+        let versions = now.iter().chain(before).take(most).cloned().collect();
+        Self { v: VERSION, versions }
+    }
+
+    /// With what others remembered.
+    pub(super) fn and_all<'a>(&self, others: impl Iterator<Item = &'a GoneVersion>) -> Self {
+        let known = |other: &&GoneVersion| self.versions.iter().any(|known| known.digest == other.digest);
+        let others = others.filter(|other| !known(other));
+        let versions = others.cloned().chain(self.versions.iter().cloned()).collect();
+        Self { v: VERSION, versions }
+    }
+
+    /// Those whose bytes were not looked at yet.
+    pub(super) fn unswept(&self) -> impl Iterator<Item = &GoneVersion> {
+        self.versions.iter().filter(|gone| !gone.swept)
+    }
+
+    /// Notes that the bytes of what went before then were looked at; whether there was any.
+    pub(super) fn mark_swept(&mut self, before: Timestamp) -> bool {
+        let due = |gone: &&mut GoneVersion| !gone.swept && gone.at <= before.as_micros();
+        let due = self.versions.iter_mut().filter(due);
+        due.map(|gone| gone.swept = true).count() > 0
+    }
+}
+
 impl ChainRecord {
     pub(super) fn new(steps: Vec<StepRecord>, declared: bool) -> Self {
         Self {

@@ -221,7 +221,7 @@ fn before<'a>(kept: &'a ChainRecord, index: usize, step: &StepSpec) -> Option<&'
 }
 
 /// What setting a chain comes to.
-fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<Doing> {
+pub(super) fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<Doing> {
     if spec.steps.is_empty() {
         return vec![Doing::new(Deed::ChainRemoved).at(place)];
     }

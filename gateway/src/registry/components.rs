@@ -1,6 +1,6 @@
 //! From a plugin's name to a component that is loaded: the shipped ones from this binary, a tenant's own from the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -147,6 +147,15 @@ impl Components {
         self.store.blob_put(&shipped.digest, bytes).await?;
         let digest = Some(shipped.digest.clone());
         Ok(Resolved { component, digest })
+    }
+
+    /// The digests of components that somebody holds.
+    pub(super) fn in_use(&self) -> HashSet<String> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = loaded
+            .iter()
+            .filter(|(_, component)| component.strong_count() > 0);
+        held.map(|(digest, _)| digest.clone()).collect()
     }
 
     /// How the breaker of a version stands in this process.

@@ -42,6 +42,8 @@ pub struct Config {
     pub max_plugins: usize,
     /// How many versions of a plugin are kept; the oldest that no chain uses makes room.
     pub max_versions: usize,
+    /// How many deleted versions of a plugin are remembered, so that none comes back with other bytes.
+    pub max_deleted_versions: usize,
     /// How many event types of its own a tenant may have.
     pub max_event_types: usize,
     /// The largest JSON Schema of an event type.
@@ -72,6 +74,7 @@ impl Default for Config {
             max_settings_size: Size::from_bytes(64 << 10),
             max_plugins: 20,
             max_versions: 20,
+            max_deleted_versions: 1_000,
             max_event_types: 200,
             max_schema_size: Size::from_bytes(64 << 10),
             max_history: 100,

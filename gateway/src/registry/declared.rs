@@ -10,6 +10,7 @@ use tracing::info;
 use ulid::Ulid;
 
 use super::apply::{Changes, TRIES};
+use super::chains::set;
 use super::components::Among;
 use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
 use super::history::{Deed, Doing};
@@ -44,9 +45,20 @@ pub struct DeclaredSubscription {
     pub name: String,
     /// The rest.
     pub subscription: NewSubscription,
+    /// The chain of its deliveries; `None`: the chain is left to the API.
+    pub chain: Option<ChainSpec>,
 }
 
 impl DeclaredTenant {
+    /// All chains that are declared or could be, each with its place.
+    fn chains(&self) -> impl Iterator<Item = (Place, Option<&ChainSpec>)> {
+        let delivery = self.subscriptions.iter().map(|given| {
+            let id = declared_id(&self.tenant.id, &given.name);
+            (Place::Delivery(id), given.chain.as_ref())
+        });
+        std::iter::once((Place::Ingress, self.chain.as_ref())).chain(delivery)
+    }
+
     /// The types that the tenant will have of its own: those declared here, and those made over the API.
     fn known_types(&self, draft: &Draft) -> Vec<EventType> {
         let made = draft.types.iter().filter(|(_, kept)| !kept.declared);
@@ -112,14 +124,15 @@ impl Registry {
             check(&made, &self.inner.config, profile, &known)?;
             check_secrets(&made, profile)?;
         }
-        if let Some(chain) = &declared.chain {
+        for (place, chain) in declared.chains() {
+            let Some(chain) = chain else { continue };
             self.check_size(chain)?;
             let shared = self.shared().await?;
             let among = Among {
                 draft: &draft,
                 shared: &shared,
             };
-            self.chain_change(among, Place::Ingress, chain, true).await?;
+            self.chain_change(among, place, chain, true).await?;
         }
         Ok(())
     }
@@ -157,29 +170,28 @@ impl Registry {
         let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
         let known = declared.known_types(draft);
         changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile, &known)?);
-        match &declared.chain {
-            Some(chain) => {
-                let same = draft
-                    .chain
-                    .as_ref()
-                    .is_some_and(|kept| kept.declared && kept.to_spec() == *chain);
-                if !same {
+        let mut doings = Vec::new();
+        for (place, chain) in declared.chains() {
+            let kept = draft.chain_at(place);
+            match chain {
+                Some(chain) if kept.is_some_and(|kept| kept.declared && kept.to_spec() == *chain) => {}
+                Some(chain) => {
                     let shared = self.shared().await?;
-                    let at = Place::Ingress;
                     let among = Among {
                         draft,
                         shared: &shared,
                     };
-                    changes.extend(self.chain_change(among, at, chain, true).await?);
-                    let set = Doing::new(Deed::ChainSet).at(at);
-                    self.note(draft, &mut changes, &Actor::Declared, vec![set]);
+                    changes.extend(self.chain_change(among, place, chain, true).await?);
+                    doings.extend(set(kept, place, chain));
                 }
+                None if kept.is_some_and(|kept| kept.declared) => {
+                    changes.push((chain_entry(place), None));
+                    doings.push(Doing::new(Deed::ChainRemoved).at(place));
+                }
+                None => {}
             }
-            None if draft.chain.as_ref().is_some_and(|kept| kept.declared) => {
-                changes.push((CHAIN.to_owned(), None));
-            }
-            None => {}
         }
+        self.note(draft, &mut changes, &Actor::Declared, doings);
         Ok(changes)
     }
 
@@ -341,6 +353,7 @@ impl Draft {
             delivery: std::collections::BTreeMap::new(),
             history: super::history::HistoryRecord::default(),
             plugins: std::collections::BTreeMap::new(),
+            gone: std::collections::BTreeMap::new(),
             entries: Vec::new(),
         }
     }

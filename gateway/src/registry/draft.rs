@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ApiKey;
 use super::Place;
-use super::chain_record::{ChainRecord, PluginRecord};
+use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
 use super::error::RegistryError;
 use super::event_types::TypeRecord;
 use super::history::HistoryRecord;
@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub delivery: BTreeMap<SubscriptionId, ChainRecord>,
     pub history: HistoryRecord,
     pub plugins: BTreeMap<String, PluginRecord>,
+    /// Versions of plugins that are there no more.
+    pub gone: BTreeMap<String, GoneRecord>,
     /// The names of all entries, of unknown kinds too.
     pub entries: Vec<String>,
 }
@@ -63,6 +65,7 @@ impl Draft {
             delivery: BTreeMap::new(),
             history: HistoryRecord::default(),
             plugins: BTreeMap::new(),
+            gone: BTreeMap::new(),
             entries: record.entries.iter().map(|(name, _)| name.clone()).collect(),
         };
         for (name, bytes) in &record.entries {
@@ -104,6 +107,8 @@ impl Draft {
             self.types.insert(kind, Declarable { value, declared });
         } else if let Some(plugin) = name.strip_prefix(PLUGIN) {
             self.plugins.insert(plugin.to_owned(), decode(name, bytes)?);
+        } else if let Some(plugin) = name.strip_prefix(GONE) {
+            self.gone.insert(plugin.to_owned(), decode(name, bytes)?);
         }
         Ok(())
     }
@@ -151,6 +156,10 @@ pub(super) fn plugin_entry(name: &str) -> String {
     format!("{PLUGIN}{name}")
 }
 
+pub(super) fn gone_entry(name: &str) -> String {
+    format!("{GONE}{name}")
+}
+
 pub(super) fn type_entry(kind: &EventType) -> String {
     format!("{TYPE}{kind}")
 }
@@ -162,4 +171,5 @@ const DELIVERY_CHAIN: &str = "chain:";
 const KEY: &str = "key:";
 pub(super) const SUBSCRIPTION: &str = "sub:";
 const PLUGIN: &str = "plugin:";
+const GONE: &str = "gone:";
 const TYPE: &str = "type:";

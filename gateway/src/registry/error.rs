@@ -70,7 +70,7 @@ pub enum RegistryError {
     Component(#[source] crate::plugin::UploadError),
     /// There are other bytes of that version already.
     #[error(
-        "version {version} of `{name}` is there already, of other bytes (digest {digest}); a version is never changed"
+        "version {version} of `{name}` is or was there, of other bytes (digest {digest}); a version is never changed"
     )]
     VersionExists {
         /// The plugin.

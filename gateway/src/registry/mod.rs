@@ -36,6 +36,7 @@ mod shared;
 mod snapshot;
 pub mod spec;
 mod subscriptions;
+mod sweep;
 mod sync;
 mod tenants;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::apply::{Changes, TRIES};
 use super::chain_record::{PluginRecord, VersionRecord};
 use super::components::Among;
-use super::draft::{Draft, TENANT, plugin_entry};
+use super::draft::{Draft, TENANT, gone_entry, plugin_entry};
 use super::history::{Deed, Doing};
 use super::record::{VERSION, encode};
 use super::shared::Shared;
@@ -128,6 +128,7 @@ impl Registry {
             }
             let left = version.is_some() && !record.versions.is_empty();
             let mut changes = vec![(plugin_entry(name), left.then(|| encode(&record)))];
+            changes.extend(self.remembered(&draft, name, &gone));
             let deleted = Doing::new(Deed::Deleted).of(name);
             let which = version.and(gone.first()).map(|version| version.version.as_str());
             self.note(&draft, &mut changes, who, vec![deleted.from(which)]);
@@ -242,29 +243,57 @@ impl Registry {
                 digest: kept.digest.clone(),
             });
         }
+        let gone = draft.gone.get(name).into_iter().flat_map(|gone| &gone.versions);
+        let mut other = gone.filter(|gone| gone.version == version.version && gone.digest != version.digest);
+        if let Some(other) = other.next() {
+            return Err(RegistryError::VersionExists {
+                name: name.to_owned(),
+                version: other.version.clone(),
+                digest: other.digest.clone(),
+            });
+        }
         record.versions.insert(0, version.clone());
-        self.drop_oldest_unused(&mut record, draft)?;
-        Ok((vec![(plugin_entry(name), Some(encode(&record)))], record))
+        let dropped = self.drop_oldest_unused(&mut record, draft)?;
+        let mut changes = vec![(plugin_entry(name), Some(encode(&record)))];
+        changes.extend(self.remembered(draft, name, &dropped));
+        Ok((changes, record))
+    }
+
+    /// That versions were there, so that none comes back with other bytes. Nothing of no versions.
+    fn remembered(&self, draft: &Draft, name: &str, gone: &[VersionRecord]) -> Changes {
+        if gone.is_empty() {
+            return Changes::new();
+        }
+        let before = draft.gone.get(name).cloned().unwrap_or_default();
+        let now = self.inner.clock.now();
+        let record = before.with(gone.iter(), now, self.inner.config.max_deleted_versions);
+        vec![(gone_entry(name), Some(encode(&record)))]
     }
 
     /// Drops versions from the oldest on until so many are left, but none that a chain runs or ran before, nor the newest.
-    fn drop_oldest_unused(&self, record: &mut PluginRecord, draft: &Draft) -> Result<(), RegistryError> {
+    /// Which.
+    fn drop_oldest_unused(
+        &self,
+        record: &mut PluginRecord,
+        draft: &Draft,
+    ) -> Result<Vec<VersionRecord>, RegistryError> {
         let limit = self.inner.config.max_versions.max(1);
         let mut pinned = self.pinned_shared(&draft.id);
         for (_, chain) in draft.chains() {
             pinned.extend(chain.digests().chain(chain.previous()).map(str::to_owned));
         }
+        let mut dropped = Vec::new();
         while record.versions.len() > limit {
             let unused = |version: &VersionRecord| !pinned.contains(&version.digest);
             match record.versions.iter().rposition(unused) {
-                Some(index) if index > 0 => drop(record.versions.remove(index)),
+                Some(index) if index > 0 => dropped.push(record.versions.remove(index)),
                 Some(_) | None => {
                     let what = "versions of a plugin that chains use";
                     return Err(RegistryError::LimitReached { what, limit });
                 }
             }
         }
-        Ok(())
+        Ok(dropped)
     }
 
     /// What all tenants run and ran, where the operator's plugins are concerned.

@@ -107,6 +107,7 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
+        self.remember_components(id).await?;
         let gone = self
             .change(id, |draft| {
                 not_declared(draft.tenant.declared, "tenant")?;

@@ -15,6 +15,7 @@ use crate::telemetry::Metrics;
 mod canaries;
 mod declaring;
 mod failing;
+mod sweeping;
 mod versions;
 
 const BY: &Actor = &Actor::Operator;

@@ -105,7 +105,7 @@ impl CallFigures {
             let number = FAILURES.iter().position(|known| *known == kind);
             let number = number.unwrap_or(FAILURES.len() - 1);
             add(&self.failures[number], 1);
-            let last = called.at_ms << NUMBER_BITS | number as u64 + 1;
+            let last = (called.at_ms << NUMBER_BITS) | (number as u64 + 1);
             self.last_failure.fetch_max(last, Ordering::Relaxed);
         }
     }

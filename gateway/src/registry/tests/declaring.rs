@@ -16,6 +16,7 @@ fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
             .map(|url| DeclaredSubscription {
                 name: (*url).to_owned(),
                 subscription: subscription(url),
+                chain: None,
             })
             .collect(),
     }
@@ -130,4 +131,53 @@ async fn a_declared_secret_is_rotated_in_the_file() {
         .await
         .unwrap();
     assert_eq!(secrets().len(), 1);
+}
+
+#[tokio::test]
+async fn declared_chains_of_subscriptions_follow_the_file() {
+    let bench = Bench::new().await;
+    let registry = bench.registry(Config::default()).await;
+    let with = |chain: Option<ChainSpec>| {
+        let mut tenant = declared(&[], &["https://a.example"]);
+        tenant.chain = None;
+        tenant.subscriptions[0].chain = chain;
+        [tenant]
+    };
+    let id = "acme".parse().unwrap();
+    let limited = |share| {
+        let mut spec = redact("{}", OnFailure::Fail);
+        spec.steps[0].limits.memory = Some(1 << 20);
+        spec.steps[0].version = Some("^0.1".to_owned());
+        spec.steps[0].canary = Some(CanarySpec {
+            version: "0.1.0".to_owned(),
+            share: Share::of_million(share),
+        });
+        spec
+    };
+    registry.declare(&with(Some(limited(5)))).await.unwrap();
+    let acme = registry.tenant(&id).unwrap();
+    let subscription = acme.subscriptions[0].id;
+    assert_eq!(acme.delivery[&subscription].spec, limited(5));
+    registry.declare(&with(Some(limited(5)))).await.unwrap();
+    assert_eq!(registry.tenant(&id).unwrap().revision, acme.revision);
+    let place = Place::Delivery(subscription);
+    let by_api = registry
+        .set_chain(&id, place, ChainSpec::default(), &Actor::Operator)
+        .await;
+    assert!(matches!(by_api, Err(RegistryError::Declared(_))));
+
+    registry.declare(&with(Some(limited(6)))).await.unwrap();
+    let history = registry.history(&id).await.unwrap();
+    assert_eq!(
+        (history[0].deed, history[0].who.as_str()),
+        (Deed::ChainSet, "declared")
+    );
+    registry.declare(&with(None)).await.unwrap();
+    assert!(registry.tenant(&id).unwrap().delivery.is_empty());
+    let bad = redact(r#"{"classes":["none of them"]}"#, OnFailure::Fail);
+    let refused = registry.declare(&with(Some(bad))).await;
+    assert!(matches!(
+        refused,
+        Err((Some(_), RegistryError::SettingsRefused { .. }))
+    ));
 }
