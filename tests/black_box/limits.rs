@@ -38,6 +38,10 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
         "{:#}",
         refused.body
     );
+    // A client that is still sending sees the reply too.
+    let bytes = vec![0; 6 << 20];
+    let refused = site.acme.post_raw("/v1/plugins", "application/wasm", bytes).await;
+    assert_eq!((refused.status, refused.code()), (413, "body_too_large"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,19 +17,28 @@ pub struct BodyLimits {
     pub time: Duration,
 }
 
-/// Reads all of it. What announces itself as too large is refused before any of it is read.
+/// Reads all of it. What is too large is not kept, but taken for a moment: a client that is still sending when the connection
+/// ends may never see the reply that says why (RFC 9112, section 9.6).
 ///
 /// # Errors
 /// `body_too_large`, `body_timeout`, `body_incomplete`; the connection ends with each of them.
-pub async fn read<B>(body: B, limits: BodyLimits) -> Result<Bytes, Problem>
+pub async fn read<B>(mut body: B, limits: BodyLimits) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if body.size_hint().lower() > u64::try_from(limits.max).unwrap_or(u64::MAX) {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limits.max {
+        if announced <= limits.max.saturating_add(DRAINED) {
+            let _ = tokio::time::timeout(limits.time.min(DRAINED_FOR), drain(&mut body)).await;
+        }
         return Err(too_large(limits.max));
     }
     // A body that arrived with its head is there at once, and then no timer is set.
-    match tokio::time::timeout(limits.time, collect(body, limits.max)).await {
+    match tokio::time::timeout(limits.time, collect(&mut body, limits.max)).await {
+        Ok(Err(problem)) if problem.code() == Code::BodyTooLarge => {
+            let _ = tokio::time::timeout(limits.time.min(DRAINED_FOR), drain(&mut body)).await;
+            Err(problem)
+        }
         Ok(read) => read,
         Err(_) => Err(Problem::new(
             Code::BodyTimeout,
@@ -39,17 +48,17 @@ where
     }
 }
 
-async fn collect<B>(mut body: B, max: usize) -> Result<Bytes, Problem>
+async fn collect<B>(body: &mut B, max: usize) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let Some(first) = next(&mut body).await? else {
+    let Some(first) = next(body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > max {
         return Err(too_large(max));
     }
-    let Some(second) = next(&mut body).await? else {
+    let Some(second) = next(body).await? else {
         return Ok(first);
     };
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(max);
@@ -61,10 +70,23 @@ where
             return Err(too_large(max));
         }
         all.extend_from_slice(&chunk);
-        match next(&mut body).await? {
+        match next(body).await? {
             Some(more) => chunk = more,
             None => return Ok(all.freeze()),
         }
+    }
+}
+
+/// Takes what is still sent and leaves it, so much of it.
+async fn drain<B>(body: &mut B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = DRAINED;
+    while let Ok(Some(chunk)) = next(body).await
+        && let Some(less) = left.checked_sub(chunk.len())
+    {
+        left = less;
     }
 }
 
@@ -102,6 +124,10 @@ fn too_large(max: usize) -> Problem {
     )
     .closing()
 }
+
+/// How much is still taken of a body that is refused, and for how long.
+const DRAINED: usize = 8 << 20;
+const DRAINED_FOR: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -142,9 +168,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_announces_too_much_is_not_read() {
+    async fn what_is_too_large_is_taken_to_its_end_within_bounds() {
         let refused = read(Full::new(Bytes::from_static(b"123456789")), LIMITS).await;
         assert_eq!(refused.map_err(|p| p.code()), Err(Code::BodyTooLarge));
+
+        let taken = std::cell::Cell::new(0_usize);
+        let endless = stream::repeat_with(|| {
+            taken.set(taken.get() + 1);
+            Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(&[0; 1 << 20])))
+        });
+        let refused = read(StreamBody::new(endless), LIMITS).await;
+        assert_eq!(refused.map_err(|p| p.code()), Err(Code::BodyTooLarge));
+        assert_eq!(taken.get(), 1 + (DRAINED >> 20) + 1);
     }
 
     #[tokio::test]
