@@ -1,19 +1,22 @@
-//! Prints what a plugin call costs: the shipped redact plugin on about 1 KB, a fresh instance each time.
+//! Prints what a plugin call costs, a fresh instance each time: the shipped redact plugin on about 1 KB, or any component.
 //!
-//! `cargo run --release -p hookgate --example plugin_call`
+//! `cargo run --release --example plugin_call -- [--component FILE [--copied]] [--event FILE] [--settings FILE]`
 #![allow(clippy::print_stdout, reason = "its purpose")]
 
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use clap::Parser;
 use hookgate::clock::Clock;
 use hookgate::document::{Document, Limits};
 use hookgate::domain::Timestamp;
+use hookgate::domain::units::Size;
 use hookgate::plugin::{
-    Artifacts, Call, Chain, Compiler, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
 };
 use hookgate::telemetry::Metrics;
 
@@ -21,58 +24,122 @@ use hookgate::telemetry::Metrics;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const REDACT: &[u8] = include_bytes!("../../plugins/dist/redact.wasm");
-const CALLS: u32 = 50_000;
 const SETTINGS: &str = r#"{"classes":["confidential"]}"#;
+const LARGE: Size = Size::from_bytes(64 << 20);
+
+#[derive(Parser)]
+struct Arguments {
+    /// A component in place of the shipped redact plugin. Components that are large are let in.
+    #[arg(long)]
+    component: Option<PathBuf>,
+    /// Copy the data of large components too, as of small ones.
+    #[arg(long)]
+    copied: bool,
+    /// The event's data.
+    #[arg(long)]
+    event: Option<PathBuf>,
+    /// The step's settings.
+    #[arg(long)]
+    settings: Option<PathBuf>,
+    #[arg(long, default_value_t = 50_000)]
+    calls: u32,
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (host, chain) = prepare().await?;
-    let data = Document::parse(payload().as_bytes(), Limits::default())?;
-    println!("redact on {} bytes, a fresh instance per call:", payload().len());
+    let arguments = Arguments::parse();
+    let bytes = match &arguments.component {
+        Some(file) => read(file)?.into(),
+        None => Bytes::from_static(REDACT),
+    };
+    let payload = match &arguments.event {
+        Some(file) => read(file)?,
+        None => payload().into_bytes(),
+    };
+    let settings = match (&arguments.settings, &arguments.component) {
+        (Some(file), _) => read(file)?,
+        (None, Some(_)) => b"{}".to_vec(),
+        (None, None) => SETTINGS.into(),
+    };
+    let before = resident();
+    let (host, component) = prepare(&bytes, arguments.copied).await?;
+    println!("loaded, it takes {} KiB", resident().saturating_sub(before) >> 10);
+    let step = Step::new(
+        component.description.name.clone(),
+        Some(component),
+        Arc::new(Document::parse(&settings, Limits::default())?),
+        OnFailure::Fail,
+    );
+    let chain = Arc::new(Chain::from(vec![step]));
+    let data = Document::parse(&payload, Limits::default())?;
+    println!("{} bytes of event, a fresh instance per call:", payload.len());
     for inflight in [1, 2, 16, 64] {
-        measure(&host, &chain, &data, inflight).await?;
+        measure(&host, &chain, &data, (inflight, arguments.calls)).await?;
     }
+    println!("then the process takes {} KiB", resident() >> 10);
     let started = Instant::now();
-    for _ in 0..CALLS {
-        std::hint::black_box(Document::parse(payload().as_bytes(), Limits::default())?.clone());
+    for _ in 0..arguments.calls {
+        std::hint::black_box(Document::parse(&payload, Limits::default())?.clone());
     }
-    println!("parsing and cloning alone: {:.1} µs", micros(started.elapsed()));
+    let alone = micros(started.elapsed(), arguments.calls);
+    println!("parsing and cloning alone: {alone:.1} µs");
     Ok(())
 }
 
-async fn prepare() -> anyhow::Result<(Host, Arc<Chain>)> {
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| file.display().to_string())
+}
+
+/// The host with the component, compiled, and loaded once more from what was kept.
+async fn prepare(bytes: &Bytes, copied: bool) -> anyhow::Result<(Host, Arc<Component>)> {
     let directory = std::env::temp_dir().join(format!("hookgate-bench-{}", std::process::id()));
-    let artifacts = Artifacts::new(directory.clone(), [1; 32]);
+    let started = Instant::now();
+    host(&directory, copied)?.load(bytes.clone()).await?;
+    println!("{} bytes, compiled in {:.1?}", bytes.len(), started.elapsed());
+    let host = host(&directory, copied)?;
+    let started = Instant::now();
+    let component = host.load(bytes.clone()).await?;
+    println!("loaded from what was kept in {:.1?}", started.elapsed());
+    std::fs::remove_dir_all(directory)?;
+    Ok((host, component))
+}
+
+fn host(directory: &Path, copied: bool) -> anyhow::Result<Host> {
+    let artifacts = Artifacts::new(directory.to_owned(), [1; 32]);
     let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
-    let host = Host::start(
-        &Arc::new(Config::default()),
+    let mut config = Config::default();
+    if copied {
+        config.upload = LARGE;
+        config.memory = config.large.memory;
+        config.table_elements = config.large.table_elements;
+        config.instances = config.large.instances;
+        config.call_deadline = config.large.call_deadline;
+    } else {
+        config.large.upload = Some(LARGE);
+    }
+    Ok(Host::start(
+        &Arc::new(config),
         Clock::System,
         Metrics::new(),
         workshop,
         [2; 32],
-    )?;
-    let component = host.load(Bytes::from_static(REDACT)).await?;
-    std::fs::remove_dir_all(directory)?;
-    let step = Step::new(
-        "redact".to_owned(),
-        Some(component),
-        Arc::new(Document::parse(SETTINGS.as_bytes(), Limits::default())?),
-        OnFailure::Fail,
-    );
-    Ok((host, Arc::new(Chain::from(vec![step]))))
+    )?)
 }
 
-async fn measure(host: &Host, chain: &Arc<Chain>, data: &Document, inflight: u32) -> anyhow::Result<()> {
+async fn measure(
+    host: &Host,
+    chain: &Arc<Chain>,
+    data: &Document,
+    (inflight, count): (u32, u32),
+) -> anyhow::Result<()> {
     let started = Instant::now();
     let tasks = (0..inflight)
-        .map(|_| tokio::spawn(calls(host.clone(), chain.clone(), data.clone(), CALLS / inflight)));
+        .map(|_| tokio::spawn(calls(host.clone(), chain.clone(), data.clone(), count / inflight)));
     for task in tasks.collect::<Vec<_>>() {
         task.await.context("a task")??;
     }
-    println!(
-        "{inflight:3} at a time: {:5.1} µs per call",
-        micros(started.elapsed())
-    );
+    let each = micros(started.elapsed(), count / inflight * inflight);
+    println!("{inflight:3} at a time: {each:5.1} µs per call");
     Ok(())
 }
 
@@ -91,13 +158,21 @@ async fn calls(host: Host, chain: Arc<Chain>, data: Document, count: u32) -> any
         };
         let done = host.run(call).await;
         ensure!(done.verdict == Verdict::Pass, "{:?}", done.verdict);
-        ensure!(!done.steps[0].changed.is_empty(), "nothing was redacted");
+        ensure!(!done.steps[0].changed.is_empty(), "nothing was changed");
     }
     Ok(())
 }
 
-fn micros(elapsed: Duration) -> f64 {
-    elapsed.as_secs_f64() * 1e6 / f64::from(CALLS)
+fn micros(elapsed: Duration, calls: u32) -> f64 {
+    elapsed.as_secs_f64() * 1e6 / f64::from(calls.max(1))
+}
+
+/// Bytes of the process that are in memory; 0 where the system does not say.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
 }
 
 /// About 1 KB: a paid invoice with its customer and lines.

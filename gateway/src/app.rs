@@ -356,7 +356,7 @@ fn api_parts(
             max: config.ingest.max_body.bytes(),
             time: config.server.body_timeout.get(),
         },
-        max_component: config.plugins.upload.bytes(),
+        max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::engine::{Counting, REVISION};
+use super::engine::{Purpose, REVISION};
 use crate::domain::Timestamp;
 
 /// The directory and the key of the MACs.
@@ -20,7 +20,7 @@ use crate::domain::Timestamp;
 pub struct Artifacts {
     directory: PathBuf,
     key: [u8; 32],
-    /// The compiler's, and what its code counts.
+    /// The compiler's, and what its code is for.
     revision: String,
 }
 
@@ -37,10 +37,10 @@ impl Artifacts {
         }
     }
 
-    /// Those beside them whose code counts this.
-    pub(super) fn counting(&self, counting: Counting) -> Self {
+    /// Those beside them whose code is for this.
+    pub(super) fn made_for(&self, purpose: Purpose) -> Self {
         Self {
-            revision: format!("{REVISION}{}", counting.suffix()),
+            revision: format!("{REVISION}{}", purpose.suffix()),
             ..self.clone()
         }
     }
@@ -167,9 +167,11 @@ mod tests {
         fs::write(artifacts.path("a"), &bytes).unwrap();
         assert!(artifacts.get("a").is_none(), "a changed byte");
         artifacts.put("a", b"code".to_vec()).unwrap();
-        let fuel = artifacts.counting(Counting::Fuel);
-        fs::copy(artifacts.path("a"), fuel.path("a")).unwrap();
-        assert!(fuel.get("a").is_none(), "code of another kind");
+        for purpose in [Purpose::Large, Purpose::Fuel] {
+            let other = artifacts.made_for(purpose);
+            fs::copy(artifacts.path("a"), other.path("a")).unwrap();
+            assert!(other.get("a").is_none(), "code for another purpose");
+        }
         fs::write(artifacts.path("a"), b"short").unwrap();
         assert!(artifacts.get("a").is_none(), "cut");
     }

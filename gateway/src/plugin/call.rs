@@ -10,18 +10,22 @@ use super::SettingsProblem;
 use super::bindings::Plugin;
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
+use super::class::Class;
 use super::config::Config;
 use super::deadline::Deadline;
+use super::engine;
 use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
+use super::imports;
 use super::incidents::Incidents;
 use super::log::{Log, LogLine, escaped};
 use super::pseudonyms::Pseudonyms;
 use super::shelf::{Shelf, Shelved};
+use super::workshop::Workshop;
 use crate::document::Document;
 use crate::domain::TenantId;
 
-/// What calls need that is the same for all.
+/// What calls need that is the same for all components of a class.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) engine: Engine,
@@ -31,6 +35,8 @@ pub(super) struct Caller {
     pub(super) pseudonyms: Pseudonyms,
     /// What a call of an engine that counts fuel may use of it.
     pub(super) fuel: Option<u64>,
+    /// Of small ones: the caller of large ones, where they are let in.
+    pub(super) large: Option<Arc<Caller>>,
 }
 
 /// What a call works on.
@@ -74,9 +80,46 @@ pub(super) struct Spent {
 }
 
 impl Caller {
+    /// A caller of the components of the class whose limits these are, with an engine and a shelf of its own.
+    pub(super) fn new(
+        config: Arc<Config>,
+        workshop: &Workshop,
+        incidents: Incidents,
+        pseudonyms: Pseudonyms,
+    ) -> wasmtime::Result<Self> {
+        let engine = engine::running(&config)?;
+        let imports = imports::linker(&engine)?;
+        let artifacts = workshop.made_for(config.class.into()).artifacts().clone();
+        let shelf = Shelf::new(
+            engine.clone(),
+            imports,
+            artifacts,
+            config.class,
+            config.loaded.bytes(),
+        );
+        Ok(Self {
+            engine,
+            config,
+            shelf: Arc::new(shelf),
+            incidents,
+            pseudonyms,
+            fuel: None,
+            large: None,
+        })
+    }
+
+    /// The caller of a class.
+    pub(super) fn of(&self, class: Class) -> &Self {
+        match (class, &self.large) {
+            (Class::Large, Some(large)) => large,
+            (Class::Large, None) | (Class::Small, _) => self,
+        }
+    }
+
     /// The component's own account of itself.
     pub(super) fn describe(&self, component: &Arc<Shelved>) -> Returned<wit::Description> {
-        self.call(component, self.input(), |plugin, store| {
+        let caller = self.of(component.class());
+        caller.call(component, caller.input(), |plugin, store| {
             plugin.hookgate_plugin_handler().call_describe(store)
         })
     }
@@ -87,11 +130,12 @@ impl Caller {
         component: &Arc<Shelved>,
         settings: Arc<Document>,
     ) -> Returned<Vec<SettingsProblem>> {
+        let caller = self.of(component.class());
         let input = Input {
             settings,
-            ..self.input()
+            ..caller.input()
         };
-        let returned = self.call(component, input, |plugin, store| {
+        let returned = caller.call(component, input, |plugin, store| {
             plugin
                 .hookgate_plugin_handler()
                 .call_check_settings(store, handle(Place::Settings))
@@ -106,7 +150,8 @@ impl Caller {
         input: Input,
         event: &types::EventInfo,
     ) -> Returned<Result<wit::Verdict, wit::Failure>> {
-        self.call(component, input, |plugin, store| {
+        let caller = self.of(component.class());
+        caller.call(component, input, |plugin, store| {
             let handler = plugin.hookgate_plugin_handler();
             handler.call_handle(store, event, handle(Place::Metadata), handle(Place::Data))
         })

@@ -82,14 +82,15 @@ impl StepLimits {
         if let Some(deadline) = self.deadline {
             let most = host.call_deadline;
             if deadline.is_zero() || deadline > most.get() {
-                let problem = format!("it is over 0s and at most {most} (`plugins.call_deadline`)");
+                let key = host.key("call_deadline");
+                let problem = format!("it is over 0s and at most {most} (`{key}`)");
                 return Err(("deadline", problem));
             }
             lowered.call_deadline =
                 Span::from_micros(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX));
         }
         if let Some(memory) = self.memory {
-            lowered.memory = lower("memory", memory, host.memory, "plugins.memory")?;
+            lowered.memory = lower("memory", memory, host.memory, &host.key("memory"))?;
         }
         if let Some(log) = self.log {
             lowered.log = lower("log", log, host.log, "plugins.log")?;

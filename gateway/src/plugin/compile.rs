@@ -14,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::config::Config;
-use super::engine::{self, Counting};
+use super::engine::{self, Purpose};
 use super::log::escaped;
 use super::upload::{TEXT_BYTES, UploadError};
 
 /// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
-/// seconds, and by what the code is to count.
+/// seconds, and by what the code is for.
 pub const SUBCOMMAND: &str = "internal-compile";
 
 /// Where components are compiled.
@@ -39,12 +39,12 @@ impl Compiler {
     pub(super) async fn compile(
         &self,
         component: Bytes,
-        counting: Counting,
+        purpose: Purpose,
         config: &Config,
     ) -> Result<Vec<u8>, UploadError> {
         match self {
-            Self::ChildProcess { exe } => in_child(exe, &component, counting, config).await,
-            Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component, counting))
+            Self::ChildProcess { exe } => in_child(exe, &component, purpose, config).await,
+            Self::InProcess => tokio::task::spawn_blocking(move || precompile(&component, purpose))
                 .await
                 .map_err(|error| UploadError::Host(error.into()))?
                 .map_err(|error| UploadError::Compile(format!("{error:#}"))),
@@ -55,7 +55,7 @@ impl Compiler {
 async fn in_child(
     exe: &PathBuf,
     component: &[u8],
-    counting: Counting,
+    purpose: Purpose,
     config: &Config,
 ) -> Result<Vec<u8>, UploadError> {
     let limit = config.compile_time;
@@ -63,7 +63,7 @@ async fn in_child(
         .arg(SUBCOMMAND)
         .arg(config.compile_memory.bytes().to_string())
         .arg(limit.get().as_secs().max(1).to_string())
-        .arg(counting.suffix())
+        .arg(purpose.suffix())
         .env_clear()
         // An allocator that reserves a gigabyte before the limit is set would have that much beyond it.
         .env("MIMALLOC_ARENA_RESERVE", "0")
@@ -77,7 +77,8 @@ async fn in_child(
     let ended = tokio::time::timeout(limit.get() + GRACE, talk).await;
     let Ok(ended) = ended else {
         return Err(UploadError::Compile(format!(
-            "it took longer than {limit} (`plugins.compile_time`)"
+            "it took longer than {limit} (`{}`)",
+            config.key("compile_time")
         )));
     };
     let (status, code, said) = ended.map_err(UploadError::Host)?;
@@ -90,8 +91,11 @@ async fn in_child(
 
 fn over_limits(status: ExitStatus, config: &Config) -> String {
     format!(
-        "the compiler ended with {status}; it may use {} of memory (`plugins.compile_memory`) and {} of processor time (`plugins.compile_time`)",
-        config.compile_memory, config.compile_time
+        "the compiler ended with {status}; it may use {} of memory (`{}`) and {} of processor time (`{}`)",
+        config.compile_memory,
+        config.key("compile_memory"),
+        config.compile_time,
+        config.key("compile_time"),
     )
 }
 
@@ -157,23 +161,24 @@ impl From<io::Error> for Stopped {
 }
 
 fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
-    let Some((memory, seconds, counting)) = asked(arguments) else {
-        let wrong =
-            format!("`{SUBCOMMAND}` is for the gateway itself: it takes bytes, seconds and what to count");
+    let Some((memory, seconds, purpose)) = asked(arguments) else {
+        let wrong = format!(
+            "`{SUBCOMMAND}` is for the gateway itself: it takes bytes, seconds and what the code is for"
+        );
         return Err(Stopped::Refused(wrong));
     };
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
-    let code = precompile(&component, counting)?;
+    let code = precompile(&component, purpose)?;
     Ok(io::stdout().write_all(&code)?)
 }
 
-fn asked(arguments: impl IntoIterator<Item = String>) -> Option<(u64, u64, Counting)> {
+fn asked(arguments: impl IntoIterator<Item = String>) -> Option<(u64, u64, Purpose)> {
     let mut arguments = arguments.into_iter();
     let mut figure = || arguments.next()?.parse::<u64>().ok();
     let (memory, seconds) = (figure()?, figure()?);
-    Some((memory, seconds, Counting::of_suffix(&arguments.next()?)?))
+    Some((memory, seconds, Purpose::of_suffix(&arguments.next()?)?))
 }
 
 /// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
@@ -207,8 +212,8 @@ fn mapped_already() -> u64 {
     pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
-fn precompile(component: &[u8], counting: Counting) -> wasmtime::Result<Vec<u8>> {
-    engine::compiling(counting).and_then(|engine| engine.precompile_component(component))
+fn precompile(component: &[u8], purpose: Purpose) -> wasmtime::Result<Vec<u8>> {
+    engine::compiling(purpose).and_then(|engine| engine.precompile_component(component))
 }
 
 /// The child's exit code for a component that does not compile.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::BreakerConfig;
 use super::canary::CanaryConfig;
+use super::class::{Class, LargeConfig};
 use super::journal::JournalConfig;
 use crate::domain::units::{Size, Span};
 
@@ -39,7 +40,7 @@ pub struct Config {
     pub depth: u32,
     /// Steps of a chain.
     pub steps: u32,
-    /// An uploaded component. Guests with an interpreter inside (JavaScript, Python) need 16 MiB and more.
+    /// An uploaded component; `plugins.large.upload` lets in larger ones.
     pub upload: Size,
     /// Memory of the process that compiles a component.
     pub compile_memory: Size,
@@ -64,10 +65,15 @@ pub struct Config {
     pub journal: JournalConfig,
     /// Versions of plugins that have lines of their own at `/metrics`, the shipped ones aside; all others share `other`.
     pub metric_versions: u32,
+    /// What components with much data in them may use, such as those with an interpreter inside.
+    pub large: LargeConfig,
     /// Calls of one tenant that wait for a thread; more are refused as busy.
     pub queue_per_tenant: u32,
     /// Calls of all tenants that wait for a thread; more are refused as busy.
     pub queue: u32,
+    /// Whose limits these are.
+    #[serde(skip)]
+    pub class: Class,
 }
 
 impl Default for Config {
@@ -97,8 +103,10 @@ impl Default for Config {
             canary: CanaryConfig::default(),
             journal: JournalConfig::default(),
             metric_versions: 100,
+            large: LargeConfig::default(),
             queue_per_tenant: 1_024,
             queue: 8_192,
+            class: Class::Small,
         }
     }
 }

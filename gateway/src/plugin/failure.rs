@@ -87,7 +87,8 @@ impl Fault {
             return Self::timeout(guest, config);
         }
         if guest.meter.out_of_memory {
-            let message = format!("wanted more than {} of memory (`plugins.memory`)", config.memory);
+            let (limit, key) = (config.memory, config.key("memory"));
+            let message = format!("wanted more than {limit} of memory (`{key}`)");
             return Self::new("memory", &message);
         }
         if guest.meter.out_of_elements {
@@ -119,8 +120,9 @@ impl Fault {
             )
         } else {
             format!(
-                "ran longer than {} of processor time in one call (`plugins.call_deadline`)",
-                config.call_deadline
+                "ran longer than {} of processor time in one call (`{}`)",
+                config.call_deadline,
+                config.key("call_deadline")
             )
         };
         Self::new("timeout", &message)

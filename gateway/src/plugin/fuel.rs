@@ -1,5 +1,6 @@
 //! The count of fuel: about one unit an instruction, the same at every run, which time never is. A second engine counts it,
-//! made when the first dry run asks, so that events do not pay for the counting.
+//! made when the first dry run asks, so that events do not pay for the counting. Of large
+//! components it is not counted: compiling them once more would take longer than anyone waits for a dry run.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use bytes::Bytes;
 
 use super::bindings::hookgate::plugin::types;
 use super::call::{Caller, Input};
-use super::engine::{self, Counting};
+use super::class::Class;
+use super::engine::{self, Purpose};
 use super::host::Host;
 use super::imports;
 use super::shelf::{Shelf, Shelved};
@@ -28,14 +30,21 @@ impl Fuel {
     fn new(like: &Caller, workshop: &Workshop) -> io::Result<Self> {
         let engine = engine::counting().map_err(io::Error::other)?;
         let imports = imports::linker(&engine).map_err(io::Error::other)?;
-        let workshop = workshop.counting(Counting::Fuel);
-        let shelf = Shelf::new(engine.clone(), imports, workshop.artifacts().clone(), ROOM);
+        let workshop = workshop.made_for(Purpose::Fuel);
+        let shelf = Shelf::new(
+            engine.clone(),
+            imports,
+            workshop.artifacts().clone(),
+            Class::Small,
+            ROOM,
+        );
         Ok(Self {
-            ticker: Ticker::start(engine.clone())?,
+            ticker: Ticker::start(vec![engine.clone()])?,
             caller: Caller {
                 engine,
                 shelf: Arc::new(shelf),
                 fuel: Some(MOST),
+                large: None,
                 ..like.clone()
             },
             workshop,

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::breaker::{Breaker, BreakerState};
 use super::budget::Budget;
 use super::call::Caller;
+use super::class::Class;
 use super::component::{Component, Description};
 use super::config::Config;
 use super::failure::{Failure, Fault};
@@ -23,11 +24,11 @@ use super::kept::Kept;
 use super::observed::Observed;
 use super::pseudonyms::Pseudonyms;
 use super::queue::{FairQueue, Lane};
-use super::shelf::{Shelf, Shelved};
+use super::shelf::Shelved;
 use super::ticker::Ticker;
-use super::upload::{self, UploadError};
+use super::upload::{self, Checked, UploadError};
 use super::workshop::Workshop;
-use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, engine, imports, run};
+use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, run};
 use crate::clock::Clock;
 use crate::document::Document;
 use crate::domain::TenantId;
@@ -82,26 +83,30 @@ impl Host {
         workshop: Workshop,
         pseudonyms: [u8; 32],
     ) -> io::Result<Self> {
-        let engine = engine::running(config).map_err(io::Error::other)?;
-        let imports = imports::linker(&engine).map_err(io::Error::other)?;
-        let artifacts = workshop.artifacts().clone();
-        let shelf = Shelf::new(engine.clone(), imports, artifacts, config.loaded.bytes());
+        let (incidents, pseudonyms) = (Incidents::default(), Pseudonyms::new(pseudonyms));
+        let caller = |config| {
+            let made = Caller::new(config, &workshop, incidents.clone(), pseudonyms.clone());
+            made.map_err(io::Error::other)
+        };
+        let large = match config.large.upload {
+            Some(_) => Some(Arc::new(caller(config.of(Class::Large).into())?)),
+            None => None,
+        };
+        let caller = Caller {
+            large,
+            ..caller(config.clone())?
+        };
+        let engines = [Some(&caller), caller.large.as_deref()].into_iter().flatten();
+        let engines = engines.map(|caller| caller.engine.clone()).collect();
         let shared = Arc::new(Shared {
-            ticker: Ticker::start(engine.clone())?,
+            ticker: Ticker::start(engines)?,
             queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
             breakers: Kept::default(),
             budgets: Kept::default(),
             observed: Observed::new(config, metrics),
             started: Instant::now(),
             clock,
-            caller: Caller {
-                engine,
-                config: config.clone(),
-                shelf: Arc::new(shelf),
-                incidents: Incidents::default(),
-                pseudonyms: Pseudonyms::new(pseudonyms),
-                fuel: None,
-            },
+            caller,
         });
         for n in 0..config.thread_count() {
             let shared = shared.clone();
@@ -124,13 +129,12 @@ impl Host {
     /// # Errors
     /// What is wrong with it, in words for the one who uploads it.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
-        let imports = upload::check(&bytes, self.config())?;
+        let Checked { imports, class } = upload::check(&bytes, self.config())?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let shelf = &self.inner.shared.caller.shelf;
-        let shelved = self
-            .inner
-            .workshop
-            .shelve(shelf, &digest, bytes, self.config())
+        let caller = self.inner.shared.caller.of(class);
+        let workshop = self.inner.workshop.made_for(class.into());
+        let shelved = workshop
+            .shelve(&caller.shelf, &digest, bytes, &caller.config)
             .await?;
         let description = self.describe(&shelved).await?;
         Ok(Arc::new(Component {
@@ -163,12 +167,22 @@ impl Host {
             .map_err(|fault| fault.of(&component.description.name))
     }
 
-    /// The host's limits with a step's own in their place; `None`: the step has none.
+    /// The host's limits for a component with a step's own in their place; `None`: the step has none.
     ///
     /// # Errors
     /// Which of them is nothing or over the host's, and in which words.
-    pub fn bounds(&self, limits: &StepLimits) -> Result<Option<Arc<Config>>, (&'static str, String)> {
-        Ok(limits.lower(self.config())?.map(Arc::new))
+    pub fn bounds(
+        &self,
+        component: &Component,
+        limits: &StepLimits,
+    ) -> Result<Option<Arc<Config>>, (&'static str, String)> {
+        Ok(limits.lower(self.limits_of(component))?.map(Arc::new))
+    }
+
+    /// The limits of a component's class.
+    pub fn limits_of(&self, component: &Component) -> &Config {
+        let caller = &self.inner.shared.caller;
+        &caller.of(component.shelved.class()).config
     }
 
     /// Runs a chain on an event's document, when it is the tenant's turn.
@@ -248,7 +262,7 @@ impl Host {
         self.inner.shared.queue.waiting()
     }
 
-    /// The limits.
+    /// The limits; those of large components have their own under `large`.
     pub fn config(&self) -> &Config {
         &self.inner.shared.caller.config
     }

@@ -240,7 +240,8 @@ impl Run<'_> {
         if breaker.is_some_and(|breaker| !breaker.lets_in(self.now_ms)) {
             return Returned::failed(left_alone(), data);
         }
-        let config = step.bounds.as_ref().unwrap_or(&self.caller.config);
+        let caller = self.caller.of(component.shelved.class());
+        let config = step.bounds.as_ref().unwrap_or(&caller.config);
         let left = config.chain_deadline.get().saturating_sub(self.used);
         let input = Input {
             data,

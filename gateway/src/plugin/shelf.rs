@@ -11,6 +11,7 @@ use wasmtime::component::Linker;
 
 use super::artifact::{Artifact, Artifacts};
 use super::bindings::PluginPre;
+use super::class::Class;
 use super::guest::Guest;
 use super::imports::wasi;
 use super::log::escaped;
@@ -23,6 +24,8 @@ pub(super) struct Shelf {
     engine: Engine,
     imports: Linker<Guest>,
     artifacts: Artifacts,
+    /// Of the components on it.
+    class: Class,
     /// Bytes of machine code that may be loaded.
     room: usize,
     /// What is loaded.
@@ -34,6 +37,7 @@ pub(super) struct Shelf {
 /// A component's place on the shelf.
 pub(super) struct Shelved {
     digest: String,
+    class: Class,
     used: AtomicU64,
     patterns: Arc<PatternCache>,
     linked: Mutex<Option<Arc<Linked>>>,
@@ -47,12 +51,19 @@ pub(super) struct Linked {
 }
 
 impl Shelf {
-    /// An empty shelf with room for so many bytes of machine code.
-    pub(super) fn new(engine: Engine, imports: Linker<Guest>, artifacts: Artifacts, room: usize) -> Self {
+    /// An empty shelf for components of this class, with room for so many bytes of machine code.
+    pub(super) fn new(
+        engine: Engine,
+        imports: Linker<Guest>,
+        artifacts: Artifacts,
+        class: Class,
+        room: usize,
+    ) -> Self {
         Self {
             engine,
             imports,
             artifacts,
+            class,
             room,
             held: Mutex::default(),
             uses: AtomicU64::new(0),
@@ -65,6 +76,7 @@ impl Shelf {
         let linked = Arc::new(self.link(artifact, patterns.clone())?);
         let shelved = Arc::new(Shelved {
             digest,
+            class: self.class,
             used: AtomicU64::new(self.use_now()),
             patterns,
             linked: Mutex::new(Some(linked)),
@@ -90,7 +102,10 @@ impl Shelf {
 
     fn link(&self, artifact: &Artifact, patterns: Arc<PatternCache>) -> Result<Linked, UploadError> {
         let said = |error: wasmtime::Error| escaped(&format!("{error:#}"), TEXT_BYTES);
-        let unfit = |error| UploadError::Unfit(said(error));
+        let unfit = |error| UploadError::Unfit {
+            table: self.class.table(),
+            said: said(error),
+        };
         let mismatch = |error| UploadError::Mismatch(said(error));
         let code = machine_code::load(&self.engine, artifact).map_err(unfit)?;
         let mut imports = self.imports.clone();
@@ -131,6 +146,11 @@ impl Shelf {
 }
 
 impl Shelved {
+    /// Which engine runs it.
+    pub(super) fn class(&self) -> Class {
+        self.class
+    }
+
     /// How many bytes of machine code are loaded.
     fn bytes(&self) -> usize {
         self.place().as_ref().map_or(0, |linked| linked.bytes)

@@ -1,4 +1,4 @@
-//! The clock of the deadlines: a thread that advances the engine's epoch every millisecond while plugins run.
+//! The clock of the deadlines: a thread that advances the engines' epochs every millisecond while plugins run.
 //!
 //! It rests when nothing has run for a while, so that an idle gateway does not wake up a thousand times a second.
 
@@ -31,13 +31,13 @@ struct Shared {
 }
 
 impl Ticker {
-    /// Starts the thread.
-    pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
+    /// Starts the thread, for these engines.
+    pub(super) fn start(engines: Vec<Engine>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let own = shared.clone();
         let join = thread::Builder::new()
             .name("plugin-ticker".to_owned())
-            .spawn(move || tick(&engine, &own))?;
+            .spawn(move || tick(&engines, &own))?;
         Ok(Self {
             shared,
             thread: join.thread().clone(),
@@ -76,7 +76,7 @@ impl Drop for Ticker {
     }
 }
 
-fn tick(engine: &Engine, shared: &Shared) {
+fn tick(engines: &[Engine], shared: &Shared) {
     let mut seen = 0;
     let mut idle = 0;
     while !shared.ended.load(Ordering::SeqCst) {
@@ -89,7 +89,7 @@ fn tick(engine: &Engine, shared: &Shared) {
             idle = 0;
         }
         thread::sleep(TICK);
-        engine.increment_epoch();
+        engines.iter().for_each(Engine::increment_epoch);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::call::{Input, Spent};
+use super::class::Class;
 use super::failure::Fault;
 use super::host::{Host, NotRun, Shared};
 use super::log::LogLine;
@@ -68,7 +69,7 @@ pub struct TriedStep {
 pub struct Figures {
     /// Processor time, by the wall for calls shorter than a millisecond or two.
     pub time: Duration,
-    /// About one unit an instruction, the same at every run. Has no limit; `None`: not counted.
+    /// About one unit an instruction, the same at every run. Has no limit; `None`: not counted, as of large components.
     pub fuel: Option<u64>,
     /// Document operations.
     pub operations: u64,
@@ -159,10 +160,13 @@ impl Host {
         for (index, trace) in traces.into_iter().enumerate() {
             let mut step = trace.step;
             let in_chain = chain.steps.get(index);
+            let component = in_chain.and_then(|step| step.component.as_deref());
+            let config = component.map_or(self.config(), |component| self.limits_of(component));
             let bounds = in_chain.and_then(|step| step.bounds.clone());
-            step.limits = limits(bounds.as_deref().unwrap_or(self.config()), most_output);
+            step.limits = limits(bounds.as_deref().unwrap_or(config), most_output);
             let source = sources.get(index).cloned().flatten();
-            if let (Some(source), false, Some(in_chain)) = (source, trace.timed_out, in_chain) {
+            let counted = !trace.timed_out && config.class == Class::Small;
+            if let (Some(source), true, Some(in_chain)) = (source, counted, in_chain) {
                 let input = Input {
                     data: step.before.clone(),
                     metadata: Arc::clone(&metadata),

@@ -2,6 +2,7 @@
 
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
+use super::class::Class;
 use super::config::Config;
 use super::imports::wasi;
 use super::log::escaped;
@@ -11,12 +12,14 @@ use crate::domain::units::Size;
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// It has too many bytes.
-    #[error("the component has {bytes} bytes; at most {limit} are taken (`plugins.upload`)")]
+    #[error("the component has {bytes} bytes; at most {limit} are taken (`{table}.upload`)")]
     TooLarge {
         /// How many it has.
         bytes: usize,
         /// How many it may have.
         limit: Size,
+        /// The table of the configuration that says so.
+        table: &'static str,
     },
     /// It is no WebAssembly at all, or damaged.
     #[error("this is not a WebAssembly component: {0}")]
@@ -59,8 +62,13 @@ pub enum UploadError {
     #[error("cannot be compiled: {0}")]
     Compile(String),
     /// Its memories or tables are more or larger than the pool's slots.
-    #[error("asks for more than a plugin may have (`plugins.memory`, `plugins.table_elements`): {0}")]
-    Unfit(String),
+    #[error("asks for more than a plugin may have (`{table}.memory`, `{table}.table_elements`): {said}")]
+    Unfit {
+        /// The table of the configuration that its limits are in.
+        table: &'static str,
+        /// What the engine says.
+        said: String,
+    },
     /// A function has another type than the world says.
     #[error("does not fit the world `hookgate:plugin/plugin@0.1.0`: {0}")]
     Mismatch(String),
@@ -81,27 +89,58 @@ struct Outline {
     imports: Vec<String>,
     exports: Vec<String>,
     modules: u64,
+    /// Bytes of data, which its memories begin with.
+    data: u64,
+    /// Bytes that the largest of its memories begins with.
+    memory: u64,
 }
 
-/// Checks an upload without compiling it; the interfaces that it imports, sorted.
+/// An upload that may be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// The interfaces that it imports, sorted.
+    pub(super) imports: Vec<String>,
+    /// Whose limits hold for it.
+    pub(super) class: Class,
+}
+
+/// Checks an upload without compiling it.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Vec<String>, UploadError> {
-    let limit = config.upload;
+pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Checked, UploadError> {
+    let limit = config.largest_upload();
     if bytes.len() > limit.bytes() {
         return Err(UploadError::TooLarge {
             bytes: bytes.len(),
             limit,
+            table: config.largest().table(),
         });
     }
     let mut outline = outline(bytes)?;
-    judge(&outline, config)?;
+    let class = class(bytes.len(), &outline, config);
+    judge(&outline, &config.of(class))?;
     outline.imports.sort();
-    Ok(outline.imports)
+    Ok(Checked {
+        imports: outline.imports,
+        class,
+    })
 }
 
-/// Reads the sections of the component itself, not of those inside it.
+/// Large is what is too large for a small one, and what brings so much data that copying it would take longer than mapping it.
+fn class(bytes: usize, outline: &Outline, config: &Config) -> Class {
+    let over = |figure: u64, limit: Size| figure > limit.bytes() as u64;
+    let is_large = over(bytes as u64, config.upload)
+        || over(outline.data, config.large.image)
+        || over(outline.memory, config.memory);
+    if is_large && config.large.upload.is_some() {
+        Class::Large
+    } else {
+        Class::Small
+    }
+}
+
+/// Reads the names of the component itself, and how much the modules inside it bring.
 fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
     let damaged = |error: wasmparser::BinaryReaderError| {
         UploadError::NotAComponent(escaped(&error.to_string(), TEXT_BYTES))
@@ -120,6 +159,15 @@ fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
             }
             Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::DataSection(section) => {
+                outline.data = outline.data.saturating_add(section.range().len() as u64);
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let bytes = memory.map_err(damaged)?.initial.saturating_mul(PAGE_BYTES);
+                    outline.memory = outline.memory.max(bytes);
+                }
+            }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     outline
@@ -206,6 +254,8 @@ fn granted(import: &str) -> bool {
 pub(super) const TEXT_BYTES: usize = 1_024;
 const NAME_BYTES: usize = 128;
 const NAMES: usize = 16;
+/// Of a linear memory; pages of other sizes are no part of what is taken.
+const PAGE_BYTES: u64 = 64 << 10;
 /// The version of the world, without its patch.
 const OFFERED: &str = "0.1";
 /// What the world `plugin` imports.
@@ -221,6 +271,7 @@ mod tests {
             imports: owned(imports),
             exports: owned(exports),
             modules: 1,
+            ..Outline::default()
         };
         judge(&outline, &Config::default()).map_or_else(|error| error.to_string(), |()| "taken".to_owned())
     }
@@ -262,6 +313,27 @@ mod tests {
             ),
         ] {
             assert_eq!(verdict(imports, exports), expected);
+        }
+    }
+
+    #[test]
+    fn large_is_what_brings_much() {
+        let mut config = Config::default();
+        config.large.upload = Some(Size::from_bytes(8 << 20));
+        let outline = |data, memory| Outline {
+            data,
+            memory,
+            ..Outline::default()
+        };
+        for (bytes, outline, expected) in [
+            (100_000, outline(20_000, 1 << 20), Class::Small),
+            ((2 << 20) + 1, outline(0, 0), Class::Large),
+            (2 << 20, outline(128 << 10, 16 << 20), Class::Small),
+            (2 << 20, outline((128 << 10) + 1, 0), Class::Large),
+            (2 << 20, outline(0, (16 << 20) + 1), Class::Large),
+        ] {
+            assert_eq!(class(bytes, &outline, &config), expected, "{bytes} {outline:?}");
+            assert_eq!(class(bytes, &outline, &Config::default()), Class::Small);
         }
     }
 

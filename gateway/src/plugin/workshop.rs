@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::artifact::Artifacts;
 use super::compile::Compiler;
 use super::config::Config;
-use super::engine::Counting;
+use super::engine::Purpose;
 use super::shelf::{Shelf, Shelved};
 use super::upload::UploadError;
 
@@ -19,7 +19,7 @@ use super::upload::UploadError;
 pub struct Workshop {
     compiler: Compiler,
     artifacts: Artifacts,
-    counting: Counting,
+    purpose: Purpose,
     /// One compilation each.
     turns: Arc<Semaphore>,
 }
@@ -30,16 +30,16 @@ impl Workshop {
         Self {
             compiler,
             artifacts,
-            counting: Counting::Nothing,
+            purpose: Purpose::Small,
             turns: Arc::new(Semaphore::new(compiles.get() as usize)),
         }
     }
 
-    /// The same workshop, for code that counts this. Both take turns.
-    pub(super) fn counting(&self, counting: Counting) -> Self {
+    /// The same workshop, for code for this. Both take turns.
+    pub(super) fn made_for(&self, purpose: Purpose) -> Self {
         Self {
-            artifacts: self.artifacts.counting(counting),
-            counting,
+            artifacts: self.artifacts.made_for(purpose),
+            purpose,
             ..self.clone()
         }
     }
@@ -64,7 +64,7 @@ impl Workshop {
         if let Some(shelved) = self.kept(shelf, digest).await? {
             return Ok(shelved);
         }
-        let made = self.compiler.compile(component, self.counting, config).await?;
+        let made = self.compiler.compile(component, self.purpose, config).await?;
         drop(turn);
         let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {

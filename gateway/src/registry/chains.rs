@@ -12,7 +12,7 @@ use super::tenants::not_declared;
 use super::version::Requirement;
 use super::{Actor, CanarySpec, ChainSpec, Place, Registry, RegistryError, StepSpec, Tenant};
 use crate::domain::TenantId;
-use crate::plugin::{Config, OnFailure, StepLimits};
+use crate::plugin::{Component, Config, OnFailure, StepLimits};
 
 impl Registry {
     /// Sets one of a tenant's chains; no steps: events pass as they are. The events that are under way meanwhile see the
@@ -84,10 +84,10 @@ impl Registry {
         step: &StepSpec,
         before: Option<&StepRecord>,
     ) -> Result<StepRecord, RegistryError> {
-        self.check_limits(index, &step.limits)?;
         let resolved = self
             .check_version(among, index, step, step.version.as_deref())
             .await?;
+        self.check_limits(index, &resolved.component, &step.limits)?;
         let digest = resolved.digest;
         let previous = before.and_then(StepRecord::running);
         let previous = match previous {
@@ -136,13 +136,14 @@ impl Registry {
         })
     }
 
-    /// The gateway's limits with a step's own in their place.
+    /// The gateway's limits for a component with a step's own in their place.
     pub(super) fn check_limits(
         &self,
         index: usize,
+        component: &Component,
         limits: &StepLimits,
     ) -> Result<Option<Arc<Config>>, RegistryError> {
-        let bounds = self.inner.components.bounds(limits);
+        let bounds = self.inner.components.bounds(component, limits);
         bounds.map_err(|(field, problem)| RegistryError::StepInvalid {
             step: index,
             field: format!("limits/{field}"),

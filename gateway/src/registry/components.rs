@@ -163,12 +163,13 @@ impl Components {
         self.host.breaker_state(tenant, digest)
     }
 
-    /// The host's limits with a step's own in their place.
+    /// The host's limits for a component with a step's own in their place.
     pub(super) fn bounds(
         &self,
+        component: &Component,
         limits: &StepLimits,
     ) -> Result<Option<Arc<plugin::Config>>, (&'static str, String)> {
-        self.host.bounds(limits)
+        self.host.bounds(component, limits)
     }
 
     /// What the plugin finds wrong in settings; they must be a JSON object.
@@ -224,9 +225,10 @@ impl Components {
         };
         let settings = parse_settings(&record.settings).unwrap_or_default();
         let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
-        // Limits that the gateway has lowered since are the lower ones.
-        step.bounds = self.bounds(&record.limits()).ok().flatten();
         let component = step.component.as_ref();
+        // Limits that the gateway has lowered since are the lower ones.
+        let bounds = component.and_then(|component| self.bounds(component, &record.limits()).ok());
+        step.bounds = bounds.flatten();
         step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
         let kept = || record.resolved.as_deref().unwrap_or_default();
         let version = plugin::Version {

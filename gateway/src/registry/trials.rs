@@ -44,8 +44,9 @@ impl Registry {
             let component = resolved.component;
             sources.push(components.source(&component.digest).await?);
             let settings = parse_settings(&step.settings)?;
+            let bounds = self.check_limits(index, &component, &step.limits)?;
             let mut made = Step::new(step.plugin.clone(), Some(component), settings, step.on_failure);
-            made.bounds = self.check_limits(index, &step.limits)?;
+            made.bounds = bounds;
             steps.push(made);
         }
         Ok(TrialChain {

@@ -28,9 +28,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (event, settings) = arguments.given.read(Phase::Ingress)?;
     let limits = arguments.subject.limits()?;
-    let deadline = limits.call_deadline;
     let component = arguments.subject.component()?;
-    let (mut times, elapsed, fuel) = super::block_on(async {
+    let (mut times, elapsed, fuel, deadline) = super::block_on(async {
         let local = Local::start(limits)?;
         let loaded = local.load(&component).await?;
         accepted(&local, &loaded, &settings).await?;
@@ -54,7 +53,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             local.handle(call).await;
             times.push(began.elapsed());
         }
-        Ok((times, started.elapsed(), fuel))
+        let deadline = local.limits_of(&loaded).call_deadline;
+        Ok((times, started.elapsed(), fuel, deadline))
     })?;
     times.sort_unstable();
     let rate = f64::from(arguments.calls) / elapsed.as_secs_f64();

@@ -61,6 +61,11 @@ impl Local {
         })
     }
 
+    /// What the component may use.
+    pub(super) fn limits_of(&self, loaded: &Loaded) -> &Config {
+        self.host.limits_of(&loaded.component)
+    }
+
     /// What the plugin finds wrong in settings.
     pub(super) async fn problems(
         &self,

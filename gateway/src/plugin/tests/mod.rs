@@ -1,7 +1,9 @@
 //! The host with real components: shipped ones, and hostile ones by hand.
 
 mod calls;
+mod golden;
 pub(crate) mod guests;
+mod large;
 mod limits;
 mod platform;
 mod shipped;

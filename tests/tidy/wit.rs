@@ -1,0 +1,269 @@
+//! Whether one state of the WIT package can take the place of another: what was built for the one must run with the other.
+//!
+//! A component links by structure: each function and type that it imports must be there as it was, and what it is asked for must
+//! be what it exports. So what the gateway offers may grow by functions and interfaces, and nothing else may change.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use wit_bindgen_core::wit_parser::{
+    Function, Handle, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeOwner, WorldId, WorldItem, WorldKey,
+};
+
+/// The world `plugin` of one state of the package.
+pub struct World {
+    /// Of the package, as `0.1.0`.
+    pub version: String,
+    imports: BTreeMap<String, Face>,
+    exports: BTreeMap<String, Face>,
+}
+
+/// An interface: names, and what stands under them.
+#[derive(Default)]
+struct Face {
+    functions: BTreeMap<String, String>,
+    types: BTreeMap<String, Shape>,
+}
+
+/// A type: which kind, and its members, cases or meaning.
+#[derive(PartialEq)]
+struct Shape {
+    kind: &'static str,
+    parts: Vec<String>,
+}
+
+impl World {
+    /// The world of a package's text.
+    pub fn of_text(text: &str) -> Result<Self> {
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("plugin.wit", text)?;
+        let world = resolve.select_world(&[package], Some("plugin"))?;
+        Self::read(&resolve, world)
+    }
+
+    /// What a component uses of the world.
+    pub fn of_component(resolve: &Resolve, world: WorldId) -> Result<Self> {
+        Self::read(resolve, world)
+    }
+
+    fn read(resolve: &Resolve, world: WorldId) -> Result<Self> {
+        let world = &resolve.worlds[world];
+        let faces = |items: &mut dyn Iterator<Item = (&WorldKey, &WorldItem)>| {
+            let ours = items.filter_map(|(key, item)| match item {
+                WorldItem::Interface { id, .. } => {
+                    let name = resolve.name_world_key(key);
+                    let name = name.split('@').next()?.strip_prefix("hookgate:plugin/")?;
+                    Some((name.to_owned(), Face::of(resolve, &resolve.interfaces[*id])))
+                }
+                WorldItem::Function(_) | WorldItem::Type { .. } => None,
+            });
+            ours.collect::<BTreeMap<_, _>>()
+        };
+        let (imports, exports) = (faces(&mut world.imports.iter()), faces(&mut world.exports.iter()));
+        let of_ours = |item: &WorldItem| match item {
+            WorldItem::Interface { id, .. } => {
+                let package = &resolve.packages[resolve.interfaces[*id].package?].name;
+                (package.namespace == "hookgate")
+                    .then(|| package.version.as_ref().map(ToString::to_string))?
+            }
+            WorldItem::Function(_) | WorldItem::Type { .. } => None,
+        };
+        let version = world.imports.values().find_map(of_ours);
+        Ok(Self {
+            version: version.context("the package has no version")?,
+            imports,
+            exports,
+        })
+    }
+
+    /// Every function of it, as `document#[method]json.get`.
+    pub fn functions(&self) -> Vec<String> {
+        let faces = self.imports.iter().chain(&self.exports);
+        faces
+            .flat_map(|(name, face)| {
+                face.functions
+                    .keys()
+                    .map(move |function| format!("{name}#{function}"))
+            })
+            .collect()
+    }
+
+    /// Why components built for this cannot run with another; none: they can.
+    pub fn broken_by(&self, next: &Self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (name, face) in &self.imports {
+            match next.imports.get(name) {
+                Some(now) => face.compare(name, now, &self.version, &mut wrong),
+                None => wrong.push(format!(
+                    "the world does not import `{name}` any more: components built for {} do",
+                    self.version
+                )),
+            }
+        }
+        for (name, face) in &self.exports {
+            let Some(now) = next.exports.get(name) else {
+                wrong.push(format!("the world does not export `{name}` any more"));
+                continue;
+            };
+            face.compare(name, now, &self.version, &mut wrong);
+            for function in now
+                .functions
+                .keys()
+                .filter(|name| !face.functions.contains_key(*name))
+            {
+                wrong.push(format!(
+                    "`{name}` must have a new `{function}`: components built for {} do not export it",
+                    self.version
+                ));
+            }
+        }
+        for name in next
+            .exports
+            .keys()
+            .filter(|name| !self.exports.contains_key(*name))
+        {
+            wrong.push(format!(
+                "the world exports a new `{name}`: components built for {} do not",
+                self.version
+            ));
+        }
+        wrong
+    }
+}
+
+impl Face {
+    fn of(resolve: &Resolve, interface: &Interface) -> Self {
+        let functions = interface.functions.iter();
+        let types = interface.types.iter();
+        Self {
+            functions: functions
+                .map(|(name, function)| (name.clone(), signature(resolve, function)))
+                .collect(),
+            types: types
+                .map(|(name, id)| (name.clone(), shape(resolve, &resolve.types[*id])))
+                .collect(),
+        }
+    }
+
+    fn compare(&self, name: &str, now: &Self, version: &str, wrong: &mut Vec<String>) {
+        for (function, before) in &self.functions {
+            match now.functions.get(function) {
+                None => wrong.push(format!("`{name}` has no `{function}` any more: components built for {version} call it")),
+                Some(after) if after != before => wrong.push(format!(
+                    "`{name}`: `{function}` was {before} and is {after}: components built for {version} do not link; add a function beside it"
+                )),
+                Some(_) => {}
+            }
+        }
+        for (kind, before) in &self.types {
+            match now.types.get(kind) {
+                None => wrong.push(format!("`{name}` has no `{kind}` any more")),
+                Some(after) if after != before => wrong.push(format!(
+                    "`{name}`: the {} `{kind}` {}: components built for {version} do not link; add a type beside it",
+                    before.kind,
+                    before.difference(after)
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn difference(&self, after: &Self) -> String {
+        let not_in = |these: &[String], those: &[String]| {
+            let mut others = these.iter().filter(|part| !those.contains(part)).cloned();
+            others.next()
+        };
+        if self.kind != after.kind {
+            return format!("became a {}", after.kind);
+        }
+        match (
+            not_in(&after.parts, &self.parts),
+            not_in(&self.parts, &after.parts),
+        ) {
+            (Some(new), None) => format!("has a new `{new}`"),
+            (None, Some(old)) => format!("lost its `{old}`"),
+            (Some(new), Some(old)) => format!("has `{new}` in place of `{old}`"),
+            (None, None) => "has another order".to_owned(),
+        }
+    }
+}
+
+fn signature(resolve: &Resolve, function: &Function) -> String {
+    let params = function
+        .params
+        .iter()
+        .map(|param| format!("{}: {}", param.name, written(resolve, &param.ty)));
+    let mut text = format!("func({})", params.collect::<Vec<_>>().join(", "));
+    if let Some(result) = &function.result {
+        let _ = write!(text, " -> {}", written(resolve, result));
+    }
+    text
+}
+
+fn shape(resolve: &Resolve, def: &TypeDef) -> Shape {
+    let typed = |name: &str, ty: Option<&Type>| match ty {
+        Some(ty) => format!("{name}({})", written(resolve, ty)),
+        None => name.to_owned(),
+    };
+    let parts = match &def.kind {
+        TypeDefKind::Record(record) => {
+            let fields = record.fields.iter();
+            fields
+                .map(|field| format!("{}: {}", field.name, written(resolve, &field.ty)))
+                .collect()
+        }
+        TypeDefKind::Variant(variant) => variant
+            .cases
+            .iter()
+            .map(|case| typed(&case.name, case.ty.as_ref()))
+            .collect(),
+        TypeDefKind::Enum(of) => of.cases.iter().map(|case| case.name.clone()).collect(),
+        TypeDefKind::Flags(flags) => flags.flags.iter().map(|flag| flag.name.clone()).collect(),
+        TypeDefKind::Resource => Vec::new(),
+        other => vec![structure(resolve, other)],
+    };
+    Shape {
+        kind: def.kind.as_str(),
+        parts,
+    }
+}
+
+/// A type as it would be written; a named one under the interface that first defines it.
+fn written(resolve: &Resolve, ty: &Type) -> String {
+    let Type::Id(id) = ty else {
+        return format!("{ty:?}").to_lowercase();
+    };
+    let def = &resolve.types[*id];
+    match (&def.kind, &def.name, def.owner) {
+        (TypeDefKind::Type(of), Some(_), _) => written(resolve, of),
+        (_, Some(name), TypeOwner::Interface(owner)) => {
+            let owner = resolve.interfaces[owner].name.as_deref().unwrap_or_default();
+            format!("{owner}.{name}")
+        }
+        (_, Some(name), _) => name.clone(),
+        (kind, None, _) => structure(resolve, kind),
+    }
+}
+
+fn structure(resolve: &Resolve, kind: &TypeDefKind) -> String {
+    let of = |ty: &Type| written(resolve, ty);
+    let or_none = |ty: &Option<Type>| ty.as_ref().map_or_else(|| "_".to_owned(), of);
+    match kind {
+        TypeDefKind::Type(ty) => of(ty),
+        TypeDefKind::Option(ty) => format!("option<{}>", of(ty)),
+        TypeDefKind::List(ty) => format!("list<{}>", of(ty)),
+        TypeDefKind::Result(result) => format!("result<{}, {}>", or_none(&result.ok), or_none(&result.err)),
+        TypeDefKind::Tuple(tuple) => {
+            format!(
+                "tuple<{}>",
+                tuple.types.iter().map(of).collect::<Vec<_>>().join(", ")
+            )
+        }
+        TypeDefKind::Handle(Handle::Own(id)) => of(&Type::Id(*id)),
+        TypeDefKind::Handle(Handle::Borrow(id)) => format!("borrow<{}>", of(&Type::Id(*id))),
+        other => format!("{other:?}"),
+    }
+}
