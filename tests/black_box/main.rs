@@ -18,6 +18,7 @@ mod failing;
 mod feed;
 mod filters;
 mod hostile;
+mod languages;
 mod limits;
 mod observing;
 mod other_tenants;
