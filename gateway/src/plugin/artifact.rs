@@ -183,7 +183,7 @@ mod tests {
         for digest in ["used", "unused"] {
             artifacts.put(digest, b"code".to_vec()).unwrap();
             artifacts
-                .counting(Counting::Fuel)
+                .made_for(Purpose::Fuel)
                 .put(digest, b"code".to_vec())
                 .unwrap();
         }
