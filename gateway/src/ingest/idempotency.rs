@@ -3,12 +3,14 @@
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
+use crate::domain::Timestamp;
 use crate::store::Idempotency;
 
 use super::format::Format;
 
-/// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes.
-pub(super) fn of(key: &str, format: Format, headers: &HeaderMap, body: &[u8]) -> Idempotency {
+/// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes. `since`: when the tenant
+/// was made; one that was deleted and made again has other keys.
+pub(super) fn of(key: &str, since: Timestamp, format: Format, headers: &HeaderMap, body: &[u8]) -> Idempotency {
     let mut hash = Sha256::new();
     hash.update([format as u8]);
     if format == Format::Binary {
@@ -24,7 +26,7 @@ pub(super) fn of(key: &str, format: Format, headers: &HeaderMap, body: &[u8]) ->
     }
     hash.update(body);
     Idempotency {
-        key: key.to_owned(),
+        key: format!("{:x}.{key}", since.as_micros()),
         fingerprint: hash.finalize().into(),
     }
 }
@@ -40,7 +42,7 @@ mod tests {
         let mut two = HeaderMap::new();
         two.insert("ce-id", "2".parse().expect("a value"));
         let print =
-            |format, headers: &HeaderMap, body: &str| of("k", format, headers, body.as_bytes()).fingerprint;
+            |format, headers: &HeaderMap, body: &str| of("k", Timestamp::from_micros(1), format, headers, body.as_bytes()).fingerprint;
         assert_eq!(print(Format::Native, &one, "a"), print(Format::Native, &two, "a"));
         assert_ne!(print(Format::Native, &one, "a"), print(Format::Native, &one, "b"));
         assert_ne!(

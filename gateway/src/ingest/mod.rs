@@ -116,7 +116,7 @@ impl Ingest {
         let key = idempotency_key(&head.headers)?;
         let body = read(body, self.inner.body).await?;
         let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
-        let idempotency = key.map(|key| idempotency::of(key, format, &head.headers, &body));
+        let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
         let many = parsed.many;
         let screened = self.screen(&tenant, parsed.candidates, many).await?;
         let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);

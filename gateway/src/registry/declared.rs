@@ -12,6 +12,7 @@ use ulid::Ulid;
 use super::apply::{Changes, TRIES};
 use super::chains::set;
 use super::components::Among;
+use super::former::Turn;
 use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
 use super::history::{Deed, Doing};
 use super::record::{KeyRecord, encode};
@@ -139,12 +140,26 @@ impl Registry {
 
     async fn declare_one(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
         let id = &declared.tenant.id;
+        if self.draft(id).await?.is_some() {
+            return self.put_declared(declared, None).await;
+        }
+        let turn = self.take_turn(id).await?;
+        let put = self.put_declared(declared, Some(&turn)).await;
+        self.end_turn(turn).await;
+        put
+    }
+
+    async fn put_declared(&self, declared: &DeclaredTenant, turn: Option<&Turn>) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
         for _ in 0..TRIES {
             let there = self.draft(id).await?;
             let revision = there.as_ref().map_or(0, |draft| draft.revision);
             let draft = match there {
                 Some(draft) => draft,
                 None => {
+                    if let Some(turn) = turn {
+                        self.forget_former(id, turn).await?;
+                    }
                     let mut record = self.tenant_record(&declared.tenant, true);
                     record.feed_from = self.feed_end(id).await?;
                     Draft::empty(id, record)

@@ -113,6 +113,9 @@ pub enum RegistryError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Somebody makes or removes a tenant of this name, or what one has left is more than is removed at once.
+    #[error("what a tenant of this name has left is still being removed")]
+    StillGoing,
     /// The store did not do it; after `StoreError::Unavailable` nothing is known.
     #[error("the registry could not reach the store")]
     Store(#[from] StoreError),

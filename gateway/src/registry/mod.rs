@@ -23,6 +23,7 @@ mod draft;
 mod error;
 mod event_types;
 mod failing;
+mod former;
 mod handle;
 mod history;
 mod key;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::draft::{Draft, TENANT, key_entry};
+use super::former::Turn;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::subscription::SigningSecret;
@@ -11,10 +12,10 @@ use crate::profile::{Profile, STANDARD};
 use crate::store::FeedPosition;
 
 impl Registry {
-    /// Makes a tenant with a first API key, which is told here and never again.
+    /// Makes a tenant with a first API key, which is told here and never again. What one of this name has left is removed first.
     ///
     /// # Errors
-    /// `Exists`, `LimitReached`, `Store`.
+    /// `Exists`, `LimitReached`, `StillGoing`, `Store`.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(Arc<Tenant>, Secret), RegistryError> {
         let limit = self.inner.config.max_tenants;
         if self.count() >= limit && self.tenant(&new.id).is_none() {
@@ -26,16 +27,26 @@ impl Registry {
         self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let secret = key::new_api_key();
         let key = self.new_key(&secret);
-        let mut record = self.tenant_record(&new, false);
+        let turn = self.take_turn(&new.id).await?;
+        let made = self.put_tenant(&new, &key, &turn).await;
+        self.end_turn(turn).await;
+        made?;
+        Ok((self.held_tenant(&new.id)?, secret))
+    }
+
+    async fn put_tenant(&self, new: &NewTenant, key: &ApiKey, turn: &Turn) -> Result<(), RegistryError> {
+        self.forget_former(&new.id, turn).await?;
+        let mut record = self.tenant_record(new, false);
         record.feed_from = self.feed_end(&new.id).await?;
         let changes = vec![
             (TENANT.to_owned(), Some(encode(&record))),
-            (key_entry(key.id), Some(encode(&KeyRecord::from_key(&key, false)))),
+            (key_entry(key.id), Some(encode(&KeyRecord::from_key(key, false)))),
         ];
-        if !self.apply(&new.id, 0, changes).await? {
-            return Err(RegistryError::Exists("tenant"));
+        if self.apply(&new.id, 0, changes).await? {
+            Ok(())
+        } else {
+            Err(RegistryError::Exists("tenant"))
         }
-        Ok((self.held_tenant(&new.id)?, secret))
     }
 
     /// Makes a tenant without any key where it is not there: for what is the operator's own.
@@ -102,7 +113,8 @@ impl Registry {
         made.ok_or_else(|| RegistryError::invalid("signature", "the profile has no Ed25519 signatures"))
     }
 
-    /// Deletes a tenant with its keys, subscriptions, chain and plugins. Its deliveries under way find no subscription.
+    /// Deletes a tenant with its keys, subscriptions, chain and plugins, and soon after with all that was accepted for it. Its
+    /// deliveries under way find no subscription.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
@@ -116,6 +128,7 @@ impl Registry {
             })
             .await?;
         self.forget_stats(id, &gone).await;
+        tokio::spawn(self.clone().forget_deleted(id.clone()));
         Ok(())
     }
 

@@ -83,7 +83,8 @@ macro_rules! contract_suite {
             feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix
                 a_time_is_a_place_in_the_feed;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
-                blobs_are_kept;
+                blobs_are_kept
+                what_was_accepted_for_a_tenant_is_forgotten;
             stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
             notes: a_note_is_whose_it_was_first a_note_is_replaced_by_who_knows_it a_note_goes_at_its_end;

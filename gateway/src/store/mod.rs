@@ -107,6 +107,11 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets how subscriptions fared.
     async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError>;
 
+    /// Removes a part of what was accepted for a tenant up to a place in its feed, and of what is in no feed: events with their
+    /// deliveries, pending ones too, dead letters, idempotency keys (of those a store may leave what expires by itself). Whether
+    /// there may be more. Its feed goes on behind what is removed. For tenants that are no more.
+    async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError>;
+
     /// Removes what is older than the retention: feed entries, finished events, idempotency keys. Called now and then.
     async fn sweep(&self) -> Result<(), StoreError>;
 
@@ -190,7 +195,7 @@ pub struct NewEvent {
 /// A producer's idempotency key, kept 24 hours by tenant.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    /// 1 to 255 bytes.
+    /// 1 to 300 bytes.
     pub key: String,
     /// SHA-256 of the request; another request under the same key is an error.
     pub fingerprint: [u8; 32],

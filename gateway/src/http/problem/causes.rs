@@ -54,6 +54,9 @@ impl From<RegistryError> for Problem {
             RegistryError::NotFound(_) => Self::new(Code::NotFound, sentence(&told)),
             RegistryError::Exists(_) => Self::new(Code::AlreadyExists, sentence(&told)),
             RegistryError::Conflict => Self::new(Code::Conflict, sentence(&told)),
+            RegistryError::StillGoing => Self::new(Code::InUse, sentence(&told))
+                .fix("Ask again in a while: it goes on where it was, and nothing else is needed.")
+                .retry_after(PAUSE),
             RegistryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&told)),
             RegistryError::Invalid { field, problem } => Self::fields(
                 Code::InvalidField,

@@ -1,6 +1,7 @@
 //! The registry and blobs: a revision that only one can change, and a log of who changed.
 
 use super::*;
+use crate::store::FeedPosition;
 
 fn set(name: &str, value: &'static str) -> (String, Option<Bytes>) {
     (name.to_owned(), Some(Bytes::from_static(value.as_bytes())))
@@ -111,4 +112,54 @@ pub(crate) async fn blobs_are_kept(subject: &impl Subject) {
 fn sorted(mut names: Vec<TenantId>) -> Vec<TenantId> {
     names.sort();
     names
+}
+
+pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl Subject) {
+    let (store, acme, other) = (subject.store(), tenant("acme"), tenant("acme-2"));
+    let ids = ["dead", "done", "pending", "leased"];
+    accept(subject, submission(&acme, &ids[..2], &[target(1)])).await;
+    for (leased, next) in claim(subject, 10, LONG).await.iter().zip([Next::Dead, Next::Done]) {
+        settle(subject, settlement(leased, Some(attempt(1, 500)), next)).await;
+    }
+    for (id, fate) in [("test", Fate::Test), ("dropped", Fate::Filtered { reason: String::new() })] {
+        let mut unlisted = submission(&acme, &[id], &[]);
+        unlisted.events[0].event.fate = fate;
+        accept(subject, unlisted).await;
+    }
+    accept(subject, submission(&acme, &ids[3..], &[target(1), target(2)])).await;
+    let leased = claim(subject, 10, LONG).await;
+    assert_eq!(leased.len(), 2);
+    accept(subject, submission(&acme, &ids[2..3], &[target(1), target(2)])).await;
+    accept(subject, keyed(submission(&other, &["theirs"], &[target(1)]), "key", 1)).await;
+    let last = store.feed_back(&acme, FeedPosition::END, 1).await.unwrap().events[0].0;
+
+    while store.forget_tenant(&acme, last).await.unwrap() {}
+
+    for id in ids.iter().chain(&["test", "dropped"]) {
+        assert!(store.event(&acme, &id.parse().unwrap()).await.unwrap().is_none(), "{id}");
+        let gone = delivery_id(id, target(1));
+        assert!(store.delivery(&acme, &gone).await.unwrap().is_none(), "{id}");
+    }
+    assert_eq!(store.dead_letters(&acme, None, 10).await.unwrap(), []);
+    let page = store.feed(&acme, FeedPosition::START, 10).await.unwrap();
+    assert_eq!((page.events.len(), page.kept_from), (0, last));
+    for held in &leased {
+        assert_eq!(
+            settle(subject, settlement(held, Some(attempt(1, 200)), Next::Done)).await,
+            Settled::Missing
+        );
+    }
+    assert!(store.event(&acme, &"leased".parse().unwrap()).await.unwrap().is_none());
+    // Another tenant's are as they were.
+    assert_eq!(claim_one(subject, LONG).await.event.tenant, other);
+    assert_eq!(store.feed(&other, FeedPosition::START, 10).await.unwrap().events.len(), 1);
+
+    // Whoever has the name now has all ids for itself, and a feed that goes on.
+    let again = accept(subject, submission(&acme, &["dead", "dropped"], &[target(3)])).await;
+    assert_eq!(again, stored(&[true, true]));
+    let page = store.feed(&acme, last, 10).await.unwrap();
+    assert_eq!(page.events.len(), 2);
+    // What was accepted behind the place stays.
+    assert!(!store.forget_tenant(&acme, last).await.unwrap());
+    assert_eq!(claim(subject, 10, LONG).await.len(), 2);
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::sweep::Stage;
 use super::turn::Turn;
 use crate::domain::{DeliveryId, SubscriptionId, TenantId, Trigger};
-use crate::store::{Accepted, Settled, Settlement, StoreError, Submission};
+use crate::store::{Accepted, FeedPosition, Settled, Settlement, StoreError, Submission};
 
 /// Gives an answer; called when the transaction is committed, dropped when it failed.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
@@ -36,6 +36,8 @@ pub(super) enum Job {
     ),
     /// `Store::forget_stats`.
     ForgetStats(TenantId, Vec<SubscriptionId>, Reply<Result<(), StoreError>>),
+    /// `Store::forget_tenant`.
+    ForgetTenant(TenantId, FeedPosition, Reply<Result<bool, StoreError>>),
     /// `Store::blob_put`.
     Blob(String, Bytes, Reply<Result<(), StoreError>>),
     /// `Store::blob_delete`.
@@ -70,6 +72,7 @@ impl Job {
                 with(reply, turn.change_registry(&tenant, expected, &changes)?)
             }
             Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
+            Self::ForgetTenant(tenant, until, reply) => with(reply, turn.forget_tenant(&tenant, until)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
             Self::Forget(name, reply) => with(reply, turn.forget_blob(&name)?),
             Self::PutNote(name, note, keep, reply) => with(reply, turn.put_note(&name, &note, keep)?),

@@ -10,6 +10,7 @@
 mod accept;
 mod config;
 mod file;
+mod forget;
 mod index;
 mod jobs;
 mod keys;
@@ -279,6 +280,11 @@ impl Store for Embedded {
     async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError> {
         let (tenant, ids) = (tenant.clone(), ids.to_vec());
         self.ask(|reply| Job::ForgetStats(tenant, ids, reply)).await?
+    }
+
+    async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::ForgetTenant(tenant, until, reply)).await?
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::codec::DeliveryRecord;
 
 /// Rows that one transaction looks at.
-const STEP: usize = 256;
+pub(super) const STEP: usize = 256;
 
 /// How far a sweep has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Turn<'_> {
     }
 
     /// Removes an event with all that belongs to it; from the feed only, when a delivery is still pending.
-    fn remove_event(&mut self, tenant: &TenantId, place: Place, event: &EventId) -> Step<()> {
+    pub(super) fn remove_event(&mut self, tenant: &TenantId, place: Place, event: &EventId) -> Step<()> {
         let deliveries = keys::deliveries_of(tenant, event);
         let deliveries = deliveries.clone()..keys::behind(deliveries);
         let range = &deliveries.start[..]..&deliveries.end[..];

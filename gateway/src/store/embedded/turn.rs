@@ -107,6 +107,13 @@ impl<'t> Turn<'t> {
         Ok(())
     }
 
+    /// Lets no claim have a delivery any more whose row is removed.
+    pub(super) fn drop_pending(&mut self, key: &[u8]) {
+        self.index().remove(key);
+        self.effects.added.retain(|(added, ..)| **added != *key);
+        self.wrote = true;
+    }
+
     /// Lets claims have a parked delivery again after the commit.
     pub(super) fn unpark_later(&mut self, key: &[u8]) {
         self.effects.unparked.push(Arc::from(key));

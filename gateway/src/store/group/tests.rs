@@ -80,6 +80,9 @@ impl Store for Gated {
     async fn feed_since(&self, _: &TenantId, _: Timestamp) -> Result<FeedPosition, StoreError> {
         unreachable!()
     }
+    async fn forget_tenant(&self, _: &TenantId, _: FeedPosition) -> Result<bool, StoreError> {
+        unreachable!()
+    }
     async fn note_put(&self, _: &str, _: Bytes, _: Duration) -> Result<Option<Bytes>, StoreError> {
         unreachable!()
     }

@@ -141,7 +141,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What is in no feed expires by itself, or is listed elsewhere when there are deliveries to wait for.
+/// What is in no feed is listed elsewhere, so that it is found when it is old or its tenant is gone.
 fn store_event(store: &Inner, pipeline: &mut Pipeline, new: &NewEvent, feed: &str, now: Timestamp) {
     let event = &new.event;
     let key = store.keys.event(&event.tenant, &event.id);
@@ -155,8 +155,6 @@ fn store_event(store: &Inner, pipeline: &mut Pipeline, new: &NewEvent, feed: &st
         add.arg("XADD").arg(feed).arg("*");
         add.arg("e").arg(event.id.as_str()).arg("t").arg(kind);
         pipeline.add_command(add);
-    } else if new.targets.is_empty() {
-        pipeline.cmd("PEXPIRE").arg(&key).arg(millis(retention));
     } else {
         let unlisted = store.keys.unlisted(Keys::shard(&event.tenant));
         pipeline

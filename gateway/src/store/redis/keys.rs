@@ -75,8 +75,7 @@ impl Keys {
         self.of_shard(shard, "kept")
     }
 
-    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more) but that have deliveries, by when they may be
-    /// forgotten (µs).
+    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more), by when they may be forgotten (µs).
     pub(super) fn unlisted(&self, shard: Shard) -> String {
         self.of_shard(shard, "unlisted")
     }

@@ -16,6 +16,7 @@ mod dial;
 mod enqueue;
 mod fault;
 mod feed;
+mod forget;
 mod keys;
 mod link;
 mod notes;
@@ -198,6 +199,10 @@ impl Store for RedisStore {
 
     async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError> {
         stats::forget(&self.inner, tenant, ids).await
+    }
+
+    async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError> {
+        forget::forget_tenant(&self.inner, tenant, until).await
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

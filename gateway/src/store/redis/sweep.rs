@@ -1,8 +1,8 @@
 //! Forgetting what is older than the retention.
 //!
 //! Feeds are cut by age, and with their entries go the events whose deliveries are finished. Those that still wait for a
-//! delivery are noted in `unlisted` and go later, as do events that never were in a feed. Idempotency keys, and events with
-//! neither feed nor deliveries, expire by themselves. Two sweeps at once do no harm.
+//! delivery are noted in `unlisted` and go later, as do events that never were in a feed. Idempotency keys expire by themselves. Two
+//! sweeps at once do no harm.
 
 use redis::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::{EventId, TenantId, Timestamp};
 use crate::store::{FeedPosition, Shard, StoreError};
 
 /// How many events one script forgets at most.
-const AT_ONCE: usize = 200;
+pub(super) const AT_ONCE: usize = 200;
 
 /// Forgets what is older than the retention.
 pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
@@ -79,11 +79,17 @@ async fn cut_feed(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result
         .map(|entry| (tenant.clone(), entry.event.clone()))
         .collect();
     forget(store, shard, &events).await?;
-    let mut cut = store.scripts.cut.call();
-    cut.key(store.keys.feed(tenant)).key(store.keys.kept(shard));
-    cut.arg(tenant.as_str()).arg(text(last)).arg(text(after(last)));
-    store.link.call(cut).await?;
+    cut(store, tenant, last).await?;
     Ok(entries.len() == AT_ONCE)
+}
+
+/// Cuts a tenant's feed up to this place, and says so to whoever reads it.
+pub(super) async fn cut(store: &Inner, tenant: &TenantId, last: FeedPosition) -> Result<(), StoreError> {
+    let mut cut = store.scripts.cut.call();
+    cut.key(store.keys.feed(tenant));
+    cut.key(store.keys.kept(Keys::shard(tenant)));
+    cut.arg(tenant.as_str()).arg(text(last)).arg(text(after(last)));
+    store.link.call(cut).await.map(|_| ())
 }
 
 async fn old_entries(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result<Vec<Entry>, StoreError> {

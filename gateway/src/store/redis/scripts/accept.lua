@@ -36,10 +36,8 @@ while a < #ARGV do
     for i = 1, deliveries do redis.call('ZADD', due, score, ARGV[a + i]) end
     if kind ~= '' then
       redis.call('XADD', feed, '*', 'e', id, 't', kind)
-    elseif deliveries > 0 then
-      redis.call('ZADD', unlisted, string.format('%.0f', now + retention * 1000), tenant .. '|' .. id)
     else
-      redis.call('PEXPIRE', event, retention)
+      redis.call('ZADD', unlisted, string.format('%.0f', now + retention * 1000), tenant .. '|' .. id)
     end
   end
   a = a + deliveries
