@@ -121,3 +121,56 @@ fn what_is_asked_wrongly_is_said() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listen_verifies_any_profiles_deliveries() {
+    let own = "[profiles.ours]\nextends = \"synthesq\"\npatterns.known_only = false\n\
+               [profiles.ours.signature.headers]\nX-Ours = \"{first}\"\nX-Ours-Id = \"{id}\"\n";
+    let gateway = Setup::embedded().with(own).start();
+    let config = gateway.dir().join("hookgate.toml");
+    let operator = gateway.operator();
+    for (profile, secret, verdict) in [
+        ("synthesq", "a secret of one's own", "signature genuine"),
+        ("synthesq", "another", "signature NOT genuine"),
+        ("ours", "a secret of one's own", "signature genuine"),
+    ] {
+        let tenant = json!({ "id": format!("t-{}", secret.len() + profile.len()), "profile": profile });
+        let made = operator.post("/v1/tenants", &tenant).await.expect(201);
+        let tenant = operator.with_key(made["key"].as_str().unwrap());
+        let mut listening = command();
+        listening.args(["listen", "--port", "0", "--profile", profile]);
+        if profile == "ours" {
+            listening.arg("--config").arg(&config);
+        }
+        let mut process = listening
+            .env("HG_SECRET", secret)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = std::io::BufReader::new(process.stdout.take().unwrap());
+        let mut lines = std::io::BufRead::lines(said).map_while(Result::ok);
+        let first = lines.next().unwrap();
+        let url = first
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("{first}"));
+        let asked = json!({
+            "url": format!("{url}/hook"), "events": ["product.created"], "secret": "a secret of one's own",
+        });
+        tenant.post("/v1/subscriptions", &asked).await.expect(201);
+        let id = tenant.publish("product.created", json!({ "id": 7 })).await;
+        let told = tokio::task::spawn_blocking(move || lines.next()).await.unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let told = told.unwrap();
+        assert!(told.contains(verdict) && told.contains(&id), "{told}");
+    }
+    let unknown = command()
+        .args(["listen", "--profile", "nobody"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(
+        unknown.status.code() == Some(2) && said.contains("there is no profile `nobody`"),
+        "{said}"
+    );
+}

@@ -1,6 +1,8 @@
 //! `hookgate listen`: an endpoint on this machine that verifies and shows what is delivered to it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{Failure, dim, green, say};
 use super::receiver::{Arrival, Receiver};
+use super::verify::{named, profiles_with};
 use crate::http::{Config, Server};
 
 #[derive(Debug, Args)]
@@ -15,9 +18,15 @@ pub(super) struct Arguments {
     /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// The signing secret, `whsec_…`; several during a rotation.
+    /// The signing secret, or the public key; several during a rotation.
     #[arg(long, value_name = "SECRET", env = "HG_SECRET", hide_env_values = true)]
     secret: Vec<String>,
+    /// The profile of what is delivered: one that ships, or one of the configuration.
+    #[arg(long, default_value = crate::profile::STANDARD)]
+    profile: String,
+    /// The configuration file, for a profile of one's own; `hookgate.toml` in the working directory where none is given.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The status to answer with.
     #[arg(long, default_value_t = 200)]
     status: u16,
@@ -33,10 +42,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn listen(arguments: &Arguments) -> Result<(), Failure> {
     let status = arguments.status;
-    let (receiver, mut arrivals) = Receiver::new(move |_| status);
+    let profiles = profiles_with(&arguments.profile, arguments.config.as_ref())?;
+    let profile = Arc::clone(named(&profiles, &arguments.profile)?);
+    let (receiver, mut arrivals) = Receiver::of(profile, move |_| status);
     for secret in &arguments.secret {
         if !receiver.trust(secret) {
-            let failure = Failure::new("the secret is not one of the form whsec_…");
+            let failure = Failure::new(format!(
+                "the secret is none of the profile `{}`",
+                arguments.profile
+            ));
             return Err(failure.hint("the answer to making the subscription has it"));
         }
     }

@@ -33,13 +33,21 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver that answers each path as `judge` says; and the end where arrivals are read.
+    /// A receiver of Standard Webhooks that answers each path as `judge` says; and the end where arrivals are read.
     pub(super) fn new(
+        judge: impl Fn(&str) -> u16 + Send + Sync + 'static,
+    ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
+        Self::of(Profiles::shipped().standard(), judge)
+    }
+
+    /// A receiver of this profile's deliveries.
+    pub(super) fn of(
+        profile: std::sync::Arc<Profile>,
         judge: impl Fn(&str) -> u16 + Send + Sync + 'static,
     ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
         let (arrivals, told) = mpsc::unbounded_channel();
         let receiver = Self {
-            profile: Profiles::shipped().standard(),
+            profile,
             keys: std::sync::Arc::default(),
             judge: std::sync::Arc::new(judge),
             arrivals,
@@ -92,9 +100,12 @@ impl Endpoint for Receiver {
         let path = head.uri.path().to_owned();
         let answered = (self.judge)(&path);
         let genuine = self.verify(&head, &body);
-        let id = head.headers.get("webhook-id").and_then(|id| id.to_str().ok());
+        let id = self.profile.signature.id_in(|name| {
+            let value = head.headers.get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        });
         let arrival = Arrival {
-            id: id.unwrap_or("without id").to_owned(),
+            id: id.unwrap_or_else(|| "without id".to_owned()),
             path,
             body,
             genuine,

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let profiles = profiles(arguments)?;
+    let profiles = profiles_with(&arguments.profile, arguments.config.as_ref())?;
     let profile = profile(&profiles, arguments)?;
     let headers = headers(arguments)?;
     let body = body(arguments)?;
@@ -133,29 +134,35 @@ fn other_profile(
     other.map(|profile| profile.name.clone())
 }
 
-fn profiles(arguments: &Arguments) -> Result<Profiles, Failure> {
+/// The profiles in which one of this name stands: those that ship, if it is one of them and no file is named.
+pub(super) fn profiles_with(name: &str, config: Option<&PathBuf>) -> Result<Profiles, Failure> {
     let shipped = Profiles::shipped();
-    if arguments.config.is_none() && shipped.get(&arguments.profile).is_some() {
+    if config.is_none() && shipped.get(name).is_some() {
         return Ok(shipped);
     }
     let settings = Settings {
-        config: arguments.config.clone(),
+        config: config.cloned(),
         ..Settings::default()
     };
     Ok(settings.load()?.config.profiles()?)
 }
 
-/// The profile with the tolerance that was asked for.
-fn profile(profiles: &Profiles, arguments: &Arguments) -> Result<Profile, Failure> {
-    let Some(found) = profiles.get(&arguments.profile) else {
-        let failure = Failure::new(format!("there is no profile `{}`", arguments.profile));
+/// The profile of this name.
+pub(super) fn named<'p>(profiles: &'p Profiles, name: &str) -> Result<&'p Arc<Profile>, Failure> {
+    profiles.get(name).ok_or_else(|| {
         let hint = format!(
             "there are {}; others stand in a file: --config FILE",
             profiles.names()
         );
-        return Err(failure.hint(hint).misconfigured());
-    };
-    let mut profile = Profile::clone(found);
+        Failure::new(format!("there is no profile `{name}`"))
+            .hint(hint)
+            .misconfigured()
+    })
+}
+
+/// The profile with the tolerance that was asked for.
+fn profile(profiles: &Profiles, arguments: &Arguments) -> Result<Profile, Failure> {
+    let mut profile = Profile::clone(named(profiles, &arguments.profile)?);
     if let Some(tolerance) = arguments.tolerance {
         profile.signature.tolerate(tolerance.get());
     }

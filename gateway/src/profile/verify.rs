@@ -186,6 +186,16 @@ impl Signature {
         Ok(())
     }
 
+    /// The event's id, if a header has it.
+    pub fn id_in(&self, header: impl Fn(&str) -> Option<String>) -> Option<String> {
+        self.headers.iter().find_map(|(name, template)| {
+            let value = header(name).filter(|_| template.has(&Part::Id))?;
+            let place = places(template, &value)?.into_iter();
+            let mut ids = place.filter(|(part, _)| **part == Part::Id);
+            ids.next().map(|(_, id)| id.to_owned())
+        })
+    }
+
     fn header_of(&self, part: &Part) -> String {
         let header = self.headers.iter().find(|(_, template)| template.has(part));
         header.map(|(name, _)| name.clone()).unwrap_or_default()
