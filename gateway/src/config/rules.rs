@@ -3,7 +3,7 @@
 use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
 use crate::domain::TenantId;
 use crate::domain::units::Span;
-use crate::profile::Profiles;
+use crate::profile::{Profile, Profiles};
 use crate::telemetry::{check_level, error_chain};
 
 /// Everything that is wrong with a configuration.
@@ -35,7 +35,10 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
         let used = config.profiles.contains_key(name) || config.tenants.values().any(|t| named(t, name));
         if used {
             let found = profile.check_retention(config.retention.events.get());
-            problems.extend(found.map(Problem::from));
+            problems.extend(found.map(|mut found| {
+                found.key = asks_for_more(config, profile).unwrap_or(found.key);
+                Problem::from(found)
+            }));
         }
     }
     if !config.profiles.is_empty() {
@@ -43,6 +46,21 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
     }
     let declared = tenants::declared(&config.tenants, &profiles, config.registry.filter_limits());
     problems.extend(declared.err().unwrap_or_default());
+}
+
+/// The key of the configuration's own profile that asks for events longer than they are kept.
+fn asks_for_more(config: &Config, profile: &Profile) -> Option<String> {
+    let (file, kept) = (
+        config.profiles.get(&profile.name)?,
+        config.retention.events.get(),
+    );
+    let retried = profile.retry.as_ref().is_some_and(|retry| retry.longest() > kept);
+    let key = match (&file.retry.schedule, &file.retention.feed) {
+        (Some(_), _) if retried => "retry.schedule",
+        (_, Some(feed)) if feed.get() > kept => "retention.feed",
+        _ => return None,
+    };
+    Some(format!("profiles.{}.{key}", profile.name))
 }
 
 /// Front doors at paths that are the gateway's own. Those that ship have none.

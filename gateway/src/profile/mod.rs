@@ -164,7 +164,7 @@ impl Profile {
                 "the profile `{}` needs events longer than they are kept",
                 self.name
             ),
-            hint: Some(format!("set it to {}s or more", needed.as_secs())),
+            hint: Some(format!("set retention.events to {}s or more", needed.as_secs())),
         })
     }
 }
