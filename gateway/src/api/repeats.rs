@@ -2,9 +2,9 @@
 //! as it was the first time. A layer around all routes; the ingest has its own way, in the commit of the events themselves.
 //!
 //! A note in the store says first that the request is under way, and then how it was answered. A key is its caller's and its
-//! route's. Only successes are kept: after any other answer the key is as if it had not been used. An answer can hold a secret:
-//! it is sealed. What a process that dies in between has done is not known: its note goes after [`HOLD`], and the request is
-//! done again.
+//! route's. Only successes are kept: after any other answer the key is as if it had not been used, unless the answer says that it is
+//! not known whether the request was done. An answer can hold a secret: it is sealed. What a process that dies in between has
+//! done is not known either: after [`HOLD`] whoever asks again is told so, and nothing is done twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::doors::Entrance;
-use crate::domain::Secret;
-use crate::http::{BodyLimits, Caller, Code, Problem, TENANT_HEADER, idempotency_key, read};
+use crate::domain::{Secret, Timestamp};
+use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key, read};
 use crate::registry::Tenant;
 use crate::telemetry::error_chain;
 
@@ -130,18 +130,22 @@ impl Repeatable {
         hash.update([0]);
         hash.update(&body);
         let fingerprint: [u8; FINGERPRINT] = hash.finalize().into();
+        let now = self.api.clock.now();
         // Each try has a note of its own: one that comes back late does not touch another's.
         let own = self.api.ids.event();
-        let waiting = note(WAITING, &fingerprint, own.as_str().as_bytes());
-        let there = self.api.store.note_put(&self.name, waiting.clone(), HOLD);
+        let begun = [&now.as_micros().to_be_bytes()[..], own.as_str().as_bytes()].concat();
+        let waiting = note(WAITING, &fingerprint, &begun);
+        let keep = self.api.keep_answers.max(HOLD);
+        let there = self.api.store.note_put(&self.name, waiting.clone(), keep);
         if let Some(there) = there.await? {
-            return self.repeated(&there, &fingerprint);
+            return self.repeated(&standing(&there, &fingerprint, now));
         }
+        let method = head.method.clone();
         let request = Request::from_parts(head, Body::from(body));
         // To its end, whether the caller waits for it or not.
         let done = tokio::spawn(async move {
             let response = next.run(request).await;
-            self.keep(waiting, &fingerprint, response).await
+            self.keep(&method, waiting, &fingerprint, response).await
         });
         done.await.unwrap_or_else(|_| {
             Err(Problem::new(
@@ -165,45 +169,46 @@ impl Repeatable {
     }
 
     /// The answer of the first time, or why there is none.
-    fn repeated(&self, there: &[u8], fingerprint: &[u8]) -> Result<Response, Problem> {
-        let unreadable = || {
-            Problem::new(
-                Code::InternalError,
-                "What was answered first cannot be read any more.",
-            )
+    fn repeated(&self, standing: &Standing<'_>) -> Result<Response, Problem> {
+        let sealed = match standing {
+            Standing::Kept(sealed) => sealed,
+            Standing::Another => {
+                return Err(Problem::new(
+                    Code::IdempotencyKeyReused,
+                    "The `Idempotency-Key` of this request was used for another request to this route.",
+                ));
+            }
+            Standing::UnderWay => {
+                return Err(Problem::new(
+                    Code::RequestUnderWay,
+                    "A request with this `Idempotency-Key` is being answered at this moment.",
+                )
+                .retry_after(PAUSE));
+            }
+            Standing::Unknown => {
+                return Err(Problem::new(
+                    Code::OutcomeUnknown,
+                    "A request with this `Idempotency-Key` was begun, and how it ended is not known.",
+                ));
+            }
+            Standing::Unreadable => return Err(unreadable()),
         };
-        let (state, rest) = there.split_first().ok_or_else(unreadable)?;
-        let (of, sealed) = rest.split_at_checked(FINGERPRINT).ok_or_else(unreadable)?;
-        if of != fingerprint {
-            return Err(Problem::new(
-                Code::IdempotencyKeyReused,
-                "The `Idempotency-Key` of this request was used for another request to this route.",
-            ));
-        }
-        if *state == WAITING {
-            return Err(Problem::new(
-                Code::RequestUnderWay,
-                "A request with this `Idempotency-Key` is being answered at this moment.",
+        let opened = self.api.registry.sealer().open(&self.name, sealed);
+        let opened = opened.map_err(|error| {
+            tracing::warn!(error = %error_chain(&error), "answer.lost");
+            Problem::new(
+                Code::AnswerLost,
+                "This request was done before; the key that sealed its answer is not there any more.",
             )
-            .retry_after(PAUSE));
-        }
-        let sealed = std::str::from_utf8(sealed).map_err(|_| unreadable())?;
-        let opened = self
-            .api
-            .registry
-            .sealer()
-            .open(&self.name, sealed)
-            .map_err(|error| {
-                tracing::error!(error = %error_chain(&error), "answer.unreadable");
-                unreadable()
-            })?;
+        })?;
         let kept: Kept = serde_json::from_str(opened.reveal()).map_err(|_| unreadable())?;
         kept.into_response().ok_or_else(unreadable)
     }
 
-    /// Keeps a success for whoever asks again; lets the key go after anything else.
+    /// Keeps a success for whoever asks again, and that nobody knows; lets the key go after anything else.
     async fn keep(
         &self,
+        method: &Method,
         waiting: Bytes,
         fingerprint: &[u8],
         response: Response,
@@ -214,10 +219,12 @@ impl Repeatable {
             Err(_) => return Err(Problem::new(Code::InternalError, "The answer could not be made.")),
         };
         let kept = Kept::of(head.status, &head.headers, &body);
-        let next = kept.map(|kept| {
+        let kept = kept.map(|kept| {
             let sealed = self.api.registry.sealer().seal(&self.name, &kept);
-            (note(KEPT, fingerprint, sealed.as_bytes()), self.api.keep_answers)
+            note(KEPT, fingerprint, sealed.as_bytes())
         });
+        let unknown = is_unknown(method, head.extensions.get()).then(|| note(UNKNOWN, fingerprint, &[]));
+        let next = kept.or(unknown).map(|note| (note, self.api.keep_answers));
         let noted = self.api.store.note_replace(&self.name, waiting, next).await;
         if let Err(error) = noted {
             // It was done; only a repetition soon after is told to wait.
@@ -257,14 +264,66 @@ impl Kept {
     }
 }
 
+/// What a note says to a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing<'a> {
+    /// The key was used for another request.
+    Another,
+    /// The request is being answered.
+    UnderWay,
+    /// It was begun, and nobody knows how it ended.
+    Unknown,
+    /// It was answered; sealed.
+    Kept(&'a str),
+    /// The note is none.
+    Unreadable,
+}
+
+fn standing<'a>(there: &'a [u8], fingerprint: &[u8], now: Timestamp) -> Standing<'a> {
+    let read = || {
+        let (state, rest) = there.split_first()?;
+        let (of, rest) = rest.split_at_checked(FINGERPRINT)?;
+        if of != fingerprint {
+            return Some(Standing::Another);
+        }
+        Some(match *state {
+            WAITING => {
+                let begun = Timestamp::from_micros(u64::from_be_bytes(*rest.first_chunk()?));
+                if now.since(begun) < HOLD {
+                    Standing::UnderWay
+                } else {
+                    Standing::Unknown
+                }
+            }
+            UNKNOWN => Standing::Unknown,
+            _ => Standing::Kept(std::str::from_utf8(rest).ok()?),
+        })
+    };
+    read().unwrap_or(Standing::Unreadable)
+}
+
+/// Whether an answer says that it is not known what was done, and doing it again could do it twice: what `PUT`, `PATCH` and
+/// `DELETE` do once more is the same.
+fn is_unknown(method: &Method, retry: Option<&Retry>) -> bool {
+    method == Method::POST && retry == Some(&Retry::SameKey)
+}
+
+fn unreadable() -> Problem {
+    Problem::new(
+        Code::InternalError,
+        "What was answered first cannot be read any more.",
+    )
+}
+
 fn note(state: u8, fingerprint: &[u8], rest: &[u8]) -> Bytes {
     [&[state][..], fingerprint, rest].concat().into()
 }
 
 const WAITING: u8 = b'w';
 const KEPT: u8 = b'k';
+const UNKNOWN: u8 = b'u';
 const FINGERPRINT: usize = 32;
-/// How long a request may be under way: longer than any takes.
+/// How long a request may be under way: longer than any takes. A note stays longer, so that nobody does it again.
 const HOLD: Duration = Duration::from_secs(120);
 /// What `Retry-After` says while one is under way.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -275,3 +334,63 @@ const SHOWN_AGAIN: &[HeaderName] = &[header::CONTENT_TYPE, header::LOCATION];
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const EVENTS: &str = "/v1/events";
 const UPLOAD: &str = "/v1/plugins";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_done_twice() {
+        let (mine, others) = ([1; FINGERPRINT], [2; FINGERPRINT]);
+        let begun = Timestamp::from_millis(1_000_000);
+        let waiting = note(
+            WAITING,
+            &mine,
+            &[&begun.as_micros().to_be_bytes()[..], b"evt_1"].concat(),
+        );
+        let kept = note(KEPT, &mine, b"v1.sealed");
+        let unknown = note(UNKNOWN, &mine, &[]);
+        for (there, fingerprint, passed, expected) in [
+            (&waiting, &mine, Duration::ZERO, Standing::UnderWay),
+            (
+                &waiting,
+                &mine,
+                HOLD - Duration::from_millis(1),
+                Standing::UnderWay,
+            ),
+            // The process that did it is dead, or the store heard no more of it.
+            (&waiting, &mine, HOLD, Standing::Unknown),
+            (&unknown, &mine, Duration::ZERO, Standing::Unknown),
+            (&kept, &mine, 10 * HOLD, Standing::Kept("v1.sealed")),
+            (&kept, &others, Duration::ZERO, Standing::Another),
+            (&waiting, &others, HOLD, Standing::Another),
+            (
+                &Bytes::from_static(b"w"),
+                &mine,
+                Duration::ZERO,
+                Standing::Unreadable,
+            ),
+        ] {
+            assert_eq!(standing(there, fingerprint, begun.plus(passed)), expected);
+        }
+        let problem = |code| {
+            let reply = Problem::new(code, "").into_reply();
+            reply.extensions().get::<Retry>().copied()
+        };
+        for (method, code, unknown) in [
+            (Method::POST, Code::StoreUnavailable, true),
+            (Method::POST, Code::InternalError, true),
+            (Method::POST, Code::StoreFull, false),
+            (Method::POST, Code::InvalidField, false),
+            (Method::PUT, Code::StoreUnavailable, false),
+            (Method::DELETE, Code::StoreUnavailable, false),
+        ] {
+            assert_eq!(
+                is_unknown(&method, problem(code).as_ref()),
+                unknown,
+                "{method} {code:?}"
+            );
+        }
+        assert!(!is_unknown(&Method::POST, None));
+    }
+}

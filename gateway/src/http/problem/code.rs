@@ -99,10 +99,14 @@ codes! {
         "Read it to see how it stands.";
     RequestUnderWay = "request_under_way", 409, Safe, "The same request is under way",
         "Wait as `Retry-After` says, and send it again with the same key.";
+    OutcomeUnknown = "outcome_unknown", 409, No, "It is not known whether the request was done",
+        "Read what it would have changed; where it was not done, send it again with a new key.";
     InUse = "in_use", 409, No, "It is in use",
         "Take it out of use first.";
     DeclaredInFile = "declared_in_file", 409, No, "It is declared in the configuration file",
         "Change it there.";
+    AnswerLost = "answer_lost", 410, No, "The request was done, and its answer can no longer be shown",
+        "Read what it made or changed; send it with a new key only if it is to be done once more.";
     CursorExpired = "cursor_expired", 410, No, "The cursor is older than the feed is kept",
         "Begin without a cursor: it continues at the oldest event that is still kept.";
     // There is too much of it, or it is of the wrong kind.
@@ -142,6 +146,8 @@ codes! {
         "Tell the operator; the log has the cause.";
     PluginFailed = "plugin_failed", 503, Safe, "A plugin failed",
         "Send the event again later; the plugin's author should see `failure`.";
+    TenantUnreadable = "tenant_unreadable", 503, Safe, "This gateway cannot read the tenant as it is now",
+        "Send the request again, as another gateway may take it; the operator should see /readyz and the log.";
     StoreUnavailable = "store_unavailable", 503, SameKey, "The store does not answer",
         "Send the same request again, with the same `Idempotency-Key` or event id.";
     StoreFull = "store_full", 503, Safe, "The store is full",

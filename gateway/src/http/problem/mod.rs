@@ -198,6 +198,8 @@ impl Problem {
         let body = serde_json::to_vec(&view).expect("texts and numbers only");
         let status = StatusCode::from_u16(code.status()).expect("checked by a test");
         let mut response = reply(status, PROBLEM_JSON, Bytes::from(body));
+        // For whoever keeps answers: what may have happened is not to be done again.
+        response.extensions_mut().insert(code.retry());
         let headers = response.headers_mut();
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
