@@ -289,6 +289,93 @@ async fn the_command_line_does_it_too() {
     assert!(code == Some(1) && again.contains("404"), "{again}");
 }
 
+/// The request was done; its answer was sealed with a key that is gone. It is not done again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_key_was_dropped_is_told_so() {
+    let site = Site::start(On::Embedded).await;
+    let ask = async || {
+        let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+        let request = site.acme.request(reqwest::Method::POST, "/v1/subscriptions");
+        let request = request.header("idempotency-key", "k").json(&body);
+        site.acme.send(request).await
+    };
+    ask().await.expect(201);
+    assert_eq!(ask().await.header("idempotent-replayed"), "true");
+    let operator = site.gateway.operator();
+    let old = id(&keys(&operator).await[0]);
+    operator
+        .post("/v1/sealing-keys/rotate", &json!({}))
+        .await
+        .expect(200);
+    assert_eq!(ask().await.status, 201, "the old key still opens it");
+    operator
+        .delete(&format!("/v1/sealing-keys/{old}"))
+        .await
+        .expect(204);
+    for _ in 0..2 {
+        let lost = ask().await;
+        assert_eq!(
+            (lost.status, lost.code()),
+            (410, "answer_lost"),
+            "{:#}",
+            lost.body
+        );
+        assert_eq!(lost.body["retry"], "no");
+    }
+    let listed = site.acme.get("/v1/subscriptions").await.expect(200);
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1, "it was done once");
+}
+
+/// Somebody gave one gateway a new key to seal with before the other one has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_lacks_a_key_takes_nothing_that_it_could_misplace() {
+    let redis = RedisServer::start(Fsync::EverySec).unwrap();
+    let (old, new) = (new_key(), new_key());
+    let keys_of = |keys: &[&str]| format!("auth.sealing_keys = \"\"\"\n{}\"\"\"", keys.join("\n"));
+    let setup = |keys: &[&str]| Setup::redis(&redis.url()).with(&keys_of(keys));
+    let receiver = Receiver::start(vec![]).await;
+    let two = setup(&[&old]).start();
+    let lacking = two.tenant("acme").await;
+    let other = two.tenant("other").await;
+    let one = setup(&[&new, &old]).start();
+    let acme = lacking.towards(one.base());
+    acme.subscribe(&receiver.url()).await;
+    let event = json!({ "type": "a.b", "data": {} });
+    eventually("it takes no events of the tenant", async || {
+        let refused = lacking.post("/v1/events", &event).await;
+        (refused.code() == "tenant_unreadable").then_some(())
+    })
+    .await;
+    let ready = two.operator().get("/readyz").await.expect(200);
+    let id = id(&keys(&one.operator()).await[0]);
+    let warnings = ready["warnings"].to_string();
+    assert!(warnings.contains(&id) && warnings.contains("acme"), "{warnings}");
+    assert!(two.log().iter().any(|line| line.contains("tenant.unreadable")));
+    other.publish("a.b", json!({})).await;
+    // What the other gateway takes is delivered, whoever claims it; nothing is disabled.
+    acme.publish("a.b", json!({})).await;
+    receiver.wait_for(1).await;
+    let path = two.dir().join("hookgate.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let start = text.find("auth.sealing_keys").unwrap();
+    let both = keys_of(&[&old, &new]);
+    std::fs::write(&path, format!("{}{both}\n", &text[..start])).unwrap();
+    two.signal(Signal::HUP);
+    eventually("it takes them again", async || {
+        let taken = lacking.post("/v1/events", &event).await;
+        (taken.status == 202).then_some(())
+    })
+    .await;
+    assert_eq!(
+        two.operator().get("/readyz").await.expect(200)["warnings"]
+            .to_string()
+            .find("acme"),
+        None
+    );
+    let listed = acme.get("/v1/subscriptions").await.expect(200);
+    assert_eq!(listed["data"][0]["status"], "active");
+}
+
 async fn keys(operator: &Client) -> Vec<Value> {
     let listed = operator.get("/v1/sealing-keys").await.expect(200);
     listed["data"].as_array().unwrap().clone()

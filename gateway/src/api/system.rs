@@ -93,9 +93,17 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
         }
         (true, true) => Ok(Json(HealthView {
             status: "ok",
-            warnings: health.warnings,
+            warnings: health.warnings.into_iter().chain(behind(&api)).collect(),
         })),
     }
+}
+
+fn behind(api: &Api) -> Option<String> {
+    let behind = api.registry.behind()?;
+    Some(format!(
+        "{} tenants changed in a way that this gateway cannot read, so it takes no events of theirs: `{}` ({})",
+        behind.count, behind.first, behind.reason
+    ))
 }
 
 async fn metrics(State(api): State<Api>) -> axum::response::Response {

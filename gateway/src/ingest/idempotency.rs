@@ -10,7 +10,13 @@ use super::format::Format;
 
 /// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes. `since`: when the tenant
 /// was made; one that was deleted and made again has other keys.
-pub(super) fn of(key: &str, since: Timestamp, format: Format, headers: &HeaderMap, body: &[u8]) -> Idempotency {
+pub(super) fn of(
+    key: &str,
+    since: Timestamp,
+    format: Format,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Idempotency {
     let mut hash = Sha256::new();
     hash.update([format as u8]);
     if format == Format::Binary {
@@ -41,8 +47,9 @@ mod tests {
         one.insert("ce-id", "1".parse().expect("a value"));
         let mut two = HeaderMap::new();
         two.insert("ce-id", "2".parse().expect("a value"));
-        let print =
-            |format, headers: &HeaderMap, body: &str| of("k", Timestamp::from_micros(1), format, headers, body.as_bytes()).fingerprint;
+        let print = |format, headers: &HeaderMap, body: &str| {
+            of("k", Timestamp::from_micros(1), format, headers, body.as_bytes()).fingerprint
+        };
         assert_eq!(print(Format::Native, &one, "a"), print(Format::Native, &two, "a"));
         assert_ne!(print(Format::Native, &one, "a"), print(Format::Native, &one, "b"));
         assert_ne!(

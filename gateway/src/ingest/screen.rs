@@ -32,6 +32,11 @@ impl Ingest {
         candidates: Vec<Candidate>,
         many: bool,
     ) -> Result<Vec<NewEvent>, Problem> {
+        if tenant.is_behind() {
+            // It may have subscriptions that are not known here: the event would miss them.
+            let detail = "The tenant changed in a way that this gateway cannot read.";
+            return Err(Problem::new(Code::TenantUnreadable, detail).retry_after(PAUSE));
+        }
         let mut events = Vec::with_capacity(candidates.len());
         for (index, candidate) in candidates.into_iter().enumerate() {
             let prefix = if many { format!("/{index}") } else { String::new() };

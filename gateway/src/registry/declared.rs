@@ -12,8 +12,8 @@ use ulid::Ulid;
 use super::apply::{Changes, TRIES};
 use super::chains::set;
 use super::components::Among;
-use super::former::Turn;
 use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
+use super::former::Turn;
 use super::history::{Deed, Doing};
 use super::record::{KeyRecord, encode};
 use super::rotation::rotated_secrets;
@@ -149,7 +149,11 @@ impl Registry {
         put
     }
 
-    async fn put_declared(&self, declared: &DeclaredTenant, turn: Option<&Turn>) -> Result<(), RegistryError> {
+    async fn put_declared(
+        &self,
+        declared: &DeclaredTenant,
+        turn: Option<&Turn>,
+    ) -> Result<(), RegistryError> {
         let id = &declared.tenant.id;
         for _ in 0..TRIES {
             let there = self.draft(id).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -21,7 +22,7 @@ use crate::plugin::Host;
 use crate::privacy::Privacy;
 use crate::profile::{Profile, Profiles};
 use crate::store::{FeedPosition, Store};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, error_chain};
 
 /// All tenants, in memory. Cheap to clone; reads neither wait nor fail.
 #[derive(Clone)]
@@ -57,6 +58,17 @@ pub(super) struct Inner {
     snapshot: ArcSwap<Snapshot>,
     /// Held over loading and publishing, so that what is published never goes back in time.
     pub publishing: Mutex<Progress>,
+}
+
+/// Tenants that a process cannot read as they are in the store now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// How many there are.
+    pub count: usize,
+    /// One of them.
+    pub first: TenantId,
+    /// Why it cannot be read.
+    pub reason: String,
 }
 
 impl Registry {
@@ -166,12 +178,28 @@ impl Registry {
                     progress.note(&id, tenant.as_deref());
                     next.put(&id, tenant);
                 }
-                Err(error) => unreadable = Some(error),
+                Err(error) => {
+                    if next.fall_behind(&id, &error_chain(&error).to_string()) {
+                        tracing::error!(tenant = %id, error = %error_chain(&error), "tenant.unreadable");
+                    }
+                    unreadable = Some(error);
+                }
             }
         }
         self.inner.metrics.tenants_are(next.len());
         self.inner.snapshot.store(Arc::new(next));
         unreadable.map_or(Ok(()), Err)
+    }
+
+    /// Tenants of which the store has something newer that this process cannot read; `None`: there are none.
+    pub fn behind(&self) -> Option<Behind> {
+        let snapshot = self.inner.snapshot.load();
+        let (first, reason) = snapshot.behind.first_key_value()?;
+        Some(Behind {
+            count: snapshot.behind.len(),
+            first: first.clone(),
+            reason: reason.clone(),
+        })
     }
 
     /// Which tenants this process holds.
@@ -237,6 +265,7 @@ impl Registry {
             chain_states: draft.chain.as_ref().map(ChainRecord::states).unwrap_or_default(),
             chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
             delivery,
+            behind: AtomicBool::new(false),
         })))
     }
 

@@ -49,6 +49,7 @@ mod version;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::catalogue::Types;
@@ -62,7 +63,7 @@ use crate::store::FeedPosition;
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
-pub use handle::{Parts, Registry};
+pub use handle::{Behind, Parts, Registry};
 pub use history::{Actor, Change, Deed};
 pub use key::{digest as key_digest, new_api_key};
 pub use reseal::Resealed;
@@ -108,6 +109,8 @@ pub struct Tenant {
     pub chain_states: Vec<StepState>,
     /// The chains of its deliveries, by subscription; the subscription itself may be gone.
     pub delivery: HashMap<SubscriptionId, DeliveryChain>,
+    /// Whether the store has it otherwise, in a way that this process cannot read: it may have subscriptions that are not here.
+    pub behind: AtomicBool,
 }
 
 /// The chain of a subscription's deliveries.
@@ -138,6 +141,11 @@ impl Tenant {
     /// Its own secrets that sign at this time, the newest first.
     pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         subscription::signing_at(&self.signing_secrets, now)
+    }
+
+    /// Whether the store has it otherwise, in a way that this process cannot read.
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// One of its subscriptions.

@@ -1,7 +1,8 @@
 //! All tenants as one immutable value: what the hot path looks into.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Tenant;
 use crate::domain::{KeyId, TenantId};
@@ -11,6 +12,8 @@ use crate::domain::{KeyId, TenantId};
 pub(super) struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
     keys: HashMap<[u8; 32], (TenantId, KeyId)>,
+    /// Why tenants cannot be read as they are in the store now.
+    pub(super) behind: BTreeMap<TenantId, String>,
 }
 
 impl Snapshot {
@@ -31,8 +34,17 @@ impl Snapshot {
         self.tenants.len()
     }
 
+    /// The snapshot after a tenant changed in a way that cannot be read: it stays as it was, and says so. Whether that is new.
+    pub(super) fn fall_behind(&mut self, id: &TenantId, reason: &str) -> bool {
+        if let Some(tenant) = self.tenants.get(id) {
+            tenant.behind.store(true, Ordering::Relaxed);
+        }
+        self.behind.insert(id.clone(), reason.to_owned()).is_none()
+    }
+
     /// The snapshot after a tenant came, changed or went.
     pub(super) fn put(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
+        self.behind.remove(id);
         if let Some(old) = self.tenants.remove(id) {
             for key in &old.keys {
                 self.keys.remove(&key.digest);

@@ -118,10 +118,22 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
     let (store, acme, other) = (subject.store(), tenant("acme"), tenant("acme-2"));
     let ids = ["dead", "done", "pending", "leased"];
     accept(subject, submission(&acme, &ids[..2], &[target(1)])).await;
-    for (leased, next) in claim(subject, 10, LONG).await.iter().zip([Next::Dead, Next::Done]) {
+    for (leased, next) in claim(subject, 10, LONG)
+        .await
+        .iter()
+        .zip([Next::Dead, Next::Done])
+    {
         settle(subject, settlement(leased, Some(attempt(1, 500)), next)).await;
     }
-    for (id, fate) in [("test", Fate::Test), ("dropped", Fate::Filtered { reason: String::new() })] {
+    for (id, fate) in [
+        ("test", Fate::Test),
+        (
+            "dropped",
+            Fate::Filtered {
+                reason: String::new(),
+            },
+        ),
+    ] {
         let mut unlisted = submission(&acme, &[id], &[]);
         unlisted.events[0].event.fate = fate;
         accept(subject, unlisted).await;
@@ -130,13 +142,20 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
     let leased = claim(subject, 10, LONG).await;
     assert_eq!(leased.len(), 2);
     accept(subject, submission(&acme, &ids[2..3], &[target(1), target(2)])).await;
-    accept(subject, keyed(submission(&other, &["theirs"], &[target(1)]), "key", 1)).await;
+    accept(
+        subject,
+        keyed(submission(&other, &["theirs"], &[target(1)]), "key", 1),
+    )
+    .await;
     let last = store.feed_back(&acme, FeedPosition::END, 1).await.unwrap().events[0].0;
 
     while store.forget_tenant(&acme, last).await.unwrap() {}
 
     for id in ids.iter().chain(&["test", "dropped"]) {
-        assert!(store.event(&acme, &id.parse().unwrap()).await.unwrap().is_none(), "{id}");
+        assert!(
+            store.event(&acme, &id.parse().unwrap()).await.unwrap().is_none(),
+            "{id}"
+        );
         let gone = delivery_id(id, target(1));
         assert!(store.delivery(&acme, &gone).await.unwrap().is_none(), "{id}");
     }
@@ -149,10 +168,24 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
             Settled::Missing
         );
     }
-    assert!(store.event(&acme, &"leased".parse().unwrap()).await.unwrap().is_none());
+    assert!(
+        store
+            .event(&acme, &"leased".parse().unwrap())
+            .await
+            .unwrap()
+            .is_none()
+    );
     // Another tenant's are as they were.
     assert_eq!(claim_one(subject, LONG).await.event.tenant, other);
-    assert_eq!(store.feed(&other, FeedPosition::START, 10).await.unwrap().events.len(), 1);
+    assert_eq!(
+        store
+            .feed(&other, FeedPosition::START, 10)
+            .await
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
 
     // Whoever has the name now has all ids for itself, and a feed that goes on.
     let again = accept(subject, submission(&acme, &["dead", "dropped"], &[target(3)])).await;

@@ -52,7 +52,10 @@ async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, Stor
     loop {
         let mut scan = redis::cmd("ZSCAN");
         scan.arg(store.keys.unlisted(Keys::shard(tenant))).arg(&cursor);
-        scan.arg("MATCH").arg(format!("{tenant}|*")).arg("COUNT").arg(1_000);
+        scan.arg("MATCH")
+            .arg(format!("{tenant}|*"))
+            .arg("COUNT")
+            .arg(1_000);
         let mut parts = reply::array(store.link.one(scan).await?)?.into_iter();
         let (Some(next), Some(found)) = (parts.next(), parts.next()) else {
             return Err(reply::unexpected("a part of a set"));
