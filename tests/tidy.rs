@@ -57,6 +57,32 @@ fn pure_modules_touch_no_clock_chance_or_network() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The last column of the table of promises names tests, each in backquotes.
+#[test]
+fn every_promise_of_the_contracts_has_its_tests() {
+    let table = root().join("tests/black_box/contracts/README.md");
+    let table = fs::read_to_string(table).expect("the table of promises");
+    let code: String = ["tests/black_box", "gateway/src"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .map(|(_, text)| text)
+        .collect();
+    let mut wrong = Vec::new();
+    for row in table
+        .lines()
+        .filter(|row| row.starts_with("| ") && !row.starts_with("| promise"))
+    {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        let there = |name: &&str| !code.contains(&format!("fn {name}("));
+        wrong.extend(names.iter().copied().filter(there).map(str::to_owned));
+        if names.is_empty() {
+            wrong.push(format!("without a test: {row}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn only_one_file_is_unsafe() {
     let unsafe_files: Vec<_> = gateway_sources()
