@@ -50,10 +50,7 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
 
 /// The key of the configuration's own profile that asks for events longer than they are kept.
 fn asks_for_more(config: &Config, profile: &Profile) -> Option<String> {
-    let (file, kept) = (
-        config.profiles.get(&profile.name)?,
-        config.retention.events.get(),
-    );
+    let (file, kept) = (config.profiles.get(&profile.name)?, config.retention.events.get());
     let retried = profile.retry.as_ref().is_some_and(|retry| retry.longest() > kept);
     let key = match (&file.retry.schedule, &file.retention.feed) {
         (Some(_), _) if retried => "retry.schedule",
