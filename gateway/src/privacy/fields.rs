@@ -54,6 +54,13 @@ pub(super) struct Found {
     pub(super) public: bool,
 }
 
+/// What is told of the graph so far, and the way to where the tour is.
+struct Tour {
+    way: Vec<FieldId>,
+    told: Vec<(String, Class)>,
+    most: usize,
+}
+
 impl Fields {
     /// A graph; `default` is the class of what has none. `text` is the schema's.
     pub fn new(fields: Vec<Field>, default: Class, text: String) -> Self {
@@ -74,29 +81,26 @@ impl Fields {
     /// The classified places for people, at most so many: a pointer (RFC 6901) in which `*` stands for every element, and for
     /// every member that is named by a pattern or by none. What refers to itself is followed once.
     pub fn classified(&self, most: usize) -> Vec<(String, Class)> {
-        let mut told = Vec::new();
-        self.tell(0, "", &mut Vec::new(), &mut told, most);
-        told.sort();
-        told.dedup();
-        told
+        let mut tour = Tour {
+            way: Vec::new(),
+            told: Vec::new(),
+            most,
+        };
+        self.tell(0, "", &mut tour);
+        tour.told.sort();
+        tour.told.dedup();
+        tour.told
     }
 
-    fn tell(
-        &self,
-        id: FieldId,
-        pointer: &str,
-        way: &mut Vec<FieldId>,
-        told: &mut Vec<(String, Class)>,
-        most: usize,
-    ) {
-        let (before, new) = (way.len(), |id: &FieldId| !way.contains(id));
+    fn tell(&self, id: FieldId, pointer: &str, tour: &mut Tour) {
+        let (before, new) = (tour.way.len(), |id: &FieldId| !tour.way.contains(id));
         let here: Vec<_> = self.together[id].iter().copied().filter(new).collect();
-        way.extend(&here);
+        tour.way.extend(&here);
         for field in here.into_iter().map(|id| &self.fields[id]) {
-            if told.len() >= most {
+            if tour.told.len() >= tour.most {
                 break;
             }
-            told.extend(field.class.map(|class| (pointer.to_owned(), class)));
+            tour.told.extend(field.class.map(|class| (pointer.to_owned(), class)));
             if field.class.is_some_and(|class| class != Class::Public) {
                 continue;
             }
@@ -111,10 +115,10 @@ impl Fields {
             let others = patterns.chain(field.rest).chain(field.items);
             let others = others.map(|next| ("*".to_owned(), next));
             for (step, next) in named.chain(first).chain(others) {
-                self.tell(next, &format!("{pointer}/{step}"), way, told, most);
+                self.tell(next, &format!("{pointer}/{step}"), tour);
             }
         }
-        way.truncate(before);
+        tour.way.truncate(before);
     }
 
     /// The whole of the data.

@@ -378,7 +378,7 @@ mod tests {
         let alone = |n: u8| {
             let secret = profile.secret.generate([n; 64]);
             let key = profile.secret.key(&secret).expect("valid");
-            let signed = profile.signature.headers(&MESSAGE, &[key.clone()]);
+            let signed = profile.signature.headers(&MESSAGE, std::slice::from_ref(&key));
             (key, signed.expect("it can be signed"))
         };
         let made = [alone(3), alone(2), alone(1)];
