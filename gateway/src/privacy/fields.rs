@@ -100,7 +100,8 @@ impl Fields {
             if tour.told.len() >= tour.most {
                 break;
             }
-            tour.told.extend(field.class.map(|class| (pointer.to_owned(), class)));
+            tour.told
+                .extend(field.class.map(|class| (pointer.to_owned(), class)));
             if field.class.is_some_and(|class| class != Class::Public) {
                 continue;
             }
