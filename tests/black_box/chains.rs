@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookgate_tests::gateway::root;
-use hookgate_tests::{Client, Receiver, Reply};
+use hookgate_tests::{Client, Receiver, Reply, Setup};
 use serde_json::{Value, json};
 
 use crate::site::{On, Site, on_both_stores};
@@ -202,4 +202,52 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
         (&seen["owner"], &seen["versions"][0]["version"]),
         (&json!("operator"), &json!("0.2.0"))
     );
+}
+
+/// With the file's own words, and what the API says of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declared_chain_of_a_subscription_is_the_files_alone() {
+    let toml = |share: &str| {
+        format!(
+            r#"
+[tenants.acme]
+keys = ["a-declared-key-of-acme"]
+[[tenants.acme.subscriptions]]
+url = "https://example.com/hooks"
+events = ["page.*"]
+chain = [{{ plugin = "redact", version = "^0.1", settings = {{ fields = ["/author"] }}, limits = {{ memory = "1MiB" }}, canary = {{ version = "0.1.0", share = {share} }} }}]
+"#
+        )
+    };
+    let gateway = Setup::embedded().with(&toml("0.25")).start();
+    let acme = gateway.operator().with_key("a-declared-key-of-acme");
+    let list = acme.get("/v1/subscriptions").await.expect(200);
+    let path = format!(
+        "/v1/subscriptions/{}/chain",
+        list["data"][0]["id"].as_str().unwrap()
+    );
+    let chain = acme.get(&path).await.expect(200);
+    let step = &chain["steps"][0];
+    for (pointer, expected) in [
+        ("/version", json!("^0.1")),
+        ("/limits/memory", json!("1MiB")),
+        ("/canary/share", json!(0.25)),
+        ("/settings/fields/0", json!("/author")),
+    ] {
+        assert_eq!(step.pointer(pointer), Some(&expected), "{chain:#}");
+    }
+    let changed = acme.put(&path, &json!({ "steps": [] })).await;
+    assert_eq!((changed.status, changed.code()), (409, "declared_in_file"));
+
+    let refused = Setup::embedded()
+        .with(&toml("1.5"))
+        .try_start()
+        .unwrap_err()
+        .to_string();
+    for words in [
+        "tenants.acme.subscriptions.0.chain.0.canary.share",
+        "over 0 and at most 1",
+    ] {
+        assert!(refused.contains(words), "{refused}");
+    }
 }

@@ -229,7 +229,7 @@ impl From<&StepReport> for StepView {
         Self {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
-            release: step.release.clone(),
+            release: step.release.to_string(),
             canary: step.canary,
             failure: step.failure.clone(),
             took_us: u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX),

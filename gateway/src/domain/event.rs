@@ -65,7 +65,7 @@ pub struct StepReport {
     /// Its version's digest, the first 12 hexadecimal digits.
     pub version: String,
     /// The version that the component says of itself; empty where it is not known.
-    pub release: String,
+    pub release: CompactString,
     /// Whether the step's canary was called, and not what the step runs.
     pub canary: bool,
     /// How it went.

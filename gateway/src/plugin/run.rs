@@ -115,7 +115,7 @@ fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
     StepReport {
         plugin: step.name.clone(),
         version: step.version().to_owned(),
-        release: step.release().to_owned(),
+        release: step.release().into(),
         canary: matches!(as_what, As::Canary),
         result: StepResult::Passed,
         failure: None,

@@ -7,7 +7,10 @@
 mod stats;
 mod wire;
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use compact_str::CompactString;
 use url::Url;
 
 use crate::domain::delivery::Stage;
@@ -192,9 +195,9 @@ fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
         _ => return Err(from.corrupt()),
     };
     let (release, canary, failure, took) = if tag & TOLD_IN_FULL == 0 {
-        (String::new(), false, None, std::time::Duration::ZERO)
+        (CompactString::default(), false, None, Duration::ZERO)
     } else {
-        let (release, canary) = (from.text()?, from.byte()? != 0);
+        let (release, canary) = (from.text()?.into(), from.byte()? != 0);
         (release, canary, from.option(Reader::text)?, from.duration()?)
     };
     Ok(StepReport {

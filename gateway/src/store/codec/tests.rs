@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = StepReport> {
         |((plugin, version, release), result, (canary, failure, took), changed)| StepReport {
             plugin,
             version,
-            release,
+            release: release.into(),
             canary,
             result,
             failure,
