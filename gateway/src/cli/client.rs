@@ -220,7 +220,7 @@ fn refused(answer: &Answer) -> Failure {
         detail.unwrap_or("nothing more")
     ));
     match (answer.body["fix"].as_str(), answer.status) {
-        (_, 401) => failure.hint("the key is missing or wrong: give a key of this gateway with `--key` or in the environment (HG_KEY)"),
+        (_, 401) => failure.hint("the key is missing or wrong: give one of this gateway with `--key`"),
         (Some(fix), _) => failure.hint(fix),
         (None, _) => failure,
     }
