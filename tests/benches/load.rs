@@ -60,9 +60,16 @@ impl Connection {
         })
     }
 
-    /// Posts event number i and reads the answer.
+    /// Posts event number i; it must be accepted.
     pub async fn post(&mut self, number: usize) -> Result<()> {
-        let body = event(number);
+        let status = self.exchange(&event(number)).await?;
+        let answer = String::from_utf8_lossy(&self.buffer);
+        ensure!((200..300).contains(&status), "not accepted: {answer}");
+        Ok(())
+    }
+
+    /// Posts a body and reads the answer; its status.
+    pub async fn exchange(&mut self, body: &str) -> Result<u16> {
         let request = format!("{}content-length: {}\r\n\r\n{body}", self.head, body.len());
         self.stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
@@ -75,9 +82,11 @@ impl Connection {
                 break;
             }
         }
-        let ok = self.buffer.starts_with(b"HTTP/1.1 2");
-        ensure!(ok, "not accepted: {}", String::from_utf8_lossy(&self.buffer));
-        Ok(())
+        let status = self
+            .buffer
+            .get(9..12)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        Ok(status.context("a status")?.parse()?)
     }
 }
 

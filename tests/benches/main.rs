@@ -9,6 +9,7 @@
 mod idle;
 mod latency;
 mod load;
+mod neighbours;
 mod relay;
 mod sink;
 mod throughput;
@@ -54,6 +55,26 @@ enum What {
         #[arg(long, default_value_t = 15)]
         seconds: u32,
     },
+    /// A tenant's latency at ingest, alone and beside tenants whose plugins mean harm.
+    Neighbours {
+        #[arg(long, value_enum, default_value = "embedded")]
+        store: StoreKind,
+        /// Events per second of the tenant.
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+        /// For so many seconds, before and beside each guest.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+        /// Connections of the other tenant.
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// More configuration, TOML; plugins that are stopped are called again and again where nothing else is said.
+        #[arg(long, default_value = "plugins.breaker.failures = 0")]
+        config: String,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Memory and processor time of a gateway that does nothing, and how long it takes to start.
     Idle {
         #[arg(long, value_enum, default_value = "embedded")]
@@ -76,6 +97,10 @@ struct Bench {
 
 impl Bench {
     fn start(store: StoreKind) -> Result<Self> {
+        Self::with(store, "")
+    }
+
+    fn with(store: StoreKind, config: &str) -> Result<Self> {
         let redis = match store {
             StoreKind::Embedded => None,
             StoreKind::Redis => Some(RedisServer::start(Fsync::EverySec)?),
@@ -84,7 +109,7 @@ impl Bench {
         let setup = redis
             .as_ref()
             .map_or_else(Setup::embedded, |redis| Setup::redis(&redis.url()));
-        let gateway = setup.try_start()?;
+        let gateway = setup.with(config).try_start()?;
         Ok(Self {
             gateway,
             _redis: redis,
@@ -115,6 +140,25 @@ async fn main() -> Result<()> {
                 "{}",
                 latency::measure(&Bench::start(store)?, rate, seconds).await?
             );
+        }
+        What::Neighbours {
+            store,
+            rate,
+            seconds,
+            connections,
+            config,
+            json,
+        } => {
+            let plan = neighbours::Plan {
+                rate,
+                seconds,
+                connections,
+            };
+            let measured = neighbours::measure(&Bench::with(store, &config)?, plan).await?;
+            match json {
+                true => println!("{}", measured.json()),
+                false => println!("{measured}"),
+            }
         }
         What::Idle { store } => println!("{}", idle::measure(store)?),
     }

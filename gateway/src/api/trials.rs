@@ -20,6 +20,7 @@ use super::tried::TriedView;
 use crate::document::{Document, Limits};
 use crate::domain::{EventId, EventType, Fate, Timestamp};
 use crate::http::{Code, FieldError, Problem};
+use crate::ingest::over_budget;
 use crate::plugin::{Call, Phase, Trial, Verdict};
 use crate::registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
 
@@ -265,6 +266,9 @@ async fn run(
     };
     let sources = prepared.sources;
     let tried = api.host.try_out(Trial { call, sources }).await;
+    if let Verdict::OverBudget { wait, per_second } = tried.verdict {
+        return Err(over_budget(per_second).retry_after(wait.max(std::time::Duration::from_secs(1))));
+    }
     if tried.verdict == Verdict::Busy {
         let detail = "So many calls of this tenant wait for their plugins that no more are taken now.";
         return Err(Problem::new(Code::TenantBusy, detail).retry_after(std::time::Duration::from_secs(1)));

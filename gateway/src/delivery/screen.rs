@@ -81,7 +81,7 @@ impl Courier {
             // The host lets no step at delivery reject.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
             Verdict::Busy => Err(NotSent::Later(BUSY_FOR)),
-            Verdict::OverBudget { wait } => Err(NotSent::Later(wait.max(BUSY_FOR))),
+            Verdict::OverBudget { wait, .. } => Err(NotSent::Later(wait.max(BUSY_FOR))),
         }
     }
 }

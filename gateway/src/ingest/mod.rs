@@ -44,6 +44,7 @@ use parse::Allowed;
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
 pub use routes::routes;
+pub(crate) use screen::over_budget;
 
 /// Accepts events. Cheap to clone.
 #[derive(Clone)]

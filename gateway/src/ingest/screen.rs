@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::dispatch::fan_out;
 use crate::document::{Document, Value};
+use crate::domain::units::Span;
 use crate::domain::{Event, Fate, StepReport, Target, TenantId};
 use crate::egress::NotAdmitted;
 use crate::http::{Code, FieldError, PluginWords, Problem};
@@ -241,11 +242,9 @@ impl Ingest {
                 kind: "refused",
                 message: "it asked for a delay, which only a delivery can have".to_owned(),
             })),
-            Verdict::OverBudget { wait } => Err(Problem::new(
-                Code::TenantBusy,
-                "The tenant's plugins have used up their processor time of this second.",
-            )
-            .retry_after(wait.max(PAUSE))),
+            Verdict::OverBudget { wait, per_second } => {
+                Err(over_budget(per_second).retry_after(wait.max(PAUSE)))
+            }
             Verdict::Busy => Err(Problem::new(
                 Code::TenantBusy,
                 "So many events of this tenant wait for their plugins that no more are taken now.",
@@ -296,6 +295,14 @@ async fn check_data(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Res
         FieldError::new(pointer, violation.message)
     });
     Err(Problem::fields(Code::SchemaMismatch, errors.collect()))
+}
+
+/// A tenant's plugins have used up their time.
+pub(crate) fn over_budget(per_second: Span) -> Problem {
+    let detail = format!(
+        "The tenant's plugins have used up their processor time, which is {per_second} in a second (`plugins.budget`)."
+    );
+    Problem::new(Code::TenantBusy, detail)
 }
 
 fn rejected(words: PluginWords, prefix: &str) -> Problem {

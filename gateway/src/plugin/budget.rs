@@ -3,24 +3,32 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::domain::units::Span;
+
 /// A tenant's account, as the time up to which it is paid (a generic cell rate).
 #[derive(Debug)]
 pub struct Budget {
-    per_second: Duration,
+    per_second: Span,
     paid_us: AtomicU64,
 }
 
 impl Budget {
-    pub(super) fn new(per_second: Duration) -> Self {
+    pub(super) fn new(per_second: Span) -> Self {
         Self {
-            per_second: per_second.max(Duration::from_micros(1)),
+            per_second,
             paid_us: AtomicU64::new(0),
         }
     }
 
+    /// What may be used in a second.
+    pub(super) fn per_second(&self) -> Span {
+        self.per_second
+    }
+
     /// Charges what was used. `now_us`: of any clock that only goes on.
     pub(super) fn charge(&self, used: Duration, now_us: u64) {
-        let cost = used.as_micros().saturating_mul(SECOND_US.into()) / self.per_second.as_micros();
+        let per_second = self.per_second.get().as_micros().max(1);
+        let cost = used.as_micros().saturating_mul(SECOND_US.into()) / per_second;
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
         let charged = |paid: u64| Some(paid.max(now_us).saturating_add(cost));
         // It never gives up: the function always gives a value.
@@ -44,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_second_ahead_is_free_and_the_rest_is_waited_for() {
-        let budget = Budget::new(Duration::from_millis(100));
+        let budget = Budget::new(Span::from_millis(100));
         assert_eq!(budget.wait(0), None);
         budget.charge(Duration::from_millis(100), 0);
         assert_eq!(budget.wait(0), None);

@@ -1,7 +1,7 @@
 //! Compiling: the one step in which a stranger's bytes keep much code busy without a sandbox around it.
 //!
-//! So it is done in a process of its own, which has limits of memory and processor time, an empty environment, and a pipe for
-//! the component and one for the machine code. The gateway's executable starts itself for it; `run_child` is its other end.
+//! So it is done in a process of its own, which has limits of memory and processor time, waits for the gateway where there is not enough
+//! of it, has an empty environment, and a pipe for the component and one for the machine code. The gateway's executable starts itself for it; `run_child` is its other end.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use super::config::Config;
 use super::engine::{self, Purpose};
 use super::log::escaped;
+use super::processor;
 use super::upload::{TEXT_BYTES, UploadError};
 
 /// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
@@ -167,6 +168,7 @@ fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
         );
         return Err(Stopped::Refused(wrong));
     };
+    processor::stand_behind();
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;

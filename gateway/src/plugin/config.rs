@@ -1,5 +1,6 @@
 //! The limits of the plugin host, as an operator sets them under `plugins`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::thread::available_parallelism;
 
@@ -52,11 +53,14 @@ pub struct Config {
     pub keep_compiled: Span,
     /// Machine code of components that is kept loaded; what was used least recently goes first and is loaded again from disk.
     pub loaded: Size,
-    /// Threads that run plugins; as many as the machine has cores where it is left out.
+    /// Calls of plugins that run at the same time; as many as the machine has cores where it is left out. Tenants whose calls
+    /// take long have as many threads more, which the system lets wait for the others.
     pub threads: Option<NonZeroU32>,
     /// Processor time that a tenant's plugins may use in a second on this gateway, a second's worth ahead; left out: as much as
     /// there is, in turns with the others.
     pub budget: Option<Span>,
+    /// The same for single tenants, by their names: `acme = "500ms"`.
+    pub budgets: BTreeMap<String, Span>,
     /// When a plugin that is stopped again and again is left alone.
     pub breaker: BreakerConfig,
     /// When a canary that fails is called off.
@@ -99,6 +103,7 @@ impl Default for Config {
             loaded: Size::from_bytes(512 << 20),
             threads: None,
             budget: None,
+            budgets: BTreeMap::new(),
             breaker: BreakerConfig::default(),
             canary: CanaryConfig::default(),
             journal: JournalConfig::default(),
@@ -119,4 +124,12 @@ impl Config {
             None => available_parallelism().map_or(1, usize::from),
         }
     }
+
+    /// How many threads there are for them: those that take the place of calls that step aside, and as many behind, too.
+    pub(super) fn seats(&self) -> usize {
+        self.thread_count() * 2 + ASIDE
+    }
 }
+
+/// Calls that may have stepped aside at the same time without anybody waiting for them.
+const ASIDE: usize = 4;

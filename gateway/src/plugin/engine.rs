@@ -95,9 +95,9 @@ fn code(purpose: Purpose) -> wasmtime::Result<Wasmtime> {
 
 /// Slots that are reset, not unmapped, between calls.
 fn pool(config: &Config) -> PoolingAllocationConfig {
-    let threads = u32::try_from(config.thread_count()).unwrap_or(u32::MAX);
+    let seats = u32::try_from(config.seats()).unwrap_or(u32::MAX);
     let shape = Shape::of(config);
-    let slots = threads.max(shape.slots);
+    let slots = seats.max(shape.slots);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(shape.instances))
@@ -119,6 +119,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
 
 /// What a guest may use of its thread's stack.
 pub(super) const STACK: Size = Size::from_bytes(512 << 10);
+
 /// What a pool has, and how its slots are used.
 struct Shape {
     /// Instances at the same time, if there are no more threads.

@@ -39,7 +39,7 @@ impl Fuel {
             ROOM,
         );
         Ok(Self {
-            ticker: Ticker::start(vec![engine.clone()])?,
+            ticker: Ticker::start(vec![engine.clone()], || ())?,
             caller: Caller {
                 engine,
                 shelf: Arc::new(shelf),
@@ -78,7 +78,13 @@ impl Host {
         let fuel = self.counter().ok()?.clone();
         let counted = fuel
             .workshop
-            .shelve(&fuel.caller.shelf, digest, source, &fuel.caller.config)
+            .shelve_for(
+                &input.tenant,
+                &fuel.caller.shelf,
+                digest,
+                source,
+                &fuel.caller.config,
+            )
             .await;
         let component = counted.ok()?;
         let lane = input.tenant.clone();

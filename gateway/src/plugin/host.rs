@@ -11,6 +11,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::aside::{Seats, Watchman};
 use super::breaker::{Breaker, BreakerState};
 use super::budget::Budget;
 use super::call::Caller;
@@ -22,8 +23,9 @@ use super::fuel::Fuel;
 use super::incidents::Incidents;
 use super::kept::Kept;
 use super::observed::Observed;
+use super::processor::{self, ThreadTime};
 use super::pseudonyms::Pseudonyms;
-use super::queue::{FairQueue, Lane};
+use super::queue::{Bounds, FairQueue, Lane, Row};
 use super::shelf::Shelved;
 use super::ticker::Ticker;
 use super::upload::{self, Checked, UploadError};
@@ -32,8 +34,7 @@ use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, run};
 use crate::clock::Clock;
 use crate::document::Document;
 use crate::domain::TenantId;
-use crate::domain::units::Span;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Refusal};
 
 /// Runs plugins. Cheap to clone; the threads end when the last clone is dropped.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ pub(super) struct Shared {
     pub(super) caller: Caller,
     pub(super) clock: Clock,
     ticker: Ticker,
-    queue: FairQueue<Job>,
+    queue: Arc<FairQueue<Job>>,
     breakers: Kept<(TenantId, String), Breaker>,
     budgets: Kept<TenantId, Budget>,
     pub(super) observed: Observed,
@@ -64,6 +65,13 @@ impl Shared {
     /// Since it began, by a clock that only goes on.
     fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Charges a tenant's account, if there is one.
+    pub(super) fn charge(&self, budget: Option<&Budget>, used: Duration) {
+        if let Some(budget) = budget {
+            budget.charge(used, self.elapsed_us());
+        }
     }
 }
 
@@ -98,9 +106,16 @@ impl Host {
         };
         let engines = [Some(&caller), caller.large.as_deref()].into_iter().flatten();
         let engines = engines.map(|caller| caller.engine.clone()).collect();
+        let queue = Arc::new(FairQueue::new(Bounds {
+            per_lane: config.queue_per_tenant as usize,
+            in_all: config.queue as usize,
+            at_once: config.thread_count(),
+        }));
+        let seats: Seats = (0..config.seats()).map(|_| OnceLock::new()).collect();
+        let mut watchman = Watchman::new(queue.clone(), seats.clone());
         let shared = Arc::new(Shared {
-            ticker: Ticker::start(engines)?,
-            queue: FairQueue::new(config.queue_per_tenant as usize, config.queue as usize),
+            ticker: Ticker::start(engines, move || watchman.look())?,
+            queue,
             breakers: Kept::default(),
             budgets: Kept::default(),
             observed: Observed::new(config, metrics),
@@ -108,12 +123,17 @@ impl Host {
             clock,
             caller,
         });
-        for n in 0..config.thread_count() {
-            let shared = shared.clone();
+        for seat in 0..seats.len() {
+            let (shared, seats) = (shared.clone(), seats.clone());
+            let row = if seat < config.seats() - config.thread_count() {
+                Row::Front
+            } else {
+                Row::Behind
+            };
             thread::Builder::new()
-                .name(format!("plugin-{n}"))
+                .name(format!("plugin-{seat}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || work(&shared))?;
+                .spawn(move || work(&shared, &seats, seat, row))?;
         }
         Ok(Self {
             inner: Arc::new(Inner {
@@ -129,14 +149,26 @@ impl Host {
     /// # Errors
     /// What is wrong with it, in words for the one who uploads it.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
+        self.load_in(None, bytes).await
+    }
+
+    /// The same for a tenant, whose turns it takes: of the compiler, and of the guest threads.
+    ///
+    /// # Errors
+    /// As [`Host::load`].
+    pub async fn load_for(&self, tenant: &TenantId, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
+        self.load_in(Some(tenant.clone()), bytes).await
+    }
+
+    async fn load_in(&self, lane: Lane, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
         let Checked { imports, class } = upload::check(&bytes, self.config())?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let caller = self.inner.shared.caller.of(class);
         let workshop = self.inner.workshop.made_for(class.into());
         let shelved = workshop
-            .shelve(&caller.shelf, &digest, bytes, &caller.config)
+            .shelve_for(&lane, &caller.shelf, &digest, bytes, &caller.config)
             .await?;
-        let description = self.describe(&shelved).await?;
+        let description = self.describe(lane, &shelved).await?;
         Ok(Arc::new(Component {
             digest,
             description,
@@ -145,18 +177,19 @@ impl Host {
         }))
     }
 
-    /// Asks a component what is wrong with settings; an empty list: nothing.
+    /// Asks a component what is wrong with settings, in the turn of the tenant that asks; an empty list: nothing.
     ///
     /// # Errors
     /// When it fails at telling, or (kind `busy`) cannot be asked now.
     pub async fn check_settings(
         &self,
+        tenant: Option<&TenantId>,
         component: &Component,
         settings: Arc<Document>,
     ) -> Result<Vec<SettingsProblem>, Failure> {
         let shelved = component.shelved.clone();
         let checked = self
-            .ask(move |caller| {
+            .ask(tenant.cloned(), move |caller| {
                 let returned = caller.check_settings(&shelved, settings);
                 (returned.result, returned.used)
             })
@@ -189,21 +222,20 @@ impl Host {
     pub async fn run(&self, call: Call) -> Done {
         let lane = Some(call.tenant.clone());
         let budget = call.chain.budget.clone();
-        if let Some(budget) = &budget
-            && let Some(wait) = budget.wait(self.inner.shared.elapsed_us())
-        {
-            return Done::without_data(Verdict::OverBudget { wait });
+        if let Some(over) = self.over_budget(&call.chain) {
+            return Done::without_data(over);
         }
         let run = move |shared: &Shared| {
             let (done, used) = run::chain(&shared.caller, call, shared.clock.now().as_millis());
-            if let Some(budget) = &budget {
-                budget.charge(used, shared.elapsed_us());
-            }
+            shared.charge(budget.as_deref(), used);
             (done, used)
         };
         match self.on_thread(lane, run).await {
             Ok(done) => done,
-            Err(NotRun::Busy) => Done::without_data(Verdict::Busy),
+            Err(NotRun::Busy) => {
+                self.inner.shared.observed.not_run(Refusal::Busy);
+                Done::without_data(Verdict::Busy)
+            }
             Err(NotRun::Failed) => {
                 let fault = Fault::new("internal", "the plugin host failed; its log says how");
                 Done::without_data(Verdict::Failed(fault.of("")))
@@ -211,10 +243,23 @@ impl Host {
         }
     }
 
+    /// What is said of a chain whose tenant has used up its time.
+    pub(super) fn over_budget(&self, chain: &Chain) -> Option<Verdict> {
+        let budget = chain.budget.as_ref()?;
+        let wait = budget.wait(self.inner.shared.elapsed_us())?;
+        self.inner.shared.observed.not_run(Refusal::Budget);
+        Some(Verdict::OverBudget {
+            wait,
+            per_second: budget.per_second(),
+        })
+    }
+
     /// A tenant's steps as a chain, whose time is charged to the tenant.
     pub fn chain(&self, tenant: &TenantId, steps: Vec<Step>) -> Chain {
         let budgets = &self.inner.shared.budgets;
-        let per_second = self.config().budget.map(Span::get);
+        let config = self.config();
+        let own = config.budgets.get(tenant.as_str()).copied();
+        let per_second = own.or(config.budget);
         let budget = per_second.map(|time| budgets.of(tenant.clone(), || Budget::new(time)));
         Chain { steps, budget }
     }
@@ -267,10 +312,10 @@ impl Host {
         &self.inner.shared.caller.config
     }
 
-    async fn describe(&self, shelved: &Arc<Shelved>) -> Result<Description, UploadError> {
+    async fn describe(&self, lane: Lane, shelved: &Arc<Shelved>) -> Result<Description, UploadError> {
         let shelved = shelved.clone();
         let described = self
-            .ask(move |caller| {
+            .ask(lane, move |caller| {
                 let returned = caller.describe(&shelved);
                 (returned.result, returned.used)
             })
@@ -284,12 +329,13 @@ impl Host {
         }
     }
 
-    /// A call outside any event, in the gateway's own lane. `None`: no room for it.
+    /// A call outside any event. `None`: no room for it.
     async fn ask<T: Send + 'static>(
         &self,
+        lane: Lane,
         call: impl FnOnce(&Caller) -> (T, Duration) + Send + 'static,
     ) -> Option<T> {
-        self.on_thread(None, |shared| call(&shared.caller)).await.ok()
+        self.on_thread(lane, |shared| call(&shared.caller)).await.ok()
     }
 
     /// Does something on a guest thread when it is the lane's turn, and charges the lane the time that it says it took.
@@ -338,10 +384,17 @@ impl Drop for Inner {
 }
 
 /// A guest thread: one job after the other until the queue is closed.
-fn work(shared: &Shared) {
-    while let Some((lane, job)) = shared.queue.pop() {
-        let used = one(shared, job);
-        shared.queue.charge(&lane, used);
+fn work(shared: &Shared, seats: &Seats, seat: usize, row: Row) {
+    if row == Row::Behind {
+        processor::stand_behind();
+    }
+    if let Some(time) = ThreadTime::own() {
+        // Nobody else sets it.
+        let _ = seats[seat].set(time);
+    }
+    let mut used = Duration::ZERO;
+    while let Some(job) = shared.queue.next(seat, row, used) {
+        used = one(shared, job);
     }
 }
 

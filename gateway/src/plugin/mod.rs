@@ -2,16 +2,17 @@
 //!
 //! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `workshop` makes machine code of it (`compile`, in a
 //! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `shelf` links and holds it.
-//! `run` takes an event: it waits its tenant's turn in the `queue`, then `run` goes through the chain on a guest thread, `call`
-//! makes each step's fresh instance, and `said` holds its verdict to what its phase allows. `trial` takes an event the same
-//! way as a dry run and tells everything of it, with the `fuel` that it took. What a guest can reach is in
-//! `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`. What was seen of each version, and
-//! what it wrote, is in `observed` and `journal`; what operators should know is in `incidents`.
+//! `run` takes an event: it waits its tenant's turn in the `queue`, where who takes long (`aside`, `debts`) stands behind, then
+//! `run` goes through the chain on a guest thread, `call` makes each step's fresh instance, and `said` holds its verdict to what
+//! its phase allows. `trial` takes an event the same way as a dry run and tells everything of it, with the `fuel` that it took.
+//! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
+//! What was seen of each version, and what it wrote, is in `observed` and `journal`; what operators should know is in `incidents`.
 //!
 //! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it. The host knows neither the
 //! store nor the server, and no plugin's text ever reaches the gateway's log.
 
 mod artifact;
+mod aside;
 mod bindings;
 mod breaker;
 mod budget;
@@ -23,6 +24,7 @@ mod compile;
 mod component;
 mod config;
 mod deadline;
+mod debts;
 mod engine;
 mod failure;
 mod fuel;
@@ -74,6 +76,7 @@ use std::time::Duration;
 
 use crate::document::Document;
 use crate::domain::event::StepReport;
+use crate::domain::units::Span;
 use crate::domain::{EventId, EventType, SubscriptionId, TenantId, Timestamp};
 
 /// Where in an event's life a chain stands.
@@ -178,6 +181,8 @@ pub enum Verdict {
     OverBudget {
         /// How long it has to wait.
         wait: Duration,
+        /// What it may use in a second.
+        per_second: Span,
     },
 }
 

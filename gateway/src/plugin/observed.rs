@@ -12,7 +12,7 @@ use super::host::Host;
 use super::journal::{Journal, Origin, Room};
 use super::log::{Level, LogLine};
 use crate::domain::TenantId;
-use crate::telemetry::{CallCounts, CallFigures, Called, Metrics};
+use crate::telemetry::{CallCounts, CallFigures, Called, Metrics, Refusal};
 
 /// One version of a tenant's plugin.
 #[derive(Debug)]
@@ -84,6 +84,11 @@ impl Observed {
             metrics,
             most_versions: config.metric_versions as usize,
         }
+    }
+
+    /// A chain was not run.
+    pub(super) fn not_run(&self, why: Refusal) {
+        self.metrics.chain_not_run(why);
     }
 
     fn account(&self, tenant: &TenantId, plugin: &str, version: Version<'_>, now_ms: u64) -> Arc<Account> {

@@ -1,6 +1,8 @@
-//! Processor time of the running thread, so that a busy machine does not make a well-behaved plugin run out of time.
+//! Processor time of threads, so that a busy machine does not make a well-behaved plugin run out of time; and which threads the
+//! system lets wait for the others.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Counts processor time from its start on, or time by the wall where the system does not tell.
@@ -13,7 +15,7 @@ pub(super) enum Stopwatch {
 impl Stopwatch {
     /// Starts for the current thread.
     pub(super) fn start() -> Self {
-        match thread_time() {
+        match own_time() {
             Some(started) => Self::Processor { started },
             None => Self::Wall {
                 started: Instant::now(),
@@ -24,16 +26,68 @@ impl Stopwatch {
     /// Since the start; to be asked on the same thread.
     pub(super) fn elapsed(&self) -> Duration {
         match self {
-            Self::Processor { started } => thread_time().unwrap_or_default().saturating_sub(*started),
+            Self::Processor { started } => own_time().unwrap_or_default().saturating_sub(*started),
             Self::Wall { started } => started.elapsed(),
         }
     }
 }
 
+/// Where a thread's processor time can be read by others.
+#[derive(Debug)]
+pub(super) struct ThreadTime(PathBuf);
+
+impl ThreadTime {
+    /// Of the current thread; `None`: the system does not tell.
+    pub(super) fn own() -> Option<Self> {
+        // `PID/task/TID`.
+        let own = fs::read_link("/proc/thread-self").ok()?;
+        Some(Self(Path::new("/proc").join(own).join("schedstat")))
+    }
+
+    /// What it has used so far.
+    pub(super) fn read(&self) -> Option<Duration> {
+        time(&self.0)
+    }
+}
+
+fn own_time() -> Option<Duration> {
+    time(Path::new("/proc/thread-self/schedstat"))
+}
+
 /// From Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time slices.
-fn thread_time() -> Option<Duration> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+fn time(statistics: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(statistics).ok()?;
     let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
     // Kernels without the statistics say zero.
     (nanos > 0).then(|| Duration::from_nanos(nanos))
+}
+
+/// From now on the system prefers other threads to the current one: it gets about a tenth of what they get where there is not enough
+/// for all. Where the system does not do that, the thread is like the others.
+pub(super) fn stand_behind() {
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+/// Of the steps of setpriority(2), each about a quarter of the weight.
+const NICE: i32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threads_time_is_seen_by_another() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let watch = Stopwatch::start();
+            while watch.elapsed() < Duration::from_millis(5) {}
+            tell.send(ThreadTime::own()).unwrap();
+            let _ = ended.recv();
+        });
+        let time = told.recv().unwrap();
+        assert!(time.unwrap().read().unwrap() >= Duration::from_millis(5));
+        drop(end);
+        thread.join().unwrap();
+    }
 }

@@ -2,34 +2,63 @@
 //!
 //! Each tenant has a lane. The lanes take turns; a tenant whose calls took long waits out its debt, a turn for each quantum,
 //! as long as others have something to do.
+//!
+//! There are two rows of lanes. Those in front are served by as many threads as there are processors; those behind, which owe
+//! for long calls (`debts`), by threads of their own that the system lets wait for the others. So that nobody in front waits for a
+//! call that nobody knew to be long, such a call steps aside (`aside`): it runs on, and another thread takes its place.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::debts::Debts;
 use crate::domain::TenantId;
 
-/// Whose lane: a tenant's, or (`None`) the gateway's own, for what is asked of a component outside any event.
+/// Whose lane: a tenant's, or (`None`) the gateway's own, for what is asked of a component outside any tenant.
 pub(super) type Lane = Option<TenantId>;
 
 /// Work that waits, and those who wait for it.
 #[derive(Debug)]
 pub(super) struct FairQueue<J> {
     state: Mutex<State<J>>,
-    ready: Condvar,
-    per_lane: usize,
-    in_all: usize,
+    front: Condvar,
+    behind: Condvar,
+    started: Instant,
+}
+
+/// Which lanes a thread serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Those that owe nothing.
+    Front,
+    /// Those that owe.
+    Behind,
+}
+
+/// How much there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Jobs that wait in one lane.
+    pub(super) per_lane: usize,
+    /// Jobs that wait in all lanes.
+    pub(super) in_all: usize,
+    /// Jobs of the front row that run at the same time, beside those that have stepped aside.
+    pub(super) at_once: usize,
 }
 
 #[derive(Debug)]
 struct State<J> {
+    bounds: Bounds,
     lanes: HashMap<Lane, LaneState<J>>,
-    /// The lanes that have work, in the order of their turns.
-    turns: VecDeque<Lane>,
+    front: RowState,
+    behind: RowState,
     waiting: usize,
-    idle_threads: usize,
-    /// A thread was woken and has not looked yet: it finds whatever comes until it does, and nobody else is woken for that.
-    waking: bool,
+    debts: Debts,
+    /// What each thread does now, by the number of its seat.
+    seats: Vec<Option<Seat>>,
+    /// Lanes of the calls that have stepped aside.
+    aside: Vec<Lane>,
+    turns_given: u64,
     closed: bool,
 }
 
@@ -39,74 +68,127 @@ struct LaneState<J> {
     debt: Duration,
 }
 
+#[derive(Debug, Default)]
+struct RowState {
+    /// The lanes that have work, in the order of their turns.
+    turns: VecDeque<Lane>,
+    /// Jobs that run, but for those that have stepped aside.
+    running: usize,
+    idle_threads: usize,
+    /// A thread was woken and has not looked yet: it finds whatever comes until it does, and nobody else is woken for that.
+    waking: bool,
+}
+
+#[derive(Debug)]
+struct Seat {
+    lane: Lane,
+    turn: Turn,
+    row: Row,
+    ticks: u32,
+    /// What it has used since it was seen to last.
+    long: Duration,
+    aside: bool,
+}
+
+/// One job's time on a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn(u64);
+
 /// The queue is full for this lane, or closed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
 impl<J> FairQueue<J> {
-    /// An empty queue: so many for each lane, so many in all.
-    pub(super) fn new(per_lane: usize, in_all: usize) -> Self {
+    /// An empty queue.
+    pub(super) fn new(bounds: Bounds) -> Self {
         let state = State {
+            bounds,
             lanes: HashMap::new(),
-            turns: VecDeque::new(),
+            front: RowState::default(),
+            behind: RowState::default(),
             waiting: 0,
-            idle_threads: 0,
-            waking: false,
+            debts: Debts::default(),
+            seats: Vec::new(),
+            aside: Vec::new(),
+            turns_given: 0,
             closed: false,
         };
         Self {
             state: Mutex::new(state),
-            ready: Condvar::new(),
-            per_lane,
-            in_all,
+            front: Condvar::new(),
+            behind: Condvar::new(),
+            started: Instant::now(),
         }
     }
 
     /// Adds to the end of a lane.
     pub(super) fn push(&self, lane: Lane, job: J) -> Result<(), Full> {
         let mut state = self.lock();
-        if state.closed || state.waiting >= self.in_all {
+        if state.closed || state.waiting >= state.bounds.in_all {
             return Err(Full);
         }
-        state.add(lane, job, self.per_lane)?;
-        let wake = state.wake_another();
-        drop(state);
-        if wake {
-            self.ready.notify_one();
-        }
+        let now = self.now_us(&state);
+        state.add(lane, job, now)?;
+        self.wake(state);
         Ok(())
     }
 
-    /// The next job and its lane; waits for one. `None` when the queue is closed.
-    pub(super) fn pop(&self) -> Option<(Lane, J)> {
+    /// The next job for a thread, whose last one took so long; waits for one. `None` when the queue is closed.
+    pub(super) fn next(&self, seat: usize, row: Row, used: Duration) -> Option<J> {
         let mut state = self.lock();
+        state.leave(seat, used, self.elapsed_us());
         loop {
             if state.closed {
                 return None;
             }
-            if let Some(next) = state.next() {
-                let wake = state.wake_another();
-                drop(state);
-                if wake {
-                    self.ready.notify_one();
-                }
-                return Some(next);
+            let now = self.now_us(&state);
+            let next = state.next(seat, row, now);
+            if next.is_some() {
+                self.wake(state);
+                return next;
             }
-            state.idle_threads += 1;
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle_threads -= 1;
-            state.waking = false;
+            // What this thread found may be for the other row.
+            if let Some(other) = state.wake_another(row.other()) {
+                other.of(self).notify_one();
+            }
+            state.row(row).idle_threads += 1;
+            state = row.of(self).wait(state).unwrap_or_else(PoisonError::into_inner);
+            let own = state.row(row);
+            own.idle_threads -= 1;
+            own.waking = false;
         }
     }
 
-    /// What a lane's job took.
-    pub(super) fn charge(&self, lane: &Lane, used: Duration) {
-        if used < QUANTUM {
+    /// A tick is over. The jobs that have lasted more than one, with their seats.
+    pub(super) fn tick(&self, lasting: &mut Vec<(usize, Turn)>) {
+        lasting.clear();
+        let mut state = self.lock();
+        for (at, seat) in state.seats.iter_mut().enumerate() {
+            let Some(seat) = seat else { continue };
+            seat.ticks += 1;
+            if seat.ticks > 1 {
+                lasting.push((at, seat.turn));
+            }
+        }
+    }
+
+    /// A job that lasts is long: it has used so much processor time since it was seen to last. Another of the front row may run
+    /// beside it, and the rest of its lane goes behind until it is over.
+    pub(super) fn is_long(&self, seat: usize, turn: Turn, used: Duration) {
+        let mut state = self.lock();
+        let held = state.seats.get_mut(seat).and_then(Option::as_mut);
+        let Some(held) = held.filter(|held| held.turn == turn) else {
+            return;
+        };
+        held.long = used;
+        if held.row == Row::Behind || held.aside {
             return;
         }
-        if let Some(lane) = self.lock().lanes.get_mut(lane) {
-            lane.debt += used;
-        }
+        held.aside = true;
+        let lane = held.lane.clone();
+        state.front.running -= 1;
+        state.aside.push(lane);
+        self.wake(state);
     }
 
     /// Lets all threads go; what waits is dropped.
@@ -114,9 +196,11 @@ impl<J> FairQueue<J> {
         let mut state = self.lock();
         state.closed = true;
         state.lanes.clear();
-        state.turns.clear();
+        state.front.turns.clear();
+        state.behind.turns.clear();
         state.waiting = 0;
-        self.ready.notify_all();
+        self.front.notify_all();
+        self.behind.notify_all();
     }
 
     /// How many wait.
@@ -124,49 +208,116 @@ impl<J> FairQueue<J> {
         self.lock().waiting
     }
 
+    /// Wakes a thread of either row that there is work for.
+    fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
+        let woken = [Row::Front, Row::Behind].map(|row| state.wake_another(row));
+        drop(state);
+        for row in woken.into_iter().flatten() {
+            row.of(self).notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<J>> {
         // No code that can panic runs under the lock; a poisoned one holds a whole state all the same.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The time, where it matters.
+    fn now_us(&self, state: &State<J>) -> u64 {
+        if state.debts.is_empty() {
+            0
+        } else {
+            self.elapsed_us()
+        }
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Row {
+    fn other(self) -> Self {
+        match self {
+            Self::Front => Self::Behind,
+            Self::Behind => Self::Front,
+        }
+    }
+
+    fn of<J>(self, queue: &FairQueue<J>) -> &Condvar {
+        match self {
+            Self::Front => &queue.front,
+            Self::Behind => &queue.behind,
+        }
+    }
 }
 
 impl<J> State<J> {
-    fn add(&mut self, lane: Lane, job: J, per_lane: usize) -> Result<(), Full> {
+    fn row(&mut self, row: Row) -> &mut RowState {
+        match row {
+            Row::Front => &mut self.front,
+            Row::Behind => &mut self.behind,
+        }
+    }
+
+    /// Where a lane stands now.
+    fn row_of(&self, lane: &Lane, now_us: u64) -> Row {
+        if self.debts.owes(lane, now_us) || self.aside.contains(lane) {
+            Row::Behind
+        } else {
+            Row::Front
+        }
+    }
+
+    fn add(&mut self, lane: Lane, job: J, now_us: u64) -> Result<(), Full> {
         match self.lanes.get_mut(&lane) {
-            Some(state) if state.jobs.len() >= per_lane => return Err(Full),
+            Some(state) if state.jobs.len() >= self.bounds.per_lane => return Err(Full),
             Some(state) => state.jobs.push_back(job),
             None => {
-                let jobs = VecDeque::from([job]);
-                self.lanes.insert(
-                    lane.clone(),
-                    LaneState {
-                        jobs,
-                        debt: Duration::ZERO,
-                    },
-                );
-                self.turns.push_back(lane);
+                let row = self.row_of(&lane, now_us);
+                let state = LaneState {
+                    jobs: VecDeque::from([job]),
+                    debt: Duration::ZERO,
+                };
+                self.lanes.insert(lane.clone(), state);
+                self.row(row).turns.push_back(lane);
             }
         }
         self.waiting += 1;
         Ok(())
     }
 
-    /// Whether to wake a thread: where there is work for one more. One at a time, and each wakes the next, for a wake-up is a
-    /// system call.
-    fn wake_another(&mut self) -> bool {
-        let wake = self.waiting > 0 && self.idle_threads > 0 && !self.waking;
-        self.waking |= wake;
-        wake
+    /// Whether to wake a thread of a row: where there is work for one more. One at a time, and each wakes the next, for a
+    /// wake-up is a system call.
+    fn wake_another(&mut self, row: Row) -> Option<Row> {
+        let room = self.has_room(row);
+        let state = self.row(row);
+        let wake = room && !state.turns.is_empty() && state.idle_threads > 0 && !state.waking;
+        state.waking |= wake;
+        wake.then_some(row)
     }
 
-    fn next(&mut self) -> Option<(Lane, J)> {
+    fn has_room(&self, row: Row) -> bool {
+        row == Row::Behind || self.front.running < self.bounds.at_once
+    }
+
+    fn next(&mut self, seat: usize, row: Row, now_us: u64) -> Option<J> {
+        if !self.has_room(row) {
+            return None;
+        }
         loop {
-            let lane = self.turns.pop_front()?;
+            let lane = self.row(row).turns.pop_front()?;
+            let stands = self.row_of(&lane, now_us);
+            if stands != row {
+                self.row(stands).turns.push_back(lane);
+                continue;
+            }
+            let alone = self.row(row).turns.is_empty();
             // A lane that has a turn has a state, and one that has a state has work.
             let state = self.lanes.get_mut(&lane)?;
-            if state.debt >= QUANTUM && !self.turns.is_empty() {
+            if state.debt >= QUANTUM && !alone {
                 state.debt -= QUANTUM;
-                self.turns.push_back(lane);
+                self.row(row).turns.push_back(lane);
                 continue;
             }
             let job = state.jobs.pop_front()?;
@@ -174,9 +325,48 @@ impl<J> State<J> {
             if state.jobs.is_empty() {
                 self.lanes.remove(&lane);
             } else {
-                self.turns.push_back(lane.clone());
+                self.row(row).turns.push_back(lane.clone());
             }
-            return Some((lane, job));
+            self.sit(seat, row, lane);
+            return Some(job);
+        }
+    }
+
+    fn sit(&mut self, seat: usize, row: Row, lane: Lane) {
+        if self.seats.len() <= seat {
+            self.seats.resize_with(seat + 1, || None);
+        }
+        self.turns_given += 1;
+        self.row(row).running += 1;
+        self.seats[seat] = Some(Seat {
+            lane,
+            turn: Turn(self.turns_given),
+            row,
+            ticks: 0,
+            long: Duration::ZERO,
+            aside: false,
+        });
+    }
+
+    /// A thread's job is over and took so long.
+    fn leave(&mut self, seat: usize, used: Duration, now_us: u64) {
+        let Some(seat) = self.seats.get_mut(seat).and_then(Option::take) else {
+            return;
+        };
+        if seat.aside {
+            let at = self.aside.iter().position(|lane| *lane == seat.lane);
+            at.map(|at| self.aside.swap_remove(at));
+        } else {
+            self.row(seat.row).running -= 1;
+        }
+        if !seat.long.is_zero() {
+            self.debts.charge(&seat.lane, seat.long, now_us);
+        }
+        if used < QUANTUM {
+            return;
+        }
+        if let Some(lane) = self.lanes.get_mut(&seat.lane) {
+            lane.debt += used;
         }
     }
 }
@@ -188,29 +378,59 @@ const QUANTUM: Duration = Duration::from_millis(1);
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_millis(10);
+
     fn lane(name: &str) -> Lane {
         Some(name.parse().unwrap())
     }
 
-    fn drain(queue: &FairQueue<u32>) -> Vec<u32> {
-        std::iter::from_fn(|| queue.lock().next().map(|(_, job)| job)).collect()
+    fn queue(per_lane: usize, in_all: usize) -> FairQueue<u32> {
+        FairQueue::new(Bounds {
+            per_lane,
+            in_all,
+            at_once: 1,
+        })
+    }
+
+    /// What a thread would do now, and nothing of it takes any time.
+    fn take(queue: &FairQueue<u32>, seat: usize, row: Row) -> Option<u32> {
+        queue.lock().next(seat, row, 0)
+    }
+
+    fn leave(queue: &FairQueue<u32>, seat: usize, used: Duration) {
+        queue.lock().leave(seat, used, 0);
+    }
+
+    /// What the watchman says of a job that lasts.
+    fn is_long(queue: &FairQueue<u32>, seat: usize, used: Duration) {
+        let turn = queue.lock().seats[seat].as_ref().unwrap().turn;
+        queue.is_long(seat, turn, used);
+    }
+
+    fn drain(queue: &FairQueue<u32>, row: Row) -> Vec<u32> {
+        std::iter::from_fn(|| {
+            let job = take(queue, 0, row);
+            leave(queue, 0, Duration::ZERO);
+            job
+        })
+        .collect()
     }
 
     #[test]
     fn tenants_take_turns_however_much_one_of_them_sends() {
-        let queue = FairQueue::new(100, 100);
+        let queue = queue(100, 100);
         for job in 0..5 {
             queue.push(lane("busy"), job).unwrap();
         }
         queue.push(lane("quiet"), 10).unwrap();
         queue.push(lane("other"), 20).unwrap();
-        assert_eq!(drain(&queue), [0, 10, 20, 1, 2, 3, 4]);
+        assert_eq!(drain(&queue, Row::Front), [0, 10, 20, 1, 2, 3, 4]);
         assert_eq!(queue.waiting(), 0);
     }
 
     #[test]
     fn a_full_lane_refuses_and_leaves_room_to_the_others() {
-        let queue = FairQueue::new(2, 3);
+        let queue = queue(2, 3);
         assert_eq!(queue.push(lane("a"), 1), Ok(()));
         assert_eq!(queue.push(lane("a"), 2), Ok(()));
         assert_eq!(queue.push(lane("a"), 3), Err(Full));
@@ -218,27 +438,95 @@ mod tests {
         assert_eq!(queue.push(lane("c"), 5), Err(Full), "full in all");
         queue.close();
         assert_eq!(queue.push(lane("b"), 6), Err(Full));
-        assert!(queue.pop().is_none());
+        assert!(queue.next(0, Row::Front, Duration::ZERO).is_none());
     }
 
     #[test]
     fn a_tenant_waits_out_what_it_used_while_others_have_work() {
-        let queue = FairQueue::new(100, 100);
-        for job in 0..3 {
+        let queue = queue(100, 100);
+        for job in 0..4 {
             queue.push(lane("slow"), job).unwrap();
             queue.push(lane("fast"), 10 + job).unwrap();
         }
-        queue.charge(&lane("slow"), Duration::from_millis(2));
-        assert_eq!(drain(&queue), [10, 11, 0, 12, 1, 2]);
+        assert_eq!(take(&queue, 0, Row::Front), Some(0));
+        leave(&queue, 0, Duration::from_millis(2));
+        assert_eq!(drain(&queue, Row::Front), [10, 11, 12, 1, 13, 2, 3]);
+    }
+
+    #[test]
+    fn who_made_long_calls_goes_behind_and_comes_back() {
+        let queue = queue(100, 100);
+        queue.push(lane("long"), 0).unwrap();
+        queue.push(lane("long"), 1).unwrap();
+        assert_eq!(take(&queue, 0, Row::Front), Some(0));
+        is_long(&queue, 0, LONG);
+        leave(&queue, 0, LONG);
+        queue.push(lane("short"), 10).unwrap();
+        assert_eq!(
+            drain(&queue, Row::Front),
+            [10],
+            "what was waiting goes behind too"
+        );
+        queue.push(lane("long"), 2).unwrap();
+        assert_eq!(drain(&queue, Row::Behind), [1, 2]);
+        queue.push(lane("long"), 3).unwrap();
+        let later = queue.lock().next(0, Row::Behind, 60_000_000);
+        assert_eq!(later, None, "it owes no more");
+        let later = queue.lock().next(0, Row::Front, 60_000_000);
+        assert_eq!(later, Some(3));
+    }
+
+    #[test]
+    fn a_long_call_steps_aside_and_its_lane_goes_behind() {
+        let queue = queue(100, 100);
+        for job in 0..3 {
+            queue.push(lane("long"), job).unwrap();
+        }
+        assert_eq!(take(&queue, 0, Row::Front), Some(0));
+        queue.push(lane("short"), 10).unwrap();
+        assert_eq!(take(&queue, 1, Row::Front), None, "one at once");
+        let mut lasting = Vec::new();
+        queue.tick(&mut lasting);
+        assert!(lasting.is_empty());
+        queue.tick(&mut lasting);
+        let [(0, turn)] = lasting[..] else {
+            panic!("{lasting:?}")
+        };
+        queue.is_long(0, turn, LONG);
+        queue.is_long(0, turn, LONG);
+        assert_eq!(take(&queue, 1, Row::Front), Some(10));
+        leave(&queue, 1, Duration::ZERO);
+        assert_eq!(take(&queue, 2, Row::Behind), Some(1));
+        leave(&queue, 2, Duration::ZERO);
+        leave(&queue, 0, LONG);
+        queue.is_long(0, turn, LONG);
+        assert_eq!(take(&queue, 2, Row::Behind), Some(2), "it owes for the one");
+        assert_eq!(queue.lock().front.running, 0);
     }
 
     #[test]
     fn a_thread_that_waits_is_woken() {
-        let queue = FairQueue::new(1, 1);
+        let queue = queue(1, 1);
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| queue.pop());
+            let waiter = scope.spawn(|| queue.next(0, Row::Front, Duration::ZERO));
             queue.push(lane("a"), 7).unwrap();
-            assert_eq!(waiter.join().unwrap(), Some((lane("a"), 7)));
+            assert_eq!(waiter.join().unwrap(), Some(7));
+        });
+    }
+
+    #[test]
+    fn what_goes_behind_wakes_who_waits_there() {
+        let queue = queue(2, 2);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| queue.next(1, Row::Behind, Duration::ZERO));
+            queue.push(lane("a"), 7).unwrap();
+            queue.push(lane("a"), 8).unwrap();
+            assert_eq!(queue.next(0, Row::Front, Duration::ZERO), Some(7));
+            is_long(&queue, 0, LONG);
+            let other = scope.spawn(|| queue.next(0, Row::Front, LONG));
+            assert_eq!(waiter.join().unwrap(), Some(8));
+            queue.close();
+            assert_eq!(other.join().unwrap(), None);
         });
     }
 }

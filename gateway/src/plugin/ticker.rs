@@ -31,13 +31,13 @@ struct Shared {
 }
 
 impl Ticker {
-    /// Starts the thread, for these engines.
-    pub(super) fn start(engines: Vec<Engine>) -> std::io::Result<Self> {
+    /// Starts the thread, for these engines. `each`: what else is done at every tick.
+    pub(super) fn start(engines: Vec<Engine>, each: impl FnMut() + Send + 'static) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let own = shared.clone();
         let join = thread::Builder::new()
             .name("plugin-ticker".to_owned())
-            .spawn(move || tick(&engines, &own))?;
+            .spawn(move || tick(&engines, &own, each))?;
         Ok(Self {
             shared,
             thread: join.thread().clone(),
@@ -76,7 +76,7 @@ impl Drop for Ticker {
     }
 }
 
-fn tick(engines: &[Engine], shared: &Shared) {
+fn tick(engines: &[Engine], shared: &Shared, mut each: impl FnMut()) {
     let mut seen = 0;
     let mut idle = 0;
     while !shared.ended.load(Ordering::SeqCst) {
@@ -90,6 +90,7 @@ fn tick(engines: &[Engine], shared: &Shared) {
         }
         thread::sleep(TICK);
         engines.iter().for_each(Engine::increment_epoch);
+        each();
     }
 }
 

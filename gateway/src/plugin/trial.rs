@@ -27,7 +27,7 @@ pub struct Trial {
 /// What came of a dry run.
 #[derive(Debug)]
 pub struct Tried {
-    /// What all said together; `Verdict::Busy`: nothing was run.
+    /// What all said together; `Verdict::Busy`, `Verdict::OverBudget`: nothing was run.
     pub verdict: Verdict,
     /// The document as the last step left it, where it passed.
     pub after: Option<Document>,
@@ -148,8 +148,13 @@ impl Host {
         let (tenant, chain, metadata) = (call.tenant.clone(), call.chain.clone(), call.metadata.clone());
         let most_output = most_output(&call.data, self.config()) as u64;
         let now_ms = self.inner.shared.clock.now().as_millis();
+        if let Some(over) = self.over_budget(&chain) {
+            return Tried::of_nothing(over, self.config());
+        }
+        let budget = chain.budget.clone();
         let run = move |shared: &Shared| {
             let (done, traces, used) = run::traced(&shared.caller, call, now_ms);
+            shared.charge(budget.as_deref(), used);
             ((done, traces, used), used)
         };
         let (done, traces, used) = match self.on_thread(Some(tenant.clone()), run).await {
@@ -198,6 +203,10 @@ impl Tried {
                 Verdict::Failed(fault.of(""))
             }
         };
+        Self::of_nothing(verdict, config)
+    }
+
+    fn of_nothing(verdict: Verdict, config: &Config) -> Self {
         Self {
             verdict,
             after: None,

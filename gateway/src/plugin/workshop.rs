@@ -11,6 +11,8 @@ use super::artifact::Artifacts;
 use super::compile::Compiler;
 use super::config::Config;
 use super::engine::Purpose;
+use super::kept::Kept;
+use super::queue::Lane;
 use super::shelf::{Shelf, Shelved};
 use super::upload::UploadError;
 
@@ -22,6 +24,8 @@ pub struct Workshop {
     purpose: Purpose,
     /// One compilation each.
     turns: Arc<Semaphore>,
+    /// Of each lane one compilation at a time waits for a turn: who uploads much does not hold up the others.
+    lanes: Arc<Kept<Lane, Semaphore>>,
 }
 
 impl Workshop {
@@ -32,6 +36,7 @@ impl Workshop {
             artifacts,
             purpose: Purpose::Small,
             turns: Arc::new(Semaphore::new(compiles.get() as usize)),
+            lanes: Arc::default(),
         }
     }
 
@@ -48,9 +53,10 @@ impl Workshop {
         &self.artifacts
     }
 
-    /// Loads a component that was checked.
-    pub(super) async fn shelve(
+    /// Loads a component that was checked, in its lane's turn.
+    pub(super) async fn shelve_for(
         &self,
+        lane: &Lane,
         shelf: &Arc<Shelf>,
         digest: &str,
         component: Bytes,
@@ -59,6 +65,8 @@ impl Workshop {
         if let Some(shelved) = self.kept(shelf, digest).await? {
             return Ok(shelved);
         }
+        let lane = self.lanes.of(lane.clone(), || Semaphore::new(1));
+        let _first = lane.acquire().await.map_err(|_| UploadError::Busy)?;
         let turn = self.turns.acquire().await.map_err(|_| UploadError::Busy)?;
         // Whoever had the turn before may have made the same.
         if let Some(shelved) = self.kept(shelf, digest).await? {

@@ -179,7 +179,7 @@ impl Registry {
             return Err(RegistryError::RedactionSkipped { step: index });
         }
         let checked = components
-            .check_settings(&resolved.component, &step.settings)
+            .check_settings(&among.draft.id, &resolved.component, &step.settings)
             .await;
         let problems = checked.map_err(bad)?;
         if !problems.is_empty() {

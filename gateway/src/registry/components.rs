@@ -17,7 +17,7 @@ use crate::document::{Document, Limits};
 use crate::domain::TenantId;
 use crate::plugin::{
     self, BreakerState, Canary, Chain, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
-    Watch, Watched,
+    UploadError, Watch, Watched,
 };
 use crate::store::Store;
 use crate::telemetry::error_chain;
@@ -97,8 +97,19 @@ impl Components {
     }
 
     /// Checks and loads an upload.
-    pub(super) async fn admit(&self, bytes: Bytes) -> Result<Arc<Component>, RegistryError> {
-        let component = self.host.load(bytes).await.map_err(RegistryError::Component)?;
+    pub(super) async fn admit(
+        &self,
+        owner: &TenantId,
+        bytes: Bytes,
+    ) -> Result<Arc<Component>, RegistryError> {
+        self.remembered(self.host.load_for(owner, bytes).await)
+    }
+
+    fn remembered(
+        &self,
+        loaded: Result<Arc<Component>, UploadError>,
+    ) -> Result<Arc<Component>, RegistryError> {
+        let component = loaded.map_err(RegistryError::Component)?;
         self.remember(&component);
         Ok(component)
     }
@@ -175,11 +186,12 @@ impl Components {
     /// What the plugin finds wrong in settings; they must be a JSON object.
     pub(super) async fn check_settings(
         &self,
+        tenant: &TenantId,
         component: &Arc<Component>,
         settings: &str,
     ) -> Result<Vec<SettingsProblem>, RegistryError> {
         let settings = parse_settings(settings)?;
-        let checked = self.host.check_settings(component, settings).await;
+        let checked = self.host.check_settings(Some(tenant), component, settings).await;
         checked.map_err(|failure| RegistryError::invalid("settings", failure.message))
     }
 
@@ -259,7 +271,7 @@ impl Components {
             return Ok(held);
         }
         match self.source(digest).await? {
-            Some(bytes) => self.admit(bytes).await.map(Some),
+            Some(bytes) => self.remembered(self.host.load(bytes).await).map(Some),
             None => Ok(None),
         }
     }

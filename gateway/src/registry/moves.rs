@@ -95,7 +95,9 @@ impl Registry {
         {
             return Ok(None);
         }
-        let refused = self.refusals(&resolved.component, candidate.record).await?;
+        let refused = self
+            .refusals(&among.draft.id, &resolved.component, candidate.record)
+            .await?;
         let from = candidate.running.map(|from| from.version);
         let deed = if refused.is_empty() {
             Deed::Moved
@@ -124,6 +126,7 @@ impl Registry {
     /// Why a version cannot take a step's place.
     async fn refusals(
         &self,
+        tenant: &TenantId,
         component: &Arc<Component>,
         record: &StepRecord,
     ) -> Result<Vec<SettingsProblem>, RegistryError> {
@@ -138,7 +141,7 @@ impl Registry {
         let checked = self
             .inner
             .components
-            .check_settings(component, &record.settings)
+            .check_settings(tenant, component, &record.settings)
             .await;
         match checked {
             Ok(problems) => Ok(problems

@@ -32,7 +32,7 @@ impl Registry {
     ) -> Result<Uploaded, RegistryError> {
         self.owned(owner).await?;
         let size = bytes.len();
-        let component = self.inner.components.admit(bytes.clone()).await?;
+        let component = self.inner.components.admit(owner, bytes.clone()).await?;
         let name = name.unwrap_or(&component.description.name).to_owned();
         self.check_name(owner, &name).await?;
         self.inner.store.blob_put(&component.digest, bytes).await?;

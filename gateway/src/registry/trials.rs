@@ -50,7 +50,7 @@ impl Registry {
             steps.push(made);
         }
         Ok(TrialChain {
-            chain: Arc::new(Chain::from(steps)),
+            chain: Arc::new(components.host().chain(tenant, steps)),
             sources,
         })
     }

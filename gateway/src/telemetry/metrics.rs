@@ -57,6 +57,15 @@ pub enum PluginVerdict {
     Failed,
 }
 
+/// Why a chain was not run at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The tenant's plugins have used up their processor time.
+    Budget,
+    /// Too many calls wait.
+    Busy,
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryEnd {
@@ -103,6 +112,15 @@ impl Metrics {
     /// The figures of a plugin in one version, to count its calls in: so many at `most` have their own, and the rest share one.
     pub fn plugin_calls(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
         self.inner.plugins.of(plugin, version, most)
+    }
+
+    /// A chain was not run: its event is refused, its delivery put off.
+    pub fn chain_not_run(&self, why: Refusal) {
+        let why = match why {
+            Refusal::Budget => "budget",
+            Refusal::Busy => "busy",
+        };
+        self.inner.chains_not_run.get_or_create(&[("reason", why)]).inc();
     }
 
     /// An attempt of a delivery came to its end.
@@ -217,6 +235,7 @@ struct Inner {
     events: Family<Labels<1>, Counter>,
     accept_seconds: Histogram,
     plugins: PluginSeries,
+    chains_not_run: Family<Labels<1>, Counter>,
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
     deliveries: Family<Labels<1>, Counter>,
@@ -239,6 +258,7 @@ impl Inner {
             events: Family::default(),
             accept_seconds: waits(),
             plugins: PluginSeries::default(),
+            chains_not_run: Family::default(),
             attempts: Family::default(),
             attempt_seconds: waits(),
             deliveries: Family::default(),
@@ -273,6 +293,11 @@ impl Inner {
             self.accept_seconds.clone(),
         );
         r.register_collector(Box::new(self.plugins.clone()));
+        r.register(
+            "chains_not_run",
+            "Chains that were not run, because their tenant has used up its processor time or its queue is full",
+            self.chains_not_run.clone(),
+        );
     }
 
     fn register_deliveries(&mut self) {

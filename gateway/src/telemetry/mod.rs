@@ -19,7 +19,7 @@ pub use calls::{CallCounts, CallFigures, Called, FAILURES, VERDICTS};
 pub use chain::error_chain;
 pub(crate) use logs::check_level;
 pub use logs::{LogError, init};
-pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, StoreOperation};
+pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, Refusal, StoreOperation};
 
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -74,7 +74,7 @@ impl Local {
     ) -> Result<Vec<SettingsProblem>, Failure> {
         let checked = self
             .host
-            .check_settings(&loaded.component, Arc::new(settings.clone()))
+            .check_settings(None, &loaded.component, Arc::new(settings.clone()))
             .await;
         checked.map_err(|failure| {
             Failure::new(format!(

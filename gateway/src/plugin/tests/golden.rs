@@ -72,7 +72,7 @@ async fn came_of(bench: &Bench, component: &Arc<Component>, case: &Value) -> Val
     let settings = case["settings"].to_string();
     let checked = bench
         .host
-        .check_settings(component, Arc::new(document(&settings)))
+        .check_settings(None, component, Arc::new(document(&settings)))
         .await;
     let problems = checked.unwrap();
     if !problems.is_empty() {

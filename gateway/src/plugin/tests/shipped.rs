@@ -62,7 +62,7 @@ async fn a_plugin_refuses_settings_in_its_own_words() {
     let check = |settings| {
         bench
             .host
-            .check_settings(&component, Arc::new(document(settings)))
+            .check_settings(None, &component, Arc::new(document(settings)))
     };
     assert_eq!(check(r#"{"classes":["confidential"]}"#).await, Ok(Vec::new()));
     let problems = check(r#"{"classes":["secret"],"colour":1}"#).await.unwrap();

@@ -25,8 +25,8 @@ async fn a_tenant_with_a_long_queue_does_not_hold_up_another() {
     for _ in 0..20 {
         ends.push(spawn(&bench.host, call("slow", vec![step(&slow, "{}")], "{}")));
     }
-    // The first of them is running, or all are waiting, before the other tenant's comes.
-    while bench.host.waiting() < 19 {
+    // Nearly all of them wait before the other tenant's comes.
+    while bench.host.waiting() < 15 {
         tokio::task::yield_now().await;
     }
     ends.push(spawn(&bench.host, call("fast", vec![step(&fast, "{}")], "{}")));

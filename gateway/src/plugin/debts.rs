@@ -1,0 +1,80 @@
+//! Which lanes owe time: those whose calls took long lately. They are served by the threads that stand behind the others.
+//!
+//! A long call is paid back at a small share of one processor, by the wall. A tenant whose calls are now and then long owes
+//! nothing most of the time; one that makes them all the time never stops owing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::queue::Lane;
+
+/// Until when each lane owes; only of those that made long calls.
+#[derive(Debug, Default)]
+pub(super) struct Debts {
+    until_us: HashMap<Lane, u64>,
+}
+
+impl Debts {
+    /// A lane's long call took so long.
+    pub(super) fn charge(&mut self, lane: &Lane, used: Duration, now_us: u64) {
+        if self.until_us.len() == self.until_us.capacity() {
+            self.until_us.retain(|_, until| *until > now_us);
+        }
+        let cost = u64::try_from(used.as_micros()).unwrap_or(u64::MAX);
+        let cost = cost.saturating_mul(PAID_BACK_ONE_IN);
+        let most = now_us.saturating_add(LONGEST_US);
+        let until = self.until_us.entry(lane.clone()).or_default();
+        *until = (*until).max(now_us).saturating_add(cost).min(most);
+    }
+
+    /// Whether anybody may owe: without one there is no need to look at the clock.
+    pub(super) fn is_empty(&self) -> bool {
+        self.until_us.is_empty()
+    }
+
+    /// Whether a lane owes now.
+    pub(super) fn owes(&self, lane: &Lane, now_us: u64) -> bool {
+        self.until_us.get(lane).is_some_and(|until| *until > now_us)
+    }
+}
+
+/// A fiftieth of a processor: 20 ms of long calls in a second.
+const PAID_BACK_ONE_IN: u64 = 50;
+/// Nobody owes for longer than this after its last long call.
+const LONGEST_US: u64 = 10_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(name: &str) -> Lane {
+        Some(name.parse().unwrap())
+    }
+
+    #[test]
+    fn long_calls_are_paid_back_slowly() {
+        let mut debts = Debts::default();
+        debts.charge(&lane("long"), Duration::from_millis(10), 0);
+        assert!(!debts.owes(&lane("other"), 0));
+        assert!(debts.owes(&lane("long"), 499_999));
+        assert!(!debts.owes(&lane("long"), 500_000));
+    }
+
+    #[test]
+    fn a_debt_has_a_maximum_and_is_forgotten_once_it_is_paid() {
+        let mut debts = Debts::default();
+        for _ in 0..1_000 {
+            debts.charge(&lane("always"), Duration::from_millis(10), 0);
+        }
+        assert!(debts.owes(&lane("always"), LONGEST_US - 1));
+        assert!(!debts.owes(&lane("always"), LONGEST_US));
+        for n in 0..1_000 {
+            debts.charge(
+                &lane(&format!("t{n}")),
+                Duration::from_millis(10),
+                20_000_000 + n * 1_000_000,
+            );
+        }
+        assert!(debts.until_us.capacity() < 100, "{}", debts.until_us.capacity());
+    }
+}

@@ -1,0 +1,245 @@
+//! What a tenant notices of another one whose plugin means harm: its ingest latency at a steady rate, alone and beside it.
+//!
+//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hookgate_tests::guests::{Guest, PASS, handling};
+use hookgate_tests::{Client, Gateway};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::Bench;
+use crate::load::{self, Connection};
+
+/// How it is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The neighbour's events a second.
+    pub rate: u32,
+    /// For so many seconds, alone and beside each guest.
+    pub seconds: u32,
+    /// Connections of the other tenant, each of which sends one event after the other.
+    pub connections: usize,
+}
+
+/// What was measured.
+pub struct Measured(Vec<Case>);
+
+struct Case {
+    guest: &'static str,
+    attacks_per_second: usize,
+    alone: Latency,
+    beside: Latency,
+}
+
+/// Microseconds.
+#[derive(Clone, Copy)]
+struct Latency {
+    p50: u64,
+    p99: u64,
+}
+
+/// Measures the neighbour alone and beside each of the guests, one after the other, in one gateway.
+pub async fn measure(bench: &Bench, plan: Plan) -> Result<Measured> {
+    let operator = bench.gateway.operator();
+    let neighbour = operator.create_tenant("neighbour").await;
+    neighbour.redact().await;
+    let address = bench.gateway.base().trim_start_matches("http://").parse()?;
+    latencies(address, neighbour.key(), plan).await?; // the first events warm everything
+    let mut cases = Vec::new();
+    for (guest, component) in guests() {
+        let attacker = author(&bench.gateway, guest, component).await;
+        let alone = latencies(address, neighbour.key(), plan).await?;
+        let attack = Attack::begin(address, &attacker, plan.connections).await?;
+        let beside = latencies(address, neighbour.key(), plan).await?;
+        cases.push(Case {
+            guest,
+            attacks_per_second: attack.end().await? / usize::try_from(plan.seconds)?,
+            alone,
+            beside,
+        });
+    }
+    Ok(Measured(cases))
+}
+
+/// A tenant with a chain of this guest.
+async fn author(gateway: &Gateway, name: &str, component: bytes::Bytes) -> Client {
+    let client = gateway.operator().create_tenant(name).await;
+    client
+        .post_raw("/v1/plugins", "application/wasm", component)
+        .await
+        .expect(201);
+    let chain = json!({ "steps": [{ "plugin": "guest" }] });
+    client.put("/v1/chain", &chain).await.expect(200);
+    client
+}
+
+/// The neighbour's latency at its rate.
+async fn latencies(to: SocketAddr, key: &str, plan: Plan) -> Result<Latency> {
+    let events = usize::try_from(plan.rate * plan.seconds)?;
+    let mut workers = JoinSet::new();
+    let start = Instant::now();
+    for worker in 0..WORKERS {
+        let mut connection = Connection::open(to, "/v1/events", key).await?;
+        workers.spawn(async move {
+            let mut spans = Vec::new();
+            for number in (worker..events).step_by(WORKERS) {
+                let due = start + Duration::from_secs(1) / plan.rate * u32::try_from(number)?;
+                sleep_until(due).await;
+                connection.post(number).await?;
+                spans.push(u64::try_from(due.elapsed().as_micros())?);
+            }
+            anyhow::Ok(spans)
+        });
+    }
+    let mut spans = Vec::with_capacity(events);
+    while let Some(done) = workers.join_next().await {
+        spans.extend(done??);
+    }
+    spans.sort_unstable();
+    let at = |percent: usize| spans.get(spans.len() * percent / 100).copied();
+    Ok(Latency {
+        p50: at(50).context("events")?,
+        p99: at(99).context("events")?,
+    })
+}
+
+/// A tenant that sends as fast as it is answered.
+struct Attack {
+    stop: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
+    workers: JoinSet<Result<()>>,
+}
+
+impl Attack {
+    async fn begin(to: SocketAddr, attacker: &Client, connections: usize) -> Result<Self> {
+        let mut attack = Self {
+            stop: Arc::default(),
+            calls: Arc::default(),
+            workers: JoinSet::new(),
+        };
+        for _ in 0..connections {
+            let mut connection = Connection::open(to, "/v1/events", attacker.key()).await?;
+            let (stop, calls) = (attack.stop.clone(), attack.calls.clone());
+            attack.workers.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let status = connection
+                        .exchange(&load::event(calls.load(Ordering::Relaxed)))
+                        .await?;
+                    ensure!(
+                        [202, 429, 503].contains(&status),
+                        "an attack was answered with {status}"
+                    );
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            });
+        }
+        // What is at its beginning only is over.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        attack.calls.store(0, Ordering::Relaxed);
+        Ok(attack)
+    }
+
+    /// How many answers it got since it had begun.
+    async fn end(mut self) -> Result<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(done) = self.workers.join_next().await {
+            done??;
+        }
+        Ok(self.calls.load(Ordering::Relaxed))
+    }
+}
+
+/// The guests; the first does nothing, to see what a tenant costs that is only busy.
+fn guests() -> Vec<(&'static str, bytes::Bytes)> {
+    let forever = |call: &str| handling("", &format!("(loop $again {call} (br $again)) (unreachable)"));
+    let turns = |count: u32| {
+        let body = format!(
+            "(local $n i32) (local.set $n (i32.const {count}))
+            (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) {PASS}"
+        );
+        handling("", &body)
+    };
+    let grows = "(local $page i32)
+        (loop $again
+            (local.set $page (memory.grow (i32.const 1)))
+            (if (i32.ne (local.get $page) (i32.const -1)) (then
+                (memory.fill (i32.shl (local.get $page) (i32.const 16)) (i32.const 7) (i32.const 65536))
+                (br $again))))
+        (unreachable)";
+    vec![
+        ("does-nothing", Guest::default().component()),
+        ("endless-loop", forever("")),
+        ("slow-but-legal", turns(8_000_000)),
+        ("nearly-quick", turns(1_000_000)),
+        ("memory-growth", handling("", grows)),
+        (
+            "host-call-flood",
+            forever("(drop (call $kind_of (local.get $data) (i32.const 0) (i32.const 0)))"),
+        ),
+        (
+            "log-flood",
+            forever("(call $log (i32.const 2) (i32.const 4096) (i32.const 1000))"),
+        ),
+    ]
+}
+
+impl Case {
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of one event")]
+    fn ratio(&self) -> f64 {
+        self.beside.p99 as f64 / self.alone.p99.max(1) as f64
+    }
+}
+
+impl Measured {
+    /// The figures, for programs.
+    pub fn json(&self) -> Value {
+        let latency = |of: Latency| json!({ "p50_us": of.p50, "p99_us": of.p99 });
+        let cases = self.0.iter().map(|case| {
+            json!({
+                "guest": case.guest,
+                "attacks_per_second": case.attacks_per_second,
+                "alone": latency(case.alone),
+                "beside": latency(case.beside),
+                "p99_ratio": case.ratio(),
+            })
+        });
+        json!({ "neighbours": cases.collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<16} {:>9}  {:>21}  {:>21}  ratio",
+            "beside", "calls/s", "alone p50, p99 in µs", "beside p50, p99 in µs"
+        )?;
+        for case in &self.0 {
+            let (alone, beside) = (case.alone, case.beside);
+            write!(
+                f,
+                "\n{:<16} {:>9}  {:>10} {:>10}  {:>10} {:>10}  {:>5.2}",
+                case.guest,
+                case.attacks_per_second,
+                alone.p50,
+                alone.p99,
+                beside.p50,
+                beside.p99,
+                case.ratio()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Connections of the neighbour.
+const WORKERS: usize = 16;
