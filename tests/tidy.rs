@@ -473,7 +473,7 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
         .map_while(Result::ok)
     {
         let (path, name) = (entry.path(), entry.file_name());
-        let skipped = ["target", ".git", "node_modules"]
+        let skipped = ["target", ".git", "node_modules", ".venv"]
             .iter()
             .any(|skip| name == *skip);
         match (path.is_dir(), skipped) {

@@ -92,8 +92,8 @@ impl Fault {
             return Self::new("memory", &message);
         }
         if guest.meter.out_of_elements {
-            let limit = config.table_elements;
-            let message = format!("wanted more than {limit} elements of a table (`plugins.table_elements`)");
+            let (limit, key) = (config.table_elements, config.key("table_elements"));
+            let message = format!("wanted more than {limit} elements of a table (`{key}`)");
             return Self::new("memory", &message);
         }
         if let Some(text) = guest.log.panic() {

@@ -2,6 +2,7 @@
 //!
 //! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `workshop` makes machine code of it (`compile`, in a
 //! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `shelf` links and holds it.
+//! Its `class` says in which `engine`, and under whose limits.
 //! `run` takes an event: it waits its tenant's turn in the `queue`, where who takes long (`aside`, `debts`) stands behind, then
 //! `run` goes through the chain on a guest thread, `call` makes each step's fresh instance, and `said` holds its verdict to what
 //! its phase allows. `trial` takes an event the same way as a dry run and tells everything of it, with the `fuel` that it took.

@@ -9,6 +9,7 @@ use crate::site::{On, on_both_stores};
 on_both_stores!(
     who_takes_time,
     who_takes_memory,
+    who_is_large,
     who_floods_the_host,
     who_breaks_the_boundary,
 );
@@ -103,6 +104,45 @@ async fn who_takes_memory(on: On) {
         Hostile::new("many-data-segments", many_data_segments(), PASSES),
     ];
     Town::new(on).await.withstands(guests).await;
+}
+
+async fn who_is_large(on: On) {
+    const GROWS: &str =
+        "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable)";
+    let data = format!(r#"(data (i32.const 65536) "{}")"#, "x".repeat(6_000_000));
+    let large = |handle| {
+        let guest = Guest {
+            items: &data,
+            pages: Some(96),
+            handle,
+            ..Guest::default()
+        };
+        guest.component()
+    };
+    let loops = format!("(loop $again (br $again)) {PASS}");
+    // All of the image is written to, which makes each page a page of this instance.
+    let spoils = format!("(memory.fill (i32.const 65536) (i32.const 7) (i32.const 6000000)) {PASS}");
+    let guests = vec![
+        Hostile::new(
+            "large-growth",
+            large(GROWS),
+            fails(
+                "memory",
+                &["wanted more than 64MiB of memory (`plugins.large.memory`)"],
+            ),
+        ),
+        Hostile::new(
+            "large-loop",
+            large(&loops),
+            fails(
+                "timeout",
+                &["ran longer than 50ms of processor time in one call (`plugins.large.call_deadline`)"],
+            ),
+        ),
+        Hostile::new("large-image", large(&spoils), PASSES),
+    ];
+    let town = Town::with(on, "plugins.large.upload = \"8MiB\"").await;
+    town.withstands(guests).await;
 }
 
 async fn who_floods_the_host(on: On) {
