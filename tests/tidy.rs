@@ -14,8 +14,6 @@ use std::process::Command;
 use hookgate_tests::bindings;
 use hookgate_tests::gateway::root;
 use modules::{COMPOSERS, IMPURE, MAY_USE, PURE};
-use wit::World;
-use wit_bindgen_core::wit_parser::decoding::{DecodedWasm, decode};
 
 const LONGEST_FILE: usize = 500;
 
@@ -175,125 +173,6 @@ fn the_sdks_bindings_are_fresh() {
         "{} is stale: cargo run -p hookgate-tests --bin sdk-bindings",
         bindings::KEPT
     );
-}
-
-#[test]
-fn the_wit_only_changes_compatibly() {
-    let current = World::of_text(&current_wit()).expect("wit/plugin.wit");
-    let line = |version: &str| version.rsplit_once('.').map(|(line, _)| line.to_owned());
-    let mut wrong = Vec::new();
-    for folder in fs::read_dir(root().join("wit/released")).expect("wit/released") {
-        let text =
-            fs::read_to_string(folder.expect("a folder").path().join("plugin.wit")).expect("a release");
-        let released = World::of_text(&text).expect("a package");
-        if line(&released.version) != line(&current.version) {
-            continue;
-        }
-        wrong.extend(released.broken_by(&current));
-        if released.version == current.version && !current.broken_by(&released).is_empty() {
-            let version = &current.version;
-            wrong.push(format!(
-                "{version} is released and is not changed any more: what is new needs a new version"
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn a_wit_that_breaks_components_is_refused_in_words() {
-    let released = World::of_text(&current_wit()).expect("wit/plugin.wit");
-    for (before, after, expected) in [
-        ("world plugin {", "world plugin {", &[][..]),
-        (
-            "world plugin {",
-            "interface more { f: func(); }\nworld plugin {\n  import more;",
-            &[],
-        ),
-        (
-            "now-ms: func() -> u64;",
-            "now-ms: func() -> u64;\n  day: func() -> u64;",
-            &[],
-        ),
-        (
-            "    kind-of: func",
-            "    depth: func() -> u32;\n    kind-of: func",
-            &[],
-        ),
-        (
-            "now-ms: func() -> u64;",
-            "now: func() -> u64;",
-            &["`clock` has no `now-ms` any more: components built for 0.1.0 call it"],
-        ),
-        (
-            "now-ms: func() -> u64;",
-            "now-ms: func() -> s64;",
-            &[
-                "`clock`: `now-ms` was func() -> u64 and is func() -> s64: components built for 0.1.0 do not link; add a function beside it",
-            ],
-        ),
-        (
-            "pseudonym(string),",
-            "pseudonym(string),\n    hash,",
-            &[
-                "`document`: the variant `redaction` has a new `hash`: components built for 0.1.0 do not link; add a type beside it",
-            ],
-        ),
-        (
-            "record problem { pointer: string, message: string }",
-            "record problem { pointer: string }",
-            &[
-                "`types`: the record `problem` lost its `message: string`: components built for 0.1.0 do not link; add a type beside it",
-            ],
-        ),
-        (
-            "enum failure-code { bad-settings, bad-payload, internal }",
-            "enum failure-code { bad-payload, bad-settings, internal }",
-            &[
-                "`types`: the enum `failure-code` has another order: components built for 0.1.0 do not link; add a type beside it",
-            ],
-        ),
-        (
-            "  describe: func() -> description;",
-            "  describe: func() -> description;\n  flush: func();",
-            &["`handler` must have a new `flush`: components built for 0.1.0 do not export it"],
-        ),
-        (
-            "world plugin {",
-            "interface end { f: func(); }\nworld plugin {\n  export end;",
-            &["the world exports a new `end`: components built for 0.1.0 do not"],
-        ),
-        (
-            "  import clock;",
-            "",
-            &["the world does not import `clock` any more: components built for 0.1.0 do"],
-        ),
-    ] {
-        let text = current_wit();
-        assert!(text.contains(before), "{before}");
-        let next = World::of_text(&text.replacen(before, after, 1)).expect(after);
-        assert_eq!(released.broken_by(&next), expected, "{after}");
-    }
-}
-
-#[test]
-fn a_golden_component_uses_every_function_of_its_release() {
-    let folder = root().join("tests/golden");
-    for release in fs::read_dir(root().join("wit/released")).expect("wit/released") {
-        let release = release.expect("a folder").path();
-        let text = fs::read_to_string(release.join("plugin.wit")).expect("a release");
-        let offered = World::of_text(&text).expect("a package");
-        let every = fs::read(folder.join(&offered.version).join("every.wasm")).expect("its golden component");
-        let DecodedWasm::Component(resolve, world) = decode(&every).expect("a component") else {
-            panic!("every.wasm is no component");
-        };
-        let used = World::of_component(&resolve, world).expect("of our world");
-        assert_eq!(used.functions(), offered.functions(), "{}", offered.version);
-    }
-}
-
-fn current_wit() -> String {
-    fs::read_to_string(root().join("wit/plugin.wit")).expect("wit/plugin.wit")
 }
 
 #[test]
