@@ -17,7 +17,7 @@ use super::imports;
 use super::shelf::{Shelf, Shelved};
 use super::ticker::Ticker;
 use super::upload::UploadError;
-use super::workshop::Workshop;
+use super::workshop::{Source, Workshop};
 
 /// The engine that counts, with what belongs to it.
 pub(super) struct Fuel {
@@ -76,15 +76,14 @@ impl Host {
         event: types::EventInfo,
     ) -> Option<u64> {
         let fuel = self.counter().ok()?.clone();
+        let source = Source {
+            lane: &input.tenant,
+            digest,
+            component: source,
+        };
         let counted = fuel
             .workshop
-            .shelve_for(
-                &input.tenant,
-                &fuel.caller.shelf,
-                digest,
-                source,
-                &fuel.caller.config,
-            )
+            .shelve(&fuel.caller.shelf, source, &fuel.caller.config)
             .await;
         let component = counted.ok()?;
         let lane = input.tenant.clone();

@@ -29,7 +29,7 @@ use super::queue::{Bounds, FairQueue, Lane, Row};
 use super::shelf::Shelved;
 use super::ticker::Ticker;
 use super::upload::{self, Checked, UploadError};
-use super::workshop::Workshop;
+use super::workshop::{Source, Workshop};
 use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, run};
 use crate::clock::Clock;
 use crate::document::Document;
@@ -165,9 +165,12 @@ impl Host {
         let digest = hex::encode(Sha256::digest(&bytes));
         let caller = self.inner.shared.caller.of(class);
         let workshop = self.inner.workshop.made_for(class.into());
-        let shelved = workshop
-            .shelve_for(&lane, &caller.shelf, &digest, bytes, &caller.config)
-            .await?;
+        let source = Source {
+            lane: &lane,
+            digest: &digest,
+            component: bytes,
+        };
+        let shelved = workshop.shelve(&caller.shelf, source, &caller.config).await?;
         let description = self.describe(lane, &shelved).await?;
         Ok(Arc::new(Component {
             digest,

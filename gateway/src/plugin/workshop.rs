@@ -28,6 +28,13 @@ pub struct Workshop {
     lanes: Arc<Kept<Lane, Semaphore>>,
 }
 
+/// A component that was checked, and in whose turn it is compiled.
+pub(super) struct Source<'a> {
+    pub(super) lane: &'a Lane,
+    pub(super) digest: &'a str,
+    pub(super) component: Bytes,
+}
+
 impl Workshop {
     /// A workshop that makes so many at the same time (`plugins.compiles`).
     pub fn new(compiler: Compiler, artifacts: Artifacts, compiles: NonZeroU32) -> Self {
@@ -54,14 +61,17 @@ impl Workshop {
     }
 
     /// Loads a component that was checked, in its lane's turn.
-    pub(super) async fn shelve_for(
+    pub(super) async fn shelve(
         &self,
-        lane: &Lane,
         shelf: &Arc<Shelf>,
-        digest: &str,
-        component: Bytes,
+        source: Source<'_>,
         config: &Config,
     ) -> Result<Arc<Shelved>, UploadError> {
+        let Source {
+            lane,
+            digest,
+            component,
+        } = source;
         if let Some(shelved) = self.kept(shelf, digest).await? {
             return Ok(shelved);
         }
