@@ -4,7 +4,7 @@ use super::walk::{Next, visit};
 use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
 use super::{BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 
-/// Why an operation was refused. Nothing was changed.
+/// Why an operation was refused. Nothing was changed, but where it says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// The pointer or pattern is not one, or names the whole document where that cannot be.
@@ -22,6 +22,9 @@ pub enum AccessError {
     /// The document would grow over its limit of size or depth.
     #[error("the document would grow over its limit")]
     Limit,
+    /// The patterns take more work than they may, see [`PatternSet::within`]; what was changed so far stays.
+    #[error("the patterns take too much work with this document")]
+    Work,
     /// The text given is not JSON; what is wrong and where.
     #[error("the text is not JSON: {0}")]
     BadJson(String),
@@ -77,7 +80,7 @@ impl Document {
     }
 
     /// Pointers of up to `max` places that a pattern matches, in the order of the document.
-    pub fn find(&self, patterns: &PatternSet, max: u32) -> Vec<String> {
+    pub fn find(&self, patterns: &PatternSet, max: u32) -> Result<Vec<String>, AccessError> {
         let mut found = Vec::new();
         if max > 0 {
             visit(&self.root, patterns, |pointer, _| {
@@ -87,9 +90,9 @@ impl Document {
                 } else {
                     Next::Stop
                 }
-            });
+            })?;
         }
-        found
+        Ok(found)
     }
 
     fn stands_at(&self, pointer: &str) -> Result<&Value, AccessError> {
@@ -102,7 +105,8 @@ impl Value {
     /// the document.
     pub fn any_matching(&self, patterns: &PatternSet, max: u32, mut test: impl FnMut(&Self) -> bool) -> bool {
         let (mut seen, mut passed) = (0, false);
-        visit(self, patterns, |_, value| {
+        // Stopped early, it has seen no such place.
+        let _ = visit(self, patterns, |_, value| {
             passed = test(value);
             seen += 1;
             if passed || seen >= max {

@@ -98,7 +98,7 @@ impl Case<'_> {
             "get-json" => document.get_json(self.argument("pointer")).map(Value::from),
             "find" => self
                 .patterns(&[self.argument("pattern")])
-                .map(|patterns| texts(document.find(&patterns, self.count("max")))),
+                .and_then(|patterns| Ok(texts(document.find(&patterns, self.count("max"))?))),
             "set" => document
                 .set(self.argument("pointer"), self.scalar())
                 .map(|()| Value::Null),
@@ -256,7 +256,7 @@ fn from_error(error: &AccessError) -> Value {
         AccessError::Absent => "absent".into(),
         AccessError::WrongKind(found) => only("wrong-kind", kind(*found)),
         AccessError::ReadOnly => "read-only".into(),
-        AccessError::Limit => "limit".into(),
+        AccessError::Limit | AccessError::Work => "limit".into(),
         AccessError::BadJson(_) => "bad-json".into(),
     }
 }

@@ -136,6 +136,8 @@ pub(super) fn normalise(key: &str, out: &mut String) {
 pub struct PatternSet {
     /// The first is where every pattern begins.
     nodes: Vec<Node>,
+    /// How many nodes a walk may look at.
+    work: u64,
 }
 
 pub(super) type NodeId = usize;
@@ -167,6 +169,7 @@ impl PatternSet {
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self, BadPattern> {
         let mut set = Self {
             nodes: vec![Node::default()],
+            work: u64::MAX,
         };
         let mut steps = 0;
         for pattern in patterns {
@@ -183,6 +186,17 @@ impl PatternSet {
     pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, BadPattern> {
         let patterns: Result<Vec<Pattern>, _> = texts.into_iter().map(|text| text.as_ref().parse()).collect();
         Self::new(patterns?)
+    }
+
+    /// The same patterns, of which a walk through a document looks at so many at the most, those of every place counted. An
+    /// operation that would need more ends with [`AccessError::Work`](super::AccessError::Work).
+    #[must_use]
+    pub fn within(self, work: u64) -> Self {
+        Self { work, ..self }
+    }
+
+    pub(super) fn work(&self) -> u64 {
+        self.work
     }
 
     /// Whether one of the patterns is the empty pointer.

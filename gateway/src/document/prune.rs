@@ -32,9 +32,9 @@ impl Document {
             delta: Delta::default(),
         };
         edit.place(&mut self.root, root);
-        let (count, delta) = (edit.count, edit.delta);
+        let (count, delta, finished) = (edit.count, edit.delta, edit.walk.finished());
         self.extent = self.extent.moved(delta).loosened();
-        Ok(count)
+        finished.map(|()| count)
     }
 
     /// Keeps what the patterns match, with the way to it, and removes all else; how many places were removed. A document
@@ -55,13 +55,13 @@ impl Document {
         } else if !self.root.is_null() {
             projection.removed();
         }
-        let count = projection.count;
+        let (count, finished) = (projection.count, projection.walk.finished());
         if !self.root.is_container() {
             self.root = Value::Null;
             self.extent = Extent::exactly(self.root.printed_len());
         }
         self.extent = self.extent.loosened();
-        Ok(count)
+        finished.map(|()| count)
     }
 
     /// Refuses a redaction that would grow the document over its limit. Only where the worst case could is it measured.
@@ -80,7 +80,7 @@ impl Document {
             delta.removed += value.printed_len();
             delta.added += how.replacement(value).map_or(0, |text| text.printed_len());
             Next::Past
-        });
+        })?;
         self.extent
             .after(&self.root, delta, self.limits.bytes)
             .map(drop)

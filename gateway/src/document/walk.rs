@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::AccessError;
 use super::pattern::{Node, NodeId, PatternSet, Tail, normalise};
 use super::pointer::{push_escaped, push_index};
 use super::value::Value;
@@ -11,6 +12,11 @@ pub(super) struct Walk<'p> {
     nodes: &'p [Node],
     /// The nodes of all levels from the root to here, one after the other.
     active: Vec<NodeId>,
+    /// For each node the last step that reached it.
+    reached: Vec<u64>,
+    step: u64,
+    /// Nodes that may still be looked at.
+    work: u64,
     normalised: String,
 }
 
@@ -53,9 +59,12 @@ impl<'p> Walk<'p> {
         let mut walk = Self {
             nodes: patterns.nodes(),
             active: Vec::new(),
+            reached: vec![0; patterns.nodes().len()],
+            step: 1,
+            work: patterns.work(),
             normalised: String::new(),
         };
-        let matched = walk.reach(0, 0);
+        let matched = walk.reach(0);
         let root = Level {
             start: 0,
             end: walk.active.len(),
@@ -68,23 +77,27 @@ impl<'p> Walk<'p> {
     pub(super) fn enter(&mut self, from: Level, step: Step<'_>) -> Level {
         let start = self.active.len();
         let mut matched = false;
+        self.step += 1;
         let tail = match step {
             Step::Key(key) => Tail::of_normalised(key),
             Step::Index(_) => None,
         };
         let mut normal = false;
         for place in from.start..from.end {
+            if self.work == 0 {
+                break;
+            }
             let at = self.active[place];
             let node = &self.nodes[at];
             if node.repeats {
-                matched |= self.reach(at, start);
+                matched |= self.reach(at);
             }
             if let Some(any) = node.any {
-                matched |= self.reach(any, start);
+                matched |= self.reach(any);
             }
             if !node.exact.is_empty() {
                 for next in node.exact.find(&text_of(step)) {
-                    matched |= self.reach(next, start);
+                    matched |= self.reach(next);
                 }
             }
             let Step::Key(key) = step else { continue };
@@ -95,7 +108,7 @@ impl<'p> Walk<'p> {
                 }
                 let name = std::mem::take(&mut self.normalised);
                 for next in node.loose.find(&name).chain(node.ends.find(&name)) {
-                    matched |= self.reach(next, start);
+                    matched |= self.reach(next);
                 }
                 self.normalised = name;
             }
@@ -112,13 +125,24 @@ impl<'p> Walk<'p> {
         self.active.truncate(level.start);
     }
 
-    /// Adds a node, and what it reaches without a step, to the level that starts at `start`; whether a pattern ends there.
-    fn reach(&mut self, node: NodeId, start: usize) -> bool {
+    /// Whether it has seen everything.
+    pub(super) fn finished(&self) -> Result<(), AccessError> {
+        if self.work == 0 {
+            Err(AccessError::Work)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds a node, and what it reaches without a step, to the newest level; whether a pattern ends there.
+    fn reach(&mut self, node: NodeId) -> bool {
+        self.work = self.work.saturating_sub(1);
         let Node { accepts, deep, .. } = self.nodes[node];
-        if self.nodes[node].leads_on() && !self.active[start..].contains(&node) {
+        if self.reached[node] != self.step && self.nodes[node].leads_on() {
+            self.reached[node] = self.step;
             self.active.push(node);
         }
-        accepts | deep.is_some_and(|deep| self.reach(deep, start))
+        accepts | deep.is_some_and(|deep| self.reach(deep))
     }
 }
 
@@ -141,14 +165,22 @@ pub(super) enum Next {
 }
 
 /// Shows every place that matches, and its pointer, in the order of the document.
-pub(super) fn visit(root: &Value, patterns: &PatternSet, see: impl FnMut(&str, &Value) -> Next) {
+///
+/// # Errors
+/// `Work`, when the patterns allow no more before everything was seen.
+pub(super) fn visit(
+    root: &Value,
+    patterns: &PatternSet,
+    see: impl FnMut(&str, &Value) -> Next,
+) -> Result<(), AccessError> {
     let (walk, level) = Walk::begin(patterns);
-    Visit {
+    let mut visit = Visit {
         walk,
         path: String::new(),
         see,
-    }
-    .place(root, level);
+    };
+    visit.place(root, level);
+    visit.walk.finished()
 }
 
 struct Visit<'p, F> {
@@ -193,5 +225,48 @@ impl<F: FnMut(&str, &Value) -> Next> Visit<'_, F> {
         }
         self.walk.leave(level);
         go_on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Document, Limits, Redaction};
+    use super::*;
+
+    /// `/**/a/**/a/…`: in arrays inside each other every one of its steps is reached at every place.
+    fn deep_patterns(steps: usize) -> PatternSet {
+        PatternSet::parse(["/**/*".repeat(steps)]).expect("a pattern")
+    }
+
+    fn nested(depth: usize, elements: usize) -> Document {
+        let inner = format!("[{}]", vec!["[1]"; elements].join(","));
+        let text = format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
+        Document::parse(text.as_bytes(), Limits::default()).expect("a document")
+    }
+
+    #[test]
+    fn a_walk_ends_where_its_work_does() {
+        let mut document = nested(40, 1_000);
+        let patterns = deep_patterns(60);
+        let needed = (0..40)
+            .map(|power| 1_u64 << power)
+            .find(|&work| document.find(&patterns.clone().within(work), u32::MAX).is_ok());
+        let needed = needed.expect("some is enough");
+        assert!(needed > 16_384, "{needed}");
+        let less = patterns.within(needed / 4);
+        assert_eq!(document.find(&less, u32::MAX), Err(AccessError::Work));
+        assert_eq!(document.redact(&less, &Redaction::Remove), Err(AccessError::Work));
+        assert_eq!(document.retain(&less), Err(AccessError::Work));
+    }
+
+    #[test]
+    fn a_place_reaches_each_node_once() {
+        // Without that the work would double with every step.
+        let document = nested(50, 1);
+        let patterns = deep_patterns(40).within(1 << 20);
+        assert_eq!(
+            document.find(&patterns, u32::MAX).map(|found| found.len()),
+            Ok(13)
+        );
     }
 }

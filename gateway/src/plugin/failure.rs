@@ -7,6 +7,7 @@ use super::engine::STACK;
 use super::guest::Guest;
 use super::imports::wasi::NotGiven;
 use super::log::escaped;
+use super::patterns::PATTERN_WORK;
 
 /// How a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,11 @@ pub struct Failure {
 #[derive(Debug, thiserror::Error)]
 #[error("used up its document operations")]
 pub(super) struct OutOfOperations;
+
+/// One operation's patterns took more work than they may.
+#[derive(Debug, thiserror::Error)]
+#[error("took too much work for one document operation")]
+pub(super) struct OutOfWork;
 
 /// A failure without the plugin's name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +87,12 @@ impl Fault {
             let limit = config.operations;
             let message =
                 format!("used more than {limit} document operations in one call (`plugins.operations`)");
+            return Self::new("operations", &message);
+        }
+        if stop.is::<OutOfWork>() {
+            let message = format!(
+                "the patterns of one document operation were compared more than {PATTERN_WORK} times; give fewer, with fewer `**`"
+            );
             return Self::new("operations", &message);
         }
         if trap == Some(&Trap::Interrupt) {

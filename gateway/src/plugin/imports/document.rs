@@ -6,7 +6,7 @@ use crate::document::{self, Document, PatternSet};
 use crate::plugin::bindings::hookgate::plugin::document::{
     AccessError, Host, HostJson, Kind, Redaction, Scalar,
 };
-use crate::plugin::failure::OutOfOperations;
+use crate::plugin::failure::{OutOfOperations, OutOfWork};
 use crate::plugin::guest::{Guest, Json, Place};
 
 /// Traps outside, what the plugin is told inside.
@@ -44,7 +44,7 @@ impl HostJson for Guest {
     fn find(&mut self, handle: Handle, pattern: String, max: u32) -> Answer<Vec<String>> {
         let patterns = self.patterns.get(vec![pattern]);
         let document = self.read(&handle)?;
-        told(patterns.map(|patterns| document.find(&patterns, max)))
+        told(patterns.and_then(|patterns| document.find(&patterns, max)))
     }
 
     fn set(&mut self, handle: Handle, pointer: String, value: Scalar) -> Answer<()> {
@@ -139,7 +139,11 @@ fn place(handle: &Handle) -> Place {
 }
 
 fn told<T>(answer: Result<T, document::AccessError>) -> Answer<T> {
-    Ok(answer.map_err(AccessError::from))
+    match answer {
+        // Some of it may have been done already: no plugin goes on from there.
+        Err(document::AccessError::Work) => Err(OutOfWork.into()),
+        answer => Ok(answer.map_err(AccessError::from)),
+    }
 }
 
 fn redaction<'a>(how: &'a Redaction, key: &'a [u8]) -> document::Redaction<'a> {
@@ -198,7 +202,7 @@ impl From<document::AccessError> for AccessError {
             document::AccessError::Absent => Self::Absent,
             document::AccessError::WrongKind(kind) => Self::WrongKind(kind.into()),
             document::AccessError::ReadOnly => Self::ReadOnly,
-            document::AccessError::Limit => Self::Limit,
+            document::AccessError::Limit | document::AccessError::Work => Self::Limit,
             document::AccessError::BadJson(what) => Self::BadJson(what),
         }
     }

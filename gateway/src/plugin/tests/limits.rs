@@ -1,5 +1,7 @@
 //! Every limit: a guest that goes over it is stopped, and told which.
 
+use bytes::Bytes;
+
 use super::guests::{FAIL, PASS, handling};
 use super::{Bench, Config, Verdict, failure, step, text};
 use crate::domain::units::Span;
@@ -191,4 +193,21 @@ async fn a_chain_has_so_many_steps() {
         )
     );
     assert!(done.steps.is_empty());
+}
+
+#[tokio::test]
+async fn patterns_that_take_too_much_work_stop_the_call() {
+    let bench = Bench::new(Config::default());
+    let redact = Bytes::from_static(include_bytes!("../../../../plugins/dist/redact.wasm"));
+    let redact = bench.host.load(redact).await.unwrap();
+    let fields: Vec<String> = (0..600).map(|n| format!("\"/**/~a|b{n}/**/c{n}\"")).collect();
+    let settings = format!(r#"{{"fields":[{}]}}"#, fields.join(","));
+    let data = format!("{{\"a\":{{\"a\":[{}]}}}}", vec!["[1]"; 50_000].join(","));
+    let done = bench.run(vec![step(&redact, &settings)], &data).await;
+    let (kind, message) = failure(&done);
+    assert_eq!(kind, "operations", "{message}");
+    assert!(
+        message.starts_with("the patterns of one document operation"),
+        "{message}"
+    );
 }
