@@ -80,8 +80,8 @@ mod tests {
         let (tell, told) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
-            let watch = Stopwatch::start();
-            while watch.elapsed() < Duration::from_millis(5) {}
+            // A thread that has only begun is told no time yet.
+            while own_time().is_none_or(|time| time < Duration::from_millis(5)) {}
             tell.send(ThreadTime::own()).unwrap();
             let _ = ended.recv();
         });
