@@ -137,7 +137,7 @@ impl Hookgate {
 }
 
 fn compiled(wasm: &Path) -> Result<CompiledPlugin> {
-    let manifest = Manifest::new([Wasm::file(wasm)]);
+    let manifest = Manifest::new([Wasm::data(fs::read(wasm)?)]);
     CompiledPlugin::new(PluginBuilder::new(manifest))
 }
 
