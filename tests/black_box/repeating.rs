@@ -1,6 +1,7 @@
 //! `Idempotency-Key` on calls that change something: done once, answered twice.
 
 use hookgate_tests::Client;
+use hookgate_tests::guests::Guest;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,7 +11,8 @@ use crate::site::{On, Site, on_both_stores};
 on_both_stores!(
     a_repetition_is_answered_as_the_first_was,
     a_key_is_its_callers_and_its_routes,
-    many_at_once_are_done_once
+    many_at_once_are_done_once,
+    an_upload_may_be_as_large_with_a_key
 );
 
 async fn keyed(
@@ -139,4 +141,26 @@ async fn many_at_once_are_done_once(on: On) {
         assert_eq!(answer.header("retry-after"), "1");
     }
     assert_eq!(count(&site.acme).await, 1);
+}
+
+async fn an_upload_may_be_as_large_with_a_key(on: On) {
+    let site = Site::with(on, "ingest.max_body = \"4KiB\"").await;
+    let operator = site.gateway.operator();
+    let component = Guest::default().component();
+    assert!(component.len() > 4_096, "larger than an event may be");
+    for (client, path) in [
+        (&site.acme, "/v1/plugins?name=own"),
+        (&operator, "/v1/shared/plugins?name=shared"),
+    ] {
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let request = client
+                .request(Method::POST, path)
+                .header("idempotency-key", "k")
+                .header("content-type", "application/wasm")
+                .body(component.clone());
+            answers.push(client.send(request).await.expect(201));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
 }

@@ -157,7 +157,7 @@ impl Repeatable {
 
     /// As the route would read it.
     fn limits(&self, request: &Request) -> BodyLimits {
-        let upload = request.uri().path() == UPLOAD;
+        let upload = UPLOADS.contains(&request.uri().path());
         BodyLimits {
             max: if upload {
                 self.api.max_component
@@ -333,7 +333,7 @@ const SHOWN_AGAIN: &[HeaderName] = &[header::CONTENT_TYPE, header::LOCATION];
 /// Says that this is the answer of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const EVENTS: &str = "/v1/events";
-const UPLOAD: &str = "/v1/plugins";
+const UPLOADS: [&str; 2] = ["/v1/plugins", "/v1/shared/plugins"];
 
 #[cfg(test)]
 mod tests {
