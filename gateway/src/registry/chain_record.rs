@@ -148,6 +148,14 @@ impl GoneRecord {
         Self { v: VERSION, versions }
     }
 
+    /// Without those whose bytes were looked at: where nobody uploads again, they need not be remembered.
+    pub(super) fn without_swept(&self) -> Self {
+        Self {
+            v: VERSION,
+            versions: self.unswept().cloned().collect(),
+        }
+    }
+
     /// With what others remembered.
     pub(super) fn and_all<'a>(&self, others: impl Iterator<Item = &'a GoneVersion>) -> Self {
         let known = |other: &&GoneVersion| self.versions.iter().any(|known| known.digest == other.digest);

@@ -105,10 +105,12 @@ impl Registry {
             let now = self.inner.clock.now();
             let there = self.owned(&operator).await?;
             let before = there.gone.get(OF_TENANTS).cloned().unwrap_or_default();
-            let record = before
-                .and_all(unswept)
-                .with(versions.into_iter(), now, MOST_OF_TENANTS);
-            if record.versions.len() == before.versions.len() {
+            let record =
+                before
+                    .without_swept()
+                    .and_all(unswept)
+                    .with(versions.into_iter(), now, MOST_OF_TENANTS);
+            if record.versions == before.versions {
                 return Ok(());
             }
             let mut changes = vec![(gone_entry(OF_TENANTS), Some(encode(&record)))];

@@ -81,6 +81,24 @@ async fn the_bytes_of_what_went_are_swept_when_nobody_names_them() {
 }
 
 #[tokio::test]
+async fn what_a_deleted_tenant_had_is_remembered_until_it_is_swept() {
+    let acme = Acme::new().await;
+    for (name, version) in [("globex", "1.0.0"), ("initech", "2.0.0")] {
+        let (tenant, _) = acme.registry.create_tenant(tenant(name)).await.unwrap();
+        let upload = acme
+            .registry
+            .upload_plugin(&tenant.id, None, component(version), BY);
+        upload.await.unwrap();
+        acme.registry.delete_tenant(&tenant.id).await.unwrap();
+        let operator = acme.registry.owned(&TenantId::operator()).await.unwrap();
+        let remembered = operator.gone.values().flat_map(|record| &record.versions);
+        let remembered: Vec<_> = remembered.map(|gone| gone.version.as_str()).collect();
+        assert_eq!(remembered, [version]);
+        acme.sweep_after(LATER).await;
+    }
+}
+
+#[tokio::test]
 async fn what_a_step_ran_before_stays() {
     let acme = Acme::new().await;
     let (first, second) = (component("1.0.0"), component("2.0.0"));
