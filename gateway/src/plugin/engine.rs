@@ -14,7 +14,7 @@ use crate::domain::units::Size;
 
 /// The full version of wasmtime and the revision of our settings. wasmtime itself would load what any 48.x compiled; a
 /// security release that mends the compiler must not run code of the release before it.
-pub(super) const REVISION: &str = "48.0.8+hookgate.1";
+pub(super) const REVISION: &str = "48.0.8+hookgate.2";
 
 /// What machine code is for. Code for one purpose is never loaded by the engine of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
