@@ -62,12 +62,15 @@ enum What {
         /// Events per second of the tenant.
         #[arg(long, default_value_t = 500)]
         rate: u32,
-        /// For so many seconds, before and beside each guest.
-        #[arg(long, default_value_t = 10)]
-        seconds: u32,
+        /// Turns of a second, alone and beside each guest.
+        #[arg(long, default_value_t = 15)]
+        turns: usize,
         /// Connections of the other tenant.
         #[arg(long, default_value_t = 16)]
         connections: usize,
+        /// Only these guests, by the names that are printed.
+        #[arg(long)]
+        only: Vec<String>,
         /// More configuration, TOML; plugins that are stopped are called again and again where nothing else is said.
         #[arg(long, default_value = "plugins.breaker.failures = 0")]
         config: String,
@@ -144,17 +147,19 @@ async fn main() -> Result<()> {
         What::Neighbours {
             store,
             rate,
-            seconds,
+            turns,
             connections,
+            only,
             config,
             json,
         } => {
             let plan = neighbours::Plan {
                 rate,
-                seconds,
+                turns,
                 connections,
+                only,
             };
-            let measured = neighbours::measure(&Bench::with(store, &config)?, plan).await?;
+            let measured = neighbours::measure(&Bench::with(store, &config)?, &plan).await?;
             match json {
                 true => println!("{}", measured.json()),
                 false => println!("{measured}"),

@@ -1,9 +1,13 @@
 //! What a tenant notices of another one whose plugin means harm: its ingest latency at a steady rate, alone and beside it.
 //!
-//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing.
+//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing. Alone and
+//! beside take turns of a second, and the median of the turns counts: a machine that is shared with strangers is now and then
+//! taken away, and a turn in which that was seen does not count at all. What remains of the machine shows in the case of a burner, a
+//! process that has nothing to do with the gateway, keeps one processor busy and lets everybody else go first.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,14 +23,16 @@ use crate::Bench;
 use crate::load::{self, Connection};
 
 /// How it is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The neighbour's events a second.
     pub rate: u32,
-    /// For so many seconds, alone and beside each guest.
-    pub seconds: u32,
+    /// Turns of a second, alone and beside each guest.
+    pub turns: usize,
     /// Connections of the other tenant, each of which sends one event after the other.
     pub connections: usize,
+    /// Only these guests; empty: all.
+    pub only: Vec<String>,
 }
 
 /// What was measured.
@@ -35,6 +41,8 @@ pub struct Measured(Vec<Case>);
 struct Case {
     guest: &'static str,
     attacks_per_second: usize,
+    /// Turns that count, alone and beside.
+    turns: (usize, usize),
     alone: Latency,
     beside: Latency,
 }
@@ -47,26 +55,54 @@ struct Latency {
 }
 
 /// Measures the neighbour alone and beside each of the guests, one after the other, in one gateway.
-pub async fn measure(bench: &Bench, plan: Plan) -> Result<Measured> {
+pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
     let operator = bench.gateway.operator();
     let neighbour = operator.create_tenant("neighbour").await;
     neighbour.redact().await;
     let address = bench.gateway.base().trim_start_matches("http://").parse()?;
-    latencies(address, neighbour.key(), plan).await?; // the first events warm everything
+    latency(address, neighbour.key(), plan.rate).await?; // the first events warm everything
+    let wanted = |name: &str| plan.only.is_empty() || plan.only.iter().any(|only| only == name);
     let mut cases = Vec::new();
-    for (guest, component) in guests() {
+    if wanted(BURNER) {
+        cases.push(case(BURNER, address, neighbour.key(), plan, None).await?);
+    }
+    for (guest, component) in guests().into_iter().filter(|(name, _)| wanted(name)) {
         let attacker = author(&bench.gateway, guest, component).await;
-        let alone = latencies(address, neighbour.key(), plan).await?;
-        let attack = Attack::begin(address, &attacker, plan.connections).await?;
-        let beside = latencies(address, neighbour.key(), plan).await?;
-        cases.push(Case {
-            guest,
-            attacks_per_second: attack.end().await? / usize::try_from(plan.seconds)?,
-            alone,
-            beside,
-        });
+        cases.push(case(guest, address, neighbour.key(), plan, Some(&attacker)).await?);
     }
     Ok(Measured(cases))
+}
+
+/// Takes the turns of one case, beside an attacker or the burner.
+async fn case(
+    guest: &'static str,
+    to: SocketAddr,
+    key: &str,
+    plan: &Plan,
+    attacker: Option<&Client>,
+) -> Result<Case> {
+    let (mut alone, mut beside, mut attacks) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..plan.turns {
+        alone.extend(latency(to, key, plan.rate).await?);
+        match attacker {
+            None => {
+                let _burner = Burner::start()?;
+                beside.extend(latency(to, key, plan.rate).await?);
+            }
+            Some(attacker) => {
+                let attack = Attack::begin(to, attacker, plan.connections).await?;
+                beside.extend(latency(to, key, plan.rate).await?);
+                attacks += attack.end().await?;
+            }
+        }
+    }
+    Ok(Case {
+        guest,
+        attacks_per_second: attacks / plan.turns,
+        turns: (alone.len(), beside.len()),
+        alone: Latency::median(alone)?,
+        beside: Latency::median(beside)?,
+    })
 }
 
 /// A tenant with a chain of this guest.
@@ -81,9 +117,10 @@ async fn author(gateway: &Gateway, name: &str, component: bytes::Bytes) -> Clien
     client
 }
 
-/// The neighbour's latency at its rate.
-async fn latencies(to: SocketAddr, key: &str, plan: Plan) -> Result<Latency> {
-    let events = usize::try_from(plan.rate * plan.seconds)?;
+/// The neighbour's latency at its rate, for a second; nothing if the machine was taken away meanwhile.
+async fn latency(to: SocketAddr, key: &str, rate: u32) -> Result<Option<Latency>> {
+    let events = usize::try_from(rate)?;
+    let stolen = stolen();
     let mut workers = JoinSet::new();
     let start = Instant::now();
     for worker in 0..WORKERS {
@@ -91,7 +128,7 @@ async fn latencies(to: SocketAddr, key: &str, plan: Plan) -> Result<Latency> {
         workers.spawn(async move {
             let mut spans = Vec::new();
             for number in (worker..events).step_by(WORKERS) {
-                let due = start + Duration::from_secs(1) / plan.rate * u32::try_from(number)?;
+                let due = start + Duration::from_secs(1) / rate * u32::try_from(number)?;
                 sleep_until(due).await;
                 connection.post(number).await?;
                 spans.push(u64::try_from(due.elapsed().as_micros())?);
@@ -105,10 +142,34 @@ async fn latencies(to: SocketAddr, key: &str, plan: Plan) -> Result<Latency> {
     }
     spans.sort_unstable();
     let at = |percent: usize| spans.get(spans.len() * percent / 100).copied();
-    Ok(Latency {
-        p50: at(50).context("events")?,
-        p99: at(99).context("events")?,
-    })
+    let (p50, p99) = (at(50).context("events")?, at(99).context("events")?);
+    Ok((self::stolen() == stolen).then_some(Latency { p50, p99 }))
+}
+
+/// How much processor time the system says that strangers took from this machine so far, in hundredths of a second; where it does
+/// not say, nothing.
+fn stolen() -> Option<u64> {
+    let statistics = std::fs::read_to_string("/proc/stat").ok()?;
+    let fields = statistics.lines().next()?.split_ascii_whitespace();
+    fields.skip(STEAL_FIELD).next()?.parse().ok()
+}
+
+/// Keeps a processor busy until it is dropped.
+struct Burner(Child);
+
+impl Burner {
+    fn start() -> Result<Self> {
+        let mut command = Command::new("nice");
+        command.args(["-n", "10", "sh", "-c", "while :; do :; done"]);
+        Ok(Self(command.spawn().context("`nice` and `sh` are needed")?))
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A tenant that sends as fast as it is answered.
@@ -192,6 +253,22 @@ fn guests() -> Vec<(&'static str, bytes::Bytes)> {
     ]
 }
 
+impl Latency {
+    /// The median of the turns, of each figure for itself.
+    fn median(mut of: Vec<Self>) -> Result<Self> {
+        let mut middle = |figure: fn(&Self) -> u64| {
+            of.sort_unstable_by_key(figure);
+            of.get(of.len() / 2).map(figure)
+        };
+        let (p50, p99) = (middle(|turn| turn.p50), middle(|turn| turn.p99));
+        let none = "the machine was taken away in every turn; try again when it is quiet";
+        Ok(Self {
+            p50: p50.context(none)?,
+            p99: p99.context(none)?,
+        })
+    }
+}
+
 impl Case {
     #[expect(clippy::cast_precision_loss, reason = "microseconds of one event")]
     fn ratio(&self) -> f64 {
@@ -207,6 +284,7 @@ impl Measured {
             json!({
                 "guest": case.guest,
                 "attacks_per_second": case.attacks_per_second,
+                "turns": { "alone": case.turns.0, "beside": case.turns.1 },
                 "alone": latency(case.alone),
                 "beside": latency(case.beside),
                 "p99_ratio": case.ratio(),
@@ -220,16 +298,17 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<16} {:>9}  {:>21}  {:>21}  ratio",
-            "beside", "calls/s", "alone p50, p99 in µs", "beside p50, p99 in µs"
+            "{:<16} {:>9}  {:>7}  {:>21}  {:>21}  ratio",
+            "beside", "calls/s", "turns", "alone p50, p99 in µs", "beside p50, p99 in µs"
         )?;
         for case in &self.0 {
             let (alone, beside) = (case.alone, case.beside);
             write!(
                 f,
-                "\n{:<16} {:>9}  {:>10} {:>10}  {:>10} {:>10}  {:>5.2}",
+                "\n{:<16} {:>9}  {:>7}  {:>10} {:>10}  {:>10} {:>10}  {:>5.2}",
                 case.guest,
                 case.attacks_per_second,
+                format!("{}/{}", case.turns.0, case.turns.1),
                 alone.p50,
                 alone.p99,
                 beside.p50,
@@ -241,5 +320,9 @@ impl fmt::Display for Measured {
     }
 }
 
+/// The case without a guest.
+const BURNER: &str = "burner";
+/// Of the line of all processors in `/proc/stat`: after the name and seven kinds of time.
+const STEAL_FIELD: usize = 8;
 /// Connections of the neighbour.
 const WORKERS: usize = 16;
