@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use super::config::Config;
 use super::engine::{self, Purpose};
 use super::log::escaped;
-use super::processor;
+use super::processor::Rank;
 use super::upload::{TEXT_BYTES, UploadError};
 
 /// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
@@ -168,7 +168,7 @@ fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
         );
         return Err(Stopped::Refused(wrong));
     };
-    processor::stand_behind();
+    Rank::Behind.take();
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;

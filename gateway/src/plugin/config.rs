@@ -53,9 +53,11 @@ pub struct Config {
     pub keep_compiled: Span,
     /// Machine code of components that is kept loaded; what was used least recently goes first and is loaded again from disk.
     pub loaded: Size,
-    /// Calls of plugins that run at the same time; as many as the machine has cores where it is left out. Tenants whose calls
-    /// take long have as many threads more, which the system lets wait for the others.
+    /// Calls of plugins that run at the same time; as many as the machine has cores where it is left out.
     pub threads: Option<NonZeroU32>,
+    /// Calls more of tenants whose calls take long, on threads that the system lets wait for the others; where it is left out,
+    /// one less than the machine has cores, and at least one: a core is left to everybody else.
+    pub long_threads: Option<NonZeroU32>,
     /// Processor time that a tenant's plugins may use in a second on this gateway, a second's worth ahead; left out: as much as
     /// there is, in turns with the others.
     pub budget: Option<Span>,
@@ -102,6 +104,7 @@ impl Default for Config {
             keep_compiled: Span::from_secs(7 * 86_400),
             loaded: Size::from_bytes(512 << 20),
             threads: None,
+            long_threads: None,
             budget: None,
             budgets: BTreeMap::new(),
             breaker: BreakerConfig::default(),
@@ -117,18 +120,25 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How many threads run plugins.
+    /// How many calls run at the same time.
     pub fn thread_count(&self) -> usize {
-        match self.threads {
-            Some(threads) => threads.get() as usize,
-            None => available_parallelism().map_or(1, usize::from),
-        }
+        self.threads.map_or_else(cores, |threads| threads.get() as usize)
     }
 
-    /// How many threads there are for them: those that take the place of calls that step aside, and as many behind, too.
-    pub(super) fn seats(&self) -> usize {
-        self.thread_count() * 2 + ASIDE
+    /// How many threads there are for those who owe nothing: one takes the place of each call that steps aside.
+    pub(super) fn front_seats(&self) -> usize {
+        self.thread_count() + ASIDE
     }
+
+    /// How many threads there are in all.
+    pub(super) fn seats(&self) -> usize {
+        let behind = self.long_threads.map(|threads| threads.get() as usize);
+        self.front_seats() + behind.unwrap_or_else(|| cores().saturating_sub(1).max(1))
+    }
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 /// Calls that may have stepped aside at the same time without anybody waiting for them.

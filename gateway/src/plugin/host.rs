@@ -23,7 +23,7 @@ use super::fuel::Fuel;
 use super::incidents::Incidents;
 use super::kept::Kept;
 use super::observed::Observed;
-use super::processor::{self, ThreadTime};
+use super::processor::{Rank, ThreadTime};
 use super::pseudonyms::Pseudonyms;
 use super::queue::{Bounds, FairQueue, Lane, Row};
 use super::shelf::Shelved;
@@ -125,7 +125,7 @@ impl Host {
         });
         for seat in 0..seats.len() {
             let (shared, seats) = (shared.clone(), seats.clone());
-            let row = if seat < config.seats() - config.thread_count() {
+            let row = if seat < config.front_seats() {
                 Row::Front
             } else {
                 Row::Behind
@@ -388,9 +388,11 @@ impl Drop for Inner {
 
 /// A guest thread: one job after the other until the queue is closed.
 fn work(shared: &Shared, seats: &Seats, seat: usize, row: Row) {
-    if row == Row::Behind {
-        processor::stand_behind();
-    }
+    let rank = match row {
+        Row::Front => Rank::Guest,
+        Row::Behind => Rank::Behind,
+    };
+    rank.take();
     if let Some(time) = ThreadTime::own() {
         // Nobody else sets it.
         let _ = seats[seat].set(time);

@@ -62,14 +62,22 @@ fn time(statistics: &Path) -> Option<Duration> {
     (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
 
-/// From now on the system prefers other threads to the current one: it gets about a tenth of what they get where there is not enough
-/// for all. Where the system does not do that, the thread is like the others.
-pub(super) fn stand_behind() {
-    let _ = rustix::process::setpriority_process(None, NICE);
+/// How much the system prefers other threads to one, where there is not enough for all: steps of setpriority(2), each about a
+/// quarter of the weight. Where the system does not do that, all threads are alike.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rank {
+    /// Guests: connections are served first, in microseconds, and then the guests.
+    Guest = 5,
+    /// What takes long.
+    Behind = 15,
 }
 
-/// Of the steps of setpriority(2), each about a quarter of the weight.
-const NICE: i32 = 10;
+impl Rank {
+    /// The current thread has it from now on.
+    pub(super) fn take(self) {
+        let _ = rustix::process::setpriority_process(None, self as i32);
+    }
+}
 
 #[cfg(test)]
 mod tests {

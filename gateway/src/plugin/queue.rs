@@ -5,7 +5,8 @@
 //!
 //! There are two rows of lanes. Those in front are served by as many threads as there are processors; those behind, which owe
 //! for long calls (`debts`), by threads of their own that the system lets wait for the others. So that nobody in front waits for a
-//! call that nobody knew to be long, such a call steps aside (`aside`): it runs on, and another thread takes its place.
+//! call that nobody knew to be long, such a call steps aside (`aside`): it runs on, and another thread takes its place. And so that nobody
+//! waits for one tenant's many calls that are not long, no tenant takes the last thread in front while there are others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -59,6 +60,10 @@ struct State<J> {
     /// Lanes of the calls that have stepped aside.
     aside: Vec<Lane>,
     turns_given: u64,
+    /// Whose turn was the last.
+    last: Option<Lane>,
+    /// How many turns will have been given when the last one is taken to be alone, if nobody else has any until then.
+    alone_from: u64,
     closed: bool,
 }
 
@@ -111,6 +116,8 @@ impl<J> FairQueue<J> {
             seats: Vec::new(),
             aside: Vec::new(),
             turns_given: 0,
+            last: None,
+            alone_from: 0,
             closed: false,
         };
         Self {
@@ -290,11 +297,19 @@ impl<J> State<J> {
     /// Whether to wake a thread of a row: where there is work for one more. One at a time, and each wakes the next, for a
     /// wake-up is a system call.
     fn wake_another(&mut self, row: Row) -> Option<Row> {
-        let room = self.has_room(row);
         let state = self.row(row);
-        let wake = room && !state.turns.is_empty() && state.idle_threads > 0 && !state.waking;
-        state.waking |= wake;
-        wake.then_some(row)
+        if state.idle_threads == 0 || state.waking || !self.has_work(row) {
+            return None;
+        }
+        self.row(row).waking = true;
+        Some(row)
+    }
+
+    fn has_work(&self, row: Row) -> bool {
+        match row {
+            Row::Behind => !self.behind.turns.is_empty(),
+            Row::Front => self.has_room(row) && self.front.turns.iter().any(|lane| !self.has_its_share(lane)),
+        }
     }
 
     fn has_room(&self, row: Row) -> bool {
@@ -305,6 +320,7 @@ impl<J> State<J> {
         if !self.has_room(row) {
             return None;
         }
+        let mut passed_over = 0;
         loop {
             let lane = self.row(row).turns.pop_front()?;
             let stands = self.row_of(&lane, now_us);
@@ -312,6 +328,15 @@ impl<J> State<J> {
                 self.row(stands).turns.push_back(lane);
                 continue;
             }
+            if row == Row::Front && self.has_its_share(&lane) {
+                self.front.turns.push_back(lane);
+                passed_over += 1;
+                if passed_over == self.front.turns.len() {
+                    return None;
+                }
+                continue;
+            }
+            passed_over = 0;
             let alone = self.row(row).turns.is_empty();
             // A lane that has a turn has a state, and one that has a state has work.
             let state = self.lanes.get_mut(&lane)?;
@@ -332,11 +357,32 @@ impl<J> State<J> {
         }
     }
 
+    /// Whether a lane has as many threads in front as one may have.
+    fn has_its_share(&self, lane: &Lane) -> bool {
+        let share = self.bounds.at_once.saturating_sub(1).max(1);
+        if self.front.running < share || self.is_alone(lane) {
+            return false;
+        }
+        let held = |seat: &&Seat| seat.row == Row::Front && !seat.aside && seat.lane == *lane;
+        self.seats.iter().flatten().filter(held).count() >= share
+    }
+
+    /// Whether no other lane waits, or had a turn lately.
+    fn is_alone(&self, lane: &Lane) -> bool {
+        let nobody_came = self.last.as_ref().is_none_or(|last| last == lane);
+        let nobody_waits = || self.front.turns.iter().all(|waiting| waiting == lane);
+        nobody_came && self.turns_given >= self.alone_from && nobody_waits()
+    }
+
     fn sit(&mut self, seat: usize, row: Row, lane: Lane) {
         if self.seats.len() <= seat {
             self.seats.resize_with(seat + 1, || None);
         }
         self.turns_given += 1;
+        if self.last.as_ref() != Some(&lane) {
+            let first = self.last.replace(lane.clone()).is_none();
+            self.alone_from = if first { 0 } else { self.turns_given + COMPANY };
+        }
         self.row(row).running += 1;
         self.seats[seat] = Some(Seat {
             lane,
@@ -373,160 +419,8 @@ impl<J> State<J> {
 
 /// What a turn is worth. Nearly every chain takes less, and then turns alone decide.
 const QUANTUM: Duration = Duration::from_millis(1);
+/// A lane is alone once it has had so many turns with nobody else in between.
+const COMPANY: u64 = 1_000;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LONG: Duration = Duration::from_millis(10);
-
-    fn lane(name: &str) -> Lane {
-        Some(name.parse().unwrap())
-    }
-
-    fn queue(per_lane: usize, in_all: usize) -> FairQueue<u32> {
-        FairQueue::new(Bounds {
-            per_lane,
-            in_all,
-            at_once: 1,
-        })
-    }
-
-    /// What a thread would do now, and nothing of it takes any time.
-    fn take(queue: &FairQueue<u32>, seat: usize, row: Row) -> Option<u32> {
-        queue.lock().next(seat, row, 0)
-    }
-
-    fn leave(queue: &FairQueue<u32>, seat: usize, used: Duration) {
-        queue.lock().leave(seat, used, 0);
-    }
-
-    /// What the watchman says of a job that lasts.
-    fn is_long(queue: &FairQueue<u32>, seat: usize, used: Duration) {
-        let turn = queue.lock().seats[seat].as_ref().unwrap().turn;
-        queue.is_long(seat, turn, used);
-    }
-
-    fn drain(queue: &FairQueue<u32>, row: Row) -> Vec<u32> {
-        std::iter::from_fn(|| {
-            let job = take(queue, 0, row);
-            leave(queue, 0, Duration::ZERO);
-            job
-        })
-        .collect()
-    }
-
-    #[test]
-    fn tenants_take_turns_however_much_one_of_them_sends() {
-        let queue = queue(100, 100);
-        for job in 0..5 {
-            queue.push(lane("busy"), job).unwrap();
-        }
-        queue.push(lane("quiet"), 10).unwrap();
-        queue.push(lane("other"), 20).unwrap();
-        assert_eq!(drain(&queue, Row::Front), [0, 10, 20, 1, 2, 3, 4]);
-        assert_eq!(queue.waiting(), 0);
-    }
-
-    #[test]
-    fn a_full_lane_refuses_and_leaves_room_to_the_others() {
-        let queue = queue(2, 3);
-        assert_eq!(queue.push(lane("a"), 1), Ok(()));
-        assert_eq!(queue.push(lane("a"), 2), Ok(()));
-        assert_eq!(queue.push(lane("a"), 3), Err(Full));
-        assert_eq!(queue.push(lane("b"), 4), Ok(()));
-        assert_eq!(queue.push(lane("c"), 5), Err(Full), "full in all");
-        queue.close();
-        assert_eq!(queue.push(lane("b"), 6), Err(Full));
-        assert!(queue.next(0, Row::Front, Duration::ZERO).is_none());
-    }
-
-    #[test]
-    fn a_tenant_waits_out_what_it_used_while_others_have_work() {
-        let queue = queue(100, 100);
-        for job in 0..4 {
-            queue.push(lane("slow"), job).unwrap();
-            queue.push(lane("fast"), 10 + job).unwrap();
-        }
-        assert_eq!(take(&queue, 0, Row::Front), Some(0));
-        leave(&queue, 0, Duration::from_millis(2));
-        assert_eq!(drain(&queue, Row::Front), [10, 11, 12, 1, 13, 2, 3]);
-    }
-
-    #[test]
-    fn who_made_long_calls_goes_behind_and_comes_back() {
-        let queue = queue(100, 100);
-        queue.push(lane("long"), 0).unwrap();
-        queue.push(lane("long"), 1).unwrap();
-        assert_eq!(take(&queue, 0, Row::Front), Some(0));
-        is_long(&queue, 0, LONG);
-        leave(&queue, 0, LONG);
-        queue.push(lane("short"), 10).unwrap();
-        assert_eq!(
-            drain(&queue, Row::Front),
-            [10],
-            "what was waiting goes behind too"
-        );
-        queue.push(lane("long"), 2).unwrap();
-        assert_eq!(drain(&queue, Row::Behind), [1, 2]);
-        queue.push(lane("long"), 3).unwrap();
-        let later = queue.lock().next(0, Row::Behind, 60_000_000);
-        assert_eq!(later, None, "it owes no more");
-        let later = queue.lock().next(0, Row::Front, 60_000_000);
-        assert_eq!(later, Some(3));
-    }
-
-    #[test]
-    fn a_long_call_steps_aside_and_its_lane_goes_behind() {
-        let queue = queue(100, 100);
-        for job in 0..3 {
-            queue.push(lane("long"), job).unwrap();
-        }
-        assert_eq!(take(&queue, 0, Row::Front), Some(0));
-        queue.push(lane("short"), 10).unwrap();
-        assert_eq!(take(&queue, 1, Row::Front), None, "one at once");
-        let mut lasting = Vec::new();
-        queue.tick(&mut lasting);
-        assert!(lasting.is_empty());
-        queue.tick(&mut lasting);
-        let [(0, turn)] = lasting[..] else {
-            panic!("{lasting:?}")
-        };
-        queue.is_long(0, turn, LONG);
-        queue.is_long(0, turn, LONG);
-        assert_eq!(take(&queue, 1, Row::Front), Some(10));
-        leave(&queue, 1, Duration::ZERO);
-        assert_eq!(take(&queue, 2, Row::Behind), Some(1));
-        leave(&queue, 2, Duration::ZERO);
-        leave(&queue, 0, LONG);
-        queue.is_long(0, turn, LONG);
-        assert_eq!(take(&queue, 2, Row::Behind), Some(2), "it owes for the one");
-        assert_eq!(queue.lock().front.running, 0);
-    }
-
-    #[test]
-    fn a_thread_that_waits_is_woken() {
-        let queue = queue(1, 1);
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| queue.next(0, Row::Front, Duration::ZERO));
-            queue.push(lane("a"), 7).unwrap();
-            assert_eq!(waiter.join().unwrap(), Some(7));
-        });
-    }
-
-    #[test]
-    fn what_goes_behind_wakes_who_waits_there() {
-        let queue = queue(2, 2);
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| queue.next(1, Row::Behind, Duration::ZERO));
-            queue.push(lane("a"), 7).unwrap();
-            queue.push(lane("a"), 8).unwrap();
-            assert_eq!(queue.next(0, Row::Front, Duration::ZERO), Some(7));
-            is_long(&queue, 0, LONG);
-            let other = scope.spawn(|| queue.next(0, Row::Front, LONG));
-            assert_eq!(waiter.join().unwrap(), Some(8));
-            queue.close();
-            assert_eq!(other.join().unwrap(), None);
-        });
-    }
-}
+mod tests;

@@ -1,0 +1,182 @@
+//! Unit tests of the queue.
+
+use super::*;
+
+const LONG: Duration = Duration::from_millis(10);
+
+fn lane(name: &str) -> Lane {
+    Some(name.parse().unwrap())
+}
+
+fn queue(per_lane: usize, in_all: usize) -> FairQueue<u32> {
+    FairQueue::new(Bounds {
+        per_lane,
+        in_all,
+        at_once: 1,
+    })
+}
+
+/// What a thread would do now, and nothing of it takes any time.
+fn take(queue: &FairQueue<u32>, seat: usize, row: Row) -> Option<u32> {
+    queue.lock().next(seat, row, 0)
+}
+
+fn leave(queue: &FairQueue<u32>, seat: usize, used: Duration) {
+    queue.lock().leave(seat, used, 0);
+}
+
+/// What the watchman says of a job that lasts.
+fn is_long(queue: &FairQueue<u32>, seat: usize, used: Duration) {
+    let turn = queue.lock().seats[seat].as_ref().unwrap().turn;
+    queue.is_long(seat, turn, used);
+}
+
+fn drain(queue: &FairQueue<u32>, row: Row) -> Vec<u32> {
+    std::iter::from_fn(|| {
+        let job = take(queue, 0, row);
+        leave(queue, 0, Duration::ZERO);
+        job
+    })
+    .collect()
+}
+
+#[test]
+fn tenants_take_turns_however_much_one_of_them_sends() {
+    let queue = queue(100, 100);
+    for job in 0..5 {
+        queue.push(lane("busy"), job).unwrap();
+    }
+    queue.push(lane("quiet"), 10).unwrap();
+    queue.push(lane("other"), 20).unwrap();
+    assert_eq!(drain(&queue, Row::Front), [0, 10, 20, 1, 2, 3, 4]);
+    assert_eq!(queue.waiting(), 0);
+}
+
+#[test]
+fn a_full_lane_refuses_and_leaves_room_to_the_others() {
+    let queue = queue(2, 3);
+    assert_eq!(queue.push(lane("a"), 1), Ok(()));
+    assert_eq!(queue.push(lane("a"), 2), Ok(()));
+    assert_eq!(queue.push(lane("a"), 3), Err(Full));
+    assert_eq!(queue.push(lane("b"), 4), Ok(()));
+    assert_eq!(queue.push(lane("c"), 5), Err(Full), "full in all");
+    queue.close();
+    assert_eq!(queue.push(lane("b"), 6), Err(Full));
+    assert!(queue.next(0, Row::Front, Duration::ZERO).is_none());
+}
+
+#[test]
+fn a_tenant_waits_out_what_it_used_while_others_have_work() {
+    let queue = queue(100, 100);
+    for job in 0..4 {
+        queue.push(lane("slow"), job).unwrap();
+        queue.push(lane("fast"), 10 + job).unwrap();
+    }
+    assert_eq!(take(&queue, 0, Row::Front), Some(0));
+    leave(&queue, 0, Duration::from_millis(2));
+    assert_eq!(drain(&queue, Row::Front), [10, 11, 12, 1, 13, 2, 3]);
+}
+
+#[test]
+fn who_made_long_calls_goes_behind_and_comes_back() {
+    let queue = queue(100, 100);
+    queue.push(lane("long"), 0).unwrap();
+    queue.push(lane("long"), 1).unwrap();
+    assert_eq!(take(&queue, 0, Row::Front), Some(0));
+    is_long(&queue, 0, LONG);
+    leave(&queue, 0, LONG);
+    queue.push(lane("short"), 10).unwrap();
+    assert_eq!(
+        drain(&queue, Row::Front),
+        [10],
+        "what was waiting goes behind too"
+    );
+    queue.push(lane("long"), 2).unwrap();
+    assert_eq!(drain(&queue, Row::Behind), [1, 2]);
+    queue.push(lane("long"), 3).unwrap();
+    let later = queue.lock().next(0, Row::Behind, 60_000_000);
+    assert_eq!(later, None, "it owes no more");
+    let later = queue.lock().next(0, Row::Front, 60_000_000);
+    assert_eq!(later, Some(3));
+}
+
+#[test]
+fn a_long_call_steps_aside_and_its_lane_goes_behind() {
+    let queue = queue(100, 100);
+    for job in 0..3 {
+        queue.push(lane("long"), job).unwrap();
+    }
+    assert_eq!(take(&queue, 0, Row::Front), Some(0));
+    queue.push(lane("short"), 10).unwrap();
+    assert_eq!(take(&queue, 1, Row::Front), None, "one at once");
+    let mut lasting = Vec::new();
+    queue.tick(&mut lasting);
+    assert!(lasting.is_empty());
+    queue.tick(&mut lasting);
+    let [(0, turn)] = lasting[..] else {
+        panic!("{lasting:?}")
+    };
+    queue.is_long(0, turn, LONG);
+    queue.is_long(0, turn, LONG);
+    assert_eq!(take(&queue, 1, Row::Front), Some(10));
+    leave(&queue, 1, Duration::ZERO);
+    assert_eq!(take(&queue, 2, Row::Behind), Some(1));
+    leave(&queue, 2, Duration::ZERO);
+    leave(&queue, 0, LONG);
+    queue.is_long(0, turn, LONG);
+    assert_eq!(take(&queue, 2, Row::Behind), Some(2), "it owes for the one");
+    assert_eq!(queue.lock().front.running, 0);
+}
+
+#[test]
+fn a_thread_that_waits_is_woken() {
+    let queue = queue(1, 1);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| queue.next(0, Row::Front, Duration::ZERO));
+        queue.push(lane("a"), 7).unwrap();
+        assert_eq!(waiter.join().unwrap(), Some(7));
+    });
+}
+
+#[test]
+fn what_goes_behind_wakes_who_waits_there() {
+    let queue = queue(2, 2);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| queue.next(1, Row::Behind, Duration::ZERO));
+        queue.push(lane("a"), 7).unwrap();
+        queue.push(lane("a"), 8).unwrap();
+        assert_eq!(queue.next(0, Row::Front, Duration::ZERO), Some(7));
+        is_long(&queue, 0, LONG);
+        let other = scope.spawn(|| queue.next(0, Row::Front, LONG));
+        assert_eq!(waiter.join().unwrap(), Some(8));
+        queue.close();
+        assert_eq!(other.join().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_thread_is_left_to_the_others_while_there_are_any() {
+    let queue = FairQueue::new(Bounds {
+        per_lane: 10_000,
+        in_all: 10_000,
+        at_once: 2,
+    });
+    for job in 0..2_000 {
+        queue.push(lane("busy"), job).unwrap();
+    }
+    assert!(take(&queue, 0, Row::Front).is_some());
+    assert!(take(&queue, 1, Row::Front).is_some(), "alone it takes all");
+    leave(&queue, 1, Duration::ZERO);
+    queue.push(lane("quiet"), 10_000).unwrap();
+    assert_eq!(take(&queue, 1, Row::Front), Some(10_000));
+    leave(&queue, 1, Duration::ZERO);
+    assert_eq!(take(&queue, 1, Row::Front), None, "who was there may come again");
+    queue.push(lane("quiet"), 10_001).unwrap();
+    assert_eq!(take(&queue, 1, Row::Front), Some(10_001));
+    leave(&queue, 1, Duration::ZERO);
+    for _ in 0..=COMPANY {
+        leave(&queue, 0, Duration::ZERO);
+        assert!(take(&queue, 0, Row::Front).is_some());
+    }
+    assert!(take(&queue, 1, Row::Front).is_some(), "nobody came");
+}
