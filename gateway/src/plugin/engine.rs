@@ -113,7 +113,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(shape.resident)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots(shape.warm)
-        .pagemap_scan(Enabled::No);
+        .pagemap_scan(shape.scanned);
     pool
 }
 
@@ -132,6 +132,8 @@ struct Shape {
     warm: u32,
     /// Bytes of a memory that are reset by writing; the rest is given back to the system.
     resident: usize,
+    /// Whether the system is asked which pages were written to, and only those are reset.
+    scanned: Enabled,
 }
 
 impl Shape {
@@ -145,6 +147,7 @@ impl Shape {
                 tables: 2,
                 warm: 0,
                 resident: 256 << 10,
+                scanned: Enabled::No,
             },
             // A slot has the image of its component mapped. All can be at their limit.
             Class::Large => Self {
@@ -153,7 +156,8 @@ impl Shape {
                 memories: MEMORIES,
                 tables: TABLES,
                 warm: config.large.slots,
-                resident: 256 << 10,
+                resident: 1 << 20,
+                scanned: Enabled::Auto,
             },
         }
     }
