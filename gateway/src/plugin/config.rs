@@ -56,7 +56,7 @@ pub struct Config {
     /// Calls of plugins that run at the same time; as many as the machine has cores where it is left out.
     pub threads: Option<NonZeroU32>,
     /// Calls more of tenants whose calls take long, on threads that the system lets wait for the others; where it is left out,
-    /// one less than the machine has cores, and at least one: a core is left to everybody else.
+    /// one less than `threads`, and at least one: a core is left to everybody else.
     pub long_threads: Option<NonZeroU32>,
     /// Processor time that a tenant's plugins may use in a second on this gateway, a second's worth ahead; left out: as much as
     /// there is, in turns with the others.
@@ -122,7 +122,10 @@ impl Default for Config {
 impl Config {
     /// How many calls run at the same time.
     pub fn thread_count(&self) -> usize {
-        self.threads.map_or_else(cores, |threads| threads.get() as usize)
+        match self.threads {
+            Some(threads) => threads.get() as usize,
+            None => available_parallelism().map_or(1, usize::from),
+        }
     }
 
     /// How many threads there are for those who owe nothing: one takes the place of each call that steps aside.
@@ -133,12 +136,8 @@ impl Config {
     /// How many threads there are in all.
     pub(super) fn seats(&self) -> usize {
         let behind = self.long_threads.map(|threads| threads.get() as usize);
-        self.front_seats() + behind.unwrap_or_else(|| cores().saturating_sub(1).max(1))
+        self.front_seats() + behind.unwrap_or_else(|| self.thread_count().saturating_sub(1).max(1))
     }
-}
-
-fn cores() -> usize {
-    available_parallelism().map_or(1, usize::from)
 }
 
 /// Calls that may have stepped aside at the same time without anybody waiting for them.

@@ -62,7 +62,7 @@ fn time(statistics: &Path) -> Option<Duration> {
     (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
 
-/// How much the system prefers other threads to one, where there is not enough for all: steps of setpriority(2), each about a
+/// How much the system prefers other threads to one, where there is not enough for all: steps of nice(2), each about a
 /// quarter of the weight. Where the system does not do that, all threads are alike.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank {
@@ -75,7 +75,7 @@ pub(super) enum Rank {
 impl Rank {
     /// The current thread has it from now on.
     pub(super) fn take(self) {
-        let _ = rustix::process::setpriority_process(None, self as i32);
+        let _ = rustix::process::nice(self as i32);
     }
 }
 

@@ -3,10 +3,10 @@
 //! Each tenant has a lane. The lanes take turns; a tenant whose calls took long waits out its debt, a turn for each quantum,
 //! as long as others have something to do.
 //!
-//! There are two rows of lanes. Those in front are served by as many threads as there are processors; those behind, which owe
-//! for long calls (`debts`), by threads of their own that the system lets wait for the others. So that nobody in front waits for a
+//! There are two rows of lanes. Of those in front, as many calls run at once as there are processors; those behind, which owe
+//! for long calls (`debts`), have threads of their own that the system lets wait for the others. So that nobody in front waits for a
 //! call that nobody knew to be long, such a call steps aside (`aside`): it runs on, and another thread takes its place. And so that nobody
-//! waits for one tenant's many calls that are not long, no tenant takes the last thread in front while there are others.
+//! waits for one tenant's many calls that are not long, no tenant holds all of the threads in front while there are others there.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,8 @@ struct State<J> {
 struct LaneState<J> {
     jobs: VecDeque<J>,
     debt: Duration,
+    /// Where its turns are.
+    row: Row,
 }
 
 #[derive(Debug, Default)]
@@ -277,14 +279,22 @@ impl<J> State<J> {
     }
 
     fn add(&mut self, lane: Lane, job: J, now_us: u64) -> Result<(), Full> {
+        let row = self.row_of(&lane, now_us);
         match self.lanes.get_mut(&lane) {
             Some(state) if state.jobs.len() >= self.bounds.per_lane => return Err(Full),
-            Some(state) => state.jobs.push_back(job),
+            Some(state) => {
+                state.jobs.push_back(job);
+                // It owes nothing any more, and need not wait until its turn behind comes.
+                if (state.row, row) == (Row::Behind, Row::Front) {
+                    self.behind.turns.retain(|waiting| *waiting != lane);
+                    self.move_to(row, lane);
+                }
+            }
             None => {
-                let row = self.row_of(&lane, now_us);
                 let state = LaneState {
                     jobs: VecDeque::from([job]),
                     debt: Duration::ZERO,
+                    row,
                 };
                 self.lanes.insert(lane.clone(), state);
                 self.row(row).turns.push_back(lane);
@@ -292,6 +302,14 @@ impl<J> State<J> {
         }
         self.waiting += 1;
         Ok(())
+    }
+
+    /// A lane's turns are in this row from now on.
+    fn move_to(&mut self, row: Row, lane: Lane) {
+        if let Some(state) = self.lanes.get_mut(&lane) {
+            state.row = row;
+        }
+        self.row(row).turns.push_back(lane);
     }
 
     /// Whether to wake a thread of a row: where there is work for one more. One at a time, and each wakes the next, for a
@@ -325,13 +343,13 @@ impl<J> State<J> {
             let lane = self.row(row).turns.pop_front()?;
             let stands = self.row_of(&lane, now_us);
             if stands != row {
-                self.row(stands).turns.push_back(lane);
+                self.move_to(stands, lane);
                 continue;
             }
             if row == Row::Front && self.has_its_share(&lane) {
                 self.front.turns.push_back(lane);
                 passed_over += 1;
-                if passed_over == self.front.turns.len() {
+                if passed_over >= self.front.turns.len() {
                     return None;
                 }
                 continue;
@@ -369,7 +387,7 @@ impl<J> State<J> {
 
     /// Whether no other lane waits, or had a turn lately.
     fn is_alone(&self, lane: &Lane) -> bool {
-        let nobody_came = self.last.as_ref().is_none_or(|last| last == lane);
+        let nobody_came = lane.is_none() || self.last.as_ref().is_none_or(|last| last == lane);
         let nobody_waits = || self.front.turns.iter().all(|waiting| waiting == lane);
         nobody_came && self.turns_given >= self.alone_from && nobody_waits()
     }
@@ -379,7 +397,8 @@ impl<J> State<J> {
             self.seats.resize_with(seat + 1, || None);
         }
         self.turns_given += 1;
-        if self.last.as_ref() != Some(&lane) {
+        // What runs behind takes no place in front, and the gateway's own is nobody's company.
+        if row == Row::Front && lane.is_some() && self.last.as_ref() != Some(&lane) {
             let first = self.last.replace(lane.clone()).is_none();
             self.alone_from = if first { 0 } else { self.turns_given + COMPANY };
         }
@@ -412,13 +431,15 @@ impl<J> State<J> {
             return;
         }
         if let Some(lane) = self.lanes.get_mut(&seat.lane) {
-            lane.debt += used;
+            lane.debt = (lane.debt + used).min(MOST_DEBT);
         }
     }
 }
 
 /// What a turn is worth. Nearly every chain takes less, and then turns alone decide.
 const QUANTUM: Duration = Duration::from_millis(1);
+/// What a lane has to wait out at most: what it used while nobody waited for it is not held against it for long.
+const MOST_DEBT: Duration = Duration::from_millis(100);
 /// A lane is alone once it has had so many turns with nobody else in between.
 const COMPANY: u64 = 1_000;
 

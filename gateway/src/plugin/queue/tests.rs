@@ -180,3 +180,54 @@ fn a_thread_is_left_to_the_others_while_there_are_any() {
     }
     assert!(take(&queue, 1, Row::Front).is_some(), "nobody came");
 }
+
+#[test]
+fn a_lane_that_goes_behind_does_not_keep_the_thread_that_finds_it() {
+    let queue = FairQueue::new(Bounds {
+        per_lane: 10,
+        in_all: 10,
+        at_once: 2,
+    });
+    for (name, job) in [("busy", 0), ("busy", 1), ("long", 10), ("long", 11)] {
+        queue.push(lane(name), job).unwrap();
+    }
+    assert_eq!(take(&queue, 0, Row::Front), Some(0));
+    assert_eq!(take(&queue, 1, Row::Front), Some(10));
+    is_long(&queue, 1, LONG);
+    assert_eq!(take(&queue, 2, Row::Front), None, "`busy` has its share");
+    assert_eq!(take(&queue, 3, Row::Behind), Some(11));
+}
+
+#[test]
+fn who_has_paid_comes_to_the_front_with_the_next_job() {
+    let queue = queue(10, 10);
+    queue.push(lane("once"), 0).unwrap();
+    assert_eq!(take(&queue, 0, Row::Front), Some(0));
+    is_long(&queue, 0, LONG);
+    queue.push(lane("once"), 1).unwrap();
+    leave(&queue, 0, LONG);
+    assert_eq!(take(&queue, 0, Row::Front), None);
+    let add = |job, now_us| queue.lock().add(lane("once"), job, now_us);
+    add(2, 1).unwrap();
+    assert_eq!(take(&queue, 0, Row::Front), None, "it still owes");
+    add(3, 10_000_000).unwrap();
+    assert_eq!(queue.lock().next(0, Row::Front, 10_000_000), Some(1));
+}
+
+#[test]
+fn what_a_lane_used_while_it_was_alone_is_soon_forgotten() {
+    let queue = queue(1_000, 1_000);
+    for job in 0..100 {
+        queue.push(lane("slow"), job).unwrap();
+    }
+    for _ in 0..90 {
+        assert!(take(&queue, 0, Row::Front).is_some());
+        leave(&queue, 0, Duration::from_secs(1));
+    }
+    for job in 0..200 {
+        queue.push(lane("fast"), 1_000 + job).unwrap();
+    }
+    let turns = drain(&queue, Row::Front);
+    let first = turns.iter().position(|job| *job == 90);
+    assert_eq!(first, Some(100), "after a hundred turns of the other");
+}
