@@ -124,7 +124,7 @@ codes! {
     AddressRefused = "address_refused", 422, No, "The endpoint's address is refused",
         "Use a public address, or allow the range in `egress.allow`.";
     EventRejected = "event_rejected", 422, No, "A plugin rejected the event",
-        "Send an event that the tenant's plugins accept; `rejection` has the plugin's words.";
+        "Send an event that the tenant's plugins accept; `plugin` has its words.";
     InvalidComponent = "invalid_component", 422, No, "The component cannot be used",
         "Upload a WebAssembly component built for the world `hookgate:plugin/plugin@0.1`.";
     InvalidSettings = "invalid_settings", 422, No, "The plugin refuses its settings",
@@ -145,7 +145,7 @@ codes! {
     InternalError = "internal_error", 500, SameKey, "hookgate failed",
         "Tell the operator; the log has the cause.";
     PluginFailed = "plugin_failed", 503, Safe, "A plugin failed",
-        "Send the event again later; the plugin's author should see `failure`.";
+        "Send the event again later; the plugin's author should see `plugin`.";
     TenantUnreadable = "tenant_unreadable", 503, Safe, "This gateway cannot read the tenant as it is now",
         "Send the request again, as another gateway may take it; the operator should see /readyz and the log.";
     StoreUnavailable = "store_unavailable", 503, SameKey, "The store does not answer",
