@@ -70,6 +70,18 @@ pub enum OnFailure {
 }
 
 impl StepLimits {
+    /// As much of each as the host lets a step have now: it may have been lowered since they were set.
+    #[must_use]
+    pub fn within(&self, host: &Config) -> Self {
+        Self {
+            deadline: self
+                .deadline
+                .map(|deadline| deadline.min(host.call_deadline.get())),
+            memory: self.memory.map(|memory| memory.min(host.memory.bytes())),
+            log: self.log.map(|log| log.min(host.log.bytes())),
+        }
+    }
+
     /// The host's limits with these in their place; `None`: these say nothing.
     ///
     /// # Errors

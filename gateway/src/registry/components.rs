@@ -238,8 +238,10 @@ impl Components {
         let settings = parse_settings(&record.settings).unwrap_or_default();
         let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
         let component = step.component.as_ref();
-        // Limits that the gateway has lowered since are the lower ones.
-        let bounds = component.and_then(|component| self.bounds(component, &record.limits()).ok());
+        let bounds = component.and_then(|component| {
+            let limits = record.limits().within(self.host.limits_of(component));
+            self.bounds(component, &limits).ok()
+        });
         step.bounds = bounds.flatten();
         step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
         let kept = || record.resolved.as_deref().unwrap_or_default();

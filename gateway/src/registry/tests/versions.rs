@@ -350,4 +350,19 @@ async fn a_steps_limits_are_below_the_gateways() {
     let set = acme.set(Place::Ingress, vec![limited(1 << 20)]).await.unwrap();
     let bounds = set.chain.as_ref().unwrap().steps[0].bounds.clone().unwrap();
     assert_eq!(bounds.memory.bytes(), 1 << 20);
+    let lowered = crate::plugin::Config {
+        memory: crate::domain::units::Size::from_bytes(1 << 19),
+        ..Default::default()
+    };
+    let both = crate::plugin::StepLimits {
+        memory: Some(1 << 20),
+        log: Some(100),
+        deadline: None,
+    };
+    let within = both.within(&lowered);
+    assert_eq!(
+        (within.memory, within.log),
+        (Some(1 << 19), Some(100)),
+        "each for itself"
+    );
 }
