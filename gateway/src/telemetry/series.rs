@@ -29,8 +29,9 @@ impl PluginSeries {
     pub(super) fn of(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
         let mut figures = self.lock();
         let key = (plugin.to_owned(), version.to_owned());
-        let room = figures.len() < most || figures.contains_key(&key) || SHIPPED.contains(&plugin);
-        let key = if room {
+        let counts = |(plugin, _): &&Key| !SHIPPED.contains(&plugin.as_str()) && plugin != OTHER;
+        let own = SHIPPED.contains(&plugin) || figures.contains_key(&key);
+        let key = if own || figures.keys().filter(counts).count() < most {
             key
         } else {
             (OTHER.to_owned(), OTHER.to_owned())
