@@ -5,8 +5,8 @@ use hookgate_sdk::{AccessError, Document, Event, Failure, Settings, pointer};
 use crate::operation::Verb;
 use crate::template;
 
-/// How many members are flattened at most.
-const MAX_MEMBERS: u32 = 1000;
+/// How many keys are read at once.
+const KEYS_AT_ONCE: u32 = 1000;
 
 /// Performs all operations. What an operation needs and is not there is passed over, unless it is required.
 pub(crate) fn all(event: &Event) -> Result<(), Failure> {
@@ -123,7 +123,15 @@ fn copy(data: &Document, source: &str, target: &str) -> Result<(), AccessError> 
 /// The members go to where the object was. They are read first: one may have the object's own key.
 fn flatten(data: &Document, object: &str, prefix: &str) -> Result<(), AccessError> {
     let parent = pointer::split_last(object).map_or("", |(parent, _)| parent);
-    let keys = data.keys(object, 0, MAX_MEMBERS)?;
+    let mut keys = Vec::new();
+    loop {
+        let offset = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let next = data.keys(object, offset, KEYS_AT_ONCE)?;
+        if next.is_empty() {
+            break;
+        }
+        keys.extend(next);
+    }
     let mut members = Vec::with_capacity(keys.len());
     for key in keys {
         let value = data.get_json(&pointer::member(object, &key))?;

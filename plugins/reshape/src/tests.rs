@@ -79,6 +79,14 @@ fn each_operation() {
 }
 
 #[test]
+fn a_large_object_is_flattened_whole() {
+    let members: Vec<String> = (0..2_001).map(|n| format!(r#""k{n}":{n}"#)).collect();
+    let members = members.join(",");
+    let outcome = run(r#"[{"flatten":"/o"}]"#, &format!(r#"{{"o":{{{members}}}}}"#));
+    assert_eq!(outcome.data, format!("{{{members}}}"));
+}
+
+#[test]
 fn operations_are_done_in_order() {
     let operations = r#"[{"flatten":"/user"},{"template":"/name","text":"{/first} {/last}"},
         {"nest":["/first","/last"],"under":"/parts"},{"rename":"/parts","to":"names"},{"set":"/version","value":2}]"#;
