@@ -83,6 +83,18 @@ pub enum UploadError {
     Host(#[source] std::io::Error),
 }
 
+impl UploadError {
+    /// Whether there is nothing wrong with it, and it should be tried again.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy)
+    }
+
+    /// Whether there is nothing wrong with it, and the gateway itself failed.
+    pub fn is_the_hosts(&self) -> bool {
+        matches!(self, Self::Host(_))
+    }
+}
+
 /// What is seen of a component from outside.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Code, FieldError, Problem};
 use crate::document::{ParseError, ParseErrorKind};
-use crate::plugin::UploadError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use crate::telemetry::error_chain;
@@ -90,12 +89,12 @@ impl From<RegistryError> for Problem {
                 let place = format!("/steps/{step}/on_failure");
                 Self::fields(Code::InvalidField, vec![FieldError::new(place, told)])
             }
-            RegistryError::Component(UploadError::Busy) => Self::new(
+            RegistryError::Component(ref cause) if cause.is_busy() => Self::new(
                 Code::TenantBusy,
                 "Too many components are compiled or asked at the moment. Nothing was stored.",
             )
             .retry_after(PAUSE),
-            RegistryError::Component(UploadError::Host(_)) => internal(&error),
+            RegistryError::Component(ref cause) if cause.is_the_hosts() => internal(&error),
             RegistryError::Component(_) => {
                 Self::new(Code::InvalidComponent, sentence(&error_chain(&error).to_string()))
             }
