@@ -150,8 +150,8 @@ async fn latency(to: SocketAddr, key: &str, rate: u32) -> Result<Option<Latency>
 /// not say, nothing.
 fn stolen() -> Option<u64> {
     let statistics = std::fs::read_to_string("/proc/stat").ok()?;
-    let fields = statistics.lines().next()?.split_ascii_whitespace();
-    fields.skip(STEAL_FIELD).next()?.parse().ok()
+    let mut fields = statistics.lines().next()?.split_ascii_whitespace();
+    fields.nth(STEAL_FIELD)?.parse().ok()
 }
 
 /// Keeps a processor busy until it is dropped.
