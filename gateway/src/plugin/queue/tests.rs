@@ -16,6 +16,14 @@ fn queue(per_lane: usize, in_all: usize) -> FairQueue<u32> {
     })
 }
 
+fn two_at_once(room: usize) -> FairQueue<u32> {
+    FairQueue::new(Bounds {
+        per_lane: room,
+        in_all: room,
+        at_once: 2,
+    })
+}
+
 /// What a thread would do now, and nothing of it takes any time.
 fn take(queue: &FairQueue<u32>, seat: usize, row: Row) -> Option<u32> {
     queue.lock().next(seat, row, 0)
@@ -156,11 +164,7 @@ fn what_goes_behind_wakes_who_waits_there() {
 
 #[test]
 fn a_thread_is_left_to_the_others_while_there_are_any() {
-    let queue = FairQueue::new(Bounds {
-        per_lane: 10_000,
-        in_all: 10_000,
-        at_once: 2,
-    });
+    let queue = two_at_once(10_000);
     for job in 0..2_000 {
         queue.push(lane("busy"), job).unwrap();
     }
@@ -183,11 +187,7 @@ fn a_thread_is_left_to_the_others_while_there_are_any() {
 
 #[test]
 fn a_lane_that_goes_behind_does_not_keep_the_thread_that_finds_it() {
-    let queue = FairQueue::new(Bounds {
-        per_lane: 10,
-        in_all: 10,
-        at_once: 2,
-    });
+    let queue = two_at_once(10);
     for (name, job) in [("busy", 0), ("busy", 1), ("long", 10), ("long", 11)] {
         queue.push(lane(name), job).unwrap();
     }
