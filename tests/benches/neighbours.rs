@@ -62,11 +62,20 @@ pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
     let address = bench.gateway.base().trim_start_matches("http://").parse()?;
     latency(address, neighbour.key(), plan.rate).await?; // the first events warm everything
     let wanted = |name: &str| plan.only.is_empty() || plan.only.iter().any(|only| only == name);
+    ensure!(plan.turns > 0, "`--turns` is at least 1");
+    let all = guests();
+    let names = || all.iter().map(|(name, _)| *name).chain([BURNER]);
+    let unknown = plan.only.iter().find(|only| names().all(|name| name != *only));
+    ensure!(
+        unknown.is_none(),
+        "there is no guest {unknown:?}: one of {:?}",
+        names().collect::<Vec<_>>()
+    );
     let mut cases = Vec::new();
     if wanted(BURNER) {
         cases.push(case(BURNER, address, neighbour.key(), plan, None).await?);
     }
-    for (guest, component) in guests().into_iter().filter(|(name, _)| wanted(name)) {
+    for (guest, component) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let attacker = author(&bench.gateway, guest, component).await;
         cases.push(case(guest, address, neighbour.key(), plan, Some(&attacker)).await?);
     }
