@@ -25,6 +25,7 @@ use crate::http::{Auth, BodyLimits, Front, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
+use crate::memory::MemoryPool;
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::registry::{DeclaredTenant, Registry, Sync};
 use crate::scheduler::Scheduler;
@@ -62,6 +63,7 @@ pub struct App {
 struct Common {
     clock: Clock,
     metrics: Metrics,
+    memory: MemoryPool,
     store: Arc<dyn Store>,
     committer: Committer,
     store_clock: StoreClock,
@@ -222,6 +224,7 @@ async fn common(config: &Config) -> Result<(Common, CommitService), StartError> 
         store_clock: StoreClock::new(clock.clone()),
         clock,
         metrics,
+        memory: MemoryPool::new(&config.memory),
         store,
         committer,
         egress,

@@ -3,11 +3,13 @@
 //! The way of an event is the order of these modules; `ARCHITECTURE.md` tells it as a story.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
+pub mod budget;
 pub mod clock;
 pub mod document;
 pub mod domain;
 pub mod http;
 pub mod ids;
+pub mod memory;
 pub mod telemetry;
 
 pub mod api;

@@ -1,22 +1,28 @@
 //! The table of the gateway's modules: who may use whom, and which are pure.
 
 /// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
-/// `telemetry` and `clock` are for all that run; `domain` and `document` are for all.
+/// `telemetry` and `clock` are for all that run; `budget`, `domain` and `document` are for all.
 pub const MAY_USE: &[(&str, &[&str])] = &[
-    ("catalogue", &["document", "domain", "privacy"]),
+    ("catalogue", &["budget", "document", "domain", "privacy"]),
+    ("budget", &[]),
     ("clock", &["domain"]),
-    ("document", &[]),
-    ("domain", &["document"]),
+    ("document", &["budget"]),
+    ("domain", &["budget", "document"]),
     ("ids", &["clock", "domain"]),
-    ("privacy", &["document", "domain"]),
-    ("profile", &["document", "domain", "privacy"]),
-    ("telemetry", &["clock", "domain"]),
-    ("store", &["clock", "domain", "telemetry"]),
-    ("egress", &["clock", "domain", "telemetry"]),
-    ("plugin", &["clock", "document", "domain", "telemetry"]),
+    ("memory", &["domain"]),
+    ("privacy", &["budget", "document", "domain"]),
+    ("profile", &["budget", "document", "domain", "privacy"]),
+    ("telemetry", &["budget", "clock", "domain"]),
+    ("store", &["budget", "clock", "domain", "telemetry"]),
+    ("egress", &["budget", "clock", "domain", "telemetry"]),
+    (
+        "plugin",
+        &["budget", "clock", "document", "domain", "memory", "telemetry"],
+    ),
     (
         "registry",
         &[
+            "budget",
             "catalogue",
             "clock",
             "document",
@@ -29,11 +35,12 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("keyring", &["domain", "registry", "store", "telemetry"]),
-    ("dispatch", &["document", "domain", "store"]),
+    ("keyring", &["budget", "domain", "registry", "store", "telemetry"]),
+    ("dispatch", &["budget", "document", "domain", "memory", "store"]),
     (
         "system_events",
         &[
+            "budget",
             "clock",
             "dispatch",
             "domain",
@@ -46,6 +53,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     (
         "health",
         &[
+            "budget",
             "domain",
             "profile",
             "registry",
@@ -56,11 +64,21 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "http",
-        &["clock", "document", "domain", "registry", "store", "telemetry"],
+        &[
+            "budget",
+            "clock",
+            "document",
+            "domain",
+            "memory",
+            "registry",
+            "store",
+            "telemetry",
+        ],
     ),
     (
         "ingest",
         &[
+            "budget",
             "clock",
             "dispatch",
             "document",
@@ -68,6 +86,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "egress",
             "http",
             "ids",
+            "memory",
             "plugin",
             "privacy",
             "registry",
@@ -78,17 +97,28 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "scheduler",
-        &["clock", "delivery", "dispatch", "domain", "store", "telemetry"],
+        &[
+            "budget",
+            "clock",
+            "delivery",
+            "dispatch",
+            "domain",
+            "memory",
+            "store",
+            "telemetry",
+        ],
     ),
     (
         "delivery",
         &[
+            "budget",
             "clock",
             "dispatch",
             "document",
             "domain",
             "egress",
             "health",
+            "memory",
             "plugin",
             "profile",
             "registry",
@@ -100,10 +130,12 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     (
         "feed",
         &[
+            "budget",
             "clock",
             "document",
             "domain",
             "http",
+            "memory",
             "registry",
             "store",
             "telemetry",
@@ -112,6 +144,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     (
         "api",
         &[
+            "budget",
             "catalogue",
             "clock",
             "dispatch",
@@ -123,6 +156,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "ids",
             "ingest",
             "keyring",
+            "memory",
             "plugin",
             "privacy",
             "profile",
@@ -137,7 +171,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
 pub const COMPOSERS: &[&str] = &["app", "cli", "config", "lib", "main"];
 
 /// What the pure modules must never touch.
-pub const PURE: &[&str] = &["catalogue", "domain", "document", "privacy", "profile"];
+pub const PURE: &[&str] = &["budget", "catalogue", "domain", "document", "privacy", "profile"];
 pub const IMPURE: &[&str] = &[
     "tokio::",
     "hyper::",

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
 use crate::{
-    api, delivery, egress, feed, http, ingest, plugin, profile, registry, scheduler, system_events, telemetry,
+    api, delivery, egress, feed, http, ingest, memory, plugin, profile, registry, scheduler, system_events,
+    telemetry,
 };
 
 pub use load::{Environment, Flags, Loaded, load};
@@ -48,6 +49,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where events are kept.
     pub store: store::Config,
+    /// Memory for requests, events and pages.
+    pub memory: memory::Config,
     /// How long events are kept.
     pub retention: Retention,
     /// What producers may send.
@@ -98,6 +101,7 @@ impl Default for Config {
             server: http::Config::default(),
             auth: Auth::default(),
             store: store::Config::default(),
+            memory: memory::Config::default(),
             retention: Retention::default(),
             ingest: ingest::Config::default(),
             plugins: plugin::Config::default(),
