@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
 
 use crate::{BOUND, Client};
@@ -21,6 +22,7 @@ pub const OPERATOR_KEY: &str = "hg_test_operator_key_0123456789abcdef";
 pub struct Setup {
     store: Option<String>,
     toml: String,
+    data_limit: Option<u64>,
 }
 
 /// A running gateway; it ends when this is dropped.
@@ -30,7 +32,14 @@ pub struct Gateway {
     base: String,
     log: Arc<Mutex<Vec<String>>>,
     dir: Arc<TempDir>,
+    launch: Launch,
+}
+
+/// Arguments and limits of a gateway's process, for its start and each restart.
+#[derive(Debug, Clone)]
+struct Launch {
     arguments: Vec<OsString>,
+    data_limit: Option<u64>,
 }
 
 impl Setup {
@@ -52,6 +61,13 @@ impl Setup {
     pub fn with(mut self, toml: &str) -> Self {
         self.toml.push_str(toml);
         self.toml.push('\n');
+        self
+    }
+
+    /// Limits the memory of the process (`RLIMIT_DATA`), as a container does: an allocation over it ends the process.
+    #[must_use]
+    pub fn with_data_limit(mut self, bytes: u64) -> Self {
+        self.data_limit = Some(bytes);
         self
     }
 
@@ -85,7 +101,11 @@ impl Setup {
         let dir = Arc::new(tempfile::tempdir().context("a temporary directory")?);
         let config = dir.path().join("hookgate.toml");
         std::fs::write(&config, self.file(&dir.path().join("data")))?;
-        Gateway::spawn(dir, vec!["serve".into(), "--config".into(), config.into()])
+        let launch = Launch {
+            arguments: vec!["serve".into(), "--config".into(), config.into()],
+            data_limit: self.data_limit,
+        };
+        Gateway::spawn(dir, launch)
     }
 }
 
@@ -120,9 +140,21 @@ impl Gateway {
     /// # Errors
     /// When it has ended.
     pub fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory that it had since it started, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn peak_resident(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &'static str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: u64 = line.context("VmRSS")?.trim().trim_end_matches(" kB").parse()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib: u64 = line.context(field)?.trim().trim_end_matches(" kB").parse()?;
         Ok(kib << 10)
     }
 
@@ -145,10 +177,7 @@ impl Gateway {
     /// # Panics
     /// When it cannot be signalled.
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.process.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-            .expect("a process id");
+        let pid = Pid::from_child(&self.process);
         rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
@@ -180,18 +209,21 @@ impl Gateway {
     pub fn restart(mut self) -> Self {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        Self::spawn(self.dir.clone(), self.arguments.clone()).expect("the gateway starts again")
+        Self::spawn(self.dir.clone(), self.launch.clone()).expect("the gateway starts again")
     }
 
-    fn spawn(dir: Arc<TempDir>, arguments: Vec<OsString>) -> Result<Self> {
+    fn spawn(dir: Arc<TempDir>, launch: Launch) -> Result<Self> {
         let mut process = command()
-            .args(&arguments)
+            .args(&launch.arguments)
             .current_dir(dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("start the gateway")?;
+        if let Some(bytes) = launch.data_limit {
+            limit_data(&process, bytes)?;
+        }
         let log = Arc::new(Mutex::new(Vec::new()));
         let (found, listening) = mpsc::channel();
         let stdout = process.stdout.take().context("its output")?;
@@ -204,7 +236,7 @@ impl Gateway {
                 base,
                 log,
                 dir,
-                arguments,
+                launch,
             }),
             Err(_) => {
                 let _ = process.kill();
@@ -222,6 +254,16 @@ impl Drop for Gateway {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Sets the most memory that a process may have for its data from now on.
+fn limit_data(process: &Child, bytes: u64) -> Result<()> {
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    prlimit(Some(Pid::from_child(process)), Resource::Data, limit).context("limit the gateway's memory")?;
+    Ok(())
 }
 
 /// The binary, as a command without inherited configuration.
