@@ -352,6 +352,7 @@ fn api_parts(
             common.stopping.clone(),
         ),
         egress: common.egress.clone(),
+        memory: common.memory.clone(),
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),
         metrics: common.metrics.clone(),

@@ -58,6 +58,7 @@ use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::keyring::Keyring;
+use crate::memory::MemoryPool;
 use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
@@ -83,6 +84,8 @@ pub struct Parts {
     pub feed: Feed,
     /// Judges endpoints.
     pub egress: Client,
+    /// Memory that requests, events and pages hold.
+    pub memory: MemoryPool,
     /// Makes ids.
     pub ids: IdSource,
     /// Tells the time.

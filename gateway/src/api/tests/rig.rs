@@ -155,6 +155,7 @@ impl Rig {
             handover: handover.clone(),
             feed,
             egress,
+            memory: crate::memory::MemoryPool::new(&crate::memory::Config::default()),
             ids,
             clock,
             metrics,
