@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use hookgate_tests::gateway::{binary, command, root};
+use hookgate_tests::gateway::{binary, command, patience, patient_command, root};
 use hookgate_tests::{Receiver, Setup};
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ async fn the_authors_way_in_the_documents_works_as_written() {
         .env("PATH", path.unwrap())
         .env("CARGO_HOME", dir.path().join("cargo-home"))
         .env("CARGO_NET_OFFLINE", "true")
+        .envs(patience())
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS")
         .env("HG_URL", gateway.base())
@@ -80,7 +81,7 @@ async fn the_authors_way_in_the_documents_works_as_written() {
 #[test]
 fn the_cases_of_the_examples_pass() {
     for name in ["enrich", "route", "pii", "project"] {
-        let ran = command()
+        let ran = patient_command()
             .args(["plugin", "test", "--component"])
             .arg(component(name))
             .arg("--cases")
@@ -106,7 +107,7 @@ fn a_case_that_fails_shows_what_differs() {
     });
     std::fs::write(dir.path().join("differs.json"), case.to_string()).unwrap();
     std::fs::write(dir.path().join("drops.json"), verdict.to_string()).unwrap();
-    let ran = command()
+    let ran = patient_command()
         .args(["plugin", "test", "--component"])
         .arg(component("project"))
         .arg("--cases")
@@ -126,7 +127,7 @@ fn a_case_that_fails_shows_what_differs() {
     }
     assert!(!said.contains('\u{1b}'), "colours are for terminals");
     std::fs::write(dir.path().join("wrong.json"), r#"{"event":{},"expcet":{}}"#).unwrap();
-    let refused = command()
+    let refused = patient_command()
         .args(["plugin", "test", "--component"])
         .arg(component("project"))
         .arg("--cases")
@@ -150,7 +151,7 @@ fn a_run_tells_everything_and_is_json_if_asked() {
     )
     .unwrap();
     let run = |more: &[&str]| {
-        let mut run = command();
+        let mut run = patient_command();
         run.args(["plugin", "run", "--component"])
             .arg(component("pii"))
             .arg("--event")
@@ -198,7 +199,7 @@ fn the_limits_are_those_of_the_configuration() {
     // Enough for the settings' check, and not for ten texts that each contain an address.
     let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 10] });
     std::fs::write(dir.path().join("event.json"), event.to_string()).unwrap();
-    let ran = command()
+    let ran = patient_command()
         .args(["plugin", "run", "--event", "event.json", "--component"])
         .arg(component("pii"))
         .current_dir(dir.path())

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hookgate_tests::{Client, Receiver, eventually};
 use serde_json::json;
@@ -22,7 +22,9 @@ on_both_stores!(
 const POSTS: usize = 10_000;
 
 async fn a_killed_gateway_loses_nothing(on: On) {
-    let mut site = Site::with(on, "scheduler.lease = \"35s\"").await;
+    // On Redis, what the dead gateway held is taken over when its leases end.
+    let lease = "delivery.timeout = \"10s\"\ndelivery.max_timeout = \"10s\"\nscheduler.lease = \"13s\"";
+    let mut site = Site::with(on, lease).await;
     let receiver = Receiver::start(vec![]).await;
     site.acme.subscribe(&receiver.url()).await;
     let producer = Producer::start(&site.acme, POSTS);
@@ -72,7 +74,8 @@ async fn a_stopped_gateway_finishes_what_it_has(on: On) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_redis_loses_nothing_and_is_found_again() {
-    let mut site = Site::start(On::Redis).await;
+    // How soon a producer is told is part of it; a Redis that is slow instead is come to again.
+    let mut site = Site::with(On::Redis, "store.redis.accept_timeout = \"250ms\"").await;
     let receiver = Receiver::start(vec![]).await;
     site.acme.subscribe(&receiver.url()).await;
     let producer = Producer::start(&site.acme, 3_000);
@@ -108,9 +111,11 @@ async fn a_killed_redis_loses_nothing_and_is_found_again() {
     all_came(&accepted, &receiver).await;
 }
 
-/// Posts events over several connections and writes down the ids it got a 202 for; a connection ends at the first error.
+/// Posts events over several connections and writes down the ids it got a 202 for. A connection comes again where the answer says
+/// so, until it is told to finish; it ends at the first other error.
 struct Producer {
     accepted: Arc<Mutex<HashSet<String>>>,
+    finishing: Arc<AtomicBool>,
     connections: JoinSet<()>,
 }
 
@@ -120,9 +125,11 @@ impl Producer {
             Arc::new(Mutex::new(HashSet::new())),
             Arc::new(AtomicUsize::new(0)),
         );
+        let finishing = Arc::new(AtomicBool::new(false));
         let mut connections = JoinSet::new();
         for _ in 0..16 {
             let (client, accepted, next) = (client.clone(), accepted.clone(), next.clone());
+            let finishing = finishing.clone();
             connections.spawn(async move {
                 while next.fetch_add(1, Ordering::Relaxed) < posts {
                     let event = json!({ "type": "order.created", "data": { "note": "n" } });
@@ -130,6 +137,10 @@ impl Producer {
                     let Ok(answer) = client.try_send(request).await else {
                         return;
                     };
+                    if let (Some(wait), false) = (answer.come_again(), finishing.load(Ordering::Relaxed)) {
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
                     if answer.status != 202 {
                         return;
                     }
@@ -142,6 +153,7 @@ impl Producer {
         }
         Self {
             accepted,
+            finishing,
             connections,
         }
     }
@@ -151,6 +163,7 @@ impl Producer {
     }
 
     async fn finish(mut self) -> HashSet<String> {
+        self.finishing.store(true, Ordering::Relaxed);
         while self.connections.join_next().await.is_some() {}
         self.accepted().await
     }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use hookgate_tests::gateway::{command, root};
+use hookgate_tests::gateway::{patient_command, root};
 use hookgate_tests::{BOUND, Client, Receiver};
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn their_cases_pass() {
         }
     }
     for language in ["javascript", "python"] {
-        let ran = command()
+        let ran = patient_command()
             .args(["plugin", "test", "--component"])
             .arg(component(language))
             .arg("--cases")

@@ -16,7 +16,8 @@ on_both_stores!(
 const NOWHERE: &str = "http://127.0.0.1:9/hook";
 
 async fn what_is_older_than_the_retention_is_gone(on: On) {
-    let short = "retention.events = \"1s\"\nretention.sweep_every = \"100ms\"\nretry.attempts = 1";
+    // Long enough for the dead letter to be seen before it goes.
+    let short = "retention.events = \"5s\"\nretention.sweep_every = \"100ms\"\nretry.attempts = 1";
     let site = Site::with(on, short).await;
     let letter = with_a_dead_letter(&site.acme, "old", "an-event-that-is-old").await;
     let page = site.acme.get("/v1/events?limit=1").await.expect(200);

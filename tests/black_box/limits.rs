@@ -1,8 +1,6 @@
 //! Everything has a limit, and an answer at the limit.
 
-use std::time::Duration;
-
-use hookgate_tests::Receiver;
+use hookgate_tests::{BOUND, Gateway, Receiver, Setup};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,7 +21,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
-    let length = tokio::time::timeout(hookgate_tests::BOUND, stream.read(&mut answer))
+    let length = tokio::time::timeout(BOUND, stream.read(&mut answer))
         .await
         .unwrap()
         .unwrap();
@@ -46,25 +44,24 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_client_is_cut_off() {
-    let site = Site::with(
-        On::Embedded,
-        "server.header_timeout = \"300ms\"\nserver.body_timeout = \"300ms\"",
-    )
-    .await;
-    let address = site.gateway.base().trim_start_matches("http://").to_owned();
+    let address = |gateway: &Gateway| gateway.base().trim_start_matches("http://").to_owned();
     // A head that never ends.
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let gateway = Setup::embedded()
+        .with("server.header_timeout = \"300ms\"")
+        .start();
+    let mut stream = TcpStream::connect(address(&gateway)).await.unwrap();
     stream
         .write_all(b"POST /v1/events HTTP/1.1\r\nhost: x\r\n")
         .await
         .unwrap();
     let mut rest = Vec::new();
-    tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut rest))
+    tokio::time::timeout(BOUND, stream.read_to_end(&mut rest))
         .await
         .unwrap()
         .ok();
     // A body that never comes.
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let site = Site::with(On::Embedded, "server.body_timeout = \"2s\"").await;
+    let mut stream = TcpStream::connect(address(&site.gateway)).await.unwrap();
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nhookgate-tenant: acme\r\n\
          content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
@@ -72,7 +69,7 @@ async fn a_slow_client_is_cut_off() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer))
+    tokio::time::timeout(BOUND, stream.read_to_end(&mut answer))
         .await
         .unwrap()
         .ok();

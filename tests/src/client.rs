@@ -1,9 +1,13 @@
 //! A producer's or an operator's client: JSON in, status and JSON out.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+
+use crate::BOUND;
 
 /// Speaks to one gateway with one key.
 #[derive(Debug, Clone)]
@@ -37,6 +41,15 @@ impl Answer {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// After how long the answer asks to come again. What the tenant's own plugins cause is no matter of the machine's speed:
+    /// tests see it.
+    pub fn come_again(&self) -> Option<Duration> {
+        let own = matches!(self.code(), "plugin_failed" | "tenant_busy");
+        let asks = matches!(self.status, 429 | 503) && !own;
+        let seconds = self.header("retry-after").parse().ok();
+        seconds.filter(|_| asks).map(Duration::from_secs)
     }
 
     /// The body, if the status is as expected.
@@ -206,13 +219,25 @@ impl Client {
         (text("id"), text("secret"))
     }
 
-    /// Posts an event; its id.
+    /// Posts an event; its id. A producer that is told to come again does, with the same key.
     pub async fn publish(&self, kind: &str, data: Value) -> String {
-        let accepted = self
-            .post("/v1/events", &json!({ "type": kind, "data": data }))
-            .await
-            .expect(202);
-        accepted["id"].as_str().expect("an id").to_owned()
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        let key = format!("publish-{}", KEYS.fetch_add(1, Ordering::Relaxed));
+        let event = json!({ "type": kind, "data": data });
+        let began = Instant::now();
+        loop {
+            let request = self.request(Method::POST, "/v1/events");
+            let answer = self
+                .send(request.header("idempotency-key", &key).json(&event))
+                .await;
+            match answer.come_again() {
+                Some(wait) if began.elapsed() < BOUND => tokio::time::sleep(wait).await,
+                _ => {
+                    let accepted = answer.expect(202);
+                    return accepted["id"].as_str().expect("an id").to_owned();
+                }
+            }
+        }
     }
 
     /// A tenant's chain that redacts the confidential and restricted classes.

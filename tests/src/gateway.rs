@@ -11,13 +11,32 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
+use toml_edit::DocumentMut;
 
 use crate::{BOUND, Client};
 
 /// The operator's key of every gateway in a test.
 pub const OPERATOR_KEY: &str = "hg_test_operator_key_0123456789abcdef";
 
-/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach.
+/// Limits of time so wide that a slow machine never meets them, for every gateway in a test that does not set its own: a test of
+/// a limit meets that one, and no other before it.
+const PATIENT: &[(&str, &str)] = &[
+    ("server.header_timeout", "2m"),
+    ("server.body_timeout", "2m"),
+    ("server.drain_time", "1m"),
+    ("scheduler.drain", "1m"),
+    ("store.redis.accept_timeout", "1m"),
+    ("store.redis.response_timeout", "1m"),
+    ("store.redis.connect_timeout", "1m"),
+    ("plugins.call_deadline", "10s"),
+    ("plugins.chain_deadline", "1m"),
+    ("plugins.large.call_deadline", "10s"),
+    ("plugins.compile_time", "10m"),
+    ("plugins.large.compile_time", "15m"),
+    ("plugins.canary.window", "1h"),
+];
+
+/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach, and [`PATIENT`].
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     store: Option<String>,
@@ -80,9 +99,24 @@ impl Setup {
         // Dotted keys, so that `toml` may open the same tables again by dotted keys or open other tables.
         format!(
             "data_dir = {data:?}\nserver.listen = \"127.0.0.1:0\"\nstore.url = {store:?}\n\
-             auth.operator_key = \"{OPERATOR_KEY}\"\negress.allow = [\"127.0.0.0/8\"]\n{}",
+             auth.operator_key = \"{OPERATOR_KEY}\"\negress.allow = [\"127.0.0.0/8\"]\n{}{}",
+            self.patience(),
             self.toml
         )
+    }
+
+    /// What `toml` does not set of [`PATIENT`].
+    fn patience(&self) -> String {
+        let own: DocumentMut = self.toml.parse().unwrap_or_default();
+        let is_set = |key: &str| {
+            let mut parts = key.split('.');
+            parts
+                .try_fold(own.as_item(), |table, part| table.get(part))
+                .is_some()
+        };
+        let left = PATIENT.iter().filter(|(key, _)| !is_set(key));
+        left.map(|(key, value)| format!("{key} = \"{value}\"\n"))
+            .collect()
     }
 
     /// Starts it and waits until it listens.
@@ -273,6 +307,21 @@ pub fn command() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// The same for commands that run plugins, with [`PATIENT`].
+pub fn patient_command() -> Command {
+    let mut command = command();
+    command.envs(patience());
+    command
+}
+
+/// [`PATIENT`] as variables of the environment, for whoever starts commands of the binary.
+pub fn patience() -> impl Iterator<Item = (String, &'static str)> {
+    PATIENT.iter().map(|(key, value)| {
+        let name = key.to_uppercase().replace('.', "__");
+        (format!("HOOKGATE_{name}"), *value)
+    })
 }
 
 /// The gateway's binary: the one that `HOOKGATE_BINARY` names, so that two builds can be compared in one run; else built from

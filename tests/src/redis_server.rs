@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::BOUND;
+
 /// When Redis flushes its append-only file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fsync {
@@ -128,7 +130,7 @@ fn answers(port: u16, process: &mut Child) -> bool {
     let Ok(client) = redis::Client::open(format!("redis://127.0.0.1:{port}/")) else {
         return false;
     };
-    while start.elapsed() < Duration::from_secs(10) {
+    while start.elapsed() < BOUND {
         if process.try_wait().is_ok_and(|status| status.is_some()) {
             return false;
         }

@@ -44,6 +44,15 @@ impl Hostile {
             fate,
         }
     }
+
+    /// Its chain. Who is to run out of time has little of it, all others have more than they need on any machine.
+    fn chain(&self, on_failure: &str) -> Value {
+        let mut chain = chain(on_failure, &self.settings);
+        if let Fate::Fails { kind: "timeout", .. } = self.fate {
+            chain["steps"][0]["limits"] = json!({ "deadline": "10ms" });
+        }
+        chain
+    }
 }
 
 impl Town {
@@ -61,8 +70,7 @@ impl Town {
     /// `fail`: nothing is accepted, and the producer is told to come again. `skip`: accepted, and the event says so.
     async fn policy_decides(&self, client: &Client, guest: &Hostile) {
         let name = guest.name;
-        let set = |policy| chain(policy, &guest.settings);
-        client.put("/v1/chain", &set("fail")).await.expect(200);
+        client.put("/v1/chain", &guest.chain("fail")).await.expect(200);
         let answer = client.post("/v1/events", &event()).await;
         match guest.fate {
             Fate::Passes { .. } => {
@@ -82,7 +90,7 @@ impl Town {
                 assert_eq!(feed["data"], json!([]), "{name}: nothing was accepted");
             }
         }
-        client.put("/v1/chain", &set("skip")).await.expect(200);
+        client.put("/v1/chain", &guest.chain("skip")).await.expect(200);
         let id = client.publish("a.b", event()["data"].clone()).await;
         let kept = client.get(&format!("/v1/events/{id}")).await.expect(200);
         let result = match guest.fate {
@@ -105,8 +113,7 @@ impl Town {
             Fate::Passes { .. } => 202,
             Fate::Fails { .. } => 503,
         };
-        let steps = chain("fail", &guest.settings);
-        client.put("/v1/chain", &steps).await.expect(200);
+        client.put("/v1/chain", &guest.chain("fail")).await.expect(200);
         let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut attackers = JoinSet::new();
         for _ in 0..ATTACKERS {
@@ -152,8 +159,8 @@ impl Town {
 /// A dry run tells which limit, the text of the panic, or the trap and where it was.
 async fn author_sees_why(client: &Client, guest: &Hostile) {
     let name = guest.name;
-    let trial = json!({ "event": event(), "settings": guest.settings });
-    let tried = client.post("/v1/plugins/guest/try", &trial).await.expect(200);
+    let trial = json!({ "event": event(), "steps": guest.chain("fail")["steps"] });
+    let tried = client.post("/v1/chain/try", &trial).await.expect(200);
     let step = &tried["steps"][0];
     match guest.fate {
         Fate::Passes { log } => {

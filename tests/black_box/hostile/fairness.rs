@@ -1,5 +1,6 @@
 //! What a tenant's plugins take together: a budget of processor time, and a breaker for what is stopped again and again.
 
+use bytes::Bytes;
 use hookgate_tests::guests::{PASS, handling};
 use hookgate_tests::{Client, Receiver, eventually};
 use serde_json::{Value, json};
@@ -11,16 +12,17 @@ on_both_stores!(
     a_tenant_over_its_budget_is_refused_and_no_other_is,
     deliveries_over_the_budget_wait,
     what_is_stopped_again_and_again_is_left_alone,
+    a_probe_that_goes_through_closes_the_breaker,
 );
 
 async fn a_tenant_over_its_budget_is_refused_and_no_other_is(on: On) {
-    let town = Town::with(on, "plugins.budget = \"30ms\"").await;
+    // One call takes five seconds' worth: the next comes before those are over.
+    let town = Town::with(on, "plugins.budgets.endless = \"10ms\"").await;
     let endless = handling("", "(loop $again (br $again)) (unreachable)");
     let client = town.author("endless", endless).await;
-    client
-        .put("/v1/chain", &chain("fail", &json!({})))
-        .await
-        .expect(200);
+    let mut steps = chain("fail", &json!({}));
+    steps["steps"][0]["limits"] = json!({ "deadline": "50ms" });
+    client.put("/v1/chain", &steps).await.expect(200);
     let refused = eventually("it is over its budget", async || {
         let answer = client.post("/v1/events", &event()).await;
         if answer.status == 503 {
@@ -39,7 +41,7 @@ async fn a_tenant_over_its_budget_is_refused_and_no_other_is(on: On) {
     assert_ne!(refused.header("retry-after"), "");
     has_all(
         &refused.body["detail"].to_string(),
-        &["processor time", "30ms", "`plugins.budget`"],
+        &["processor time", "10ms", "`plugins.budget`"],
         "the budget",
     );
     town.neighbour_is_served(20).await;
@@ -48,18 +50,13 @@ async fn a_tenant_over_its_budget_is_refused_and_no_other_is(on: On) {
         (answer.status == 503).then_some(())
     })
     .await;
-    let figures = figures(&town).await;
-    has_all(
-        &figures,
-        &["hookgate_chains_not_run_total{reason=\"budget\"}"],
-        "the figures",
-    );
+    has_all(&figures(&town).await, &[OVER_BUDGET], "the figures");
 }
 
 async fn deliveries_over_the_budget_wait(on: On) {
-    let town = Town::with(on, "plugins.budget = \"20ms\"").await;
+    let town = Town::with(on, "plugins.budgets.slow = \"5ms\"").await;
     let slow = format!(
-        "(local $n i32) (local.set $n (i32.const 3000000))
+        "(local $n i32) (local.set $n (i32.const 10000000))
         (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) {PASS}"
     );
     let client = town.author("slow", handling("", &slow)).await;
@@ -76,20 +73,13 @@ async fn deliveries_over_the_budget_wait(on: On) {
     for delivery in made["data"].as_array().unwrap() {
         assert_eq!(delivery["attempts"], 1, "to wait is no failure: {delivery:#}");
     }
+    has_all(&figures(&town).await, &[OVER_BUDGET], "the figures");
 }
 
 async fn what_is_stopped_again_and_again_is_left_alone(on: On) {
-    let toml = "plugins.breaker.failures = 3\nplugins.breaker.pause = \"2s\"\nplugins.breaker.longest_pause = \"2s\"";
-    let town = Town::with(on, toml).await;
-    let traps_at_bad = handling(
-        r#"(data (i32.const 1024) "/bad")"#,
-        &format!(
-            "(if (i32.ne (call $kind_of (local.get $data) (i32.const 1024) (i32.const 4)) (i32.const 0)) (then (unreachable)))
-            {PASS}"
-        ),
-    );
-    let client = town.author("trapping", traps_at_bad.clone()).await;
-    let other = town.author("careful", traps_at_bad).await;
+    let town = Town::with(on, &breaking("1h")).await;
+    let client = town.author("trapping", traps_at_bad()).await;
+    let other = town.author("careful", traps_at_bad()).await;
     for tenant in [&client, &other] {
         tenant
             .put("/v1/chain", &chain("fail", &json!({})))
@@ -97,9 +87,8 @@ async fn what_is_stopped_again_and_again_is_left_alone(on: On) {
             .expect(200);
         tenant.publish("a.b", json!({})).await;
     }
-    let bad = json!({ "type": "a.b", "data": { "bad": 1 } });
     for expected in ["trap", "trap", "trap", "breaker"] {
-        let answer = client.post("/v1/events", &bad).await;
+        let answer = client.post("/v1/events", &bad()).await;
         let plugin = &answer.body["plugin"];
         assert_eq!(
             (answer.status, &plugin["code"]),
@@ -122,20 +111,56 @@ async fn what_is_stopped_again_and_again_is_left_alone(on: On) {
         kept["steps"][0]["result"], "skipped",
         "the policy decides: {kept:#}"
     );
+    let opened = [
+        "hookgate_plugin_breakers_total{plugin=\"guest\",",
+        "to=\"open\"} 1",
+    ];
+    has_all(&figures(&town).await, &opened, "the figures");
+}
 
+async fn a_probe_that_goes_through_closes_the_breaker(on: On) {
+    let town = Town::with(on, &breaking("1s")).await;
+    let client = town.author("trapping", traps_at_bad()).await;
+    client
+        .put("/v1/chain", &chain("fail", &json!({})))
+        .await
+        .expect(200);
+    eventually("the plugin is left alone", async || {
+        let answer = client.post("/v1/events", &bad()).await;
+        (answer.body["plugin"]["code"] == "breaker").then_some(())
+    })
+    .await;
+    client
+        .put("/v1/chain", &chain("skip", &json!({})))
+        .await
+        .expect(200);
     eventually("a probe goes through and closes it", async || {
         client.publish("a.b", json!({})).await;
         (breaker(&client).await == "closed").then_some(())
     })
     .await;
-    let figures = figures(&town).await;
-    for words in [
-        "hookgate_plugin_breakers_total{plugin=\"guest\",",
-        "to=\"open\"} 1",
-        "to=\"closed\"} 1",
-    ] {
-        has_all(&figures, &[words], "the figures");
-    }
+    has_all(&figures(&town).await, &["to=\"closed\"} 1"], "the figures");
+}
+
+/// Three failures in a row, and pauses that are never longer.
+fn breaking(pause: &str) -> String {
+    format!(
+        "plugins.breaker.failures = 3\nplugins.breaker.pause = \"{pause}\"\nplugins.breaker.longest_pause = \"{pause}\""
+    )
+}
+
+fn traps_at_bad() -> Bytes {
+    handling(
+        r#"(data (i32.const 1024) "/bad")"#,
+        &format!(
+            "(if (i32.ne (call $kind_of (local.get $data) (i32.const 1024) (i32.const 4)) (i32.const 0)) (then (unreachable)))
+            {PASS}"
+        ),
+    )
+}
+
+fn bad() -> Value {
+    json!({ "type": "a.b", "data": { "bad": 1 } })
 }
 
 /// How the gateway says that it stands with the tenant's plugin.
@@ -149,4 +174,5 @@ async fn figures(town: &Town) -> String {
     figures.as_str().unwrap().to_owned()
 }
 
-const EVENTS: usize = 10;
+const EVENTS: usize = 5;
+const OVER_BUDGET: &str = "hookgate_chains_not_run_total{reason=\"budget\"}";

@@ -36,7 +36,7 @@ impl Town {
             true => "",
             false => "plugins.breaker.failures = 0",
         };
-        let toml = format!("{PATIENT}\n{breaker}\nplugins.operations = 1000\n{toml}");
+        let toml = format!("{breaker}\nplugins.operations = 1000\n{toml}");
         let site = Site::with(on, &toml).await;
         let receiver = Receiver::start(vec![]).await;
         let remove = json!({ "operations": [{ "remove": "/email" }] });
@@ -78,9 +78,6 @@ impl Town {
         );
     }
 }
-
-/// A disk that is busy with something else is not what these tests are about.
-const PATIENT: &str = "store.redis.accept_timeout = \"30s\"\nstore.redis.response_timeout = \"60s\"";
 
 async fn upload(client: &Client, component: Bytes) -> hookgate_tests::client::Answer {
     client

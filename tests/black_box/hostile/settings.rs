@@ -11,7 +11,7 @@ on_both_stores!(who_does_harm_when_settings_are_checked);
 async fn who_does_harm_when_settings_are_checked(on: On) {
     // A hundred million problems, by its own account.
     let problems = r#"(data (i32.const 1024) "\01\00\00\00\00\08\00\00\00\e1\f5\05")"#;
-    let town = Town::new(on).await;
+    let town = Town::with(on, "plugins.call_deadline = \"250ms\"").await;
     for (name, items, check, words) in [
         (
             "trap",
@@ -23,7 +23,7 @@ async fn who_does_harm_when_settings_are_checked(on: On) {
             "loop",
             "",
             "(loop $again (br $again)) (i32.const 64)",
-            &["ran longer than 10ms of processor time"],
+            &["ran longer than 250ms of processor time"],
         ),
         ("problems", problems, "(i32.const 1024)", &["out of bounds"]),
         (

@@ -18,7 +18,7 @@ struct Refused {
 async fn what_is_not_taken_is_refused_in_words(on: On) {
     let town = Town::with(
         on,
-        "plugins.compile_memory = \"256MiB\"\nplugins.compile_time = \"20s\"",
+        "plugins.compile_memory = \"256MiB\"\nplugins.compile_time = \"20s\"\nplugins.call_deadline = \"250ms\"",
     )
     .await;
     let client = town.site.gateway.tenant("uploads").await;
@@ -168,7 +168,7 @@ fn in_describe() -> Vec<Refused> {
         refused(
             "spins-in-describe",
             describes("", "(loop $again (br $again)) (i32.const 0)"),
-            &["its `describe` failed (timeout): ran longer than 10ms"],
+            &["its `describe` failed (timeout): ran longer than 250ms"],
         ),
         refused(
             "spins-at-start",
@@ -176,7 +176,7 @@ fn in_describe() -> Vec<Refused> {
                 "(func $spin (loop $again (br $again))) (start $spin)",
                 "(i32.const 0)",
             ),
-            &["its `describe` failed (timeout): ran longer than 10ms"],
+            &["its `describe` failed (timeout): ran longer than 250ms"],
         ),
         refused(
             "wrong-utf-8",
