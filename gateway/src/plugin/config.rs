@@ -82,6 +82,29 @@ pub struct Config {
     pub class: Class,
 }
 
+#[cfg(test)]
+impl Config {
+    /// For tests that are not about time: a call has enough of it in a build without optimisation on a slow machine.
+    pub(crate) fn patient() -> Self {
+        Self::default().with_patience()
+    }
+
+    /// This with enough time where it is what it is by default.
+    pub(crate) fn with_patience(mut self) -> Self {
+        let (plenty, default) = (Span::from_secs(10), Self::default());
+        for (own, default) in [
+            (&mut self.call_deadline, default.call_deadline),
+            (&mut self.chain_deadline, default.chain_deadline),
+            (&mut self.large.call_deadline, default.large.call_deadline),
+        ] {
+            if *own == default {
+                *own = plenty;
+            }
+        }
+        self
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

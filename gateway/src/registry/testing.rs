@@ -8,7 +8,7 @@ use crate::telemetry::Metrics;
 
 /// A host for one test.
 pub(crate) fn host() -> Host {
-    let config = Config::default();
+    let config = Config::patient();
     // Shared by all tests of all runs: what was compiled once is only loaded the next time.
     let directory = std::env::temp_dir().join("hookgate-test-compiled");
     let artifacts = Artifacts::new(directory, [7; 32]);

@@ -29,10 +29,10 @@ use crate::domain::{
 /// A lease that no test outlives.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// A lease that a test may wait for.
-pub(crate) const SHORT: Duration = Duration::from_millis(40);
+pub(crate) const SHORT: Duration = Duration::from_millis(250);
 
 /// When everything is old with `Settings::forgetful`.
-pub(crate) const OLD: Duration = Duration::from_millis(500);
+pub(crate) const OLD: Duration = Duration::from_millis(1_600);
 
 /// A store of its own for one case, and a hand on its time.
 #[async_trait]
@@ -58,8 +58,8 @@ impl Settings {
     /// Everything is soon old.
     pub(crate) fn forgetful() -> Self {
         let retention = Retention {
-            events: Span::from_millis(400),
-            idempotency_keys: Span::from_millis(400),
+            events: Span::from_millis(1_500),
+            idempotency_keys: Span::from_millis(1_500),
             ..Retention::default()
         };
         Self { retention }

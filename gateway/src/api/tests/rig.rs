@@ -94,7 +94,8 @@ impl Rig {
         let artifacts = Artifacts::new(folder.path().join("artifacts"), [7; 32]);
         let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
         let metrics = Metrics::new();
-        let host = Host::start(&Arc::default(), clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
+        let plugins = Arc::new(crate::plugin::Config::patient());
+        let host = Host::start(&plugins, clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
         let sealer = Sealer::generate().0;
         let root = Root::open(store.as_ref(), &sealer).await.unwrap();
         let parts = registry::Parts {

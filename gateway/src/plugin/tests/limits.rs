@@ -8,7 +8,11 @@ use crate::domain::units::Span;
 
 #[tokio::test]
 async fn an_endless_loop_runs_out_of_time() {
-    let bench = Bench::new(Config::default());
+    let config = Config {
+        call_deadline: Span::from_millis(20),
+        ..Config::default()
+    };
+    let bench = Bench::new(config);
     let done = bench
         .run_guest("", "(loop $again (br $again)) (i32.const 64)", "{}")
         .await;
@@ -16,7 +20,7 @@ async fn an_endless_loop_runs_out_of_time() {
         failure(&done),
         (
             "timeout",
-            "ran longer than 10ms of processor time in one call (`plugins.call_deadline`)"
+            "ran longer than 20ms of processor time in one call (`plugins.call_deadline`)"
         )
     );
 }

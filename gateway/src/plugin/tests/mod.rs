@@ -31,6 +31,7 @@ struct Bench {
 
 impl Bench {
     fn new(config: Config) -> Self {
+        let config = config.with_patience();
         let directory = tempfile::tempdir().unwrap();
         let artifacts = Artifacts::new(directory.path().to_owned(), [7; 32]);
         let workshop = Workshop::new(Compiler::InProcess, artifacts, config.compiles);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::guests::{PASS, handling};
 use super::{Bench, Config, OnFailure, Step, Trial, Verdict, call, step, text};
+use crate::domain::units::Span;
 use crate::plugin::{Tried, TriedStep};
 
 /// Tries a guest by hand whose `handle` has this body.
@@ -79,14 +80,17 @@ async fn fuel_is_the_same_at_every_run_and_grows_with_the_work() {
 
 #[tokio::test]
 async fn a_failure_is_told_with_its_limit_and_where_it_was() {
-    let bench = Bench::new(Config::default());
+    let bench = Bench::new(Config {
+        call_deadline: Span::from_millis(250),
+        ..Config::default()
+    });
     let endless = tried(&bench, "", "(loop $again (br $again)) (i32.const 64)", "{}").await;
     let Verdict::Failed(failure) = &only(&endless).verdict else {
         panic!("{:?}", endless.verdict)
     };
     assert_eq!(failure.kind, "timeout");
     assert!(
-        failure.message.contains("10ms") && failure.message.contains("plugins.call_deadline"),
+        failure.message.contains("250ms") && failure.message.contains("plugins.call_deadline"),
         "{failure:?}"
     );
     assert_eq!(only(&endless).used.fuel, None, "it has no end to count to");

@@ -289,5 +289,5 @@ async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Regi
         .0
 }
 
-/// Half a minute.
-const TRIES: usize = 3000;
+/// Two minutes.
+const TRIES: usize = 12_000;

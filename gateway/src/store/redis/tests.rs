@@ -50,13 +50,21 @@ async fn open(server: &Server) -> Arc<dyn Store> {
 }
 
 async fn open_with(server: &Server, retention: &Retention) -> Arc<dyn Store> {
-    // A machine that is busy with other tests is slow.
-    let config = Config {
-        accept_timeout: Span::from_secs(5),
-        response_timeout: Span::from_secs(5),
+    Arc::new(
+        RedisStore::open(&server.url(), &patient(), retention)
+            .await
+            .unwrap(),
+    )
+}
+
+/// A machine that is busy with other tests is slow.
+fn patient() -> Config {
+    Config {
+        accept_timeout: Span::from_secs(20),
+        response_timeout: Span::from_secs(20),
+        connect_timeout: Span::from_secs(20),
         ..Config::default()
-    };
-    Arc::new(RedisStore::open(&server.url(), &config, retention).await.unwrap())
+    }
 }
 
 contract_suite!(fresh);

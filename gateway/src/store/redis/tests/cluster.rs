@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::server::Server;
-use super::{Config, Real, RedisStore, Span};
+use super::{Config, Real, RedisStore, patient};
 use crate::store::contract::{accepting, feed, leasing, registry, settling};
 use crate::store::{Retention, StoreUrl};
 
@@ -39,10 +39,7 @@ async fn cluster() -> (Vec<Server>, StoreUrl) {
 async fn subject(url: &StoreUrl, prefix: &str) -> Real {
     let config = Config {
         prefix: prefix.to_owned(),
-        accept_timeout: Span::from_secs(5),
-        response_timeout: Span::from_secs(5),
-        connect_timeout: Span::from_secs(5),
-        ..Config::default()
+        ..patient()
     };
     let store = RedisStore::open(url, &config, &Retention::default())
         .await

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::server::{self, Server};
-use super::{Config, RedisStore, Span, open};
+use super::{Config, RedisStore, Span, open, patient};
 use crate::domain::{DeliveryId, DeliveryState, EventId, TenantId};
 use crate::store::contract::{LONG, attempt, settlement, submission, target, tenant};
 use crate::store::{
     Accepted, FeedPosition, LeasePolicy, Leased, Next, Retention, Settled, Shard, Store, StoreError,
     StoreUrl, Submission,
 };
+
+/// How long a condition may take to come true.
+const BOUND: Duration = Duration::from_secs(120);
 
 /// Events that nobody can have sent before: the way that has no script.
 fn new(tenant: &TenantId, ids: &[&str]) -> Submission {
@@ -39,11 +42,7 @@ async fn claim_all(store: &Arc<dyn Store>) -> Vec<Leased> {
 async fn until_available(store: &Arc<dyn Store>, available: bool) {
     let began = Instant::now();
     while store.health().await.available != available {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "{:?}",
-            store.health().await
-        );
+        assert!(began.elapsed() < BOUND, "{:?}", store.health().await);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -190,7 +189,7 @@ async fn a_killed_server_loses_nothing_and_is_found_again() {
     });
     let began = Instant::now();
     while server.length(&acme).await < 1_000 {
-        assert!(began.elapsed() < Duration::from_secs(30));
+        assert!(began.elapsed() < BOUND);
     }
     server.kill();
     let confirmed = accepting.await.unwrap();
@@ -299,7 +298,7 @@ async fn an_emptied_server_is_reported_and_used_on() {
     let server = Server::start("everysec").await;
     let config = Config {
         check_every: Span::from_millis(20),
-        ..Config::default()
+        ..patient()
     };
     let store = RedisStore::open(&server.url(), &config, &Retention::default())
         .await
@@ -315,11 +314,7 @@ async fn an_emptied_server_is_reported_and_used_on() {
             .any(|warning| warning.contains("has lost 3 events"))
     };
     while !told(&store.health().await.warnings) {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "{:?}",
-            store.health().await
-        );
+        assert!(began.elapsed() < BOUND, "{:?}", store.health().await);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let late = settlement(&leased[0], Some(attempt(1, 200)), Next::Done);
@@ -413,7 +408,7 @@ async fn a_nearly_full_server_takes_no_new_events() {
     let config = Config {
         check_every: Span::from_millis(20),
         full_at: 1,
-        ..Config::default()
+        ..patient()
     };
     let store = RedisStore::open(&server.url(), &config, &Retention::default())
         .await
@@ -423,11 +418,7 @@ async fn a_nearly_full_server_takes_no_new_events() {
         server.command(&["CONFIG", "SET", "maxmemory", maxmemory]).await;
         let began = Instant::now();
         while store.health().await.accepting != accepting {
-            assert!(
-                began.elapsed() < Duration::from_secs(30),
-                "{:?}",
-                store.health().await
-            );
+            assert!(began.elapsed() < BOUND, "{:?}", store.health().await);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let full = matches!(
@@ -462,7 +453,7 @@ async fn a_connection_over_tls_trusts_the_given_authority_only() {
 
     let trusting = Config {
         tls_ca: Some(cert.clone().into()),
-        ..Config::default()
+        ..patient()
     };
     let store = RedisStore::open(&url, &trusting, &Retention::default())
         .await
