@@ -18,6 +18,7 @@ mod failing;
 mod feed;
 mod filters;
 mod hostile;
+mod isolation;
 mod languages;
 mod leaving;
 mod limits;

@@ -1,13 +1,15 @@
 //! Takes what is due from the store, as much as there is room for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use rand::RngExt;
-use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
+use tokio::time::{Instant as TokioInstant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{Backoff, Looks};
+use super::pace::{Change, Looks};
 use super::{Config, Parts};
 use crate::clock::Clock;
 use crate::dispatch::{Handover, Reservation};
@@ -39,14 +41,26 @@ impl Claimer {
 
     /// Claims until the shutdown. A claim that is under way then is finished and its deliveries handed over, for the runner
     /// to give back: nobody waits for their leases.
+    ///
+    /// Claims from shards that answer follow one another. A claim from a shard that failed before runs beside them: a server
+    /// that hangs delays its own shards only. Such a claim takes one delivery, so that it holds no room while it waits.
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let mut looks = Looks::new(
             self.store.shards(),
             self.config.poll_interval.get(),
             Instant::now(),
         );
-        let mut backoff = Backoff::default();
-        while shutdown.run_until_cancelled(self.wait(&looks)).await.is_some() {
+        let claimer = &self;
+        let mut beside = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some((shard, result)) = beside.next(), if !beside.is_empty() => {
+                    self.looked(shard, &result, &mut looks);
+                    continue;
+                }
+                () = self.wait(&looks) => {}
+            }
             if self
                 .handover
                 .next_due()
@@ -56,29 +70,34 @@ impl Claimer {
                 looks.all(Instant::now());
             }
             for shard in looks.due(Instant::now()) {
+                if looks.is_failing(shard) {
+                    match self.handover.reserve(1) {
+                        Some(room) => {
+                            looks.begin(shard);
+                            beside.push(async move { (shard, claimer.claim(shard, room).await) });
+                        }
+                        None => looks.delay(shard, Instant::now()),
+                    }
+                    continue;
+                }
                 let room = self
                     .handover
                     .reserve_some(self.least_room(), self.config.claim_batch);
                 let Some(Some(room)) = shutdown.run_until_cancelled(room).await else {
-                    return;
+                    break;
                 };
-                match self.claim(shard, room, &mut looks).await {
-                    Ok(()) => self.store_answers(&mut backoff),
-                    Err(error) => {
-                        let pause = self.store_away(&mut backoff, &error);
-                        shutdown.run_until_cancelled(sleep(pause)).await;
-                        break;
-                    }
-                }
+                let result = self.claim(shard, room).await;
+                self.looked(shard, &result, &mut looks);
             }
         }
+        while beside.next().await.is_some() {}
     }
 
     /// Until something is due, as far as is known.
     async fn wait(&self, looks: &Looks) {
-        let look = looks
-            .earliest()
-            .map_or_else(TokioInstant::now, TokioInstant::from_std);
+        let now = TokioInstant::now();
+        let look = looks.earliest();
+        let look = look.map_or_else(|| now + self.config.poll_interval.get(), TokioInstant::from_std);
         loop {
             let told = self.handover.next_due().map(|due| self.store_clock.until(due));
             let told = told.map_or(look, |wait| TokioInstant::now() + wait);
@@ -95,38 +114,57 @@ impl Claimer {
         u32::try_from(least).unwrap_or(1)
     }
 
-    async fn claim(&self, shard: Shard, mut room: Reservation, looks: &mut Looks) -> Result<(), StoreError> {
+    async fn claim(&self, shard: Shard, mut room: Reservation) -> Result<Look, StoreError> {
         let most = room.room();
         let (asked, began) = (self.clock.now(), Instant::now());
         let claimed = self.store.claim(shard, most, self.config.lease.get()).await?;
         let Claimed {
             leased,
+            late,
             now,
             next_due,
         } = claimed;
         self.store_clock.set(now, asked, self.clock.now());
         self.metrics
             .store_answered(StoreOperation::Claim, leased.len(), began.elapsed());
-        let wait = next_due.map(|due| due.since(now));
-        looks.looked(shard, Instant::now(), wait, leased.len() >= most);
+        for late in late {
+            self.metrics.claimed_late_by(late);
+        }
+        let look = Look {
+            wait: next_due.map(|due| due.since(now)),
+            full: leased.len() >= most,
+        };
         for leased in leased {
             room.hand_over(leased);
         }
-        Ok(())
+        Ok(look)
     }
 
-    fn store_answers(&self, backoff: &mut Backoff) {
-        if backoff.succeeded() {
-            tracing::info!("store.available");
-            self.metrics.store_is(true);
+    /// Sets when a shard is claimed from next. One log line when the first shard fails, one when all answer again.
+    fn looked(&self, shard: Shard, result: &Result<Look, StoreError>, looks: &mut Looks) {
+        let now = Instant::now();
+        let change = match result {
+            Ok(look) => looks.succeeded(shard, now, look.wait, look.full),
+            Err(_) => looks.failed(shard, now, rand::rng().random()),
+        };
+        match (change, result) {
+            (Change::FirstLost, Err(error)) => {
+                tracing::warn!(shard = shard.0, %error, "store.unavailable");
+                self.metrics.store_is(false);
+            }
+            (Change::AllFound, _) => {
+                tracing::info!("store.available");
+                self.metrics.store_is(true);
+            }
+            (Change::FirstLost | Change::None, _) => {}
         }
     }
+}
 
-    fn store_away(&self, backoff: &mut Backoff, error: &StoreError) -> std::time::Duration {
-        if !backoff.is_away() {
-            tracing::warn!(%error, "store.unavailable");
-            self.metrics.store_is(false);
-        }
-        backoff.failed(rand::rng().random())
-    }
+/// The result of a claim, as far as it decides when the next one is.
+struct Look {
+    /// How long until the shard's next delivery is due.
+    wait: Option<Duration>,
+    /// There may be more due already.
+    full: bool,
 }

@@ -1,62 +1,148 @@
-//! When each shard of the store is looked at next. A value: time is given.
+//! Poll schedule of the store's shards: when each is claimed from next. A value: time is given.
+//!
+//! A shard that fails has a backoff of its own and delays no other shard.
 
 use std::time::{Duration, Instant};
 
 use crate::store::Shard;
 
-/// The next look at each shard.
+/// The next claim from each shard.
 #[derive(Debug)]
 pub(super) struct Looks {
     poll: Duration,
-    next: Vec<Instant>,
+    shards: Vec<Look>,
 }
 
-/// How often a store that is away is asked.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
+/// The next claim from one shard.
+#[derive(Debug, Clone)]
+struct Look {
+    next: Instant,
+    backoff: Backoff,
+    /// A claim is under way; the shard is not due before it has ended.
+    under_way: bool,
+}
+
+/// Backoff of a shard whose claims fail.
+#[derive(Debug, Clone, Default)]
+struct Backoff {
     failures: u32,
 }
 
+/// The effect of a claim's result on the store's availability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// All shards answered before, and this one does not.
+    FirstLost,
+    /// Every shard answers again.
+    AllFound,
+    /// Neither.
+    None,
+}
+
 impl Looks {
-    /// All are looked at now.
+    /// All are claimed from now.
     pub(super) fn new(shards: u16, poll: Duration, now: Instant) -> Self {
+        let look = Look {
+            next: now,
+            backoff: Backoff::default(),
+            under_way: false,
+        };
         Self {
             poll,
-            next: vec![now; usize::from(shards)],
+            shards: vec![look; usize::from(shards)],
         }
     }
 
-    /// When the next look is.
+    /// When the next claim is due; `None` while claims from all shards are under way.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        self.next.iter().min().copied()
+        let idle = self.shards.iter().filter(|look| !look.under_way);
+        idle.map(|look| look.next).min()
     }
 
-    /// The shards to look at now, the longest due first.
+    /// The shards to claim from now, the longest due first.
     pub(super) fn due(&self, now: Instant) -> Vec<Shard> {
-        let mut due: Vec<_> = (0_u16..).zip(&self.next).filter(|(_, at)| **at <= now).collect();
-        due.sort_by_key(|(_, at)| **at);
+        let mut due: Vec<_> = (0_u16..)
+            .zip(&self.shards)
+            .filter(|(_, look)| look.next <= now && !look.under_way)
+            .collect();
+        due.sort_by_key(|(_, look)| look.next);
         due.into_iter().map(|(shard, _)| Shard(shard)).collect()
     }
 
-    /// All of them, now: something is due and nobody knows where.
+    /// All shards that answer are due now: something is due and nobody knows where.
     pub(super) fn all(&mut self, now: Instant) {
-        self.next.fill(now);
+        for look in self.shards.iter_mut().filter(|look| !look.backoff.is_failing()) {
+            look.next = now;
+        }
     }
 
-    /// A shard was looked at. `wait`: how long until its next is due; it is looked at again then, and not later than the
-    /// next poll. `full`: there may be more.
-    pub(super) fn looked(&mut self, shard: Shard, now: Instant, wait: Option<Duration>, full: bool) {
-        let wait = wait.unwrap_or(self.poll).clamp(SHORTEST, self.poll.max(SHORTEST));
-        if let Some(next) = self.next.get_mut(usize::from(shard.0)) {
-            *next = if full { now } else { now + wait };
+    /// Whether the last claim from a shard failed.
+    pub(super) fn is_failing(&self, shard: Shard) -> bool {
+        let look = self.shards.get(usize::from(shard.0));
+        look.is_some_and(|look| look.backoff.is_failing())
+    }
+
+    /// A claim from a shard begins.
+    pub(super) fn begin(&mut self, shard: Shard) {
+        if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
+            look.under_way = true;
         }
+    }
+
+    /// A claim from a shard cannot begin now.
+    pub(super) fn delay(&mut self, shard: Shard, now: Instant) {
+        if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
+            look.next = now + DELAY;
+        }
+    }
+
+    /// A claim from a shard succeeded. `wait`: how long until its next delivery is due; it is claimed from again then, and not
+    /// later than the next poll. `full`: there may be more.
+    pub(super) fn succeeded(
+        &mut self,
+        shard: Shard,
+        now: Instant,
+        wait: Option<Duration>,
+        full: bool,
+    ) -> Change {
+        let wait = wait.unwrap_or(self.poll).clamp(SHORTEST, self.poll.max(SHORTEST));
+        let Some(look) = self.shards.get_mut(usize::from(shard.0)) else {
+            return Change::None;
+        };
+        look.under_way = false;
+        look.next = if full { now } else { now + wait };
+        let recovered = look.backoff.succeeded();
+        if recovered && self.failing() == 0 {
+            Change::AllFound
+        } else {
+            Change::None
+        }
+    }
+
+    /// A claim from a shard failed: it is claimed from again after its backoff. `chance` is uniform in 0..1.
+    pub(super) fn failed(&mut self, shard: Shard, now: Instant, chance: f64) -> Change {
+        let before = self.failing();
+        if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
+            look.under_way = false;
+            look.next = now + look.backoff.failed(chance);
+        }
+        if before == 0 {
+            Change::FirstLost
+        } else {
+            Change::None
+        }
+    }
+
+    fn failing(&self) -> usize {
+        let failing = self.shards.iter().filter(|look| look.backoff.is_failing());
+        failing.count()
     }
 }
 
 impl Backoff {
-    /// How long to wait after one more failure: 50 ms, doubling to 5 s, less up to a half by `chance` (0..1), so that many
+    /// The pause after one more failure: 50 ms, doubling to 5 s, less up to a half by `chance` (0..1), so that many
     /// processes do not come back at once.
-    pub(super) fn failed(&mut self, chance: f64) -> Duration {
+    fn failed(&mut self, chance: f64) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         let wait = Duration::from_millis(50)
@@ -66,16 +152,17 @@ impl Backoff {
     }
 
     /// Whether this is the first success after failures.
-    pub(super) fn succeeded(&mut self) -> bool {
+    fn succeeded(&mut self) -> bool {
         std::mem::take(&mut self.failures) > 0
     }
 
-    /// Whether the store was away at the last try.
-    pub(super) fn is_away(&self) -> bool {
+    fn is_failing(&self) -> bool {
         self.failures > 0
     }
 }
 
+/// The pause of a claim that has no room.
+const DELAY: Duration = Duration::from_millis(50);
 /// A lease that ends again and again at the same moment must not make a busy loop.
 const SHORTEST: Duration = Duration::from_millis(2);
 
@@ -89,17 +176,38 @@ mod tests {
         let secs = Duration::from_secs;
         let mut looks = Looks::new(3, secs(10), now);
         assert_eq!(looks.due(now), [Shard(0), Shard(1), Shard(2)]);
-        looks.looked(Shard(0), now, Some(secs(3)), false);
-        looks.looked(Shard(1), now, Some(secs(30)), false);
-        looks.looked(Shard(2), now, None, true);
+        looks.succeeded(Shard(0), now, Some(secs(3)), false);
+        looks.succeeded(Shard(1), now, Some(secs(30)), false);
+        looks.succeeded(Shard(2), now, None, true);
         assert_eq!(looks.due(now), [Shard(2)]);
-        looks.looked(Shard(2), now, None, false);
+        looks.succeeded(Shard(2), now, None, false);
         assert_eq!(looks.earliest(), Some(now + secs(3)));
         assert_eq!(looks.due(now + secs(10)), [Shard(0), Shard(1), Shard(2)]);
-        looks.looked(Shard(0), now, Some(secs(0)), false);
+        looks.succeeded(Shard(0), now, Some(secs(0)), false);
         assert!(looks.due(now).is_empty());
         looks.all(now);
         assert_eq!(looks.due(now).len(), 3);
+    }
+
+    #[test]
+    fn shard_that_fails_backs_off_alone() {
+        let now = Instant::now();
+        let mut looks = Looks::new(3, Duration::from_secs(10), now);
+        assert_eq!(looks.failed(Shard(1), now, 0.0), Change::FirstLost);
+        assert_eq!(looks.due(now), [Shard(0), Shard(2)]);
+        assert_eq!(looks.failed(Shard(2), now, 0.0), Change::None);
+        assert_eq!(looks.succeeded(Shard(0), now, None, false), Change::None);
+        looks.all(now);
+        assert_eq!(looks.due(now), [Shard(0)], "what fails keeps its backoff");
+        assert!(looks.is_failing(Shard(1)) && !looks.is_failing(Shard(0)));
+
+        let later = now + Duration::from_millis(50);
+        assert_eq!(looks.due(later), [Shard(0), Shard(1), Shard(2)]);
+        looks.begin(Shard(1));
+        assert_eq!(looks.due(later), [Shard(0), Shard(2)], "its claim is under way");
+        assert_eq!(looks.succeeded(Shard(1), later, None, false), Change::None);
+        assert_eq!(looks.succeeded(Shard(2), later, None, false), Change::AllFound);
+        assert_eq!(looks.succeeded(Shard(2), later, None, false), Change::None);
     }
 
     #[test]

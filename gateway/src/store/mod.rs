@@ -236,6 +236,8 @@ pub struct Claimed {
     /// When the next one in this shard is due, or when the next lease ends; `None`: nothing waits.
     pub next_due: Option<Timestamp>,
 }
+    /// How long after it was due each was taken; for one whose lease ran out, how long after that.
+    pub late: Vec<Duration>,
 
 /// A delivery in this process's hands.
 #[derive(Clone)]

@@ -73,10 +73,10 @@ impl Index {
     }
 
     /// Leases up to `max` deliveries that are due until `end`, the longest due first.
-    pub(super) fn claim(&mut self, now: Timestamp, max: usize, end: Timestamp) -> Vec<(Key, Trigger)> {
+    pub(super) fn claim(&mut self, now: Timestamp, max: usize, end: Timestamp) -> Vec<Claim> {
         let mut claimed = Vec::new();
         while claimed.len() < max && self.order.first().is_some_and(|(score, _)| *score <= now) {
-            let Some((_, key)) = self.order.pop_first() else {
+            let Some((due, key)) = self.order.pop_first() else {
                 break;
             };
             if let Some(entry) = self.entries.get_mut(&key) {
@@ -85,7 +85,7 @@ impl Index {
             }
         }
         // Not in the loop: a lease of no time would be claimed again and again.
-        for (key, _) in &claimed {
+        for Claim { key, .. } in &claimed {
             self.order.insert((end, key.clone()));
         }
         claimed
@@ -183,7 +183,7 @@ mod tests {
 
     fn claimed(index: &mut Index, now: u64, end: u64) -> Vec<Key> {
         let claimed = index.claim(at(now), 10, at(end));
-        claimed.into_iter().map(|(key, _)| key).collect()
+        claimed.into_iter().map(|claim| claim.key).collect()
     }
 
     #[test]

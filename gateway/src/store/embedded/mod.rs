@@ -176,6 +176,7 @@ impl Store for Embedded {
             return Ok(Claimed {
                 leased: Vec::new(),
                 now,
+                late: Vec::new(),
                 next_due: None,
             });
         }
@@ -185,6 +186,7 @@ impl Store for Embedded {
             (index.claim(now, max, end), index.next_due())
         };
         let leased = if claimed.is_empty() {
+        let late = claimed.iter().map(|claim| now.since(claim.due)).collect();
             Vec::new()
         } else {
             self.read(move |snapshot| snapshot.leased(&claimed, Token(end)))
@@ -193,6 +195,7 @@ impl Store for Embedded {
         Ok(Claimed {
             leased,
             now,
+            late,
             next_due,
         })
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
 
-use super::index::Key;
+use super::index::{Claim, Key};
 use super::keys::{self, Space};
 use super::tables::{
     self, DueRow, EventRow, FeedRow, RevisionRow, corrupt, get, read_change, read_place, read_version,
 };
 use crate::domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId,
-    Timestamp, Trigger,
+    Timestamp,
 };
 use crate::store::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
 use crate::store::{FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token};
@@ -32,12 +32,13 @@ impl Snapshot {
 
     /// Claimed deliveries with all that an attempt needs. One that cannot be read is left out, with a word in the log: its lease
     /// ends, and the others go on.
-    pub(super) fn leased(&self, claimed: &[(Key, Trigger)], token: Token) -> Result<Vec<Leased>, StoreError> {
+    pub(super) fn leased(&self, claimed: &[Claim], token: Token) -> Result<Vec<Leased>, StoreError> {
         let (places, events) = (self.rows(tables::PLACES)?, self.rows(tables::EVENTS)?);
         let deliveries = self.rows(tables::DELIVERIES)?;
         let mut known: HashMap<(TenantId, EventId), Arc<Event>> = HashMap::new();
         let mut leased = Vec::with_capacity(claimed.len());
-        for (key, trigger) in claimed {
+        for claim in claimed {
+            let key = &claim.key;
             let one = || {
                 let (tenant, id) = keys::read_delivery(key).ok_or_else(|| corrupt("due"))?;
                 let name = (tenant, id.event.clone());
@@ -55,7 +56,7 @@ impl Snapshot {
                 Ok(Leased {
                     event,
                     id,
-                    trigger: *trigger,
+                    trigger: claim.trigger,
                     token,
                     attempts: record.as_ref().map_or(0, |r| r.attempts),
                     first_attempt: record.as_ref().and_then(|r| r.first_attempt),

@@ -26,16 +26,18 @@ pub(super) async fn claim(
     max: usize,
     lease: Duration,
 ) -> Result<Claimed, StoreError> {
-    let mut leased = Vec::new();
+    let (mut leased, mut late) = (Vec::new(), Vec::new());
     let mut room = max;
     loop {
         let asked = room.min(AT_ONCE);
         let taken = take(store, shard, asked, lease).await?;
         leased.extend(fetch(store, shard, &taken).await?);
+        late.extend(taken.late);
         room -= asked;
         if room == 0 || taken.members.len() < asked {
             return Ok(Claimed {
                 leased,
+                late,
                 now: taken.now,
                 next_due: taken.next_due,
             });
@@ -49,6 +51,8 @@ struct Taken {
     next_due: Option<Timestamp>,
     /// In the order in which they were due.
     members: Vec<(TenantId, DeliveryId)>,
+    /// How long each was due.
+    late: Vec<Duration>,
 }
 
 async fn take(store: &Inner, shard: Shard, max: usize, lease: Duration) -> Result<Taken, StoreError> {
@@ -64,11 +68,17 @@ async fn take(store: &Inner, shard: Shard, max: usize, lease: Duration) -> Resul
     let token = Token(Timestamp::from_micros(reply::number(next()?)?));
     let first = reply::text(next()?)?;
     store.time.saw(shard, now);
+    let (mut members, mut late) = (Vec::new(), Vec::new());
+    while let (Some(member), Some(score)) = (parts.next(), parts.next()) {
+        late.extend(reply::score(score)?.map(|due| now.since(due)));
+        members.extend(read_member(member));
+    }
     Ok(Taken {
         now,
         token,
         next_due: first.parse().ok().map(Timestamp::from_micros),
-        members: parts.filter_map(read_member).collect(),
+        members,
+        late,
     })
 }
 

@@ -1,0 +1,4 @@
+//! What one tenant does is no other tenant's loss.
+
+mod crashing;
+mod shards;
