@@ -34,5 +34,6 @@ mod secrets;
 mod site;
 mod trying;
 mod two_gateways;
+mod unwell_store;
 mod verifying;
 mod walk;

@@ -84,12 +84,21 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
         return Err(Problem::new(Code::StoreUnavailable, "The gateway is stopping.").retry_after(PAUSE));
     }
     let health = api.store.health().await;
+    let told = |sentence: &str| match health.warnings.first() {
+        Some(warning) => format!("{sentence}: {warning}."),
+        None => format!("{sentence}."),
+    };
     match (health.available, health.accepting) {
         (false, _) => {
-            Err(Problem::new(Code::StoreUnavailable, "The store does not answer.").retry_after(PAUSE))
+            let told = told("The store does not answer");
+            Err(Problem::new(Code::StoreUnavailable, told).retry_after(PAUSE))
         }
         (true, false) => {
-            Err(Problem::new(Code::StoreFull, "The store takes nothing new.").retry_after(PAUSE))
+            let (code, told) = match &health.unfit {
+                Some(reason) => (Code::StoreUnfit, format!("The store keeps nothing: {reason}.")),
+                None => (Code::StoreFull, told("The store takes nothing new")),
+            };
+            Err(Problem::new(code, told).retry_after(PAUSE))
         }
         (true, true) => Ok(Json(HealthView {
             status: "ok",

@@ -420,7 +420,9 @@ pub enum StoreError {
     /// What it holds cannot be read.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
-    /// It cannot be opened or used as it is set up.
+    /// It cannot be opened, or keeps nothing as it is set up: nothing happened.
+    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
+    pub unfit: Option<String>,
     #[error("the store cannot be used: {0}")]
     Unusable(String),
 }

@@ -21,8 +21,20 @@ impl From<&StoreError> for Problem {
                 "The store takes nothing new at the moment. Nothing was stored.",
             )
             .retry_after(PAUSE),
+            StoreError::Unusable(reason) => Self::new(
+                Code::StoreUnfit,
+                format!("The store keeps nothing at the moment, and nothing was stored: {reason}."),
+            )
+            .retry_after(MENDING),
+            StoreError::Corrupt(_) => {
+                tracing::error!(%error, "request.failed");
+                Self::new(
+                    Code::StoreDamaged,
+                    "The store holds something that cannot be read; the log says what.",
+                )
+                .retry_after(MENDING)
+            }
             StoreError::Conflict => Self::new(Code::Conflict, "Somebody else changed it at the same time."),
-            StoreError::Corrupt(_) | StoreError::Unusable(_) => internal(error),
         }
     }
 }
@@ -130,3 +142,5 @@ fn sentence(phrase: &str) -> String {
 
 /// What `Retry-After` says when the store does not take it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same when somebody has to mend the store first.
+const MENDING: Duration = Duration::from_secs(10);

@@ -152,6 +152,10 @@ codes! {
         "Send the same request again, with the same `Idempotency-Key` or event id.";
     StoreFull = "store_full", 503, Safe, "The store is full",
         "Send the request again later; the operator should give the store more room.";
+    StoreUnfit = "store_unfit", 503, Safe, "The store is set up or fails in a way that loses events",
+        "Send the request again later; the operator should mend the store as /readyz says.";
+    StoreDamaged = "store_damaged", 503, SameKey, "What the store holds is damaged",
+        "Tell the operator, whose log has the cause; send the same request again, with the same `Idempotency-Key` or event id.";
 }
 
 #[cfg(test)]

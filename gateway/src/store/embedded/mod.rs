@@ -375,6 +375,7 @@ impl Store for Embedded {
     }
 
     fn shards(&self) -> u16 {
+            unfit: None,
         1
     }
 }

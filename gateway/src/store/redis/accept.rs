@@ -22,7 +22,7 @@ type Answer = Result<Accepted, StoreError>;
 
 /// Commits submissions; one answer each, in order.
 pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
-    if let Some(error) = store.status.refusal() {
+    if let Some(error) = store.status.refusal(batch.len()) {
         return vec![Err(error); batch.len()];
     }
     let mut plain: Vec<Block> = Vec::new();
@@ -98,6 +98,7 @@ impl<'a> Block<'a> {
         let mut replies = store.link.atomic(&mut self.transaction(store, now)).await?;
         let sequence = replies.pop().ok_or_else(|| reply::unexpected("a sequence"))?;
         store.sequences.confirm(self.shard, reply::number(sequence)?);
+        store.status.fit();
         Ok(())
     }
 

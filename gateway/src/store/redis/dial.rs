@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::cluster::ClusterClientBuilder;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, TlsCertificates, Value};
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
+};
 use tokio::time::timeout;
 use url::Url;
 
 use super::Config;
 use super::checks::{Away, Findings, Info, Settings, judge};
+use super::fault::{Failure, Fault, Unfit};
 use super::keys::{Keys, SHARDS};
 use super::link::{Connected, Lines};
 use super::script::{Dialect, Scripts};
@@ -39,6 +42,9 @@ pub(super) enum DialError {
     /// It answers that it is still reading its file.
     #[error("it is still loading its data")]
     Loading,
+    /// It answers, and refuses us.
+    #[error("{0} ({1})")]
+    Unfit(Unfit, String),
     /// It answers, and must not be used as it is.
     #[error("{0}")]
     Refused(String),
@@ -179,10 +185,18 @@ async fn load_scripts(connected: &Connected, scripts: &Scripts) {
     }
 }
 
+fn refused_or_away(error: RedisError) -> DialError {
+    let failure = Failure::from(error);
+    match failure.fault {
+        Fault::Unfit(unfit) => DialError::Unfit(unfit, failure.text),
+        _ => DialError::Away(failure.text),
+    }
+}
+
 async fn within<T>(limit: Duration, work: impl Future<Output = RedisResult<T>>) -> Result<T, DialError> {
     match timeout(limit, work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(DialError::Away(error.to_string())),
+        Ok(Err(error)) => Err(refused_or_away(error)),
         Err(_) => Err(DialError::Away("no answer within the time allowed".to_owned())),
     }
 }

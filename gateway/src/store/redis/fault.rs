@@ -11,10 +11,31 @@ pub(super) enum Fault {
     Away,
     /// There is no room. Nothing of the command happened.
     Full,
+    /// The server refuses commands because of its state or setup. Nothing of the command happened.
+    Unfit(Unfit),
     /// The script is not known. Nothing of the command happened.
     NoScript,
     /// The server refused the command and would again.
     Refused,
+}
+
+/// Why a server that answers refuses commands, until somebody mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unfit {
+    /// `MISCONF`.
+    #[error("Redis cannot write its data to its disk, so it takes no writes; look at its log and its disk")]
+    NotSaved,
+    /// `NOREPLICAS`.
+    #[error(
+        "Redis has fewer replicas in sync than its min-replicas-to-write asks for, so it takes no writes"
+    )]
+    NoReplicas,
+    /// `NOAUTH`, `WRONGPASS`.
+    #[error("Redis does not take the user and password of store.url")]
+    NotLoggedIn,
+    /// `NOPERM`.
+    #[error("Redis does not permit the user of store.url what hookgate needs; look at its ACL LOG")]
+    NotPermitted,
 }
 
 /// A request or a command that failed.
@@ -40,6 +61,7 @@ impl From<RedisError> for Failure {
     fn from(error: RedisError) -> Self {
         let fault = match error.kind() {
             ErrorKind::Server(_) | ErrorKind::Extension => of_server(&error),
+            ErrorKind::AuthenticationFailed => Fault::Unfit(Unfit::NotLoggedIn),
             ErrorKind::Client | ErrorKind::InvalidClientConfig | ErrorKind::UnexpectedReturnType => {
                 Fault::Refused
             }
@@ -66,6 +88,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure.fault {
             Fault::Full => Self::Full(failure.text),
+            Fault::Unfit(unfit) => Self::Unusable(unfit.to_string()),
             Fault::Away | Fault::NoScript | Fault::Refused => Self::Unavailable(failure.text),
         }
     }
@@ -86,10 +109,15 @@ fn of_code(code: &str) -> Fault {
     match code {
         "OOM" => Fault::Full,
         "NOSCRIPT" => Fault::NoScript,
+        "MISCONF" => Fault::Unfit(Unfit::NotSaved),
+        "NOREPLICAS" => Fault::Unfit(Unfit::NoReplicas),
+        "NOAUTH" | "WRONGPASS" => Fault::Unfit(Unfit::NotLoggedIn),
+        "NOPERM" => Fault::Unfit(Unfit::NotPermitted),
         // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that
         // is not whole.
-        "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
-        | "NOAUTH" => Fault::Away,
+        "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => {
+            Fault::Away
+        }
         _ => Fault::Refused,
     }
 }
@@ -97,46 +125,117 @@ fn of_code(code: &str) -> Fault {
 fn weight(fault: &Fault) -> u8 {
     match fault {
         Fault::Full => 0,
-        Fault::Away => 1,
-        Fault::NoScript => 2,
-        Fault::Refused => 3,
+        Fault::Unfit(_) => 1,
+        Fault::Away => 2,
+        Fault::NoScript => 3,
+        Fault::Refused => 4,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::redis::reply;
 
+    /// What a producer is told of every reply that refuses a command: never that hookgate failed.
     #[test]
-    fn codes() {
-        for (code, fault) in [
-            ("OOM", Fault::Full),
-            ("NOSCRIPT", Fault::NoScript),
-            ("READONLY", Fault::Away),
-            ("LOADING", Fault::Away),
-            ("ERR", Fault::Refused),
-            ("WRONGTYPE", Fault::Refused),
-            ("MISCONF", Fault::Refused),
+    fn error_replies_are_told_apart() {
+        #[derive(Debug, PartialEq, Eq)]
+        enum Told {
+            Full,
+            Unfit,
+            Unavailable,
+        }
+        for (reply, told, word) in [
+            (
+                "-OOM command not allowed when used memory > 'maxmemory'.",
+                Told::Full,
+                "memory",
+            ),
+            (
+                "-MISCONF Redis is configured to save RDB snapshots",
+                Told::Unfit,
+                "disk",
+            ),
+            (
+                "-NOREPLICAS Not enough good replicas to write.",
+                Told::Unfit,
+                "min-replicas",
+            ),
+            ("-NOAUTH Authentication required.", Told::Unfit, "password"),
+            (
+                "-WRONGPASS invalid username-password pair",
+                Told::Unfit,
+                "password",
+            ),
+            (
+                "-NOPERM this user has no permissions to run 'hset'",
+                Told::Unfit,
+                "permit",
+            ),
+            (
+                "-READONLY You can't write against a read only replica.",
+                Told::Unavailable,
+                "READONLY",
+            ),
+            (
+                "-MASTERDOWN Link with MASTER is down",
+                Told::Unavailable,
+                "MASTERDOWN",
+            ),
+            (
+                "-LOADING Redis is loading the dataset in memory",
+                Told::Unavailable,
+                "LOADING",
+            ),
+            ("-BUSY Redis is busy running a script.", Told::Unavailable, "BUSY"),
+            (
+                "-CLUSTERDOWN The cluster is down",
+                Told::Unavailable,
+                "CLUSTERDOWN",
+            ),
+            (
+                "-TRYAGAIN Multiple keys request during rehashing",
+                Told::Unavailable,
+                "TRYAGAIN",
+            ),
+            ("-MOVED 3999 127.0.0.1:6381", Told::Unavailable, "MOVED"),
+            ("-ASK 3999 127.0.0.1:6381", Told::Unavailable, "ASK"),
+            (
+                "-WRONGTYPE Operation against a key",
+                Told::Unavailable,
+                "WRONGTYPE",
+            ),
+            ("-ERR unknown command", Told::Unavailable, "unknown"),
+            ("-SOMETHING new", Told::Unavailable, "SOMETHING"),
         ] {
-            assert_eq!(of_code(code), fault, "{code}");
+            let bytes = format!("{reply}\r\n");
+            let value = redis::parse_redis_value(bytes.as_bytes()).expect("a reply");
+            let error = value.extract_error().expect_err("an error reply");
+            let error = StoreError::from(Failure::from(error));
+            let is = match &error {
+                StoreError::Full(_) => Told::Full,
+                StoreError::Unusable(_) => Told::Unfit,
+                StoreError::Unavailable(_) => Told::Unavailable,
+                other => panic!("{reply}: {other}"),
+            };
+            assert_eq!(is, told, "{reply}");
+            assert!(
+                error.to_string().to_lowercase().contains(&word.to_lowercase()),
+                "{reply}: {error}"
+            );
         }
     }
 
+    /// What speaks another protocol, or answers something else than was asked for, is no fault of what is stored.
     #[test]
-    fn only_a_server_that_said_so_is_full() {
-        let failure = |fault| Failure {
-            fault,
-            text: String::new(),
-        };
+    fn protocol_errors_are_unavailable() {
+        let garbage = redis::parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n").expect_err("no reply");
+        let error = StoreError::from(Failure::from(garbage));
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert!(matches!(
-            StoreError::from(failure(Fault::Full)),
-            StoreError::Full(_)
+            reply::unexpected("a number"),
+            StoreError::Unavailable(_)
         ));
-        for fault in [Fault::Away, Fault::NoScript, Fault::Refused] {
-            assert!(matches!(
-                StoreError::from(failure(fault)),
-                StoreError::Unavailable(_)
-            ));
-        }
     }
 }

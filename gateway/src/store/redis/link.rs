@@ -6,18 +6,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
-use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::fault::{Failure, Fault};
+use super::fault::{Failure, Fault, Unfit};
+use super::lost::{Lost, tag_of};
 use super::script::{Call, Dialect};
+use super::status::Status;
 use crate::store::StoreError;
 
 /// The way to the server. Shared by everything in this store.
@@ -26,6 +29,9 @@ pub(super) struct Link {
     turn: AtomicUsize,
     /// How long a request may take.
     patience: Duration,
+    status: Arc<Status>,
+    /// The parts of a cluster whose server does not answer.
+    lost: Lost,
     /// Wakes `watch` when the link has gone down.
     pub(super) fell: Notify,
 }
@@ -33,7 +39,7 @@ pub(super) struct Link {
 /// What requests go over.
 pub(super) enum Wire {
     /// Nothing, and why.
-    Down(String),
+    Down(Failure),
     /// Connections.
     Up(Connected),
 }
@@ -57,17 +63,20 @@ pub(super) enum Lines {
 
 impl Link {
     /// A link that is down until `raise`.
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(patience: Duration, status: Arc<Status>) -> Self {
         Self {
-            wire: ArcSwap::from_pointee(Wire::Down("not connected yet".to_owned())),
+            wire: ArcSwap::from_pointee(Wire::Down(Failure::away("not connected yet"))),
             turn: AtomicUsize::new(0),
             patience,
+            status,
+            lost: Lost::default(),
             fell: Notify::new(),
         }
     }
 
     /// Sends over these connections from now on.
     pub(super) fn raise(&self, connected: Connected) {
+        self.lost.clear();
         let before = self.wire.swap(Arc::new(Wire::Up(connected)));
         if let Wire::Down(_) = &*before {
             tracing::info!("store.connected");
@@ -77,18 +86,35 @@ impl Link {
     /// Why it is down, when it is.
     pub(super) fn down(&self) -> Option<String> {
         match &**self.wire.load() {
-            Wire::Down(reason) => Some(reason.clone()),
+            Wire::Down(failure) => Some(failure.text.clone()),
             Wire::Up(_) => None,
         }
     }
 
+    /// How many parts of the cluster do not answer, and why.
+    pub(super) fn lost(&self) -> Option<(usize, String)> {
+        self.lost.count()
+    }
+
     /// Fails every request from now on, unless other connections than `wire` are in use by now.
     fn fall(&self, wire: &Arc<Wire>, reason: &str) {
-        let down = Arc::new(Wire::Down(reason.to_owned()));
+        let down = Arc::new(Wire::Down(Failure::away(reason)));
         let before = self.wire.compare_and_swap(wire, down);
         if Arc::ptr_eq(&before, wire) {
             tracing::warn!(reason, "store.lost");
             self.fell.notify_one();
+        }
+    }
+
+    /// The server refuses to be connected to: requests fail for that reason until it does not.
+    pub(super) fn refused(&self, unfit: Unfit) {
+        let wire = self.wire.load_full();
+        if let Wire::Down(_) = &*wire {
+            let failure = Failure {
+                fault: Fault::Unfit(unfit),
+                text: unfit.to_string(),
+            };
+            self.wire.compare_and_swap(&wire, Arc::new(Wire::Down(failure)));
         }
     }
 
@@ -197,18 +223,62 @@ impl Link {
     async fn send(&self, wire: &Arc<Wire>, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let connected = match &**wire {
             Wire::Up(connected) => connected,
-            Wire::Down(reason) => return Err(Failure::away(reason)),
+            Wire::Down(failure) => return Err(failure.clone()),
         };
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let failure = match timeout(self.patience, connected.lines.send(turn, pipeline)).await {
-            Ok(Ok(replies)) => return Ok(replies),
-            Ok(Err(error)) => Failure::from(error),
-            Err(_) => Failure::away("no answer within the time allowed"),
-        };
-        if failure.fault == Fault::Away {
-            self.fall(wire, &failure.text);
+        match &connected.lines {
+            Lines::Single(_) => {
+                let sent = self.sent(connected, pipeline).await;
+                sent.inspect_err(|failure| self.failed(wire, failure))
+            }
+            Lines::Cluster(_) => self.send_to_part(connected, pipeline).await,
         }
-        Err(failure)
+    }
+
+    /// Sends to the server of a cluster that has the keys' slot. One that is away takes nothing but its own slots away: the
+    /// client library connects to it again, or learns who has its slots now.
+    async fn send_to_part(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let Some(tag) = tag_of(pipeline) else {
+            return self.sent(connected, pipeline).await;
+        };
+        self.lost.admit(&tag, Instant::now())?;
+        let sent = self.sent(connected, pipeline).await;
+        let away = match &sent {
+            Ok(replies) => replies.iter().find_map(|reply| match reply {
+                Value::ServerError(error) => Some(Failure::from(error.clone())),
+                _ => None,
+            }),
+            Err(failure) => Some(failure.clone()),
+        };
+        match away.filter(|failure| failure.fault == Fault::Away) {
+            Some(failure) => {
+                if self.lost.lose(&tag, &failure.text, Instant::now()) {
+                    tracing::warn!(part = %tag, reason = %failure.text, "store.part_lost");
+                    self.suspect();
+                }
+            }
+            None => {
+                if self.lost.find(&tag) {
+                    tracing::info!(part = %tag, "store.part_connected");
+                }
+            }
+        }
+        if let Err(Failure {
+            fault: Fault::Unfit(unfit),
+            ..
+        }) = &sent
+        {
+            self.status.unfit(*unfit);
+        }
+        sent
+    }
+
+    async fn sent(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        match timeout(self.patience, connected.lines.send(turn, pipeline)).await {
+            Ok(Ok(replies)) => Ok(replies),
+            Ok(Err(error)) => Err(Failure::from(error)),
+            Err(_) => Err(Failure::away("no answer within the time allowed")),
+        }
     }
 
     fn judged(&self, wire: &Arc<Wire>, reply: Value) -> Result<Value, Failure> {
@@ -216,10 +286,23 @@ impl Link {
             return Ok(reply);
         };
         let failure = Failure::from(error);
-        if failure.fault == Fault::Away {
-            self.fall(wire, &failure.text);
-        }
+        self.failed(wire, &failure);
         Err(failure)
+    }
+
+    /// What a failure says of the connection and the server. A part of a cluster is `send_to_part`'s to judge.
+    fn failed(&self, wire: &Arc<Wire>, failure: &Failure) {
+        match (failure.fault, &**wire) {
+            (Fault::Unfit(unfit), _) => self.status.unfit(unfit),
+            (
+                Fault::Away,
+                Wire::Up(Connected {
+                    lines: Lines::Single(_),
+                    ..
+                }),
+            ) => self.fall(wire, &failure.text),
+            _ => {}
+        }
     }
 }
 
@@ -235,12 +318,12 @@ impl Lines {
             },
             Self::Cluster(cluster) => {
                 let primaries = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-                let answers = cluster.clone().route_command(command.clone(), primaries).await?;
-                Ok(match answers {
-                    Value::Map(answers) => answers.into_iter().map(|(_, answer)| answer).collect(),
-                    Value::Array(answers) => answers,
-                    answer => vec![answer],
-                })
+                match cluster.clone().route_command(command.clone(), primaries).await {
+                    Ok(Value::Map(answers)) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+                    Ok(Value::Array(answers)) => Ok(answers),
+                    Ok(answer) => Ok(vec![answer]),
+                    Err(error) => ask_parts(cluster, command, error).await,
+                }
             }
         }
     }
@@ -269,6 +352,33 @@ impl Lines {
     }
 }
 
+/// What those servers of a cluster answer that do; the error where none does.
+async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError) -> RedisResult<Vec<Value>> {
+    let ask = |part: u16| {
+        let (mut cluster, command) = (cluster.clone(), command.clone());
+        async move {
+            let route = Route::new(part * (SLOTS / PARTS), SlotAddr::Master);
+            let server = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+            cluster.route_command(command, server).await
+        }
+    };
+    let answers = join_all((0..PARTS).map(ask)).await;
+    let answers: Vec<Value> = answers
+        .into_iter()
+        .filter_map(|answer| answer.and_then(Value::extract_error).ok())
+        .collect();
+    if answers.is_empty() {
+        Err(error)
+    } else {
+        Ok(answers)
+    }
+}
+
+/// Slots of a cluster (the Redis cluster specification, "Key distribution model").
+const SLOTS: u16 = 16_384;
+/// Slots that are asked where not all servers answer; more servers than that are not seen then.
+const PARTS: u16 = 16;
+
 fn missing() -> StoreError {
-    StoreError::Corrupt("a reply of another form than the command has".to_owned())
+    StoreError::Unavailable("a reply of another form than the command has".to_owned())
 }

@@ -20,6 +20,7 @@ mod forget;
 mod keys;
 mod link;
 mod notes;
+mod lost;
 mod read;
 mod record;
 mod registry;
@@ -70,7 +71,7 @@ struct Inner {
     keys: Keys,
     scripts: Scripts,
     time: ServerTime,
-    status: Status,
+    status: Arc<Status>,
     sequences: Sequences,
     retention: Retention,
     accept_timeout: Duration,
@@ -88,11 +89,12 @@ impl RedisStore {
             return Err(StoreError::Unusable(fault.to_owned()));
         }
         let inner = Arc::new(Inner {
-            link: Link::new(config.response_timeout.get()),
+        let status = Arc::new(Status::default());
+            link: Link::new(config.response_timeout.get(), status.clone()),
             keys: Keys::new(&config.prefix),
             scripts: Scripts::default(),
             time: ServerTime::default(),
-            status: Status::default(),
+            status,
             sequences: Sequences::default(),
             retention: retention.clone(),
             accept_timeout: config.accept_timeout.get(),
@@ -106,6 +108,7 @@ impl RedisStore {
             DialError::Away(reason) => StoreError::Unavailable(format!("{url}: {reason}")),
             DialError::Loading => StoreError::Unavailable(format!("{url}: {error}")),
             DialError::Refused(reason) => StoreError::Unusable(format!("{url}: {reason}")),
+            DialError::Unfit(..) => StoreError::Unusable(format!("{url}: {error}")),
         })?;
         if let Some(reason) = inner.status.refused() {
             return Err(StoreError::Unusable(format!("{url}: {reason}")));
@@ -252,7 +255,8 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Health {
-        self.inner.status.health(self.inner.link.down().as_deref())
+        let link = &self.inner.link;
+        self.inner.status.health(link.down().as_deref(), link.lost())
     }
 
     fn shards(&self) -> u16 {

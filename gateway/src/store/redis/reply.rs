@@ -1,4 +1,4 @@
-//! Reads replies: what a command has to answer, or `Corrupt`.
+//! Reads replies: what a command has to answer, or `Unavailable`: what was done is not known.
 
 use bytes::Bytes;
 use redis::Value;
@@ -76,7 +76,7 @@ pub(super) fn time(value: Value) -> Result<Timestamp, StoreError> {
 
 /// A reply that is not what it has to be.
 pub(super) fn unexpected(wanted: &str) -> StoreError {
-    StoreError::Corrupt(format!("the server's reply is not {wanted}"))
+    StoreError::Unavailable(format!("the server's reply is not {wanted}"))
 }
 
 #[cfg(test)]

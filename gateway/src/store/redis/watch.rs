@@ -42,6 +42,9 @@ async fn connect(store: &Inner) {
     let mut pause = PAUSE.0;
     while let Err(error) = raise(store).await {
         store.status.set_reason(&error.to_string());
+        if let DialError::Unfit(unfit, _) = error {
+            store.link.refused(unfit);
+        }
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE.1);
     }
@@ -68,11 +71,15 @@ async fn raise(store: &Inner) -> Result<(), DialError> {
     Ok(())
 }
 
-/// Looks at the server once. What fails takes the link down by itself.
+/// Looks at the server once. What fails takes the link down by itself; a part of a cluster only itself.
 async fn look(store: &Inner) {
-    pulse(store).await;
+    let alive = pulse(store).await;
     let wire = store.link.wire();
     let Wire::Up(connected) = &*wire else { return };
+    if alive == 0 {
+        store.link.lower("no shard answers");
+        return;
+    }
     let limit = store.dialer.config.response_timeout.get();
     let inspected = timeout(limit, inspect(&connected.lines, store.dialer.config.full_at)).await;
     match inspected {
@@ -80,19 +87,39 @@ async fn look(store: &Inner) {
             Some(away) => store.link.lower(&away.to_string()),
             None => store.status.found(&findings),
         },
+        // Some servers of a cluster answer: the pulse says so.
+        Ok(Err(_)) | Err(_) if store.link.lost().is_some() => {}
         Ok(Err(error)) => store.link.lower(&error.to_string()),
         Err(_) => store.link.lower("no answer within the time allowed"),
     }
 }
 
-/// Reads every shard's clock and sequence.
-async fn pulse(store: &Inner) {
-    join_all(Keys::shards().map(|shard| async move {
-        if let Err(error) = pulse_of(store, shard).await {
+/// Reads every shard's clock and sequence, and has it take a write that changes nothing; how many answered.
+async fn pulse(store: &Inner) -> usize {
+    let pulses = join_all(Keys::shards().map(|shard| async move {
+        let read = pulse_of(store, shard).await;
+        if let Err(error) = &read {
             tracing::debug!(shard = shard.0, %error, "store.no_pulse");
+            return Err(error.clone());
         }
+        takes_writes(store, shard).await
     }))
     .await;
+    let answered = |pulse: &&Result<(), StoreError>| !matches!(pulse, Err(StoreError::Unavailable(_)));
+    let unfit = pulses
+        .iter()
+        .any(|pulse| matches!(pulse, Err(StoreError::Unusable(_))));
+    if !unfit && pulses.iter().any(Result::is_ok) {
+        store.status.fit();
+    }
+    pulses.iter().filter(answered).count()
+}
+
+/// A server that refuses writes refuses this one too, which removes the end of what has none.
+async fn takes_writes(store: &Inner, shard: Shard) -> Result<(), StoreError> {
+    let mut persist = redis::cmd("PERSIST");
+    persist.arg(store.keys.sequence(shard));
+    store.link.one(persist).await.map(|_| ())
 }
 
 async fn pulse_of(store: &Inner, shard: Shard) -> Result<(), StoreError> {
