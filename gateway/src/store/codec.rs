@@ -1,7 +1,8 @@
 //! How stored records look as bytes, the same in every store: events, deliveries, attempts.
 //!
 //! A record begins with the version of its layout; whatever cannot be read is `StoreError::Corrupt`, never a panic, and the
-//! error never says what was in it. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
+//! error never says what was in it. A record is as large as the data, metadata or answer in it and [`MOST_BESIDE`] at most:
+//! what steps and outcomes tell is cut. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
 //! is and its id are in the store's key and not repeated here.
 
 mod stats;
@@ -26,6 +27,19 @@ use wire::{Reader, Writer};
 
 /// The layout that is written.
 const VERSION: u8 = 1;
+/// What a record has at most beside data, metadata, a body, an answer, the URL of an event and 17 bytes for each target.
+#[cfg(test)]
+pub(crate) const MOST_BESIDE: usize = 96 << 10;
+/// Steps of a chain that are kept.
+const MOST_STEPS: usize = 64;
+/// Bytes of pointers that are kept of all steps.
+const MOST_CHANGED: usize = 32 << 10;
+/// Stands for pointers that were left out; no pointer is like it.
+const MORE: &str = "…";
+/// Bytes of names, versions and kinds.
+const MOST_NAME: usize = 128;
+/// Bytes of a reason.
+const MOST_REASON: usize = 4 << 10;
 /// Of a step's result: its version, failure and time follow. Without it they are not known.
 const TOLD_IN_FULL: u8 = 0x10;
 /// Where an outcome stands otherwise: the steps of the delivery chain come first.
@@ -39,7 +53,7 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.option(event.metadata.as_ref(), |out, metadata| out.packed(metadata));
     out.option(event.deliver_to.as_ref(), |out, url| out.text(url.as_str()));
     write_fate(&mut out, &event.fate);
-    out.list(&event.steps, write_step);
+    write_steps(&mut out, &event.steps);
     out.list(targets, |out, target| out.target(*target));
     out.packed(&event.data);
     out.number(event.rules.0);
@@ -153,7 +167,7 @@ fn write_fate(out: &mut Writer, fate: &Fate) {
         Fate::Published => out.byte(0),
         Fate::Filtered { reason } => {
             out.byte(1);
-            out.text(reason);
+            out.cut_text(reason, MOST_REASON);
         }
         Fate::Test => out.byte(2),
     }
@@ -168,9 +182,20 @@ fn read_fate(from: &mut Reader) -> Result<Fate, StoreError> {
     })
 }
 
-fn write_step(out: &mut Writer, step: &StepReport) {
-    out.text(&step.plugin);
-    out.text(&step.version);
+/// The pointers of all steps together have a bound: a chain of one tenant must not make records many times as large as its
+/// events.
+fn write_steps(out: &mut Writer, steps: &[StepReport]) {
+    let steps = &steps[..steps.len().min(MOST_STEPS)];
+    out.number(steps.len() as u64);
+    let mut room = MOST_CHANGED;
+    for step in steps {
+        write_step(out, step, &mut room);
+    }
+}
+
+fn write_step(out: &mut Writer, step: &StepReport, room: &mut usize) {
+    out.cut_text(&step.plugin, MOST_NAME);
+    out.cut_text(&step.version, MOST_NAME);
     let result = match step.result {
         StepResult::Passed => 0,
         StepResult::Dropped => 1,
@@ -178,11 +203,24 @@ fn write_step(out: &mut Writer, step: &StepReport) {
         StepResult::Failed => 3,
     };
     out.byte(result | TOLD_IN_FULL);
-    out.text(&step.release);
+    out.cut_text(&step.release, MOST_NAME);
     out.byte(u8::from(step.canary));
-    out.option(step.failure.as_ref(), |out, kind| out.text(kind));
+    out.option(step.failure.as_ref(), |out, kind| out.cut_text(kind, MOST_NAME));
     out.duration(step.took);
-    out.list(&step.changed, |out, pointer| out.text(pointer));
+    let fits = |pointer: &&String| {
+        let left = room.checked_sub(pointer.len() + 4);
+        *room = left.unwrap_or(*room);
+        left.is_some()
+    };
+    let shown = step.changed.iter().take_while(fits).count();
+    let cut = shown < step.changed.len();
+    out.number((shown + usize::from(cut)) as u64);
+    for pointer in &step.changed[..shown] {
+        out.text(pointer);
+    }
+    if cut {
+        out.text(MORE);
+    }
 }
 
 fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
@@ -240,7 +278,7 @@ fn write_attempt(out: &mut Writer, attempt: &Attempt) {
     out.duration(attempt.took);
     if !attempt.steps.is_empty() {
         out.byte(STEPS);
-        out.list(&attempt.steps, write_step);
+        write_steps(out, &attempt.steps);
     }
     write_outcome(out, &attempt.outcome);
     out.packed(&attempt.response);
@@ -280,16 +318,16 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome) {
         Outcome::Unreachable { during, reason } => {
             out.byte(3);
             out.byte(stage_tag(*during));
-            out.text(reason);
+            out.cut_text(reason, MOST_REASON);
         }
         Outcome::Blocked { reason } => {
             out.byte(4);
-            out.text(reason);
+            out.cut_text(reason, MOST_REASON);
         }
         Outcome::PluginFailed { plugin, reason } => {
             out.byte(5);
-            out.text(plugin);
-            out.text(reason);
+            out.cut_text(plugin, MOST_NAME);
+            out.cut_text(reason, MOST_REASON);
         }
         Outcome::Postponed { by } => {
             out.byte(6);

@@ -72,7 +72,8 @@ macro_rules! contract_suite {
         contract_suite! { @with $fresh, default;
             accepting: an_accepted_event_is_there a_given_id_is_accepted_once a_key_repeats_its_answer
                 a_key_for_another_request_changes_nothing keys_and_ids_are_by_tenant submissions_are_answered_in_order
-                one_key_at_the_same_time_stores_once held_deliveries_are_leased_from_the_start many_at_once;
+                one_key_at_the_same_time_stores_once held_deliveries_are_leased_from_the_start
+                the_largest_record_is_bounded_and_kept many_at_once;
             leasing: a_lease_is_exclusive a_lease_that_ran_out_is_given_again the_longest_due_comes_first
                 no_more_than_asked_for the_next_due_time_is_exact concurrent_claims_share_nothing a_lease_is_extended
                 a_lease_is_released;

@@ -52,6 +52,11 @@ impl Writer {
         self.raw(text.as_bytes());
     }
 
+    /// A text, cut to so many bytes at most where a character ends.
+    pub(super) fn cut_text(&mut self, text: &str, most: usize) {
+        self.text(&text[..text.floor_char_boundary(most)]);
+    }
+
     pub(super) fn option<T>(&mut self, value: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
         self.byte(u8::from(value.is_some()));
         if let Some(value) = value {

@@ -1,6 +1,9 @@
 //! Accepting: once, all or nothing, and everything that was accepted is there.
 
 use super::*;
+use crate::domain::StepReport;
+use crate::domain::event::StepResult;
+use crate::store::codec;
 
 pub(crate) async fn an_accepted_event_is_there(subject: &impl Subject) {
     let acme = tenant("acme");
@@ -202,6 +205,78 @@ pub(crate) async fn held_deliveries_are_leased_from_the_start(subject: &impl Sub
         delivery_id("e2", target(1)),
         "who held it did not settle in time"
     );
+}
+
+/// The largest that an event, a delivery and an attempt can be: what a chain has to tell is cut, and everything else is kept.
+pub(crate) async fn the_largest_record_is_bounded_and_kept(subject: &impl Subject) {
+    let acme = tenant("acme");
+    // Bytes that no compression makes smaller.
+    let noise = |length: usize| {
+        let mut state = 0x9e37_79b9_u32;
+        let next = |_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_le_bytes()[1]
+        };
+        Bytes::from((0..length).map(next).collect::<Vec<u8>>())
+    };
+    let step = |n: usize| StepReport {
+        plugin: format!("plugin-{n}"),
+        version: "v".repeat(1000),
+        release: "r".repeat(1000).into(),
+        canary: true,
+        result: StepResult::Passed,
+        failure: Some("f".repeat(1000)),
+        took: Duration::from_millis(1),
+        changed: (0..8)
+            .map(|k| format!("/{k}/{}", "long/".repeat(20_000)))
+            .collect(),
+    };
+    let steps: Vec<StepReport> = (0..16).map(step).collect();
+    let mut large = submission(&acme, &["e1"], &[target(1)]);
+    let event = &mut large.events[0].event;
+    event.data = noise(1 << 20);
+    event.metadata = Some(noise(1 << 20));
+    event.steps.clone_from(&steps);
+    let record = codec::encode_event(event, &[target(1)]);
+    assert!(record.len() < (2 << 20) + codec::MOST_BESIDE, "{}", record.len());
+    let (data, metadata) = (event.data.clone(), event.metadata.clone());
+    accept(subject, large).await;
+
+    let leased = claim_one(subject, LONG).await;
+    assert!(leased.event.data == data && leased.event.metadata == metadata);
+    assert_eq!(leased.event.steps.len(), 16);
+    assert_eq!(leased.event.steps[0].plugin, "plugin-0");
+    assert_eq!(leased.event.steps[0].changed, ["…"]);
+
+    let made = Attempt {
+        response: noise(4096).to_vec(),
+        steps,
+        outcome: Outcome::PluginFailed {
+            plugin: "p".repeat(10_000),
+            reason: "é".repeat(1 << 20),
+        },
+        ..attempt(1, 500)
+    };
+    assert!(codec::encode_attempt(&made).len() < 4096 + codec::MOST_BESIDE);
+    let body = noise(1 << 20);
+    let at = now(subject).await;
+    let retry = Next::RetryAt {
+        at,
+        body: Some(body.clone()),
+    };
+    let settled = settle(subject, settlement(&leased, Some(made), retry)).await;
+    assert_eq!(settled, Settled::Applied(None));
+    subject.pass(Duration::from_millis(1)).await;
+    let again = claim_one(subject, LONG).await;
+    assert!(again.body == Some(body) && again.event.data == data);
+    let (_, attempts) = delivery(subject, &acme, &leased.id).await;
+    assert_eq!(attempts[0].response.len(), 4096);
+    let Outcome::PluginFailed { plugin, reason } = &attempts[0].outcome else {
+        panic!("{:?}", attempts[0].outcome)
+    };
+    assert!(plugin.len() <= 128 && reason.len() <= 4096 && reason.starts_with("éé"));
 }
 
 pub(crate) async fn many_at_once(subject: &impl Subject) {
