@@ -82,7 +82,7 @@ macro_rules! contract_suite {
                 what_does_not_exist_is_missing attempts_are_kept_in_order a_replay_is_one_delivery_more
                 settlements_are_answered_in_order;
             feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix
-                a_time_is_a_place_in_the_feed;
+                a_time_is_a_place_in_the_feed any_position_has_a_page;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept
                 what_was_accepted_for_a_tenant_is_forgotten;

@@ -142,3 +142,34 @@ pub(crate) async fn a_time_is_a_place_in_the_feed(subject: &impl Subject) {
     let start = store.feed_since(&acme, Timestamp::default()).await.unwrap();
     assert_eq!(start, FeedPosition::START);
 }
+
+/// Whatever a cursor says, there is an answer: positions beyond both ends have nothing behind them.
+pub(crate) async fn any_position_has_a_page(subject: &impl Subject) {
+    let acme = tenant("acme");
+    accept(subject, submission(&acme, &["e1", "e2"], &[target(1)])).await;
+    let at = |major, minor| FeedPosition { major, minor };
+    let store = subject.store();
+    for (position, after, before) in [
+        (FeedPosition::START, 2, 0),
+        (FeedPosition::END, 0, 2),
+        (at(0, u64::MAX), 2, 0),
+        (at(u64::MAX, 0), 0, 2),
+        (at(u64::MAX, u64::MAX - 1), 0, 2),
+        (at(u64::MAX - 1, u64::MAX), 0, 2),
+        (at(0, 1), 2, 0),
+    ] {
+        let page = store.feed(&acme, position, 10).await.unwrap();
+        assert_eq!(page.events.len(), after, "after {position:?}");
+        let page = store.feed_back(&acme, position, 10).await.unwrap();
+        assert_eq!(page.events.len(), before, "before {position:?}");
+    }
+    for micros in [0, 1, u64::MAX - 1, u64::MAX] {
+        let before = Some(Timestamp::from_micros(micros));
+        let letters = store.dead_letters(&acme, before, 10).await.unwrap();
+        assert_eq!(letters, [], "{micros}");
+        store
+            .feed_since(&acme, Timestamp::from_micros(micros))
+            .await
+            .unwrap();
+    }
+}

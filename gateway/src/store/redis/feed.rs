@@ -69,7 +69,7 @@ async fn entries(
     way: Way,
 ) -> Result<(Vec<Entry>, FeedPosition), StoreError> {
     let mut pipeline = Pipeline::new();
-    let edge = format!("({}-{}", from.major, from.minor);
+    let edge = edge(from, way);
     match way {
         Way::On => pipeline
             .cmd("XRANGE")
@@ -97,6 +97,16 @@ async fn entries(
     };
     let found: Result<Vec<Entry>, StoreError> = reply::array(found)?.into_iter().map(read_entry).collect();
     Ok((found?, kept_from))
+}
+
+/// The bound that leaves the position out. There is none beyond the first and the last id, which no entry has.
+fn edge(from: FeedPosition, way: Way) -> String {
+    let outermost = match way {
+        Way::On => FeedPosition::END,
+        Way::Back => FeedPosition::START,
+    };
+    let open = if from == outermost { "" } else { "(" };
+    format!("{open}{}-{}", from.major, from.minor)
 }
 
 /// An entry is `[id, ["e", event, "t", type]]`.
