@@ -28,7 +28,7 @@ use crate::keyring::{self, Keyring, Root};
 use crate::memory::MemoryPool;
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::registry::{DeclaredTenant, Registry, Sync};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Journal, Scheduler};
 use crate::store::clock::StoreClock;
 use crate::store::group::Service as CommitService;
 use crate::store::{Committer, Store, StoreUrl};
@@ -309,9 +309,19 @@ fn scheduler(
         handover,
         clock: common.clock.clone(),
         store_clock: common.store_clock.clone(),
+        journal: journal(config),
         metrics: common.metrics.clone(),
     };
     Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
+}
+
+/// Without it deliveries go on; what crashes the process is then attempted again and again.
+fn journal(config: &Config) -> Journal {
+    let directory = config.data_dir.join("in-flight");
+    Journal::open(&directory).unwrap_or_else(|error| {
+        tracing::error!(%error, directory = %directory.display(), "in_flight_journal.not_opened");
+        Journal::none()
+    })
 }
 
 fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &Common) -> Ingest {

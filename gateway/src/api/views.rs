@@ -219,6 +219,14 @@ impl From<&Attempt> for AttemptView {
                 view.reason = Some(format!("{plugin}: {reason}"));
             }
             Outcome::Postponed { by } => view.retry_after = Some(by.as_secs()),
+            Outcome::Crashed { times: 0 } => {
+                view.reason = Some("the gateway failed while it attempted the delivery".to_owned());
+            }
+            Outcome::Crashed { times } => {
+                view.reason = Some(format!(
+                    "the gateway's process ended {times} times while it attempted the delivery"
+                ));
+            }
         }
         view
     }

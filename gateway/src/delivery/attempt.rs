@@ -27,6 +27,8 @@ pub enum Attempted {
     },
     /// Its lease is too short for an attempt; nothing was sent.
     TooLate,
+    /// The gateway's process ended during its attempts too often; nothing was sent.
+    Crashed,
 }
 
 impl Courier {
@@ -67,6 +69,24 @@ impl Courier {
             response: kept(answer.body, &self.config),
             steps,
         })
+    }
+
+    /// An attempt that panicked: it failed like another, and its policy says what follows.
+    pub fn panicked(&self, leased: &Leased) -> Attempted {
+        tracing::error!(tenant = %leased.event.tenant, delivery = %leased.id, "delivery.attempt_panicked");
+        Attempted::Made(self.crashed(leased, 0))
+    }
+
+    /// The record of an attempt that the gateway itself failed at.
+    pub(super) fn crashed(&self, leased: &Leased, times: u32) -> Attempt {
+        Attempt {
+            number: leased.attempts.saturating_add(1),
+            started: self.parts.clock.now(),
+            took: Duration::ZERO,
+            outcome: Outcome::Crashed { times },
+            response: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// The event as it is sent, where that is not as it is stored: what was classified since it was accepted is taken out, and

@@ -17,6 +17,10 @@ pub struct Config {
     pub max_timeout: Span,
     /// How long the plugins of a subscription's chain may delay a delivery in all, from the event's `created` on.
     pub longest_delay: Span,
+    /// A delivery during whose attempts the gateway's process ended so often is given up: it becomes a dead letter with the outcome
+    /// `crashed`. 1 or more. An attempt that has any outcome ends the count. What was under way at a crash is known by a file in
+    /// `data_dir`, so `data_dir` has to outlive the process.
+    pub max_crashes: u32,
     /// Keep the beginning of endpoints' answers with the attempts.
     pub keep_response: bool,
     /// How much of an answer is kept, at most 4KiB.
@@ -37,6 +41,9 @@ pub enum BadConfig {
         /// The most.
         max: Span,
     },
+    /// No crash at all.
+    #[error("delivery.max_crashes must be 1 or more")]
+    NoCrashes,
     /// More than is ever read.
     #[error("delivery.max_response must be at most {LARGEST_RESPONSE}")]
     Response,
@@ -70,6 +77,9 @@ impl Config {
         if self.max_response > LARGEST_RESPONSE {
             return Err(BadConfig::Response);
         }
+        if self.max_crashes == 0 {
+            return Err(BadConfig::NoCrashes);
+        }
         let least = self.longest() + WAITING;
         if lease.get() < least {
             let least = Span::from_millis(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
@@ -90,6 +100,7 @@ impl Default for Config {
             timeout: Span::from_secs(15),
             max_timeout: Span::from_secs(30),
             longest_delay: Span::from_secs(72 * 3600),
+            max_crashes: 3,
             keep_response: true,
             max_response: Size::from_bytes(1024),
         }
@@ -125,6 +136,7 @@ mod tests {
             refused(|c| c.timeout = Span::from_secs(31)),
             BadConfig::Timeout { .. }
         ));
+        assert_eq!(refused(|c| c.max_crashes = 0), BadConfig::NoCrashes);
         assert_eq!(
             refused(|c| c.max_response = Size::from_bytes(4097)),
             BadConfig::Response

@@ -68,6 +68,11 @@ impl Courier {
         }
     }
 
+    /// A delivery with so many crashes is given up.
+    pub fn max_crashes(&self) -> u32 {
+        self.config.max_crashes
+    }
+
     /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.
     pub fn longest_attempt(&self) -> Duration {
         self.config.longest()

@@ -14,9 +14,13 @@ use crate::telemetry::DeliveryEnd;
 
 impl Courier {
     /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
-    /// delivery is somebody else's.
-    pub async fn settle(&self, leased: Leased, attempted: Attempted) {
-        let (attempt, tally, next) = match attempted {
+    /// delivery is somebody else's. Whether the store has a record of the attempt now.
+    pub async fn settle(&self, leased: Leased, attempted: Attempted) -> bool {
+        let made = match attempted {
+            Attempted::Crashed => Attempted::Made(self.crashed(&leased, leased.crashes)),
+            other => other,
+        };
+        let (attempt, tally, next) = match made {
             Attempted::Made(attempt) => {
                 let decision = self.decide(&leased, &attempt);
                 self.report(&leased, &attempt, decision);
@@ -34,7 +38,8 @@ impl Courier {
                 let body = leased.body.clone();
                 (None, None, Next::RetryAt { at, body })
             }
-            Attempted::TooLate => (None, None, Next::Release),
+            // What crashed is an attempt by now.
+            Attempted::TooLate | Attempted::Crashed => (None, None, Next::Release),
         };
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
@@ -44,7 +49,8 @@ impl Courier {
             tally,
             next,
         };
-        self.commit(&leased, settlement).await;
+        let settled = self.commit(&leased, &settlement).await;
+        settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
     }
 
     /// Where an attempt is counted: nowhere when somebody tried the subscription out, or it is gone.
@@ -76,13 +82,18 @@ impl Courier {
         )
     }
 
-    async fn commit(&self, leased: &Leased, settlement: Settlement) {
+    /// What the settlement did; `None`: nothing is known of it.
+    async fn commit(&self, leased: &Leased, settlement: &Settlement) -> Option<Settled> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.parts.committer.settle(settlement.clone()).await {
-                Ok(settled) => return self.settled(leased, &settlement, settled),
+                Ok(settled) => {
+                    self.settled(leased, settlement, settled);
+                    return Some(settled);
+                }
                 Err(error) if self.parts.store_clock.until(leased.token.0).is_zero() => {
-                    return given_up(leased, &error);
+                    given_up(leased, &error);
+                    return None;
                 }
                 Err(_) => tokio::time::sleep(pause).await,
             }
@@ -235,7 +246,7 @@ fn details(outcome: &Outcome) -> Details<'_> {
         Outcome::PluginFailed { plugin, .. } | Outcome::Dropped { plugin, .. } => {
             (None, None, Some(plugin.as_str()))
         }
-        Outcome::Postponed { .. } => (None, None, None),
+        Outcome::Postponed { .. } | Outcome::Crashed { .. } => (None, None, None),
     };
     Details {
         status,

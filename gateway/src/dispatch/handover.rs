@@ -239,6 +239,7 @@ mod tests {
             token: Token(Timestamp::default()),
             attempts: 0,
             first_attempt: None,
+            crashes: 0,
             body: None,
         }
     }

@@ -24,7 +24,8 @@ pub enum Decision {
 /// 2xx is success and nothing else is; redirects are refusals. 410 says that the endpoint is gone (RFC 9110 §15.5.11).
 /// A Retry-After is a promise of when not to come (RFC 9110 §10.2.3): the next attempt is never earlier than asked, and
 /// up to a tenth later, so that not all come back at once. A delay that a plugin or a paused endpoint asked for counts
-/// as no attempt.
+/// as no attempt. A delivery whose attempts ended the gateway's process too often is given up whatever its policy says; an
+/// attempt that only panicked is a failure like another.
 pub fn decide(outcome: &Outcome, made: u32, policy: &RetryPolicy, now: Timestamp, chance: f64) -> Decision {
     let asked = match outcome {
         Outcome::Delivered { .. } => return Decision::Finish,
@@ -35,7 +36,9 @@ pub fn decide(outcome: &Outcome, made: u32, policy: &RetryPolicy, now: Timestamp
         Outcome::TimedOut { .. }
         | Outcome::Unreachable { .. }
         | Outcome::Blocked { .. }
-        | Outcome::PluginFailed { .. } => None,
+        | Outcome::PluginFailed { .. }
+        | Outcome::Crashed { times: 0 } => None,
+        Outcome::Crashed { .. } => return Decision::GiveUp,
     };
     let Some(own) = policy.delay(made, chance) else {
         return Decision::GiveUp;
@@ -96,6 +99,8 @@ mod tests {
                 1,
                 in_secs(10),
             ),
+            (Outcome::Crashed { times: 0 }, 1, in_secs(10)),
+            (Outcome::Crashed { times: 3 }, 1, Decision::GiveUp),
         ] {
             assert_eq!(
                 decide(&outcome, made, &policy, NOW, 0.5),

@@ -138,6 +138,11 @@ pub enum Outcome {
         /// By how long.
         by: Duration,
     },
+    /// The gateway itself failed while it attempted the delivery: its process ended, or the attempt panicked.
+    Crashed {
+        /// How often the process ended during an attempt of this delivery; 0: the attempt panicked.
+        times: u32,
+    },
 }
 
 /// A part of an attempt.
@@ -174,6 +179,7 @@ impl Outcome {
             Self::PluginFailed { .. } => "plugin_failed",
             Self::Dropped { .. } => "dropped",
             Self::Postponed { .. } => "postponed",
+            Self::Crashed { .. } => "crashed",
         }
     }
 }

@@ -73,7 +73,10 @@ pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
         | Outcome::TimedOut { .. }
         | Outcome::Unreachable { .. }
         | Outcome::Blocked { .. } => Some(FAILED),
-        Outcome::PluginFailed { .. } | Outcome::Dropped { .. } | Outcome::Postponed { .. } => None,
+        Outcome::PluginFailed { .. }
+        | Outcome::Dropped { .. }
+        | Outcome::Postponed { .. }
+        | Outcome::Crashed { .. } => None,
     }
 }
 

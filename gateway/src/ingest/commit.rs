@@ -146,6 +146,7 @@ fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, 
                 token,
                 attempts: 0,
                 first_attempt: None,
+                crashes: 0,
                 body: None,
             });
         }

@@ -6,6 +6,9 @@
 //!   order, as many as the budget has. All that is decided is decided in the queue, a value without time or I/O; the loop only
 //!   tells it what happened.
 //!
+//! What ends the process while it is attempted must not do so for ever: `journal` notes what is under way, so that the next
+//! start counts it, and `suspects` attempts what was counted apart from the rest until `delivery` gives it up.
+//!
 //! Not needed for correctness: whatever is lost here (a crash, a bug) is leased in the store and comes back when its lease
 //! ends.
 
@@ -13,6 +16,7 @@ mod budget;
 mod claim;
 mod config;
 mod health;
+mod journal;
 mod lane;
 mod lanes;
 mod limit;
@@ -21,6 +25,7 @@ mod queue;
 mod ring;
 mod run;
 mod signal;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +43,7 @@ use crate::store::clock::StoreClock;
 use crate::telemetry::Metrics;
 
 pub use config::{BadConfig, Config};
+pub use journal::Journal;
 
 /// Runs deliveries. The service; its handle is the [`Handover`].
 pub struct Scheduler {
@@ -58,6 +64,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What the time is in the store; claims set it right.
     pub store_clock: StoreClock,
+    /// Where attempts under way are noted.
+    pub journal: Journal,
     /// Where it counts.
     pub metrics: Metrics,
 }
@@ -71,6 +79,8 @@ impl Scheduler {
     /// Runs until the shutdown, and then: claims no more, gives back what has not begun, and lets what has begun finish
     /// within the drain time. What takes longer is abandoned; its lease ends.
     pub async fn run(self, shutdown: CancellationToken) {
+        let journal = self.parts.journal.clone();
+        journal.recover(self.parts.store.as_ref(), &shutdown).await;
         let claimer = claim::Claimer::new(&self.config, &self.parts);
         let claims_ended = CancellationToken::new();
         let claiming = async {
@@ -84,5 +94,6 @@ impl Scheduler {
             runner.wind_up().await;
         };
         tokio::join!(claiming, running);
+        journal.close();
     }
 }

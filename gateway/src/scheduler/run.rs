@@ -1,18 +1,23 @@
 //! The loop: tells the queue what happened, starts what the queue says.
 
 use std::future::pending;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use rand::RngExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::budget::Age;
+use super::journal::Journal;
 use super::lane::Key;
 use super::queue::{Finish, Postponed, Queue, Start};
 use super::signal::Signal;
+use super::suspects::{Suspects, Ticket};
 use super::{Config, Parts};
 use crate::delivery::{Attempted, Courier};
 use crate::dispatch::handover::Ready;
@@ -24,12 +29,16 @@ use crate::telemetry::Metrics;
 pub(super) struct Runner {
     ready: mpsc::UnboundedReceiver<Ready>,
     queue: Queue<Ready>,
+    suspects: Suspects<Ready>,
     courier: Courier,
+    journal: Journal,
     store_clock: StoreClock,
     metrics: Metrics,
     tasks: TaskTracker,
     finished: mpsc::UnboundedSender<Finish>,
     finishes: mpsc::UnboundedReceiver<Finish>,
+    cleared: mpsc::UnboundedSender<Ticket>,
+    clearances: mpsc::UnboundedReceiver<Ticket>,
     drain: Duration,
 }
 
@@ -43,15 +52,20 @@ struct Slot {
 impl Runner {
     pub(super) fn new(config: &Config, parts: &Parts, ready: mpsc::UnboundedReceiver<Ready>) -> Self {
         let (finished, finishes) = mpsc::unbounded_channel();
+        let (cleared, clearances) = mpsc::unbounded_channel();
         Self {
             ready,
             queue: Queue::new(config.rules()),
+            suspects: Suspects::new(parts.courier.max_crashes(), Instant::now()),
             courier: parts.courier.clone(),
+            journal: parts.journal.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
             tasks: TaskTracker::new(),
             finished,
             finishes,
+            cleared,
+            clearances,
             drain: config.drain.get(),
         }
     }
@@ -61,10 +75,13 @@ impl Runner {
         let mut look = TokioInstant::now() + LOOK;
         loop {
             let idle = self.queue.is_idle();
+            let suspects = self.suspects.wake_at(Instant::now());
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = self.ready.recv_many(&mut arrived, BATCH) => {}
                 _ = self.finishes.recv_many(&mut back, BATCH) => {}
+                Some(ticket) = self.clearances.recv() => self.suspects.finished(ticket),
+                () = waking(suspects) => {}
                 () = looking(look, idle) => {
                     self.queue.look_around(Instant::now());
                     look = TokioInstant::now() + LOOK;
@@ -80,11 +97,22 @@ impl Runner {
             while let Some(start) = self.queue.next(now) {
                 self.start(start);
             }
-            self.metrics.ready_queue_is(self.queue.waiting());
+            while let Some((ticket, ready)) = self.suspects.next(now) {
+                self.start_suspect(ticket, ready);
+            }
+            self.metrics
+                .ready_queue_is(self.queue.waiting() + self.suspects.waiting());
         }
     }
 
     fn arrived(&mut self, ready: Ready, now: Instant) {
+        match ready.leased.crashes {
+            0 => {}
+            crashes if crashes >= self.courier.max_crashes() => {
+                return self.give_back(ready, Attempted::Crashed);
+            }
+            crashes => return self.suspects.push(crashes, ready),
+        }
         let key = Key::of(&ready.leased.event, ready.leased.id.target);
         let age = if ready.leased.attempts < 2 {
             Age::Young
@@ -107,20 +135,58 @@ impl Runner {
         let Start {
             key,
             age,
-            item: mut ready,
+            item: ready,
         } = start;
         let slot = Slot::new(key, age, self.finished.clone());
-        let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
+        self.attempt(ready, |attempted| slot.free(attempted));
+    }
+
+    /// A suspect's place is free once it is settled: until then its crash would be taken for another's.
+    fn start_suspect(&self, ticket: Ticket, ready: Ready) {
+        tracing::info!(
+            tenant = %ready.leased.event.tenant,
+            delivery = %ready.leased.id,
+            crashes = ready.leased.crashes,
+            "delivery.suspected"
+        );
+        let cleared = Cleared {
+            ticket,
+            cleared: self.cleared.clone(),
+        };
+        let settled = self.attempt(ready, |_| {});
         self.tasks.spawn(async move {
-            let attempted = if in_time {
-                courier.attempt(&mut ready.leased).await
-            } else {
-                Attempted::TooLate
-            };
-            slot.free(&attempted);
-            courier.settle(ready.leased, attempted).await;
-            drop(ready.room);
+            let _cleared = cleared;
+            // A task that failed has ended too.
+            let _ = settled.await;
         });
+    }
+
+    /// Attempts a delivery and settles it. `attempted` is called in between.
+    fn attempt(
+        &self,
+        mut ready: Ready,
+        attempted: impl FnOnce(&Attempted) + Send + 'static,
+    ) -> JoinHandle<()> {
+        let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
+        let journal = self.journal.clone();
+        self.tasks.spawn(async move {
+            if !in_time {
+                attempted(&Attempted::TooLate);
+                courier.settle(ready.leased, Attempted::TooLate).await;
+                return;
+            }
+            let begun = journal.begin(&ready.leased);
+            let attempt = AssertUnwindSafe(courier.attempt(&mut ready.leased)).catch_unwind();
+            let made = match attempt.await {
+                Ok(made) => made,
+                Err(_) => courier.panicked(&ready.leased),
+            };
+            attempted(&made);
+            if courier.settle(ready.leased, made).await {
+                begun.recorded();
+            }
+            drop(ready.room);
+        })
     }
 
     /// Whether the lease outlasts an attempt that begins now.
@@ -149,7 +215,7 @@ impl Runner {
     pub(super) async fn wind_up(mut self) {
         let (waiting, in_flight) = (self.queue.waiting(), self.queue.in_flight());
         tracing::info!(count = in_flight, deliveries = waiting, "scheduler.draining");
-        for waiting in self.queue.drain() {
+        for waiting in self.queue.drain().into_iter().chain(self.suspects.drain()) {
             self.give_back(waiting, Attempted::TooLate);
         }
         self.ready.close();
@@ -192,6 +258,27 @@ impl Drop for Slot {
             // A runner that is gone counts no more.
             let _ = self.finished.send(finish);
         }
+    }
+}
+
+/// Says that a suspect's attempt has ended, however it does.
+struct Cleared {
+    ticket: Ticket,
+    cleared: mpsc::UnboundedSender<Ticket>,
+}
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        // A runner that is gone counts no more.
+        let _ = self.cleared.send(self.ticket);
+    }
+}
+
+/// When a suspect may begin; never where the time alone lets none.
+async fn waking(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => pending().await,
     }
 }
 

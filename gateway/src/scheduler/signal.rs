@@ -30,7 +30,8 @@ impl Signal {
             Outcome::Blocked { .. }
             | Outcome::PluginFailed { .. }
             | Outcome::Dropped { .. }
-            | Outcome::Postponed { .. } => Self::Nothing,
+            | Outcome::Postponed { .. }
+            | Outcome::Crashed { .. } => Self::Nothing,
         }
     }
 

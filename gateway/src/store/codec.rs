@@ -335,8 +335,12 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome) {
         }
         Outcome::Dropped { plugin, reason } => {
             out.byte(7);
-            out.text(plugin);
-            out.text(reason);
+            out.cut_text(plugin, MOST_NAME);
+            out.cut_text(reason, MOST_REASON);
+        }
+        Outcome::Crashed { times } => {
+            out.byte(8);
+            out.number((*times).into());
         }
     }
 }
@@ -367,6 +371,7 @@ fn read_outcome(from: &mut Reader, tag: u8) -> Result<Outcome, StoreError> {
             plugin: from.text()?,
             reason: from.text()?,
         },
+        8 => Outcome::Crashed { times: from.small()? },
         _ => return Err(from.corrupt()),
     })
 }

@@ -4,6 +4,7 @@
 pub(crate) mod accepting;
 pub(crate) mod feed;
 pub(crate) mod history;
+pub(crate) mod interrupted;
 pub(crate) mod leasing;
 pub(crate) mod notes;
 pub(crate) mod registry;
@@ -18,8 +19,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Accepted, Idempotency, LeasePolicy, Leased, NewEvent, Next, Retention, Settled, Settlement, Shard, Store,
-    StoreError, Submission, Token,
+    Accepted, Idempotency, Interrupted, LeasePolicy, Leased, NewEvent, Next, Retention, Settled, Settlement,
+    Shard, Store, StoreError, Submission, Token,
 };
 use crate::domain::units::Span;
 use crate::domain::{
@@ -77,6 +78,8 @@ macro_rules! contract_suite {
             leasing: a_lease_is_exclusive a_lease_that_ran_out_is_given_again the_longest_due_comes_first
                 no_more_than_asked_for the_next_due_time_is_exact concurrent_claims_share_nothing a_lease_is_extended
                 a_lease_is_released;
+            interrupted: a_crash_is_counted_once_and_ends_the_lease an_outcome_ends_the_count
+                a_crash_of_what_has_ended_counts_nothing a_crash_leaves_anothers_lease;
             settling: a_success_ends_it a_retry_keeps_the_body_and_the_count a_stale_token_changes_nothing
                 a_late_success_counts a_dead_delivery_is_a_dead_letter a_cancelled_delivery_is_never_claimed
                 what_does_not_exist_is_missing attempts_are_kept_in_order a_replay_is_one_delivery_more

@@ -55,6 +55,11 @@ pub trait Store: Send + Sync + 'static {
     /// Ends or prolongs leases; one answer each, in order.
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>>;
 
+    /// Counts a crash for deliveries that were interrupted, and ends the leases that the process held. One that has ended, or
+    /// of which an attempt was recorded since, is left as it is. A lease counts once, however often it is told. How many were
+    /// counted. The count ends with the next attempt that is recorded.
+    async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError>;
+
     /// Makes new deliveries of events that are stored already (replays); those whose event is unknown are left out.
     /// How many were made. A delivery that exists already is not made again.
     async fn enqueue(
@@ -231,13 +236,13 @@ pub enum Accepted {
 pub struct Claimed {
     /// What was taken, the longest due first.
     pub leased: Vec<Leased>,
+    /// How long after it was due each was taken; for one whose lease ran out, how long after that.
+    pub late: Vec<Duration>,
     /// The store's time.
     pub now: Timestamp,
     /// When the next one in this shard is due, or when the next lease ends; `None`: nothing waits.
     pub next_due: Option<Timestamp>,
 }
-    /// How long after it was due each was taken; for one whose lease ran out, how long after that.
-    pub late: Vec<Duration>,
 
 /// A delivery in this process's hands.
 #[derive(Clone)]
@@ -254,8 +259,23 @@ pub struct Leased {
     pub attempts: u32,
     /// When the first was made.
     pub first_attempt: Option<Timestamp>,
+    /// How often a process ended during an attempt of it, since an attempt of it last had an outcome.
+    pub crashes: u32,
     /// What a delivery chain made of the event's data at the first attempt: every attempt sends the same.
     pub body: Option<Bytes>,
+}
+
+/// A delivery whose attempt was under way when the process that made it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: DeliveryId,
+    /// Proof of the lease that the process held.
+    pub token: Token,
+    /// Attempts made before.
+    pub attempts: u32,
 }
 
 /// What is to become of a leased delivery.
@@ -401,6 +421,8 @@ pub struct Health {
     pub available: bool,
     /// It takes new events (it may be full and still drain).
     pub accepting: bool,
+    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
+    pub unfit: Option<String>,
     /// What an operator should know: durability that is weaker than promised, memory that runs out.
     pub warnings: Vec<String>,
 }
@@ -421,8 +443,6 @@ pub enum StoreError {
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
     /// It cannot be opened, or keeps nothing as it is set up: nothing happened.
-    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
-    pub unfit: Option<String>,
     #[error("the store cannot be used: {0}")]
     Unusable(String),
 }

@@ -19,7 +19,7 @@ use crate::egress::{self, Client};
 use crate::health::Watch;
 use crate::profile::{Profiles, STANDARD};
 use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
-use crate::scheduler::{Config, Parts, Scheduler};
+use crate::scheduler::{Config, Journal, Parts, Scheduler};
 use crate::store::clock::StoreClock;
 use crate::store::embedded::Embedded;
 use crate::store::group::{self, Committer};
@@ -114,6 +114,7 @@ impl Bench {
             handover: handover.clone(),
             clock,
             store_clock,
+            journal: Journal::none(),
             metrics,
         };
         let shutdown = CancellationToken::new();
@@ -186,6 +187,7 @@ impl Bench {
             token,
             attempts: 0,
             first_attempt: None,
+            crashes: 0,
             body: None,
         });
         id

@@ -93,6 +93,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         (".{0,8}", ".{0,32}").prop_map(|(plugin, reason)| Outcome::PluginFailed { plugin, reason }),
         span().prop_map(|by| Outcome::Postponed { by }),
         (".{0,8}", ".{0,32}").prop_map(|(plugin, reason)| Outcome::Dropped { plugin, reason }),
+        any::<u32>().prop_map(|times| Outcome::Crashed { times }),
     ]
 }
 

@@ -104,10 +104,7 @@ impl Turn<'_> {
                 target: *target,
                 run: 0,
             };
-            let due = DueRow {
-                due: self.now,
-                trigger,
-            };
+            let due = DueRow::new(self.now, trigger);
             self.add_pending(&keys::delivery(tenant, &id), score, due)?;
         }
         Ok(true)

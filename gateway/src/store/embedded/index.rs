@@ -30,7 +30,21 @@ pub(super) struct Entry {
     pub(super) due: Timestamp,
     /// Why it exists.
     pub(super) trigger: Trigger,
+    /// Crashes during its attempts, as the database has them.
+    pub(super) crashes: u32,
     parked: bool,
+}
+
+/// A delivery that was claimed.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub(super) key: Key,
+    /// When it was due, or its last lease ended.
+    pub(super) due: Timestamp,
+    /// Why it exists.
+    pub(super) trigger: Trigger,
+    /// Crashes during its attempts.
+    pub(super) crashes: u32,
 }
 
 /// Whether a settlement may go on.
@@ -81,7 +95,12 @@ impl Index {
             };
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.score = end;
-                claimed.push((key, entry.trigger));
+                claimed.push(Claim {
+                    key,
+                    due,
+                    trigger: entry.trigger,
+                    crashes: entry.crashes,
+                });
             }
         }
         // Not in the loop: a lease of no time would be claimed again and again.
@@ -121,6 +140,18 @@ impl Index {
         self.entries.insert(key, entry);
     }
 
+    /// A pending delivery.
+    pub(super) fn entry(&self, key: &[u8]) -> Option<Entry> {
+        self.entries.get(key).copied()
+    }
+
+    /// Sets the crashes of a delivery.
+    pub(super) fn set_crashes(&mut self, key: &[u8], crashes: u32) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.crashes = crashes;
+        }
+    }
+
     /// Lets claims have a delivery again.
     pub(super) fn unpark(&mut self, key: &[u8]) {
         let Some((key, entry)) = self.entries.get_key_value(key) else {
@@ -139,6 +170,7 @@ impl Index {
             score,
             due: row.due,
             trigger: row.trigger,
+            crashes: row.crashes.count,
             parked: false,
         };
         if let Some(old) = self.entries.insert(key.clone(), entry) {
@@ -168,10 +200,7 @@ mod tests {
     }
 
     fn row(due: u64) -> DueRow {
-        DueRow {
-            due: at(due),
-            trigger: Trigger::Published,
-        }
+        DueRow::new(at(due), Trigger::Published)
     }
 
     fn index(rows: &[(&str, u64)]) -> Index {

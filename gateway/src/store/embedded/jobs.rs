@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::sweep::Stage;
 use super::turn::Turn;
 use crate::domain::{DeliveryId, SubscriptionId, TenantId, Trigger};
-use crate::store::{Accepted, FeedPosition, Settled, Settlement, StoreError, Submission};
+use crate::store::{Accepted, FeedPosition, Interrupted, Settled, Settlement, StoreError, Submission};
 
 /// Gives an answer; called when the transaction is committed, dropped when it failed.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
@@ -21,6 +21,8 @@ pub(super) enum Job {
     Accept(Vec<Submission>, Reply<Each<Accepted>>),
     /// `Store::settle`.
     Settle(Vec<Settlement>, Reply<Each<Settled>>),
+    /// `Store::interrupted`.
+    Interrupted(Vec<Interrupted>, Reply<Result<usize, StoreError>>),
     /// `Store::enqueue`.
     Enqueue(
         TenantId,
@@ -67,6 +69,7 @@ impl Job {
                 let answers = batch.iter().map(|settlement| turn.settle(settlement));
                 with(reply, answers.collect::<Result<_, _>>()?)
             }
+            Self::Interrupted(deliveries, reply) => with(reply, turn.interrupted(&deliveries)?),
             Self::Enqueue(tenant, deliveries, reply) => with(reply, turn.enqueue(&tenant, &deliveries)?),
             Self::Registry(tenant, expected, changes, reply) => {
                 with(reply, turn.change_registry(&tenant, expected, &changes)?)

@@ -12,6 +12,7 @@ mod config;
 mod file;
 mod forget;
 mod index;
+mod interrupted;
 mod jobs;
 mod keys;
 mod lock;
@@ -37,8 +38,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, RegistryRecord, Retention, Settled, Settlement, Shard,
-    Store, StoreError, StoredEvent, Submission, Token,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, RegistryRecord, Retention, Settled,
+    Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token,
 };
 use crate::clock::Clock;
 use crate::domain::{
@@ -175,8 +176,8 @@ impl Store for Embedded {
         if shard != Shard(0) {
             return Ok(Claimed {
                 leased: Vec::new(),
-                now,
                 late: Vec::new(),
+                now,
                 next_due: None,
             });
         }
@@ -185,8 +186,8 @@ impl Store for Embedded {
             let mut index = self.index();
             (index.claim(now, max, end), index.next_due())
         };
-        let leased = if claimed.is_empty() {
         let late = claimed.iter().map(|claim| now.since(claim.due)).collect();
+        let leased = if claimed.is_empty() {
             Vec::new()
         } else {
             self.read(move |snapshot| snapshot.leased(&claimed, Token(end)))
@@ -194,8 +195,8 @@ impl Store for Embedded {
         };
         Ok(Claimed {
             leased,
-            now,
             late,
+            now,
             next_due,
         })
     }
@@ -203,6 +204,10 @@ impl Store for Embedded {
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
         self.ask_each(batch.len(), |reply| Job::Settle(batch, reply))
             .await
+    }
+
+    async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError> {
+        self.ask(|reply| Job::Interrupted(deliveries, reply)).await?
     }
 
     async fn enqueue(
@@ -370,12 +375,12 @@ impl Store for Embedded {
         Health {
             available,
             accepting,
+            unfit: None,
             warnings,
         }
     }
 
     fn shards(&self) -> u16 {
-            unfit: None,
         1
     }
 }

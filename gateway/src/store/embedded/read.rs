@@ -60,6 +60,7 @@ impl Snapshot {
                     token,
                     attempts: record.as_ref().map_or(0, |r| r.attempts),
                     first_attempt: record.as_ref().and_then(|r| r.first_attempt),
+                    crashes: claim.crashes,
                     body: record.and_then(|r| r.body),
                 })
             };

@@ -4,9 +4,9 @@ use redb::ReadableTable;
 
 use super::index::{Entry, Taken};
 use super::keys;
-use super::tables::{DueRow, get};
+use super::tables::{Crashes, DueRow, get};
 use super::turn::{Step, Turn};
-use crate::domain::{Attempt, DeliveryId, DeliveryState, TenantId, Timestamp, Trigger};
+use crate::domain::{Attempt, DeliveryId, DeliveryState, TenantId, Trigger};
 use crate::store::codec::{DeliveryRecord, encode_attempt};
 use crate::store::tally::Added;
 use crate::store::{Next, Settled, Settlement, StoreError, Token};
@@ -45,7 +45,15 @@ impl Turn<'_> {
                     Err(error) => return Ok(Err(error)),
                 };
                 let body = body.clone().or_else(|| record.body.clone());
-                self.retry(key, entry, *at, DeliveryRecord { body, ..record })?;
+                let crashes = match self.crashes_after(key, entry, attempt)? {
+                    Ok(crashes) => crashes,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let row = DueRow {
+                    crashes,
+                    ..DueRow::new(*at, entry.trigger)
+                };
+                self.retry(key, row, DeliveryRecord { body, ..record })?;
                 return Ok(Ok(Settled::Applied(None)));
             }
             Next::Release => {
@@ -73,24 +81,25 @@ impl Turn<'_> {
         Ok(Ok(Settled::Applied(None)))
     }
 
-    fn retry(
-        &mut self,
-        key: &[u8],
-        entry: Entry,
-        due: Timestamp,
-        record: DeliveryRecord,
-    ) -> Result<(), redb::Error> {
-        let row = DueRow {
-            due,
-            trigger: entry.trigger,
-        };
+    fn retry(&mut self, key: &[u8], row: DueRow, record: DeliveryRecord) -> Result<(), redb::Error> {
+        let due = row.due;
         self.tables.due.insert(key, &row.encode()[..])?;
         let state = DeliveryState::Pending { next: due };
         let record = DeliveryRecord { state, ..record };
         self.tables.deliveries.insert(key, &record.encode()[..])?;
         self.wrote();
-        self.index().rescore(key, due, due);
+        let mut index = self.index();
+        index.rescore(key, due, due);
+        index.set_crashes(key, row.crashes.count);
         Ok(())
+    }
+
+    /// The crashes that a delivery keeps: an attempt with an outcome ends the count.
+    fn crashes_after(&self, key: &[u8], entry: Entry, attempt: Option<&Attempt>) -> Step<Crashes> {
+        if entry.crashes == 0 || attempt.is_some() {
+            return Ok(Ok(Crashes::default()));
+        }
+        self.crashes(key)
     }
 
     fn finish(
@@ -133,7 +142,7 @@ impl Turn<'_> {
         Ok(Ok(record))
     }
 
-    fn record(&self, key: &[u8], entry: Entry) -> Step<DeliveryRecord> {
+    pub(super) fn record(&self, key: &[u8], entry: Entry) -> Step<DeliveryRecord> {
         Ok(match get(&self.tables.deliveries, key)? {
             Some(row) => DeliveryRecord::decode(&row),
             None => Ok(DeliveryRecord {
@@ -161,10 +170,7 @@ impl Turn<'_> {
                 && self.tables.due.get(&key[..])?.is_none()
                 && self.tables.deliveries.get(&key[..])?.is_none();
             if possible {
-                let row = DueRow {
-                    due: self.now,
-                    trigger: *trigger,
-                };
+                let row = DueRow::new(self.now, *trigger);
                 self.add_pending(&key, self.now, row)?;
                 made += 1;
             }

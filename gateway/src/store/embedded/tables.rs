@@ -144,17 +144,45 @@ pub(super) struct DueRow {
     pub(super) due: Timestamp,
     /// Why it exists.
     pub(super) trigger: Trigger,
+    /// Crashes during its attempts since the last one that is recorded; stored only where there are any.
+    pub(super) crashes: Crashes,
+}
+
+/// How often a process ended during an attempt of a delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Crashes {
+    /// How often.
+    pub(super) count: u32,
+    /// The lease that was counted last.
+    pub(super) last: Timestamp,
 }
 
 impl DueRow {
-    pub(super) fn encode(self) -> [u8; 9] {
-        let mut row = [0; 9];
-        row[..8].copy_from_slice(&self.due.as_micros().to_be_bytes());
-        row[8] = match self.trigger {
+    /// A delivery that never crashed.
+    pub(super) fn new(due: Timestamp, trigger: Trigger) -> Self {
+        Self {
+            due,
+            trigger,
+            crashes: Crashes::default(),
+        }
+    }
+
+    pub(super) fn encode(self) -> DueBytes {
+        let mut row = DueBytes {
+            bytes: [0; 21],
+            length: 9,
+        };
+        row.bytes[..8].copy_from_slice(&self.due.as_micros().to_be_bytes());
+        row.bytes[8] = match self.trigger {
             Trigger::Published => 0,
             Trigger::Replay => 1,
             Trigger::Test => 2,
         };
+        if self.crashes.count > 0 {
+            row.bytes[9..13].copy_from_slice(&self.crashes.count.to_be_bytes());
+            row.bytes[13..].copy_from_slice(&self.crashes.last.as_micros().to_be_bytes());
+            row.length = 21;
+        }
         row
     }
 
@@ -163,16 +191,45 @@ impl DueRow {
     }
 
     fn try_read(row: &[u8]) -> Option<Self> {
-        let (due, trigger) = row.split_first_chunk::<8>()?;
+        let (due, rest) = row.split_first_chunk::<8>()?;
+        let (trigger, crashes) = rest.split_first()?;
         Some(Self {
             due: Timestamp::from_micros(u64::from_be_bytes(*due)),
             trigger: match trigger {
-                [0] => Trigger::Published,
-                [1] => Trigger::Replay,
-                [2] => Trigger::Test,
+                0 => Trigger::Published,
+                1 => Trigger::Replay,
+                2 => Trigger::Test,
                 _ => return None,
             },
+            crashes: Crashes::read(crashes)?,
         })
+    }
+}
+
+impl Crashes {
+    fn read(row: &[u8]) -> Option<Self> {
+        if row.is_empty() {
+            return Some(Self::default());
+        }
+        let (count, last) = row.split_first_chunk::<4>()?;
+        Some(Self {
+            count: u32::from_be_bytes(*count),
+            last: Timestamp::from_micros(u64::from_be_bytes(last.try_into().ok()?)),
+        })
+    }
+}
+
+/// The bytes of a [`DueRow`].
+pub(super) struct DueBytes {
+    bytes: [u8; 21],
+    length: usize,
+}
+
+impl std::ops::Deref for DueBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 

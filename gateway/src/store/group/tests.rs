@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
-    Claimed, FeedPage, FeedPosition, Health, Next, RegistryRecord, Shard, StoredEvent, Token,
+    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, RegistryRecord, Shard, StoredEvent, Token,
 };
 
 /// Answers when it is let to, and writes down the sizes of the batches it was asked for.
@@ -66,6 +66,9 @@ impl Store for Gated {
     }
 
     async fn claim(&self, _: Shard, _: usize, _: Duration) -> Result<Claimed, StoreError> {
+        unreachable!()
+    }
+    async fn interrupted(&self, _: Vec<Interrupted>) -> Result<usize, StoreError> {
         unreachable!()
     }
     async fn enqueue(&self, _: &TenantId, _: Vec<(DeliveryId, Trigger)>) -> Result<usize, StoreError> {

@@ -183,6 +183,7 @@ impl Wanted<'_> {
                 token,
                 attempts: standing.made,
                 first_attempt: standing.first,
+                crashes: standing.crashes,
                 body: next()?,
             })
         });

@@ -17,10 +17,11 @@ mod enqueue;
 mod fault;
 mod feed;
 mod forget;
+mod interrupted;
 mod keys;
 mod link;
-mod notes;
 mod lost;
+mod notes;
 mod read;
 mod record;
 mod registry;
@@ -43,8 +44,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::config::StoreUrl;
 use super::retention::Retention;
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, RegistryRecord, Settled, Settlement, Shard, Store,
-    StoreError, StoredEvent, Submission, codec,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, RegistryRecord, Settled, Settlement,
+    Shard, Store, StoreError, StoredEvent, Submission, codec,
 };
 use crate::domain::{
     Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
@@ -88,8 +89,8 @@ impl RedisStore {
         if let Some(fault) = config.fault() {
             return Err(StoreError::Unusable(fault.to_owned()));
         }
-        let inner = Arc::new(Inner {
         let status = Arc::new(Status::default());
+        let inner = Arc::new(Inner {
             link: Link::new(config.response_timeout.get(), status.clone()),
             keys: Keys::new(&config.prefix),
             scripts: Scripts::default(),
@@ -107,8 +108,8 @@ impl RedisStore {
         watch::start(&inner).await.map_err(|error| match error {
             DialError::Away(reason) => StoreError::Unavailable(format!("{url}: {reason}")),
             DialError::Loading => StoreError::Unavailable(format!("{url}: {error}")),
-            DialError::Refused(reason) => StoreError::Unusable(format!("{url}: {reason}")),
             DialError::Unfit(..) => StoreError::Unusable(format!("{url}: {error}")),
+            DialError::Refused(reason) => StoreError::Unusable(format!("{url}: {reason}")),
         })?;
         if let Some(reason) = inner.status.refused() {
             return Err(StoreError::Unusable(format!("{url}: {reason}")));
@@ -143,6 +144,10 @@ impl Store for RedisStore {
 
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
         settle::settle(&self.inner, &batch).await
+    }
+
+    async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError> {
+        interrupted::interrupted(&self.inner, &deliveries).await
     }
 
     async fn enqueue(

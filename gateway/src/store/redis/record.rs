@@ -1,4 +1,4 @@
-//! How a delivery's fields in its event's hash read. `settle.lua` writes the standing; nothing else does.
+//! How a delivery's fields in its event's hash read. `settle.lua` and `interrupted.lua` write the standing; nothing else does.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use crate::domain::{DeliveryState, Event, Fate, Timestamp, Trigger};
 use crate::store::StoreError;
 
 /// How a delivery stands: `STATE MADE FIRST`, for example `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`,
-/// `C1700000000000000 0 `.
+/// `C1700000000000000 0 `. Of one that crashed since, ` CRASHES TOKEN` follows, with the last lease that was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Standing {
     /// How it ended; `None` while it is pending.
@@ -15,6 +15,8 @@ pub(super) struct Standing {
     pub(super) made: u32,
     /// When the first was made.
     pub(super) first: Option<Timestamp>,
+    /// How often a process ended during an attempt since the last one that is counted.
+    pub(super) crashes: u32,
 }
 
 impl Standing {
@@ -38,6 +40,10 @@ impl Standing {
             first: match first {
                 "" => None,
                 micros => Some(Timestamp::from_micros(micros.parse().ok()?)),
+            },
+            crashes: match parts.next() {
+                None => 0,
+                Some(crashes) => crashes.parse().ok()?,
             },
         })
     }
@@ -82,17 +88,27 @@ mod tests {
     #[test]
     fn standings() {
         let at = Timestamp::from_micros(7);
-        for (text, end, made, first) in [
-            ("P 0 ", None, 0, None),
-            ("P 2 7", None, 2, Some(at)),
-            ("D7 1 7", Some(DeliveryState::Delivered { at }), 1, Some(at)),
-            ("X7 3 7", Some(DeliveryState::Dead { at }), 3, Some(at)),
-            ("C7 0 ", Some(DeliveryState::Cancelled { at }), 0, None),
+        for (text, end, made, first, crashes) in [
+            ("P 0 ", None, 0, None, 0),
+            ("P 0  2 99", None, 0, None, 2),
+            ("P 2 7", None, 2, Some(at), 0),
+            ("P 2 7 1 99", None, 2, Some(at), 1),
+            ("D7 1 7", Some(DeliveryState::Delivered { at }), 1, Some(at), 0),
+            ("X7 3 7", Some(DeliveryState::Dead { at }), 3, Some(at), 0),
+            ("C7 0 ", Some(DeliveryState::Cancelled { at }), 0, None, 0),
         ] {
             let read = Standing::read(Some(&Bytes::from(text))).expect(text);
-            assert_eq!(read, Standing { end, made, first }, "{text}");
+            let expected = Standing {
+                end,
+                made,
+                first,
+                crashes,
+            };
+            assert_eq!(read, expected, "{text}");
         }
-        for text in ["", "P", "P 1", "Z7 1 7", "D 1 7", "D7 x 7", "P 1 x", "é 1 1"] {
+        for text in [
+            "", "P", "P 1", "Z7 1 7", "D 1 7", "D7 x 7", "P 1 x", "é 1 1", "P 1 1 x",
+        ] {
             assert!(Standing::read(Some(&Bytes::from(text))).is_err(), "{text}");
         }
         assert_eq!(Standing::read(None).expect("fresh"), Standing::default());

@@ -27,12 +27,12 @@ local function micros(n) return string.format('%.0f', n) end
 
 -- Writes the attempt, if there is one, and how the delivery stands: 'STATE MADE FIRST', where STATE is P (pending), or
 -- D (delivered), X (dead) or C (cancelled) with its time. Attempts are counted here: two processes may have made one each
--- with the same number.
+-- with the same number. What interrupted.lua counted of crashes ends with it.
 local function stand(event, part, state, attempt)
   local made, first = 0, ''
   local before = redis.call('HGET', event, 'd:' .. part)
   if before then
-    made, first = string.match(before, '^%S+ (%d+) (%d*)$')
+    made, first = string.match(before, '^%S+ (%d+) (%d*)')
     made = tonumber(made)
   end
   if not attempt then

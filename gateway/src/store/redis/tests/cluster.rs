@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server::Server;
 use super::{Config, Real, RedisStore, patient};
-use crate::store::contract::{accepting, feed, leasing, registry, settling};
+use crate::store::contract::{accepting, feed, interrupted, leasing, registry, settling};
 use crate::store::{Retention, StoreUrl};
 
 /// Three primaries that know each other; together they have all slots.
@@ -58,6 +58,7 @@ async fn a_cluster_keeps_the_contract() {
     accepting::a_key_repeats_its_answer(&subject(&url, "key").await).await;
     accepting::keys_and_ids_are_by_tenant(&subject(&url, "tenants").await).await;
     leasing::a_lease_that_ran_out_is_given_again(&subject(&url, "lease").await).await;
+    interrupted::an_outcome_ends_the_count(&subject(&url, "crash").await).await;
     settling::a_retry_keeps_the_body_and_the_count(&subject(&url, "retry").await).await;
     settling::a_dead_delivery_is_a_dead_letter(&subject(&url, "dead").await).await;
     settling::a_replay_is_one_delivery_more(&subject(&url, "replay").await).await;

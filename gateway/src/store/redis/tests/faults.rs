@@ -112,6 +112,7 @@ async fn claimed(store: &Arc<dyn Store>, tenant: &TenantId, event: &str) -> Leas
         token: crate::store::Token(crate::domain::Timestamp::default()),
         attempts: 0,
         first_attempt: None,
+        crashes: 0,
         body: None,
     }
 }
