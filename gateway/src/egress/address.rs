@@ -2,6 +2,7 @@
 //!
 //! Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its updates).
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -10,24 +11,47 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
     allow: Vec<IpNet>,
+    nat64: Vec<Ipv6Net>,
 }
 
-/// An address is not public. Says which kind it is and not which address, as its owner may not know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it leads to {kind}, and deliveries go to public addresses only (to allow it on this gateway: egress.allow = [\"{range}\"])"
-)]
+/// An address is not public.
+///
+/// Of an address that its tenant wrote, the text says which kind it is. Of a name it does not: who registers names would learn
+/// of the operator's network what they lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusedAddress {
     /// In words.
     pub kind: &'static str,
     /// The range that it is in; allowing that, or less, would let it pass.
     pub range: IpNet,
+    /// True for an address that was found under a name.
+    pub by_name: bool,
 }
+
+/// A prefix that no translator has (RFC 6052 §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("egress.nat64: {0} is no prefix of a translator; its length is 32, 40, 48, 56, 64 or 96")]
+pub struct BadTranslation(pub Ipv6Net);
 
 impl AddressPolicy {
     /// Public addresses and these ranges.
     pub fn new(allow: Vec<IpNet>) -> Self {
-        Self { allow }
+        Self {
+            allow,
+            nat64: Vec::new(),
+        }
+    }
+
+    /// The same where these prefixes lead to translators (NAT64, RFC 6052).
+    ///
+    /// # Errors
+    /// A prefix of a length that there is not.
+    pub fn translated_by(self, nat64: Vec<Ipv6Net>) -> Result<Self, BadTranslation> {
+        let wrong = |net: &&Ipv6Net| embedded(**net, net.addr()).is_none();
+        match nat64.iter().find(wrong) {
+            Some(wrong) => Err(BadTranslation(*wrong)),
+            None => Ok(Self { nat64, ..self }),
+        }
     }
 
     /// Whether this address may be dialled.
@@ -38,7 +62,7 @@ impl AddressPolicy {
     /// # Errors
     /// What it is instead of public.
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
-        let address = unwrapped(address);
+        let address = self.unwrapped(address);
         if let Some(refused) = metadata(address) {
             return if self.allow.contains(&refused.range) {
                 Ok(())
@@ -54,75 +78,117 @@ impl AddressPolicy {
             IpAddr::V6(v6) => check_v6(v6),
         }
     }
+
+    /// The address of IPv4 that an address of IPv6 stands for, where it does.
+    pub(super) fn unwrapped(&self, address: IpAddr) -> IpAddr {
+        let IpAddr::V6(v6) = address else { return address };
+        let known = [MAPPED, NAT64];
+        let nets = known.iter().chain(&self.nat64);
+        nets.filter(|net| net.contains(&v6))
+            .find_map(|net| embedded(*net, v6))
+            .map_or(address, IpAddr::V4)
+    }
 }
 
-/// The address of IPv4 that an address of IPv6 stands for, where it does.
-fn unwrapped(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else { return address };
-    let [.., a, b, c, d] = v6.octets();
-    let inner = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
-    if MAPPED.contains(&v6) || NAT64.contains(&v6) {
-        inner
-    } else {
-        address
+/// The address of IPv4 in one of IPv6 by the prefix's length (RFC 6052 §2.2): bits 64 to 71 are left out.
+fn embedded(net: Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let o = address.octets();
+    let [a, b, c, d] = match net.prefix_len() {
+        32 => [4, 5, 6, 7],
+        40 => [5, 6, 7, 9],
+        48 => [6, 7, 9, 10],
+        56 => [7, 9, 10, 11],
+        64 => [9, 10, 11, 12],
+        96 => [12, 13, 14, 15],
+        _ => return None,
+    };
+    Some(Ipv4Addr::new(o[a], o[b], o[c], o[d]))
+}
+
+impl fmt::Display for RefusedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, range, by_name } = self;
+        if *by_name {
+            return f.write_str(
+                "it does not lead to a public address, and deliveries go to public addresses only (the operator can allow others: egress.allow)",
+            );
+        }
+        write!(
+            f,
+            "it leads to {kind}, and deliveries go to public addresses only (to allow it on this gateway: egress.allow = [\"{range}\"])"
+        )
+    }
+}
+
+impl std::error::Error for RefusedAddress {}
+
+impl RefusedAddress {
+    fn new(kind: &'static str, range: IpNet) -> Self {
+        Self {
+            kind,
+            range,
+            by_name: false,
+        }
     }
 }
 
 fn metadata(address: IpAddr) -> Option<RefusedAddress> {
     let found = METADATA.iter().find(|(own, _)| *own == address);
-    found.map(|(own, kind)| RefusedAddress {
-        kind,
-        range: IpNet::from(*own),
-    })
+    found.map(|(own, kind)| RefusedAddress::new(kind, IpNet::from(*own)))
 }
 
 fn check_v4(address: Ipv4Addr) -> Result<(), RefusedAddress> {
     match V4.iter().find(|(range, _)| range.contains(&address)) {
-        Some(&(range, kind)) => Err(RefusedAddress {
-            kind,
-            range: range.into(),
-        }),
+        Some(&(range, kind)) => Err(RefusedAddress::new(kind, range.into())),
         None => Ok(()),
     }
 }
 
 fn check_v6(address: Ipv6Addr) -> Result<(), RefusedAddress> {
     if let Some(&(range, kind)) = V6.iter().find(|(range, _)| range.contains(&address)) {
-        return Err(RefusedAddress {
-            kind,
-            range: range.into(),
-        });
+        return Err(RefusedAddress::new(kind, range.into()));
     }
     if GLOBAL.contains(&address) {
         Ok(())
     } else {
-        Err(RefusedAddress {
-            kind: "an address outside of the global unicast range of IPv6",
-            range: IpNet::from(IpAddr::V6(address)),
-        })
+        let kind = "an address outside of the global unicast range of IPv6";
+        Err(RefusedAddress::new(kind, IpNet::from(IpAddr::V6(address))))
     }
 }
 
+/// Services that hand out credentials or user data to whoever asks. Most clouds have theirs at 169.254.169.254.
 const METADATA: &[(IpAddr, &str)] = &[
+    (ip4(169, 254, 169, 254), "the metadata service of a cloud"),
+    (ip4(169, 254, 170, 2), "the credentials service of AWS ECS"),
+    (ip4(169, 254, 170, 23), "the credentials service of AWS EKS"),
+    (ip4(168, 63, 129, 16), "the platform service of Azure"),
+    (ip4(100, 100, 100, 200), "the metadata service of Alibaba Cloud"),
+    (ip4(192, 0, 0, 192), "the metadata service of Oracle Cloud"),
+    (ip4(169, 254, 0, 23), "the metadata service of Tencent Cloud"),
+    (ip4(169, 254, 42, 42), "the metadata service of Scaleway"),
     (
-        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-        "the metadata service of a cloud",
+        ip6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]),
+        "the metadata service of AWS",
     ),
     (
-        IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-        "the platform service of Azure",
+        ip6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23]),
+        "the credentials service of AWS EKS",
     ),
     (
-        IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-        "the metadata service of Alibaba Cloud",
+        ip6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]),
+        "the metadata service of Google Cloud",
     ),
     (
-        IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+        ip6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]),
         "the metadata service of Oracle Cloud",
     ),
     (
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-        "the metadata service of AWS",
+        ip6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]),
+        "the metadata service of Scaleway",
+    ),
+    (
+        ip6([0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe]),
+        "the metadata service of OpenStack",
     ),
 ];
 
@@ -163,6 +229,15 @@ const GLOBAL: Ipv6Net = v6(0x2000, 0, 0, 0, 3);
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 0, 0, 96);
 /// RFC 4291 §2.5.5.2: `::ffff:0:0/96`.
 const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
+
+const fn ip4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+}
+
+const fn ip6(segments: [u16; 8]) -> IpAddr {
+    let [a, b, c, d, e, f, g, h] = segments;
+    IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h))
+}
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
@@ -301,8 +376,83 @@ mod tests {
         for range in ["169.254.0.0/16", "0.0.0.0/0", "::/0"] {
             assert!(check("169.254.169.254", &[range]).is_err(), "{range}");
         }
-        assert!(check("fd00:ec2::254", &["fd00::/8"]).is_err());
-        assert_eq!(check("169.254.169.254", &["169.254.169.254/32"]), Ok(()));
+        for (address, _) in METADATA {
+            let (address, alone) = (address.to_string(), IpNet::from(*address).to_string());
+            let ranges = ["0.0.0.0/0", "::/0", "169.254.0.0/16", "fd00::/8", "fe80::/10"];
+            assert!(check(&address, &ranges).is_err(), "{address}");
+            assert_eq!(check(&address, &[&alone]), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn nat64_prefixes_of_the_network_are_looked_through() {
+        // RFC 6052 §2.4: 192.0.2.33 under each length of a prefix; here of 10.0.2.33 and 8.8.2.33.
+        let policy = |prefix: &str| {
+            let policy = AddressPolicy::new(vec!["2001:db8::/32".parse().expect("a range")]);
+            policy.translated_by(vec![prefix.parse().expect("a prefix")])
+        };
+        for (prefix, private, public) in [
+            ("2001:db8::/32", "2001:db8:a00:221::", "2001:db8:808:221::"),
+            (
+                "2001:db8:100::/40",
+                "2001:db8:10a:2:21::",
+                "2001:db8:108:802:21::",
+            ),
+            (
+                "2001:db8:122::/48",
+                "2001:db8:122:a00:2:2100::",
+                "2001:db8:122:808:2:2100::",
+            ),
+            (
+                "2001:db8:122:300::/56",
+                "2001:db8:122:30a:0:221::",
+                "2001:db8:122:308:8:221::",
+            ),
+            (
+                "2001:db8:122:344::/64",
+                "2001:db8:122:344:a:2:2100::",
+                "2001:db8:122:344:8:802:2100::",
+            ),
+            (
+                "2001:db8:122:344::/96",
+                "2001:db8:122:344::a00:221",
+                "2001:db8:122:344::808:221",
+            ),
+            (
+                "64:ff9b:1::/48",
+                "64:ff9b:1:a00:2:2100::",
+                "64:ff9b:1:808:2:2100::",
+            ),
+        ] {
+            let policy = policy(prefix).expect(prefix);
+            let refused = policy.check(private.parse().expect("an address"));
+            assert_eq!(refused.expect_err(private).kind, "a private address", "{prefix}");
+            assert_eq!(
+                policy.check(public.parse().expect("an address")),
+                Ok(()),
+                "{prefix}"
+            );
+        }
+        let metadata = "2001:db8:122:344::a9fe:a9fe".parse().expect("an address");
+        let looked_through = policy("2001:db8:122:344::/96").expect("a prefix");
+        assert!(looked_through.check(metadata).is_err());
+        for prefix in ["2001:db8::/33", "2001:db8::/128", "::/0"] {
+            let wrong = policy(prefix).expect_err(prefix);
+            assert!(wrong.to_string().contains("96"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn refusal_of_a_name_does_not_tell_the_kind_of_network() {
+        let texts = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "fe80::1"].map(|address| {
+            let refused = check(address, &[]).expect_err(address);
+            RefusedAddress {
+                by_name: true,
+                ..refused
+            }
+            .to_string()
+        });
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
     }
 
     proptest! {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::Method;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
@@ -15,27 +16,31 @@ use url::Url;
 
 use super::connect::{ConnectError, Connector};
 use super::connection::{BodyEnd, BodyLimits, Connection, SendError};
+use super::failure::Failure;
 use super::pool::{Pool, PoolLimits};
 use super::resolve::Resolver;
 use super::{
-    AddressPolicy, BadUrl, Config, EgressError, Endpoint, RefusedAddress, UrlPolicy, retry_after, tls,
+    AddressPolicy, Config, EgressError, Endpoint, OwnAddresses, UrlPolicy, keep_alive, retry_after, tls,
 };
 use crate::clock::Clock;
 use crate::domain::Outcome;
 use crate::domain::delivery::Stage;
+use crate::telemetry::Metrics;
 
 /// The outbound client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    urls: UrlPolicy,
-    connector: Connector,
+pub(super) struct Inner {
+    pub(super) urls: UrlPolicy,
+    pub(super) connector: Connector,
+    pub(super) own: OwnAddresses,
     pool: Pool,
     idle_timeout: Duration,
     clock: Clock,
+    metrics: Metrics,
 }
 
 /// A POST to be made.
@@ -60,25 +65,28 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why a URL is not taken as an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAdmitted {
-    /// The URL itself.
-    #[error(transparent)]
-    Url(#[from] BadUrl),
-    /// Where it leads.
-    #[error("the endpoint cannot be used: {0}")]
-    Address(#[from] RefusedAddress),
-}
-
 impl Client {
-    /// A client after this configuration.
+    /// A client after this configuration, that counts by itself.
     ///
     /// # Errors
-    /// A file of authorities that cannot be used.
+    /// A file of authorities that cannot be used, a prefix that is none.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, EgressError> {
+        Self::of_gateway(config, clock, Metrics::new(), OwnAddresses::default())
+    }
+
+    /// A client of a gateway that is reached at these addresses, which are no endpoints.
+    ///
+    /// # Errors
+    /// A file of authorities that cannot be used, a prefix that is none.
+    pub fn of_gateway(
+        config: &Config,
+        clock: Clock,
+        metrics: Metrics,
+        own: OwnAddresses,
+    ) -> Result<Self, EgressError> {
+        let policy = AddressPolicy::new(config.allow.clone()).translated_by(config.nat64.clone())?;
         let connector = Connector {
-            policy: Arc::new(AddressPolicy::new(config.allow.clone())),
+            policy: Arc::new(policy),
             resolver: Resolver::from_system()?,
             tls: TlsConnector::from(tls::config(config.ca_file.as_deref())?),
         };
@@ -96,9 +104,11 @@ impl Client {
             inner: Arc::new(Inner {
                 urls,
                 connector,
+                own,
                 pool,
                 idle_timeout,
                 clock,
+                metrics,
             }),
         })
     }
@@ -111,22 +121,10 @@ impl Client {
         }
     }
 
-    /// Whether a URL can be an endpoint as things stand: for a clear answer to whoever registers it. A name that cannot be
-    /// looked up now is taken; what it leads to is checked again at every connection.
+    /// Sends a request. Redirects are answers. A request on a kept connection that ends before an answer began is made once
+    /// more, on a new connection and within the same time (RFC 9112 §9.3.1: the endpoint closed it while it was idle).
     ///
-    /// # Errors
-    /// What is wrong with the URL, or the kind of address that it leads to.
-    pub async fn admit(&self, url: &Url) -> Result<(), NotAdmitted> {
-        let endpoint = self.inner.urls.endpoint(url)?;
-        let looked_up = self.inner.connector.addresses(&endpoint.origin);
-        match tokio::time::timeout(ADMISSION, looked_up).await {
-            Ok(Err(ConnectError::Blocked(refused))) => Err(refused.into()),
-            Ok(Ok(_) | Err(ConnectError::Failed { .. })) | Err(_) => Ok(()),
-        }
-    }
-
-    /// Sends a request. Redirects are answers; nothing is tried twice, unless a kept connection turns out closed before
-    /// anything was written to it.
+    /// The answer counts from its head on, whatever becomes of its body.
     pub async fn send(&self, request: Request<'_>) -> Answer {
         let deadline = Instant::now() + request.timeout;
         let endpoint = match self.inner.urls.endpoint(request.url) {
@@ -137,50 +135,43 @@ impl Client {
                 });
             }
         };
+        let request = http_request(&endpoint, request);
         let progress = Progress::default();
-        let mut body = Vec::new();
-        let exchange = self.exchange(&endpoint, request, &progress, &mut body);
-        let outcome = match timeout_at(deadline, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::TimedOut {
-                during: progress.stage(),
-            },
+        let exchange = self.round_trip(&endpoint, request, deadline, &progress);
+        let (mut connection, response) = match timeout_at(deadline, exchange).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(failed)) => return Answer::without_body(self.failed(failed)),
+            Err(_) => {
+                let during = progress.stage();
+                self.count(during, Failure::Timeout);
+                return Answer::without_body(Outcome::TimedOut { during });
+            }
         };
+        let (head, incoming) = response.into_parts();
+        let outcome = self.outcome(head.status.as_u16(), text_of(&head.headers));
+        let until = deadline.min(Instant::now() + BODY_TIME);
+        let mut body = Vec::new();
+        let end = timeout_at(until, connection.read(incoming, BODY, &mut body)).await;
+        match end {
+            Ok(BodyEnd::Complete) => {
+                if head.status != StatusCode::SWITCHING_PROTOCOLS && connection.is_usable().await {
+                    let offered = keep_alive::offered(&head.headers);
+                    self.inner.pool.put(&endpoint.origin, connection, offered);
+                }
+            }
+            Ok(BodyEnd::Broken) => self.count(Stage::Body, Failure::Closed),
+            Ok(BodyEnd::TooLong) => self.count(Stage::Body, Failure::TooLarge),
+            Err(_) => self.count(Stage::Body, Failure::Timeout),
+        }
         Answer { outcome, body }
     }
 
-    /// Without a deadline of its own but for the sharing of it between addresses.
-    async fn exchange(
-        &self,
-        endpoint: &Endpoint,
-        request: Request<'_>,
-        progress: &Progress,
-        kept: &mut Vec<u8>,
-    ) -> Outcome {
-        let deadline = Instant::now() + request.timeout;
-        let request = http_request(endpoint, request);
-        let (mut connection, response) = match self.round_trip(endpoint, request, deadline, progress).await {
-            Ok(answered) => answered,
-            Err(outcome) => return outcome,
-        };
-        let (head, incoming) = response.into_parts();
-        progress.at(Stage::Body);
-        let end = connection.read(incoming, BODY, kept).await;
-        if end == BodyEnd::Broken {
-            return broken(Stage::Body, "the connection broke within the answer");
-        }
-        if end == BodyEnd::Complete && connection.is_usable().await {
-            self.inner.pool.put(&endpoint.origin, connection);
-        }
-        let status = head.status.as_u16();
-        if head.status.is_success() {
+    /// Outcome of an answer's head.
+    fn outcome(&self, status: u16, retry_after: Option<&str>) -> Outcome {
+        if (200..300).contains(&status) {
             return Outcome::Delivered { status };
         }
-        let asked = head
-            .headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
-        let retry_after = asked.and_then(|text| retry_after::parse(text, self.inner.clock.now()));
+        let retry_after = retry_after.and_then(|text| retry_after::parse(text, self.inner.clock.now()));
         Outcome::Refused { status, retry_after }
     }
 
@@ -188,44 +179,115 @@ impl Client {
     async fn round_trip(
         &self,
         endpoint: &Endpoint,
-        mut request: hyper::Request<Full<Bytes>>,
+        mut request: HttpRequest,
         deadline: Instant,
         progress: &Progress,
-    ) -> Result<(Connection, hyper::Response<hyper::body::Incoming>), Outcome> {
+    ) -> Result<(Connection, hyper::Response<Incoming>), Failed> {
         while let Some(mut connection) = self.inner.pool.take(&endpoint.origin) {
             if !connection.is_usable().await {
                 continue;
             }
+            let again = request.clone();
             match send(&mut connection, request, progress).await {
+                // RFC 9110 §15.5.9: it waited too long for a request that was on its way.
+                Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT => {}
                 Ok(response) => return Ok((connection, response)),
                 Err(SendError {
                     unsent: Some(unsent), ..
-                }) => request = *unsent,
-                Err(failed) => return Err(unanswered(&failed)),
+                }) => {
+                    request = *unsent;
+                    continue;
+                }
+                Err(failed) if failed.received => return Err(Failed::Answer(failed)),
+                Err(_) => {}
             }
+            self.inner.metrics.request_repeated();
+            request = again;
+            break;
         }
         let connected = self
             .inner
             .connector
             .connect(&endpoint.origin, deadline, |stage| progress.at(stage));
-        let mut connection = connected.await.map_err(Outcome::from)?;
+        let mut connection = connected.await.map_err(Failed::Connect)?;
         match send(&mut connection, request, progress).await {
             Ok(response) => Ok((connection, response)),
-            Err(failed) => Err(unanswered(&failed)),
+            Err(failed) => Err(Failed::Answer(failed)),
         }
     }
+
+    /// Outcome of an exchange without an answer.
+    fn failed(&self, failed: Failed) -> Outcome {
+        match failed {
+            Failed::Connect(ConnectError::Blocked(refused)) => {
+                self.count(Stage::Connect, Failure::Blocked);
+                Outcome::Blocked {
+                    reason: refused.to_string(),
+                }
+            }
+            Failed::Connect(ConnectError::Failed {
+                during,
+                failure,
+                reason,
+            }) => {
+                self.count(during, failure);
+                Outcome::Unreachable { during, reason }
+            }
+            Failed::Connect(ConnectError::Exhausted { during }) => {
+                self.count(during, Failure::Exhausted);
+                Outcome::Postponed { by: EXHAUSTED_FOR }
+            }
+            Failed::Answer(failed) => self.unanswered(&failed),
+        }
+    }
+
+    /// hyper tells in words what broke; none of them holds an address.
+    fn unanswered(&self, failed: &SendError) -> Outcome {
+        if let Some(head) = &failed.head {
+            self.count(Stage::Head, Failure::NotHttp);
+            return self.outcome(head.status, head.retry_after.as_deref());
+        }
+        let (failure, reason) = if failed.too_large {
+            (Failure::TooLarge, "the answer's head is too large")
+        } else if failed.error.is_parse() {
+            (Failure::NotHttp, "the answer is not HTTP/1.1")
+        } else if failed.error.is_incomplete_message() {
+            (Failure::Closed, "the connection was closed before an answer")
+        } else {
+            (Failure::Reset, "the connection broke before an answer")
+        };
+        self.count(Stage::Head, failure);
+        Outcome::Unreachable {
+            during: Stage::Head,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn count(&self, during: Stage, failure: Failure) {
+        self.inner.metrics.egress_failed(during, failure.word());
+    }
+}
+
+type HttpRequest = hyper::Request<Full<Bytes>>;
+
+/// Failure before an answer's head.
+enum Failed {
+    /// There was no connection.
+    Connect(ConnectError),
+    /// It broke, or what came is no answer.
+    Answer(SendError),
 }
 
 async fn send(
     connection: &mut Connection,
-    request: hyper::Request<Full<Bytes>>,
+    request: HttpRequest,
     progress: &Progress,
-) -> Result<hyper::Response<hyper::body::Incoming>, SendError> {
+) -> Result<hyper::Response<Incoming>, SendError> {
     progress.at(Stage::Send);
     connection.send(request, || progress.at(Stage::Head)).await
 }
 
-fn http_request(endpoint: &Endpoint, request: Request<'_>) -> hyper::Request<Full<Bytes>> {
+fn http_request(endpoint: &Endpoint, request: Request<'_>) -> HttpRequest {
     let length = HeaderValue::from(request.body.len());
     let mut http = hyper::Request::new(Full::new(request.body));
     *http.method_mut() = Method::POST;
@@ -236,33 +298,9 @@ fn http_request(endpoint: &Endpoint, request: Request<'_>) -> hyper::Request<Ful
     http
 }
 
-/// hyper tells in words what broke; none of them holds an address.
-fn unanswered(failed: &SendError) -> Outcome {
-    if failed.error.is_parse() {
-        broken(Stage::Head, "the answer is not HTTP/1.1")
-    } else if failed.error.is_incomplete_message() {
-        broken(Stage::Head, "the connection was closed before an answer")
-    } else {
-        broken(Stage::Head, "the connection broke before an answer")
-    }
-}
-
-fn broken(during: Stage, reason: &str) -> Outcome {
-    Outcome::Unreachable {
-        during,
-        reason: reason.to_owned(),
-    }
-}
-
-impl From<ConnectError> for Outcome {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Blocked(refused) => Self::Blocked {
-                reason: refused.to_string(),
-            },
-            ConnectError::Failed { during, reason } => Self::Unreachable { during, reason },
-        }
-    }
+/// The text of a Retry-After.
+fn text_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(RETRY_AFTER)?.to_str().ok()
 }
 
 impl Answer {
@@ -300,7 +338,10 @@ const STAGES: [Stage; 6] = [
 ];
 const BODY: BodyLimits = BodyLimits {
     read: 64 * 1024,
+    pieces: 256,
     kept: 4 * 1024,
 };
-/// How long a registration waits for a name.
-const ADMISSION: Duration = Duration::from_secs(3);
+/// Time for which a body is read: its answer counts already.
+const BODY_TIME: Duration = Duration::from_secs(2);
+/// When a delivery is tried again that this process had no descriptor for.
+const EXHAUSTED_FOR: Duration = Duration::from_secs(1);

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::BadTranslation;
 use crate::domain::units::Span;
 
 /// Where deliveries may go, and how connections are kept.
@@ -16,6 +17,10 @@ pub struct Config {
     /// development and private networks. The metadata addresses of clouds are allowed only when named alone, with `/32`.
     #[schemars(with = "Vec<String>")]
     pub allow: Vec<IpNet>,
+    /// IPv6 prefixes of this network's NAT64 translators, such as `["2001:db8:64::/96"]`: an address in one of them is judged
+    /// as the IPv4 address that it stands for. The well-known prefix `64:ff9b::/96` is known.
+    #[schemars(with = "Vec<String>")]
+    pub nat64: Vec<Ipv6Net>,
     /// Refuse endpoints without TLS.
     pub https_only: bool,
     /// The ports that endpoints may have; empty: any.
@@ -34,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            nat64: Vec::new(),
             https_only: false,
             ports: Vec::new(),
             ca_file: None,
@@ -69,6 +75,9 @@ pub enum EgressError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
+    /// A prefix of a translator that is none.
+    #[error(transparent)]
+    Translation(#[from] BadTranslation),
     /// The resolver cannot be set up.
     #[error("cannot set up the resolver: {0}")]
     Resolver(String),

@@ -1,6 +1,5 @@
 //! A new connection: look up, check, dial what was checked, check again, encrypt.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,10 +7,13 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::connection::{Connection, Stream};
+use super::connection::{Connection, Stream, Transport};
 use super::endpoint::Origin;
-use super::resolve::Resolver;
+use super::failure::{Failure, is_exhaustion, words};
+use super::intake::{Intake, Wire};
+use super::resolve::{LookUpError, Resolver};
 use super::{AddressPolicy, RefusedAddress};
 use crate::domain::delivery::Stage;
 
@@ -30,27 +32,43 @@ pub(super) enum ConnectError {
     Blocked(RefusedAddress),
     /// It does not work.
     Failed {
-        /// What was under way.
+        /// The stage that was under way.
         during: Stage,
+        /// Of which kind.
+        failure: Failure,
         /// In words, without addresses.
         reason: String,
+    },
+    /// This process or machine is short of descriptors or memory.
+    Exhausted {
+        /// The stage that was under way.
+        during: Stage,
     },
 }
 
 impl Connector {
-    /// The addresses of an origin that may be dialled, at least one.
+    /// The addresses of an origin, at least one, whether they may be dialled or not.
     pub(super) async fn addresses(&self, origin: &Origin) -> Result<Vec<IpAddr>, ConnectError> {
-        let found = match origin.literal {
-            Some(address) => vec![address],
-            None => self.resolver.addresses(&origin.host).await.map_err(|reason| {
-                let reason = reason.to_owned();
-                ConnectError::Failed {
-                    during: Stage::Resolve,
-                    reason,
-                }
-            })?,
-        };
-        permitted(&self.policy, found)
+        if let Some(address) = origin.literal {
+            return Ok(vec![address]);
+        }
+        let found = self.resolver.addresses(&origin.host).await;
+        found.map_err(|error| match error {
+            LookUpError::Exhausted => ConnectError::Exhausted {
+                during: Stage::Resolve,
+            },
+            LookUpError::NoAddress(reason) => failed(Stage::Resolve, Failure::NoAddress, reason),
+            LookUpError::Failed(reason) => failed(Stage::Resolve, Failure::LookUp, reason),
+        })
+    }
+
+    /// Those of an origin's addresses that may be dialled, at least one.
+    pub(super) fn permitted(
+        &self,
+        origin: &Origin,
+        found: Vec<IpAddr>,
+    ) -> Result<Vec<IpAddr>, RefusedAddress> {
+        permitted(&self.policy, found).map_err(|refused| origin.told(refused))
     }
 
     /// Connects before the deadline; tells `under_way` how far it got.
@@ -61,70 +79,96 @@ impl Connector {
         under_way: impl Fn(Stage),
     ) -> Result<Connection, ConnectError> {
         under_way(Stage::Resolve);
-        let addresses = self.addresses(origin).await?;
+        let found = self.addresses(origin).await?;
+        let addresses = self.permitted(origin, found).map_err(ConnectError::Blocked)?;
         under_way(Stage::Connect);
-        let tcp = self.dial(&addresses, origin.port, deadline).await?;
-        let stream = if origin.tls {
+        let tcp = self.dial(origin, &addresses, deadline).await?;
+        let intake = Intake::new();
+        let wire = Wire::new(tcp, intake.clone());
+        let transport = if origin.tls {
             under_way(Stage::Tls);
-            Stream::Tls(Box::new(self.encrypt(origin, tcp).await?))
+            Transport::Tls(Box::new(self.encrypt(origin, wire).await?))
         } else {
-            Stream::Plain(tcp)
+            Transport::Plain(wire)
         };
-        Connection::open(stream)
+        Connection::open(Stream::new(transport, intake))
             .await
-            .map_err(|_| failed(Stage::Connect, "the connection broke"))
+            .map_err(|_| failed(Stage::Connect, Failure::Other, "the connection broke"))
     }
 
     /// The first address that answers. Each has an equal share of the time that is left.
     async fn dial(
         &self,
+        origin: &Origin,
         addresses: &[IpAddr],
-        port: u16,
         deadline: Instant,
     ) -> Result<TcpStream, ConnectError> {
-        let mut last = failed(Stage::Connect, "the host has no address");
+        let mut last = failed(Stage::Connect, Failure::Other, "the host has no address");
         for (tried, &address) in addresses.iter().enumerate() {
             let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
             let share = deadline.duration_since(Instant::now()) / left;
-            match self.dial_one(SocketAddr::new(address, port), share).await {
+            match self.dial_one(origin, address, share).await {
                 Ok(stream) => return Ok(stream),
+                // The next address would find the same.
+                Err(exhausted @ ConnectError::Exhausted { .. }) => return Err(exhausted),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    async fn dial_one(&self, address: SocketAddr, share: Duration) -> Result<TcpStream, ConnectError> {
-        let broken = |error: io::Error| failed(Stage::Connect, words(error.kind()));
+    async fn dial_one(
+        &self,
+        origin: &Origin,
+        address: IpAddr,
+        share: Duration,
+    ) -> Result<TcpStream, ConnectError> {
+        let broken = |error: std::io::Error| {
+            if is_exhaustion(&error) {
+                return ConnectError::Exhausted {
+                    during: Stage::Connect,
+                };
+            }
+            failed(Stage::Connect, Failure::of(&error), words(&error))
+        };
+        let address = SocketAddr::new(address, origin.port);
         let stream = match timeout(share, TcpStream::connect(address)).await {
             Ok(connected) => connected.map_err(broken)?,
-            Err(_) => return Err(failed(Stage::Connect, "the host does not answer")),
+            Err(_) => {
+                return Err(failed(
+                    Stage::Connect,
+                    Failure::Timeout,
+                    "the host does not answer",
+                ));
+            }
         };
         let peer = stream.peer_addr().map_err(broken)?;
-        self.policy.check(peer.ip()).map_err(ConnectError::Blocked)?;
+        let checked = self.policy.check(peer.ip());
+        checked.map_err(|refused| ConnectError::Blocked(origin.told(refused)))?;
         // Requests are written whole; waiting for more would only delay them.
         stream.set_nodelay(true).map_err(broken)?;
         Ok(stream)
     }
 
-    async fn encrypt(
-        &self,
-        origin: &Origin,
-        tcp: TcpStream,
-    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ConnectError> {
+    async fn encrypt(&self, origin: &Origin, wire: Wire) -> Result<TlsStream<Wire>, ConnectError> {
         let name = match origin.literal {
             Some(address) => ServerName::from(address),
-            None => ServerName::try_from(origin.host.to_string())
-                .map_err(|_| failed(Stage::Tls, "the host's name cannot be in a certificate"))?,
+            None => ServerName::try_from(origin.host.to_string()).map_err(|_| {
+                let reason = "the host's name cannot be in a certificate";
+                failed(Stage::Tls, Failure::Certificate, reason)
+            })?,
         };
-        let handshake = self.tls.connect(name, tcp).await;
+        let handshake = self.tls.connect(name, wire).await;
         handshake.map_err(|error| {
             let tls = error
                 .get_ref()
                 .and_then(|inner| inner.downcast_ref::<rustls::Error>());
             match tls {
-                Some(tls) => failed(Stage::Tls, &tls.to_string()),
-                None => failed(Stage::Tls, words(error.kind())),
+                Some(tls @ rustls::Error::InvalidCertificate(_)) => {
+                    failed(Stage::Tls, Failure::Certificate, &tls.to_string())
+                }
+                Some(tls) => failed(Stage::Tls, Failure::Handshake, &tls.to_string()),
+                None => failed(Stage::Tls, Failure::of(&error), words(&error)),
             }
         })
     }
@@ -132,7 +176,7 @@ impl Connector {
 
 /// Those of the addresses that pass; when none does, why the first does not. A name that leads to public and private
 /// addresses is reached at its public ones.
-fn permitted(policy: &AddressPolicy, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, ConnectError> {
+fn permitted(policy: &AddressPolicy, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, RefusedAddress> {
     let mut refused = None;
     let mut passed = Vec::with_capacity(found.len());
     for address in found {
@@ -144,31 +188,20 @@ fn permitted(policy: &AddressPolicy, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, 
         }
     }
     match refused {
-        Some(why) if passed.is_empty() => Err(ConnectError::Blocked(why)),
+        Some(why) if passed.is_empty() => Err(why),
         _ => Ok(passed),
     }
 }
 
-fn failed(during: Stage, reason: &str) -> ConnectError {
+fn failed(during: Stage, failure: Failure, reason: &str) -> ConnectError {
     let mut end = reason.len().min(LONGEST_REASON);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
     ConnectError::Failed {
         during,
+        failure,
         reason: reason[..end].to_owned(),
-    }
-}
-
-/// The system's own texts hold addresses now and then.
-fn words(kind: io::ErrorKind) -> &'static str {
-    match kind {
-        io::ErrorKind::ConnectionRefused => "the connection was refused",
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the connection was reset",
-        io::ErrorKind::UnexpectedEof => "the connection was closed",
-        io::ErrorKind::TimedOut => "the host does not answer",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the host cannot be reached",
-        _ => "the connection failed",
     }
 }
 
@@ -190,8 +223,6 @@ mod tests {
         let mixed = permitted(&policy, addresses(&["10.0.0.1", "1.1.1.1", "::1"]));
         assert_eq!(mixed, Ok(addresses(&["1.1.1.1"])));
         let private = permitted(&policy, addresses(&["10.0.0.1", "::1"]));
-        assert!(
-            matches!(private, Err(ConnectError::Blocked(refused)) if refused.kind == "a private address")
-        );
+        assert!(matches!(private, Err(refused) if refused.kind == "a private address"));
     }
 }

@@ -15,25 +15,41 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::answer_head::AnswerHead;
+use super::intake::{HEAD_BYTES, Intake, Wire};
 
 /// A connection with at most one request under way.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: Driver,
+    intake: Intake,
 }
 
-/// Plain or encrypted.
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+/// Plain or encrypted, with the bounds of what comes over it.
+pub(super) struct Stream {
+    transport: Transport,
+    intake: Intake,
 }
 
-/// A request failed. `unsent` is the request where surely none of it was written.
+/// Bytes to and from the endpoint.
+pub(super) enum Transport {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
+}
+
+/// A request failed.
 #[derive(Debug)]
 pub(super) struct SendError {
+    /// The request, where surely none of it was written.
     pub(super) unsent: Option<Box<hyper::Request<Full<Bytes>>>>,
+    /// True once a byte of an answer came.
+    pub(super) received: bool,
+    /// True where more came than any head may have.
+    pub(super) too_large: bool,
+    /// The answer's head, where it is complete and hyper refuses it.
+    pub(super) head: Option<AnswerHead>,
     pub(super) error: hyper::Error,
 }
 
@@ -42,23 +58,29 @@ pub(super) struct SendError {
 pub(super) enum BodyEnd {
     /// All of it was read.
     Complete,
-    /// It is longer than we listen to.
+    /// It is longer than we listen to, or comes in too many pieces.
     TooLong,
-    /// The connection broke.
+    /// The connection broke, or the framing is wrong.
     Broken,
 }
 
 impl Connection {
     /// Over a stream that was just connected.
     pub(super) async fn open(stream: Stream) -> Result<Self, hyper::Error> {
+        let intake = stream.intake.clone();
+        // RFC 9112 §5.2: folded lines are read. What else old servers do to lines that nobody here reads is passed over.
         let (sender, connection) = http1::Builder::new()
-            .max_buf_size(LONGEST_HEAD)
+            .max_buf_size(HEAD_BYTES)
             .max_headers(MOST_HEADERS)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
             .handshake(TokioIo::new(stream))
             .await?;
         Ok(Self {
             sender,
             driver: Driver(Some(connection)),
+            intake,
         })
     }
 
@@ -79,21 +101,36 @@ impl Connection {
         request: hyper::Request<Full<Bytes>>,
         written: impl Fn(),
     ) -> Result<hyper::Response<Incoming>, SendError> {
+        self.intake.begin_request();
         let sent = self.sender.try_send_request(request);
-        self.driver
-            .drive(sent, written)
-            .await
-            .map_err(|mut failed| SendError {
-                unsent: failed.take_message().map(Box::new),
-                error: failed.into_error(),
-            })
+        match self.driver.drive(sent, written).await {
+            Ok(response) => {
+                self.intake.begin_body();
+                Ok(response)
+            }
+            Err(mut failed) => {
+                let unsent = failed.take_message().map(Box::new);
+                let error = failed.into_error();
+                let refused = error.is_parse() && !self.intake.is_used_up();
+                let head = refused
+                    .then(|| AnswerHead::read(&self.intake.take_head()))
+                    .flatten();
+                Err(SendError {
+                    unsent,
+                    received: self.intake.received(),
+                    too_large: self.intake.is_used_up() || error.is_parse_too_large(),
+                    head,
+                    error,
+                })
+            }
+        }
     }
 
     /// Reads a body up to a limit and keeps its beginning.
     pub(super) async fn read(&mut self, body: Incoming, limits: BodyLimits, kept: &mut Vec<u8>) -> BodyEnd {
         let mut body = body;
         let mut read = 0;
-        loop {
+        for _ in 0..limits.pieces {
             match self.driver.drive(body.frame(), || {}).await {
                 None => return BodyEnd::Complete,
                 Some(Err(_)) => return BodyEnd::Broken,
@@ -108,15 +145,18 @@ impl Connection {
                 }
             }
         }
+        BodyEnd::TooLong
     }
 }
 
-/// How much of an answer's body is listened to, in bytes.
+/// Bounds on what is read of an answer's body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
-    /// After so many we hang up.
+    /// After so many bytes we hang up.
     pub(super) read: usize,
-    /// So many are kept.
+    /// After so many pieces (chunks, reads) too.
+    pub(super) pieces: usize,
+    /// So many bytes are kept.
     pub(super) kept: usize,
 }
 
@@ -146,20 +186,30 @@ impl Driver {
     }
 }
 
+impl Stream {
+    pub(super) fn new(transport: Transport, intake: Intake) -> Self {
+        Self { transport, intake }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        let stream = self.get_mut();
+        let before = buf.filled().len();
+        let read = match &mut stream.transport {
+            Transport::Plain(wire) => Pin::new(wire).poll_read(cx, buf),
+            Transport::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        };
+        stream.intake.note_answer(&buf.filled()[before..]);
+        read
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, data),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, data),
+        match &mut self.get_mut().transport {
+            Transport::Plain(wire) => Pin::new(wire).poll_write(cx, data),
+            Transport::Tls(tls) => Pin::new(tls).poll_write(cx, data),
         }
     }
 
@@ -168,33 +218,32 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, data),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+        match &mut self.get_mut().transport {
+            Transport::Plain(wire) => Pin::new(wire).poll_write_vectored(cx, data),
+            Transport::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, data),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+        match &self.transport {
+            Transport::Plain(wire) => wire.is_write_vectored(),
+            Transport::Tls(tls) => tls.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().transport {
+            Transport::Plain(wire) => Pin::new(wire).poll_flush(cx),
+            Transport::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().transport {
+            Transport::Plain(wire) => Pin::new(wire).poll_shutdown(cx),
+            Transport::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
 }
 
-const LONGEST_HEAD: usize = 64 * 1024;
 const MOST_HEADERS: usize = 100;

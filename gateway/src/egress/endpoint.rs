@@ -2,11 +2,19 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use url::{Host, Url};
+use serde::{Deserialize, Deserializer};
+use url::{Host, ParseError, Url};
+
+use super::RefusedAddress;
+
+/// A URL as a user writes it for an endpoint: http or https, with a host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl(pub Url);
 
 /// Which URLs are endpoints.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +61,24 @@ pub enum BadUrl {
     /// No host.
     #[error("an endpoint's URL names a host")]
     Host,
+    /// A host's name with an empty label: `example..com`.
+    #[error("the host's name has an empty part between two dots")]
+    EmptyLabel,
+    /// A host's name with a label that no name server can hold (RFC 1035 §2.3.4).
+    #[error("a part of the host's name is over {LONGEST_LABEL} characters")]
+    LongLabel,
+    /// A host's name that no name server can hold.
+    #[error("the host's name is over {LONGEST_NAME} characters")]
+    LongName,
+    /// Port 0, which nothing listens on.
+    #[error("nothing can be reached at port 0")]
+    NoPort,
+    /// A part that is never sent.
+    #[error("an endpoint's URL has no fragment (`#…`): it is never sent")]
+    Fragment,
+    /// A text that is no URL.
+    #[error("it is not a URL: {0}")]
+    Malformed(ParseError),
     /// A port out of the allowed ones.
     #[error("port {0} is not allowed for endpoints (egress.ports)")]
     Port(u16),
@@ -80,11 +106,14 @@ impl UrlPolicy {
             return Err(BadUrl::TooLong);
         }
         let (host, literal) = match url.host().ok_or(BadUrl::Host)? {
-            Host::Domain(name) => (name.into(), None),
+            Host::Domain(name) => (host_name(name)?.into(), None),
             Host::Ipv4(v4) => (v4.to_string().into(), Some(v4.into())),
             Host::Ipv6(v6) => (v6.to_string().into(), Some(v6.into())),
         };
         let port = url.port_or_known_default().ok_or(BadUrl::Host)?;
+        if port == 0 {
+            return Err(BadUrl::NoPort);
+        }
         if !self.ports.is_empty() && !self.ports.contains(&port) {
             return Err(BadUrl::Port(port));
         }
@@ -101,6 +130,67 @@ impl UrlPolicy {
     }
 }
 
+impl FromStr for EndpointUrl {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let url: Url = text.parse().map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => BadUrl::Scheme,
+            ParseError::EmptyHost => BadUrl::Host,
+            other => BadUrl::Malformed(other),
+        })?;
+        match url.scheme() {
+            "http" | "https" => Ok(Self(url)),
+            _ => Err(BadUrl::Scheme),
+        }
+    }
+}
+
+/// Reads the URL of an endpoint, for fields of the configuration.
+///
+/// # Errors
+/// The fault.
+pub fn endpoint_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let read: Result<EndpointUrl, _> = text.parse();
+    read.map(|url| url.0).map_err(serde::de::Error::custom)
+}
+
+/// Without the query, which may be a secret.
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.0.host_str().unwrap_or_default();
+        write!(f, "{}://{host}{}", self.0.scheme(), self.0.path())
+    }
+}
+
+impl Origin {
+    /// The refusal of one of its addresses as its tenant may know it: of a name, not to which kind of network it leads.
+    pub(super) fn told(&self, refused: RefusedAddress) -> RefusedAddress {
+        let known = self.literal.is_some() || &*self.host == LOCALHOST || self.host.ends_with(".localhost");
+        RefusedAddress {
+            by_name: !known,
+            ..refused
+        }
+    }
+}
+
+/// A name that name servers can hold, without the dot of the root at its end.
+fn host_name(name: &str) -> Result<&str, BadUrl> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > LONGEST_NAME {
+        return Err(BadUrl::LongName);
+    }
+    for label in name.split('.') {
+        match label.len() {
+            0 => return Err(BadUrl::EmptyLabel),
+            1..=LONGEST_LABEL => {}
+            _ => return Err(BadUrl::LongLabel),
+        }
+    }
+    Ok(name)
+}
+
 fn target(url: &Url) -> Result<Uri, BadUrl> {
     let text = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -112,6 +202,7 @@ fn target(url: &Url) -> Result<Uri, BadUrl> {
 /// RFC 9110 §7.2: the authority without user info, the port only when it is not the scheme's own.
 fn host_header(url: &Url) -> Result<HeaderValue, BadUrl> {
     let host = url.host_str().ok_or(BadUrl::Host)?;
+    let host = host.strip_suffix('.').unwrap_or(host);
     let text = match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
@@ -127,6 +218,9 @@ impl fmt::Debug for Origin {
 }
 
 const LONGEST: usize = 2048;
+const LONGEST_NAME: usize = 253;
+const LONGEST_LABEL: usize = 63;
+const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
 mod tests {
@@ -156,6 +250,13 @@ mod tests {
             // Other spellings of an address are that address before anything looks at them.
             ("http://0x7f.1/", "http://127.0.0.1:80", "/", "127.0.0.1"),
             ("http://2130706433/", "http://127.0.0.1:80", "/", "127.0.0.1"),
+            // The root's dot changes nothing.
+            (
+                "http://localhost.:8080/",
+                "http://localhost:8080",
+                "/",
+                "localhost:8080",
+            ),
         ] {
             let endpoint = endpoint(url, &any).expect(url);
             assert_eq!(format!("{:?}", endpoint.origin), origin);
@@ -183,8 +284,56 @@ mod tests {
             ("http://example.com", &strict, BadUrl::HttpsOnly),
             ("https://example.com:22", &strict, BadUrl::Port(22)),
             (&long, &any, BadUrl::TooLong),
+            ("http://localhost:0/", &any, BadUrl::NoPort),
+            ("https://example..com/", &any, BadUrl::EmptyLabel),
+            ("https://example.com../", &any, BadUrl::EmptyLabel),
+            ("https://./", &any, BadUrl::EmptyLabel),
+            (&label(64), &any, BadUrl::LongLabel),
+            (&name(254), &any, BadUrl::LongName),
         ] {
             assert_eq!(endpoint(url, policy).expect_err(url), expected);
         }
+        for url in [label(63), name(253)] {
+            assert!(endpoint(&url, &any).is_ok(), "{url}");
+        }
+    }
+
+    /// A URL whose host has a label of this length.
+    fn label(length: usize) -> String {
+        format!("https://{}.example/", "a".repeat(length))
+    }
+
+    /// A URL whose host's name has this length.
+    fn name(length: usize) -> String {
+        let labels = "a.".repeat(length / 2 - 1);
+        let last = "a".repeat(length - labels.len());
+        format!("https://{labels}{last}/")
+    }
+
+    #[test]
+    fn endpoint_url_is_read_as_users_write_it() {
+        for text in [
+            "example.com/hook",
+            "//example.com",
+            "localhost:8080/hook",
+            "",
+            "/hook",
+            "ftp://a/",
+        ] {
+            let refused = text.parse::<EndpointUrl>().expect_err(text);
+            assert_eq!(refused, BadUrl::Scheme, "{text}");
+        }
+        assert_eq!("https://".parse::<EndpointUrl>(), Err(BadUrl::Host));
+        for text in [
+            "http://a b/",
+            "http://a:70000/",
+            "http://[::g]/",
+            "http://1.2.3.4.5/",
+        ] {
+            let refused = text.parse::<EndpointUrl>().expect_err(text);
+            assert!(matches!(refused, BadUrl::Malformed(_)), "{text}: {refused}");
+        }
+        let read: EndpointUrl = "https://example.com/hook?token=abc".parse().expect("a URL");
+        assert_eq!(format!("{read:?}"), "https://example.com/hook");
     }
 }

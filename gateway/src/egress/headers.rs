@@ -19,7 +19,7 @@ pub enum BadHeader {
     )]
     Value(HeaderName),
     /// Hookgate sets it, or nobody may.
-    #[error("the header `{0}` cannot be set: it belongs to the connection, to the signature or to proxies")]
+    #[error("the header `{0}` cannot be set: it belongs to the connection, to signatures or to proxies")]
     Reserved(HeaderName),
 }
 
@@ -62,12 +62,38 @@ const RESERVED: &[&str] = &[
     // Hookgate says what the body is.
     "content-encoding",
     "content-type",
-    // What proxies say and servers believe.
-    "forwarded",
+    // What tells how often a request was forwarded (RFC 8586, RFC 9110 §7.6.3).
+    "cdn-loop",
     "via",
+    // What proxies say and servers believe: who asks, for which host and path.
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-appengine-user-ip",
+    "x-azure-clientip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-host",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-originating-ip",
+    "x-proxyuser-ip",
     "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-rewrite-url",
+    // What frameworks take for the method.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
 ];
-const RESERVED_BEGINNINGS: &[&str] = &["proxy-", "webhook-", "x-forwarded-"];
+const RESERVED_BEGINNINGS: &[&str] = &["hookgate-", "proxy-", "webhook-", "x-forwarded"];
 const LONGEST_VALUE: usize = 4096;
 
 #[cfg(test)]
@@ -95,6 +121,21 @@ mod tests {
             "Proxy-Authorization",
             "webhook-signature",
             "X-Forwarded-For",
+            "X-Forwarded",
+            "X-ForwardedFor",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "True-Client-IP",
+            "CF-Connecting-IP",
+            "X-Client-IP",
+            "X-Real-IP",
+            "X-HTTP-Method-Override",
+            "X-HTTP-Method",
+            "X-Method-Override",
+            "Via",
+            "CDN-Loop",
+            "hookgate-test",
+            "hookgate-hops",
         ] {
             assert!(matches!(of(name, "x"), Err(BadHeader::Reserved(_))), "{name}");
         }

@@ -9,17 +9,23 @@
 //!    answers differently the second time gains nothing; the connected peer is checked again (`connect`).
 //! 4. Redirects are never followed: they are answers like any other.
 //!
-//! One deadline holds for all of it: name, connect, TLS, request, head and body of the answer. Whoever called learns an
+//! One deadline holds for all of it: name, connect, TLS, request, and the answer. An answer counts from its head on; its body
+//! is read as far as the bounds on bytes, pieces and time allow (`intake`). Whoever called learns an
 //! [`crate::domain::Outcome`] and the beginning of the body; never a panic, never an error to forget.
 //! This module knows nothing of deliveries and never logs a header, a body or a URL's query.
 
 mod address;
+mod admission;
+mod answer_head;
 mod client;
 mod config;
 mod connect;
 mod connection;
 mod endpoint;
+mod failure;
 mod headers;
+mod intake;
+mod keep_alive;
 mod pool;
 mod resolve;
 mod retry_after;
@@ -29,10 +35,11 @@ pub(crate) mod testing;
 mod tests;
 mod tls;
 
-pub use address::{AddressPolicy, RefusedAddress};
-pub use client::{Answer, Client, NotAdmitted, Request};
+pub use address::{AddressPolicy, BadTranslation, RefusedAddress};
+pub use admission::{NotAdmitted, OwnAddresses};
+pub use client::{Answer, Client, Request};
 pub use config::{Config, EgressError};
-pub use endpoint::{BadUrl, Endpoint, UrlPolicy};
+pub use endpoint::{BadUrl, Endpoint, EndpointUrl, UrlPolicy, endpoint_url};
 pub use headers::{BadHeader, custom_header};
 pub use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 pub use tls::config as tls_config;

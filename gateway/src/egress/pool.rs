@@ -33,18 +33,25 @@ impl Pool {
 
     /// A connection, if one waits. Whether its peer has hung up in the meantime is for the caller to ask.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
-        self.idle().take(origin, Instant::now(), self.limits.age)
+        // What waited too long is closed outside of the lock.
+        let (found, _closed) = self.idle().take(origin, Instant::now());
+        found
     }
 
-    /// Keeps a connection whose answer is complete, where there is room.
-    pub(super) fn put(&self, origin: &Origin, connection: Connection) {
+    /// Keeps a connection whose answer is complete, where there is room; no longer than its peer says that it does.
+    pub(super) fn put(&self, origin: &Origin, connection: Connection, offered: Option<Duration>) {
+        let age = offered.map_or(self.limits.age, |offered| offered.min(self.limits.age));
+        if age.is_zero() {
+            return;
+        }
+        let expires = Instant::now() + age;
         // Closing one that found no room happens outside of the lock.
-        let _closed = self.idle().put(origin, connection, Instant::now(), self.limits);
+        let _closed = self.idle().put(origin, connection, expires, self.limits);
     }
 
     /// Closes what has waited too long.
     pub(super) fn sweep(&self) {
-        let _closed = self.idle().sweep(Instant::now(), self.limits.age);
+        let _closed = self.idle().sweep(Instant::now());
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Idle<Connection>> {
@@ -55,7 +62,7 @@ impl Pool {
 
 /// The rules, over anything.
 struct Idle<C> {
-    /// The oldest first.
+    /// In the order in which they came, each with the end of its time.
     by_origin: HashMap<Origin, Vec<(Instant, C)>>,
     total: usize,
 }
@@ -70,15 +77,24 @@ impl<C> Default for Idle<C> {
 }
 
 impl<C> Idle<C> {
-    fn take(&mut self, origin: &Origin, now: Instant, age: Duration) -> Option<C> {
-        let (since, connection) = self.by_origin.get_mut(origin)?.pop()?;
-        self.total -= 1;
-        // When the newest is too old, all are; the sweep closes them.
-        (now.duration_since(since) < age).then_some(connection)
+    /// The newest whose time is not over, and those whose time is.
+    fn take(&mut self, origin: &Origin, now: Instant) -> (Option<C>, Vec<C>) {
+        let mut expired = Vec::new();
+        let Some(waiting) = self.by_origin.get_mut(origin) else {
+            return (None, expired);
+        };
+        while let Some((expires, connection)) = waiting.pop() {
+            self.total -= 1;
+            if now < expires {
+                return (Some(connection), expired);
+            }
+            expired.push(connection);
+        }
+        (None, expired)
     }
 
     /// What found no room comes back.
-    fn put(&mut self, origin: &Origin, connection: C, now: Instant, limits: PoolLimits) -> Option<C> {
+    fn put(&mut self, origin: &Origin, connection: C, expires: Instant, limits: PoolLimits) -> Option<C> {
         if self.total >= limits.total {
             return Some(connection);
         }
@@ -87,19 +103,22 @@ impl<C> Idle<C> {
             if waiting.len() >= limits.per_origin {
                 return Some(connection);
             }
-            waiting.push((now, connection));
+            waiting.push((expires, connection));
         } else {
-            self.by_origin.insert(origin.clone(), vec![(now, connection)]);
+            self.by_origin.insert(origin.clone(), vec![(expires, connection)]);
         }
         self.total += 1;
         None
     }
 
-    fn sweep(&mut self, now: Instant, age: Duration) -> Vec<C> {
+    fn sweep(&mut self, now: Instant) -> Vec<C> {
         let mut closed = Vec::new();
         self.by_origin.retain(|_, waiting| {
-            let fresh = waiting.partition_point(|(since, _)| now.duration_since(*since) >= age);
-            closed.extend(waiting.drain(..fresh).map(|(_, connection)| connection));
+            let (old, fresh): (Vec<_>, Vec<_>) = std::mem::take(waiting)
+                .into_iter()
+                .partition(|(expires, _)| *expires <= now);
+            closed.extend(old.into_iter().map(|(_, connection)| connection));
+            *waiting = fresh;
             !waiting.is_empty()
         });
         self.total -= closed.len();
@@ -129,26 +148,36 @@ mod tests {
     #[test]
     fn the_newest_first_within_the_limits() {
         let (mut idle, now) = (Idle::default(), Instant::now());
-        assert_eq!(idle.take(&origin(1), now, LIMITS.age), None);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(idle.take(&origin(1), now), (None, vec![]));
         for n in 1..=3 {
-            let refused = idle.put(&origin(1), n, now, LIMITS);
+            let refused = idle.put(&origin(1), n, later, LIMITS);
             assert_eq!(refused, (n == 3).then_some(3));
         }
-        assert_eq!(idle.put(&origin(2), 4, now, LIMITS), None);
-        assert_eq!(idle.put(&origin(3), 5, now, LIMITS), Some(5));
-        assert_eq!(idle.take(&origin(1), now, LIMITS.age), Some(2));
-        assert_eq!(idle.put(&origin(3), 5, now, LIMITS), None);
+        assert_eq!(idle.put(&origin(2), 4, later, LIMITS), None);
+        assert_eq!(idle.put(&origin(3), 5, later, LIMITS), Some(5));
+        assert_eq!(idle.take(&origin(1), now), (Some(2), vec![]));
+        assert_eq!(idle.put(&origin(3), 5, later, LIMITS), None);
     }
 
     #[test]
     fn the_old_go() {
         let (mut idle, start) = (Idle::default(), Instant::now());
         let at = |secs| start + Duration::from_secs(secs);
-        idle.put(&origin(1), 1, at(0), LIMITS);
-        idle.put(&origin(1), 2, at(5), LIMITS);
-        assert_eq!(idle.sweep(at(10), LIMITS.age), [1]);
-        assert_eq!(idle.take(&origin(1), at(15), LIMITS.age), None);
-        assert_eq!((idle.total, idle.sweep(at(15), LIMITS.age)), (0, vec![]));
+        idle.put(&origin(1), 1, at(10), LIMITS);
+        idle.put(&origin(1), 2, at(15), LIMITS);
+        assert_eq!(idle.sweep(at(10)), [1]);
+        assert_eq!(idle.take(&origin(1), at(15)), (None, vec![2]));
+        assert_eq!((idle.total, idle.sweep(at(15))), (0, vec![]));
         assert!(idle.by_origin.is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_that_keeps_connections_shortly_loses_only_those() {
+        let (mut idle, start) = (Idle::default(), Instant::now());
+        let at = |secs| start + Duration::from_secs(secs);
+        idle.put(&origin(1), 1, at(30), LIMITS);
+        idle.put(&origin(1), 2, at(4), LIMITS);
+        assert_eq!(idle.take(&origin(1), at(5)), (Some(1), vec![2]));
     }
 }

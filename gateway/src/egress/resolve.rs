@@ -9,11 +9,23 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use super::EgressError;
+use super::failure::is_exhaustion;
 
 /// Looks names up. Cheap to clone; clones share a cache that honours the records' time to live.
 #[derive(Clone)]
 pub(super) struct Resolver {
     inner: Arc<TokioResolver>,
+}
+
+/// Failure of a look-up, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LookUpError {
+    /// The name servers say so.
+    NoAddress(&'static str),
+    /// The name servers could not be asked, or say nothing.
+    Failed(&'static str),
+    /// There is no descriptor to ask with.
+    Exhausted,
 }
 
 impl Resolver {
@@ -33,25 +45,33 @@ impl Resolver {
         })
     }
 
-    /// The addresses of a name, at most eight; or in words why there are none.
-    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, &'static str> {
-        let found = self.inner.lookup_ip(name).await.map_err(|error| words(&error))?;
+    /// The addresses of a name, at most eight.
+    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookUpError> {
+        let found = self
+            .inner
+            .lookup_ip(name)
+            .await
+            .map_err(|error| LookUpError::of(&error))?;
         let addresses: Vec<_> = found.iter().take(MOST).collect();
         if addresses.is_empty() {
-            Err("the name has no address")
+            Err(LookUpError::NoAddress("the name has no address"))
         } else {
             Ok(addresses)
         }
     }
 }
 
-fn words(error: &NetError) -> &'static str {
-    if error.is_nx_domain() {
-        "the name does not exist"
-    } else if error.is_no_records_found() {
-        "the name has no address"
-    } else {
-        "the name could not be looked up"
+impl LookUpError {
+    fn of(error: &NetError) -> Self {
+        if error.is_nx_domain() {
+            Self::NoAddress("the name does not exist")
+        } else if error.is_no_records_found() {
+            Self::NoAddress("the name has no address")
+        } else if matches!(error, NetError::Io(error) if is_exhaustion(error)) {
+            Self::Exhausted
+        } else {
+            Self::Failed("the name could not be looked up")
+        }
     }
 }
 

@@ -37,8 +37,14 @@ pub(crate) struct Got {
 pub(crate) enum Reaction {
     /// Answer with this status line and headers, an empty body, and keep the connection.
     Say(&'static str),
+    /// These bytes as they are, and keep the connection.
+    Keep(&'static str),
     /// These bytes, then hang up.
     Last(&'static str),
+    /// These bytes, then others again and again.
+    Endless(&'static str, &'static str),
+    /// These bytes, then hang up with RST.
+    Cut(&'static str),
     /// Nothing, ever.
     Hang,
     /// A head that promises a body, then a byte now and then.
@@ -177,6 +183,19 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, react: &React, 
                 let _ = stream.shutdown().await;
                 // Until the other side has hung up too: a reset would overtake the answer.
                 let _ = stream.read(&mut [0]).await;
+                false
+            }
+            Reaction::Keep(answer) => stream.write_all(answer.as_bytes()).await.is_ok(),
+            Reaction::Endless(begin, again) => {
+                let _ = stream.write_all(begin.as_bytes()).await;
+                let mut going = true;
+                while going {
+                    going = stream.write_all(again.as_bytes()).await.is_ok();
+                }
+                false
+            }
+            Reaction::Cut(answer) => {
+                let _ = stream.write_all(answer.as_bytes()).await;
                 false
             }
             Reaction::Hang => {

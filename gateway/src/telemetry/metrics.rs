@@ -19,6 +19,7 @@ use super::calls::CallFigures;
 use super::process::Process;
 use super::series::PluginSeries;
 use crate::domain::Outcome;
+use crate::domain::delivery::Stage;
 use crate::domain::subscription::DisableReason;
 
 /// Counts what happens. Cheap to clone; clones count together.
@@ -132,6 +133,17 @@ impl Metrics {
         self.inner.attempt_seconds.observe(took.as_secs_f64());
     }
 
+    /// An exchange with an endpoint failed, or its answer's body did; `error` is from a closed set.
+    pub fn egress_failed(&self, during: Stage, error: &'static str) {
+        let labels = [("stage", during.word()), ("error", error)];
+        self.inner.egress_errors.get_or_create(&labels).inc();
+    }
+
+    /// A kept connection ended before an answer, and its request was made again on a new one.
+    pub fn request_repeated(&self) {
+        self.inner.repeated.inc();
+    }
+
     /// A delivery came to its end.
     pub fn delivery_ended(&self, end: DeliveryEnd) {
         self.inner.deliveries.get_or_create(&[("end", end.word())]).inc();
@@ -238,6 +250,8 @@ struct Inner {
     chains_not_run: Family<Labels<1>, Counter>,
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
+    egress_errors: Family<Labels<2>, Counter>,
+    repeated: Counter,
     deliveries: Family<Labels<1>, Counter>,
     disabled: Family<Labels<1>, Counter>,
     system_events: Family<Labels<1>, Counter>,
@@ -261,6 +275,8 @@ impl Inner {
             chains_not_run: Family::default(),
             attempts: Family::default(),
             attempt_seconds: waits(),
+            egress_errors: Family::default(),
+            repeated: Counter::default(),
             deliveries: Family::default(),
             disabled: Family::default(),
             system_events: Family::default(),
@@ -308,6 +324,16 @@ impl Inner {
             "Time of an attempt",
             Unit::Seconds,
             self.attempt_seconds.clone(),
+        );
+        r.register(
+            "egress_errors",
+            "Exchanges with endpoints that failed, and bodies of answers that were not read to their end, by stage and error",
+            self.egress_errors.clone(),
+        );
+        r.register(
+            "egress_repeated_requests",
+            "Requests made again on a new connection, because a kept one had ended",
+            self.repeated.clone(),
         );
         r.register(
             "deliveries",
