@@ -10,6 +10,7 @@ mod error;
 mod secrets;
 mod upkeep;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -81,7 +82,7 @@ impl App {
     pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
         let server = Server::bind(config.server.clone()).await?;
         let secrets = Secrets::prepare(config)?;
-        let (common, commits) = common(config).await?;
+        let (common, commits) = common(config, server.address()).await?;
         let root = Root::open(common.store.as_ref(), &secrets.sealer).await?;
         let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
@@ -96,7 +97,13 @@ impl App {
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
         let routes = api::router(
-            api_parts(config, auth, (&registry, &keyring, host), handover, &common),
+            api_parts(
+                config,
+                auth,
+                (&registry, &keyring, host, &ingest),
+                handover,
+                &common,
+            ),
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
@@ -213,9 +220,13 @@ async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-async fn common(config: &Config) -> Result<(Common, CommitService), StartError> {
+async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitService), StartError> {
     let (clock, metrics) = (Clock::System, Metrics::new());
-    let egress = egress::Client::new(&config.egress, clock.clone())?;
+    let own = egress::OwnAddresses {
+        listen: Some(listen),
+        public: config.server.public_url.clone(),
+    };
+    let egress = egress::Client::of_gateway(&config.egress, clock.clone(), metrics.clone(), own)?;
     let url = config.store_url();
     let opened = store::open(&url, &config.store, &config.retention, clock.clone()).await;
     let store = opened.map_err(|source| StartError::Store { url, source })?;
@@ -343,7 +354,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
 fn api_parts(
     config: &Config,
     auth: Auth,
-    (registry, keyring, host): (&Registry, &Keyring, Host),
+    (registry, keyring, host, ingest): (&Registry, &Keyring, Host, &Ingest),
     handover: Handover,
     common: &Common,
 ) -> api::Parts {
@@ -352,6 +363,7 @@ fn api_parts(
         registry: registry.clone(),
         keyring: keyring.clone(),
         host,
+        ingest: ingest.clone(),
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),
         handover,

@@ -11,6 +11,8 @@ pub struct Config {
     pub recover_deliveries: usize,
     /// How many events one `recover` looks at at most.
     pub recover_events: usize,
+    /// Most deliveries of one event to one endpoint, its retries and replays included.
+    pub max_deliveries_per_event: usize,
 }
 
 impl Default for Config {
@@ -18,6 +20,7 @@ impl Default for Config {
         Self {
             recover_deliveries: 1_000,
             recover_events: 10_000,
+            max_deliveries_per_event: 100,
         }
     }
 }

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::Parsed;
-use super::input::{Acting, Id, Params, not_found};
+use super::input::{Acting, Id, NoDelivery, Params, not_found};
 use super::output::Accepted;
 use super::page::{self, Page};
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
 use crate::domain::{
-    Delivery, DeliveryId, DeliveryState, Status, SubscriptionId, Target, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, SubscriptionId, Target, TenantId, Timestamp,
+    Trigger,
 };
 use crate::feed::Cursor;
 use crate::http::{Code, Problem};
@@ -247,13 +248,45 @@ async fn get(
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
     let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    Ok(Json(DeliveryDetail::new(&delivery, &attempts)))
+    detail(&api, &tenant, &delivery, attempts).await.map(Json)
 }
 
-async fn retry(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Accepted<Made>, Problem> {
+/// A delivery as it may be shown today: an endpoint's answer may repeat what was sent to it, so that answers to an event that was
+/// stored under other privacy rules are left out.
+async fn detail(
+    api: &Api,
+    tenant: &Tenant,
+    delivery: &Delivery,
+    mut attempts: Vec<Attempt>,
+) -> Result<DeliveryDetail, Problem> {
+    if attempts.iter().any(|attempt| !attempt.response.is_empty()) {
+        let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
+        let same = |event: &Event| {
+            let rules = tenant.privacy.of(&event.kind);
+            rules.is_none_or(|rules| rules.mark() == event.rules)
+        };
+        if !stored.is_some_and(|stored| same(&stored.event)) {
+            attempts.iter_mut().for_each(|attempt| attempt.response.clear());
+        }
+    }
+    Ok(DeliveryDetail::new(delivery, &attempts))
+}
+
+async fn retry(
+    State(api): State<Api>,
+    _: NoDelivery,
+    Acting(tenant): Acting,
+    id: Id,
+) -> Result<Accepted<Made>, Problem> {
     let id: DeliveryId = id.parse()?;
     let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
     can_retry(&tenant, &delivery)?;
+    let stored = api
+        .store
+        .event(&tenant.id, &id.event)
+        .await?
+        .ok_or_else(not_found)?;
+    check_count(&api, &stored.deliveries, id.target)?;
     let again = DeliveryId {
         run: api.ids.run(),
         ..id
@@ -270,6 +303,23 @@ async fn retry(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
     Ok(Accepted(Made {
         id: again.to_string(),
     }))
+}
+
+/// That an event has no more deliveries to a target than it may have.
+pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) -> Result<(), Problem> {
+    let most = api.config.max_deliveries_per_event;
+    let made = deliveries
+        .iter()
+        .filter(|delivery| delivery.id.target == target)
+        .count();
+    if made < most {
+        return Ok(());
+    }
+    let detail = format!(
+        "The event has {made} deliveries to `{target}` with its retries and replays; at most {most} are allowed (`api.max_deliveries_per_event`)."
+    );
+    Err(Problem::new(Code::LimitReached, detail)
+        .fix("Publish a new event, or have the operator raise the limit."))
 }
 
 /// Whether a delivery can be made again. Pure.
@@ -330,7 +380,7 @@ async fn cancel(
     }
     tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.cancelled");
     let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    Ok(Json(DeliveryDetail::new(&delivery, &attempts)))
+    detail(&api, &tenant, &delivery, attempts).await.map(Json)
 }
 
 /// What the list's cursors belong to.

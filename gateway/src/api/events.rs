@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::deliveries::check_count;
 use super::describe::{described, does};
 use super::fields::Parsed;
-use super::input::{Acting, Id, OptionalBody, Params, not_found};
+use super::input::{Acting, Id, NoDelivery, OptionalBody, Params, not_found};
 use super::output::Accepted;
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
@@ -207,6 +208,7 @@ async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<J
 
 async fn replay(
     State(api): State<Api>,
+    _: NoDelivery,
     Acting(tenant): Acting,
     id: Id,
     OptionalBody(input): OptionalBody<ReplayInput>,
@@ -214,6 +216,9 @@ async fn replay(
     let id: EventId = id.parse()?;
     let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
     let targets = targets(&tenant, &stored.event, input.subscription.map(|parsed| parsed.0))?;
+    for target in &targets {
+        check_count(&api, &stored.deliveries, *target)?;
+    }
     let run = api.ids.run();
     let ids: Vec<_> = targets
         .into_iter()

@@ -17,7 +17,7 @@ use super::Api;
 use super::fields;
 use super::records::Records;
 use crate::document::{Document, Limits};
-use crate::http::{Code, FieldError, Problem, describe_tenant_header, read};
+use crate::http::{Code, FieldError, Problem, describe_tenant_header, from_no_delivery, read};
 use crate::registry::{Actor, Tenant};
 
 /// The tenant that the caller acts for.
@@ -25,6 +25,9 @@ pub(super) struct Acting(pub Arc<Tenant>);
 
 /// The caller is the operator.
 pub(super) struct Operator;
+
+/// The caller is no delivery: those do not ask for deliveries.
+pub(super) struct NoDelivery;
 
 /// Who is calling, as the history of changes names it.
 pub(super) struct By(pub Actor);
@@ -88,6 +91,14 @@ impl FromRequestParts<Api> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         api.auth.operator(&parts.headers).map(|()| Self)
+    }
+}
+
+impl FromRequestParts<Api> for NoDelivery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        from_no_delivery(&parts.headers).map(|()| Self)
     }
 }
 
@@ -197,6 +208,8 @@ impl OperationInput for Acting {
 }
 
 impl OperationInput for Operator {}
+
+impl OperationInput for NoDelivery {}
 
 impl OperationInput for By {}
 

@@ -125,6 +125,7 @@ pub struct Subscription {
     pub name: Option<String>,
     /// The endpoint.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::egress::endpoint_url")]
     pub url: url::Url,
     /// Event patterns: `invoice.paid`, `invoice.*` or `*`.
     pub events: Vec<String>,

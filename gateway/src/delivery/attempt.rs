@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::Courier;
 use super::destination::{Destination, NoDestination};
 use super::screen::NotSent;
-use super::{Config, Courier};
-use crate::domain::{Attempt, Event, Outcome, StepReport, Timestamp, Trigger};
+use crate::domain::units::Size;
+use crate::domain::{Attempt, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use crate::profile::{Message, Signature};
 use crate::store::Leased;
@@ -20,7 +21,7 @@ pub enum Attempted {
         /// Why, from a closed set.
         reason: &'static str,
     },
-    /// Its endpoint is paused, or not known for certain; nothing was sent.
+    /// Its endpoint is paused, or not known for certain, or this process has no descriptor for it; nothing was sent.
     Postponed {
         /// By how long.
         by: Duration,
@@ -36,9 +37,12 @@ impl Courier {
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
         let mut steps = Vec::new();
+        let mut keep = self.config.keep_response;
         let answer = match self.destination(leased, started).await {
             Ok(mut destination) => match self.prepare(leased, &mut destination, &mut steps).await {
                 Ok(made) => {
+                    let takes_out = destination.profile.privacy.names.is_some();
+                    keep = keep.or(Some(!takes_out));
                     let _in_flight = self.parts.metrics.in_flight();
                     let event = made.as_ref().unwrap_or(&leased.event);
                     Signature::in_turn(&mut destination.keys, leased.attempts);
@@ -46,7 +50,12 @@ impl Courier {
                         let headers = &mut destination.headers;
                         headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
                     }
-                    self.send(event, destination, started).await
+                    let answer = self.send(event, destination, started).await;
+                    // Nothing was sent, for want of what this process or machine should have.
+                    if let Outcome::Postponed { by } = answer.outcome {
+                        return Attempted::Postponed { by };
+                    }
+                    answer
                 }
                 Err(NotSent::Later(by)) => return Attempted::Postponed { by },
                 Err(NotSent::Failed(outcome, ran)) => {
@@ -66,7 +75,7 @@ impl Courier {
             started,
             took: clock.elapsed(),
             outcome: answer.outcome,
-            response: kept(answer.body, &self.config),
+            response: kept(answer.body, keep.unwrap_or_default(), self.config.max_response),
             steps,
         })
     }
@@ -134,6 +143,7 @@ impl Courier {
             Err(unsendable) => return blocked(unsendable.to_string()),
         };
         let mut headers = destination.headers;
+        carry_hops(&mut headers, event.hops);
         if let Err(name) = sign(&mut headers, signature) {
             return blocked(format!("the profile's header `{name}` cannot be sent"));
         }
@@ -165,12 +175,15 @@ fn sign(headers: &mut HeaderMap, signature: Vec<(&str, String)>) -> Result<(), S
     Ok(())
 }
 
-fn kept(mut body: Vec<u8>, config: &Config) -> Vec<u8> {
-    body.truncate(if config.keep_response {
-        config.max_response.bytes()
-    } else {
-        0
-    });
+/// Marks the request as a delivery, wherever it is forwarded to.
+fn carry_hops(headers: &mut HeaderMap, before: Hops) {
+    let (own, cdn_loop) = before.next().values();
+    headers.insert(Hops::HEADER, HeaderValue::from_static(own));
+    headers.insert(Hops::CDN_LOOP, HeaderValue::from_static(cdn_loop));
+}
+
+fn kept(mut body: Vec<u8>, keep: bool, most: Size) -> Vec<u8> {
+    body.truncate(if keep { most.bytes() } else { 0 });
     body.shrink_to_fit();
     body
 }

@@ -21,8 +21,9 @@ pub struct Config {
     /// `crashed`. 1 or more. An attempt that has any outcome ends the count. What was under way at a crash is known by a file in
     /// `data_dir`, so `data_dir` has to outlive the process.
     pub max_crashes: u32,
-    /// Keep the beginning of endpoints' answers with the attempts.
-    pub keep_response: bool,
+    /// Keep the beginning of endpoints' answers with the attempts. Where it is not set, they are kept, but for tenants whose
+    /// profile takes personal data out of events: an answer may repeat what was sent.
+    pub keep_response: Option<bool>,
     /// How much of an answer is kept, at most 4KiB.
     pub max_response: Size,
 }
@@ -101,7 +102,7 @@ impl Default for Config {
             max_timeout: Span::from_secs(30),
             longest_delay: Span::from_secs(72 * 3600),
             max_crashes: 3,
-            keep_response: true,
+            keep_response: None,
             max_response: Size::from_bytes(1024),
         }
     }

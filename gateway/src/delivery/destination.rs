@@ -9,7 +9,7 @@ use super::Courier;
 use crate::domain::{
     PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp, Trigger,
 };
-use crate::egress::{HeaderMap, custom_header};
+use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
 use crate::profile::{Profile, SecretOwner, SigningKey};
 use crate::registry::Tenant;
@@ -115,9 +115,14 @@ impl Courier {
     ) -> Result<Destination, NoDestination> {
         let mut headers = HeaderMap::with_capacity(8 + subscription.headers.len());
         for (name, value) in &subscription.headers {
-            let (name, value) =
-                custom_header(name, value).map_err(|error| NoDestination::Unusable(error.to_string()))?;
-            headers.append(name, value);
+            match custom_header(name, value) {
+                Ok((name, value)) if !self.parts.registry.profiles().sign_with(name.as_str()) => {
+                    headers.append(name, value);
+                }
+                // It was taken when its name was not reserved yet: the subscription goes on without it.
+                Ok(_) | Err(BadHeader::Reserved(_)) => {}
+                Err(error) => return Err(NoDestination::Unusable(error.to_string())),
+            }
         }
         Ok(Destination {
             url: subscription.url.clone(),

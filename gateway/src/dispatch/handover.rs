@@ -227,6 +227,7 @@ mod tests {
             fate: Fate::Published,
             steps: Vec::new(),
             rules: Default::default(),
+            hops: Default::default(),
         };
         Leased {
             id: DeliveryId {

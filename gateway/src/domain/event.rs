@@ -8,7 +8,7 @@ use bytes::Bytes;
 use compact_str::CompactString;
 use url::Url;
 
-use super::{EventId, TenantId, Timestamp};
+use super::{EventId, Hops, TenantId, Timestamp};
 
 /// A dotted name such as `invoice.paid`: 1 to 128 characters, parts of `A-Z a-z 0-9 _ -` joined by single dots.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub struct Event {
     pub steps: Vec<StepReport>,
     /// Which privacy rules `data` and `metadata` were kept under.
     pub rules: RulesMark,
+    /// Number of gateways that it has passed before this one.
+    pub hops: Hops,
 }
 
 /// Tells privacy rules from others: equal marks, equal rules. The default: none.

@@ -14,6 +14,10 @@ use crate::domain::units::{Size, Span};
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The URL at which the gateway's users reach it, such as `https://hooks.example.com`. A subscription whose URL is below it is refused:
+    /// the gateway would deliver to itself.
+    #[schemars(with = "Option<String>")]
+    pub public_url: Option<url::Url>,
     /// Serve https with this certificate. Without it: http.
     pub tls: Option<Tls>,
     /// Connections at once; further ones wait to be accepted.
@@ -44,6 +48,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
             tls: None,
             max_connections: 10_000,
             header_timeout: Span::from_secs(10),

@@ -9,7 +9,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use tower_service::Service;
 
-use super::Response;
+use super::{Response, hops};
 
 /// Answers requests. Cheap to clone.
 pub trait Endpoint: Clone + Send + Sync + 'static {
@@ -40,6 +40,9 @@ impl<P: Publish> Front<P> {
 
 impl<P: Publish> Endpoint for Front<P> {
     async fn answer(&self, request: Request<Incoming>) -> Response {
+        if let Err(problem) = hops(request.headers()) {
+            return problem.into_reply();
+        }
         if request.method() == Method::POST && request.uri().path() == EVENTS {
             return self.ingest.publish(request).await;
         }

@@ -29,6 +29,7 @@ fn event(id: &str, kind: &str, created: &str, data: &str) -> Event {
         fate: Fate::Published,
         steps: Vec::new(),
         rules: Default::default(),
+        hops: Default::default(),
     }
 }
 

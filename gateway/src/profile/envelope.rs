@@ -299,6 +299,7 @@ mod tests {
             fate: Fate::Published,
             steps: Vec::new(),
             rules: Default::default(),
+            hops: Default::default(),
         };
         let envelope = if members.is_empty() {
             Envelope::data(numbers)

@@ -65,6 +65,11 @@ impl Profiles {
         self.get(STANDARD).cloned().expect("it ships")
     }
 
+    /// True where any of them signs with a header of this name, in lower case.
+    pub fn sign_with(&self, name: &str) -> bool {
+        self.iter().any(|profile| profile.signature.uses(name))
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.0.values().map(AsRef::as_ref)

@@ -87,6 +87,11 @@ impl Signature {
             .collect())
     }
 
+    /// True where one of its headers has this name, in lower case.
+    pub(super) fn uses(&self, name: &str) -> bool {
+        self.headers.iter().any(|(own, _)| own == name)
+    }
+
     /// Puts the keys of an attempt, which are given the newest first, in the order of their signatures. While a secret is rotated
     /// its attempts begin with one key after the other: a receiver that reads one signature and compares it accepts one of them,
     /// whichever of the secrets it has.

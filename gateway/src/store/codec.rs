@@ -17,7 +17,7 @@ use url::Url;
 use crate::domain::delivery::Stage;
 use crate::domain::event::{RulesMark, StepResult};
 use crate::domain::{
-    Attempt, DeliveryState, Event, EventId, Fate, Outcome, Stats, StepReport, SubscriptionId, Target,
+    Attempt, DeliveryState, Event, EventId, Fate, Hops, Outcome, Stats, StepReport, SubscriptionId, Target,
     TenantId, Timestamp, Trigger,
 };
 
@@ -44,6 +44,10 @@ const MOST_REASON: usize = 4 << 10;
 const TOLD_IN_FULL: u8 = 0x10;
 /// Where an outcome stands otherwise: the steps of the delivery chain come first.
 const STEPS: u8 = 0x40;
+/// In place of an event's fate, of one that a delivery brought: its hops. The fate follows.
+const HOPS: u8 = 0x40;
+const FIRST_HOPS: u8 = HOPS | 1;
+const LAST_HOPS: u8 = HOPS | Hops::MAX.get();
 
 /// An event with the targets that it was accepted for.
 pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
@@ -52,6 +56,9 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.time(event.created);
     out.option(event.metadata.as_ref(), |out, metadata| out.packed(metadata));
     out.option(event.deliver_to.as_ref(), |out, url| out.text(url.as_str()));
+    if event.hops > Hops::default() {
+        out.byte(HOPS | event.hops.get());
+    }
     write_fate(&mut out, &event.fate);
     write_steps(&mut out, &event.steps);
     out.list(targets, |out, target| out.target(*target));
@@ -74,7 +81,11 @@ pub(crate) fn decode_event(
     let created = from.time()?;
     let metadata = from.option(Reader::packed)?;
     let deliver_to = from.option(Reader::parsed::<Url>)?;
-    let fate = read_fate(&mut from)?;
+    let (hops, tag) = match from.byte()? {
+        hops @ FIRST_HOPS..=LAST_HOPS => (hops & !HOPS, from.byte()?),
+        tag => (0, tag),
+    };
+    let fate = read_fate(&mut from, tag)?;
     let steps = from.list(read_step)?;
     let targets = from.list(Reader::target)?;
     let data = from.packed()?;
@@ -91,6 +102,7 @@ pub(crate) fn decode_event(
         fate,
         steps,
         rules: RulesMark(rules),
+        hops: Hops::new(hops),
     };
     Ok((event, targets))
 }
@@ -173,8 +185,8 @@ fn write_fate(out: &mut Writer, fate: &Fate) {
     }
 }
 
-fn read_fate(from: &mut Reader) -> Result<Fate, StoreError> {
-    Ok(match from.byte()? {
+fn read_fate(from: &mut Reader, tag: u8) -> Result<Fate, StoreError> {
+    Ok(match tag {
         0 => Fate::Published,
         1 => Fate::Filtered { reason: from.text()? },
         2 => Fate::Test,

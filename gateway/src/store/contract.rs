@@ -131,6 +131,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
         fate: Fate::Published,
         steps: vec![],
         rules: Default::default(),
+        hops: Default::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Handover, fan_out_again};
 use crate::domain::event::RulesMark;
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Event, EventType, Fate, Status, TenantId};
+use crate::domain::{Event, EventType, Fate, Hops, Status, TenantId};
 use crate::ids::IdSource;
 use crate::registry::{Registry, RegistryError, Tenant};
 use crate::store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
@@ -163,6 +163,7 @@ impl Service {
             fate: Fate::Published,
             steps: Vec::new(),
             rules: RulesMark::default(),
+            hops: Hops::default(),
         };
         let targets = fan_out_again(&event, &tenant.subscriptions);
         let due = !targets.is_empty();

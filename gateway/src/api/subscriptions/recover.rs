@@ -9,9 +9,10 @@ use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::deliveries::check_count;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Body, Id, not_found};
+use super::super::input::{Acting, Body, Id, NoDelivery, not_found};
 use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
@@ -32,7 +33,8 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
             "recoverSubscription",
             "Recover what it missed",
             "Makes again what was not delivered of the events accepted since a time: deliveries that died or were called off, and \
-             those that were never made because the subscription was disabled. What is still pending is left alone. Each call \
+             those that were never made because the subscription was disabled. What is still pending is left alone, and so is an \
+             event that has as many deliveries to it as it may have. Each call \
              does a part; go on with `next_cursor` until it is null. Called twice at once it makes no delivery twice.",
         ),
     )
@@ -93,6 +95,7 @@ struct Wanted<'s> {
 
 async fn recover(
     State(api): State<Api>,
+    _: NoDelivery,
     Acting(tenant): Acting,
     id: Id,
     Body(input): Body<RecoverInput>,
@@ -215,6 +218,7 @@ async fn make_again(
     }
     let target = Target::Subscription(wanted.subscription.id);
     let again = stored.into_iter().flatten().filter_map(|stored| {
+        check_count(api, &stored.deliveries, target).ok()?;
         let run = run_again(&stored.deliveries, target, wanted.only)?;
         let event = stored.event.id;
         Some((DeliveryId { event, target, run }, Trigger::Replay))

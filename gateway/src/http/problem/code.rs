@@ -156,6 +156,9 @@ codes! {
         "Send the request again later; the operator should mend the store as /readyz says.";
     StoreDamaged = "store_damaged", 503, SameKey, "What the store holds is damaged",
         "Tell the operator, whose log has the cause; send the same request again, with the same `Idempotency-Key` or event id.";
+    // It comes from the gateway itself.
+    LoopDetected = "loop_detected", 508, No, "The request is a delivery that has come back",
+        "Let no subscription's URL lead to the gateway, directly or through another service.";
 }
 
 #[cfg(test)]

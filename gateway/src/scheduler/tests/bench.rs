@@ -217,6 +217,7 @@ impl Bench {
             fate: Fate::Published,
             steps: Vec::new(),
             rules: Default::default(),
+            hops: Default::default(),
         }
     }
 

@@ -118,8 +118,9 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     let head = ("[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", time(), fate());
     let rules = prop_oneof![Just(0), any::<u64>()].prop_map(RulesMark);
+    let rules = (rules, (0_u8..4).prop_map(Hops::new));
     (head, bytes(), option::of(bytes()), url, vec(step(), 0..3), rules).prop_map(
-        |((kind, created, fate), data, metadata, deliver_to, steps, rules)| Event {
+        |((kind, created, fate), data, metadata, deliver_to, steps, (rules, hops))| Event {
             id: id(),
             tenant: tenant(),
             kind: kind.parse().unwrap(),
@@ -130,6 +131,7 @@ fn event() -> impl Strategy<Value = Event> {
             fate,
             steps,
             rules,
+            hops,
         },
     )
 }
@@ -232,6 +234,7 @@ fn data_is_compressed_when_it_pays() {
             fate: Fate::Published,
             steps: vec![],
             rules: Default::default(),
+            hops: Default::default(),
         };
         encode_event(&event, &[]).len()
     };
