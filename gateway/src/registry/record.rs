@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::ApiKey;
-use super::draft::TENANT;
+use super::draft::{SUBSCRIPTION, TENANT};
 use super::error::RegistryError;
 use super::seal::Sealer;
 use crate::domain::retry::RetryShape;
@@ -57,7 +58,11 @@ pub(super) struct KeyRecord {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SubscriptionRecord {
     pub v: u8,
+    /// Without its query, which may be a secret; an older build wrote it with it.
     pub url: String,
+    /// The query of `url`, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
     pub events: Vec<String>,
     /// JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,8 +129,10 @@ pub(super) enum PayloadRecord {
     Thin,
 }
 
-/// The version of every record that this build writes.
+/// The version of records, but for those that an older build would misread.
 pub(super) const VERSION: u8 = 1;
+/// The version of a subscription with a sealed query: an older build would send to the URL without it.
+pub(super) const SEALED_QUERY: u8 = 2;
 
 /// As it is stored.
 pub(super) fn encode<T: Serialize>(record: &T) -> Bytes {
@@ -141,7 +148,12 @@ pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T
         v: u8,
     }
     let Versioned { v } = serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))?;
-    if v > VERSION {
+    let newest = if entry.starts_with(SUBSCRIPTION) {
+        SEALED_QUERY
+    } else {
+        VERSION
+    };
+    if v > newest {
         return Err(RegistryError::unreadable(entry, "a newer hookgate wrote it"));
     }
     serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))
@@ -209,9 +221,13 @@ impl SubscriptionRecord {
     pub(super) fn from_subscription(s: &Subscription, declared: bool, sealer: &Sealer) -> Self {
         let entry = super::draft::subscription_entry(s.id);
         let seal = |field: &str, secret: &Secret| sealer.seal(&place(&s.tenant, &entry, field), secret);
+        let query = s.url.query().map(|query| seal(QUERY, &Secret::new(query)));
+        let mut url = s.url.clone();
+        url.set_query(None);
         Self {
-            v: VERSION,
-            url: s.url.to_string(),
+            v: if query.is_some() { SEALED_QUERY } else { VERSION },
+            url: url.into(),
+            query,
             events: s.events.iter().map(ToString::to_string).collect(),
             filter: s.filter.as_ref().map(|filter| filter.as_str().to_owned()),
             description: s.description.clone(),
@@ -275,13 +291,17 @@ impl SubscriptionRecord {
             Filter::parse(&text, FilterLimits::NONE)
                 .map_err(|_| RegistryError::unreadable(&entry, "its filter is none"))
         });
+        let mut url: Url = self
+            .url
+            .parse()
+            .map_err(|e| RegistryError::unreadable(&entry, e))?;
+        if let Some(sealed) = &self.query {
+            url.set_query(Some(open(QUERY, sealed)?.reveal()));
+        }
         Ok(Subscription {
             id,
             tenant: tenant.clone(),
-            url: self
-                .url
-                .parse()
-                .map_err(|e| RegistryError::unreadable(&entry, e))?,
+            url,
             events: events.map_err(|e| RegistryError::unreadable(&entry, e))?,
             filter: filter.transpose()?,
             description: self.description,
@@ -304,6 +324,23 @@ impl SubscriptionRecord {
             activated: Timestamp::from_micros(self.activated.unwrap_or(self.created)),
             warned: self.warned.map(Timestamp::from_micros),
         })
+    }
+}
+
+impl SubscriptionRecord {
+    /// Seals a query that an older build left in the clear; whether there was one.
+    pub(super) fn seal_query(&mut self, tenant: &TenantId, entry: &str, sealer: &Sealer) -> bool {
+        let Ok(mut url) = self.url.parse::<Url>() else {
+            return false;
+        };
+        let Some(query) = url.query().map(Secret::new) else {
+            return false;
+        };
+        self.query = Some(sealer.seal(&place(tenant, entry, QUERY), &query));
+        url.set_query(None);
+        self.url = url.into();
+        self.v = SEALED_QUERY;
+        true
     }
 }
 
@@ -360,6 +397,9 @@ impl From<ReasonRecord> for DisableReason {
     }
 }
 
+/// The field of a URL's query: no name of a header.
+pub(super) const QUERY: &str = "url?query";
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -372,7 +412,7 @@ mod tests {
         Subscription {
             id: "sub_01J0000000000000000000000A".parse().unwrap(),
             tenant: "acme".parse().unwrap(),
-            url: "https://example.com/hook?x=1".parse().unwrap(),
+            url: "https://example.com/hook?key=s3cret#part".parse().unwrap(),
             events: vec!["invoice.*".parse().unwrap(), "*".parse().unwrap()],
             filter: Some(Filter::parse(r#"{"/total":{"$gt":8500.00}}"#, FilterLimits::NONE).unwrap()),
             description: Some("for people".to_owned()),
@@ -406,14 +446,38 @@ mod tests {
         let before = subscription();
         let bytes = encode(&SubscriptionRecord::from_subscription(&before, false, &sealer));
         let text = std::str::from_utf8(&bytes).unwrap();
-        for secret in ["whsec_", "blue"] {
+        for secret in ["whsec_", "blue", "s3cret"] {
             assert!(!text.contains(secret), "{text}");
         }
-        let record: SubscriptionRecord = decode("sub", &bytes).unwrap();
+        let record: SubscriptionRecord = decode("sub:1", &bytes).unwrap();
         let after = record
             .into_subscription(&before.tenant, before.id, &sealer)
             .unwrap();
         assert_eq!(after, before);
+    }
+
+    #[test]
+    fn query_in_the_clear_is_read_and_can_be_sealed() {
+        let (sealer, _) = Sealer::generate();
+        let before = subscription();
+        let mut old = SubscriptionRecord::from_subscription(&before, false, &sealer);
+        (old.v, old.url, old.query) = (VERSION, before.url.to_string(), None);
+        let read = old.clone().into_subscription(&before.tenant, before.id, &sealer);
+        assert_eq!(read.unwrap(), before);
+        let entry = super::super::draft::subscription_entry(before.id);
+        assert!(old.seal_query(&before.tenant, &entry, &sealer));
+        assert!(!old.seal_query(&before.tenant, &entry, &sealer), "once");
+        assert!(!old.url.contains("s3cret"), "{}", old.url);
+        let read = old.into_subscription(&before.tenant, before.id, &sealer);
+        assert_eq!(read.unwrap(), before);
+        let mut plain = before;
+        plain.url.set_query(None);
+        let record = SubscriptionRecord::from_subscription(&plain, false, &sealer);
+        assert_eq!(
+            (record.v, record.query),
+            (VERSION, None),
+            "an older build reads it"
+        );
     }
 
     #[test]

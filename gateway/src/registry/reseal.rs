@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::apply::{Changes, TRIES};
 use super::draft::{SUBSCRIPTION, TENANT};
-use super::record::{SubscriptionRecord, TenantRecord, decode, encode, place};
+use super::record::{QUERY, SubscriptionRecord, TenantRecord, decode, encode, place};
 use super::{Registry, RegistryError, Sealer};
 use crate::domain::TenantId;
 use crate::store::RegistryRecord;
@@ -84,6 +84,9 @@ fn resealed(
     let (mut changes, mut texts) = (Changes::new(), 0);
     for mut entry in Entry::all(record)? {
         let (name, before) = (entry.name.clone(), texts);
+        if let Kind::Subscription(record) = &mut entry.kind {
+            texts += usize::from(record.seal_query(tenant, &name, sealer));
+        }
         for (field, sealed) in entry.texts() {
             if Sealer::key_of(sealed)? == ring.sealing() {
                 continue;
@@ -139,7 +142,8 @@ impl Entry {
                 let secrets = record.secrets.iter_mut().map(|one| (secret(), &mut one.sealed));
                 let headers = record.headers.iter_mut();
                 let headers = headers.map(|(name, value)| (name.clone(), value));
-                secrets.chain(headers).collect()
+                let query = record.query.iter_mut().map(|query| (QUERY.to_owned(), query));
+                secrets.chain(headers).chain(query).collect()
             }
         }
     }
