@@ -57,6 +57,7 @@ use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
+use crate::ingest::Ingest;
 use crate::keyring::Keyring;
 use crate::memory::MemoryPool;
 use crate::plugin::Host;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub registry: Registry,
     /// Runs dry runs.
     pub host: Host,
+    /// Makes test events.
+    pub ingest: Ingest,
     /// The keys that seal secrets.
     pub keyring: Keyring,
     /// Events and deliveries.

@@ -12,12 +12,14 @@ mod carried;
 mod cloudevents;
 mod commit;
 mod config;
+mod endpoints;
 mod format;
 mod idempotency;
 mod native;
 mod parse;
 mod routes;
 mod screen;
+mod test_event;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +31,7 @@ use hyper::body::{Body, Incoming};
 use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::egress::Client;
-use crate::http::{Auth, BodyLimits, Problem, Publish, Response, idempotency_key, read};
+use crate::http::{Auth, BodyLimits, Problem, Publish, Response, hops, idempotency_key, read};
 use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::registry::Tenant;
@@ -113,13 +115,17 @@ impl Ingest {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let tenant = self.inner.parts.auth.tenant(&head.headers)?;
+        let hops = hops(&head.headers)?;
         let format = Format::of(&head.headers)?;
         let key = idempotency_key(&head.headers)?;
         let body = read(body, self.inner.body).await?;
         let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
         let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
         let many = parsed.many;
-        let screened = self.screen(&tenant, parsed.candidates, many).await?;
+        let mut screened = self.screen(&tenant, parsed.candidates, many).await?;
+        for new in &mut screened {
+            new.event.hops = hops;
+        }
         let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
         let accepted = Carried::new(commit).await?;
         let took = started.elapsed();

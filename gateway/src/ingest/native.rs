@@ -1,6 +1,7 @@
 //! hookgate's own form: `{type, data, id?, created?, metadata?, deliver_to?}`. Pure.
 
 use crate::document::Value;
+use crate::egress::EndpointUrl;
 
 use super::candidate::{Candidate, Faults, Fields, word};
 
@@ -18,7 +19,10 @@ pub(super) fn event(value: Value, prefix: &str, faults: &mut Faults) -> Option<C
             "id" => id = fields.parsed("id", value),
             "created" => created = fields.time("created", value),
             "metadata" => metadata = object(&mut fields, value),
-            "deliver_to" => deliver_to = fields.parsed("deliver_to", value),
+            "deliver_to" => {
+                let read: Option<EndpointUrl> = fields.parsed("deliver_to", value);
+                deliver_to = read.map(|url| url.0);
+            }
             other => fields.unknown(other, FIELDS),
         }
     }

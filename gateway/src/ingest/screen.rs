@@ -6,8 +6,7 @@ use std::time::Duration;
 use crate::dispatch::fan_out;
 use crate::document::{Document, Value};
 use crate::domain::units::Span;
-use crate::domain::{Event, Fate, StepReport, Target, TenantId};
-use crate::egress::NotAdmitted;
+use crate::domain::{Event, Fate, Hops, StepReport, Target, TenantId};
 use crate::http::{Code, FieldError, PluginWords, Problem};
 use crate::plugin::{Call, Done, Failure, Phase, Verdict};
 use crate::privacy::Rules;
@@ -38,11 +37,14 @@ impl Ingest {
             let detail = "The tenant changed in a way that this gateway cannot read.";
             return Err(Problem::new(Code::TenantUnreadable, detail).retry_after(PAUSE));
         }
+        let prefix = |index| if many { format!("/{index}") } else { String::new() };
+        for (index, candidate) in candidates.iter().enumerate() {
+            self.admit(tenant, candidate, &prefix(index)).await?;
+        }
+        self.admit_endpoints(&candidates, many).await?;
         let mut events = Vec::with_capacity(candidates.len());
         for (index, candidate) in candidates.into_iter().enumerate() {
-            let prefix = if many { format!("/{index}") } else { String::new() };
-            self.admit(tenant, &candidate, &prefix).await?;
-            events.push(self.screen_one(tenant, candidate, &prefix).await?);
+            events.push(self.screen_one(tenant, candidate, &prefix(index)).await?);
         }
         Ok(events)
     }
@@ -85,20 +87,10 @@ impl Ingest {
         if let Some(Err(refused)) = offered {
             return Err(invalid(prefix, "deliver_to", refused.to_string()));
         }
-        match self.inner.parts.egress.admit(url).await {
-            Ok(()) => Ok(()),
-            Err(NotAdmitted::Url(bad)) => Err(invalid(prefix, "deliver_to", bad.to_string())),
-            Err(NotAdmitted::Address(refused)) => Err(Problem::fields(
-                Code::AddressRefused,
-                vec![FieldError::new(
-                    format!("{prefix}/deliver_to"),
-                    refused.to_string(),
-                )],
-            )),
-        }
+        Ok(())
     }
 
-    async fn screen_one(
+    pub(super) async fn screen_one(
         &self,
         tenant: &Tenant,
         candidate: Candidate,
@@ -173,6 +165,7 @@ impl Ingest {
                     fate: Fate::Published,
                     steps,
                     rules: mark,
+                    hops: Hops::default(),
                 };
                 NewEvent {
                     event,
@@ -193,6 +186,7 @@ impl Ingest {
                     fate: Fate::Filtered { reason },
                     steps,
                     rules: mark,
+                    hops: Hops::default(),
                 };
                 NewEvent {
                     event,

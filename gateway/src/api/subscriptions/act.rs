@@ -11,7 +11,7 @@ use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
 use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{Secret, Subscription, SubscriptionId};
-use crate::egress::{NotAdmitted, custom_header};
+use crate::egress::{BadHeader, NotAdmitted, custom_header};
 use crate::http::{Code, FieldError, Problem};
 use crate::registry::Tenant;
 
@@ -24,7 +24,7 @@ pub(in crate::api) async fn create(
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let mut new = input.into_new(api.registry.limits().filter_limits())?;
     admit(api, &new.url).await?;
-    check_headers(&new.headers)?;
+    check_headers(api, &new.headers)?;
     new.secret = secret;
     let made = api.registry.create_subscription(&tenant.id, new).await?;
     tracing::info!(tenant = %tenant.id, subscription = %made.id, "subscription.created");
@@ -62,7 +62,7 @@ pub(in crate::api) async fn change(
     if let Some(url) = &patch.url {
         admit(api, url).await?;
     }
-    check_headers(patch.headers.as_deref().unwrap_or_default())?;
+    check_headers(api, patch.headers.as_deref().unwrap_or_default())?;
     let changed = api.registry.patch_subscription(&tenant.id, id, patch).await?;
     tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.changed");
     Ok(changed)
@@ -119,16 +119,23 @@ async fn admit(api: &Api, url: &url::Url) -> Result<(), Problem> {
         Err(refused) => refused,
     };
     let (code, detail) = match refused {
-        NotAdmitted::Url(bad) => (Code::InvalidField, bad.to_string()),
+        NotAdmitted::Url(_) | NotAdmitted::Own => (Code::InvalidField, refused.to_string()),
         NotAdmitted::Address(refused) => (Code::AddressRefused, refused.to_string()),
     };
     Err(Problem::fields(code, vec![FieldError::new("/url", detail)]))
 }
 
-fn check_headers(headers: &[(String, Secret)]) -> Result<(), Problem> {
+fn check_headers(api: &Api, headers: &[(String, Secret)]) -> Result<(), Problem> {
+    let profiles = api.registry.profiles();
     let mut errors = Vec::new();
     for (name, value) in headers {
-        if let Err(bad) = custom_header(name, value) {
+        let checked = custom_header(name, value).and_then(|(name, _)| {
+            if profiles.sign_with(name.as_str()) {
+                return Err(BadHeader::Reserved(name));
+            }
+            Ok(())
+        });
+        if let Err(bad) = checked {
             let step = name.replace('~', "~0").replace('/', "~1");
             errors.push(FieldError::new(format!("/headers/{step}"), bad.to_string()));
         }

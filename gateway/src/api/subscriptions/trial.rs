@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 use super::super::Api;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Id, OptionalBody};
+use super::super::input::{Acting, Id, NoDelivery, OptionalBody};
 use super::super::output::Accepted;
 use super::act;
-use crate::document::Document;
-use crate::domain::{DeliveryId, Event, EventType, Fate, Status, SubscriptionId, Target};
+use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target};
 use crate::http::{Code, Problem};
-use crate::privacy::Rules;
 use crate::registry::Tenant;
 use crate::store::{LeasePolicy, NewEvent, Submission};
 
@@ -24,7 +22,7 @@ use crate::store::{LeasePolicy, NewEvent, Submission};
 #[schemars(rename = "TestEvent")]
 #[serde(deny_unknown_fields, default)]
 struct TrialInput {
-    /// The event's type; `hookgate.test` where none is given.
+    /// The event's type; `hookgate.test` where none is given. No other type below `hookgate.` is taken.
     #[serde(rename = "type")]
     kind: Option<Parsed<EventType>>,
     /// The event's data; a greeting where none is given.
@@ -48,13 +46,16 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
             super::TAG,
             "testSubscription",
             "Send a test event",
-            "Delivers an event to this subscription alone, whatever its patterns. It passes no chain and is in no feed.",
+            "Delivers an event to this subscription alone, whatever its patterns. It passes the tenant's chain and privacy rules \
+             like any event, and is in no feed. Its header `hookgate-test: true` is not signed: a receiver acts on the signed \
+             event alone.",
         ),
     )
 }
 
 async fn trial(
     State(api): State<Api>,
+    _: NoDelivery,
     Acting(tenant): Acting,
     id: Id,
     OptionalBody(input): OptionalBody<TrialInput>,
@@ -85,23 +86,7 @@ pub(in crate::api) async fn send(
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
-    let mut data = Document::from(data.clone());
-    let rules = tenant.privacy.of(&kind);
-    if let Some(rules) = rules {
-        rules.apply(&mut data);
-    }
-    let event = Event {
-        id: api.ids.event(),
-        tenant: tenant.id.clone(),
-        kind,
-        created: api.clock.now(),
-        data: data.to_bytes(),
-        metadata: None,
-        deliver_to: None,
-        fate: Fate::Test,
-        steps: Vec::new(),
-        rules: rules.map(Rules::mark).unwrap_or_default(),
-    };
+    let event = api.ingest.test_event(tenant, kind, data.clone().into()).await?;
     let target = Target::Subscription(id);
     let delivery = DeliveryId {
         event: event.id.clone(),

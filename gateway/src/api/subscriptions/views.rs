@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
-use url::Url;
 
 use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
@@ -18,6 +17,7 @@ use crate::domain::units::Span;
 use crate::domain::{
     EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
 };
+use crate::egress::EndpointUrl;
 use crate::http::{Code, FieldError, Problem};
 use crate::registry::{NewSubscription, SubscriptionPatch, Tenant};
 
@@ -27,7 +27,7 @@ use crate::registry::{NewSubscription, SubscriptionPatch, Tenant};
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct NewSubscriptionInput {
     /// Where to send: https or http, without user name or password.
-    pub url: Parsed<Url>,
+    pub url: Parsed<EndpointUrl>,
     /// Which events: types (`invoice.paid`), everything below a name (`invoice.*`), or `*`.
     pub events: Vec<Parsed<EventPattern>>,
     /// What else must hold of an event: conditions on its type and data.
@@ -55,7 +55,7 @@ pub(in crate::api) struct NewSubscriptionInput {
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct SubscriptionPatchInput {
     /// Where to send.
-    pub url: Option<Parsed<Url>>,
+    pub url: Option<Parsed<EndpointUrl>>,
     /// Which events.
     pub events: Option<Vec<Parsed<EventPattern>>>,
     /// What else must hold of an event.
@@ -174,7 +174,7 @@ fn filter_example() -> serde_json::Value {
 impl NewSubscriptionInput {
     pub(super) fn into_new(self, limits: FilterLimits) -> Result<NewSubscription, Problem> {
         Ok(NewSubscription {
-            url: self.url.0,
+            url: self.url.0.0,
             events: patterns(self.events)?,
             filter: self.filter.map(|given| filter(&given, limits)).transpose()?,
             description: self.description,
@@ -196,7 +196,7 @@ impl SubscriptionPatchInput {
             .retry
             .map(|retry| retry.map(RetryView::into_policy).transpose());
         Ok(SubscriptionPatch {
-            url: self.url.map(|url| url.0),
+            url: self.url.map(|url| url.0.0),
             events: self.events.map(patterns).transpose()?,
             filter: filter.transpose()?,
             description: self.description,

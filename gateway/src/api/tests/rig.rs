@@ -150,6 +150,7 @@ impl Rig {
             auth,
             registry,
             host,
+            ingest: ingest.clone(),
             keyring,
             store: Arc::clone(&store),
             committer,

@@ -1,0 +1,34 @@
+//! Endpoints that events bring along (`deliver_to`): judged together, so that a request waits once for the names in it.
+
+use crate::egress::NotAdmitted;
+use crate::http::{Code, FieldError, Problem};
+
+use super::Ingest;
+use super::candidate::Candidate;
+
+impl Ingest {
+    /// That the gateway may send to the endpoints of these events. `many`: pointers begin with the index.
+    ///
+    /// # Errors
+    /// `address_refused` or `invalid_event`, with the place of the first that is refused.
+    pub(super) async fn admit_endpoints(&self, candidates: &[Candidate], many: bool) -> Result<(), Problem> {
+        let brought = candidates.iter().enumerate();
+        let brought = brought.filter_map(|(index, candidate)| Some((index, candidate.deliver_to.as_ref()?)));
+        let (places, urls): (Vec<_>, Vec<_>) = brought.unzip();
+        if urls.is_empty() {
+            return Ok(());
+        }
+        let verdicts = self.inner.parts.egress.admit_all(&urls).await;
+        for (index, verdict) in places.into_iter().zip(verdicts) {
+            let Err(refused) = verdict else { continue };
+            let prefix = if many { format!("/{index}") } else { String::new() };
+            let (code, detail) = match refused {
+                NotAdmitted::Address(refused) => (Code::AddressRefused, refused.to_string()),
+                NotAdmitted::Url(_) | NotAdmitted::Own => (Code::InvalidEvent, refused.to_string()),
+            };
+            let error = FieldError::new(format!("{prefix}/deliver_to"), detail);
+            return Err(Problem::fields(code, vec![error]));
+        }
+        Ok(())
+    }
+}

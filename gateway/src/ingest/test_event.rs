@@ -1,0 +1,47 @@
+//! Test events: what somebody sends to one subscription to try it. It passes the tenant's privacy rules and ingress chain like any
+//! event, and goes to nobody else. The schema of its type is not asked: what is sent to try an endpoint need not be complete.
+
+use crate::document::Value;
+use crate::domain::{Event, EventType, Fate};
+use crate::http::{Code, FieldError, Problem};
+use crate::registry::Tenant;
+
+use super::Ingest;
+use super::candidate::Candidate;
+
+impl Ingest {
+    /// Makes a test event, to be stored and sent.
+    ///
+    /// # Errors
+    /// `reserved_type` for the gateway's own types but `hookgate.test`; `event_rejected` where the chain rejects or drops it; those
+    /// of a chain that fails.
+    pub async fn test_event(&self, tenant: &Tenant, kind: EventType, data: Value) -> Result<Event, Problem> {
+        if kind.is_system() && kind.as_str() != TEST {
+            let detail = format!("`{kind}`: of the types below `hookgate.` only `{TEST}` can be sent");
+            return Err(Problem::fields(
+                Code::ReservedType,
+                vec![FieldError::new("/type", detail)],
+            ));
+        }
+        let candidate = Candidate {
+            kind,
+            id: None,
+            created: None,
+            metadata: None,
+            data,
+            deliver_to: None,
+        };
+        let event = self.screen_one(tenant, candidate, "").await?.event;
+        if let Fate::Filtered { reason } = &event.fate {
+            let detail = format!("The tenant's chain dropped the test event: {reason}");
+            return Err(Problem::new(Code::EventRejected, detail)
+                .fix("Send a test event of a type and with data that the chain lets through."));
+        }
+        Ok(Event {
+            fate: Fate::Test,
+            ..event
+        })
+    }
+}
+
+const TEST: &str = "hookgate.test";
