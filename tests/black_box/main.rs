@@ -5,6 +5,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod answers;
 mod author;
 mod bad_events;
 mod bad_requests;
