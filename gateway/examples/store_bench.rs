@@ -163,6 +163,7 @@ impl Caller {
             fate: Fate::Published,
             steps: Vec::new(),
             rules: Default::default(),
+            hops: Default::default(),
         };
         let delivery = DeliveryId {
             event: event.id.clone(),

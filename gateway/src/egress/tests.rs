@@ -70,6 +70,9 @@ async fn outcome(reaction: fn() -> Reaction, timeout: Duration) -> Answer {
     send(&client(&receiver), &receiver, timeout).await
 }
 
+/// Makes the reaction to a request.
+type React = fn() -> Reaction;
+
 const LONG: Duration = Duration::from_secs(60);
 /// Long enough to connect in.
 const SHORT: Duration = Duration::from_secs(2);
@@ -140,7 +143,7 @@ async fn answer_counts_from_its_head_on() {
         status,
         retry_after: retry_after.map(Duration::from_secs),
     };
-    let table: Vec<(fn() -> Reaction, Outcome)> = vec![
+    let table: Vec<(React, Outcome)> = vec![
         (|| Reaction::Drip, delivered.clone()),
         (
             || Reaction::Keep("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"),
@@ -255,7 +258,7 @@ async fn switched_protocol_is_a_refusal() {
     assert_eq!(receiver.connections(), 2, "no other request goes over it");
 }
 
-/// A flood is cut off long before its time is up: each of these would go on for the 20 s otherwise.
+/// A flood is cut off long before its time is up: each of these would go on until the timeout otherwise.
 #[tokio::test]
 async fn floods_are_cut_off() {
     let too_large = Outcome::Unreachable {
@@ -263,7 +266,7 @@ async fn floods_are_cut_off() {
         reason: "the answer's head is too large".to_owned(),
     };
     let delivered = Outcome::Delivered { status: 200 };
-    let table: Vec<(fn() -> Reaction, &Outcome)> = vec![
+    let table: Vec<(React, &Outcome)> = vec![
         (
             || Reaction::Endless("", "HTTP/1.1 100 Continue\r\n\r\n"),
             &too_large,
