@@ -51,15 +51,23 @@ impl Timestamp {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
-    /// Parses RFC 3339 text, for example `2024-01-15T10:30:00Z`.
+    /// Parses an RFC 3339 date-time (section 5.6), for example `2024-01-15T10:30:00Z`; digits beyond the microseconds are cut.
     ///
     /// # Errors
-    /// Text that is no RFC 3339 date-time, or one before 1970.
+    /// Text that is no RFC 3339 date-time, and one of a time that cannot be kept.
     pub fn parse(text: &str) -> Result<Self, BadTimestamp> {
-        let parsed: jiff::Timestamp = text.parse().map_err(|_| BadTimestamp)?;
+        if !is_rfc3339(text) {
+            return Err(BadTimestamp::Form);
+        }
+        let parsed: jiff::Timestamp = match text.parse() {
+            Ok(parsed) => parsed,
+            // A day that a month does not have, an hour 24, or a time in the last day of 9999.
+            Err(_) if text.starts_with("9999-12-3") => return Err(BadTimestamp::TooLate),
+            Err(_) => return Err(BadTimestamp::Form),
+        };
         u64::try_from(parsed.as_microsecond())
             .map(Self)
-            .map_err(|_| BadTimestamp)
+            .map_err(|_| BadTimestamp::BeforeEpoch)
     }
 }
 
@@ -87,10 +95,51 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The text is not an RFC 3339 date-time from 1970 on.
-#[derive(Debug, thiserror::Error)]
-#[error("not an RFC 3339 date-time such as 2024-01-15T10:30:00Z")]
-pub struct BadTimestamp;
+/// Reason for which a text is not taken as a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadTimestamp {
+    /// It is no RFC 3339 date-time.
+    #[error("not an RFC 3339 date-time such as 2024-01-15T10:30:00Z")]
+    Form,
+    /// It is a time before 1970.
+    #[error(
+        "a time before 1970-01-01T00:00:00Z, which cannot be kept; leave it out where the time is not known"
+    )]
+    BeforeEpoch,
+    /// It is a time at the end of the year 9999.
+    #[error(
+        "a time after 9999-12-30T22:00:00Z, which cannot be kept; leave it out where the time is not known"
+    )]
+    TooLate,
+}
+
+/// Whether a text has the form of RFC 3339's `date-time`: `YYYY-MM-DDTHH:MM:SS[.digits](Z|±HH:MM)`. That the numbers are in range
+/// is not looked at.
+fn is_rfc3339(text: &str) -> bool {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let bytes = text.as_bytes();
+    let Some((head, mut rest)) = bytes.split_at_checked(FORM.len()) else {
+        return false;
+    };
+    let fits = head.iter().zip(FORM).all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        other => byte == other,
+    });
+    if let [b'.', fraction @ ..] = rest {
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 || digits > 9 {
+            return false;
+        }
+        rest = &fraction[digits..];
+    }
+    let offset = match rest {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    fits && offset
+}
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -115,8 +164,51 @@ mod tests {
                 .as_secs(),
             1_705_314_600
         );
-        for text in ["", "2024-01-15", "yesterday", "1969-12-31T23:59:59Z"] {
-            assert!(Timestamp::parse(text).is_err(), "{text}");
+    }
+
+    #[test]
+    fn timestamp_takes_rfc3339_alone() {
+        for text in [
+            "2018-04-05T17:31:00Z",
+            "2018-04-05t17:31:00z",
+            "2018-04-05 17:31:00Z",
+            "2018-04-05T17:31:00.5Z",
+            "2018-04-05T17:31:00.123456789Z",
+            "2018-04-05T17:31:00+05:30",
+            "2018-04-05T17:31:00-00:00",
+            "2016-12-31T23:59:60Z",
+        ] {
+            assert!(Timestamp::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2024-01-15",
+            "2018-04-05T17:31Z",
+            "20180405T173100Z",
+            "2018-04-05T17:31:00",
+            "2018-04-05T17:31:00+0530",
+            "2018-04-05T17:31:00+05",
+            "2018-04-05T17:31:00,5Z",
+            "2018-04-05T17:31:00.Z",
+            "2018-04-05T17:31:00Z[UTC]",
+            "2018-04-05T17:31:00Z ",
+            " 2018-04-05T17:31:00Z",
+            "+002018-04-05T17:31:00Z",
+            "2018-W14-4T17:31:00Z",
+            "2018-02-30T17:31:00Z",
+            "2018-04-05T25:31:00Z",
+            "2018-04-05T17:31:00Ä",
+            "1522949460",
+        ] {
+            assert_eq!(Timestamp::parse(text), Err(BadTimestamp::Form), "{text}");
+        }
+        for (text, expected) in [
+            ("0001-01-01T00:00:00Z", BadTimestamp::BeforeEpoch),
+            ("1969-07-20T20:17:40Z", BadTimestamp::BeforeEpoch),
+            ("9999-12-31T23:59:59Z", BadTimestamp::TooLate),
+        ] {
+            assert_eq!(Timestamp::parse(text), Err(expected), "{text}");
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Candidate {
     pub id: Option<EventId>,
     /// When it happened, as the producer says.
     pub created: Option<Timestamp>,
+    /// The field that says when.
+    pub time_field: &'static str,
     /// The producer's notes: an object.
     pub metadata: Option<Value>,
     /// The payload.
@@ -42,6 +44,11 @@ impl Faults {
     /// Whether as many were noted as will be told.
     pub(super) fn full(&self) -> bool {
         self.0.len() >= MOST_TOLD
+    }
+
+    /// Whether nothing was noted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Nothing wrong, or all that is.

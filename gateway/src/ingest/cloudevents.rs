@@ -4,10 +4,12 @@
 //! identified by `source` and `id` together, so the event's id is made of both: the same two always make the same id, and two
 //! sources that count alike do not swallow each other's events.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 use sha2::{Digest, Sha256};
 
 use crate::document::{Object, Value};
@@ -20,19 +22,24 @@ use super::format::is_json;
 pub(super) fn structured(value: Value, prefix: &str, faults: &mut Faults) -> Option<Candidate> {
     let mut fields = Fields { prefix, faults };
     let members = fields.members(value)?;
-    let (mut attributes, mut data) = (Object::new(), None);
+    let (mut attributes, mut data, mut encoded) = (Object::new(), None, None);
     for (name, value) in members {
         match name.as_str() {
             "data" => data = Some(value),
-            "data_base64" => data = decoded(&mut fields, value),
-            _ if !is_attribute(&name) => {
-                fields.fault::<()>(&name, "an attribute's name is lower-case letters and digits only");
-            }
+            // JSON format §2.2: an attribute that is null is not set.
+            _ if value.is_null() => {}
+            "data_base64" => encoded = Some(value),
+            _ if is_attribute(&name) => set(&mut attributes, &name, value, &mut fields),
             _ => {
-                attributes.insert(name, value);
+                fields.fault::<()>(&name, BAD_NAME);
             }
         }
     }
+    let data = match (data, encoded) {
+        (Some(_), Some(_)) => fields.fault("data_base64", "there is `data` too; an event has one of them"),
+        (None, Some(encoded)) => decoded(&mut fields, encoded),
+        (data, None) => data,
+    };
     // A CloudEvent may have no data.
     candidate(attributes, data.unwrap_or(Value::Null), fields)
 }
@@ -41,29 +48,95 @@ pub(super) fn structured(value: Value, prefix: &str, faults: &mut Faults) -> Opt
 pub(super) fn binary(headers: &HeaderMap, data: Value, faults: &mut Faults) -> Option<Candidate> {
     let mut fields = Fields { prefix: "", faults };
     let mut attributes = Object::new();
-    for (name, value) in headers {
-        let Some(name) = name.as_str().strip_prefix("ce-") else {
+    // One entry a name: a header that is there twice has several values under it.
+    for name in headers.keys() {
+        let Some(attribute) = name.as_str().strip_prefix("ce-") else {
             continue;
         };
-        if !is_attribute(name) {
-            fields.fault::<()>(name, "an attribute's name is lower-case letters and digits only");
+        if !is_attribute(attribute) {
+            fields.fault::<()>(attribute, BAD_NAME);
             continue;
         }
-        // §3.1.3.2: header values are percent-encoded.
-        let text = value
-            .to_str()
-            .ok()
-            .and_then(|text| percent_encoding::percent_decode_str(text).decode_utf8().ok());
-        match text {
-            Some(text) => {
-                attributes.insert(name, Value::Text(CompactString::from(text)));
-            }
-            None => {
-                fields.fault::<()>(name, "the header `ce-…` is not percent-encoded UTF-8");
+        if attribute == CONTENT_TYPE {
+            // §3.1.1.
+            fields.fault::<()>(CONTENT_TYPE, "in binary mode the header `Content-Type` says it");
+            continue;
+        }
+        match sole_text(headers, name) {
+            Ok(text) => set(&mut attributes, attribute, Value::Text(text), &mut fields),
+            Err(wrong) => {
+                fields.fault::<()>(attribute, wrong);
             }
         }
     }
+    if !fields.faults.is_empty() {
+        // An attribute that is wrong is not missing too.
+        return None;
+    }
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    if let Some(content_type) = content_type {
+        set(
+            &mut attributes,
+            CONTENT_TYPE,
+            Value::Text(content_type.into()),
+            &mut fields,
+        );
+    }
     candidate(attributes, data, fields)
+}
+
+/// The value of a header that is there once: unquoted, then percent-decoded (HTTP binding §3.1.3.2).
+fn sole_text(headers: &HeaderMap, name: &HeaderName) -> Result<CompactString, &'static str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err("the header is there more than once; an attribute has one value");
+    };
+    let text = value.to_str().map_err(|_| NOT_ENCODED)?;
+    let unquoted = unquoted(text);
+    let decoded = percent_encoding::percent_decode_str(&unquoted).decode_utf8();
+    decoded.map(CompactString::from).map_err(|_| NOT_ENCODED)
+}
+
+/// The text in a quoted string (RFC 9110 §5.6.4); other text as it is.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner else { return text.into() };
+    let (mut plain, mut characters) = (String::with_capacity(inner.len()), inner.chars());
+    while let Some(c) = characters.next() {
+        plain.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    plain.into()
+}
+
+/// Sets an attribute, if its value is one of the type system's (§3.1 of the specification, JSON format §2.2).
+fn set(attributes: &mut Object, name: &str, value: Value, fields: &mut Fields<'_>) {
+    let wrong = match &value {
+        Value::Text(text) if text.is_empty() && NOT_EMPTY.contains(&name) => Some("must not be empty"),
+        Value::Text(text) if text.chars().any(is_forbidden) => Some("has a control character"),
+        Value::Text(_) | Value::Bool(_) => None,
+        Value::Int(number) if i32::try_from(*number).is_ok() => None,
+        Value::Int(_) | Value::Number(_) => Some("a number is an integer of 32 bits"),
+        Value::Array(_) | Value::Object(_) | Value::Null => {
+            Some("must be a string, a boolean or an integer, not an object or array")
+        }
+    };
+    match wrong {
+        Some(wrong) => {
+            fields.fault::<()>(name, wrong);
+        }
+        None => {
+            attributes.insert(name, value);
+        }
+    }
+}
+
+/// Characters that no attribute has (§3.1, "String").
+fn is_forbidden(c: char) -> bool {
+    c.is_control()
+        || matches!(u32::from(c) & 0xFFFF, 0xFFFE | 0xFFFF)
+        || ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
 fn candidate(mut attributes: Object, data: Value, mut fields: Fields<'_>) -> Option<Candidate> {
@@ -71,10 +144,10 @@ fn candidate(mut attributes: Object, data: Value, mut fields: Fields<'_>) -> Opt
     if version.as_deref().is_some_and(|version| version != "1.0") {
         fields.fault::<()>("specversion", "only CloudEvents 1.0 is understood");
     }
-    if let Some(content_type) = attributes.get("datacontenttype").and_then(Value::as_str) {
+    if let Some(content_type) = attributes.get(CONTENT_TYPE).and_then(Value::as_str) {
         let essence = content_type.split(';').next().unwrap_or("").trim();
         if !is_json(essence) {
-            fields.fault::<()>("datacontenttype", "only data that is JSON is taken");
+            fields.fault::<()>(CONTENT_TYPE, "only data that is JSON is taken");
         }
     }
     let created = attributes
@@ -92,6 +165,7 @@ fn candidate(mut attributes: Object, data: Value, mut fields: Fields<'_>) -> Opt
         kind,
         id: Some(event_id),
         created,
+        time_field: "time",
         metadata: Some(Value::Object(attributes)),
         data,
         deliver_to: None,
@@ -132,6 +206,13 @@ fn identity(source: &str, id: &str) -> EventId {
     let digits = hex::encode(&hash.finalize()[..20]);
     format!("ce_{digits}").parse().expect("within the grammar of ids")
 }
+
+/// The attribute that says what the data is.
+const CONTENT_TYPE: &str = "datacontenttype";
+/// Optional attributes that have at least one character where they are set.
+const NOT_EMPTY: &[&str] = &["subject", "dataschema", CONTENT_TYPE];
+const BAD_NAME: &str = "an attribute's name is lower-case letters and digits only";
+const NOT_ENCODED: &str = "the header is not percent-encoded UTF-8";
 
 /// CloudEvents 1.0.2, "Attribute Naming Convention".
 fn is_attribute(name: &str) -> bool {

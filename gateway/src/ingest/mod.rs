@@ -30,6 +30,7 @@ use hyper::body::{Body, Incoming};
 
 use crate::clock::Clock;
 use crate::dispatch::Handover;
+use crate::domain::Scope;
 use crate::egress::Client;
 use crate::http::{Auth, BodyLimits, Problem, Publish, Response, hops, idempotency_key, read};
 use crate::ids::IdSource;
@@ -114,7 +115,7 @@ impl Ingest {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let tenant = self.inner.parts.auth.tenant(&head.headers)?;
+        let tenant = self.inner.parts.auth.tenant(&head.headers, Scope::Publish)?;
         let hops = hops(&head.headers)?;
         let format = Format::of(&head.headers)?;
         let key = idempotency_key(&head.headers)?;
@@ -122,6 +123,10 @@ impl Ingest {
         let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
         let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
         let many = parsed.many;
+        if parsed.candidates.is_empty() {
+            return Ok(answer::reply_to(Vec::new(), many));
+        }
+        parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
         let mut screened = self.screen(&tenant, parsed.candidates, many).await?;
         for new in &mut screened {
             new.event.hops = hops;

@@ -37,6 +37,7 @@ pub(super) fn event(value: Value, prefix: &str, faults: &mut Faults) -> Option<C
         kind,
         id,
         created,
+        time_field: "created",
         metadata,
         data: data?,
         deliver_to,

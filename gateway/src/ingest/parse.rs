@@ -1,8 +1,11 @@
 //! From a request's bytes to the events that it brings, all of them or none. Pure.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use crate::document::{Document, Limits, Value};
+use crate::domain::Timestamp;
 use crate::http::{Code, Problem};
 
 use super::candidate::{Candidate, Faults, word};
@@ -12,7 +15,7 @@ use super::{cloudevents, native};
 /// What a request brought.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    /// At least one.
+    /// At least one, but of an empty batch of CloudEvents.
     pub candidates: Vec<Candidate>,
     /// Whether they came as an array, and so are answered as one.
     pub many: bool,
@@ -37,12 +40,19 @@ pub(super) fn parse(
     body: &[u8],
     allowed: Allowed,
 ) -> Result<Parsed, Problem> {
-    let root = Document::parse(body, allowed.document)
-        .map_err(|error| Problem::from(&error))?
-        .into_root();
+    let root = if format == Format::Binary && body.is_empty() {
+        // CloudEvents 1.0.2 §3: data is optional, and in binary mode the body is the data.
+        Value::Null
+    } else {
+        let document = Document::parse(body, allowed.document).map_err(|error| Problem::from(&error))?;
+        document.into_root()
+    };
     let mut faults = Faults::default();
     let (candidates, many) = match (format, root) {
         (Format::Native, Value::Array(values)) => {
+            if values.is_empty() {
+                faults.add("", "an array of events has at least one");
+            }
             (each(values, allowed.events, native::event, &mut faults)?, true)
         }
         (Format::Batched, Value::Array(values)) => (
@@ -73,15 +83,35 @@ pub(super) fn parse(
     Ok(Parsed { candidates, many })
 }
 
+/// Refuses events that happened more than a day after `now`: a clock or a unit is wrong, and what counts from that time would
+/// never end.
+///
+/// # Errors
+/// `invalid_event` with the field of each.
+pub(super) fn check_times(candidates: &[Candidate], now: Timestamp, many: bool) -> Result<(), Problem> {
+    let latest = now.plus(MAX_AHEAD);
+    let mut faults = Faults::default();
+    for (index, candidate) in candidates.iter().enumerate() {
+        if candidate.created.is_some_and(|created| created > latest) {
+            let prefix = if many { format!("/{index}") } else { String::new() };
+            let field = candidate.time_field;
+            faults.add(
+                format!("{prefix}/{field}"),
+                "lies more than a day ahead of the gateway's clock",
+            );
+        }
+    }
+    faults
+        .into_result()
+        .map_err(|errors| Problem::fields(Code::InvalidEvent, errors))
+}
+
 fn each(
     values: Vec<Value>,
     most: usize,
     read: fn(Value, &str, &mut Faults) -> Option<Candidate>,
     faults: &mut Faults,
 ) -> Result<Vec<Candidate>, Problem> {
-    if values.is_empty() {
-        faults.add("", "an array of events has at least one");
-    }
     if values.len() > most {
         let detail = format!(
             "There are {} events in the array; at most {most} are allowed.",
@@ -98,6 +128,9 @@ fn each(
     }
     Ok(candidates)
 }
+
+/// The longest time that an event may lie ahead of the gateway's clock.
+const MAX_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests;

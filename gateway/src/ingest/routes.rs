@@ -38,7 +38,8 @@ async fn publish(State(ingest): State<Ingest>, request: Request) -> axum::respon
 #[schemars(rename = "NewEvent", example = example(), deny_unknown_fields)]
 #[expect(dead_code, reason = "it is there for its schema")]
 struct NewEventView {
-    /// What happened: a dotted name of 1 to 128 characters, such as `invoice.paid`.
+    /// What happened, such as `invoice.paid`: 1 to 256 printable ASCII characters in parts joined by single dots, without
+    /// `* , " < > \ ^ { | }` and the grave accent.
     #[schemars(rename = "type")]
     kind: String,
     /// The payload: any JSON. It passes the tenant's chain before it is stored.

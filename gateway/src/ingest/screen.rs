@@ -103,6 +103,7 @@ impl Ingest {
             metadata,
             data,
             deliver_to,
+            ..
         } = candidate;
         let id_given = id.is_some();
         let id = id.unwrap_or_else(|| self.inner.parts.ids.event());

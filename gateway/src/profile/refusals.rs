@@ -173,7 +173,7 @@ fn mistakes_are_told_by_their_keys() {
             &["patterns.known_only"],
         ),
         (
-            "catalogue = [{ type = 'a b', description = 'x' }]",
+            "catalogue = [{ type = 'a,b', description = 'x' }]",
             &["catalogue.0.type"],
         ),
         ("payload.thin = ['id']", &["payload.thin.0"]),
