@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
+use super::file::TimestampForm;
 use super::finding::{BodyChange, ContentReading, Finding, SecretReading};
 use super::signature::Filling;
 use super::template::{Place, Template};
@@ -89,13 +90,25 @@ impl Profile {
         for (index, secret) in secrets.iter().enumerate() {
             match self.secret.verifying_key(secret) {
                 Ok(key) => keys.push((index, key)),
-                Err(bad) => findings.push(Finding::BadSecret {
-                    problem: bad.to_string(),
-                    untidy: secret.reveal().trim_matches(UNTIDY) != secret.reveal(),
-                }),
+                Err(bad) => {
+                    findings.push(Finding::BadSecret {
+                        problem: bad.to_string(),
+                        untidy: secret.reveal().trim_matches(UNTIDY) != secret.reveal(),
+                    });
+                    keys.extend(self.mended_key(secret).map(|key| (index, key)));
+                }
             }
         }
         keys
+    }
+
+    /// The key of a secret that is right but for what is around it or for its missing prefix.
+    fn mended_key(&self, secret: &Secret) -> Option<SigningKey> {
+        let tidy = secret.reveal().trim_matches(UNTIDY);
+        let with_prefix = format!("{}{tidy}", self.secret.prefix);
+        [tidy, &with_prefix]
+            .into_iter()
+            .find_map(|text| self.secret.verifying_key(&Secret::new(text)).ok())
     }
 
     fn about_headers(&self, error: NotGenuine, headers: &[(String, String)]) -> Finding {
@@ -118,15 +131,17 @@ impl Profile {
     }
 
     fn about_time(&self, text: Option<&str>, sent: Option<Timestamp>, now: Timestamp) -> Option<Finding> {
-        let Some(sent) = sent else {
-            let text = text?.to_owned();
-            return Some(Finding::BadTimestamp(text));
+        let text = text?;
+        let expected = self.signature.timestamp;
+        if let Some(given) = unit_of(text, now).filter(|given| *given != expected) {
+            return Some(Finding::TimestampUnit { given, expected });
+        }
+        let Some(sent) = sent.filter(|sent| *sent >= FIRST_WEBHOOKS) else {
+            return Some(Finding::BadTimestamp(text.to_owned()));
         };
         let most = self.signature.tolerance?;
         let (age, ahead) = (now.since(sent), sent.since(now));
-        if age > most && age > MANY_YEARS {
-            Some(Finding::BadTimestamp(text?.to_owned()))
-        } else if age > most {
+        if age > most {
             Some(Finding::TooOld { age, most })
         } else if ahead > most {
             Some(Finding::TooEarly { ahead, most })
@@ -282,6 +297,19 @@ impl Profile {
     }
 }
 
+/// The form in which a text says a time near now.
+fn unit_of(text: &str, now: Timestamp) -> Option<TimestampForm> {
+    let forms = [
+        TimestampForm::Seconds,
+        TimestampForm::Milliseconds,
+        TimestampForm::Rfc3339,
+    ];
+    forms.into_iter().find(|form| {
+        let time = sent_at(*form, text);
+        time.is_some_and(|time| time.since(now).max(now.since(time)) <= NEAR)
+    })
+}
+
 /// The body as it may have been before somebody changed it, or after the receiver printed it again: itself first.
 fn body_variants(body: &[u8]) -> Vec<(Option<BodyChange>, Vec<u8>)> {
     let mut variants: Vec<(Option<BodyChange>, Vec<u8>)> = vec![(None, body.to_vec())];
@@ -361,5 +389,7 @@ fn nearest(name: &str, headers: &[(String, String)]) -> Option<String> {
 
 /// What is copied along with a secret by mistake.
 const UNTIDY: &[char] = &['"', '\'', ' ', '\t', '\r', '\n'];
-/// A timestamp of another unit is at least so far off.
-const MANY_YEARS: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
+/// The year 2000: no webhook was sent before.
+const FIRST_WEBHOOKS: Timestamp = Timestamp::from_millis(946_684_800_000);
+/// A number is of a unit if it says a time at most so far from now in it.
+const NEAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::file::TimestampForm;
 use super::{
     BodyChange, ContentReading, Evidence, Finding, Message, Profile, Profiles, Proof, SecretReading,
 };
@@ -269,20 +270,53 @@ fn headers_times_and_secrets() {
     for text in ["soon", "", "-1", "1614265"] {
         assert_eq!(stamped(text)[0], Finding::BadTimestamp(text.into()));
     }
-    for text in ["1614265330000", "99999999999999999999", "18446744073709551615"] {
+    for text in ["99999999999999999999", "18446744073709551615"] {
         let found = stamped(text);
         assert!(
             matches!(found[0], Finding::BadTimestamp(_) | Finding::TooEarly { .. }),
             "{found:?}"
         );
     }
+    let expected = TimestampForm::Seconds;
+    for (text, given) in [
+        ("1614265330000", TimestampForm::Milliseconds),
+        ("2021-02-25T15:02:10Z", TimestampForm::Rfc3339),
+    ] {
+        assert_eq!(stamped(text)[0], Finding::TimestampUnit { given, expected });
+    }
+    let found = stamped("1000000000");
+    assert!(
+        matches!(found[0], Finding::TooOld { .. }),
+        "a time of 2001: {found:?}"
+    );
+
+    let cut = judged(&|request| {
+        let text = request.secrets[0]
+            .reveal()
+            .trim_start_matches("whsec_")
+            .to_owned();
+        request.secrets = vec![Secret::new(&text)];
+    });
+    assert!(
+        matches!(
+            &cut[..],
+            [
+                Finding::BadSecret { untidy: false, .. },
+                Finding::OtherwiseGenuine
+            ]
+        ),
+        "{cut:?}"
+    );
 
     let quoted = judged(&|request| {
         let text = format!("\"{}\"", request.secrets[0].reveal());
         request.secrets = vec![Secret::new(&text)];
     });
     assert!(
-        matches!(quoted[0], Finding::BadSecret { untidy: true, .. }),
+        matches!(
+            &quoted[..],
+            [Finding::BadSecret { untidy: true, .. }, Finding::OtherwiseGenuine]
+        ),
         "{quoted:?}"
     );
     let other = judged(&|request| request.secrets = vec![Secret::new("hg_something_else")]);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::file::TimestampForm;
+
 /// One thing that is wrong. `Display` says it; `fix` says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -20,8 +22,15 @@ pub enum Finding {
         /// What it looks like.
         expected: String,
     },
-    /// The timestamp is not a time as the scheme writes it, or one of another unit.
+    /// The timestamp is not a time as the scheme writes it.
     BadTimestamp(String),
+    /// The timestamp says a time near now, in another unit or form than the scheme's.
+    TimestampUnit {
+        /// The form that it has.
+        given: TimestampForm,
+        /// The scheme's.
+        expected: TimestampForm,
+    },
     /// It was sent too long ago.
     TooOld {
         /// How long ago.
@@ -117,6 +126,7 @@ impl Finding {
             Self::HeaderMissing { .. } => "header_missing",
             Self::HeaderShape { .. } => "header_shape",
             Self::BadTimestamp(_) => "bad_timestamp",
+            Self::TimestampUnit { .. } => "timestamp_unit",
             Self::TooOld { .. } => "too_old",
             Self::TooEarly { .. } => "too_early",
             Self::BadSecret { .. } => "bad_secret",
@@ -142,6 +152,10 @@ impl Finding {
             }
             Self::HeaderShape { .. } => "take the header's value whole, as it arrived".to_owned(),
             Self::BadTimestamp(_) => "compare the unit: seconds since 1970 have 10 digits, milliseconds 13".to_owned(),
+            Self::TimestampUnit { expected, .. } => format!(
+                "sign and send the time {}; is it changed on the way, or made by a program of one's own?",
+                form(*expected)
+            ),
             Self::TooOld { .. } => {
                 "right for a request that was kept; if it came just now, set the receiver's clock (NTP). Verify on arrival, before \
                  the request waits in a queue of your own"
@@ -187,6 +201,12 @@ impl fmt::Display for Finding {
                     shown.escape_debug()
                 )
             }
+            Self::TimestampUnit { given, expected } => write!(
+                f,
+                "the timestamp is written {}; this profile writes it {}",
+                form(*given),
+                form(*expected)
+            ),
             Self::TooOld { age, most } => {
                 write!(
                     f,
@@ -217,6 +237,14 @@ impl fmt::Display for Finding {
                 f.write_str("no signature matches, nor does any of the usual mistakes explain it")
             }
         }
+    }
+}
+
+fn form(form: TimestampForm) -> &'static str {
+    match form {
+        TimestampForm::Seconds => "in seconds since 1970",
+        TimestampForm::Milliseconds => "in milliseconds since 1970",
+        TimestampForm::Rfc3339 => "as RFC 3339 text",
     }
 }
 
@@ -272,7 +300,7 @@ impl SecretReading {
         match self {
             Self::Whole => "the whole text of the secret as the key, prefix and all",
             Self::WithoutPrefix => "the text after the secret's prefix as the key, not decoded",
-            Self::Base64 => "what the secret says in base64 as the key; this profile takes its text",
+            Self::Base64 => "what the secret says in base64 as the key; this profile does not",
             Self::Hexadecimal => "what the secret says in hexadecimal as the key; this profile does not",
             Self::Untidy => "the secret without the quotes or spaces around it",
         }
