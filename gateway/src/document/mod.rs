@@ -16,6 +16,9 @@ mod convert;
 mod diff;
 mod extent;
 mod javascript;
+#[allow(dead_code, reason = "the SDK's test double compares whole keys with it too")]
+#[path = "../../../sdk/src/testing/words.rs"]
+mod key_words;
 mod names;
 mod number;
 mod object;
@@ -44,7 +47,7 @@ use bytes::Bytes;
 pub use access::AccessError;
 pub use diff::{Change, Diff};
 pub use extent::Limits;
-pub use names::KeyNames;
+pub use names::{KeyNames, Scratch};
 pub use number::{BadNumber, Number, Scalar};
 pub use object::Object;
 pub use parse::{ParseError, ParseErrorKind};

@@ -1,10 +1,18 @@
 //! Names that keys can read like, found in one look.
 
-use super::pattern::{BadPattern, PatternSet, Tail, normalise};
+use super::key_words::KeyWords;
+use super::pattern::{BadPattern, PatternSet, Tail, folded, normalise};
 
-/// A list of names as a pattern's `~` step has them: `name|*end`, of which only letters and digits count and not their case.
+/// A list of names as a pattern's `~` step has them: `name|*end|*word*`, of which only letters and digits count and not their case.
 #[derive(Debug, Clone)]
 pub struct KeyNames(PatternSet);
+
+/// Room to work in, kept between keys.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    text: String,
+    words: KeyWords,
+}
 
 impl KeyNames {
     /// Reads a list.
@@ -16,19 +24,22 @@ impl KeyNames {
     }
 
     /// Whether a key reads like one of them. `scratch` is room to work in; what is in it does not matter.
-    pub fn has(&self, key: &str, scratch: &mut String) -> bool {
+    pub fn has(&self, key: &str, scratch: &mut Scratch) -> bool {
         let Some(node) = self.0.nodes().first() else {
             return false;
         };
-        if !node.may_lead_loosely(Tail::of_normalised(key)) {
+        if node.may_lead_loosely(Tail::of_normalised(key)) {
+            normalise(key, &mut scratch.text);
+            let text = &scratch.text;
+            if node.loose.find(text).chain(node.ends.find(text)).next().is_some() {
+                return true;
+            }
+        }
+        if node.heads.is_empty() {
             return false;
         }
-        normalise(key, scratch);
-        node.loose
-            .find(scratch)
-            .chain(node.ends.find(scratch))
-            .next()
-            .is_some()
+        scratch.words.read(&folded(key));
+        node.heads.find(&scratch.words).next().is_some()
     }
 }
 
@@ -38,8 +49,8 @@ mod tests {
 
     #[test]
     fn keys_read_like_names_in_any_style() {
-        let names = KeyNames::parse("mobile|*email|*ltv").unwrap();
-        let mut scratch = String::new();
+        let names = KeyNames::parse("mobile|*email|*ltv|tel*|*iban*").unwrap();
+        let mut scratch = Scratch::default();
         for (key, has) in [
             ("mobile", true),
             ("Mobile", true),
@@ -54,6 +65,15 @@ mod tests {
             ("", false),
             ("é-email", true),
             ("ltvé", false),
+            ("tel", true),
+            ("tel_no", true),
+            ("telHome2", true),
+            ("tel_count", false),
+            ("work_tel", false),
+            ("hotel", false),
+            ("IBANMasked", true),
+            ("customer_iban_old", true),
+            ("iban_verified", false),
         ] {
             assert_eq!(names.has(key, &mut scratch), has, "{key}");
         }

@@ -1,12 +1,16 @@
 //! Patterns: many places in a document, named at once; compiled so that a set of them is matched in one walk.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use compact_str::CompactString;
 
+use super::key_words::KeyWords;
+
 /// A pointer whose steps may also be `*` (any one step), `**` (any number of steps, none too) and `~name` or
 /// `~name|*other` (an object's key that reads like one of the names, or whose end does where a `*` stands before it: only
-/// letters and digits count, and not their case).
+/// letters and digits count, and not their case). With a `*` behind it a name may have more words behind it, but for those that
+/// say something about it: `~*email*` is `email_old`, not `email_verified`.
 /// `~2` stands for a literal `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<Step>);
@@ -60,6 +64,8 @@ struct LooseName {
     name: CompactString,
     /// Only the end of the key has to read like it.
     end: bool,
+    /// Words may be behind it.
+    more: bool,
 }
 
 fn step(text: &str) -> Option<Step> {
@@ -91,6 +97,10 @@ fn loose_name(text: &str) -> Option<LooseName> {
         Some(end) => (end, true),
         None => (text, false),
     };
+    let (text, more) = match text.strip_suffix('*') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
     if !text.starts_with(char::is_alphabetic) || text.contains('*') {
         return None;
     }
@@ -99,6 +109,7 @@ fn loose_name(text: &str) -> Option<LooseName> {
     Some(LooseName {
         name: name.into(),
         end,
+        more,
     })
 }
 
@@ -122,13 +133,53 @@ fn unescape(step: &str) -> Option<String> {
 /// Replaces `out` by the letters and digits of a key, in lower case.
 pub(super) fn normalise(key: &str, out: &mut String) {
     out.clear();
-    for character in key.chars() {
+    for character in folded(key).chars() {
         if character.is_ascii_alphanumeric() {
             out.push(character.to_ascii_lowercase());
-        } else if !character.is_ascii() && character.is_alphanumeric() {
-            out.extend(character.to_lowercase());
+        } else if !character.is_ascii() {
+            out.extend(character.to_lowercase().filter(|c| c.is_alphanumeric()));
         }
     }
+}
+
+/// A key with what looks the same made the same: compatibility characters (Unicode's NFKC: full-width, mathematical, superscript
+/// letters) and the commonest letters of other scripts that look like Latin ones (Unicode's UTS 39, "confusables").
+pub(super) fn folded(key: &str) -> Cow<'_, str> {
+    if key.is_ascii() {
+        return key.into();
+    }
+    let composed = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize(key);
+    if !composed.chars().any(|c| latin_lookalike(c).is_some()) {
+        return composed;
+    }
+    let folded = composed.chars().map(|c| latin_lookalike(c).unwrap_or(c));
+    folded.collect::<String>().into()
+}
+
+fn latin_lookalike(character: char) -> Option<char> {
+    Some(match character {
+        '\u{131}' => 'i',
+        'а' | 'А' | 'α' | 'Α' => 'a',
+        'В' | 'Β' => 'b',
+        'с' | 'С' => 'c',
+        'ԁ' => 'd',
+        'е' | 'Е' | 'Ε' => 'e',
+        'һ' | 'Н' | 'Η' => 'h',
+        'і' | 'І' | 'ι' | 'Ι' => 'i',
+        'ј' | 'Ј' => 'j',
+        'К' | 'Κ' => 'k',
+        'ӏ' | 'Ӏ' => 'l',
+        'М' | 'Μ' => 'm',
+        'Ν' => 'n',
+        'о' | 'О' | 'ο' | 'Ο' => 'o',
+        'р' | 'Р' | 'ρ' | 'Ρ' => 'p',
+        'ѕ' | 'Ѕ' => 's',
+        'Т' | 'Τ' => 't',
+        'х' | 'Х' | 'Χ' => 'x',
+        'у' | 'У' | 'Υ' => 'y',
+        'Ζ' => 'z',
+        _ => return None,
+    })
 }
 
 /// Patterns compiled into one tree of steps, so that a walk looks at each key once however many patterns there are.
@@ -151,6 +202,8 @@ pub(super) struct Node {
     pub(super) loose: Names,
     /// By the end of the normalised key.
     pub(super) ends: Ends,
+    /// By a beginning of the normalised key that ends with one of its words.
+    pub(super) heads: Heads,
     /// By any step.
     pub(super) any: Option<NodeId>,
     /// Without a step: a `**` begins here.
@@ -254,16 +307,25 @@ impl PatternSet {
     }
 
     fn loose(&mut self, at: NodeId, names: Vec<LooseName>) -> NodeId {
-        let alone = matches!(names.as_slice(), [LooseName { end: false, .. }]);
+        let alone = matches!(
+            names.as_slice(),
+            [LooseName {
+                end: false,
+                more: false,
+                ..
+            }]
+        );
         if alone && let Some(known) = self.nodes[at].loose.alone(&names[0].name) {
             return known;
         }
         let next = self.grow();
-        for LooseName { name, end } in names {
-            if end {
-                self.nodes[at].ends.add(name, next);
-            } else {
-                self.nodes[at].loose.add(name, next, alone);
+        for LooseName { name, end, more } in names {
+            let node = &mut self.nodes[at];
+            match (end, more) {
+                (true, true) => node.heads.ends.add(name, next),
+                (true, false) => node.ends.add(name, next),
+                (false, true) => node.heads.whole.add(name, next, false),
+                (false, false) => node.loose.add(name, next, alone),
             }
         }
         next
@@ -304,6 +366,31 @@ impl Node {
             || self.deep.is_some()
             || !self.exact.is_empty()
             || self.leads_on_loosely()
+            || !self.heads.is_empty()
+    }
+}
+
+/// Where names lead that may have words behind them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heads {
+    whole: Names,
+    ends: Ends,
+}
+
+impl Heads {
+    pub(super) fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.ends.is_empty()
+    }
+
+    /// The nodes that a key leads to.
+    pub(super) fn find<'a>(&'a self, words: &'a KeyWords) -> impl Iterator<Item = NodeId> + 'a {
+        words.heads().flat_map(move |head| {
+            let tail = Tail::of(head);
+            let may = self.whole.may_lead(tail) || self.ends.may_lead(tail);
+            let found = may.then(|| self.whole.find(head).chain(self.ends.find(head)));
+            let found = found.into_iter().flatten();
+            found.filter(move |_| words.is_of(head))
+        })
     }
 }
 
@@ -500,11 +587,13 @@ mod tests {
             "/~a|B-c|d",
             "/**/~email|phone_number/0",
             "/~*email|a|*b",
+            "/~a*",
+            "/~*email*|a|tel*",
         ] {
             assert!(text.parse::<Pattern>().is_ok(), "{text}");
         }
         for text in [
-            "a", "*", "/a*", "/***", "/~", "/~3", "/a~", "/~a*", "/~a|", "/~a||b", "/~a|1", "/~-a", "/~*",
+            "a", "*", "/a*", "/***", "/~", "/~3", "/a~", "/~a**", "/~a|", "/~a||b", "/~a|1", "/~-a", "/~*",
             "/~**a", "/~a|*",
         ] {
             assert_eq!(text.parse::<Pattern>(), Err(BadPattern::Malformed), "{text}");
@@ -556,6 +645,7 @@ mod tests {
             ("größe_Id4", true),
             ("größe", false),
             ("e\u{301}\u{2122}\u{2122}", false),
+            ("ｅｍａｉｌ", false),
         ] {
             normalise(key, &mut out);
             let tail = Tail::of_normalised(key);
@@ -579,5 +669,18 @@ mod tests {
         }
         normalise("Größe_Ä2", &mut out);
         assert_eq!(out, "größeä2");
+        for key in [
+            "ｅｍａｉｌ",
+            "𝐞𝐦𝐚𝐢𝐥",
+            "EMAİL",
+            "EMAıL",
+            "еmаіl",
+            "ᵉᵐᵃⁱˡ",
+            "e\u{200b}mail",
+            "e\u{301}mail".trim_matches('x'),
+        ] {
+            normalise(key, &mut out);
+            assert!(out == "email" || out == "émail", "{key}: {out}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::AccessError;
-use super::pattern::{Node, NodeId, PatternSet, Tail, normalise};
+use super::key_words::KeyWords;
+use super::pattern::{Node, NodeId, PatternSet, Tail, folded, normalise};
 use super::pointer::{push_escaped, push_index};
 use super::value::Value;
 
@@ -18,6 +19,7 @@ pub(super) struct Walk<'p> {
     /// Nodes that may still be looked at.
     work: u64,
     normalised: String,
+    words: KeyWords,
 }
 
 /// The nodes that are reached at one place.
@@ -63,6 +65,7 @@ impl<'p> Walk<'p> {
             step: 1,
             work: patterns.work(),
             normalised: String::new(),
+            words: KeyWords::default(),
         };
         let matched = walk.reach(0);
         let root = Level {
@@ -82,7 +85,7 @@ impl<'p> Walk<'p> {
             Step::Key(key) => Tail::of_normalised(key),
             Step::Index(_) => None,
         };
-        let mut normal = false;
+        let (mut normal, mut split) = (false, false);
         for place in from.start..from.end {
             if self.work == 0 {
                 break;
@@ -111,6 +114,17 @@ impl<'p> Walk<'p> {
                     matched |= self.reach(next);
                 }
                 self.normalised = name;
+            }
+            if !node.heads.is_empty() {
+                if !split {
+                    self.words.read(&folded(key));
+                    split = true;
+                }
+                let words = std::mem::take(&mut self.words);
+                for next in node.heads.find(&words) {
+                    matched |= self.reach(next);
+                }
+                self.words = words;
             }
         }
         Level {

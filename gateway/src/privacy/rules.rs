@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Dictionary;
 use super::fields::{FieldId, Fields};
-use crate::document::{Document, Limits, Sieve, Sifted};
+use crate::document::{Document, Limits, Scratch, Sieve, Sifted};
 use crate::domain::event::RulesMark;
 use crate::domain::{Event, EventType};
 
@@ -57,7 +57,7 @@ impl Rules {
     pub fn apply(&self, data: &mut Document) {
         let mut walk = Walk {
             rules: self,
-            scratch: String::new(),
+            scratch: Scratch::default(),
         };
         let root = match &self.fields {
             None => Sifted::Inside(Place::default()),
@@ -145,7 +145,7 @@ const LIMITS: Limits = Limits {
 /// Rules on their way through a document.
 struct Walk<'r> {
     rules: &'r Rules,
-    scratch: String,
+    scratch: Scratch,
 }
 
 /// What is known of a place whose inside is looked at.
@@ -164,7 +164,8 @@ impl Walk<'_> {
         if found.withheld {
             return Sifted::Goes;
         }
-        let named = |scratch: &mut String| names.zip(key).is_some_and(|(names, key)| names.has(key, scratch));
+        let named =
+            |scratch: &mut Scratch| names.zip(key).is_some_and(|(names, key)| names.has(key, scratch));
         if !found.public && named(&mut self.scratch) {
             return Sifted::Goes;
         }

@@ -4,6 +4,9 @@ use hookgate_sdk::{Verdict, testing};
 
 use crate::Redact;
 
+#[path = "dictionary_cases.rs"]
+mod cases;
+
 #[track_caller]
 fn redacts(settings: &str, before: &str, after: &str) {
     let outcome = testing::event("customer.created")
@@ -48,6 +51,32 @@ fn confidential_takes_details_out_and_leaves_identity_status_dates_and_relations
     );
     redacts(r#"{"classes":["confidential"]}"#, before, after);
     redacts(r#"{"classes":["confidential","restricted"]}"#, before, after);
+}
+
+/// An object with a member for each word of a list.
+fn members(names: &str) -> String {
+    let members: Vec<String> = names
+        .split_whitespace()
+        .map(|name| format!("\"{name}\":1"))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+#[test]
+fn dictionary_takes_confidential_names_and_leaves_others() {
+    // The test double does not know characters that only look the same; the gateway does.
+    let ascii: Vec<&str> = cases::TAKEN
+        .split_whitespace()
+        .filter(|name| name.is_ascii())
+        .collect();
+    assert!(ascii.len() >= 150, "{}", ascii.len());
+    redacts(
+        r#"{"classes":["confidential"]}"#,
+        &members(&ascii.join(" ")),
+        "{}",
+    );
+    let kept = members(cases::KEPT);
+    redacts(r#"{"classes":["confidential"]}"#, &kept, &kept);
 }
 
 #[test]

@@ -20,7 +20,8 @@ pub mod hookgate {
         /// (an object's key that reads like `name` whatever its case and style: only letters and digits count, so `~lifetimevalue` is
         /// `lifetimeValue`, `lifetime_value` and `Lifetime-Value`; `name` starts with a letter; `~name|other|third` is a key that reads
         /// like any of them: one step for a whole dictionary; `~*name` is a key whose end reads so: `~*email` is `email`, `billing_email`
-        /// and `contactEmail`). `~2` stands for a literal `*`.
+        /// and `contactEmail`; with a `*` behind it a name may have more words behind it, but for those that say something about the
+        /// value: `~*email*` is `email_old` and `workEmail2`, not `email_verified_at`). `~2` stands for a literal `*`.
         ///
         /// Every operation counts towards the call's limit of document operations.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]

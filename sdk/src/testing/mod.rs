@@ -22,6 +22,7 @@
 mod node;
 mod parse;
 mod pattern;
+mod words;
 
 #[cfg(test)]
 mod cases;

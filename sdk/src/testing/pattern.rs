@@ -1,6 +1,7 @@
 //! Pointers and patterns of the test double: parsing, and which places of a tree a pattern matches.
 
 use super::node::Node;
+use super::words::KeyWords;
 
 /// One step of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +16,14 @@ enum Step {
     AnyDepth,
 }
 
-/// Letters and digits of a name, in lower case.
+/// A name that a key may read like: letters and digits, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum LooseName {
-    Whole(String),
-    End(String),
+struct LooseName {
+    name: String,
+    /// Only the end of the key has to read like it.
+    end: bool,
+    /// Words may be behind it.
+    more: bool,
 }
 
 /// A place in a tree: which child to take at each level.
@@ -146,8 +150,9 @@ fn advance<'p>(steps: &'p [Step], node: &Node, child: usize) -> Option<&'p [Step
         }
         .then_some(rest),
         Step::Loosely(names) => {
-            let reading = loose(key?);
-            names.iter().any(|name| name.matches(&reading)).then_some(rest)
+            let mut words = KeyWords::default();
+            words.read(key?);
+            names.iter().any(|name| name.matches(&words)).then_some(rest)
         }
     }
 }
@@ -173,22 +178,24 @@ impl Step {
 
 impl LooseName {
     fn parse(text: &str) -> Option<Self> {
-        let name = text.strip_prefix('*').unwrap_or(text);
+        let bare = text.strip_prefix('*').unwrap_or(text);
+        let name = bare.strip_suffix('*').unwrap_or(bare);
         if !name.starts_with(char::is_alphabetic) || name.contains('*') {
             return None;
         }
-        let reading = loose(&unescape(name, true)?);
-        Some(if text.starts_with('*') {
-            Self::End(reading)
-        } else {
-            Self::Whole(reading)
+        Some(Self {
+            name: loose(&unescape(name, true)?),
+            end: text.starts_with('*'),
+            more: bare.ends_with('*'),
         })
     }
 
-    fn matches(&self, reading: &str) -> bool {
-        match self {
-            Self::Whole(name) => reading == name,
-            Self::End(end) => reading.ends_with(end),
+    fn matches(&self, key: &KeyWords) -> bool {
+        let reads = |text: &str| text == self.name || self.end && text.ends_with(&self.name);
+        if self.more {
+            key.heads().any(|head| reads(head) && key.is_of(head))
+        } else {
+            reads(key.text())
         }
     }
 }

@@ -31,10 +31,10 @@ const MAX_PLACES: u32 = 20_000;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// An e-mail address, as RFC 5322 and 6531 write the common ones.
+    /// An e-mail address, as RFC 5322 and 6531 write the common ones; its `@` may be percent-encoded or full-width.
     Email,
     /// A card number: of a length that a network uses with its beginning, and right by the Luhn check (ISO/IEC 7812-1).
-    /// Single spaces or hyphens may part its digits.
+    /// Single spaces, hyphens or dots may part its digits.
     Card,
 }
 

@@ -27,44 +27,72 @@ fn insert(spans: &mut Vec<Span>, new: Span) {
 
 fn find_emails(text: &[u8], spans: &mut Vec<Span>) {
     let mut from = 0;
-    while let Some(at) = text[from..]
-        .iter()
-        .position(|&byte| byte == b'@')
-        .map(|offset| from + offset)
-    {
+    while let Some((at, sign)) = next_at_sign(text, from) {
         let floor = spans.last().map_or(0, |span: &Span| span.end);
-        match email_around(text, at, floor) {
+        match email_around(text, at..at + sign, floor) {
             Some(span) => {
                 from = span.end;
                 spans.push(span);
             }
-            None => from = at + 1,
+            None => from = at + sign,
         }
     }
 }
 
-/// The address whose `@` stands at `at`: something before it, and after it a name with a dot and letters behind the last one.
-fn email_around(text: &[u8], at: usize, floor: usize) -> Option<Span> {
-    let start = at
-        - text[floor..at]
-            .iter()
-            .rev()
-            .take_while(|&&byte| is_local(byte))
-            .count();
-    let domain = text[at + 1..].iter().take_while(|&&byte| is_domain(byte)).count();
-    let mut end = at + 1 + domain;
-    while end > at + 1 && matches!(text[end - 1], b'.' | b'-') {
+/// Where the next `@` begins, and how many bytes it has: it may be percent-encoded or full-width.
+fn next_at_sign(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    (from..text.len()).find_map(|at| {
+        let sign = AT_SIGNS.iter().find(|sign| text[at..].starts_with(sign))?;
+        Some((at, sign.len()))
+    })
+}
+
+const AT_SIGNS: &[&[u8]] = &[b"@", b"%40", "\u{ff20}".as_bytes()];
+const DOTS: &[&[u8]] = &[b".", "\u{ff0e}".as_bytes(), "\u{3002}".as_bytes()];
+
+/// The address whose `@` is `sign`: something before it, and after it a name with a dot and letters behind the last one.
+fn email_around(text: &[u8], sign: Span, floor: usize) -> Option<Span> {
+    let start = local_part(text, sign.start, floor);
+    let domain = text[sign.end..]
+        .iter()
+        .take_while(|&&byte| is_domain(byte))
+        .count();
+    let mut end = sign.end + domain;
+    while end > sign.end && matches!(text[end - 1], b'.' | b'-') {
         end -= 1;
     }
-    let domain = &text[at + 1..end];
-    let top = domain.rsplit(|&byte| byte == b'.').next()?;
-    let has_dot = top.len() < domain.len();
+    let domain = &text[sign.end..end];
+    let dot = (0..domain.len()).rev().find_map(|at| {
+        let dot = DOTS.iter().find(|dot| domain[at..].starts_with(dot))?;
+        Some(at + dot.len())
+    });
+    let top = domain.get(dot?..)?;
     let is_name = top.len() >= 2
         && top
             .iter()
             .all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'-');
-    (start < at && has_dot && is_name).then_some(start..end)
+    (start < sign.start && is_name).then_some(start..end)
 }
+
+/// Where the local part before an `@` begins: RFC 5322's dot-atom or quoted string.
+fn local_part(text: &[u8], at: usize, floor: usize) -> usize {
+    let before = &text[floor..at];
+    if let [inner @ .., b'"'] = before {
+        let longest = inner.len().saturating_sub(MAX_LOCAL_PART);
+        let opening = inner[longest..]
+            .iter()
+            .rposition(|&byte| byte == b'"' || byte < b' ');
+        let opening = opening.map(|offset| longest + offset);
+        return opening
+            .filter(|&opening| inner[opening] == b'"')
+            .map_or(at, |opening| floor + opening);
+    }
+    let local = before.iter().rev().take_while(|&&byte| is_local(byte)).count();
+    at - local
+}
+
+/// Bytes of the longest local part (RFC 5321 §4.5.3.1.1).
+const MAX_LOCAL_PART: usize = 64;
 
 /// RFC 5322's characters of an unquoted local part; letters outside ASCII too (RFC 6531).
 fn is_local(byte: u8) -> bool {
@@ -77,38 +105,69 @@ fn is_domain(byte: u8) -> bool {
 
 fn find_cards(text: &[u8]) -> Vec<Span> {
     let mut spans = Vec::new();
-    let mut at = 0;
+    let (mut at, mut after_digit) = (0, false);
     while at < text.len() {
-        let begins = text[at].is_ascii_digit() && (at == 0 || !text[at - 1].is_ascii_digit());
-        match if begins { card_from(text, at) } else { None } {
+        let (unit, len) = unit_at(text, at);
+        let is_digit = matches!(unit, Unit::Digit(_));
+        match if is_digit && !after_digit {
+            card_from(text, at)
+        } else {
+            None
+        } {
             Some(end) => {
                 spans.push(at..end);
                 at = end;
             }
-            None => at += 1,
+            None => at += len,
         }
+        after_digit = is_digit;
     }
     spans
 }
 
-/// The end of the longest card number that begins here: digits, of which single spaces or hyphens may part some.
+/// A part of a text, as far as card numbers are concerned.
+#[derive(Clone, Copy)]
+enum Unit {
+    Digit(u8),
+    /// May part a number's digits.
+    Separator,
+    Other,
+}
+
+/// The unit at a place, and its bytes.
+fn unit_at(text: &[u8], at: usize) -> (Unit, usize) {
+    match text[at..] {
+        [digit @ b'0'..=b'9', ..] => (Unit::Digit(digit - b'0'), 1),
+        [b' ' | b'-' | b'.', ..] => (Unit::Separator, 1),
+        // U+FF10 to U+FF19, the full-width digits.
+        [0xEF, 0xBC, digit @ 0x90..=0x99, ..] => (Unit::Digit(digit - 0x90), 3),
+        // The no-break space.
+        [0xC2, 0xA0, ..] => (Unit::Separator, 2),
+        // U+2000 to U+200A and U+202F, spaces; U+2010 to U+2015, hyphens and dashes.
+        [0xE2, 0x80, 0x80..=0x8A | 0x90..=0x95 | 0xAF, ..] => (Unit::Separator, 3),
+        _ => (Unit::Other, 1),
+    }
+}
+
+/// The end of the longest card number that begins here: digits, of which single separators may part some.
 fn card_from(text: &[u8], start: usize) -> Option<usize> {
+    let digit_at = |at: usize| at < text.len() && matches!(unit_at(text, at).0, Unit::Digit(_));
     let mut digits = [0; MAX_CARD_DIGITS];
     let (mut count, mut at, mut end) = (0, start, None);
     while count < MAX_CARD_DIGITS && at < text.len() {
-        match text[at] {
-            digit if digit.is_ascii_digit() => {
-                digits[count] = digit - b'0';
+        let (unit, len) = unit_at(text, at);
+        match unit {
+            Unit::Digit(digit) => {
+                digits[count] = digit;
                 count += 1;
-                let number_ends = !text.get(at + 1).is_some_and(u8::is_ascii_digit);
-                if number_ends && is_card(&digits[..count]) {
-                    end = Some(at + 1);
+                if !digit_at(at + len) && is_card(&digits[..count]) {
+                    end = Some(at + len);
                 }
             }
-            b' ' | b'-' if text.get(at + 1).is_some_and(u8::is_ascii_digit) => {}
-            _ => break,
+            Unit::Separator if digit_at(at + len) => {}
+            Unit::Separator | Unit::Other => break,
         }
-        at += 1;
+        at += len;
     }
     end
 }
@@ -181,6 +240,12 @@ mod tests {
             ("mailto:x_1@y.io?subject=z", vec!["x_1@y.io"]),
             ("@handle, a@b, a@b.c, a @b.de, a@.", vec![]),
             ("at 5@3.50", vec![]),
+            ("?to=anna%40mail.example&x", vec!["?to=anna%40mail.example"]),
+            ("anna\u{ff20}mail.example", vec!["anna\u{ff20}mail.example"]),
+            ("a@mail\u{ff0e}example", vec!["a@mail\u{ff0e}example"]),
+            ("by \"anna b\"@mail.example,", vec!["\"anna b\"@mail.example"]),
+            ("\"@b.de", vec![]),
+            ("%40, 40%", vec![]),
             ("", vec![]),
         ] {
             assert_eq!(found(text), expected, "{text}");
@@ -198,6 +263,16 @@ mod tests {
                 vec!["378282246310005", "30569309025904"],
             ),
             ("2 x 6011111111111117", vec!["6011111111111117"]),
+            ("4111.1111.1111.1111", vec!["4111.1111.1111.1111"]),
+            (
+                "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+                vec!["4111\u{a0}1111\u{a0}1111\u{a0}1111"],
+            ),
+            (
+                "4111\u{2009}1111\u{2011}1111\u{202f}1111",
+                vec!["4111\u{2009}1111\u{2011}1111\u{202f}1111"],
+            ),
+            ("\u{ff14}111 1111 1111 1111", vec!["\u{ff14}111 1111 1111 1111"]),
             // Wrong check digit, too short, too long, no network's beginning, part of a longer number.
             ("4111111111111112", vec![]),
             ("411111111111", vec![]),

@@ -1,0 +1,52 @@
+//! Names that the dictionary takes, and names that stay: the plugin and the gateway are tested with the same.
+
+/// Keys whose values go when both classes are redacted.
+pub(crate) const TAKEN: &str = "
+    email e-mail E_MAIL EMAIL emailAddress email_address email_addr emailAddr emailaddr email_work email_value email_01 email4
+    email_list emails_csv emailData email_raw email_normalized email_old email_new email_before email_after emailHome
+    emailPrimary email_cc customer_email_lower customer_email customeremail billingEmail work_email mail mailto
+    phone phoneNo phone_no phone_e164 phone_home phoneWork phone_formatted home_phone phone_number mobile mobile_no mobileNumber
+    tel tel_no telno TelHome contact_number landline msisdn whatsapp_number fax faxNumber
+    address addr addr2 address_line_4 address_old address_street addressStreet address_city address_text address_details
+    addressBook old_address street street_2 plz postal postal_code postcode po_box latitude gps gps_lat ip ip_address
+    cost cost_old cost_new cost_before cost_price cost_price_old costPriceOld cost_price_net cost_value cost_min cost_amount
+    margin margin_new margin_value margin_pct profits lifetime_value ltv supplier_price
+    salary salary_2024 salary_new salary_currency salaryAmount base_salary compensation_package stipend earnings income ctc
+    commission_rate annual_bonus wage hourly_rate
+    note notes notes_1 notes1 note_1 notes_internal notes_html notes_text note_content status_note status_notes internal_notes
+    memos annotation observation comment comments remarks feedback_text bio
+    password password_new password_plain password_hash pwd pwd_hash pass passphrase secret secret_value_2 client_secret
+    webhookSecret api_key apikey2 api_key_value token tokens token_value access_token refreshToken session sessionid session_id
+    private_key pin otp cookie authorization jwt dsn connection_string reset_link
+    iban IBAN_masked bic swift_code bank_account card_number card_last4 cvc cvv2 credit_card pan
+    ssn SSN_last4 socialSecurityNo social_security_number nino passport passport_number passportNo tax_id vat_id
+    date_of_birth dob birthday drivers_license diagnosis religion
+    ｅｍａｉｌ 𝐞𝐦𝐚𝐢𝐥 EMAİL EMAıL еmаil pаssword ᵉᵐᵃⁱˡ
+";
+
+/// Keys whose values stay.
+pub(crate) const KEPT: &str = "
+    id object type status state name first_name last_name title description message body city country currency amount price total
+    subtotal quantity sku created_at updated_at deleted_at occurred_at due_date date timestamp url href version kind category
+    tags language locale timezone tenant_id customer_id order_id invoice_number account_number reference
+    email_id email_verified email_verified_at emailVerified email_confirmed email_sent email_sent_at emails_sent_count
+    email_count email_status email_type email_template email_template_id email_opt_in email_notifications_enabled email_enabled
+    email_bounced email_opened_at email_frequency email_preferences email_provider email_campaign_id email_subscribed
+    email_format emails_opened
+    phone_verified phone_id phone_type phone_country_code phone_verified_at phone_status phone_count phones_count
+    address_id address_type address_verified address_count address_status address_validated address_format
+    addresses_count shipping_address_id
+    password_changed_at password_reset_required password_policy password_expires_at password_length password_strength
+    password_updated_at password_enabled password_algorithm has_password is_password_set
+    token_type token_count token_expires_at token_expiry token_limit token_usage total_tokens prompt_tokens max_tokens
+    completion_tokens secret_version secret_id api_key_id cookie_policy cookie_consent pin_attempts pinned
+    has_notes notes_count note_id note_type comment_count comments_count comments_enabled comments_url comment_id feedback_score
+    footnote keynote banknote notebook notification denoted
+    cost_center cost_center_id costCentre cost_type marginal costume compost accosted
+    salary_type bonus_type commission_type profit_center profit_center_id
+    passport_country passport_expiry card_type card_brand card_id bank_code bank_name
+    session_count sessions_total passenger passed bypass compass hotel telemetry panel company span
+    mobile_app_version is_mobile tele mailing_list_id street_count
+    paid payment payment_method payment_status payable repay display
+    shape tapestry zipped zip_file cellular
+";
