@@ -360,6 +360,7 @@ fn api_parts(
 ) -> api::Parts {
     api::Parts {
         auth,
+        key_scopes: config.auth.scopes().unwrap_or_default(),
         registry: registry.clone(),
         keyring: keyring.clone(),
         host,

@@ -28,7 +28,7 @@ const BAD: &[(&str, &str, u16, &str, &str)] = &[
         "invalid_event",
         "/type",
     ),
-    (JSON, r#"{"type":"a b","data":{}}"#, 422, "invalid_event", "/type"),
+    (JSON, r#"{"type":"a,b","data":{}}"#, 422, "invalid_event", "/type"),
     (
         JSON,
         r#"{"tpye":"a.b","data":{}}"#,

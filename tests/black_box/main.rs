@@ -30,6 +30,7 @@ mod publishing;
 mod recovering;
 mod refused_profiles;
 mod repeating;
+mod scopes;
 mod sealing;
 mod secrets;
 mod site;

@@ -8,6 +8,7 @@ use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::Method;
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +18,7 @@ use super::Api;
 use super::fields;
 use super::records::Records;
 use crate::document::{Document, Limits};
+use crate::domain::Scope;
 use crate::http::{Code, FieldError, Problem, describe_tenant_header, from_no_delivery, read};
 use crate::registry::{Actor, Tenant};
 
@@ -82,7 +84,8 @@ impl FromRequestParts<Api> for Acting {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        api.auth.tenant(&parts.headers).map(Self)
+        let scope = needed_scope(&parts.method, parts.uri.path());
+        api.auth.tenant(&parts.headers, scope).map(Self)
     }
 }
 
@@ -171,6 +174,16 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
         }
         typed?;
         from_json(&bytes).map(Self)
+    }
+}
+
+/// The scope that a key needs for a route of a tenant: to look is to read, but for signing secrets, and all else is to manage.
+fn needed_scope(method: &Method, path: &str) -> Scope {
+    let shows_secret = path.ends_with("/secret") || path == "/v1/signing-secret";
+    if method.is_safe() && !shows_secret {
+        Scope::Read
+    } else {
+        Scope::Manage
     }
 }
 

@@ -53,6 +53,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::dispatch::Handover;
+use crate::domain::Scopes;
 use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
@@ -69,6 +70,8 @@ use crate::telemetry::Metrics;
 pub struct Parts {
     /// Who is calling.
     pub auth: Auth,
+    /// What new API keys may be used for where the request does not say.
+    pub key_scopes: Scopes,
     /// Tenants, subscriptions, chains and plugins.
     pub registry: Registry,
     /// Runs dry runs.

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::doors::Entrance;
-use crate::domain::{Secret, Timestamp};
+use crate::domain::{Scopes, Secret, Timestamp};
 use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key, read};
 use crate::registry::Tenant;
 use crate::telemetry::error_chain;
@@ -49,7 +49,7 @@ impl Once {
     /// Whose keys these are: a tenant's or the operator's; nothing where nobody is known.
     fn caller(&self, headers: &HeaderMap) -> Option<String> {
         match self.api.auth.caller(headers) {
-            Ok(Caller::Tenant(tenant, _)) => return Some(of_tenant(&tenant)),
+            Ok(Caller::Tenant(tenant, _, scopes)) => return Some(of_tenant(&tenant, scopes)),
             Ok(Caller::Operator) => return Some(format!("operator/{}", tenant_named(headers))),
             Err(_) => {}
         }
@@ -57,14 +57,18 @@ impl Once {
             .key_headers
             .iter()
             .filter_map(|name| headers.get(name)?.to_str().ok());
-        let mut tenants = keys.filter_map(|key| self.api.auth.tenant_of_key(key.trim(), headers).ok());
-        tenants.next().map(|tenant| of_tenant(&tenant))
+        let mut callers = keys.filter_map(|key| self.api.auth.whose(key.trim()).ok());
+        match callers.next()? {
+            Caller::Tenant(tenant, _, scopes) => Some(of_tenant(&tenant, scopes)),
+            Caller::Operator => Some(format!("operator/{}", tenant_named(headers))),
+        }
     }
 }
 
-/// One that was deleted and made again has another time, and so none of the old answers.
-fn of_tenant(tenant: &Tenant) -> String {
-    format!("{}@{}", tenant.id, tenant.created.as_micros())
+/// One that was deleted and made again has another time, and so none of the old answers; and a key that may do less has none of
+/// the answers of one that may do more.
+fn of_tenant(tenant: &Tenant, scopes: Scopes) -> String {
+    format!("{}@{}/{scopes}", tenant.id, tenant.created.as_micros())
 }
 
 /// Answers a request once for each key.

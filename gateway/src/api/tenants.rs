@@ -15,11 +15,11 @@ use serde_json::json;
 use super::Api;
 use super::describe::{described, does};
 use super::fields::{Parsed, clearable};
-use super::input::{Body, Id, Operator, Params, not_found};
+use super::input::{Body, Id, Operator, OptionalBody, Params, not_found};
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
-use crate::domain::{KeyId, Secret, TenantId};
+use crate::domain::{BadScopes, KeyId, Scopes, Secret, TenantId};
 use crate::http::{Code, FieldError, Problem};
 use crate::profile::{Profile, STANDARD};
 use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
@@ -55,7 +55,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
             "/v1/tenants/{id}/keys",
             get_with(keys, does(TAG, "listKeys", "List a tenant's API keys")).post_with(
                 create_key,
-                described(TAG, "createKey", "Create an API key", "The key is shown this once."),
+                described(TAG, "createKey", "Create an API key", "For the scopes that are given. The key is shown this once."),
             ),
         )
         .api_route("/v1/tenants/{id}/keys/{key}", delete_with(revoke, does(TAG, "revokeKey", "Revoke an API key")))
@@ -120,6 +120,8 @@ struct KeyView {
     id: String,
     /// Its first characters.
     hint: String,
+    /// What it may be used for.
+    scopes: Vec<&'static str>,
     /// When it was made.
     created: String,
 }
@@ -132,6 +134,15 @@ struct CreatedKey {
     about: KeyView,
     /// The key. It is not shown again.
     key: String,
+}
+
+/// A key to make.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "NewKey", example = json!({ "scopes": ["publish"] }))]
+#[serde(deny_unknown_fields)]
+struct NewKeyInput {
+    /// What it may be used for: of `publish`, `read` and `manage`, at least one; left out: `auth.key_scopes`.
+    scopes: Option<Vec<String>>,
 }
 
 /// A tenant and one of its keys in the path.
@@ -244,9 +255,18 @@ async fn keys(State(api): State<Api>, _: Operator, id: Id) -> Result<Json<Page<K
     }))
 }
 
-async fn create_key(State(api): State<Api>, _: Operator, id: Id) -> Result<Created<CreatedKey>, Problem> {
+async fn create_key(
+    State(api): State<Api>,
+    _: Operator,
+    id: Id,
+    OptionalBody(input): OptionalBody<NewKeyInput>,
+) -> Result<Created<CreatedKey>, Problem> {
     let tenant = find(&api, &id)?;
-    let (about, key) = api.registry.create_key(&tenant.id).await?;
+    let scopes = match &input.scopes {
+        None => api.key_scopes,
+        Some(names) => Scopes::parse(names).map_err(|bad| bad_scopes(&bad))?,
+    };
+    let (about, key) = api.registry.create_key(&tenant.id, scopes).await?;
     tracing::info!(tenant = %tenant.id, "key.created");
     Ok(Created {
         location: format!("/v1/tenants/{}/keys", tenant.id),
@@ -263,6 +283,17 @@ async fn revoke(State(api): State<Api>, _: Operator, path: KeyPath) -> Result<Go
     api.registry.revoke_key(&tenant.id, key).await?;
     tracing::info!(tenant = %tenant.id, "key.revoked");
     Ok(Gone)
+}
+
+fn bad_scopes(bad: &BadScopes) -> Problem {
+    let pointer = match bad {
+        BadScopes::None => "/scopes".to_owned(),
+        BadScopes::Unknown(index) => format!("/scopes/{index}"),
+    };
+    Problem::fields(
+        Code::InvalidField,
+        vec![FieldError::new(pointer, bad.to_string())],
+    )
 }
 
 fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
@@ -307,6 +338,7 @@ impl From<&ApiKey> for KeyView {
         Self {
             id: key.id.to_string(),
             hint: key.hint.clone(),
+            scopes: key.scopes.names().collect(),
             created: text(key.created),
         }
     }

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{BadScopes, Scopes};
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
 use crate::{
@@ -82,7 +83,7 @@ pub struct Config {
 }
 
 /// Who may do everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     /// The operator's key, at least 16 characters. Left out: made at the first start, shown once, and kept in the data directory.
@@ -92,6 +93,29 @@ pub struct Auth {
     /// need the same. Left out: made at the first start and kept in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing_keys: Option<SecretText>,
+    /// What new API keys of tenants may be used for where `POST /v1/tenants/{id}/keys` does not say: of `publish` (send events),
+    /// `read` (feed, events, deliveries, settings) and `manage` (all else that is the tenant's).
+    pub key_scopes: Vec<String>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            operator_key: None,
+            sealing_keys: None,
+            key_scopes: Scopes::ALL.names().map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl Auth {
+    /// What new keys may be used for.
+    ///
+    /// # Errors
+    /// Which of `key_scopes` is none, or that there is none.
+    pub fn scopes(&self) -> Result<Scopes, BadScopes> {
+        Scopes::parse(&self.key_scopes)
+    }
 }
 
 impl Default for Config {

@@ -136,6 +136,9 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(Err(error)) = config.auth.sealing_keys.as_ref().map(super::SecretText::resolve) {
         problems.push(Problem::of("auth.sealing_keys", error.to_string(), None));
     }
+    if let Err(bad) = config.auth.scopes() {
+        problems.push(Problem::of("auth.key_scopes", bad.to_string(), None));
+    }
 }
 
 /// An event must outlive its deliveries, or a retry would find nothing to send.

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
-use crate::domain::{KeyId, Secret, TenantId};
+use crate::domain::{KeyId, Scope, Scopes, Secret, TenantId};
 use crate::registry::{Actor, Registry, Tenant, key_digest};
 
 /// Names the tenant that the operator acts for.
@@ -48,8 +48,8 @@ pub struct Auth {
 /// Who is calling.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// One of a tenant's keys.
-    Tenant(Arc<Tenant>, KeyId),
+    /// One of a tenant's keys, and what it may be used for.
+    Tenant(Arc<Tenant>, KeyId, Scopes),
     /// The operator's key.
     Operator,
 }
@@ -71,10 +71,13 @@ impl Auth {
         self.whose(key_of(headers)?)
     }
 
-    /// Whose key it is.
-    fn whose(&self, key: &str) -> Result<Caller, Problem> {
-        if let Some((tenant, id)) = self.registry.by_key(key) {
-            return Ok(Caller::Tenant(tenant, id));
+    /// Whose key it is, wherever it stood.
+    ///
+    /// # Errors
+    /// `key_unknown`.
+    pub fn whose(&self, key: &str) -> Result<Caller, Problem> {
+        if let Some((tenant, id, scopes)) = self.registry.by_key(key) {
+            return Ok(Caller::Tenant(tenant, id, scopes));
         }
         // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.
         if bool::from(key_digest(key).ct_eq(&self.operator)) {
@@ -92,32 +95,46 @@ impl Auth {
     /// As `caller`.
     pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
         Ok(match self.caller(headers)? {
-            Caller::Tenant(_, key) => Actor::Key(key),
+            Caller::Tenant(_, key, _) => Actor::Key(key),
             Caller::Operator => Actor::Operator,
         })
     }
 
-    /// For which tenant the caller acts: its own, or the one that the operator names in `Hookgate-Tenant`.
+    /// For which tenant the caller acts, with a key of this scope: its own, or the one that the operator names in
+    /// `Hookgate-Tenant`.
     ///
     /// # Errors
-    /// As `caller`; `tenant_required`, `tenant_unknown`, and `operator_required` where a tenant's key names another tenant.
-    pub fn tenant(&self, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
-        self.tenant_of_key(key_of(headers)?, headers)
+    /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required` where a tenant's key names
+    /// another tenant.
+    pub fn tenant(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Tenant>, Problem> {
+        self.tenant_of_key(key_of(headers)?, headers, scope)
     }
 
     /// The same for a key that stood elsewhere.
     ///
     /// # Errors
     /// As `tenant`, but for `key_missing`.
-    pub fn tenant_of_key(&self, key: &str, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
+    pub fn tenant_of_key(
+        &self,
+        key: &str,
+        headers: &HeaderMap,
+        scope: Scope,
+    ) -> Result<Arc<Tenant>, Problem> {
         let caller = self.whose(key)?;
         let named = headers
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());
         match (caller, named) {
-            (Caller::Tenant(tenant, _), None) => Ok(tenant),
-            (Caller::Tenant(tenant, _), Some(name)) if tenant.id.as_str() == name => Ok(tenant),
-            (Caller::Tenant(..), Some(_)) => Err(Problem::new(
+            (Caller::Tenant(tenant, _, scopes), named)
+                if named.is_none_or(|name| tenant.id.as_str() == name) =>
+            {
+                if scopes.has(scope) {
+                    Ok(tenant)
+                } else {
+                    Err(scope_missing(scopes, scope))
+                }
+            }
+            (Caller::Tenant(..), _) => Err(Problem::new(
                 Code::OperatorRequired,
                 "The key belongs to one tenant, and the header `Hookgate-Tenant` names another.",
             )),
@@ -151,6 +168,12 @@ impl Auth {
             )),
         }
     }
+}
+
+fn scope_missing(scopes: Scopes, needed: Scope) -> Problem {
+    let needed = needed.name();
+    let detail = format!("The key has the scopes {scopes}, and this needs `{needed}`.");
+    Problem::new(Code::ScopeMissing, detail).fix(format!("Use a key with the scope `{needed}`."))
 }
 
 const X_API_KEY: header::HeaderName = header::HeaderName::from_static("x-api-key");

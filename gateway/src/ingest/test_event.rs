@@ -27,6 +27,7 @@ impl Ingest {
             kind,
             id: None,
             created: None,
+            time_field: "created",
             metadata: None,
             data,
             deliver_to: None,

@@ -21,7 +21,7 @@ use super::subscriptions::{check, check_secrets};
 use super::{Actor, ApiKey, ChainSpec, NewSubscription, NewTenant, Place, Registry, RegistryError, key};
 use crate::catalogue::TypeSpec;
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{EventType, KeyId, Secret, Subscription, SubscriptionId, TenantId};
+use crate::domain::{EventType, KeyId, Scopes, Secret, Subscription, SubscriptionId, TenantId};
 use crate::profile::{Profile, STANDARD};
 
 /// A tenant as the file declares it.
@@ -99,7 +99,7 @@ impl Registry {
             }
             if self
                 .by_key(key.reveal())
-                .is_some_and(|(owner, _)| owner.id != *id)
+                .is_some_and(|(owner, ..)| owner.id != *id)
             {
                 return Err(RegistryError::invalid(
                     "keys",
@@ -258,6 +258,7 @@ impl Registry {
                 digest,
                 hint: key::hint(secret.reveal()),
                 created: self.inner.clock.now(),
+                scopes: Scopes::ALL,
             };
             changes.push((
                 key_entry(made.id),

@@ -16,7 +16,7 @@ use super::sync::{Progress, Sync};
 use super::{Config, DeliveryChain, Place, RegistryError, Sealer, Tenant, key};
 use crate::catalogue::Types;
 use crate::clock::Clock;
-use crate::domain::{KeyId, TenantId, Timestamp};
+use crate::domain::{KeyId, Scopes, TenantId, Timestamp};
 use crate::ids::IdSource;
 use crate::plugin::Host;
 use crate::privacy::Privacy;
@@ -103,11 +103,12 @@ impl Registry {
         self.inner.snapshot.load().tenant(id).cloned()
     }
 
-    /// The tenant that an API key belongs to. The look-up is by the key's digest: its time tells nothing about keys.
-    pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, KeyId)> {
+    /// The tenant that an API key belongs to, and what the key may be used for. The look-up is by the key's digest: its time
+    /// tells nothing about keys.
+    pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, KeyId, Scopes)> {
         let snapshot = self.inner.snapshot.load();
-        let (tenant, key) = snapshot.by_key_digest(&key::digest(key))?;
-        Some((Arc::clone(tenant), key))
+        let (tenant, key, scopes) = snapshot.by_key_digest(&key::digest(key))?;
+        Some((Arc::clone(tenant), key, scopes))
     }
 
     /// All tenants, by name.

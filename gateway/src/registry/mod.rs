@@ -54,7 +54,7 @@ use std::time::Duration;
 
 use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
-use crate::domain::{KeyId, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
+use crate::domain::{KeyId, Scopes, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::plugin::Chain;
 use crate::privacy::Privacy;
 use crate::profile::Profile;
@@ -135,6 +135,8 @@ pub struct ApiKey {
     pub hint: String,
     /// When it was made.
     pub created: Timestamp,
+    /// What it may be used for.
+    pub scopes: Scopes,
 }
 
 impl Tenant {

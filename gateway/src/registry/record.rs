@@ -17,8 +17,8 @@ use super::seal::Sealer;
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{
-    Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
-    TenantId, Timestamp,
+    Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Scopes, Secret, Status, Subscription,
+    SubscriptionId, TenantId, Timestamp,
 };
 
 /// The entry `tenant`.
@@ -52,6 +52,9 @@ pub(super) struct KeyRecord {
     pub created: u64,
     #[serde(default)]
     pub declared: bool,
+    /// Names of its scopes; left out: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
 }
 
 /// An entry `sub:SUBSCRIPTION`.
@@ -202,6 +205,7 @@ impl KeyRecord {
             hint: key.hint.clone(),
             created: key.created.as_micros(),
             declared,
+            scopes: (key.scopes != Scopes::ALL).then(|| key.scopes.names().map(str::to_owned).collect()),
         }
     }
 
@@ -213,6 +217,10 @@ impl KeyRecord {
             digest,
             hint: self.hint,
             created: Timestamp::from_micros(self.created),
+            scopes: match self.scopes {
+                None => Scopes::ALL,
+                Some(names) => Scopes::parse(&names).map_err(|e| RegistryError::unreadable(entry, e))?,
+            },
         })
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Tenant;
-use crate::domain::{KeyId, TenantId};
+use crate::domain::{KeyId, Scopes, TenantId};
 
 /// Tenants by name and by key. Replaced as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
-    keys: HashMap<[u8; 32], (TenantId, KeyId)>,
+    keys: HashMap<[u8; 32], (TenantId, KeyId, Scopes)>,
     /// Why tenants cannot be read as they are in the store now.
     pub(super) behind: BTreeMap<TenantId, String>,
 }
@@ -21,9 +21,9 @@ impl Snapshot {
         self.tenants.get(id)
     }
 
-    pub(super) fn by_key_digest(&self, digest: &[u8; 32]) -> Option<(&Arc<Tenant>, KeyId)> {
-        let (tenant, key) = self.keys.get(digest)?;
-        Some((self.tenants.get(tenant)?, *key))
+    pub(super) fn by_key_digest(&self, digest: &[u8; 32]) -> Option<(&Arc<Tenant>, KeyId, Scopes)> {
+        let (tenant, key, scopes) = self.keys.get(digest)?;
+        Some((self.tenants.get(tenant)?, *key, *scopes))
     }
 
     pub(super) fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
@@ -52,7 +52,7 @@ impl Snapshot {
         }
         if let Some(tenant) = tenant {
             for key in &tenant.keys {
-                self.keys.insert(key.digest, (id.clone(), key.id));
+                self.keys.insert(key.digest, (id.clone(), key.id, key.scopes));
             }
             self.tenants.insert(id.clone(), tenant);
         }

@@ -7,7 +7,7 @@ use super::former::Turn;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{KeyId, Secret, TenantId};
+use crate::domain::{KeyId, Scopes, Secret, TenantId};
 use crate::profile::{Profile, STANDARD};
 use crate::store::FeedPosition;
 
@@ -26,7 +26,7 @@ impl Registry {
         }
         self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let secret = key::new_api_key();
-        let key = self.new_key(&secret);
+        let key = self.new_key(&secret, Scopes::ALL);
         let turn = self.take_turn(&new.id).await?;
         let made = self.put_tenant(&new, &key, &turn).await;
         self.end_turn(turn).await;
@@ -132,13 +132,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes another API key, which is told here and never again.
+    /// Makes another API key for these scopes, which is told here and never again.
     ///
     /// # Errors
     /// `NotFound`, `LimitReached`, `Conflict`, `Store`.
-    pub async fn create_key(&self, id: &TenantId) -> Result<(ApiKey, Secret), RegistryError> {
+    pub async fn create_key(&self, id: &TenantId, scopes: Scopes) -> Result<(ApiKey, Secret), RegistryError> {
         let secret = key::new_api_key();
-        let key = self.new_key(&secret);
+        let key = self.new_key(&secret, scopes);
         self.change(id, |draft| {
             let limit = self.inner.config.max_keys;
             if draft.keys.len() >= limit {
@@ -218,12 +218,13 @@ impl Registry {
         self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
     }
 
-    fn new_key(&self, secret: &Secret) -> ApiKey {
+    fn new_key(&self, secret: &Secret, scopes: Scopes) -> ApiKey {
         ApiKey {
             id: self.inner.ids.key(),
             digest: key::digest(secret.reveal()),
             hint: key::hint(secret.reveal()),
             created: self.inner.clock.now(),
+            scopes,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::testing::host;
 use super::*;
 use crate::clock::Clock;
-use crate::domain::{PayloadMode, Status};
+use crate::domain::{PayloadMode, Scopes, Status};
 use crate::plugin::OnFailure;
 use crate::profile::Profiles;
 use crate::store::{self, Retention, Store, StoreUrl};
@@ -106,7 +106,7 @@ async fn what_one_process_changes_the_other_sees_and_a_restart_keeps() {
         .create_subscription(&acme.id, subscription("https://x.example"))
         .await
         .unwrap();
-    let (owner, _) = one.by_key(key.reveal()).expect("its own change is there at once");
+    let (owner, ..) = one.by_key(key.reveal()).expect("its own change is there at once");
     assert_eq!(owner.subscriptions.len(), 1);
     assert!(two.by_key(key.reveal()).is_none());
     two.catch_up().await.unwrap();
@@ -170,7 +170,7 @@ async fn changes_at_the_same_time_all_happen() {
     let (first, second, third) = tokio::join!(
         one.create_subscription(&acme.id, subscription("https://a.example")),
         two.create_subscription(&acme.id, subscription("https://b.example")),
-        two.create_key(&acme.id),
+        two.create_key(&acme.id, Scopes::ALL),
     );
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
     one.catch_up().await.unwrap();
@@ -281,7 +281,7 @@ async fn limits_and_names_hold() {
         Err(RegistryError::LimitReached { what: "tenants", .. })
     ));
     assert!(matches!(
-        registry.create_key(id).await,
+        registry.create_key(id, Scopes::ALL).await,
         Err(RegistryError::LimitReached { .. })
     ));
     registry

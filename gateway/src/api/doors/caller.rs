@@ -5,18 +5,24 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::Entrance;
+use crate::domain::Scope;
 use crate::http::{Auth, Code, Problem, bearer};
-use crate::profile::KeyPlace;
+use crate::profile::{Action, KeyPlace};
 use crate::registry::Tenant;
 
 /// The tenant of the key, which stands where the door says and nowhere else. The operator's key acts for the tenant that
 /// `Hookgate-Tenant` names, so that a product's own servers can stand between.
 ///
 /// # Errors
-/// `key_missing`, `key_unknown`, those of the operator's key, and `route_unknown` where the tenant has another contract.
-pub(super) fn tenant(auth: &Auth, entrance: &Entrance, headers: &HeaderMap) -> Result<Arc<Tenant>, Problem> {
+/// `key_missing`, `key_unknown`, `scope_missing`, those of the operator's key, and `route_unknown` where the tenant has another contract.
+pub(super) fn tenant(
+    auth: &Auth,
+    entrance: &Entrance,
+    action: Action,
+    headers: &HeaderMap,
+) -> Result<Arc<Tenant>, Problem> {
     let key = key_of(&entrance.door.key, headers).ok_or_else(|| missing(&entrance.door.key))?;
-    let tenant = auth.tenant_of_key(key, headers)?;
+    let tenant = auth.tenant_of_key(key, headers, needed_scope(action))?;
     if entrance.profiles.contains(&tenant.profile) {
         return Ok(tenant);
     }
@@ -27,6 +33,24 @@ pub(super) fn tenant(auth: &Auth, entrance: &Entrance, headers: &HeaderMap) -> R
     );
     let fix = "Use the tenant's own routes (see /docs), or have the operator change its profile.";
     Err(Problem::new(Code::RouteUnknown, detail).fix(fix))
+}
+
+/// The scope that a key needs for what a route does.
+fn needed_scope(action: Action) -> Scope {
+    match action {
+        Action::ListSubscriptions | Action::GetSubscription | Action::Feed | Action::ListEventTypes => {
+            Scope::Read
+        }
+        Action::CreateSubscription
+        | Action::UpdateSubscription
+        | Action::DeleteSubscription
+        | Action::ActivateSubscription
+        | Action::DisableSubscription
+        | Action::RotateSecret
+        | Action::RevealSecret
+        | Action::TestSubscription
+        | Action::CreateTenantSecret => Scope::Manage,
+    }
 }
 
 fn key_of<'a>(place: &KeyPlace, headers: &'a HeaderMap) -> Option<&'a str> {

@@ -105,7 +105,7 @@ impl Entrance {
     }
 
     async fn visit(&self, api: &Api, route: &Route, request: Request) -> Result<Response, Problem> {
-        let tenant = caller::tenant(&api.auth, self, request.headers())?;
+        let tenant = caller::tenant(&api.auth, self, route.action, request.headers())?;
         let visit = Visit {
             api,
             door: &self.door,

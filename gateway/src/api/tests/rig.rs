@@ -148,6 +148,7 @@ impl Rig {
         );
         let parts = Parts {
             auth,
+            key_scopes: crate::domain::Scopes::ALL,
             registry,
             host,
             ingest: ingest.clone(),
