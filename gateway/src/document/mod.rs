@@ -14,6 +14,7 @@ mod access;
 mod change;
 mod convert;
 mod diff;
+mod estimate;
 mod extent;
 mod javascript;
 #[allow(dead_code, reason = "the SDK's test double compares whole keys with it too")]
@@ -77,6 +78,11 @@ impl Document {
             extent: Extent::at_most(text.len()),
             changes: Changes::default(),
         })
+    }
+
+    /// Memory that the document of a text takes at most, about, in bytes: to be reserved before it is parsed.
+    pub fn memory_estimate(text: &[u8]) -> usize {
+        estimate::memory_estimate(text)
     }
 
     /// A document of a value that is there already. Its size and depth are not checked: the limits hold for its growth.
