@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::calls::CallFigures;
 use super::process::Process;
+use super::requests::HttpFigures;
 use super::series::PluginSeries;
 use crate::domain::Outcome;
 use crate::domain::delivery::Stage;
@@ -208,6 +209,11 @@ impl Metrics {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Figures of HTTP requests and connections.
+    pub(super) fn http(&self) -> &HttpFigures {
+        &self.inner.http
+    }
+
     /// Everything as OpenMetrics text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
@@ -240,7 +246,7 @@ impl Drop for InFlight {
 }
 
 /// Names and values, both from closed sets.
-type Labels<const N: usize> = [(&'static str, &'static str); N];
+pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 struct Inner {
     registry: Registry,
@@ -263,6 +269,7 @@ struct Inner {
     store_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_available: Gauge,
     tenants: Gauge,
+    http: HttpFigures,
 }
 
 impl Inner {
@@ -288,7 +295,9 @@ impl Inner {
             store_seconds: Family::new_with_constructor(waits),
             store_available: Gauge::default(),
             tenants: Gauge::default(),
+            http: HttpFigures::default(),
         };
+        inner.http.register(&mut inner.registry);
         inner.register_events();
         inner.register_deliveries();
         inner.register_process();

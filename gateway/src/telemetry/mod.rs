@@ -10,6 +10,7 @@ pub mod fields;
 mod logs;
 mod metrics;
 mod process;
+mod requests;
 mod series;
 
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use chain::error_chain;
 pub(crate) use logs::check_level;
 pub use logs::{LogError, init};
 pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, Refusal, StoreOperation};
+pub use requests::{ConnectionFailure, OpenConnection, RouteFigures};
 
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
