@@ -12,6 +12,7 @@ mod screen;
 mod settle;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -34,6 +35,8 @@ pub struct Courier {
     parts: Arc<Parts>,
     config: Arc<Config>,
     retry: Arc<RetryPolicy>,
+    /// Settlements fail at the moment, and it was told.
+    settling_fails: Arc<AtomicBool>,
 }
 
 /// What a courier works with.
@@ -65,6 +68,7 @@ impl Courier {
             retry: Arc::new(retry),
             parts: Arc::new(parts),
             config: Arc::new(config),
+            settling_fails: Arc::default(),
         }
     }
 

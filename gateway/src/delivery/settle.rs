@@ -1,5 +1,6 @@
 //! What follows from an attempt, and making it so: the store is told, the subscription disabled, the log and the figures written.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -88,6 +89,9 @@ impl Courier {
         loop {
             match self.parts.committer.settle(settlement.clone()).await {
                 Ok(settled) => {
+                    if self.settling_fails.load(Relaxed) {
+                        self.settling_fails.store(false, Relaxed);
+                    }
                     self.settled(leased, settlement, settled);
                     return Some(settled);
                 }
@@ -95,7 +99,18 @@ impl Courier {
                     given_up(leased, &error);
                     return None;
                 }
-                Err(_) => tokio::time::sleep(pause).await,
+                Err(error) => {
+                    // One line for all deliveries that wait for the same store.
+                    if !self.settling_fails.swap(true, Relaxed) {
+                        tracing::warn!(
+                            tenant = %leased.event.tenant,
+                            delivery = %leased.id,
+                            error = %error,
+                            "delivery.settle_failed"
+                        );
+                    }
+                    tokio::time::sleep(pause).await;
+                }
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -3,7 +3,7 @@
 //! A component that was put away keeps its description and its place in chains; its next call brings it back from its artifact.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use wasmtime::Engine;
@@ -18,6 +18,7 @@ use super::log::escaped;
 use super::machine_code;
 use super::patterns::PatternCache;
 use super::upload::{TEXT_BYTES, UploadError};
+use crate::telemetry::error_chain;
 
 /// Loads components, and puts away what was not used for long.
 pub(super) struct Shelf {
@@ -41,6 +42,8 @@ pub(super) struct Shelved {
     used: AtomicU64,
     patterns: Arc<PatternCache>,
     linked: Mutex<Option<Arc<Linked>>>,
+    /// It was told that its machine code does not load.
+    unloadable: AtomicBool,
 }
 
 /// Machine code whose imports are resolved.
@@ -80,6 +83,7 @@ impl Shelf {
             used: AtomicU64::new(self.use_now()),
             patterns,
             linked: Mutex::new(Some(linked)),
+            unloadable: AtomicBool::new(false),
         });
         self.hold(&shelved);
         Ok(shelved)
@@ -93,7 +97,16 @@ impl Shelf {
             return Some(linked.clone());
         }
         let artifact = self.artifacts.get(&shelved.digest)?;
-        let linked = Arc::new(self.link(&artifact, shelved.patterns.clone()).ok()?);
+        let linked = match self.link(&artifact, shelved.patterns.clone()) {
+            Ok(linked) => Arc::new(linked),
+            Err(error) => {
+                if !shelved.unloadable.swap(true, Ordering::Relaxed) {
+                    let version = shelved.digest.get(..12);
+                    tracing::warn!(version, error = %error_chain(&error), "plugin.not_loaded");
+                }
+                return None;
+            }
+        };
         *place = Some(linked.clone());
         drop(place);
         self.hold(shelved);
