@@ -22,7 +22,7 @@ use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
 use crate::domain::Secret;
 use crate::health::Watch;
-use crate::http::{Auth, BodyLimits, Front, Server};
+use crate::http::{Auth, BodyLimits, Descriptors, Front, HealthFront, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
@@ -47,6 +47,8 @@ use upkeep::Upkeep;
 /// A gateway that has its port and all of its parts, and does not run yet.
 pub struct App {
     server: Server,
+    health: Option<Server>,
+    metrics: Metrics,
     front: Front<Ingest>,
     scheduler: Scheduler,
     commits: CommitService,
@@ -80,7 +82,9 @@ impl App {
     /// # Errors
     /// The first part that cannot be had, and what to do about it.
     pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
-        let server = Server::bind(config.server.clone()).await?;
+        let (server_config, warnings) = limited(config);
+        let health = Server::bind_health(&server_config).await?;
+        let server = Server::bind(server_config).await?;
         let secrets = Secrets::prepare(config)?;
         let (common, commits) = common(config, server.address()).await?;
         let root = Root::open(common.store.as_ref(), &secrets.sealer).await?;
@@ -97,17 +101,22 @@ impl App {
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
         let routes = api::router(
-            api_parts(
-                config,
-                auth,
-                (&registry, &keyring, host, &ingest),
-                handover,
-                &common,
-            ),
+            api::Parts {
+                warnings,
+                ..api_parts(
+                    config,
+                    auth,
+                    (&registry, &keyring, host, &ingest),
+                    handover,
+                    &common,
+                )
+            },
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
             server,
+            health,
+            metrics: common.metrics.clone(),
             front: Front::new(ingest, routes),
             scheduler,
             commits,
@@ -130,6 +139,11 @@ impl App {
     /// Where it listens, as a URL.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Where the health listener listens, as a URL, if there is one.
+    pub fn health_url(&self) -> Option<String> {
+        self.health.as_ref().map(Server::url)
     }
 
     /// The operator's key.
@@ -159,7 +173,18 @@ impl App {
         let (serving_ended, delivering_ended) = (served.clone(), delivered.clone());
         let stopping = self.stopping.clone();
         let serving = async move {
-            self.server.run(self.front, stopping).await;
+            let front = self.front.clone();
+            let health = async {
+                if let Some(health) = self.health {
+                    health
+                        .run(HealthFront(front), self.metrics.clone(), stopping.clone())
+                        .await;
+                }
+            };
+            let server = self
+                .server
+                .run(self.front, self.metrics.clone(), stopping.clone());
+            tokio::join!(server, health);
             serving_ended.cancel();
         };
         let delivering = async move {
@@ -208,6 +233,21 @@ fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartErro
         }
     }
     Ok(())
+}
+
+/// The server's settings, with as many connections as there are file descriptors for, and what to warn of.
+fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
+    let descriptors = Descriptors::raise();
+    let (wanted, outgoing) = (config.server.max_connections, config.outgoing_connections());
+    let warning = descriptors.warning(wanted, outgoing);
+    if let Some(warning) = &warning {
+        tracing::warn!(reason = warning, "connections.limited");
+    }
+    let server = crate::http::Config {
+        max_connections: descriptors.connections(wanted, outgoing),
+        ..config.server.clone()
+    };
+    (server, warning.into_iter().collect())
 }
 
 /// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
@@ -342,6 +382,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
         committer: common.committer.clone(),
         handover,
         egress: common.egress.clone(),
+        memory: common.memory.clone(),
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),
         system_events: common.system_events.clone(),
@@ -379,6 +420,7 @@ fn api_parts(
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),
         metrics: common.metrics.clone(),
+        warnings: Vec::new(),
         body: BodyLimits {
             max: config.ingest.max_body.bytes(),
             time: config.server.body_timeout.get(),

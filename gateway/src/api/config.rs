@@ -13,6 +13,8 @@ pub struct Config {
     pub recover_events: usize,
     /// Most deliveries of one event to one endpoint, its retries and replays included.
     pub max_deliveries_per_event: usize,
+    /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
+    pub max_uploads_per_tenant: usize,
 }
 
 impl Default for Config {
@@ -21,6 +23,7 @@ impl Default for Config {
             recover_deliveries: 1_000,
             recover_events: 10_000,
             max_deliveries_per_event: 100,
+            max_uploads_per_tenant: 4,
         }
     }
 }

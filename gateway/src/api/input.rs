@@ -8,6 +8,7 @@ use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use schemars::JsonSchema;
@@ -17,9 +18,12 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::fields;
 use super::records::Records;
+use super::request_memory;
 use crate::document::{Document, Limits};
 use crate::domain::Scope;
-use crate::http::{Code, FieldError, Problem, describe_tenant_header, from_no_delivery, read};
+use crate::http::{
+    Code, FieldError, Problem, check_charset, describe_tenant_header, from_no_delivery, json_text,
+};
 use crate::registry::{Actor, Tenant};
 
 /// The tenant that the caller acts for.
@@ -158,8 +162,8 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         check_content_type(&request)?;
-        let bytes = read(request.into_body(), api.body).await?;
-        from_json(&bytes).map(Self)
+        let (head, bytes) = request_memory::read(api, request, api.body).await?;
+        from_json(api, &head, bytes).map(Self)
     }
 }
 
@@ -168,12 +172,12 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let typed = check_content_type(&request);
-        let bytes = read(request.into_body(), api.body).await?;
+        let (head, bytes) = request_memory::read(api, request, api.body).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
         typed?;
-        from_json(&bytes).map(Self)
+        from_json(api, &head, bytes).map(Self)
     }
 }
 
@@ -188,13 +192,15 @@ fn needed_scope(method: &Method, path: &str) -> Scope {
 }
 
 /// Reads strictly (no key twice, bounded depth), then as the type.
-fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    Document::parse(bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
+fn from_json<T: DeserializeOwned>(api: &Api, head: &Parts, bytes: Bytes) -> Result<T, Problem> {
+    let bytes = json_text(bytes)?;
+    request_memory::charge_document(api, head, &bytes)?;
+    Document::parse(&bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         let error = FieldError::new("", "the body is not an object, `{…}`");
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
     serde_path_to_error::deserialize(Records(&mut reader))
         .map_err(|error| Problem::fields(Code::InvalidField, vec![fields::fault(&error)]))
 }
@@ -202,11 +208,12 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// A body must say that it is JSON, so that no web page can send one unasked (a form's content types are not JSON).
 fn check_content_type(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(http::header::CONTENT_TYPE);
-    let essence = content_type
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.split(';').next());
+    let text = content_type.and_then(|value| value.to_str().ok());
+    let essence = text.and_then(|text| text.split(';').next());
     match essence.map(str::trim) {
-        Some(text) if text.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => {
+            check_charset(text.unwrap_or_default())
+        }
         Some(_) | None => Err(Problem::new(
             Code::UnsupportedMediaType,
             "The body is not said to be JSON.",

@@ -24,6 +24,7 @@ mod page;
 mod plugins;
 mod records;
 mod repeats;
+mod request_memory;
 mod sealing_keys;
 mod secrets;
 mod shared_plugins;
@@ -33,6 +34,7 @@ mod tenants;
 mod trials;
 mod tried;
 mod unknown;
+mod uploads;
 mod views;
 
 #[cfg(test)]
@@ -48,7 +50,7 @@ use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -65,6 +67,8 @@ use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
 use crate::telemetry::Metrics;
+
+use uploads::Uploads;
 
 /// What the API works with.
 pub struct Parts {
@@ -102,6 +106,8 @@ pub struct Parts {
     pub keep_answers: Duration,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// What `/readyz` warns of as long as the process runs.
+    pub warnings: Vec<String>,
     /// How much of a JSON body is read, and for how long.
     pub body: BodyLimits,
     /// The largest component that may be uploaded, in bytes.
@@ -112,13 +118,24 @@ pub struct Parts {
 
 /// The parts as handlers share them. Cheap to clone.
 #[derive(Clone)]
-struct Api(Arc<Parts>);
+struct Api(Arc<Shared>);
+
+struct Shared {
+    parts: Parts,
+    uploads: Uploads,
+}
 
 impl Deref for Api {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
+    }
+}
+
+impl Api {
+    fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 }
 
@@ -126,13 +143,15 @@ impl Deref for Api {
 /// the document that describes all of them.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(parts.registry.profiles());
-    let api = Api(Arc::new(parts));
+    let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
+    let api = Api(Arc::new(Shared { parts, uploads }));
     let once = repeats::Once::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api);
     docs::publish(ingest.merge(described), &entrances)
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
         .layer(from_fn_with_state(once, repeats::layer))
+        .layer(from_fn(request_memory::layer))
 }
 
 /// The paths that no front door can have.

@@ -16,9 +16,10 @@ use super::input::{Acting, By, Id, Params, VersionId, not_found};
 use super::moves::StepMoveView;
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
+use super::request_memory;
 use super::views::text;
 use crate::domain::TenantId;
-use crate::http::{BodyLimits, Code, Problem, read};
+use crate::http::{BodyLimits, Code, Problem};
 use crate::plugin::BreakerState;
 use crate::registry::{Actor, Owner, PluginInfo, PluginVersion, Uploaded};
 
@@ -259,7 +260,8 @@ pub(super) async fn take(
         max: api.max_component,
         time: api.body.time,
     };
-    let bytes = read(request.into_body(), limits).await?;
+    let _upload = api.uploads().begin(to.owner, request.extensions())?;
+    let (_head, bytes) = request_memory::read(api, request, limits).await?;
     let uploaded = api
         .registry
         .upload_plugin(to.owner, query.name.as_deref(), bytes, who)

@@ -21,8 +21,9 @@ use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::doors::Entrance;
-use crate::domain::{Scopes, Secret, Timestamp};
-use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key, read};
+use super::request_memory::{self, InMemory};
+use crate::domain::{Scopes, Secret, TenantId, Timestamp};
+use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key};
 use crate::registry::Tenant;
 use crate::telemetry::error_chain;
 
@@ -127,8 +128,8 @@ struct Kept {
 impl Repeatable {
     async fn answer(self, request: Request, next: Next) -> Result<Response, Problem> {
         let limits = self.limits(&request);
-        let (head, body) = request.into_parts();
-        let body = read(body, limits).await?;
+        let request = self.begin_upload(request)?;
+        let (head, body) = request_memory::read(&self.api, request, limits).await?;
         let mut hash = Sha256::new();
         hash.update(head.uri.query().unwrap_or_default());
         hash.update([0]);
@@ -145,7 +146,8 @@ impl Repeatable {
             return self.repeated(&standing(&there, &fingerprint, now));
         }
         let method = head.method.clone();
-        let request = Request::from_parts(head, Body::from(body));
+        let mut request = Request::from_parts(head, Body::empty());
+        request.extensions_mut().insert(InMemory(body));
         // To its end, whether the caller waits for it or not.
         let done = tokio::spawn(async move {
             let response = next.run(request).await;
@@ -157,6 +159,17 @@ impl Repeatable {
                 "The request was given up half-way; the log says why.",
             ))
         })
+    }
+
+    /// Takes the place of an upload before its body is read, as the route would.
+    fn begin_upload(&self, mut request: Request) -> Result<Request, Problem> {
+        if UPLOADS.contains(&request.uri().path()) {
+            let owner = request_memory::owner(&self.api, request.headers(), request.extensions());
+            let owner = owner.unwrap_or_else(TenantId::operator);
+            let upload = self.api.uploads().begin(&owner, request.extensions())?;
+            request.extensions_mut().insert(upload);
+        }
+        Ok(request)
     }
 
     /// As the route would read it.

@@ -102,7 +102,12 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
         }
         (true, true) => Ok(Json(HealthView {
             status: "ok",
-            warnings: health.warnings.into_iter().chain(behind(&api)).collect(),
+            warnings: health
+                .warnings
+                .into_iter()
+                .chain(behind(&api))
+                .chain(api.warnings.iter().cloned())
+                .collect(),
         })),
     }
 }

@@ -13,8 +13,9 @@ use super::Settings;
 use super::output::{Failure, bold, dim, green, red_out, say, yellow};
 use super::plugin::toolchain::Toolchain;
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::domain::Timestamp;
+use crate::http::Descriptors;
 use crate::store::{self, Shard, Store, StoreUrl};
 use crate::telemetry::error_chain;
 
@@ -160,9 +161,25 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
         findings.push(Finding::new("tenants", State::Wrong, says.join("; ")));
     }
     findings.push(data_dir(&config.data_dir));
+    findings.push(descriptors(config));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
     findings.extend(runtime.block_on(stored(loaded)));
     Ok(findings)
+}
+
+/// Whether there are file descriptors for as many connections as are wanted.
+fn descriptors(config: &Config) -> Finding {
+    let wanted = config.server.max_connections;
+    match Descriptors::available().warning(wanted, config.outgoing_connections()) {
+        None => Finding::new(
+            "descriptors",
+            State::Ok,
+            format!("there are enough for {wanted} connections"),
+        ),
+        Some(warning) => Finding::new("descriptors", State::Warning, warning)
+            .fix("raise the hard limit: LimitNOFILE= of the service, --ulimit nofile= of the container, or `ulimit -Hn`")
+            .fix("or lower `server.max_connections`"),
+    }
 }
 
 fn data_dir(dir: &Path) -> Finding {

@@ -12,6 +12,7 @@ use super::output::{Failure, dim, green, say};
 use super::receiver::{Arrival, Receiver};
 use super::verify::{named, profiles_with};
 use crate::http::{Config, Server};
+use crate::telemetry::Metrics;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -69,7 +70,7 @@ async fn listen(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        () = server.run(receiver, shutdown.clone()) => {}
+        () = server.run(receiver, Metrics::new(), shutdown.clone()) => {}
         () = showing => {}
         _ = tokio::signal::ctrl_c() => shutdown.cancel(),
     }

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::domain::Secret;
-use crate::http::{BodyLimits, Endpoint, Response, read, reply};
+use crate::http::{Account, BodyLimits, Endpoint, RequestBody, Response, receive, reply};
+use crate::memory::{self, MemoryPool};
 use crate::profile::{NotGenuine, Profile, Profiles, Received, SigningKey};
 
 /// What arrived.
@@ -30,6 +30,7 @@ pub(super) struct Receiver {
     keys: std::sync::Arc<std::sync::Mutex<Vec<SigningKey>>>,
     judge: std::sync::Arc<dyn Fn(&str) -> u16 + Send + Sync>,
     arrivals: mpsc::UnboundedSender<Arrival>,
+    memory: MemoryPool,
 }
 
 impl Receiver {
@@ -51,6 +52,7 @@ impl Receiver {
             keys: std::sync::Arc::default(),
             judge: std::sync::Arc::new(judge),
             arrivals,
+            memory: MemoryPool::new(&memory::Config::default()),
         };
         (receiver, told)
     }
@@ -87,14 +89,18 @@ impl Receiver {
 }
 
 impl Endpoint for Receiver {
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+    async fn answer(&self, request: Request<RequestBody>) -> Response {
         let (head, body) = request.into_parts();
         let limits = BodyLimits {
             max: LARGEST_BODY,
             time: std::time::Duration::from_secs(10),
         };
-        let body = match read(body, limits).await {
-            Ok(body) => body,
+        let account = Account {
+            pool: &self.memory,
+            owner: None,
+        };
+        let body = match receive(&head.headers, body, limits, account).await {
+            Ok(received) => received.bytes,
             Err(problem) => return problem.into_reply(),
         };
         let path = head.uri.path().to_owned();

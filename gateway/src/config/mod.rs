@@ -153,6 +153,13 @@ impl Config {
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
     }
 
+    /// Connections to endpoints that there may be at once: attempts in flight, and those that are kept.
+    pub fn outgoing_connections(&self) -> usize {
+        self.scheduler
+            .in_flight
+            .saturating_add(self.egress.idle_connections_total)
+    }
+
     /// The profiles that ship and those that are declared here.
     ///
     /// # Errors

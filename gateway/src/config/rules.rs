@@ -183,6 +183,17 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     for (key, count) in [
         ("api.recover_deliveries", config.api.recover_deliveries),
         ("api.recover_events", config.api.recover_events),
+        ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
+        ("ingest.max_in_flight", config.ingest.max_in_flight),
+        (
+            "ingest.max_in_flight_per_tenant",
+            config.ingest.max_in_flight_per_tenant,
+        ),
+        ("server.max_connections", config.server.max_connections),
+        (
+            "server.max_connections_per_address",
+            config.server.max_connections_per_address.unwrap_or(1),
+        ),
     ] {
         if count == 0 {
             problems.push(Problem::of(key, "it is 1 or more", None));

@@ -1,12 +1,16 @@
-//! Reads a request's body, at most so much of it and for at most so long.
+//! Reads a request's body: at most so much of it, for at most so long, charged to the memory pool as it comes.
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
-use super::{Code, Problem};
+use super::{Code, Problem, content};
+use crate::document::Document;
+use crate::domain::TenantId;
+use crate::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
 
 /// How much and how long.
 #[derive(Debug, Clone, Copy)]
@@ -17,28 +21,119 @@ pub struct BodyLimits {
     pub time: Duration,
 }
 
-/// Reads all of it. What is too large is not kept, but taken for a moment: a client that is still sending when the connection
-/// ends may never see the reply that says why (RFC 9112, section 9.6).
+/// Account that a body's memory is charged to: a tenant's share, or the total alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// The process's memory.
+    pub pool: &'a MemoryPool,
+    /// The tenant; `None` for the operator.
+    pub owner: Option<&'a TenantId>,
+}
+
+/// Body in memory.
+#[derive(Debug)]
+pub struct Received {
+    /// All of it.
+    pub bytes: Bytes,
+    /// The memory that it is charged for. To be held as long as anything that is made of the body.
+    pub memory: Charge,
+}
+
+/// Memory that a request is charged for. The first [`UNCHARGED`] bytes of a request are free: there are only so many requests
+/// at once, and most are smaller.
+#[derive(Debug, Default)]
+pub struct Charge {
+    bytes: usize,
+    held: Option<Reservation>,
+    /// What was charged apart.
+    more: Vec<Reservation>,
+}
+
+impl Charge {
+    /// Takes another one over.
+    pub fn add(&mut self, other: Self) {
+        self.more.extend(other.held);
+        self.more.extend(other.more);
+    }
+}
+
+impl Account<'_> {
+    /// Charges the document of a JSON text, before it is parsed.
+    ///
+    /// # Errors
+    /// As [`Self::charge`].
+    pub fn charge_document(self, charge: &mut Charge, text: &[u8]) -> Result<(), Problem> {
+        if text.len() < SMALL_TEXT {
+            return Ok(());
+        }
+        self.charge(charge, Document::memory_estimate(text))
+    }
+
+    /// Charges more bytes, before they are allocated.
+    ///
+    /// # Errors
+    /// `memory_share`, `overloaded`; `body_too_large` where the tenant could never hold as much.
+    pub fn charge(self, charge: &mut Charge, bytes: usize) -> Result<(), Problem> {
+        charge.bytes = charge.bytes.saturating_add(bytes);
+        let Some(wanted) = charge.bytes.checked_sub(UNCHARGED).filter(|over| *over > 0) else {
+            return Ok(());
+        };
+        let held = charge.held.as_ref().map_or(0, Reservation::bytes);
+        let added = match &mut charge.held {
+            Some(reservation) => reservation.grow(wanted.saturating_sub(held)),
+            None => self
+                .pool
+                .reserve(self.owner, MemoryUse::Requests, wanted)
+                .map(|reservation| charge.held = Some(reservation)),
+        };
+        added.map_err(|full| self.full(full, wanted))
+    }
+
+    fn full(self, full: MemoryFull, wanted: usize) -> Problem {
+        let most = match self.owner {
+            Some(_) => self.pool.max_per_tenant(),
+            None => self.pool.max(),
+        };
+        if wanted > most {
+            let detail = format!(
+                "The request would take about {wanted} bytes of memory; {most} are allowed for all requests together."
+            );
+            return Problem::new(Code::BodyTooLarge, detail);
+        }
+        match full {
+            MemoryFull::Tenant => Problem::new(
+                Code::MemoryShare,
+                "The tenant's requests, events and pages hold as much memory as they may (`memory.max_bytes_per_tenant`).",
+            ),
+            MemoryFull::Total => Problem::new(
+                Code::Overloaded,
+                "Requests, events and pages hold as much memory as they may (`memory.max_bytes`).",
+            ),
+        }
+        .retry_after(PAUSE)
+    }
+}
+
+/// Reads all of it. Memory grows with what came, not with what was announced.
 ///
 /// # Errors
-/// `body_too_large`, `body_timeout`, `body_incomplete`; the connection ends with each of them.
-pub async fn read<B>(mut body: B, limits: BodyLimits) -> Result<Bytes, Problem>
+/// `unsupported_encoding`, `body_too_large`, `body_timeout`, `body_incomplete`, and those of [`Account::charge`]. The connection
+/// sees to what is left unread.
+pub async fn receive<B>(
+    headers: &HeaderMap,
+    mut body: B,
+    limits: BodyLimits,
+    account: Account<'_>,
+) -> Result<Received, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limits.max {
-        if announced <= limits.max.saturating_add(DRAINED) {
-            let _ = tokio::time::timeout(limits.time.min(DRAINED_FOR), drain(&mut body)).await;
-        }
+    content::check_encoding(headers)?;
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > limits.max {
         return Err(too_large(limits.max));
     }
     // A body that arrived with its head is there at once, and then no timer is set.
-    match tokio::time::timeout(limits.time, collect(&mut body, limits.max)).await {
-        Ok(Err(problem)) if problem.code() == Code::BodyTooLarge => {
-            let _ = tokio::time::timeout(limits.time.min(DRAINED_FOR), drain(&mut body)).await;
-            Err(problem)
-        }
+    match tokio::time::timeout(limits.time, collect(&mut body, limits.max, account)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::new(
             Code::BodyTimeout,
@@ -48,46 +143,58 @@ where
     }
 }
 
-async fn collect<B>(body: &mut B, max: usize) -> Result<Bytes, Problem>
+async fn collect<B>(body: &mut B, max: usize, account: Account<'_>) -> Result<Received, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    let mut memory = Charge::default();
     let Some(first) = next(body).await? else {
-        return Ok(Bytes::new());
+        return Ok(Received {
+            bytes: Bytes::new(),
+            memory,
+        });
     };
     if first.len() > max {
         return Err(too_large(max));
     }
-    let Some(second) = next(body).await? else {
-        return Ok(first);
+    account.charge(&mut memory, first.len())?;
+    let Some(mut chunk) = next(body).await? else {
+        return Ok(Received { bytes: first, memory });
     };
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(max);
-    let mut all = BytesMut::with_capacity((first.len() + second.len() + expected).min(max));
-    all.extend_from_slice(&first);
-    let mut chunk = second;
+    let announced = body
+        .size_hint()
+        .exact()
+        .and_then(|left| usize::try_from(left).ok());
+    let most = announced.map_or(max, |left| max.min(first.len() + chunk.len() + left));
+    let mut charged = first.len();
+    let mut all = Vec::new();
+    let mut before = Some(first);
     loop {
-        if all.len() + chunk.len() > max {
+        let needed = all.len() + before.as_ref().map_or(0, Bytes::len) + chunk.len();
+        if needed > max {
             return Err(too_large(max));
         }
+        // Twice what there is, or what is needed: never what was announced, of which nothing may come.
+        let capacity = needed.max((2 * all.capacity()).min(most));
+        if needed > all.capacity() {
+            account.charge(&mut memory, capacity.saturating_sub(charged))?;
+            charged = capacity;
+            all.reserve_exact(capacity - all.len());
+        }
+        before
+            .take()
+            .into_iter()
+            .for_each(|first| all.extend_from_slice(&first));
         all.extend_from_slice(&chunk);
         match next(body).await? {
             Some(more) => chunk = more,
-            None => return Ok(all.freeze()),
+            None => break,
         }
     }
-}
-
-/// Takes what is still sent and leaves it, so much of it.
-async fn drain<B>(body: &mut B)
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let mut left = DRAINED;
-    while let Ok(Some(chunk)) = next(body).await
-        && let Some(less) = left.checked_sub(chunk.len())
-    {
-        left = less;
-    }
+    Ok(Received {
+        bytes: all.into(),
+        memory,
+    })
 }
 
 /// The next bytes; trailers are left out.
@@ -125,15 +232,20 @@ fn too_large(max: usize) -> Problem {
     .closing()
 }
 
-/// How much is still taken of a body that is refused, and for how long.
-const DRAINED: usize = 8 << 20;
-const DRAINED_FOR: Duration = Duration::from_secs(1);
+/// Bytes of a request that are not charged.
+const UNCHARGED: usize = 16 << 10;
+/// A shorter text's document is not charged.
+const SMALL_TEXT: usize = 512;
+/// What `Retry-After` says where memory is short.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::units::Size;
+    use crate::memory;
     use futures_util::stream;
-    use http_body_util::{Full, StreamBody};
+    use http_body_util::StreamBody;
     use hyper::body::Frame;
 
     const LIMITS: BodyLimits = BodyLimits {
@@ -141,12 +253,40 @@ mod tests {
         time: Duration::from_secs(5),
     };
 
-    fn chunks(chunks: &[&'static str]) -> impl Body<Data = Bytes> + Unpin {
-        let frames: Vec<Result<_, std::convert::Infallible>> = chunks
-            .iter()
-            .map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))))
-            .collect();
-        StreamBody::new(stream::iter(frames))
+    fn pool(max: usize, per_tenant: usize) -> MemoryPool {
+        let size = |bytes: usize| Size::from_bytes(bytes as u64);
+        MemoryPool::new(&memory::Config {
+            max_bytes: size(max),
+            max_bytes_per_tenant: size(per_tenant),
+        })
+    }
+
+    fn chunks(chunks: Vec<Bytes>) -> impl Body<Data = Bytes> + Unpin {
+        let frames = chunks
+            .into_iter()
+            .map(|chunk| Ok::<_, std::convert::Infallible>(Frame::data(chunk)));
+        StreamBody::new(stream::iter(frames.collect::<Vec<_>>()))
+    }
+
+    fn texts(texts: &[&'static str]) -> impl Body<Data = Bytes> + Unpin {
+        chunks(
+            texts
+                .iter()
+                .map(|text| Bytes::from_static(text.as_bytes()))
+                .collect(),
+        )
+    }
+
+    async fn read<B: Body<Data = Bytes> + Unpin>(body: B, limits: BodyLimits) -> Result<Bytes, Code> {
+        let pool = pool(1 << 20, 1 << 20);
+        let account = Account {
+            pool: &pool,
+            owner: None,
+        };
+        let received = receive(&HeaderMap::new(), body, limits, account).await;
+        received
+            .map(|received| received.bytes)
+            .map_err(|problem| problem.code())
     }
 
     #[tokio::test]
@@ -158,7 +298,7 @@ mod tests {
             (&["123456789"], Err(Code::BodyTooLarge)),
             (&["1234", "56789"], Err(Code::BodyTooLarge)),
         ] {
-            let read = read(chunks(parts), LIMITS).await.map_err(|p| p.code());
+            let read = read(texts(parts), LIMITS).await;
             assert_eq!(
                 read.as_deref().map_err(|c| *c),
                 expected.map(str::as_bytes),
@@ -168,34 +308,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_large_is_taken_to_its_end_within_bounds() {
-        let refused = read(Full::new(Bytes::from_static(b"123456789")), LIMITS).await;
-        assert_eq!(refused.map_err(|p| p.code()), Err(Code::BodyTooLarge));
-
-        let taken = std::cell::Cell::new(0_usize);
-        let endless = stream::repeat_with(|| {
-            taken.set(taken.get() + 1);
-            Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(&[0; 1 << 20])))
-        });
-        let refused = read(StreamBody::new(endless), LIMITS).await;
-        assert_eq!(refused.map_err(|p| p.code()), Err(Code::BodyTooLarge));
-        assert_eq!(taken.get(), 1 + (DRAINED >> 20) + 1);
+    async fn a_body_that_never_ends_is_given_up() {
+        let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>());
+        let limits = BodyLimits {
+            max: 8,
+            time: Duration::from_millis(10),
+        };
+        assert_eq!(read(silent, limits).await, Err(Code::BodyTimeout));
     }
 
     #[tokio::test]
-    async fn a_body_that_never_ends_is_given_up() {
-        let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>());
+    async fn body_memory_is_charged_as_it_comes_and_given_back() {
+        let (pool, acme) = (pool(4 << 20, 2 << 20), "acme".parse().unwrap());
+        let limits = BodyLimits {
+            max: 1 << 20,
+            time: Duration::from_secs(5),
+        };
+        let owned = Account {
+            pool: &pool,
+            owner: Some(&acme),
+        };
+        let receive = async |parts: usize, account| {
+            let body = chunks(vec![Bytes::from_static(&[b'x'; 1000]); parts]);
+            receive(&HeaderMap::new(), body, limits, account).await
+        };
+        let small = receive(10, owned).await.unwrap();
         assert_eq!(
-            read(
-                silent,
-                BodyLimits {
-                    max: 8,
-                    time: Duration::from_millis(10)
-                }
-            )
-            .await
-            .map_err(|p| p.code()),
-            Err(Code::BodyTimeout)
+            (small.bytes.len(), pool.held()),
+            (10_000, 0),
+            "small ones are free"
         );
+        let large = receive(1000, owned).await.unwrap();
+        assert_eq!(large.bytes.len(), 1_000_000);
+        assert_eq!(pool.held_by(&acme), 1_024_000 - UNCHARGED);
+        let second = receive(1000, owned).await.unwrap();
+        let refused = receive(1000, owned).await.unwrap_err();
+        assert_eq!(refused.code(), Code::MemoryShare);
+        let unowned = Account {
+            pool: &pool,
+            owner: None,
+        };
+        let others = [
+            receive(1000, unowned).await.unwrap(),
+            receive(1000, unowned).await.unwrap(),
+        ];
+        assert_eq!(receive(1000, unowned).await.unwrap_err().code(), Code::Overloaded);
+        drop((large, second, others));
+        assert_eq!(pool.held(), 0);
+
+        let mut charge = Charge::default();
+        let never = owned.charge(&mut charge, 3 << 20).unwrap_err();
+        assert_eq!(never.code(), Code::BodyTooLarge);
     }
 }

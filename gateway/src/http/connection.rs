@@ -1,20 +1,25 @@
-//! One connection: requests one after the other until the client leaves, is too slow, or the gateway stops.
+//! One connection: requests one after the other until the client leaves, is too slow, is evicted, or the gateway stops.
 
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::Request;
+use axum::extract::MatchedPath;
+use http::{HeaderValue, Method, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::connection_table::Place;
 use super::pace::{Limits, Pace, Paced};
-use super::{Config, Endpoint, Response};
+use super::request_body::{Unread, expects_continue};
+use super::{Config, Endpoint, Response, host};
+use crate::telemetry::{ConnectionFailure, Metrics, RouteFigures};
 
 /// How connections are served.
 #[derive(Debug)]
@@ -22,14 +27,24 @@ pub(super) struct Serving {
     pub http: http1::Builder,
     pub limits: Limits,
     pub drain: Duration,
+    pub metrics: Metrics,
+    /// Figures of the hot route, which is not looked up.
+    publish: Arc<RouteFigures>,
+    /// Connections, and what they leave to be read.
+    pub tasks: TaskTracker,
 }
 
 impl Serving {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, metrics: Metrics) -> Self {
         let mut http = http1::Builder::new();
+        let head = config.max_header_bytes.bytes().max(SMALLEST_HEAD);
         // The pace of a connection is watched here, which costs less than a timer for every request.
         http.header_read_timeout(None);
-        http.max_header_size(config.max_header_bytes.bytes().max(SMALLEST_HEAD));
+        http.max_header_size(head);
+        // What is read ahead of a slow handler; hyper would hold up to 400 KiB a connection.
+        http.max_buf_size(head.max(READ_AHEAD));
+        // A client may end its sending side and wait for the answer.
+        http.half_close(true);
         Self {
             http,
             limits: Limits {
@@ -38,28 +53,76 @@ impl Serving {
                 stall: config.body_timeout.get(),
             },
             drain: config.drain_time.get(),
+            publish: metrics.route("POST", PUBLISH),
+            metrics,
+            tasks: TaskTracker::new(),
         }
+    }
+
+    /// Answers a request, and leaves the connection in a state in which it can go on, or says that it ends.
+    async fn answer<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        unread: &Unread,
+        pace: &Pace,
+        request: Request<Incoming>,
+    ) -> Response {
+        let started = Instant::now();
+        let method = request.method().clone();
+        let publishes = method == Method::POST && request.uri().path() == PUBLISH;
+        let expects = expects_continue(request.headers());
+        let request = unread.watch(request);
+        let mut response = match host::check(&request) {
+            Ok(()) => endpoint.answer(request).await,
+            Err(problem) => {
+                drop(request);
+                problem.into_reply()
+            }
+        };
+        unread.settle(expects, &mut response, &self.tasks).await;
+        let route = response.extensions().get::<MatchedPath>();
+        let figures = match route.map(MatchedPath::as_str) {
+            _ if publishes => Arc::clone(&self.publish),
+            Some(route) => self.metrics.route(method_word(&method), route),
+            None => self.metrics.route(method_word(&method), UNMATCHED),
+        };
+        figures.answered(response.status().as_u16(), started.elapsed());
+        if response.status().is_success()
+            && (publishes || route.is_some_and(|route| needs_key(route.as_str())))
+        {
+            pace.authenticated();
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+        // Most answers are one client's alone, and some show a secret.
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+        response
     }
 }
 
-/// Serves one connection to its end. How it ended is nobody's business but the client's.
-pub(super) async fn serve<S, E>(serving: Arc<Serving>, stream: S, endpoint: E, shutdown: CancellationToken)
-where
+/// Serves one connection to its end.
+pub(super) async fn serve<S, E>(
+    serving: Arc<Serving>,
+    stream: S,
+    endpoint: E,
+    (pace, place): (Arc<Pace>, Place),
+    shutdown: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     E: Endpoint,
 {
-    let pace = Pace::new();
+    let unread = Unread::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let endpoint = endpoint.clone();
-        let pace = pace.clone();
+        let (serving, endpoint) = (Arc::clone(&serving), endpoint.clone());
+        let (unread, pace) = (unread.clone(), Arc::clone(&pace));
         async move {
             pace.serving();
-            let response = endpoint.answer(request).await;
+            let response = serving.answer(&endpoint, &unread, &pace, request).await;
             pace.served();
             Ok::<Response, Infallible>(response)
         }
     });
-    let io = TokioIo::new(Paced::new(stream, pace.clone()));
+    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let mut connection = pin!(serving.http.serve_connection(io, service));
     let mut stopping = pin!(shutdown.cancelled());
     let mut glance = tokio::time::interval(serving.limits.glance());
@@ -67,11 +130,20 @@ where
     loop {
         tokio::select! {
             biased;
-            _ = connection.as_mut() => return,
+            ended = connection.as_mut() => return count(&serving.metrics, ended),
             _ = glance.tick() => {
                 if pace.too_slow(&serving.limits) {
+                    if pace.is_reading_head() {
+                        serving.metrics.connection_failed(ConnectionFailure::HeadTimeout);
+                    }
                     return;
                 }
+            }
+            () = pace.eviction() => {
+                if !pace.is_serving() {
+                    return serving.metrics.connection_evicted();
+                }
+                place.keep(&pace);
             }
             () = stopping.as_mut() => break,
         }
@@ -81,5 +153,48 @@ where
     let _ = tokio::time::timeout(serving.drain, connection).await;
 }
 
+/// Counts how a connection ended. Failures are the clients', and are logged at debug only.
+fn count(metrics: &Metrics, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        let failure = failure(&error);
+        metrics.connection_failed(failure);
+        tracing::debug!(reason = failure.word(), error = %error, "connection.failed");
+    }
+}
+
+fn failure(error: &hyper::Error) -> ConnectionFailure {
+    if error.is_parse() {
+        ConnectionFailure::Parse
+    } else if error.is_incomplete_message() {
+        ConnectionFailure::Incomplete
+    } else {
+        ConnectionFailure::Broken
+    }
+}
+
+/// Whether a route is only answered well with a valid key.
+fn needs_key(route: &str) -> bool {
+    !matches!(route, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") && !route.starts_with("/docs")
+}
+
+/// A method as a label: one of a closed set.
+fn method_word(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+const PUBLISH: &str = "/v1/events";
+/// The label of a request that no route takes.
+const UNMATCHED: &str = "unmatched";
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// hyper cannot read a request with less.
 const SMALLEST_HEAD: usize = 8 * 1024;
+const READ_AHEAD: usize = 64 * 1024;

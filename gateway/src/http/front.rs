@@ -6,21 +6,20 @@ use std::future::Future;
 use axum::Router;
 use http::{Method, Request};
 use http_body_util::Either;
-use hyper::body::Incoming;
 use tower_service::Service;
 
-use super::{Response, hops};
+use super::{Code, Problem, RequestBody, Response, hops};
 
 /// Answers requests. Cheap to clone.
 pub trait Endpoint: Clone + Send + Sync + 'static {
     /// Answers one.
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+    fn answer(&self, request: Request<RequestBody>) -> impl Future<Output = Response> + Send;
 }
 
 /// Answers `POST /v1/events`. Cheap to clone.
 pub trait Publish: Clone + Send + Sync + 'static {
     /// Answers one.
-    fn publish(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+    fn publish(&self, request: Request<RequestBody>) -> impl Future<Output = Response> + Send;
 }
 
 /// The gateway as a client sees it.
@@ -39,7 +38,7 @@ impl<P: Publish> Front<P> {
 }
 
 impl<P: Publish> Endpoint for Front<P> {
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+    async fn answer(&self, request: Request<RequestBody>) -> Response {
         if let Err(problem) = hops(request.headers()) {
             return problem.into_reply();
         }
@@ -55,4 +54,23 @@ impl<P: Publish> Endpoint for Front<P> {
     }
 }
 
+/// The gateway as `server.health_listen` shows it: whether it lives, whether it is ready, its figures.
+#[derive(Debug, Clone)]
+pub struct HealthFront<P>(pub Front<P>);
+
+impl<P: Publish> Endpoint for HealthFront<P> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response {
+        if HEALTH.contains(&request.uri().path()) {
+            return self.0.answer(request).await;
+        }
+        Problem::new(
+            Code::RouteUnknown,
+            "This listener has `/healthz`, `/readyz` and `/metrics` alone.",
+        )
+        .fix("Use the address of `server.listen`.")
+        .into_reply()
+    }
+}
+
 const EVENTS: &str = "/v1/events";
+const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

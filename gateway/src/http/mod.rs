@@ -8,12 +8,19 @@ mod auth;
 mod body;
 mod config;
 mod connection;
+mod connection_table;
+mod content;
 mod described;
+mod descriptors;
 mod front;
 mod hops;
+mod host;
 mod idempotency;
+mod in_flight;
 mod pace;
 mod problem;
+mod refusal_log;
+mod request_body;
 mod server;
 mod tls;
 
@@ -22,13 +29,17 @@ use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Either, Full};
 
 pub use auth::{Auth, Caller, TENANT_HEADER, bearer};
-pub use body::{BodyLimits, read};
+pub use body::{Account, BodyLimits, Charge, Received, receive};
 pub use config::{Config, Tls};
+pub use content::{check_charset, json_text};
 pub use described::{describe_header, describe_tenant_header};
-pub use front::{Endpoint, Front, Publish};
+pub use descriptors::Descriptors;
+pub use front::{Endpoint, Front, HealthFront, Publish};
 pub use hops::{from_no_delivery, hops};
 pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
+pub use in_flight::{InFlight, InFlightFull, InFlightLimit};
 pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Retry};
+pub use request_body::RequestBody;
 pub use server::{Error, Server};
 
 /// A body that is sent: bytes at hand, or whatever the router makes.

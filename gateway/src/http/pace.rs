@@ -5,11 +5,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 /// How slow a client may be.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +32,100 @@ pub(super) struct Pace {
     since: AtomicU64,
     /// When writing began to wait, in milliseconds after `start`, plus one; 0: it does not wait.
     stalled: AtomicU64,
+    /// A request with a valid key was answered on it.
+    authenticated: AtomicBool,
+    eviction: Notify,
+    evicted: AtomicBool,
 }
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 const SERVING: u8 = 2;
+/// Nothing has come yet.
+const SILENT: u8 = 3;
+/// A head that cannot be read was answered; what is unread would take the answer away with it (RFC 9112 §9.6).
+const LINGERING: u8 = 4;
+
+/// Order in which connections are evicted when places are scarce, the first one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EvictionClass {
+    /// It has sent nothing yet.
+    Silent,
+    /// It waits for a request, and no valid key has come on it.
+    IdleUnauthenticated,
+    /// It has been sending a request's head for a while.
+    SlowHead,
+    /// It waits for a request of a client with a valid key.
+    Idle,
+}
 
 impl Pace {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             start: Instant::now(),
-            phase: AtomicU8::new(HEAD),
+            phase: AtomicU8::new(SILENT),
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
+            authenticated: AtomicBool::new(false),
+            eviction: Notify::new(),
+            evicted: AtomicBool::new(false),
         })
+    }
+
+    /// Records that a request with a valid key was answered.
+    pub(super) fn authenticated(&self) {
+        self.authenticated.store(true, Relaxed);
+    }
+
+    /// How readily the connection is evicted, and since when (an instant on the clock of all connections); `None`: it is not.
+    pub(super) fn eviction_class(&self) -> Option<(EvictionClass, Instant)> {
+        let since = self.start + Duration::from_millis(self.since.load(Relaxed));
+        if self.evicted.load(Relaxed) {
+            return None;
+        }
+        let class = match (self.phase.load(Relaxed), self.authenticated.load(Relaxed)) {
+            (SILENT | LINGERING, _) => EvictionClass::Silent,
+            (IDLE, false) => EvictionClass::IdleUnauthenticated,
+            (IDLE, true) => EvictionClass::Idle,
+            (HEAD, _) if since.elapsed() > SLOW_HEAD => EvictionClass::SlowHead,
+            _ => return None,
+        };
+        Some((class, since))
+    }
+
+    /// Asks the connection's task to end it.
+    pub(super) fn evict(&self) {
+        self.evicted.store(true, Relaxed);
+        self.eviction.notify_one();
+    }
+
+    /// Whether a request's head has begun to come, and is not complete.
+    pub(super) fn is_reading_head(&self) -> bool {
+        self.phase.load(Relaxed) == HEAD
+    }
+
+    fn lingers(&self) -> bool {
+        self.phase.load(Relaxed) == LINGERING
+    }
+
+    /// Takes an eviction back; whether there was one.
+    pub(super) fn keep(&self) -> bool {
+        self.evicted.swap(false, Relaxed)
+    }
+
+    /// Whether the connection was asked to end.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.evicted.load(Relaxed)
+    }
+
+    /// Waits until the connection is evicted.
+    pub(super) async fn eviction(&self) {
+        self.eviction.notified().await;
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn is_serving(&self) -> bool {
+        self.phase.load(Relaxed) == SERVING
     }
 
     /// A request's head is complete.
@@ -67,15 +148,19 @@ impl Pace {
         }
         let since = self.since.load(Relaxed);
         match self.phase.load(Relaxed) {
-            HEAD => over(since, limits.head),
+            HEAD | SILENT => over(since, limits.head),
             IDLE => over(since, limits.idle),
+            LINGERING => over(since, LINGER_TIME),
             _ => false,
         }
     }
 
     fn received(&self) {
-        if self.phase.load(Relaxed) == IDLE {
-            self.mark(HEAD);
+        match self.phase.load(Relaxed) {
+            IDLE => self.mark(HEAD),
+            // The time for the first head runs from the connection's beginning.
+            SILENT => self.phase.store(HEAD, Relaxed),
+            _ => {}
         }
     }
 
@@ -111,16 +196,28 @@ impl Limits {
     }
 }
 
+/// A head is sent at once, or slowly.
+const SLOW_HEAD: Duration = Duration::from_secs(1);
+/// What is still read, and for how long, of a client whose request was no request.
+const LINGER: usize = 256 << 10;
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
 /// A stream that leaves marks.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
     stream: S,
     pace: Arc<Pace>,
+    /// Bytes that are still discarded while it lingers.
+    linger: usize,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, pace: Arc<Pace>) -> Self {
-        Self { stream, pace }
+        Self {
+            stream,
+            pace,
+            linger: LINGER,
+        }
     }
 
     fn marked<T>(&self, polled: Poll<T>) -> Poll<T> {
@@ -144,7 +241,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -172,6 +269,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if !self.pace.lingers() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if !self.pace.is_reading_head() {
+                return Poll::Ready(Ok(()));
+            }
+            self.pace.mark(LINGERING);
+        }
+        let mut discarded = [0; 4096];
+        while self.linger > 0 {
+            let mut buf = ReadBuf::new(&mut discarded);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+            match buf.filled().len() {
+                0 => break,
+                read => self.linger = self.linger.saturating_sub(read),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Serving};
-use super::{Config, Endpoint, tls};
+use super::connection_table::{ConnectionTable, Place, Refused};
+use super::pace::Pace;
+use super::{Config, Endpoint, refusal_log::RefusalLog, tls};
+use crate::telemetry::{ConnectionFailure, Metrics};
 
 /// A server that has its port and does not serve yet.
 #[derive(Debug)]
@@ -27,17 +28,23 @@ pub struct Server {
 pub enum Error {
     /// Another process has the port.
     #[error(
-        "{address} is in use by another process; set server.listen (HOOKGATE_SERVER__LISTEN) to another port, or to port 0 for a free one"
+        "{address} is in use by another process; set {key} ({variable}) to another port, or to port 0 for a free one"
     )]
     PortTaken {
         /// What was asked for.
         address: SocketAddr,
+        /// The setting that asked for it.
+        key: &'static str,
+        /// The same in the environment.
+        variable: &'static str,
     },
     /// The port cannot be had.
-    #[error("cannot listen on {address} (server.listen)")]
+    #[error("cannot listen on {address} ({key})")]
     Listen {
         /// What was asked for.
         address: SocketAddr,
+        /// The setting that asked for it.
+        key: &'static str,
         /// Why not.
         source: std::io::Error,
     },
@@ -53,22 +60,36 @@ impl Server {
     /// A port that cannot be had, a certificate that cannot be used.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let tls = config.tls.as_ref().map(tls::load).transpose()?;
-        let address = config.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| match source.kind() {
-                std::io::ErrorKind::AddrInUse => Error::PortTaken { address },
-                _ => Error::Listen { address, source },
-            })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| Error::Listen { address, source })?;
+        let (listener, address) = listen(config.listen, LISTEN).await?;
         Ok(Self {
             listener,
             address,
             tls,
             config,
         })
+    }
+
+    /// Takes the port of `server.health_listen`, if there is one: plain HTTP, with a few places of its own.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub async fn bind_health(config: &Config) -> Result<Option<Self>, Error> {
+        let Some(wanted) = config.health_listen else {
+            return Ok(None);
+        };
+        let (listener, address) = listen(wanted, HEALTH_LISTEN).await?;
+        let config = Config {
+            tls: None,
+            max_connections: HEALTH_CONNECTIONS,
+            max_connections_per_address: Some(HEALTH_CONNECTIONS),
+            ..config.clone()
+        };
+        Ok(Some(Self {
+            listener,
+            address,
+            tls: None,
+            config,
+        }))
     }
 
     /// The address that it has, with the port that it was given.
@@ -83,75 +104,134 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then for as long as requests under way take, at most the drain time.
-    pub async fn run<E: Endpoint>(self, endpoint: E, shutdown: CancellationToken) {
-        let serving = Arc::new(Serving::new(&self.config));
+    pub async fn run<E: Endpoint>(self, endpoint: E, metrics: Metrics, shutdown: CancellationToken) {
+        let table = ConnectionTable::new(self.config.max_connections, self.config.connections_per_address());
+        let serving = Arc::new(Serving::new(&self.config, metrics.clone()));
         let tls = self.tls.map(TlsAcceptor::from);
-        let room = Arc::new(Semaphore::new(self.config.max_connections.max(1)));
-        let connections = TaskTracker::new();
+        let mut log = RefusalLog::default();
         loop {
             let accepted = tokio::select! {
-                accepted = accept(&self.listener, &room) => accepted,
+                accepted = self.listener.accept() => accepted,
                 () = shutdown.cancelled() => break,
             };
-            let (stream, place) = match accepted {
+            let (stream, client) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Mostly: out of file descriptors. Connections that end give some back.
-                    tracing::warn!(error = %error, "connection.not_accepted");
+                    metrics.connection_refused("descriptors");
+                    log.not_accepted(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let (serving, endpoint, tls) = (serving.clone(), endpoint.clone(), tls.clone());
-            let shutdown = shutdown.clone();
-            connections.spawn(async move {
-                greet(serving, stream, tls, endpoint, shutdown).await;
-                drop(place);
+            let pace = Pace::new();
+            let place = match table.admit(client.ip(), &pace).await {
+                Ok(place) => place,
+                Err(refused) => {
+                    metrics.connection_refused(refused.word());
+                    log.refused(refused);
+                    refuse(&stream, tls.is_none());
+                    continue;
+                }
+            };
+            log.accepted();
+            // Small replies must not wait for the client's acknowledgement (Nagle's algorithm, RFC 896). Fails where the client
+            // has left already.
+            let _ = stream.set_nodelay(true);
+            let (endpoint, tls, shutdown) = (endpoint.clone(), tls.clone(), shutdown.clone());
+            let open = metrics.connection();
+            let task = greet(
+                Arc::clone(&serving),
+                stream,
+                (tls, endpoint),
+                (pace, place),
+                shutdown,
+            );
+            serving.tasks.spawn(async move {
+                task.await;
+                drop(open);
             });
         }
         drop(self.listener);
-        connections.close();
-        connections.wait().await;
+        serving.tasks.close();
+        serving.tasks.wait().await;
     }
 }
 
-/// The next connection, once there is room for it.
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = room
-        .clone()
-        .acquire_owned()
+async fn listen(
+    address: SocketAddr,
+    (key, variable): (&'static str, &'static str),
+) -> Result<(TcpListener, SocketAddr), Error> {
+    let listener = TcpListener::bind(address)
         .await
-        .expect("the semaphore is never closed");
-    let (stream, _) = listener.accept().await?;
-    // Small replies must not wait for the client's acknowledgement (Nagle's algorithm, RFC 896).
-    stream.set_nodelay(true)?;
-    Ok((stream, place))
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => Error::PortTaken {
+                address,
+                key,
+                variable,
+            },
+            _ => Error::Listen { address, key, source },
+        })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address, key, source })?;
+    Ok((listener, address))
+}
+
+/// Tells a connection that there is no place for it, as far as that costs nothing.
+fn refuse(stream: &TcpStream, plain: bool) {
+    if plain {
+        let _ = stream.try_write(NO_PLACE);
+    }
 }
 
 /// Shakes hands where that is needed, then serves.
 async fn greet<E: Endpoint>(
     serving: Arc<Serving>,
     stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    endpoint: E,
+    (tls, endpoint): (Option<TlsAcceptor>, E),
+    (pace, place): (Arc<Pace>, Place),
     shutdown: CancellationToken,
 ) {
     let Some(tls) = tls else {
-        return connection::serve(serving, stream, endpoint, shutdown).await;
+        return connection::serve(serving, stream, endpoint, (pace, place), shutdown).await;
     };
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(serving.limits.head, tls.accept(stream)) => shaken,
+        () = pace.eviction() => return serving.metrics.connection_evicted(),
         () = shutdown.cancelled() => return,
     };
-    if let Ok(Ok(stream)) = shaken {
-        connection::serve(serving, stream, endpoint, shutdown).await;
+    let failure = match shaken {
+        Ok(Ok(stream)) => {
+            return connection::serve(serving, stream, endpoint, (pace, place), shutdown).await;
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(reason = "tls", error = %error, "connection.failed");
+            ConnectionFailure::Tls
+        }
+        Err(_) => ConnectionFailure::HeadTimeout,
+    };
+    serving.metrics.connection_failed(failure);
+}
+
+impl Refused {
+    /// As a label.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Address => "address",
+        }
     }
 }
 
+const LISTEN: (&str, &str) = ("server.listen", "HOOKGATE_SERVER__LISTEN");
+const HEALTH_LISTEN: (&str, &str) = ("server.health_listen", "HOOKGATE_SERVER__HEALTH_LISTEN");
+/// Places of the health listener.
+const HEALTH_CONNECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The answer to a connection that there is no place for: a problem `overloaded`, without a body to parse.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 #[cfg(test)]
 mod tests;

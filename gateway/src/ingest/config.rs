@@ -20,6 +20,11 @@ pub struct Config {
     pub max_depth: usize,
     /// The largest `metadata` of an event.
     pub max_metadata: Size,
+    /// Requests to `POST /v1/events` that are worked on at once: between their body's end and their answer. Over it: 503 and
+    /// `Retry-After`.
+    pub max_in_flight: usize,
+    /// Requests of it that one tenant may have. Over it: 429 and `Retry-After`.
+    pub max_in_flight_per_tenant: usize,
 }
 
 impl Default for Config {
@@ -29,6 +34,8 @@ impl Default for Config {
             max_events: 100,
             max_depth: 64,
             max_metadata: Size::from_bytes(16 << 10),
+            max_in_flight: 4096,
+            max_in_flight_per_tenant: 1024,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::http::{Code, Problem};
+use crate::http::{Code, Problem, check_charset};
 
 /// The form of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ impl Format {
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .map(|value| value.to_str().unwrap_or(""));
+        content_type.map(check_charset).transpose()?;
         let essence = content_type.map(|text| text.split(';').next().unwrap_or("").trim());
         match essence {
             Some(text) if text.eq_ignore_ascii_case("application/cloudevents+json") => Ok(Self::Structured),
@@ -92,6 +93,11 @@ mod tests {
                 Ok(Format::Batched),
             ),
             (Some("text/plain"), false, Err(Code::UnsupportedMediaType)),
+            (
+                Some("application/json; charset=iso-8859-1"),
+                false,
+                Err(Code::UnsupportedMediaType),
+            ),
             (
                 Some("application/x-www-form-urlencoded"),
                 true,

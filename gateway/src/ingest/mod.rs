@@ -26,19 +26,23 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::Scope;
 use crate::egress::Client;
-use crate::http::{Auth, BodyLimits, Problem, Publish, Response, hops, idempotency_key, read};
+use crate::http::{
+    Account, Auth, BodyLimits, Code, InFlight, InFlightFull, InFlightLimit, Problem, Publish, RequestBody,
+    Response, hops, idempotency_key, json_text, receive,
+};
 use crate::ids::IdSource;
+use crate::memory::MemoryPool;
 use crate::plugin::Host;
 use crate::registry::Tenant;
 use crate::store::group::Committer;
 use crate::system_events::SystemEvents;
-use crate::telemetry::Metrics;
+use crate::telemetry::{AcceptResult, Metrics};
 
 use carried::Carried;
 use format::Format;
@@ -67,6 +71,8 @@ pub struct Parts {
     pub handover: Handover,
     /// Judges the endpoints that events bring along.
     pub egress: Client,
+    /// Memory for bodies and what is made of them.
+    pub memory: MemoryPool,
     /// Makes ids.
     pub ids: IdSource,
     /// Tells the time.
@@ -84,6 +90,7 @@ struct Inner {
     parts: Parts,
     body: BodyLimits,
     allowed: Allowed,
+    in_flight: InFlightLimit,
 }
 
 impl Ingest {
@@ -95,12 +102,14 @@ impl Ingest {
             time: body_timeout,
         };
         let allowed = config.allowed();
+        let in_flight = InFlightLimit::new(config.max_in_flight, config.max_in_flight_per_tenant);
         Self {
             inner: Arc::new(Inner {
                 config,
                 parts,
                 body,
                 allowed,
+                in_flight,
             }),
         }
     }
@@ -119,9 +128,17 @@ impl Ingest {
         let hops = hops(&head.headers)?;
         let format = Format::of(&head.headers)?;
         let key = idempotency_key(&head.headers)?;
-        let body = read(body, self.inner.body).await?;
+        let account = Account {
+            pool: &self.inner.parts.memory,
+            owner: Some(&tenant.id),
+        };
+        let received = receive(&head.headers, body, self.inner.body, account).await?;
+        let in_flight = self.enter(&tenant)?;
+        let (body, mut memory) = (json_text(received.bytes)?, received.memory);
+        account.charge_document(&mut memory, &body)?;
         let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
         let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
+        drop(body);
         let many = parsed.many;
         if parsed.candidates.is_empty() {
             return Ok(answer::reply_to(Vec::new(), many));
@@ -132,13 +149,40 @@ impl Ingest {
             new.event.hops = hops;
         }
         let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
-        let accepted = Carried::new(commit).await?;
+        let held = (memory, in_flight);
+        let accepted = Carried::new(async move {
+            let accepted = commit.await;
+            drop(held);
+            accepted
+        });
+        let accepted = accepted.await?;
         let took = started.elapsed();
         self.inner.parts.metrics.accept_took(took);
         told(&tenant, &accepted, took);
         Ok(answer::reply_to(accepted, many))
     }
+
+    /// Begins the work on a request, if the gateway and the tenant have not too much of it.
+    fn enter(&self, tenant: &Tenant) -> Result<InFlight, Problem> {
+        self.inner.in_flight.enter(&tenant.id).map_err(|full| {
+            self.inner.parts.metrics.events_accepted(AcceptResult::Unavailable, 1);
+            let problem = match full {
+                InFlightFull::Tenant => Problem::new(
+                    Code::TenantBusy,
+                    "The tenant has as many requests with events under way as it may (`ingest.max_in_flight_per_tenant`).",
+                ),
+                InFlightFull::Total => Problem::new(
+                    Code::Overloaded,
+                    "The gateway works on as many requests with events as it may (`ingest.max_in_flight`).",
+                ),
+            };
+            problem.retry_after(PAUSE)
+        })
+    }
 }
+
+/// What `Retry-After` says where too much is under way.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The one log event of each event. Thousands a second: at `debug`, and each is in the store and in the figures.
 fn told(tenant: &Tenant, accepted: &[AcceptedEvent], took: Duration) {
@@ -155,7 +199,7 @@ fn told(tenant: &Tenant, accepted: &[AcceptedEvent], took: Duration) {
 }
 
 impl Publish for Ingest {
-    async fn publish(&self, request: Request<Incoming>) -> Response {
+    async fn publish(&self, request: Request<RequestBody>) -> Response {
         self.accept(request).await.unwrap_or_else(Problem::into_reply)
     }
 }

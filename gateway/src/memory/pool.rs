@@ -97,6 +97,16 @@ impl MemoryPool {
         })
     }
 
+    /// Bytes that may be held in all.
+    pub fn max(&self) -> usize {
+        self.inner.max
+    }
+
+    /// Bytes that one tenant may hold.
+    pub fn max_per_tenant(&self) -> usize {
+        self.inner.max_per_tenant
+    }
+
     /// Bytes that are held now.
     pub fn held(&self) -> usize {
         self.lock().all.bytes

@@ -21,6 +21,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::Api;
+use super::request_memory::Owner;
 use crate::http::Problem;
 use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
 use crate::registry::Tenant;
@@ -104,8 +105,9 @@ impl Entrance {
         }
     }
 
-    async fn visit(&self, api: &Api, route: &Route, request: Request) -> Result<Response, Problem> {
+    async fn visit(&self, api: &Api, route: &Route, mut request: Request) -> Result<Response, Problem> {
         let tenant = caller::tenant(&api.auth, self, route.action, request.headers())?;
+        request.extensions_mut().insert(Owner(tenant.id.clone()));
         let visit = Visit {
             api,
             door: &self.door,

@@ -240,3 +240,81 @@ async fn bounds_of_a_request() {
         "nothing was stored"
     );
 }
+
+#[tokio::test]
+async fn too_much_in_flight_is_refused_at_once() {
+    for (in_all, of_tenant, status, code) in [(0, 10, 503, "overloaded"), (10, 0, 429, "tenant_busy")] {
+        let rig = Rig::with(Config {
+            max_in_flight: in_all,
+            max_in_flight_per_tenant: of_tenant,
+            ..Config::default()
+        })
+        .await;
+        let key = rig.tenant("acme").await;
+        let body = json!({ "type": "a.b", "data": 1 });
+        let refused = rig.post(&key, "/v1/events", &body).await;
+        refused.refused(status, code);
+        assert_eq!(refused.headers["retry-after"], "1");
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_read_as_json_in_utf_8_alone() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let event = r#"{"type":"a.b","data":{}}"#;
+    let cloud = r#"{"specversion":"1.0","type":"a.b","source":"/s","id":"ID","data":{}}"#;
+    let subscription = r#"{"url":"http://127.0.0.1:9/hook","events":["*"]}"#;
+    for (n, (path, content_type, body)) in [
+        ("/v1/events", "application/json", event.to_owned()),
+        ("/v1/events", "application/json", format!("[{event}]")),
+        ("/v1/events", "application/cloudevents+json", cloud.to_owned()),
+        (
+            "/v1/events",
+            "application/cloudevents-batch+json",
+            format!("[{cloud}]"),
+        ),
+        ("/v1/subscriptions", "application/json", subscription.to_owned()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = body.replace("ID", &format!("id-{n}"));
+        let utf_16: Vec<u8> = std::iter::once(0xfeff)
+            .chain(body.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let marked = [b"\xef\xbb\xbf", body.as_bytes()].concat();
+        for (headers, bytes, expected) in [
+            (vec![], utf_16, Err((400, "invalid_json", "UTF-16"))),
+            (
+                vec![("content-encoding", "gzip")],
+                body.clone().into(),
+                Err((415, "unsupported_encoding", "gzip")),
+            ),
+            (vec![("content-encoding", "identity")], marked, Ok(())),
+        ] {
+            let mut builder = request(&key, Method::POST, path).header("content-type", content_type);
+            for (name, value) in headers {
+                builder = builder.header(name, value);
+            }
+            let answer = rig.send(builder.body(Body::from(bytes)).unwrap()).await;
+            match expected {
+                Ok(()) => assert!((200..300).contains(&answer.status), "{path}: {:#}", answer.body),
+                Err((status, code, word)) => {
+                    answer.refused(status, code);
+                    assert!(
+                        answer.body["detail"].as_str().unwrap().contains(word),
+                        "{:#}",
+                        answer.body
+                    );
+                }
+            }
+        }
+        let latin = format!("{content_type}; charset=iso-8859-1");
+        let builder = request(&key, Method::POST, path).header("content-type", latin);
+        let answer = rig.send(builder.body(Body::from(body)).unwrap()).await;
+        answer.refused(415, "unsupported_media_type");
+        assert!(answer.body["detail"].as_str().unwrap().contains("iso-8859-1"));
+    }
+}

@@ -24,6 +24,7 @@ use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::ingest::{self, Ingest};
 use crate::keyring::{self, Keyring, Origin, Root};
+use crate::memory::MemoryPool;
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::profile::Profiles;
 use crate::registry::{self, Registry, Sealer};
@@ -127,12 +128,14 @@ impl Rig {
         let (handover, ready) = Handover::new(100, usize::MAX);
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
+        let memory = MemoryPool::new(&crate::memory::Config::default());
         let ingest = ingest::Parts {
             auth: auth.clone(),
             host: host.clone(),
             committer: committer.clone(),
             handover: handover.clone(),
             egress: egress.clone(),
+            memory: memory.clone(),
             ids: ids.clone(),
             clock: clock.clone(),
             system_events: crate::system_events::SystemEvents::new(&crate::system_events::Config::default()),
@@ -158,10 +161,11 @@ impl Rig {
             handover: handover.clone(),
             feed,
             egress,
-            memory: crate::memory::MemoryPool::new(&crate::memory::Config::default()),
             ids,
             clock,
             metrics,
+            memory,
+            warnings: Vec::new(),
             body: BodyLimits {
                 max: 256 << 10,
                 time: Duration::from_secs(5),

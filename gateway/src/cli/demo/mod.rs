@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::config::{Config, Retry};
 use crate::domain::units::Span;
 use crate::http::{self, Server};
-use crate::telemetry;
+use crate::telemetry::{self, Metrics};
 use story::{Flaky, Story};
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
     });
     let server = server.await.map_err(|error| Failure::of(&error))?;
     let endpoint = server.url();
-    let receiving = tokio::spawn(server.run(receiver.clone(), shutdown.clone()));
+    let receiving = tokio::spawn(server.run(receiver.clone(), Metrics::new(), shutdown.clone()));
 
     let app = App::start(&config, &[]).await?;
     let (gateway, key) = (app.url(), app.operator_key().clone());

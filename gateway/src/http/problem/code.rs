@@ -116,6 +116,8 @@ codes! {
         "Send less at once, or raise the limit in the configuration.";
     UnsupportedMediaType = "unsupported_media_type", 415, No, "The content type is not understood",
         "Send `Content-Type: application/json`.";
+    UnsupportedEncoding = "unsupported_encoding", 415, No, "The content encoding is not understood",
+        "Send the body as it is, without `Content-Encoding`.";
     // It is read, and refused.
     InvalidEvent = "invalid_event", 422, No, "The event is not valid",
         "Correct the fields that `errors` names.";
@@ -142,10 +144,14 @@ codes! {
     // It cannot be done now.
     TenantBusy = "tenant_busy", 429, Safe, "The tenant has too much under way",
         "Wait as `Retry-After` says, and send fewer requests at once.";
+    MemoryShare = "memory_share", 429, Safe, "The tenant's requests hold as much memory as they may",
+        "Wait as `Retry-After` says, and send fewer or smaller requests at once.";
     TooManyWaiting = "too_many_waiting", 429, Safe, "Too many requests wait for new events",
         "Wait as `Retry-After` says, or ask without `wait`.";
     InternalError = "internal_error", 500, SameKey, "hookgate failed",
         "Tell the operator; the log has the cause.";
+    Overloaded = "overloaded", 503, Safe, "The gateway has as much under way as it may",
+        "Send the request again after `Retry-After`.";
     PluginFailed = "plugin_failed", 503, Safe, "A plugin failed",
         "Send the event again later; the plugin's author should see `plugin`.";
     TenantUnreadable = "tenant_unreadable", 503, Safe, "This gateway cannot read the tenant as it is now",

@@ -15,7 +15,7 @@ use aide::generate::GenContext;
 use aide::openapi::{self, Operation};
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -35,6 +35,7 @@ struct Inner {
     errors: Vec<FieldError>,
     plugin: Option<PluginWords>,
     retry_after: Option<Duration>,
+    header: Option<(HeaderName, HeaderValue)>,
     close: bool,
 }
 
@@ -107,6 +108,7 @@ impl Problem {
             errors: Vec::new(),
             plugin: None,
             retry_after: None,
+            header: None,
             close: false,
         }))
     }
@@ -146,6 +148,13 @@ impl Problem {
         self
     }
 
+    /// A header that the reply has besides.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+
     /// That the connection ends with this reply, because the rest of the request is not read.
     #[must_use]
     pub fn closing(mut self) -> Self {
@@ -182,6 +191,7 @@ impl Problem {
             errors,
             plugin,
             retry_after,
+            header,
             close,
         } = *self.0;
         let view = ProblemView {
@@ -204,6 +214,7 @@ impl Problem {
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
+        headers.extend(header);
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
