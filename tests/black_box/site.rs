@@ -23,6 +23,11 @@ impl Site {
 
     /// With more configuration, TOML. Redis flushes before each answer: these tests are about what may be lost.
     pub(crate) async fn with(on: On, toml: &str) -> Self {
+        Self::under(on, "", toml).await
+    }
+
+    /// With limits of the process, as the shell's `ulimit` sets them.
+    pub(crate) async fn under(on: On, limits: &str, toml: &str) -> Self {
         let redis = match on {
             On::Embedded => None,
             On::Redis => Some(RedisServer::start(Fsync::Always).unwrap()),
@@ -30,7 +35,7 @@ impl Site {
         let setup = redis
             .as_ref()
             .map_or_else(Setup::embedded, |redis| Setup::redis(&redis.url()));
-        let gateway = setup.with(QUICK_RETRIES).with(toml).start();
+        let gateway = setup.under(limits).with(QUICK_RETRIES).with(toml).start();
         let acme = gateway.tenant("acme").await;
         Self { gateway, acme, redis }
     }

@@ -42,6 +42,7 @@ pub struct Setup {
     store: Option<String>,
     toml: String,
     data_limit: Option<u64>,
+    limits: String,
 }
 
 /// A running gateway; it ends when this is dropped.
@@ -59,6 +60,7 @@ pub struct Gateway {
 struct Launch {
     arguments: Vec<OsString>,
     data_limit: Option<u64>,
+    limits: String,
 }
 
 impl Setup {
@@ -87,6 +89,13 @@ impl Setup {
     #[must_use]
     pub fn with_data_limit(mut self, bytes: u64) -> Self {
         self.data_limit = Some(bytes);
+        self
+    }
+
+    /// Limits of the process: a command of the shell, such as `ulimit -n 256`.
+    #[must_use]
+    pub fn under(mut self, limits: &str) -> Self {
+        limits.clone_into(&mut self.limits);
         self
     }
 
@@ -138,6 +147,7 @@ impl Setup {
         let launch = Launch {
             arguments: vec!["serve".into(), "--config".into(), config.into()],
             data_limit: self.data_limit,
+            limits: self.limits.clone(),
         };
         Gateway::spawn(dir, launch)
     }
@@ -247,7 +257,7 @@ impl Gateway {
     }
 
     fn spawn(dir: Arc<TempDir>, launch: Launch) -> Result<Self> {
-        let mut process = command()
+        let mut process = command_under(&launch.limits)
             .args(&launch.arguments)
             .current_dir(dir.path())
             .stdin(Stdio::null())
@@ -302,7 +312,21 @@ fn limit_data(process: &Child, bytes: u64) -> Result<()> {
 
 /// The binary, as a command without inherited configuration.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    command_under("")
+}
+
+/// The same under limits of the shell.
+fn command_under(limits: &str) -> Command {
+    let mut command = if limits.is_empty() {
+        Command::new(binary())
+    } else {
+        let mut shell = Command::new("sh");
+        // The shell becomes the gateway: its process id is the gateway's.
+        shell
+            .args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")])
+            .arg(binary());
+        shell
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOOKGATE_")) {
         command.env_remove(name);
     }
