@@ -19,6 +19,11 @@ async fn load(config: Config, component: Bytes) -> Result<Arc<Component>, Upload
     };
     let artifacts = Artifacts::new(directory.path().to_owned(), [1; 32]);
     let workshop = Workshop::new(compiler, artifacts, NonZeroU32::MIN);
+    // Time for `describe`, which is not what these tests are about.
+    let config = Config {
+        call_deadline: Span::from_secs(10),
+        ..config
+    };
     let host = Host::start(
         &Arc::new(config),
         Clock::System,
@@ -83,9 +88,9 @@ async fn the_process_has_limits() {
     ));
     let error = load(short, component.unwrap().into()).await.unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("SIGXCPU"), "{message}");
-    assert!(
-        message.contains("1s of processor time (`plugins.compile_time`)"),
-        "{message}"
-    );
+    // Where the machine is so busy that a second of processor time takes long, the clock ends it.
+    let ended = message.contains("SIGXCPU")
+        && message.contains("1s of processor time (`plugins.compile_time`)")
+        || message.contains("it took longer than 1s (`plugins.compile_time`)");
+    assert!(ended, "{message}");
 }

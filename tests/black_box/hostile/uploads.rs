@@ -18,7 +18,7 @@ struct Refused {
 async fn what_is_not_taken_is_refused_in_words(on: On) {
     let town = Town::with(
         on,
-        "plugins.compile_memory = \"256MiB\"\nplugins.compile_time = \"20s\"\nplugins.call_deadline = \"250ms\"",
+        "plugins.compile_memory = \"256MiB\"\nplugins.compile_time = \"2m\"\nplugins.call_deadline = \"250ms\"",
     )
     .await;
     let client = town.site.gateway.tenant("uploads").await;
