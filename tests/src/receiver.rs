@@ -118,11 +118,15 @@ impl Receiver {
         lock(&self.state).received.clone()
     }
 
+    /// How many requests came so far.
+    pub fn count(&self) -> usize {
+        lock(&self.state).received.len()
+    }
+
     /// Waits until at least so many requests have come.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} requests at the receiver"), async || {
-            let received = self.received();
-            (received.len() >= count).then_some(received)
+            (self.count() >= count).then(|| self.received())
         })
         .await
     }

@@ -70,8 +70,8 @@ impl Relay {
     /// Waits until at least so many requests have come.
     pub async fn wait_for(&self, count: usize) -> Vec<Message> {
         eventually(&format!("{count} requests at the relay"), async || {
-            let messages = self.messages();
-            (messages.len() >= count).then_some(messages)
+            let came = self.messages.lock().unwrap_or_else(PoisonError::into_inner).len();
+            (came >= count).then(|| self.messages())
         })
         .await
     }

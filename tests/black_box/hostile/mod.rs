@@ -66,7 +66,7 @@ impl Town {
 
     /// The neighbour's events are accepted and delivered.
     async fn neighbour_is_served(&self, events: usize) {
-        let before = self.receiver.received().len();
+        let before = self.receiver.count();
         for n in 0..events {
             let data = json!({ "n": n, "email": "a@b.example" });
             self.site.acme.publish("a.b", data).await;
