@@ -1,6 +1,8 @@
 //! Checks of the repository itself, so that a laptop and CI agree: which module may use which, how long a file may be,
-//! that documents' links lead somewhere, that what was generated is fresh.
+//! that documents' links lead somewhere, that what was generated is fresh, what the project depends on.
 
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
 #[path = "tidy/modules.rs"]
 mod modules;
 #[path = "tidy/wit.rs"]
