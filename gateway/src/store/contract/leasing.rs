@@ -66,6 +66,18 @@ pub(crate) async fn the_longest_due_comes_first(subject: &impl Subject) {
     );
 }
 
+pub(crate) async fn a_claim_tells_how_late_it_is(subject: &impl Subject) {
+    let acme = tenant("acme");
+    accept(subject, submission(&acme, &["e1", "e2"], &[target(1)])).await;
+    subject.pass(SHORT).await;
+    let mut late = vec![];
+    for shard in 0..subject.store().shards() {
+        late.extend(subject.store().claim(Shard(shard), 10, LONG).await.unwrap().late);
+    }
+    assert_eq!(late.len(), 2);
+    assert!(late.iter().all(|late| *late >= SHORT), "{late:?}");
+}
+
 pub(crate) async fn no_more_than_asked_for(subject: &impl Subject) {
     let acme = tenant("acme");
     accept(subject, submission(&acme, &["e1", "e2", "e3"], &[target(1)])).await;
