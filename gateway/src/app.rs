@@ -95,7 +95,7 @@ impl App {
         let operator = config.system_events.tenant.parse()?;
         registry.ensure_tenant(&operator).await?;
         let keyring = keyring(config, &secrets, &registry, root, &common);
-        let (handover, ready) = Handover::new(config.scheduler.room, config.scheduler.room_bytes.bytes());
+        let (handover, ready) = Handover::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
         let beside = Beside::new(operator, &registry, &handover, &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
@@ -387,7 +387,6 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
         clock: common.clock.clone(),
         system_events: common.system_events.clone(),
         metrics: common.metrics.clone(),
-        lease: config.scheduler.lease.get(),
     };
     Ingest::new(config.ingest.clone(), parts, config.server.body_timeout.get())
 }

@@ -6,6 +6,7 @@
 //! beside the gateway and say what share of the machine's limit it reaches.
 #![expect(clippy::print_stdout, reason = "figures are this program's output")]
 
+mod backlog;
 mod idle;
 mod latency;
 mod load;
@@ -77,6 +78,20 @@ enum What {
         /// Print the figures as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// A tenant's latency from accepted to received, alone and behind another's deliveries that wait for an endpoint that hangs.
+    Backlog {
+        #[arg(long, value_enum, default_value = "embedded")]
+        store: StoreKind,
+        /// Deliveries that wait.
+        #[arg(long, default_value_t = 14_000)]
+        waiting: usize,
+        /// Events per second of the tenant.
+        #[arg(long, default_value_t = 100)]
+        rate: u32,
+        /// For so many seconds, alone and behind.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
     },
     /// Memory and processor time of a gateway that does nothing, and how long it takes to start.
     Idle {
@@ -164,6 +179,19 @@ async fn main() -> Result<()> {
                 true => println!("{}", measured.json()),
                 false => println!("{measured}"),
             }
+        }
+        What::Backlog {
+            store,
+            waiting,
+            rate,
+            seconds,
+        } => {
+            let plan = backlog::Plan {
+                waiting,
+                rate,
+                seconds,
+            };
+            print!("{}", backlog::measure(&Bench::start(store)?, plan).await?);
         }
         What::Idle { store } => println!("{}", idle::measure(store)?),
     }

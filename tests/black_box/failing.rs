@@ -9,6 +9,7 @@ on_both_stores!(
     who_keeps_failing_is_warned_of_then_disabled_and_told_of,
     dead_letters_are_told_of_together_and_never_feed_themselves,
     plugins_that_keep_failing_are_told_of,
+    a_count_alone_disables_nobody_and_activation_offers_what_was_missed,
 );
 
 /// As the SynthesQ profile has it, and dead letters at once.
@@ -17,6 +18,7 @@ const POLICY: &str = r#"
 over = 0.95
 window = "24h"
 least_attempts = 10
+for_at_least = "0s"
 warn_over = 0.8
 [profiles.standard.retry]
 schedule = ["0s"]
@@ -240,4 +242,38 @@ async fn plugins_that_keep_failing_are_told_of(on: On) {
     );
     assert_eq!(data["reason"], "refused");
     assert_eq!(data["version"].as_str().unwrap().len(), 12);
+}
+
+async fn a_count_alone_disables_nobody_and_activation_offers_what_was_missed(on: On) {
+    let site = Site::start(on).await;
+    let operator = site.gateway.operator().acting_for("operator");
+    let desk = Receiver::start(vec![]).await;
+    listen(&operator, &desk).await;
+    let wrong = Receiver::start(vec![Reply::Status(404); 10_000]).await;
+    let path = subscribe(&site.acme, &wrong).await;
+    for n in 0..60 {
+        site.acme.publish("a.b", json!({ "n": n })).await;
+    }
+    eventually("more attempts than the profile asks for", async || {
+        let stats = site.acme.get(&format!("{path}/stats")).await.expect(200);
+        (stats["totals"]["failed"].as_u64()? > 120).then_some(())
+    })
+    .await;
+    let warned = told(&desk, "hookgate.subscription", 1).await;
+    assert_eq!(warned[0].json()["type"], "hookgate.subscription.failing");
+    let active = site.acme.post(&format!("{path}/activate"), &json!({})).await;
+    let active = active.expect(200);
+    assert_eq!(
+        (&active["status"], &active["missed"]),
+        (&json!("active"), &Value::Null)
+    );
+
+    let disabled = site.acme.post(&format!("{path}/disable"), &json!({})).await;
+    let since = disabled.expect(200)["disabled"]["since"].clone();
+    let activated = site.acme.post(&format!("{path}/activate"), &json!({})).await;
+    let recover = format!("{path}/recover");
+    assert_eq!(
+        activated.expect(200)["missed"],
+        json!({ "since": since, "recover": recover })
+    );
 }

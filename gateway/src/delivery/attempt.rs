@@ -16,12 +16,17 @@ use crate::store::Leased;
 pub enum Attempted {
     /// An attempt was made.
     Made(Attempt),
+    /// No attempt was possible for too long; the delivery is given up with this as its last attempt.
+    Expired(Attempt),
     /// The delivery is called off; nothing was sent.
     CalledOff {
         /// Why, from a closed set.
         reason: &'static str,
     },
-    /// Its endpoint is paused, or not known for certain, or this process has no descriptor for it; nothing was sent.
+    /// Its endpoint has as many as it may, or is paused; nothing was sent.
+    Returned,
+    /// Its endpoint is not known for certain, or one of many in a queue and paused, or this process has no descriptor for it;
+    /// nothing was sent.
     Postponed {
         /// By how long.
         by: Duration,
@@ -36,7 +41,7 @@ impl Courier {
     /// Attempts a delivery. What a chain makes of its event is left in the lease.
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
-        let mut steps = Vec::new();
+        let (mut steps, mut expired) = (Vec::new(), false);
         let mut keep = self.config.keep_response;
         let answer = match self.destination(leased, started).await {
             Ok(mut destination) => match self.prepare(leased, &mut destination, &mut steps).await {
@@ -58,6 +63,13 @@ impl Courier {
                     answer
                 }
                 Err(NotSent::Later(by)) => return Attempted::Postponed { by },
+                Err(NotSent::Expired(outcome)) => {
+                    expired = true;
+                    Answer {
+                        outcome,
+                        body: Vec::new(),
+                    }
+                }
                 Err(NotSent::Failed(outcome, ran)) => {
                     steps = ran;
                     Answer {
@@ -70,14 +82,19 @@ impl Courier {
             Err(NoDestination::Unknown) => return Attempted::Postponed { by: UNKNOWN_FOR },
             Err(NoDestination::Unusable(reason)) => blocked(reason),
         };
-        Attempted::Made(Attempt {
+        let attempt = Attempt {
             number: leased.attempts.saturating_add(1),
             started,
             took: clock.elapsed(),
             outcome: answer.outcome,
             response: kept(answer.body, keep.unwrap_or_default(), self.config.max_response),
             steps,
-        })
+        };
+        if expired {
+            Attempted::Expired(attempt)
+        } else {
+            Attempted::Made(attempt)
+        }
     }
 
     /// An attempt that panicked: it failed like another, and its policy says what follows.

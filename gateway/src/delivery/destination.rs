@@ -1,5 +1,6 @@
 //! Where a delivery goes as things stand now: a fresh look at the subscription, at every attempt.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
 use crate::profile::{Profile, SecretOwner, SigningKey};
 use crate::registry::Tenant;
-use crate::store::Leased;
+use crate::store::{Endpoint, Leased};
 
 /// All that an attempt needs to know of its receiver.
 pub(super) struct Destination {
@@ -62,6 +63,19 @@ impl Courier {
             },
             known => known,
         }
+    }
+
+    /// A number for how a subscription is sent to: another one when it was activated or its URL was changed. `None`: it is gone.
+    pub fn revision(&self, endpoint: &Endpoint) -> Option<u64> {
+        let Target::Subscription(id) = endpoint.target else {
+            return None;
+        };
+        let tenant = self.parts.registry.tenant(&endpoint.tenant)?;
+        let subscription = tenant.subscription(id)?;
+        let mut hasher = DefaultHasher::new();
+        subscription.url.as_str().hash(&mut hasher);
+        subscription.activated.as_micros().hash(&mut hasher);
+        Some(hasher.finish())
     }
 
     /// The policy of a delivery's retries: the subscription's, the profile's, or the gateway's.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Courier;
 use crate::document::{Document, Limits};
+use crate::domain::units::Span;
 use crate::domain::{Event, Outcome, StepReport, Target, Timestamp};
 use crate::plugin::{Call, Chain, Phase, Verdict};
 use crate::store::Leased;
@@ -27,6 +28,8 @@ pub(super) enum NotSent {
     Failed(Outcome, Vec<StepReport>),
     /// There is no attempt for so long.
     Later(Duration),
+    /// There never was time for an attempt: it came to this, and none follows.
+    Expired(Outcome),
 }
 
 impl Courier {
@@ -44,7 +47,7 @@ impl Courier {
         };
         let run = self.parts.registry.host().run(call);
         let Ok(done) = tokio::time::timeout(time, run).await else {
-            return Err(NotSent::Later(BUSY_FOR));
+            return Err(self.later(leased, BUSY_FOR, chain));
         };
         // Of a system event it is not told: it would come the same way and fail again.
         for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
@@ -80,9 +83,27 @@ impl Courier {
             }
             // The host lets no step at delivery reject.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
-            Verdict::Busy => Err(NotSent::Later(BUSY_FOR)),
-            Verdict::OverBudget { wait, .. } => Err(NotSent::Later(wait.max(BUSY_FOR))),
+            Verdict::Busy => Err(self.later(leased, BUSY_FOR, chain)),
+            Verdict::OverBudget { wait, .. } => Err(self.later(leased, wait.max(BUSY_FOR), chain)),
         }
+    }
+
+    /// A delivery whose chain cannot be run now waits as long as its retries would take, and then is given up: it would wait for
+    /// ever where its tenant's plugins always use more time than they have.
+    fn later(&self, leased: &Leased, by: Duration, chain: &Chain) -> NotSent {
+        let longest = self.retry_policy(leased).longest().max(LEAST_WAIT);
+        if may_wait(leased, self.parts.clock.now(), by, longest) {
+            return NotSent::Later(by);
+        }
+        let plugin = chain
+            .steps
+            .first()
+            .map_or_else(String::new, |step| step.name.clone());
+        let reason = format!(
+            "no_time: the tenant's plugins had no processor time left for this delivery in {}",
+            Span::from_secs(longest.as_secs())
+        );
+        NotSent::Expired(Outcome::PluginFailed { plugin, reason })
     }
 }
 
@@ -123,5 +144,7 @@ fn may_wait(leased: &Leased, now: Timestamp, by: Duration, longest: Duration) ->
     now.plus(by) <= began.plus(longest)
 }
 
+/// How long a delivery may wait for its chain at least, however few retries it has.
+const LEAST_WAIT: Duration = Duration::from_secs(3600);
 /// When a chain is tried again that could not be run now.
 const BUSY_FOR: Duration = Duration::from_secs(1);

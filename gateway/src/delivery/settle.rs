@@ -17,6 +17,7 @@ impl Courier {
     /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
     /// delivery is somebody else's. Whether the store has a record of the attempt now.
     pub async fn settle(&self, leased: Leased, attempted: Attempted) -> bool {
+        let returned = matches!(attempted, Attempted::Returned);
         let made = match attempted {
             Attempted::Crashed => Attempted::Made(self.crashed(&leased, leased.crashes)),
             other => other,
@@ -30,6 +31,10 @@ impl Courier {
                 }
                 (Some(attempt), self.tally(&leased), next(decision, &leased))
             }
+            Attempted::Expired(attempt) => {
+                self.report(&leased, &attempt, Decision::GiveUp);
+                (Some(attempt), self.tally(&leased), Next::Dead)
+            }
             Attempted::CalledOff { reason } => {
                 called_off(&leased, reason);
                 (None, None, Next::Cancelled)
@@ -40,7 +45,7 @@ impl Courier {
                 (None, None, Next::RetryAt { at, body })
             }
             // What crashed is an attempt by now.
-            Attempted::TooLate | Attempted::Crashed => (None, None, Next::Release),
+            Attempted::TooLate | Attempted::Returned | Attempted::Crashed => (None, None, Next::Release),
         };
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
@@ -50,7 +55,7 @@ impl Courier {
             tally,
             next,
         };
-        let settled = self.commit(&leased, &settlement).await;
+        let settled = self.commit(&leased, &settlement, returned).await;
         settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
     }
 
@@ -83,11 +88,13 @@ impl Courier {
         )
     }
 
-    /// What the settlement did; `None`: nothing is known of it.
-    async fn commit(&self, leased: &Leased, settlement: &Settlement) -> Option<Settled> {
+    /// What the settlement did; `None`: nothing is known of it. `returned`: it is claimed when its endpoint may have more; nobody
+    /// has to look for it.
+    async fn commit(&self, leased: &Leased, settlement: &Settlement, returned: bool) -> Option<Settled> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.parts.committer.settle(settlement.clone()).await {
+                Ok(settled @ Settled::Applied(_)) if returned => return Some(settled),
                 Ok(settled) => {
                     if self.settling_fails.load(Relaxed) {
                         self.settling_fails.store(false, Relaxed);

@@ -1,23 +1,39 @@
 //! The short way: deliveries that this process stored leased to itself go from memory to the ready queue.
 //!
-//! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first. Whoever leaves
-//! something due in the store instead says so with [`Handover::due_at`], so that nobody has to look for it.
+//! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first, of which each
+//! tenant and each endpoint has its share ([`super::shares`]). Whoever leaves something due in the store instead says so with
+//! [`Handover::due_at`], so that nobody has to look for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 
-use crate::domain::Timestamp;
-use crate::store::Leased;
+use super::shares::{Capacity, Shares};
+use crate::domain::{Event, Target, TenantId, Timestamp};
+use crate::memory::{self, MemoryPool, MemoryUse};
+use crate::store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
 /// Hands leased deliveries over. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handover {
-    room: Arc<Semaphore>,
-    bytes: Arc<Bytes>,
+    shares: Arc<Shares>,
+    memory: MemoryPool,
+    lease: Duration,
     ready: mpsc::UnboundedSender<Ready>,
     due: Arc<Due>,
+}
+
+/// Limits of a hand-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deliveries in memory.
+    pub room: usize,
+    /// About how many bytes their events take.
+    pub bytes: usize,
+    /// How long they are this process's.
+    pub lease: Duration,
 }
 
 /// A leased delivery in memory; the room it takes is given back when it is dropped.
@@ -32,25 +48,32 @@ pub struct Ready {
 /// A place for one delivery in memory.
 #[derive(Debug)]
 pub struct Room {
-    _place: OwnedSemaphorePermit,
-    size: usize,
-    bytes: Arc<Bytes>,
+    shares: Arc<Shares>,
+    endpoint: Endpoint,
+    bytes: usize,
+    _memory: Arc<memory::Reservation>,
 }
 
-/// Room for so many deliveries.
+/// Room for deliveries of one tenant.
 #[derive(Debug)]
 pub struct Reservation {
-    room: OwnedSemaphorePermit,
-    bytes: Arc<Bytes>,
-    ready: mpsc::UnboundedSender<Ready>,
+    handover: Handover,
+    tenant: TenantId,
+    /// Places by target; none where deliveries have to wait in the store.
+    places: Vec<(Target, usize)>,
+    /// Some of those that wait are to be looked for.
+    unseen: bool,
+    /// Of new events; that of claimed ones is reserved when they are here.
+    memory: Option<Arc<memory::Reservation>>,
 }
 
-/// How much memory the events of the deliveries that have room take.
+/// Answer to a claim that asks for room.
 #[derive(Debug)]
-struct Bytes {
-    held: AtomicUsize,
-    most: usize,
-    fewer: Notify,
+pub struct ClaimRoom {
+    /// The room there is; it may be for none.
+    pub room: Reservation,
+    /// How long the store is to leave the endpoint alone, if it has more that is due.
+    pub hold: Duration,
 }
 
 /// When something in the store is due that nobody has been told of.
@@ -62,53 +85,109 @@ struct Due {
 }
 
 impl Handover {
-    /// A hand-over with room for so many deliveries in memory, whose events take about so many bytes at most, and the end that
-    /// the scheduler reads.
-    pub fn new(room: usize, bytes: usize) -> (Self, mpsc::UnboundedReceiver<Ready>) {
+    /// A hand-over with these limits, whose deliveries have their share of the process's memory, and the end that the scheduler
+    /// reads.
+    pub fn new(limits: Limits, memory: MemoryPool) -> (Self, mpsc::UnboundedReceiver<Ready>) {
         let (ready, scheduler) = mpsc::unbounded_channel();
         let due = Due {
             earliest: AtomicU64::new(u64::MAX),
             earlier: Notify::new(),
         };
-        let bytes = Bytes {
-            held: AtomicUsize::new(0),
-            most: bytes,
-            fewer: Notify::new(),
-        };
         let handover = Self {
-            room: Arc::new(Semaphore::new(room)),
-            bytes: Arc::new(bytes),
+            shares: Arc::new(Shares::new(limits.room, limits.bytes)),
+            memory,
+            lease: limits.lease,
             ready,
             due: Arc::new(due),
         };
         (handover, scheduler)
     }
 
-    /// Room for so many, if there is that much now. Without it, store the deliveries as due: they will be claimed.
-    pub fn reserve(&self, deliveries: usize) -> Option<Reservation> {
-        if self.bytes.is_full() {
+    /// Room for the deliveries of new events of a tenant, as far as there is room now: [`Reservation::lease`] says which of them
+    /// are to be stored leased. Without any, all are to be stored due: they will be claimed.
+    pub fn reserve(&self, tenant: &TenantId, events: &[NewEvent]) -> Option<Reservation> {
+        let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
+        if deliveries == 0 || self.shares.has_no_bytes() {
             return None;
         }
-        let permits = u32::try_from(deliveries).ok()?;
-        let room = self.room.clone().try_acquire_many_owned(permits).ok()?;
-        Some(self.reservation(room))
+        let bytes: usize = events.iter().map(|new| size_of_event(&new.event)).sum();
+        let bytes = bytes + deliveries * OVERHEAD;
+        let memory = self.memory.reserve(Some(tenant), MemoryUse::Deliveries, bytes);
+        let memory = Arc::new(memory.ok()?);
+        let targets = events.iter().flat_map(|new| new.targets.iter().copied());
+        let taken = self.shares.take_new(tenant, targets, Instant::now());
+        Some(Reservation {
+            handover: self.clone(),
+            tenant: tenant.clone(),
+            places: taken.places,
+            unseen: taken.unseen,
+            memory: Some(memory),
+        })
     }
 
-    /// Room for `least` to `most`, as much as there is; waits for the least. `None`: nobody reads any more.
-    pub async fn reserve_some(&self, least: u32, most: usize) -> Option<Reservation> {
-        self.bytes.room().await;
-        let mut room = self.room.clone().acquire_many_owned(least).await.ok()?;
-        let more = most.saturating_sub(room.num_permits()).min(self.room());
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
-            room.merge(more);
+    /// Room for a delivery that somebody waits for to learn how the endpoint is: whatever waits for it, or pauses it.
+    pub fn reserve_forced(&self, event: &NewEvent) -> Option<Reservation> {
+        let (tenant, bytes) = (&event.event.tenant, size_of_event(&event.event) + OVERHEAD);
+        let memory = self.memory.reserve(Some(tenant), MemoryUse::Deliveries, bytes);
+        let memory = Some(Arc::new(memory.ok()?));
+        let target = *event.targets.first()?;
+        let endpoint = Endpoint {
+            tenant: tenant.clone(),
+            target,
+        };
+        self.shares.take_forced(&endpoint).then(|| Reservation {
+            handover: self.clone(),
+            tenant: tenant.clone(),
+            places: vec![(target, 1)],
+            unseen: false,
+            memory,
+        })
+    }
+
+    /// Room for up to so many deliveries of an endpoint that are to be claimed.
+    pub fn reserve_claim(&self, endpoint: &Endpoint, max: usize) -> ClaimRoom {
+        let max = if self.shares.has_no_bytes() { 0 } else { max };
+        let grant = self.shares.take_some(endpoint, max, Instant::now());
+        ClaimRoom {
+            room: Reservation {
+                handover: self.clone(),
+                tenant: endpoint.tenant.clone(),
+                places: vec![(endpoint.target, grant.places)],
+                unseen: false,
+                memory: None,
+            },
+            hold: grant.hold,
         }
-        Some(self.reservation(room))
+    }
+
+    /// Notes what a claim left in the store: whether the endpoint has more that is due.
+    pub fn claimed(&self, endpoint: &Endpoint, more: bool) {
+        self.shares.claimed(endpoint, more);
+    }
+
+    /// Sets how many deliveries an endpoint may have in memory.
+    pub fn set_capacity(&self, endpoint: &Endpoint, capacity: Capacity) {
+        self.shares.set_capacity(endpoint, capacity);
+    }
+
+    /// Notes that a claimed delivery was postponed alone: fewer are claimed of the endpoint's.
+    pub fn postponed(&self, endpoint: &Endpoint) {
+        self.shares.postponed(endpoint);
     }
 
     /// How many more there is room for.
     pub fn room(&self) -> usize {
-        self.room.available_permits()
+        self.shares.free_places()
+    }
+
+    /// Endpoints with more in the store that have room again since they were asked for last.
+    pub fn take_woken(&self) -> Vec<Endpoint> {
+        self.shares.take_woken()
+    }
+
+    /// Waits until an endpoint is woken.
+    pub async fn woken(&self) {
+        self.shares.woken().await;
     }
 
     /// Something in the store will be due then, or is due already: it is claimed in time by this process, if no other is
@@ -140,83 +219,130 @@ impl Handover {
     pub async fn earlier_due(&self) {
         self.due.earlier.notified().await;
     }
-
-    fn reservation(&self, room: OwnedSemaphorePermit) -> Reservation {
-        Reservation {
-            room,
-            bytes: Arc::clone(&self.bytes),
-            ready: self.ready.clone(),
-        }
-    }
 }
 
 impl Reservation {
-    /// Hands one delivery over. Without room left it is not handed over: its lease ends and it is claimed.
-    pub fn hand_over(&mut self, leased: Leased) {
-        let Some(place) = self.room.split(1) else { return };
-        let room = Room::take(place, &self.bytes, size(&leased));
+    /// How the deliveries are to be stored: leased, where they have room.
+    pub fn lease(&self) -> LeasePolicy {
+        let lease = self.handover.lease;
+        let waiting: Vec<Target> = self
+            .places
+            .iter()
+            .filter(|(_, places)| *places == 0)
+            .map(|(target, _)| *target)
+            .collect();
+        if waiting.is_empty() {
+            LeasePolicy::Hold(lease)
+        } else if waiting.len() == self.places.len() {
+            LeasePolicy::Due
+        } else {
+            LeasePolicy::HoldExcept(lease, waiting)
+        }
+    }
+
+    /// Hands one delivery over.
+    ///
+    /// # Errors
+    /// The delivery, where it has no room: its tenant has no memory left for it. It is to go back to the store.
+    pub fn hand_over(&mut self, leased: Leased) -> Result<(), Box<Leased>> {
+        let target = leased.id.target;
+        let Some((_, places)) = self
+            .places
+            .iter_mut()
+            .find(|(of, places)| *of == target && *places > 0)
+        else {
+            return Err(Box::new(leased));
+        };
+        let (shares, bytes) = (&self.handover.shares, size(&leased));
+        let memory = match &self.memory {
+            Some(memory) => Arc::clone(memory),
+            None => match self
+                .handover
+                .memory
+                .reserve(Some(&self.tenant), MemoryUse::Deliveries, bytes)
+            {
+                Ok(memory) => Arc::new(memory),
+                Err(_) => {
+                    shares.is_full(&self.tenant, Instant::now());
+                    return Err(Box::new(leased));
+                }
+            },
+        };
+        *places -= 1;
+        shares.add_bytes(bytes);
+        let room = Room {
+            shares: Arc::clone(shares),
+            endpoint: Endpoint {
+                tenant: self.tenant.clone(),
+                target,
+            },
+            bytes,
+            _memory: memory,
+        };
         // A scheduler that is gone has stopped claiming too: the lease ends and another process claims it.
-        let _ = self.ready.send(Ready { leased, room });
+        let _ = self.handover.ready.send(Ready { leased, room });
+        Ok(())
     }
 
     /// For how many more there is room.
     pub fn room(&self) -> usize {
-        self.room.num_permits()
+        self.places.iter().map(|(_, places)| places).sum()
+    }
+
+    /// Says that the events are stored: those of the deliveries that wait are claimed.
+    pub fn stored(&self) {
+        if self.unseen {
+            self.handover.due_now();
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        for (target, places) in self.places.drain(..).filter(|(_, places)| *places > 0) {
+            let tenant = self.tenant.clone();
+            let endpoint = Endpoint { tenant, target };
+            self.handover.shares.give_back(&endpoint, places, 0);
+        }
     }
 }
 
 impl Room {
-    fn take(place: OwnedSemaphorePermit, bytes: &Arc<Bytes>, size: usize) -> Self {
-        bytes.held.fetch_add(size, Ordering::Relaxed);
-        Self {
-            _place: place,
-            size,
-            bytes: Arc::clone(bytes),
-        }
+    /// Whose place it is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let before = self.bytes.held.fetch_sub(self.size, Ordering::AcqRel);
-        if before >= self.bytes.most && before - self.size < self.bytes.most {
-            self.bytes.fewer.notify_one();
-        }
-    }
-}
-
-impl Bytes {
-    fn is_full(&self) -> bool {
-        self.held.load(Ordering::Acquire) >= self.most
-    }
-
-    /// Waits until there is room. What is taken then may be more than there is room for, by a batch.
-    async fn room(&self) {
-        while self.is_full() {
-            self.fewer.notified().await;
-        }
+        self.shares.give_back(&self.endpoint, 1, self.bytes);
     }
 }
 
 /// What a delivery holds in memory, about.
 fn size(leased: &Leased) -> usize {
-    let event = &leased.event;
-    let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    OVERHEAD + event.data.len() + of(&event.metadata) + of(&leased.body)
+    let body = leased.body.as_ref().map_or(0, bytes::Bytes::len);
+    OVERHEAD + size_of_event(&leased.event) + body
+}
+
+fn size_of_event(event: &Event) -> usize {
+    event.data.len() + event.metadata.as_ref().map_or(0, bytes::Bytes::len)
 }
 
 const OVERHEAD: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
-    use crate::domain::{DeliveryId, Event, Fate, Target, Trigger};
+    use crate::domain::units::Size;
+    use crate::domain::{DeliveryId, Fate, Trigger};
     use crate::store::Token;
 
-    fn leased(bytes: usize) -> Leased {
-        let event = Event {
+    const LEASE: Duration = Duration::from_secs(60);
+
+    fn event(bytes: usize) -> Event {
+        Event {
             id: "evt_1".parse().unwrap(),
             tenant: "acme".parse().unwrap(),
             kind: "a.b".parse().unwrap(),
@@ -228,7 +354,11 @@ mod tests {
             steps: Vec::new(),
             rules: Default::default(),
             hops: Default::default(),
-        };
+        }
+    }
+
+    fn leased(bytes: usize) -> Leased {
+        let event = event(bytes);
         Leased {
             id: DeliveryId {
                 event: event.id.clone(),
@@ -245,19 +375,64 @@ mod tests {
         }
     }
 
+    fn new(bytes: usize) -> [NewEvent; 1] {
+        [NewEvent {
+            event: event(bytes),
+            targets: vec![Target::Inline],
+            id_given: false,
+        }]
+    }
+
+    fn endpoint() -> Endpoint {
+        Endpoint {
+            tenant: "acme".parse().unwrap(),
+            target: Target::Inline,
+        }
+    }
+
+    fn handover(bytes: usize, memory: u64) -> (Handover, mpsc::UnboundedReceiver<Ready>) {
+        let memory = MemoryPool::new(&memory::Config {
+            max_bytes: Size::from_bytes(memory),
+            max_bytes_per_tenant: Size::from_bytes(memory),
+        });
+        let limits = Limits {
+            room: 100,
+            bytes,
+            lease: LEASE,
+        };
+        Handover::new(limits, memory)
+    }
+
     #[tokio::test]
     async fn i10_large_events_fill_it_before_many_do() {
-        let (handover, mut ready) = Handover::new(100, 10_000);
-        let mut room = handover.reserve(2).unwrap();
-        room.hand_over(leased(4_000));
-        assert!(handover.reserve(1).is_some());
-        room.hand_over(leased(6_000));
-        assert!(handover.reserve(1).is_none());
-        let waiting = handover.reserve_some(1, 10);
-        let mut waiting = std::pin::pin!(waiting);
-        assert!(waiting.as_mut().now_or_never().is_none());
+        let (handover, mut ready) = handover(10_000, 1 << 30);
+        let tenant = endpoint().tenant;
+        for bytes in [4_000, 6_000] {
+            let mut room = handover.reserve(&tenant, &new(bytes)).expect("there is room");
+            assert_eq!(room.lease(), LeasePolicy::Hold(LEASE));
+            room.hand_over(leased(bytes)).expect("it has room");
+        }
+        assert!(handover.reserve(&tenant, &new(1)).is_none());
+        assert_eq!(handover.reserve_claim(&endpoint(), 10).room.room(), 0);
         drop(ready.recv().await);
-        assert!(waiting.await.is_some());
-        assert!(handover.reserve(1).is_some());
+        assert!(handover.reserve_claim(&endpoint(), 10).room.room() > 0);
+    }
+
+    #[tokio::test]
+    async fn a_tenant_without_memory_leaves_its_deliveries_in_the_store() {
+        let (handover, mut ready) = handover(usize::MAX, 10_000);
+        let mut claimed = handover.reserve_claim(&endpoint(), 10).room;
+        claimed.hand_over(leased(4_000)).expect("it has room");
+        let refused = claimed.hand_over(leased(4_000)).expect_err("no memory");
+        assert_eq!(refused.event.data.len(), 4_000);
+        drop(claimed);
+        assert_eq!(
+            handover.reserve_claim(&endpoint(), 10).room.room(),
+            0,
+            "not for a while"
+        );
+        assert!(handover.reserve(&endpoint().tenant, &new(4_000)).is_none());
+        drop(ready.recv().await);
+        assert_eq!((handover.room(), handover.memory.held()), (100, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! From an event to its deliveries, and from stored deliveries to the scheduler's ready queue.
 
 pub mod handover;
+mod shares;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::document::{Document, Limits, Value};
 use crate::domain::{Event, EventType, Subscription, Target};
 
 pub use handover::{Handover, Reservation};
+pub use shares::Capacity;
 
 /// Which targets an event with this type and data has: every active subscription that wants it, once. Pure.
 pub fn fan_out(kind: &EventType, data: &Value, subscriptions: &[Arc<Subscription>]) -> Vec<Target> {

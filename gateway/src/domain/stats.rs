@@ -84,9 +84,7 @@ impl Tally {
     /// Where an attempt that ends now is counted. Buckets are a 24th of the window, and a new one begins when the subscription
     /// is activated, so that what was before is told from what came after.
     pub fn new(subscription: SubscriptionId, activated: Timestamp, window: Duration, now: Timestamp) -> Self {
-        let width = u64::try_from(window.as_millis() / BUCKETS)
-            .unwrap_or(u64::MAX)
-            .max(1);
+        let width = u64::try_from(Self::width(window).as_millis()).unwrap_or(u64::MAX);
         let start = now.as_millis() / width * width;
         let start = start.max(activated.as_millis());
         Self {
@@ -94,6 +92,12 @@ impl Tally {
             bucket: Timestamp::from_millis(start),
             keep_from: Timestamp::from_millis(start).minus(window),
         }
+    }
+
+    /// How long a bucket is.
+    pub fn width(window: Duration) -> Duration {
+        let millis = u64::try_from(window.as_millis() / BUCKETS).unwrap_or(u64::MAX);
+        Duration::from_millis(millis.max(1))
     }
 
     /// When all of it may be forgotten, if nothing more is counted: after the window, and some.

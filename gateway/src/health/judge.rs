@@ -1,6 +1,7 @@
 //! Whether a subscription fails too often: one pure function.
 
-use crate::domain::{Stats, Subscription, Timestamp};
+use crate::domain::stats::Bucket;
+use crate::domain::{Stats, Subscription, Tally, Timestamp};
 use crate::profile::AutoDisable;
 use crate::system_events::Figures;
 
@@ -17,7 +18,9 @@ pub(super) struct Finding {
 
 /// Judges an active subscription; `None`: nothing is to be done.
 ///
-/// It is disabled when more than `over` of its attempts within the window failed, and there were `least_attempts` of them. The
+/// It is disabled when more than `over` of its attempts within the window failed, there were `least_attempts` of them, and the
+/// first bucket with a failure ended `for_at_least` ago: a backlog uses up any count within a second, and a deployment that goes
+/// wrong is not the end of an endpoint. The
 /// warning comes at half as many attempts, so that it comes first even where all fail; and whatever is disabled was warned of.
 /// Only what was counted since the last activation is looked at, and nothing that is older than the window.
 pub(super) fn judge(
@@ -30,7 +33,7 @@ pub(super) fn judge(
     let counts = stats.since(from);
     let (attempts, share) = (counts.attempts(), counts.share_failed());
     let least = u64::from(policy.least_attempts).max(1);
-    let disable = attempts >= least && share > policy.over;
+    let disable = attempts >= least && share > policy.over && has_failed_for(policy, stats, from, now);
     let warned = subscription.warned.is_some_and(|warned| warned >= from);
     let failing = policy
         .warn_over
@@ -46,13 +49,29 @@ pub(super) fn judge(
     })
 }
 
+/// Whether failures are old enough. A bucket ends where the next one would begin: so the time is at least what is asked for, and
+/// at most a bucket longer.
+fn has_failed_for(policy: &AutoDisable, stats: &Stats, from: Timestamp, now: Timestamp) -> bool {
+    if policy.for_at_least.is_zero() {
+        return true;
+    }
+    let failing = |bucket: &&Bucket| bucket.start >= from && bucket.counts.failed() > 0;
+    let first = stats.buckets.iter().find(failing);
+    first.is_some_and(|first| {
+        first
+            .start
+            .plus(policy.for_at_least + Tally::width(policy.window))
+            <= now
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::domain::stats::FAILED;
-    use crate::domain::{PayloadMode, Status, SubscriptionId, Tally};
+    use crate::domain::{PayloadMode, Status, SubscriptionId};
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -63,6 +82,7 @@ mod tests {
         over: 0.95,
         window: DAY,
         least_attempts: 10,
+        for_at_least: Duration::ZERO,
         warn_over: Some(0.8),
     };
 
@@ -161,6 +181,33 @@ mod tests {
         assert_eq!(found(&stats, &of, START.plus(4 * minute)), (true, false));
         count(&mut stats, &of, START.plus(4 * minute), 0, 1);
         assert_eq!(found(&stats, &of, START.plus(4 * minute)), (true, true));
+    }
+
+    #[test]
+    fn auto_disable_needs_time_as_well_as_a_count() {
+        let (of, mut stats) = (subscription(), Stats::default());
+        let policy = AutoDisable {
+            for_at_least: HOUR,
+            ..POLICY
+        };
+        let found = |stats: &Stats, now| judge(&policy, stats, &of, now).map(|f| (f.warn, f.disable));
+        count(&mut stats, &of, START, 0, 10_000);
+        assert_eq!(
+            found(&stats, START.plus(Duration::from_secs(1))),
+            Some((true, false))
+        );
+        assert_eq!(
+            found(&stats, START.plus(HOUR)),
+            Some((true, false)),
+            "its bucket may be younger"
+        );
+        count(&mut stats, &of, START.plus(2 * HOUR), 0, 1);
+        assert_eq!(found(&stats, START.plus(2 * HOUR)), Some((true, true)));
+        // What failed a day ago and works since is not disabled for one failure.
+        let (of, mut stats) = (subscription(), Stats::default());
+        count(&mut stats, &of, START, 500, 1);
+        count(&mut stats, &of, START.plus(3 * HOUR), 0, 10);
+        assert_eq!(judge(&policy, &stats, &of, START.plus(3 * HOUR)), None);
     }
 
     #[test]

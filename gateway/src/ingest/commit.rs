@@ -30,17 +30,13 @@ impl Ingest {
     ) -> Result<Vec<AcceptedEvent>, Problem> {
         let parts = &self.inner.parts;
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
-        let reservation = if deliveries > 0 {
-            parts.handover.reserve(deliveries)
-        } else {
-            None
-        };
+        let reservation = parts.handover.reserve(&tenant, &events);
         let pending: Vec<Pending> = events
             .iter()
             .map(|new| Pending::of(new, reservation.is_some()))
             .collect();
         let lease = match &reservation {
-            Some(_) => LeasePolicy::Hold(parts.lease),
+            Some(reservation) => reservation.lease(),
             None => LeasePolicy::Due,
         };
         let submission = Submission {
@@ -63,9 +59,14 @@ impl Ingest {
                     .collect();
                 self.count(&answers);
                 match (reservation, token) {
-                    (Some(reservation), Some(token)) => hand_over(reservation, token, pending, &fresh),
-                    _ if deliveries > 0 => parts.handover.due_now(),
-                    _ => {}
+                    (Some(reservation), token) => {
+                        reservation.stored();
+                        if let Some(token) = token {
+                            hand_over(reservation, token, pending, &fresh);
+                        }
+                    }
+                    (None, _) if deliveries > 0 => parts.handover.due_now(),
+                    (None, _) => {}
                 }
                 Ok(answers)
             }
@@ -135,7 +136,8 @@ fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, 
         };
         let event = Arc::new(event);
         for target in targets {
-            reservation.hand_over(Leased {
+            // Those without a place are due in the store.
+            let _ = reservation.hand_over(Leased {
                 id: DeliveryId {
                     event: event.id.clone(),
                     target,

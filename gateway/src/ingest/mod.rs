@@ -81,8 +81,6 @@ pub struct Parts {
     pub system_events: SystemEvents,
     /// Counts.
     pub metrics: Metrics,
-    /// For how long this process leases the deliveries that it sends at once: longer than any attempt.
-    pub lease: Duration,
 }
 
 struct Inner {

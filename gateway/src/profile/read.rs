@@ -198,6 +198,13 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
             problems.add(key, "a share is 0 to 1; nothing is over 1", "95 of 100 is 0.95");
         }
     }
+    if file.for_at_least.is_some_and(|time| time > window) {
+        problems.add(
+            "auto_disable.for_at_least",
+            "nothing that is older than the window is looked at",
+            "it is at most `window`",
+        );
+    }
     if file.warn_over.is_some_and(|warn| warn > over) {
         problems.add(
             "auto_disable.warn_over",
@@ -209,6 +216,7 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
         over,
         window: window.get(),
         least_attempts,
+        for_at_least: file.for_at_least.map(Span::get).unwrap_or_default(),
         warn_over: file.warn_over,
     })
 }

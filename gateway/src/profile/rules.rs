@@ -49,6 +49,8 @@ pub struct AutoDisable {
     pub window: Duration,
     /// How many attempts there must be in it.
     pub least_attempts: u32,
+    /// For how long it must have been failing: a count alone is reached within a second.
+    pub for_at_least: Duration,
     /// The share that is told of first.
     pub warn_over: Option<f64>,
 }

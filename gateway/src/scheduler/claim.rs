@@ -1,9 +1,14 @@
-//! Takes what is due from the store, as much as there is room for.
+//! Takes what is due from the store: endpoints in turn, of each as much as it has room for.
+//!
+//! A look at a shard asks whose turn it is and claims a part of the batch for each. An endpoint that is paused, or has its share
+//! in memory, is held in the store, whatever waits for it; it is claimed from by itself as soon as it has room again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use rand::RngExt;
 use tokio::time::{Instant as TokioInstant, sleep_until};
@@ -12,14 +17,17 @@ use tokio_util::sync::CancellationToken;
 use super::pace::{Change, Looks};
 use super::{Config, Parts};
 use crate::clock::Clock;
-use crate::dispatch::{Handover, Reservation};
+use crate::delivery::{Attempted, Courier};
+use crate::dispatch::Handover;
+use crate::dispatch::handover::ClaimRoom;
 use crate::store::clock::StoreClock;
-use crate::store::{Claimed, Shard, Store, StoreError};
+use crate::store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
 use crate::telemetry::{Metrics, StoreOperation};
 
 /// Claims. Owned by the scheduler.
 pub(super) struct Claimer {
     store: Arc<dyn Store>,
+    courier: Courier,
     handover: Handover,
     clock: Clock,
     store_clock: StoreClock,
@@ -31,6 +39,7 @@ impl Claimer {
     pub(super) fn new(config: &Config, parts: &Parts) -> Self {
         Self {
             store: parts.store.clone(),
+            courier: parts.courier.clone(),
             handover: parts.handover.clone(),
             clock: parts.clock.clone(),
             store_clock: parts.store_clock.clone(),
@@ -43,7 +52,7 @@ impl Claimer {
     /// to give back: nobody waits for their leases.
     ///
     /// Claims from shards that answer follow one another. A claim from a shard that failed before runs beside them: a server
-    /// that hangs delays its own shards only. Such a claim takes one delivery, so that it holds no room while it waits.
+    /// that hangs delays its own shards only. It asks whose turn it is first, so that it holds no room while it waits.
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let mut looks = Looks::new(
             self.store.shards(),
@@ -69,28 +78,41 @@ impl Claimer {
                 self.handover.forget_due();
                 looks.all(Instant::now());
             }
+            for (shard, endpoints) in self.woken() {
+                // What a shard that fails holds back has its turn again when it answers.
+                if !looks.is_failing(shard)
+                    && let Err(error) = self.claim(shard, endpoints).await
+                {
+                    self.looked(shard, &Err(error), &mut looks);
+                }
+            }
             for shard in looks.due(Instant::now()) {
                 if looks.is_failing(shard) {
-                    match self.handover.reserve(1) {
-                        Some(room) => {
-                            looks.begin(shard);
-                            beside.push(async move { (shard, claimer.claim(shard, room).await) });
-                        }
-                        None => looks.delay(shard, Instant::now()),
-                    }
+                    looks.begin(shard);
+                    beside.push(async move { (shard, claimer.look(shard).await) });
                     continue;
                 }
-                let room = self
-                    .handover
-                    .reserve_some(self.least_room(), self.config.claim_batch);
-                let Some(Some(room)) = shutdown.run_until_cancelled(room).await else {
-                    break;
-                };
-                let result = self.claim(shard, room).await;
+                let result = self.look(shard).await;
                 self.looked(shard, &result, &mut looks);
+                if shutdown.is_cancelled() {
+                    break;
+                }
             }
         }
         while beside.next().await.is_some() {}
+    }
+
+    /// Endpoints that have room again, by shard.
+    fn woken(&self) -> Vec<(Shard, Vec<Endpoint>)> {
+        let mut woken: Vec<(Shard, Vec<Endpoint>)> = Vec::new();
+        for endpoint in self.handover.take_woken() {
+            let shard = self.store.shard_of(&endpoint.tenant);
+            match woken.iter_mut().find(|(other, _)| *other == shard) {
+                Some((_, endpoints)) => endpoints.push(endpoint),
+                None => woken.push((shard, vec![endpoint])),
+            }
+        }
+        woken
     }
 
     /// Until something is due, as far as is known.
@@ -104,23 +126,48 @@ impl Claimer {
             tokio::select! {
                 () = sleep_until(look.min(told)) => return,
                 () = self.handover.earlier_due() => {}
+                () = self.handover.woken() => return,
             }
         }
     }
 
-    /// Claims of one or two, again and again while there is hardly any room, would keep the store busy with nothing.
-    fn least_room(&self) -> u32 {
-        let least = (self.config.claim_batch / 8).min(self.config.room / 4).max(1);
-        u32::try_from(least).unwrap_or(1)
+    /// Claims from the endpoints of a shard whose turn it is.
+    async fn look(&self, shard: Shard) -> Result<Look, StoreError> {
+        let asked = self.clock.now();
+        let turns = self.store.turns(shard, TURNS).await?;
+        self.store_clock.set(turns.now, asked, self.clock.now());
+        if turns.endpoints.is_empty() {
+            return Ok(Look {
+                wait: turns.next.map(|turn| turn.since(turns.now)),
+                full: false,
+            });
+        }
+        let all = turns.endpoints.len() < TURNS;
+        let look = self.claim(shard, turns.endpoints).await?;
+        let full = look.full || !all;
+        Ok(Look { full, ..look })
     }
 
-    async fn claim(&self, shard: Shard, mut room: Reservation) -> Result<Look, StoreError> {
-        let most = room.room();
+    /// Claims from these endpoints of a shard, each as much as it has room for and as its part of the batch is.
+    async fn claim(&self, shard: Shard, endpoints: Vec<Endpoint>) -> Result<Look, StoreError> {
+        let part = (self.config.claim_batch / endpoints.len().max(1)).max(1);
+        let room = |endpoint: &Endpoint| self.handover.reserve_claim(endpoint, part);
+        let rooms: Vec<ClaimRoom> = endpoints.iter().map(room).collect();
+        let pick = |(endpoint, room): (&Endpoint, &ClaimRoom)| Pick {
+            endpoint: endpoint.clone(),
+            max: room.room.room(),
+            hold: room.hold,
+        };
+        let picks: Vec<Pick> = endpoints.iter().zip(&rooms).map(pick).collect();
         let (asked, began) = (self.clock.now(), Instant::now());
-        let claimed = self.store.claim(shard, most, self.config.lease.get()).await?;
+        let claimed = self
+            .store
+            .claim_from(shard, &picks, self.config.lease.get())
+            .await?;
         let Claimed {
             leased,
             late,
+            more,
             now,
             next_due,
         } = claimed;
@@ -130,14 +177,37 @@ impl Claimer {
         for late in late {
             self.metrics.claimed_late_by(late);
         }
-        let look = Look {
-            wait: next_due.map(|due| due.since(now)),
-            full: leased.len() >= most,
-        };
-        for leased in leased {
-            room.hand_over(leased);
+        let mut full = false;
+        for (pick, more) in picks.iter().zip(more) {
+            self.handover.claimed(&pick.endpoint, more);
+            full |= more && pick.hold.is_zero();
         }
-        Ok(look)
+        self.hand_over(&endpoints, rooms, leased).await;
+        Ok(Look {
+            wait: next_due.map(|due| due.since(now)),
+            full,
+        })
+    }
+
+    /// Hands over what was claimed; what has no room after all goes back.
+    async fn hand_over(&self, endpoints: &[Endpoint], mut rooms: Vec<ClaimRoom>, leased: Vec<Leased>) {
+        let places: HashMap<&Endpoint, usize> = endpoints.iter().zip(0..).collect();
+        let mut refused = Vec::new();
+        for leased in leased {
+            let endpoint = Endpoint {
+                tenant: leased.event.tenant.clone(),
+                target: leased.id.target,
+            };
+            let room = places.get(&endpoint).and_then(|at| rooms.get_mut(*at));
+            match room {
+                Some(room) => refused.extend(room.room.hand_over(leased).err().map(|back| *back)),
+                None => refused.push(leased),
+            }
+        }
+        let back = refused
+            .into_iter()
+            .map(|leased| self.courier.settle(leased, Attempted::Returned));
+        join_all(back).await;
     }
 
     /// Sets when a shard is claimed from next. One log line when the first shard fails, one when all answer again.
@@ -168,3 +238,6 @@ struct Look {
     /// There may be more due already.
     full: bool,
 }
+
+/// Endpoints of a shard that are claimed from at once.
+const TURNS: usize = 64;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::health::PauseRules;
 use super::lanes::Most;
 use super::queue::Rules;
+use crate::dispatch::handover;
 use crate::domain::units::{Size, Span};
 
 /// Attempts in flight, leases and claims.
@@ -16,10 +17,12 @@ use crate::domain::units::{Size, Span};
 pub struct Config {
     /// How many attempts are in flight at most. Slow endpoints together have a quarter of it, third and later attempts a half.
     pub in_flight: usize,
-    /// How many deliveries are held in memory at most, waiting or in flight; what is more waits in the store.
+    /// How many deliveries are held in memory at most, waiting or in flight; what is more waits in the store. A tenant may hold
+    /// as many as there are places free: one alone has half, two that want all of it a third each. An endpoint has what it
+    /// delivers in about a second, at least 32; while it hangs or fails less, while it is paused none.
     pub room: usize,
     /// How much memory the events of those may take, about; what is more waits in the store. An event counts for each of its
-    /// deliveries.
+    /// deliveries. They count in `memory` too, where a tenant has its share.
     pub room_bytes: Size,
     /// How many endpoints are kept in mind at most: how quick they are, whether they are paused. One that nothing waits for is
     /// forgotten for a new one; where there is none, the delivery waits in the store.
@@ -34,12 +37,17 @@ pub struct Config {
     pub poll_interval: Span,
     /// An endpoint that usually takes longer to answer is slow.
     pub slow_after: Span,
-    /// After so many failures in a row an endpoint is paused.
+    /// After so many failures in a row an endpoint is paused: what is due waits in the store and burns no attempts.
     pub pause_after: u32,
-    /// The first pause; each further one is twice as long, until an attempt succeeds.
+    /// The first pause; each further one is twice as long, until an attempt succeeds, the subscription is activated or its URL
+    /// changes.
     pub pause_first: Span,
-    /// The longest pause, at most 10m.
+    /// The longest pause, at most 10m: by about so much is an attempt later than its retry schedule says, while an endpoint fails.
+    /// An endpoint that asks for more time (`Retry-After` with 429 or 503) has it, up to a day.
     pub pause_longest: Span,
+    /// How many deliveries are attempted between two pauses of an endpoint that fails at once, a few at a time. One that hangs is
+    /// attempted once.
+    pub attempts_between_pauses: u32,
     /// At shutdown, how long attempts in flight may take to finish.
     pub drain: Span,
 }
@@ -58,7 +66,8 @@ impl Default for Config {
             slow_after: Span::from_secs(1),
             pause_after: 10,
             pause_first: Span::from_secs(1),
-            pause_longest: Span::from_secs(5 * 60),
+            pause_longest: Span::from_secs(5),
+            attempts_between_pauses: 256,
             drain: Span::from_secs(20),
         }
     }
@@ -100,6 +109,15 @@ impl Config {
         Ok(())
     }
 
+    /// The limits of the hand-over to the scheduler.
+    pub fn inbox(&self) -> handover::Limits {
+        handover::Limits {
+            room: self.room,
+            bytes: self.room_bytes.bytes(),
+            lease: self.lease.get(),
+        }
+    }
+
     pub(super) fn rules(&self) -> Rules {
         Rules {
             in_flight: self.in_flight,
@@ -108,6 +126,7 @@ impl Config {
                 after: self.pause_after,
                 first: self.pause_first.get(),
                 longest: self.pause_longest.get().max(self.pause_first.get()),
+                attempts_between: self.attempts_between_pauses.max(1),
             },
             lanes: Most {
                 in_all: self.endpoints,

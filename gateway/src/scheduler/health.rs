@@ -1,7 +1,11 @@
-//! Whether an endpoint is attempted, after how its last attempts went. A value: time is given.
+//! Circuit breaker of an endpoint: whether it is attempted, after how its last attempts went. A value: time is given.
 //!
 //! An endpoint that keeps failing is paused; when the pause is over one attempt probes it (the half-open circuit breaker of
-//! M. Nygard, "Release It!"). A pause burns no attempts: deliveries wait without counting one.
+//! M. Nygard, "Release It!"). A pause burns no attempts: deliveries wait without counting one. Nor does it replace the retry
+//! schedule: where the probe fails at once, which costs nobody anything, some more of what is due is attempted, a few at a
+//! time, before the next pause. One that hangs ends the round, since each of its attempts costs a timeout.
+//!
+//! An endpoint that asks for time (429, or 503 with Retry-After) has it, for all deliveries (RFC 9110 §10.2.3).
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +14,16 @@ use std::time::{Duration, Instant};
 pub(super) enum Health {
     /// It is attempted; so many attempts failed in a row.
     Fine { failures: u32 },
-    /// It is left alone until then; the pause is this one of a row.
-    Paused { until: Instant, pauses: u32 },
+    /// It is left alone until then; the pause is this one of a row. `asked`: by itself.
+    Paused {
+        until: Instant,
+        pauses: u32,
+        asked: bool,
+    },
     /// One attempt at a time shows whether it is back, after so many pauses.
     Probing { pauses: u32 },
+    /// It fails at once: so many more attempts, a few at a time, until the next pause.
+    Failing { left: u32, pauses: u32 },
 }
 
 /// When endpoints are paused and for how long.
@@ -25,6 +35,8 @@ pub(super) struct PauseRules {
     pub(super) first: Duration,
     /// The longest.
     pub(super) longest: Duration,
+    /// How many attempts are made between two pauses of an endpoint that fails at once.
+    pub(super) attempts_between: u32,
 }
 
 /// What may be done with an endpoint now.
@@ -32,10 +44,25 @@ pub(super) struct PauseRules {
 pub(super) enum Gate {
     /// Attempt.
     Open,
+    /// Attempt a few at a time.
+    Few,
     /// Attempt if nothing is under way.
     Probe,
     /// Nothing until then.
     ClosedUntil(Instant),
+}
+
+/// What an attempt says of an endpoint's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// It was reached.
+    Reached,
+    /// It failed at once.
+    Failed,
+    /// It failed after it had held the attempt for long, or has too much to do.
+    Hung,
+    /// It asks for time: so much, where it says.
+    Throttled(Option<Duration>),
 }
 
 impl Health {
@@ -46,31 +73,59 @@ impl Health {
         match self {
             Self::Fine { .. } => Gate::Open,
             Self::Paused { until, .. } if now < until => Gate::ClosedUntil(until),
-            Self::Paused { .. } | Self::Probing { .. } => Gate::Probe,
+            Self::Failing { left: 1.., .. } => Gate::Few,
+            Self::Paused { .. } | Self::Probing { .. } | Self::Failing { left: 0, .. } => Gate::Probe,
         }
     }
 
-    /// How it is once a probe has begun.
+    /// How it is once an attempt has begun.
     #[must_use]
-    pub(super) fn probed(self) -> Self {
+    pub(super) fn started(self) -> Self {
         match self {
             Self::Paused { pauses, .. } => Self::Probing { pauses },
+            Self::Failing { left, pauses } => Self::Failing {
+                left: left.saturating_sub(1),
+                pauses,
+            },
             other => other,
         }
     }
 
-    /// How it is after an attempt that reached it, or failed to.
+    /// How it is after an attempt.
     #[must_use]
-    pub(super) fn after(self, reached: bool, now: Instant, rules: PauseRules) -> Self {
-        match self {
-            _ if reached => Self::NEW,
-            Self::Fine { failures } if failures + 1 < rules.after => Self::Fine {
+    pub(super) fn after(self, sign: Sign, now: Instant, rules: PauseRules) -> Self {
+        match (self, sign) {
+            // Others in flight that it took do not take its word back.
+            (Self::Paused { asked: true, .. }, Sign::Reached) => self,
+            (_, Sign::Reached) => Self::NEW,
+            (_, Sign::Throttled(Some(asked))) => self.left_alone(now + asked.min(LONGEST_ASKED)),
+            (Self::Fine { .. }, Sign::Throttled(None)) => paused(now, 0, rules),
+            (Self::Fine { failures }, _) if failures + 1 < rules.after => Self::Fine {
                 failures: failures + 1,
             },
-            Self::Fine { .. } => paused(now, 0, rules),
-            Self::Probing { pauses } => paused(now, pauses, rules),
+            (Self::Fine { .. }, _) => paused(now, 0, rules),
+            (Self::Probing { pauses }, Sign::Failed) if rules.attempts_between > 1 => Self::Failing {
+                left: rules.attempts_between - 1,
+                pauses,
+            },
+            (Self::Failing { left: 1.., .. }, Sign::Failed) => self,
+            (Self::Probing { pauses } | Self::Failing { pauses, .. }, _) => paused(now, pauses, rules),
             // Attempts that were under way when the pause began.
-            Self::Paused { .. } => self,
+            (Self::Paused { .. }, _) => self,
+        }
+    }
+
+    /// It asked to be left alone until then.
+    fn left_alone(self, asked: Instant) -> Self {
+        let (before, pauses) = match self {
+            Self::Paused { until, pauses, .. } => (Some(until), pauses),
+            Self::Fine { .. } => (None, 0),
+            Self::Probing { pauses } | Self::Failing { pauses, .. } => (None, pauses),
+        };
+        Self::Paused {
+            until: before.map_or(asked, |before| before.max(asked)),
+            pauses,
+            asked: true,
         }
     }
 }
@@ -81,8 +136,12 @@ fn paused(now: Instant, before: u32, rules: PauseRules) -> Health {
     Health::Paused {
         until: now + length,
         pauses: before.saturating_add(1),
+        asked: false,
     }
 }
+
+/// Whoever asks for more has this.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {
@@ -92,20 +151,21 @@ mod tests {
         after: 3,
         first: Duration::from_secs(1),
         longest: Duration::from_secs(5),
+        attempts_between: 3,
     };
 
     #[test]
     fn failures_in_a_row_pause_and_a_success_forgets_them() {
         let now = Instant::now();
         let mut health = Health::NEW;
-        for reached in [false, false, true, false, false] {
-            health = health.after(reached, now, RULES);
+        for sign in [Sign::Failed, Sign::Hung, Sign::Reached, Sign::Hung, Sign::Failed] {
+            health = health.after(sign, now, RULES);
             assert_eq!(health.gate(now), Gate::Open);
         }
-        health = health.after(false, now, RULES);
+        health = health.after(Sign::Failed, now, RULES);
         let until = now + RULES.first;
         assert_eq!(health.gate(now), Gate::ClosedUntil(until));
-        assert_eq!(health.after(false, now, RULES), health);
+        assert_eq!(health.after(Sign::Failed, now, RULES), health);
         assert_eq!(health.gate(until), Gate::Probe);
     }
 
@@ -114,13 +174,51 @@ mod tests {
         let mut now = Instant::now();
         let mut health = Health::Fine { failures: 2 };
         for expected in [1, 2, 4, 5, 5] {
-            health = health.after(false, now, RULES);
+            health = health.after(Sign::Hung, now, RULES);
             let until = now + Duration::from_secs(expected);
             assert_eq!(health.gate(now), Gate::ClosedUntil(until));
             now = until;
             assert_eq!(health.gate(now), Gate::Probe);
-            health = health.probed();
+            health = health.started();
         }
-        assert_eq!(health.after(true, now, RULES), Health::NEW);
+        assert_eq!(health.after(Sign::Reached, now, RULES), Health::NEW);
+    }
+
+    #[test]
+    fn breaker_lets_some_of_what_is_due_through_between_pauses() {
+        let now = Instant::now();
+        let paused = Health::Fine { failures: 2 }.after(Sign::Failed, now, RULES);
+        let later = now + RULES.first;
+        let mut health = paused.started().after(Sign::Failed, later, RULES);
+        for _ in 0..2 {
+            assert_eq!(health.gate(later), Gate::Few);
+            health = health.started();
+        }
+        assert_eq!(health.gate(later), Gate::Probe, "three were begun");
+        let ended = health.after(Sign::Failed, later, RULES);
+        assert_eq!(ended.gate(later), Gate::ClosedUntil(later + 2 * RULES.first));
+        let few = paused.started().after(Sign::Failed, later, RULES).started();
+        let hung = few.after(Sign::Hung, later, RULES);
+        assert_eq!(hung.gate(later), Gate::ClosedUntil(later + 2 * RULES.first));
+        assert_eq!(few.after(Sign::Reached, later, RULES), Health::NEW);
+    }
+
+    #[test]
+    fn breaker_keeps_to_retry_after_up_to_a_day() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+        let throttled = |asked| Health::NEW.after(Sign::Throttled(asked), now, RULES);
+        assert_eq!(throttled(None).gate(now), Gate::ClosedUntil(now + RULES.first));
+        let asked = throttled(Some(hour));
+        assert_eq!(asked.gate(now), Gate::ClosedUntil(now + hour));
+        let longer = asked.after(Sign::Throttled(Some(2 * hour)), now, RULES);
+        assert_eq!(longer.gate(now), Gate::ClosedUntil(now + 2 * hour));
+        let shorter = longer.after(Sign::Throttled(Some(hour)), now, RULES);
+        assert_eq!(shorter, longer);
+        assert_eq!(asked.after(Sign::Reached, now, RULES), asked);
+        let forever = throttled(Some(1000 * hour));
+        assert_eq!(forever.gate(now), Gate::ClosedUntil(now + 24 * hour));
+        let probe = asked.started();
+        assert_eq!(probe.gate(now + hour), Gate::Probe);
+        assert_eq!(probe.after(Sign::Reached, now + hour, RULES), Health::NEW);
     }
 }

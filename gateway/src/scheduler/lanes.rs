@@ -19,6 +19,8 @@ pub(super) struct Lanes<T> {
     named: HashMap<TenantId, IndexSet<Key>>,
     /// Where the next lane to forget is looked for: it goes round, as a clock's hand does.
     hand: usize,
+    /// Lanes that were forgotten since this was asked for.
+    forgotten: Vec<Key>,
 }
 
 /// How many there may be.
@@ -37,6 +39,7 @@ impl<T> Lanes<T> {
             all: IndexMap::new(),
             named: HashMap::new(),
             hand: 0,
+            forgotten: Vec::new(),
         }
     }
 
@@ -62,6 +65,10 @@ impl<T> Lanes<T> {
         Some(self.all.entry(key.clone()).or_insert_with(|| Lane::new(now)))
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Lane<T>)> {
+        self.all.iter_mut()
+    }
+
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Lane<T>> {
         self.all.values_mut()
     }
@@ -72,14 +79,20 @@ impl<T> Lanes<T> {
 
     /// Forgets the lanes that have had nothing to do for long.
     pub(super) fn forget_old(&mut self, now: Instant) {
-        let named = &mut self.named;
+        let (named, forgotten) = (&mut self.named, &mut self.forgotten);
         self.all.retain(|key, lane| {
             let kept = !lane.is_forgettable(now);
             if !kept {
                 forget_named(named, key);
+                forgotten.push(key.clone());
             }
             kept
         });
+    }
+
+    /// Lanes that were forgotten since this was asked for.
+    pub(super) fn take_forgotten(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.forgotten)
     }
 
     fn has_room_for_named(&mut self, tenant: &TenantId, now: Instant) -> bool {
@@ -120,6 +133,7 @@ impl<T> Lanes<T> {
 
     fn forget(&mut self, key: &Key) -> bool {
         forget_named(&mut self.named, key);
+        self.forgotten.push(key.clone());
         self.all.swap_remove(key).is_some()
     }
 }

@@ -89,13 +89,6 @@ impl Looks {
         }
     }
 
-    /// A claim from a shard cannot begin now.
-    pub(super) fn delay(&mut self, shard: Shard, now: Instant) {
-        if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
-            look.next = now + DELAY;
-        }
-    }
-
     /// A claim from a shard succeeded. `wait`: how long until its next delivery is due; it is claimed from again then, and not
     /// later than the next poll. `full`: there may be more.
     pub(super) fn succeeded(
@@ -161,8 +154,6 @@ impl Backoff {
     }
 }
 
-/// The pause of a claim that has no room.
-const DELAY: Duration = Duration::from_millis(50);
 /// A lease that ends again and again at the same moment must not make a busy loop.
 const SHORTEST: Duration = Duration::from_millis(2);
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::budget::{Age, Budget, Pace, Share};
 use super::health::{Gate, PauseRules};
-use super::lane::{Key, Lane, Place};
+use super::lane::{Key, Lane, Place, Popped};
 use super::lanes::{Lanes, Most};
 use super::ring::Ring;
 use super::signal::Signal;
+use crate::dispatch::Capacity;
 use crate::domain::TenantId;
 
 /// Deliveries that wait, and the state of the endpoints that they wait for.
@@ -23,6 +24,8 @@ pub(super) struct Queue<T> {
     aside: Aside,
     budget: Budget,
     waiting: usize,
+    /// Endpoints whose capacity changed.
+    capacities: Vec<(Key, Capacity)>,
 }
 
 /// By what the queue decides.
@@ -43,6 +46,8 @@ pub(super) struct Rules {
 pub(super) struct Start<T> {
     pub(super) key: Key,
     pub(super) age: Age,
+    /// It is attempted whether the endpoint is paused or not.
+    pub(super) forced: bool,
     pub(super) item: T,
 }
 
@@ -51,6 +56,7 @@ pub(super) struct Start<T> {
 pub(super) struct Finish {
     pub(super) key: Key,
     pub(super) age: Age,
+    pub(super) forced: bool,
     pub(super) signal: Signal,
     pub(super) took: Duration,
 }
@@ -60,6 +66,15 @@ pub(super) struct Finish {
 pub(super) struct Postponed<T> {
     pub(super) items: Vec<T>,
     pub(super) until: Instant,
+    /// Their endpoint is paused; otherwise there are too many.
+    pub(super) paused: bool,
+}
+
+impl<T> Postponed<T> {
+    fn one(item: T, until: Instant, paused: bool) -> Self {
+        let items = vec![item];
+        Self { items, until, paused }
+    }
 }
 
 /// Lanes that wait for a share of the budget.
@@ -79,6 +94,7 @@ impl<T> Queue<T> {
             aside: Aside::default(),
             budget: Budget::new(rules.in_flight),
             waiting: 0,
+            capacities: Vec::new(),
         }
     }
 
@@ -95,18 +111,33 @@ impl<T> Queue<T> {
     /// Puts a delivery in its lane, unless the endpoint is paused or there is no lane to be had.
     pub(super) fn push(&mut self, key: &Key, age: Age, item: T, now: Instant) -> Option<Postponed<T>> {
         let Some(lane) = self.lanes.open(key, now) else {
-            let (items, until) = (vec![item], now + NO_LANE_FOR);
-            return Some(Postponed { items, until });
+            return Some(Postponed::one(item, now + NO_LANE_FOR, false));
         };
         if let Gate::ClosedUntil(until) = lane.health.gate(now) {
-            let items = vec![item];
-            return Some(Postponed { items, until });
+            return Some(Postponed::one(item, until, true));
+        }
+        if key.is_named() && lane.waiting() + lane.in_flight >= lane.capacity(now, &self.rules).places {
+            return Some(Postponed::one(item, now + TOO_MANY_FOR, false));
         }
         lane.push(age, item);
         self.waiting += 1;
         // What keeps old deliveries waiting does not keep this one.
         let for_old_only = lane.place == Place::Aside(Share::Old) && age == Age::Young;
         if lane.place == Place::Nowhere || for_old_only {
+            lane.place = Place::Ring;
+            self.ring.add(&key.tenant, key.clone());
+        }
+        None
+    }
+
+    /// Puts a delivery in its lane that no pause keeps: somebody waits to learn how the endpoint is.
+    pub(super) fn push_forced(&mut self, key: &Key, item: T, now: Instant) -> Option<Postponed<T>> {
+        let Some(lane) = self.lanes.open(key, now) else {
+            return Some(Postponed::one(item, now + NO_LANE_FOR, false));
+        };
+        lane.push_forced(item);
+        self.waiting += 1;
+        if matches!(lane.place, Place::Nowhere | Place::Aside(Share::Old)) {
             lane.place = Place::Ring;
             self.ring.add(&key.tenant, key.clone());
         }
@@ -130,20 +161,25 @@ impl<T> Queue<T> {
                 self.stand_aside(key, share);
                 continue;
             }
-            let Some((age, item)) = lane.pop(may_be_old) else {
+            let Some(Popped { age, forced, item }) = lane.pop(may_be_old, now) else {
                 if lane.waiting() > 0 {
                     self.stand_aside(key, Share::Old);
                 }
                 continue;
             };
-            lane.start(now);
+            lane.start(forced, now);
             self.budget.take(pace, age);
             self.waiting -= 1;
             if lane.waiting() > 0 {
                 lane.place = Place::Ring;
                 self.ring.add(&key.tenant, key.clone());
             }
-            return Some(Start { key, age, item });
+            return Some(Start {
+                key,
+                age,
+                forced,
+                item,
+            });
         }
         None
     }
@@ -153,15 +189,19 @@ impl<T> Queue<T> {
         let lane = self.lanes.get_mut(&finish.key)?;
         self.budget.give_back(lane.pace, finish.age);
         let before = lane.pace;
-        lane.finish(finish.signal, finish.took, now, &self.rules);
+        lane.finish(finish, now, &self.rules);
         self.budget.repaced(before, lane.pace, lane.in_flight);
         let postponed = match lane.health.gate(now) {
             Gate::ClosedUntil(until) => Some(Postponed {
-                items: lane.drain(),
+                items: lane.drain_unforced(),
                 until,
+                paused: true,
             }),
-            Gate::Open | Gate::Probe => None,
+            Gate::Open | Gate::Few | Gate::Probe => None,
         };
+        if let Some(capacity) = lane.new_capacity(now, &self.rules) {
+            self.capacities.push((finish.key.clone(), capacity));
+        }
         self.waiting -= postponed.as_ref().map_or(0, |postponed| postponed.items.len());
         if lane.waiting() > 0 && lane.place == Place::Nowhere {
             lane.place = Place::Ring;
@@ -171,16 +211,50 @@ impl<T> Queue<T> {
         postponed.filter(|postponed| !postponed.items.is_empty())
     }
 
-    /// Finds the endpoints out that have not come back for too long, and forgets those that are not needed. To be called now
-    /// and then while anything is in flight or remembered.
-    pub(super) fn look_around(&mut self, now: Instant) {
-        for lane in self.lanes.values_mut() {
+    /// Finds the endpoints out that have not come back for too long, and forgets those that are not needed. What is more than an
+    /// endpoint may have in memory comes back. To be called now and then while anything is in flight or remembered.
+    pub(super) fn look_around(&mut self, now: Instant) -> Vec<T> {
+        let mut shed = Vec::new();
+        for (key, lane) in self.lanes.iter_mut() {
             let before = lane.pace;
             lane.find_out(now, self.rules.slow);
             self.budget.repaced(before, lane.pace, lane.in_flight);
+            shed.extend(lane.shed(now, &self.rules));
+            if let Some(capacity) = lane.new_capacity(now, &self.rules) {
+                self.capacities.push((key.clone(), capacity));
+            }
         }
+        self.waiting -= shed.len();
         self.lanes.forget_old(now);
         self.bring_back();
+        shed
+    }
+
+    /// Ends the pauses of endpoints that are sent to in another way than before. `revision` changes when they are.
+    pub(super) fn revise(&mut self, now: Instant, revision: impl Fn(&Key) -> Option<u64>) {
+        for (key, lane) in self.lanes.iter_mut() {
+            if let Gate::ClosedUntil(_) = lane.health.gate(now)
+                && lane.revised(revision(key))
+                && let Some(capacity) = lane.new_capacity(now, &self.rules)
+            {
+                self.capacities.push((key.clone(), capacity));
+            }
+        }
+    }
+
+    /// Notes with which revision an endpoint was paused.
+    pub(super) fn paused_with(&mut self, key: &Key, revision: Option<u64>) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.paused_with(revision);
+        }
+    }
+
+    /// The endpoints whose capacity in memory has changed since.
+    pub(super) fn take_capacities(&mut self) -> Vec<(Key, Capacity)> {
+        let forgotten = self.lanes.take_forgotten().into_iter();
+        let mut changed: Vec<_> = forgotten.map(|key| (key, Capacity::NEW)).collect();
+        changed.append(&mut self.capacities);
+        changed
     }
 
     /// Whether `look_around` has anything to do.
@@ -249,6 +323,8 @@ impl<T> Queue<T> {
     }
 }
 
+/// When a delivery is tried again of whose endpoint there are too many in memory.
+const TOO_MANY_FOR: Duration = Duration::from_secs(2);
 /// When a delivery that found no lane tries again.
 const NO_LANE_FOR: Duration = Duration::from_secs(5);
 

@@ -20,7 +20,9 @@ use super::signal::Signal;
 use super::suspects::{Suspects, Ticket};
 use super::{Config, Parts};
 use crate::delivery::{Attempted, Courier};
+use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
+use crate::domain::{Target, Trigger};
 use crate::store::Leased;
 use crate::store::clock::StoreClock;
 use crate::telemetry::Metrics;
@@ -32,6 +34,7 @@ pub(super) struct Runner {
     suspects: Suspects<Ready>,
     courier: Courier,
     journal: Journal,
+    handover: Handover,
     store_clock: StoreClock,
     metrics: Metrics,
     tasks: TaskTracker,
@@ -59,6 +62,7 @@ impl Runner {
             suspects: Suspects::new(parts.courier.max_crashes(), Instant::now()),
             courier: parts.courier.clone(),
             journal: parts.journal.clone(),
+            handover: parts.handover.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
             tasks: TaskTracker::new(),
@@ -83,7 +87,7 @@ impl Runner {
                 Some(ticket) = self.clearances.recv() => self.suspects.finished(ticket),
                 () = waking(suspects) => {}
                 () = looking(look, idle) => {
-                    self.queue.look_around(Instant::now());
+                    self.look_around(Instant::now());
                     look = TokioInstant::now() + LOOK;
                 }
             }
@@ -100,6 +104,11 @@ impl Runner {
             while let Some((ticket, ready)) = self.suspects.next(now) {
                 self.start_suspect(ticket, ready);
             }
+            for (key, capacity) in self.queue.take_capacities() {
+                if let Some(endpoint) = key.in_store() {
+                    self.handover.set_capacity(&endpoint, capacity);
+                }
+            }
             self.metrics
                 .ready_queue_is(self.queue.waiting() + self.suspects.waiting());
         }
@@ -114,20 +123,43 @@ impl Runner {
             crashes => return self.suspects.push(crashes, ready),
         }
         let key = Key::of(&ready.leased.event, ready.leased.id.target);
-        let age = if ready.leased.attempts < 2 {
-            Age::Young
+        let postponed = if ready.leased.trigger == Trigger::Test {
+            self.queue.push_forced(&key, ready, now)
         } else {
-            Age::Old
+            let age = if ready.leased.attempts < 2 {
+                Age::Young
+            } else {
+                Age::Old
+            };
+            self.queue.push(&key, age, ready, now)
         };
-        if let Some(postponed) = self.queue.push(&key, age, ready, now) {
+        if let Some(postponed) = postponed {
             self.postpone(postponed, now);
         }
     }
 
     fn back(&mut self, finish: &Finish, now: Instant) {
         if let Some(postponed) = self.queue.finished(finish, now) {
+            let revision = self.revision(&finish.key);
+            self.queue.paused_with(&finish.key, revision);
             self.postpone(postponed, now);
         }
+    }
+
+    fn look_around(&mut self, now: Instant) {
+        let shed = self.queue.look_around(now);
+        if !shed.is_empty() {
+            self.handover.due_at(self.store_clock.now().plus(SOON));
+        }
+        for shed in shed {
+            self.give_back(shed, Attempted::Returned);
+        }
+        let courier = self.courier.clone();
+        self.queue.revise(now, |key| revision(&courier, key));
+    }
+
+    fn revision(&self, key: &Key) -> Option<u64> {
+        revision(&self.courier, key)
     }
 
     /// One task an attempt. The endpoint's place is free before the store has answered.
@@ -135,9 +167,17 @@ impl Runner {
         let Start {
             key,
             age,
+            forced,
             item: ready,
         } = start;
-        let slot = Slot::new(key, age, self.finished.clone());
+        let finish = Finish {
+            key,
+            age,
+            forced,
+            signal: Signal::Nothing,
+            took: Duration::ZERO,
+        };
+        let slot = Slot::new(finish, self.finished.clone());
         self.attempt(ready, |attempted| slot.free(attempted));
     }
 
@@ -194,12 +234,23 @@ impl Runner {
         self.store_clock.until(leased.token.0) >= self.courier.longest_attempt()
     }
 
-    /// Back to the store until the pause is over, and up to a quarter of it longer, so that not all come back at once.
+    /// Back to the store. There one record keeps all of a subscription's deliveries until its pause is over. Endpoints that events
+    /// name themselves are in one queue there: each delivery is postponed until the pause is over, and a little longer, so that
+    /// not all come back at once.
     fn postpone(&self, postponed: Postponed<Ready>, now: Instant) {
         let pause = postponed.until.duration_since(now);
+        self.handover.due_at(self.store_clock.now().plus(pause));
         for ready in postponed.items {
-            let by = pause + pause.mul_f64(rand::rng().random::<f64>() / 4.0);
-            self.give_back(ready, Attempted::Postponed { by });
+            let endpoint = ready.room.endpoint();
+            let attempted = if postponed.paused && endpoint.target != Target::Inline {
+                Attempted::Returned
+            } else {
+                self.handover.postponed(endpoint);
+                let spread = (pause / 4).max(SPREAD);
+                let by = pause + spread.mul_f64(rand::rng().random::<f64>());
+                Attempted::Postponed { by }
+            };
+            self.give_back(ready, attempted);
         }
     }
 
@@ -230,13 +281,7 @@ impl Runner {
 }
 
 impl Slot {
-    fn new(key: Key, age: Age, finished: mpsc::UnboundedSender<Finish>) -> Self {
-        let finish = Finish {
-            key,
-            age,
-            signal: Signal::Nothing,
-            took: Duration::ZERO,
-        };
+    fn new(finish: Finish, finished: mpsc::UnboundedSender<Finish>) -> Self {
         Self {
             finish: Some(finish),
             began: Instant::now(),
@@ -282,6 +327,10 @@ async fn waking(at: Option<Instant>) {
     }
 }
 
+fn revision(courier: &Courier, key: &Key) -> Option<u64> {
+    courier.revision(&key.in_store()?)
+}
+
 /// When to look around; never while there is nothing to look at.
 async fn looking(at: TokioInstant, idle: bool) {
     if idle {
@@ -291,5 +340,9 @@ async fn looking(at: TokioInstant, idle: bool) {
     }
 }
 
+/// Over how long postponed deliveries spread.
+const SPREAD: Duration = Duration::from_secs(2);
+/// When what was given back is in the store again.
+const SOON: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 const BATCH: usize = 256;

@@ -1,5 +1,8 @@
 //! What an outcome says of its endpoint, as far as the scheduler minds.
 
+use std::time::Duration;
+
+use super::health::Sign;
 use crate::domain::Outcome;
 
 /// A sign from an endpoint.
@@ -11,6 +14,8 @@ pub(super) enum Signal {
     Answered,
     /// It has too much to do, or too little time.
     Overloaded,
+    /// It asks to be left alone, for so long where it says.
+    Throttled(Option<Duration>),
     /// It is broken or away.
     Failed,
     /// Nothing was sent to it.
@@ -22,9 +27,14 @@ impl Signal {
         match outcome {
             Outcome::Delivered { .. } => Self::Success,
             Outcome::Refused {
-                status: 429 | 503, ..
+                status: 429,
+                retry_after,
             }
-            | Outcome::TimedOut { .. } => Self::Overloaded,
+            | Outcome::Refused {
+                status: 503,
+                retry_after: retry_after @ Some(_),
+            } => Self::Throttled(*retry_after),
+            Outcome::Refused { status: 503, .. } | Outcome::TimedOut { .. } => Self::Overloaded,
             Outcome::Refused { status: 500.., .. } | Outcome::Unreachable { .. } => Self::Failed,
             Outcome::Refused { .. } => Self::Answered,
             Outcome::Blocked { .. }
@@ -35,11 +45,13 @@ impl Signal {
         }
     }
 
-    /// Whether it is alive; `None`: this does not tell.
-    pub(super) fn reached(self) -> Option<bool> {
+    /// What it says of the endpoint's health after an attempt of that length; `None`: nothing. `slow`: longer is long.
+    pub(super) fn sign(self, took: Duration, slow: Duration) -> Option<Sign> {
         match self {
-            Self::Success | Self::Answered => Some(true),
-            Self::Overloaded | Self::Failed => Some(false),
+            Self::Success | Self::Answered => Some(Sign::Reached),
+            Self::Failed if took <= slow => Some(Sign::Failed),
+            Self::Failed | Self::Overloaded => Some(Sign::Hung),
+            Self::Throttled(asked) => Some(Sign::Throttled(asked)),
             Self::Nothing => None,
         }
     }

@@ -5,9 +5,11 @@
 //!
 //! * `accept` is the only way in and commits all of a submission or nothing of it. When it has answered, a crash of the
 //!   gateway loses nothing of what it answered for.
-//! * A delivery is due, leased or finished. Waiting and leased are one place: an ordered set whose score is when the delivery
-//!   is due *or* when its lease ends. The score is also the fencing token: `settle` with a token that is no longer the score is
-//!   `Stale` and changes nothing, except that a success always counts.
+//! * A delivery is due, leased or finished. Waiting and leased are one place: its endpoint's ordered set, whose score is when the
+//!   delivery is due *or* when its lease ends. The score is also the fencing token: `settle` with a token that is no longer the
+//!   score is `Stale` and changes nothing, except that a success always counts.
+//! * Endpoints take turns. Whose turn it is comes from an index of the sets (an endpoint's turn comes when its first delivery is
+//!   due, or when its hold is over), so that what waits for one endpoint hides nothing of another's.
 //! * Every operation may be sent twice. `Unavailable` means that *nothing is known*: it may have happened.
 //! * Time is the store's time: Redis's clock there, the gateway's here.
 //! * Every key carries its tenant.
@@ -26,6 +28,7 @@ mod open;
 pub mod redis;
 pub mod retention;
 mod tally;
+mod turns;
 
 use std::fmt;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use group::Committer;
 pub use open::open;
 pub use retention::Retention;
+pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
 /// A durable store. See the module for the rules.
 #[async_trait]
@@ -49,8 +53,36 @@ pub trait Store: Send + Sync + 'static {
     /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 
-    /// Takes up to `max` due deliveries of a shard, each leased for `lease`.
-    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError>;
+    /// Endpoints of a shard whose turn it is, the longest waiting first; up to `max`. Changes nothing.
+    async fn turns(&self, shard: Shard, max: usize) -> Result<Turns, StoreError>;
+
+    /// Takes due deliveries of the endpoints that are picked, each leased for `lease`, whether or not it is their turn. The next
+    /// turn of each endpoint picked is set: when its hold is over if it has more that is due, otherwise when it will have.
+    async fn claim_from(&self, shard: Shard, picks: &[Pick], lease: Duration) -> Result<Claimed, StoreError>;
+
+    /// Takes up to `max` due deliveries of a shard, whosever turn it is, each leased for `lease`.
+    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
+        let turns = self.turns(shard, max).await?;
+        let mut claimed = Claimed {
+            leased: Vec::new(),
+            late: Vec::new(),
+            more: Vec::new(),
+            now: turns.now,
+            next_due: turns.next,
+        };
+        for endpoint in turns.endpoints {
+            let mut more = true;
+            while more && claimed.leased.len() < max {
+                let pick = Pick::of(endpoint.clone(), max - claimed.leased.len());
+                let part = self.claim_from(shard, &[pick], lease).await?;
+                more = !part.leased.is_empty() && part.more.first() == Some(&true);
+                claimed.leased.extend(part.leased);
+                claimed.late.extend(part.late);
+                (claimed.now, claimed.next_due) = (part.now, part.next_due);
+            }
+        }
+        Ok(claimed)
+    }
 
     /// Ends or prolongs leases; one answer each, in order.
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>>;
@@ -163,6 +195,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many shards there are: fixed when the store was first used.
     fn shards(&self) -> u16;
+
+    /// The shard of a tenant.
+    fn shard_of(&self, tenant: &TenantId) -> Shard;
 }
 
 /// A part of the store that is claimed from by itself. A tenant is in one shard.
@@ -206,15 +241,6 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
-/// Who sends new deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeasePolicy {
-    /// This process, at once: they are stored leased for so long.
-    Hold(Duration),
-    /// Whoever claims them.
-    Due,
-}
-
 /// What became of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
@@ -222,7 +248,7 @@ pub enum Accepted {
     Stored {
         /// For each event whether it was new; an event whose given id existed already was left as it is.
         fresh: Vec<bool>,
-        /// Proof of the lease of every new delivery, with `LeasePolicy::Hold`.
+        /// Proof of the lease of every new delivery that is held.
         token: Option<Token>,
     },
     /// The idempotency key was used for the same request before, which stored these.
@@ -234,13 +260,15 @@ pub enum Accepted {
 /// Deliveries that were claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// What was taken, the longest due first.
+    /// What was taken, by endpoint as they were picked, the longest due first.
     pub leased: Vec<Leased>,
     /// How long after it was due each was taken; for one whose lease ran out, how long after that.
     pub late: Vec<Duration>,
+    /// Of each pick whether the endpoint has more that is due.
+    pub more: Vec<bool>,
     /// The store's time.
     pub now: Timestamp,
-    /// When the next one in this shard is due, or when the next lease ends; `None`: nothing waits.
+    /// The first turn of the shard from now on: when a delivery is due, a lease ends or a hold is over; `None`: nothing waits.
     pub next_due: Option<Timestamp>,
 }
 

@@ -1,5 +1,6 @@
 //! What one tenant does is no other tenant's loss.
 
+mod backlog;
 mod connections;
 mod crashing;
 mod endpoints;

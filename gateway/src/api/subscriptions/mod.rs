@@ -17,9 +17,10 @@ use super::input::{Acting, Body, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
 use super::secrets::SecretsView;
+use crate::domain::Status;
 use crate::http::Problem;
 
-use views::{CreatedSubscription, SubscriptionView};
+use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
 pub(super) use views::{NewSubscriptionInput, PayloadView, SubscriptionPatchInput};
@@ -130,9 +131,14 @@ async fn activate(
     State(api): State<Api>,
     Acting(tenant): Acting,
     id: Id,
-) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::activate(&api, &tenant, id.parse()?).await?;
-    Ok(Json(SubscriptionView::from(&*changed)))
+) -> Result<Json<ActivatedSubscription>, Problem> {
+    let id = id.parse()?;
+    let since = match act::find(&tenant, id)?.status {
+        Status::Disabled { since, .. } => Some(since),
+        Status::Active => None,
+    };
+    let changed = act::activate(&api, &tenant, id).await?;
+    Ok(Json(ActivatedSubscription::new(&changed, since)))
 }
 
 async fn disable(

@@ -94,6 +94,8 @@ struct PolicyView {
     over: f64,
     /// How many attempts there must be in the window.
     least_attempts: u32,
+    /// For how long it must have been failing.
+    for_at_least: Span,
     /// The share that is warned of first.
     warn_over: Option<f64>,
 }
@@ -146,6 +148,7 @@ fn policy(tenant: &Tenant) -> Option<PolicyView> {
     Some(PolicyView {
         over: policy.over,
         least_attempts: policy.least_attempts,
+        for_at_least: span(policy.for_at_least),
         warn_over: policy.warn_over,
     })
 }

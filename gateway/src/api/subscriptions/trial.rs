@@ -1,5 +1,7 @@
 //! A test event: sent to one subscription like any other, and in no feed.
 
+use std::sync::Arc;
+
 use aide::axum::routing::{ApiMethodRouter, post_with};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -12,10 +14,11 @@ use super::super::fields::Parsed;
 use super::super::input::{Acting, Id, NoDelivery, OptionalBody};
 use super::super::output::Accepted;
 use super::act;
-use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target};
+use crate::dispatch::Reservation;
+use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Trigger};
 use crate::http::{Code, Problem};
 use crate::registry::Tenant;
-use crate::store::{LeasePolicy, NewEvent, Submission};
+use crate::store::{self, LeasePolicy, Leased, NewEvent, Submission};
 
 /// What to send.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -93,18 +96,42 @@ pub(in crate::api) async fn send(
         target,
         run: 0,
     };
+    let new = NewEvent {
+        event,
+        targets: vec![target],
+        id_given: false,
+    };
+    // Sent at once, whatever waits for the endpoint: it shows how it is now.
+    let room = api.handover.reserve_forced(&new);
+    let held = Arc::new(new.event.clone());
     let submission = Submission {
         tenant: tenant.id.clone(),
-        events: vec![NewEvent {
-            event,
-            targets: vec![target],
-            id_given: false,
-        }],
+        events: vec![new],
         idempotency: None,
-        lease: LeasePolicy::Due,
+        lease: room.as_ref().map_or(LeasePolicy::Due, Reservation::lease),
     };
-    api.committer.accept(submission).await?;
-    api.handover.due_now();
+    match (api.committer.accept(submission).await?, room) {
+        (
+            store::Accepted::Stored {
+                token: Some(token), ..
+            },
+            Some(mut room),
+        ) => {
+            let leased = Leased {
+                event: held,
+                id: delivery.clone(),
+                trigger: Trigger::Test,
+                token,
+                attempts: 0,
+                first_attempt: None,
+                crashes: 0,
+                body: None,
+            };
+            // It has its place; a scheduler that is gone lets its lease end.
+            let _ = room.hand_over(leased);
+        }
+        _ => api.handover.due_now(),
+    }
     tracing::info!(tenant = %tenant.id, subscription = %id, event = %delivery.event, "subscription.tested");
     Ok(delivery)
 }

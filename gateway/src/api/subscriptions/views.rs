@@ -15,7 +15,7 @@ use crate::domain::retry::RetryShape;
 use crate::domain::subscription::DisableReason;
 use crate::domain::units::Span;
 use crate::domain::{
-    EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
+    EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription, Timestamp,
 };
 use crate::egress::EndpointUrl;
 use crate::http::{Code, FieldError, Problem};
@@ -161,6 +161,38 @@ pub(super) struct CreatedSubscription {
     /// What verifies deliveries, of an Ed25519 key: `whpk_…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
+}
+
+/// A subscription that was activated, with what it missed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActivatedSubscription")]
+pub(super) struct ActivatedSubscription {
+    #[serde(flatten)]
+    pub subscription: SubscriptionView,
+    /// What it missed; null where it was active.
+    pub missed: Option<MissedView>,
+}
+
+/// Events that a subscription missed while it was disabled: none of them is delivered unless it is asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Missed")]
+pub(super) struct MissedView {
+    /// Since when it was disabled: the `since` of a recovery.
+    pub since: String,
+    /// Where to ask for them: `POST` with `{"since": …}`.
+    pub recover: String,
+}
+
+impl ActivatedSubscription {
+    pub(super) fn new(subscription: &Subscription, disabled_since: Option<Timestamp>) -> Self {
+        Self {
+            subscription: SubscriptionView::from(subscription),
+            missed: disabled_since.map(|since| MissedView {
+                since: text(since),
+                recover: format!("/v1/subscriptions/{}/recover", subscription.id),
+            }),
+        }
+    }
 }
 
 fn example() -> serde_json::Value {

@@ -8,8 +8,8 @@ use http::Method;
 use serde_json::json;
 
 use super::rig::{OPERATOR, Rig, request};
-use crate::domain::Timestamp;
 use crate::domain::units::Size;
+use crate::domain::{Timestamp, Trigger};
 use crate::ingest::Config;
 use crate::store::{Next, Settlement};
 
@@ -93,13 +93,16 @@ async fn whoever_makes_a_delivery_wakes_the_scheduler() {
     for path in [
         format!("/v1/events/{event}/replay"),
         format!("/v1/deliveries/{}/retry", leased.id),
-        format!("/v1/subscriptions/{subscription}/test"),
     ] {
         assert_eq!(rig.handover.next_due(), None);
         rig.bare(&key, Method::POST, &path).await.expect(202);
         assert_eq!(rig.handover.next_due(), Some(Timestamp::default()), "{path}");
         rig.handover.forget_due();
     }
+    let path = format!("/v1/subscriptions/{subscription}/test");
+    rig.bare(&key, Method::POST, &path).await.expect(202);
+    let test = rig.ready.recv().await.expect("it is sent at once");
+    assert_eq!(test.leased.trigger, Trigger::Test);
 }
 
 fn chain_as_shown() -> serde_json::Value {

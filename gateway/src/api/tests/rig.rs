@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::super::{Parts, router};
 use crate::clock::Clock;
 use crate::dispatch::Handover;
-use crate::dispatch::handover::Ready;
+use crate::dispatch::handover::{Limits, Ready};
 use crate::domain::Secret;
 use crate::egress::Client;
 use crate::feed::Feed;
@@ -125,10 +125,15 @@ impl Rig {
         let (committer, service) =
             Committer::new(Arc::clone(&store), &group::Config::default(), metrics.clone());
         tokio::spawn(service.run(shutdown.clone()));
-        let (handover, ready) = Handover::new(100, usize::MAX);
+        let limits = Limits {
+            room: 100,
+            bytes: usize::MAX,
+            lease: Duration::from_secs(60),
+        };
+        let memory = MemoryPool::new(&crate::memory::Config::default());
+        let (handover, ready) = Handover::new(limits, memory.clone());
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
-        let memory = MemoryPool::new(&crate::memory::Config::default());
         let ingest = ingest::Parts {
             auth: auth.clone(),
             host: host.clone(),
@@ -140,7 +145,6 @@ impl Rig {
             clock: clock.clone(),
             system_events: crate::system_events::SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
-            lease: Duration::from_secs(60),
         };
         let ingest = Ingest::new(config, ingest, Duration::from_secs(5));
         let feed = Feed::new(

@@ -12,6 +12,7 @@ const RULES: Rules = Rules {
         after: 3,
         first: Duration::from_secs(1),
         longest: Duration::from_secs(60),
+        attempts_between: 3,
     },
     lanes: Most {
         in_all: 1_000,
@@ -27,6 +28,15 @@ fn key(tenant: &str, endpoint: &str) -> Key {
     }
 }
 
+/// An endpoint of a subscription. Those that events name have a bound in the queue itself.
+fn subscribed(tenant: &str, number: u128) -> Key {
+    let id = crate::domain::SubscriptionId::new(ulid::Ulid(number));
+    Key {
+        tenant: tenant.parse().expect("a tenant"),
+        endpoint: EndpointKey::Subscription(id),
+    }
+}
+
 /// All that may start now.
 fn starts(queue: &mut Queue<u32>, now: Instant) -> Vec<Start<u32>> {
     std::iter::from_fn(|| queue.next(now)).collect()
@@ -36,6 +46,7 @@ fn finish(start: &Start<u32>, signal: Signal, took: Duration) -> Finish {
     Finish {
         key: start.key.clone(),
         age: start.age,
+        forced: start.forced,
         signal,
         took,
     }
@@ -181,7 +192,7 @@ fn later_attempts_leave_half_to_the_first_ones() {
 #[test]
 fn a_failing_endpoint_is_paused_then_probed() {
     let now = Instant::now();
-    let lane = key("t", "a");
+    let lane = subscribed("t", 1);
     let mut queue = warm(std::slice::from_ref(&lane), now);
     for n in 0..10 {
         queue.push(&lane, Age::Young, n, now);
@@ -206,6 +217,120 @@ fn a_failing_endpoint_is_paused_then_probed() {
     assert_eq!(starts(&mut queue, postponed.until).len(), 2);
 }
 
+/// An endpoint that was paused, and when its pause ends.
+fn paused(lane: &Key, now: Instant) -> (Queue<u32>, Instant) {
+    let mut queue = warm(std::slice::from_ref(lane), now);
+    for n in 0..3 {
+        queue.push(lane, Age::Young, n, now);
+    }
+    let started = starts(&mut queue, now);
+    for start in &started {
+        queue.finished(&finish(start, Signal::Failed, QUICKLY), now);
+    }
+    let capacities = queue.take_capacities();
+    let (_, last) = capacities.last().expect("the pause is told");
+    let until = last.closed_until.expect("a pause");
+    (queue, until)
+}
+
+#[test]
+fn breaker_lets_what_is_due_through_a_few_at_a_time_between_pauses() {
+    let (now, lane) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, until) = paused(&lane, now);
+    for n in 10..15 {
+        assert!(queue.push(&lane, Age::Young, n, until).is_none());
+    }
+    let probe = starts(&mut queue, until);
+    assert_eq!(probe.len(), 1);
+    assert!(
+        queue
+            .finished(&finish(&probe[0], Signal::Failed, QUICKLY), until)
+            .is_none()
+    );
+    let more = starts(&mut queue, until);
+    assert_eq!(more.len(), 2, "three between two pauses");
+    let postponed = queue.finished(&finish(&more[0], Signal::Failed, QUICKLY), until);
+    assert_eq!(postponed.expect("the next pause").items, [13, 14]);
+    assert!(
+        queue
+            .finished(&finish(&more[1], Signal::Failed, QUICKLY), until)
+            .is_none()
+    );
+}
+
+#[test]
+fn retry_after_keeps_all_of_an_endpoints_deliveries() {
+    let (now, lane, asked) = (Instant::now(), subscribed("t", 1), Duration::from_secs(10));
+    let mut queue = warm(std::slice::from_ref(&lane), now);
+    for n in 0..20 {
+        queue.push(&lane, Age::Young, n, now);
+    }
+    let started = starts(&mut queue, now);
+    let throttled = finish(&started[0], Signal::Throttled(Some(asked)), QUICKLY);
+    let postponed = queue.finished(&throttled, now).expect("it asked for time");
+    assert_eq!((postponed.items.len(), postponed.until), (12, now + asked));
+    queue.finished(&finish(&started[1], Signal::Success, QUICKLY), now);
+    assert!(
+        queue.push(&lane, Age::Young, 30, now).is_some(),
+        "another's success changes nothing"
+    );
+    assert!(queue.push(&lane, Age::Young, 31, now + asked).is_none());
+    for start in &started[2..] {
+        queue.finished(&finish(start, Signal::Nothing, QUICKLY), now);
+    }
+    assert_eq!(starts(&mut queue, now + asked).len(), 1);
+}
+
+#[test]
+fn a_test_passes_a_pause_and_its_success_ends_it() {
+    let (now, lane) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, _) = paused(&lane, now);
+    assert!(queue.push_forced(&lane, 20, now).is_none());
+    let test = starts(&mut queue, now);
+    assert_eq!(test[0].item, 20);
+    queue.finished(&finish(&test[0], Signal::Failed, QUICKLY), now);
+    assert!(
+        queue.push(&lane, Age::Young, 21, now).is_some(),
+        "it is paused still"
+    );
+    assert!(queue.push_forced(&lane, 22, now).is_none());
+    let test = starts(&mut queue, now);
+    queue.finished(&finish(&test[0], Signal::Success, QUICKLY), now);
+    assert!(queue.push(&lane, Age::Young, 23, now).is_none());
+    assert_eq!(starts(&mut queue, now).len(), 1);
+}
+
+#[test]
+fn a_pause_ends_when_the_endpoint_is_another() {
+    let (now, lane) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, _) = paused(&lane, now);
+    queue.paused_with(&lane, Some(1));
+    queue.revise(now, |_| Some(1));
+    assert!(queue.push(&lane, Age::Young, 20, now).is_some());
+    queue.revise(now, |_| Some(2));
+    assert!(queue.push(&lane, Age::Young, 21, now).is_none());
+    let told = queue.take_capacities();
+    assert_eq!(told.last().expect("it is told").1.closed_until, None);
+}
+
+#[test]
+fn capacity_is_what_an_endpoint_can_use() {
+    let (now, quick, hangs) = (Instant::now(), key("t", "quick"), key("t", "hangs"));
+    let mut queue = warm(std::slice::from_ref(&quick), now);
+    let (_, of_quick) = queue.take_capacities().pop().expect("it is told");
+    assert!(of_quick.places >= 1_000, "{of_quick:?}");
+    for n in 0..100 {
+        assert!(queue.push(&hangs, Age::Young, n, now).is_none());
+    }
+    assert_eq!(starts(&mut queue, now).len(), 8);
+    let later = now + Duration::from_secs(2);
+    let shed = queue.look_around(later);
+    let told = queue.take_capacities();
+    let (_, of_hanging) = told.iter().find(|(key, _)| *key == hangs).expect("it is told");
+    assert_eq!((shed.len(), of_hanging.places), (100 - of_hanging.places, 48));
+    assert_eq!(shed[0], 99, "the newest go first");
+}
+
 #[test]
 fn unused_lanes_are_forgotten() {
     let now = Instant::now();
@@ -223,15 +348,19 @@ enum Step {
     Finish(usize, u8),
     Later(u16),
     Look,
+    Force(u8),
+    Revise(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..12_u8, any::<bool>()).prop_map(|(lane, old)| Step::Push(lane, old)),
         3 => Just(Step::Next),
-        3 => (any::<usize>(), 0..5_u8).prop_map(|(which, signal)| Step::Finish(which, signal)),
+        3 => (any::<usize>(), 0..7_u8).prop_map(|(which, signal)| Step::Finish(which, signal)),
         1 => (0..3000_u16).prop_map(Step::Later),
         1 => Just(Step::Look),
+        1 => (0..12_u8).prop_map(Step::Force),
+        1 => (0..3_u64).prop_map(Step::Revise),
     ]
 }
 
@@ -242,6 +371,8 @@ fn signal(n: u8) -> Signal {
         Signal::Overloaded,
         Signal::Failed,
         Signal::Nothing,
+        Signal::Throttled(None),
+        Signal::Throttled(Some(Duration::from_secs(30))),
     ][usize::from(n)]
 }
 
@@ -273,7 +404,13 @@ proptest! {
                 }
                 Step::Finish(..) => {}
                 Step::Later(millis) => now += Duration::from_millis(millis.into()),
-                Step::Look => queue.look_around(now),
+                Step::Look => left += u32::try_from(queue.look_around(now).len()).expect("few"),
+                Step::Force(lane) => {
+                    let key = key(["a", "b", "c"][usize::from(lane % 3)], &lane.to_string());
+                    pushed += 1;
+                    postponed = queue.push_forced(&key, pushed, now);
+                }
+                Step::Revise(revision) => queue.revise(now, |_| Some(revision)),
             }
             left += postponed.map_or(0, |p| u32::try_from(p.items.len()).expect("few"));
             prop_assert!(queue.in_flight() <= RULES.in_flight);

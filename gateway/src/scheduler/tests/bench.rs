@@ -17,6 +17,7 @@ use crate::domain::{
 };
 use crate::egress::{self, Client};
 use crate::health::Watch;
+use crate::memory::MemoryPool;
 use crate::profile::{Profiles, STANDARD};
 use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
 use crate::scheduler::{Config, Journal, Parts, Scheduler};
@@ -35,7 +36,6 @@ pub(super) struct Bench {
     pub(super) secret: Secret,
     clock: Clock,
     event: (&'static str, &'static str),
-    config: Config,
     shutdown: CancellationToken,
     scheduler: Option<JoinHandle<()>>,
     _directory: tempfile::TempDir,
@@ -95,7 +95,7 @@ impl Bench {
         };
         registry.create_tenant(tenant).await.unwrap();
 
-        let (handover, ready) = Handover::new(wishes.scheduler.room, wishes.scheduler.room_bytes.bytes());
+        let (handover, ready) = Handover::new(wishes.scheduler.inbox(), MemoryPool::new(&Default::default()));
         let store_clock = StoreClock::new(clock.clone());
         let parts = delivery::Parts {
             registry: registry.clone(),
@@ -128,7 +128,6 @@ impl Bench {
             secret,
             clock: wishes.clock,
             event: wishes.event,
-            config: wishes.scheduler,
             shutdown,
             scheduler: Some(scheduler),
             _directory: directory,
@@ -166,21 +165,32 @@ impl Bench {
     /// Stores an event for a target and hands its delivery over, as ingest does.
     pub(super) async fn publish(&self, id: &str, target: Target, deliver_to: Option<Url>) -> DeliveryId {
         let event = self.event(id, deliver_to);
-        let mut room = self.handover.reserve(1).unwrap();
-        let lease = LeasePolicy::Hold(self.config.lease.get());
-        let accepted = self.accept(&event, target, lease).await;
+        let new = NewEvent {
+            event: event.clone(),
+            targets: vec![target],
+            id_given: true,
+        };
+        let mut room = self.handover.reserve(&tenant(), &[new]).unwrap();
+        let accepted = self.accept(&event, target, room.lease()).await;
+        room.stored();
         let Accepted::Stored {
             token: Some(token), ..
         } = accepted
         else {
-            panic!("{accepted:?}")
+            // Its endpoint has as many as it may.
+            assert!(matches!(accepted, Accepted::Stored { .. }), "{accepted:?}");
+            return DeliveryId {
+                event: event.id,
+                target,
+                run: 0,
+            };
         };
         let id = DeliveryId {
             event: event.id.clone(),
             target,
             run: 0,
         };
-        room.hand_over(Leased {
+        let handed_over = room.hand_over(Leased {
             event: Arc::new(event),
             id: id.clone(),
             trigger: Trigger::Published,
@@ -190,6 +200,7 @@ impl Bench {
             crashes: 0,
             body: None,
         });
+        handed_over.unwrap();
         id
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::domain::DeliveryState;
 
 pub(crate) async fn a_lease_is_exclusive(subject: &impl Subject) {
     let acme = tenant("acme");
@@ -149,4 +150,109 @@ pub(crate) async fn a_lease_is_released(subject: &impl Subject) {
     assert_eq!(settle(subject, release).await, Settled::Applied(None));
     let again = claim_one(subject, LONG).await;
     assert_eq!((again.id, again.attempts), (leased.id, 0));
+}
+
+/// A subscription of a tenant, as claims name it.
+fn endpoint(tenant: &TenantId, number: u128) -> Endpoint {
+    Endpoint {
+        tenant: tenant.clone(),
+        target: target(number),
+    }
+}
+
+/// The endpoints whose turn it is in a tenant's shard.
+async fn turns(subject: &impl Subject, tenant: &TenantId) -> Vec<Endpoint> {
+    let store = subject.store();
+    store.turns(store.shard_of(tenant), 10).await.unwrap().endpoints
+}
+
+/// Claims from one endpoint: what was leased, and whether there is more.
+async fn pick(subject: &impl Subject, pick: Pick) -> (Vec<Leased>, bool) {
+    let store = subject.store();
+    let shard = store.shard_of(&pick.endpoint.tenant);
+    let claimed = store.claim_from(shard, &[pick], LONG).await.unwrap();
+    (claimed.leased, claimed.more[0])
+}
+
+pub(crate) async fn endpoints_take_turns(subject: &impl Subject) {
+    let acme = tenant("acme");
+    let (loud, calm) = (endpoint(&acme, 1), endpoint(&acme, 2));
+    let ids: Vec<String> = (0..30).map(|n| format!("e{n}")).collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    accept(subject, submission(&acme, &names, &[target(1)])).await;
+    subject.pass(Duration::from_millis(2)).await;
+    accept(subject, submission(&acme, &["late"], &[target(2)])).await;
+    assert_eq!(turns(subject, &acme).await, [loud.clone(), calm.clone()]);
+    subject.pass(Duration::from_millis(2)).await;
+
+    let (leased, more) = pick(subject, Pick::of(loud.clone(), 3)).await;
+    assert_eq!((leased.len(), more), (3, true));
+    assert_eq!(turns(subject, &acme).await, [calm.clone(), loud.clone()]);
+    let (late, more) = pick(subject, Pick::of(calm.clone(), 3)).await;
+    assert_eq!((late.len(), more), (1, false));
+    assert_eq!(turns(subject, &acme).await, std::slice::from_ref(&loud));
+
+    // What is due again has its turn again, and what is finished has none.
+    let now = now(subject).await;
+    let retry = Next::RetryAt { at: now, body: None };
+    settle(subject, settlement(&late[0], None, retry)).await;
+    assert!(turns(subject, &acme).await.contains(&calm));
+    let (all, more) = pick(subject, Pick::of(loud, 100)).await;
+    assert_eq!((all.len(), more), (27, false));
+    for done in leased.iter().chain(&all) {
+        settle(subject, settlement(done, None, Next::Done)).await;
+    }
+    assert_eq!(turns(subject, &acme).await, [calm]);
+}
+
+pub(crate) async fn a_hold_is_one_record_for_all_that_waits(subject: &impl Subject) {
+    let acme = tenant("acme");
+    let (paused, other) = (endpoint(&acme, 1), endpoint(&acme, 2));
+    let both = [target(1), target(2)];
+    accept(subject, submission(&acme, &["e1", "e2"], &both)).await;
+    let hold = Pick {
+        hold: LONG,
+        ..Pick::of(paused.clone(), 0)
+    };
+    let (leased, more) = pick(subject, hold.clone()).await;
+    assert_eq!((leased.len(), more), (0, true));
+    assert_eq!(turns(subject, &acme).await, std::slice::from_ref(&other));
+    let (leased, _) = pick(subject, Pick::of(other, 10)).await;
+    let ends = next_due(subject).await.expect("something waits");
+    assert!(ends <= leased[0].token.0, "no later than the next lease ends");
+    assert!(ends > now(subject).await);
+
+    let (leased, _) = pick(subject, Pick::of(paused.clone(), 1)).await;
+    assert_eq!(
+        leased.len(),
+        1,
+        "it can be picked all the same, which ends the hold"
+    );
+    assert_eq!(turns(subject, &acme).await, std::slice::from_ref(&paused));
+    let (leased, more) = pick(subject, Pick { max: 10, ..hold }).await;
+    assert_eq!((leased.len(), more), (1, false));
+    let release = settlement(&leased[0], None, Next::Release);
+    assert_eq!(settle(subject, release).await, Settled::Applied(None));
+    let (again, _) = pick(subject, Pick::of(paused, 10)).await;
+    assert_eq!(again.len(), 1, "nothing is lost in a hold");
+}
+
+pub(crate) async fn some_targets_are_held_and_others_due(subject: &impl Subject) {
+    let acme = tenant("acme");
+    for (id, id_given) in [("given", true), ("new", false)] {
+        let mut new = submission(&acme, &[id], &[target(1), target(2)]);
+        new.events[0].id_given = id_given;
+        new.lease = LeasePolicy::HoldExcept(LONG, vec![target(2)]);
+        let Accepted::Stored {
+            token: Some(token), ..
+        } = accept(subject, new).await
+        else {
+            panic!("some are held")
+        };
+        let due = claim_one(subject, LONG).await;
+        assert_eq!(due.id, delivery_id(id, target(2)));
+        let (held, _) = delivery(subject, &acme, &delivery_id(id, target(1))).await;
+        assert_eq!(held.state, DeliveryState::Pending { next: token.0 });
+        settle(subject, settlement(&due, None, Next::Done)).await;
+    }
 }

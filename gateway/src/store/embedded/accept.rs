@@ -7,7 +7,7 @@ use super::tables::{DueRow, EventRow, KeyRow};
 use super::turn::{Step, Turn};
 use crate::domain::{DeliveryId, Fate, Timestamp, Trigger};
 use crate::store::codec::encode_event;
-use crate::store::{Accepted, Idempotency, LeasePolicy, NewEvent, StoreError, Submission, Token};
+use crate::store::{Accepted, Idempotency, NewEvent, StoreError, Submission, Token};
 
 impl Turn<'_> {
     /// Stores a submission, or repeats what its idempotency key stored before.
@@ -50,10 +50,7 @@ impl Turn<'_> {
     }
 
     fn store(&mut self, submission: &Submission) -> Step<Accepted> {
-        let end = match submission.lease {
-            LeasePolicy::Hold(lease) => Some(self.now.plus(lease)),
-            LeasePolicy::Due => None,
-        };
+        let end = submission.lease.lease().map(|lease| self.now.plus(lease));
         // The sequence is the only thing here that can be unreadable: it is asked for before anything is written.
         if !submission.events.is_empty()
             && let Err(error) = self.know_sequence(&submission.tenant)?
@@ -62,7 +59,7 @@ impl Turn<'_> {
         }
         let mut fresh = Vec::with_capacity(submission.events.len());
         for new in &submission.events {
-            fresh.push(self.store_event(submission, new, end.unwrap_or(self.now))?);
+            fresh.push(self.store_event(submission, new, end)?);
         }
         if let Some(idempotency) = &submission.idempotency {
             self.remember(submission, idempotency)?;
@@ -71,12 +68,12 @@ impl Turn<'_> {
         Ok(Ok(Accepted::Stored { fresh, token }))
     }
 
-    /// Whether it was new.
+    /// Whether it was new. `end`: of the leases, where there are any.
     fn store_event(
         &mut self,
         submission: &Submission,
         new: &NewEvent,
-        score: Timestamp,
+        end: Option<Timestamp>,
     ) -> Result<bool, redb::Error> {
         let (tenant, event) = (&submission.tenant, &new.event);
         let id = keys::named(tenant, event.id.as_str());
@@ -105,7 +102,8 @@ impl Turn<'_> {
                 run: 0,
             };
             let due = DueRow::new(self.now, trigger);
-            self.add_pending(&keys::delivery(tenant, &id), score, due)?;
+            let held = end.filter(|_| submission.lease.holds(*target));
+            self.add_pending(&keys::delivery(tenant, &id), held.unwrap_or(self.now), due)?;
         }
         Ok(true)
     }

@@ -38,8 +38,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, RegistryRecord, Retention, Settled,
-    Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pick, RegistryRecord, Retention, Settled,
+    Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
 };
 use crate::clock::Clock;
 use crate::domain::{
@@ -171,20 +171,26 @@ impl Store for Embedded {
             .await
     }
 
-    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
+    async fn turns(&self, shard: Shard, max: usize) -> Result<Turns, StoreError> {
         let now = self.shared.clock.now();
-        if shard != Shard(0) {
-            return Ok(Claimed {
-                leased: Vec::new(),
-                late: Vec::new(),
-                now,
-                next_due: None,
-            });
-        }
-        let end = now.plus(lease);
-        let (claimed, next_due) = {
+        let index = self.index();
+        let (endpoints, next) = match shard {
+            Shard(0) => (index.turns(now, max), index.next_turn()),
+            _ => (Vec::new(), None),
+        };
+        Ok(Turns { endpoints, now, next })
+    }
+
+    async fn claim_from(&self, _: Shard, picks: &[Pick], lease: Duration) -> Result<Claimed, StoreError> {
+        let now = self.shared.clock.now();
+        let (end, mut claimed) = (now.plus(lease), Vec::new());
+        let (more, next_due) = {
             let mut index = self.index();
-            (index.claim(now, max, end), index.next_due())
+            let more = picks
+                .iter()
+                .map(|pick| index.claim(pick, now, end, &mut claimed))
+                .collect();
+            (more, index.next_turn())
         };
         let late = claimed.iter().map(|claim| now.since(claim.due)).collect();
         let leased = if claimed.is_empty() {
@@ -196,6 +202,7 @@ impl Store for Embedded {
         Ok(Claimed {
             leased,
             late,
+            more,
             now,
             next_due,
         })
@@ -382,6 +389,10 @@ impl Store for Embedded {
 
     fn shards(&self) -> u16 {
         1
+    }
+
+    fn shard_of(&self, _: &TenantId) -> Shard {
+        Shard(0)
     }
 }
 

@@ -14,7 +14,8 @@ use crate::domain::{
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
-    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, RegistryRecord, Shard, StoredEvent, Token,
+    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, Pick, RegistryRecord, Shard, StoredEvent,
+    Token, Turns,
 };
 
 /// Answers when it is let to, and writes down the sizes of the batches it was asked for.
@@ -65,7 +66,13 @@ impl Store for Gated {
         batch.iter().skip(1).map(|_| Ok(Settled::Missing)).collect()
     }
 
-    async fn claim(&self, _: Shard, _: usize, _: Duration) -> Result<Claimed, StoreError> {
+    async fn turns(&self, _: Shard, _: usize) -> Result<Turns, StoreError> {
+        unreachable!()
+    }
+    async fn claim_from(&self, _: Shard, _: &[Pick], _: Duration) -> Result<Claimed, StoreError> {
+        unreachable!()
+    }
+    fn shard_of(&self, _: &TenantId) -> Shard {
         unreachable!()
     }
     async fn interrupted(&self, _: Vec<Interrupted>) -> Result<usize, StoreError> {

@@ -1,22 +1,23 @@
 //! Accepting: the only way in.
 //!
-//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries.
+//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries to an
+//! endpoint, one of their endpoints' turns.
 //! The server either queues every command of it or, when one is refused (it is full), runs none. What may have been stored
 //! before, because the producer gave ids or an idempotency key, is decided and stored by one script by submission.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use indexmap::{IndexMap, IndexSet};
 use redis::{Cmd, Pipeline, Value};
 
-use super::keys::{Keys, Member, event_name, fields};
+use super::keys::{Keys, Member, event_name, fields, turn_name};
 use super::reply;
 use super::script::Call;
 use super::time::{micros, millis};
 use super::{Inner, codec};
-use crate::domain::{EventId, Fate, TenantId, Timestamp};
-use crate::store::{Accepted, LeasePolicy, NewEvent, Shard, StoreError, Submission, Token};
+use crate::domain::{EventId, Fate, Target, TenantId, Timestamp};
+use crate::store::{Accepted, NewEvent, Shard, StoreError, Submission, Token};
 
 type Answer = Result<Accepted, StoreError>;
 
@@ -85,7 +86,7 @@ impl<'a> Block<'a> {
             let now = result.clone()?;
             Ok(Accepted::Stored {
                 fresh: vec![true; submission.events.len()],
-                token: held(submission.lease).map(|lease| Token(now.plus(lease))),
+                token: submission.lease.lease().map(|lease| Token(now.plus(lease))),
             })
         };
         self.submissions
@@ -111,23 +112,32 @@ impl<'a> Block<'a> {
         let count = events.clone().count();
         let deliveries: usize = events.map(|new| new.targets.len()).sum();
         let mut pipeline = Pipeline::with_capacity(3 * count + 3);
-        let mut due = Cmd::with_capacity(3 + 2 * deliveries, 64 + 120 * deliveries);
-        due.arg("ZADD").arg(store.keys.due(self.shard)).arg("NX");
+        let mut queued: IndexMap<(&TenantId, Target), (Cmd, Timestamp)> = IndexMap::new();
         for (_, submission) in &self.submissions {
-            let score = held(submission.lease)
-                .map_or(now, |lease| now.plus(lease))
-                .as_micros();
             let feed = store.keys.feed(&submission.tenant);
+            let lease = submission.lease.lease();
             for new in &submission.events {
                 store_event(store, &mut pipeline, new, &feed, now);
                 for target in &new.targets {
                     let member = Member::new(&submission.tenant, &new.event.id, *target, 0);
-                    due.arg(score).arg(member.as_str());
+                    let held = lease.filter(|_| submission.lease.holds(*target));
+                    let score = held.map_or(now, |lease| now.plus(lease));
+                    let (due, turn) = queued
+                        .entry((&submission.tenant, *target))
+                        .or_insert_with(|| (add_due(store, &submission.tenant, *target), score));
+                    due.arg(score.as_micros()).arg(member.as_str());
+                    *turn = score.min(*turn);
                 }
             }
         }
-        if deliveries > 0 {
+        let mut turns = Cmd::with_capacity(3 + 2 * queued.len(), 64 + 80 * queued.len());
+        turns.arg("ZADD").arg(store.keys.turns(self.shard)).arg("LT");
+        for ((tenant, target), (due, turn)) in queued {
             pipeline.add_command(due);
+            turns.arg(turn.as_micros()).arg(turn_name(tenant, target));
+        }
+        if deliveries > 0 {
+            pipeline.add_command(turns);
         }
         let tenants: BTreeSet<&TenantId> = self.submissions.iter().map(|(_, s)| &s.tenant).collect();
         pipeline.cmd("SADD").arg(store.keys.tenants(self.shard));
@@ -140,6 +150,12 @@ impl<'a> Block<'a> {
             .arg(count);
         pipeline
     }
+}
+
+fn add_due(store: &Inner, tenant: &TenantId, target: Target) -> Cmd {
+    let mut due = redis::cmd("ZADD");
+    due.arg(store.keys.due(tenant, target)).arg("NX");
+    due
 }
 
 /// What is in no feed is listed elsewhere, so that it is found when it is old or its tenant is gone.
@@ -174,13 +190,6 @@ fn in_feed(new: &NewEvent) -> Option<&str> {
     }
 }
 
-fn held(lease: LeasePolicy) -> Option<Duration> {
-    match lease {
-        LeasePolicy::Hold(lease) => Some(lease),
-        LeasePolicy::Due => None,
-    }
-}
-
 fn by_shard(submissions: Vec<(usize, &Submission)>) -> Vec<Vec<(usize, &Submission)>> {
     let mut shards: Vec<Vec<(usize, &Submission)>> = Vec::new();
     for (at, submission) in submissions {
@@ -212,7 +221,7 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
     let (keys, tenant) = (&store.keys, &submission.tenant);
     let shard = Keys::shard(tenant);
     let mut call = store.scripts.accept.call();
-    call.key(keys.due(shard))
+    call.key(keys.turns(shard))
         .key(keys.sequence(shard))
         .key(keys.tenants(shard))
         .key(keys.feed(tenant))
@@ -228,16 +237,27 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
             call.arg(given.fingerprint.as_slice()).arg(ids.join(" "));
         }
         None => {
-            call.key(keys.due(shard)).arg("").arg("");
+            call.key(keys.turns(shard)).arg("").arg("");
         }
     }
     call.arg(millis(store.retention.idempotency_keys.get()))
         .arg(tenant.as_str());
-    match held(submission.lease) {
+    match submission.lease.lease() {
         Some(lease) => call.arg(micros(lease)),
         None => call.arg(""),
     };
     call.arg(millis(store.retention.events.get()));
+    let targets: IndexSet<Target> = submission
+        .events
+        .iter()
+        .flat_map(|new| new.targets.iter().copied())
+        .collect();
+    call.arg(targets.len());
+    for target in &targets {
+        call.key(keys.due(tenant, *target));
+        call.arg(turn_name(tenant, *target))
+            .arg(u8::from(submission.lease.holds(*target)));
+    }
     for new in &submission.events {
         call.key(keys.event(tenant, &new.event.id));
         call.arg(new.event.id.as_str())
@@ -245,7 +265,9 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
             .arg(in_feed(new).unwrap_or(""))
             .arg(new.targets.len());
         for target in &new.targets {
-            call.arg(Member::new(tenant, &new.event.id, *target, 0).as_str());
+            let endpoint = targets.get_index_of(target).map_or(0, |at| at + 1);
+            call.arg(endpoint)
+                .arg(Member::new(tenant, &new.event.id, *target, 0).as_str());
         }
     }
     call
@@ -266,7 +288,7 @@ fn read_careful(reply: Value, submission: &Submission) -> Answer {
                 .collect::<Result<Vec<bool>, StoreError>>()?;
             Ok(Accepted::Stored {
                 fresh,
-                token: held(submission.lease).map(|_| Token(score)),
+                token: submission.lease.lease().map(|_| Token(score)),
             })
         }
         "repeated" => {

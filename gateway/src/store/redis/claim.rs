@@ -9,55 +9,102 @@ use std::time::Duration;
 
 use redis::{Cmd, Pipeline, RedisWrite, Value};
 
-use super::keys::{Keys, Member, fields};
+use super::keys::{Keys, Member, fields, read_turn_name, turn_name};
 use super::record::{Standing, read_trigger};
 use super::time::micros;
 use super::{Inner, codec, reply};
 use crate::domain::{DeliveryId, EventId, TenantId, Timestamp};
-use crate::store::{Claimed, Leased, Shard, StoreError, Token};
+use crate::store::{Claimed, Endpoint, Leased, Pick, Shard, StoreError, Token, Turns};
 
 /// How many deliveries one script leases at most: it holds up everything else while it runs.
 const AT_ONCE: usize = 500;
+/// How many endpoints one script looks at at most.
+const ENDPOINTS_AT_ONCE: usize = 100;
 
-/// Takes up to `max` due deliveries of a shard, each leased for `lease`.
+/// Endpoints of a shard whose turn it is.
+pub(super) async fn turns(store: &Inner, shard: Shard, max: usize) -> Result<Turns, StoreError> {
+    let mut call = store.scripts.turns.call();
+    call.key(store.keys.turns(shard)).arg(max.min(MOST_TURNS));
+    let mut parts = reply::array(store.link.call(call).await?)?.into_iter();
+    let mut next = || parts.next().ok_or_else(|| reply::unexpected("turns"));
+    let now = Timestamp::from_micros(reply::number(next()?)?);
+    let first = reply::text(next()?)?;
+    store.time.saw(shard, now);
+    Ok(Turns {
+        endpoints: parts.filter_map(read_turn).collect(),
+        now,
+        next: first.parse().ok().map(Timestamp::from_micros),
+    })
+}
+
+fn read_turn(value: Value) -> Option<Endpoint> {
+    let endpoint = read_turn_name(&reply::text(value).ok()?);
+    if endpoint.is_none() {
+        tracing::error!(what = "a member of the turns", "store.unreadable");
+    }
+    endpoint
+}
+
+/// Takes due deliveries of endpoints of a shard, each leased for `lease`.
 pub(super) async fn claim(
     store: &Inner,
     shard: Shard,
-    max: usize,
+    picks: &[Pick],
     lease: Duration,
 ) -> Result<Claimed, StoreError> {
-    let (mut leased, mut late) = (Vec::new(), Vec::new());
-    let mut room = max;
-    loop {
-        let asked = room.min(AT_ONCE);
-        let taken = take(store, shard, asked, lease).await?;
-        leased.extend(fetch(store, shard, &taken).await?);
-        late.extend(taken.late);
-        room -= asked;
-        if room == 0 || taken.members.len() < asked {
-            return Ok(Claimed {
-                leased,
-                late,
-                now: taken.now,
-                next_due: taken.next_due,
-            });
-        }
+    let mut claimed = Claimed {
+        leased: Vec::new(),
+        late: Vec::new(),
+        more: Vec::with_capacity(picks.len()),
+        now: Timestamp::default(),
+        next_due: None,
+    };
+    for picks in batches(picks) {
+        let taken = take(store, shard, &picks, lease).await?;
+        claimed.leased.extend(fetch(store, shard, &taken).await?);
+        claimed.late.extend(taken.late);
+        claimed.more.extend(taken.more);
+        (claimed.now, claimed.next_due) = (taken.now, taken.next_due);
     }
+    Ok(claimed)
+}
+
+/// Picks in groups that one script each may take. A pick of more than that is cut.
+fn batches(picks: &[Pick]) -> Vec<Vec<Pick>> {
+    let (mut batches, mut batch, mut room) = (Vec::new(), Vec::new(), AT_ONCE);
+    for pick in picks {
+        let max = pick.max.min(AT_ONCE);
+        if max > room || batch.len() == ENDPOINTS_AT_ONCE {
+            batches.push(std::mem::take(&mut batch));
+            room = AT_ONCE;
+        }
+        room -= max;
+        batch.push(Pick { max, ..pick.clone() });
+    }
+    batches.push(batch);
+    batches
 }
 
 struct Taken {
     now: Timestamp,
     token: Token,
     next_due: Option<Timestamp>,
-    /// In the order in which they were due.
+    /// Of each pick whether the endpoint has more that is due.
+    more: Vec<bool>,
+    /// By pick, in the order in which they were due.
     members: Vec<(TenantId, DeliveryId)>,
     /// How long each was due.
     late: Vec<Duration>,
 }
 
-async fn take(store: &Inner, shard: Shard, max: usize, lease: Duration) -> Result<Taken, StoreError> {
+async fn take(store: &Inner, shard: Shard, picks: &[Pick], lease: Duration) -> Result<Taken, StoreError> {
     let mut call = store.scripts.claim.call();
-    call.key(store.keys.due(shard)).arg(max).arg(micros(lease));
+    call.key(store.keys.turns(shard)).arg(micros(lease));
+    for Pick { endpoint, max, hold } in picks {
+        let (tenant, target) = (&endpoint.tenant, endpoint.target);
+        call.key(store.keys.due(tenant, target));
+        call.arg(turn_name(tenant, target)).arg(*max).arg(micros(*hold));
+    }
     let mut parts = reply::array(store.link.call(call).await?)?.into_iter();
     let mut next = || {
         parts
@@ -68,25 +115,32 @@ async fn take(store: &Inner, shard: Shard, max: usize, lease: Duration) -> Resul
     let token = Token(Timestamp::from_micros(reply::number(next()?)?));
     let first = reply::text(next()?)?;
     store.time.saw(shard, now);
-    let (mut members, mut late) = (Vec::new(), Vec::new());
-    while let (Some(member), Some(score)) = (parts.next(), parts.next()) {
-        late.extend(reply::score(score)?.map(|due| now.since(due)));
-        members.extend(read_member(member));
-    }
-    Ok(Taken {
+    let mut taken = Taken {
         now,
         token,
         next_due: first.parse().ok().map(Timestamp::from_micros),
-        members,
-        late,
-    })
+        more: Vec::with_capacity(picks.len()),
+        members: Vec::new(),
+        late: Vec::new(),
+    };
+    for _ in picks {
+        let mut found = reply::array(next()?)?.into_iter();
+        let more = reply::number(found.next().unwrap_or_default())?;
+        taken.more.push(more > 0);
+        while let (Some(member), Some(score)) = (found.next(), found.next()) {
+            let due = reply::score(score)?;
+            taken.late.extend(due.map(|due| now.since(due)));
+            taken.members.extend(read_member(member));
+        }
+    }
+    Ok(taken)
 }
 
 fn read_member(value: Value) -> Option<(TenantId, DeliveryId)> {
     let text = reply::bytes(value).ok()?;
     let member = Member::read(&text);
     if member.is_none() {
-        tracing::error!(what = "a member of the due set", "store.unreadable");
+        tracing::error!(what = "a member of a due set", "store.unreadable");
     }
     member
 }
@@ -118,12 +172,7 @@ async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>
                     found[place] = Some(leased);
                 }
             }
-            Ok(None) => gone.extend(
-                wanted
-                    .deliveries
-                    .iter()
-                    .map(|(_, id)| Member::of(wanted.tenant, id)),
-            ),
+            Ok(None) => gone.extend(wanted.deliveries.iter().map(|(_, id)| (wanted.tenant, *id))),
             // It stays leased and comes again: a later version may be able to read it.
             Err(error) => tracing::error!(
                 tenant = %wanted.tenant, event = %wanted.event, %error, "store.unreadable"
@@ -191,16 +240,19 @@ impl Wanted<'_> {
     }
 }
 
-/// Takes out of the due set what has no event any more: its retention is over, or somebody deleted it.
-async fn drop_gone(store: &Inner, shard: Shard, gone: &[Member]) -> Result<(), StoreError> {
+/// Takes out of the due sets what has no event any more: its retention is over, or somebody deleted it.
+async fn drop_gone(store: &Inner, shard: Shard, gone: &[(&TenantId, &DeliveryId)]) -> Result<(), StoreError> {
     if gone.is_empty() {
         return Ok(());
     }
     tracing::warn!(shard = shard.0, deliveries = gone.len(), "store.gone");
-    let mut remove = redis::cmd("ZREM");
-    remove.arg(store.keys.due(shard));
-    for member in gone {
-        remove.arg(member.as_str());
+    let mut pipeline = Pipeline::with_capacity(gone.len());
+    for (tenant, id) in gone {
+        let due = store.keys.due(tenant, id.target);
+        pipeline.cmd("ZREM").arg(due).arg(Member::of(tenant, id).as_str());
     }
-    store.link.one(remove).await.map(|_| ())
+    store.link.many(&pipeline).await.map(|_| ())
 }
+
+/// More endpoints than anybody asks for at once; what the script gives back is one list on its stack.
+const MOST_TURNS: usize = 1_000;

@@ -19,7 +19,7 @@ use super::script::{Dialect, Scripts};
 use crate::store::config::StoreUrl;
 
 /// The layout of what this version writes.
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 /// Requests that may wait in one connection's queue.
 const QUEUE: usize = 1024;
 /// Bytes that a connection collects before it writes.

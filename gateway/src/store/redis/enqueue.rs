@@ -2,7 +2,7 @@
 
 use redis::Pipeline;
 
-use super::keys::{Keys, Member, event_name, fields};
+use super::keys::{Keys, Member, event_name, fields, turn_name};
 use super::record::trigger_word;
 use super::{Inner, codec, reply};
 use crate::domain::{DeliveryId, TenantId, Trigger};
@@ -24,11 +24,13 @@ pub(super) async fn enqueue(
     for deliveries in deliveries.chunks(AT_ONCE) {
         let mut call = store.scripts.enqueue.call();
         let shard = Keys::shard(tenant);
-        call.key(store.keys.due(shard)).key(store.keys.unlisted(shard));
+        call.key(store.keys.turns(shard)).key(store.keys.unlisted(shard));
         for (id, trigger) in deliveries {
             let member = Member::of(tenant, id);
-            call.key(store.keys.event(tenant, &id.event));
-            call.arg(member.as_str())
+            call.key(store.keys.due(tenant, id.target))
+                .key(store.keys.event(tenant, &id.event));
+            call.arg(turn_name(tenant, id.target))
+                .arg(member.as_str())
                 .arg(event_name(tenant, &id.event))
                 .arg(member.part())
                 .arg(trigger_word(*trigger));

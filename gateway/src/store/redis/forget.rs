@@ -74,7 +74,7 @@ async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, Stor
     }
 }
 
-/// The deliveries first: none is claimed whose event is gone.
+/// The deliveries first: none is claimed whose event is gone. Turns that have nothing left end at the next claim.
 async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<(), StoreError> {
     let shard = Keys::shard(tenant);
     let named: Vec<_> = events
@@ -84,11 +84,11 @@ async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<
     let found = read::skeletons(store, &named).await?;
     let mut pipeline = Pipeline::new();
     for delivery in found.iter().flatten().flat_map(|found| &found.deliveries) {
-        let member = Member::of(tenant, delivery);
-        pipeline
-            .cmd("ZREM")
-            .arg(store.keys.due(shard))
-            .arg(member.as_str());
+        let (due, member) = (
+            store.keys.due(tenant, delivery.target),
+            Member::of(tenant, delivery),
+        );
+        pipeline.cmd("ZREM").arg(due).arg(member.as_str());
     }
     for event in events {
         pipeline

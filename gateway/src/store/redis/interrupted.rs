@@ -1,6 +1,6 @@
 //! Counts crashes of deliveries: one script by shard; `interrupted.lua` has the rules.
 
-use super::keys::{Keys, Member};
+use super::keys::{Keys, Member, turn_name};
 use super::{Inner, reply};
 use crate::store::{Interrupted, Shard, StoreError};
 
@@ -24,11 +24,14 @@ pub(super) async fn interrupted(store: &Inner, deliveries: &[Interrupted]) -> Re
 
 async fn count(store: &Inner, shard: Shard, deliveries: &[&Interrupted]) -> Result<usize, StoreError> {
     let mut call = store.scripts.interrupted.call();
-    call.key(store.keys.due(shard));
+    call.key(store.keys.turns(shard));
     for delivery in deliveries {
         let member = Member::of(&delivery.tenant, &delivery.id);
-        call.key(store.keys.event(&delivery.tenant, &delivery.id.event));
-        call.arg(member.as_str())
+        let (tenant, target) = (&delivery.tenant, delivery.id.target);
+        call.key(store.keys.due(tenant, target));
+        call.key(store.keys.event(tenant, &delivery.id.event));
+        call.arg(turn_name(tenant, target))
+            .arg(member.as_str())
             .arg(member.part())
             .arg(delivery.attempts)
             .arg(delivery.token.0.as_micros());

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use crate::domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
-use crate::store::Shard;
+use crate::store::{Endpoint, Shard};
 
 /// How many shards there are: part of the layout, kept in the meta key and compared at every connect.
 pub(super) const SHARDS: u16 = 16;
@@ -55,9 +55,19 @@ impl Keys {
         (0..SHARDS).map(Shard)
     }
 
-    /// Sorted set: a delivery that waits or is leased, by when it is due or its lease ends (µs of the server's clock).
-    pub(super) fn due(&self, shard: Shard) -> String {
-        self.of_shard(shard, "due")
+    /// Sorted set: `TENANT|TARGET` of endpoints with pending deliveries, by when their turn comes (µs): when the first is due or its
+    /// lease ends, or later while the endpoint is held.
+    pub(super) fn turns(&self, shard: Shard) -> String {
+        self.of_shard(shard, "turns")
+    }
+
+    /// Sorted set: an endpoint's deliveries that wait or are leased, by when each is due or its lease ends (µs of the server's
+    /// clock).
+    pub(super) fn due(&self, tenant: &TenantId, target: Target) -> String {
+        let mut key = self.of_tenant("due:", tenant, &[":"]);
+        // Writing to a string cannot fail.
+        let _ = write!(key, "{target}");
+        key
     }
 
     /// Counter: events that the shard ever accepted.
@@ -202,6 +212,20 @@ impl Member {
     }
 }
 
+/// `TENANT|TARGET`, as `turns` names endpoints.
+pub(super) fn turn_name(tenant: &TenantId, target: Target) -> String {
+    format!("{tenant}|{target}")
+}
+
+/// Reads `TENANT|TARGET`.
+pub(super) fn read_turn_name(text: &str) -> Option<Endpoint> {
+    let (tenant, target) = text.split_once('|')?;
+    Some(Endpoint {
+        tenant: tenant.parse().ok()?,
+        target: target.parse().ok()?,
+    })
+}
+
 /// `TENANT|EVENT`, as `unlisted` names events.
 pub(super) fn event_name(tenant: &TenantId, event: &EventId) -> String {
     [tenant.as_str(), "|", event.as_str()].concat()
@@ -254,7 +278,9 @@ mod tests {
             let shard = Keys::shard(&tenant);
             let event: EventId = "evt_1".parse().expect("valid");
             let of_tenant = [
-                keys.due(shard),
+                keys.turns(shard),
+                keys.due(&tenant, Target::Inline),
+                keys.due(&tenant, Target::Subscription(SubscriptionId::new(ulid::Ulid(1)))),
                 keys.sequence(shard),
                 keys.tenants(shard),
                 keys.kept(shard),
@@ -305,6 +331,9 @@ mod tests {
                 Member::read(member.as_str().as_bytes()),
                 Some((tenant.clone(), id.clone()))
             );
+            let (tenant, target) = (tenant.clone(), id.target);
+            let name = turn_name(&tenant, target);
+            assert_eq!(read_turn_name(&name), Some(Endpoint { tenant, target }));
             assert_eq!(read_part(member.part()), Some((id.target, id.run)));
         }
         for text in [

@@ -1,8 +1,8 @@
 //! The store in Redis, or what speaks its protocol (6.2 or later), alone or as a cluster.
 //!
-//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. In a shard a delivery that is
-//! not finished is a member of one sorted set, by when it is due or its lease ends. There is no second list that it could be
-//! lost between. What has to be decided and done at once is a script (`scripts/*.lua`); what only has to happen together is a
+//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. A delivery that is not finished is
+//! a member of one sorted set, its endpoint's, by when it is due or its lease ends. There is no second list that it could be
+//! lost between: the turns of a shard are an index of those sets, and every script that changes a set sets its turn. What has to be decided and done at once is a script (`scripts/*.lua`); what only has to happen together is a
 //! transaction (`accept`); bodies are fetched by ordinary commands. `link` sends, `watch` keeps it up, `checks` judges the
 //! server's set-up.
 //!
@@ -44,8 +44,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::config::StoreUrl;
 use super::retention::Retention;
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, RegistryRecord, Settled, Settlement,
-    Shard, Store, StoreError, StoredEvent, Submission, codec,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pick, RegistryRecord, Settled,
+    Settlement, Shard, Store, StoreError, StoredEvent, Submission, Turns, codec,
 };
 use crate::domain::{
     Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
@@ -138,8 +138,12 @@ impl Store for RedisStore {
         accept::accept(&self.inner, &batch).await
     }
 
-    async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
-        claim::claim(&self.inner, shard, max, lease).await
+    async fn turns(&self, shard: Shard, max: usize) -> Result<Turns, StoreError> {
+        claim::turns(&self.inner, shard, max).await
+    }
+
+    async fn claim_from(&self, shard: Shard, picks: &[Pick], lease: Duration) -> Result<Claimed, StoreError> {
+        claim::claim(&self.inner, shard, picks, lease).await
     }
 
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
@@ -266,6 +270,10 @@ impl Store for RedisStore {
 
     fn shards(&self) -> u16 {
         keys::SHARDS
+    }
+
+    fn shard_of(&self, tenant: &TenantId) -> Shard {
+        Keys::shard(tenant)
     }
 }
 

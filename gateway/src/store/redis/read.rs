@@ -2,7 +2,7 @@
 
 use redis::{Cmd, Pipeline, RedisWrite, Value};
 
-use super::keys::{Keys, Member, fields, read_part};
+use super::keys::{Member, fields, read_part};
 use super::record::{Standing, read_trigger};
 use super::{Inner, codec, reply};
 use crate::domain::{Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, TenantId, Timestamp};
@@ -111,7 +111,7 @@ fn read_skeleton(
     }))
 }
 
-/// Deliveries of one event. The due set is read first: what ends in between has ended.
+/// Deliveries of one event. The due sets are read first: what ends in between has ended.
 async fn deliveries(
     store: &Inner,
     event: &Event,
@@ -122,22 +122,19 @@ async fn deliveries(
     }
     let members: Vec<Member> = ids.iter().map(|id| Member::of(&event.tenant, id)).collect();
     let key = store.keys.event(&event.tenant, &event.id);
-    let mut scores = Cmd::new();
-    scores
-        .arg("ZMSCORE")
-        .arg(store.keys.due(Keys::shard(&event.tenant)));
+    let mut pipeline = Pipeline::new();
     let mut fetch = Cmd::new();
     fetch.arg("HMGET").arg(&key);
-    for member in &members {
-        scores.arg(member.as_str());
+    for (id, member) in ids.iter().zip(&members) {
+        let due = store.keys.due(&event.tenant, id.target);
+        pipeline.cmd("ZSCORE").arg(due).arg(member.as_str());
         fetch.write_arg_fmt(format_args!("{}{}", fields::STANDING, member.part()));
         fetch.write_arg_fmt(format_args!("{}{}", fields::TRIGGER, member.part()));
     }
-    let mut pipeline = Pipeline::new();
-    pipeline.add_command(scores).add_command(fetch);
-    let mut replies = store.link.many(&pipeline).await?.into_iter();
-    let mut scores = reply::array(replies.next().unwrap_or_default())?.into_iter();
-    let mut found = reply::array(replies.next().unwrap_or_default())?.into_iter();
+    pipeline.add_command(fetch);
+    let mut scores = store.link.many(&pipeline).await?;
+    let mut found = reply::array(scores.pop().unwrap_or_default())?.into_iter();
+    let mut scores = scores.into_iter();
     let deliveries: Result<Vec<Delivery>, StoreError> = ids
         .iter()
         .map(|id| {

@@ -26,6 +26,7 @@ struct Spelling {
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) accept: Script,
+    pub(super) turns: Script,
     pub(super) claim: Script,
     pub(super) settle: Script,
     pub(super) enqueue: Script,
@@ -48,6 +49,7 @@ impl Default for Scripts {
     fn default() -> Self {
         Self {
             accept: Script::new(include_str!("scripts/accept.lua")),
+            turns: Script::new(include_str!("scripts/turns.lua")),
             claim: Script::new(include_str!("scripts/claim.lua")),
             settle: Script::new(include_str!("scripts/settle.lua")),
             enqueue: Script::new(include_str!("scripts/enqueue.lua")),
@@ -112,6 +114,7 @@ impl Scripts {
     pub(super) fn loads(&self, dialect: Dialect) -> impl Iterator<Item = Cmd> {
         [
             &self.accept,
+            &self.turns,
             &self.claim,
             &self.settle,
             &self.enqueue,

@@ -1,14 +1,15 @@
 //! Settling: what becomes of leased deliveries. One script by shard, in the order asked for; `settle.lua` has the rules.
 
 use futures_util::future::join_all;
+use indexmap::IndexSet;
 use redis::Value;
 
-use super::keys::{Keys, Member};
+use super::keys::{Keys, Member, turn_name};
 use super::script::Call;
 use super::time::micros;
 use super::{Inner, codec, reply, stats};
-use crate::domain::Timestamp;
 use crate::domain::stats::DEAD;
+use crate::domain::{Target, TenantId, Timestamp};
 use crate::store::tally::Added;
 use crate::store::{Next, Settled, Settlement, Shard, StoreError, Token};
 
@@ -48,9 +49,15 @@ async fn settle_shard(
         .iter()
         .map(|places| {
             let mut call = store.scripts.settle.call();
-            call.key(store.keys.due(shard));
+            call.key(store.keys.turns(shard));
+            let endpoints = Endpoints::of(places.iter().map(|&at| &batch[at]));
+            call.arg(endpoints.0.len());
+            for (tenant, target) in &endpoints.0 {
+                call.key(store.keys.due(tenant, *target));
+                call.arg(turn_name(tenant, *target));
+            }
             for &at in *places {
-                add(store, &mut call, &batch[at]);
+                add(store, &mut call, &batch[at], endpoints.place(&batch[at]));
             }
             call
         })
@@ -66,11 +73,27 @@ async fn settle_shard(
     answers
 }
 
-fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {
+/// The endpoints of settlements, in the order in which the script has them.
+struct Endpoints<'a>(IndexSet<(&'a TenantId, Target)>);
+
+impl<'a> Endpoints<'a> {
+    fn of(settlements: impl Iterator<Item = &'a Settlement>) -> Self {
+        Self(settlements.map(|one| (&one.tenant, one.id.target)).collect())
+    }
+
+    /// Counted from 1, as scripts do.
+    fn place(&self, settlement: &Settlement) -> usize {
+        let found = self.0.get_index_of(&(&settlement.tenant, settlement.id.target));
+        found.map_or(0, |at| at + 1)
+    }
+}
+
+fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement, endpoint: usize) {
     let (tenant, id) = (&settlement.tenant, &settlement.id);
     let member = Member::of(tenant, id);
     call.key(store.keys.event(tenant, &id.event));
     call.arg(word(&settlement.next))
+        .arg(endpoint)
         .arg(member.as_str())
         .arg(settlement.token.0.as_micros())
         .arg(member.part());

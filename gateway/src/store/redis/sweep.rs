@@ -106,13 +106,14 @@ async fn forget(store: &Inner, shard: Shard, events: &[(TenantId, EventId)]) -> 
         return Ok(());
     }
     let mut call = store.scripts.forget.call();
-    call.key(store.keys.due(shard)).key(store.keys.unlisted(shard));
+    call.key(store.keys.unlisted(shard));
     let found = read::skeletons(store, events).await?;
     for ((tenant, id), found) in events.iter().zip(found) {
         let (fields, deliveries) = found.map_or((0, Vec::new()), |found| (found.fields, found.deliveries));
         call.key(store.keys.event(tenant, id));
         call.arg(event_name(tenant, id)).arg(fields).arg(deliveries.len());
         for delivery in &deliveries {
+            call.key(store.keys.due(tenant, delivery.target));
             call.arg(Member::of(tenant, delivery).as_str());
         }
     }

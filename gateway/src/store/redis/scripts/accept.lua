@@ -2,14 +2,15 @@
 -- All or nothing: a full Redis refuses the first write and no later one, because this script does not say
 -- `flags=allow-oom`.
 --
--- KEYS  1 due set, 2 sequence, 3 tenants, 4 feed, 5 events in no feed, 6 idempotency key (without one the due set again,
---       unread); then the events
+-- KEYS  1 turns, 2 sequence, 3 tenants, 4 feed, 5 events in no feed, 6 idempotency key (without one the turns again,
+--       unread); then the endpoints' due sets; then the events
 -- ARGV  1 fingerprint or '' (no key), 2 the ids with a space between, 3 how long the key is kept (ms), 4 tenant,
---       5 lease in µs or '' (due now), 6 retention (ms); then of every event: its id, its record, its type or '' (not for
---       the feed), how many deliveries, their members
+--       5 lease in µs or '' (due now), 6 retention (ms), 7 how many endpoints; then of every endpoint TENANT|TARGET and 1 or 0:
+--       are its deliveries leased; then of every event: its id, its record, its type or '' (not for the feed), how many
+--       deliveries, and of each which endpoint (from 1) and its member
 -- Gives {'stored', token or now, 1 or 0 of every event: was it new}, {'repeated', ids} or {'reused'}.
-local due, seq, tenants, feed, unlisted, idem = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local fingerprint, ids, tenant, retention = ARGV[1], ARGV[2], ARGV[4], ARGV[6]
+local turns, seq, tenants, feed, unlisted, idem = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local fingerprint, ids, tenant, retention, endpoints = ARGV[1], ARGV[2], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
 if fingerprint ~= '' then
   local before = redis.call('GET', idem)
@@ -21,9 +22,12 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local due = string.format('%.0f', now)
 local score = string.format('%.0f', ARGV[5] == '' and now or now + ARGV[5])
+local function score_of(endpoint) return ARGV[7 + 2 * endpoint] == '1' and score or due end
 
-local a, k, fresh, results = 6, 6, 0, { 'stored', score }
+local added = {}
+local a, k, fresh, results = 7 + 2 * endpoints, 6 + endpoints, 0, { 'stored', score }
 local function arg() a = a + 1 return ARGV[a] end
 while a < #ARGV do
   local id, record, kind, deliveries = arg(), arg(), arg(), tonumber(arg())
@@ -33,14 +37,21 @@ while a < #ARGV do
   results[#results + 1] = new
   if new == 1 then
     fresh = fresh + 1
-    for i = 1, deliveries do redis.call('ZADD', due, score, ARGV[a + i]) end
+    for i = 1, deliveries do
+      local endpoint = tonumber(ARGV[a + 2 * i - 1])
+      redis.call('ZADD', KEYS[6 + endpoint], score_of(endpoint), ARGV[a + 2 * i])
+      added[endpoint] = true
+    end
     if kind ~= '' then
       redis.call('XADD', feed, '*', 'e', id, 't', kind)
     else
       redis.call('ZADD', unlisted, string.format('%.0f', now + retention * 1000), tenant .. '|' .. id)
     end
   end
-  a = a + deliveries
+  a = a + 2 * deliveries
+end
+for endpoint in pairs(added) do
+  redis.call('ZADD', turns, 'LT', score_of(endpoint), ARGV[6 + 2 * endpoint])
 end
 if fresh > 0 then
   redis.call('SADD', tenants, tenant)

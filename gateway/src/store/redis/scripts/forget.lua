@@ -2,18 +2,19 @@
 -- Forgets old events of one shard whose deliveries are all finished. One that still waits for a delivery, or that has
 -- changed since it was looked at, is noted as an event in no feed and looked at again.
 --
--- KEYS  1 due set, 2 events in no feed; then the events
+-- KEYS  1 events in no feed; then of every event its hash, and of each of its deliveries its endpoint's due set
 -- ARGV  of every event: TENANT|EVENT, how many fields it had, how many deliveries, their members
-local due, unlisted = KEYS[1], KEYS[2]
+local unlisted = KEYS[1]
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
-local a = 0
+local a, k = 0, 1
 local function arg() a = a + 1 return ARGV[a] end
-for i = 3, #KEYS do
-  local event, name, fields, deliveries = KEYS[i], arg(), tonumber(arg()), tonumber(arg())
+local function key() k = k + 1 return KEYS[k] end
+while a < #ARGV do
+  local event, name, fields, deliveries = key(), arg(), tonumber(arg()), tonumber(arg())
   local stays = redis.call('HLEN', event) ~= fields
   for _ = 1, deliveries do
-    local member = arg()
+    local due, member = key(), arg()
     stays = stays or redis.call('ZSCORE', due, member)
   end
   if stays then

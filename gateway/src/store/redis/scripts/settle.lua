@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Ends or prolongs leases of one shard, in order.
 --
--- KEYS  1 due set; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
+-- KEYS  1 turns; then the endpoints' due sets; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
 --       is counted, the subscription's statistics
--- ARGV  of every item:
---       what, member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
+-- ARGV  1 how many endpoints; then of every endpoint TENANT|TARGET; then of every item:
+--       what, which endpoint (from 1), member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
 --       and then by what it is
 --         done, dead, cancelled, release  nothing more
 --         retry   when (µs), body or ''
@@ -16,10 +16,12 @@
 --
 -- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a
 -- delivery that does not wait: its event may be gone, and would come back as one without content.
-local due = KEYS[1]
+--
+-- An endpoint's turn is never later than its first delivery, but for a hold, and not earlier than need be.
+local turns, endpoints = KEYS[1], tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local k, a = 1, 0
+local k, a = 1 + endpoints, 1 + endpoints
 
 local function key() k = k + 1 return KEYS[k] end
 local function arg() a = a + 1 return ARGV[a] end
@@ -78,9 +80,32 @@ local function write_counted()
   end
 end
 
+-- The lowest new score of each endpoint.
+local lowest = {}
+
+local function rescore(endpoint, member, score)
+  redis.call('ZADD', KEYS[1 + endpoint], score, member)
+  local n = tonumber(score)
+  if not lowest[endpoint] or n < lowest[endpoint] then lowest[endpoint] = n end
+end
+
+local function set_turns()
+  for i = 1, endpoints do
+    local turn = ARGV[1 + i]
+    local first = redis.call('ZRANGE', KEYS[1 + i], 0, 0, 'WITHSCORES')[2]
+    if first then
+      if lowest[i] then redis.call('ZADD', turns, 'LT', micros(lowest[i]), turn) end
+      redis.call('ZADD', turns, 'XX', 'GT', micros(first), turn)
+    else
+      redis.call('ZREM', turns, turn)
+    end
+  end
+end
+
 local results = {}
 while a < #ARGV do
-  local what, member, token, part = arg(), arg(), arg(), arg()
+  local what, endpoint, member, token, part = arg(), tonumber(arg()), arg(), arg(), arg()
+  local due = KEYS[1 + endpoint]
   local event = key()
   local attempt
   local started = arg()
@@ -120,14 +145,14 @@ while a < #ARGV do
         redis.call('ZREM', due, member)
         stand(event, part, 'C' .. micros(now), attempt)
       elseif what == 'retry' then
-        redis.call('ZADD', due, at, member)
+        rescore(endpoint, member, at)
         if attempt then stand(event, part, 'P', attempt) end
         if body ~= '' then redis.call('HSET', event, 'b:' .. part, body) end
       elseif what == 'release' then
-        redis.call('ZADD', due, micros(now), member)
+        rescore(endpoint, member, micros(now))
       elseif what == 'extend' then
         result = micros(now + lease)
-        redis.call('ZADD', due, result, member)
+        rescore(endpoint, member, result)
       end
       if c then count(stats, c) end
       results[#results + 1] = result
@@ -135,4 +160,5 @@ while a < #ARGV do
   end
 end
 write_counted()
+set_turns()
 return results
