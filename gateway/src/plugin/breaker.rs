@@ -53,6 +53,15 @@ pub enum BreakerState {
     HalfOpen,
 }
 
+/// Role of a call that is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// The breaker stood closed when the call began.
+    Call,
+    /// The one call that a pause ends with.
+    Probe,
+}
+
 /// What a call did to a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turned {
@@ -71,22 +80,24 @@ impl Breaker {
         }
     }
 
-    /// Whether a call may be made now. Of those who ask when a probe is due, one may.
-    pub(super) fn lets_in(&self, now_ms: u64) -> bool {
+    /// Lets a call in, or refuses it (`None`). Of those who ask when a probe is due, one is let in.
+    pub(super) fn lets_in(&self, now_ms: u64) -> Option<Admission> {
         let probe = self.probe_ms.load(Ordering::Relaxed);
         if probe == 0 {
-            return true;
+            return Some(Admission::Call);
         }
         let next = now_ms.saturating_add(millis(self.rules.pause)).max(1);
-        now_ms >= probe
+        let taken = now_ms >= probe
             && self
                 .probe_ms
                 .compare_exchange(probe, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+                .is_ok();
+        taken.then_some(Admission::Probe)
     }
 
-    /// A call was made, and broke the plugin or did not.
-    pub(super) fn called(&self, broke: bool, now_ms: u64) -> Option<Turned> {
+    /// A call was made, and broke the plugin or did not. Only a probe that fails makes the pause longer: calls that began
+    /// before the breaker opened may fail after it, as many as there were.
+    pub(super) fn called(&self, admission: Admission, broke: bool, now_ms: u64) -> Option<Turned> {
         if !broke {
             if self.in_a_row.load(Ordering::Relaxed) == 0 {
                 return None;
@@ -100,13 +111,32 @@ impl Breaker {
         if self.rules.failures == 0 || in_a_row < self.rules.failures {
             return None;
         }
-        let doublings = self.pauses.fetch_add(1, Ordering::Relaxed).min(MOST_DOUBLINGS);
-        let pause = millis(self.rules.pause).saturating_mul(1 << doublings);
+        match admission {
+            Admission::Call => {
+                let opened = self.probe_ms.compare_exchange(
+                    0,
+                    self.next_probe(now_ms, 0),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                opened.ok()?;
+                self.pauses.store(1, Ordering::Relaxed);
+                Some(Turned::Open)
+            }
+            Admission::Probe => {
+                let doublings = self.pauses.fetch_add(1, Ordering::Relaxed);
+                let next = self.next_probe(now_ms, doublings);
+                let was = self.probe_ms.swap(next, Ordering::Relaxed);
+                (was == 0).then_some(Turned::Open)
+            }
+        }
+    }
+
+    /// When the next probe may be made, after so many that failed.
+    fn next_probe(&self, now_ms: u64, failed: u32) -> u64 {
+        let pause = millis(self.rules.pause).saturating_mul(1 << failed.min(MOST_DOUBLINGS));
         let pause = pause.min(millis(self.rules.longest_pause));
-        let was = self
-            .probe_ms
-            .swap(now_ms.saturating_add(pause).max(1), Ordering::Relaxed);
-        (was == 0).then_some(Turned::Open)
+        now_ms.saturating_add(pause).max(1)
     }
 
     /// How it stands.
@@ -159,29 +189,57 @@ mod tests {
             (true, None),
             (true, Some(Turned::Open)),
         ] {
-            assert!(breaker.lets_in(0));
-            assert_eq!(breaker.called(broke, 0), turned);
+            assert_eq!(breaker.lets_in(0), Some(Admission::Call));
+            assert_eq!(breaker.called(Admission::Call, broke, 0), turned);
         }
         assert_eq!(breaker.state(99), BreakerState::Open);
-        assert!(!breaker.lets_in(99));
+        assert_eq!(breaker.lets_in(99), None);
         assert_eq!(breaker.state(100), BreakerState::HalfOpen);
-        assert!(breaker.lets_in(100), "a probe");
-        assert!(!breaker.lets_in(100), "one");
-        assert_eq!(breaker.called(false, 100), Some(Turned::Closed));
-        assert!(breaker.lets_in(100) && breaker.lets_in(100));
+        assert_eq!(breaker.lets_in(100), Some(Admission::Probe));
+        assert_eq!(breaker.lets_in(100), None, "one probe");
+        assert_eq!(breaker.called(Admission::Probe, false, 100), Some(Turned::Closed));
+        assert_eq!(
+            [breaker.lets_in(100), breaker.lets_in(100)],
+            [Some(Admission::Call); 2]
+        );
     }
 
     #[test]
     fn pauses_grow_up_to_the_longest() {
         let breaker = breaker();
-        breaker.called(true, 0);
-        let mut now = 0;
+        breaker.called(Admission::Call, true, 0);
+        let (mut now, mut admission) = (0, Admission::Call);
         for pause in [100, 200, 300, 300] {
-            breaker.called(true, now);
-            assert!(!breaker.lets_in(now + pause - 1), "{pause}");
+            breaker.called(admission, true, now);
+            assert_eq!(breaker.lets_in(now + pause - 1), None, "{pause}");
             now += pause;
-            assert!(breaker.lets_in(now), "{pause}");
+            admission = breaker.lets_in(now).expect("a probe");
+            assert_eq!(admission, Admission::Probe, "{pause}");
         }
+    }
+
+    #[test]
+    fn breaker_opens_once_under_concurrent_failures() {
+        let breaker = breaker();
+        // All of these began while it stood closed.
+        let in_flight: Vec<_> = (0..50).filter_map(|_| breaker.lets_in(0)).collect();
+        let opened = std::thread::scope(|scope| {
+            let calls = in_flight.iter().map(|&admission| {
+                let breaker = &breaker;
+                scope.spawn(move || breaker.called(admission, true, 0))
+            });
+            let calls: Vec<_> = calls.collect();
+            let turned = calls.into_iter().map(|call| call.join().unwrap());
+            turned.filter(|turned| *turned == Some(Turned::Open)).count()
+        });
+        assert_eq!((in_flight.len(), opened), (50, 1));
+        assert_eq!(breaker.lets_in(99), None);
+        assert_eq!(breaker.lets_in(100), Some(Admission::Probe), "the first pause");
+        // One of them comes back late, and then the probe.
+        assert_eq!(breaker.called(Admission::Call, true, 100), None);
+        assert_eq!(breaker.called(Admission::Probe, true, 100), None);
+        assert_eq!(breaker.lets_in(299), None, "twice as long");
+        assert_eq!(breaker.lets_in(300), Some(Admission::Probe));
     }
 
     #[test]
@@ -191,8 +249,8 @@ mod tests {
             ..BreakerConfig::default()
         });
         for _ in 0..100 {
-            assert_eq!(breaker.called(true, 0), None);
+            assert_eq!(breaker.called(Admission::Call, true, 0), None);
         }
-        assert!(breaker.lets_in(0));
+        assert_eq!(breaker.lets_in(0), Some(Admission::Call));
     }
 }

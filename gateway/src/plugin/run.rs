@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
-use super::breaker::{Turned, broke, left_alone};
+use super::breaker::{Admission, Turned, broke, left_alone};
 use super::call::{Caller, Input, Returned};
 use super::canary::Canary;
 use super::config::Config;
@@ -237,9 +237,11 @@ impl Run<'_> {
         };
         // A dry run neither asks nor counts.
         let breaker = step.breaker.as_ref().filter(|_| self.traces.is_none());
-        if breaker.is_some_and(|breaker| !breaker.lets_in(self.now_ms)) {
-            return Returned::failed(left_alone(), data);
-        }
+        let admission = match breaker.map(|breaker| breaker.lets_in(self.now_ms)) {
+            Some(None) => return Returned::failed(left_alone(), data),
+            Some(Some(admission)) => admission,
+            None => Admission::Call,
+        };
         let caller = self.caller.of(component.shelved.class());
         let config = step.bounds.as_ref().unwrap_or(&caller.config);
         let left = config.chain_deadline.get().saturating_sub(self.used);
@@ -255,7 +257,7 @@ impl Run<'_> {
         let returned = self.caller.handle(&component.shelved, input, &self.event);
         if let Some(breaker) = breaker {
             let broke = returned.result.as_ref().err().filter(|fault| broke(fault));
-            let turned = breaker.called(broke.is_some(), self.now_ms);
+            let turned = breaker.called(admission, broke.is_some(), self.now_ms);
             self.turned(step, turned, broke.map_or("", |fault| fault.kind));
         }
         returned
