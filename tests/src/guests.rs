@@ -16,8 +16,9 @@ pub const PASS: &str = by_hand::PASS;
 /// `handle` fails: internal, "no luck".
 pub const FAIL: &str = by_hand::FAIL;
 
-/// What a guest's exports do; what is not said is that of one that lets everything pass. Functions may call `$kind_of`, `$get_json`,
-/// `$find`, `$set_json`, `$drop`, `$log`, `$settings`, `$now_ms`, `$stderr`, `$write` and `$open_anything`.
+/// What a guest's exports do; what is not said is that of one that lets everything pass. Functions may call `$kind_of`, `$length`,
+/// `$keys`, `$get`, `$get_many`, `$get_json`, `$find`, `$set`, `$set_json`, `$remove`, `$move`, `$redact`, `$retain`, `$drop`, `$log`,
+/// `$settings`, `$now_ms`, `$stderr`, `$write` and `$open_anything`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guest<'a> {
     /// Pages of memory that it begins with; one where nothing is said.

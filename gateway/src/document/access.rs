@@ -1,8 +1,8 @@
 //! The operations that read.
 
 use super::walk::{Next, visit};
+use super::{Allowance, BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
-use super::{BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 
 /// Why an operation was refused. Nothing was changed, but where it says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,15 @@ pub enum AccessError {
     /// The document would grow over its limit of size or depth.
     #[error("the document would grow over its limit")]
     Limit,
-    /// The patterns take more work than they may, see [`PatternSet::within`]; what was changed so far stays.
-    #[error("the patterns take too much work with this document")]
+    /// It takes more work than it may; what was changed so far stays.
+    #[error("the operation takes too much work with this document")]
     Work,
+    /// It would give out more bytes than it may.
+    #[error("the operation would give out too many bytes")]
+    Output,
+    /// Its deadline has passed; what was changed so far stays.
+    #[error("the operation took too long")]
+    Overdue,
     /// The text given is not JSON; what is wrong and where.
     #[error("the text is not JSON: {0}")]
     BadJson(String),
@@ -48,48 +54,96 @@ impl Document {
     }
 
     /// Up to `max` keys of the object at a pointer from the `offset`th on, in order.
-    pub fn keys(&self, pointer: &str, offset: u32, max: u32) -> Result<Vec<String>, AccessError> {
+    pub fn keys(
+        &self,
+        pointer: &str,
+        offset: u32,
+        max: u32,
+        allowance: &Allowance<'_>,
+    ) -> Result<Vec<String>, AccessError> {
         match self.stands_at(pointer)? {
             Value::Object(object) => {
-                let window = object.keys().skip(count(offset)).take(count(max));
-                Ok(window.map(str::to_owned).collect())
+                let window = || object.keys_from(count(offset)).take(count(max));
+                let mut bytes = 0;
+                for key in window() {
+                    allowance.work(1)?;
+                    bytes += TEXT_BYTES + key.len();
+                }
+                allowance.output(bytes)?;
+                Ok(window().map(str::to_owned).collect())
             }
             other => Err(AccessError::WrongKind(other.kind())),
         }
     }
 
     /// The scalar at a pointer.
-    pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
+    pub fn get(&self, pointer: &str, allowance: &Allowance<'_>) -> Result<Scalar, AccessError> {
         let value = self.stands_at(pointer)?;
+        match value {
+            Value::Text(text) => allowance.output(text.len())?,
+            Value::Number(number) => {
+                // It is decoded digit by digit.
+                allowance.work(number.as_str().len() as u64)?;
+                allowance.output(number.as_str().len())?;
+            }
+            _ => {}
+        }
         value
             .to_scalar()
             .ok_or_else(|| AccessError::WrongKind(value.kind()))
     }
 
     /// The scalars at several pointers; nothing where no scalar stands.
-    pub fn get_many<T: AsRef<str>>(&self, pointers: &[T]) -> Vec<Option<Scalar>> {
-        pointers
-            .iter()
-            .map(|pointer| self.get(pointer.as_ref()).ok())
-            .collect()
+    ///
+    /// # Errors
+    /// A limit of the allowance, and nothing else.
+    pub fn get_many<T: AsRef<str>>(
+        &self,
+        pointers: &[T],
+        allowance: &Allowance<'_>,
+    ) -> Result<Vec<Option<Scalar>>, AccessError> {
+        allowance.output(pointers.len().saturating_mul(size_of::<Option<Scalar>>()))?;
+        let get = |pointer: &T| {
+            let pointer = pointer.as_ref();
+            // Each step is a look-up, and a step has two bytes at least in all but the oddest pointers.
+            allowance.work(pointer.len() as u64 + 1)?;
+            match self.get(pointer, allowance) {
+                Ok(scalar) => Ok(Some(scalar)),
+                Err(error) if error.is_limit_of_allowance() => Err(error),
+                Err(_) => Ok(None),
+            }
+        };
+        pointers.iter().map(get).collect()
     }
 
     /// The subtree at a pointer as compact JSON text.
-    pub fn get_json(&self, pointer: &str) -> Result<String, AccessError> {
-        Ok(self.stands_at(pointer)?.to_json())
+    pub fn get_json(&self, pointer: &str, allowance: &Allowance<'_>) -> Result<String, AccessError> {
+        let value = self.stands_at(pointer)?;
+        let bytes = value.printed_len();
+        allowance.output(bytes)?;
+        let mut text = Vec::with_capacity(bytes);
+        value.print(&mut text);
+        Ok(String::from_utf8(text).expect("the printer writes whole strings and ASCII"))
     }
 
     /// Pointers of up to `max` places that a pattern matches, in the order of the document.
-    pub fn find(&self, patterns: &PatternSet, max: u32) -> Result<Vec<String>, AccessError> {
+    pub fn find(
+        &self,
+        patterns: &PatternSet,
+        max: u32,
+        allowance: &Allowance<'_>,
+    ) -> Result<Vec<String>, AccessError> {
         let mut found = Vec::new();
         if max > 0 {
-            visit(&self.root, patterns, |pointer, _| {
+            visit(&self.root, patterns, allowance, |pointer, _| {
+                allowance.output(TEXT_BYTES + pointer.len())?;
+                allowance.work_on_text(pointer.len())?;
                 found.push(pointer.to_owned());
-                if found.len() < count(max) {
+                Ok(if found.len() < count(max) {
                     Next::Inside
                 } else {
                     Next::Stop
-                }
+                })
             })?;
         }
         Ok(found)
@@ -106,18 +160,36 @@ impl Value {
     pub fn any_matching(&self, patterns: &PatternSet, max: u32, mut test: impl FnMut(&Self) -> bool) -> bool {
         let (mut seen, mut passed) = (0, false);
         // Stopped early, it has seen no such place.
-        let _ = visit(self, patterns, |_, value| {
+        let _ = visit(self, patterns, &Allowance::default(), |_, value| {
             passed = test(value);
             seen += 1;
-            if passed || seen >= max {
+            Ok(if passed || seen >= max {
                 Next::Stop
             } else {
                 Next::Inside
-            }
+            })
         });
         passed
     }
 }
+
+impl AccessError {
+    /// Tells a limit of the [`Allowance`] from an answer about the document.
+    pub fn is_limit_of_allowance(&self) -> bool {
+        match self {
+            Self::Work | Self::Output | Self::Overdue => true,
+            Self::BadPointer
+            | Self::Absent
+            | Self::WrongKind(_)
+            | Self::ReadOnly
+            | Self::Limit
+            | Self::BadJson(_) => false,
+        }
+    }
+}
+
+/// Bytes that a text in a list takes beside its own.
+const TEXT_BYTES: usize = size_of::<String>();
 
 fn count(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)

@@ -1,6 +1,6 @@
 //! Runs the table of cases that the gateway and the SDK's test double share: `wit/document-cases.json`.
 
-use super::{AccessError, Document, Kind, Limits, Object, PatternSet, Redaction, Scalar, Value};
+use super::{AccessError, Allowance, Document, Kind, Limits, Object, PatternSet, Redaction, Scalar, Value};
 
 const TABLE: &str = include_str!("../../../wit/document-cases.json");
 
@@ -79,26 +79,32 @@ impl Case<'_> {
     }
 
     fn operate(&self, document: &mut Document) -> Value {
+        let free = Allowance::default();
         let result = match self.text("operation") {
             "kind-of" => Ok(kind(document.kind_of(self.argument("pointer"))).into()),
             "length" => Ok(document.length(self.argument("pointer")).into()),
             "keys" => document
-                .keys(self.argument("pointer"), self.count("offset"), self.count("max"))
+                .keys(
+                    self.argument("pointer"),
+                    self.count("offset"),
+                    self.count("max"),
+                    &free,
+                )
                 .map(texts),
-            "get" => document.get(self.argument("pointer")).map(from_scalar),
+            "get" => document.get(self.argument("pointer"), &free).map(from_scalar),
             "get-many" => {
-                let scalars = document.get_many(&self.arguments("pointers"));
-                Ok(Value::Array(
-                    scalars
-                        .into_iter()
-                        .map(|found| found.map(from_scalar).into())
-                        .collect(),
-                ))
+                let scalars = document.get_many(&self.arguments("pointers"), &free);
+                scalars.map(|scalars| {
+                    let scalars = scalars.into_iter();
+                    Value::Array(scalars.map(|found| found.map(from_scalar).into()).collect())
+                })
             }
-            "get-json" => document.get_json(self.argument("pointer")).map(Value::from),
+            "get-json" => document
+                .get_json(self.argument("pointer"), &free)
+                .map(Value::from),
             "find" => self
                 .patterns(&[self.argument("pattern")])
-                .and_then(|patterns| Ok(texts(document.find(&patterns, self.count("max"))?))),
+                .and_then(|patterns| Ok(texts(document.find(&patterns, self.count("max"), &free)?))),
             "set" => document
                 .set(self.argument("pointer"), self.scalar())
                 .map(|()| Value::Null),
@@ -107,18 +113,18 @@ impl Case<'_> {
                 .map(|()| Value::Null),
             "remove" => self
                 .patterns(&[self.argument("pattern")])
-                .and_then(|patterns| document.remove(&patterns))
+                .and_then(|patterns| document.remove(&patterns, &free))
                 .map(Value::from),
             "move" => document
                 .r#move(self.argument("source"), self.argument("target"))
                 .map(|()| Value::Null),
             "redact" => self
                 .patterns(&self.arguments("patterns"))
-                .and_then(|patterns| document.redact(&patterns, &self.redaction()))
+                .and_then(|patterns| document.redact(&patterns, &self.redaction(), &free))
                 .map(Value::from),
             "retain" => self
                 .patterns(&self.arguments("patterns"))
-                .and_then(|patterns| document.retain(&patterns))
+                .and_then(|patterns| document.retain(&patterns, &free))
                 .map(Value::from),
             other => panic!("{}: no such operation: {other}", self.name()),
         };
@@ -256,7 +262,8 @@ fn from_error(error: &AccessError) -> Value {
         AccessError::Absent => "absent".into(),
         AccessError::WrongKind(found) => only("wrong-kind", kind(*found)),
         AccessError::ReadOnly => "read-only".into(),
-        AccessError::Limit | AccessError::Work => "limit".into(),
+        AccessError::Limit => "limit".into(),
+        AccessError::Work | AccessError::Output | AccessError::Overdue => "over its allowance".into(),
         AccessError::BadJson(_) => "bad-json".into(),
     }
 }

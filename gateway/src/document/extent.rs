@@ -1,4 +1,4 @@
-//! How big a document may be, how big it is, and which of its places were changed.
+//! How big a document may be, and how big it is.
 
 use super::Value;
 
@@ -92,32 +92,4 @@ impl Extent {
 pub(super) struct Delta {
     pub(super) added: usize,
     pub(super) removed: usize,
-}
-
-/// The places that operations changed: paths, never values.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Changes(Vec<String>);
-
-impl Changes {
-    /// More are not remembered.
-    pub(super) const MAX: usize = 64;
-
-    pub(super) fn note(&mut self, pointer: &str) {
-        if self.0.len() < Self::MAX && !self.0.iter().any(|known| known == pointer) {
-            self.0.push(pointer.to_owned());
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Forgets all but the first so many.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
-    }
-
-    pub(super) fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.0)
-    }
 }

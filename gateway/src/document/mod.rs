@@ -6,12 +6,14 @@
 //!
 //! The parts: [`Value`] and [`Object`] hold, `parse` reads, `print` and `javascript` write, [`Pointer`] names one place and
 //! [`PatternSet`] many; [`Document`] offers the operations of the plugin interface (`wit/plugin.wit`, resource `json`),
-//! all or nothing each, and notes which places they changed. `wit/document-cases.json` pins what each operation does.
+//! all or nothing each within its [`Allowance`], and notes which places they changed. `wit/document-cases.json` pins what each operation does.
 //!
 //! Nothing here does input or output, and no message, no `Debug` and no list of changes shows a payload's values.
 
 mod access;
+mod allowance;
 mod change;
+mod changes;
 mod convert;
 mod diff;
 mod estimate;
@@ -46,6 +48,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use access::AccessError;
+pub use allowance::Allowance;
 pub use diff::{Change, Diff};
 pub use extent::Limits;
 pub use names::{KeyNames, Scratch};
@@ -58,7 +61,8 @@ pub use redaction::Redaction;
 pub use sift::{Sieve, Sifted};
 pub use value::{Kind, Value};
 
-use extent::{Changes, Extent};
+use changes::Changes;
+use extent::Extent;
 
 /// A JSON document with its limits.
 #[derive(Clone, Default)]
@@ -111,14 +115,18 @@ impl Document {
         self.limits = limits;
     }
 
-    /// The pointers that operations changed, removed or added since this was last asked, each once, at most
-    /// [`Document::MAX_CHANGES`] of them: paths, never values.
+    /// The places that operations changed, removed or added since this was last asked, each once: pointers as they were
+    /// given, with `*` for what a pattern did not spell. At most 64 of 256 bytes and 4 KiB in all; `…` at the end: there are
+    /// more.
     pub fn take_changes(&mut self) -> Vec<String> {
         self.changes.take()
     }
 
-    /// How many changed places are remembered.
-    pub const MAX_CHANGES: usize = Changes::MAX;
+    /// Notes changed places by their depth only (`*` for each step), until they are asked for: for a caller that was shown
+    /// keys of the document and could repeat them.
+    pub fn withhold_keys(&mut self) {
+        self.changes.withhold_keys();
+    }
 
     /// The bytes that the document prints to, or a little more: never less. Costs nothing.
     pub fn size_bound(&self) -> usize {

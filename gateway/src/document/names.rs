@@ -31,7 +31,8 @@ impl KeyNames {
         if node.may_lead_loosely(Tail::of_normalised(key)) {
             normalise(key, &mut scratch.text);
             let text = &scratch.text;
-            if node.loose.find(text).chain(node.ends.find(text)).next().is_some() {
+            let ends = node.ends.candidates(text).flatten();
+            if node.loose.find(text).chain(ends).next().is_some() {
                 return true;
             }
         }
@@ -39,7 +40,8 @@ impl KeyNames {
             return false;
         }
         scratch.words.read(&folded(key));
-        node.heads.find(&scratch.words).next().is_some()
+        let mut found = node.heads.candidates(&scratch.words).flatten();
+        found.any(|(head, _)| scratch.words.is_of(head))
     }
 }
 

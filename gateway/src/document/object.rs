@@ -82,6 +82,12 @@ impl Object {
         self.members.iter().map(|(key, _)| key.as_str())
     }
 
+    /// The keys in order, without the first so many. Costs the same however many those are.
+    pub fn keys_from(&self, offset: usize) -> impl ExactSizeIterator<Item = &str> {
+        let members = self.members.get(offset..).unwrap_or_default();
+        members.iter().map(|(key, _)| key.as_str())
+    }
+
     /// The values in the order of their keys.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.members.iter().map(|(_, value)| value)

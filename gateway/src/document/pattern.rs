@@ -49,6 +49,10 @@ impl FromStr for Pattern {
             return Ok(Self(Vec::new()));
         }
         let steps = text.strip_prefix('/').ok_or(BadPattern::Malformed)?;
+        // Counted before anything is made of them.
+        if memchr::memchr2_iter(b'/', b'|', text.as_bytes()).count() > PatternSet::MAX_STEPS {
+            return Err(BadPattern::TooMany);
+        }
         steps
             .split('/')
             .map(step)
@@ -187,8 +191,6 @@ fn latin_lookalike(character: char) -> Option<char> {
 pub struct PatternSet {
     /// The first is where every pattern begins.
     nodes: Vec<Node>,
-    /// How many nodes a walk may look at.
-    work: u64,
 }
 
 pub(super) type NodeId = usize;
@@ -220,12 +222,22 @@ impl PatternSet {
 
     /// Compiles patterns.
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self, BadPattern> {
+        Self::compile(patterns.into_iter().map(Ok))
+    }
+
+    /// Compiles patterns from their texts.
+    pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, BadPattern> {
+        Self::compile(texts.into_iter().map(|text| text.as_ref().parse()))
+    }
+
+    /// Takes one pattern after the other, so that no more than a set may have is ever held.
+    fn compile(patterns: impl Iterator<Item = Result<Pattern, BadPattern>>) -> Result<Self, BadPattern> {
         let mut set = Self {
             nodes: vec![Node::default()],
-            work: u64::MAX,
         };
         let mut steps = 0;
         for pattern in patterns {
+            let pattern = pattern?;
             steps += pattern.0.iter().map(Step::weight).sum::<usize>();
             if steps > Self::MAX_STEPS {
                 return Err(BadPattern::TooMany);
@@ -233,23 +245,6 @@ impl PatternSet {
             set.insert(pattern);
         }
         Ok(set)
-    }
-
-    /// Compiles patterns from their texts.
-    pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, BadPattern> {
-        let patterns: Result<Vec<Pattern>, _> = texts.into_iter().map(|text| text.as_ref().parse()).collect();
-        Self::new(patterns?)
-    }
-
-    /// The same patterns, of which a walk through a document looks at so many at the most, those of every place counted. An
-    /// operation that would need more ends with [`AccessError::Work`](super::AccessError::Work).
-    #[must_use]
-    pub fn within(self, work: u64) -> Self {
-        Self { work, ..self }
-    }
-
-    pub(super) fn work(&self) -> u64 {
-        self.work
     }
 
     /// Whether one of the patterns is the empty pointer.
@@ -382,14 +377,18 @@ impl Heads {
         self.whole.is_empty() && self.ends.is_empty()
     }
 
-    /// The nodes that a key leads to.
-    pub(super) fn find<'a>(&'a self, words: &'a KeyWords) -> impl Iterator<Item = NodeId> + 'a {
+    /// The names that a key is compared with, each with the head that reads like it and the node that it leads to where the key
+    /// is of that head; nothing for each head and each name that does not.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        words: &'a KeyWords,
+    ) -> impl Iterator<Item = Option<(&'a str, NodeId)>> + 'a {
         words.heads().flat_map(move |head| {
             let tail = Tail::of(head);
             let may = self.whole.may_lead(tail) || self.ends.may_lead(tail);
-            let found = may.then(|| self.whole.find(head).chain(self.ends.find(head)));
+            let found = may.then(|| self.whole.find(head).map(Some).chain(self.ends.candidates(head)));
             let found = found.into_iter().flatten();
-            found.filter(move |_| words.is_of(head))
+            std::iter::once(None).chain(found.map(move |node| node.map(|node| (head, node))))
         })
     }
 }
@@ -479,8 +478,8 @@ impl Ends {
         self.tails.may_have(tail) || !self.short.is_empty()
     }
 
-    /// The nodes that a name leads to by its end.
-    pub(super) fn find(&self, name: &str) -> impl Iterator<Item = NodeId> {
+    /// The ends that a name is compared with, each with the node that it leads to where the name ends so.
+    pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = Option<NodeId>> {
         let tail = Tail::of(name);
         let from = self.sorted.partition_point(|(known, ..)| *known < tail);
         let same_tail = self.sorted[from..]
@@ -490,8 +489,7 @@ impl Ends {
         same_tail
             .map(|(_, end, node)| (end, node))
             .chain(short)
-            .filter(|(end, _)| name.ends_with(end.as_str()))
-            .map(|(_, node)| *node)
+            .map(|(end, node)| name.ends_with(end.as_str()).then_some(*node))
     }
 
     fn add(&mut self, end: CompactString, node: NodeId) {
@@ -604,10 +602,15 @@ mod tests {
     fn a_set_has_a_limit() {
         let text = "/a".repeat(PatternSet::MAX_STEPS);
         assert!(PatternSet::parse([&text]).is_ok());
-        assert_eq!(
-            PatternSet::parse([text.as_str(), "/a"]).err(),
-            Some(BadPattern::TooMany)
-        );
+        let more = format!("{text}/a");
+        let names = format!("/~a{}", "|b".repeat(PatternSet::MAX_STEPS));
+        for texts in [
+            vec![text.as_str(), "/a"],
+            vec![more.as_str()],
+            vec![names.as_str()],
+        ] {
+            assert_eq!(PatternSet::parse(texts).err(), Some(BadPattern::TooMany));
+        }
     }
 
     #[test]
@@ -630,7 +633,11 @@ mod tests {
             ("d", vec![]),
             ("", vec![]),
         ] {
-            assert_eq!(ends.find(name).collect::<Vec<_>>(), nodes, "{name}");
+            assert_eq!(
+                ends.candidates(name).flatten().collect::<Vec<_>>(),
+                nodes,
+                "{name}"
+            );
         }
     }
 

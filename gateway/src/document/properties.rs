@@ -3,8 +3,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::changes::Changes;
 use super::walk::{Next, visit};
-use super::{Document, Limits, Object, Pattern, PatternSet, Pointer, Redaction, Value};
+use super::{
+    AccessError, Allowance, Document, Limits, Object, Pattern, PatternSet, Pointer, Redaction, Scalar, Value,
+};
+use crate::budget::{ByteBudget, WorkBudget};
 
 /// Keys that collide: exactly, loosely, and with indices and escapes.
 const KEYS: [&str; 8] = ["a", "b", "A_", "0", "1", "a/b", "~*", ""];
@@ -99,7 +103,7 @@ proptest! {
         let expected: Vec<String> =
             places(&value).into_iter().filter(|place| matches_any(&texts, &value, place)).map(|place| pointer(&place)).collect();
         let document = Document::from_value(value, Limits::default());
-        prop_assert_eq!(document.find(&PatternSet::parse(&texts).unwrap(), u32::MAX), Ok(expected));
+        prop_assert_eq!(document.find(&PatternSet::parse(&texts).unwrap(), u32::MAX, &Allowance::default()), Ok(expected));
     }
 
     #[test]
@@ -107,13 +111,14 @@ proptest! {
         let outermost = outermost(&value, &texts);
         let mut expected = value.clone();
         outermost.iter().rev().for_each(|place| drop_at(&mut expected, place));
-        let mut document = Document::from_value(value, Limits::default());
-        let count = document.remove(&PatternSet::parse(&texts).unwrap()).unwrap();
+        let mut document = Document::from_value(value.clone(), Limits::default());
+        let count = document.remove(&PatternSet::parse(&texts).unwrap(), &Allowance::default()).unwrap();
         prop_assert_eq!(document.root().to_json(), expected.to_json());
         prop_assert_eq!(count as usize, outermost.len());
         prop_assert!(document.size_bound() >= document.to_vec().len());
-        let noted: Vec<String> = outermost.into_iter().take(Document::MAX_CHANGES).map(|place| pointer(&place)).collect();
-        prop_assert_eq!(document.take_changes(), noted);
+        let mut noted = Changes::default();
+        outermost.iter().for_each(|place| noted.note(&as_spelled(&texts, &value, place)));
+        prop_assert_eq!(document.take_changes(), noted.take());
     }
 
     #[test]
@@ -125,10 +130,10 @@ proptest! {
             Redaction::Pseudonym { label: "p", key: b"k" },
         ] {
             let mut document = Document::from_value(value.clone(), Limits::default());
-            document.redact(&patterns, &how).unwrap();
-            visit(document.root(), &patterns, |place, found| {
+            document.redact(&patterns, &how, &Allowance::default()).unwrap();
+            visit(document.root(), &patterns, &Allowance::default(), |place, found| {
                 assert!(found.as_str().is_some(), "{how:?} left something at {place}");
-                Next::Past
+                Ok(Next::Past)
             })
             .unwrap();
             prop_assert!(document.size_bound() >= document.to_vec().len());
@@ -148,9 +153,66 @@ proptest! {
             expected = Value::Null;
         }
         let mut document = Document::from_value(value, Limits::default());
-        document.retain(&PatternSet::parse(&texts).unwrap()).unwrap();
+        document.retain(&PatternSet::parse(&texts).unwrap(), &Allowance::default()).unwrap();
         prop_assert_eq!(document.root().to_json(), expected.to_json());
         prop_assert!(document.size_bound() >= document.to_vec().len());
+    }
+
+    #[test]
+    fn what_is_given_out_and_done_keeps_to_its_allowance(
+        value in value(), texts in patterns(), pointers in vec(any_place(), 0..6), output in 0..400_usize, units in 0..400_u64,
+    ) {
+        let document = Document::from_value(value, Limits::default());
+        let patterns = PatternSet::parse(&texts).unwrap();
+        let first = pointers.first().map_or("", String::as_str);
+        let free = Allowance::default();
+        for operation in 0..8 {
+            let run = |allowance: &Allowance<'_>| -> Result<(usize, String), AccessError> {
+                let texts = |texts: Vec<String>| (texts.iter().map(String::len).sum(), format!("{texts:?}"));
+                let text = |scalar: &Scalar| match scalar {
+                    Scalar::Text(text) | Scalar::RawNumber(text) => text.len(),
+                    _ => 0,
+                };
+                let mut changed = document.clone();
+                let how = Redaction::Pseudonym { label: "p", key: b"k" };
+                Ok(match operation {
+                    0 => texts(document.keys(first, 0, u32::MAX, allowance)?),
+                    1 => texts(document.find(&patterns, u32::MAX, allowance)?),
+                    2 => texts(vec![document.get_json(first, allowance)?]),
+                    3 => document.get(first, allowance).map(|found| (text(&found), format!("{found:?}")))?,
+                    4 => {
+                        let found = document.get_many(&pointers, allowance)?;
+                        (found.iter().flatten().map(text).sum(), format!("{found:?}"))
+                    }
+                    5 => (0, changed.remove(&patterns, allowance)?.to_string()),
+                    6 => (0, changed.redact(&patterns, &how, allowance)?.to_string()),
+                    _ => (0, changed.retain(&patterns, allowance)?.to_string()),
+                })
+            };
+            let (work, bytes) = (WorkBudget::new(units), ByteBudget::new(output));
+            let within = run(&free.with_work(&work).with_output(&bytes));
+            match &within {
+                Ok((given, _)) => {
+                    prop_assert!(*given <= output - bytes.left(), "{operation}: {given} bytes were not counted");
+                    prop_assert_eq!(&within, &run(&free), "{}", operation);
+                }
+                Err(error) if error.is_limit_of_allowance() => {
+                    let met = if *error == AccessError::Output { bytes.left() == 0 } else { work.left() == 0 };
+                    prop_assert!(met, "{operation}: {error}");
+                }
+                Err(_) => prop_assert_eq!(&within, &run(&free), "{}", operation),
+            }
+        }
+    }
+
+    #[test]
+    fn work_grows_with_every_place_that_is_looked_at(value in value()) {
+        let places = places(&value).len() as u64;
+        let document = Document::from_value(value, Limits::default());
+        let work = WorkBudget::new(u64::MAX);
+        let allowance = Allowance::default().with_work(&work);
+        document.find(&PatternSet::parse(["/**"]).unwrap(), u32::MAX, &allowance).unwrap();
+        prop_assert!(work.used() >= places, "{} for {places} places", work.used());
     }
 
     #[test]
@@ -166,6 +228,32 @@ proptest! {
         }
         prop_assert!(document.size_bound() >= document.to_vec().len());
     }
+}
+
+/// The pointer to a place, with `*` for every step that no pattern spells there.
+fn as_spelled(texts: &[String], value: &Value, place: &Place) -> String {
+    // A pattern that is cut after a step that it spells matches the places whose last step is that.
+    let spelling: Vec<String> = texts
+        .iter()
+        .flat_map(|text| {
+            text.match_indices('/')
+                .map(|(at, _)| at)
+                .chain([text.len()])
+                .skip(1)
+                .map(|end| &text[..end])
+        })
+        .filter(|start| !matches!(start.rsplit('/').next(), Some("*" | "**" | "~a" | "~A|b")))
+        .map(str::to_owned)
+        .collect();
+    let step = |end: usize| {
+        let start = place[..end].to_vec();
+        if matches_any(&spelling, value, &start) {
+            pointer(&start[end - 1..])
+        } else {
+            "/*".to_owned()
+        }
+    };
+    (1..=place.len()).map(step).collect()
 }
 
 fn any_place() -> impl Strategy<Value = String> {

@@ -1,32 +1,39 @@
 //! The operations that remove and redact what patterns match, in one walk.
 //!
 //! Where a place matches, what is inside it is not looked at: it goes, or is replaced, with the place, and the place
-//! counts once. Indices are those of the document before the operation.
+//! counts once. Indices are those of the document before the operation. What is noted of a place is what the patterns spell
+//! of it: a key that only a `*`, a `**` or a loose name matched is `*`.
 
-use super::extent::{Changes, Delta, Extent};
+use super::changes::Changes;
+use super::extent::{Delta, Extent};
 use super::walk::{Level, Next, Step, Walk, visit};
-use super::{AccessError, Document, PatternSet, Redaction, Value};
+use super::{AccessError, Allowance, Document, PatternSet, Redaction, Value};
 
 impl Document {
     /// Removes every place that a pattern matches; how many there were. The whole document cannot be removed: the empty
     /// pattern is refused, and of `/**` only what is inside counts.
-    pub fn remove(&mut self, patterns: &PatternSet) -> Result<u32, AccessError> {
-        self.redact(patterns, &Redaction::Remove)
+    pub fn remove(&mut self, patterns: &PatternSet, allowance: &Allowance<'_>) -> Result<u32, AccessError> {
+        self.redact(patterns, &Redaction::Remove, allowance)
     }
 
     /// Redacts every place that a pattern matches; how many there were.
-    pub fn redact(&mut self, patterns: &PatternSet, how: &Redaction<'_>) -> Result<u32, AccessError> {
+    pub fn redact(
+        &mut self,
+        patterns: &PatternSet,
+        how: &Redaction<'_>,
+        allowance: &Allowance<'_>,
+    ) -> Result<u32, AccessError> {
         let removes = matches!(how, Redaction::Remove);
         if removes && patterns.names_the_whole() {
             return Err(AccessError::BadPointer);
         }
-        self.check_growth(patterns, how)?;
-        let (walk, mut root) = Walk::begin(patterns);
+        self.check_growth(patterns, how, allowance)?;
+        let (walk, mut root) = Walk::begin(patterns, allowance);
         root.matched &= !removes;
         let mut edit = Edit {
             walk,
             how,
-            path: String::new(),
+            place: String::new(),
             changes: &mut self.changes,
             count: 0,
             delta: Delta::default(),
@@ -39,14 +46,14 @@ impl Document {
 
     /// Keeps what the patterns match, with the way to it, and removes all else; how many places were removed. A document
     /// that is a scalar and not matched becomes `null`.
-    pub fn retain(&mut self, patterns: &PatternSet) -> Result<u32, AccessError> {
-        let (walk, root) = Walk::begin(patterns);
+    pub fn retain(&mut self, patterns: &PatternSet, allowance: &Allowance<'_>) -> Result<u32, AccessError> {
+        let (walk, root) = Walk::begin(patterns, allowance);
         if root.matched {
             return Ok(0);
         }
         let mut projection = Projection {
             walk,
-            path: String::new(),
+            place: String::new(),
             changes: &mut self.changes,
             count: 0,
         };
@@ -65,7 +72,12 @@ impl Document {
     }
 
     /// Refuses a redaction that would grow the document over its limit. Only where the worst case could is it measured.
-    fn check_growth(&self, patterns: &PatternSet, how: &Redaction<'_>) -> Result<(), AccessError> {
+    fn check_growth(
+        &self,
+        patterns: &PatternSet,
+        how: &Redaction<'_>,
+        allowance: &Allowance<'_>,
+    ) -> Result<(), AccessError> {
         // Every value but the last takes a byte and a comma at least.
         let values = self.extent.bytes() / 2 + 1;
         let worst = how
@@ -76,10 +88,11 @@ impl Document {
             return Ok(());
         }
         let mut delta = Delta::default();
-        visit(&self.root, patterns, |_, value| {
+        visit(&self.root, patterns, allowance, |_, value| {
+            allowance.work(how.units(value))?;
             delta.removed += value.printed_len();
             delta.added += how.replacement(value).map_or(0, |text| text.printed_len());
-            Next::Past
+            Ok(Next::Past)
         })?;
         self.extent
             .after(&self.root, delta, self.limits.bytes)
@@ -92,7 +105,8 @@ impl Document {
 struct Edit<'p, 'd> {
     walk: Walk<'p>,
     how: &'d Redaction<'d>,
-    path: String,
+    /// The place as the patterns spell it.
+    place: String,
     changes: &'d mut Changes,
     count: u32,
     delta: Delta,
@@ -114,18 +128,21 @@ impl Edit<'_, '_> {
         let level = self.walk.enter(from, step);
         let mut stays = true;
         if level.matched || (level.leads_on() && value.is_container()) {
-            let len = self.path.len();
-            step.push_to(&mut self.path);
+            let len = self.place.len();
+            push_spelled(&mut self.place, step, level);
             stays = self.place(value, level);
-            self.path.truncate(len);
+            self.place.truncate(len);
         }
         self.walk.leave(level);
         stays
     }
 
     fn redact(&mut self, value: &mut Value) -> bool {
+        if !self.walk.charge(self.how.units(value)) {
+            return true;
+        }
         self.count = self.count.saturating_add(1);
-        self.changes.note(&self.path);
+        self.changes.note(&self.place);
         let Some(replacement) = self.how.replacement(value) else {
             return false;
         };
@@ -139,7 +156,8 @@ impl Edit<'_, '_> {
 /// A projection on its walk.
 struct Projection<'p, 'd> {
     walk: Walk<'p>,
-    path: String,
+    /// The place as the patterns spell it.
+    place: String,
     changes: &'d mut Changes,
     count: u32,
 }
@@ -158,31 +176,40 @@ impl Projection<'_, '_> {
 
     fn child(&mut self, value: &mut Value, from: Level, step: Step<'_>) -> bool {
         let level = self.walk.enter(from, step);
-        let len = self.path.len();
-        step.push_to(&mut self.path);
+        let len = self.place.len();
+        push_spelled(&mut self.place, step, level);
         let stays = level.matched || (level.leads_on() && value.is_container() && self.way(value, level));
         if !stays {
             self.removed();
         }
-        self.path.truncate(len);
+        self.place.truncate(len);
         self.walk.leave(level);
         stays
     }
 
     /// Whether something inside stays; if nothing does, what was counted inside is not: the place goes as one.
     fn way(&mut self, value: &mut Value, level: Level) -> bool {
-        let (count, changes) = (self.count, self.changes.len());
+        let (count, mark) = (self.count, self.changes.mark());
         let stays = self.inside(value, level);
         if !stays {
             self.count = count;
-            self.changes.truncate(changes);
+            self.changes.forget_since(mark);
         }
         stays
     }
 
     fn removed(&mut self) {
         self.count = self.count.saturating_add(1);
-        self.changes.note(&self.path);
+        self.changes.note(&self.place);
+    }
+}
+
+/// Adds a step to a place: itself where a pattern spells it, and `*` where not.
+fn push_spelled(place: &mut String, step: Step<'_>, level: Level) {
+    if level.spelled {
+        step.push_to(place);
+    } else {
+        place.push_str("/*");
     }
 }
 

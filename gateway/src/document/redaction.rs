@@ -4,6 +4,7 @@ use compact_str::CompactString;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::allowance::units_of_text;
 use super::{Number, Value};
 
 /// What becomes of a value that is redacted.
@@ -38,6 +39,18 @@ impl Redaction<'_> {
         Some(Value::Text(text))
     }
 
+    /// The work that a replacement of the value takes, with what is printed or copied for it.
+    pub(super) fn units(&self, value: &Value) -> u64 {
+        match *self {
+            Self::Remove => 1,
+            Self::Mask(mask) => units_of_text(mask.len()) + units_of_value(value),
+            Self::KeepLast(_) => 4 * units_of_value(value),
+            Self::Pseudonym { label, .. } => {
+                DIGEST_UNITS + units_of_text(label.len()) + 4 * units_of_value(value)
+            }
+        }
+    }
+
     /// How many bytes a value grows by at most.
     pub(super) fn growth(&self) -> usize {
         // A character can print as six: `\u0000`.
@@ -49,6 +62,19 @@ impl Redaction<'_> {
             Self::Pseudonym { label, .. } => 2 + 6 * label.len() + 1 + DIGEST_DIGITS,
         }
     }
+}
+
+/// The work of a digest of nothing.
+const DIGEST_UNITS: u64 = 32;
+
+/// Units of work to measure or to print a value. Its parts are left out: a document is measured as often as the
+/// operation replaces it, which is once.
+fn units_of_value(value: &Value) -> u64 {
+    units_of_text(match value {
+        Value::Text(text) => text.len(),
+        Value::Number(number) => number.as_str().len(),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Array(_) | Value::Object(_) => 0,
+    })
 }
 
 const DIGEST_DIGITS: usize = 16;

@@ -2,22 +2,24 @@
 
 use std::borrow::Cow;
 
-use super::AccessError;
+use super::allowance::units_of_text;
 use super::key_words::KeyWords;
 use super::pattern::{Node, NodeId, PatternSet, Tail, folded, normalise};
 use super::pointer::{push_escaped, push_index};
 use super::value::Value;
+use super::{AccessError, Allowance};
 
 /// The patterns' side of a walk: which nodes of the set the way from the root to here has reached.
 pub(super) struct Walk<'p> {
     nodes: &'p [Node],
+    allowance: Allowance<'p>,
+    /// The limit that ended it before everything was seen.
+    ended_by: Option<AccessError>,
     /// The nodes of all levels from the root to here, one after the other.
     active: Vec<NodeId>,
     /// For each node the last step that reached it.
     reached: Vec<u64>,
     step: u64,
-    /// Nodes that may still be looked at.
-    work: u64,
     normalised: String,
     words: KeyWords,
 }
@@ -29,6 +31,8 @@ pub(super) struct Level {
     end: usize,
     /// A pattern matches the place.
     pub(super) matched: bool,
+    /// A pattern names the last step to the place by its very key or index.
+    pub(super) spelled: bool,
 }
 
 impl Level {
@@ -53,17 +57,26 @@ impl Step<'_> {
             Self::Index(index) => push_index(pointer, index),
         }
     }
+
+    /// The work of looking at it.
+    fn units(self) -> u64 {
+        match self {
+            Self::Key(key) => units_of_text(key.len()),
+            Self::Index(_) => 1,
+        }
+    }
 }
 
 impl<'p> Walk<'p> {
     /// At the root.
-    pub(super) fn begin(patterns: &'p PatternSet) -> (Self, Level) {
+    pub(super) fn begin(patterns: &'p PatternSet, allowance: &Allowance<'p>) -> (Self, Level) {
         let mut walk = Self {
             nodes: patterns.nodes(),
+            allowance: *allowance,
+            ended_by: None,
             active: Vec::new(),
             reached: vec![0; patterns.nodes().len()],
             step: 1,
-            work: patterns.work(),
             normalised: String::new(),
             words: KeyWords::default(),
         };
@@ -72,14 +85,23 @@ impl<'p> Walk<'p> {
             start: 0,
             end: walk.active.len(),
             matched,
+            spelled: false,
         };
         (walk, root)
     }
 
-    /// One step down. [`Walk::leave`] takes it back.
+    /// One step down. [`Walk::leave`] takes it back. After a limit was met no step leads anywhere.
     pub(super) fn enter(&mut self, from: Level, step: Step<'_>) -> Level {
-        let start = self.active.len();
-        let mut matched = false;
+        let mut level = Level {
+            start: self.active.len(),
+            end: self.active.len(),
+            matched: false,
+            spelled: false,
+        };
+        let looked_at = (from.end - from.start) as u64;
+        if !self.charge(step.units().saturating_add(looked_at)) {
+            return level;
+        }
         self.step += 1;
         let tail = match step {
             Step::Key(key) => Tail::of_normalised(key),
@@ -87,20 +109,18 @@ impl<'p> Walk<'p> {
         };
         let (mut normal, mut split) = (false, false);
         for place in from.start..from.end {
-            if self.work == 0 {
-                break;
-            }
             let at = self.active[place];
             let node = &self.nodes[at];
             if node.repeats {
-                matched |= self.reach(at);
+                level.matched |= self.reach(at);
             }
             if let Some(any) = node.any {
-                matched |= self.reach(any);
+                level.matched |= self.reach(any);
             }
             if !node.exact.is_empty() {
                 for next in node.exact.find(&text_of(step)) {
-                    matched |= self.reach(next);
+                    level.matched |= self.reach(next);
+                    level.spelled = true;
                 }
             }
             let Step::Key(key) = step else { continue };
@@ -110,28 +130,48 @@ impl<'p> Walk<'p> {
                     normal = true;
                 }
                 let name = std::mem::take(&mut self.normalised);
-                for next in node.loose.find(&name).chain(node.ends.find(&name)) {
-                    matched |= self.reach(next);
+                for next in node.loose.find(&name) {
+                    level.matched |= self.reach(next);
+                }
+                for end in node.ends.candidates(&name) {
+                    if !self.charge(1) {
+                        break;
+                    }
+                    if let Some(next) = end {
+                        level.matched |= self.reach(next);
+                    }
                 }
                 self.normalised = name;
             }
             if !node.heads.is_empty() {
                 if !split {
+                    if !self.charge(8 * units_of_text(key.len())) {
+                        break;
+                    }
                     self.words.read(&folded(key));
                     split = true;
                 }
                 let words = std::mem::take(&mut self.words);
-                for next in node.heads.find(&words) {
-                    matched |= self.reach(next);
+                for candidate in node.heads.candidates(&words) {
+                    let units = candidate.map_or(1, |_| 2 + words.text().len() as u64 / 2);
+                    if !self.charge(units) {
+                        break;
+                    }
+                    if let Some((head, next)) = candidate
+                        && words.is_of(head)
+                    {
+                        level.matched |= self.reach(next);
+                    }
                 }
                 self.words = words;
             }
         }
-        Level {
-            start,
-            end: self.active.len(),
-            matched,
+        if self.ended_by.is_some() {
+            level.matched = false;
+            self.active.truncate(level.start);
         }
+        level.end = self.active.len();
+        level
     }
 
     /// Back to the level around.
@@ -139,18 +179,32 @@ impl<'p> Walk<'p> {
         self.active.truncate(level.start);
     }
 
-    /// Whether it has seen everything.
-    pub(super) fn finished(&self) -> Result<(), AccessError> {
-        if self.work == 0 {
-            Err(AccessError::Work)
-        } else {
-            Ok(())
+    /// Charges work that is done at a place that was found. After a limit was met the answer is no.
+    pub(super) fn charge(&mut self, units: u64) -> bool {
+        if self.ended_by.is_none() {
+            self.ended_by = self.allowance.work(units).err();
         }
+        self.ended_by.is_none()
+    }
+
+    /// Ends it: nothing more is seen.
+    fn end_by(&mut self, error: AccessError) {
+        self.ended_by.get_or_insert(error);
+    }
+
+    /// Ends the walk.
+    ///
+    /// # Errors
+    /// The limit that was met before everything was seen.
+    pub(super) fn finished(self) -> Result<(), AccessError> {
+        self.ended_by.map_or(Ok(()), Err)
     }
 
     /// Adds a node, and what it reaches without a step, to the newest level; whether a pattern ends there.
     fn reach(&mut self, node: NodeId) -> bool {
-        self.work = self.work.saturating_sub(1);
+        if !self.charge(1) {
+            return false;
+        }
         let Node { accepts, deep, .. } = self.nodes[node];
         if self.reached[node] != self.step && self.nodes[node].leads_on() {
             self.reached[node] = self.step;
@@ -181,13 +235,14 @@ pub(super) enum Next {
 /// Shows every place that matches, and its pointer, in the order of the document.
 ///
 /// # Errors
-/// `Work`, when the patterns allow no more before everything was seen.
+/// A limit that was met before everything was seen, and what `see` gives.
 pub(super) fn visit(
     root: &Value,
     patterns: &PatternSet,
-    see: impl FnMut(&str, &Value) -> Next,
+    allowance: &Allowance<'_>,
+    see: impl FnMut(&str, &Value) -> Result<Next, AccessError>,
 ) -> Result<(), AccessError> {
-    let (walk, level) = Walk::begin(patterns);
+    let (walk, level) = Walk::begin(patterns, allowance);
     let mut visit = Visit {
         walk,
         path: String::new(),
@@ -203,14 +258,18 @@ struct Visit<'p, F> {
     see: F,
 }
 
-impl<F: FnMut(&str, &Value) -> Next> Visit<'_, F> {
+impl<F: FnMut(&str, &Value) -> Result<Next, AccessError>> Visit<'_, F> {
     /// Whether to go on.
     fn place(&mut self, value: &Value, level: Level) -> bool {
         if level.matched {
             match (self.see)(&self.path, value) {
-                Next::Inside => {}
-                Next::Past => return true,
-                Next::Stop => return false,
+                Ok(Next::Inside) => {}
+                Ok(Next::Past) => return true,
+                Ok(Next::Stop) => return false,
+                Err(error) => {
+                    self.walk.end_by(error);
+                    return false;
+                }
             }
         }
         if !level.leads_on() {
@@ -230,7 +289,7 @@ impl<F: FnMut(&str, &Value) -> Next> Visit<'_, F> {
 
     fn child(&mut self, value: &Value, from: Level, step: Step<'_>) -> bool {
         let level = self.walk.enter(from, step);
-        let mut go_on = true;
+        let mut go_on = self.walk.ended_by.is_none();
         if level.matched || (level.leads_on() && value.is_container()) {
             let len = self.path.len();
             step.push_to(&mut self.path);
@@ -246,6 +305,7 @@ impl<F: FnMut(&str, &Value) -> Next> Visit<'_, F> {
 mod tests {
     use super::super::{Document, Limits, Redaction};
     use super::*;
+    use crate::budget::WorkBudget;
 
     /// `/**/a/**/a/…`: in arrays inside each other every one of its steps is reached at every place.
     fn deep_patterns(steps: usize) -> PatternSet {
@@ -262,25 +322,40 @@ mod tests {
     fn a_walk_ends_where_its_work_does() {
         let mut document = nested(40, 1_000);
         let patterns = deep_patterns(60);
-        let needed = (0..40)
-            .map(|power| 1_u64 << power)
-            .find(|&work| document.find(&patterns.clone().within(work), u32::MAX).is_ok());
+        let needed = (0..40).map(|power| 1_u64 << power).find(|&units| {
+            let work = WorkBudget::new(units);
+            let allowance = Allowance::default().with_work(&work);
+            document.find(&patterns, u32::MAX, &allowance).is_ok()
+        });
         let needed = needed.expect("some is enough");
         assert!(needed > 16_384, "{needed}");
-        let less = patterns.within(needed / 4);
-        assert_eq!(document.find(&less, u32::MAX), Err(AccessError::Work));
-        assert_eq!(document.redact(&less, &Redaction::Remove), Err(AccessError::Work));
-        assert_eq!(document.retain(&less), Err(AccessError::Work));
+        let less = || WorkBudget::new(needed / 4);
+        let (find, redact, retain) = (less(), less(), less());
+        let within = |work| Allowance::default().with_work(work);
+        assert_eq!(
+            document.find(&patterns, u32::MAX, &within(&find)),
+            Err(AccessError::Work)
+        );
+        assert_eq!(
+            document.redact(&patterns, &Redaction::Remove, &within(&redact)),
+            Err(AccessError::Work)
+        );
+        assert_eq!(
+            document.retain(&patterns, &within(&retain)),
+            Err(AccessError::Work)
+        );
     }
 
     #[test]
     fn a_place_reaches_each_node_once() {
         // Without that the work would double with every step.
         let document = nested(50, 1);
-        let patterns = deep_patterns(40).within(1 << 20);
-        assert_eq!(
-            document.find(&patterns, u32::MAX).map(|found| found.len()),
-            Ok(13)
+        let work = WorkBudget::new(1 << 20);
+        let found = document.find(
+            &deep_patterns(40),
+            u32::MAX,
+            &Allowance::default().with_work(&work),
         );
+        assert_eq!(found.map(|found| found.len()), Ok(13));
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub operations: u32,
     /// Bytes that one operation may take from a plugin's memory, strings and lists together.
     pub operation_input: Size,
+    /// Bytes that all document operations of one call may give to a plugin, before they are copied: values, keys, pointers.
+    pub operation_output: Size,
     /// Log of one call, with what the plugin writes to its standard error; what is over it is counted and dropped.
     pub log: Size,
     /// What a chain may add to a document, beside as much again as it had: the output is at most twice the input and this.
@@ -116,6 +118,7 @@ impl Default for Config {
             chain_deadline: Span::from_millis(100),
             operations: 20_000,
             operation_input: Size::from_bytes(4 << 20),
+            operation_output: Size::from_bytes(8 << 20),
             log: Size::from_bytes(4 << 10),
             growth: Size::from_bytes(64 << 10),
             depth: 64,

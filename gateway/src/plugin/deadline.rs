@@ -2,6 +2,7 @@
 //!
 //! Nearly every call is over before the first look, and then the deadline has cost nothing.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use wasmtime::UpdateDeadline;
@@ -18,7 +19,7 @@ pub(super) struct Deadline {
     limit: Duration,
     started: Instant,
     /// From the first look on.
-    watch: Option<Stopwatch>,
+    watch: Cell<Option<Stopwatch>>,
 }
 
 impl Deadline {
@@ -27,23 +28,33 @@ impl Deadline {
         Self {
             limit,
             started: Instant::now(),
-            watch: None,
+            watch: Cell::new(None),
         }
     }
 
     /// What to do when the epoch has reached what was set.
-    pub(super) fn look(&mut self) -> UpdateDeadline {
-        let left = match self.watch {
-            Some(watch) => self.limit.saturating_sub(watch.elapsed()),
-            None => {
-                self.watch = Some(Stopwatch::start());
-                self.limit
-            }
-        };
+    pub(super) fn look(&self) -> UpdateDeadline {
+        let left = self.left();
         if left.is_zero() {
             UpdateDeadline::Interrupt
         } else {
             UpdateDeadline::Continue(ticks(left))
+        }
+    }
+
+    /// Looks at the deadline in the middle of a long operation: the epoch stops a guest, and not the host's work for it.
+    pub(super) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Time left of the limit; the first look starts the watch.
+    fn left(&self) -> Duration {
+        match self.watch.get() {
+            Some(watch) => self.limit.saturating_sub(watch.elapsed()),
+            None => {
+                self.watch.set(Some(Stopwatch::start()));
+                self.limit
+            }
         }
     }
 
@@ -55,7 +66,7 @@ impl Deadline {
     /// What the call has used so far, at most by a tick less.
     pub(super) fn used(&self) -> Duration {
         let wall = self.started.elapsed();
-        match self.watch {
+        match self.watch.get() {
             Some(watch) => wall.min(watch.elapsed() + TICK),
             None => wall,
         }
@@ -75,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_first_look_starts_the_watch_and_the_limit_counts_from_there() {
-        let mut deadline = Deadline::begin(Duration::from_millis(5));
+        let deadline = Deadline::begin(Duration::from_millis(5));
         assert!(matches!(deadline.look(), UpdateDeadline::Continue(6)));
         // Burn processor time until the watch has seen more than the limit; bounded by the test's own time limit.
         loop {
@@ -86,5 +97,7 @@ mod tests {
             }
         }
         assert!(deadline.used() >= Duration::from_millis(5));
+        assert!(deadline.is_over());
+        assert!(!Deadline::begin(Duration::from_millis(5)).is_over());
     }
 }

@@ -1,13 +1,14 @@
 //! From what stopped a call to words that help: which limit and its figure, the panic's text, or the trap and where it was.
 
+use std::fmt::{self, Write as _};
+
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::config::Config;
 use super::engine::STACK;
-use super::guest::Guest;
+use super::guest::{Guest, OPERATION_WORK};
 use super::imports::wasi::NotGiven;
 use super::log::escaped;
-use super::patterns::PATTERN_WORK;
 
 /// How a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +28,15 @@ pub struct Failure {
 #[error("used up its document operations")]
 pub(super) struct OutOfOperations;
 
-/// One operation's patterns took more work than they may.
+/// One operation took more work than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("took too much work for one document operation")]
 pub(super) struct OutOfWork;
+
+/// The document operations of a call would have given more bytes to the plugin than they may.
+#[derive(Debug, thiserror::Error)]
+#[error("read too much with document operations")]
+pub(super) struct OutOfOutput;
 
 /// A failure without the plugin's name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,13 +81,12 @@ impl Fault {
 
     /// What stopped the call.
     pub(super) fn from_stop(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
-        Self {
-            backtrace: backtrace(stop),
-            ..Self::reason(stop, guest, config)
-        }
+        let backtrace = backtrace(stop);
+        let reason = Self::reason(stop, &backtrace, guest, config);
+        Self { backtrace, ..reason }
     }
 
-    fn reason(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
+    fn reason(stop: &wasmtime::Error, backtrace: &[String], guest: &Guest, config: &Config) -> Self {
         let trap = stop.downcast_ref::<Trap>();
         if stop.is::<OutOfOperations>() {
             let limit = config.operations;
@@ -91,7 +96,15 @@ impl Fault {
         }
         if stop.is::<OutOfWork>() {
             let message = format!(
-                "the patterns of one document operation were compared more than {PATTERN_WORK} times; give fewer, with fewer `**`"
+                "one document operation took more than {OPERATION_WORK} units of work (places, patterns, lists); give fewer \
+                 patterns, with fewer `**`, or shorter lists"
+            );
+            return Self::new("operations", &message);
+        }
+        if stop.is::<OutOfOutput>() {
+            let limit = config.operation_output;
+            let message = format!(
+                "read more than {limit} with the document operations of one call (`plugins.operation_output`)"
             );
             return Self::new("operations", &message);
         }
@@ -119,7 +132,7 @@ impl Fault {
         };
         match over_boundary(&reason, config) {
             Some(message) => Self::new("memory", &message),
-            None => Self::new("trap", &format!("{reason}{}", frames(stop))),
+            None => Self::new("trap", &format!("{reason}{}", frames(backtrace))),
         }
     }
 
@@ -156,8 +169,7 @@ fn over_boundary(reason: &str, config: &Config) -> Option<String> {
 }
 
 /// Where it was, in words.
-fn frames(stop: &wasmtime::Error) -> String {
-    let names = backtrace(stop);
+fn frames(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
@@ -171,17 +183,64 @@ fn backtrace(stop: &wasmtime::Error) -> Vec<String> {
         return Vec::new();
     };
     let names = trace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
-    names
-        .take(ALL_FRAMES)
-        .map(|name| escaped(&format!("{:#}", rustc_demangle::demangle(name)), FRAME_BYTES))
-        .collect()
+    names.take(ALL_FRAMES).map(readable).collect()
+}
+
+/// A function's name as its author wrote it. The name is a stranger's: what is long is not demangled, and of what it
+/// demangles to (back-references make it longer without end) only so much is made.
+fn readable(name: &str) -> String {
+    if name.len() > MANGLED_BYTES {
+        return escaped(name, FRAME_BYTES);
+    }
+    let mut text = Bounded(String::new());
+    // An error says that it is full.
+    let _ = write!(text, "{:#}", rustc_demangle::demangle(name));
+    escaped(&text.0, FRAME_BYTES)
+}
+
+/// A text that takes no more than a frame may show.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = FRAME_BYTES.saturating_sub(self.0.len());
+        let fits = text.floor_char_boundary(room);
+        self.0.push_str(&text[..fits]);
+        if fits < text.len() {
+            Err(fmt::Error)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Frames that a message tells.
 const FRAMES: usize = 6;
 /// Frames that are kept.
 const ALL_FRAMES: usize = 32;
-/// Length of a function's name.
+/// Length of a function's name that is demangled.
+const MANGLED_BYTES: usize = 4_096;
+/// Length of a function's name that is shown.
 const FRAME_BYTES: usize = 256;
 /// Length of a message.
 const MESSAGE_BYTES: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_demangled_within_bounds() {
+        assert_eq!(
+            readable("_ZN4core6option13expect_failed17h0123456789abcdefE"),
+            "core::option::expect_failed"
+        );
+        assert_eq!(readable("plain"), "plain");
+        assert_eq!(readable("_RNvC6_123foo3bar"), "123foo::bar");
+        let long = format!("_ZN{}E", "3abc".repeat(1_000));
+        assert_eq!(readable(&long).len(), FRAME_BYTES);
+        for name in ["_R".repeat(1 << 20), format!("_ZN{}E", "1a".repeat(1 << 20))] {
+            assert_eq!(readable(&name), &name[..FRAME_BYTES]);
+        }
+    }
+}

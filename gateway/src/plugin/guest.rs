@@ -7,10 +7,12 @@ use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 use super::config::Config;
 use super::deadline::{Deadline, FIRST_LOOK};
 use super::engine::{MEMORIES, TABLES};
+use super::failure::OutOfOperations;
 use super::log::Log;
 use super::patterns::PatternCache;
 use super::pseudonyms::Pseudonyms;
-use crate::document::Document;
+use crate::budget::{ByteBudget, WorkBudget};
+use crate::document::{AccessError, Allowance, Document};
 use crate::domain::TenantId;
 
 /// The host's side of the WIT resource `json`: which of the call's documents a handle stands for is in its representation.
@@ -51,6 +53,8 @@ pub(super) struct Guest {
 pub(super) struct Meter {
     pub(super) deadline: Deadline,
     pub(super) operations: u32,
+    /// Bytes that operations may still give to the guest.
+    pub(super) output: ByteBudget,
     /// A change was refused because the document would have grown over its limit.
     pub(super) over_output: bool,
     memory: usize,
@@ -70,6 +74,7 @@ impl Meter {
         Self {
             deadline,
             operations: config.operations,
+            output: ByteBudget::new(config.operation_output.bytes()),
             over_output: false,
             memory: config.memory.bytes(),
             peak_memory: 0,
@@ -80,6 +85,33 @@ impl Meter {
         }
     }
 }
+
+impl Meter {
+    /// Counts operations off.
+    pub(super) fn count(&mut self, operations: u32) -> Result<(), OutOfOperations> {
+        let left = self.operations.checked_sub(operations);
+        self.operations = left.unwrap_or(0);
+        left.map(drop).ok_or(OutOfOperations)
+    }
+
+    /// Runs one operation within what is left of the call's limits.
+    pub(super) fn run<T>(
+        &self,
+        operate: impl FnOnce(&Allowance<'_>) -> Result<T, AccessError>,
+    ) -> Result<T, AccessError> {
+        let work = WorkBudget::new(OPERATION_WORK);
+        let is_overdue = || self.deadline.is_over();
+        let allowance = Allowance::default()
+            .with_work(&work)
+            .with_output(&self.output)
+            .with_deadline(&is_overdue);
+        operate(&allowance)
+    }
+}
+
+/// Work of one operation: several times what a large document needs with many patterns, and some tens of milliseconds
+/// where the deadline of the call is longer.
+pub(super) const OPERATION_WORK: u64 = 8_000_000;
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

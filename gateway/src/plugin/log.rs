@@ -69,6 +69,15 @@ impl Log {
         }
     }
 
+    /// Adds what the plugin wrote to its standard output, line by line. What there is no room for is not looked at.
+    pub(super) fn write_stdout(&mut self, bytes: &[u8]) {
+        let (fits, over) = bytes.split_at(bytes.len().min(self.room));
+        for line in String::from_utf8_lossy(fits).lines() {
+            self.write(Level::Info, line);
+        }
+        self.dropped += over.len();
+    }
+
     /// Adds to the standard error.
     pub(super) fn write_stderr(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.room);

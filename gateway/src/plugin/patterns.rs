@@ -28,7 +28,7 @@ impl PatternCache {
         if let Some(set) = self.find(bytes, &texts) {
             return Ok(set);
         }
-        let set = Arc::new(PatternSet::parse(&texts)?.within(PATTERN_WORK));
+        let set = Arc::new(PatternSet::parse(&texts)?);
         if bytes <= SET_BYTES {
             self.keep(Known {
                 bytes,
@@ -56,9 +56,6 @@ impl PatternCache {
     }
 }
 
-/// How often one operation may compare its patterns with a place of a document: some tens of milliseconds, and several times
-/// what a large document needs with many patterns. The deadline of a call stops none in the middle of an operation.
-pub(super) const PATTERN_WORK: u64 = 8_000_000;
 /// Sets kept for one component.
 const SETS: usize = 64;
 /// A longer set is compiled at every call.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::file::Numbers;
 use super::thin::thin;
 use super::{Payload, Unsendable};
-use crate::document::{Document, Limits, Object, Pointer, Value};
+use crate::document::{Allowance, Document, Limits, Object, Pointer, Value};
 use crate::domain::{Event, PayloadMode};
 
 /// What a body looks like.
@@ -151,7 +151,9 @@ fn parsed(data: &[u8], payload: &Payload, mode: PayloadMode) -> Result<Value, Un
         (PayloadMode::Thin, None) => return Ok(thin(document.root())),
         // Removing never grows a document over a limit.
         (PayloadMode::Thin, Some(kept)) => {
-            document.retain(kept).map_err(|_| Unsendable::NotJson)?;
+            document
+                .retain(kept, &Allowance::default())
+                .map_err(|_| Unsendable::NotJson)?;
         }
     }
     Ok(document.into_root())

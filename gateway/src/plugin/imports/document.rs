@@ -1,12 +1,14 @@
-//! The interface `document`: a thin layer over `Document`'s operations, which counts them and knows what is read-only.
+//! The interface `document`: a thin layer over `Document`'s operations, which counts them, bounds what each may take and
+//! give, and knows what is read-only.
 
+use wasmtime::Trap;
 use wasmtime::component::Resource;
 
-use crate::document::{self, Document, PatternSet};
+use crate::document::{self, Allowance, Document, PatternSet};
 use crate::plugin::bindings::hookgate::plugin::document::{
     AccessError, Host, HostJson, Kind, Redaction, Scalar,
 };
-use crate::plugin::failure::{OutOfOperations, OutOfWork};
+use crate::plugin::failure::{OutOfOutput, OutOfWork};
 use crate::plugin::guest::{Guest, Json, Place};
 
 /// Traps outside, what the plugin is told inside.
@@ -17,42 +19,60 @@ impl Host for Guest {}
 
 impl HostJson for Guest {
     fn kind_of(&mut self, handle: Handle, pointer: String) -> wasmtime::Result<Kind> {
-        Ok(self.read(&handle)?.kind_of(&pointer).into())
+        self.meter.count(1)?;
+        Ok(self.document(&handle).kind_of(&pointer).into())
     }
 
     fn length(&mut self, handle: Handle, pointer: String) -> wasmtime::Result<Option<u32>> {
-        Ok(self.read(&handle)?.length(&pointer))
+        self.meter.count(1)?;
+        Ok(self.document(&handle).length(&pointer))
     }
 
     fn keys(&mut self, handle: Handle, pointer: String, offset: u32, max: u32) -> Answer<Vec<String>> {
-        told(self.read(&handle)?.keys(&pointer, offset, max))
+        self.shows_keys(&handle);
+        self.read(&handle, |document, allowance| {
+            document.keys(&pointer, offset, max, allowance)
+        })
     }
 
     fn get(&mut self, handle: Handle, pointer: String) -> Answer<Scalar> {
-        told(self.read(&handle)?.get(&pointer).map(Scalar::from))
+        self.read(&handle, |document, allowance| {
+            document.get(&pointer, allowance).map(Scalar::from)
+        })
     }
 
     fn get_many(&mut self, handle: Handle, pointers: Vec<String>) -> wasmtime::Result<Vec<Option<Scalar>>> {
-        let found = self.read(&handle)?.get_many(&pointers);
+        let more = u32::try_from(pointers.len() / POINTERS_PER_OPERATION).unwrap_or(u32::MAX);
+        self.meter.count(more)?;
+        let found = self.read(&handle, |document, allowance| {
+            document.get_many(&pointers, allowance)
+        })?;
+        // Only limits refuse it, and those trap.
+        let found = found.unwrap_or_default();
         Ok(found.into_iter().map(|scalar| scalar.map(Scalar::from)).collect())
     }
 
     fn get_json(&mut self, handle: Handle, pointer: String) -> Answer<String> {
-        told(self.read(&handle)?.get_json(&pointer))
+        self.shows_keys(&handle);
+        self.read(&handle, |document, allowance| {
+            document.get_json(&pointer, allowance)
+        })
     }
 
     fn find(&mut self, handle: Handle, pattern: String, max: u32) -> Answer<Vec<String>> {
+        self.shows_keys(&handle);
         let patterns = self.patterns.get(vec![pattern]);
-        let document = self.read(&handle)?;
-        told(patterns.and_then(|patterns| document.find(&patterns, max)))
+        self.read(&handle, |document, allowance| {
+            document.find(&*patterns?, max, allowance)
+        })
     }
 
     fn set(&mut self, handle: Handle, pointer: String, value: Scalar) -> Answer<()> {
-        self.change(&handle, |data| data.set(&pointer, value.into()))
+        self.change(&handle, |data, _| data.set(&pointer, value.into()))
     }
 
     fn set_json(&mut self, handle: Handle, pointer: String, value: String) -> Answer<()> {
-        self.change(&handle, |data| data.set_json(&pointer, &value))
+        self.change(&handle, |data, _| data.set_json(&pointer, &value))
     }
 
     fn remove(&mut self, handle: Handle, pattern: String) -> Answer<u32> {
@@ -60,13 +80,13 @@ impl HostJson for Guest {
     }
 
     fn move_(&mut self, handle: Handle, source: String, target: String) -> Answer<()> {
-        self.change(&handle, |data| data.r#move(&source, &target))
+        self.change(&handle, |data, _| data.r#move(&source, &target))
     }
 
     fn redact(&mut self, handle: Handle, patterns: Vec<String>, how: Redaction) -> Answer<u32> {
         let key = self.redaction_key(&how);
-        self.change_all(&handle, patterns, |data, patterns| {
-            data.redact(patterns, &redaction(&how, &key))
+        self.change_all(&handle, patterns, |data, patterns, allowance| {
+            data.redact(patterns, &redaction(&how, &key), allowance)
         })
     }
 
@@ -81,26 +101,45 @@ impl HostJson for Guest {
 }
 
 impl Guest {
-    /// Counts an operation and gives the document that a handle stands for.
-    fn read(&mut self, handle: &Handle) -> wasmtime::Result<&Document> {
-        self.count()?;
-        Ok(match place(handle) {
+    /// The document that a handle stands for.
+    fn document(&self, handle: &Handle) -> &Document {
+        match place(handle) {
             Place::Data => &self.data,
             Place::Metadata => &self.metadata,
             Place::Settings => &self.settings,
-        })
+        }
+    }
+
+    /// Counts an operation that reads, and runs it.
+    fn read<T>(
+        &mut self,
+        handle: &Handle,
+        read: impl FnOnce(&Document, &Allowance<'_>) -> Result<T, document::AccessError>,
+    ) -> Answer<T> {
+        self.meter.count(1)?;
+        let document = self.document(handle);
+        told(self.meter.run(|allowance| read(document, allowance)))
+    }
+
+    /// From here on the guest may know keys of the event, and what it changes is noted without them.
+    fn shows_keys(&mut self, handle: &Handle) {
+        match place(handle) {
+            Place::Data | Place::Metadata => self.data.withhold_keys(),
+            Place::Settings => {}
+        }
     }
 
     fn change<T>(
         &mut self,
         handle: &Handle,
-        change: impl FnOnce(&mut Document) -> Result<T, document::AccessError>,
+        change: impl FnOnce(&mut Document, &Allowance<'_>) -> Result<T, document::AccessError>,
     ) -> Answer<T> {
-        self.count()?;
+        self.meter.count(1)?;
         if place(handle) != Place::Data {
             return Ok(Err(AccessError::ReadOnly));
         }
-        let changed = change(&mut self.data);
+        let data = &mut self.data;
+        let changed = self.meter.run(|allowance| change(data, allowance));
         self.meter.over_output |= matches!(changed, Err(document::AccessError::Limit));
         told(changed)
     }
@@ -109,10 +148,10 @@ impl Guest {
         &mut self,
         handle: &Handle,
         patterns: Vec<String>,
-        change: impl FnOnce(&mut Document, &PatternSet) -> Result<u32, document::AccessError>,
+        change: impl FnOnce(&mut Document, &PatternSet, &Allowance<'_>) -> Result<u32, document::AccessError>,
     ) -> Answer<u32> {
         let patterns = self.patterns.get(patterns);
-        self.change(handle, |data| change(data, &*patterns?))
+        self.change(handle, |data, allowance| change(data, &*patterns?, allowance))
     }
 
     /// The tenant's key, where the redaction needs one.
@@ -121,11 +160,6 @@ impl Guest {
             (Redaction::Pseudonym(_), Some(tenant)) => self.pseudonyms.key(tenant),
             _ => [0; 32],
         }
-    }
-
-    fn count(&mut self) -> Result<(), OutOfOperations> {
-        self.meter.operations = self.meter.operations.checked_sub(1).ok_or(OutOfOperations)?;
-        Ok(())
     }
 }
 
@@ -142,9 +176,14 @@ fn told<T>(answer: Result<T, document::AccessError>) -> Answer<T> {
     match answer {
         // Some of it may have been done already: no plugin goes on from there.
         Err(document::AccessError::Work) => Err(OutOfWork.into()),
+        Err(document::AccessError::Output) => Err(OutOfOutput.into()),
+        Err(document::AccessError::Overdue) => Err(Trap::Interrupt.into()),
         answer => Ok(answer.map_err(AccessError::from)),
     }
 }
+
+/// So many pointers of one list count as one more operation.
+const POINTERS_PER_OPERATION: usize = 16;
 
 fn redaction<'a>(how: &'a Redaction, key: &'a [u8]) -> document::Redaction<'a> {
     match how {
@@ -202,7 +241,11 @@ impl From<document::AccessError> for AccessError {
             document::AccessError::Absent => Self::Absent,
             document::AccessError::WrongKind(kind) => Self::WrongKind(kind.into()),
             document::AccessError::ReadOnly => Self::ReadOnly,
-            document::AccessError::Limit | document::AccessError::Work => Self::Limit,
+            // The last three are traps.
+            document::AccessError::Limit
+            | document::AccessError::Work
+            | document::AccessError::Output
+            | document::AccessError::Overdue => Self::Limit,
             document::AccessError::BadJson(what) => Self::BadJson(what),
         }
     }

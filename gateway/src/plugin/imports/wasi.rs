@@ -11,7 +11,6 @@ use wasmtime::component::{
 use wasmtime::{Engine, StoreContextMut};
 
 use crate::plugin::guest::Guest;
-use crate::plugin::log::Level;
 
 /// Interfaces of WASI 0.2, of any patch version, that a component may import.
 pub(in crate::plugin) const GRANTED: [&str; 20] = [
@@ -213,9 +212,7 @@ fn written(guest: &mut Guest, stream: u32, bytes: &[u8]) {
     if stream == STDERR {
         guest.log.write_stderr(bytes);
     } else {
-        for line in String::from_utf8_lossy(bytes).lines() {
-            guest.log.write(Level::Info, line);
-        }
+        guest.log.write_stdout(bytes);
     }
 }
 

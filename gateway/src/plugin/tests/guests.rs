@@ -113,12 +113,30 @@ impl Guest<'_> {
             r#"(module
                 (import "hookgate:plugin/document@0.1.0" "[method]json.kind-of"
                     (func $kind_of (param i32 i32 i32) (result i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.length"
+                    (func $length (param i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.keys"
+                    (func $keys (param i32 i32 i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.get"
+                    (func $get (param i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.get-many"
+                    (func $get_many (param i32 i32 i32 i32)))
                 (import "hookgate:plugin/document@0.1.0" "[method]json.get-json"
                     (func $get_json (param i32 i32 i32 i32)))
                 (import "hookgate:plugin/document@0.1.0" "[method]json.find"
                     (func $find (param i32 i32 i32 i32 i32)))
                 (import "hookgate:plugin/document@0.1.0" "[method]json.set-json"
                     (func $set_json (param i32 i32 i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.set"
+                    (func $set (param i32 i32 i32 i32 i64 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.remove"
+                    (func $remove (param i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.move"
+                    (func $move (param i32 i32 i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.redact"
+                    (func $redact (param i32 i32 i32 i32 i32 i32 i32)))
+                (import "hookgate:plugin/document@0.1.0" "[method]json.retain"
+                    (func $retain (param i32 i32 i32 i32)))
                 (import "hookgate:plugin/document@0.1.0" "[resource-drop]json" (func $drop (param i32)))
                 (import "hookgate:plugin/log@0.1.0" "log" (func $log (param i32 i32 i32)))
                 (import "hookgate:plugin/config@0.1.0" "settings" (func $settings (result i32)))

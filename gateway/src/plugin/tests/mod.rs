@@ -5,6 +5,7 @@ mod golden;
 pub(crate) mod guests;
 mod large;
 mod limits;
+mod metered;
 mod platform;
 mod shipped;
 mod tenants;
