@@ -247,7 +247,6 @@ async fn run(
         rules.apply(&mut subject.data);
         rules.apply_to_notes(&mut subject.metadata);
     }
-    let before = subject.data.clone();
     let call = Call {
         tenant: tenant.id.clone(),
         chain: prepared.chain,
@@ -273,7 +272,7 @@ async fn run(
         let detail = "So many calls of this tenant wait for their plugins that no more are taken now.";
         return Err(Problem::new(Code::TenantBusy, detail).retry_after(std::time::Duration::from_secs(1)));
     }
-    Ok(Json(TriedView::new(&before, &tried)))
+    Ok(Json(TriedView::new(tried)))
 }
 
 /// The registry speaks of the steps of a chain; this is one plugin.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use crate::document::{Change, Diff, Document, Value};
+use crate::document::{Allowance, Change, Diff, Document};
 use crate::plugin::{Figures, Level, LogLine, Tried, TriedStep, Verdict};
 
 /// What came of a dry run. Nothing was stored or sent.
@@ -19,16 +19,18 @@ pub struct TriedView {
     pub(crate) said: SaidView,
     /// The step that ended the chain; null where all let the event pass.
     pub(crate) ended_by: Option<String>,
-    /// The data as it came.
-    #[schemars(with = "Json")]
-    pub(crate) before: Box<RawValue>,
-    /// The data as it would be stored; null where the event does not go on.
+    /// The data as it came; null where it is `cut`.
+    #[schemars(with = "Option<Json>")]
+    pub(crate) before: Option<Box<RawValue>>,
+    /// The data as it would be stored; null where the event does not go on, or where it is `cut`.
     #[schemars(with = "Option<Json>")]
     pub(crate) after: Option<Box<RawValue>>,
     /// What differs between them, in an order in which the changes can be made.
     pub(crate) diff: Vec<ChangeView>,
     /// Changes that are not listed: there are too many, or they are too large.
     pub(crate) diff_left_out: usize,
+    /// `before` or `after` is left out: with it there would be more than 4 MiB to show.
+    pub(crate) cut: bool,
     /// Microseconds that all steps took.
     pub(crate) time_us: UsageView,
     /// Each step that was called, in order.
@@ -132,18 +134,19 @@ pub(crate) struct UsageView {
 }
 
 impl TriedView {
-    /// A dry run of this data.
-    pub(crate) fn new(before: &Document, tried: &Tried) -> Self {
-        let (diff, diff_left_out) = diff(before, tried.after.as_ref());
+    /// A dry run.
+    pub(crate) fn new(tried: Tried) -> Self {
+        let (before, after) = tried.shown;
         Self {
             said: SaidView::from(&tried.verdict),
             ended_by: ended_by(&tried.verdict),
-            before: before.root().to_raw(),
-            after: tried.after.as_ref().map(|after| after.root().to_raw()),
-            diff,
-            diff_left_out,
+            before,
+            after,
+            diff_left_out: tried.diff.left_out,
+            diff: views(tried.diff),
+            cut: tried.cut,
             time_us: micros(tried.time.0, tried.time.1),
-            steps: tried.steps.iter().map(TriedStepView::from).collect(),
+            steps: tried.steps.into_iter().map(TriedStepView::from).collect(),
         }
     }
 }
@@ -189,18 +192,17 @@ fn ended_by(verdict: &Verdict) -> Option<String> {
     }
 }
 
-impl From<&TriedStep> for TriedStepView {
-    fn from(step: &TriedStep) -> Self {
-        let (diff, diff_left_out) = diff(&step.before, step.after.as_ref());
+impl From<TriedStep> for TriedStepView {
+    fn from(step: TriedStep) -> Self {
         Self {
-            plugin: step.plugin.clone(),
-            version: step.version.clone(),
-            digest: step.digest.clone(),
             said: SaidView::from(&step.verdict),
+            plugin: step.plugin,
+            version: step.version,
+            digest: step.digest,
             skipped: step.skipped,
-            backtrace: step.backtrace.clone(),
-            diff,
-            diff_left_out,
+            backtrace: step.backtrace,
+            diff_left_out: step.diff.left_out,
+            diff: views(step.diff),
             log: step.log.iter().map(LogView::from).collect(),
             usage: StepUsageView::new(&step.used, &step.limits),
         }
@@ -239,43 +241,28 @@ impl StepUsageView {
     }
 }
 
-impl ChangeView {
-    fn new(change: &Change<'_>) -> Self {
+impl From<Change> for ChangeView {
+    fn from(change: Change) -> Self {
         Self {
-            op: match (change.old, change.new) {
+            op: match (&change.old, &change.new) {
                 (None, _) => "add",
                 (_, None) => "remove",
                 _ => "replace",
             },
-            path: change.path.clone(),
-            old: change.old.map(Value::to_raw),
-            new: change.new.map(Value::to_raw),
+            path: change.path,
+            old: change.old,
+            new: change.new,
         }
     }
 }
 
-/// The changes from one document to the next. No document goes on: nothing is compared.
-fn diff(before: &Document, after: Option<&Document>) -> (Vec<ChangeView>, usize) {
-    after.map_or_else(Default::default, |after| changes_between(before, after))
+fn views(diff: Diff) -> Vec<ChangeView> {
+    diff.changes.into_iter().map(ChangeView::from).collect()
 }
 
-/// The changes that there is room for, and how many more there are.
-pub(crate) fn changes_between(before: &Document, after: &Document) -> (Vec<ChangeView>, usize) {
-    let found = Diff::between(before.root(), after.root(), CHANGES);
-    let mut room = DIFF_BYTES;
-    let fitting = found.changes.iter().take_while(|change| {
-        let bytes = [change.old, change.new]
-            .into_iter()
-            .flatten()
-            .map(Value::printed_len)
-            .sum();
-        let fits = bytes <= room;
-        room = room.saturating_sub(bytes);
-        fits
-    });
-    let listed: Vec<_> = fitting.map(ChangeView::new).collect();
-    let left_out = found.left_out + found.changes.len() - listed.len();
-    (listed, left_out)
+/// The changes from one document to the other that there is room for.
+pub(crate) fn changes_between(before: &Document, after: &Document) -> Vec<ChangeView> {
+    views(Diff::between(before.root(), after.root(), &Allowance::default()))
 }
 
 fn micros(used: Duration, limit: Duration) -> UsageView {
@@ -285,8 +272,3 @@ fn micros(used: Duration, limit: Duration) -> UsageView {
         limit: micros(limit),
     }
 }
-
-/// Changes that are listed.
-const CHANGES: usize = 500;
-/// Bytes of old and new values that are listed: `before` and `after` have all.
-const DIFF_BYTES: usize = 64 << 10;

@@ -16,7 +16,7 @@ use super::incidents::Incident;
 use super::log::LogLine;
 use super::observed::Told;
 use super::said::{Said, said};
-use super::trial::{Seen, Trace};
+use super::trial::{Recorder, Seen};
 use super::{Call, Chain, Done, OnFailure, Phase, Step, Verdict};
 use crate::document::{Document, Limits};
 use crate::domain::event::{StepReport, StepResult};
@@ -25,22 +25,27 @@ use crate::telemetry::{Called, PluginVerdict};
 
 /// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
 pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration) {
-    let (done, run) = all(caller, call, now_ms, None);
-    (done, run.used)
+    let (done, ended) = all(caller, call, now_ms, None);
+    (done, ended.used)
 }
 
-/// Runs a chain as a dry run: the same, with a trace of every step that was called.
-pub(super) fn traced(caller: &Caller, call: Call, now_ms: u64) -> (Done, Vec<Trace>, Duration) {
-    let (done, run) = all(caller, call, now_ms, Some(Vec::new()));
-    (done, run.traces.unwrap_or_default(), run.used)
+/// Runs a chain as a dry run: the same, with every step that was called recorded.
+pub(super) fn traced(
+    caller: &Caller,
+    call: Call,
+    now_ms: u64,
+    mut recorder: Recorder,
+) -> (Done, Recorder, Duration) {
+    let (done, ended) = all(caller, call, now_ms, Some(&mut recorder));
+    (done, recorder, ended.used)
 }
 
-fn all(caller: &Caller, call: Call, now_ms: u64, traces: Option<Vec<Trace>>) -> (Done, Ended) {
+fn all(caller: &Caller, call: Call, now_ms: u64, recorder: Option<&mut Recorder>) -> (Done, Ended) {
     let mut data = call.data;
     bound(&mut data, &caller.config);
     let mut run = Run {
         event: event_info(&call.id, &call.kind, call.created, &call.phase),
-        traces,
+        recorder,
         caller,
         tenant: call.tenant,
         metadata: call.metadata,
@@ -135,13 +140,12 @@ struct Run<'a> {
     steps: Vec<StepReport>,
     log: Vec<(String, LogLine)>,
     /// Of a dry run.
-    traces: Option<Vec<Trace>>,
+    recorder: Option<&'a mut Recorder>,
 }
 
 /// What is left of a run.
 struct Ended {
     used: Duration,
-    traces: Option<Vec<Trace>>,
 }
 
 /// Which of a step's versions is called.
@@ -159,7 +163,7 @@ enum After {
 impl Run<'_> {
     /// A step, or its canary. An event whose canary fails is given to the version that is known to work.
     fn step(&mut self, step: &Step, data: Document) -> After {
-        let taken = |canary: &&Canary| self.traces.is_none() && canary.takes(&self.event.id);
+        let taken = |canary: &&Canary| self.recorder.is_none() && canary.takes(&self.event.id);
         let Some(canary) = step.canary.as_ref().filter(taken) else {
             return self.one(step, data, As::Itself);
         };
@@ -177,7 +181,7 @@ impl Run<'_> {
     fn one(&mut self, step: &Step, data: Document, as_what: As) -> After {
         // A step that may be skipped must be able to leave no trace.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
-        let shown = self.traces.as_ref().map(|_| data.clone());
+        let shown = self.recorder.as_ref().map(|_| data.clone());
         let bytes_in = data.size_bound();
         let returned = self.call(step, data);
         self.used += returned.used;
@@ -189,8 +193,8 @@ impl Run<'_> {
                 fault
             }
         });
-        match (&mut self.traces, shown) {
-            (Some(traces), Some(shown)) => {
+        match (&mut self.recorder, &shown) {
+            (Some(recorder), Some(shown)) => {
                 let seen = Seen {
                     before: shown,
                     data: &data,
@@ -198,7 +202,7 @@ impl Run<'_> {
                     time: used,
                     spent,
                 };
-                traces.push(Trace::new(step, &said, seen));
+                recorder.step(step, &said, &seen);
             }
             _ => {
                 let bytes = (bytes_in, data.size_bound());
@@ -236,7 +240,7 @@ impl Run<'_> {
             return Returned::failed(Fault::new("missing", "the component could not be loaded"), data);
         };
         // A dry run neither asks nor counts.
-        let breaker = step.breaker.as_ref().filter(|_| self.traces.is_none());
+        let breaker = step.breaker.as_ref().filter(|_| self.recorder.is_none());
         let admission = match breaker.map(|breaker| breaker.lets_in(self.now_ms)) {
             Some(None) => return Returned::failed(left_alone(), data),
             Some(Some(admission)) => admission,
@@ -334,10 +338,6 @@ impl Run<'_> {
             steps: self.steps,
             log: self.log,
         };
-        let ended = Ended {
-            used: self.used,
-            traces: self.traces,
-        };
-        (done, ended)
+        (done, Ended { used: self.used })
     }
 }

@@ -1,19 +1,21 @@
 //! A dry run: an event through a chain as it would go, with everything that is to be known of it, and nothing stored or sent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
-use super::call::{Input, Spent};
+use super::call::{Caller, Input, Spent};
 use super::class::Class;
 use super::failure::Fault;
 use super::host::{Host, NotRun, Shared};
 use super::log::LogLine;
 use super::run::{self, event_info, most_output};
 use super::said::Said;
-use super::{Call, Config, OnFailure, Step, Verdict};
-use crate::document::Document;
+use super::{Call, Config, Done, OnFailure, Step, Verdict};
+use crate::budget::{ByteBudget, WorkBudget};
+use crate::document::{Allowance, Diff, Document, Limits};
 
 /// An event that is to be tried.
 #[derive(Debug)]
@@ -24,13 +26,19 @@ pub struct Trial {
     pub sources: Vec<Option<Bytes>>,
 }
 
-/// What came of a dry run.
+/// Result of a dry run. Documents and changes in it have at most [`Tried::MAX_BYTES`] in all, counted before they are copied.
 #[derive(Debug)]
 pub struct Tried {
     /// What all said together; `Verdict::Busy`, `Verdict::OverBudget`: nothing was run.
     pub verdict: Verdict,
     /// The document as the last step left it, where it passed.
     pub after: Option<Document>,
+    /// The document as it came, and as the last step left it. `None`: there is none, or it is cut.
+    pub shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
+    /// The difference between them.
+    pub diff: Diff,
+    /// A document is not shown for want of room.
+    pub cut: bool,
     /// Each step that was called, in order.
     pub steps: Vec<TriedStep>,
     /// Time of all steps together, and what it may be.
@@ -52,10 +60,8 @@ pub struct TriedStep {
     pub skipped: bool,
     /// The functions that were running when it was stopped, the innermost first, as far as the component names them.
     pub backtrace: Vec<String>,
-    /// The document as the step was given it.
-    pub before: Document,
-    /// The document that goes on; `None`: none does.
-    pub after: Option<Document>,
+    /// The step's changes; empty where no document goes on.
+    pub diff: Diff,
     /// What it wrote.
     pub log: Vec<LogLine>,
     /// What it used.
@@ -81,29 +87,57 @@ pub struct Figures {
     pub log: u64,
 }
 
+/// Records a dry run while it runs, on the guest thread, within the bounds of what may be shown of it.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    traces: Vec<Trace>,
+    shown: ByteBudget,
+    work: WorkBudget,
+    /// Of documents that steps were given, for counting their fuel afterwards.
+    kept: ByteBudget,
+    cut: bool,
+    /// Time that recording took.
+    took: Duration,
+}
+
 /// A step of a dry run, as it ran.
 #[derive(Debug)]
-pub(super) struct Trace {
+struct Trace {
     step: TriedStep,
     timed_out: bool,
+    /// The document that it was given, printed; `None`: there was no room for it.
+    input: Option<Vec<u8>>,
 }
 
 /// What was seen of a step's call beside what it said.
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
-    pub(super) before: Document,
+    pub(super) before: &'a Document,
     pub(super) data: &'a Document,
     pub(super) log: &'a [LogLine],
     pub(super) time: Duration,
     pub(super) spent: Spent,
 }
 
-impl Trace {
-    pub(super) fn new(step: &Step, said: &Result<Said, Fault>, seen: Seen<'_>) -> Self {
+impl Recorder {
+    fn new() -> Self {
+        Self {
+            traces: Vec::new(),
+            shown: ByteBudget::new(Tried::MAX_BYTES),
+            work: WorkBudget::new(DIFF_WORK),
+            kept: ByteBudget::new(KEPT_BYTES),
+            cut: false,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Records a step.
+    pub(super) fn step(&mut self, step: &Step, said: &Result<Said, Fault>, seen: &Seen<'_>) {
+        let began = Instant::now();
         let skipped = said.is_err() && step.policy() == OnFailure::Skip;
         let after = match said {
-            Ok(Said::Pass) => Some(seen.data.clone()),
-            Err(_) if skipped => Some(seen.before.clone()),
+            Ok(Said::Pass) => Some(seen.data),
+            Err(_) if skipped => Some(seen.before),
             _ => None,
         };
         let verdict = match said {
@@ -117,11 +151,16 @@ impl Trace {
             fuel: None,
             operations: seen.spent.operations.into(),
             memory: seen.spent.memory as u64,
-            output: after.as_ref().map_or(0, |after| after.root().printed_len()) as u64,
+            output: after.map_or(0, |after| after.root().printed_len()) as u64,
             log: seen.spent.log as u64,
         };
-        Self {
+        let diff = match said {
+            Ok(Said::Pass) => self.diff(seen.before, seen.data),
+            _ => Diff::default(),
+        };
+        let trace = Trace {
             timed_out: fault.is_some_and(|fault| fault.kind == "timeout"),
+            input: printed(seen.before, &self.kept),
             step: TriedStep {
                 plugin: step.name.clone(),
                 version: component.map_or_else(String::new, |c| c.description.version.clone()),
@@ -129,13 +168,72 @@ impl Trace {
                 verdict,
                 skipped,
                 backtrace: fault.map_or_else(Vec::new, |fault| fault.backtrace.clone()),
-                before: seen.before,
-                after,
+                diff,
                 log: seen.log.to_vec(),
                 used,
                 limits: Figures::default(),
             },
-        }
+        };
+        self.traces.push(trace);
+        self.took += began.elapsed();
+    }
+
+    fn diff(&self, before: &Document, after: &Document) -> Diff {
+        let allowance = Allowance::default()
+            .with_work(&self.work)
+            .with_output(&self.shown);
+        Diff::between(before.root(), after.root(), &allowance)
+    }
+
+    /// A document as it is shown, where there is room for it.
+    fn show(&mut self, document: &Document) -> Option<Box<RawValue>> {
+        let shown = printed(document, &self.shown).and_then(|text| String::from_utf8(text).ok());
+        self.cut |= shown.is_none();
+        RawValue::from_string(shown?).ok()
+    }
+}
+
+/// The document as text, if so much of the budget is left.
+fn printed(document: &Document, budget: &ByteBudget) -> Option<Vec<u8>> {
+    let text = document.to_bytes_within(budget.left())?;
+    budget.charge(text.len()).ok()?;
+    Some(text.into())
+}
+
+/// A dry run as it went, before its fuel is counted.
+struct Recorded {
+    done: Done,
+    shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
+    diff: Diff,
+    recorder: Recorder,
+    used: Duration,
+}
+
+impl Recorded {
+    /// Runs a chain and records it. Also gives the time that all of it took.
+    fn of(caller: &Caller, call: Call, now_ms: u64) -> (Self, Duration) {
+        let mut recorder = Recorder::new();
+        let began = Instant::now();
+        let given = call.data.clone();
+        let before = recorder.show(&given);
+        recorder.took += began.elapsed();
+        let (done, mut recorder, used) = run::traced(caller, call, now_ms, recorder);
+        let began = Instant::now();
+        let goes_on = done.verdict == Verdict::Pass;
+        let (after, diff) = if goes_on {
+            (recorder.show(&done.data), recorder.diff(&given, &done.data))
+        } else {
+            (None, Diff::default())
+        };
+        let took = used + recorder.took + began.elapsed();
+        let recorded = Self {
+            done,
+            shown: (before, after),
+            diff,
+            recorder,
+            used,
+        };
+        (recorded, took)
     }
 }
 
@@ -153,16 +251,23 @@ impl Host {
         }
         let budget = chain.budget.clone();
         let run = move |shared: &Shared| {
-            let (done, traces, used) = run::traced(&shared.caller, call, now_ms);
-            shared.charge(budget.as_deref(), used);
-            ((done, traces, used), used)
+            let (recorded, took) = Recorded::of(&shared.caller, call, now_ms);
+            shared.charge(budget.as_deref(), took);
+            (recorded, took)
         };
-        let (done, traces, used) = match self.on_thread(Some(tenant.clone()), run).await {
-            Ok(ran) => ran,
+        let recorded = match self.on_thread(Some(tenant.clone()), run).await {
+            Ok(recorded) => recorded,
             Err(not_run) => return Tried::without(not_run, self.config()),
         };
-        let mut steps = Vec::with_capacity(traces.len());
-        for (index, trace) in traces.into_iter().enumerate() {
+        let Recorded {
+            done,
+            shown,
+            diff,
+            recorder,
+            used,
+        } = recorded;
+        let mut steps = Vec::with_capacity(recorder.traces.len());
+        for (index, trace) in recorder.traces.into_iter().enumerate() {
             let mut step = trace.step;
             let in_chain = chain.steps.get(index);
             let component = in_chain.and_then(|step| step.component.as_deref());
@@ -171,9 +276,14 @@ impl Host {
             step.limits = limits(bounds.as_deref().unwrap_or(config), most_output);
             let source = sources.get(index).cloned().flatten();
             let counted = !trace.timed_out && config.class == Class::Small;
-            if let (Some(source), true, Some(in_chain)) = (source, counted, in_chain) {
+            let limits = Limits {
+                bytes: usize::try_from(most_output).unwrap_or(usize::MAX),
+                depth: self.config().depth as usize,
+            };
+            let given = trace.input.and_then(|text| Document::parse(&text, limits).ok());
+            if let (Some(source), true, Some(in_chain), Some(data)) = (source, counted, in_chain, given) {
                 let input = Input {
-                    data: step.before.clone(),
+                    data,
                     metadata: Arc::clone(&metadata),
                     settings: Arc::clone(&in_chain.settings),
                     tenant: Some(tenant.clone()),
@@ -188,6 +298,9 @@ impl Host {
         Tried {
             after: (done.verdict == Verdict::Pass).then_some(done.data),
             verdict: done.verdict,
+            shown,
+            diff,
+            cut: recorder.cut,
             steps,
             time: (used, self.config().chain_deadline.get()),
         }
@@ -195,6 +308,9 @@ impl Host {
 }
 
 impl Tried {
+    /// Bytes of documents and of changes that are shown of a dry run.
+    pub const MAX_BYTES: usize = 4 << 20;
+
     fn without(not_run: NotRun, config: &Config) -> Self {
         let verdict = match not_run {
             NotRun::Busy => Verdict::Busy,
@@ -210,6 +326,9 @@ impl Tried {
         Self {
             verdict,
             after: None,
+            shown: (None, None),
+            diff: Diff::default(),
+            cut: false,
             steps: Vec::new(),
             time: (Duration::ZERO, config.chain_deadline.get()),
         }
@@ -226,3 +345,8 @@ fn limits(config: &Config, output: u64) -> Figures {
         log: config.log.bytes() as u64,
     }
 }
+
+/// Work of all the comparisons of a dry run.
+const DIFF_WORK: u64 = 8_000_000;
+/// Bytes of documents that are kept of a dry run until its fuel is counted; of steps beyond them it is not.
+const KEPT_BYTES: usize = 4 << 20;

@@ -136,7 +136,7 @@ impl Case {
         self.expected.compare(&said, &mut wrong);
         if let Some(data) = &self.expected.data {
             match &tried.after {
-                Some(after) => wrong.data = changes_between(data, after).0,
+                Some(after) => wrong.data = changes_between(data, after),
                 None => wrong.words("data", "some", "none: the event does not go on"),
             }
         }

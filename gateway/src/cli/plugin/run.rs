@@ -78,13 +78,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let loaded = local.load(&component).await?;
         accepted(&local, &loaded, &settings).await?;
         let tried = local.try_out(&loaded, &settings, &event).await;
-        let view = TriedView::new(&event.data, &tried);
+        let verdict = tried.verdict.clone();
+        let view = TriedView::new(tried);
         if arguments.json {
             say(serde_json::to_string_pretty(&view).map_err(|error| Failure::of(&error))?);
         } else {
             show::tried(&view);
         }
-        match tried.verdict {
+        match verdict {
             Verdict::Failed(failure) => Err(Failure::new(format!("the plugin failed ({})", failure.kind))),
             _ => Ok(()),
         }

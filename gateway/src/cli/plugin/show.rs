@@ -14,6 +14,9 @@ pub(super) fn tried(tried: &TriedView) {
         say(bold("data"));
         say(indented(&pretty(after)));
     }
+    if tried.cut {
+        say(dim("the data is not shown: there is too much of it"));
+    }
 }
 
 fn step(step: &TriedStepView) {

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::guests::{PASS, handling};
 use super::{Bench, Config, OnFailure, Step, Trial, Verdict, call, step, text};
+use crate::document::{Document, Limits};
 use crate::domain::units::Span;
-use crate::plugin::{Tried, TriedStep};
+use crate::plugin::{Call, Tried, TriedStep};
 
 /// Tries a guest by hand whose `handle` has this body.
 async fn tried(bench: &Bench, items: &str, body: &str, data: &str) -> Tried {
@@ -36,7 +37,14 @@ async fn everything_of_a_call_is_told() {
     assert_eq!(tried.verdict, Verdict::Pass);
     assert_eq!(text(tried.after.as_ref().unwrap()), r#"{"a":2}"#);
     let step = only(&tried);
-    assert_eq!(text(&step.before), r#"{"a":1}"#);
+    let (before, after) = &tried.shown;
+    assert_eq!(before.as_ref().unwrap().get(), r#"{"a":1}"#);
+    assert_eq!(after.as_ref().unwrap().get(), r#"{"a":2}"#);
+    assert_eq!(
+        (step.diff.changes.len(), step.diff.changes[0].path.as_str()),
+        (1, "/a")
+    );
+    assert_eq!((tried.diff.changes.len(), tried.cut), (1, false));
     assert_eq!(step.log[0].text, "hello");
     assert_eq!((step.used.operations, step.limits.operations), (1, 20_000));
     assert_eq!((step.used.memory, step.limits.memory), (4 << 16, 16 << 20));
@@ -99,7 +107,7 @@ async fn a_failure_is_told_with_its_limit_and_where_it_was() {
     let trapped = tried(&bench, items, "(call $outer) (i32.const 64)", "{}").await;
     let step = only(&trapped);
     assert_eq!(step.backtrace[..2], ["inner", "outer"]);
-    assert!(trapped.after.is_none() && step.after.is_none());
+    assert!(trapped.after.is_none() && trapped.shown.1.is_none());
     assert!(step.used.fuel.is_some(), "up to the trap");
 }
 
@@ -129,9 +137,49 @@ async fn a_step_that_is_skipped_and_the_step_after_it() {
         panic!("both steps were called")
     };
     assert!(first.skipped && matches!(first.verdict, Verdict::Failed(_)));
-    assert_eq!(
-        (text(first.after.as_ref().unwrap()).as_str(), second.skipped),
-        (r#"{"a":1}"#, false)
-    );
-    assert_eq!(text(second.after.as_ref().unwrap()), r#"{"a":2}"#);
+    assert!(first.diff.changes.is_empty() && !second.skipped);
+    assert_eq!(second.diff.changes[0].path, "/a");
+    assert_eq!(text(tried.after.as_ref().unwrap()), r#"{"a":2}"#);
+}
+
+/// Limits so wide that none is met but those under test.
+fn patient() -> Config {
+    Config {
+        call_deadline: Span::from_secs(600),
+        chain_deadline: Span::from_secs(600),
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_no_more_than_its_bounds() {
+    let bench = Bench::new(patient());
+    // Nested keys make every path as long as all of them.
+    let inner = format!("[{}1]", "1,".repeat(400));
+    let nested = (0..50).fold(inner, |inner, _| {
+        format!(r#"{{"{}":{inner}}}"#, "k".repeat(15_000))
+    });
+    let redact = Bytes::from_static(include_bytes!("../../../../plugins/dist/redact.wasm"));
+    let redact = bench.host.load(redact).await.unwrap();
+    let settings = format!(r#"{{"fields":["{}/7"]}}"#, "/*".repeat(50));
+    let steps: Vec<Step> = (0..16).map(|_| step(&redact, &settings)).collect();
+    let call = call("acme", steps, &nested);
+    let sources = Vec::new();
+    let tried = bench.host.try_out(Trial { call, sources }).await;
+    assert_eq!((&tried.verdict, tried.steps.len()), (&Verdict::Pass, 16));
+    for diff in tried.steps.iter().map(|step| &step.diff).chain([&tried.diff]) {
+        assert_eq!((diff.changes.len(), diff.left_out > 0), (0, true));
+    }
+    assert!(!tried.cut);
+
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(3 << 20));
+    let guest = bench.host.load(handling("", PASS)).await.unwrap();
+    let call = Call {
+        data: Document::parse(long.as_bytes(), Limits::of_bytes(8 << 20)).unwrap(),
+        ..self::call("acme", vec![step(&guest, "{}")], "{}")
+    };
+    let sources = Vec::new();
+    let tried = bench.host.try_out(Trial { call, sources }).await;
+    assert!(tried.cut && tried.shown.0.is_some() && tried.shown.1.is_none());
+    assert!(tried.after.is_some());
 }
