@@ -123,7 +123,8 @@ pub(super) struct StepView {
     pub failure: Option<String>,
     /// How long the call took, in microseconds.
     pub took_us: u64,
-    /// JSON pointers of what it changed or removed; at most 64.
+    /// Places that it changed or removed: JSON pointers with `*` for every key that the plugin did not spell itself, or may have
+    /// read in the event. At most 64 and 4 KiB in all; `…` at the end: there are more.
     pub changed: Vec<String>,
 }
 

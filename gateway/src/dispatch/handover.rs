@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 use super::shares::{Capacity, Shares};
-use crate::domain::{Event, Target, TenantId, Timestamp};
+use crate::domain::{Event, StepReport, Target, TenantId, Timestamp};
 use crate::memory::{self, MemoryPool, MemoryUse};
 use crate::store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
@@ -327,7 +327,8 @@ fn size(leased: &Leased) -> usize {
 }
 
 fn size_of_event(event: &Event) -> usize {
-    event.data.len() + event.metadata.as_ref().map_or(0, bytes::Bytes::len)
+    let steps: usize = event.steps.iter().map(StepReport::size).sum();
+    event.data.len() + event.metadata.as_ref().map_or(0, bytes::Bytes::len) + steps
 }
 
 const OVERHEAD: usize = 512;

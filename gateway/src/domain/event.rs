@@ -62,7 +62,7 @@ pub enum Fate {
     Test,
 }
 
-/// What one step of a chain did with an event: paths, never values.
+/// Report of one step of a chain: places that it changed, never values and never keys that it removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport {
     /// The plugin's name.
@@ -79,8 +79,18 @@ pub struct StepReport {
     pub failure: Option<String>,
     /// How long the call took.
     pub took: Duration,
-    /// Pointers that were changed or removed, at most 64.
+    /// Places that were changed or removed: pointers with `*` for every key that the plugin did not spell itself. At most 64,
+    /// of 256 bytes each and 4 KiB in all; `…` at the end: there are more.
     pub changed: Vec<String>,
+}
+
+impl StepReport {
+    /// Bytes that it holds in memory, about.
+    pub fn size(&self) -> usize {
+        let texts = self.plugin.len() + self.version.len() + self.failure.as_ref().map_or(0, String::len);
+        let changed = self.changed.iter().map(|place| size_of::<String>() + place.len());
+        size_of::<Self>() + texts + changed.sum::<usize>()
+    }
 }
 
 /// How a step ended.

@@ -42,6 +42,9 @@ const MOST_NAME: usize = 128;
 const MOST_REASON: usize = 4 << 10;
 /// Of a step's result: its version, failure and time follow. Without it they are not known.
 const TOLD_IN_FULL: u8 = 0x10;
+/// Of a step's result: the places that follow have `*` for every key that the plugin did not spell. Records without it, of
+/// release 0.1.0, may name keys that were removed: their places are not read.
+const KEYS_WITHHELD: u8 = 0x20;
 /// Where an outcome stands otherwise: the steps of the delivery chain come first.
 const STEPS: u8 = 0x40;
 /// In place of an event's fate, of one that a delivery brought: its hops. The fate follows.
@@ -214,7 +217,7 @@ fn write_step(out: &mut Writer, step: &StepReport, room: &mut usize) {
         StepResult::Skipped => 2,
         StepResult::Failed => 3,
     };
-    out.byte(result | TOLD_IN_FULL);
+    out.byte(result | TOLD_IN_FULL | KEYS_WITHHELD);
     out.cut_text(&step.release, MOST_NAME);
     out.byte(u8::from(step.canary));
     out.option(step.failure.as_ref(), |out, kind| out.cut_text(kind, MOST_NAME));
@@ -237,7 +240,7 @@ fn write_step(out: &mut Writer, step: &StepReport, room: &mut usize) {
 
 fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
     let (plugin, version, tag) = (from.text()?, from.text()?, from.byte()?);
-    let result = match tag & !TOLD_IN_FULL {
+    let result = match tag & !(TOLD_IN_FULL | KEYS_WITHHELD) {
         0 => StepResult::Passed,
         1 => StepResult::Dropped,
         2 => StepResult::Skipped,
@@ -250,6 +253,10 @@ fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
         let (release, canary) = (from.text()?.into(), from.byte()? != 0);
         (release, canary, from.option(Reader::text)?, from.duration()?)
     };
+    let mut changed = from.list(Reader::text)?;
+    if tag & KEYS_WITHHELD == 0 && !changed.is_empty() {
+        changed = vec![MORE.to_owned()];
+    }
     Ok(StepReport {
         plugin,
         version,
@@ -258,7 +265,7 @@ fn read_step(from: &mut Reader) -> Result<StepReport, StoreError> {
         result,
         failure,
         took,
-        changed: from.list(Reader::text)?,
+        changed,
     })
 }
 

@@ -256,3 +256,31 @@ impl std::fmt::Debug for Hidden {
         f.write_str("DeliveryRecord")
     }
 }
+
+#[test]
+fn places_of_a_record_that_may_name_removed_keys_are_not_read() {
+    let step = StepReport {
+        plugin: "redact".to_owned(),
+        version: "v".to_owned(),
+        release: "1.0.0".into(),
+        canary: false,
+        result: StepResult::Passed,
+        failure: None,
+        took: Duration::ZERO,
+        changed: vec!["/contacts/anna@example.com".to_owned()],
+    };
+    let mut out = Writer::new(VERSION, 64);
+    write_step(&mut out, &step, &mut { MOST_CHANGED });
+    let mut record = out.finish();
+    let read = |record: &[u8]| {
+        let record = Bytes::copy_from_slice(record);
+        read_step(&mut Reader::new(&record, VERSION, "step").unwrap()).unwrap()
+    };
+    assert_eq!(read(&record), step);
+    let tag = record
+        .iter()
+        .position(|&byte| byte == TOLD_IN_FULL | KEYS_WITHHELD)
+        .unwrap();
+    record[tag] = TOLD_IN_FULL;
+    assert_eq!(read(&record).changed, ["…"]);
+}
