@@ -90,7 +90,7 @@ async fn figures_lines_and_steps_are_the_tenants_own(on: On) {
         (pii, "release", json!("0.1.0")),
         (pii, "canary", json!(false)),
         (pii, "result", json!("passed")),
-        (pii, "changed", json!(["/note"])),
+        (pii, "changed", json!([""])),
         (pii, "failure", Value::Null),
         (shape, "result", json!("skipped")),
         (shape, "failure", json!("refused")),

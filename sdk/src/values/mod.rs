@@ -15,13 +15,12 @@
 //! # assert_eq!(event.run::<P>().data, r#"{"text":"paid with [redacted]"}"#);
 //! ```
 
+mod rewrite;
 mod spans;
 
-use crate::{Document, Failure, Redaction, Scalar, pointer};
+use crate::{AccessError, Document, Failure, Redaction, pointer};
+use rewrite::{Outcome, Rewritten, Way, rewrite};
 use spans::Span;
-
-/// How many places of an event are looked at. One with more is refused: it cannot be said what it contains.
-const MAX_PLACES: u32 = 20_000;
 
 /// What a text can be found to contain.
 ///
@@ -69,39 +68,98 @@ pub fn find(text: &str, what: &[Found]) -> Vec<core::ops::Range<usize>> {
 /// # assert_eq!(testing::event("a.b").data(r#"{"t":"by a@b.example"}"#).run::<P>().data, r#"{"t":"by *******mple"}"#);
 /// ```
 ///
+/// It reads the event's whole text once and, where it found something, writes it once: what it needs grows with the event
+/// and with nothing else. The gateway notes the whole event as changed. Pseudonyms alone are made place by place.
+///
 /// # Errors
-/// `bad-payload` for an event of more than 20,000 values, and what the document refuses.
+/// Those of [`Document::set_json`], and for a pseudonym of [`Document::redact`].
 pub fn redact(data: &Document, what: &[Found], how: &Redaction, mask: &str) -> Result<u32, Failure> {
-    let places = data.find("/**", MAX_PLACES + 1)?;
-    if places.len() > MAX_PLACES as usize {
-        return Err(Failure::bad_payload(
-            "the event has more than 20000 values, too many to look into each",
-        ));
+    let text = data.get_json("")?;
+    if !spans::may_contain(&text, what.contains(&Found::Email), what.contains(&Found::Card)) {
+        return Ok(0);
     }
-    let pointers: Vec<&str> = places.iter().map(String::as_str).collect();
-    let mut whole = Vec::new();
     let mut count = 0;
-    for (place, scalar) in pointers.iter().zip(data.get_many(&pointers)) {
-        let Some(Scalar::Text(text)) = scalar else {
-            continue;
-        };
-        let spans = find(&text, what);
+    let mut pseudonyms = Pseudonyms::new(data, how);
+    let rewritten = rewrite(&text, |text, way| {
+        let spans = find(text, what);
         if spans.is_empty() {
-            continue;
+            return Ok(Outcome::Stays);
         }
         count += 1;
-        if is_whole(&text, &spans) {
-            whole.push(pointer::to_pattern(place));
-        } else {
-            data.set(place, replace(&text, &spans, how, mask))?;
+        let whole = is_whole(text, &spans);
+        match how {
+            Redaction::Pseudonym(_) if whole => pseudonyms.add(way),
+            Redaction::Pseudonym(_) => {
+                data.set(&way.pointer(), replace(text, &spans, how, mask))?;
+                Ok(Outcome::Stays)
+            }
+            Redaction::Remove if whole => Ok(Outcome::Goes),
+            Redaction::Mask(mask) if whole => Ok(Outcome::Becomes(mask.clone())),
+            Redaction::KeepLast(shown) if whole => {
+                let mut kept = String::new();
+                keep_last(&mut kept, text, (*shown).into());
+                Ok(Outcome::Becomes(kept))
+            }
+            Redaction::Remove | Redaction::Mask(_) | Redaction::KeepLast(_) => {
+                Ok(Outcome::Becomes(replace(text, &spans, how, mask)))
+            }
         }
-    }
-    // Last, and at once: what is removed shifts the indices of what comes after it.
-    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
-    if !whole.is_empty() {
-        data.redact(&whole, how)?;
+    })?;
+    pseudonyms.make()?;
+    match rewritten {
+        None => {}
+        Some(Rewritten::Document(text)) => data.set_json("", &text)?,
+        // As of any other document that is removed.
+        Some(Rewritten::Nothing) => return Err(AccessError::BadPointer.into()),
     }
     Ok(count)
+}
+
+/// Places whose values become pseudonyms, made so many at a time. That moves no other place.
+struct Pseudonyms<'d> {
+    data: &'d Document<'d>,
+    how: &'d Redaction,
+    patterns: Vec<String>,
+    steps: usize,
+    bytes: usize,
+}
+
+impl<'d> Pseudonyms<'d> {
+    /// Steps of the patterns of one operation; the gateway takes 4096.
+    const MAX_STEPS: usize = 2_048;
+    /// Bytes of the patterns of one operation.
+    const MAX_BYTES: usize = 256 << 10;
+
+    fn new(data: &'d Document<'d>, how: &'d Redaction) -> Self {
+        Self {
+            data,
+            how,
+            patterns: Vec::new(),
+            steps: 0,
+            bytes: 0,
+        }
+    }
+
+    fn add(&mut self, way: &Way<'_>) -> Result<Outcome, Failure> {
+        let pattern = pointer::to_pattern(&way.pointer());
+        self.steps += way.len();
+        self.bytes += pattern.len();
+        self.patterns.push(pattern);
+        if self.steps >= Self::MAX_STEPS || self.bytes >= Self::MAX_BYTES {
+            self.make()?;
+        }
+        Ok(Outcome::Stays)
+    }
+
+    fn make(&mut self) -> Result<(), Failure> {
+        let patterns: Vec<&str> = self.patterns.iter().map(String::as_str).collect();
+        if !patterns.is_empty() {
+            self.data.redact(&patterns, self.how)?;
+        }
+        self.patterns.clear();
+        (self.steps, self.bytes) = (0, 0);
+        Ok(())
+    }
 }
 
 fn is_whole(text: &str, spans: &[Span]) -> bool {

@@ -17,6 +17,15 @@ pub(super) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
     spans
 }
 
+/// Quick look at a document's whole text: false where nothing can be found in its texts.
+pub(super) fn may_contain(document: &str, emails: bool, cards: bool) -> bool {
+    let digits = document
+        .chars()
+        .filter(|character| matches!(character, '0'..='9' | '\u{ff10}'..='\u{ff19}'));
+    (emails && next_at_sign(document.as_bytes(), 0).is_some())
+        || (cards && digits.take(MIN_CARD_DIGITS).count() == MIN_CARD_DIGITS)
+}
+
 /// Puts a span where it belongs; one that overlaps another is left out: digits in an address go with the address.
 fn insert(spans: &mut Vec<Span>, new: Span) {
     let at = spans.iter().take_while(|known| known.end <= new.start).count();
@@ -172,6 +181,7 @@ fn card_from(text: &[u8], start: usize) -> Option<usize> {
     end
 }
 
+const MIN_CARD_DIGITS: usize = 13;
 const MAX_CARD_DIGITS: usize = 19;
 
 /// Digits of a length that a card network uses with such a beginning, and that satisfy the Luhn check (ISO/IEC 7812-1).
@@ -181,7 +191,7 @@ fn is_card(digits: &[u8]) -> bool {
 
 fn is_issued(digits: &[u8]) -> bool {
     let length = digits.len();
-    if length < 13 {
+    if length < MIN_CARD_DIGITS {
         return false;
     }
     let beginning = digits[..4]
@@ -215,6 +225,24 @@ fn luhn(digits: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_quick_look_misses_nothing() {
+        for text in [
+            "a@b.example",
+            "a%40b.example",
+            "a\u{ff20}b.example",
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "\u{ff14}111111111111111",
+        ] {
+            let found = |emails, cards| !find(text, emails, cards).is_empty();
+            assert!(found(true, true), "{text}");
+            assert_eq!(may_contain(text, true, false), found(true, false), "{text}");
+            assert_eq!(may_contain(text, false, true), found(false, true), "{text}");
+        }
+        assert!(!may_contain("12 %4", true, true));
+    }
 
     fn found(text: &str) -> Vec<&str> {
         find(text, true, true)

@@ -1,0 +1,317 @@
+//! Writes a document's JSON text anew while it walks through its texts: one pass, and no list of places.
+//!
+//! The text is the compact one of [`View::get_json`](crate::document::View::get_json), so that what is around a token is known.
+
+use std::borrow::Cow;
+
+use super::part;
+use super::spans::Span;
+use crate::{Failure, pointer};
+
+/// Decision about a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It stays as it is.
+    Stays,
+    /// It becomes this one.
+    Becomes(String),
+    /// Its member or element goes.
+    Goes,
+}
+
+/// The way to a text: what is needed to make a pointer of it.
+pub(super) struct Way<'a> {
+    text: &'a str,
+    steps: &'a [Step],
+}
+
+impl Way<'_> {
+    /// The pointer.
+    pub(super) fn pointer(&self) -> String {
+        self.steps.iter().fold(String::new(), |parent, step| match step {
+            Step::Member(key) => pointer::member(&parent, &unescape(part(self.text, key.clone()))),
+            Step::Element(index) => pointer::element(&parent, *index),
+        })
+    }
+
+    /// Number of its steps.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+enum Step {
+    /// The key, as it stands between its quotes.
+    Member(Span),
+    Element(usize),
+}
+
+/// Asks what becomes of every text that is a value. The document after it; none where nothing changed.
+///
+/// # Errors
+/// Those of `decide`.
+pub(super) fn rewrite(
+    text: &str,
+    decide: impl FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>,
+) -> Result<Option<Rewritten>, Failure> {
+    let mut rewriter = Rewriter {
+        text,
+        at: 0,
+        out: String::new(),
+        copied: 0,
+        steps: Vec::new(),
+        decide,
+    };
+    if !rewriter.value()? {
+        return Ok(Some(Rewritten::Nothing));
+    }
+    Ok(rewriter.finish().map(Rewritten::Document))
+}
+
+/// A document that was written anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rewritten {
+    /// It is one text, and would go as a whole.
+    Nothing,
+    /// Its text.
+    Document(String),
+}
+
+struct Rewriter<'t, F> {
+    text: &'t str,
+    /// Position in the text.
+    at: usize,
+    /// The new document, as far as the text up to `copied`.
+    out: String,
+    copied: usize,
+    steps: Vec<Step>,
+    decide: F,
+}
+
+impl<F: FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
+    /// Passes a value; true: it stays, changed or not.
+    fn value(&mut self) -> Result<bool, Failure> {
+        match self.next() {
+            Some(b'{') => self.children(b'}', |rewriter, _| {
+                let key = rewriter.skip_string();
+                // The colon.
+                rewriter.at += 1;
+                Step::Member(key)
+            }),
+            Some(b'[') => self.children(b']', |_, index| Step::Element(index)),
+            Some(b'"') => self.string(),
+            _ => {
+                let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+                let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}');
+                self.at += rest.iter().position(ends).unwrap_or(rest.len());
+                Ok(true)
+            }
+        }
+    }
+
+    fn children(&mut self, close: u8, step: fn(&mut Self, usize) -> Step) -> Result<bool, Failure> {
+        self.at += 1;
+        let mut any_stayed = false;
+        for index in 0.. {
+            if self.next().is_none_or(|byte| byte == close) {
+                break;
+            }
+            let start = self.at;
+            let step = step(self, index);
+            self.steps.push(step);
+            let stays = self.value()?;
+            self.steps.pop();
+            let comma = usize::from(self.next() == Some(b','));
+            match (stays, any_stayed) {
+                (true, _) => any_stayed = true,
+                // With the comma before it.
+                (false, true) => self.replace(start - 1..self.at, ""),
+                // With the comma after it.
+                (false, false) => self.replace(start..self.at + comma, ""),
+            }
+            self.at += comma;
+        }
+        self.at += 1;
+        Ok(true)
+    }
+
+    fn string(&mut self) -> Result<bool, Failure> {
+        let start = self.at;
+        let inside = self.skip_string();
+        let text = unescape(part(self.text, inside));
+        let way = Way {
+            text: self.text,
+            steps: &self.steps,
+        };
+        match (self.decide)(&text, &way)? {
+            Outcome::Stays => Ok(true),
+            Outcome::Becomes(text) => {
+                self.replace(start..self.at, &quoted(&text));
+                Ok(true)
+            }
+            Outcome::Goes => Ok(false),
+        }
+    }
+
+    /// Passes a string and gives what is between its quotes.
+    fn skip_string(&mut self) -> Span {
+        let start = self.at + 1;
+        let mut end = start;
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(end) {
+            match byte {
+                b'"' => break,
+                b'\\' => end += 2,
+                _ => end += 1,
+            }
+        }
+        self.at = end + 1;
+        start..end
+    }
+
+    fn next(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn replace(&mut self, span: Span, new: &str) {
+        if self.copied == 0 {
+            self.out.reserve(self.text.len() + new.len());
+        }
+        self.out.push_str(part(self.text, self.copied..span.start));
+        self.out.push_str(new);
+        self.copied = span.end;
+    }
+
+    fn finish(mut self) -> Option<String> {
+        if self.copied == 0 {
+            return None;
+        }
+        self.out.push_str(part(self.text, self.copied..self.text.len()));
+        Some(self.out)
+    }
+}
+
+/// A string of JSON, without its quotes, as what it says (RFC 8259, section 7).
+fn unescape(inside: &str) -> Cow<'_, str> {
+    if !inside.contains('\\') {
+        return inside.into();
+    }
+    let mut text = String::with_capacity(inside.len());
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        let escaped = match character {
+            '\\' => characters.next(),
+            other => {
+                text.push(other);
+                continue;
+            }
+        };
+        text.push(match escaped {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => unicode(&mut characters),
+            Some(itself) => itself,
+            None => break,
+        });
+    }
+    text.into()
+}
+
+/// The character of four digits, or of a pair of surrogates.
+fn unicode(characters: &mut core::str::Chars<'_>) -> char {
+    let code = match code_unit(characters) {
+        Some(first @ 0xd800..0xdc00) => {
+            low_surrogate(characters).map(|second| 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
+        }
+        unit => unit,
+    };
+    code.and_then(char::from_u32)
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn low_surrogate(characters: &mut core::str::Chars<'_>) -> Option<u32> {
+    *characters = characters.as_str().strip_prefix("\\u")?.chars();
+    code_unit(characters).filter(|unit| (0xdc00..0xe000).contains(unit))
+}
+
+fn code_unit(characters: &mut core::str::Chars<'_>) -> Option<u32> {
+    let (digits, rest) = characters.as_str().split_at_checked(4)?;
+    *characters = rest.chars();
+    u32::from_str_radix(digits, 16).ok()
+}
+
+/// A text as a string of JSON.
+fn quoted(text: &str) -> String {
+    let mut string = String::with_capacity(text.len() + 2);
+    string.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => string.push_str("\\\""),
+            '\\' => string.push_str("\\\\"),
+            '\0'..' ' => {
+                let digit = |nibble: u32| char::from_digit(nibble, 16).unwrap_or('0');
+                let code = u32::from(character);
+                string.push_str("\\u00");
+                string.extend([digit(code >> 4), digit(code & 15)]);
+            }
+            other => string.push(other),
+        }
+    }
+    string.push('"');
+    string
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every `x` goes, every `y` becomes a quote; all texts with their pointers.
+    fn rewritten(text: &str) -> (Option<Rewritten>, Vec<String>) {
+        let mut seen = Vec::new();
+        let result = rewrite(text, |text, way| {
+            seen.push(format!("{} {text}", way.pointer()));
+            Ok(match text {
+                "x" => Outcome::Goes,
+                "y" => Outcome::Becomes("\"\n".into()),
+                _ => Outcome::Stays,
+            })
+        });
+        (result.expect("nothing refuses"), seen)
+    }
+
+    #[test]
+    fn texts_go_with_their_comma() {
+        for (before, after) in [
+            (r#"["x"]"#, "[]"),
+            (r#"["x","x","x"]"#, "[]"),
+            (r#"["x","x",1,"x","x",2,"x"]"#, "[1,2]"),
+            (
+                r#"{"a":"x","b":{"c":"x","d":[]},"x":1}"#,
+                r#"{"b":{"d":[]},"x":1}"#,
+            ),
+            (r#"{"a":{"b":"x"},"c":"x"}"#, r#"{"a":{}}"#),
+            (
+                r#"[["x","y"],-1.50e3,"x",null,"y"]"#,
+                r#"[["\"\u000a"],-1.50e3,null,"\"\u000a"]"#,
+            ),
+            (r#"["\"x","\\","y"]"#, r#"["\"x","\\","\"\u000a"]"#),
+            (r#""y""#, r#""\"\u000a""#),
+        ] {
+            let (found, _) = rewritten(before);
+            assert_eq!(found, Some(Rewritten::Document(after.into())), "{before}");
+        }
+        for untouched in ["[]", "{}", "1", r#""a""#, r#"{"x":["z",{}],"y":1}"#] {
+            assert_eq!(rewritten(untouched).0, None, "{untouched}");
+        }
+        assert_eq!(rewritten(r#""x""#).0, Some(Rewritten::Nothing));
+    }
+
+    #[test]
+    fn every_text_is_seen_with_its_pointer() {
+        let text = r#"{"a/b":["p",{"~\"":"q\n\u00e9\ud83e\udd80"}],"":"r"}"#;
+        assert_eq!(rewritten(text).1, ["/a~1b/0 p", "/a~1b/1/~0\" q\né🦀", "/ r"]);
+    }
+}
