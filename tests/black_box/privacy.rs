@@ -9,6 +9,7 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
     what_the_plugin_redacts_is_nowhere,
+    keys_that_the_plugin_removes_are_nowhere,
     what_a_profile_takes_out_is_nowhere,
     what_a_schema_classifies_is_nowhere,
     what_a_plugin_puts_back_is_nowhere,
@@ -70,6 +71,77 @@ async fn what_the_plugin_redacts_is_nowhere(on: On) {
     site.acme.redact().await;
     let acme = site.acme.clone();
     publish_and_search(&site, &acme, json!({})).await;
+}
+
+/// Keys may be as personal as values: contacts by address, an address as a member's name, in reports of what changed too.
+async fn keys_that_the_plugin_removes_are_nowhere(on: On) {
+    let site = Site::with(on, TRACE).await;
+    let redact = |settings: Value| json!({ "plugin": "redact", "settings": settings });
+    let steps = json!([
+        // It changes something inside before all of it is removed.
+        redact(json!({ "values": ["email"], "action": "mask" })),
+        redact(json!({ "fields": ["/**/~phone"], "action": "mask" })),
+        redact(json!({ "fields": ["/contacts/*"] })),
+        redact(json!({ "keep": ["/id", "/contacts", "/people"] })),
+    ]);
+    site.acme
+        .put("/v1/chain", &json!({ "steps": steps }))
+        .await
+        .expect(200);
+    let good = Receiver::start(vec![]).await;
+    let (subscription, _) = site.acme.subscribe(&good.url()).await;
+    let delivery = json!({ "steps": [redact(json!({ "fields": ["/people/*"] }))] });
+    site.acme
+        .put(&format!("/v1/subscriptions/{subscription}/chain"), &delivery)
+        .await
+        .expect(200);
+    let contact =
+        json!({ "since": 2019, "note": "from a@b.example", "phone": "+49 1", "mail": "c@d.example" });
+    let data = json!({
+        "id": "c1",
+        "contacts": { "planted.anna@example.com": contact, "planted+49-170-5550123": { "x": 1 } },
+        "planted-other": { "phone": 1 },
+        "people": { "kept-until-delivery": 1 },
+    });
+    let id = site.acme.publish("customer.created", data).await;
+    assert_eq!(
+        good.wait_for(1).await[0].json()["data"],
+        json!({ "id": "c1", "contacts": {}, "people": {} })
+    );
+    let event = site.acme.get(&format!("/v1/events/{id}")).await.expect(200);
+    let changed: Vec<&Value> = event["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| &step["changed"])
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            &json!([""]),
+            &json!(["/*/*/*", "/*/*"]),
+            &json!(["/contacts/*"]),
+            &json!(["/*"])
+        ]
+    );
+    let deliveries = site.acme.get("/v1/deliveries").await.expect(200);
+    let delivery = deliveries["data"][0]["id"].as_str().unwrap();
+    let delivery = site
+        .acme
+        .get(&format!("/v1/deliveries/{delivery}"))
+        .await
+        .expect(200);
+    let mut places = vec![
+        event.to_string().into_bytes(),
+        deliveries.to_string().into_bytes(),
+        delivery.to_string().into_bytes(),
+        site.gateway.log().join("\n").into_bytes(),
+    ];
+    places.extend(stored(&site));
+    for bytes in places {
+        assert!(!contains(&bytes, "planted"), "{}", around(&bytes, "planted"));
+    }
+    assert!(delivery.to_string().contains("/people/*"), "{delivery:#}");
 }
 
 /// SynthesQ's tenants have no chain, and need none.

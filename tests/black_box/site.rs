@@ -23,11 +23,20 @@ impl Site {
 
     /// With more configuration, TOML. Redis flushes before each answer: these tests are about what may be lost.
     pub(crate) async fn with(on: On, toml: &str) -> Self {
-        Self::under(on, "", toml).await
+        Self::set_up(on, toml, |setup| setup).await
     }
 
     /// With limits of the process, as the shell's `ulimit` sets them.
     pub(crate) async fn under(on: On, limits: &str, toml: &str) -> Self {
+        Self::set_up(on, toml, |setup| setup.under(limits)).await
+    }
+
+    /// With a limit of the gateway's memory: an allocation over it ends the process.
+    pub(crate) async fn limited(on: On, toml: &str, bytes: u64) -> Self {
+        Self::set_up(on, toml, |setup| setup.with_data_limit(bytes)).await
+    }
+
+    async fn set_up(on: On, toml: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
         let redis = match on {
             On::Embedded => None,
             On::Redis => Some(RedisServer::start(Fsync::Always).unwrap()),
@@ -35,7 +44,7 @@ impl Site {
         let setup = redis
             .as_ref()
             .map_or_else(Setup::embedded, |redis| Setup::redis(&redis.url()));
-        let gateway = setup.under(limits).with(QUICK_RETRIES).with(toml).start();
+        let gateway = more(setup.with(QUICK_RETRIES).with(toml)).start();
         let acme = gateway.tenant("acme").await;
         Self { gateway, acme, redis }
     }

@@ -4,4 +4,5 @@ mod backlog;
 mod connections;
 mod crashing;
 mod endpoints;
+mod host;
 mod shards;

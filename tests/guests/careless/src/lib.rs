@@ -1,6 +1,6 @@
 //! A plugin that goes wrong as its settings say, in the ways that ordinary Rust goes wrong. For the gateway's tests.
 
-use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
+use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict, pointer};
 
 /// The plugin.
 pub struct Careless;
@@ -18,10 +18,41 @@ impl Plugin for Careless {
             "leaks" => leaks(),
             "recurses" => drop(deeper(&[1; 64])),
             "exits" => std::process::exit(3),
+            "reads-many" => reads_many(event),
+            "finds" => finds(event)?,
+            "removes-found" => removes_found(event)?,
             _ => return Err(Failure::internal("no luck today")),
         }
         Ok(Verdict::Pass)
     }
+}
+
+/// The same place, as often as the settings say, in one operation.
+fn reads_many(event: &Event) {
+    let settings = event.settings();
+    let pointer = settings.get_str("/pointer").unwrap_or_default();
+    let _ = event.data().get_many(&vec![pointer.as_str(); count(event)]);
+}
+
+/// All places that a pattern of the settings matches.
+fn finds(event: &Event) -> Result<(), Failure> {
+    let pattern = event.settings().get_str("/pattern").unwrap_or_default();
+    event.data().find(&pattern, u32::MAX)?;
+    Ok(())
+}
+
+/// The same places one by one, by their own pointers.
+fn removes_found(event: &Event) -> Result<(), Failure> {
+    let pattern = event.settings().get_str("/pattern").unwrap_or_default();
+    for place in event.data().find(&pattern, 100)? {
+        event.data().remove(&pointer::to_pattern(&place))?;
+    }
+    Ok(())
+}
+
+fn count(event: &Event) -> usize {
+    let count = event.settings().get_i64("/count").unwrap_or(1);
+    usize::try_from(count).unwrap_or_default()
 }
 
 #[expect(clippy::panic, reason = "it is what this plugin is for")]
