@@ -12,9 +12,10 @@ mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,6 +35,7 @@ use crate::store::clock::StoreClock;
 use crate::store::group::Service as CommitService;
 use crate::store::{Committer, Store, StoreUrl};
 use crate::system_events::SystemEvents;
+use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 use crate::{api, delivery, egress, feed, ingest, registry, scheduler, store};
 
@@ -60,6 +62,7 @@ pub struct App {
     keyring: Keyring,
     secrets: Secrets,
     stopping: CancellationToken,
+    tasks: Tasks,
 }
 
 /// What all parts are given.
@@ -74,6 +77,7 @@ struct Common {
     watch: Watch,
     system_events: SystemEvents,
     stopping: CancellationToken,
+    tasks: Tasks,
 }
 
 impl App {
@@ -94,6 +98,8 @@ impl App {
         check_contracts(config, &registry)?;
         let operator = config.system_events.tenant.parse()?;
         registry.ensure_tenant(&operator).await?;
+        // Machine code that is kept is loaded in no time: a restart refuses nobody's events for it. Compiling is not waited for.
+        registry.wait_loaded(LOADED_AT_START).await;
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
@@ -133,6 +139,7 @@ impl App {
             keyring,
             secrets,
             stopping: common.stopping,
+            tasks: common.tasks,
         })
     }
 
@@ -185,6 +192,10 @@ impl App {
                 .server
                 .run(self.front, self.metrics.clone(), stopping.clone());
             tokio::join!(server, health);
+            // What requests began and left is finished while the store still commits.
+            if !self.tasks.join(TASKS_WITHIN).await {
+                warn!(count = self.tasks.len(), "gateway.tasks_left");
+            }
             serving_ended.cancel();
         };
         let delivering = async move {
@@ -271,6 +282,7 @@ async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitSe
     let opened = store::open(&url, &config.store, &config.retention, clock.clone()).await;
     let store = opened.map_err(|source| StartError::Store { url, source })?;
     let (committer, commits) = Committer::new(Arc::clone(&store), &config.store.commit, metrics.clone());
+    let stopping = CancellationToken::new();
     let common = Common {
         store_clock: StoreClock::new(clock.clone()),
         clock,
@@ -281,7 +293,8 @@ async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitSe
         egress,
         watch: Watch::default(),
         system_events: SystemEvents::new(&config.system_events),
-        stopping: CancellationToken::new(),
+        tasks: Tasks::new(stopping.clone()),
+        stopping,
     };
     Ok((common, commits))
 }
@@ -315,6 +328,7 @@ async fn start_registry(
         profiles: config.profiles()?,
         clock: common.clock.clone(),
         metrics: common.metrics.clone(),
+        tasks: common.tasks.clone(),
     };
     let limits = registry::Config {
         max_timeout: config.delivery.max_timeout,
@@ -387,6 +401,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
         clock: common.clock.clone(),
         system_events: common.system_events.clone(),
         metrics: common.metrics.clone(),
+        tasks: common.tasks.clone(),
     };
     Ingest::new(config.ingest.clone(), parts, config.server.body_timeout.get())
 }
@@ -428,5 +443,11 @@ fn api_parts(
         config: config.api.clone(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
+        tasks: common.tasks.clone(),
     }
 }
+
+/// How long a start waits for the plugins whose machine code is kept.
+const LOADED_AT_START: Duration = Duration::from_millis(500);
+/// How long a shutdown waits for what requests began and left.
+const TASKS_WITHIN: Duration = Duration::from_secs(30);

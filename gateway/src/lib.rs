@@ -10,6 +10,7 @@ pub mod domain;
 pub mod http;
 pub mod ids;
 pub mod memory;
+pub mod tasks;
 pub mod telemetry;
 
 pub mod api;

@@ -174,7 +174,7 @@ async fn redirects_are_not_followed_and_a_hanging_endpoint_times_out() {
 }
 
 /// The event's only delivery, once it is no longer pending.
-async fn settled(client: &Client, event: &str) -> Value {
+pub(crate) async fn settled(client: &Client, event: &str) -> Value {
     eventually("the delivery is settled", async || {
         let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
         let delivery = event["deliveries"].get(0)?.clone();

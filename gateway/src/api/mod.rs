@@ -66,6 +66,7 @@ use crate::memory::MemoryPool;
 use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
+use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
 use uploads::Uploads;
@@ -114,6 +115,8 @@ pub struct Parts {
     pub max_component: usize,
     /// From then on the gateway is not ready.
     pub shutdown: CancellationToken,
+    /// What carries on what a caller began and does not wait for.
+    pub tasks: Tasks,
 }
 
 /// The parts as handlers share them. Cheap to clone.

@@ -149,7 +149,8 @@ impl Repeatable {
         let mut request = Request::from_parts(head, Body::empty());
         request.extensions_mut().insert(InMemory(body));
         // To its end, whether the caller waits for it or not.
-        let done = tokio::spawn(async move {
+        let tasks = self.api.tasks.clone();
+        let done = tasks.spawn(async move {
             let response = next.run(request).await;
             self.keep(&method, waiting, &fingerprint, response).await
         });

@@ -112,7 +112,7 @@ async fn rotate(
 ) -> Result<Json<RotatedView>, Problem> {
     let keyring = api.keyring.clone();
     // Whoever asked may go away: what was begun is carried on.
-    let rotating = tokio::spawn(async move { keyring.rotate(input.alone).await });
+    let rotating = api.tasks.spawn(async move { keyring.rotate(input.alone).await });
     match rotating.await {
         Ok(rotated) => Ok(Json(RotatedView::from(rotated.map_err(problem)?))),
         Err(_) => Err(Problem::new(Code::InternalError, "The rotation ended early.")),

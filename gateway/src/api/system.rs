@@ -107,6 +107,7 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
                 .into_iter()
                 .chain(behind(&api))
                 .chain(api.warnings.iter().cloned())
+                .chain(loading(&api))
                 .collect(),
         })),
     }
@@ -120,8 +121,19 @@ fn behind(api: &Api) -> Option<String> {
     ))
 }
 
+fn loading(api: &Api) -> Option<String> {
+    let count = api.registry.loading();
+    (count > 0).then(|| {
+        format!("the plugins of {count} tenants are still being loaded: their events are refused as `tenant_loading` until then")
+    })
+}
+
 async fn metrics(State(api): State<Api>) -> axum::response::Response {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], api.metrics.render()).into_response()
+    // It reads files of the system, and prints much where there are many tenants.
+    match tokio::task::spawn_blocking(move || api.metrics.render()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => Problem::new(Code::InternalError, "The figures could not be printed.").into_response(),
+    }
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

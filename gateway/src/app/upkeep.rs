@@ -1,9 +1,9 @@
 //! What is done now and then: the store is swept of what is too old, the plugins of what nobody wants, and the store looked at.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -17,7 +17,7 @@ pub(super) struct Upkeep {
     metrics: Metrics,
     registry: Registry,
     sweep_every: Duration,
-    last: Option<Health>,
+    last: Mutex<Option<Health>>,
 }
 
 impl Upkeep {
@@ -32,32 +32,50 @@ impl Upkeep {
             metrics,
             registry,
             sweep_every,
-            last: None,
+            last: Mutex::default(),
         }
     }
 
-    pub(super) async fn run(mut self, shutdown: CancellationToken) {
-        let mut looks = interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut sweeps = interval(self.sweep_every);
-        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut plugins = interval_at(Instant::now() + PLUGINS_EVERY, PLUGINS_EVERY);
-        plugins.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// The three go on side by side: none waits for another, and the shutdown for none. A sweep that is cut short is taken up
+    /// by the next one.
+    pub(super) async fn run(self, shutdown: CancellationToken) {
+        let all = async { tokio::join!(self.look_often(), self.sweep_often(), self.sweep_plugins_often()) };
+        shutdown.run_until_cancelled(all).await;
+    }
+
+    async fn look_often(&self) {
+        let mut ticks = ticks(interval(LOOK_EVERY));
         loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = looks.tick() => self.look().await,
-                _ = sweeps.tick() => self.sweep().await,
-                _ = plugins.tick() => self.sweep_plugins().await,
-            }
+            ticks.tick().await;
+            self.look().await;
+        }
+    }
+
+    async fn sweep_often(&self) {
+        let mut ticks = ticks(interval(self.sweep_every));
+        loop {
+            ticks.tick().await;
+            self.sweep().await;
+        }
+    }
+
+    async fn sweep_plugins_often(&self) {
+        let mut ticks = ticks(interval_at(Instant::now() + PLUGINS_EVERY, PLUGINS_EVERY));
+        loop {
+            ticks.tick().await;
+            self.sweep_plugins().await;
         }
     }
 
     /// One line when something changes, none while it stays.
-    async fn look(&mut self) {
+    async fn look(&self) {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
-        let before = self.last.replace(health.clone());
+        let before = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(health.clone());
         let was_available = before.as_ref().is_none_or(|before| before.available);
         match (was_available, health.available) {
             (true, false) => warn!("store.unavailable"),
@@ -81,6 +99,11 @@ impl Upkeep {
             warn!(error = %error_chain(&error), "store.not_swept");
         }
     }
+}
+
+fn ticks(mut interval: Interval) -> Interval {
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);

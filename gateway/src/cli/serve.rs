@@ -1,6 +1,10 @@
 //! `hookgate serve`: the gateway.
 
+use std::sync::Arc;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -17,8 +21,22 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let loaded = settings.load()?;
     let declared = loaded.config.declared_tenants()?;
     telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
+    leave_no_core();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
     runtime.block_on(serve(&loaded, &declared, settings))
+}
+
+/// A core dump, or a debugger of another process, would show the keys and events that are in memory. A system that cannot
+/// prevent that is told of in the log.
+fn leave_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        warn!(%error, "gateway.may_leave_a_core");
+    }
 }
 
 async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings) -> Result<(), Failure> {
@@ -100,11 +118,43 @@ impl Signals {
         keyring: Keyring,
         settings: Settings,
     ) {
+        let wanted = Arc::new(Notify::new());
+        let reloads = Reloads {
+            wanted: wanted.clone(),
+            registry,
+            keyring,
+            settings,
+        };
+        tokio::spawn(reloads.run(shutdown.clone()));
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => end(&shutdown),
                 _ = self.interrupt.recv() => end(&shutdown),
-                _ = self.hang_up.recv() => reload(&registry, &keyring, &settings).await,
+                _ = self.hang_up.recv() => wanted.notify_one(),
+            }
+        }
+    }
+}
+
+/// Reads the configuration again when it is wanted. A reload may wait for a plugin to be compiled; a shutdown does not wait for
+/// the reload.
+struct Reloads {
+    wanted: Arc<Notify>,
+    registry: Registry,
+    keyring: Keyring,
+    settings: Settings,
+}
+
+impl Reloads {
+    async fn run(self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.wanted.notified() => {}
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = reload(&self.registry, &self.keyring, &self.settings) => {}
             }
         }
     }

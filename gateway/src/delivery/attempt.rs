@@ -128,6 +128,9 @@ impl Courier {
         let data = match (made, destination.chain(leased.id.target)) {
             (Some(made), _) => made,
             (None, None) => return Ok(shown),
+            (None, Some(_)) if destination.is_loading(leased.id.target) => {
+                return Err(NotSent::Later(LOADING_FOR));
+            }
             (None, Some(chain)) => {
                 let began = Instant::now();
                 let event = shown.as_ref().unwrap_or(&leased.event);
@@ -212,6 +215,8 @@ fn blocked(reason: String) -> Answer {
     }
 }
 
+/// When a delivery is tried again whose chain is still being loaded.
+const LOADING_FOR: Duration = Duration::from_secs(1);
 /// When to look again for a destination that the store could not be asked about.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Tells a receiver that the event was made to try it, whatever the event's type.

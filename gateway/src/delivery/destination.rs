@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
 use crate::profile::{Profile, SecretOwner, SigningKey};
-use crate::registry::Tenant;
+use crate::registry::{Place, Tenant};
 use crate::store::{Endpoint, Leased};
 
 /// All that an attempt needs to know of its receiver.
@@ -36,6 +36,14 @@ impl Destination {
             Target::Inline => None,
         }
     }
+
+    /// Whether the subscription's chain cannot run yet, because its components are being loaded.
+    pub(super) fn is_loading(&self, target: Target) -> bool {
+        match target {
+            Target::Subscription(id) => self.tenant.is_loading(Place::Delivery(id)),
+            Target::Inline => false,
+        }
+    }
 }
 
 /// Why there is none.
@@ -56,11 +64,13 @@ impl Courier {
         now: Timestamp,
     ) -> Result<Destination, NoDestination> {
         match self.known_destination(leased, now) {
-            Err(NoDestination::CalledOff(_)) => match self.parts.registry.catch_up().await {
-                Ok(()) => self.known_destination(leased, now),
-                // The registry's own service says so in the log, once.
-                Err(_) => Err(NoDestination::Unknown),
-            },
+            Err(NoDestination::CalledOff(_)) => {
+                match self.parts.registry.catch_up_on(&leased.event.tenant).await {
+                    Ok(()) => self.known_destination(leased, now),
+                    // The registry's own service says so in the log, once.
+                    Err(_) => Err(NoDestination::Unknown),
+                }
+            }
             known => known,
         }
     }

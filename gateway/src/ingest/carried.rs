@@ -10,16 +10,21 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
+use crate::tasks::Tasks;
+
 /// A future that goes on in a task when it is dropped before its end.
 pub(super) struct Carried<T: Send + 'static> {
     /// `None`: it has ended.
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    /// What carries it on; a shutdown waits for that.
+    tasks: Tasks,
 }
 
 impl<T: Send + 'static> Carried<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(super) fn new(tasks: &Tasks, work: impl Future<Output = T> + Send + 'static) -> Self {
         Self {
             work: Some(Box::pin(work)),
+            tasks: tasks.clone(),
         }
     }
 }
@@ -42,8 +47,8 @@ impl<T: Send + 'static> Future for Carried<T> {
 impl<T: Send + 'static> Drop for Carried<T> {
     fn drop(&mut self) {
         // Without a runtime the process is ending, and what is leased to it is claimed when the lease ends.
-        if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
-            runtime.spawn(work);
+        if let (Some(work), Ok(_)) = (self.work.take(), Handle::try_current()) {
+            self.tasks.spawn(work);
         }
     }
 }

@@ -42,6 +42,7 @@ use crate::plugin::Host;
 use crate::registry::Tenant;
 use crate::store::group::Committer;
 use crate::system_events::SystemEvents;
+use crate::tasks::Tasks;
 use crate::telemetry::{AcceptResult, Metrics};
 
 use carried::Carried;
@@ -81,6 +82,8 @@ pub struct Parts {
     pub system_events: SystemEvents,
     /// Counts.
     pub metrics: Metrics,
+    /// What carries commits on whose producer has gone.
+    pub tasks: Tasks,
 }
 
 struct Inner {
@@ -148,7 +151,7 @@ impl Ingest {
         }
         let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
         let held = (memory, in_flight);
-        let accepted = Carried::new(async move {
+        let accepted = Carried::new(&self.inner.parts.tasks, async move {
             let accepted = commit.await;
             drop(held);
             accepted

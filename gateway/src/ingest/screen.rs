@@ -10,7 +10,7 @@ use crate::domain::{Event, Fate, Hops, StepReport, Target, TenantId};
 use crate::http::{Code, FieldError, PluginWords, Problem};
 use crate::plugin::{Call, Done, Failure, Phase, Verdict};
 use crate::privacy::Rules;
-use crate::registry::Tenant;
+use crate::registry::{Place, Tenant};
 use crate::store::NewEvent;
 use crate::system_events::PluginFailing;
 use crate::telemetry::AcceptResult;
@@ -124,6 +124,11 @@ impl Ingest {
                 data,
                 steps: Vec::new(),
             },
+            // None passes the chain before it, which may lack a redaction.
+            Some(_) if tenant.is_loading(Place::Ingress) => {
+                let detail = "A plugin of the tenant's chain is still being loaded by this gateway.";
+                return Err(Problem::new(Code::TenantLoading, detail).retry_after(PAUSE));
+            }
             Some(chain) => {
                 let call = Call {
                     tenant: tenant.id.clone(),

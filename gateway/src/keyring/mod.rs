@@ -172,7 +172,7 @@ impl Keyring {
         self.refresh().await?;
         let before = self.inner.registry.sealed_with().await?;
         let done = others(&self.inner.sealer.ring(), &before).is_empty();
-        let made = done && self.make(alone)?;
+        let made = done && self.make(alone).await?;
         let (sealer, store) = (&self.inner.sealer, self.inner.store.as_ref());
         self.inner.root.keep(store, sealer).await?;
         let resealed = self.inner.registry.reseal().await?;
@@ -215,7 +215,8 @@ impl Keyring {
             return Err(KeyringError::Configured);
         };
         Root::forget(self.inner.store.as_ref(), id).await?;
-        let ring = file::without(path, id).map_err(KeyringError::File)?;
+        let (path, gone) = (path.clone(), id.to_owned());
+        let ring = on_disk(move || file::without(&path, &gone)).await?;
         self.inner.sealer.replace(ring.parse()?);
         info!(key = id, "sealing_keys.removed");
         Ok(())
@@ -239,7 +240,8 @@ impl Keyring {
         let Origin::File(path) = &self.inner.origin else {
             return Ok(());
         };
-        let text = std::fs::read_to_string(path).map_err(KeyringError::File)?;
+        let path = path.clone();
+        let text = on_disk(move || std::fs::read_to_string(path)).await?;
         self.adopt(text.parse()?).await
     }
 
@@ -263,10 +265,11 @@ impl Keyring {
     }
 
     /// Makes a key, or says why it cannot; false where the ring has older keys that can go, which is an answer too.
-    fn make(&self, alone: bool) -> Result<bool, KeyringError> {
+    async fn make(&self, alone: bool) -> Result<bool, KeyringError> {
         let refused = match &self.inner.origin {
             Origin::File(path) if alone || !self.inner.shared => {
-                let text = file::with_first(path, &new_key()).map_err(KeyringError::File)?;
+                let path = path.clone();
+                let text = on_disk(move || file::with_first(&path, &new_key())).await?;
                 self.inner.sealer.replace(text.parse()?);
                 return Ok(true);
             }
@@ -278,6 +281,15 @@ impl Keyring {
         }
         Err(refused)
     }
+}
+
+/// Reads or writes the file on a thread that serves nobody.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, KeyringError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|ended| Err(io::Error::other(ended)))
+        .map_err(KeyringError::File)
 }
 
 /// The ids of other keys than the newest that something is sealed with.

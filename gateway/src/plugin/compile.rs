@@ -9,7 +9,7 @@ use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
@@ -185,6 +185,7 @@ fn asked(arguments: impl IntoIterator<Item = String>) -> Option<(u64, u64, Purpo
 
 /// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
 fn confine(memory: u64, seconds: u64) -> io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let address_space = memory.saturating_add(mapped_already());
     for (resource, soft, hard) in [
         (Resource::As, address_space, address_space),

@@ -79,7 +79,7 @@ impl Host {
         let source = Source {
             lane: &input.tenant,
             digest,
-            component: source,
+            component: Box::pin(std::future::ready(Ok(source))),
         };
         let counted = fuel
             .workshop

@@ -1,6 +1,7 @@
 //! The plugin host: its threads, its queue, and the handle that the rest of the gateway has of it.
 
 use std::collections::HashSet;
+use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
@@ -29,7 +31,7 @@ use super::queue::{Bounds, FairQueue, Lane, Row};
 use super::shelf::Shelved;
 use super::ticker::Ticker;
 use super::upload::{self, Checked, UploadError};
-use super::workshop::{Source, Workshop};
+use super::workshop::{Source, Workshop, blocking};
 use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, run};
 use crate::clock::Clock;
 use crate::document::Document;
@@ -149,7 +151,7 @@ impl Host {
     /// # Errors
     /// What is wrong with it, in words for the one who uploads it.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
-        self.load_in(None, bytes).await
+        self.upload_in(None, bytes).await
     }
 
     /// The same for a tenant, whose turns it takes: of the compiler, and of the guest threads.
@@ -157,20 +159,81 @@ impl Host {
     /// # Errors
     /// As [`Host::load`].
     pub async fn load_for(&self, tenant: &TenantId, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
-        self.load_in(Some(tenant.clone()), bytes).await
+        self.upload_in(Some(tenant.clone()), bytes).await
     }
 
-    async fn load_in(&self, lane: Lane, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
-        let Checked { imports, class } = upload::check(&bytes, self.config())?;
-        let digest = hex::encode(Sha256::digest(&bytes));
+    /// Loads a component whose bytes are fetched when they are needed: once to look at it, and again when it is its turn to be
+    /// compiled. `None`: nobody has its bytes. In a tenant's turns, or in the gateway's own.
+    ///
+    /// # Errors
+    /// As [`Host::load`], and what `fetch` says.
+    pub async fn load_stored<F>(
+        &self,
+        tenant: Option<&TenantId>,
+        fetch: impl Fn() -> F,
+    ) -> Result<Option<Arc<Component>>, UploadError>
+    where
+        F: Future<Output = Result<Option<Bytes>, UploadError>> + Send,
+    {
+        let reading = self.inner.workshop.reading().await?;
+        let Some(bytes) = fetch().await? else {
+            return Ok(None);
+        };
+        let looked = self.look_at(bytes).await?;
+        drop(reading);
+        let gone = || UploadError::Host(io::Error::other("its bytes are gone"));
+        let again = fetch();
+        let component = Box::pin(async move { again.await?.ok_or_else(gone) });
+        self.load_in(tenant.cloned(), looked, component).await.map(Some)
+    }
+
+    async fn upload_in(&self, lane: Lane, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
+        let looked = self.look_at(bytes.clone()).await?;
+        self.load_in(lane, looked, Box::pin(ready(Ok(bytes)))).await
+    }
+
+    /// Checks a component, and loads it where its machine code is kept.
+    async fn look_at(&self, bytes: Bytes) -> Result<LookedAt, UploadError> {
+        let shared = self.inner.shared.clone();
+        let looked = blocking(move || {
+            let checked = upload::check(&bytes, &shared.caller.config)?;
+            Ok((checked, hex::encode(Sha256::digest(&bytes))))
+        });
+        let (checked, digest) = looked.await?;
+        let caller = self.inner.shared.caller.of(checked.class);
+        let workshop = self.inner.workshop.made_for(checked.class.into());
+        let shelved = workshop.kept(&caller.shelf, &digest).await?;
+        Ok(LookedAt {
+            checked,
+            digest,
+            shelved,
+        })
+    }
+
+    async fn load_in(
+        &self,
+        lane: Lane,
+        looked: LookedAt,
+        component: BoxFuture<'_, Result<Bytes, UploadError>>,
+    ) -> Result<Arc<Component>, UploadError> {
+        let LookedAt {
+            checked: Checked { imports, class },
+            digest,
+            shelved,
+        } = looked;
         let caller = self.inner.shared.caller.of(class);
         let workshop = self.inner.workshop.made_for(class.into());
-        let source = Source {
-            lane: &lane,
-            digest: &digest,
-            component: bytes,
+        let shelved = match shelved {
+            Some(shelved) => shelved,
+            None => {
+                let source = Source {
+                    lane: &lane,
+                    digest: &digest,
+                    component,
+                };
+                workshop.shelve(&caller.shelf, source, &caller.config).await?
+            }
         };
-        let shelved = workshop.shelve(&caller.shelf, source, &caller.config).await?;
         let description = self.describe(lane, &shelved).await?;
         Ok(Arc::new(Component {
             digest,
@@ -361,6 +424,14 @@ impl Host {
         pushed.map_err(|_| NotRun::Busy)?;
         answer.await.map_err(|_| NotRun::Failed)
     }
+}
+
+/// A component that was checked.
+struct LookedAt {
+    checked: Checked,
+    digest: String,
+    /// Where its machine code was kept.
+    shelved: Option<Arc<Shelved>>,
 }
 
 /// Why something was not done on a guest thread.

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use super::artifact::Artifacts;
@@ -26,13 +27,16 @@ pub struct Workshop {
     turns: Arc<Semaphore>,
     /// Of each lane one compilation at a time waits for a turn: who uploads much does not hold up the others.
     lanes: Arc<Kept<Lane, Semaphore>>,
+    /// One stored component each that is read and checked.
+    reads: Arc<Semaphore>,
 }
 
 /// A component that was checked, and in whose turn it is compiled.
 pub(super) struct Source<'a> {
     pub(super) lane: &'a Lane,
     pub(super) digest: &'a str,
-    pub(super) component: Bytes,
+    /// Its bytes, fetched when its turn has come: what waits for the compiler holds none.
+    pub(super) component: BoxFuture<'a, Result<Bytes, UploadError>>,
 }
 
 impl Workshop {
@@ -44,6 +48,7 @@ impl Workshop {
             purpose: Purpose::Small,
             turns: Arc::new(Semaphore::new(compiles.get() as usize)),
             lanes: Arc::default(),
+            reads: Arc::new(Semaphore::new(READS)),
         }
     }
 
@@ -60,7 +65,12 @@ impl Workshop {
         &self.artifacts
     }
 
-    /// Loads a component that was checked, in its lane's turn.
+    /// A place to read and check a component that is stored; few are held in memory for that at the same time.
+    pub(super) async fn reading(&self) -> Result<SemaphorePermit<'_>, UploadError> {
+        self.reads.acquire().await.map_err(|_| UploadError::Busy)
+    }
+
+    /// Compiles a component that was checked, in its lane's turn, unless it is kept already.
     pub(super) async fn shelve(
         &self,
         shelf: &Arc<Shelf>,
@@ -82,7 +92,10 @@ impl Workshop {
         if let Some(shelved) = self.kept(shelf, digest).await? {
             return Ok(shelved);
         }
-        let made = self.compiler.compile(component, self.purpose, config).await?;
+        let made = self
+            .compiler
+            .compile(component.await?, self.purpose, config)
+            .await?;
         drop(turn);
         let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {
@@ -94,7 +107,11 @@ impl Workshop {
 
     /// From the artifact that was kept. One that does not load any more, after a change of processor or of limits, counts as
     /// none: making it anew says what is wrong.
-    async fn kept(&self, shelf: &Arc<Shelf>, digest: &str) -> Result<Option<Arc<Shelved>>, UploadError> {
+    pub(super) async fn kept(
+        &self,
+        shelf: &Arc<Shelf>,
+        digest: &str,
+    ) -> Result<Option<Arc<Shelved>>, UploadError> {
         let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {
             let artifact = artifacts.get(&digest);
@@ -104,10 +121,13 @@ impl Workshop {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
 ) -> Result<T, UploadError> {
     spawn_blocking(work)
         .await
         .map_err(|error| UploadError::Host(error.into()))?
 }
+
+/// How many stored components are read and checked at the same time.
+const READS: usize = 8;

@@ -84,7 +84,7 @@ impl Registry {
         let reason = format!("{} of {} calls failed", tripped.failures, tripped.calls);
         let at = self.inner.clock.now().as_micros();
         let place: Place = what.place.parse().map_err(|_| RegistryError::NotFound("chain"))?;
-        self.change(&what.tenant, |draft| {
+        self.change_freely(&what.tenant, |draft| {
             let Some(chain) = draft.chain_at(place) else {
                 return Ok((Vec::new(), false));
             };
@@ -143,7 +143,7 @@ impl Registry {
         who: &Actor,
         each: impl Fn(&mut StepRecord) -> Option<(Deed, bool, (Option<String>, String))>,
     ) -> Result<Vec<StepMove>, RegistryError> {
-        self.change(tenant, |draft| {
+        let steps = self.change_freely(tenant, |draft| {
             let mut turn = Turn {
                 draft,
                 plugin,
@@ -161,8 +161,12 @@ impl Registry {
             }
             self.note(draft, &mut turn.changes, who, turn.doings);
             Ok((turn.changes, turn.steps))
-        })
-        .await
+        });
+        let steps = steps.await?;
+        for step in &steps {
+            self.loaded(tenant, step.place).await;
+        }
+        Ok(steps)
     }
 }
 

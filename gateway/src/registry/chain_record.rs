@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 use crate::plugin::{BreakerState, OnFailure, StepLimits};
 
 /// An entry `chain` (a tenant's ingress chain) or `chain:SUBSCRIPTION` (that of its deliveries).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChainRecord {
     pub v: u8,
     pub steps: Vec<StepRecord>,
@@ -20,7 +20,7 @@ pub(super) struct ChainRecord {
     pub declared: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StepRecord {
     pub plugin: String,
     /// As it was asked for.
@@ -50,14 +50,14 @@ pub(super) struct RunningRecord {
     pub digest: String,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnFailureRecord {
     Fail,
     Skip,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LimitsRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_us: Option<u64>,
@@ -184,6 +184,11 @@ impl ChainRecord {
             steps,
             declared,
         }
+    }
+
+    /// Whether the configuration file declares it, and declared it with these steps.
+    pub(super) fn is_declared_as(&self, spec: &ChainSpec) -> bool {
+        self.declared && self.to_spec() == *spec
     }
 
     pub(super) fn to_spec(&self) -> ChainSpec {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::apply::{Changes, TRIES};
+use super::apply::{Changes, Charge, TRIES};
 use super::chain_record::{CanaryRecord, ChainRecord, LimitsRecord, RunningRecord, StepRecord};
 use super::components::{Among, Meaning, Resolved};
 use super::draft::chain_entry;
@@ -29,6 +29,11 @@ impl Registry {
         who: &Actor,
     ) -> Result<Arc<Tenant>, RegistryError> {
         self.check_size(&spec)?;
+        let charge = if spec.steps.is_empty() {
+            Charge::Free
+        } else {
+            Charge::Quota
+        };
         for _ in 0..TRIES {
             let shared = self.shared().await?;
             let draft = self.existing(tenant).await?;
@@ -45,9 +50,10 @@ impl Registry {
             }
             let mut changes = self.chain_change(among, place, &spec, false).await?;
             self.note(&draft, &mut changes, who, set(kept, place, &spec));
-            if changes.is_empty() || self.apply(tenant, draft.revision, changes).await? {
+            if changes.is_empty() || self.apply(&draft, changes, charge).await? {
                 // What the operator uploaded meanwhile moved the steps that it found, and these were not there yet.
                 if self.shared().await?.revision == shared.revision {
+                    self.loaded(tenant, place).await;
                     return self.held_tenant(tenant);
                 }
             }

@@ -1,26 +1,25 @@
 //! From a plugin's name to a component that is loaded: the shipped ones from this binary, a tenant's own from the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::warn;
 
-use super::chain_record::{ChainRecord, PluginRecord, StepRecord, VersionRecord};
+use super::chain_record::{CanaryRecord, ChainRecord, PluginRecord, StepRecord, VersionRecord};
 use super::draft::Draft;
 use super::shared::Shared;
+use super::tenant_chain::{Role, TenantChain, Wanted};
 use super::version::Requirement;
 use super::{Owner, Place, PluginInfo, PluginVersion, RegistryError};
 use crate::document::{Document, Limits};
 use crate::domain::TenantId;
 use crate::plugin::{
-    self, BreakerState, Canary, Chain, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
+    self, BreakerState, Canary, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
     UploadError, Watch, Watched,
 };
 use crate::store::Store;
-use crate::telemetry::error_chain;
 
 /// Finds components and loads them once.
 pub(super) struct Components {
@@ -29,6 +28,8 @@ pub(super) struct Components {
     shipped: Vec<Shipped>,
     /// What is in use, by digest, so that a tenant's refresh does not fetch it again.
     loaded: Mutex<HashMap<String, Weak<Component>>>,
+    /// The last that were loaded or checked, the newest last; at most [`RECENT`].
+    recent: Mutex<VecDeque<Arc<Component>>>,
     /// What counts the calls of canaries.
     watches: Kept<Watched, Watch>,
     /// Who is told of canaries that fail.
@@ -36,7 +37,7 @@ pub(super) struct Components {
 }
 
 /// Among which plugins a step's name is looked up: the tenant's own, and the operator's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Among<'a> {
     pub draft: &'a Draft,
     pub shared: &'a Shared,
@@ -83,6 +84,7 @@ impl Components {
             store,
             shipped: shipped.collect(),
             loaded: Mutex::default(),
+            recent: Mutex::default(),
             watches: Kept::default(),
             tripped,
         }
@@ -133,7 +135,8 @@ impl Components {
         if let Some(record) = meaning.record() {
             let picked = meaning.requirement.pick(&record.versions, VersionRecord::names);
             let digest = picked.ok_or_else(unknown)?.digest.clone();
-            let component = self.by_digest(&digest).await?.ok_or_else(unknown)?;
+            let tenant = Some(&meaning.among.draft.id);
+            let component = self.load(tenant, &digest).await?.ok_or_else(unknown)?;
             return Ok(Resolved {
                 component,
                 digest: Some(digest),
@@ -195,26 +198,60 @@ impl Components {
         checked.map_err(|failure| RegistryError::invalid("settings", failure.message))
     }
 
-    /// A chain as it is run. A step whose component cannot be had now fails as `missing` at every call: an event must
-    /// never go on without a step only because the store was away.
-    pub(super) async fn chain(&self, tenant: &TenantId, place: Place, record: &ChainRecord) -> Arc<Chain> {
-        let mut steps = Vec::new();
-        for step in &record.steps {
-            let mut made = self.step(tenant, step, step.digest.as_deref()).await;
-            made.canary = self.canary(tenant, place, step).await;
-            steps.push(made);
+    /// A chain as it can be run at this moment; never waits. A step whose component is not loaded fails as `missing` at every
+    /// call: an event must never go on without a step only because it is not there yet.
+    pub(super) fn chain(
+        &self,
+        tenant: &TenantId,
+        place: Place,
+        source: &Arc<ChainRecord>,
+        missing: &HashSet<String>,
+    ) -> TenantChain {
+        let (mut steps, mut lacking) = (Vec::new(), Vec::new());
+        for record in &source.steps {
+            let digest = self.digest_of(record);
+            let mut step = self.step(tenant, record, digest);
+            if let Some(digest) = digest.filter(|_| step.component.is_none()) {
+                lacking.push(Wanted::new(record, digest, Role::Step));
+            }
+            step.canary = self.canary(tenant, place, record);
+            if let Some(canary) = running_canary(record).filter(|_| step.canary.is_none()) {
+                lacking.push(Wanted::new(record, &canary.running.digest, Role::Canary));
+            }
+            steps.push(step);
         }
-        Arc::new(self.host.chain(tenant, steps))
+        TenantChain {
+            spec: source.to_spec(),
+            states: source.states(),
+            run: Arc::new(self.host.chain(tenant, steps)),
+            is_loading: is_loading(&lacking, missing),
+            lacking,
+            source: Arc::clone(source),
+        }
     }
 
-    /// A canary that sees events and can be loaded.
-    async fn canary(&self, tenant: &TenantId, place: Place, record: &StepRecord) -> Option<Canary> {
-        let canary = record.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
+    /// Whether a chain would be another one if it were built now: something that it lacks has come, or is known to be missing.
+    pub(super) fn has_moved(&self, chain: &TenantChain, missing: &HashSet<String>) -> bool {
+        let came = chain
+            .lacking
+            .iter()
+            .any(|wanted| self.held(&wanted.digest).is_some());
+        came || is_loading(&chain.lacking, missing) != chain.is_loading
+    }
+
+    /// The component that a step runs; `None`: a shipped one that this gateway does not have.
+    fn digest_of<'a>(&'a self, record: &'a StepRecord) -> Option<&'a str> {
+        record.digest.as_deref().or_else(|| {
+            let shipped = self.shipped.iter().find(|shipped| shipped.name == record.plugin);
+            shipped.map(|shipped| shipped.digest.as_str())
+        })
+    }
+
+    /// A canary that sees events and is loaded.
+    fn canary(&self, tenant: &TenantId, place: Place, record: &StepRecord) -> Option<Canary> {
+        let canary = running_canary(record)?;
         let digest = canary.running.digest.as_str();
-        if record.digest.as_deref() == Some(digest) {
-            return None;
-        }
-        let step = self.step(tenant, record, Some(digest)).await;
+        let step = self.step(tenant, record, Some(digest));
         step.component.as_ref()?;
         let what = Watched {
             tenant: tenant.clone(),
@@ -228,13 +265,9 @@ impl Components {
         Some(Canary::new(step, canary.share, watch))
     }
 
-    /// A step with the component of this digest; `None`: with the shipped one.
-    async fn step(&self, tenant: &TenantId, record: &StepRecord, digest: Option<&str>) -> Step {
-        let shipped = || self.shipped.iter().find(|shipped| shipped.name == record.plugin);
-        let component = match digest.or_else(|| shipped().map(|shipped| shipped.digest.as_str())) {
-            Some(digest) => self.present(tenant, &record.plugin, digest).await,
-            None => None,
-        };
+    /// A step with the component of this digest, if it is loaded.
+    fn step(&self, tenant: &TenantId, record: &StepRecord, digest: Option<&str>) -> Step {
+        let component = digest.and_then(|digest| self.held(digest));
         let settings = parse_settings(&record.settings).unwrap_or_default();
         let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
         let component = step.component.as_ref();
@@ -253,28 +286,44 @@ impl Components {
         step
     }
 
-    async fn present(&self, tenant: &TenantId, plugin: &str, digest: &str) -> Option<Arc<Component>> {
-        match self.by_digest(digest).await {
-            Ok(Some(component)) => return Some(component),
-            Ok(None) => warn!(%tenant, plugin, "plugin.missing"),
-            Err(error) => warn!(%tenant, plugin, error = %error_chain(&error), "plugin.missing"),
-        }
-        None
+    /// A component that is loaded.
+    fn held(&self, digest: &str) -> Option<Arc<Component>> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.get(digest).and_then(Weak::upgrade)
     }
 
+    /// A component, loaded in the gateway's own turn.
     async fn by_digest(&self, digest: &str) -> Result<Option<Arc<Component>>, RegistryError> {
-        let held = self
-            .loaded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(digest)
-            .and_then(Weak::upgrade);
-        if held.is_some() {
-            return Ok(held);
+        self.load(None, digest).await
+    }
+
+    /// A component, loaded where it is not: in the tenant's turn where it is not a shipped one. `None`: nobody has its bytes.
+    pub(super) async fn load(
+        &self,
+        tenant: Option<&TenantId>,
+        digest: &str,
+    ) -> Result<Option<Arc<Component>>, RegistryError> {
+        if let Some(component) = self.held(digest) {
+            self.recent(&component);
+            return Ok(Some(component));
         }
-        match self.source(digest).await? {
-            Some(bytes) => self.remembered(self.host.load(bytes).await).map(Some),
-            None => Ok(None),
+        let shipped = self.shipped.iter().any(|shipped| shipped.digest == digest);
+        let lane = if shipped { None } else { tenant };
+        let away = Mutex::new(None);
+        let fetch = || async {
+            self.source(digest).await.map_err(|error| {
+                *away.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                UploadError::Busy
+            })
+        };
+        let loaded = self.host.load_stored(lane, fetch).await;
+        if let Some(error) = away.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        match loaded {
+            Ok(Some(component)) => self.remembered(Ok(component)).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(RegistryError::Component(error)),
         }
     }
 
@@ -290,7 +339,31 @@ impl Components {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, component| component.strong_count() > 0);
         loaded.insert(component.digest.clone(), Arc::downgrade(component));
+        drop(loaded);
+        self.recent(component);
     }
+
+    /// Holds a component for a while, so that a chain that was checked with it can run at once when it is set.
+    fn recent(&self, component: &Arc<Component>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|held| held.digest != component.digest);
+        if recent.len() >= RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(Arc::clone(component));
+    }
+}
+
+/// Whether a step's own component may still come.
+fn is_loading(lacking: &[Wanted], missing: &HashSet<String>) -> bool {
+    let mut own = lacking.iter().filter(|wanted| wanted.role == Role::Step);
+    own.any(|wanted| !missing.contains(&wanted.digest))
+}
+
+/// A step's canary that sees events and is another version than the step's own.
+fn running_canary(step: &StepRecord) -> Option<&CanaryRecord> {
+    let canary = step.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
+    (step.digest.as_deref() != Some(&canary.running.digest)).then_some(canary)
 }
 
 impl Shipped {
@@ -328,6 +401,8 @@ pub(super) fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError>
 }
 
 const SETTINGS_DEPTH: usize = 64;
+/// How many components are held that no chain may use: more than one chain has.
+const RECENT: usize = 64;
 
 /// What `plugins/dist` holds.
 const SHIPPED: [(&str, &[u8]); 3] = [

@@ -48,6 +48,9 @@ pub struct Config {
     pub max_event_types: usize,
     /// The largest JSON Schema of an event type.
     pub max_schema_size: Size,
+    /// How many bytes a tenant's registry may take in the store: its keys, subscriptions with their headers and filters, chains
+    /// with their settings, event types with their schemas, and the list of its plugins. Their components are not counted.
+    pub max_bytes_per_tenant: Size,
     /// How many changes of a tenant's plugins and chains its history keeps.
     pub max_history: usize,
     /// How long an old signing secret goes on signing beside the new one after a rotation.
@@ -77,6 +80,7 @@ impl Default for Config {
             max_deleted_versions: 1_000,
             max_event_types: 200,
             max_schema_size: Size::from_bytes(64 << 10),
+            max_bytes_per_tenant: Size::from_bytes(8 << 20),
             max_history: 100,
             rotation_grace: Span::from_secs(24 * 3600),
             poll_interval: Span::from_millis(250),

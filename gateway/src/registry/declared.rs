@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
 use sha2::{Digest, Sha256};
 use tracing::info;
 use ulid::Ulid;
 
-use super::apply::{Changes, TRIES};
+use super::apply::{Changes, Charge, TRIES};
 use super::chains::set;
 use super::components::Among;
 use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
@@ -74,10 +76,17 @@ impl Registry {
     /// # Errors
     /// What is wrong with one, and with which.
     pub async fn declare(&self, tenants: &[DeclaredTenant]) -> Result<(), (Option<TenantId>, RegistryError)> {
+        let mut checks: Vec<BoxFuture<'_, _>> = Vec::with_capacity(tenants.len());
         for declared in tenants {
-            self.check_declared(declared)
-                .await
-                .map_err(|e| (Some(declared.tenant.id.clone()), e))?;
+            checks.push(Box::pin(async {
+                let checked = self.check_declared(declared).await;
+                checked.map_err(|e| (Some(declared.tenant.id.clone()), e))
+            }));
+        }
+        // In the file's order: the first that is at fault is named.
+        let mut checks = std::pin::pin!(stream::iter(checks).buffered(CHECKED_AT_ONCE));
+        while let Some(checked) = checks.next().await {
+            checked?;
         }
         for declared in tenants {
             self.declare_one(declared)
@@ -127,6 +136,13 @@ impl Registry {
         }
         for (place, chain) in declared.chains() {
             let Some(chain) = chain else { continue };
+            // What is in force was checked when it was set: a start does not wait until its components are loaded.
+            if draft
+                .chain_at(place)
+                .is_some_and(|kept| kept.is_declared_as(chain))
+            {
+                continue;
+            }
             self.check_size(chain)?;
             let shared = self.shared().await?;
             let among = Among {
@@ -157,7 +173,6 @@ impl Registry {
         let id = &declared.tenant.id;
         for _ in 0..TRIES {
             let there = self.draft(id).await?;
-            let revision = there.as_ref().map_or(0, |draft| draft.revision);
             let draft = match there {
                 Some(draft) => draft,
                 None => {
@@ -170,7 +185,7 @@ impl Registry {
                 }
             };
             let changes = self.declared_changes(&draft, declared).await?;
-            if changes.is_empty() || self.apply(id, revision, changes).await? {
+            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
                 return Ok(());
             }
         }
@@ -193,7 +208,7 @@ impl Registry {
         for (place, chain) in declared.chains() {
             let kept = draft.chain_at(place);
             match chain {
-                Some(chain) if kept.is_some_and(|kept| kept.declared && kept.to_spec() == *chain) => {}
+                Some(chain) if kept.is_some_and(|kept| kept.is_declared_as(chain)) => {}
                 Some(chain) => {
                     let shared = self.shared().await?;
                     let among = Among {
@@ -288,7 +303,7 @@ impl Registry {
         }
         for given in wanted {
             let id = declared_id(&draft.id, &given.name);
-            let kept = draft.subscriptions.get(&id).map(|kept| &kept.value);
+            let kept = draft.subscriptions.get(&id).map(|kept| &*kept.value);
             let made = merged(
                 kept,
                 self.new_subscription(&draft.id, id, given.subscription.clone(), profile),
@@ -345,7 +360,7 @@ fn undeclared_changes(draft: &Draft) -> Changes {
         .chain(types.map(|(kind, _)| type_entry(kind)))
         .chain(chain)
         .chain(delivery.map(|id| chain_entry(Place::Delivery(*id))))
-        .chain(draft.entries.iter().filter(|name| *name == HISTORY).cloned())
+        .chain(draft.entries.keys().filter(|name| *name == HISTORY).cloned())
         .collect();
     let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
     let alone = changes.len() + 1 == draft.entries.len();
@@ -374,7 +389,7 @@ impl Draft {
             history: super::history::HistoryRecord::default(),
             plugins: std::collections::BTreeMap::new(),
             gone: std::collections::BTreeMap::new(),
-            entries: Vec::new(),
+            entries: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -421,3 +436,6 @@ fn derived_ulid(parts: &[&[u8]]) -> Ulid {
     bytes[6..].copy_from_slice(&digest[..10]);
     Ulid::from_bytes(bytes)
 }
+
+/// How many declared tenants are checked at the same time.
+const CHECKED_AT_ONCE: usize = 8;

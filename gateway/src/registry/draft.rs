@@ -1,6 +1,9 @@
 //! A tenant's registry as decoded entries: what a snapshot is built from, and what a change is decided on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::ApiKey;
 use super::Place;
@@ -16,7 +19,7 @@ use crate::domain::{EventType, KeyId, Subscription, SubscriptionId, TenantId};
 use crate::store::RegistryRecord;
 
 /// Decoded entries under their revision.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(super) struct Draft {
     pub id: TenantId,
     pub revision: u64,
@@ -24,16 +27,16 @@ pub(super) struct Draft {
     /// The tenant's own, the newest first.
     pub signing_secrets: Vec<SigningSecret>,
     pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
-    pub subscriptions: BTreeMap<SubscriptionId, Declarable<Subscription>>,
-    pub chain: Option<ChainRecord>,
+    pub subscriptions: BTreeMap<SubscriptionId, Declarable<Arc<Subscription>>>,
+    pub chain: Option<Arc<ChainRecord>>,
     pub types: BTreeMap<EventType, Declarable<TypeSpec>>,
-    pub delivery: BTreeMap<SubscriptionId, ChainRecord>,
+    pub delivery: BTreeMap<SubscriptionId, Arc<ChainRecord>>,
     pub history: HistoryRecord,
     pub plugins: BTreeMap<String, PluginRecord>,
     /// Versions of plugins that are there no more.
     pub gone: BTreeMap<String, GoneRecord>,
-    /// The names of all entries, of unknown kinds too.
-    pub entries: Vec<String>,
+    /// All entries as they are stored, of unknown kinds too.
+    pub entries: BTreeMap<String, Bytes>,
 }
 
 /// An entry, and whether the configuration file declares it.
@@ -44,11 +47,13 @@ pub(super) struct Declarable<T> {
 }
 
 impl Draft {
-    /// Decodes what the store holds. Entries of kinds that this build does not know are left alone.
+    /// Decodes what the store holds. Entries of kinds that this build does not know are left alone. What stands in `former` with
+    /// the same bytes is taken from there: subscriptions, whose secrets need not be opened again, and chains.
     pub(super) fn decode(
         id: &TenantId,
-        record: &RegistryRecord,
+        record: RegistryRecord,
         sealer: &Sealer,
+        former: Option<&Self>,
     ) -> Result<Self, RegistryError> {
         let tenant = record.entries.iter().find(|(name, _)| name == TENANT);
         let (_, bytes) = tenant.ok_or_else(|| RegistryError::unreadable(TENANT, "it is missing"))?;
@@ -66,12 +71,22 @@ impl Draft {
             history: HistoryRecord::default(),
             plugins: BTreeMap::new(),
             gone: BTreeMap::new(),
-            entries: record.entries.iter().map(|(name, _)| name.clone()).collect(),
+            entries: BTreeMap::new(),
         };
         for (name, bytes) in &record.entries {
-            draft.take(name, bytes, sealer)?;
+            let known = former.filter(|former| former.entries.get(name) == Some(bytes));
+            if !known.is_some_and(|former| draft.take_over(name, former)) {
+                draft.take(name, bytes, sealer)?;
+            }
         }
+        draft.entries = record.entries.into_iter().collect();
         Ok(draft)
+    }
+
+    /// Bytes of all entries and their names: what the tenant's quota counts.
+    pub(super) fn bytes(&self) -> usize {
+        let entries = self.entries.iter();
+        entries.map(|(name, bytes)| name.len() + bytes.len()).sum()
     }
 
     /// The names of the tenant's own event types.
@@ -79,14 +94,38 @@ impl Draft {
         self.types.keys().cloned().collect()
     }
 
+    /// Takes an entry that did not change from a former draft; false: of its kind none is.
+    fn take_over(&mut self, name: &str, former: &Self) -> bool {
+        if name == CHAIN {
+            self.chain.clone_from(&former.chain);
+            return self.chain.is_some();
+        }
+        if let Some(id) = name.strip_prefix(DELIVERY_CHAIN).and_then(|id| id.parse().ok()) {
+            let known = former.delivery.get(&id);
+            return known.is_some_and(|chain| self.delivery.insert(id, Arc::clone(chain)).is_none());
+        }
+        if let Some(id) = name.strip_prefix(SUBSCRIPTION).and_then(|id| id.parse().ok()) {
+            let known = former.subscriptions.get(&id);
+            return known.is_some_and(|kept| self.subscriptions.insert(id, kept.clone()).is_none());
+        }
+        if let Some(kind) = name
+            .strip_prefix(TYPE)
+            .and_then(|kind| kind.parse::<EventType>().ok())
+        {
+            let known = former.types.get(&kind);
+            return known.is_some_and(|kept| self.types.insert(kind, kept.clone()).is_none());
+        }
+        false
+    }
+
     fn take(&mut self, name: &str, bytes: &[u8], sealer: &Sealer) -> Result<(), RegistryError> {
         if name == CHAIN {
-            self.chain = Some(decode(name, bytes)?);
+            self.chain = Some(Arc::new(decode(name, bytes)?));
         } else if name == HISTORY {
             self.history = decode(name, bytes)?;
         } else if let Some(id) = name.strip_prefix(DELIVERY_CHAIN) {
             let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
-            self.delivery.insert(id, decode(name, bytes)?);
+            self.delivery.insert(id, Arc::new(decode(name, bytes)?));
         } else if let Some(id) = name.strip_prefix(KEY) {
             let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
             let record: KeyRecord = decode(name, bytes)?;
@@ -97,7 +136,7 @@ impl Draft {
             let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
             let record: SubscriptionRecord = decode(name, bytes)?;
             let declared = record.declared;
-            let value = record.into_subscription(&self.id, id, sealer)?;
+            let value = Arc::new(record.into_subscription(&self.id, id, sealer)?);
             self.subscriptions.insert(id, Declarable { value, declared });
         } else if let Some(kind) = name.strip_prefix(TYPE) {
             let kind: EventType = kind.parse().map_err(|e| RegistryError::unreadable(name, e))?;
@@ -117,13 +156,13 @@ impl Draft {
 impl Draft {
     /// The tenant's chains, the ingress chain first.
     pub(super) fn chains(&self) -> impl Iterator<Item = (Place, &ChainRecord)> {
-        let ingress = self.chain.iter().map(|chain| (Place::Ingress, chain));
+        let ingress = self.chain.iter().map(|chain| (Place::Ingress, &**chain));
         let delivery = self.delivery.iter();
-        ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), chain)))
+        ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), &**chain)))
     }
 
     /// What goes with a subscription that goes.
-    pub(super) fn without_chain(&self, id: SubscriptionId) -> Option<(String, Option<bytes::Bytes>)> {
+    pub(super) fn without_chain(&self, id: SubscriptionId) -> Option<(String, Option<Bytes>)> {
         let there = self.delivery.contains_key(&id);
         there.then(|| (chain_entry(Place::Delivery(id)), None))
     }
@@ -131,8 +170,8 @@ impl Draft {
     /// One of them.
     pub(super) fn chain_at(&self, place: Place) -> Option<&ChainRecord> {
         match place {
-            Place::Ingress => self.chain.as_ref(),
-            Place::Delivery(id) => self.delivery.get(&id),
+            Place::Ingress => self.chain.as_deref(),
+            Place::Delivery(id) => self.delivery.get(&id).map(|chain| &**chain),
         }
     }
 }
@@ -162,6 +201,27 @@ pub(super) fn gone_entry(name: &str) -> String {
 
 pub(super) fn type_entry(kind: &EventType) -> String {
     format!("{TYPE}{kind}")
+}
+
+/// A kind of entry that names components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Chain,
+    Plugin,
+    Gone,
+}
+
+impl Kind {
+    /// The kind of an entry; `None`: it names none.
+    pub(super) fn of(entry: &str) -> Option<Self> {
+        if entry == CHAIN || entry.starts_with(DELIVERY_CHAIN) {
+            Some(Self::Chain)
+        } else if entry.starts_with(PLUGIN) {
+            Some(Self::Plugin)
+        } else {
+            entry.starts_with(GONE).then_some(Self::Gone)
+        }
+    }
 }
 
 pub(super) const TENANT: &str = "tenant";

@@ -2,6 +2,7 @@
 
 use crate::catalogue::SchemaProblem;
 use crate::domain::EventType;
+use crate::domain::units::Size;
 use crate::plugin::SettingsProblem;
 use crate::store::StoreError;
 
@@ -24,6 +25,16 @@ pub enum RegistryError {
         what: &'static str,
         /// How many there may be.
         limit: usize,
+    },
+    /// The tenant's entries would take more room than its quota.
+    #[error(
+        "the tenant's registry would take {bytes} bytes; at most {limit} are kept (`registry.max_bytes_per_tenant`)"
+    )]
+    RegistryFull {
+        /// How many it would take.
+        bytes: usize,
+        /// How many it may take.
+        limit: Size,
     },
     /// A value is not acceptable.
     #[error("{field}: {problem}")]

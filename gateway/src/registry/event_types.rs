@@ -62,7 +62,7 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn delete_event_type(&self, tenant: &TenantId, kind: &EventType) -> Result<(), RegistryError> {
-        self.change(tenant, |draft| {
+        self.change_freely(tenant, |draft| {
             let found = draft
                 .types
                 .get(kind)

@@ -3,7 +3,7 @@
 use super::subscriptions::find;
 use super::{Registry, RegistryError};
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Status, SubscriptionId, TenantId, Timestamp};
+use crate::domain::{Status, Subscription, SubscriptionId, TenantId, Timestamp};
 
 impl Registry {
     /// Notes that the owner of an active subscription is warned, if nobody has been since `before`. When; `None`: somebody else
@@ -18,12 +18,12 @@ impl Registry {
         before: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, RegistryError> {
         let now = self.inner.clock.now();
-        let changed = self.change(tenant, |draft| {
+        let changed = self.change_freely(tenant, |draft| {
             let found = find(draft, id)?;
             if found.value.status != Status::Active || found.value.warned != before {
                 return Ok((Vec::new(), None));
             }
-            let mut warned = found.value.clone();
+            let mut warned = Subscription::clone(&found.value);
             warned.warned = Some(now);
             Ok((self.put(&warned, found.declared), Some(now)))
         });
@@ -42,12 +42,12 @@ impl Registry {
         activated: Timestamp,
     ) -> Result<Option<Timestamp>, RegistryError> {
         let since = self.inner.clock.now();
-        let changed = self.change(tenant, |draft| {
+        let changed = self.change_freely(tenant, |draft| {
             let found = find(draft, id)?;
             if found.value.status != Status::Active || found.value.activated != activated {
                 return Ok((Vec::new(), None));
             }
-            let mut disabled = found.value.clone();
+            let mut disabled = Subscription::clone(&found.value);
             let reason = DisableReason::Failing;
             disabled.status = Status::Disabled { since, reason };
             Ok((self.put(&disabled, found.declared), Some(since)))

@@ -25,8 +25,15 @@ impl Registry {
     /// # Errors
     /// `StillGoing`, `Store`.
     pub(super) async fn take_turn(&self, id: &TenantId) -> Result<Turn, RegistryError> {
+        self.take_named_turn(format!("tenant:{id}")).await
+    }
+
+    /// The same for something else that only one gateway at a time may work on.
+    ///
+    /// # Errors
+    /// `StillGoing`, `Store`.
+    pub(super) async fn take_named_turn(&self, name: String) -> Result<Turn, RegistryError> {
         let own = Bytes::copy_from_slice(self.inner.ids.event().as_str().as_bytes());
-        let name = format!("tenant:{id}");
         for _ in 0..TRIES {
             let there = self.inner.store.note_put(&name, own.clone(), HOLD).await?;
             if there.is_none_or(|there| there == own) {
@@ -37,12 +44,14 @@ impl Registry {
         Err(RegistryError::StillGoing)
     }
 
-    /// Gives the turn back. A store that does not hear of it forgets it by itself.
-    pub(super) async fn end_turn(&self, turn: Turn) {
+    /// Gives the turn back; false: it had ended before, and somebody else may have had it. A store that does not hear of it
+    /// forgets it by itself.
+    pub(super) async fn end_turn(&self, turn: Turn) -> bool {
         let ended = self.inner.store.note_replace(&turn.name, turn.own, None).await;
-        if let Err(error) = ended {
+        ended.unwrap_or_else(|error| {
             tracing::info!(error = %error_chain(&error), "tenant.turn_kept");
-        }
+            false
+        })
     }
 
     /// Removes what a tenant has left that is no more. Of one that is there, nothing.

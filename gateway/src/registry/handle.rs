@@ -1,28 +1,25 @@
 //! The registry's handle: reads from memory, and the loading that fills it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, mpsc};
 
-use super::chain_record::ChainRecord;
 use super::components::Components;
-use super::draft::Draft;
+use super::loads::Loads;
+use super::publish::{BUILDS, Changed, READS};
+use super::recent::Recent;
 use super::snapshot::Snapshot;
-use super::sync::{Progress, Sync};
-use super::{Config, DeliveryChain, Place, RegistryError, Sealer, Tenant, key};
-use crate::catalogue::Types;
+use super::sync::Sync;
+use super::{Config, RegistryError, Sealer, Tenant, key};
 use crate::clock::Clock;
-use crate::domain::{KeyId, Scopes, TenantId, Timestamp};
+use crate::domain::{KeyId, Scopes, TenantId};
 use crate::ids::IdSource;
-use crate::plugin::Host;
-use crate::privacy::Privacy;
+use crate::plugin::{Host, Kept};
 use crate::profile::{Profile, Profiles};
-use crate::store::{FeedPosition, Store};
-use crate::telemetry::{Metrics, error_chain};
+use crate::store::Store;
+use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
 
 /// All tenants, in memory. Cheap to clone; reads neither wait nor fail.
 #[derive(Clone)]
@@ -44,6 +41,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where it counts.
     pub metrics: Metrics,
+    /// What loads components and removes what deleted tenants left.
+    pub tasks: Tasks,
 }
 
 pub(super) struct Inner {
@@ -55,9 +54,23 @@ pub(super) struct Inner {
     pub clock: Clock,
     pub ids: IdSource,
     pub metrics: Metrics,
-    snapshot: ArcSwap<Snapshot>,
-    /// Held over loading and publishing, so that what is published never goes back in time.
-    pub publishing: Mutex<Progress>,
+    pub tasks: Tasks,
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Held over replacing the snapshot.
+    pub swapping: Mutex<()>,
+    /// Tells that the snapshot was replaced.
+    pub published: Notify,
+    /// Held over reading and publishing a tenant, so that what is published never goes back in time.
+    pub publishing: Kept<TenantId, AsyncMutex<()>>,
+    /// Held over decoding a large tenant for a change.
+    pub decoding: Kept<TenantId, AsyncMutex<()>>,
+    /// Held over a change of a tenant that does not wait for anything but the store.
+    pub changing: Kept<TenantId, AsyncMutex<()>>,
+    pub reads: Semaphore,
+    pub builds: Semaphore,
+    pub changed: Changed,
+    pub loads: Loads,
+    pub recent: Recent,
 }
 
 /// Tenants that a process cannot read as they are in the store now.
@@ -72,7 +85,8 @@ pub struct Behind {
 }
 
 impl Registry {
-    /// Loads every tenant, and gives the service that keeps them current.
+    /// Publishes every tenant, and gives the service that keeps them current. The components of chains are loaded in the
+    /// background.
     ///
     /// # Errors
     /// The store cannot be read, or an entry in it cannot.
@@ -89,8 +103,18 @@ impl Registry {
                 ids: IdSource::new(parts.clock.clone()),
                 clock: parts.clock,
                 metrics: parts.metrics,
+                tasks: parts.tasks,
                 snapshot: ArcSwap::default(),
-                publishing: Mutex::default(),
+                swapping: Mutex::default(),
+                published: Notify::new(),
+                publishing: Kept::default(),
+                decoding: Kept::default(),
+                changing: Kept::default(),
+                reads: Semaphore::new(READS),
+                builds: Semaphore::new(BUILDS),
+                changed: Changed::default(),
+                loads: Loads::default(),
+                recent: Recent::default(),
             }),
         };
         registry.catch_up().await?;
@@ -152,46 +176,6 @@ impl Registry {
         })
     }
 
-    /// Loads these tenants and publishes them together. One that cannot be read stays as it is and holds up no other.
-    ///
-    /// # Errors
-    /// `Store`: nothing is published; or why one of them cannot be read.
-    pub(super) async fn publish(
-        &self,
-        progress: &mut Progress,
-        ids: Vec<TenantId>,
-    ) -> Result<(), RegistryError> {
-        let loads = ids.into_iter().map(|id| async {
-            match self.load(&id).await {
-                Err(away @ RegistryError::Store(_)) => Err(away),
-                loaded => Ok((id, loaded)),
-            }
-        });
-        let loaded: Vec<_> = stream::iter(loads)
-            .buffer_unordered(LOADS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let mut next = Snapshot::clone(&self.inner.snapshot.load());
-        let mut unreadable = None;
-        for (id, tenant) in loaded {
-            match tenant {
-                Ok(tenant) => {
-                    progress.note(&id, tenant.as_deref());
-                    next.put(&id, tenant);
-                }
-                Err(error) => {
-                    if next.fall_behind(&id, &error_chain(&error).to_string()) {
-                        tracing::error!(tenant = %id, error = %error_chain(&error), "tenant.unreadable");
-                    }
-                    unreadable = Some(error);
-                }
-            }
-        }
-        self.inner.metrics.tenants_are(next.len());
-        self.inner.snapshot.store(Arc::new(next));
-        unreadable.map_or(Ok(()), Err)
-    }
-
     /// Tenants of which the store has something newer that this process cannot read; `None`: there are none.
     pub fn behind(&self) -> Option<Behind> {
         let snapshot = self.inner.snapshot.load();
@@ -212,80 +196,4 @@ impl Registry {
             .map(|t| t.id.clone())
             .collect()
     }
-
-    async fn load(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, RegistryError> {
-        // What is the operator's own is looked up when it is needed.
-        if *id == TenantId::operator() {
-            return Ok(None);
-        }
-        let Some(draft) = self.draft(id).await? else {
-            self.host().forget(id);
-            return Ok(None);
-        };
-        let created = Timestamp::from_micros(draft.tenant.created);
-        // Whoever has the name now is shown nothing of whoever had it before.
-        if self.tenant(id).is_none_or(|held| held.created != created) {
-            self.host().forget(id);
-        }
-        let types = self.ready_types(&draft)?;
-        let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
-        let privacy = privacy(contract.as_deref(), &types);
-        let chain = match &draft.chain {
-            Some(record) => Some(self.inner.components.chain(id, Place::Ingress, record).await),
-            None => None,
-        };
-        let mut delivery = HashMap::new();
-        for (subscription, record) in &draft.delivery {
-            let place = Place::Delivery(*subscription);
-            let run = self.inner.components.chain(id, place, record).await;
-            let (spec, states) = (record.to_spec(), record.states());
-            delivery.insert(*subscription, DeliveryChain { spec, states, run });
-        }
-        let mut subscriptions: Vec<_> = draft
-            .subscriptions
-            .into_values()
-            .map(|s| Arc::new(s.value))
-            .collect();
-        subscriptions.sort_by_key(|s| (s.created, s.id));
-        Ok(Some(Arc::new(Tenant {
-            id: id.clone(),
-            revision: draft.revision,
-            created,
-            feed_from: match draft.tenant.feed_from {
-                Some((major, minor)) => FeedPosition { major, minor },
-                None => FeedPosition::START,
-            },
-            contract,
-            profile: draft.tenant.profile,
-            keys: draft.keys.into_values().map(|key| key.value).collect(),
-            signing_secrets: draft.signing_secrets,
-            subscriptions,
-            types,
-            privacy,
-            chain,
-            chain_states: draft.chain.as_ref().map(ChainRecord::states).unwrap_or_default(),
-            chain_spec: draft.chain.map(|chain| chain.to_spec()).unwrap_or_default(),
-            delivery,
-            behind: AtomicBool::new(false),
-        })))
-    }
-
-    /// A tenant's entries as the store has them now.
-    pub(super) async fn draft(&self, id: &TenantId) -> Result<Option<Draft>, RegistryError> {
-        let record = self.inner.store.registry_load(id).await?;
-        record
-            .map(|record| Draft::decode(id, &record, &self.inner.sealer))
-            .transpose()
-    }
 }
-
-fn privacy(contract: Option<&Profile>, types: &Types) -> Privacy {
-    let names = contract.and_then(|profile| profile.privacy.names.as_ref());
-    let classified = types
-        .iter()
-        .filter_map(|(kind, own)| Some((kind.clone(), Arc::clone(own.fields()?))));
-    Privacy::new(names, classified)
-}
-
-/// At start, how many tenants are loaded from the store at the same time.
-const LOADS_AT_ONCE: usize = 32;

@@ -9,6 +9,11 @@
 //! Then it refreshes this process's snapshot, so that the caller sees what it did. Other processes learn of it by polling
 //! the store's changes ([`Sync`]), each within `registry.poll_interval`.
 //!
+//! # What waits for whom
+//! A snapshot is published as soon as it is read (`publish`), tenant by tenant, each under a lock of its own. The components of
+//! its chains are loaded afterwards, by a task of the tenant's own (`loads`): no key, subscription or deletion of anybody waits
+//! for a compilation.
+//!
 //! # What the store never sees
 //! API keys (only their SHA-256 is kept) and secrets (sealed by `seal` for the place that they stand in).
 
@@ -27,8 +32,11 @@ mod former;
 mod handle;
 mod history;
 mod key;
+mod loads;
 mod moves;
 mod plugins;
+mod publish;
+mod recent;
 mod record;
 mod reseal;
 mod rotation;
@@ -39,6 +47,7 @@ pub mod spec;
 mod subscriptions;
 mod sweep;
 mod sync;
+mod tenant_chain;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -73,10 +82,11 @@ pub use spec::{
     Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
 };
 pub use sync::Sync;
+pub use tenant_chain::TenantChain;
 pub use trials::TrialChain;
 
 /// A tenant as the hot path sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tenant {
     /// Its name.
     pub id: TenantId,
@@ -108,20 +118,13 @@ pub struct Tenant {
     /// What its steps run at present, one for each.
     pub chain_states: Vec<StepState>,
     /// The chains of its deliveries, by subscription; the subscription itself may be gone.
-    pub delivery: HashMap<SubscriptionId, DeliveryChain>,
+    pub delivery: HashMap<SubscriptionId, Arc<TenantChain>>,
+    /// Its ingress chain, with what the three fields above are taken from.
+    pub(super) ingress: Option<Arc<TenantChain>>,
+    /// Bytes of its entries in the store, names included.
+    pub bytes: usize,
     /// Whether the store has it otherwise, in a way that this process cannot read: it may have subscriptions that are not here.
-    pub behind: AtomicBool,
-}
-
-/// The chain of a subscription's deliveries.
-#[derive(Debug)]
-pub struct DeliveryChain {
-    /// As it was asked for.
-    pub spec: ChainSpec,
-    /// What its steps run at present, one for each.
-    pub states: Vec<StepState>,
-    /// As it is run.
-    pub run: Arc<Chain>,
+    pub behind: Arc<AtomicBool>,
 }
 
 /// An API key: what is kept of it.
@@ -148,6 +151,37 @@ impl Tenant {
     /// Whether the store has it otherwise, in a way that this process cannot read.
     pub fn is_behind(&self) -> bool {
         self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Whether one of its chains cannot run yet, because its components are being loaded: events of that place are not taken.
+    pub fn is_loading(&self, place: Place) -> bool {
+        let chain = match place {
+            Place::Ingress => self.ingress.as_ref(),
+            Place::Delivery(id) => self.delivery.get(&id),
+        };
+        chain.is_some_and(|chain| chain.is_loading())
+    }
+
+    /// Its chains, the ingress chain first.
+    pub(super) fn chains(&self) -> impl Iterator<Item = (Place, &Arc<TenantChain>)> {
+        let ingress = self.ingress.iter().map(|chain| (Place::Ingress, chain));
+        let delivery = self.delivery.iter();
+        ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), chain)))
+    }
+
+    /// Puts a chain in the place of one.
+    pub(super) fn set_chain(&mut self, place: Place, chain: Arc<TenantChain>) {
+        match place {
+            Place::Ingress => {
+                self.chain = Some(Arc::clone(&chain.run));
+                self.chain_spec.clone_from(&chain.spec);
+                self.chain_states.clone_from(&chain.states);
+                self.ingress = Some(chain);
+            }
+            Place::Delivery(id) => {
+                self.delivery.insert(id, chain);
+            }
+        }
     }
 
     /// One of its subscriptions.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::apply::{Changes, TRIES};
+use super::apply::{Changes, Charge, TRIES};
 use super::chain_record::{RunningRecord, StepRecord};
 use super::components::{Among, Meaning};
 use super::draft::chain_entry;
@@ -192,7 +192,7 @@ impl Registry {
             let moved = self.moved(among, plugin).await?;
             let mut changes = moved.changes;
             self.note(&draft, &mut changes, who, moved.doings);
-            if changes.is_empty() || self.apply(tenant, draft.revision, changes).await? {
+            if changes.is_empty() || self.apply(&draft, changes, Charge::Free).await? {
                 return Ok(moved.steps);
             }
         }

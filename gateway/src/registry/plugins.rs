@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::apply::{Changes, TRIES};
+use super::apply::{Changes, Charge, TRIES};
 use super::chain_record::{PluginRecord, VersionRecord};
 use super::components::Among;
 use super::draft::{Draft, TENANT, gone_entry, plugin_entry};
@@ -35,11 +35,14 @@ impl Registry {
         let component = self.inner.components.admit(owner, bytes.clone()).await?;
         let name = name.unwrap_or(&component.description.name).to_owned();
         self.check_name(owner, &name).await?;
-        self.inner.store.blob_put(&component.digest, bytes).await?;
         let version = self.version_record(&component, size);
-        let (record, mut steps) = self.keep_version(owner, &name, &version, who).await?;
+        let keep = self.keep_version(owner, &name, &version, who);
+        let (record, mut steps) = self.keep_component(&component.digest, bytes, keep).await?;
         if *owner == TenantId::operator() {
             steps = self.move_tenants(&name, who).await?;
+        }
+        for step in &steps {
+            self.loaded(&step.tenant, step.place).await;
         }
         Ok(Uploaded {
             plugin: info(&name, owner_of(owner), &record),
@@ -132,7 +135,7 @@ impl Registry {
             let deleted = Doing::new(Deed::Deleted).of(name);
             let which = version.and(gone.first()).map(|version| version.version.as_str());
             self.note(&draft, &mut changes, who, vec![deleted.from(which)]);
-            if self.apply(owner, draft.revision, changes).await? {
+            if self.apply(&draft, changes, Charge::Free).await? {
                 return Ok(());
             }
         }
@@ -166,7 +169,7 @@ impl Registry {
             changes.extend(moved.changes);
             doings.extend(moved.doings);
             self.note(&draft, &mut changes, who, doings);
-            if changes.is_empty() || self.apply(owner, draft.revision, changes).await? {
+            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
                 return Ok((record, moved.steps));
             }
         }

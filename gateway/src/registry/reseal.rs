@@ -62,7 +62,7 @@ impl Registry {
                 return Ok(0);
             };
             let (changes, texts) = resealed(&self.inner.sealer, id, &record)?;
-            if changes.is_empty() || self.apply(id, record.revision, changes).await? {
+            if changes.is_empty() || self.apply_to(id, record.revision, changes).await? {
                 return Ok(texts);
             }
         }

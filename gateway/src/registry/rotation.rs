@@ -24,7 +24,7 @@ impl Registry {
         grace: Option<Duration>,
     ) -> Result<Arc<Tenant>, RegistryError> {
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
-        self.change(id, |draft| {
+        self.change_freely(id, |draft| {
             if draft.tenant.secret_declared {
                 return Err(RegistryError::Declared("signing secret"));
             }

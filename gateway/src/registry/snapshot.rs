@@ -42,6 +42,18 @@ impl Snapshot {
         self.behind.insert(id.clone(), reason.to_owned()).is_none()
     }
 
+    /// The snapshot without a key that was revoked.
+    pub(super) fn revoke(&mut self, digest: &[u8; 32]) {
+        self.keys.remove(digest);
+    }
+
+    /// The snapshot after more of a tenant was loaded that is in it: its keys and what else the store has of it are the same.
+    pub(super) fn replace(&mut self, tenant: Arc<Tenant>) {
+        if let Some(held) = self.tenants.get_mut(&tenant.id) {
+            *held = tenant;
+        }
+    }
+
     /// The snapshot after a tenant came, changed or went.
     pub(super) fn put(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
         self.behind.remove(id);

@@ -73,7 +73,7 @@ impl Registry {
         tenant: &TenantId,
         id: SubscriptionId,
     ) -> Result<(), RegistryError> {
-        self.change(tenant, |draft| {
+        self.change_freely(tenant, |draft| {
             not_declared(find(draft, id)?.declared, "subscription")?;
             let mut changes = vec![(subscription_entry(id), None)];
             changes.extend(draft.without_chain(id));
@@ -131,12 +131,12 @@ impl Registry {
         grace: Option<Duration>,
     ) -> Result<Arc<Subscription>, RegistryError> {
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
-        self.change(tenant, |draft| {
+        self.change_freely(tenant, |draft| {
             let found = find(draft, id)?;
             let profile = self.profile(&draft.tenant.profile)?;
             let made = || key::next_signing_secret(&profile.secret, found.value.secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
-            let mut rotated = found.value.clone();
+            let mut rotated = Subscription::clone(&found.value);
             rotated.secrets = rotated_secrets(&found.value.secrets, &secret, self.inner.clock.now(), grace);
             check_secrets(&rotated, profile)?;
             Ok((self.put(&rotated, found.declared), ()))
@@ -151,13 +151,13 @@ impl Registry {
         id: SubscriptionId,
         status: &Status,
     ) -> Result<Arc<Subscription>, RegistryError> {
-        self.change(tenant, |draft| {
+        self.change_freely(tenant, |draft| {
             let found = find(draft, id)?;
             let already = (found.value.status == Status::Active) == (*status == Status::Active);
             if already {
                 return Ok((Vec::new(), ()));
             }
-            let mut changed = found.value.clone();
+            let mut changed = Subscription::clone(&found.value);
             changed.status = status.clone();
             if *status == Status::Active {
                 changed.activated = self.inner.clock.now();
@@ -231,7 +231,10 @@ impl Registry {
     }
 }
 
-pub(super) fn find(draft: &Draft, id: SubscriptionId) -> Result<&Declarable<Subscription>, RegistryError> {
+pub(super) fn find(
+    draft: &Draft,
+    id: SubscriptionId,
+) -> Result<&Declarable<Arc<Subscription>>, RegistryError> {
     draft
         .subscriptions
         .get(&id)

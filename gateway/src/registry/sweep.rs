@@ -3,16 +3,19 @@
 //! A version that was deleted, or made room for another, is remembered (`GoneRecord`), so that it never comes back with other
 //! bytes. Its own bytes go a day later, unless somebody names them: another tenant may have uploaded the same.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::info;
 
-use super::apply::TRIES;
-use super::chain_record::{GoneRecord, VersionRecord};
-use super::draft::{Draft, TENANT, gone_entry};
-use super::record::encode;
+use super::apply::{Charge, TRIES};
+use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
+use super::draft::{Kind, TENANT, gone_entry};
+use super::record::{decode, encode};
 use super::{Registry, RegistryError};
 use crate::domain::{TenantId, Timestamp};
+use crate::store::RegistryRecord;
 
 impl Registry {
     /// Throws away what nobody wants. Called now and then; several processes may do it at once.
@@ -25,54 +28,98 @@ impl Registry {
 
     pub(super) async fn sweep_at(&self, now: Timestamp) -> Result<(), RegistryError> {
         self.host().sweep(self.inner.components.in_use()).await;
-        let store = &self.inner.store;
-        let (seen, mut owners) = store.registry_changes(0).await?;
+        let (seen, mut owners) = self.inner.store.registry_changes(0).await?;
         owners.push(TenantId::operator());
         let before = now.minus(KEPT);
         let (mut named, mut due) = (HashSet::new(), Vec::new());
-        for owner in owners {
-            let Some(draft) = self.draft(&owner).await? else {
-                continue;
-            };
-            named.extend(draft.named().map(str::to_owned));
-            due.extend(draft.due(before).map(|digest| (owner.clone(), digest.to_owned())));
+        let read = owners.into_iter().map(|owner| async move {
+            let names = self.names(&owner).await?;
+            Ok::<_, RegistryError>((owner, names))
+        });
+        let mut read = stream::iter(read).buffer_unordered(READ_AT_ONCE);
+        while let Some((owner, names)) = read.try_next().await? {
+            due.extend(names.due(before).map(|digest| (owner.clone(), digest.to_owned())));
+            named.extend(names.named);
         }
-        let mut swept: Vec<TenantId> = Vec::new();
+        drop(read);
+        let mut swept: HashMap<TenantId, bool> = HashMap::new();
         for (owner, digest) in due {
-            if !named.contains(&digest) {
-                self.throw_away(&digest, seen).await?;
-            }
-            if !swept.contains(&owner) {
-                swept.push(owner);
-            }
+            let done = named.contains(&digest) || self.throw_away(&digest, seen).await?;
+            *swept.entry(owner).or_insert(true) &= done;
         }
-        for owner in swept {
-            self.mark_swept(&owner, before).await?;
+        for (owner, all) in swept {
+            // What somebody works on is looked at by the next sweep.
+            if all {
+                self.mark_swept(&owner, before).await?;
+            }
         }
         Ok(())
     }
 
-    /// Deletes a component's bytes, and puts them back if somebody named them since the registry was read.
-    async fn throw_away(&self, digest: &str, seen: u64) -> Result<(), RegistryError> {
-        let store = &self.inner.store;
-        let Some(bytes) = store.blob_get(digest).await? else {
-            return Ok(());
+    /// Deletes a component's bytes, unless somebody named them since the registry was read. Whoever names bytes that nobody may
+    /// name has their turn while he does (`keep_component`): between this look and the deletion nobody can. False: somebody
+    /// else has the turn.
+    pub(super) async fn throw_away(&self, digest: &str, seen: u64) -> Result<bool, RegistryError> {
+        let turn = match self.take_named_turn(turn_of(digest)).await {
+            Ok(turn) => turn,
+            Err(RegistryError::StillGoing) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        store.blob_delete(digest).await?;
+        let done = self.throw_away_in_turn(digest, seen).await;
+        self.end_turn(turn).await;
+        done.map(|()| true)
+    }
+
+    async fn throw_away_in_turn(&self, digest: &str, seen: u64) -> Result<(), RegistryError> {
+        let store = &self.inner.store;
         let (_, changed) = store.registry_changes(seen).await?;
         for tenant in changed.into_iter().chain([TenantId::operator()]) {
-            let draft = self.draft(&tenant).await?;
-            if draft.is_some_and(|draft| draft.named().any(|named| named == digest)) {
-                store.blob_put(digest, bytes).await?;
+            if self.names(&tenant).await?.named.contains(digest) {
                 return Ok(());
             }
         }
-        info!(version = digest.get(..12), bytes = bytes.len(), "plugin.swept");
+        store.blob_delete(digest).await?;
+        info!(version = digest.get(..12), "plugin.swept");
         Ok(())
     }
 
+    /// Stores a component's bytes and has `name` name them. No sweep deletes them in between, nor where it looked before.
+    pub(super) async fn keep_component<T>(
+        &self,
+        digest: &str,
+        bytes: Bytes,
+        name: impl Future<Output = Result<T, RegistryError>>,
+    ) -> Result<T, RegistryError> {
+        let take = || async {
+            let turn = self.take_named_turn(turn_of(digest)).await;
+            turn.map_err(|error| match error {
+                RegistryError::StillGoing => RegistryError::Conflict,
+                other => other,
+            })
+        };
+        let turn = take().await?;
+        let named = async {
+            self.inner.store.blob_put(digest, bytes.clone()).await?;
+            name.await
+        };
+        let named = named.await;
+        if !self.end_turn(turn).await && named.is_ok() {
+            // It took longer than a turn lasts. A sweep that has begun since sees that they are named, or ends now.
+            let turn = take().await?;
+            self.inner.store.blob_put(digest, bytes).await?;
+            self.end_turn(turn).await;
+        }
+        named
+    }
+
+    /// Which components a tenant's entries name, and which went. Nothing else of them is read.
+    async fn names(&self, owner: &TenantId) -> Result<Names, RegistryError> {
+        let record = self.inner.store.registry_load(owner).await?;
+        record.as_ref().map_or_else(|| Ok(Names::default()), Names::of)
+    }
+
     async fn mark_swept(&self, owner: &TenantId, before: Timestamp) -> Result<(), RegistryError> {
-        let marked = self.change(owner, |draft| {
+        let marked = self.change_freely(owner, |draft| {
             let mut changes = Vec::new();
             for (name, record) in &draft.gone {
                 let mut record = record.clone();
@@ -117,7 +164,7 @@ impl Registry {
             if there.revision == 0 {
                 changes.push((TENANT.to_owned(), Some(encode(&there.tenant))));
             }
-            if self.apply(&operator, there.revision, changes).await? {
+            if self.apply(&there, changes, Charge::Free).await? {
                 return Ok(());
             }
         }
@@ -125,27 +172,51 @@ impl Registry {
     }
 }
 
-impl Draft {
-    /// Every component that is named here, by its digest.
-    fn named(&self) -> impl Iterator<Item = &str> {
-        let versions = self.plugins.values().flat_map(|record| &record.versions);
-        let chains = self
-            .chains()
-            .flat_map(|(_, chain)| chain.digests().chain(chain.previous()));
-        versions
-            .map(|version: &VersionRecord| version.digest.as_str())
-            .chain(chains)
+/// Components that a tenant's entries name, by their digests.
+#[derive(Debug, Default)]
+struct Names {
+    named: HashSet<String>,
+    gone: Vec<GoneRecord>,
+}
+
+impl Names {
+    fn of(record: &RegistryRecord) -> Result<Self, RegistryError> {
+        let mut names = Self::default();
+        for (name, bytes) in &record.entries {
+            match Kind::of(name) {
+                Some(Kind::Chain) => {
+                    let chain: ChainRecord = decode(name, bytes)?;
+                    let digests = chain.digests().chain(chain.previous());
+                    names.named.extend(digests.map(str::to_owned));
+                }
+                Some(Kind::Plugin) => {
+                    let plugin: PluginRecord = decode(name, bytes)?;
+                    let digests = plugin.versions.into_iter().map(|version| version.digest);
+                    names.named.extend(digests);
+                }
+                Some(Kind::Gone) => names.gone.push(decode(name, bytes)?),
+                None => {}
+            }
+        }
+        Ok(names)
     }
 
     /// Components of versions that went before then and are not swept yet.
     fn due(&self, before: Timestamp) -> impl Iterator<Item = &str> {
-        let unswept = self.gone.values().flat_map(GoneRecord::unswept);
+        let unswept = self.gone.iter().flat_map(GoneRecord::unswept);
         unswept
             .filter(move |gone| gone.at <= before.as_micros())
             .map(|gone| gone.digest.as_str())
     }
 }
 
+/// The name of the turn of whoever stores, names or deletes a component.
+fn turn_of(digest: &str) -> String {
+    format!("component:{digest}")
+}
+
+/// How many tenants are read at the same time.
+const READ_AT_ONCE: usize = 8;
 /// How long the bytes of a version stay after it went: whoever deletes one by mistake uploads it again without a trace.
 pub(super) const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 /// Under which name the operator's entries remember what deleted tenants had. No plugin can have it.

@@ -1,14 +1,15 @@
-//! How a process learns what others changed: it asks the store for tenants changed since it last asked.
+//! The service that keeps a process's snapshots current: it asks the store for tenants changed since it last asked, and has each
+//! of them published on its own. Nothing that takes long is awaited here, so that no tenant's change waits for another's.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::HashSet;
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Registry, RegistryError, Tenant};
+use super::{Registry, RegistryError};
 use crate::domain::TenantId;
 use crate::plugin::Tripped;
 use crate::telemetry::error_chain;
@@ -19,15 +20,17 @@ pub struct Sync {
     tripped: mpsc::UnboundedReceiver<Tripped>,
     /// Canaries that could not be called off yet.
     failing: Vec<Tripped>,
+    /// Whether the last look at the store succeeded.
+    is_current: bool,
+    /// Tenants that are being published, each once.
+    publishing: HashSet<TenantId>,
+    jobs: JoinSet<Done>,
 }
 
-/// What was published last. Kept beside the snapshot, under one lock.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// The store's version of what is published.
-    version: u64,
-    /// Tenants whose chain lacks a component: it may be loadable later.
-    incomplete: BTreeSet<TenantId>,
+/// A job that has ended.
+enum Done {
+    Published(TenantId, Result<(), RegistryError>),
+    CalledOff(Vec<Tripped>, Result<(), RegistryError>),
 }
 
 impl Sync {
@@ -36,6 +39,9 @@ impl Sync {
             registry,
             tripped,
             failing: Vec::new(),
+            is_current: true,
+            publishing: HashSet::new(),
+            jobs: JoinSet::new(),
         }
     }
 
@@ -44,99 +50,93 @@ impl Sync {
         let mut polls = interval(self.registry.inner.config.poll_interval.get());
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut repairs = interval(REPAIR_INTERVAL);
-        let mut reachable = true;
         loop {
-            let result = tokio::select! {
-                () = shutdown.cancelled() => return,
+            tokio::select! {
+                () = shutdown.cancelled() => break,
                 Some(tripped) = self.tripped.recv() => {
                     self.failing.push(tripped);
-                    self.call_off().await
+                    self.call_off();
                 }
-                _ = repairs.tick() => match self.call_off().await {
-                    Ok(()) => self.registry.repair().await,
-                    Err(error) => Err(error),
+                _ = repairs.tick() => {
+                    self.registry.retry_loads();
+                    self.call_off();
+                }
+                _ = polls.tick() => self.poll().await,
+                Some(done) = self.jobs.join_next() => match done {
+                    Ok(done) => self.ended(done),
+                    Err(ended) => if let Ok(panic) = ended.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    },
                 },
-                _ = polls.tick() => self.registry.catch_up().await,
-            };
-            match result {
-                Err(error) if reachable => {
-                    warn!(error = %error_chain(&error), "registry.stale");
-                    reachable = false;
-                }
-                Ok(()) if !reachable => {
-                    info!("registry.current");
-                    reachable = true;
-                }
-                Ok(()) | Err(_) => {}
+            }
+        }
+        self.jobs.shutdown().await;
+    }
+
+    /// Asks what changed, and begins to publish it.
+    async fn poll(&mut self) {
+        let looked = self.registry.look().await;
+        self.tell(&looked);
+        for id in self.registry.inner.changed.tenants() {
+            if self.publishing.insert(id.clone()) {
+                let registry = self.registry.clone();
+                self.jobs.spawn(async move {
+                    let published = registry.publish_changed(&id).await;
+                    Done::Published(id, published)
+                });
             }
         }
     }
-}
 
-impl Sync {
-    /// Calls canaries off that failed too often; those that it cannot now, later.
-    async fn call_off(&mut self) -> Result<(), RegistryError> {
-        while let Some(tripped) = self.failing.last() {
-            self.registry.called_off(tripped).await?;
-            self.failing.pop();
+    /// Begins to call canaries off that failed too often.
+    fn call_off(&mut self) {
+        let failing = std::mem::take(&mut self.failing);
+        if failing.is_empty() {
+            return;
         }
-        Ok(())
-    }
-}
-
-impl Registry {
-    /// Publishes what changed in the store since the last time. For whoever must not decide on what is out of date.
-    ///
-    /// # Errors
-    /// `Store`; or a tenant that cannot be read: the others are current, and the next call looks at it again.
-    pub async fn catch_up(&self) -> Result<(), RegistryError> {
-        let mut progress = self.inner.publishing.lock().await;
-        let (mut version, mut changed) = self.inner.store.registry_changes(progress.version).await?;
-        if version < progress.version {
-            // The store went back: it was emptied or restored. What it holds now is the truth, and only that.
-            warn!(revision = version, "registry.reset");
-            (version, changed) = self.inner.store.registry_changes(0).await?;
-            changed.extend(self.held());
-            changed.sort();
-            changed.dedup();
-        }
-        if !changed.is_empty() {
-            self.publish(&mut progress, changed).await?;
-        }
-        progress.version = version;
-        Ok(())
-    }
-
-    /// Publishes one tenant as it is in the store now.
-    pub(super) async fn refresh(&self, id: &TenantId) -> Result<(), RegistryError> {
-        let mut progress = self.inner.publishing.lock().await;
-        self.publish(&mut progress, vec![id.clone()]).await
-    }
-
-    /// Tries again to load the components that were missing.
-    async fn repair(&self) -> Result<(), RegistryError> {
-        let mut progress = self.inner.publishing.lock().await;
-        let incomplete: Vec<_> = progress.incomplete.iter().cloned().collect();
-        if incomplete.is_empty() {
-            return Ok(());
-        }
-        self.publish(&mut progress, incomplete).await
-    }
-}
-
-impl Progress {
-    pub(super) fn note(&mut self, id: &TenantId, tenant: Option<&Tenant>) {
-        let chains = tenant.into_iter().flat_map(|tenant| {
-            let delivery = tenant.delivery.values().map(|chain| &chain.run);
-            tenant.chain.iter().chain(delivery)
+        let registry = self.registry.clone();
+        self.jobs.spawn(async move {
+            let mut failing = failing;
+            while let Some(tripped) = failing.last() {
+                if let Err(error) = registry.called_off(tripped).await {
+                    return Done::CalledOff(failing, Err(error));
+                }
+                failing.pop();
+            }
+            Done::CalledOff(failing, Ok(()))
         });
-        if chains
-            .flat_map(|chain| &chain.steps)
-            .any(|step| step.component.is_none())
-        {
-            self.incomplete.insert(id.clone());
-        } else {
-            self.incomplete.remove(id);
+    }
+
+    fn ended(&mut self, done: Done) {
+        match done {
+            Done::Published(id, result) => {
+                self.publishing.remove(&id);
+                if result.is_err() {
+                    self.tell(&result);
+                }
+            }
+            // What is left is tried again at the next repair.
+            Done::CalledOff(left, result) => {
+                self.failing.extend(left);
+                if result.is_err() {
+                    self.tell(&result);
+                }
+            }
+        }
+    }
+
+    /// One line when something changes, none while it stays.
+    fn tell(&mut self, result: &Result<(), RegistryError>) {
+        match result {
+            Err(error) if self.is_current => {
+                warn!(error = %error_chain(error), "registry.stale");
+                self.is_current = false;
+            }
+            Ok(()) if !self.is_current && self.registry.inner.changed.tenants().is_empty() => {
+                info!("registry.current");
+                self.is_current = true;
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 }

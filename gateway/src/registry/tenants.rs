@@ -42,7 +42,7 @@ impl Registry {
             (TENANT.to_owned(), Some(encode(&record))),
             (key_entry(key.id), Some(encode(&KeyRecord::from_key(key, false)))),
         ];
-        if self.apply(&new.id, 0, changes).await? {
+        if self.apply_to(&new.id, 0, changes).await? {
             Ok(())
         } else {
             Err(RegistryError::Exists("tenant"))
@@ -63,9 +63,9 @@ impl Registry {
             signing_secret: None,
         };
         let made = vec![(TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false))))];
-        if !self.apply(id, 0, made).await? {
+        if !self.apply_to(id, 0, made).await? {
             // Another process was faster.
-            self.catch_up().await?;
+            self.catch_up_on(id).await?;
         }
         Ok(())
     }
@@ -121,14 +121,16 @@ impl Registry {
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
         self.remember_components(id).await?;
         let gone = self
-            .change(id, |draft| {
+            .change_freely(id, |draft| {
                 not_declared(draft.tenant.declared, "tenant")?;
-                let changes = draft.entries.iter().map(|name| (name.clone(), None)).collect();
+                let changes = draft.entries.keys().map(|name| (name.clone(), None)).collect();
                 Ok((changes, draft.subscriptions.keys().copied().collect::<Vec<_>>()))
             })
             .await?;
         self.forget_stats(id, &gone).await;
-        tokio::spawn(self.clone().forget_deleted(id.clone()));
+        // What is cut short goes before another tenant of the name is made, or when it is old.
+        let forgetting = self.clone().forget_deleted(id.clone());
+        self.inner.tasks.spawn_until_stopped(forgetting);
         Ok(())
     }
 
@@ -156,7 +158,7 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn revoke_key(&self, id: &TenantId, key: KeyId) -> Result<(), RegistryError> {
-        self.change(id, |draft| {
+        self.change_freely(id, |draft| {
             let found = draft.keys.get(&key).ok_or(RegistryError::NotFound("key"))?;
             not_declared(found.declared, "key")?;
             Ok((vec![(key_entry(key), None)], ()))

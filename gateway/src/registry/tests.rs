@@ -15,6 +15,7 @@ use crate::telemetry::Metrics;
 mod canaries;
 mod declaring;
 mod failing;
+mod loading;
 mod sweeping;
 mod versions;
 
@@ -47,6 +48,7 @@ impl Bench {
             profiles: Profiles::shipped(),
             clock: Clock::System,
             metrics: Metrics::new(),
+            tasks: crate::tasks::Tasks::default(),
         };
         Registry::start(config, parts).await.unwrap().0
     }

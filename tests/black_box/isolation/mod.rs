@@ -5,4 +5,5 @@ mod connections;
 mod crashing;
 mod endpoints;
 mod host;
+mod registry;
 mod shards;

@@ -30,6 +30,7 @@ use crate::profile::Profiles;
 use crate::registry::{self, Registry, Sealer};
 use crate::store::embedded::Embedded;
 use crate::store::{Committer, Retention, Store, embedded, group};
+use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
 pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
@@ -106,6 +107,7 @@ impl Rig {
             profiles,
             clock: clock.clone(),
             metrics: metrics.clone(),
+            tasks: Tasks::default(),
         };
         let (registry, _) = Registry::start(registry::Config::default(), parts).await.unwrap();
         let keyring = Keyring::new(keyring::Parts {
@@ -145,6 +147,7 @@ impl Rig {
             clock: clock.clone(),
             system_events: crate::system_events::SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
+            tasks: Tasks::default(),
         };
         let ingest = Ingest::new(config, ingest, Duration::from_secs(5));
         let feed = Feed::new(
@@ -178,6 +181,7 @@ impl Rig {
             config: crate::api::Config::default(),
             keep_answers: Duration::from_secs(3600),
             shutdown: shutdown.clone(),
+            tasks: Tasks::default(),
         };
         Self {
             router: router(parts, ingest::routes(ingest)),

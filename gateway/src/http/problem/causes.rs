@@ -69,6 +69,7 @@ impl From<RegistryError> for Problem {
             RegistryError::StillGoing => Self::new(Code::InUse, sentence(&told))
                 .fix("Ask again in a while: it goes on where it was, and nothing else is needed.")
                 .retry_after(PAUSE),
+            RegistryError::RegistryFull { .. } => Self::new(Code::RegistryFull, sentence(&told)),
             RegistryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&told)),
             RegistryError::Invalid { field, problem } => Self::fields(
                 Code::InvalidField,

@@ -141,6 +141,8 @@ codes! {
         "Use a new key for a new request.";
     LimitReached = "limit_reached", 422, No, "A limit of the tenant is reached",
         "Remove what is not needed, or have the operator raise the limit.";
+    RegistryFull = "registry_full", 422, No, "The tenant's settings take too much room",
+        "Delete subscriptions, chains or event types that are not needed, or make their headers, settings and schemas shorter.";
     // It cannot be done now.
     TenantBusy = "tenant_busy", 429, Safe, "The tenant has too much under way",
         "Wait as `Retry-After` says, and send fewer requests at once.";
@@ -154,6 +156,8 @@ codes! {
         "Send the request again after `Retry-After`.";
     PluginFailed = "plugin_failed", 503, Safe, "A plugin failed",
         "Send the event again later; the plugin's author should see `plugin`.";
+    TenantLoading = "tenant_loading", 503, Safe, "The tenant's plugins are being loaded",
+        "Send the request again as `Retry-After` says.";
     TenantUnreadable = "tenant_unreadable", 503, Safe, "This gateway cannot read the tenant as it is now",
         "Send the request again, as another gateway may take it; the operator should see /readyz and the log.";
     StoreUnavailable = "store_unavailable", 503, SameKey, "The store does not answer",

@@ -109,3 +109,63 @@ async fn what_was_put_away_comes_back_from_disk() {
     let done = bench.run(vec![step(&second, "{}")], "{}").await;
     assert_eq!(failure(&done).0, "missing");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compile_turns_are_fair_between_tenants() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    // A compiler that refuses everything, and notes how large it was, when it may go on.
+    let directory = tempfile::tempdir().unwrap();
+    let (exe, order) = (directory.path().join("compiler"), directory.path().join("order"));
+    let gate = directory.path().join("gate");
+    let script = format!(
+        "#!/bin/sh\nwc -c >> {}\nwhile [ ! -e {} ]; do sleep 0.02; done\nexit 65\n",
+        order.display(),
+        gate.display()
+    );
+    std::fs::write(&exe, script).unwrap();
+    std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let artifacts = Artifacts::new(directory.path().join("compiled"), [3; 32]);
+    let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, NonZeroU32::MIN);
+    let host = Host::start(
+        &Config::default().into(),
+        Clock::System,
+        Metrics::new(),
+        workshop,
+        [0; 32],
+    )
+    .unwrap();
+    let compiled = || -> Vec<usize> {
+        let noted = std::fs::read_to_string(&order).unwrap_or_default();
+        noted.lines().map(|line| line.trim().parse().unwrap()).collect()
+    };
+
+    let sized = |n: usize| handling("", &format!("{} {PASS}", "(nop) ".repeat(n)));
+    let load = |tenant: &str, bytes: bytes::Bytes| {
+        let (host, tenant) = (host.clone(), tenant.parse().unwrap());
+        tokio::spawn(async move { host.load_for(&tenant, bytes).await })
+    };
+    // One of them stored: what a start loads waits in the same turns.
+    let stored = |tenant: &str, bytes: bytes::Bytes| {
+        let (host, tenant) = (host.clone(), tenant.parse().unwrap());
+        tokio::spawn(async move {
+            let fetch = || std::future::ready(Ok(Some(bytes.clone())));
+            host.load_stored(Some(&tenant), fetch).await.map(|_| ())
+        })
+    };
+    let mut jobs: Vec<_> = (1..=20).map(|n| stored("acme", sized(n))).collect();
+    while compiled().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let theirs = sized(100);
+    let neighbour = load("globex", theirs.clone());
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    std::fs::write(&gate, "").unwrap();
+    assert!(matches!(neighbour.await.unwrap(), Err(UploadError::Compile(_))));
+    let place = compiled().iter().position(|size| *size == theirs.len()).unwrap();
+    assert!(place <= 5, "after {place} of the other tenant's 20");
+    for job in jobs.drain(..) {
+        assert!(matches!(job.await.unwrap(), Err(UploadError::Compile(_))));
+    }
+    assert_eq!(compiled().len(), 21);
+}

@@ -114,3 +114,45 @@ async fn what_a_step_ran_before_stays() {
     acme.registry.roll_back(&acme.id, "guest", BY).await.unwrap();
     assert_eq!(acme.running(Place::Ingress).await, ["1.0.0"]);
 }
+
+#[tokio::test]
+async fn sweep_deletes_no_component_while_somebody_names_it() {
+    let acme = Acme::new().await;
+    let first = component("1.0.0");
+    acme.upload(first.clone()).await;
+    acme.registry.delete_plugin(&acme.id, "guest", BY).await.unwrap();
+    // Another gateway is storing and naming the same bytes: it has their turn until the change is made.
+    let other = acme.bench.registry(Config::default()).await;
+    let (begun, go_on) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
+    let name = digest(&first);
+    let naming = other.keep_component(&name, first.clone(), async {
+        begun.notify_one();
+        go_on.notified().await;
+        Ok(())
+    });
+    let sweeping = async {
+        begun.notified().await;
+        acme.sweep_after(LATER).await;
+        assert!(acme.has(&first).await, "the sweep left it alone");
+        go_on.notify_one();
+    };
+    let (named, ()) = tokio::join!(naming, sweeping);
+    named.unwrap();
+    // Nobody named it after all: it is looked at again, for it was not marked as swept.
+    acme.sweep_after(LATER).await;
+    assert!(!acme.has(&first).await);
+}
+
+#[tokio::test]
+async fn component_named_after_the_registry_was_read_is_kept() {
+    let acme = Acme::new().await;
+    let first = component("1.0.0");
+    acme.upload(first.clone()).await;
+    acme.registry.delete_plugin(&acme.id, "guest", BY).await.unwrap();
+    let (seen, _) = acme.bench.store.registry_changes(0).await.unwrap();
+    let (globex, _) = acme.registry.create_tenant(tenant("globex")).await.unwrap();
+    let upload = acme.registry.upload_plugin(&globex.id, None, first.clone(), BY);
+    upload.await.unwrap();
+    assert!(acme.registry.throw_away(&digest(&first), seen).await.unwrap());
+    assert!(acme.has(&first).await);
+}

@@ -296,6 +296,7 @@ async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Regi
         profiles: Profiles::shipped(),
         clock,
         metrics,
+        tasks: crate::tasks::Tasks::default(),
     };
     Registry::start(crate::registry::Config::default(), parts)
         .await
