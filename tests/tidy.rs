@@ -83,6 +83,21 @@ fn every_promise_of_the_contracts_has_its_tests() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A budget of any size is made where tenants take turns, and nowhere else: whatever loops over what a tenant declared needs one,
+/// and so cannot run on a thread that serves connections.
+#[test]
+fn work_budgets_are_made_on_guest_threads_alone() {
+    let mut wrong = Vec::new();
+    for (file, text) in gateway_sources() {
+        let module = module_of(&file);
+        if module != "plugin" && module != "budget" && code(without_tests(&text)).contains("WorkBudget::new(")
+        {
+            wrong.push(file);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn only_one_file_is_unsafe() {
     let unsafe_files: Vec<_> = gateway_sources()

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::describe::{described, does};
+use super::fields::ObjectText;
 use super::input::{Acting, Body, By, Id, not_found};
 use super::plugins::TAG;
 use super::views::text;
@@ -78,7 +79,8 @@ pub(super) struct StepView {
     version: Option<String>,
     /// What the plugin is told; its schema is at `/v1/plugins`.
     #[serde(default)]
-    settings: Map<String, Value>,
+    #[schemars(with = "Map<String, Value>")]
+    settings: ObjectText,
     /// What a failure of the step means.
     #[serde(default)]
     on_failure: OnFailureView,
@@ -259,7 +261,7 @@ impl StepView {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
             // Checked when they were set.
-            settings: serde_json::from_str(&step.settings).unwrap_or_default(),
+            settings: ObjectText(step.settings.clone()),
             on_failure: match step.on_failure {
                 OnFailure::Fail => OnFailureView::Fail,
                 OnFailure::Skip => OnFailureView::Skip,
@@ -279,7 +281,7 @@ impl StepView {
         Ok(StepSpec {
             plugin: self.plugin,
             version: self.version,
-            settings: Value::Object(self.settings).to_string(),
+            settings: self.settings.0,
             on_failure: match self.on_failure {
                 OnFailureView::Fail => OnFailure::Fail,
                 OnFailureView::Skip => OnFailure::Skip,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::describe::{described, does};
+use super::fields::JsonText;
 use super::input::{Acting, Body, Id, Params, not_found};
 use super::output::Gone;
 use super::page::{self, Page, PageQuery};
@@ -72,7 +73,7 @@ struct TypeView {
     description: Option<String>,
     /// A JSON Schema of its data.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
-    schema: Option<Value>,
+    schema: Option<JsonText>,
     /// Whether data that does not fit the schema is refused.
     validate: bool,
     /// What is taken out of its events before they are stored, whatever the chain does; left out where nothing is. Shown only.
@@ -118,7 +119,7 @@ struct TypeInput {
     /// A JSON Schema of its data, draft 2020-12.
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
-    schema: Option<Value>,
+    schema: Option<JsonText>,
     /// Whether data that does not fit the schema is refused.
     #[serde(default)]
     validate: bool,
@@ -183,7 +184,7 @@ async fn put(
         kind: kind.clone(),
         entity: input.entity,
         description: input.description,
-        schema: input.schema.map(|schema| schema.to_string()),
+        schema: input.schema.map(|schema| schema.0),
         validate: input.validate,
     };
     let put = api.registry.put_event_type(&tenant.id, spec).await?;
@@ -233,7 +234,7 @@ impl TypeView {
             entity: entity.clone(),
             description: description.clone(),
             // Checked when it was put.
-            schema: schema.as_ref().and_then(|text| serde_json::from_str(text).ok()),
+            schema: schema.clone().map(JsonText),
             validate: *validate,
             removed: removed(tenant, own.fields().map(AsRef::as_ref)),
             source: "tenant",

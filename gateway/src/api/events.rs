@@ -1,5 +1,6 @@
 //! The feed, single events, and replays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -18,10 +19,13 @@ use super::input::{Acting, Id, NoDelivery, OptionalBody, Params, not_found};
 use super::output::Accepted;
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
+use crate::dispatch::fan_out_again;
 use crate::domain::{DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Trigger};
 use crate::feed::{Cursor, FeedError, Query};
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
+use crate::ingest::{lane_refused, too_much_work};
+use crate::plugin::TenantLane;
+use crate::registry::{Tenant, show};
 use crate::store::{FeedPosition, StoredEvent};
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -200,9 +204,8 @@ pub(super) async fn floor(api: &Api, tenant: &Tenant) -> Result<FeedPosition, Pr
 async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {
     let id: EventId = id.parse()?;
     let mut stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    if let Some(shown) = tenant.privacy.shown(&stored.event) {
-        stored.event = shown;
-    }
+    let shown = api.registry.shown(&tenant, vec![stored.event]).await;
+    stored.event = shown.map_err(lane_refused)?.pop().ok_or_else(not_found)?;
     Ok(Json(EventView::from(&stored)))
 }
 
@@ -215,7 +218,13 @@ async fn replay(
 ) -> Result<Accepted<Replayed>, Problem> {
     let id: EventId = id.parse()?;
     let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    let targets = targets(&tenant, &stored.event, input.subscription.map(|parsed| parsed.0))?;
+    let targets = targets(
+        &api,
+        &tenant,
+        stored.event,
+        input.subscription.map(|parsed| parsed.0),
+    )
+    .await?;
     for target in &targets {
         check_count(&api, &stored.deliveries, *target)?;
     }
@@ -240,8 +249,13 @@ async fn replay(
     Ok(Accepted(Replayed { deliveries }))
 }
 
-/// To whom a replay goes. Pure.
-fn targets(tenant: &Tenant, event: &Event, only: Option<SubscriptionId>) -> Result<Vec<Target>, Problem> {
+/// To whom a replay goes.
+async fn targets(
+    api: &Api,
+    tenant: &Arc<Tenant>,
+    event: Event,
+    only: Option<SubscriptionId>,
+) -> Result<Vec<Target>, Problem> {
     if let Fate::Filtered { .. } = event.fate {
         return Err(Problem::new(
             Code::WrongState,
@@ -259,11 +273,20 @@ fn targets(tenant: &Tenant, event: &Event, only: Option<SubscriptionId>) -> Resu
             Ok(vec![Target::Subscription(id)])
         }
         None => {
+            let inline = event.deliver_to.iter().map(|_| Target::Inline);
+            let inline: Vec<_> = inline.collect();
+            let own = Arc::clone(tenant);
             // Filters see what would be sent.
-            let shown = tenant.privacy.shown(event);
-            let event = shown.as_ref().unwrap_or(event);
-            let mut targets = crate::dispatch::fan_out_again(event, &tenant.subscriptions);
-            targets.extend(event.deliver_to.iter().map(|_| Target::Inline));
+            let job = move |lane: &mut TenantLane<'_>| {
+                let event = show(&own, event, lane);
+                fan_out_again(&event, &own.subscriptions, &lane.work())
+            };
+            let matched = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;
+            let mut targets = matched.map_err(|overworked| {
+                let what = format!("The filter of the subscription `{}`", overworked.subscription);
+                too_much_work(&what, overworked.cause)
+            })?;
+            targets.extend(inline);
             Ok(targets)
         }
     }
@@ -290,6 +313,7 @@ impl From<FeedError> for Problem {
             )
             .retry_after(Duration::from_secs(1)),
             FeedError::Store(error) => Self::from(&error),
+            FeedError::Lane(refusal) => lane_refused(refusal),
         }
     }
 }

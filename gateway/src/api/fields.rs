@@ -5,9 +5,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_path_to_error::{Error, Segment};
 
+use crate::document::{Document, Limits};
 use crate::domain::nearest;
 use crate::http::FieldError;
 
@@ -37,6 +39,59 @@ impl<T> JsonSchema for Parsed<T> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string" })
+    }
+}
+
+/// JSON of any kind, as compact text with every digit of its numbers.
+#[derive(Debug, Clone)]
+pub(super) struct JsonText(pub String);
+
+impl JsonText {
+    /// The same text as a part of what is shown.
+    pub(super) fn to_raw(&self) -> Box<RawValue> {
+        RawValue::from_string(self.0.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let limits = Limits::of_bytes(raw.get().len());
+        let read = Document::parse(raw.get().as_bytes(), limits).map_err(serde::de::Error::custom)?;
+        Ok(Self(read.root().to_json()))
+    }
+}
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_raw().serialize(serializer)
+    }
+}
+
+/// A JSON object, as compact text with every digit of its numbers.
+#[derive(Debug, Clone)]
+pub(super) struct ObjectText(pub String);
+
+impl Default for ObjectText {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let JsonText(text) = JsonText::deserialize(deserializer)?;
+        if text.starts_with('{') {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom("invalid type: an object is expected"))
+        }
+    }
+}
+
+impl Serialize for ObjectText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        JsonText(self.0.clone()).serialize(serializer)
     }
 }
 

@@ -14,14 +14,14 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::chain::{StepView, steps};
 use super::describe::described;
-use super::fields::Parsed;
+use super::fields::{ObjectText, Parsed};
 use super::input::{Acting, Body, Id, not_found};
 use super::tried::TriedView;
 use crate::document::{Document, Limits};
 use crate::domain::{EventId, EventType, Fate, Timestamp};
 use crate::http::{Code, FieldError, Problem};
-use crate::ingest::over_budget;
-use crate::plugin::{Call, Phase, Trial, Verdict};
+use crate::ingest::{lane_refused, too_much_work};
+use crate::plugin::{Call, LaneRefusal, Phase, TenantLane, Trial, Verdict};
 use crate::registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -67,7 +67,8 @@ struct PluginInput {
     version: Option<String>,
     /// The step's settings.
     #[serde(default)]
-    settings: Map<String, Value>,
+    #[schemars(with = "Map<String, Value>")]
+    settings: ObjectText,
     /// Where the step stands.
     #[serde(default)]
     phase: PhaseInput,
@@ -139,7 +140,7 @@ async fn try_plugin(
     let spec = ChainSpec {
         steps: vec![StepSpec {
             version: input.version,
-            ..StepSpec::new(id.0, Value::Object(input.settings).to_string())
+            ..StepSpec::new(id.0, input.settings.0)
         }],
     };
     let subject = subject(&api, &tenant, input.event, input.event_id).await?;
@@ -243,9 +244,15 @@ async fn run(
     phase: PhaseInput,
 ) -> Result<Json<TriedView>, Problem> {
     // As at ingest: no plugin sees what the tenant's privacy rules take out.
-    if let Some(rules) = tenant.privacy.of(&subject.kind) {
-        rules.apply(&mut subject.data);
-        rules.apply_to_notes(&mut subject.metadata);
+    if let Some(rules) = tenant.privacy.of(&subject.kind).cloned() {
+        let job = move |lane: &mut TenantLane<'_>| {
+            let work = lane.work();
+            rules.apply(&mut subject.data, &work)?;
+            rules.apply_to_notes(&mut subject.metadata, &work)?;
+            Ok(subject)
+        };
+        let cleared = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;
+        subject = cleared.map_err(|cause| too_much_work("The classification of the data", cause))?;
     }
     let call = Call {
         tenant: tenant.id.clone(),
@@ -266,11 +273,10 @@ async fn run(
     let sources = prepared.sources;
     let tried = api.host.try_out(Trial { call, sources }).await;
     if let Verdict::OverBudget { wait, per_second } = tried.verdict {
-        return Err(over_budget(per_second).retry_after(wait.max(std::time::Duration::from_secs(1))));
+        return Err(lane_refused(LaneRefusal::OverBudget { wait, per_second }));
     }
     if tried.verdict == Verdict::Busy {
-        let detail = "So many calls of this tenant wait for their plugins that no more are taken now.";
-        return Err(Problem::new(Code::TenantBusy, detail).retry_after(std::time::Duration::from_secs(1)));
+        return Err(lane_refused(LaneRefusal::Busy));
     }
     Ok(Json(TriedView::new(tried)))
 }

@@ -26,6 +26,15 @@ impl WorkBudget {
         }
     }
 
+    /// A budget so small that its work harms no other on any thread: what is certain to take no more need not wait its
+    /// tenant's turn. Everything else runs in the tenant's lane, which makes its budgets.
+    pub const fn small() -> Self {
+        Self::new(Self::SMALL)
+    }
+
+    /// The units of [`Self::small`]: less than a millisecond's work.
+    pub const SMALL: u64 = 20_000;
+
     /// Takes units off, before the work that they stand for.
     ///
     /// # Errors
@@ -45,6 +54,12 @@ impl WorkBudget {
     /// As [`Self::charge`].
     pub fn charge_len(&self, len: usize) -> Result<(), TooMuchWork> {
         self.charge(u64::try_from(len).unwrap_or(u64::MAX))
+    }
+
+    /// Takes everything off: what is asked for can be done on no budget.
+    pub fn exceeded(&self) -> TooMuchWork {
+        self.left.set(0);
+        TooMuchWork { max: self.max }
     }
 
     /// The units that are left.

@@ -1,73 +1,46 @@
 //! Checks data against a schema.
 
-use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::Value;
+use serde_json::Value as Json;
 
-use super::{MOST_TOLD, SchemaProblem};
+use super::SchemaProblem;
+use super::evaluate;
+use super::program::Program;
+use super::read::Patterns;
+use crate::budget::{TooMuchWork, WorkBudget};
+use crate::document::Value;
 
 /// A schema that is ready to check data.
-pub struct Check(Validator);
+pub struct Check(Program);
 
 /// Where data does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where in the data: RFC 6901.
+    /// Where in the data: RFC 6901; cut where it is very long.
     pub pointer: String,
     /// What is wrong, in words that do not repeat the value.
     pub message: String,
 }
 
-impl Check {
-    /// Compiles a schema.
-    pub(super) fn new(schema: &Value) -> Result<Self, Vec<SchemaProblem>> {
-        // Without backtracking a pattern's time is linear, whatever the text; the limits are bytes.
-        let patterns = PatternOptions::regex()
-            .size_limit(PATTERN_BYTES)
-            .dfa_size_limit(PATTERN_BYTES);
-        let built = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .with_pattern_options(patterns)
-            .should_validate_formats(false)
-            .build(schema);
-        built.map(Self).map_err(|error| {
-            let message = cut(error.to_string());
-            vec![SchemaProblem::new(error.instance_path().as_str(), message)]
-        })
-    }
-
-    /// Whether the data fits; otherwise where it does not: at least one place, and at most 20.
-    ///
-    /// # Errors
-    /// The violations.
-    pub fn data(&self, data: &Value) -> Result<(), Vec<Violation>> {
-        if self.0.is_valid(data) {
-            return Ok(());
-        }
-        // All of them are collected before the first is seen: of data with many values only the first is looked for.
-        let violations = if values(data) <= MOST_COLLECTED {
-            self.0
-                .iter_errors(data)
-                .take(MOST_TOLD)
-                .map(Violation::from)
-                .collect()
-        } else {
-            self.0
-                .validate(data)
-                .err()
-                .into_iter()
-                .map(Violation::from)
-                .collect()
-        };
-        Err(violations)
-    }
+/// Holds a schema against the meta-schema.
+pub(super) fn sound(schema: &Json) -> Result<(), Vec<SchemaProblem>> {
+    jsonschema::draft202012::meta::validate(schema).map_err(|error| {
+        let message = cut(error.to_string());
+        vec![SchemaProblem::new(error.instance_path().as_str(), message)]
+    })
 }
 
-impl From<jsonschema::ValidationError<'_>> for Violation {
-    fn from(error: jsonschema::ValidationError<'_>) -> Self {
-        Self {
-            pointer: error.instance_path().as_str().to_owned(),
-            message: cut(error.masked_with("the value").to_string()),
-        }
+impl Check {
+    /// Compiles a schema that is sound.
+    pub(super) fn new(schema: &Value, patterns: &Patterns) -> Self {
+        Self(Program::new(schema, patterns))
+    }
+
+    /// Where the data does not fit, at most 20 places; none: it fits.
+    ///
+    /// # Errors
+    /// When finding out takes more work than there is.
+    pub fn data(&self, data: &Value, work: &WorkBudget) -> Result<Vec<Violation>, TooMuchWork> {
+        evaluate::violations(&self.0, data, work)
     }
 }
 
@@ -75,14 +48,6 @@ impl From<jsonschema::ValidationError<'_>> for Violation {
 impl std::fmt::Debug for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Check")
-    }
-}
-
-fn values(data: &Value) -> usize {
-    match data {
-        Value::Array(elements) => 1 + elements.iter().map(values).sum::<usize>(),
-        Value::Object(members) => 1 + members.values().map(values).sum::<usize>(),
-        _ => 1,
     }
 }
 
@@ -94,6 +59,4 @@ fn cut(message: String) -> String {
     }
 }
 
-pub(super) const PATTERN_BYTES: usize = 128 << 10;
-const MOST_COLLECTED: usize = 10_000;
 const LONGEST_MESSAGE: usize = 240;

@@ -1,10 +1,9 @@
 //! A schema as a graph: its subschemas, and which of them look at which part of a value.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use regex::Regex;
-
-use crate::privacy::{Class, Field, Fields};
+use crate::privacy::{Class, Field, Fields, TextPattern};
 
 pub(super) type NodeId = usize;
 
@@ -42,7 +41,7 @@ pub(super) struct Node {
     /// By the name of a member.
     pub(super) named: HashMap<String, NodeId>,
     /// By a pattern of members' names.
-    pub(super) patterns: Vec<(Regex, NodeId)>,
+    pub(super) patterns: Vec<(Arc<TextPattern>, NodeId)>,
     /// For every other member.
     pub(super) rest: Option<NodeId>,
     /// For the first elements.

@@ -2,15 +2,20 @@
 //!
 //! A type may have a JSON Schema (draft 2020-12). It is read once, when the type is put (`read`, which knows every keyword and
 //! refuses what it does not, `weight`, which refuses a schema that would look at the same value too often), and then checks the
-//! data of each event of a type that asks for it (`check`). What it classifies becomes `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
+//! data of each event of a type that asks for it (`check`): compiled (`program`) and held against it on a budget (`evaluate`), so
+//! that the work of an event is bounded before it is done. What it classifies becomes `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
 //! them.
 //!
 //! Pure: a schema names nothing outside itself, so nothing is ever fetched; its patterns run in linear time. What is told of
 //! data that does not fit never repeats the data.
 
+mod assertion;
 mod check;
+mod evaluate;
 mod graph;
+mod program;
 mod read;
+mod same;
 mod weight;
 
 use std::sync::Arc;
@@ -19,6 +24,8 @@ use crate::domain::EventType;
 use crate::privacy::Fields;
 
 pub use check::{Check, Violation};
+
+use read::Origin;
 
 /// An event type as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,7 @@ pub struct CatalogueType {
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
     fields: Option<Arc<Fields>>,
+    unusable: usize,
 }
 
 /// Something wrong with a schema.
@@ -59,20 +67,41 @@ impl CatalogueType {
     /// # Errors
     /// What is wrong with it: at least one problem, and at most 20.
     pub fn new(spec: TypeSpec) -> Result<Self, Vec<SchemaProblem>> {
-        let (check, fields) = match &spec.schema {
-            None => (None, None),
-            Some(text) => {
-                let schema = read::parse(text)?;
-                let graph = read::read(&schema)?;
-                weight::check(&graph)?;
-                let check = Check::new(&schema)?;
-                (
-                    spec.validate.then(|| Arc::new(check)),
-                    graph.classified(text).map(Arc::new),
-                )
-            }
-        };
-        Ok(Self { spec, check, fields })
+        Self::read(spec, Origin::Given)
+    }
+
+    /// The same of a type that was taken before, by whatever release: a pattern that is too large today is unusable, so that
+    /// what it would have to look at is refused or withheld ([`TextPattern::unusable`](crate::privacy::TextPattern)).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn stored(spec: TypeSpec) -> Result<Self, Vec<SchemaProblem>> {
+        Self::read(spec, Origin::Stored)
+    }
+
+    fn read(spec: TypeSpec, origin: Origin) -> Result<Self, Vec<SchemaProblem>> {
+        let (mut check, mut fields, mut unusable) = (None, None, 0);
+        if let Some(text) = &spec.schema {
+            let schema = read::parse(text)?;
+            let described = schema.to_serde();
+            let (graph, patterns) = read::read(&described, origin)?;
+            weight::check(&graph)?;
+            check::sound(&described)?;
+            unusable = patterns.values().filter(|pattern| pattern.is_unusable()).count();
+            check = spec.validate.then(|| Arc::new(Check::new(&schema, &patterns)));
+            fields = graph.classified(text).map(Arc::new);
+        }
+        Ok(Self {
+            spec,
+            check,
+            fields,
+            unusable,
+        })
+    }
+
+    /// How many of its patterns are too large to be used; only of one that was stored before.
+    pub fn unusable_patterns(&self) -> usize {
+        self.unusable
     }
 
     /// Which places of its data are classified; `None`: none is.

@@ -1,29 +1,41 @@
 //! Reads a schema into its graph. Every keyword is known here: one that is not would be passed over in silence by a
 //! validator, and with it what its author meant.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jsonschema_regex::to_rust_regex;
 use percent_encoding::percent_decode_str;
-use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use super::check::PATTERN_BYTES;
 use super::graph::{Graph, Node, NodeId};
 use super::{MOST_TOLD, SchemaProblem};
-use crate::document::{Document, Limits};
-use crate::privacy::Class;
+use crate::document::{self, Document, Limits};
+use crate::privacy::{Class, TextPattern};
+
+/// A schema's patterns, compiled, by their texts: each once however often it is in there.
+pub(super) type Patterns = HashMap<String, Arc<TextPattern>>;
+
+/// Whose schema is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody puts it.
+    Given,
+    /// It was taken before, by a release that may have taken larger patterns: they are unusable now, and the rest is not.
+    Stored,
+}
 
 /// Reads the text, which is an object or a boolean.
-pub(super) fn parse(text: &str) -> Result<Value, Vec<SchemaProblem>> {
+pub(super) fn parse(text: &str) -> Result<document::Value, Vec<SchemaProblem>> {
     let limits = Limits {
         bytes: text.len(),
         depth: MAX_DEPTH,
     };
     let document = Document::parse(text.as_bytes(), limits)
         .map_err(|error| vec![SchemaProblem::new("", format!("it cannot be read: {error}"))])?;
-    let value = document.root().to_serde();
-    if value.is_object() || value.is_boolean() {
+    let value = document.into_root();
+    if value.as_object().is_some() || value.as_bool().is_some() {
         Ok(value)
     } else {
         Err(vec![SchemaProblem::new("", "a schema is an object")])
@@ -31,8 +43,17 @@ pub(super) fn parse(text: &str) -> Result<Value, Vec<SchemaProblem>> {
 }
 
 /// Reads a schema.
-pub(super) fn read(schema: &Value) -> Result<Graph, Vec<SchemaProblem>> {
-    let mut reader = Reader::default();
+pub(super) fn read(schema: &Value, origin: Origin) -> Result<(Graph, Patterns), Vec<SchemaProblem>> {
+    let mut reader = Reader {
+        graph: Graph::default(),
+        by_pointer: HashMap::new(),
+        refs: Vec::new(),
+        origin,
+        compiled: Patterns::new(),
+        patterns: 0,
+        mute: false,
+        problems: Vec::new(),
+    };
     reader.schema(schema, String::new());
     reader.resolve();
     if reader.patterns > MAX_PATTERNS {
@@ -42,19 +63,29 @@ pub(super) fn read(schema: &Value) -> Result<Graph, Vec<SchemaProblem>> {
         );
         reader.problem("", message);
     }
+    let bytes: usize = reader.compiled.values().map(|pattern| pattern.size()).sum();
+    if bytes > MAX_PATTERN_BYTES && origin == Origin::Given {
+        let message = format!(
+            "its patterns take {} KiB compiled; at most {} KiB are taken",
+            bytes >> 10,
+            MAX_PATTERN_BYTES >> 10
+        );
+        reader.problem("", message);
+    }
     if reader.problems.is_empty() {
-        Ok(reader.graph)
+        Ok((reader.graph, reader.compiled))
     } else {
         Err(reader.problems)
     }
 }
 
-#[derive(Default)]
 struct Reader {
     graph: Graph,
     by_pointer: HashMap<String, NodeId>,
     /// Whose `$ref` points where.
     refs: Vec<(NodeId, String)>,
+    origin: Origin,
+    compiled: Patterns,
     patterns: usize,
     /// A classification here would say nothing of a place.
     mute: bool,
@@ -120,7 +151,7 @@ impl Reader {
                 let patterns = self.map(value, &place);
                 self.patterns += patterns.len();
                 for (text, node) in patterns {
-                    let pattern = self.pattern(&text, &place);
+                    let pattern = self.pattern(&text, join(&place, &text));
                     self.graph.nodes[id]
                         .patterns
                         .extend(pattern.map(|pattern| (pattern, node)));
@@ -148,7 +179,12 @@ impl Reader {
             "$defs" | "definitions" => {
                 self.map(value, &place);
             }
-            "pattern" => self.patterns += 1,
+            "pattern" => {
+                self.patterns += 1;
+                if let Some(text) = value.as_str() {
+                    self.pattern(text, place);
+                }
+            }
             CLASS => {
                 let class = self.class(value, place);
                 self.graph.nodes[id].class = class;
@@ -222,20 +258,24 @@ impl Reader {
         }
     }
 
-    fn pattern(&mut self, text: &str, place: &str) -> Option<Regex> {
-        // As the check of data reads it.
-        let built = to_rust_regex(text).ok().and_then(|text| {
-            let mut builder = RegexBuilder::new(&text);
-            builder
-                .size_limit(PATTERN_BYTES)
-                .dfa_size_limit(PATTERN_BYTES)
-                .build()
-                .ok()
-        });
-        if built.is_none() {
-            self.problem(join(place, text), "it is no pattern that is taken, or too large");
+    fn pattern(&mut self, text: &str, place: String) -> Option<Arc<TextPattern>> {
+        if let Some(known) = self.compiled.get(text) {
+            return Some(Arc::clone(known));
         }
-        built
+        // As ECMA-262 has them.
+        let translated = to_rust_regex(text).ok();
+        let built = translated.and_then(|text| TextPattern::new(&text).ok());
+        let pattern = match (built, self.origin) {
+            (Some(pattern), _) => pattern,
+            (None, Origin::Stored) => TextPattern::unusable(),
+            (None, Origin::Given) => {
+                self.problem(place, "it is no pattern that is taken, or too large");
+                return None;
+            }
+        };
+        let pattern = Arc::new(pattern);
+        self.compiled.insert(text.to_owned(), Arc::clone(&pattern));
+        Some(pattern)
     }
 
     fn dialect(&mut self, value: &Value, place: String) {
@@ -248,8 +288,7 @@ impl Reader {
     /// A reference points to a subschema of the same schema.
     fn resolve(&mut self) {
         for (id, target) in std::mem::take(&mut self.refs) {
-            let local = target.strip_prefix('#');
-            let pointer = local.map(|fragment| percent_decode_str(fragment).decode_utf8_lossy());
+            let pointer = local(&target);
             let place = format!("{}/$ref", self.graph.nodes[id].pointer);
             match pointer.map(|pointer| self.by_pointer.get(pointer.as_ref()).copied()) {
                 Some(Some(node)) => self.graph.nodes[id].same.push(node),
@@ -263,12 +302,21 @@ impl Reader {
     }
 }
 
-fn join(pointer: &str, step: &str) -> String {
+/// The place in the same schema that a reference means; `None`: it points outside.
+pub(super) fn local(reference: &str) -> Option<Cow<'_, str>> {
+    let fragment = reference.strip_prefix('#')?;
+    Some(percent_decode_str(fragment).decode_utf8_lossy())
+}
+
+pub(super) fn join(pointer: &str, step: &str) -> String {
     format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
 }
 
 /// The known keyword that is so near that it was probably meant.
 fn nearest(keyword: &str, known: &[&'static str]) -> Option<&'static str> {
+    if keyword.len() > LONGEST_KEYWORD {
+        return None;
+    }
     let keyword = keyword.to_lowercase();
     let far = |known: &str| strsim::damerau_levenshtein(&keyword, &known.to_lowercase());
     known
@@ -283,9 +331,13 @@ const CLASS: &str = "x-classification";
 const DEFAULT_CLASS: &str = "x-default-classification";
 const OWN: &[&str] = &[CLASS, DEFAULT_CLASS];
 const ROOT: NodeId = 0;
+/// Longer than any: one that is longer is near to none.
+const LONGEST_KEYWORD: usize = 64;
 const MAX_DEPTH: usize = 64;
 /// Each takes memory and time.
 const MAX_PATTERNS: usize = 32;
+/// Of all patterns together.
+const MAX_PATTERN_BYTES: usize = 128 << 10;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Keywords that have subschemas.

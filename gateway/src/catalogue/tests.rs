@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::budget::{TooMuchWork, WorkBudget};
+use crate::document::{self, Document};
 
 fn made(schema: &Value) -> Result<CatalogueType, Vec<SchemaProblem>> {
     CatalogueType::new(TypeSpec {
@@ -12,6 +14,11 @@ fn made(schema: &Value) -> Result<CatalogueType, Vec<SchemaProblem>> {
         schema: Some(schema.to_string()),
         validate: true,
     })
+}
+
+fn told(kind: &CatalogueType, data: &Value) -> Vec<Violation> {
+    let (data, work) = (data.clone().into(), WorkBudget::new(1 << 20));
+    kind.check().unwrap().data(&data, &work).unwrap()
 }
 
 #[track_caller]
@@ -35,13 +42,10 @@ fn data_that_does_not_fit_is_told_by_its_place_and_never_repeated() {
         "$defs": { "contact": { "properties": { "email": { "type": "string", "maxLength": 5 } } } },
     }))
     .unwrap();
-    let check = kind.check().unwrap();
-    assert_eq!(
-        check.data(&json!({ "id": "cus_1", "contacts": [{ "email": "a@b.c" }] })),
-        Ok(())
-    );
+    let fitting = json!({ "id": "cus_1", "contacts": [{ "email": "a@b.c" }] });
+    assert_eq!(told(&kind, &fitting), []);
     let wrong = json!({ "id": "planted-1", "contacts": [{}, { "email": "planted-2" }], "kind": "planted-3" });
-    let violations = check.data(&wrong).unwrap_err();
+    let violations = told(&kind, &wrong);
     let mut places: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
     places.sort_unstable();
     assert_eq!(places, ["/contacts/1/email", "/id", "/kind"]);
@@ -49,15 +53,14 @@ fn data_that_does_not_fit_is_told_by_its_place_and_never_repeated() {
         violations.iter().all(|v| !v.message.contains("planted")),
         "{violations:?}"
     );
-    assert_eq!(check.data(&json!({})).unwrap_err()[0].pointer, "");
+    assert_eq!(told(&kind, &json!({}))[0].pointer, "");
 }
 
 #[test]
 fn no_more_than_twenty_violations_are_told() {
     let kind = made(&json!({ "items": { "type": "string" } })).unwrap();
-    let check = kind.check().unwrap();
-    assert_eq!(check.data(&json!(vec![1; 30])).unwrap_err().len(), MOST_TOLD);
-    assert_eq!(check.data(&json!(vec![1; 20_000])).unwrap_err().len(), 1);
+    assert_eq!(told(&kind, &json!(vec![1; 30])).len(), MOST_TOLD);
+    assert_eq!(told(&kind, &json!(vec![1; 20_000])).len(), MOST_TOLD);
 }
 
 #[test]
@@ -145,3 +148,139 @@ fn schemas_that_would_take_forever_are_refused() {
         json!({ "properties": { "name": { "type": "string" }, "children": { "items": { "$ref": "#" } } } });
     assert!(made(&tree).is_ok());
 }
+
+/// Whether a text of JSON fits a schema, both with all their digits.
+fn fits(schema: &str, data: &str) -> Result<bool, TooMuchWork> {
+    let kind = CatalogueType::new(TypeSpec {
+        kind: "a.b".parse().unwrap(),
+        entity: None,
+        description: None,
+        schema: Some(schema.to_owned()),
+        validate: true,
+    });
+    let kind = kind.unwrap_or_else(|problems| panic!("{schema}: {}", problems[0]));
+    let data = value(data);
+    let violations = kind.check().unwrap().data(&data, &WorkBudget::new(1 << 20))?;
+    Ok(violations.is_empty())
+}
+
+fn value(text: &str) -> document::Value {
+    Document::parse(text.as_bytes(), Default::default())
+        .unwrap()
+        .into_root()
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    for (schema, data, expected) in [
+        (
+            r#"{"const":12345678901234567890123}"#,
+            "12345678901234567890124",
+            false,
+        ),
+        (
+            r#"{"const":12345678901234567890123}"#,
+            "12345678901234567890123",
+            true,
+        ),
+        (r#"{"const":1}"#, "1.0", true),
+        (r#"{"enum":[1,2.50]}"#, "2.5", true),
+        (r#"{"enum":[9007199254740993]}"#, "9007199254740992", false),
+        (
+            r#"{"maximum":18446744073709551616}"#,
+            "18446744073709551617",
+            false,
+        ),
+        (
+            r#"{"maximum":18446744073709551616}"#,
+            "18446744073709551616",
+            true,
+        ),
+        (r#"{"maximum":9007199254740992}"#, "9007199254740992.5", false),
+        (r#"{"exclusiveMinimum":0.1}"#, "0.1000000000000000055", true),
+        (r#"{"minimum":1e400}"#, "2e400", true),
+        (r#"{"minimum":1e400}"#, "1e399", false),
+        (r#"{"type":"integer"}"#, "9007199254740992.5", false),
+        (r#"{"type":"integer"}"#, "1e400", true),
+        (r#"{"type":"integer"}"#, "3.0", true),
+        (r#"{"multipleOf":0.01}"#, "4.02", true),
+        (r#"{"multipleOf":3}"#, "12345678901234567890123", true),
+        (r#"{"multipleOf":3}"#, "12345678901234567890124", false),
+        (
+            r#"{"multipleOf":12345678901234567890123456789012345678901}"#,
+            "24691357802469135780246913578024691357802",
+            true,
+        ),
+        (
+            r#"{"uniqueItems":true}"#,
+            "[12345678901234567890123,12345678901234567890124]",
+            true,
+        ),
+        (r#"{"uniqueItems":true}"#, "[1,1.0]", false),
+        (
+            r#"{"uniqueItems":true}"#,
+            r#"[{"a":1,"b":2},{"b":2.0,"a":1}]"#,
+            false,
+        ),
+        (r#"{"type":"number"}"#, "1e400", true),
+        (r#"{"type":["string","null"]}"#, "1e400", false),
+        (r#"{"const":null}"#, "-1e400", false),
+        (r#"{"maxLength":2.0}"#, r#""abc""#, false),
+    ] {
+        assert_eq!(fits(schema, data), Ok(expected), "{schema} {data}");
+    }
+}
+
+#[test]
+fn check_charges_what_it_looks_at() {
+    let ones = format!("[{}]", vec!["1"; 1000].join(","));
+    let strings = format!(
+        r#"{{"items":{{"anyOf":[{}]}}}}"#,
+        vec![r#"{"type":"string"}"#; 250].join(",")
+    );
+    let long = format!("{:?}", "a".repeat(70_000));
+    for (schema, data, least, most) in [
+        (r#"{"type":"object"}"#, "{}", 1, 10),
+        (r#"{"items":{"type":"integer"}}"#, ones.as_str(), 2_000, 3_100),
+        // Twenty violations are enough: the rest is not looked at.
+        (strings.as_str(), ones.as_str(), 250 * 20, 250 * 20 * 3),
+        (r#"{"uniqueItems":true}"#, ones.as_str(), 2, 100),
+        (r#"{"pattern":"^a"}"#, r#""aaaa""#, 4, 40),
+        (r#"{"minLength":3}"#, long.as_str(), 70_000 / 16, 70_000 / 8),
+    ] {
+        let kind = made(&serde_json::from_str(schema).unwrap()).unwrap();
+        let (check, data) = (kind.check().unwrap(), value(data));
+        let work = WorkBudget::new(1 << 30);
+        let found = check.data(&data, &work).unwrap();
+        let used = work.used();
+        assert!((least..=most).contains(&used), "{schema}: {used}");
+        assert_eq!(check.data(&data, &WorkBudget::new(used)), Ok(found));
+        let short = WorkBudget::new(used - 1);
+        assert_eq!(check.data(&data, &short), Err(TooMuchWork { max: used - 1 }));
+    }
+    let work = WorkBudget::new(1 << 30);
+    let kind = made(&json!({ "pattern": "^a" })).unwrap();
+    assert!(
+        kind.check().unwrap().data(&value(&long), &work).is_err(),
+        "no text of 70 KB is held against a pattern"
+    );
+}
+
+#[test]
+fn schema_is_evaluated_no_deeper_than_the_stack_allows() {
+    // 200 steps for each element of the data.
+    let mut defs = serde_json::Map::new();
+    for n in 0..200 {
+        defs.insert(format!("d{n}"), json!({ "$ref": format!("#/$defs/d{}", n + 1) }));
+    }
+    defs.insert("d200".to_owned(), json!({ "items": { "$ref": "#/$defs/d0" } }));
+    let schema = json!({ "$defs": defs, "$ref": "#/$defs/d0" }).to_string();
+    assert_eq!(fits(&schema, "[1]"), Ok(true));
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    assert!(fits(&schema, &deep).is_err());
+    let tree = r##"{"properties":{"c":{"items":{"$ref":"#"}}}}"##;
+    let deep = format!("{}{}", r#"{"c":["#.repeat(60), "]}".repeat(60));
+    assert_eq!(fits(tree, &deep), Ok(true));
+}
+
+mod properties;

@@ -1,5 +1,6 @@
 //! One attempt: where to, which bytes, signed, sent. Decides nothing and writes nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Courier;
@@ -123,26 +124,31 @@ impl Courier {
         destination: &mut Destination,
         steps: &mut Vec<StepReport>,
     ) -> Result<Option<Event>, NotSent> {
-        let shown = destination.tenant.privacy.shown(&leased.event);
-        let made = leased.body.take().filter(|_| shown.is_none());
-        let data = match (made, destination.chain(leased.id.target)) {
-            (Some(made), _) => made,
-            (None, None) => return Ok(shown),
+        let anew = destination.tenant.privacy.anew(&leased.event).is_some();
+        let made = leased.body.take().filter(|_| !anew);
+        let (event, data) = match (made, destination.chain(leased.id.target)) {
+            (Some(made), _) => (Arc::clone(&leased.event), made),
+            (None, None) if !anew => return Ok(None),
             (None, Some(_)) if destination.is_loading(leased.id.target) => {
                 return Err(NotSent::Later(LOADING_FOR));
             }
-            (None, Some(chain)) => {
+            (None, chain) => {
                 let began = Instant::now();
-                let event = shown.as_ref().unwrap_or(&leased.event);
-                let made = self.screen(leased, event, &chain, destination.timeout).await?;
+                let tenant = Arc::clone(&destination.tenant);
+                let screened = self.screen(leased, &tenant, chain, destination.timeout).await?;
                 destination.timeout = destination.timeout.saturating_sub(began.elapsed());
+                let Some(made) = screened.made else {
+                    return Ok(Some(Event::clone(&screened.event)));
+                };
                 *steps = made.steps;
-                made.data
+                (screened.event, made.data)
             }
         };
         leased.body = Some(data.clone());
-        let event = shown.unwrap_or_else(|| Event::clone(&leased.event));
-        Ok(Some(Event { data, ..event }))
+        Ok(Some(Event {
+            data,
+            ..Event::clone(&event)
+        }))
     }
 
     async fn send(&self, event: &Event, destination: Destination, now: Timestamp) -> Answer {

@@ -7,15 +7,25 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Courier;
+use crate::budget::TooMuchWork;
 use crate::document::{Document, Limits};
 use crate::domain::units::Span;
 use crate::domain::{Event, Outcome, StepReport, Target, Timestamp};
-use crate::plugin::{Call, Chain, Phase, Verdict};
+use crate::plugin::{Call, Chain, LaneRefusal, Phase, TenantLane, Verdict};
+use crate::registry::Tenant;
 use crate::store::Leased;
 use crate::system_events::PluginFailing;
 
-/// What a chain made.
+/// What is sent of an event.
 pub(super) struct Screened {
+    /// The event as it may be sent today.
+    pub(super) event: Arc<Event>,
+    /// What a chain made of its data.
+    pub(super) made: Option<Made>,
+}
+
+/// What a chain made.
+pub(super) struct Made {
     /// The data to send.
     pub(super) data: Bytes,
     /// What each step did.
@@ -33,21 +43,43 @@ pub(super) enum NotSent {
 }
 
 impl Courier {
-    /// Runs a chain on an event of a delivery. Takes at most `time`.
+    /// Makes of the event of a delivery what is sent, in the tenant's lane: takes out what was classified since it was stored,
+    /// and runs the chain, if there is one. Takes at most `time`.
     pub(super) async fn screen(
         &self,
         leased: &Leased,
-        event: &Event,
-        chain: &Arc<Chain>,
+        tenant: &Arc<Tenant>,
+        chain: Option<Arc<Chain>>,
         time: Duration,
     ) -> Result<Screened, NotSent> {
-        let call = match call(leased, event, chain) {
-            Ok(call) => call,
-            Err(reason) => return Err(NotSent::Failed(Outcome::Blocked { reason }, Vec::new())),
+        let blocked = |reason| NotSent::Failed(Outcome::Blocked { reason }, Vec::new());
+        let (own, stored) = (Arc::clone(tenant), Arc::clone(&leased.event));
+        let (target, attempt) = (leased.id.target, leased.attempts.saturating_add(1));
+        let waiting = chain.clone();
+        let job = move |lane: &mut TenantLane<'_>| -> Result<_, String> {
+            let event = match own.privacy.anew(&stored) {
+                Some(rules) => Arc::new(rules.shown(&stored, &lane.work()).map_err(unclassified)?),
+                None => stored,
+            };
+            let Some(chain) = chain else {
+                return Ok((event, None));
+            };
+            let done = lane.chain(call((target, attempt), &event, &chain)?);
+            Ok((event, Some(done)))
         };
-        let run = self.parts.registry.host().run(call);
-        let Ok(done) = tokio::time::timeout(time, run).await else {
-            return Err(self.later(leased, BUSY_FOR, chain));
+        let ran = self
+            .parts
+            .registry
+            .host()
+            .run_on_account(&tenant.id, tenant.account.clone(), job);
+        let Ok(ran) = tokio::time::timeout(time, ran).await else {
+            return Err(self.later(leased, BUSY_FOR, waiting.as_deref()));
+        };
+        let (event, done) = ran
+            .map_err(|refusal| self.refused(leased, refusal, waiting.as_deref()))?
+            .map_err(blocked)?;
+        let Some(done) = done else {
+            return Ok(Screened { event, made: None });
         };
         // Of a system event it is not told: it would come the same way and fail again.
         for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
@@ -60,10 +92,11 @@ impl Courier {
         let failed =
             |plugin: String, reason: String| came_to(Outcome::PluginFailed { plugin, reason }, steps.clone());
         match done.verdict {
-            Verdict::Pass => Ok(Screened {
-                data: done.data.to_bytes(),
-                steps,
-            }),
+            Verdict::Pass => {
+                let data = done.data.to_bytes();
+                let made = Some(Made { data, steps });
+                Ok(Screened { event, made })
+            }
             Verdict::Drop { plugin, reason } => came_to(Outcome::Dropped { plugin, reason }, steps),
             Verdict::Delay { plugin, by } => {
                 if may_wait(
@@ -83,31 +116,51 @@ impl Courier {
             }
             // The host lets no step at delivery reject.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
-            Verdict::Busy => Err(self.later(leased, BUSY_FOR, chain)),
-            Verdict::OverBudget { wait, .. } => Err(self.later(leased, wait.max(BUSY_FOR), chain)),
+            // The lane says so itself, before anything is run.
+            Verdict::Busy | Verdict::OverBudget { .. } => {
+                Err(self.later(leased, BUSY_FOR, waiting.as_deref()))
+            }
         }
     }
 
     /// A delivery whose chain cannot be run now waits as long as its retries would take, and then is given up: it would wait for
     /// ever where its tenant's plugins always use more time than they have.
-    fn later(&self, leased: &Leased, by: Duration, chain: &Chain) -> NotSent {
+    fn later(&self, leased: &Leased, by: Duration, chain: Option<&Chain>) -> NotSent {
         let longest = self.retry_policy(leased).longest().max(LEAST_WAIT);
         if may_wait(leased, self.parts.clock.now(), by, longest) {
             return NotSent::Later(by);
         }
-        let plugin = chain
-            .steps
-            .first()
-            .map_or_else(String::new, |step| step.name.clone());
+        let first = chain.and_then(|chain| chain.steps.first());
+        let plugin = first.map_or_else(String::new, |step| step.name.clone());
         let reason = format!(
             "no_time: the tenant's plugins had no processor time left for this delivery in {}",
             Span::from_secs(longest.as_secs())
         );
         NotSent::Expired(Outcome::PluginFailed { plugin, reason })
     }
+
+    fn refused(&self, leased: &Leased, refusal: LaneRefusal, chain: Option<&Chain>) -> NotSent {
+        match refusal {
+            LaneRefusal::Busy => self.later(leased, BUSY_FOR, chain),
+            LaneRefusal::OverBudget { wait, .. } => self.later(leased, wait.max(BUSY_FOR), chain),
+            LaneRefusal::Failed => {
+                let outcome = Outcome::PluginFailed {
+                    plugin: String::new(),
+                    reason: "internal: the plugin host failed; its log says how".to_owned(),
+                };
+                NotSent::Failed(outcome, Vec::new())
+            }
+        }
+    }
 }
 
-fn call(leased: &Leased, event: &Event, chain: &Arc<Chain>) -> Result<Call, String> {
+fn unclassified(cause: TooMuchWork) -> String {
+    format!(
+        "what was classified since the event was stored cannot be taken out: {cause} (`plugins.max_event_work`)"
+    )
+}
+
+fn call((target, attempt): (Target, u32), event: &Event, chain: &Arc<Chain>) -> Result<Call, String> {
     let read = |bytes: &[u8]| {
         let document = Document::parse(bytes, Limits::of_bytes(bytes.len()));
         document.map_err(|error| format!("the stored event cannot be read: {error}"))
@@ -116,7 +169,7 @@ fn call(leased: &Leased, event: &Event, chain: &Arc<Chain>) -> Result<Call, Stri
         Some(metadata) => read(metadata)?,
         None => read(b"{}")?,
     };
-    let subscription = match leased.id.target {
+    let subscription = match target {
         Target::Subscription(id) => Some(id),
         Target::Inline => None,
     };
@@ -127,7 +180,7 @@ fn call(leased: &Leased, event: &Event, chain: &Arc<Chain>) -> Result<Call, Stri
         kind: event.kind.clone(),
         created: event.created,
         phase: Phase::Delivery {
-            attempt: leased.attempts.saturating_add(1),
+            attempt,
             subscription,
         },
         metadata: Arc::new(metadata),

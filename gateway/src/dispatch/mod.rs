@@ -5,41 +5,96 @@ mod shares;
 
 use std::sync::Arc;
 
+use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{Document, Limits, Value};
-use crate::domain::{Event, EventType, Subscription, Target};
+use crate::domain::{Event, EventType, Subscription, SubscriptionId, Target};
 
 pub use handover::{Handover, Reservation};
 pub use shares::Capacity;
 
+/// A subscription's filter takes more work with an event than there is: whether it passes is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the filter of the subscription {subscription} cannot be applied: {cause}")]
+pub struct FilterOverworked {
+    /// Whose filter.
+    pub subscription: SubscriptionId,
+    /// How much there was.
+    pub cause: TooMuchWork,
+}
+
 /// Which targets an event with this type and data has: every active subscription that wants it, once. Pure.
-pub fn fan_out(kind: &EventType, data: &Value, subscriptions: &[Arc<Subscription>]) -> Vec<Target> {
-    let passes = |s: &Subscription| s.filter.as_ref().is_none_or(|filter| filter.passes(kind, data));
-    subscriptions
-        .iter()
-        .filter(|s| s.wants(kind) && passes(s))
-        .map(|s| Target::Subscription(s.id))
-        .collect()
+///
+/// # Errors
+/// When a filter takes more work than there is for all of them.
+pub fn fan_out(
+    kind: &EventType,
+    data: &Value,
+    subscriptions: &[Arc<Subscription>],
+    work: &WorkBudget,
+) -> Result<Vec<Target>, FilterOverworked> {
+    let mut targets = Vec::new();
+    for subscription in subscriptions.iter().filter(|s| s.wants(kind)) {
+        if passes(subscription, kind, data, work)? {
+            targets.push(Target::Subscription(subscription.id));
+        }
+    }
+    Ok(targets)
 }
 
 /// The same of an event that was stored; its data is read only when a filter asks. Pure.
-pub fn fan_out_again(event: &Event, subscriptions: &[Arc<Subscription>]) -> Vec<Target> {
-    let asked = |s: &Arc<Subscription>| s.filter.is_some() && s.wants(&event.kind);
-    let data = if subscriptions.iter().any(asked) {
+///
+/// # Errors
+/// As [`fan_out`].
+pub fn fan_out_again(
+    event: &Event,
+    subscriptions: &[Arc<Subscription>],
+    work: &WorkBudget,
+) -> Result<Vec<Target>, FilterOverworked> {
+    let data = if has_filters(&event.kind, subscriptions) {
         data_of(event)
     } else {
         Value::Null
     };
-    fan_out(&event.kind, &data, subscriptions)
+    fan_out(&event.kind, &data, subscriptions, work)
+}
+
+/// Whether a filter decides of an event of this type. Pure.
+pub fn has_filters(kind: &EventType, subscriptions: &[Arc<Subscription>]) -> bool {
+    subscriptions.iter().any(|s| s.filter.is_some() && s.wants(kind))
 }
 
 /// Whether a subscription's patterns and filter mean a stored event, be it active or not. Pure.
-pub fn means(subscription: &Subscription, event: &Event) -> bool {
-    let filter = subscription.filter.as_ref();
-    subscription
+///
+/// # Errors
+/// When the filter takes more work than there is.
+pub fn means(
+    subscription: &Subscription,
+    event: &Event,
+    work: &WorkBudget,
+) -> Result<bool, FilterOverworked> {
+    let of_type = subscription
         .events
         .iter()
-        .any(|pattern| pattern.matches(&event.kind))
-        && filter.is_none_or(|filter| filter.passes(&event.kind, &data_of(event)))
+        .any(|pattern| pattern.matches(&event.kind));
+    if !of_type || subscription.filter.is_none() {
+        return Ok(of_type);
+    }
+    passes(subscription, &event.kind, &data_of(event), work)
+}
+
+fn passes(
+    subscription: &Subscription,
+    kind: &EventType,
+    data: &Value,
+    work: &WorkBudget,
+) -> Result<bool, FilterOverworked> {
+    let Some(filter) = &subscription.filter else {
+        return Ok(true);
+    };
+    filter.passes(kind, data, work).map_err(|cause| FilterOverworked {
+        subscription: subscription.id,
+        cause,
+    })
 }
 
 /// What is stored was accepted as JSON; of what is none nothing holds but that nothing is there.

@@ -3,6 +3,7 @@
 use super::walk::{Next, visit};
 use super::{Allowance, BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
+use crate::budget::{TooMuchWork, WorkBudget};
 
 /// Why an operation was refused. Nothing was changed, but where it says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,19 +158,31 @@ impl Document {
 impl Value {
     /// Whether a place that the patterns match passes a test; only the first `max` of them are looked at, in the order of
     /// the document.
-    pub fn any_matching(&self, patterns: &PatternSet, max: u32, mut test: impl FnMut(&Self) -> bool) -> bool {
-        let (mut seen, mut passed) = (0, false);
-        // Stopped early, it has seen no such place.
-        let _ = visit(self, patterns, &Allowance::default(), |_, value| {
+    ///
+    /// # Errors
+    /// When it takes more work than there is, or the test says so.
+    pub fn any_matching(
+        &self,
+        patterns: &PatternSet,
+        max: u32,
+        work: &WorkBudget,
+        mut test: impl FnMut(&Self) -> Result<bool, TooMuchWork>,
+    ) -> Result<bool, TooMuchWork> {
+        let (mut seen, mut passed) = (0, Ok(false));
+        let allowance = Allowance::default().with_work(work);
+        let walked = visit(self, patterns, &allowance, |_, value| {
             passed = test(value);
             seen += 1;
-            Ok(if passed || seen >= max {
+            Ok(if passed != Ok(false) || seen >= max {
                 Next::Stop
             } else {
                 Next::Inside
             })
         });
-        passed
+        match walked {
+            Err(_) if passed == Ok(false) => Err(work.exceeded()),
+            _ => passed,
+        }
     }
 }
 

@@ -6,17 +6,18 @@ use serde_json::value::RawValue;
 use super::{Document, Limits, Object, Value};
 
 impl Value {
-    /// As a `serde_json::Value`, for views. A number that is not an `i64`, `u64` or `f64` there loses digits: where the
-    /// text counts, take [`Value::to_raw`].
+    /// As a `serde_json::Value`, for views. A number that is not an `i64`, `u64` or `f64` there loses digits, and one over all
+    /// floats becomes the largest: where the text counts, take [`Value::to_raw`].
     pub fn to_serde(&self) -> serde_json::Value {
         match self {
             Self::Null => serde_json::Value::Null,
             Self::Bool(truth) => (*truth).into(),
             Self::Int(number) => (*number).into(),
-            Self::Number(number) => number
-                .as_str()
-                .parse()
-                .map_or(serde_json::Value::Null, serde_json::Value::Number),
+            Self::Number(number) => match number.as_str().parse() {
+                Ok(number) => serde_json::Value::Number(number),
+                Err(_) if number.as_str().starts_with('-') => f64::MIN.into(),
+                Err(_) => f64::MAX.into(),
+            },
             Self::Text(text) => text.as_str().into(),
             Self::Array(elements) => elements.iter().map(Self::to_serde).collect(),
             Self::Object(object) => object

@@ -15,6 +15,7 @@ mod allowance;
 mod change;
 mod changes;
 mod convert;
+mod decimal;
 mod diff;
 mod estimate;
 mod extent;
@@ -49,6 +50,7 @@ use bytes::Bytes;
 
 pub use access::AccessError;
 pub use allowance::Allowance;
+pub use decimal::Decimal;
 pub use diff::{Change, Diff};
 pub use extent::Limits;
 pub use names::{KeyNames, Scratch};

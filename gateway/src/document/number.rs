@@ -5,7 +5,7 @@ use std::fmt;
 
 use compact_str::{CompactString, format_compact};
 
-use super::Value;
+use super::{Decimal, Value};
 
 /// A JSON number that is not simply a 64-bit integer, as it was written: `8500.00`, `1e21`, `-0`, `12345678901234567890`.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Number {
     pub fn to_f64_exact(&self) -> Option<f64> {
         let float: f64 = self.0.parse().ok()?;
         let shortest = format_compact!("{float:e}");
-        (float.is_finite() && Digits::of(&self.0) == Digits::of(&shortest)).then_some(float)
+        (float.is_finite() && Decimal::of_text(&self.0) == Decimal::of_text(&shortest)).then_some(float)
     }
 
     /// A text that the caller knows to be a number by the grammar, and not one that an `i64` prints.
@@ -73,14 +73,9 @@ impl Value {
     /// How two numbers compare by what they denote, exactly and whatever their size; nothing when one is no number, or its
     /// exponent is out of all bounds.
     pub fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
-        let digits = |value: &Self| match value {
-            Self::Int(number) => Digits::of(itoa::Buffer::new().format(*number)),
-            Self::Number(number) => Digits::of(number.as_str()),
-            _ => None,
-        };
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
-            _ => Some(digits(self)?.compare(&digits(other)?)),
+            _ => Some(Decimal::of(self)?.compare(&Decimal::of(other)?)),
         }
     }
 
@@ -149,57 +144,6 @@ pub(super) fn number_of(text: &str) -> Value {
         Ok(0) if text.len() > 1 => Value::Number(Number::from_grammar(text)),
         Ok(number) => Value::Int(number),
         Err(_) => Value::Number(Number::from_grammar(text)),
-    }
-}
-
-/// What a decimal text denotes: sign, digits without zeros at the ends, and the power of ten after the first digit.
-#[derive(PartialEq)]
-struct Digits {
-    negative: bool,
-    digits: Vec<u8>,
-    exponent: i64,
-}
-
-impl Digits {
-    /// Of a text that is a number by the grammar; nothing when its exponent is out of all bounds.
-    fn of(text: &str) -> Option<Self> {
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let negative = mantissa.starts_with('-');
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let whole = whole.trim_start_matches('-');
-        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
-        digits.drain(..zeros);
-        while digits.last() == Some(&b'0') {
-            digits.pop();
-        }
-        let shift = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()?;
-        let exponent = exponent.parse::<i64>().ok()?.checked_add(shift)?;
-        let exponent = if digits.is_empty() { 0 } else { exponent };
-        Some(Self {
-            negative,
-            digits,
-            exponent,
-        })
-    }
-
-    /// By what is denoted: `-0` is `0`.
-    fn compare(&self, other: &Self) -> Ordering {
-        let sign = |of: &Self| match (of.digits.is_empty(), of.negative) {
-            (true, _) => 0,
-            (false, true) => -1,
-            (false, false) => 1,
-        };
-        // The digits have no zeros at their ends, so that a shorter beginning of others is less.
-        let size = || {
-            let exponents = self.exponent.cmp(&other.exponent);
-            exponents.then_with(|| self.digits.cmp(&other.digits))
-        };
-        match (sign(self), sign(other)) {
-            (1, 1) => size(),
-            (-1, -1) => size().reverse(),
-            (a, b) => a.cmp(&b),
-        }
     }
 }
 

@@ -2,14 +2,21 @@
 
 /// The known name that is so near that it was probably meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let lower = name.to_lowercase();
     known
         .iter()
+        .filter(|known| known.len() <= LONGEST)
         .map(|known| (strsim::damerau_levenshtein(&lower, known), *known))
         .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
+
+/// Longer names are compared with none: it takes their lengths multiplied.
+const LONGEST: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -25,6 +32,7 @@ mod tests {
             ("deliverTo", Some("deliver_to")),
             ("payload", None),
             ("", None),
+            (&format!("{}typ", " ".repeat(64)), None),
         ] {
             assert_eq!(nearest(name, &known), expected, "{name}");
         }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::units::Span;
 use crate::domain::{Event, EventPattern, TenantId};
-use crate::registry::Registry;
+use crate::registry::{LaneRefusal, Registry};
 use crate::store::{FeedPosition, Store, StoreError};
 
 pub use cursor::{BadCursor, Cursor};
@@ -92,6 +92,15 @@ pub enum FeedError {
     /// The store did not answer.
     #[error("the feed cannot be read")]
     Store(#[from] StoreError),
+    /// Events have to be looked through again, and the tenant's lane takes no more now.
+    #[error("the tenant has too much under way")]
+    Lane(LaneRefusal),
+}
+
+impl From<LaneRefusal> for FeedError {
+    fn from(refusal: LaneRefusal) -> Self {
+        Self::Lane(refusal)
+    }
 }
 
 impl Feed {
@@ -120,16 +129,12 @@ impl Feed {
     /// The next page for a reader; when there is none yet, waits for it as long as was asked.
     ///
     /// # Errors
-    /// `Expired`, `TooManyWaiting`, `Store`.
+    /// `Expired`, `TooManyWaiting`, `Store`, `Lane`.
     pub async fn page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
         let mut page = self.stored_page(tenant, query).await?;
         // As the tenant is now, not as it was when a long wait began.
         if let Some(tenant) = self.registry.tenant(tenant) {
-            for event in &mut page.events {
-                if let Some(shown) = tenant.privacy.shown(event) {
-                    *event = shown;
-                }
-            }
+            page.events = self.registry.shown(&tenant, page.events).await?;
         }
         Ok(page)
     }

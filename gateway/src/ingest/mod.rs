@@ -1,7 +1,7 @@
 //! Takes events in: from a request's headers and bytes to `202 Accepted`, which means that they are stored durably.
 //!
 //! `accept` reads like the way of an event: whose it is, how large, what it says (`format`, `parse`, `native`,
-//! `cloudevents`), what the tenant's chain makes of it (`screen`), who receives it, and the one commit (`commit`). All of a
+//! `cloudevents`), what the tenant's schema, rules and chain make of it (`screen`, `making`), who receives it, and the one commit (`commit`). All of a
 //! request is accepted or nothing of it. The server calls it for every `POST /v1/events`, past the router: this is the hot path.
 //!
 //! Nothing here keeps or logs what came in: only what the chain let through is stored, and only ids and numbers are logged.
@@ -15,6 +15,7 @@ mod config;
 mod endpoints;
 mod format;
 mod idempotency;
+mod making;
 mod native;
 mod parse;
 mod routes;
@@ -52,7 +53,7 @@ use parse::Allowed;
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
 pub use routes::routes;
-pub(crate) use screen::over_budget;
+pub(crate) use screen::{lane_refused, too_much_work};
 
 /// Accepts events. Cheap to clone.
 #[derive(Clone)]

@@ -1,34 +1,25 @@
-//! Runs the tenant's ingress chain over what was sent. What comes out is the event; what came in is gone.
+//! Admits what was sent and has an event made of it (`making`). What comes out is the event; what came in is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::fan_out;
-use crate::document::{Document, Value};
-use crate::domain::units::Span;
-use crate::domain::{Event, Fate, Hops, StepReport, Target, TenantId};
+use crate::budget::TooMuchWork;
+use crate::document::Value;
 use crate::http::{Code, FieldError, PluginWords, Problem};
-use crate::plugin::{Call, Done, Failure, Phase, Verdict};
-use crate::privacy::Rules;
+use crate::plugin::{Failure, LaneRefusal, TenantLane, Verdict};
 use crate::registry::{Place, Tenant};
 use crate::store::NewEvent;
-use crate::system_events::PluginFailing;
 use crate::telemetry::AcceptResult;
 
 use super::Ingest;
 use super::candidate::Candidate;
-
-/// What the chain let through of one event.
-enum Screened {
-    Passed { data: Document, steps: Vec<StepReport> },
-    Dropped { reason: String, steps: Vec<StepReport> },
-}
+use super::making::{AtOnce, Begun, Making, Purpose, Ran, Refused};
 
 impl Ingest {
     /// Makes events of candidates, each with its targets. `many`: pointers in problems begin with the index.
     pub(super) async fn screen(
         &self,
-        tenant: &Tenant,
+        tenant: &Arc<Tenant>,
         candidates: Vec<Candidate>,
         many: bool,
     ) -> Result<Vec<NewEvent>, Problem> {
@@ -39,18 +30,22 @@ impl Ingest {
         }
         let prefix = |index| if many { format!("/{index}") } else { String::new() };
         for (index, candidate) in candidates.iter().enumerate() {
-            self.admit(tenant, candidate, &prefix(index)).await?;
+            self.admit(tenant, candidate, &prefix(index))?;
         }
         self.admit_endpoints(&candidates, many).await?;
         let mut events = Vec::with_capacity(candidates.len());
         for (index, candidate) in candidates.into_iter().enumerate() {
-            events.push(self.screen_one(tenant, candidate, &prefix(index)).await?);
+            let prefix = prefix(index);
+            events.push(
+                self.screen_one(tenant, candidate, prefix, Purpose::Publish)
+                    .await?,
+            );
         }
         Ok(events)
     }
 
     /// What can be refused of an event before any plugin sees it.
-    async fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
+    fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
         if candidate.kind.is_system() {
             let detail = format!(
                 "`{}`: types below `hookgate.` are the gateway's own",
@@ -71,7 +66,6 @@ impl Ingest {
                 format!("is {metadata} bytes; at most {most} are allowed"),
             ));
         }
-        check_data(tenant, candidate, prefix).await?;
         let Some(url) = &candidate.deliver_to else {
             return Ok(());
         };
@@ -90,175 +84,74 @@ impl Ingest {
         Ok(())
     }
 
+    /// Makes an event of a candidate: at once where that is certain to be little work, else in the tenant's lane.
     pub(super) async fn screen_one(
         &self,
-        tenant: &Tenant,
+        tenant: &Arc<Tenant>,
         candidate: Candidate,
-        prefix: &str,
+        prefix: String,
+        purpose: Purpose,
     ) -> Result<NewEvent, Problem> {
-        let Candidate {
-            kind,
-            id,
-            created,
-            metadata,
-            data,
-            deliver_to,
-            ..
-        } = candidate;
-        let id_given = id.is_some();
-        let id = id.unwrap_or_else(|| self.inner.parts.ids.event());
-        let created = created.unwrap_or_else(|| self.inner.parts.clock.now());
-        let limits = self.inner.allowed.document;
-        let mut data = Document::from_value(data, limits);
-        let mut metadata = metadata.map(|value| Document::from_value(value, limits));
-        let rules = tenant.privacy.of(&kind);
-        if let Some(rules) = rules {
-            rules.apply(&mut data);
-            metadata
-                .iter_mut()
-                .for_each(|metadata| rules.apply_to_notes(metadata));
+        // None passes the chain before it, which may lack a redaction.
+        if tenant.chain.is_some() && tenant.is_loading(Place::Ingress) {
+            let detail = "A plugin of the tenant's chain is still being loaded by this gateway.";
+            return Err(Problem::new(Code::TenantLoading, detail).retry_after(PAUSE));
         }
-        let metadata_json = metadata.as_ref().map(Document::to_bytes);
-        let screened = match &tenant.chain {
-            None => Screened::Passed {
-                data,
-                steps: Vec::new(),
-            },
-            // None passes the chain before it, which may lack a redaction.
-            Some(_) if tenant.is_loading(Place::Ingress) => {
-                let detail = "A plugin of the tenant's chain is still being loaded by this gateway.";
-                return Err(Problem::new(Code::TenantLoading, detail).retry_after(PAUSE));
-            }
-            Some(chain) => {
-                let call = Call {
-                    tenant: tenant.id.clone(),
-                    chain: Arc::clone(chain),
-                    id: id.clone(),
-                    kind: kind.clone(),
-                    created,
-                    phase: Phase::Ingress,
-                    metadata: Arc::new(metadata.unwrap_or_else(empty_object)),
-                    data,
-                };
-                self.run(call, prefix).await?
-            }
+        let parts = &self.inner.parts;
+        let making = Making::of(tenant, &candidate, prefix, purpose, parts);
+        let begun = Begun::of(candidate, self.inner.allowed.document);
+        let begun = match making.at_once(begun) {
+            AtOnce::Made(made) => return made,
+            AtOnce::Later(begun) => begun,
         };
-        let tenant_id = tenant.id.clone();
-        let mark = rules.map(Rules::mark).unwrap_or_default();
-        Ok(match screened {
-            Screened::Passed { mut data, steps } => {
-                // What a plugin put back goes again.
-                if let Some(rules) = rules.filter(|_| tenant.chain.is_some()) {
-                    rules.apply(&mut data);
-                }
-                let signable = tenant
-                    .contract
-                    .as_ref()
-                    .map(|profile| profile.check_data(data.root()));
-                if let Some(Err(unsendable)) = signable {
-                    return Err(invalid(prefix, "data", unsendable.to_string()));
-                }
-                let mut targets = fan_out(&kind, data.root(), &tenant.subscriptions);
-                targets.extend(deliver_to.iter().map(|_| Target::Inline));
-                let event = Event {
-                    id,
-                    tenant: tenant_id,
-                    kind,
-                    created,
-                    data: data.to_bytes(),
-                    metadata: metadata_json,
-                    deliver_to,
-                    fate: Fate::Published,
-                    steps,
-                    rules: mark,
-                    hops: Hops::default(),
-                };
-                NewEvent {
-                    event,
-                    targets,
-                    id_given,
-                }
-            }
-            // That it came and why it went is all that is kept: the metadata is as unscreened as the data.
-            Screened::Dropped { reason, steps } => {
-                let event = Event {
-                    id,
-                    tenant: tenant_id,
-                    kind,
-                    created,
-                    data: bytes::Bytes::new(),
-                    metadata: None,
-                    deliver_to: None,
-                    fate: Fate::Filtered { reason },
-                    steps,
-                    rules: mark,
-                    hops: Hops::default(),
-                };
-                NewEvent {
-                    event,
-                    targets: Vec::new(),
-                    id_given,
-                }
-            }
+        let job = move |lane: &mut TenantLane<'_>| making.in_lane(begun, lane);
+        let account = tenant.account.clone();
+        let ran = parts.host.run_on_account(&tenant.id, account, job).await;
+        let Ran { made, failing } = ran.map_err(lane_refused)?;
+        // Also of the steps that were gone on without.
+        for failing in failing {
+            parts.system_events.plugin_failing(failing, parts.clock.now());
+        }
+        made.map_err(|refused| match refused {
+            Refused::Problem(problem) => problem,
+            Refused::Verdict(verdict, prefix) => self.refuse(verdict, &prefix),
         })
     }
 
-    async fn run(&self, call: Call, prefix: &str) -> Result<Screened, Problem> {
-        let tenant = call.tenant.clone();
-        let done = self.inner.parts.host.run(call).await;
-        self.tell_failures(&tenant, &done);
+    /// What is said of an event that the chain did not let through.
+    fn refuse(&self, verdict: Verdict, prefix: &str) -> Problem {
         let metrics = &self.inner.parts.metrics;
-        match done.verdict {
-            Verdict::Pass => Ok(Screened::Passed {
-                data: done.data,
-                steps: done.steps,
-            }),
-            Verdict::Drop { reason, .. } => Ok(Screened::Dropped {
-                reason,
-                steps: done.steps,
-            }),
+        match verdict {
             Verdict::Reject {
                 plugin,
                 code,
                 message,
             } => {
                 metrics.events_accepted(AcceptResult::Rejected, 1);
-                Err(rejected(
+                rejected(
                     PluginWords {
                         plugin,
                         code,
                         message,
                     },
                     prefix,
-                ))
+                )
             }
             Verdict::Failed(failure) => {
                 metrics.events_accepted(AcceptResult::Unavailable, 1);
-                Err(failed(failure))
+                failed(failure)
             }
             // The host lets no ingress step ask for a delay; to go on without its word would be to ignore it.
-            Verdict::Delay { plugin, .. } => Err(failed(Failure {
+            Verdict::Delay { plugin, .. } => failed(Failure {
                 plugin,
                 kind: "refused",
                 message: "it asked for a delay, which only a delivery can have".to_owned(),
-            })),
+            }),
             Verdict::OverBudget { wait, per_second } => {
-                Err(over_budget(per_second).retry_after(wait.max(PAUSE)))
+                lane_refused(LaneRefusal::OverBudget { wait, per_second })
             }
-            Verdict::Busy => Err(Problem::new(
-                Code::TenantBusy,
-                "So many events of this tenant wait for their plugins that no more are taken now.",
-            )
-            .retry_after(PAUSE)),
-        }
-    }
-
-    /// Reports the steps that failed, those that were gone on without too.
-    fn tell_failures(&self, tenant: &TenantId, done: &Done) {
-        let parts = &self.inner.parts;
-        for (step, kind) in done.failures() {
-            let failing = PluginFailing::of(tenant, step, kind);
-            parts.system_events.plugin_failing(failing, parts.clock.now());
+            Verdict::Busy => lane_refused(LaneRefusal::Busy),
+            Verdict::Pass | Verdict::Drop { .. } => lane_refused(LaneRefusal::Failed),
         }
     }
 }
@@ -275,34 +168,34 @@ fn check_type(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<()
     })
 }
 
-/// That the data fits the schema of the event's type, where the type asks for it.
-async fn check_data(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
-    let kind = tenant.types.get(&candidate.kind);
-    let Some(check) = kind.and_then(|kind| kind.check()) else {
-        return Ok(());
-    };
-    let data = candidate.data.to_serde();
-    let checked = if candidate.data.printed_len() < LONG_TO_CHECK {
-        check.data(&data)
-    } else {
-        let check = Arc::clone(check);
-        let checked = tokio::task::spawn_blocking(move || check.data(&data)).await;
-        checked.map_err(|_| Problem::new(Code::InternalError, "The check of the data broke off."))?
-    };
-    let Err(violations) = checked else { return Ok(()) };
-    let errors = violations.into_iter().map(|violation| {
-        let pointer = format!("{prefix}/data{}", violation.pointer);
-        FieldError::new(pointer, violation.message)
-    });
-    Err(Problem::fields(Code::SchemaMismatch, errors.collect()))
+/// A tenant's lane took a job no more.
+pub(crate) fn lane_refused(refusal: LaneRefusal) -> Problem {
+    match refusal {
+        LaneRefusal::Busy => {
+            let detail = "So much of this tenant waits for a thread (its plugins, schemas and filters) that no more is taken now.";
+            Problem::new(Code::TenantBusy, detail).retry_after(PAUSE)
+        }
+        LaneRefusal::OverBudget { wait, per_second } => {
+            let detail = format!(
+                "The tenant's plugins, schemas and filters have used up their processor time, which is {per_second} in a second (`plugins.budget`)."
+            );
+            Problem::new(Code::TenantBusy, detail).retry_after(wait.max(PAUSE))
+        }
+        LaneRefusal::Failed => failed(Failure {
+            plugin: String::new(),
+            kind: "internal",
+            message: "the plugin host failed; its log says how".to_owned(),
+        }),
+    }
 }
 
-/// A tenant's plugins have used up their time.
-pub(crate) fn over_budget(per_second: Span) -> Problem {
+/// Something that the tenant declared takes more work with an event than an event may take.
+pub(crate) fn too_much_work(what: &str, cause: TooMuchWork) -> Problem {
     let detail = format!(
-        "The tenant's plugins have used up their processor time, which is {per_second} in a second (`plugins.budget`)."
+        "{what} takes more work with this event than the {} steps that an event may take (`plugins.max_event_work`).",
+        cause.max
     );
-    Problem::new(Code::TenantBusy, detail)
+    Problem::new(Code::TooMuchWork, detail)
 }
 
 fn rejected(words: PluginWords, prefix: &str) -> Problem {
@@ -332,21 +225,12 @@ fn failed(failure: Failure) -> Problem {
         })
 }
 
-fn invalid(prefix: &str, field: &str, detail: String) -> Problem {
+pub(super) fn invalid(prefix: &str, field: &str, detail: String) -> Problem {
     Problem::fields(
         Code::InvalidEvent,
         vec![FieldError::new(format!("{prefix}/{field}"), detail)],
     )
 }
 
-fn empty_object() -> Document {
-    Document::from_value(
-        Value::Object(crate::document::Object::new()),
-        crate::document::Limits::default(),
-    )
-}
-
-/// From so many bytes on, data is not checked on a thread that serves others.
-const LONG_TO_CHECK: usize = 64 << 10;
 /// What `Retry-After` says when a plugin failed or a queue is full.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,6 +1,8 @@
 //! Test events: what somebody sends to one subscription to try it. It passes the tenant's privacy rules and ingress chain like any
 //! event, and goes to nobody else. The schema of its type is not asked: what is sent to try an endpoint need not be complete.
 
+use std::sync::Arc;
+
 use crate::document::Value;
 use crate::domain::{Event, EventType, Fate};
 use crate::http::{Code, FieldError, Problem};
@@ -8,6 +10,7 @@ use crate::registry::Tenant;
 
 use super::Ingest;
 use super::candidate::Candidate;
+use super::making::Purpose;
 
 impl Ingest {
     /// Makes a test event, to be stored and sent.
@@ -15,7 +18,12 @@ impl Ingest {
     /// # Errors
     /// `reserved_type` for the gateway's own types but `hookgate.test`; `event_rejected` where the chain rejects or drops it; those
     /// of a chain that fails.
-    pub async fn test_event(&self, tenant: &Tenant, kind: EventType, data: Value) -> Result<Event, Problem> {
+    pub async fn test_event(
+        &self,
+        tenant: &Arc<Tenant>,
+        kind: EventType,
+        data: Value,
+    ) -> Result<Event, Problem> {
         if kind.is_system() && kind.as_str() != TEST {
             let detail = format!("`{kind}`: of the types below `hookgate.` only `{TEST}` can be sent");
             return Err(Problem::fields(
@@ -32,7 +40,10 @@ impl Ingest {
             data,
             deliver_to: None,
         };
-        let event = self.screen_one(tenant, candidate, "").await?.event;
+        let event = self
+            .screen_one(tenant, candidate, String::new(), Purpose::Test)
+            .await?
+            .event;
         if let Fate::Filtered { reason } = &event.fate {
             let detail = format!("The tenant's chain dropped the test event: {reason}");
             return Err(Problem::new(Code::EventRejected, detail)

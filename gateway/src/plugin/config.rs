@@ -60,11 +60,14 @@ pub struct Config {
     /// Calls more of tenants whose calls take long, on threads that the system lets wait for the others; where it is left out,
     /// one less than `threads`, and at least one: a core is left to everybody else.
     pub long_threads: Option<NonZeroU32>,
-    /// Processor time that a tenant's plugins may use in a second on this gateway, a second's worth ahead; left out: as much as
+    /// Processor time that a tenant's plugins, schemas and filters may use in a second on this gateway, a second's worth ahead; left out: as much as
     /// there is, in turns with the others.
     pub budget: Option<Span>,
     /// The same for single tenants, by their names: `acme = "500ms"`.
     pub budgets: BTreeMap<String, Span>,
+    /// Work of one event that its tenant's filters, schema and classifications may take: values looked at, comparisons, and
+    /// bytes given to patterns, the costly patterns' many times over. An event that takes more is refused (`too_much_work`).
+    pub max_event_work: u64,
     /// When a plugin that is stopped again and again is left alone.
     pub breaker: BreakerConfig,
     /// When a canary that fails is called off.
@@ -133,6 +136,7 @@ impl Default for Config {
             long_threads: None,
             budget: None,
             budgets: BTreeMap::new(),
+            max_event_work: 10_000_000,
             breaker: BreakerConfig::default(),
             canary: CanaryConfig::default(),
             journal: JournalConfig::default(),

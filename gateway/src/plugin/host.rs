@@ -24,6 +24,7 @@ use super::failure::{Failure, Fault};
 use super::fuel::Fuel;
 use super::incidents::Incidents;
 use super::kept::Kept;
+use super::lane::LaneRefusal;
 use super::observed::Observed;
 use super::processor::{Rank, ThreadTime};
 use super::pseudonyms::Pseudonyms;
@@ -32,11 +33,11 @@ use super::shelf::Shelved;
 use super::ticker::Ticker;
 use super::upload::{self, Checked, UploadError};
 use super::workshop::{Source, Workshop, blocking};
-use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict, run};
+use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict};
 use crate::clock::Clock;
 use crate::document::Document;
 use crate::domain::TenantId;
-use crate::telemetry::{Metrics, Refusal};
+use crate::telemetry::Metrics;
 
 /// Runs plugins. Cheap to clone; the threads end when the last clone is dropped.
 #[derive(Clone)]
@@ -58,14 +59,14 @@ pub(super) struct Shared {
     ticker: Ticker,
     queue: Arc<FairQueue<Job>>,
     breakers: Kept<(TenantId, String), Breaker>,
-    budgets: Kept<TenantId, Budget>,
+    pub(super) budgets: Kept<TenantId, Budget>,
     pub(super) observed: Observed,
     started: Instant,
 }
 
 impl Shared {
     /// Since it began, by a clock that only goes on.
-    fn elapsed_us(&self) -> u64 {
+    pub(super) fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
@@ -286,47 +287,21 @@ impl Host {
 
     /// Runs a chain on an event's document, when it is the tenant's turn.
     pub async fn run(&self, call: Call) -> Done {
-        let lane = Some(call.tenant.clone());
-        let budget = call.chain.budget.clone();
-        if let Some(over) = self.over_budget(&call.chain) {
-            return Done::without_data(over);
-        }
-        let run = move |shared: &Shared| {
-            let (done, used) = run::chain(&shared.caller, call, shared.clock.now().as_millis());
-            shared.charge(budget.as_deref(), used);
-            (done, used)
-        };
-        match self.on_thread(lane, run).await {
-            Ok(done) => done,
-            Err(NotRun::Busy) => {
-                self.inner.shared.observed.not_run(Refusal::Busy);
-                Done::without_data(Verdict::Busy)
-            }
-            Err(NotRun::Failed) => {
-                let fault = Fault::new("internal", "the plugin host failed; its log says how");
-                Done::without_data(Verdict::Failed(fault.of("")))
-            }
-        }
+        let (tenant, account) = (call.tenant.clone(), call.chain.budget.clone());
+        let ran = self.run_on_account(&tenant, account, move |lane| lane.chain(call));
+        let ran = ran.await;
+        ran.unwrap_or_else(|refusal| Done::without_data(refusal.into_verdict()))
     }
 
     /// What is said of a chain whose tenant has used up its time.
     pub(super) fn over_budget(&self, chain: &Chain) -> Option<Verdict> {
-        let budget = chain.budget.as_ref()?;
-        let wait = budget.wait(self.inner.shared.elapsed_us())?;
-        self.inner.shared.observed.not_run(Refusal::Budget);
-        Some(Verdict::OverBudget {
-            wait,
-            per_second: budget.per_second(),
-        })
+        let account = chain.budget.as_deref()?;
+        self.over_account(account).map(LaneRefusal::into_verdict)
     }
 
     /// A tenant's steps as a chain, whose time is charged to the tenant.
     pub fn chain(&self, tenant: &TenantId, steps: Vec<Step>) -> Chain {
-        let budgets = &self.inner.shared.budgets;
-        let config = self.config();
-        let own = config.budgets.get(tenant.as_str()).copied();
-        let per_second = own.or(config.budget);
-        let budget = per_second.map(|time| budgets.of(tenant.clone(), || Budget::new(time)));
+        let budget = self.cpu_budget(tenant);
         Chain { steps, budget }
     }
 

@@ -5,7 +5,7 @@
 //! Its `class` says in which `engine`, and under whose limits.
 //! `run` takes an event: it waits its tenant's turn in the `queue`, where who takes long (`aside`, `debts`) stands behind, then
 //! `run` goes through the chain on a guest thread, `call` makes each step's fresh instance, and `said` holds its verdict to what
-//! its phase allows. `trial` takes an event the same way as a dry run and tells everything of it, with the `fuel` that it took.
+//! its phase allows. Other work of a tenant, its filters and schemas, waits the same turns in its `lane`. `trial` takes an event the same way as a dry run and tells everything of it, with the `fuel` that it took.
 //! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
 //! What was seen of each version, and what it wrote, is in `observed` and `journal`; what operators should know is in `incidents`.
 //!
@@ -35,6 +35,7 @@ mod imports;
 mod incidents;
 mod journal;
 mod kept;
+mod lane;
 mod log;
 mod machine_code;
 mod observed;
@@ -66,6 +67,7 @@ pub use host::Host;
 pub use incidents::{Incident, Incidents};
 pub use journal::{Entry, Journal, JournalConfig, Lines, Origin, Wanted};
 pub use kept::Kept;
+pub use lane::{LaneRefusal, TenantLane};
 pub use log::{Level, LogLine};
 pub use observed::{Account, Observation, Version};
 pub use trial::{Figures, Trial, Tried, TriedStep};

@@ -4,10 +4,10 @@
 //! places of the graph at once. What any of them takes out goes, whether or not the value fits that part of the schema.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use regex::Regex;
-
-use super::Class;
+use super::{Class, TextPattern};
+use crate::budget::{TooMuchWork, WorkBudget};
 
 /// A place of the graph.
 pub type FieldId = usize;
@@ -34,7 +34,7 @@ pub struct Field {
     /// By the name of a member.
     pub named: HashMap<String, FieldId>,
     /// By a pattern of members' names.
-    pub patterns: Vec<(Regex, FieldId)>,
+    pub patterns: Vec<(Arc<TextPattern>, FieldId)>,
     /// Every other member.
     pub rest: Option<FieldId>,
     /// The first elements.
@@ -123,47 +123,71 @@ impl Fields {
     }
 
     /// The whole of the data.
-    pub(super) fn root(&self) -> Found {
+    pub(super) fn root(&self, work: &WorkBudget) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
-        self.reach(0, &mut found);
-        found
+        self.reach(0, &mut found, work)?;
+        Ok(found)
     }
 
-    /// A member of what the walk is at.
-    pub(super) fn member(&self, at: &[FieldId], key: &str) -> Found {
+    /// A member of what the walk is at. A key that is too long for a pattern is held against none, and withheld where there
+    /// are any: whether it is classified is not known.
+    pub(super) fn member(&self, at: &[FieldId], key: &str, work: &WorkBudget) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
         for &id in at {
             let field = &self.fields[id];
             let mut named = false;
+            work.charge_len(1 + key.len() / BYTES_A_UNIT)?;
             if let Some(&next) = field.named.get(key) {
                 named = true;
-                self.reach(next, &mut found);
+                self.reach(next, &mut found, work)?;
             }
-            for (_, next) in field.patterns.iter().filter(|(pattern, _)| pattern.is_match(key)) {
-                named = true;
-                self.reach(*next, &mut found);
+            for (pattern, next) in &field.patterns {
+                if key.len() > LONGEST_KEY || pattern.is_unusable() {
+                    found.withheld |= !named;
+                    continue;
+                }
+                if pattern.is_match(key, work)? {
+                    named = true;
+                    self.reach(*next, &mut found, work)?;
+                }
             }
             if let Some(next) = field.rest.filter(|_| !named) {
-                self.reach(next, &mut found);
+                self.reach(next, &mut found, work)?;
             }
         }
-        found
+        Ok(found)
     }
 
     /// An element of what the walk is at.
-    pub(super) fn element(&self, at: &[FieldId], index: usize) -> Found {
+    pub(super) fn element(
+        &self,
+        at: &[FieldId],
+        index: usize,
+        work: &WorkBudget,
+    ) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
+        work.charge_len(at.len())?;
         for &id in at {
             let field = &self.fields[id];
             if let Some(next) = field.first.get(index).copied().or(field.items) {
-                self.reach(next, &mut found);
+                self.reach(next, &mut found, work)?;
             }
         }
-        found
+        Ok(found)
     }
 
-    fn reach(&self, id: FieldId, found: &mut Found) {
-        for &id in &self.together[id] {
+    /// The most work for a byte of a document; `None`: it may be any, as with patterns, and where several places of the graph
+    /// look at one value.
+    pub(super) fn units_a_byte(&self) -> Option<u64> {
+        let simple = self.fields.iter().all(|field| field.patterns.is_empty());
+        let alone = self.together.iter().all(|together| together.len() == 1);
+        (simple && alone).then_some(3)
+    }
+
+    fn reach(&self, id: FieldId, found: &mut Found, work: &WorkBudget) -> Result<(), TooMuchWork> {
+        let together = &self.together[id];
+        work.charge_len(together.len() * (1 + found.at.len() / FIELDS_A_UNIT))?;
+        for &id in together {
             match self.fields[id].class {
                 Some(Class::Public) => found.public = true,
                 Some(_) => found.withheld = true,
@@ -173,6 +197,7 @@ impl Fields {
                 found.at.push(id);
             }
         }
+        Ok(())
     }
 }
 
@@ -189,3 +214,10 @@ fn together(fields: &[Field], id: FieldId) -> Vec<FieldId> {
     }
     all
 }
+
+/// Of an object's key, for its patterns.
+const LONGEST_KEY: usize = 1 << 10;
+/// Bytes of a key that are looked at in the time of one field.
+const BYTES_A_UNIT: usize = 16;
+/// Places of the graph that are compared in the time of one field.
+const FIELDS_A_UNIT: usize = 8;

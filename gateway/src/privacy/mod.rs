@@ -7,18 +7,23 @@
 //! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
 //! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
 //! keeps the mark of those that it was stored under, and whoever shows or sends it applies today's where the mark differs
-//! ([`Privacy::shown`]). Nothing is asked of the store, and nothing is done for tenants without rules.
+//! ([`Privacy::anew`]). Nothing is asked of the store, and nothing is done for tenants without rules.
+//!
+//! A tenant's patterns and the size of its events decide how much work that is: it is charged to a budget, and an event that
+//! takes more is not let through half looked at.
 //!
 //! Pure. Nothing here logs or tells keys or values.
 
 mod class;
 mod dictionary;
 mod fields;
+mod pattern;
 mod rules;
 
 pub use class::{BadClass, Class};
 pub use dictionary::Dictionary;
 pub use fields::{Field, FieldId, Fields};
+pub use pattern::{BadPattern, TextPattern};
 pub use rules::{Privacy, Rules};
 
 #[cfg(test)]

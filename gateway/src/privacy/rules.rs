@@ -7,7 +7,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::Dictionary;
-use super::fields::{FieldId, Fields};
+use super::fields::{FieldId, Fields, Found};
+use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{Document, Limits, Scratch, Sieve, Sifted};
 use crate::domain::event::RulesMark;
 use crate::domain::{Event, EventType};
@@ -54,41 +55,89 @@ impl Rules {
     }
 
     /// Takes out of an event's data what is for nobody outside.
-    pub fn apply(&self, data: &mut Document) {
+    ///
+    /// # Errors
+    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
+    pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
         let mut walk = Walk {
             rules: self,
+            work,
+            stopped: None,
             scratch: Scratch::default(),
         };
         let root = match &self.fields {
             None => Sifted::Inside(Place::default()),
             Some(fields) => {
-                let found = fields.root();
+                let found = fields.root(work)?;
                 walk.say(found, !fields.closed, None)
             }
         };
         data.sift(&mut walk, root);
+        walk.stopped.map_or(Ok(()), Err)
     }
 
     /// Takes out of a producer's notes what the dictionary names: a schema says nothing of them.
-    pub fn apply_to_notes(&self, notes: &mut Document) {
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to_notes(&self, notes: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
         let names = Self {
             fields: None,
             ..self.clone()
         };
         if names.names.is_some() {
-            names.apply(notes);
+            names.apply(notes, work)?;
+        }
+        Ok(())
+    }
+
+    /// The most work that a document of so many bytes can take; `None`: it may be any.
+    pub fn most_work(&self, bytes: usize) -> Option<u64> {
+        let fields = self
+            .fields
+            .as_ref()
+            .map_or(Some(0), |fields| fields.units_a_byte())?;
+        (fields + 2).checked_mul(bytes as u64 + 1)
+    }
+
+    /// A stored event as it may be shown and sent by these rules.
+    ///
+    /// # Errors
+    /// When it takes more work than there is: then it is shown [`Self::withheld`].
+    pub fn shown(&self, event: &Event, work: &WorkBudget) -> Result<Event, TooMuchWork> {
+        let notes = event.metadata.as_ref();
+        let notes = notes.map(|notes| self.applied_to(notes, |notes| self.apply_to_notes(notes, work)));
+        Ok(Event {
+            data: self.applied_to(&event.data, |data| self.apply(data, work))?,
+            metadata: notes.transpose()?,
+            rules: self.mark,
+            ..event.clone()
+        })
+    }
+
+    /// A stored event of which nothing is shown but that it is there: by these rules it cannot be looked through.
+    pub fn withheld(&self, event: &Event) -> Event {
+        Event {
+            data: NOTHING,
+            metadata: None,
+            rules: self.mark,
+            ..event.clone()
         }
     }
 
     /// JSON text of an event that was stored under other rules, by these. Text that does not read becomes nothing: what
     /// cannot be looked through is not shown.
-    fn applied_to(&self, text: &Bytes, apply: impl Fn(&Self, &mut Document)) -> Bytes {
+    fn applied_to(
+        &self,
+        text: &Bytes,
+        apply: impl Fn(&mut Document) -> Result<(), TooMuchWork>,
+    ) -> Result<Bytes, TooMuchWork> {
         match Document::parse(text, LIMITS) {
             Ok(mut document) => {
-                apply(self, &mut document);
-                document.to_bytes()
+                apply(&mut document)?;
+                Ok(document.to_bytes())
             }
-            Err(_) => Bytes::from_static(b"null"),
+            Err(_) => Ok(NOTHING),
         }
     }
 }
@@ -119,24 +168,15 @@ impl Privacy {
         own.or(self.every.as_ref())
     }
 
-    /// A stored event as it may be shown and sent today, where that is not as it is: the rules of its type are others than
-    /// when it was stored.
-    pub fn shown(&self, event: &Event) -> Option<Event> {
+    /// The rules by which a stored event is shown and sent today, where that is not as it is: those of its type are others
+    /// than when it was stored.
+    pub fn anew(&self, event: &Event) -> Option<&Rules> {
         let rules = self.of(&event.kind)?;
-        if rules.mark == event.rules || event.data.is_empty() {
-            return None;
-        }
-        let mut shown = event.clone();
-        shown.rules = rules.mark;
-        shown.data = rules.applied_to(&event.data, Rules::apply);
-        shown.metadata = event
-            .metadata
-            .as_ref()
-            .map(|notes| rules.applied_to(notes, Rules::apply_to_notes));
-        Some(shown)
+        (rules.mark != event.rules && !event.data.is_empty()).then_some(rules)
     }
 }
 
+const NOTHING: Bytes = Bytes::from_static(b"null");
 const LIMITS: Limits = Limits {
     bytes: usize::MAX,
     depth: Limits::MAX_DEPTH,
@@ -145,6 +185,9 @@ const LIMITS: Limits = Limits {
 /// Rules on their way through a document.
 struct Walk<'r> {
     rules: &'r Rules,
+    work: &'r WorkBudget,
+    /// Everything goes from there on.
+    stopped: Option<TooMuchWork>,
     scratch: Scratch,
 }
 
@@ -158,8 +201,24 @@ struct Place {
 }
 
 impl Walk<'_> {
+    /// What the fields say, for so much work beside theirs; nothing where there is no more work.
+    fn found(
+        &mut self,
+        units: usize,
+        find: impl FnOnce(&Fields, &WorkBudget) -> Result<Found, TooMuchWork>,
+    ) -> Option<Found> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        let fields = self.rules.fields.as_deref();
+        let charged = self.work.charge_len(units);
+        let found = charged
+            .and_then(|()| fields.map_or_else(|| Ok(Found::default()), |fields| find(fields, self.work)));
+        found.map_err(|stopped| self.stopped = Some(stopped)).ok()
+    }
+
     /// What becomes of a value, of which the fields say this; `open`: what is around it lets it stay.
-    fn say(&mut self, found: super::fields::Found, open: bool, key: Option<&str>) -> Sifted<Place> {
+    fn say(&mut self, found: Found, open: bool, key: Option<&str>) -> Sifted<Place> {
         let names = self.rules.names.as_ref();
         if found.withheld {
             return Sifted::Goes;
@@ -187,14 +246,12 @@ impl Sieve for Walk<'_> {
     type Place = Place;
 
     fn member(&mut self, around: &Place, key: &str) -> Sifted<Place> {
-        let fields = self.rules.fields.as_ref();
-        let found = fields.map_or_else(Default::default, |fields| fields.member(&around.at, key));
-        self.say(found, !around.closed, Some(key))
+        let found = self.found(1 + key.len(), |fields, work| fields.member(&around.at, key, work));
+        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, Some(key)))
     }
 
     fn element(&mut self, around: &Place, index: usize) -> Sifted<Place> {
-        let fields = self.rules.fields.as_ref();
-        let found = fields.map_or_else(Default::default, |fields| fields.element(&around.at, index));
-        self.say(found, !around.closed, None)
+        let found = self.found(1, |fields, work| fields.element(&around.at, index, work));
+        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, None))
     }
 }

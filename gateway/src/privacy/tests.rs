@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::budget::{TooMuchWork, WorkBudget};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::document::Document;
-use crate::domain::EventType;
+use crate::domain::event::RulesMark;
+use crate::domain::{Event, EventType, Fate, Hops};
 
 fn kind() -> EventType {
     "customer.created".parse().unwrap()
@@ -33,7 +35,14 @@ fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
 #[track_caller]
 fn left(privacy: &Privacy, data: Value) -> Value {
     let mut document = Document::from(data);
-    privacy.of(&kind()).expect("rules").apply(&mut document);
+    let bytes = document.size_bound();
+    let rules = privacy.of(&kind()).expect("rules");
+    let work = WorkBudget::new(1 << 20);
+    rules.apply(&mut document, &work).expect("it is little work");
+    assert!(
+        rules.most_work(bytes).is_none_or(|most| work.used() <= most),
+        "what is done at once is no more"
+    );
     serde_json::from_slice(&document.to_vec()).unwrap()
 }
 
@@ -152,7 +161,11 @@ fn what_the_schema_names_public_stays_whatever_its_name_and_what_is_inside_does_
 fn notes_are_looked_through_by_name_alone() {
     let rules = privacy(BOTH, Some(&json!({ "x-classification": "restricted" })));
     let mut notes = Document::from(json!({ "source": "/crm", "email": "planted" }));
-    rules.of(&kind()).unwrap().apply_to_notes(&mut notes);
+    rules
+        .of(&kind())
+        .unwrap()
+        .apply_to_notes(&mut notes, &WorkBudget::small())
+        .unwrap();
     assert_eq!(notes.to_vec(), br#"{"source":"/crm"}"#);
 }
 
@@ -173,4 +186,145 @@ fn equal_rules_have_equal_marks_and_others_have_others() {
         }
     }
     assert_eq!(mark(&all[4]), mark(&privacy(BOTH, Some(&schema))));
+}
+
+fn event(data: &Value) -> Event {
+    Event {
+        id: "evt".parse().unwrap(),
+        tenant: "acme".parse().unwrap(),
+        kind: kind(),
+        created: Default::default(),
+        data: data.to_string().into(),
+        metadata: Some("{\"a\":1}".into()),
+        deliver_to: None,
+        fate: Fate::Published,
+        steps: Vec::new(),
+        rules: RulesMark::default(),
+        hops: Hops::default(),
+    }
+}
+
+#[test]
+fn stored_event_is_withheld_whole_when_it_takes_too_much_work() {
+    let privacy = privacy(
+        &[],
+        Some(&json!({ "patternProperties": { "^p": { "x-classification": "restricted" } } })),
+    );
+    let stored = event(&json!({ "p1": "planted", "q": "stays" }));
+    let rules = privacy.anew(&stored).expect("other rules");
+    let shown = rules.shown(&stored, &WorkBudget::small()).unwrap();
+    assert_eq!(shown.data, r#"{"q":"stays"}"#);
+    assert!(privacy.anew(&shown).is_none());
+    let short = WorkBudget::new(3);
+    assert_eq!(
+        rules.shown(&stored, &short).map(|event| event.data),
+        Err(TooMuchWork { max: 3 })
+    );
+    let withheld = rules.withheld(&stored);
+    assert_eq!(
+        (withheld.data.as_ref(), withheld.metadata),
+        (b"null".as_ref(), None)
+    );
+}
+
+#[test]
+fn long_keys_are_withheld_where_patterns_classify() {
+    let schema = json!({
+        "properties": { "known": {} },
+        "patternProperties": { "^[ab]{1,20}$": { "x-classification": "restricted" } },
+    });
+    let privacy = privacy(&[], Some(&schema));
+    let (long, short) = ("x".repeat(1025), "x".repeat(1024));
+    let data = json!({ "known": 1, "ab": 1, short.as_str(): 1, long.as_str(): 1 });
+    assert_eq!(left(&privacy, data), json!({ "known": 1, short.as_str(): 1 }));
+}
+
+#[test]
+fn patterns_that_are_too_large_today_withhold_what_they_might_classify() {
+    let schema = json!({
+        "properties": { "known": {} },
+        "patternProperties": { "[ab]*a[ab]{4000}[cd]": { "x-classification": "public" } },
+    });
+    let spec = TypeSpec {
+        kind: kind(),
+        entity: None,
+        description: None,
+        schema: Some(schema.to_string()),
+        validate: false,
+    };
+    assert!(CatalogueType::new(spec.clone()).is_err());
+    let stored = CatalogueType::stored(spec).unwrap();
+    assert_eq!(stored.unusable_patterns(), 1);
+    let fields = Arc::clone(stored.fields().unwrap());
+    let privacy = Privacy::new(None, [(kind(), fields)]);
+    assert_eq!(
+        left(&privacy, json!({ "known": 1, "other": 1 })),
+        json!({ "known": 1 })
+    );
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn schema() -> impl Strategy<Value = Value> {
+        let class = prop_oneof![
+            Just(json!({})),
+            Just(json!({ "x-classification": "restricted" })),
+            Just(json!({ "x-classification": "public" })),
+        ];
+        let inside = class.prop_recursive(4, 16, 3, |inside| {
+            prop_oneof![
+                ("[ab]", inside.clone()).prop_map(|(name, one)| json!({ "properties": { name: one } })),
+                inside
+                    .clone()
+                    .prop_map(|one| json!({ "patternProperties": { "^[ab]+$": one } })),
+                inside
+                    .clone()
+                    .prop_map(|one| json!({ "additionalProperties": one })),
+                inside.clone().prop_map(|one| json!({ "items": one })),
+                prop::collection::vec(inside, 1..3).prop_map(|all| json!({ "allOf": all })),
+            ]
+        });
+        (inside, any::<bool>()).prop_map(|(mut schema, closed)| {
+            let class = if closed { "internal" } else { "public" };
+            schema["x-default-classification"] = json!(class);
+            schema["properties"]["c"] = json!({ "x-classification": "restricted" });
+            schema
+        })
+    }
+
+    fn data() -> impl Strategy<Value = Value> {
+        any::<u8>()
+            .prop_map(Value::from)
+            .prop_recursive(4, 32, 4, |inside| {
+                prop_oneof![
+                    prop::collection::vec(inside.clone(), 0..4).prop_map(Value::from),
+                    prop::collection::btree_map("[abc]{0,2}|email", inside, 0..4)
+                        .prop_map(|members| members.into_iter().collect::<Value>()),
+                ]
+            })
+    }
+
+    proptest! {
+        /// Rules take out the same on every budget that they do not exceed; on one that they do, they say so.
+        #[test]
+        fn rules_apply_the_same_on_any_budget(schema in schema(), data in data(), named in any::<bool>(), max in 0_u64..300) {
+            let privacy = privacy(if named { BOTH } else { &[] }, Some(&schema));
+            let rules = privacy.of(&kind()).unwrap();
+            let (free, bounded) = (WorkBudget::new(u64::MAX), WorkBudget::new(max));
+            let (mut expected, mut found) = (Document::from(data.clone()), Document::from(data));
+            let bytes = found.size_bound();
+            rules.apply(&mut expected, &free).unwrap();
+            prop_assert!(rules.most_work(bytes).is_none_or(|most| free.used() <= most));
+            match rules.apply(&mut found, &bounded) {
+                Ok(()) => {
+                    prop_assert!(free.used() <= max);
+                    prop_assert_eq!(found.to_vec(), expected.to_vec());
+                }
+                Err(TooMuchWork { .. }) => prop_assert!(free.used() > max),
+            }
+        }
+    }
 }

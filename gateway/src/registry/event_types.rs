@@ -81,7 +81,7 @@ impl Registry {
             if let Some(known) = known.filter(|known| known.spec == kept.value) {
                 return Ok((kind.clone(), Arc::clone(known)));
             }
-            let ready = CatalogueType::new(kept.value.clone());
+            let ready = CatalogueType::stored(kept.value.clone());
             let ready = ready.map_err(|problems| {
                 let kind = kind.clone();
                 RegistryError::unreadable(
@@ -89,6 +89,10 @@ impl Registry {
                     RegistryError::SchemaRefused { kind, problems },
                 )
             })?;
+            let patterns = ready.unusable_patterns();
+            if patterns > 0 {
+                tracing::warn!(tenant = %draft.id, kind = %kind, count = patterns, "event_type.patterns_too_large");
+            }
             Ok((kind.clone(), Arc::new(ready)))
         });
         ready.collect()

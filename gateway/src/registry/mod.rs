@@ -42,6 +42,7 @@ mod reseal;
 mod rotation;
 pub mod seal;
 mod shared;
+mod shown;
 mod snapshot;
 pub mod spec;
 mod subscriptions;
@@ -64,7 +65,7 @@ use std::time::Duration;
 use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{KeyId, Scopes, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
-use crate::plugin::Chain;
+use crate::plugin::{Budget, Chain};
 use crate::privacy::Privacy;
 use crate::profile::Profile;
 use crate::store::FeedPosition;
@@ -77,6 +78,7 @@ pub use history::{Actor, Change, Deed};
 pub use key::{digest as key_digest, new_api_key};
 pub use reseal::Resealed;
 pub use seal::Sealer;
+pub(crate) use shown::show;
 pub use spec::{
     CanarySpec, CanaryState, ChainSpec, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
     Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
@@ -84,6 +86,8 @@ pub use spec::{
 pub use sync::Sync;
 pub use tenant_chain::TenantChain;
 pub use trials::TrialChain;
+
+pub use crate::plugin::LaneRefusal;
 
 /// A tenant as the hot path sees it.
 #[derive(Debug, Clone)]
@@ -111,6 +115,8 @@ pub struct Tenant {
     pub types: Types,
     /// What is taken out of its events before they are stored, and when they are shown and sent.
     pub privacy: Privacy,
+    /// The account that its work is charged to, if it has one: kept from one snapshot to the next.
+    pub account: Option<Arc<Budget>>,
     /// Its ingress chain; `None`: events pass as they are.
     pub chain: Option<Arc<Chain>>,
     /// The chain as it was asked for: for showing.

@@ -350,6 +350,7 @@ impl Registry {
             subscriptions,
             types,
             privacy,
+            account: self.host().cpu_budget(&draft.id),
             chain: None,
             chain_spec: ChainSpec::default(),
             chain_states: Vec::new(),

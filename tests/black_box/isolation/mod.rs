@@ -7,3 +7,4 @@ mod endpoints;
 mod host;
 mod registry;
 mod shards;
+mod work;

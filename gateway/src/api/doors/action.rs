@@ -54,7 +54,7 @@ pub(super) async fn perform(
         Action::TestSubscription => {
             let kind = TEST.parse().expect("a type");
             let data = serde_json::json!({ "message": "This is a test event." });
-            let delivery = trial::send(api, tenant, id()?, kind, &data).await?;
+            let delivery = trial::send(api, tenant, id()?, kind, data.into()).await?;
             Ok(visit.reply(|_| json(delivery.event.as_str())))
         }
         Action::CreateTenantSecret => {

@@ -40,7 +40,7 @@ struct Visit<'a> {
     api: &'a Api,
     door: &'a Door,
     route: &'a Route,
-    tenant: &'a Tenant,
+    tenant: &'a Arc<Tenant>,
 }
 
 /// The doors of all profiles.

@@ -3,6 +3,8 @@
 //! Walks the tenant's feed from a time on. What is made again gets the run after the last one that it had, which whoever looks at
 //! the same time finds too: two calls at once make one delivery.
 
+use std::sync::Arc;
+
 use aide::axum::routing::{ApiMethodRouter, post_with};
 use axum::extract::State;
 use futures_util::future::try_join_all;
@@ -22,7 +24,9 @@ use crate::domain::{
 };
 use crate::feed::Cursor;
 use crate::http::{Code, FieldError, Problem};
-use crate::registry::Tenant;
+use crate::ingest::lane_refused;
+use crate::plugin::TenantLane;
+use crate::registry::{Tenant, show};
 use crate::store::{FeedPosition, StoredEvent};
 
 pub(super) fn method() -> ApiMethodRouter<Api> {
@@ -80,13 +84,16 @@ struct Recovered {
     deliveries: usize,
     /// How many events were looked at.
     events: usize,
+    /// How many of them were left out because the subscription's filter takes too much work with them: it is not known whether
+    /// they are meant.
+    left_out: usize,
     /// Where to go on; `null`: that was all.
     next_cursor: Option<String>,
 }
 
 /// What is looked for.
 struct Wanted<'s> {
-    subscription: &'s Subscription,
+    subscription: &'s Arc<Subscription>,
     types: Vec<EventPattern>,
     only: Only,
     /// Nothing after this.
@@ -155,13 +162,14 @@ async fn recover(
 /// Goes on after a position until the end or the limits. What was made, and where to go on.
 async fn walk(
     api: &Api,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     wanted: &Wanted<'_>,
     begin: FeedPosition,
 ) -> Result<(Recovered, Option<FeedPosition>), Problem> {
     let mut done = Recovered {
         deliveries: 0,
         events: 0,
+        left_out: 0,
         next_cursor: None,
     };
     let mut at = begin;
@@ -186,28 +194,26 @@ async fn walk(
             .filter(|(position, _)| *position <= wanted.last);
         let events: Vec<Event> = events.map(|(_, event)| event).collect();
         done.events += events.len();
-        done.deliveries += make_again(api, tenant, wanted, events).await?;
+        let (made, left_out) = make_again(api, tenant, wanted, events).await?;
+        done.deliveries += made;
+        done.left_out += left_out;
         if ended {
             return Ok((done, None));
         }
     }
 }
 
-/// Makes again what is wanted of these events; how many deliveries were made.
+/// Makes again what is wanted of these events; how many deliveries were made, and how many events were left out.
 async fn make_again(
     api: &Api,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     wanted: &Wanted<'_>,
     mut events: Vec<Event>,
-) -> Result<usize, Problem> {
-    let of_type = |event: &Event| {
+) -> Result<(usize, usize), Problem> {
+    events.retain(|event| {
         wanted.types.is_empty() || wanted.types.iter().any(|pattern| pattern.matches(&event.kind))
-    };
-    let meant = |event: &Event| {
-        let shown = tenant.privacy.shown(event);
-        means(wanted.subscription, shown.as_ref().unwrap_or(event))
-    };
-    events.retain(|event| of_type(event) && meant(event));
+    });
+    let (events, left_out) = meant(api, tenant, wanted.subscription, events).await?;
     let mut stored: Vec<Option<StoredEvent>> = Vec::with_capacity(events.len());
     for events in events.chunks(LOADS_AT_ONCE) {
         let mut loads = Vec::with_capacity(events.len());
@@ -225,11 +231,41 @@ async fn make_again(
     });
     let again: Vec<_> = again.collect();
     if again.is_empty() {
-        return Ok(0);
+        return Ok((0, left_out));
     }
     let made = api.store.enqueue(&tenant.id, again).await?;
     api.handover.due_now();
-    Ok(made)
+    Ok((made, left_out))
+}
+
+/// Those events that the subscription means, and how many were left out because that cannot be known.
+async fn meant(
+    api: &Api,
+    tenant: &Arc<Tenant>,
+    subscription: &Arc<Subscription>,
+    events: Vec<Event>,
+) -> Result<(Vec<Event>, usize), Problem> {
+    let (mut kept, mut left_out) = (Vec::new(), 0);
+    let mut events = events.into_iter().peekable();
+    while events.peek().is_some() {
+        let part: Vec<_> = events.by_ref().take(JUDGED_AT_ONCE).collect();
+        let (own, subscription) = (Arc::clone(tenant), Arc::clone(subscription));
+        let job = move |lane: &mut TenantLane<'_>| {
+            let judged = part.into_iter().map(|event| {
+                let shown = show(&own, event.clone(), lane);
+                means(&subscription, &shown, &lane.work()).map(|meant| meant.then_some(event))
+            });
+            judged.collect::<Vec<_>>()
+        };
+        let judged = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;
+        for event in judged {
+            match event {
+                Ok(event) => kept.extend(event),
+                Err(_) => left_out += 1,
+            }
+        }
+    }
+    Ok((kept, left_out))
 }
 
 /// The run in which a target is to be sent an event again; `None`: it is not. Pure.
@@ -262,6 +298,8 @@ fn time(field: &str, given: Option<&str>) -> Result<Option<Timestamp>, Problem> 
 
 const EVENTS_AT_ONCE: usize = 100;
 const LOADS_AT_ONCE: usize = 8;
+/// How many events are one job in the tenant's lane: others have a turn in between.
+const JUDGED_AT_ONCE: usize = 8;
 
 #[cfg(test)]
 mod tests {

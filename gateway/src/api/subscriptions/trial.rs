@@ -6,6 +6,7 @@ use aide::axum::routing::{ApiMethodRouter, post_with};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::Api;
@@ -15,6 +16,7 @@ use super::super::input::{Acting, Id, NoDelivery, OptionalBody};
 use super::super::output::Accepted;
 use super::act;
 use crate::dispatch::Reservation;
+use crate::document::{Document, Limits};
 use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Trigger};
 use crate::http::{Code, Problem};
 use crate::registry::Tenant;
@@ -29,7 +31,8 @@ struct TrialInput {
     #[serde(rename = "type")]
     kind: Option<Parsed<EventType>>,
     /// The event's data; a greeting where none is given.
-    data: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    data: Option<Box<RawValue>>,
 }
 
 /// What was made.
@@ -67,10 +70,14 @@ async fn trial(
     let kind = input
         .kind
         .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);
-    let data = input
-        .data
-        .unwrap_or_else(|| json!({ "message": "This is a test event from hookgate." }));
-    let delivery = send(&api, &tenant, id, kind, &data).await?;
+    let data = match input.data {
+        Some(data) => {
+            let limits = Limits::of_bytes(data.get().len());
+            Document::parse(data.get().as_bytes(), limits).map_err(|error| Problem::from(&error))?
+        }
+        None => json!({ "message": "This is a test event from hookgate." }).into(),
+    };
+    let delivery = send(&api, &tenant, id, kind, data).await?;
     Ok(Accepted(Tried {
         event: delivery.event.to_string(),
         delivery: delivery.to_string(),
@@ -80,16 +87,16 @@ async fn trial(
 /// Sends an event to one subscription alone.
 pub(in crate::api) async fn send(
     api: &Api,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     id: SubscriptionId,
     kind: EventType,
-    data: &Value,
+    data: Document,
 ) -> Result<DeliveryId, Problem> {
     let subscription = act::find(tenant, id)?;
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
-    let event = api.ingest.test_event(tenant, kind, data.clone().into()).await?;
+    let event = api.ingest.test_event(tenant, kind, data.into_root()).await?;
     let target = Target::Subscription(id);
     let delivery = DeliveryId {
         event: event.id.clone(),

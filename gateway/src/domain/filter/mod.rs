@@ -10,6 +10,7 @@ mod read;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{Document, PatternSet, Value};
 use crate::domain::EventType;
 
@@ -42,6 +43,13 @@ pub struct FilterProblem {
     pub pointer: String,
     /// What is wrong there, and what was probably meant.
     pub message: String,
+}
+
+/// The event that a filter is held against.
+struct Subject<'e> {
+    kind: &'e EventType,
+    data: &'e Value,
+    work: &'e WorkBudget,
 }
 
 /// What must hold, all of it.
@@ -93,8 +101,12 @@ impl Filter {
     }
 
     /// Whether an event with this type and data is wanted.
-    pub fn passes(&self, kind: &EventType, data: &Value) -> bool {
-        self.0.condition.holds(kind, data)
+    ///
+    /// # Errors
+    /// When finding out takes more work than there is.
+    pub fn passes(&self, kind: &EventType, data: &Value, work: &WorkBudget) -> Result<bool, TooMuchWork> {
+        let event = Subject { kind, data, work };
+        self.0.condition.holds(&event)
     }
 
     /// Its compact JSON text.
@@ -113,14 +125,30 @@ impl FilterLimits {
 }
 
 impl Condition {
-    fn holds(&self, kind: &EventType, data: &Value) -> bool {
-        self.0.iter().all(|part| match part {
-            Part::All(conditions) => conditions.iter().all(|c| c.holds(kind, data)),
-            Part::Any(conditions) => conditions.iter().any(|c| c.holds(kind, data)),
-            Part::Not(condition) => !condition.holds(kind, data),
-            Part::Test(field, checks) => checks.iter().all(|check| passes(check, field, kind, data)),
-        })
+    fn holds(&self, event: &Subject<'_>) -> Result<bool, TooMuchWork> {
+        all(&self.0, |part| part.holds(event))
     }
+}
+
+impl Part {
+    fn holds(&self, event: &Subject<'_>) -> Result<bool, TooMuchWork> {
+        event.work.charge(1)?;
+        match self {
+            Self::All(conditions) => all(conditions, |c| c.holds(event)),
+            Self::Any(conditions) => all(conditions, |c| Ok(!c.holds(event)?)).map(|none| !none),
+            Self::Not(condition) => Ok(!condition.holds(event)?),
+            Self::Test(field, checks) => all(checks, |check| passes(check, field, event)),
+        }
+    }
+}
+
+fn all<T>(parts: &[T], holds: impl Fn(&T) -> Result<bool, TooMuchWork>) -> Result<bool, TooMuchWork> {
+    for part in parts {
+        if !holds(part)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl PartialEq for Filter {

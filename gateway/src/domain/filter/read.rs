@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::check::{Bound, Check, order};
 use super::{Condition, Field, Filter, FilterLimits, FilterProblem, Inner, Part};
+use crate::budget::WorkBudget;
 use crate::document::{PatternSet, Pointer, Value};
 
 /// Compiles a filter.
@@ -254,7 +255,12 @@ fn nothing_passes(checks: &[Check]) -> bool {
         return !checks.iter().all(absent);
     }
     if let Some(Check::In(values)) = checks.iter().find(|check| matches!(check, Check::In(_))) {
-        let passes = |value: &Value| checks.iter().all(|check| check.holds_of(value));
+        // What takes more is not plain.
+        let work = WorkBudget::small();
+        let passes = |value: &Value| {
+            let holds = |check: &Check| check.holds_of(value, &work) != Ok(false);
+            checks.iter().all(holds)
+        };
         return !values.iter().any(passes);
     }
     let bounds = || {
@@ -281,6 +287,9 @@ fn apart(low: Bound, a: &Value, high: Bound, b: &Value) -> bool {
 /// The word that was probably meant.
 fn near<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let bare = given.trim_start_matches('$').to_lowercase();
+    if bare.len() > LONGEST_OPERATOR {
+        return None;
+    }
     let distance =
         |word: &str| strsim::damerau_levenshtein(&bare, &word.trim_start_matches('$').to_lowercase());
     known
@@ -307,3 +316,5 @@ const OPERATORS: &[&str] = &[
 /// How many patterns with wildcards a filter may have: each is a walk through the event.
 const MOST_PATTERNS: usize = 8;
 const MOST_TOLD: usize = 20;
+/// Longer than any: one that is longer is near to none.
+const LONGEST_OPERATOR: usize = 64;

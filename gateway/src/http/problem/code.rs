@@ -135,6 +135,8 @@ codes! {
         "Correct the settings that `errors` names.";
     SchemaMismatch = "schema_mismatch", 422, No, "The event's data does not fit its type's schema",
         "Correct the places that `errors` names, or have the tenant change the schema of the type.";
+    TooMuchWork = "too_much_work", 422, No, "What the tenant declares takes too much work with the event",
+        "Send less data, or have the tenant simplify what the detail names; the operator can raise `plugins.max_event_work`.";
     InvalidSchema = "invalid_schema", 422, No, "The JSON Schema cannot be used",
         "Correct the places of the schema that `errors` names.";
     IdempotencyKeyReused = "idempotency_key_reused", 422, No, "The idempotency key was used for another request",

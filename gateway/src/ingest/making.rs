@@ -1,0 +1,337 @@
+//! The making of one event: its data checked by its type's schema, freed of what is for nobody outside, run through the tenant's
+//! chain, and held against the filters of who might receive it.
+//!
+//! All of it is the tenant's own doing, and runs in its lane (`plugin::lane`): one job, with one budget for everything but
+//! the chain, which has limits of its own. Only what is certain to be less than [`WorkBudget::SMALL`] is done at once, on the
+//! thread that the request is on: of a tenant without a chain, as long as the small budget suffices. What can be asked twice
+//! (the schema, the filters) is tried; what changes the data is done only where its size says beforehand that it is little.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Parts;
+use super::candidate::Candidate;
+use super::screen::{invalid, too_much_work};
+use crate::budget::{TooMuchWork, WorkBudget};
+use crate::dispatch::fan_out;
+use crate::document::{Document, Limits, Object, Value};
+use crate::domain::{Event, EventId, EventType, Fate, Hops, StepReport, Target, Timestamp};
+use crate::http::{Code, FieldError, Problem};
+use crate::plugin::{Call, Phase, TenantLane, Verdict};
+use crate::privacy::Rules;
+use crate::registry::Tenant;
+use crate::store::NewEvent;
+use crate::system_events::PluginFailing;
+
+/// What is known of an event but for its data.
+pub(super) struct Making {
+    tenant: Arc<Tenant>,
+    kind: EventType,
+    id: EventId,
+    id_given: bool,
+    created: Timestamp,
+    deliver_to: Option<url::Url>,
+    /// What pointers in problems begin with.
+    prefix: String,
+    purpose: Purpose,
+}
+
+/// How far it has come.
+pub(super) enum Begun {
+    /// The data is as it was sent.
+    Sent {
+        data: Document,
+        metadata: Option<Document>,
+    },
+    /// It is as it is stored; only the filters are left.
+    Cleared { data: Document, metadata: Option<Bytes> },
+}
+
+impl Begun {
+    /// Of a candidate.
+    pub(super) fn of(candidate: Candidate, limits: Limits) -> Self {
+        let metadata = candidate.metadata;
+        Self::Sent {
+            data: Document::from_value(candidate.data, limits),
+            metadata: metadata.map(|value| Document::from_value(value, limits)),
+        }
+    }
+}
+
+/// What an event is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Whoever wants it receives it.
+    Publish,
+    /// One subscription is tried with it, whose filter is not asked, and neither is the schema.
+    Test,
+}
+
+/// What could be done at once.
+pub(super) enum AtOnce {
+    Made(Result<NewEvent, Problem>),
+    /// More may be to do than is done here.
+    Later(Begun),
+}
+
+/// Why an event is not made.
+pub(super) enum Refused {
+    Problem(Problem),
+    /// What the chain said of it, and the event's prefix.
+    Verdict(Verdict, String),
+}
+
+/// What came of a job in the lane.
+pub(super) struct Ran {
+    pub(super) made: Result<NewEvent, Refused>,
+    /// Steps of the chain that failed.
+    pub(super) failing: Vec<PluginFailing>,
+}
+
+/// Why a part of it is not done.
+enum Stopped {
+    Problem(Problem),
+    /// This takes too much work.
+    Overworked(String, TooMuchWork),
+}
+
+impl Making {
+    /// Of a candidate.
+    pub(super) fn of(
+        tenant: &Arc<Tenant>,
+        candidate: &Candidate,
+        prefix: String,
+        purpose: Purpose,
+        parts: &Parts,
+    ) -> Self {
+        let id = candidate.id.clone();
+        Self {
+            tenant: Arc::clone(tenant),
+            kind: candidate.kind.clone(),
+            id_given: id.is_some(),
+            id: id.unwrap_or_else(|| parts.ids.event()),
+            created: candidate.created.unwrap_or_else(|| parts.clock.now()),
+            deliver_to: candidate.deliver_to.clone(),
+            prefix,
+            purpose,
+        }
+    }
+
+    /// Makes the event where that is little work.
+    pub(super) fn at_once(&self, begun: Begun) -> AtOnce {
+        let work = WorkBudget::small();
+        let Begun::Sent {
+            mut data,
+            mut metadata,
+        } = begun
+        else {
+            return AtOnce::Later(begun);
+        };
+        if self.tenant.chain.is_some() {
+            return AtOnce::Later(Begun::Sent { data, metadata });
+        }
+        match self.check(data.root(), &work) {
+            Ok(()) => {}
+            Err(Stopped::Problem(problem)) => return AtOnce::Made(Err(problem)),
+            Err(Stopped::Overworked(..)) => return AtOnce::Later(Begun::Sent { data, metadata }),
+        }
+        if let Some(rules) = self.rules() {
+            let bytes = data.size_bound() + metadata.as_ref().map_or(0, Document::size_bound);
+            let most = rules.most_work(bytes);
+            if most.is_none_or(|most| most > work.left()) {
+                return AtOnce::Later(Begun::Sent { data, metadata });
+            }
+            if let Err(stopped) = self.clear(&mut data, metadata.as_mut(), &work) {
+                return AtOnce::Made(Err(stopped.into()));
+            }
+        }
+        let metadata = metadata.as_ref().map(Document::to_bytes);
+        match self.finish(&data, metadata.clone(), Vec::new(), &work) {
+            Ok(made) => AtOnce::Made(Ok(made)),
+            Err(Stopped::Problem(problem)) => AtOnce::Made(Err(problem)),
+            Err(Stopped::Overworked(..)) => AtOnce::Later(Begun::Cleared { data, metadata }),
+        }
+    }
+
+    /// Makes the event in the tenant's lane.
+    pub(super) fn in_lane(self, begun: Begun, lane: &mut TenantLane<'_>) -> Ran {
+        let mut failing = Vec::new();
+        let made = self.make(begun, lane, &mut failing);
+        Ran { made, failing }
+    }
+
+    fn make(
+        self,
+        begun: Begun,
+        lane: &mut TenantLane<'_>,
+        failing: &mut Vec<PluginFailing>,
+    ) -> Result<NewEvent, Refused> {
+        let work = lane.work();
+        let (mut data, mut metadata) = match begun {
+            Begun::Sent { data, metadata } => (data, metadata),
+            Begun::Cleared { data, metadata } => {
+                return Ok(self.finish(&data, metadata, Vec::new(), &work)?);
+            }
+        };
+        self.check(data.root(), &work)?;
+        self.clear(&mut data, metadata.as_mut(), &work)?;
+        let metadata_json = metadata.as_ref().map(Document::to_bytes);
+        let Some(chain) = &self.tenant.chain else {
+            return Ok(self.finish(&data, metadata_json, Vec::new(), &work)?);
+        };
+        let done = lane.chain(Call {
+            tenant: self.tenant.id.clone(),
+            chain: Arc::clone(chain),
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            created: self.created,
+            phase: Phase::Ingress,
+            metadata: Arc::new(metadata.unwrap_or_else(empty_object)),
+            data,
+        });
+        let failures = done.failures();
+        failing.extend(failures.map(|(step, kind)| PluginFailing::of(&self.tenant.id, step, kind)));
+        match done.verdict {
+            Verdict::Pass => {
+                let mut data = done.data;
+                // What a plugin put back goes again.
+                if let Some(rules) = self.rules() {
+                    rules
+                        .apply(&mut data, &work)
+                        .map_err(|cause| self.unclassified(cause))?;
+                }
+                Ok(self.finish(&data, metadata_json, done.steps, &work)?)
+            }
+            Verdict::Drop { reason, .. } => Ok(self.dropped(reason, done.steps)),
+            refusal => Err(Refused::Verdict(refusal, self.prefix)),
+        }
+    }
+
+    fn rules(&self) -> Option<&Rules> {
+        self.tenant.privacy.of(&self.kind)
+    }
+
+    /// That the data fits the schema of the event's type, where the type asks for it.
+    fn check(&self, data: &Value, work: &WorkBudget) -> Result<(), Stopped> {
+        let kind = self.tenant.types.get(&self.kind);
+        let check = kind.and_then(|kind| kind.check());
+        let Some(check) = check.filter(|_| self.purpose == Purpose::Publish) else {
+            return Ok(());
+        };
+        let checked = check.data(data, work);
+        let violations = checked.map_err(|cause| {
+            let what = format!("The schema of the event type `{}`", self.kind);
+            Stopped::Overworked(what, cause)
+        })?;
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let errors = violations.into_iter().map(|violation| {
+            let pointer = format!("{}/data{}", self.prefix, violation.pointer);
+            FieldError::new(pointer, violation.message)
+        });
+        let problem = Problem::fields(Code::SchemaMismatch, errors.collect());
+        Err(Stopped::Problem(problem))
+    }
+
+    /// Takes out what is for nobody outside.
+    fn clear(
+        &self,
+        data: &mut Document,
+        metadata: Option<&mut Document>,
+        work: &WorkBudget,
+    ) -> Result<(), Stopped> {
+        let Some(rules) = self.rules() else { return Ok(()) };
+        let cleared = rules.apply(data, work);
+        let cleared =
+            cleared.and_then(|()| metadata.map_or(Ok(()), |notes| rules.apply_to_notes(notes, work)));
+        cleared.map_err(|cause| self.unclassified(cause))
+    }
+
+    fn unclassified(&self, cause: TooMuchWork) -> Stopped {
+        let what = format!("The classification of the data of the event type `{}`", self.kind);
+        Stopped::Overworked(what, cause)
+    }
+
+    /// The event with its targets, whose data is as it is stored.
+    fn finish(
+        &self,
+        data: &Document,
+        metadata: Option<Bytes>,
+        steps: Vec<StepReport>,
+        work: &WorkBudget,
+    ) -> Result<NewEvent, Stopped> {
+        let contract = self.tenant.contract.as_ref();
+        let signable = contract.map(|profile| profile.check_data(data.root()));
+        if let Some(Err(unsendable)) = signable {
+            let problem = invalid(&self.prefix, "data", unsendable.to_string());
+            return Err(Stopped::Problem(problem));
+        }
+        let subscriptions = match self.purpose {
+            Purpose::Publish => self.tenant.subscriptions.as_slice(),
+            Purpose::Test => &[],
+        };
+        let targets = fan_out(&self.kind, data.root(), subscriptions, work);
+        let mut targets = targets.map_err(|overworked| {
+            let what = format!("The filter of the subscription `{}`", overworked.subscription);
+            Stopped::Overworked(what, overworked.cause)
+        })?;
+        targets.extend(self.deliver_to.iter().map(|_| Target::Inline));
+        let event = Event {
+            data: data.to_bytes(),
+            metadata,
+            deliver_to: self.deliver_to.clone(),
+            ..self.event(Fate::Published, steps)
+        };
+        Ok(NewEvent {
+            event,
+            targets,
+            id_given: self.id_given,
+        })
+    }
+
+    /// That it came and why it went is all that is kept of a dropped event: the metadata is as unscreened as the data.
+    fn dropped(&self, reason: String, steps: Vec<StepReport>) -> NewEvent {
+        NewEvent {
+            event: self.event(Fate::Filtered { reason }, steps),
+            targets: Vec::new(),
+            id_given: self.id_given,
+        }
+    }
+
+    fn event(&self, fate: Fate, steps: Vec<StepReport>) -> Event {
+        Event {
+            id: self.id.clone(),
+            tenant: self.tenant.id.clone(),
+            kind: self.kind.clone(),
+            created: self.created,
+            data: Bytes::new(),
+            metadata: None,
+            deliver_to: None,
+            fate,
+            steps,
+            rules: self.rules().map(Rules::mark).unwrap_or_default(),
+            hops: Hops::default(),
+        }
+    }
+}
+
+impl From<Stopped> for Problem {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Problem(problem) => problem,
+            Stopped::Overworked(what, cause) => too_much_work(&what, cause),
+        }
+    }
+}
+
+impl From<Stopped> for Refused {
+    fn from(stopped: Stopped) -> Self {
+        Self::Problem(stopped.into())
+    }
+}
+
+fn empty_object() -> Document {
+    Document::from_value(Value::Object(Object::new()), Limits::default())
+}
