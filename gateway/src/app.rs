@@ -11,6 +11,7 @@ mod secrets;
 mod upkeep;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub struct App {
     registry: Registry,
     keyring: Keyring,
     secrets: Secrets,
+    operator_key_file: PathBuf,
     stopping: CancellationToken,
     tasks: Tasks,
 }
@@ -100,6 +102,7 @@ impl App {
         registry.ensure_tenant(&operator).await?;
         // Machine code that is kept is loaded in no time: a restart refuses nobody's events for it. Compiling is not waited for.
         registry.wait_loaded(LOADED_AT_START).await;
+        let cursors = feed::CursorKey::new(root.derive("cursors"));
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
@@ -113,6 +116,7 @@ impl App {
                     config,
                     auth,
                     (&registry, &keyring, host, &ingest),
+                    cursors,
                     handover,
                     &common,
                 )
@@ -138,6 +142,7 @@ impl App {
             registry,
             keyring,
             secrets,
+            operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
             tasks: common.tasks,
         })
@@ -156,6 +161,11 @@ impl App {
     /// The operator's key.
     pub fn operator_key(&self) -> &Secret {
         &self.secrets.operator_key
+    }
+
+    /// The file that the operator's key is kept in, where it was made here.
+    pub fn operator_key_file(&self) -> &Path {
+        &self.operator_key_file
     }
 
     /// Whether the operator's key was made by this start and has been shown to nobody yet.
@@ -410,6 +420,7 @@ fn api_parts(
     config: &Config,
     auth: Auth,
     (registry, keyring, host, ingest): (&Registry, &Keyring, Host, &Ingest),
+    cursors: feed::CursorKey,
     handover: Handover,
     common: &Common,
 ) -> api::Parts {
@@ -427,6 +438,8 @@ fn api_parts(
             config.feed.clone(),
             Arc::clone(&common.store),
             registry.clone(),
+            common.memory.clone(),
+            cursors,
             common.stopping.clone(),
         ),
         egress: common.egress.clone(),

@@ -139,7 +139,7 @@ async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Pag
     let cursor = query
         .cursor
         .as_deref()
-        .map(|text| Cursor::from_text(text, &tenant.id, LIST));
+        .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
     let wanted = Wanted {
         status: query.status,
         target: query.subscription.map(|parsed| Target::Subscription(parsed.0)),
@@ -156,7 +156,7 @@ async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Pag
     };
     Ok(Page {
         data: found.iter().map(DeliveryView::from).collect(),
-        next_cursor: next.map(|cursor| cursor.to_text(&tenant.id, LIST)),
+        next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, LIST)),
     })
 }
 

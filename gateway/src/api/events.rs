@@ -16,7 +16,7 @@ use super::deliveries::check_count;
 use super::describe::{described, does};
 use super::fields::Parsed;
 use super::input::{Acting, Id, NoDelivery, OptionalBody, Params, not_found};
-use super::output::Accepted;
+use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
 use crate::dispatch::fan_out_again;
@@ -24,6 +24,7 @@ use crate::domain::{DeliveryId, Event, EventId, EventPattern, Fate, Subscription
 use crate::feed::{Cursor, FeedError, Query};
 use crate::http::{Code, Problem};
 use crate::ingest::{lane_refused, too_much_work};
+use crate::memory::Reservation;
 use crate::plugin::TenantLane;
 use crate::registry::{Tenant, show};
 use crate::store::{FeedPosition, StoredEvent};
@@ -77,6 +78,8 @@ pub(super) struct FeedQuery {
 pub(super) struct Read {
     /// The events, the oldest first.
     pub events: Vec<Event>,
+    /// The memory that the page holds until it is sent.
+    pub memory: Option<Reservation>,
     /// Where to go on.
     pub next_cursor: String,
     /// Whether there is more already.
@@ -152,13 +155,14 @@ async fn feed(
     State(api): State<Api>,
     Acting(tenant): Acting,
     Params(query): Params<FeedQuery>,
-) -> Result<Json<FeedPage>, Problem> {
+) -> Result<Held<FeedPage>, Problem> {
     let read = read(&api, &tenant, &query).await?;
-    Ok(Json(FeedPage {
+    let page = FeedPage {
         data: read.events.iter().map(FeedEvent::from).collect(),
         next_cursor: read.next_cursor,
         has_more: read.more,
-    }))
+    };
+    Ok(Held(page, read.memory))
 }
 
 /// Reads a page of the feed, whichever route asks for it.
@@ -166,7 +170,7 @@ pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Resul
     let cursor = query
         .cursor
         .as_deref()
-        .map(|text| Cursor::from_text(text, &tenant.id, LIST));
+        .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
     let after = cursor
         .transpose()
         .map_err(|_| page::bad_cursor())?
@@ -180,8 +184,9 @@ pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Resul
     };
     let page = api.feed.page(&tenant.id, query).await?;
     Ok(Read {
-        next_cursor: Cursor::at(page.next).to_text(&tenant.id, LIST),
+        next_cursor: Cursor::at(page.next).to_text(api.feed.cursor_key(), &tenant.id, LIST),
         events: page.events,
+        memory: page.memory,
         more: page.more,
     })
 }
@@ -307,11 +312,12 @@ impl From<FeedError> for Problem {
                 Code::CursorExpired,
                 "Events after this cursor are older than the retention and gone.",
             ),
-            FeedError::TooManyWaiting => Self::new(
+            FeedError::TooManyWaiting(full) => Self::new(
                 Code::TooManyWaiting,
-                "As many requests wait for new events as are allowed.",
+                format!("As many requests wait for new events as are allowed ({full})."),
             )
             .retry_after(Duration::from_secs(1)),
+            FeedError::Memory(full) => Self::from(full),
             FeedError::Store(error) => Self::from(&error),
             FeedError::Lane(refusal) => lane_refused(refusal),
         }

@@ -4,10 +4,14 @@ use aide::OperationOutput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response, StatusCode as DocumentedStatus};
 use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
+use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::memory::Reservation;
 
 /// `201 Created`, with where it is.
 pub(super) struct Created<T> {
@@ -19,6 +23,9 @@ pub(super) struct Created<T> {
 
 /// `202 Accepted`: it will be done.
 pub(super) struct Accepted<T>(pub T);
+
+/// `200 OK`, whose memory is held until it is sent.
+pub(super) struct Held<T>(pub T, pub Option<Reservation>);
 
 /// `204 No Content`.
 pub(super) struct Gone;
@@ -39,6 +46,27 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
     }
 }
 
+impl<T: Serialize> IntoResponse for Held<T> {
+    fn into_response(self) -> axum::response::Response {
+        let Self(page, memory) = self;
+        hold(Json(page).into_response(), memory)
+    }
+}
+
+/// Keeps memory reserved until a response's body is sent or given up.
+pub(super) fn hold(
+    response: axum::response::Response,
+    memory: Option<Reservation>,
+) -> axum::response::Response {
+    let Some(memory) = memory else { return response };
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &memory;
+            frame
+        }))
+    })
+}
+
 impl IntoResponse for Gone {
     fn into_response(self) -> axum::response::Response {
         StatusCode::NO_CONTENT.into_response()
@@ -57,6 +85,21 @@ impl<T: JsonSchema> OperationOutput for Created<T> {
         operation: &mut Operation,
     ) -> Vec<(Option<DocumentedStatus>, Response)> {
         with_status(201, Self::operation_response(ctx, operation))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Held<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Response> {
+        Json::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<DocumentedStatus>, Response)> {
+        Json::<T>::inferred_responses(ctx, operation)
     }
 }
 

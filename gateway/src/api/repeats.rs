@@ -89,7 +89,8 @@ pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next
 fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
     let method = request.method();
     let path = request.uri().path();
-    if method.is_safe() || (method == Method::POST && path == EVENTS) {
+    // A dry run stores nothing, and doing it again does no harm.
+    if method.is_safe() || (method == Method::POST && path == EVENTS) || path.ends_with("/try") {
         return Ok(None);
     }
     let Some(key) = idempotency_key(request.headers())? else {

@@ -1,8 +1,8 @@
 //! The gateway's own secrets: taken from the configuration, or made at the first start and kept in the data directory.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, NotSet};
@@ -10,6 +10,7 @@ use crate::domain::Secret;
 use crate::keyring::Origin;
 use crate::registry::seal::{SealError, new_key};
 use crate::registry::{Sealer, new_api_key};
+use crate::store::StoreUrl;
 
 /// What the gateway keeps secret.
 #[derive(Debug, Clone)]
@@ -58,6 +59,11 @@ impl Secrets {
     /// Takes or makes them.
     pub(super) fn prepare(config: &Config) -> Result<Self, SecretsError> {
         make_private_dir(&config.data_dir)?;
+        if let StoreUrl::Embedded(dir) = config.store_url()
+            && dir.is_dir()
+        {
+            make_private_dir(&dir)?;
+        }
         let (operator_key, fresh) = match &config.auth.operator_key {
             Some(key) => (key.resolve()?, false),
             None => kept(&config.data_dir.join(OPERATOR_KEY), new_api_key)?,
@@ -139,19 +145,48 @@ fn make_private_dir(dir: &Path) -> Result<(), SecretsError> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
+        .and_then(|()| close_to_others(dir))
         .map_err(|source| SecretsError::DataDir {
             dir: dir.to_owned(),
             source,
         })
 }
 
-const OPERATOR_KEY: &str = "operator.key";
+/// Takes all rights of others from a folder that was there before, as packages and volumes make it.
+fn close_to_others(dir: &Path) -> io::Result<()> {
+    let permissions = std::fs::metadata(dir)?.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    tracing::warn!(dir = %dir.display(), "data_dir.closed_to_others");
+    std::fs::set_permissions(dir, Permissions::from_mode(permissions.mode() & 0o700))
+}
+
+/// The file that an operator's key is kept in when it was made here.
+pub(super) const OPERATOR_KEY: &str = "operator.key";
 const SEALING_KEYS: &str = "secrets.key";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn data_directory_is_closed_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("store")).unwrap();
+        for open in [dir.path(), &dir.path().join("store")] {
+            std::fs::set_permissions(open, Permissions::from_mode(0o755)).unwrap();
+        }
+        let config = Config {
+            data_dir: dir.path().to_owned(),
+            ..Config::default()
+        };
+        Secrets::prepare(&config).unwrap();
+        for closed in [dir.path(), &dir.path().join("store")] {
+            let mode = std::fs::metadata(closed).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", closed.display());
+        }
+    }
 
     #[test]
     fn made_once_kept_and_private() {

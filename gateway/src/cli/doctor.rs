@@ -228,6 +228,11 @@ fn permissions(dir: &Path, metadata: &Metadata) -> Finding {
         let says = format!("others can read secrets: {}", open.join(", "));
         return Finding::new("data-dir", State::Warning, says).fix(format!("chmod 600 {}", open.join(" ")));
     }
+    if mode & 0o077 != 0 {
+        let says =
+            format!("{name} has mode {mode:o}: others can read events; the next start takes that from them");
+        return Finding::new("data-dir", State::Warning, says).fix(format!("chmod 700 {name}"));
+    }
     Finding::new("data-dir", State::Ok, format!("{name} is there, mode {mode:o}"))
 }
 
@@ -374,5 +379,10 @@ mod tests {
         assert_eq!(open.state, State::Warning);
         assert!(open.fix[0].contains("chmod 600"), "{open:?}");
         assert_eq!(data_dir(&key).state, State::Wrong);
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let open = data_dir(dir.path());
+        assert_eq!(open.state, State::Warning);
+        assert!(open.fix[0].contains("chmod 700"), "{open:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! `hookgate serve`: the gateway.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -18,6 +19,8 @@ use crate::registry::{DeclaredTenant, Registry};
 use crate::telemetry::{self, error_chain};
 
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+    // Whatever the gateway writes is for its own user.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let loaded = settings.load()?;
     let declared = loaded.config.declared_tenants()?;
     telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
@@ -74,12 +77,29 @@ fn refused(loaded: &Loaded, error: StartError) -> Failure {
 fn greet(app: &App) {
     let url = app.url();
     if app.operator_key_is_new() {
-        let key = app.operator_key().reveal();
-        say("This is the first start. The operator's key, shown this once and kept in the data directory:");
-        say(format_args!("\n    {key}\n"));
+        // A log of a container keeps what is said: the key itself is for a terminal alone.
+        let shown = std::io::stdout()
+            .is_terminal()
+            .then(|| app.operator_key().reveal());
+        match shown {
+            Some(key) => {
+                say(
+                    "This is the first start. The operator's key, shown this once and kept in the data directory:",
+                );
+                say(format_args!("\n    {key}\n"));
+            }
+            None => say(format_args!(
+                "This is the first start. The operator's key is in {}",
+                app.operator_key_file().display()
+            )),
+        }
+        let key = shown.map_or_else(
+            || format!("$(cat {})", app.operator_key_file().display()),
+            str::to_owned,
+        );
         say("Make a tenant with it:");
         say(format_args!(
-            "\n    curl -s {url}/v1/tenants -H 'Authorization: Bearer {key}' \\\n      -H 'Content-Type: application/json' -d '{{\"id\":\"acme\"}}'\n"
+            "\n    curl -s {url}/v1/tenants -H \"Authorization: Bearer {key}\" \\\n      -H 'Content-Type: application/json' -d '{{\"id\":\"acme\"}}'\n"
         ));
     }
     if let Some(address) = app.health_url() {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 use super::shares::{Capacity, Shares};
-use crate::domain::{Event, StepReport, Target, TenantId, Timestamp};
+use crate::domain::{Target, TenantId, Timestamp};
 use crate::memory::{self, MemoryPool, MemoryUse};
 use crate::store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
@@ -110,7 +110,7 @@ impl Handover {
         if deliveries == 0 || self.shares.has_no_bytes() {
             return None;
         }
-        let bytes: usize = events.iter().map(|new| size_of_event(&new.event)).sum();
+        let bytes: usize = events.iter().map(|new| new.event.size()).sum();
         let bytes = bytes + deliveries * OVERHEAD;
         let memory = self.memory.reserve(Some(tenant), MemoryUse::Deliveries, bytes);
         let memory = Arc::new(memory.ok()?);
@@ -127,7 +127,7 @@ impl Handover {
 
     /// Room for a delivery that somebody waits for to learn how the endpoint is: whatever waits for it, or pauses it.
     pub fn reserve_forced(&self, event: &NewEvent) -> Option<Reservation> {
-        let (tenant, bytes) = (&event.event.tenant, size_of_event(&event.event) + OVERHEAD);
+        let (tenant, bytes) = (&event.event.tenant, event.event.size() + OVERHEAD);
         let memory = self.memory.reserve(Some(tenant), MemoryUse::Deliveries, bytes);
         let memory = Some(Arc::new(memory.ok()?));
         let target = *event.targets.first()?;
@@ -323,12 +323,7 @@ impl Drop for Room {
 /// What a delivery holds in memory, about.
 fn size(leased: &Leased) -> usize {
     let body = leased.body.as_ref().map_or(0, bytes::Bytes::len);
-    OVERHEAD + size_of_event(&leased.event) + body
-}
-
-fn size_of_event(event: &Event) -> usize {
-    let steps: usize = event.steps.iter().map(StepReport::size).sum();
-    event.data.len() + event.metadata.as_ref().map_or(0, bytes::Bytes::len) + steps
+    OVERHEAD + leased.event.size() + body
 }
 
 const OVERHEAD: usize = 512;
@@ -337,7 +332,7 @@ const OVERHEAD: usize = 512;
 mod tests {
     use super::*;
     use crate::domain::units::Size;
-    use crate::domain::{DeliveryId, Fate, Trigger};
+    use crate::domain::{DeliveryId, Event, Fate, Trigger};
     use crate::store::Token;
 
     const LEASE: Duration = Duration::from_secs(60);

@@ -114,6 +114,14 @@ pub enum StepResult {
 )]
 pub struct BadEventType;
 
+impl Event {
+    /// Bytes that it holds in memory, about.
+    pub fn size(&self) -> usize {
+        let steps: usize = self.steps.iter().map(StepReport::size).sum();
+        size_of::<Self>() + self.data.len() + self.metadata.as_ref().map_or(0, Bytes::len) + steps
+    }
+}
+
 impl EventType {
     /// As text.
     pub fn as_str(&self) -> &str {

@@ -1,11 +1,12 @@
 //! Cursors: a position as text that its tenant can send back and nobody else can use. Pure.
 //!
-//! The text carries a digest of the position, the tenant and what is listed. It keeps no secret (a tenant may read every
-//! position of its own lists); it tells a cursor that was cut, changed or taken from elsewhere from one that was given out.
+//! The text carries a MAC (HMAC-SHA-256, RFC 2104, cut to 8 bytes) of the position, the tenant and what is listed, so that only
+//! what was given out is taken back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use crate::domain::TenantId;
 use crate::store::FeedPosition;
@@ -17,6 +18,17 @@ pub struct Cursor {
     pub position: FeedPosition,
     /// How many things at the position were given out already; 0 for the feed itself.
     pub given: u32,
+}
+
+/// The key of the cursors' MACs; the same in all gateways of a store. Not shown by `Debug`.
+#[derive(Clone)]
+pub struct CursorKey([u8; 32]);
+
+impl CursorKey {
+    /// From a derived key.
+    pub const fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
 }
 
 /// The text is not a cursor of this tenant and list.
@@ -31,10 +43,10 @@ impl Cursor {
     }
 
     /// As text, for a tenant and the list of this name.
-    pub fn to_text(self, tenant: &TenantId, list: &str) -> String {
+    pub fn to_text(self, key: &CursorKey, tenant: &TenantId, list: &str) -> String {
         let bytes = self.to_bytes();
         let mut all = bytes.to_vec();
-        all.extend_from_slice(&check(&bytes, tenant, list));
+        all.extend_from_slice(&mac(key, &bytes, tenant, list).finalize().into_bytes()[..CHECK]);
         URL_SAFE_NO_PAD.encode(all)
     }
 
@@ -42,12 +54,19 @@ impl Cursor {
     ///
     /// # Errors
     /// Any other text.
-    pub fn from_text(text: &str, tenant: &TenantId, list: &str) -> Result<Self, BadCursor> {
-        let all = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-        let (bytes, digest) = all.split_first_chunk::<BYTES>().ok_or(BadCursor)?;
-        if digest != check(bytes, tenant, list) {
+    pub fn from_text(text: &str, key: &CursorKey, tenant: &TenantId, list: &str) -> Result<Self, BadCursor> {
+        if text.len() > MAX_TEXT {
             return Err(BadCursor);
         }
+        let all = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
+        let (bytes, code) = all.split_first_chunk::<BYTES>().ok_or(BadCursor)?;
+        if code.len() != CHECK {
+            return Err(BadCursor);
+        }
+        // In constant time.
+        mac(key, bytes, tenant, list)
+            .verify_truncated_left(code)
+            .map_err(|_| BadCursor)?;
         Ok(Self::from_bytes(bytes))
     }
 
@@ -73,24 +92,26 @@ impl Cursor {
     }
 }
 
-fn check(bytes: &[u8; BYTES], tenant: &TenantId, list: &str) -> [u8; CHECK] {
-    let mut hash = Sha256::new();
-    hash.update(bytes);
+fn mac(key: &CursorKey, bytes: &[u8; BYTES], tenant: &TenantId, list: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of every length");
+    mac.update(bytes);
     // Neither a tenant's name nor a list's has a zero byte in it.
     for part in [tenant.as_str(), "\0", list] {
-        hash.update(part.as_bytes());
+        mac.update(part.as_bytes());
     }
-    let mut check = [0; CHECK];
-    check.copy_from_slice(&hash.finalize()[..CHECK]);
-    check
+    mac
 }
 
 const BYTES: usize = 20;
-const CHECK: usize = 7;
+const CHECK: usize = 8;
+/// Characters of a cursor.
+const MAX_TEXT: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEY: CursorKey = CursorKey::new([7; 32]);
 
     #[test]
     fn only_its_own_tenant_and_list_read_it() {
@@ -100,10 +121,15 @@ mod tests {
                 position: FeedPosition { major, minor },
                 given,
             };
-            let text = cursor.to_text(&tenant("acme"), "events");
-            assert_eq!(Cursor::from_text(&text, &tenant("acme"), "events"), Ok(cursor));
-            assert!(Cursor::from_text(&text, &tenant("other"), "events").is_err());
-            assert!(Cursor::from_text(&text, &tenant("acme"), "deliveries").is_err());
+            let text = cursor.to_text(&KEY, &tenant("acme"), "events");
+            assert_eq!(
+                Cursor::from_text(&text, &KEY, &tenant("acme"), "events"),
+                Ok(cursor)
+            );
+            assert!(Cursor::from_text(&text, &KEY, &tenant("other"), "events").is_err());
+            let other = CursorKey::new([8; 32]);
+            assert!(Cursor::from_text(&text, &other, &tenant("acme"), "events").is_err());
+            assert!(Cursor::from_text(&text, &KEY, &tenant("acme"), "deliveries").is_err());
             for wrong in [
                 "",
                 "x",
@@ -114,7 +140,7 @@ mod tests {
                 &format!("{text}A"),
             ] {
                 assert!(
-                    Cursor::from_text(wrong, &tenant("acme"), "events").is_err(),
+                    Cursor::from_text(wrong, &KEY, &tenant("acme"), "events").is_err(),
                     "{wrong}"
                 );
             }

@@ -5,22 +5,26 @@
 //! accepted is taken out of it here.
 
 mod cursor;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::units::Span;
+use crate::domain::units::{Size, Span};
 use crate::domain::{Event, EventPattern, TenantId};
+use crate::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
 use crate::registry::{LaneRefusal, Registry};
-use crate::store::{FeedPosition, Store, StoreError};
+use crate::store::{FEED_PAGE_BYTES, FeedPosition, Store, StoreError};
 
-pub use cursor::{BadCursor, Cursor};
+use waiting::Waiting;
+
+pub use cursor::{BadCursor, Cursor, CursorKey};
+pub use waiting::WaitingFull;
 
 /// What a reader may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -30,6 +34,10 @@ pub struct Config {
     pub max_wait: Span,
     /// How many requests may wait at once.
     pub max_waiting: usize,
+    /// How many of one tenant may wait at once.
+    pub max_waiting_per_tenant: usize,
+    /// Bytes of events after which a page ends, however few they are; at most 4MiB count.
+    pub max_page: Size,
     /// How often a waiting request looks for new events.
     pub poll_interval: Span,
 }
@@ -39,6 +47,8 @@ impl Default for Config {
         Self {
             max_wait: Span::from_secs(30),
             max_waiting: 1_000,
+            max_waiting_per_tenant: 50,
+            max_page: Size::from_bytes(4 << 20),
             poll_interval: Span::from_millis(100),
         }
     }
@@ -50,7 +60,9 @@ pub struct Feed {
     store: Arc<dyn Store>,
     registry: Registry,
     config: Config,
-    waiting: Arc<Semaphore>,
+    waiting: Waiting,
+    memory: MemoryPool,
+    cursors: CursorKey,
     shutdown: CancellationToken,
 }
 
@@ -70,10 +82,12 @@ pub struct Query {
 }
 
 /// A page of a feed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Page {
     /// The events that were asked for, the oldest first.
     pub events: Vec<Event>,
+    /// The memory that they and their printed form hold: to be kept until they are sent.
+    pub memory: Option<Reservation>,
     /// Where to go on.
     pub next: FeedPosition,
     /// Whether more is there now.
@@ -87,8 +101,11 @@ pub enum FeedError {
     #[error("the cursor is older than what the feed still has")]
     Expired,
     /// As many wait as may.
-    #[error("too many requests wait for new events")]
-    TooManyWaiting,
+    #[error("too many requests wait for new events ({0})")]
+    TooManyWaiting(WaitingFull),
+    /// As much memory is held as may be.
+    #[error("there is no memory for the page now")]
+    Memory(#[from] MemoryFull),
     /// The store did not answer.
     #[error("the feed cannot be read")]
     Store(#[from] StoreError),
@@ -109,16 +126,25 @@ impl Feed {
         config: Config,
         store: Arc<dyn Store>,
         registry: Registry,
+        memory: MemoryPool,
+        cursors: CursorKey,
         shutdown: CancellationToken,
     ) -> Self {
-        let waiting = Arc::new(Semaphore::new(config.max_waiting));
+        let waiting = Waiting::new(config.max_waiting, config.max_waiting_per_tenant);
         Self {
             store,
             registry,
             config,
             waiting,
+            memory,
+            cursors,
             shutdown,
         }
+    }
+
+    /// The key that cursors are made with.
+    pub fn cursor_key(&self) -> &CursorKey {
+        &self.cursors
     }
 
     /// The longest that a request may wait.
@@ -129,7 +155,7 @@ impl Feed {
     /// The next page for a reader; when there is none yet, waits for it as long as was asked.
     ///
     /// # Errors
-    /// `Expired`, `TooManyWaiting`, `Store`, `Lane`.
+    /// `Expired`, `TooManyWaiting`, `Memory`, `Store`, `Lane`.
     pub async fn page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
         let mut page = self.stored_page(tenant, query).await?;
         // As the tenant is now, not as it was when a long wait began.
@@ -155,10 +181,7 @@ impl Feed {
         if !page.events.is_empty() || query.wait.is_zero() {
             return Ok(page);
         }
-        let _place = self
-            .waiting
-            .try_acquire()
-            .map_err(|_| FeedError::TooManyWaiting)?;
+        let _place = self.waiting.enter(tenant).map_err(FeedError::TooManyWaiting)?;
         let mut query = query;
         while page.events.is_empty() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
             query.after = page.next;
@@ -180,10 +203,16 @@ impl Feed {
     async fn look(&self, tenant: &TenantId, query: &Query) -> Result<Page, FeedError> {
         let mut page = Page {
             events: Vec::new(),
+            memory: None,
             next: query.after.max(query.floor),
             more: true,
         };
-        for _ in 0..MOST_LOOKS {
+        // What one look at the store may bring; given back but for what is on the page.
+        let mut memory = self
+            .memory
+            .reserve(Some(tenant), MemoryUse::Pages, 2 * FEED_PAGE_BYTES)?;
+        let (max, mut bytes) = (self.config.max_page.bytes().min(FEED_PAGE_BYTES), 0);
+        'looks: for _ in 0..MOST_LOOKS {
             let looked = self
                 .store
                 .feed(tenant, page.next, query.limit.max(FEWEST_LOOKED_AT))
@@ -193,12 +222,13 @@ impl Feed {
             }
             page.more = looked.more;
             for (position, event) in looked.events {
-                if page.events.len() == query.limit {
+                if page.events.len() == query.limit || bytes >= max {
                     page.more = true;
-                    return Ok(page);
+                    break 'looks;
                 }
                 page.next = position;
                 if wanted_by(&query.types, &event) {
+                    bytes += event.size();
                     page.events.push(event);
                 }
             }
@@ -206,6 +236,9 @@ impl Feed {
                 break;
             }
         }
+        // The events, and their JSON.
+        memory.shrink_to(2 * bytes);
+        page.memory = Some(memory);
         Ok(page)
     }
 }

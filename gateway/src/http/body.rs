@@ -100,12 +100,18 @@ impl Account<'_> {
             );
             return Problem::new(Code::BodyTooLarge, detail);
         }
+        Problem::from(full)
+    }
+}
+
+impl From<MemoryFull> for Problem {
+    fn from(full: MemoryFull) -> Self {
         match full {
-            MemoryFull::Tenant => Problem::new(
+            MemoryFull::Tenant => Self::new(
                 Code::MemoryShare,
                 "The tenant's requests, events and pages hold as much memory as they may (`memory.max_bytes_per_tenant`).",
             ),
-            MemoryFull::Total => Problem::new(
+            MemoryFull::Total => Self::new(
                 Code::Overloaded,
                 "Requests, events and pages hold as much memory as they may (`memory.max_bytes`).",
             ),

@@ -100,7 +100,8 @@ pub trait Store: Send + Sync + 'static {
         deliveries: Vec<(DeliveryId, Trigger)>,
     ) -> Result<usize, StoreError>;
 
-    /// A page of the tenant's feed after a position (from the beginning: `FeedPosition::START`), in commit order.
+    /// A page of the tenant's feed after a position (from the beginning: `FeedPosition::START`), in commit order: up to `limit`
+    /// events, or fewer where they have [`FEED_PAGE_BYTES`].
     async fn feed(
         &self,
         tenant: &TenantId,
@@ -108,7 +109,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<FeedPage, StoreError>;
 
-    /// A page of the tenant's feed before a position, the newest first (from the end: `FeedPosition::END`).
+    /// A page of the tenant's feed before a position, the newest first (from the end: `FeedPosition::END`), as large as of `feed`.
     async fn feed_back(
         &self,
         tenant: &TenantId,
@@ -374,6 +375,10 @@ impl FeedPosition {
         minor: u64::MAX,
     };
 }
+
+/// Bytes of events after which a page of the feed ends, however few they are: at least one, and so at most that and the largest
+/// event.
+pub const FEED_PAGE_BYTES: usize = 4 << 20;
 
 /// A page of the feed.
 #[derive(Debug, Clone)]

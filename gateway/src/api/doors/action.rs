@@ -6,6 +6,7 @@ use http::{HeaderValue, header};
 use super::super::event_types;
 use super::super::events::{self, FeedQuery};
 use super::super::input::not_found;
+use super::super::output::hold;
 use super::super::page::PageQuery;
 use super::super::secrets;
 use super::super::subscriptions::{act, trial};
@@ -103,7 +104,10 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
             read.events.iter().map(|event| json(&item(event))).collect()
         }
     };
-    Ok(visit.page(&items, Some(&read.next_cursor), read.more))
+    Ok(hold(
+        visit.page(&items, Some(&read.next_cursor), read.more),
+        read.memory,
+    ))
 }
 
 /// Those that have a name: the profile's, and the tenant's own.

@@ -120,7 +120,7 @@ async fn recover(
     }
     let begin = match input.cursor.as_deref() {
         Some(text) => {
-            Cursor::from_text(text, &tenant.id, &list)
+            Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, &list)
                 .map_err(|_| page::bad_cursor())?
                 .position
         }
@@ -146,7 +146,8 @@ async fn recover(
     let begin = begin.max(events::floor(&api, &tenant).await?);
     let (recovered, next) = walk(&api, &tenant, &wanted, begin).await?;
     let recovered = Recovered {
-        next_cursor: next.map(|position| Cursor::at(position).to_text(&tenant.id, &list)),
+        next_cursor: next
+            .map(|position| Cursor::at(position).to_text(api.feed.cursor_key(), &tenant.id, &list)),
         ..recovered
     };
     tracing::info!(

@@ -154,6 +154,8 @@ impl Rig {
             crate::feed::Config::default(),
             Arc::clone(&store),
             registry.clone(),
+            crate::memory::MemoryPool::new(&crate::memory::Config::default()),
+            crate::feed::CursorKey::new([7; 32]),
             shutdown.clone(),
         );
         let parts = Parts {

@@ -16,7 +16,9 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
-use crate::store::{FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token};
+use crate::store::{
+    FEED_PAGE_BYTES, FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token,
+};
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Guard<'t> = AccessGuard<'t, &'static [u8]>;
@@ -164,8 +166,9 @@ impl Snapshot {
             FeedRange::After(_) => Box::new(rows),
             FeedRange::Before(_) => Box::new(rows.rev()),
         };
+        let mut bytes = 0;
         for row in rows {
-            if page.events.len() == limit {
+            if page.events.len() == limit || bytes >= FEED_PAGE_BYTES {
                 page.more = true;
                 break;
             }
@@ -176,6 +179,7 @@ impl Snapshot {
                 minor: 0,
             };
             let (event, _) = read_event(tenant, &Bytes::copy_from_slice(row.value()))?;
+            bytes += event.size();
             page.events.push((position, event));
         }
         Ok(page)

@@ -5,7 +5,7 @@ use redis::{Pipeline, Value};
 use super::keys::{Keys, fields};
 use super::{Inner, codec, reply};
 use crate::domain::{Event, EventId, TenantId, Timestamp};
-use crate::store::{FeedPage, FeedPosition, StoreError};
+use crate::store::{FEED_PAGE_BYTES, FeedPage, FeedPosition, StoreError};
 
 /// Which way a page goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,14 @@ pub(super) async fn page(
     let mut events = Vec::new();
     loop {
         let (mut entries, kept_from) = entries(store, tenant, from, limit + 1, way).await?;
-        let more = entries.len() > limit;
+        let mut more = entries.len() > limit;
         entries.truncate(limit);
-        if let Some(last) = entries.last() {
-            from = last.position;
+        let wanted = entries.len();
+        let looked = read_events(store, tenant, entries, &mut events).await?;
+        more |= looked.count < wanted;
+        if let Some(last) = looked.last {
+            from = last;
         }
-        events.extend(read_events(store, tenant, entries).await?);
         if !events.is_empty() || !more || limit == 0 {
             return Ok(FeedPage {
                 events,
@@ -124,29 +126,69 @@ pub(super) fn read_entry(value: Value) -> Result<Entry, StoreError> {
     })
 }
 
+/// Entries that were looked at.
+#[derive(Default)]
+struct Looked {
+    count: usize,
+    last: Option<FeedPosition>,
+}
+
+/// Adds the events of entries up to [`FEED_PAGE_BYTES`], at least one. Their stored sizes are asked for first, so that the
+/// replies are bounded too.
 async fn read_events(
     store: &Inner,
     tenant: &TenantId,
-    entries: Vec<Entry>,
-) -> Result<Vec<(FeedPosition, Event)>, StoreError> {
+    mut entries: Vec<Entry>,
+    events: &mut Vec<(FeedPosition, Event)>,
+) -> Result<Looked, StoreError> {
+    let mut looked = Looked::default();
     if entries.is_empty() {
-        return Ok(Vec::new());
+        return Ok(looked);
     }
-    let mut pipeline = Pipeline::with_capacity(entries.len());
-    for entry in &entries {
-        pipeline
-            .cmd("HGET")
-            .arg(store.keys.event(tenant, &entry.event))
-            .arg(fields::EVENT);
+    let mut stored = 0;
+    let sizes = store
+        .link
+        .many(&record_of_each("HSTRLEN", store, tenant, &entries))
+        .await?;
+    let mut fit = 0;
+    for size in sizes {
+        if stored >= FEED_PAGE_BYTES {
+            break;
+        }
+        stored += usize::try_from(reply::number(size)?).unwrap_or(usize::MAX);
+        fit += 1;
     }
-    let mut events = Vec::with_capacity(entries.len());
-    for (entry, record) in entries.into_iter().zip(store.link.many(&pipeline).await?) {
+    entries.truncate(fit);
+    let records = store
+        .link
+        .many(&record_of_each("HGET", store, tenant, &entries))
+        .await?;
+    let mut bytes = 0;
+    for (entry, record) in entries.into_iter().zip(records) {
+        if bytes >= FEED_PAGE_BYTES {
+            break;
+        }
+        looked.count += 1;
+        looked.last = Some(entry.position);
         if let Some(record) = reply::optional(record)? {
             let (event, _) = codec::decode_event(tenant, &entry.event, &record)?;
+            bytes += event.size();
             events.push((entry.position, event));
         }
     }
-    Ok(events)
+    Ok(looked)
+}
+
+/// A command for the stored record of each entry's event.
+fn record_of_each(command: &str, store: &Inner, tenant: &TenantId, entries: &[Entry]) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(entries.len());
+    for entry in entries {
+        pipeline
+            .cmd(command)
+            .arg(store.keys.event(tenant, &entry.event))
+            .arg(fields::EVENT);
+    }
+    pipeline
 }
 
 /// A stream id, `MILLISECONDS-NUMBER`.
