@@ -104,7 +104,7 @@ async fn answers_are_kept_by_profile_and_configuration() {
             .operator()
             .post("/v1/tenants", &tenant)
             .await
-            .expect(200);
+            .expect(201);
         let other = site.acme.with_key(made["key"].as_str().unwrap());
         let address = endpoint("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", false).await;
         let new = json!({ "url": format!("http://{address}/"), "events": ["*"] });

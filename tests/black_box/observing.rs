@@ -324,7 +324,7 @@ async fn a_canary_that_fails_is_called_off_and_told_of(on: On) {
 }
 
 async fn a_plugin_that_is_left_alone_is_told_of(on: On) {
-    let limits = "plugins.operations = 8\nplugins.breaker.failures = 2\nplugins.breaker.pause = \"60s\"";
+    let limits = "plugins.operations = 3\nplugins.breaker.failures = 2\nplugins.breaker.pause = \"60s\"";
     let site = Site::with(on, limits).await;
     upload(&site.acme, "pii", built("pii")).await;
     let chain = json!({ "steps": [{ "plugin": "pii" }] });

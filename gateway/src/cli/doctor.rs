@@ -370,6 +370,7 @@ mod tests {
     #[test]
     fn the_data_directory() {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!(data_dir(&dir.path().join("a/b")).state, State::Ok);
         assert_eq!(data_dir(dir.path()).state, State::Ok);
         let key = dir.path().join("operator.key");

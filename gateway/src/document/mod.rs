@@ -19,6 +19,7 @@ mod decimal;
 mod diff;
 mod estimate;
 mod extent;
+mod fold;
 mod javascript;
 #[allow(dead_code, reason = "the SDK's test double compares whole keys with it too")]
 #[path = "../../../sdk/src/testing/words.rs"]
@@ -34,6 +35,7 @@ mod prune;
 mod redaction;
 mod scan;
 mod sift;
+mod tail;
 mod value;
 mod walk;
 

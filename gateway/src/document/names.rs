@@ -1,7 +1,9 @@
 //! Names that keys can read like, found in one look.
 
+use super::fold::{folded, normalise};
 use super::key_words::KeyWords;
-use super::pattern::{BadPattern, PatternSet, Tail, folded, normalise};
+use super::pattern::{BadPattern, PatternSet};
+use super::tail::Tail;
 
 /// A list of names as a pattern's `~` step has them: `name|*end|*word*`, of which only letters and digits count and not their case.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
 //! Patterns: many places in a document, named at once; compiled so that a set of them is matched in one walk.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use compact_str::CompactString;
 
+use super::fold::normalise;
 use super::key_words::KeyWords;
+use super::tail::{Tail, Tails};
 
 /// A pointer whose steps may also be `*` (any one step), `**` (any number of steps, none too) and `~name` or
 /// `~name|*other` (an object's key that reads like one of the names, or whose end does where a `*` stands before it: only
@@ -132,58 +133,6 @@ fn unescape(step: &str) -> Option<String> {
         });
     }
     Some(key)
-}
-
-/// Replaces `out` by the letters and digits of a key, in lower case.
-pub(super) fn normalise(key: &str, out: &mut String) {
-    out.clear();
-    for character in folded(key).chars() {
-        if character.is_ascii_alphanumeric() {
-            out.push(character.to_ascii_lowercase());
-        } else if !character.is_ascii() {
-            out.extend(character.to_lowercase().filter(|c| c.is_alphanumeric()));
-        }
-    }
-}
-
-/// A key with what looks the same made the same: compatibility characters (Unicode's NFKC: full-width, mathematical, superscript
-/// letters) and the commonest letters of other scripts that look like Latin ones (Unicode's UTS 39, "confusables").
-pub(super) fn folded(key: &str) -> Cow<'_, str> {
-    if key.is_ascii() {
-        return key.into();
-    }
-    let composed = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize(key);
-    if !composed.chars().any(|c| latin_lookalike(c).is_some()) {
-        return composed;
-    }
-    let folded = composed.chars().map(|c| latin_lookalike(c).unwrap_or(c));
-    folded.collect::<String>().into()
-}
-
-fn latin_lookalike(character: char) -> Option<char> {
-    Some(match character {
-        '\u{131}' => 'i',
-        'а' | 'А' | 'α' | 'Α' => 'a',
-        'В' | 'Β' => 'b',
-        'с' | 'С' => 'c',
-        'ԁ' => 'd',
-        'е' | 'Е' | 'Ε' => 'e',
-        'һ' | 'Н' | 'Η' => 'h',
-        'і' | 'І' | 'ι' | 'Ι' => 'i',
-        'ј' | 'Ј' => 'j',
-        'К' | 'Κ' => 'k',
-        'ӏ' | 'Ӏ' => 'l',
-        'М' | 'Μ' => 'm',
-        'Ν' => 'n',
-        'о' | 'О' | 'ο' | 'Ο' => 'o',
-        'р' | 'Р' | 'ρ' | 'Ρ' => 'p',
-        'ѕ' | 'Ѕ' => 's',
-        'Т' | 'Τ' => 't',
-        'х' | 'Х' | 'Χ' => 'x',
-        'у' | 'У' | 'Υ' => 'y',
-        'Ζ' => 'z',
-        _ => return None,
-    })
 }
 
 /// Patterns compiled into one tree of steps, so that a walk looks at each key once however many patterns there are.
@@ -390,71 +339,6 @@ impl Heads {
             let found = found.into_iter().flatten();
             std::iter::once(None).chain(found.map(move |node| node.map(|node| (head, node))))
         })
-    }
-}
-
-/// The last bytes of a name in one number: names are found by it first, and nearly every key is no further looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Tail(u32);
-
-impl Tail {
-    /// How many bytes: those before the start of a short name count as 0.
-    const BYTES: usize = 3;
-
-    fn of(name: &str) -> Self {
-        Self::of_last(name.bytes().rev())
-    }
-
-    /// What the tail of a key's normalised form is; nothing when only the whole of it tells, as with letters beyond ASCII.
-    pub(super) fn of_normalised(key: &str) -> Option<Self> {
-        let last = key
-            .bytes()
-            .rev()
-            .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
-        let tail = Self::of_last(last.map(|byte| byte.to_ascii_lowercase()));
-        tail.is_ascii().then_some(tail)
-    }
-
-    fn of_last(bytes: impl Iterator<Item = u8>) -> Self {
-        let places = (0..Self::BYTES).map(|place| 8 * place);
-        Self(
-            bytes
-                .zip(places)
-                .map(|(byte, place)| u32::from(byte) << place)
-                .sum(),
-        )
-    }
-
-    fn is_ascii(self) -> bool {
-        self.0 & 0x80_80_80 == 0
-    }
-}
-
-/// Which tails there may be: says no for nearly all that there are not, and never for one that there is.
-#[derive(Debug, Clone, Default)]
-struct Tails {
-    /// Empty, or 2¹² bits.
-    bits: Vec<u64>,
-}
-
-impl Tails {
-    const WORDS: usize = 64;
-
-    fn may_have(&self, tail: Tail) -> bool {
-        let (word, bit) = Self::place(tail);
-        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
-    }
-
-    fn add(&mut self, tail: Tail) {
-        let (word, bit) = Self::place(tail);
-        self.bits.resize(Self::WORDS, 0);
-        self.bits[word] |= bit;
-    }
-
-    /// By Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
-    fn place(Tail(tail): Tail) -> (usize, u64) {
-        let hash = tail.wrapping_mul(0x9E37_79B1) >> 20;
-        ((hash >> 6) as usize, 1 << (hash & 63))
     }
 }
 

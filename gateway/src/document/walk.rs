@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::allowance::units_of_text;
+use super::fold::{folded, normalise};
 use super::key_words::KeyWords;
-use super::pattern::{Node, NodeId, PatternSet, Tail, folded, normalise};
+use super::pattern::{Node, NodeId, PatternSet};
 use super::pointer::{push_escaped, push_index};
+use super::tail::Tail;
 use super::value::Value;
 use super::{AccessError, Allowance};
 

@@ -48,6 +48,8 @@ pub(super) struct Lane<T> {
     told: Capacity,
     /// The revision of what it is sent with, as of its pause.
     revision: Option<u64>,
+    /// A pause has begun, and the revision is that of an earlier one.
+    pub(super) paused_anew: bool,
     /// Usual time of an answer, the newest counting most.
     usual: Duration,
     /// When an attempt last came back, or the only one began.
@@ -125,6 +127,7 @@ impl<T> Lane<T> {
             forced_in_flight: 0,
             told: Capacity::NEW,
             revision: None,
+            paused_anew: false,
             usual: Duration::ZERO,
             progress: now,
         }
@@ -243,6 +246,11 @@ impl<T> Lane<T> {
         Some(capacity)
     }
 
+    /// Whether nothing is attempted now.
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        matches!(self.health.gate(now), Gate::ClosedUntil(_))
+    }
+
     /// Ends a pause when the endpoint is sent to in another way than before: it was activated, or its URL is another.
     pub(super) fn revised(&mut self, revision: Option<u64>) -> bool {
         let before = std::mem::replace(&mut self.revision, revision);
@@ -256,6 +264,7 @@ impl<T> Lane<T> {
     /// Notes with which revision it was paused.
     pub(super) fn paused_with(&mut self, revision: Option<u64>) {
         self.revision = revision;
+        self.paused_anew = false;
     }
 
     pub(super) fn start(&mut self, forced: bool, now: Instant) {

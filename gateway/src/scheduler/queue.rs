@@ -189,7 +189,9 @@ impl<T> Queue<T> {
         let lane = self.lanes.get_mut(&finish.key)?;
         self.budget.give_back(lane.pace, finish.age);
         let before = lane.pace;
+        let was_open = !lane.is_paused(now);
         lane.finish(finish, now, &self.rules);
+        lane.paused_anew |= was_open && lane.is_paused(now);
         self.budget.repaced(before, lane.pace, lane.in_flight);
         let postponed = match lane.health.gate(now) {
             Gate::ClosedUntil(until) => Some(Postponed {
@@ -240,6 +242,11 @@ impl<T> Queue<T> {
                 self.capacities.push((key.clone(), capacity));
             }
         }
+    }
+
+    /// Whether an endpoint was paused since its revision was noted.
+    pub(super) fn is_paused_anew(&mut self, key: &Key) -> bool {
+        self.lanes.get_mut(key).is_some_and(|lane| lane.paused_anew)
     }
 
     /// Notes with which revision an endpoint was paused.

@@ -139,9 +139,12 @@ impl Runner {
     }
 
     fn back(&mut self, finish: &Finish, now: Instant) {
-        if let Some(postponed) = self.queue.finished(finish, now) {
+        let postponed = self.queue.finished(finish, now);
+        if self.queue.is_paused_anew(&finish.key) {
             let revision = self.revision(&finish.key);
             self.queue.paused_with(&finish.key, revision);
+        }
+        if let Some(postponed) = postponed {
             self.postpone(postponed, now);
         }
     }

@@ -95,7 +95,7 @@ async fn what_cannot_be_registered_is_refused_with_its_place() {
         (json!({ "url": url, "events": ["*"] }), "invalid_field", "/events"),
         (json!({ "url": url, "events": [] }), "invalid_field", "/events"),
         (
-            json!({ "url": url, "events": ["lead verified"] }),
+            json!({ "url": url, "events": ["lead,verified"] }),
             "invalid_field",
             "/events/0",
         ),

@@ -12,7 +12,7 @@ async fn shard_that_fails_delays_no_other() {
     let redis = redis::Client::open(site.redis.as_ref().unwrap().url()).unwrap();
     let mut redis = redis.get_connection().unwrap();
     // The shard of a tenant `globex` (`store/redis/keys.rs`), before that of `acme`: no sorted set any more.
-    let due = "{hg:09}due";
+    let due = "{hg:09}turns";
     redis::cmd("DEL").arg(due).exec(&mut redis).unwrap();
     redis::cmd("SET").arg(due).arg("no set").exec(&mut redis).unwrap();
 
