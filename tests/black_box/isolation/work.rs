@@ -119,7 +119,7 @@ async fn neighbours_are_answered_while_keys_are_classified(on: On) {
     put_type(&site.acme, &schema, false).await;
     let keys = (0..900).map(|n| (format!("{}{n}", "ab".repeat(450)), json!(1)));
     let keys: Value = keys.collect::<serde_json::Map<_, _>>().into();
-    let (answers, done) = attack(&site, vec![big(keys); 8]).await;
+    let (answers, done) = attack(&site, vec![big(keys); 16]).await;
     too_much(
         &answers,
         "The classification of the data of the event type `big.one`",
