@@ -195,9 +195,13 @@ fn a_run_tells_everything_and_is_json_if_asked() {
 #[test]
 fn the_limits_are_those_of_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("hookgate.toml"), "plugins.operations = 3\n").unwrap();
-    // Enough for the settings' check, and not for ten texts that each contain an address.
-    let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 10] });
+    std::fs::write(
+        dir.path().join("hookgate.toml"),
+        "plugins.operation_output = \"512B\"\n",
+    )
+    .unwrap();
+    // Enough for the settings' check, and not for a hundred texts.
+    let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 100] });
     std::fs::write(dir.path().join("event.json"), event.to_string()).unwrap();
     let ran = patient_command()
         .args(["plugin", "run", "--event", "event.json", "--component"])
@@ -208,7 +212,7 @@ fn the_limits_are_those_of_the_configuration() {
     let said = said(&ran);
     assert_eq!(ran.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("failed: operations") && said.contains("plugins.operations"),
+        said.contains("failed: operations") && said.contains("plugins.operation_output"),
         "{said}"
     );
 }

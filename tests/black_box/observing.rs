@@ -324,14 +324,15 @@ async fn a_canary_that_fails_is_called_off_and_told_of(on: On) {
 }
 
 async fn a_plugin_that_is_left_alone_is_told_of(on: On) {
-    let limits = "plugins.operations = 3\nplugins.breaker.failures = 2\nplugins.breaker.pause = \"60s\"";
+    let limits =
+        "plugins.operation_output = \"512B\"\nplugins.breaker.failures = 2\nplugins.breaker.pause = \"60s\"";
     let site = Site::with(on, limits).await;
     upload(&site.acme, "pii", built("pii")).await;
     let chain = json!({ "steps": [{ "plugin": "pii" }] });
     site.acme.put("/v1/chain", &chain).await.expect(200);
     for _ in 0..3 {
-        // Enough for the settings' check, and not for ten texts that each contain an address.
-        let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 10] });
+        // Enough for the settings' check, and not for a hundred texts.
+        let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 100] });
         site.acme.post("/v1/events", &event).await;
     }
     let told = system_event(&site, "hookgate.plugin.left_alone").await;

@@ -175,8 +175,7 @@ async fn uploads_of_one_tenant_are_few_at_once() {
     let site = Site::with(On::Embedded, "server.body_timeout = \"10m\"").await;
     let neighbour = site.gateway.tenant("globex").await;
     let headers = "content-type: application/wasm\r\ncontent-length: 1000000\r\n";
-    let mut open = Vec::new();
-    for extra in ["", "", "idempotency-key: a\r\n", "idempotency-key: b\r\n"] {
+    let begin = async |extra: &str| {
         let mut stream = connect(&site.gateway).await;
         let head = head(
             "POST",
@@ -186,7 +185,11 @@ async fn uploads_of_one_tenant_are_few_at_once() {
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(&[0; 1000]).await.unwrap();
-        open.push(stream);
+        stream
+    };
+    let mut open = Vec::new();
+    for extra in ["", "", "idempotency-key: a\r\n", "idempotency-key: b\r\n"] {
+        open.push(begin(extra).await);
     }
     let upload = async |client: &Client| {
         client
@@ -195,7 +198,12 @@ async fn uploads_of_one_tenant_are_few_at_once() {
     };
     eventually("the fifth is refused", async || {
         let fifth = upload(&site.acme).await;
-        (fifth.code() == "tenant_busy").then_some(())
+        if fifth.code() == "tenant_busy" {
+            return Some(());
+        }
+        // It came before one of the four, which was refused instead.
+        open.push(begin("").await);
+        None
     })
     .await;
     assert_eq!(upload(&neighbour).await.code(), "invalid_component");
