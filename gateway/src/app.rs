@@ -115,8 +115,7 @@ impl App {
                 ..api_parts(
                     config,
                     auth,
-                    (&registry, &keyring, host, &ingest),
-                    cursors,
+                    (&registry, &keyring, host, &ingest, cursors),
                     handover,
                     &common,
                 )
@@ -419,8 +418,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
 fn api_parts(
     config: &Config,
     auth: Auth,
-    (registry, keyring, host, ingest): (&Registry, &Keyring, Host, &Ingest),
-    cursors: feed::CursorKey,
+    (registry, keyring, host, ingest, cursors): (&Registry, &Keyring, Host, &Ingest, feed::CursorKey),
     handover: Handover,
     common: &Common,
 ) -> api::Parts {
@@ -436,11 +434,13 @@ fn api_parts(
         handover,
         feed: feed::Feed::new(
             config.feed.clone(),
-            Arc::clone(&common.store),
-            registry.clone(),
-            common.memory.clone(),
-            cursors,
-            common.stopping.clone(),
+            feed::Parts {
+                store: Arc::clone(&common.store),
+                registry: registry.clone(),
+                memory: common.memory.clone(),
+                cursors,
+                shutdown: common.stopping.clone(),
+            },
         ),
         egress: common.egress.clone(),
         memory: common.memory.clone(),

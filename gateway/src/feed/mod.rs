@@ -66,6 +66,20 @@ pub struct Feed {
     shutdown: CancellationToken,
 }
 
+/// What a feed works with.
+pub struct Parts {
+    /// Events.
+    pub store: Arc<dyn Store>,
+    /// Tenants, for what may be shown of their events.
+    pub registry: Registry,
+    /// Memory that pages hold.
+    pub memory: MemoryPool,
+    /// The key that cursors are made with.
+    pub cursors: CursorKey,
+    /// Answers whoever waits.
+    pub shutdown: CancellationToken,
+}
+
 /// What a reader asks for.
 #[derive(Debug, Clone)]
 pub struct Query {
@@ -122,14 +136,14 @@ impl From<LaneRefusal> for FeedError {
 
 impl Feed {
     /// A feed over the store. Those that wait are answered with what there is when `shutdown` comes.
-    pub fn new(
-        config: Config,
-        store: Arc<dyn Store>,
-        registry: Registry,
-        memory: MemoryPool,
-        cursors: CursorKey,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub fn new(config: Config, parts: Parts) -> Self {
+        let Parts {
+            store,
+            registry,
+            memory,
+            cursors,
+            shutdown,
+        } = parts;
         let waiting = Waiting::new(config.max_waiting, config.max_waiting_per_tenant);
         Self {
             store,

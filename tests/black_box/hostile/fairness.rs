@@ -174,7 +174,6 @@ async fn figures(town: &Town) -> String {
     figures.as_str().unwrap().to_owned()
 }
 
-const EVENTS: usize = 5;
 /// More than a budget of a second ahead is enough for, however fast the machine is.
 const DELIVERIES: usize = 10;
 const OVER_BUDGET: &str = "hookgate_chains_not_run_total{reason=\"budget\"}";

@@ -152,11 +152,13 @@ impl Rig {
         let ingest = Ingest::new(config, ingest, Duration::from_secs(5));
         let feed = Feed::new(
             crate::feed::Config::default(),
-            Arc::clone(&store),
-            registry.clone(),
-            crate::memory::MemoryPool::new(&crate::memory::Config::default()),
-            crate::feed::CursorKey::new([7; 32]),
-            shutdown.clone(),
+            crate::feed::Parts {
+                store: Arc::clone(&store),
+                registry: registry.clone(),
+                memory: memory.clone(),
+                cursors: crate::feed::CursorKey::new([7; 32]),
+                shutdown: shutdown.clone(),
+            },
         );
         let parts = Parts {
             auth,
