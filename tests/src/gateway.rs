@@ -36,7 +36,7 @@ const PATIENT: &[(&str, &str)] = &[
     ("plugins.canary.window", "1h"),
 ];
 
-/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach, and [`PATIENT`].
+/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach, and `PATIENT`.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     store: Option<String>,
@@ -114,7 +114,7 @@ impl Setup {
         )
     }
 
-    /// What `toml` does not set of [`PATIENT`].
+    /// What `toml` does not set of `PATIENT`.
     fn patience(&self) -> String {
         let own: DocumentMut = self.toml.parse().unwrap_or_default();
         let is_set = |key: &str| {
@@ -333,14 +333,14 @@ fn command_under(limits: &str) -> Command {
     command
 }
 
-/// The same for commands that run plugins, with [`PATIENT`].
+/// The same for commands that run plugins, with `PATIENT`.
 pub fn patient_command() -> Command {
     let mut command = command();
     command.envs(patience());
     command
 }
 
-/// [`PATIENT`] as variables of the environment, for whoever starts commands of the binary.
+/// `PATIENT` as variables of the environment, for whoever starts commands of the binary.
 pub fn patience() -> impl Iterator<Item = (String, &'static str)> {
     PATIENT.iter().map(|(key, value)| {
         let name = key.to_uppercase().replace('.', "__");

@@ -1,7 +1,7 @@
 //! The short way: deliveries that this process stored leased to itself go from memory to the ready queue.
 //!
 //! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first, of which each
-//! tenant and each endpoint has its share ([`super::shares`]). Whoever leaves something due in the store instead says so with
+//! tenant and each endpoint has its share (`shares`). Whoever leaves something due in the store instead says so with
 //! [`Handover::due_at`], so that nobody has to look for it.
 
 use std::sync::Arc;

@@ -39,7 +39,7 @@ pub struct Received {
     pub memory: Charge,
 }
 
-/// Memory that a request is charged for. The first [`UNCHARGED`] bytes of a request are free: there are only so many requests
+/// Memory that a request is charged for. The first `UNCHARGED` bytes of a request are free: there are only so many requests
 /// at once, and most are smaller.
 #[derive(Debug, Default)]
 pub struct Charge {
