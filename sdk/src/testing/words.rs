@@ -10,6 +10,8 @@ pub struct KeyWords {
     text: String,
     /// Where words end, in bytes of `text`.
     ends: Vec<usize>,
+    /// See `is_of`.
+    shortest_head: usize,
 }
 
 /// Kinds of characters, as far as they tell words apart.
@@ -54,6 +56,7 @@ impl KeyWords {
             (before, last) = (last, kind);
         }
         self.end_word(self.text.len());
+        self.shortest_head = self.find_shortest_head();
     }
 
     /// Letters and digits of the key, in lower case.
@@ -66,25 +69,28 @@ impl KeyWords {
         self.ends.iter().rev().filter_map(|&end| self.text.get(..end))
     }
 
-    /// Whether a name that ends where `head` does, and so has the words after it behind it, is what the key is of; not where the
-    /// key only says something about it: `email_verified`, `token_type`, `has_password`.
+    /// Tells whether a name that ends where `head` does, and so has the words after it behind it, is what the key is of; not
+    /// where the key only says something about it: `email_verified`, `token_type`, `has_password`.
     pub fn is_of(&self, head: &str) -> bool {
-        let words = |from: usize| {
-            let ends = self.ends.iter().filter(move |&&end| end > from);
-            ends.scan(from, |start, &end| {
-                self.text.get(std::mem::replace(start, end)..end)
-            })
-        };
-        let mut behind = words(head.len()).peekable();
-        if behind.peek().is_some() && behind.any(|word| ABOUT.binary_search(&word).is_ok()) {
-            return false;
+        head.len() >= self.shortest_head
+    }
+
+    /// Bytes of the shortest head that the key is of: no word behind it says something about it. Each word is looked at once.
+    fn find_shortest_head(&self) -> usize {
+        let whole = self.text.len();
+        let (mut start, mut shortest) = (0, 0);
+        for &end in &self.ends {
+            let word = self.text.get(start..end).unwrap_or_default();
+            if start == 0 && end < whole && QUESTIONS.contains(&word) {
+                return usize::MAX;
+            }
+            let is_time = end == whole && matches!(word, "at" | "on");
+            if start > 0 && (is_time || ABOUT.binary_search(&word).is_ok()) {
+                shortest = end;
+            }
+            start = end;
         }
-        let last = words(head.len()).last();
-        if last.is_some_and(|word| word == "at" || word == "on") {
-            return false;
-        }
-        let first = words(0).next().filter(|first| first.len() < self.text.len());
-        first.is_none_or(|first| !QUESTIONS.contains(&first))
+        shortest
     }
 
     fn end_word(&mut self, at: usize) {
