@@ -53,7 +53,7 @@ impl Tasks {
         self.inner.tracker.len()
     }
 
-    /// Whether there is no task.
+    /// Tells whether there is no task.
     pub fn is_empty(&self) -> bool {
         self.inner.tracker.is_empty()
     }

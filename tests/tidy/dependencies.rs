@@ -109,7 +109,7 @@ fn licences(rules: &DocumentMut, crates: &[Value], wrong: &mut Vec<String>) {
     }
 }
 
-/// Whether the licences that are allowed satisfy an SPDX expression; `/` is how old manifests write `OR`.
+/// Tells whether the licences that are allowed satisfy an SPDX expression; `/` is how old manifests write `OR`.
 fn allows(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression
         .replace('/', " OR ")

@@ -54,7 +54,7 @@ type Seen = Vec<bool>;
 type Holds = Result<bool, TooMuchWork>;
 
 impl Evaluation<'_> {
-    /// Whether a value fits a subschema.
+    /// Tells whether a value fits a subschema.
     fn node(&mut self, id: NodeId, value: &Value, at: &Place<'_>, seen: Option<&mut Seen>) -> Holds {
         let node = &self.program.nodes[id];
         self.work.charge_len(1 + node.keywords.len())?;
@@ -408,7 +408,7 @@ impl Evaluation<'_> {
         false
     }
 
-    /// Whether more that is wrong would change nothing.
+    /// Tells whether more that is wrong would change nothing.
     fn has_told_enough(&self) -> bool {
         self.told.as_ref().is_none_or(|told| told.len() >= MOST_TOLD)
     }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{Decimal, Value};
 
-/// Whether two values are equal.
+/// Tells whether two values are equal.
 ///
 /// # Errors
 /// When finding out takes more work than there is.
@@ -53,7 +53,7 @@ pub(super) fn equal(a: &Value, b: &Value, work: &WorkBudget) -> Result<bool, Too
     })
 }
 
-/// Whether a value is equal to one of these. A number is decoded once, however many there are.
+/// Tells whether a value is equal to one of these. A number is decoded once, however many there are.
 ///
 /// # Errors
 /// When finding out takes more work than there is.
@@ -80,7 +80,7 @@ pub(super) fn is_one_of(value: &Value, others: &[Value], work: &WorkBudget) -> R
     Ok(false)
 }
 
-/// Whether no two of the elements are equal.
+/// Tells whether no two of the elements are equal.
 ///
 /// # Errors
 /// When finding out takes more work than there is.

@@ -149,7 +149,7 @@ fn schemas_that_would_take_forever_are_refused() {
     assert!(made(&tree).is_ok());
 }
 
-/// Whether a text of JSON fits a schema, both with all their digits.
+/// Tells whether a text of JSON fits a schema, both with all their digits.
 fn fits(schema: &str, data: &str) -> Result<bool, TooMuchWork> {
     let kind = CatalogueType::new(TypeSpec {
         kind: "a.b".parse().unwrap(),

@@ -167,7 +167,7 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     Ok(findings)
 }
 
-/// Whether there are file descriptors for as many connections as are wanted.
+/// Tells whether there are file descriptors for as many connections as are wanted.
 fn descriptors(config: &Config) -> Finding {
     let wanted = config.server.max_connections;
     match Descriptors::available().warning(wanted, config.outgoing_connections()) {

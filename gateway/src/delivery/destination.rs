@@ -37,7 +37,7 @@ impl Destination {
         }
     }
 
-    /// Whether the subscription's chain cannot run yet, because its components are being loaded.
+    /// Tells whether the subscription's chain cannot run yet, because its components are being loaded.
     pub(super) fn is_loading(&self, target: Target) -> bool {
         match target {
             Target::Subscription(id) => self.tenant.is_loading(Place::Delivery(id)),

@@ -58,7 +58,7 @@ pub fn fan_out_again(
     fan_out(&event.kind, &data, subscriptions, work)
 }
 
-/// Whether a filter decides of an event of this type. Pure.
+/// Tells whether a filter decides of an event of this type. Pure.
 pub fn has_filters(kind: &EventType, subscriptions: &[Arc<Subscription>]) -> bool {
     subscriptions.iter().any(|s| s.filter.is_some() && s.wants(kind))
 }

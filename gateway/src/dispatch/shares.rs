@@ -227,7 +227,7 @@ impl Shares {
         self.lock().bytes += bytes;
     }
 
-    /// Whether all bytes are used up.
+    /// Tells whether all bytes are used up.
     pub(super) fn has_no_bytes(&self) -> bool {
         self.lock().bytes >= self.max_bytes
     }
@@ -327,7 +327,7 @@ impl Held {
         self.queue(endpoint).places += places;
     }
 
-    /// Whether an endpoint was woken.
+    /// Tells whether an endpoint was woken.
     fn remove(&mut self, endpoint: &Endpoint, places: usize) -> bool {
         self.places -= places;
         if let Some(tenant) = self.tenants.get_mut(&endpoint.tenant) {

@@ -66,12 +66,12 @@ impl Decimal {
         }
     }
 
-    /// Whether it has no fraction.
+    /// Tells whether it has no fraction.
     pub fn is_integer(&self) -> bool {
         i64::try_from(self.digits.len()).is_ok_and(|digits| digits <= self.exponent.max(0))
     }
 
-    /// Whether it is zero.
+    /// Tells whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.digits.is_empty()
     }
@@ -98,7 +98,7 @@ impl Decimal {
         })
     }
 
-    /// Whether it is an integer times a divisor that is not zero, by long division.
+    /// Tells whether it is an integer times a divisor that is not zero, by long division.
     ///
     /// # Errors
     /// When the division takes more work than there is: a digit of this by one of the divisor is a unit.
@@ -141,7 +141,7 @@ fn as_small(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// Whether a number divides another, whose digits come one after the other.
+/// Tells whether a number divides another, whose digits come one after the other.
 fn divides(divisor: &[u8], digits: impl Iterator<Item = u8>) -> bool {
     // The rest is one digit longer than the divisor while the next digit is in it and has not been divided.
     let len = divisor.len() + 1;

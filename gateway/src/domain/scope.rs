@@ -65,7 +65,7 @@ impl Scopes {
         }
     }
 
-    /// Whether one is among them.
+    /// Tells whether one is among them.
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & scope as u8 != 0
     }

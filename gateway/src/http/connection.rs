@@ -172,7 +172,7 @@ fn failure(error: &hyper::Error) -> ConnectionFailure {
     }
 }
 
-/// Whether a route is only answered well with a valid key.
+/// Tells whether a route is only answered well with a valid key.
 fn needs_key(route: &str) -> bool {
     !matches!(route, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") && !route.starts_with("/docs")
 }

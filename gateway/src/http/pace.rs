@@ -99,7 +99,7 @@ impl Pace {
         self.eviction.notify_one();
     }
 
-    /// Whether a request's head has begun to come, and is not complete.
+    /// Tells whether a request's head has begun to come, and is not complete.
     pub(super) fn is_reading_head(&self) -> bool {
         self.phase.load(Relaxed) == HEAD
     }
@@ -113,7 +113,7 @@ impl Pace {
         self.evicted.swap(false, Relaxed)
     }
 
-    /// Whether the connection was asked to end.
+    /// Tells whether the connection was asked to end.
     pub(super) fn is_evicted(&self) -> bool {
         self.evicted.load(Relaxed)
     }
@@ -123,7 +123,7 @@ impl Pace {
         self.eviction.notified().await;
     }
 
-    /// Whether a request is being answered.
+    /// Tells whether a request is being answered.
     pub(super) fn is_serving(&self) -> bool {
         self.phase.load(Relaxed) == SERVING
     }

@@ -82,7 +82,7 @@ impl Unread {
     }
 }
 
-/// Whether the client waits for `100 Continue` before it sends the body.
+/// Tells whether the client waits for `100 Continue` before it sends the body.
 pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
     headers
         .get(header::EXPECT)

@@ -46,7 +46,7 @@ impl Faults {
         self.0.len() >= MOST_TOLD
     }
 
-    /// Whether nothing was noted.
+    /// Tells whether nothing was noted.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

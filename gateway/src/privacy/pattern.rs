@@ -56,7 +56,7 @@ impl TextPattern {
         }
     }
 
-    /// Whether it stands for one that is too large.
+    /// Tells whether it stands for one that is too large.
     pub fn is_unusable(&self) -> bool {
         self.regex.is_none()
     }
@@ -66,7 +66,7 @@ impl TextPattern {
         self.size
     }
 
-    /// Whether it matches somewhere in the text.
+    /// Tells whether it matches somewhere in the text.
     ///
     /// # Errors
     /// When that takes more work than there is, as it always does of a text over [`Self::MAX_TEXT`], and with a pattern

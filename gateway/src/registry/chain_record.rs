@@ -186,7 +186,7 @@ impl ChainRecord {
         }
     }
 
-    /// Whether the configuration file declares it, and declared it with these steps.
+    /// Tells whether the configuration file declares it, and declared it with these steps.
     pub(super) fn is_declared_as(&self, spec: &ChainSpec) -> bool {
         self.declared && self.to_spec() == *spec
     }

@@ -354,7 +354,7 @@ impl Components {
     }
 }
 
-/// Whether a step's own component may still come.
+/// Tells whether a step's own component may still come.
 fn is_loading(lacking: &[Wanted], missing: &HashSet<String>) -> bool {
     let mut own = lacking.iter().filter(|wanted| wanted.role == Role::Step);
     own.any(|wanted| !missing.contains(&wanted.digest))

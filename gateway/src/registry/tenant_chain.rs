@@ -55,7 +55,7 @@ impl Wanted {
 }
 
 impl TenantChain {
-    /// Whether it cannot run yet: a step's component is being loaded.
+    /// Tells whether it cannot run yet: a step's component is being loaded.
     pub fn is_loading(&self) -> bool {
         self.is_loading
     }

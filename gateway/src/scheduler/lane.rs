@@ -246,7 +246,7 @@ impl<T> Lane<T> {
         Some(capacity)
     }
 
-    /// Whether nothing is attempted now.
+    /// Tells whether nothing is attempted now.
     pub(super) fn is_paused(&self, now: Instant) -> bool {
         matches!(self.health.gate(now), Gate::ClosedUntil(_))
     }

@@ -76,7 +76,7 @@ impl Looks {
         }
     }
 
-    /// Whether the last claim from a shard failed.
+    /// Tells whether the last claim from a shard failed.
     pub(super) fn is_failing(&self, shard: Shard) -> bool {
         let look = self.shards.get(usize::from(shard.0));
         look.is_some_and(|look| look.backoff.is_failing())

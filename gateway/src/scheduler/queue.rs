@@ -244,7 +244,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether an endpoint was paused since its revision was noted.
+    /// Tells whether an endpoint was paused since its revision was noted.
     pub(super) fn is_paused_anew(&mut self, key: &Key) -> bool {
         self.lanes.get_mut(key).is_some_and(|lane| lane.paused_anew)
     }

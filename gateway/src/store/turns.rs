@@ -64,7 +64,7 @@ impl LeasePolicy {
         }
     }
 
-    /// Whether this process sends deliveries to a target.
+    /// Tells whether this process sends deliveries to a target.
     pub fn holds(&self, target: Target) -> bool {
         match self {
             Self::Hold(_) => true,

@@ -68,7 +68,7 @@ impl Turn<'_> {
         Ok(Ok(Accepted::Stored { fresh, token }))
     }
 
-    /// Whether it was new. `end`: of the leases, where there are any.
+    /// Tells whether it was new. `end`: of the leases, where there are any.
     fn store_event(
         &mut self,
         submission: &Submission,

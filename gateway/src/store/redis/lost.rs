@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Lost {
-    /// Whether a request to a part may be sent now.
+    /// Tells whether a request to a part may be sent now.
     ///
     /// # Errors
     /// The part is lost, and it is not yet time to find out whether it is back.
