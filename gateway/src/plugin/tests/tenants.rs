@@ -7,11 +7,17 @@ use tokio::task::JoinHandle;
 
 use super::guests::{PASS, handling};
 use super::{Bench, Call, Config, Host, Verdict, call, step};
+use crate::domain::Span;
+
+/// How long an endless loop runs before it is stopped: the calls behind it are there by then, however slow the machine is.
+const LONGER_THAN_A_STALL: Span = Span::from_secs(1);
 
 #[tokio::test]
 async fn a_tenant_with_a_long_queue_does_not_hold_up_another() {
     let config = Config {
         threads: Some(NonZeroU32::MIN),
+        call_deadline: LONGER_THAN_A_STALL,
+        chain_deadline: LONGER_THAN_A_STALL,
         ..Config::default()
     };
     let bench = Bench::new(config);
@@ -45,6 +51,8 @@ async fn a_full_queue_answers_at_once() {
     let config = Config {
         threads: Some(NonZeroU32::MIN),
         queue_per_tenant: 2,
+        call_deadline: LONGER_THAN_A_STALL,
+        chain_deadline: LONGER_THAN_A_STALL,
         ..Config::default()
     };
     let bench = Bench::new(config);
