@@ -183,7 +183,8 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
 
 /// The scope that a key needs for a route of a tenant: to look is to read, but for signing secrets, and all else is to manage.
 fn needed_scope(method: &Method, path: &str) -> Scope {
-    let shows_secret = path.ends_with("/secret") || path == "/v1/signing-secret";
+    let shows_secret =
+        path == "/v1/signing-secret" || path.starts_with("/v1/subscriptions/") && path.ends_with("/secret");
     if method.is_safe() && !shows_secret {
         Scope::Read
     } else {

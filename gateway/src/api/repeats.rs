@@ -69,7 +69,12 @@ impl Once {
 /// One that was deleted and made again has another time, and so none of the old answers; and a key that may do less has none of
 /// the answers of one that may do more.
 fn of_tenant(tenant: &Tenant, scopes: Scopes) -> String {
-    format!("{}@{}/{scopes}", tenant.id, tenant.created.as_micros())
+    let of_all = format!("{}@{}", tenant.id, tenant.created.as_micros());
+    if scopes == Scopes::ALL {
+        of_all
+    } else {
+        format!("{of_all}/{scopes}")
+    }
 }
 
 /// Answers a request once for each key.
