@@ -208,7 +208,11 @@ impl Feed {
                 () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {}
                 () = self.shutdown.cancelled() => {}
             }
-            page = self.look(tenant, &query).await?;
+            match self.look(tenant, &query).await {
+                // Others of the tenant's look at this moment: a look after a pause may find room.
+                Err(FeedError::Memory(_)) => page.more = false,
+                looked => page = looked?,
+            }
         }
         Ok(page)
     }
@@ -222,9 +226,8 @@ impl Feed {
             more: true,
         };
         // What one look at the store may bring; given back but for what is on the page.
-        let mut memory = self
-            .memory
-            .reserve(Some(tenant), MemoryUse::Pages, 2 * FEED_PAGE_BYTES)?;
+        let most = (2 * FEED_PAGE_BYTES).min(self.memory.max_per_tenant() / 2);
+        let mut memory = self.memory.reserve(Some(tenant), MemoryUse::Pages, most)?;
         let (max, mut bytes) = (self.config.max_page.bytes().min(FEED_PAGE_BYTES), 0);
         'looks: for _ in 0..MOST_LOOKS {
             let looked = self
