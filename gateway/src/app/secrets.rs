@@ -152,16 +152,35 @@ fn make_private_dir(dir: &Path) -> Result<(), SecretsError> {
         })
 }
 
-/// Takes all rights of others from a folder that was there before, as packages and volumes make it.
+/// Takes all rights of others from a folder that was there before, as packages and volumes make it. One that has other things in
+/// it too is not the gateway's to close: its own files are closed all the same.
 fn close_to_others(dir: &Path) -> io::Result<()> {
     let permissions = std::fs::metadata(dir)?.permissions();
     if permissions.mode() & 0o077 == 0 {
         return Ok(());
     }
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if !OWN_NAMES.iter().any(|own| name == *own) {
+            tracing::warn!(dir = %dir.display(), "data_dir.shared_with_others");
+            return Ok(());
+        }
+    }
     tracing::warn!(dir = %dir.display(), "data_dir.closed_to_others");
     std::fs::set_permissions(dir, Permissions::from_mode(permissions.mode() & 0o700))
 }
 
+/// What the gateway and file systems put into a data directory and a store's.
+const OWN_NAMES: &[&str] = &[
+    OPERATOR_KEY,
+    SEALING_KEYS,
+    "compiled",
+    "hookgate.redb",
+    "in-flight",
+    "lock",
+    "lost+found",
+    "store",
+];
 /// The file that an operator's key is kept in when it was made here.
 pub(super) const OPERATOR_KEY: &str = "operator.key";
 const SEALING_KEYS: &str = "secrets.key";
@@ -186,6 +205,12 @@ mod tests {
             let mode = std::fs::metadata(closed).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", closed.display());
         }
+
+        std::fs::write(dir.path().join("somebody-elses"), "").unwrap();
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        Secrets::prepare(&config).unwrap();
+        let mode = std::fs::metadata(dir.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "others' folders are left as they are");
     }
 
     #[test]

@@ -229,8 +229,7 @@ fn permissions(dir: &Path, metadata: &Metadata) -> Finding {
         return Finding::new("data-dir", State::Warning, says).fix(format!("chmod 600 {}", open.join(" ")));
     }
     if mode & 0o077 != 0 {
-        let says =
-            format!("{name} has mode {mode:o}: others can read events; the next start takes that from them");
+        let says = format!("{name} has mode {mode:o}: others can list its files");
         return Finding::new("data-dir", State::Warning, says).fix(format!("chmod 700 {name}"));
     }
     Finding::new("data-dir", State::Ok, format!("{name} is there, mode {mode:o}"))
