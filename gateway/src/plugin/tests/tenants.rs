@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::guests::{PASS, handling};
 use super::{Bench, Call, Config, Host, Verdict, call, step};
-use crate::domain::Span;
+use crate::plugin::Span;
 
 /// How long an endless loop runs before it is stopped: the calls behind it are there by then, however slow the machine is.
 const LONGER_THAN_A_STALL: Span = Span::from_secs(1);
