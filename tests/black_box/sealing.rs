@@ -350,7 +350,13 @@ async fn a_gateway_that_lacks_a_key_takes_nothing_that_it_could_misplace() {
     let id = id(&keys(&one.operator()).await[0]);
     let warnings = ready["warnings"].to_string();
     assert!(warnings.contains(&id) && warnings.contains("acme"), "{warnings}");
-    assert!(two.log().iter().any(|line| line.contains("tenant.unreadable")));
+    eventually("the log says it", async || {
+        two.log()
+            .iter()
+            .any(|line| line.contains("tenant.unreadable"))
+            .then_some(())
+    })
+    .await;
     other.publish("a.b", json!({})).await;
     // What the other gateway takes is delivered, whoever claims it; nothing is disabled.
     acme.publish("a.b", json!({})).await;

@@ -49,8 +49,17 @@ async fn unfit_redis_is_a_503_that_names_the_fault() {
             (site.acme.get("/readyz").await.status == 200).then_some(())
         })
         .await;
-        let log = site.gateway.log();
-        let lines = |word: &str| log.iter().filter(|line| line.contains(word)).count();
+        let lines = |word: &str| {
+            site.gateway
+                .log()
+                .iter()
+                .filter(|line| line.contains(word))
+                .count()
+        };
+        eventually("the log has the end of the fault", async || {
+            (lines("store.fit") >= n).then_some(())
+        })
+        .await;
         assert_eq!(
             (lines("store.unfit"), lines("store.fit"), lines("request.failed")),
             (n, n, 0),
