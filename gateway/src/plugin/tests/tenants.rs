@@ -10,7 +10,7 @@ use super::{Bench, Call, Config, Host, Verdict, call, step};
 use crate::plugin::Span;
 
 /// How long an endless loop runs before it is stopped: the calls behind it are there by then, however slow the machine is.
-const LONGER_THAN_A_STALL: Span = Span::from_secs(1);
+const LONGER_THAN_A_STALL: Span = Span::from_secs(2);
 
 #[tokio::test]
 async fn a_tenant_with_a_long_queue_does_not_hold_up_another() {
@@ -66,9 +66,10 @@ async fn a_full_queue_answers_at_once() {
     let other = bench.host.run(call("other", vec![step(&fast, "{}")], "{}"));
     let (done, other) = tokio::join!(futures_util::future::join_all(runs), other);
     let busy = done.iter().filter(|done| done.verdict == Verdict::Busy).count();
+    // One thread for ordinary calls and one for long ones run one each, and two wait; or both wait before one is begun.
     assert!(
-        (5..=6).contains(&busy),
-        "{busy} of 8 were refused with one thread and room for 2"
+        (4..=6).contains(&busy),
+        "{busy} of 8 were refused with two threads and room for 2"
     );
     assert_eq!(other.verdict, Verdict::Pass, "another tenant still has room");
 }
