@@ -5,6 +5,7 @@ use std::path::Path;
 use hookgate_tests::{Client, Receiver, Reply, eventually};
 use serde_json::{Value, json};
 
+use crate::delivering::settled;
 use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
@@ -124,11 +125,11 @@ async fn keys_that_the_plugin_removes_are_nowhere(on: On) {
             &json!(["/*"])
         ]
     );
+    let delivery = settled(&site.acme, &id).await;
     let deliveries = site.acme.get("/v1/deliveries").await.expect(200);
-    let delivery = deliveries["data"][0]["id"].as_str().unwrap();
     let delivery = site
         .acme
-        .get(&format!("/v1/deliveries/{delivery}"))
+        .get(&format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap()))
         .await
         .expect(200);
     let mut places = vec![
