@@ -8,7 +8,8 @@ use url::Url;
 
 use super::Courier;
 use crate::domain::{
-    PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp, Trigger,
+    AnswerRules, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp,
+    Trigger,
 };
 use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
@@ -99,6 +100,15 @@ impl Courier {
             own.or_else(|| tenant.contract.as_ref()?.retry.clone())
         });
         own.unwrap_or_else(|| RetryPolicy::clone(&self.retry))
+    }
+
+    /// The effect of the endpoint's answers, as the tenant's profile has it.
+    pub fn answer_rules(&self, leased: &Leased) -> AnswerRules {
+        let tenant = self.parts.registry.tenant(&leased.event.tenant);
+        let contract = tenant.as_ref().and_then(|tenant| tenant.contract.as_ref());
+        contract
+            .map(|profile| profile.endpoint.answers)
+            .unwrap_or_default()
     }
 
     fn known_destination(&self, leased: &Leased, now: Timestamp) -> Result<Destination, NoDestination> {

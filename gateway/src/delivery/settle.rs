@@ -8,7 +8,7 @@ use rand::RngExt;
 use super::{Attempted, Courier};
 use crate::domain::decide::{Decision, decide};
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Attempt, Outcome, Status, Subscription, Tally, Target, Trigger};
+use crate::domain::{Attempt, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger};
 use crate::store::{Leased, Next, Settled, Settlement, StoreError};
 use crate::system_events::Change;
 use crate::telemetry::DeliveryEnd;
@@ -77,12 +77,15 @@ impl Courier {
         if attempt.outcome.is_success() {
             return Decision::Finish;
         }
-        let policy = self.retry_policy(leased);
+        let rules = RetryRules {
+            policy: self.retry_policy(leased),
+            answers: self.answer_rules(leased),
+        };
         let now = self.parts.store_clock.now();
         decide(
             &attempt.outcome,
             attempt.number,
-            &policy,
+            &rules,
             now,
             rand::rng().random(),
         )

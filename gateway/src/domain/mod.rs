@@ -19,6 +19,7 @@ pub mod subscription;
 pub mod time;
 pub mod units;
 
+pub use decide::{AnswerRules, Gone, Pause, RetryAfter, RetryRules};
 pub use delivery::{Attempt, Delivery, DeliveryState, Outcome, Target, Trigger};
 pub use event::{Event, EventType, Fate, StepReport};
 pub use filter::{Filter, FilterLimits, FilterProblem};

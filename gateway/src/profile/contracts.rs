@@ -216,7 +216,7 @@ fn synthesq_limits_types_and_routes() {
     let profile = profile("synthesq");
     assert_eq!(profile.limits.subscriptions, Some(25));
     assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(5));
-    assert_eq!(delays(&profile), [0, 1, 5, 30]);
+    assert_eq!(delays(&profile), [1, 5, 30, 120]);
     assert_eq!(profile.feed_retention, Some(Duration::from_secs(30 * 24 * 3600)));
     let auto = profile.auto_disable.as_ref().expect("it disables");
     assert!((auto.over - 0.95).abs() < f64::EPSILON && auto.least_attempts == 10);

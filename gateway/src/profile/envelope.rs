@@ -46,8 +46,8 @@ pub(super) enum Source {
     Id,
     /// Its type.
     Kind,
-    /// When it happened, RFC 3339.
-    Created,
+    /// When it happened, RFC 3339, with so many digits of a second's fraction; `None`: as many as there are.
+    Created(Option<u8>),
     /// The same in seconds since 1970.
     CreatedUnix,
     /// Its data.
@@ -63,7 +63,7 @@ enum Splice {
     Text(Vec<u8>),
     Id,
     Kind,
-    Created,
+    Created(Option<u8>),
     CreatedUnix,
     Data,
 }
@@ -194,7 +194,7 @@ impl Source {
         Some(match self {
             Self::Id => Cow::Owned(event.id.as_str().into()),
             Self::Kind => Cow::Owned(event.kind.as_str().into()),
-            Self::Created => Cow::Owned(event.created.to_string().as_str().into()),
+            Self::Created(digits) => Cow::Owned(created(event, *digits).as_str().into()),
             Self::CreatedUnix => Cow::Owned(Value::Int(seconds(event))),
             Self::Data => Cow::Borrowed(data),
             Self::DataAt(pointer) => Cow::Borrowed(data.at(Pointer::parse(pointer).ok()?)?),
@@ -223,7 +223,7 @@ fn spliced(members: &[Member]) -> Vec<Splice> {
         let (piece, quote): (_, &[u8]) = match source {
             Source::Id => (Splice::Id, b"\""),
             Source::Kind => (Splice::Kind, b"\""),
-            Source::Created => (Splice::Created, b"\""),
+            Source::Created(digits) => (Splice::Created(*digits), b"\""),
             Source::CreatedUnix => (Splice::CreatedUnix, b""),
             Source::Data => (Splice::Data, b""),
             Source::Constant(value) => {
@@ -248,7 +248,7 @@ fn splice(pieces: &[Splice], event: &Event, data: &[u8]) -> Bytes {
             Splice::Text(text) => body.extend_from_slice(text),
             Splice::Id => body.extend_from_slice(event.id.as_str().as_bytes()),
             Splice::Kind => body.extend_from_slice(event.kind.as_str().as_bytes()),
-            Splice::Created => body.extend_from_slice(event.created.to_string().as_bytes()),
+            Splice::Created(digits) => body.extend_from_slice(created(event, *digits).as_bytes()),
             Splice::CreatedUnix => {
                 body.extend_from_slice(itoa::Buffer::new().format(seconds(event)).as_bytes());
             }
@@ -273,6 +273,14 @@ fn spliced_data<'a>(pieces: &[Splice], body: &'a Value) -> Option<&'a Value> {
     })
 }
 
+/// Digits that are not asked for are cut, never rounded: no event is of a second that has not begun.
+fn created(event: &Event, digits: Option<u8>) -> String {
+    match digits {
+        Some(digits) => format!("{:.*}", usize::from(digits), event.created),
+        None => event.created.to_string(),
+    }
+}
+
 fn seconds(event: &Event) -> i64 {
     i64::try_from(event.created.as_secs()).unwrap_or(i64::MAX)
 }
@@ -294,7 +302,7 @@ mod tests {
             id: "evt_1".parse().expect("valid"),
             tenant: "acme".parse().expect("valid"),
             kind: "invoice.paid".parse().expect("valid"),
-            created: Timestamp::from_millis(1_705_314_600_000),
+            created: Timestamp::from_micros(1_705_314_600_999_500),
             data: Bytes::from_static(data.as_bytes()),
             metadata: Some(Bytes::from_static(b"{\"note\":1}")),
             deliver_to: None,
@@ -324,7 +332,9 @@ mod tests {
         vec![
             named("i", Source::Id),
             named("t\"", Source::Kind),
-            named("c", Source::Created),
+            named("c", Source::Created(None)),
+            named("s", Source::Created(Some(0))),
+            named("m", Source::Created(Some(3))),
             named("u", Source::CreatedUnix),
             named("d", Source::Data),
             named("k", Source::Constant(Value::number("1.50").expect("a number"))),
@@ -333,7 +343,7 @@ mod tests {
 
     #[test]
     fn what_is_copied_and_what_is_built_are_the_same() {
-        let expected = r#"{"i":"evt_1","t\"":"invoice.paid","c":"2024-01-15T10:30:00Z","u":1705314600,"d":{"a":8500.00},"k":1.50}"#;
+        let expected = r#"{"i":"evt_1","t\"":"invoice.paid","c":"2024-01-15T10:30:00.9995Z","s":"2024-01-15T10:30:00Z","m":"2024-01-15T10:30:00.999Z","u":1705314600,"d":{"a":8500.00},"k":1.50}"#;
         assert_eq!(
             body(all(), Numbers::AsWritten, r#"{"a":8500.00}"#, PayloadMode::Full),
             expected

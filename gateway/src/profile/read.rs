@@ -13,7 +13,7 @@ use super::rules::{AutoDisable, Endpoint, Patterns, Payload, Success};
 use super::{CatalogueEntry, Limits, Privacy, Problem, Profile};
 use crate::document::PatternSet;
 use crate::domain::units::Span;
-use crate::domain::{PayloadMode, RetryPolicy};
+use crate::domain::{AnswerRules, Gone, Pause, PayloadMode, RetryAfter, RetryPolicy};
 use crate::privacy::{Class, Dictionary};
 
 /// Reads a profile. The problems' keys are those under `profiles.NAME`.
@@ -129,6 +129,24 @@ fn endpoint(file: &file::Endpoint, problems: &mut Problems) -> Endpoint {
             Success::any_2xx()
         } else {
             Success(ranges)
+        },
+        answers: answers(file),
+    }
+}
+
+fn answers(file: &file::Endpoint) -> AnswerRules {
+    AnswerRules {
+        gone: match file.gone.unwrap_or_default() {
+            file::Gone::Disable => Gone::Disable,
+            file::Gone::Retry => Gone::Retry,
+        },
+        retry_after: match file.retry_after.unwrap_or_default() {
+            file::RetryAfter::Honour => RetryAfter::Honour,
+            file::RetryAfter::Ignore => RetryAfter::Ignore,
+        },
+        pause: match file.pause.unwrap_or_default() {
+            file::Pause::On => Pause::On,
+            file::Pause::Off => Pause::Off,
         },
     }
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::file::{Mode, PatternKind};
 use crate::document::PatternSet;
-use crate::domain::{EventPattern, EventType, Outcome, PayloadMode, nearest};
+use crate::domain::{AnswerRules, EventPattern, EventType, Outcome, PayloadMode, nearest};
 
 /// What endpoints must be and how they answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Endpoint {
     pub timeout: Option<Duration>,
     /// Which answers are a success.
     pub success: Success,
+    /// What the others do to the deliveries that follow.
+    pub answers: AnswerRules,
 }
 
 /// Ranges of statuses that are a success, both ends included.

@@ -284,7 +284,8 @@ impl<T> Lane<T> {
         self.progress = now;
         match finish.signal {
             Signal::Success => self.limit.succeeded(),
-            Signal::Overloaded | Signal::Throttled(_) => self.limit.overloaded(self.in_flight),
+            Signal::Overloaded | Signal::Throttled(_) => self.limit.overloaded(self.in_flight, 1),
+            Signal::Strained => self.limit.overloaded(self.in_flight, FEW),
             Signal::Answered | Signal::Failed | Signal::Nothing => self.limit.ended(),
         }
         let sign = finish.signal.sign(finish.took, rules.slow);

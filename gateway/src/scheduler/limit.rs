@@ -33,14 +33,14 @@ impl Limit {
         }
     }
 
-    /// After a timeout, a 429 or a 503, with so many still in flight.
-    pub(super) fn overloaded(&mut self, in_flight: usize) {
+    /// After a timeout, a 429 or a 503, with so many still in flight: half, and not under `least`.
+    pub(super) fn overloaded(&mut self, in_flight: usize, least: usize) {
         if self.stale > 0 {
             self.stale -= 1;
             return;
         }
         *self = Self {
-            now: (self.now / 2).max(1),
+            now: (self.now / 2).max(least).min(self.now),
             successes: 0,
             stale: in_flight,
         };
@@ -77,12 +77,17 @@ mod tests {
     fn one_burst_halves_once() {
         let mut limit = Limit::NEW;
         for in_flight in (0..8).rev() {
-            limit.overloaded(in_flight);
+            limit.overloaded(in_flight, 1);
         }
         assert_eq!(limit.get(), 4);
-        limit.overloaded(0);
-        limit.overloaded(0);
-        limit.overloaded(0);
+        limit.overloaded(0, 1);
+        limit.overloaded(0, 1);
+        limit.overloaded(0, 1);
         assert_eq!(limit.get(), 1);
+        limit.overloaded(0, FIRST);
+        assert_eq!(limit.get(), 1, "a sign of overload makes it no larger");
+        let mut limit = Limit::NEW;
+        limit.overloaded(0, FIRST);
+        assert_eq!(limit.get(), FIRST);
     }
 }

@@ -22,7 +22,7 @@ use super::{Config, Parts};
 use crate::delivery::{Attempted, Courier};
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
-use crate::domain::{Target, Trigger};
+use crate::domain::{AnswerRules, Target, Trigger};
 use crate::store::Leased;
 use crate::store::clock::StoreClock;
 use crate::telemetry::Metrics;
@@ -48,6 +48,7 @@ pub(super) struct Runner {
 /// A place in the queue's budget, given back whatever becomes of the task that holds it.
 struct Slot {
     finish: Option<Finish>,
+    rules: AnswerRules,
     began: Instant,
     finished: mpsc::UnboundedSender<Finish>,
 }
@@ -180,7 +181,8 @@ impl Runner {
             signal: Signal::Nothing,
             took: Duration::ZERO,
         };
-        let slot = Slot::new(finish, self.finished.clone());
+        let rules = self.courier.answer_rules(&ready.leased);
+        let slot = Slot::new(finish, rules, self.finished.clone());
         self.attempt(ready, |attempted| slot.free(attempted));
     }
 
@@ -284,9 +286,10 @@ impl Runner {
 }
 
 impl Slot {
-    fn new(finish: Finish, finished: mpsc::UnboundedSender<Finish>) -> Self {
+    fn new(finish: Finish, rules: AnswerRules, finished: mpsc::UnboundedSender<Finish>) -> Self {
         Self {
             finish: Some(finish),
+            rules,
             began: Instant::now(),
             finished,
         }
@@ -294,7 +297,7 @@ impl Slot {
 
     fn free(mut self, attempted: &Attempted) {
         if let (Some(finish), Attempted::Made(attempt)) = (&mut self.finish, attempted) {
-            finish.signal = Signal::of(&attempt.outcome);
+            finish.signal = Signal::of(&attempt.outcome, self.rules);
             finish.took = self.began.elapsed();
         }
     }

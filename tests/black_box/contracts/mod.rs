@@ -1,7 +1,9 @@
 //! The public webhook documents of real products, run: their printed request lines, their printed verification code.
 
+mod ids;
 mod javascript;
 mod libraries;
+mod outages;
 mod rotating;
 mod synaptis;
 mod syncai;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookgate_tests::{Authority, Receiver, Relay, Reply, eventually};
 use serde_json::json;
 
-use super::{client_of, publish, text};
+use super::{assert_time, client_of, publish, text};
 use crate::site::{On, Site};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,6 +48,40 @@ async fn an_endpoint_has_five_seconds() {
         assert!(
             attempt["took_ms"].as_u64() >= Some(5_000),
             "{profile}: {attempt:#}"
+        );
+    }
+}
+
+/// Of an event that its producer gives no time, and of one whose time has a fraction.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_the_gateway_takes_is_printed_in_whole_seconds() {
+    let authority = Authority::new();
+    let site = Site::with(On::Embedded, &authority.toml()).await;
+    let receiver = Receiver::start(vec![]).await;
+    let relay = Relay::start(Some(&authority)).await;
+    relay.lead_to(receiver.address());
+    for (profile, kind, member) in [
+        ("synaptis", "lead.verified", "created"),
+        ("syncai", "document.verified", "timestamp"),
+    ] {
+        let client = client_of(&site, profile).await;
+        let subscription = json!({ "url": relay.url("/hook"), "events": [kind], "secret": SECRET });
+        client.post("/v1/subscriptions", &subscription).await.expect(201);
+        let before = receiver.count();
+        let given = r#""created":"2024-01-15T10:30:00.999999Z","#;
+        for created in ["", given] {
+            publish(&client, &format!(r#"{{"type":"{kind}",{created}"data":{{}}}}"#)).await;
+        }
+        let received = receiver.wait_for(before + 2).await;
+        let mut times: Vec<_> = received[before..]
+            .iter()
+            .map(|got| got.json()[member].clone())
+            .collect();
+        times.iter().for_each(assert_time);
+        times.sort_by_key(ToString::to_string);
+        assert_eq!(
+            times[0], "2024-01-15T10:30:00Z",
+            "{profile}: it is cut, not rounded"
         );
     }
 }

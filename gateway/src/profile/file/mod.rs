@@ -95,8 +95,9 @@ pub struct Member {
     /// Its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `{id}`, `{type}`, `{created}` (RFC 3339), `{created:unix}` (seconds), `{data}` or `{data:/pointer}` (RFC 6901; left out
-    /// of the body where nothing stands there).
+    /// `{id}`, `{type}`, `{created}` (RFC 3339, with as many digits of a second's fraction as there are), `{created:seconds}`,
+    /// `{created:milliseconds}`, `{created:microseconds}` (RFC 3339 with 0, 3 or 6 such digits), `{created:unix}` (seconds since
+    /// 1970), `{data}` or `{data:/pointer}` (RFC 6901; left out of the body where nothing stands there).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// The same at every event, any JSON.
@@ -276,6 +277,53 @@ pub struct Endpoint {
     /// Which statuses are a success: `2xx`, `200`, `200-204`. Built in: `["2xx"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<Vec<String>>,
+    /// What a 410 does: `disable` (built-in) gives the delivery up and disables the subscription, `retry` tries again as after
+    /// any other refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
+    /// What a Retry-After does: `honour` (built-in) makes no attempt earlier than it asks, `ignore` leaves the delays as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<RetryAfter>,
+    /// Whether an endpoint that keeps failing is paused for some seconds at a time (`scheduler.pause_longest`): `on` (built-in),
+    /// or `off`: every attempt is made when it is due, a few at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+}
+
+/// What a 410 does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ProfileGone")]
+pub enum Gone {
+    /// The delivery is given up and the subscription disabled.
+    #[default]
+    Disable,
+    /// It is tried again as after any other refusal.
+    Retry,
+}
+
+/// What a Retry-After does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ProfileRetryAfter")]
+pub enum RetryAfter {
+    /// No attempt is made earlier than it asks.
+    #[default]
+    Honour,
+    /// The delays hold as they are.
+    Ignore,
+}
+
+/// Whether an endpoint that keeps failing is paused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ProfilePause")]
+pub enum Pause {
+    /// For some seconds at a time.
+    #[default]
+    On,
+    /// Never.
+    Off,
 }
 
 /// When a failed delivery is tried again: a `schedule`, or `base`, `max` and `attempts`.

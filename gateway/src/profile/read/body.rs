@@ -87,7 +87,10 @@ fn source(key: &str, text: &str, problems: &mut Problems) -> Option<Source> {
     let source = match name {
         Some("id") => Source::Id,
         Some("type") => Source::Kind,
-        Some("created") => Source::Created,
+        Some("created") => Source::Created(None),
+        Some("created:seconds") => Source::Created(Some(0)),
+        Some("created:milliseconds") => Source::Created(Some(3)),
+        Some("created:microseconds") => Source::Created(Some(6)),
         Some("created:unix") => Source::CreatedUnix,
         Some("data") => Source::Data,
         Some("timestamp") => {
@@ -101,9 +104,12 @@ fn source(key: &str, text: &str, problems: &mut Problems) -> Option<Source> {
         }
         _ => {
             let message = format!("`{text}` does not stand for anything here");
-            problems.add(key, message, "there are {id}, {type}, {created}, {created:unix}, {data} and {data:/pointer}; a text of its own is a `constant`");
+            problems.add(key, message, PLACES);
             return None;
         }
     };
     Some(source)
 }
+
+const PLACES: &str = "there are {id}, {type}, {created}, {created:seconds}, {created:milliseconds}, {created:microseconds}, {created:unix}, \
+     {data} and {data:/pointer}; a text of its own is a `constant`";

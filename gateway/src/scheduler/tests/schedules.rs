@@ -46,7 +46,7 @@ async fn synthesq_makes_5_attempts_in_all() {
     run(Printed {
         profile: "synthesq",
         event: ("customer.created", r#"{"id":7}"#),
-        delays: &[0, 60, 5 * 60, 30 * 60],
+        delays: &[60, 5 * 60, 30 * 60, 2 * 3600],
     })
     .await;
 }
