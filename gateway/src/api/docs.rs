@@ -7,7 +7,7 @@ use aide::openapi::{ApiKeyLocation, Info, OpenApi, Parameter, ReferenceOr, Secur
 use aide::transform::TransformOpenApi;
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use bytes::Bytes;
@@ -120,6 +120,31 @@ pub(super) fn paths<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> V
         .into_iter()
         .flat_map(|paths| paths.paths.into_keys());
     described.chain(UNDESCRIBED.map(str::to_owned)).collect()
+}
+
+/// The method and path of each of these operations that reads no body.
+pub(super) fn bodiless<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> Vec<(Method, String)> {
+    let mut document = OpenApi::default();
+    drop(routes.finish_api(&mut document));
+    let items = document.paths.into_iter().flat_map(|paths| paths.paths);
+    let operations = items.flat_map(|(path, item)| {
+        let ReferenceOr::Item(item) = item else {
+            return Vec::new();
+        };
+        let operations = [
+            (Method::GET, item.get),
+            (Method::POST, item.post),
+            (Method::PUT, item.put),
+            (Method::PATCH, item.patch),
+            (Method::DELETE, item.delete),
+        ];
+        let bodiless = operations.into_iter().filter_map(|(method, operation)| {
+            let reads_none = operation.is_some_and(|operation| operation.request_body.is_none());
+            reads_none.then(|| (method, path.clone()))
+        });
+        bodiless.collect()
+    });
+    operations.collect()
 }
 
 /// The page of a code, as a problem's `type` names it.

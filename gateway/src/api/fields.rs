@@ -138,6 +138,9 @@ pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
 
 /// What is told of a field that is not one of those known.
 pub(super) fn no_such(unknown: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "there is no such field; the route takes none".to_owned();
+    }
     match nearest(unknown, known) {
         Some(near) => format!("there is no such field; did you mean `{near}`?"),
         None => format!("there is no such field; there are {}", known.join(", ")),

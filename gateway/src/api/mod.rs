@@ -5,6 +5,7 @@
 //! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
 //! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
 
+mod bodies;
 mod canary;
 mod chain;
 mod config;
@@ -145,14 +146,18 @@ impl Api {
 /// All routes of the gateway: the API's, those of the ingest that are given, the front doors of the registry's profiles, and
 /// the document that describes all of them.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
-    let entrances = doors::entrances(parts.registry.profiles());
+    let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
     let api = Api(Arc::new(Shared { parts, uploads }));
     let once = repeats::Once::new(api.clone(), &entrances);
-    let described = own().merge(doors::routes(&entrances)).with_state(api);
-    docs::publish(ingest.merge(described), &entrances)
+    let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
+    let published = docs::publish(ingest.merge(described), &entrances);
+    // After the document: a second one takes the schemas that were made until then.
+    let bodiless = bodies::Bodiless::new(api, docs::bodiless(own()));
+    published
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
+        .layer(from_fn_with_state(bodiless, bodies::layer))
         .layer(from_fn_with_state(once, repeats::layer))
         .layer(from_fn(request_memory::layer))
 }

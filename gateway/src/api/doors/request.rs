@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::super::Api;
+use super::super::bodies;
 use super::super::fields::{fault, no_such};
 use super::super::input::{Body, OptionalBody};
 use super::super::records::Records;
@@ -16,16 +17,20 @@ use crate::profile::{Action, Input, Method, Route};
 #[derive(Debug, Default)]
 pub(super) struct Fields(Map<String, Value>);
 
-/// Reads them: the parameters of a `GET`, the members of any other's JSON body. A route without fields reads neither.
+/// Reads them: the parameters of a `GET`, the members of any other's JSON body. A body of a route that reads none is refused unless
+/// it says nothing.
 ///
 /// # Errors
 /// Those of a body; `invalid_field` or `invalid_parameter` for fields that the route does not have, or that it needs.
 pub(super) async fn fields(api: &Api, route: &Route, request: Request) -> Result<Fields, Problem> {
-    if route.input.is_empty() {
-        return Ok(Fields::default());
+    if route.input.is_empty() || route.method == Method::Get {
+        let request = bodies::without(api, request).await?;
+        if route.input.is_empty() {
+            return Ok(Fields::default());
+        }
+        return meant(route, parameters(request.uri().query().unwrap_or_default())?);
     }
     let given = match (route.method, route.action) {
-        (Method::Get, _) => parameters(request.uri().query().unwrap_or_default())?,
         (_, Action::CreateSubscription | Action::UpdateSubscription) => {
             Body::from_request(request, api).await?.0
         }
