@@ -15,7 +15,6 @@ use super::fields::ObjectText;
 use super::input::{Acting, Body, By, Id, not_found};
 use super::plugins::TAG;
 use super::views::text;
-use crate::domain::SubscriptionId;
 use crate::domain::units::{Size, Span};
 use crate::http::{Code, FieldError, Problem};
 use crate::plugin::{OnFailure, StepLimits};
@@ -196,7 +195,7 @@ async fn put(
 }
 
 async fn get_delivery(Acting(tenant): Acting, id: Id) -> Result<Json<ChainView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
+    let id = id.subscription(&tenant)?;
     tenant.subscription(id).ok_or_else(not_found)?;
     Ok(Json(ChainView::of(&tenant, Place::Delivery(id))))
 }
@@ -208,7 +207,7 @@ async fn put_delivery(
     id: Id,
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
-    let id: SubscriptionId = id.parse()?;
+    let id = id.subscription(&tenant)?;
     tenant.subscription(id).ok_or_else(not_found)?;
     let (spec, place) = (input.into_spec()?, Place::Delivery(id));
     let count = spec.steps.len();

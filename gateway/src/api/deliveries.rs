@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::describe::{described, does};
-use super::fields::Parsed;
 use super::input::{Acting, Id, NoDelivery, Params, not_found};
 use super::output::Accepted;
 use super::page::{self, Page};
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, SubscriptionId, Target, TenantId, Timestamp,
-    Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, Target, TenantId, Timestamp, Trigger,
 };
 use crate::feed::Cursor;
 use crate::http::{Code, Problem};
@@ -78,7 +76,7 @@ struct DeliveryQuery {
     /// Only those that stand like this.
     status: Option<DeliveryStatus>,
     /// Only those to this subscription.
-    subscription: Option<Parsed<SubscriptionId>>,
+    subscription: Option<String>,
 }
 
 /// Which deliveries of a subscription.
@@ -124,13 +122,13 @@ async fn list_of(
     id: Id,
     Params(query): Params<OwnDeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
-    let subscription: SubscriptionId = id.parse()?;
+    let subscription = id.subscription(&tenant)?;
     tenant.subscription(subscription).ok_or_else(not_found)?;
     let query = DeliveryQuery {
         limit: query.limit,
         cursor: query.cursor,
         status: query.status,
-        subscription: Some(Parsed(subscription)),
+        subscription: Some(subscription.to_string()),
     };
     page_of(&api, &tenant, query).await.map(Json)
 }
@@ -142,7 +140,7 @@ async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Pag
         .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
     let wanted = Wanted {
         status: query.status,
-        target: query.subscription.map(|parsed| Target::Subscription(parsed.0)),
+        target: query.subscription.map(|text| target(tenant, &text)).transpose()?,
         limit: page::limit(query.limit)?,
         from: cursor
             .transpose()
@@ -155,8 +153,19 @@ async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Pag
         by_event(api, tenant, &wanted).await?
     };
     Ok(Page {
-        data: found.iter().map(DeliveryView::from).collect(),
+        data: found
+            .iter()
+            .map(|found| DeliveryView::new(tenant, found))
+            .collect(),
         next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, LIST)),
+    })
+}
+
+fn target(tenant: &Tenant, subscription: &str) -> Result<Target, Problem> {
+    let id = tenant.subscription_id(subscription);
+    id.map(Target::Subscription).ok_or_else(|| {
+        let detail = "The query is wrong: `subscription` is not a subscription's id.";
+        Problem::new(Code::InvalidParameter, detail)
     })
 }
 
@@ -269,7 +278,7 @@ async fn detail(
             attempts.iter_mut().for_each(|attempt| attempt.response.clear());
         }
     }
-    Ok(DeliveryDetail::new(delivery, &attempts))
+    Ok(DeliveryDetail::new(tenant, delivery, &attempts))
 }
 
 async fn retry(

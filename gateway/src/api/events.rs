@@ -14,7 +14,6 @@ use serde_json::value::RawValue;
 
 use super::deliveries::check_count;
 use super::describe::{described, does};
-use super::fields::Parsed;
 use super::input::{Acting, Id, NoDelivery, OptionalBody, Params, not_found};
 use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
@@ -22,7 +21,7 @@ use super::{Api, page};
 use crate::dispatch::fan_out_again;
 use crate::domain::{DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Trigger};
 use crate::feed::{Cursor, FeedError, Query};
-use crate::http::{Code, Problem};
+use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
 use crate::memory::Reservation;
 use crate::plugin::TenantLane;
@@ -140,7 +139,7 @@ struct EventView {
 #[serde(deny_unknown_fields, default)]
 struct ReplayInput {
     /// Only to this subscription.
-    subscription: Option<Parsed<SubscriptionId>>,
+    subscription: Option<String>,
 }
 
 /// What a replay made.
@@ -211,7 +210,7 @@ async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<J
     let mut stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
     let shown = api.registry.shown(&tenant, vec![stored.event]).await;
     stored.event = shown.map_err(lane_refused)?.pop().ok_or_else(not_found)?;
-    Ok(Json(EventView::from(&stored)))
+    Ok(Json(EventView::new(&tenant, &stored)))
 }
 
 async fn replay(
@@ -223,13 +222,13 @@ async fn replay(
 ) -> Result<Accepted<Replayed>, Problem> {
     let id: EventId = id.parse()?;
     let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    let targets = targets(
-        &api,
-        &tenant,
-        stored.event,
-        input.subscription.map(|parsed| parsed.0),
-    )
-    .await?;
+    let only = input.subscription.map(|text| {
+        tenant.subscription_id(&text).ok_or_else(|| {
+            let error = FieldError::new("/subscription", "not a subscription's id");
+            Problem::fields(Code::InvalidField, vec![error])
+        })
+    });
+    let targets = targets(&api, &tenant, stored.event, only.transpose()?).await?;
     for target in &targets {
         check_count(&api, &stored.deliveries, *target)?;
     }
@@ -335,8 +334,8 @@ impl From<&Event> for FeedEvent {
     }
 }
 
-impl From<&StoredEvent> for EventView {
-    fn from(stored: &StoredEvent) -> Self {
+impl EventView {
+    fn new(tenant: &Tenant, stored: &StoredEvent) -> Self {
         let event = &stored.event;
         let (status, reason) = match &event.fate {
             Fate::Published => ("published", None),
@@ -350,7 +349,11 @@ impl From<&StoredEvent> for EventView {
             metadata: event.metadata.as_deref().and_then(raw),
             deliver_to: event.deliver_to.as_ref().map(ToString::to_string),
             steps: event.steps.iter().map(StepView::from).collect(),
-            deliveries: stored.deliveries.iter().map(DeliveryView::from).collect(),
+            deliveries: stored
+                .deliveries
+                .iter()
+                .map(|one| DeliveryView::new(tenant, one))
+                .collect(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::fields;
 use super::records::Records;
 use super::request_memory;
 use crate::document::{Document, Limits};
-use crate::domain::Scope;
+use crate::domain::{Scope, SubscriptionId};
 use crate::http::{
     Code, FieldError, Problem, check_charset, describe_tenant_header, from_no_delivery, json_text,
 };
@@ -76,6 +76,11 @@ impl Id {
     /// The id as its kind has it. What is no id is not there.
     pub(super) fn parse<T: FromStr>(&self) -> Result<T, Problem> {
         self.0.parse().map_err(|_| not_found())
+    }
+
+    /// The id of one of the tenant's subscriptions, as this API or the tenant's product writes it.
+    pub(super) fn subscription(&self, tenant: &Tenant) -> Result<SubscriptionId, Problem> {
+        tenant.subscription_id(&self.0).ok_or_else(not_found)
     }
 }
 

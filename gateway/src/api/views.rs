@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::event::StepResult;
 use crate::domain::{Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger};
+use crate::registry::Tenant;
 
 /// A delivery and how it stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -128,26 +129,26 @@ pub(super) struct StepView {
     pub changed: Vec<String>,
 }
 
-impl From<&Delivery> for DeliveryView {
-    fn from(delivery: &Delivery) -> Self {
+impl DeliveryView {
+    pub(super) fn new(tenant: &Tenant, delivery: &Delivery) -> Self {
         Self {
-            facts: delivery.into(),
+            facts: DeliveryFacts::new(tenant, delivery),
             attempts: delivery.attempts,
         }
     }
 }
 
 impl DeliveryDetail {
-    pub(super) fn new(delivery: &Delivery, attempts: &[Attempt]) -> Self {
+    pub(super) fn new(tenant: &Tenant, delivery: &Delivery, attempts: &[Attempt]) -> Self {
         Self {
-            facts: delivery.into(),
+            facts: DeliveryFacts::new(tenant, delivery),
             attempts: attempts.iter().map(AttemptView::from).collect(),
         }
     }
 }
 
-impl From<&Delivery> for DeliveryFacts {
-    fn from(delivery: &Delivery) -> Self {
+impl DeliveryFacts {
+    fn new(tenant: &Tenant, delivery: &Delivery) -> Self {
         let (next_attempt, finished) = match delivery.state {
             DeliveryState::Pending { next } => (Some(next), None),
             DeliveryState::Delivered { at }
@@ -157,7 +158,10 @@ impl From<&Delivery> for DeliveryFacts {
         Self {
             id: delivery.id.to_string(),
             event: delivery.id.event.to_string(),
-            subscription: delivery.id.target.to_string(),
+            subscription: match delivery.id.target {
+                Target::Subscription(id) => tenant.public_id(id),
+                Target::Inline => delivery.id.target.to_string(),
+            },
             trigger: delivery.trigger.into(),
             status: delivery.state.into(),
             next_attempt: next_attempt.map(text),

@@ -227,7 +227,7 @@ fn a_profile_of_the_configuration_changes_a_shipped_one() {
     let profile = changed.get("syncai").expect("it is there");
     assert!(!profile.endpoint.https_only);
     assert_eq!(profile.limits.subscriptions, Some(3));
-    assert_eq!(profile.door.routes.len(), 1);
+    assert_eq!(profile.door.routes.len(), 5);
     assert_eq!(
         Profiles::shipped()
             .get("syncai")

@@ -23,6 +23,7 @@ mod chain_record;
 mod chains;
 mod components;
 mod config;
+mod contracts;
 mod declared;
 mod draft;
 mod error;
@@ -193,6 +194,18 @@ impl Tenant {
     /// One of its subscriptions.
     pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
         self.subscriptions.iter().find(|s| s.id == id)
+    }
+
+    /// Reads the id of a subscription as this API writes it, or as the tenant's product does.
+    pub fn subscription_id(&self, text: &str) -> Option<SubscriptionId> {
+        let of_product = || self.contract.as_ref()?.door.subscription_id(text);
+        text.parse().ok().or_else(of_product)
+    }
+
+    /// The id of a subscription as the tenant's product writes it, on every route.
+    pub fn public_id(&self, id: SubscriptionId) -> String {
+        let contract = self.contract.as_ref();
+        contract.map_or_else(|| id.to_string(), |profile| profile.door.public_id(id))
     }
 
     /// Over how long it is counted how its subscriptions fare: what the profile disables by, or a day.

@@ -91,7 +91,7 @@ async fn create(
 ) -> Result<Created<CreatedSubscription>, Problem> {
     let made = act::create(&api, &tenant, input).await?;
     Ok(Created {
-        location: format!("/v1/subscriptions/{}", made.id),
+        location: format!("/v1/subscriptions/{}", tenant.public_id(made.id)),
         made: CreatedSubscription::new(&tenant, &made),
     })
 }
@@ -102,14 +102,18 @@ async fn list(
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
     let page = act::list(&tenant, &query)?;
     Ok(Json(Page {
-        data: page.data.into_iter().map(SubscriptionView::from).collect(),
+        data: page
+            .data
+            .into_iter()
+            .map(|found| SubscriptionView::new(&tenant, found))
+            .collect(),
         next_cursor: page.next_cursor,
     }))
 }
 
 async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<SubscriptionView>, Problem> {
-    let found = act::find(&tenant, id.parse()?)?;
-    Ok(Json(SubscriptionView::from(found)))
+    let found = act::find(&tenant, id.subscription(&tenant)?)?;
+    Ok(Json(SubscriptionView::new(&tenant, found)))
 }
 
 async fn patch(
@@ -118,12 +122,12 @@ async fn patch(
     id: Id,
     Body(input): Body<SubscriptionPatchInput>,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::change(&api, &tenant, id.parse()?, input).await?;
-    Ok(Json(SubscriptionView::from(&*changed)))
+    let changed = act::change(&api, &tenant, id.subscription(&tenant)?, input).await?;
+    Ok(Json(SubscriptionView::new(&tenant, &changed)))
 }
 
 async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
-    act::delete(&api, &tenant, id.parse()?).await?;
+    act::delete(&api, &tenant, id.subscription(&tenant)?).await?;
     Ok(Gone)
 }
 
@@ -132,13 +136,13 @@ async fn activate(
     Acting(tenant): Acting,
     id: Id,
 ) -> Result<Json<ActivatedSubscription>, Problem> {
-    let id = id.parse()?;
+    let id = id.subscription(&tenant)?;
     let since = match act::find(&tenant, id)?.status {
         Status::Disabled { since, .. } => Some(since),
         Status::Active => None,
     };
     let changed = act::activate(&api, &tenant, id).await?;
-    Ok(Json(ActivatedSubscription::new(&changed, since)))
+    Ok(Json(ActivatedSubscription::new(&tenant, &changed, since)))
 }
 
 async fn disable(
@@ -146,12 +150,12 @@ async fn disable(
     Acting(tenant): Acting,
     id: Id,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::disable(&api, &tenant, id.parse()?).await?;
-    Ok(Json(SubscriptionView::from(&*changed)))
+    let changed = act::disable(&api, &tenant, id.subscription(&tenant)?).await?;
+    Ok(Json(SubscriptionView::new(&tenant, &changed)))
 }
 
 async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
-    let found = act::find(&tenant, id.parse()?)?;
+    let found = act::find(&tenant, id.subscription(&tenant)?)?;
     Ok(Json(SecretsView::new(&tenant, &found.secrets)))
 }
 
@@ -161,7 +165,7 @@ async fn rotate(
     id: Id,
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
-    let rotated = act::rotate(&api, &tenant, id.parse()?, input).await?;
+    let rotated = act::rotate(&api, &tenant, id.subscription(&tenant)?, input).await?;
     Ok(Json(SecretsView::new(&tenant, &rotated.secrets)))
 }
 

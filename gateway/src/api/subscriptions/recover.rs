@@ -107,7 +107,9 @@ async fn recover(
     id: Id,
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
-    let subscription = tenant.subscription(id.parse()?).ok_or_else(not_found)?;
+    let subscription = tenant
+        .subscription(id.subscription(&tenant)?)
+        .ok_or_else(not_found)?;
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }

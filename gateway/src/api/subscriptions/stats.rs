@@ -113,7 +113,7 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
 }
 
 async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<StatsView>, Problem> {
-    let subscription = act::find(&tenant, id.parse()?)?;
+    let subscription = act::find(&tenant, id.subscription(&tenant)?)?;
     let found = api.store.stats(&tenant.id, subscription.id).await?;
     let oldest = api.clock.now().minus(tenant.stats_window());
     let since = oldest.max(subscription.activated);
@@ -123,7 +123,7 @@ async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
         counts: CountsView::from(&bucket.counts),
     });
     Ok(Json(StatsView {
-        subscription: subscription.id.to_string(),
+        subscription: tenant.public_id(subscription.id),
         status: status(subscription),
         window: span(tenant.stats_window()),
         since: text(since),

@@ -66,7 +66,7 @@ async fn trial(
     id: Id,
     OptionalBody(input): OptionalBody<TrialInput>,
 ) -> Result<Accepted<Tried>, Problem> {
-    let id: SubscriptionId = id.parse()?;
+    let id = id.subscription(&tenant)?;
     let kind = input
         .kind
         .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);

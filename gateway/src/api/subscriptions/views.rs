@@ -184,12 +184,16 @@ pub(super) struct MissedView {
 }
 
 impl ActivatedSubscription {
-    pub(super) fn new(subscription: &Subscription, disabled_since: Option<Timestamp>) -> Self {
+    pub(super) fn new(
+        tenant: &Tenant,
+        subscription: &Subscription,
+        disabled_since: Option<Timestamp>,
+    ) -> Self {
         Self {
-            subscription: SubscriptionView::from(subscription),
+            subscription: SubscriptionView::new(tenant, subscription),
             missed: disabled_since.map(|since| MissedView {
                 since: text(since),
-                recover: format!("/v1/subscriptions/{}/recover", subscription.id),
+                recover: format!("/v1/subscriptions/{}/recover", tenant.public_id(subscription.id)),
             }),
         }
     }
@@ -328,8 +332,8 @@ impl From<PayloadMode> for PayloadView {
     }
 }
 
-impl From<&Subscription> for SubscriptionView {
-    fn from(subscription: &Subscription) -> Self {
+impl SubscriptionView {
+    pub(super) fn new(tenant: &Tenant, subscription: &Subscription) -> Self {
         let disabled = match &subscription.status {
             Status::Active => None,
             Status::Disabled { since, reason } => Some(DisabledView {
@@ -338,7 +342,7 @@ impl From<&Subscription> for SubscriptionView {
             }),
         };
         Self {
-            id: subscription.id.to_string(),
+            id: tenant.public_id(subscription.id),
             url: subscription.url.to_string(),
             events: subscription.events.iter().map(ToString::to_string).collect(),
             filter: subscription
@@ -368,7 +372,7 @@ impl CreatedSubscription {
             .map(|newest| show(tenant, &newest.secret))
             .unwrap_or_default();
         Self {
-            subscription: subscription.into(),
+            subscription: SubscriptionView::new(tenant, subscription),
             secret,
             public_key,
         }
