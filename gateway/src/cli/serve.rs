@@ -12,9 +12,10 @@ use tracing::{error, info, warn};
 use super::Settings;
 use super::output::{Failure, say};
 use crate::app::{App, StartError, declare};
-use crate::config::{Config, Loaded, Refused, SecretText};
+use crate::config::{Config, Loaded, Refused, SecretText, Values};
 use crate::domain::Secret;
 use crate::keyring::Keyring;
+use crate::profile::Profiles;
 use crate::registry::{DeclaredTenant, Registry};
 use crate::telemetry::{self, error_chain};
 
@@ -53,6 +54,7 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings
         app.registry().clone(),
         app.keyring().clone(),
         settings.clone(),
+        Fixed::of(&loaded.config),
     );
     let watching = tokio::spawn(watching);
     app.run(shutdown).await;
@@ -129,14 +131,15 @@ impl Signals {
         })
     }
 
-    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the declared tenants and the
-    /// sealing keys again.
+    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the profiles, the
+    /// declared tenants and the sealing keys again.
     async fn watch(
         mut self,
         shutdown: CancellationToken,
         registry: Registry,
         keyring: Keyring,
         settings: Settings,
+        fixed: Fixed,
     ) {
         let wanted = Arc::new(Notify::new());
         let reloads = Reloads {
@@ -144,6 +147,7 @@ impl Signals {
             registry,
             keyring,
             settings,
+            fixed,
         };
         tokio::spawn(reloads.run(shutdown.clone()));
         loop {
@@ -163,6 +167,23 @@ struct Reloads {
     registry: Registry,
     keyring: Keyring,
     settings: Settings,
+    fixed: Fixed,
+}
+
+/// What holds from the start of the process to its end.
+struct Fixed {
+    values: Values,
+    /// Whose front doors are served.
+    profiles: Option<Profiles>,
+}
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        Self {
+            values: Values::fixed(config),
+            profiles: config.profiles().ok(),
+        }
+    }
 }
 
 impl Reloads {
@@ -174,7 +195,7 @@ impl Reloads {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = reload(&self.registry, &self.keyring, &self.settings) => {}
+                () = self.reload() => {}
             }
         }
     }
@@ -188,22 +209,47 @@ fn end(shutdown: &CancellationToken) {
     shutdown.cancel();
 }
 
-/// Applies the tenants that the configuration declares now: all of them, or none where anything is wrong with it.
-async fn reload(registry: &Registry, keyring: &Keyring, settings: &Settings) {
-    let loaded = match settings.reload() {
-        Ok(loaded) => loaded,
-        Err(refused) => return refuse(&refused),
-    };
-    let declared = match loaded.config.declared_tenants() {
-        Ok(declared) => declared,
-        Err(refused) => return refuse(&refused),
-    };
-    if let Err(error) = reload_keys(keyring, &loaded.config).await {
-        return error!(error = %error, "sealing_keys.refused");
-    }
-    match declare(registry, &declared).await {
-        Ok(()) => info!(count = declared.len(), "configuration.reloaded"),
-        Err(error) => error!(error = %error_chain(&error), "configuration.refused"),
+impl Reloads {
+    /// Applies the profiles, the sealing keys and the tenants that the configuration has now: all of them, or none where anything is
+    /// wrong with it. What else has changed is named: it takes a restart.
+    async fn reload(&self) {
+        let loaded = match self.settings.reload() {
+            Ok(loaded) => loaded,
+            Err(refused) => return refuse(&refused),
+        };
+        let config = &loaded.config;
+        let (declared, profiles) = match config
+            .declared_tenants()
+            .and_then(|d| Ok((d, config.profiles()?)))
+        {
+            Ok(found) => found,
+            Err(refused) => return refuse(&refused),
+        };
+        if let Err(error) = reload_keys(&self.keyring, config).await {
+            return error!(error = %error, "sealing_keys.refused");
+        }
+        let mut unapplied = self.fixed.values.differing(&Values::fixed(config));
+        let before = self.registry.profiles();
+        let (profiles, doors) = profiles.behind_doors_of(self.fixed.profiles.as_ref().unwrap_or(&before));
+        unapplied.extend(doors);
+        if let Err((tenant, error)) = self.registry.adopt_profiles(profiles).await {
+            return error!(%tenant, error = %error_chain(&error), "configuration.refused");
+        }
+        if let Err(error) = declare(&self.registry, &declared).await {
+            error!(error = %error_chain(&error), "configuration.refused");
+            // They held a moment ago.
+            if let Err((tenant, error)) = self.registry.adopt_profiles(before).await {
+                error!(%tenant, error = %error_chain(&error), "configuration.refused");
+            }
+            return;
+        }
+        let count = declared.len();
+        if unapplied.is_empty() {
+            info!(count, "configuration.reloaded");
+        } else {
+            let keys = unapplied.join(", ");
+            warn!(count, keys, "configuration.partly_reloaded");
+        }
     }
 }
 

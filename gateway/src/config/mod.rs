@@ -5,6 +5,7 @@
 //! layers (`load`), and the rules between the parts (`rules`). Whatever is wrong is told with file, line and fix, and nothing
 //! is started. Called by `cli`; nothing else knows that there are files.
 
+mod changes;
 mod layers;
 mod load;
 mod locate;
@@ -30,6 +31,7 @@ use crate::{
     telemetry,
 };
 
+pub use changes::Values;
 pub use load::{Environment, Flags, Loaded, load};
 pub use print::print;
 pub use problem::{Place, Problem, Refused};

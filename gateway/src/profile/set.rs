@@ -12,7 +12,14 @@ use super::{Problem, Profile, STANDARD};
 
 /// Profiles by name. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Profiles(Arc<BTreeMap<String, Arc<Profile>>>);
+pub struct Profiles(Arc<Set>);
+
+#[derive(Debug)]
+struct Set {
+    profiles: BTreeMap<String, Arc<Profile>>,
+    /// Each as it is written, with all that it starts from.
+    files: BTreeMap<String, File>,
+}
 
 impl Profiles {
     /// Those that ship.
@@ -49,7 +56,7 @@ impl Profiles {
             .partition(|profile: &&Profile| given.contains_key(&profile.name));
         problems.extend(collisions(shipped.into_iter().chain(written)));
         if problems.is_empty() {
-            Ok(Self(Arc::new(profiles)))
+            Ok(Self(Arc::new(Set { profiles, files })))
         } else {
             Err(problems)
         }
@@ -57,7 +64,7 @@ impl Profiles {
 
     /// A profile by its name.
     pub fn get(&self, name: &str) -> Option<&Arc<Profile>> {
-        self.0.get(name)
+        self.0.profiles.get(name)
     }
 
     /// The default: Standard Webhooks.
@@ -72,12 +79,53 @@ impl Profiles {
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
-        self.0.values().map(AsRef::as_ref)
+        self.0.profiles.values().map(AsRef::as_ref)
+    }
+
+    /// Tells whether a profile is written as in another set.
+    pub fn has_same(&self, other: &Self, name: &str) -> bool {
+        self.0.files.get(name) == other.0.files.get(name)
+    }
+
+    /// The same profiles with the front doors that are served: a door is as it was at the start. Names the keys of those that
+    /// differ.
+    #[must_use]
+    pub fn behind_doors_of(&self, served: &Self) -> (Self, Vec<String>) {
+        let (mut profiles, mut differing) = (BTreeMap::new(), Vec::new());
+        for (name, profile) in &self.0.profiles {
+            let mut kept = Arc::clone(profile);
+            match served.get(name) {
+                Some(before) if before.door != profile.door => {
+                    differing.push(name);
+                    let mut behind = Profile::clone(profile);
+                    behind.door = before.door.clone();
+                    kept = Arc::new(behind);
+                }
+                None if !profile.door.routes.is_empty() => differing.push(name),
+                Some(_) | None => {}
+            }
+            profiles.insert(name.clone(), kept);
+        }
+        let gone = served
+            .0
+            .profiles
+            .iter()
+            .filter(|(name, _)| self.get(name).is_none());
+        differing.extend(
+            gone.filter(|(_, profile)| !profile.door.routes.is_empty())
+                .map(|(name, _)| name),
+        );
+        let keys = differing
+            .into_iter()
+            .map(|name| format!("profiles.{name}.routes"));
+        let keys = keys.collect();
+        let files = self.0.files.clone();
+        (Self(Arc::new(Set { profiles, files })), keys)
     }
 
     /// Their names, for people: `a`, `b` and so on.
     pub fn names(&self) -> String {
-        let names: Vec<_> = self.0.keys().map(|name| format!("`{name}`")).collect();
+        let names: Vec<_> = self.0.profiles.keys().map(|name| format!("`{name}`")).collect();
         names.join(", ")
     }
 }

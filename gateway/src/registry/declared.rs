@@ -116,7 +116,7 @@ impl Registry {
                 ));
             }
         }
-        let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        let profile = &self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
         let limit = self.most_subscriptions(profile);
         if declared.subscriptions.len() > limit {
             let what = "subscriptions";
@@ -201,7 +201,7 @@ impl Registry {
         let mut changes = self.tenant_changes(draft, declared);
         changes.extend(self.key_changes(draft, &declared.keys));
         changes.extend(self.type_changes(draft, &declared.types)?);
-        let profile = self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        let profile = &self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
         let known = declared.known_types(draft);
         changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile, &known)?);
         let mut doings = Vec::new();

@@ -50,7 +50,7 @@ pub(super) struct Inner {
     pub store: Arc<dyn Store>,
     pub components: Components,
     pub sealer: Sealer,
-    pub profiles: Profiles,
+    pub profiles: ArcSwap<Profiles>,
     pub clock: Clock,
     pub ids: IdSource,
     pub metrics: Metrics,
@@ -99,7 +99,7 @@ impl Registry {
                 store: parts.store,
                 components,
                 sealer: parts.sealer,
-                profiles: parts.profiles,
+                profiles: ArcSwap::from_pointee(parts.profiles),
                 ids: IdSource::new(parts.clock.clone()),
                 clock: parts.clock,
                 metrics: parts.metrics,
@@ -162,16 +162,16 @@ impl Registry {
         &self.inner.config
     }
 
-    /// The contracts that tenants can have.
-    pub fn profiles(&self) -> &Profiles {
-        &self.inner.profiles
+    /// The contracts that tenants can have at present.
+    pub fn profiles(&self) -> Profiles {
+        Profiles::clone(&self.inner.profiles.load())
     }
 
     /// The profile of this name.
-    pub(super) fn profile(&self, name: &str) -> Result<&Arc<Profile>, RegistryError> {
-        let found = self.inner.profiles.get(name);
-        found.ok_or_else(|| {
-            let names = self.inner.profiles.names();
+    pub(super) fn profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
+        let profiles = self.inner.profiles.load();
+        profiles.get(name).cloned().ok_or_else(|| {
+            let names = profiles.names();
             RegistryError::invalid("profile", format!("there is no such profile; there are {names}"))
         })
     }

@@ -170,6 +170,18 @@ impl Registry {
         }
     }
 
+    /// Gives a tenant the contract that its profile's name stands for now.
+    pub(super) async fn renew_contract(&self, id: &TenantId) {
+        let lock = self.publishing(id);
+        let _turn = lock.lock().await;
+        let Some(tenant) = self.tenant(id) else { return };
+        let contract = self.inner.profiles.load().get(&tenant.profile).cloned();
+        let mut next = Tenant::clone(&tenant);
+        next.privacy = privacy(contract.as_deref(), &next.types);
+        next.contract = contract;
+        self.swap(|snapshot| snapshot.replace(Arc::new(next)));
+    }
+
     /// Replaces the snapshot. Short and synchronous: the one thing that changes of all tenants wait for.
     fn swap(&self, change: impl FnOnce(&mut Snapshot)) {
         let inner = &self.inner;
@@ -327,7 +339,7 @@ impl Registry {
             self.host().forget(id);
         }
         let types = self.ready_types(draft)?;
-        let contract = self.inner.profiles.get(&draft.tenant.profile).cloned();
+        let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
         let privacy = privacy(contract.as_deref(), &types);
         let mut subscriptions: Vec<_> = draft
             .subscriptions

@@ -28,7 +28,7 @@ impl Registry {
             if draft.tenant.secret_declared {
                 return Err(RegistryError::Declared("signing secret"));
             }
-            let profile = self.profile(&draft.tenant.profile)?;
+            let profile = &self.profile(&draft.tenant.profile)?;
             let made = || key::next_signing_secret(&profile.secret, draft.signing_secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             check_tenant_secret(&secret, profile)?;

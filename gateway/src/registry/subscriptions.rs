@@ -27,7 +27,7 @@ impl Registry {
     ) -> Result<Arc<Subscription>, RegistryError> {
         let id = self.inner.ids.subscription();
         self.change(tenant, |draft| {
-            let profile = self.profile(&draft.tenant.profile)?;
+            let profile = &self.profile(&draft.tenant.profile)?;
             let made = self.new_subscription(tenant, id, new.clone(), profile);
             check(&made, &self.inner.config, profile, &draft.own_types())?;
             check_secrets(&made, profile)?;
@@ -56,7 +56,7 @@ impl Registry {
             let found = find(draft, id)?;
             not_declared(found.declared, "subscription")?;
             let patched = patched(&found.value, &patch);
-            let profile = self.profile(&draft.tenant.profile)?;
+            let profile = &self.profile(&draft.tenant.profile)?;
             check(&patched, &self.inner.config, profile, &draft.own_types())?;
             Ok((self.put(&patched, false), ()))
         })
@@ -133,7 +133,7 @@ impl Registry {
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
         self.change_freely(tenant, |draft| {
             let found = find(draft, id)?;
-            let profile = self.profile(&draft.tenant.profile)?;
+            let profile = &self.profile(&draft.tenant.profile)?;
             let made = || key::next_signing_secret(&profile.secret, found.value.secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             let mut rotated = Subscription::clone(&found.value);

@@ -32,6 +32,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("file", "a file of this gateway"),
     ("shard", "the number of one of the store's parts"),
     ("what", "a kind of record in the store"),
+    ("keys", "keys of the configuration that take a restart"),
     ("revision", "a revision of a tenant's registry"),
 ];
 

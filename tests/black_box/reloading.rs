@@ -1,0 +1,139 @@
+//! SIGHUP: profiles are read again and hold at once, and what takes a restart is named.
+
+use hookgate_tests::{Client, Receiver, Reply, eventually};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    profiles_that_are_reloaded_hold_at_once,
+    what_takes_a_restart_is_named,
+    refused_reload_changes_nothing,
+);
+
+const LIMITED: &str = r#"
+[profiles.synthesq.limits]
+subscriptions = 1
+"#;
+
+/// Appends to the configuration file, sends SIGHUP, and waits for the line of the log that tells what came of it.
+async fn reload(site: &Site, more: &str) -> String {
+    let file = site.gateway.dir().join("hookgate.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{before}\n{more}")).unwrap();
+    let known = told(site).len();
+    site.gateway.signal(Signal::HUP);
+    eventually("the reload is told of", async || told(site).get(known).cloned()).await
+}
+
+fn told(site: &Site) -> Vec<String> {
+    let words = [
+        "configuration.reloaded",
+        "configuration.partly_reloaded",
+        "configuration.refused",
+    ];
+    let log = site.gateway.log();
+    let told = log
+        .into_iter()
+        .filter(|line| words.iter().any(|word| line.contains(word)));
+    told.collect()
+}
+
+async fn of_profile(site: &Site, profile: &str) -> Client {
+    let tenant = json!({ "id": "shop", "profile": profile });
+    let made = site
+        .gateway
+        .operator()
+        .post("/v1/tenants", &tenant)
+        .await
+        .expect(201);
+    site.acme.with_key(made["key"].as_str().unwrap())
+}
+
+async fn profiles_that_are_reloaded_hold_at_once(on: On) {
+    let site = Site::start(on).await;
+    let shop = of_profile(&site, "synthesq").await;
+    let receiver = Receiver::start(vec![Reply::Status(200); 9]).await;
+    let wanted = json!({ "url": receiver.url(), "events": ["*"] });
+    shop.post("/v1/subscriptions", &wanted).await.expect(201);
+    let event =
+        json!({ "type": "customer.created", "created": "2024-01-15T10:30:00.5Z", "data": { "id": 1 } });
+    shop.post("/v1/events", &event).await.expect(202);
+    receiver.wait_for(1).await;
+    let envelope = r#"
+[profiles.synthesq.envelope]
+members = [{ name = "event", value = "{type}" }, { name = "at", value = "{created:milliseconds}" }]
+"#;
+    let line = reload(&site, &format!("{LIMITED}{envelope}")).await;
+    assert!(line.contains("configuration.reloaded"), "{line}");
+    let refused = shop.post("/v1/subscriptions", &wanted).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (422, "limit_reached"),
+        "{:#}",
+        refused.body
+    );
+    shop.post("/v1/events", &event).await.expect(202);
+    let body = receiver.wait_for(2).await.remove(1).json();
+    assert_eq!(
+        body,
+        json!({ "event": "customer.created", "at": "2024-01-15T10:30:00.500Z" })
+    );
+    // A new profile can be had at once, and the shipped ones are as they were.
+    let line = reload(
+        &site,
+        "[profiles.acme]\nextends = \"github\"\n[profiles.acme.endpoint]\nhttps_only = true",
+    )
+    .await;
+    assert!(line.contains("configuration.reloaded"), "{line}");
+    let tenant = json!({ "id": "new", "profile": "acme" });
+    site.gateway
+        .operator()
+        .post("/v1/tenants", &tenant)
+        .await
+        .expect(201);
+}
+
+async fn what_takes_a_restart_is_named(on: On) {
+    let site = Site::start(on).await;
+    let shop = of_profile(&site, "synthesq").await;
+    let route = "[[profiles.synthesq.routes]]\nmethod = \"GET\"\npath = \"/hooks\"\naction = \"list_subscriptions\"\nanswer = [{ name = \"data\", value = \"{items}\" }]\nitem = [{ name = \"id\", value = \"{id}\" }]\n";
+    let line = reload(
+        &site,
+        &format!("{LIMITED}{route}[feed]\nmax_waiting_per_tenant = 7\n"),
+    )
+    .await;
+    assert!(line.contains("configuration.partly_reloaded"), "{line}");
+    for key in ["feed.max_waiting_per_tenant", "profiles.synthesq.routes"] {
+        assert!(line.contains(key), "{line}");
+    }
+    // What can be applied is.
+    let wanted = json!({ "url": "https://example.com/a", "events": ["*"] });
+    shop.post("/api/v1/webhooks/subscriptions", &wanted)
+        .await
+        .expect(201);
+    assert_eq!(
+        shop.post("/v1/subscriptions", &wanted).await.code(),
+        "limit_reached"
+    );
+    assert_eq!(shop.get("/hooks").await.status, 404);
+    let site = site.restart();
+    let shop = shop.towards(site.gateway.base());
+    shop.get("/hooks").await.expect(200);
+}
+
+async fn refused_reload_changes_nothing(on: On) {
+    let site = Site::start(on).await;
+    let shop = of_profile(&site, "synthesq").await;
+    // The tenant's declaration cannot be met, and so its profile is not taken either.
+    let declared = "[tenants.other]\nprofile = \"synthesq\"\nkeys = [\"a-key-of-the-declared-tenant\"]\n\
+        [[tenants.other.subscriptions]]\nname = \"a\"\nurl = \"https://example.com/\"\nevents = [\"*\"]\n\
+        [[tenants.other.subscriptions]]\nname = \"b\"\nurl = \"https://example.com/\"\nevents = [\"*\"]\n";
+    let line = reload(&site, &format!("{LIMITED}{declared}")).await;
+    assert!(line.contains("configuration.refused"), "{line}");
+    let wanted = json!({ "url": "https://example.com/a", "events": ["*"] });
+    for _ in 0..2 {
+        shop.post("/v1/subscriptions", &wanted).await.expect(201);
+    }
+}
