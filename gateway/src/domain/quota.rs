@@ -319,7 +319,10 @@ impl JsonSchema for CountLimit {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A whole number, 1 or more, or `unlimited`.",
-            "anyOf": [{ "type": "integer", "minimum": 1, "maximum": u32::MAX }, { "const": UNLIMITED }],
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": u32::MAX,
+            "pattern": "^unlimited$",
         })
     }
 }
