@@ -133,11 +133,7 @@ impl Quotas {
             events: count(self.events_per_second).map(|count| Rate {
                 count,
                 per: Duration::from_secs(1),
-                burst: self.burst.unwrap_or(count).max(if self.burst.is_none() {
-                    nonzero(request)
-                } else {
-                    NonZeroU32::MIN
-                }),
+                burst: self.burst.unwrap_or_else(|| count.max(nonzero(request))),
             }),
             replays: count(self.replays_per_minute).map(|count| Rate {
                 count,
