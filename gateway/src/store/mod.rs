@@ -369,13 +369,6 @@ pub enum Settled {
     Missing,
 }
 
-impl Submission {
-    /// Deliveries that it makes at most.
-    fn deliveries(&self) -> u64 {
-        self.events.iter().map(|new| new.targets.len() as u64).sum()
-    }
-}
-
 /// A place in a tenant's feed: opaque but for its order. In Redis a stream id, here a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FeedPosition {

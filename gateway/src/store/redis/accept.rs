@@ -78,8 +78,9 @@ impl<'a> Prepared<'a> {
     fn of((at, submission): (usize, &'a Submission)) -> Self {
         let record = |new: &NewEvent| codec::encode_event(&new.event, &new.targets);
         let records: Vec<_> = submission.events.iter().map(record).collect();
+        let deliveries = submission.events.iter().map(|new| new.targets.len() as u64);
         let added = StoredUsage {
-            pending_deliveries: submission.deliveries(),
+            pending_deliveries: deliveries.sum(),
             stored_bytes: records.iter().map(|record| record.len() as u64).sum(),
         };
         Self {
