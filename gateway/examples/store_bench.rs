@@ -15,7 +15,8 @@ use bytes::Bytes;
 use clap::Parser;
 use hookgate::clock::Clock;
 use hookgate::domain::{
-    Attempt, DeliveryId, Event, Fate, Outcome, SubscriptionId, Tally, Target, TenantId, Timestamp,
+    Attempt, DeliveryId, Event, Fate, Outcome, StoredLimits, SubscriptionId, Tally, Target, TenantId,
+    Timestamp,
 };
 use hookgate::ids::IdSource;
 use hookgate::store::{
@@ -180,6 +181,7 @@ impl Caller {
             events: vec![new],
             idempotency: None,
             lease: LeasePolicy::Hold(Duration::from_secs(60)),
+            limits: StoredLimits::default(),
         };
         match self.committer.accept(submission).await? {
             Accepted::Stored { token, .. } => Ok((delivery, token.context("a lease")?)),

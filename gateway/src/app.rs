@@ -30,6 +30,7 @@ use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::memory::MemoryPool;
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
+use crate::quota::QuotaGate;
 use crate::registry::{DeclaredTenant, Registry, Sync};
 use crate::scheduler::{Journal, Scheduler};
 use crate::store::clock::StoreClock;
@@ -72,6 +73,7 @@ struct Common {
     clock: Clock,
     metrics: Metrics,
     memory: MemoryPool,
+    quotas: QuotaGate,
     store: Arc<dyn Store>,
     committer: Committer,
     store_clock: StoreClock,
@@ -295,6 +297,7 @@ async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitSe
     let common = Common {
         store_clock: StoreClock::new(clock.clone()),
         clock,
+        quotas: QuotaGate::new(Arc::clone(&store), metrics.clone()),
         metrics,
         memory: MemoryPool::new(&config.memory),
         store,
@@ -342,6 +345,8 @@ async fn start_registry(
     let limits = registry::Config {
         max_timeout: config.delivery.max_timeout,
         kept: config.retention.events,
+        quotas: config.quotas,
+        max_events: config.ingest.max_events,
         ..config.registry.clone()
     };
     Ok(Registry::start(limits, parts).await?)
@@ -405,6 +410,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &
         committer: common.committer.clone(),
         handover,
         egress: common.egress.clone(),
+        quotas: common.quotas.clone(),
         memory: common.memory.clone(),
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),
@@ -443,6 +449,7 @@ fn api_parts(
             },
         ),
         egress: common.egress.clone(),
+        quotas: common.quotas.clone(),
         memory: common.memory.clone(),
         ids: IdSource::new(common.clock.clone()),
         clock: common.clock.clone(),

@@ -26,6 +26,7 @@ pub mod keyring;
 pub mod plugin;
 pub mod privacy;
 pub mod profile;
+pub mod quota;
 pub mod registry;
 pub mod scheduler;
 pub mod store;

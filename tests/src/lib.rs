@@ -17,7 +17,7 @@ pub mod signature;
 pub mod wait;
 
 pub use authority::Authority;
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use consumer::{Consumer, Language};
 pub use curl::curl;
 pub use gateway::{Gateway, Setup};

@@ -77,6 +77,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("quota", &["domain", "http", "registry", "store", "telemetry"]),
     (
         "ingest",
         &[
@@ -91,6 +92,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "memory",
             "plugin",
             "privacy",
+            "quota",
             "registry",
             "store",
             "system_events",
@@ -163,6 +165,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "plugin",
             "privacy",
             "profile",
+            "quota",
             "registry",
             "store",
             "tasks",

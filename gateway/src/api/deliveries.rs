@@ -287,6 +287,7 @@ async fn retry(
     Acting(tenant): Acting,
     id: Id,
 ) -> Result<Accepted<Made>, Problem> {
+    api.quotas.admit_replay(&tenant)?;
     let id: DeliveryId = id.parse()?;
     let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
     can_retry(&tenant, &delivery)?;
@@ -302,8 +303,13 @@ async fn retry(
     };
     let made = api
         .store
-        .enqueue(&tenant.id, vec![(again.clone(), Trigger::Replay)])
-        .await?;
+        .enqueue(
+            &tenant.id,
+            vec![(again.clone(), Trigger::Replay)],
+            tenant.quotas.stored,
+        )
+        .await
+        .map_err(|error| api.quotas.refusal(&error))?;
     if made == 0 {
         return Err(not_found());
     }

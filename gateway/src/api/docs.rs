@@ -199,6 +199,7 @@ const TAGS: &[(&str, &str)] = &[
         "Plugins",
         "Sandboxed components, and the chain of them that every event passes before it is stored.",
     ),
+    ("Usage", "What a tenant uses, and how much it may."),
     (
         "Tenants",
         "Owners of all of this, and their keys. For the operator.",

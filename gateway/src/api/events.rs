@@ -220,6 +220,7 @@ async fn replay(
     id: Id,
     OptionalBody(input): OptionalBody<ReplayInput>,
 ) -> Result<Accepted<Replayed>, Problem> {
+    api.quotas.admit_replay(&tenant)?;
     let id: EventId = id.parse()?;
     let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
     let only = input.subscription.map(|text| {
@@ -245,7 +246,8 @@ async fn replay(
     let jobs: Vec<_> = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
     let wanted = jobs.len();
     // The event may have been forgotten since it was read.
-    if api.store.enqueue(&tenant.id, jobs).await? == 0 && wanted > 0 {
+    let made = api.store.enqueue(&tenant.id, jobs, tenant.quotas.stored).await;
+    if made.map_err(|error| api.quotas.refusal(&error))? == 0 && wanted > 0 {
         return Err(not_found());
     }
     api.handover.due_now();

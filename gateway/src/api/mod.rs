@@ -36,6 +36,7 @@ mod trials;
 mod tried;
 mod unknown;
 mod uploads;
+mod usage;
 mod views;
 
 #[cfg(test)]
@@ -65,6 +66,7 @@ use crate::ingest::Ingest;
 use crate::keyring::Keyring;
 use crate::memory::MemoryPool;
 use crate::plugin::Host;
+use crate::quota::QuotaGate;
 use crate::registry::Registry;
 use crate::store::{Committer, Store};
 use crate::tasks::Tasks;
@@ -96,6 +98,8 @@ pub struct Parts {
     pub feed: Feed,
     /// Judges endpoints.
     pub egress: Client,
+    /// Charges tenants' quotas.
+    pub quotas: QuotaGate,
     /// Memory that requests, events and pages hold.
     pub memory: MemoryPool,
     /// Makes ids.
@@ -183,5 +187,6 @@ fn own() -> ApiRouter<Api> {
         .merge(shared_plugins::routes())
         .merge(history::routes())
         .merge(tenants::routes())
+        .merge(usage::routes())
         .merge(system::routes())
 }

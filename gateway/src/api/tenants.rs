@@ -19,7 +19,7 @@ use super::input::{Body, Id, Operator, OptionalBody, Params, not_found};
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
-use crate::domain::{BadScopes, KeyId, Scopes, Secret, TenantId};
+use crate::domain::{BadScopes, KeyId, Quotas, Scopes, Secret, TenantId};
 use crate::http::{Code, FieldError, Problem};
 use crate::profile::{Profile, STANDARD};
 use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
@@ -72,6 +72,9 @@ struct NewTenantInput {
     profile: Option<String>,
     /// What signs deliveries to endpoints that events name themselves; made where none is given.
     signing_secret: Option<String>,
+    /// Its quotas, over its profile's and the gateway's.
+    #[serde(default)]
+    quotas: Quotas,
 }
 
 /// What to change of a tenant.
@@ -84,6 +87,9 @@ struct TenantPatchInput {
     /// What signs deliveries to endpoints that events name themselves; `null`: none, and events cannot name any.
     #[serde(default, deserialize_with = "clearable")]
     signing_secret: Option<Option<String>>,
+    /// All of its own quotas, over its profile's and the gateway's; `null` or `{}`: it has none of its own.
+    #[serde(default, deserialize_with = "clearable")]
+    quotas: Option<Option<Quotas>>,
 }
 
 /// A tenant.
@@ -98,6 +104,8 @@ struct TenantView {
     created: String,
     /// How many subscriptions it has.
     subscriptions: usize,
+    /// Its own quotas; what is left out is as its profile or the gateway says.
+    quotas: Quotas,
 }
 
 /// A tenant as it was made.
@@ -185,6 +193,7 @@ async fn create(
         id: input.id.0,
         profile: Some(profile.name.clone()),
         signing_secret: Some(signing_secret.clone()),
+        quotas: input.quotas,
     };
     let (tenant, key) = api.registry.create_tenant(new).await?;
     tracing::info!(tenant = %tenant.id, "tenant.created");
@@ -234,6 +243,7 @@ async fn patch(
     let patch = TenantPatch {
         profile: input.profile,
         signing_secret,
+        quotas: input.quotas.map(Option::unwrap_or_default),
     };
     let changed = api.registry.patch_tenant(&tenant.id, patch).await?;
     tracing::info!(tenant = %tenant.id, "tenant.changed");
@@ -296,7 +306,7 @@ fn bad_scopes(bad: &BadScopes) -> Problem {
     )
 }
 
-fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
+pub(super) fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
     let unknown = || Problem::new(Code::TenantUnknown, "There is no such tenant.");
     let id: TenantId = id.parse().map_err(|_| unknown())?;
     api.registry.tenant(&id).ok_or_else(unknown)
@@ -329,6 +339,7 @@ impl From<&Tenant> for TenantView {
             profile: tenant.profile.clone(),
             created: text(tenant.created),
             subscriptions: tenant.subscriptions.len(),
+            quotas: tenant.own_quotas,
         }
     }
 }

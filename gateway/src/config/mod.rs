@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BadScopes, Scopes};
+use crate::domain::{BadScopes, Quotas, Scopes};
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
 use crate::{
@@ -62,6 +62,8 @@ pub struct Config {
     pub plugins: plugin::Config,
     /// Limits of each tenant.
     pub registry: registry::Config,
+    /// What each tenant may use, where its profile and its own quotas do not say; without any of them there is no limit.
+    pub quotas: Quotas,
     /// Attempts in flight, leases and claims.
     pub scheduler: scheduler::Config,
     /// Single attempts.
@@ -132,6 +134,7 @@ impl Default for Config {
             ingest: ingest::Config::default(),
             plugins: plugin::Config::default(),
             registry: registry::Config::default(),
+            quotas: Quotas::default(),
             scheduler: scheduler::Config::default(),
             delivery: delivery::Config::default(),
             retry: Retry::default(),

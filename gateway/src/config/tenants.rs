@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::units::{Size, Span};
-use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
+use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
 use crate::plugin::{OnFailure, StepLimits};
 use crate::profile::Profiles;
 use crate::registry::{
@@ -28,6 +28,9 @@ pub struct Tenant {
     /// What signs deliveries to endpoints that events name themselves (`deliver_to`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<SecretText>,
+    /// What it may use, over its profile's quotas and the gateway's.
+    #[serde(skip_serializing_if = "Quotas::is_empty")]
+    pub quotas: Quotas,
     /// The ingress chain's steps in order. Left out: the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
@@ -224,6 +227,7 @@ impl Parser<'_> {
                 id: id?,
                 profile: tenant.profile.clone(),
                 signing_secret,
+                quotas: tenant.quotas,
             },
             keys,
             chain: self.chain("chain", tenant.chain.as_deref()),

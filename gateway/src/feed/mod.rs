@@ -161,6 +161,16 @@ impl Feed {
         &self.cursors
     }
 
+    /// Requests of a tenant that wait for new events now.
+    pub fn waiting_of(&self, tenant: &TenantId) -> usize {
+        self.waiting.of(tenant)
+    }
+
+    /// How many of a tenant's requests may wait.
+    pub fn max_waiting_per_tenant(&self) -> usize {
+        self.config.max_waiting_per_tenant
+    }
+
     /// The longest that a request may wait.
     pub fn max_wait(&self) -> Duration {
         self.config.max_wait.get()

@@ -70,6 +70,11 @@ impl Waiting {
         })
     }
 
+    /// How many places a tenant has now.
+    pub(super) fn of(&self, tenant: &TenantId) -> usize {
+        self.lock().by_tenant.get(tenant).copied().unwrap_or(0)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taken> {
         // Counts are whole again before anything can panic.
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::dispatch::Reservation;
-use crate::domain::{DeliveryId, Event, EventId, Fate, Target, TenantId, Trigger};
+use crate::domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
 use crate::http::{Code, Problem};
+use crate::registry::Tenant;
 use crate::store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
 use crate::telemetry::AcceptResult;
 
@@ -24,13 +25,13 @@ impl Ingest {
     /// Stores the events with their deliveries; answers for each what became of it. Not to be dropped half-way: see `carried`.
     pub(super) async fn commit(
         self,
-        tenant: TenantId,
+        tenant: Arc<Tenant>,
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<AcceptedEvent>, Problem> {
         let parts = &self.inner.parts;
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
-        let reservation = parts.handover.reserve(&tenant, &events);
+        let reservation = parts.handover.reserve(&tenant.id, &events);
         let pending: Vec<Pending> = events
             .iter()
             .map(|new| Pending::of(new, reservation.is_some()))
@@ -40,10 +41,11 @@ impl Ingest {
             None => LeasePolicy::Due,
         };
         let submission = Submission {
-            tenant,
+            tenant: tenant.id.clone(),
             events,
             idempotency,
             lease,
+            limits: tenant.quotas.stored,
         };
         let accepted = parts
             .committer
@@ -94,12 +96,14 @@ impl Ingest {
     }
 
     fn not_stored(&self, error: &StoreError) -> Problem {
-        self.inner
-            .parts
-            .metrics
-            .events_accepted(AcceptResult::Unavailable, 1);
+        let parts = &self.inner.parts;
+        let result = match error {
+            StoreError::OverQuota(_) => AcceptResult::OverQuota,
+            _ => AcceptResult::Unavailable,
+        };
+        parts.metrics.events_accepted(result, 1);
         tracing::debug!(error = %error, "event.not_stored");
-        Problem::from(error)
+        parts.quotas.refusal(error)
     }
 }
 

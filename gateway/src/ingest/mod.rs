@@ -40,6 +40,7 @@ use crate::http::{
 use crate::ids::IdSource;
 use crate::memory::MemoryPool;
 use crate::plugin::Host;
+use crate::quota::QuotaGate;
 use crate::registry::Tenant;
 use crate::store::group::Committer;
 use crate::system_events::SystemEvents;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub handover: Handover,
     /// Judges the endpoints that events bring along.
     pub egress: Client,
+    /// Charges tenants' quotas.
+    pub quotas: QuotaGate,
     /// Memory for bodies and what is made of them.
     pub memory: MemoryPool,
     /// Makes ids.
@@ -134,6 +137,7 @@ impl Ingest {
             pool: &self.inner.parts.memory,
             owner: Some(&tenant.id),
         };
+        self.admit_request(&tenant).await?;
         let received = receive(&head.headers, body, self.inner.body, account).await?;
         let in_flight = self.enter(&tenant)?;
         let (body, mut memory) = (json_text(received.bytes)?, received.memory);
@@ -145,12 +149,13 @@ impl Ingest {
         if parsed.candidates.is_empty() {
             return Ok(answer::reply_to(Vec::new(), many));
         }
+        self.admit_events(&tenant, parsed.candidates.len())?;
         parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
         let mut screened = self.screen(&tenant, parsed.candidates, many).await?;
         for new in &mut screened {
             new.event.hops = hops;
         }
-        let commit = self.clone().commit(tenant.id.clone(), screened, idempotency);
+        let commit = self.clone().commit(Arc::clone(&tenant), screened, idempotency);
         let held = (memory, in_flight);
         let accepted = Carried::new(&self.inner.parts.tasks, async move {
             let accepted = commit.await;
@@ -162,6 +167,23 @@ impl Ingest {
         self.inner.parts.metrics.accept_took(took);
         told(&tenant, &accepted, took);
         Ok(answer::reply_to(accepted, many))
+    }
+
+    /// Charges the tenant's quotas for a request, before its body is read.
+    async fn admit_request(&self, tenant: &Tenant) -> Result<(), Problem> {
+        let admitted = self.inner.parts.quotas.admit_request(tenant).await;
+        admitted.inspect_err(|_| self.count_over_quota(1))
+    }
+
+    /// Charges the tenant's rate for all events of a request.
+    fn admit_events(&self, tenant: &Tenant, events: usize) -> Result<(), Problem> {
+        let admitted = self.inner.parts.quotas.admit_events(tenant, events);
+        admitted.inspect_err(|_| self.count_over_quota(events as u64))
+    }
+
+    fn count_over_quota(&self, events: u64) {
+        let metrics = &self.inner.parts.metrics;
+        metrics.events_accepted(AcceptResult::OverQuota, events);
     }
 
     /// Begins the work on a request, if the gateway and the tenant have not too much of it.

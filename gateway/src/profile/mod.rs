@@ -37,7 +37,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::document::Value;
-use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
+use crate::domain::{Event, EventType, PayloadMode, Quotas, RetryPolicy};
 use crate::privacy::{Class, Dictionary};
 
 pub use diagnose::{Evidence, Proof};
@@ -72,6 +72,8 @@ pub struct Profile {
     pub retry: Option<RetryPolicy>,
     /// How many there may be.
     pub limits: Limits,
+    /// Quotas of its tenants.
+    pub quotas: Quotas,
     /// When a subscription that keeps failing is disabled; `None`: it is not.
     pub auto_disable: Option<AutoDisable>,
     /// How long events stay in the feed.

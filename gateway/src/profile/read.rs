@@ -52,6 +52,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
             subscriptions: file.limits.subscriptions,
             patterns: file.limits.patterns,
         },
+        quotas: file.quotas,
         auto_disable: auto_disable(&file.auto_disable, problems),
         feed_retention: file.retention.feed.map(Span::get),
         payload: payload(file, problems)?,

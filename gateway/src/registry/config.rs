@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::FilterLimits;
 use crate::domain::units::{Size, Span};
+use crate::domain::{FilterLimits, Quotas};
 
 /// Limits of each tenant, and how fast a change reaches every process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,12 @@ pub struct Config {
     /// The longest timeout that a subscription may ask for: `delivery.max_timeout`, which the lease of a delivery outlasts.
     #[serde(skip)]
     pub max_timeout: Span,
+    /// The operator's quotas, `quotas`.
+    #[serde(skip)]
+    pub quotas: Quotas,
+    /// The most events of one request, `ingest.max_events`: a burst holds them where no quota says otherwise.
+    #[serde(skip)]
+    pub max_events: usize,
     /// How long events are kept, `retention.events`: longer than any retry schedule takes.
     #[serde(skip)]
     pub kept: Span,
@@ -72,6 +78,8 @@ impl Default for Config {
             max_headers: 20,
             max_header_size: Size::from_bytes(4 << 10),
             max_timeout: Span::from_secs(30),
+            quotas: Quotas::default(),
+            max_events: 100,
             kept: Span::from_secs(30 * 86_400),
             max_steps: 16,
             max_settings_size: Size::from_bytes(64 << 10),

@@ -11,7 +11,7 @@ use super::publish::{BUILDS, Changed, READS};
 use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::sync::Sync;
-use super::{Config, RegistryError, Sealer, Tenant, key};
+use super::{Config, RateBuckets, RegistryError, Sealer, Tenant, key};
 use crate::clock::Clock;
 use crate::domain::{KeyId, Scopes, TenantId};
 use crate::ids::IdSource;
@@ -68,6 +68,8 @@ pub(super) struct Inner {
     pub changing: Kept<TenantId, AsyncMutex<()>>,
     pub reads: Semaphore,
     pub builds: Semaphore,
+    /// What tenants' rates have taken.
+    pub buckets: Kept<TenantId, RateBuckets>,
     pub changed: Changed,
     pub loads: Loads,
     pub recent: Recent,
@@ -112,6 +114,7 @@ impl Registry {
                 changing: Kept::default(),
                 reads: Semaphore::new(READS),
                 builds: Semaphore::new(BUILDS),
+                buckets: Kept::default(),
                 changed: Changed::default(),
                 loads: Loads::default(),
                 recent: Recent::default(),

@@ -65,7 +65,10 @@ use std::time::Duration;
 
 use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
-use crate::domain::{KeyId, Scopes, Secret, Subscription, SubscriptionId, TenantId, Timestamp};
+use crate::domain::{
+    KeyId, Quotas, Scopes, Secret, Subscription, SubscriptionId, TenantId, TenantQuotas, Timestamp,
+    TokenBucket,
+};
 use crate::plugin::{Budget, Chain};
 use crate::privacy::Privacy;
 use crate::profile::Profile;
@@ -118,6 +121,12 @@ pub struct Tenant {
     pub privacy: Privacy,
     /// The account that its work is charged to, if it has one: kept from one snapshot to the next.
     pub account: Option<Arc<Budget>>,
+    /// The quotas that hold for it.
+    pub quotas: TenantQuotas,
+    /// What overrides those of its profile and of the operator.
+    pub own_quotas: Quotas,
+    /// What its rates have taken in this process: kept from one snapshot to the next.
+    pub buckets: Arc<RateBuckets>,
     /// Its ingress chain; `None`: events pass as they are.
     pub chain: Option<Arc<Chain>>,
     /// The chain as it was asked for: for showing.
@@ -132,6 +141,15 @@ pub struct Tenant {
     pub bytes: usize,
     /// Whether the store has it otherwise, in a way that this process cannot read: it may have subscriptions that are not here.
     pub behind: Arc<AtomicBool>,
+}
+
+/// Token buckets of a tenant's rates.
+#[derive(Debug, Default)]
+pub struct RateBuckets {
+    /// Of events.
+    pub events: TokenBucket,
+    /// Of calls that make deliveries again.
+    pub replays: TokenBucket,
 }
 
 /// An API key: what is kept of it.

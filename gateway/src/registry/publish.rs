@@ -15,9 +15,9 @@ use super::chain_record::ChainRecord;
 use super::draft::{Draft, TENANT, key_entry};
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
-use super::{ChainSpec, Place, Registry, RegistryError, Tenant};
+use super::{ChainSpec, Place, RateBuckets, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
-use crate::domain::{KeyId, TenantId, Timestamp};
+use crate::domain::{KeyId, Quotas, TenantId, Timestamp};
 use crate::privacy::Privacy;
 use crate::profile::Profile;
 use crate::store::{FeedPosition, RegistryRecord};
@@ -341,6 +341,15 @@ impl Registry {
         let types = self.ready_types(draft)?;
         let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
         let privacy = privacy(contract.as_deref(), &types);
+        let own_quotas = Quotas::from(draft.tenant.quotas);
+        let of_profile = contract
+            .as_ref()
+            .map(|profile| profile.quotas)
+            .unwrap_or_default();
+        let config = &self.inner.config;
+        let quotas = own_quotas
+            .over(of_profile.over(config.quotas))
+            .resolve(config.max_events);
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .values()
@@ -363,6 +372,9 @@ impl Registry {
             types,
             privacy,
             account: self.host().cpu_budget(&draft.id),
+            quotas,
+            own_quotas,
+            buckets: self.inner.buckets.of(id.clone(), RateBuckets::default),
             chain: None,
             chain_spec: ChainSpec::default(),
             chain_states: Vec::new(),

@@ -3,6 +3,7 @@
 //! The domain's types can change without a stored entry changing its meaning. Fields that this build does not know are
 //! passed over; an entry of a newer version is refused. Secrets are sealed for the place that they stand in.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use super::ApiKey;
 use super::draft::{SUBSCRIPTION, TENANT};
 use super::error::RegistryError;
 use super::seal::Sealer;
+use crate::domain::quota::{CountLimit, Quotas, SizeLimit};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{
@@ -40,6 +42,69 @@ pub(super) struct TenantRecord {
     /// Whether the configuration file gives the signing secret.
     #[serde(default)]
     pub secret_declared: bool,
+    /// What overrides the quotas of the profile and of the operator.
+    #[serde(default, skip_serializing_if = "QuotasRecord::is_empty")]
+    pub quotas: QuotasRecord,
+}
+
+/// A tenant's own quotas.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct QuotasRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_per_second: Option<CountLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_deliveries: Option<CountLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored_bytes: Option<SizeLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replays_per_minute: Option<CountLimit>,
+}
+
+impl QuotasRecord {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<Quotas> for QuotasRecord {
+    fn from(quotas: Quotas) -> Self {
+        let Quotas {
+            events_per_second,
+            burst,
+            pending_deliveries,
+            stored_bytes,
+            replays_per_minute,
+        } = quotas;
+        Self {
+            events_per_second,
+            burst,
+            pending_deliveries,
+            stored_bytes,
+            replays_per_minute,
+        }
+    }
+}
+
+impl From<QuotasRecord> for Quotas {
+    fn from(record: QuotasRecord) -> Self {
+        let QuotasRecord {
+            events_per_second,
+            burst,
+            pending_deliveries,
+            stored_bytes,
+            replays_per_minute,
+        } = record;
+        Self {
+            events_per_second,
+            burst,
+            pending_deliveries,
+            stored_bytes,
+            replays_per_minute,
+        }
+    }
 }
 
 /// An entry `key:KEY`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::chain_record::PluginRecord;
 use super::draft::Draft;
 use super::{NewTenant, Registry, RegistryError};
-use crate::domain::TenantId;
+use crate::domain::{Quotas, TenantId};
 
 /// What the operator has uploaded.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ impl Registry {
             id: owner.clone(),
             profile: None,
             signing_secret: None,
+            quotas: Quotas::default(),
         };
         Ok(draft.unwrap_or_else(|| Draft::empty(owner, self.tenant_record(&new, false))))
     }

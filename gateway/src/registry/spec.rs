@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::domain::{
-    EventPattern, Filter, PayloadMode, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
+    EventPattern, Filter, PayloadMode, Quotas, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
 };
 use crate::plugin::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
@@ -20,6 +20,8 @@ pub struct NewTenant {
     pub profile: Option<String>,
     /// What signs deliveries to endpoints that events name.
     pub signing_secret: Option<Secret>,
+    /// What overrides the quotas of the profile and of the operator.
+    pub quotas: Quotas,
 }
 
 /// What is to change of a tenant; `None`: leave it.
@@ -29,6 +31,8 @@ pub struct TenantPatch {
     pub profile: Option<String>,
     /// Its signing secret, or none any more.
     pub signing_secret: Option<Option<Secret>>,
+    /// All that overrides the quotas of the profile and of the operator.
+    pub quotas: Option<Quotas>,
 }
 
 /// A subscription that is to be.

@@ -208,6 +208,15 @@ impl Registry {
     }
 
     /// How many subscriptions a tenant of this profile may have.
+    /// How many subscriptions a tenant may have.
+    pub fn max_subscriptions_of(&self, tenant: &super::Tenant) -> usize {
+        let own = self.inner.config.max_subscriptions;
+        tenant
+            .contract
+            .as_ref()
+            .map_or(own, |profile| self.most_subscriptions(profile))
+    }
+
     pub(super) fn most_subscriptions(&self, profile: &Profile) -> usize {
         let limit = self.inner.config.max_subscriptions;
         profile.limits.subscriptions.map_or(limit, |own| own.min(limit))

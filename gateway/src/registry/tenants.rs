@@ -7,7 +7,7 @@ use super::former::Turn;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{KeyId, Scopes, Secret, TenantId};
+use crate::domain::{KeyId, Quotas, Scopes, Secret, TenantId};
 use crate::profile::{Profile, STANDARD};
 use crate::store::FeedPosition;
 
@@ -61,6 +61,7 @@ impl Registry {
             id: id.clone(),
             profile: None,
             signing_secret: None,
+            quotas: Quotas::default(),
         };
         let made = vec![(TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false))))];
         if !self.apply_to(id, 0, made).await? {
@@ -85,6 +86,9 @@ impl Registry {
             if let Some(profile) = &patch.profile {
                 self.lasting_profile(profile)?;
                 record.profile.clone_from(profile);
+            }
+            if let Some(quotas) = patch.quotas {
+                record.quotas = quotas.into();
             }
             if let Some(secret) = &patch.signing_secret {
                 let only = secret.iter().map(only_secret);
@@ -176,6 +180,7 @@ impl Registry {
             feed_from: None,
             declared,
             secret_declared: declared && new.signing_secret.is_some(),
+            quotas: new.quotas.into(),
         };
         let secret = new.signing_secret.iter().map(only_secret);
         self.put_tenant_secrets(&new.id, &mut record, &secret.collect::<Vec<_>>());

@@ -11,6 +11,7 @@ pub(crate) mod registry;
 pub(crate) mod retention;
 pub(crate) mod settling;
 pub(crate) mod stats;
+pub(crate) mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use super::{
 };
 use crate::domain::units::Span;
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, Event, Fate, Outcome, SubscriptionId, Target, TenantId, Timestamp,
+    Attempt, Delivery, DeliveryId, Event, Fate, Outcome, StoredLimits, SubscriptionId, Target, TenantId,
+    Timestamp,
 };
 
 /// A lease that no test outlives.
@@ -93,11 +95,14 @@ macro_rules! contract_suite {
                 what_was_accepted_for_a_tenant_is_forgotten;
             stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
+            usage: usage_is_what_was_stored_and_has_not_ended submission_over_a_limit_stores_nothing
+                duplicates_add_nothing_to_usage replays_over_the_limit_are_refused_whole forgotten_tenant_uses_nothing;
             notes: a_note_is_whose_it_was_first a_note_is_replaced_by_who_knows_it a_note_goes_at_its_end;
             history: any_history_is_as_the_model_says;
         }
         contract_suite! { @with $fresh, forgetful;
             retention: what_is_old_and_finished_goes what_is_pending_stays keys_expire;
+            usage: old_events_free_their_bytes;
         }
     };
     (@with $fresh:path, $settings:ident; $($module:ident: $($case:ident)*;)*) => {$($(
@@ -149,6 +154,7 @@ pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) ->
         events: ids.iter().map(new).collect(),
         idempotency: None,
         lease: LeasePolicy::Due,
+        limits: StoredLimits::default(),
     }
 }
 

@@ -13,6 +13,7 @@
 //! * Every operation may be sent twice. `Unavailable` means that *nothing is known*: it may have happened.
 //! * Time is the store's time: Redis's clock there, the gateway's here.
 //! * Every key carries its tenant.
+//! * What a tenant uses (pending deliveries, bytes of events) is counted in the commit that changes it.
 //!
 //! Batches are the unit, because both stores live from batching. Callers do not batch: `group::Committer` collects
 //! what waits while the last batch is under way.
@@ -37,8 +38,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, Event, EventId, Stats, SubscriptionId, Tally, Target, TenantId, Timestamp,
-    Trigger,
+    Attempt, Delivery, DeliveryId, Event, EventId, OverQuota, Stats, StoredLimits, StoredUsage,
+    SubscriptionId, Tally, Target, TenantId, Timestamp, Trigger,
 };
 
 pub use config::{BadStoreUrl, Config, StoreUrl};
@@ -93,11 +94,13 @@ pub trait Store: Send + Sync + 'static {
     async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError>;
 
     /// Makes new deliveries of events that are stored already (replays); those whose event is unknown are left out.
-    /// How many were made. A delivery that exists already is not made again.
+    /// How many were made. A delivery that exists already is not made again. All are refused with `OverQuota` where they are more
+    /// than `limits` leave room for.
     async fn enqueue(
         &self,
         tenant: &TenantId,
         deliveries: Vec<(DeliveryId, Trigger)>,
+        limits: StoredLimits,
     ) -> Result<usize, StoreError>;
 
     /// A page of the tenant's feed after a position (from the beginning: `FeedPosition::START`), in commit order: up to `limit`
@@ -149,6 +152,12 @@ pub trait Store: Send + Sync + 'static {
     /// deliveries, pending ones too, dead letters, idempotency keys (of those a store may leave what expires by itself). Whether
     /// there may be more. Its feed goes on behind what is removed. For tenants that are no more.
     async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError>;
+
+    /// What a tenant uses now, or did at most `max_age` ago.
+    async fn usage(&self, tenant: &TenantId, max_age: Duration) -> Result<StoredUsage, StoreError>;
+
+    /// What a tenant used when this process last saw it, without asking the store; `None`: it has not seen it yet.
+    fn last_usage(&self, tenant: &TenantId) -> Option<StoredUsage>;
 
     /// Removes what is older than the retention: feed entries, finished events, idempotency keys. Called now and then.
     async fn sweep(&self) -> Result<(), StoreError>;
@@ -220,6 +229,9 @@ pub struct Submission {
     pub idempotency: Option<Idempotency>,
     /// Whether this process sends the deliveries itself now.
     pub lease: LeasePolicy,
+    /// What the tenant may use with it; over it the submission is refused with `OverQuota`. Several processes that accept at the same
+    /// time may each pass it by what they have under way.
+    pub limits: StoredLimits,
 }
 
 /// An event and to whom it goes.
@@ -469,6 +481,9 @@ pub enum StoreError {
     /// It has no room: nothing happened.
     #[error("the store is full: {0}")]
     Full(String),
+    /// The tenant has no room for it: nothing happened.
+    #[error(transparent)]
+    OverQuota(OverQuota),
     /// Somebody else changed it first: nothing happened.
     #[error("it was changed by somebody else at the same time")]
     Conflict,

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Handover, fan_out_again};
 use crate::domain::event::RulesMark;
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Event, EventType, Fate, Hops, Status, Target, TenantId};
+use crate::domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Target, TenantId};
 use crate::ids::IdSource;
 use crate::registry::{Registry, RegistryError, Tenant};
 use crate::store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
@@ -177,6 +177,8 @@ impl Service {
             }],
             idempotency: None,
             lease: LeasePolicy::Due,
+            // What the gateway has to tell is counted and never refused.
+            limits: StoredLimits::default(),
         };
         let accepted = self.parts.committer.accept(submission).await;
         let new =

@@ -42,6 +42,8 @@ pub enum AcceptResult {
     Rejected,
     /// The gateway could not take it now: it is full, busy, or its store is away.
     Unavailable,
+    /// A quota of the tenant was used up.
+    OverQuota,
 }
 
 /// What a plugin said of an event, or how it failed.
@@ -209,6 +211,11 @@ impl Metrics {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Refusals over a quota, by its name.
+    pub(super) fn quotas(&self) -> &Family<Labels<1>, Counter> {
+        &self.inner.quotas
+    }
+
     /// Figures of HTTP requests and connections.
     pub(super) fn http(&self) -> &HttpFigures {
         &self.inner.http
@@ -254,6 +261,7 @@ struct Inner {
     accept_seconds: Histogram,
     plugins: PluginSeries,
     chains_not_run: Family<Labels<1>, Counter>,
+    quotas: Family<Labels<1>, Counter>,
     attempts: Family<Labels<1>, Counter>,
     attempt_seconds: Histogram,
     egress_errors: Family<Labels<2>, Counter>,
@@ -280,6 +288,7 @@ impl Inner {
             accept_seconds: waits(),
             plugins: PluginSeries::default(),
             chains_not_run: Family::default(),
+            quotas: Family::default(),
             attempts: Family::default(),
             attempt_seconds: waits(),
             egress_errors: Family::default(),
@@ -322,6 +331,11 @@ impl Inner {
             "chains_not_run",
             "Chains that were not run, because their tenant has used up its processor time or its queue is full",
             self.chains_not_run.clone(),
+        );
+        r.register(
+            "quota_refusals",
+            "Requests refused because a tenant's quota is used up, by the quota",
+            self.quotas.clone(),
         );
     }
 
@@ -411,6 +425,7 @@ impl AcceptResult {
             Self::Duplicate => "duplicate",
             Self::Rejected => "rejected",
             Self::Unavailable => "unavailable",
+            Self::OverQuota => "over_quota",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod fields;
 mod logs;
 mod metrics;
 mod process;
+mod quotas;
 mod requests;
 mod series;
 

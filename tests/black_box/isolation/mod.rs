@@ -5,6 +5,7 @@ mod connections;
 mod crashing;
 mod endpoints;
 mod host;
+mod quotas;
 mod registry;
 mod shards;
 mod work;

@@ -4,6 +4,7 @@
 //! the same time finds too: two calls at once make one delivery.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aide::axum::routing::{ApiMethodRouter, post_with};
 use axum::extract::State;
@@ -19,15 +20,15 @@ use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
 use crate::domain::{
-    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, Subscription, Target, Timestamp,
-    Trigger,
+    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, StoredUsage, Subscription, Target,
+    Timestamp, Trigger,
 };
 use crate::feed::Cursor;
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::lane_refused;
 use crate::plugin::TenantLane;
 use crate::registry::{Tenant, show};
-use crate::store::{FeedPosition, StoredEvent};
+use crate::store::{FeedPosition, StoreError, StoredEvent};
 
 pub(super) fn method() -> ApiMethodRouter<Api> {
     post_with(
@@ -107,6 +108,7 @@ async fn recover(
     id: Id,
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
+    api.quotas.admit_replay(&tenant)?;
     let subscription = tenant
         .subscription(id.subscription(&tenant)?)
         .ok_or_else(not_found)?;
@@ -179,7 +181,12 @@ async fn walk(
     loop {
         let room = api.config.recover_deliveries.saturating_sub(done.deliveries);
         let looks = api.config.recover_events.saturating_sub(done.events);
-        let count = room.min(looks).min(EVENTS_AT_ONCE);
+        let pending = match room_for(api, tenant).await {
+            // What was made before is told; the next call goes on here.
+            Err(_) if done.deliveries > 0 => return Ok((done, Some(at))),
+            room => room?,
+        };
+        let count = room.min(looks).min(EVENTS_AT_ONCE).min(pending);
         if count == 0 {
             return Ok((done, Some(at)));
         }
@@ -190,20 +197,45 @@ async fn walk(
                 .events
                 .last()
                 .is_none_or(|(position, _)| *position >= wanted.last);
+        let before = at;
         at = page.events.last().map_or(at, |(position, _)| *position);
         let events = page
             .events
             .into_iter()
             .filter(|(position, _)| *position <= wanted.last);
         let events: Vec<Event> = events.map(|(_, event)| event).collect();
-        done.events += events.len();
-        let (made, left_out) = make_again(api, tenant, wanted, events).await?;
+        let looked = events.len();
+        let (made, left_out) = match make_again(api, tenant, wanted, events).await {
+            Err(problem) if problem.code() == Code::QuotaExceeded && done.deliveries > 0 => {
+                return Ok((done, Some(before)));
+            }
+            made => made?,
+        };
+        done.events += looked;
         done.deliveries += made;
         done.left_out += left_out;
         if ended {
             return Ok((done, None));
         }
     }
+}
+
+/// How many deliveries the tenant's quota has room for, at least one.
+async fn room_for(api: &Api, tenant: &Tenant) -> Result<usize, Problem> {
+    let limits = tenant.quotas.stored;
+    let Some(limit) = limits.pending_deliveries else {
+        return Ok(usize::MAX);
+    };
+    let used = api.store.usage(&tenant.id, Duration::ZERO).await?;
+    let one = StoredUsage {
+        pending_deliveries: 1,
+        stored_bytes: 0,
+    };
+    limits
+        .check(used, one)
+        .map_err(|over| api.quotas.refusal(&StoreError::OverQuota(over)))?;
+    let room = limit.saturating_sub(used.pending_deliveries);
+    Ok(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
 /// Makes again what is wanted of these events; how many deliveries were made, and how many events were left out.
@@ -236,7 +268,8 @@ async fn make_again(
     if again.is_empty() {
         return Ok((0, left_out));
     }
-    let made = api.store.enqueue(&tenant.id, again).await?;
+    let made = api.store.enqueue(&tenant.id, again, tenant.quotas.stored).await;
+    let made = made.map_err(|error| api.quotas.refusal(&error))?;
     api.handover.due_now();
     Ok((made, left_out))
 }

@@ -96,6 +96,7 @@ pub(in crate::api) async fn send(
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
+    api.quotas.admit_request(tenant).await?;
     let event = api.ingest.test_event(tenant, kind, data.into_root()).await?;
     let target = Target::Subscription(id);
     let delivery = DeliveryId {
@@ -116,8 +117,10 @@ pub(in crate::api) async fn send(
         events: vec![new],
         idempotency: None,
         lease: room.as_ref().map_or(LeasePolicy::Due, Reservation::lease),
+        limits: tenant.quotas.stored,
     };
-    match (api.committer.accept(submission).await?, room) {
+    let accepted = api.committer.accept(submission).await;
+    match (accepted.map_err(|error| api.quotas.refusal(&error))?, room) {
         (
             store::Accepted::Stored {
                 token: Some(token), ..

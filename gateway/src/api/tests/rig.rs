@@ -136,12 +136,14 @@ impl Rig {
         let (handover, ready) = Handover::new(limits, memory.clone());
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
+        let quotas = crate::quota::QuotaGate::new(Arc::clone(&store), metrics.clone());
         let ingest = ingest::Parts {
             auth: auth.clone(),
             host: host.clone(),
             committer: committer.clone(),
             handover: handover.clone(),
             egress: egress.clone(),
+            quotas: quotas.clone(),
             memory: memory.clone(),
             ids: ids.clone(),
             clock: clock.clone(),
@@ -175,6 +177,7 @@ impl Rig {
             ids,
             clock,
             metrics,
+            quotas,
             memory,
             warnings: Vec::new(),
             body: BodyLimits {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Code, FieldError, Problem};
 use crate::document::{ParseError, ParseErrorKind};
+use crate::domain::{OverQuota, Quota};
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use crate::telemetry::error_chain;
@@ -35,8 +36,45 @@ impl From<&StoreError> for Problem {
                 .retry_after(MENDING)
             }
             StoreError::Conflict => Self::new(Code::Conflict, "Somebody else changed it at the same time."),
+            StoreError::OverQuota(over) => over_quota(*over),
         }
     }
+}
+
+/// A quota of the store's has no room. What is more than the whole quota fits at no time.
+fn over_quota(over: OverQuota) -> Problem {
+    let OverQuota {
+        quota,
+        limit,
+        used,
+        added,
+    } = over;
+    let (name, unit, wait, fix) = match quota {
+        Quota::StoredBytes => (
+            quota.name(),
+            "bytes of events",
+            AGEING,
+            "Wait until events are old enough to go (`retention.events`), or have the operator raise the quota.",
+        ),
+        Quota::EventsPerSecond | Quota::PendingDeliveries | Quota::ReplaysPerMinute => (
+            quota.name(),
+            "pending deliveries",
+            DRAINING,
+            "Wait until deliveries have ended; cancel or mend what waits for an endpoint that fails.",
+        ),
+    };
+    if over.never_fits() {
+        let detail =
+            format!("The request alone adds {added} {unit}; the tenant's quota `{name}` is {limit}.");
+        return Problem::new(Code::LimitReached, detail)
+            .quota(quota, limit)
+            .fix("Send less in one request, or have the operator raise the quota.");
+    }
+    let detail = format!("The tenant's quota `{name}` is {limit} {unit}, of which {used} are used.");
+    Problem::new(Code::QuotaExceeded, detail)
+        .quota(quota, limit)
+        .fix(fix)
+        .retry_after(wait)
 }
 
 impl From<StoreError> for Problem {
@@ -143,5 +181,9 @@ fn sentence(phrase: &str) -> String {
 
 /// What `Retry-After` says when the store does not take it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same when pending deliveries of the tenant have to end first.
+const DRAINING: Duration = Duration::from_secs(5);
+/// The same when events of the tenant have to become old first.
+const AGEING: Duration = Duration::from_secs(60);
 /// The same when somebody has to mend the store first.
 const MENDING: Duration = Duration::from_secs(10);

@@ -150,6 +150,8 @@ codes! {
         "Wait as `Retry-After` says, and send fewer requests at once.";
     MemoryShare = "memory_share", 429, Safe, "The tenant's requests hold as much memory as they may",
         "Wait as `Retry-After` says, and send fewer or smaller requests at once.";
+    QuotaExceeded = "quota_exceeded", 429, Safe, "A quota of the tenant is used up",
+        "Wait as `Retry-After` says, or have the operator raise the quota that `quota` names; GET /v1/usage shows what is used.";
     TooManyWaiting = "too_many_waiting", 429, Safe, "Too many requests wait for new events",
         "Wait as `Retry-After` says, or ask without `wait`.";
     InternalError = "internal_error", 500, SameKey, "hookgate failed",

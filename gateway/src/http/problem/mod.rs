@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Response, reply};
+use crate::domain::Quota;
 
 pub use code::Code;
 
@@ -34,6 +35,7 @@ struct Inner {
     fix: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
     plugin: Option<PluginWords>,
+    quota: Option<(Quota, u64)>,
     retry_after: Option<Duration>,
     header: Option<(HeaderName, HeaderValue)>,
     close: bool,
@@ -96,6 +98,12 @@ pub struct ProblemView<'a> {
     /// What the plugin said that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a PluginWords>,
+    /// The tenant's quota that is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<&'a str>,
+    /// How much the quota is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
 }
 
 impl Problem {
@@ -107,6 +115,7 @@ impl Problem {
             fix: None,
             errors: Vec::new(),
             plugin: None,
+            quota: None,
             retry_after: None,
             header: None,
             close: false,
@@ -138,6 +147,13 @@ impl Problem {
     #[must_use]
     pub fn plugin(mut self, words: PluginWords) -> Self {
         self.0.plugin = Some(words);
+        self
+    }
+
+    /// The quota that is used up, and how much it is.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota, limit: u64) -> Self {
+        self.0.quota = Some((quota, limit));
         self
     }
 
@@ -190,6 +206,7 @@ impl Problem {
             fix,
             errors,
             plugin,
+            quota,
             retry_after,
             header,
             close,
@@ -204,6 +221,8 @@ impl Problem {
             retry: code.retry(),
             errors: &errors,
             plugin: plugin.as_ref(),
+            quota: quota.map(|(quota, _)| quota.name()),
+            limit: quota.map(|(_, limit)| limit),
         };
         let body = serde_json::to_vec(&view).expect("texts and numbers only");
         let status = StatusCode::from_u16(code.status()).expect("checked by a test");

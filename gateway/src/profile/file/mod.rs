@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Quotas;
 use crate::domain::units::Span;
 
 pub use door::{Action, AnswerMember, Door, Errors, Method, Route};
@@ -44,6 +45,9 @@ pub struct File {
     /// How many there may be; the gateway's `registry` limits hold beside them.
     #[serde(skip_serializing_if = "is_default")]
     pub limits: Limits,
+    /// Quotas of its tenants, over the gateway's `quotas`; a tenant's own are over these.
+    #[serde(skip_serializing_if = "is_default")]
+    pub quotas: Quotas,
     /// When a subscription that keeps failing is disabled; never where nothing is said.
     #[serde(skip_serializing_if = "is_default")]
     pub auto_disable: AutoDisable,

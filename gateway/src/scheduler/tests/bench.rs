@@ -92,6 +92,7 @@ impl Bench {
             id: tenant(),
             profile: Some(wishes.profile.to_owned()),
             signing_secret: Some(secret.clone()),
+            quotas: Default::default(),
         };
         registry.create_tenant(tenant).await.unwrap();
 
@@ -242,6 +243,7 @@ impl Bench {
             }],
             idempotency: None,
             lease,
+            limits: crate::domain::StoredLimits::default(),
         };
         self.committer.accept(submission).await.unwrap()
     }

@@ -194,13 +194,26 @@ pub(crate) async fn a_replay_is_one_delivery_more(subject: &impl Subject) {
     ];
     let store = subject.store();
     assert_eq!(
-        store.enqueue(&acme, wanted.clone()).await.unwrap(),
+        store
+            .enqueue(&acme, wanted.clone(), StoredLimits::default())
+            .await
+            .unwrap(),
         1,
         "unknown and existing ones are left out"
     );
-    assert_eq!(store.enqueue(&acme, wanted.clone()).await.unwrap(), 0, "once");
     assert_eq!(
-        store.enqueue(&tenant("other"), wanted).await.unwrap(),
+        store
+            .enqueue(&acme, wanted.clone(), StoredLimits::default())
+            .await
+            .unwrap(),
+        0,
+        "once"
+    );
+    assert_eq!(
+        store
+            .enqueue(&tenant("other"), wanted, StoredLimits::default())
+            .await
+            .unwrap(),
         0,
         "another tenant has no such event"
     );
@@ -211,7 +224,11 @@ pub(crate) async fn a_replay_is_one_delivery_more(subject: &impl Subject) {
     settle(subject, settlement(&leased, Some(attempt(1, 200)), Next::Done)).await;
     assert_eq!(
         store
-            .enqueue(&acme, vec![(replay("e1", 77), Trigger::Replay)])
+            .enqueue(
+                &acme,
+                vec![(replay("e1", 77), Trigger::Replay)],
+                StoredLimits::default()
+            )
             .await
             .unwrap(),
         0,
@@ -219,7 +236,13 @@ pub(crate) async fn a_replay_is_one_delivery_more(subject: &impl Subject) {
     );
 
     let test = (replay("e1", 9), Trigger::Test);
-    assert_eq!(store.enqueue(&acme, vec![test]).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .enqueue(&acme, vec![test], StoredLimits::default())
+            .await
+            .unwrap(),
+        1
+    );
     let found = store.event(&acme, &"e1".parse().unwrap()).await.unwrap().unwrap();
     let ids: Vec<_> = found.deliveries.iter().map(|d| d.id.clone()).collect();
     let published = [delivery_id("e1", target(2)), delivery_id("e1", target(1))];

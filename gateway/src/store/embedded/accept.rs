@@ -5,7 +5,7 @@ use redb::ReadableTable;
 use super::keys::{self, Space};
 use super::tables::{DueRow, EventRow, KeyRow};
 use super::turn::{Step, Turn};
-use crate::domain::{DeliveryId, Fate, Timestamp, Trigger};
+use crate::domain::{DeliveryId, Fate, StoredUsage, Timestamp, Trigger};
 use crate::store::codec::encode_event;
 use crate::store::{Accepted, Idempotency, NewEvent, StoreError, Submission, Token};
 
@@ -27,7 +27,31 @@ impl Turn<'_> {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        self.store(submission)
+        let records: Vec<_> = submission
+            .events
+            .iter()
+            .map(|new| encode_event(&new.event, &new.targets))
+            .collect();
+        if !submission.limits.is_unlimited() {
+            let added = self.addition(submission, &records)?;
+            if let Err(over) = self.room_for(&submission.tenant, submission.limits, added)? {
+                return Ok(Err(over));
+            }
+        }
+        self.store(submission, &records)
+    }
+
+    /// What a submission adds to what its tenant uses.
+    fn addition(&self, submission: &Submission, records: &[Vec<u8>]) -> Result<StoredUsage, redb::Error> {
+        let mut added = StoredUsage::default();
+        for (new, record) in submission.events.iter().zip(records) {
+            let id = keys::named(&submission.tenant, new.event.id.as_str());
+            if !new.id_given || self.tables.places.get(&id[..])?.is_none() {
+                added.pending_deliveries += new.targets.len() as u64;
+                added.stored_bytes += record.len() as u64;
+            }
+        }
+        Ok(added)
     }
 
     /// What the key says already; `None` when it is new.
@@ -49,7 +73,7 @@ impl Turn<'_> {
         })))
     }
 
-    fn store(&mut self, submission: &Submission) -> Step<Accepted> {
+    fn store(&mut self, submission: &Submission, records: &[Vec<u8>]) -> Step<Accepted> {
         let end = submission.lease.lease().map(|lease| self.now.plus(lease));
         // The sequence is the only thing here that can be unreadable: it is asked for before anything is written.
         if !submission.events.is_empty()
@@ -58,8 +82,8 @@ impl Turn<'_> {
             return Ok(Err(error));
         }
         let mut fresh = Vec::with_capacity(submission.events.len());
-        for new in &submission.events {
-            fresh.push(self.store_event(submission, new, end)?);
+        for (new, record) in submission.events.iter().zip(records) {
+            fresh.push(self.store_event(submission, (new, record), end)?);
         }
         if let Some(idempotency) = &submission.idempotency {
             self.remember(submission, idempotency)?;
@@ -72,7 +96,7 @@ impl Turn<'_> {
     fn store_event(
         &mut self,
         submission: &Submission,
-        new: &NewEvent,
+        (new, record): (&NewEvent, &[u8]),
         end: Option<Timestamp>,
     ) -> Result<bool, redb::Error> {
         let (tenant, event) = (&submission.tenant, &new.event);
@@ -85,7 +109,8 @@ impl Turn<'_> {
             Fate::Filtered { .. } | Fate::Test => Space::Aside,
         };
         let place = self.take_place(tenant, space);
-        let row = EventRow::encode(self.now, &event.id, &encode_event(event, &new.targets));
+        let row = EventRow::encode(self.now, &event.id, record);
+        self.store_bytes(tenant, record.len() as u64)?;
         let key = keys::event(tenant, place);
         self.tables.events.insert(&key[..], &row[..])?;
         self.tables.places.insert(&id[..], &place.to_bytes()[..])?;
@@ -103,7 +128,12 @@ impl Turn<'_> {
             };
             let due = DueRow::new(self.now, trigger);
             let held = end.filter(|_| submission.lease.holds(*target));
-            self.add_pending(&keys::delivery(tenant, &id), held.unwrap_or(self.now), due)?;
+            self.add_pending(
+                tenant,
+                &keys::delivery(tenant, &id),
+                held.unwrap_or(self.now),
+                due,
+            )?;
         }
         Ok(true)
     }

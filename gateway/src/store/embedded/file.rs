@@ -7,6 +7,7 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::read::{Snapshot, broken};
 use super::tables::{Tables, get};
+use super::usage;
 use crate::domain::units::Size;
 use crate::store::StoreError;
 
@@ -39,6 +40,7 @@ impl File {
         };
         let database = open(&path, cache).map_err(unusable)?;
         check_layout(&database).map_err(unusable)??;
+        usage::count(&database).map_err(unusable)??;
         Ok(Self {
             path,
             cache,
@@ -86,7 +88,7 @@ fn open(path: &Path, cache: Size) -> Result<Database, redb::Error> {
     Ok(Database::builder().set_cache_size(cache.bytes()).create(path)?)
 }
 
-fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction, redb::Error> {
+pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     match sync {
         Sync::Now => transaction.set_quick_repair(true),

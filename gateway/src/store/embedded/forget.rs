@@ -52,7 +52,7 @@ impl Turn<'_> {
         }
         for key in pending {
             self.tables.due.remove(&key[..])?;
-            self.drop_pending(&key);
+            self.drop_pending(tenant, &key);
         }
         self.remove_event(tenant, place, event)
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::keys;
 use super::tables::DueRow;
-use crate::domain::{Timestamp, Trigger};
+use crate::domain::{TenantId, Timestamp, Trigger};
 use crate::store::{Endpoint, Pick, Token};
 
 /// A delivery's key in the database; the set and the map share one.
@@ -26,6 +26,8 @@ pub(super) struct Index {
     free: Vec<usize>,
     /// The queues with something in their order, by when their turn comes.
     turns: BTreeSet<(Timestamp, usize)>,
+    /// Pending deliveries by tenant; of each that has any.
+    tenants: HashMap<TenantId, u64>,
 }
 
 /// A pending delivery.
@@ -95,6 +97,11 @@ impl Index {
     /// How many deliveries are pending.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many deliveries of a tenant are pending.
+    pub(super) fn pending_of(&self, tenant: &TenantId) -> u64 {
+        self.tenants.get(tenant).copied().unwrap_or(0)
     }
 
     /// When a delivery is due or its lease ends, if it is pending.
@@ -222,6 +229,10 @@ impl Index {
             return;
         };
         self.remove(&key);
+        match self.tenants.get_mut(&tenant) {
+            Some(count) => *count += 1,
+            None => drop(self.tenants.insert(tenant.clone(), 1)),
+        }
         let target = id.target;
         let queue = self.queue(Endpoint { tenant, target });
         let entry = Entry {
@@ -247,6 +258,12 @@ impl Index {
         queue.order.remove(&(entry.score, key));
         queue.entries -= 1;
         let gone = queue.entries == 0;
+        if let Some(count) = self.tenants.get_mut(&queue.endpoint.tenant) {
+            *count -= 1;
+            if *count == 0 {
+                self.tenants.remove(&queue.endpoint.tenant);
+            }
+        }
         self.set_turn(entry.queue);
         if gone {
             self.names.remove(&self.queues[entry.queue].endpoint);

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::sweep::Stage;
 use super::turn::Turn;
-use crate::domain::{DeliveryId, SubscriptionId, TenantId, Trigger};
+use crate::domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
 use crate::store::{Accepted, FeedPosition, Interrupted, Settled, Settlement, StoreError, Submission};
 
 /// Gives an answer; called when the transaction is committed, dropped when it failed.
@@ -27,6 +27,7 @@ pub(super) enum Job {
     Enqueue(
         TenantId,
         Vec<(DeliveryId, Trigger)>,
+        StoredLimits,
         Reply<Result<usize, StoreError>>,
     ),
     /// `Store::registry_apply`: whose, the revision expected, the changes.
@@ -70,7 +71,9 @@ impl Job {
                 with(reply, answers.collect::<Result<_, _>>()?)
             }
             Self::Interrupted(deliveries, reply) => with(reply, turn.interrupted(&deliveries)?),
-            Self::Enqueue(tenant, deliveries, reply) => with(reply, turn.enqueue(&tenant, &deliveries)?),
+            Self::Enqueue(tenant, deliveries, limits, reply) => {
+                with(reply, turn.enqueue(&tenant, &deliveries, limits)?)
+            }
             Self::Registry(tenant, expected, changes, reply) => {
                 with(reply, turn.change_registry(&tenant, expected, &changes)?)
             }

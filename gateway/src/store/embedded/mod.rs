@@ -25,6 +25,7 @@ mod stats;
 mod sweep;
 mod tables;
 mod turn;
+mod usage;
 mod writer;
 
 use std::path::Path;
@@ -43,8 +44,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, SubscriptionId, TenantId, Timestamp,
-    Trigger,
+    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId,
+    TenantId, Timestamp, Trigger,
 };
 pub use config::Config;
 use file::File;
@@ -84,10 +85,14 @@ impl Embedded {
             .map_err(|error| cannot(&format!("{} cannot be made", directory.display()), error))?;
         let lock = DirectoryLock::take(directory)?;
         let file = File::open(directory, config.cache)?;
-        let index = Index::build(file.snapshot()?.pending()?, &Index::default());
+        let snapshot = file.snapshot()?;
+        let index = Index::build(snapshot.pending()?, &Index::default());
+        let stored = snapshot.stored()?;
+        drop(snapshot);
         let shared = Arc::new(Shared {
             file,
             index: Mutex::new(index),
+            stored: Mutex::new(stored),
             clock,
             rules: Rules {
                 retention,
@@ -221,9 +226,11 @@ impl Store for Embedded {
         &self,
         tenant: &TenantId,
         deliveries: Vec<(DeliveryId, Trigger)>,
+        limits: StoredLimits,
     ) -> Result<usize, StoreError> {
         let tenant = tenant.clone();
-        self.ask(|reply| Job::Enqueue(tenant, deliveries, reply)).await?
+        self.ask(|reply| Job::Enqueue(tenant, deliveries, limits, reply))
+            .await?
     }
 
     async fn feed(
@@ -300,6 +307,14 @@ impl Store for Embedded {
     async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError> {
         let tenant = tenant.clone();
         self.ask(|reply| Job::ForgetTenant(tenant, until, reply)).await?
+    }
+
+    async fn usage(&self, tenant: &TenantId, _: Duration) -> Result<StoredUsage, StoreError> {
+        Ok(self.shared.usage(tenant))
+    }
+
+    fn last_usage(&self, tenant: &TenantId) -> Option<StoredUsage> {
+        Some(self.shared.usage(tenant))
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use super::keys::{self, Space};
 use super::tables::{
     self, DueRow, EventRow, FeedRow, RevisionRow, corrupt, get, read_change, read_place, read_version,
 };
+use super::usage::{self, Stored};
 use crate::domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId,
     Timestamp,
@@ -302,6 +303,17 @@ impl Snapshot {
     /// A blob.
     pub(super) fn blob(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         get(&self.rows(tables::BLOBS)?, name.as_bytes()).map_err(broken)
+    }
+
+    /// Bytes of the events of each tenant.
+    pub(super) fn stored(&self) -> Result<Stored, StoreError> {
+        let usage = self.rows(tables::USAGE)?;
+        let rows = usage.range::<&[u8]>(..).map_err(broken)?;
+        rows.map(|row| {
+            let (tenant, bytes) = row.map_err(broken)?;
+            usage::read_row(tenant.value(), bytes.value())
+        })
+        .collect()
     }
 
     /// Every pending delivery.

@@ -6,7 +6,7 @@ use super::index::{Entry, Taken};
 use super::keys;
 use super::tables::{Crashes, DueRow, get};
 use super::turn::{Step, Turn};
-use crate::domain::{Attempt, DeliveryId, DeliveryState, TenantId, Trigger};
+use crate::domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 use crate::store::codec::{DeliveryRecord, encode_attempt};
 use crate::store::tally::Added;
 use crate::store::{Next, Settled, Settlement, StoreError, Token};
@@ -157,10 +157,22 @@ impl Turn<'_> {
     }
 
     /// Makes deliveries of events that are stored. How many were new.
-    pub(super) fn enqueue(&mut self, tenant: &TenantId, deliveries: &[(DeliveryId, Trigger)]) -> Step<usize> {
+    pub(super) fn enqueue(
+        &mut self,
+        tenant: &TenantId,
+        deliveries: &[(DeliveryId, Trigger)],
+        limits: StoredLimits,
+    ) -> Step<usize> {
         if self.pending() + deliveries.len() > self.rules.max_pending {
             let reason = format!("{} deliveries are pending already", self.rules.max_pending);
             return Ok(Err(StoreError::Full(reason)));
+        }
+        let added = StoredUsage {
+            pending_deliveries: deliveries.len() as u64,
+            stored_bytes: 0,
+        };
+        if let Err(over) = self.room_for(tenant, limits, added)? {
+            return Ok(Err(over));
         }
         let mut made = 0;
         for (id, trigger) in deliveries {
@@ -171,7 +183,7 @@ impl Turn<'_> {
                 && self.tables.deliveries.get(&key[..])?.is_none();
             if possible {
                 let row = DueRow::new(self.now, *trigger);
-                self.add_pending(&key, self.now, row)?;
+                self.add_pending(tenant, &key, self.now, row)?;
                 made += 1;
             }
         }

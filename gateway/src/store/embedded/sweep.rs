@@ -116,6 +116,12 @@ impl Turn<'_> {
         if let Err(error) = self.remove_deliveries(tenant, &deliveries)? {
             return Ok(Err(error));
         }
+        let row = get(&self.tables.events, &keys::event(tenant, place))?;
+        let bytes = match row.as_ref().map(EventRow::read).transpose() {
+            Ok(row) => row.map_or(0, |row| row.record.len() as u64),
+            Err(error) => return Ok(Err(error)),
+        };
+        self.free_bytes(tenant, bytes)?;
         self.tables.events.remove(&keys::event(tenant, place)[..])?;
         self.tables
             .places

@@ -36,13 +36,15 @@ pub(super) const REVISIONS: Definition = Definition::new("revisions");
 pub(super) const CHANGES: Definition = Definition::new("changes");
 /// How a subscription fares. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
+/// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
+pub(super) const USAGE: Definition = Definition::new("usage");
 /// Blobs by name, as they are.
 pub(super) const BLOBS: Definition = Definition::new("blobs");
 /// Notes by name. `NoteRow`.
 pub(super) const NOTES: Definition = Definition::new("notes");
 /// Notes by their end: all is in the key.
 pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
-/// The layout of this file, under `layout`.
+/// The layout of this file, under `layout`; and, under `usage`, that `USAGE` counts all of its events.
 pub(super) const META: Definition = Definition::new("meta");
 
 /// All tables of one write transaction.
@@ -60,6 +62,7 @@ pub(super) struct Tables<'t> {
     pub(super) revisions: Rows<'t>,
     pub(super) changes: Rows<'t>,
     pub(super) stats: Rows<'t>,
+    pub(super) usage: Rows<'t>,
     pub(super) blobs: Rows<'t>,
     pub(super) notes: Rows<'t>,
     pub(super) note_ends: Rows<'t>,
@@ -84,6 +87,7 @@ impl<'t> Tables<'t> {
             revisions: open(REVISIONS)?,
             changes: open(CHANGES)?,
             stats: open(STATS)?,
+            usage: open(USAGE)?,
             blobs: open(BLOBS)?,
             notes: open(NOTES)?,
             note_ends: open(NOTE_ENDS)?,

@@ -169,3 +169,32 @@ async fn a_disk_without_room_refuses_new_events_only() {
     assert!(store.settle(vec![done]).await[0].is_ok(), "it still drains");
     assert!(!store.health().await.accepting);
 }
+
+#[tokio::test]
+async fn usage_is_counted_at_the_opening_of_an_older_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        Embedded::open(
+            directory.path(),
+            &Config::default(),
+            Retention::default(),
+            Clock::System,
+        )
+    };
+    let acme = contract::tenant("acme");
+    let store = open().unwrap();
+    let both = contract::submission(&acme, &["e1", "e2"], &[contract::target(1)]);
+    store.accept(vec![both]).await[0].clone().unwrap();
+    let used = store.shared.usage(&acme);
+    assert_eq!(used.pending_deliveries, 2);
+    assert!(used.stored_bytes > 0);
+    // As a version without counts would leave it.
+    let transaction = store.shared.file.write(file::Sync::Now).unwrap();
+    let mut tables = tables::Tables::open(&transaction).unwrap();
+    tables.usage.remove(&b"acme"[..]).unwrap();
+    tables.meta.remove(&b"usage"[..]).unwrap();
+    drop(tables);
+    transaction.commit().unwrap();
+    drop(store);
+    assert_eq!(open().unwrap().shared.usage(&acme), used);
+}

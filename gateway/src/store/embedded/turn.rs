@@ -8,6 +8,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::index::{Index, Key};
 use super::keys::{self, Place, Space};
 use super::tables::{DueRow, FeedRow, Tables};
+use super::usage::{Stored, Used};
 use crate::domain::{TenantId, Timestamp};
 use crate::store::codec::StatsRecord;
 use crate::store::{Retention, StoreError};
@@ -37,19 +38,23 @@ pub(super) struct Turn<'t> {
     pub(super) refusing: Option<String>,
     index: &'t Mutex<Index>,
     sequences: &'t mut Sequences,
-    effects: Effects,
+    pub(super) effects: Effects,
     /// Statistics that were changed, to be written at the end.
     pub(super) counted: HashMap<Vec<u8>, StatsRecord>,
+    /// What tenants use, as far as it was changed, to be written at the end.
+    pub(super) used: HashMap<TenantId, Used>,
     wrote: bool,
 }
 
-/// What the index learns after the commit.
+/// What memory learns after the commit.
 #[derive(Default)]
 pub(super) struct Effects {
     /// Pending deliveries that are new, with when they are due or their lease ends.
     added: Vec<(Key, Timestamp, DueRow)>,
     /// Deliveries that claims may have again.
     unparked: Vec<Key>,
+    /// Bytes of the events of tenants.
+    pub(super) stored: Vec<(TenantId, u64)>,
 }
 
 impl<'t> Turn<'t> {
@@ -70,6 +75,7 @@ impl<'t> Turn<'t> {
             sequences,
             effects: Effects::default(),
             counted: HashMap::new(),
+            used: HashMap::new(),
             wrote: false,
         })
     }
@@ -97,20 +103,26 @@ impl<'t> Turn<'t> {
     /// Writes a pending delivery, which claims see after the commit: due by its row, or leased until `score`.
     pub(super) fn add_pending(
         &mut self,
+        tenant: &TenantId,
         key: &[u8],
         score: Timestamp,
         row: DueRow,
     ) -> Result<(), redb::Error> {
         self.tables.due.insert(key, &row.encode()[..])?;
         self.effects.added.push((Arc::from(key), score, row));
+        self.used(tenant).added_pending += 1;
         self.wrote = true;
         Ok(())
     }
 
     /// Lets no claim have a delivery any more whose row is removed.
-    pub(super) fn drop_pending(&mut self, key: &[u8]) {
+    pub(super) fn drop_pending(&mut self, tenant: &TenantId, key: &[u8]) {
         self.index().remove(key);
+        let before = self.effects.added.len();
         self.effects.added.retain(|(added, ..)| **added != *key);
+        let dropped = (before - self.effects.added.len()) as u64;
+        let used = self.used(tenant);
+        used.added_pending = used.added_pending.saturating_sub(dropped);
         self.wrote = true;
     }
 
@@ -164,8 +176,12 @@ impl<'t> Turn<'t> {
 }
 
 impl Effects {
-    /// Tells the index.
-    pub(super) fn apply(self, index: &Mutex<Index>) {
+    /// Tells the index and the usage in memory.
+    pub(super) fn apply(self, index: &Mutex<Index>, stored: &Mutex<Stored>) {
+        if !self.stored.is_empty() {
+            let mut stored = stored.lock().unwrap_or_else(PoisonError::into_inner);
+            stored.extend(self.stored);
+        }
         if self.added.is_empty() && self.unparked.is_empty() {
             return;
         }

@@ -14,6 +14,7 @@ use super::index::Index;
 use super::jobs::{Answer, Job};
 use super::room::Room;
 use super::turn::{Rules, Sequences, Turn};
+use super::usage::Stored;
 use crate::clock::Clock;
 use crate::store::StoreError;
 
@@ -26,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Shared {
     pub(super) file: File,
     pub(super) index: Mutex<Index>,
+    /// What is committed of `tables::USAGE`.
+    pub(super) stored: Mutex<Stored>,
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     pub(super) room: Room,
@@ -127,6 +130,7 @@ impl Writer {
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
         let answers = answers?;
         turn.write_counted()?;
+        turn.write_used()?;
         let (wrote, effects) = turn.end();
         if wrote || forced {
             transaction.commit()?;
@@ -137,7 +141,7 @@ impl Writer {
         } else {
             transaction.abort()?;
         }
-        effects.apply(&shared.index);
+        effects.apply(&shared.index, &shared.stored);
         Ok(answers)
     }
 
@@ -151,9 +155,13 @@ impl Writer {
         self.unsynced = None;
         let shared = &*self.shared;
         let reopened = shared.file.reopen().map_err(super::read::broken);
-        let pending = reopened.and_then(|()| shared.file.snapshot()?.pending());
-        match pending {
-            Ok(rows) => {
+        let known = reopened.and_then(|()| {
+            let snapshot = shared.file.snapshot()?;
+            Ok((snapshot.pending()?, snapshot.stored()?))
+        });
+        match known {
+            Ok((rows, stored)) => {
+                *shared.stored.lock().unwrap_or_else(PoisonError::into_inner) = stored;
                 let mut index = shared.index.lock().unwrap_or_else(PoisonError::into_inner);
                 *index = Index::build(rows, &index);
                 self.failed = None;

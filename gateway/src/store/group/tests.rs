@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, TenantId,
+    Timestamp, Trigger,
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
@@ -78,7 +79,18 @@ impl Store for Gated {
     async fn interrupted(&self, _: Vec<Interrupted>) -> Result<usize, StoreError> {
         unreachable!()
     }
-    async fn enqueue(&self, _: &TenantId, _: Vec<(DeliveryId, Trigger)>) -> Result<usize, StoreError> {
+    async fn enqueue(
+        &self,
+        _: &TenantId,
+        _: Vec<(DeliveryId, Trigger)>,
+        _: StoredLimits,
+    ) -> Result<usize, StoreError> {
+        unreachable!()
+    }
+    async fn usage(&self, _: &TenantId, _: Duration) -> Result<StoredUsage, StoreError> {
+        unreachable!()
+    }
+    fn last_usage(&self, _: &TenantId) -> Option<StoredUsage> {
         unreachable!()
     }
     async fn feed(&self, _: &TenantId, _: FeedPosition, _: usize) -> Result<FeedPage, StoreError> {

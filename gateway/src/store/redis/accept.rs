@@ -5,7 +5,7 @@
 //! The server either queues every command of it or, when one is refused (it is full), runs none. What may have been stored
 //! before, because the producer gave ids or an idempotency key, is decided and stored by one script by submission.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
 use indexmap::{IndexMap, IndexSet};
@@ -15,8 +15,8 @@ use super::keys::{Keys, Member, event_name, fields, turn_name};
 use super::reply;
 use super::script::Call;
 use super::time::{micros, millis};
-use super::{Inner, codec};
-use crate::domain::{EventId, Fate, Target, TenantId, Timestamp};
+use super::{Inner, codec, usage};
+use crate::domain::{EventId, Fate, StoredUsage, Target, TenantId, Timestamp};
 use crate::store::{Accepted, NewEvent, Shard, StoreError, Submission, Token};
 
 type Answer = Result<Accepted, StoreError>;
@@ -26,14 +26,16 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
     if let Some(error) = store.status.refusal(batch.len()) {
         return vec![Err(error); batch.len()];
     }
+    let prepared: Vec<Prepared<'_>> = batch.iter().enumerate().map(Prepared::of).collect();
+    let admitted = join_all(prepared.iter().map(|one| one.admit(store))).await;
     let mut plain: Vec<Block> = Vec::new();
-    let mut careful: Vec<(usize, &Submission)> = Vec::new();
-    for (at, submission) in batch.iter().enumerate() {
-        if submission.idempotency.is_some() || submission.events.iter().any(|new| new.id_given) {
-            careful.push((at, submission));
+    let mut careful: Vec<&Prepared<'_>> = Vec::new();
+    for one in prepared.iter().filter(|one| admitted[one.at].is_ok()) {
+        if one.submission.idempotency.is_some() || one.submission.events.iter().any(|new| new.id_given) {
+            careful.push(one);
         } else {
-            let block = Block::of(&mut plain, Keys::shard(&submission.tenant));
-            block.submissions.push((at, submission));
+            let block = Block::of(&mut plain, Keys::shard(&one.submission.tenant));
+            block.submissions.push(one);
         }
     }
     let work = join(
@@ -53,13 +55,70 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
     } else {
         store.link.suspect();
     }
+    for (one, admitted) in prepared.iter().zip(admitted) {
+        match admitted {
+            Ok(()) => one.arrived(store),
+            Err(error) => answers[one.at] = Err(error),
+        }
+    }
     answers
+}
+
+/// A submission with what is sent of it.
+struct Prepared<'a> {
+    at: usize,
+    submission: &'a Submission,
+    /// Of each event its record.
+    records: Vec<Vec<u8>>,
+    /// What it adds to what its tenant uses, if all of its events are new.
+    added: StoredUsage,
+}
+
+impl<'a> Prepared<'a> {
+    fn of((at, submission): (usize, &'a Submission)) -> Self {
+        let record = |new: &NewEvent| codec::encode_event(&new.event, &new.targets);
+        let records: Vec<_> = submission.events.iter().map(record).collect();
+        let deliveries = submission.events.iter().map(|new| new.targets.len() as u64);
+        let added = StoredUsage {
+            pending_deliveries: deliveries.sum(),
+            stored_bytes: records.iter().map(|record| record.len() as u64).sum(),
+        };
+        Self {
+            at,
+            submission,
+            records,
+            added,
+        }
+    }
+
+    fn is_limited(&self) -> bool {
+        !self.submission.limits.is_unlimited()
+    }
+
+    async fn admit(&self, store: &Inner) -> Result<(), StoreError> {
+        if !self.is_limited() {
+            return Ok(());
+        }
+        usage::admit(store, &self.submission.tenant, self.submission.limits, self.added).await
+    }
+
+    fn arrived(&self, store: &Inner) {
+        if self.is_limited() {
+            store.usage.arrived(&self.submission.tenant, self.added);
+        }
+    }
+
+    /// Events with their records.
+    fn events(&self) -> impl Iterator<Item = (&'a NewEvent, &[u8])> {
+        let records = self.records.iter().map(Vec::as_slice);
+        self.submission.events.iter().zip(records)
+    }
 }
 
 /// Submissions of one shard that are new for certain.
 struct Block<'a> {
     shard: Shard,
-    submissions: Vec<(usize, &'a Submission)>,
+    submissions: Vec<&'a Prepared<'a>>,
 }
 
 impl<'a> Block<'a> {
@@ -91,33 +150,57 @@ impl<'a> Block<'a> {
         };
         self.submissions
             .iter()
-            .map(|&(at, submission)| (at, answer(submission)))
+            .map(|one| (one.at, answer(one.submission)))
             .collect()
     }
 
     async fn commit(&self, store: &Inner, now: Timestamp) -> Result<(), StoreError> {
-        let mut replies = store.link.atomic(&mut self.transaction(store, now)).await?;
+        let used = self.used();
+        let mut replies = store
+            .link
+            .atomic(&mut self.transaction(store, now, &used))
+            .await?;
         let sequence = replies.pop().ok_or_else(|| reply::unexpected("a sequence"))?;
         store.sequences.confirm(self.shard, reply::number(sequence)?);
+        for (tenant, used) in used.iter().rev() {
+            let stored_bytes = usage::sum(replies.pop());
+            let pending_deliveries = usage::sum(replies.pop());
+            if used.limited {
+                let usage = StoredUsage {
+                    pending_deliveries,
+                    stored_bytes,
+                };
+                store.usage.learn(tenant, usage);
+            }
+        }
         store.status.fit();
         Ok(())
     }
 
-    /// Ends with the sequence.
-    fn transaction(&self, store: &Inner, now: Timestamp) -> Pipeline {
-        let events = self
-            .submissions
-            .iter()
-            .flat_map(|(_, submission)| &submission.events);
+    /// What is added to what each tenant uses.
+    fn used(&self) -> BTreeMap<&'a TenantId, Added> {
+        let mut used: BTreeMap<&TenantId, Added> = BTreeMap::new();
+        for one in &self.submissions {
+            let of = used.entry(&one.submission.tenant).or_default();
+            of.usage = of.usage.plus(one.added);
+            of.limited |= one.is_limited();
+        }
+        used
+    }
+
+    /// Ends with the sums of what each tenant uses, and the sequence.
+    fn transaction(&self, store: &Inner, now: Timestamp, used: &BTreeMap<&TenantId, Added>) -> Pipeline {
+        let events = self.submissions.iter().flat_map(|one| &one.submission.events);
         let count = events.clone().count();
         let deliveries: usize = events.map(|new| new.targets.len()).sum();
-        let mut pipeline = Pipeline::with_capacity(3 * count + 3);
+        let mut pipeline = Pipeline::with_capacity(3 * count + 3 + 2 * used.len());
         let mut queued: IndexMap<(&TenantId, Target), (Cmd, Timestamp)> = IndexMap::new();
-        for (_, submission) in &self.submissions {
+        for one in &self.submissions {
+            let submission = one.submission;
             let feed = store.keys.feed(&submission.tenant);
             let lease = submission.lease.lease();
-            for new in &submission.events {
-                store_event(store, &mut pipeline, new, &feed, now);
+            for (new, record) in one.events() {
+                store_event(store, &mut pipeline, (new, record), &feed, now);
                 for target in &new.targets {
                     let member = Member::new(&submission.tenant, &new.event.id, *target, 0);
                     let held = lease.filter(|_| submission.lease.holds(*target));
@@ -139,10 +222,16 @@ impl<'a> Block<'a> {
         if deliveries > 0 {
             pipeline.add_command(turns);
         }
-        let tenants: BTreeSet<&TenantId> = self.submissions.iter().map(|(_, s)| &s.tenant).collect();
         pipeline.cmd("SADD").arg(store.keys.tenants(self.shard));
-        for tenant in tenants {
+        for tenant in used.keys() {
             pipeline.arg(tenant.as_str());
+        }
+        for (tenant, added) in used {
+            let (key, added) = (store.keys.usage(tenant), added.usage);
+            let sums = [added.pending_deliveries, added.stored_bytes];
+            for (field, sum) in usage::FIELDS.iter().zip(sums) {
+                pipeline.cmd("HINCRBY").arg(&key).arg(field).arg(sum);
+            }
         }
         pipeline
             .cmd("INCRBY")
@@ -152,6 +241,14 @@ impl<'a> Block<'a> {
     }
 }
 
+/// What is added to what one tenant uses.
+#[derive(Debug, Default)]
+struct Added {
+    usage: StoredUsage,
+    /// Whether the sums are to be known here.
+    limited: bool,
+}
+
 fn add_due(store: &Inner, tenant: &TenantId, target: Target) -> Cmd {
     let mut due = redis::cmd("ZADD");
     due.arg(store.keys.due(tenant, target)).arg("NX");
@@ -159,10 +256,15 @@ fn add_due(store: &Inner, tenant: &TenantId, target: Target) -> Cmd {
 }
 
 /// What is in no feed is listed elsewhere, so that it is found when it is old or its tenant is gone.
-fn store_event(store: &Inner, pipeline: &mut Pipeline, new: &NewEvent, feed: &str, now: Timestamp) {
+fn store_event(
+    store: &Inner,
+    pipeline: &mut Pipeline,
+    (new, record): (&NewEvent, &[u8]),
+    feed: &str,
+    now: Timestamp,
+) {
     let event = &new.event;
     let key = store.keys.event(&event.tenant, &event.id);
-    let record = codec::encode_event(event, &new.targets);
     let mut set = Cmd::with_capacity(4, 8 + key.len() + record.len());
     set.arg("HSET").arg(&key).arg(fields::EVENT).arg(record);
     pipeline.add_command(set);
@@ -190,34 +292,32 @@ fn in_feed(new: &NewEvent) -> Option<&str> {
     }
 }
 
-fn by_shard(submissions: Vec<(usize, &Submission)>) -> Vec<Vec<(usize, &Submission)>> {
-    let mut shards: Vec<Vec<(usize, &Submission)>> = Vec::new();
-    for (at, submission) in submissions {
-        let shard = Keys::shard(&submission.tenant);
-        let same = |others: &&mut Vec<(usize, &Submission)>| Keys::shard(&others[0].1.tenant) == shard;
+fn by_shard<'a>(submissions: Vec<&'a Prepared<'a>>) -> Vec<Vec<&'a Prepared<'a>>> {
+    let shard = |one: &Prepared<'_>| Keys::shard(&one.submission.tenant);
+    let mut shards: Vec<Vec<&Prepared<'_>>> = Vec::new();
+    for one in submissions {
+        let same = |others: &&mut Vec<&Prepared<'_>>| shard(others[0]) == shard(one);
         match shards.iter_mut().find(same) {
-            Some(others) => others.push((at, submission)),
-            None => shards.push(vec![(at, submission)]),
+            Some(others) => others.push(one),
+            None => shards.push(vec![one]),
         }
     }
     shards
 }
 
 /// Stores submissions of one shard that may have been stored before.
-async fn store_carefully(store: &Inner, submissions: Vec<(usize, &Submission)>) -> Vec<(usize, Answer)> {
-    let calls: Vec<Call<'_>> = submissions
-        .iter()
-        .map(|(_, submission)| careful_call(store, submission))
-        .collect();
+async fn store_carefully(store: &Inner, submissions: Vec<&Prepared<'_>>) -> Vec<(usize, Answer)> {
+    let calls: Vec<Call<'_>> = submissions.iter().map(|one| careful_call(store, one)).collect();
     let replies = store.link.calls(&calls).await;
     submissions
         .into_iter()
         .zip(replies)
-        .map(|((at, submission), reply)| (at, reply.and_then(|reply| read_careful(reply, submission))))
+        .map(|(one, reply)| (one.at, reply.and_then(|reply| read_careful(store, reply, one))))
         .collect()
 }
 
-fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
+fn careful_call<'a>(store: &'a Inner, one: &Prepared<'_>) -> Call<'a> {
+    let submission = one.submission;
     let (keys, tenant) = (&store.keys, &submission.tenant);
     let shard = Keys::shard(tenant);
     let mut call = store.scripts.accept.call();
@@ -240,6 +340,7 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
             call.key(keys.turns(shard)).arg("").arg("");
         }
     }
+    call.key(keys.usage(tenant));
     call.arg(millis(store.retention.idempotency_keys.get()))
         .arg(tenant.as_str());
     match submission.lease.lease() {
@@ -258,10 +359,10 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
         call.arg(turn_name(tenant, *target))
             .arg(u8::from(submission.lease.holds(*target)));
     }
-    for new in &submission.events {
+    for (new, record) in one.events() {
         call.key(keys.event(tenant, &new.event.id));
         call.arg(new.event.id.as_str())
-            .arg(codec::encode_event(&new.event, &new.targets))
+            .arg(record)
             .arg(in_feed(new).unwrap_or(""))
             .arg(new.targets.len());
         for target in &new.targets {
@@ -273,7 +374,8 @@ fn careful_call<'a>(store: &'a Inner, submission: &Submission) -> Call<'a> {
     call
 }
 
-fn read_careful(reply: Value, submission: &Submission) -> Answer {
+fn read_careful(store: &Inner, reply: Value, one: &Prepared<'_>) -> Answer {
+    let submission = one.submission;
     let mut parts = reply::array(reply)?.into_iter();
     let mut next = || {
         parts
@@ -283,6 +385,13 @@ fn read_careful(reply: Value, submission: &Submission) -> Answer {
     match reply::text(next()?)?.as_str() {
         "stored" => {
             let score = Timestamp::from_micros(reply::number(next()?)?);
+            let usage = StoredUsage {
+                pending_deliveries: usage::sum(Some(next()?)),
+                stored_bytes: usage::sum(Some(next()?)),
+            };
+            if one.is_limited() {
+                store.usage.learn(&submission.tenant, usage);
+            }
             let fresh = parts
                 .map(|new| Ok(reply::number(new)? == 1))
                 .collect::<Result<Vec<bool>, StoreError>>()?;

@@ -246,12 +246,13 @@ async fn drop_gone(store: &Inner, shard: Shard, gone: &[(&TenantId, &DeliveryId)
         return Ok(());
     }
     tracing::warn!(shard = shard.0, deliveries = gone.len(), "store.gone");
-    let mut pipeline = Pipeline::with_capacity(gone.len());
+    let mut call = store.scripts.drop.call();
     for (tenant, id) in gone {
-        let due = store.keys.due(tenant, id.target);
-        pipeline.cmd("ZREM").arg(due).arg(Member::of(tenant, id).as_str());
+        call.key(store.keys.due(tenant, id.target))
+            .key(store.keys.usage(tenant));
+        call.arg(Member::of(tenant, id).as_str());
     }
-    store.link.many(&pipeline).await.map(|_| ())
+    store.link.call(call).await.map(|_| ())
 }
 
 /// More endpoints than anybody asks for at once; what the script gives back is one list on its stack.

@@ -1,6 +1,6 @@
 //! Forgetting a tenant: its feed up to a place, its events in no feed, its dead letters. Idempotency keys expire by themselves.
 
-use redis::{Pipeline, Value};
+use redis::Value;
 
 use super::feed::{Entry, read_entry};
 use super::keys::{Keys, Member, event_name, read_event_name};
@@ -31,6 +31,7 @@ pub(super) async fn forget_tenant(
     for events in unlisted(store, tenant).await?.chunks(AT_ONCE) {
         forget(store, tenant, events).await?;
     }
+    store.usage.forget(tenant);
     let mut letters = redis::cmd("UNLINK");
     letters.arg(store.keys.dead(tenant));
     store.link.one(letters).await?;
@@ -74,7 +75,7 @@ async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, Stor
     }
 }
 
-/// The deliveries first: none is claimed whose event is gone. Turns that have nothing left end at the next claim.
+/// All at once: none is claimed whose event is gone. Turns that have nothing left end at the next claim.
 async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<(), StoreError> {
     let shard = Keys::shard(tenant);
     let named: Vec<_> = events
@@ -82,20 +83,16 @@ async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<
         .map(|event| (tenant.clone(), event.clone()))
         .collect();
     let found = read::skeletons(store, &named).await?;
-    let mut pipeline = Pipeline::new();
-    for delivery in found.iter().flatten().flat_map(|found| &found.deliveries) {
-        let (due, member) = (
-            store.keys.due(tenant, delivery.target),
-            Member::of(tenant, delivery),
-        );
-        pipeline.cmd("ZREM").arg(due).arg(member.as_str());
+    let mut call = store.scripts.purge.call();
+    call.key(store.keys.unlisted(shard)).key(store.keys.usage(tenant));
+    for (event, found) in events.iter().zip(found) {
+        let deliveries = found.map(|found| found.deliveries).unwrap_or_default();
+        call.key(store.keys.event(tenant, event));
+        call.arg(event_name(tenant, event)).arg(deliveries.len());
+        for delivery in &deliveries {
+            call.key(store.keys.due(tenant, delivery.target));
+            call.arg(Member::of(tenant, delivery).as_str());
+        }
     }
-    for event in events {
-        pipeline
-            .cmd("ZREM")
-            .arg(store.keys.unlisted(shard))
-            .arg(event_name(tenant, event));
-        pipeline.cmd("UNLINK").arg(store.keys.event(tenant, event));
-    }
-    store.link.many(&pipeline).await.map(|_| ())
+    store.link.call(call).await.map(|_| ())
 }

@@ -95,6 +95,26 @@ impl Keys {
         self.of_tenant("ev:", tenant, &[":", id.as_str()])
     }
 
+    /// Hash: what the tenant uses; its fields are in `usage`.
+    pub(super) fn usage(&self, tenant: &TenantId) -> String {
+        self.of_tenant("usage:", tenant, &[])
+    }
+
+    /// String: when the usage of the shard's tenants was first counted of what an older version stored (ms).
+    pub(super) fn counted(&self, shard: Shard) -> String {
+        self.of_shard(shard, "counted")
+    }
+
+    /// String: somebody counts the usage of the shard's tenants.
+    pub(super) fn counting(&self, shard: Shard) -> String {
+        self.of_shard(shard, "counting")
+    }
+
+    /// What the keys of all due sets of a shard begin with; `TENANT:TARGET` follows.
+    pub(super) fn due_prefix(&self, shard: Shard) -> String {
+        self.of_shard(shard, "due:")
+    }
+
     /// Stream: the tenant's feed.
     pub(super) fn feed(&self, tenant: &TenantId) -> String {
         self.of_tenant("feed:", tenant, &[])

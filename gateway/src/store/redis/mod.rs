@@ -32,6 +32,7 @@ mod stats;
 mod status;
 mod sweep;
 mod time;
+mod usage;
 mod watch;
 
 use std::sync::Arc;
@@ -48,7 +49,8 @@ use super::{
     Settlement, Shard, Store, StoreError, StoredEvent, Submission, Turns, codec,
 };
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, EventId, Stats, SubscriptionId, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, TenantId,
+    Timestamp, Trigger,
 };
 use dial::{DialError, Dialer};
 use feed::Way;
@@ -57,6 +59,7 @@ use link::Link;
 use script::Scripts;
 use status::{Sequences, Status};
 use time::ServerTime;
+use usage::UsageCache;
 
 pub use config::Config;
 
@@ -74,6 +77,7 @@ struct Inner {
     time: ServerTime,
     status: Arc<Status>,
     sequences: Sequences,
+    usage: UsageCache,
     retention: Retention,
     accept_timeout: Duration,
     dialer: Dialer,
@@ -97,6 +101,7 @@ impl RedisStore {
             time: ServerTime::default(),
             status,
             sequences: Sequences::default(),
+            usage: UsageCache::default(),
             retention: retention.clone(),
             accept_timeout: config.accept_timeout.get(),
             dialer: Dialer {
@@ -116,6 +121,8 @@ impl RedisStore {
         }
         let shutdown = CancellationToken::new();
         tokio::spawn(watch::watch(inner.clone(), shutdown.clone()));
+        let (counted, until) = (inner.clone(), shutdown.clone());
+        tokio::spawn(async move { until.run_until_cancelled(usage::count(&counted)).await });
         Ok(Self {
             inner,
             _watch: shutdown.drop_guard(),
@@ -158,8 +165,9 @@ impl Store for RedisStore {
         &self,
         tenant: &TenantId,
         deliveries: Vec<(DeliveryId, Trigger)>,
+        limits: StoredLimits,
     ) -> Result<usize, StoreError> {
-        enqueue::enqueue(&self.inner, tenant, deliveries).await
+        enqueue::enqueue(&self.inner, tenant, deliveries, limits).await
     }
 
     async fn feed(
@@ -215,6 +223,14 @@ impl Store for RedisStore {
 
     async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError> {
         forget::forget_tenant(&self.inner, tenant, until).await
+    }
+
+    async fn usage(&self, tenant: &TenantId, max_age: Duration) -> Result<StoredUsage, StoreError> {
+        usage::read(&self.inner, tenant, max_age).await
+    }
+
+    fn last_usage(&self, tenant: &TenantId) -> Option<StoredUsage> {
+        self.inner.usage.last(tenant)
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

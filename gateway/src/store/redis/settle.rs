@@ -56,6 +56,9 @@ async fn settle_shard(
                 call.key(store.keys.due(tenant, *target));
                 call.arg(turn_name(tenant, *target));
             }
+            for (tenant, _) in &endpoints.0 {
+                call.key(store.keys.usage(tenant));
+            }
             for &at in *places {
                 add(store, &mut call, &batch[at], endpoints.place(&batch[at]));
             }

@@ -34,7 +34,7 @@ pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn tenants(store: &Inner, shard: Shard) -> Result<Vec<TenantId>, StoreError> {
+pub(super) async fn tenants(store: &Inner, shard: Shard) -> Result<Vec<TenantId>, StoreError> {
     let mut members = redis::cmd("SMEMBERS");
     members.arg(store.keys.tenants(shard));
     reply::array(store.link.one(members).await?)?
@@ -110,7 +110,8 @@ async fn forget(store: &Inner, shard: Shard, events: &[(TenantId, EventId)]) -> 
     let found = read::skeletons(store, events).await?;
     for ((tenant, id), found) in events.iter().zip(found) {
         let (fields, deliveries) = found.map_or((0, Vec::new()), |found| (found.fields, found.deliveries));
-        call.key(store.keys.event(tenant, id));
+        call.key(store.keys.event(tenant, id))
+            .key(store.keys.usage(tenant));
         call.arg(event_name(tenant, id)).arg(fields).arg(deliveries.len());
         for delivery in &deliveries {
             call.key(store.keys.due(tenant, delivery.target));

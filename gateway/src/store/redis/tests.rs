@@ -3,6 +3,7 @@
 mod cluster;
 mod faults;
 mod server;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;

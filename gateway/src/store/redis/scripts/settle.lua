@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Ends or prolongs leases of one shard, in order.
 --
--- KEYS  1 turns; then the endpoints' due sets; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
+-- KEYS  1 turns; then the endpoints' due sets, and the usage of each one's tenant; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
 --       is counted, the subscription's statistics
 -- ARGV  1 how many endpoints; then of every endpoint TENANT|TARGET; then of every item:
 --       what, which endpoint (from 1), member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
@@ -21,7 +21,7 @@
 local turns, endpoints = KEYS[1], tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local k, a = 1 + endpoints, 1 + endpoints
+local k, a = 1 + 2 * endpoints, 1 + endpoints
 
 local function key() k = k + 1 return KEYS[k] end
 local function arg() a = a + 1 return ARGV[a] end
@@ -102,6 +102,23 @@ local function set_turns()
   end
 end
 
+-- Deliveries that ended, by endpoint.
+local ended = {}
+
+local function finish(endpoint, member)
+  if redis.call('ZREM', KEYS[1 + endpoint], member) == 0 then return false end
+  ended[endpoint] = (ended[endpoint] or 0) + 1
+  return true
+end
+
+-- What an older version stored is not counted: a sum never falls below nothing.
+local function write_ended()
+  for endpoint, count in pairs(ended) do
+    local usage = KEYS[1 + endpoints + endpoint]
+    if redis.call('HINCRBY', usage, 'pending', -count) < 0 then redis.call('HSET', usage, 'pending', 0) end
+  end
+end
+
 local results = {}
 while a < #ARGV do
   local what, endpoint, member, token, part = arg(), tonumber(arg()), arg(), arg(), arg()
@@ -122,7 +139,7 @@ while a < #ARGV do
   end
 
   if what == 'done' then
-    if redis.call('ZREM', due, member) == 1 then
+    if finish(endpoint, member) then
       stand(event, part, 'D' .. micros(now), attempt)
       if c then count(stats, c) end
       results[#results + 1] = '2'
@@ -138,11 +155,11 @@ while a < #ARGV do
     else
       local result = '2'
       if what == 'dead' then
-        redis.call('ZREM', due, member)
+        finish(endpoint, member)
         redis.call('ZADD', dead, micros(now), member)
         stand(event, part, 'X' .. micros(now), attempt)
       elseif what == 'cancelled' then
-        redis.call('ZREM', due, member)
+        finish(endpoint, member)
         stand(event, part, 'C' .. micros(now), attempt)
       elseif what == 'retry' then
         rescore(endpoint, member, at)
@@ -160,5 +177,6 @@ while a < #ARGV do
   end
 end
 write_counted()
+write_ended()
 set_turns()
 return results

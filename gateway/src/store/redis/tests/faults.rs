@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::server::{self, Server};
 use super::{Config, RedisStore, Span, open, patient};
-use crate::domain::{DeliveryId, DeliveryState, EventId, TenantId};
+use crate::domain::{DeliveryId, DeliveryState, EventId, StoredLimits, TenantId};
 use crate::store::contract::{LONG, attempt, settlement, submission, target, tenant};
 use crate::store::{
     Accepted, FeedPosition, LeasePolicy, Leased, Next, Retention, Settled, Shard, Store, StoreError,
@@ -153,7 +153,13 @@ async fn forgotten_scripts_do_no_harm() {
         ..leased[1].id.clone()
     };
     let replay = vec![(again, crate::domain::Trigger::Replay)];
-    assert_eq!(store.enqueue(&acme, replay).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .enqueue(&acme, replay, StoredLimits::default())
+            .await
+            .unwrap(),
+        1
+    );
     flush().await;
     let change = vec![("a".to_owned(), Some(bytes::Bytes::from_static(b"b")))];
     store.registry_apply(&acme, 0, change).await.unwrap();
