@@ -21,6 +21,7 @@ use super::page::{self, Page, PageQuery};
 use super::views::text;
 use crate::domain::{BadScopes, KeyId, Scopes, Secret, TenantId};
 use crate::http::{Code, FieldError, Problem};
+use crate::privacy::Metadata;
 use crate::profile::{Profile, STANDARD};
 use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
 
@@ -72,6 +73,8 @@ struct NewTenantInput {
     profile: Option<String>,
     /// What signs deliveries to endpoints that events name themselves; made where none is given.
     signing_secret: Option<String>,
+    /// Whether the metadata of its events is stored (a CloudEvent's attributes too). Left out: it is, unless the profile drops it.
+    keep_metadata: Option<bool>,
 }
 
 /// What to change of a tenant.
@@ -84,6 +87,8 @@ struct TenantPatchInput {
     /// What signs deliveries to endpoints that events name themselves; `null`: none, and events cannot name any.
     #[serde(default, deserialize_with = "clearable")]
     signing_secret: Option<Option<String>>,
+    /// Whether the metadata of its events is stored and shown; `false` holds for events that were accepted before, too.
+    keep_metadata: Option<bool>,
 }
 
 /// A tenant.
@@ -94,6 +99,8 @@ struct TenantView {
     id: String,
     /// Its public contract.
     profile: String,
+    /// Whether the metadata of its events is stored: neither it nor its profile drops it.
+    keep_metadata: bool,
     /// When it was made.
     created: String,
     /// How many subscriptions it has.
@@ -185,6 +192,7 @@ async fn create(
         id: input.id.0,
         profile: Some(profile.name.clone()),
         signing_secret: Some(signing_secret.clone()),
+        keep_metadata: input.keep_metadata,
     };
     let (tenant, key) = api.registry.create_tenant(new).await?;
     tracing::info!(tenant = %tenant.id, "tenant.created");
@@ -234,6 +242,7 @@ async fn patch(
     let patch = TenantPatch {
         profile: input.profile,
         signing_secret,
+        keep_metadata: input.keep_metadata,
     };
     let changed = api.registry.patch_tenant(&tenant.id, patch).await?;
     tracing::info!(tenant = %tenant.id, "tenant.changed");
@@ -327,6 +336,7 @@ impl From<&Tenant> for TenantView {
         Self {
             id: tenant.id.to_string(),
             profile: tenant.profile.clone(),
+            keep_metadata: tenant.privacy.metadata() == Metadata::Kept,
             created: text(tenant.created),
             subscriptions: tenant.subscriptions.len(),
         }

@@ -28,6 +28,10 @@ pub struct Tenant {
     /// What signs deliveries to endpoints that events name themselves (`deliver_to`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<SecretText>,
+    /// Whether the `metadata` of its events is stored (a CloudEvent's attributes too); `false`: it is dropped before the first
+    /// write, and no plugin sees it. Left out: it is stored, unless the profile drops it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_metadata: Option<bool>,
     /// The ingress chain's steps in order. Left out: the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
@@ -224,6 +228,7 @@ impl Parser<'_> {
                 id: id?,
                 profile: tenant.profile.clone(),
                 signing_secret,
+                keep_metadata: tenant.keep_metadata,
             },
             keys,
             chain: self.chain("chain", tenant.chain.as_deref()),

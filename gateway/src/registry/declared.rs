@@ -235,6 +235,7 @@ impl Registry {
         let same = draft.revision > 0
             && draft.tenant.declared
             && draft.tenant.profile == wanted.profile
+            && draft.tenant.keep_metadata == wanted.keep_metadata
             && draft.tenant.secret_declared == secret.is_some()
             && (secret.is_none()
                 || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());

@@ -40,6 +40,9 @@ pub(super) struct TenantRecord {
     /// Whether the configuration file gives the signing secret.
     #[serde(default)]
     pub secret_declared: bool,
+    /// Whether metadata is stored; what the profile says where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_metadata: Option<bool>,
 }
 
 /// An entry `key:KEY`.

@@ -31,6 +31,7 @@ impl Registry {
             id: owner.clone(),
             profile: None,
             signing_secret: None,
+            keep_metadata: None,
         };
         Ok(draft.unwrap_or_else(|| Draft::empty(owner, self.tenant_record(&new, false))))
     }

@@ -20,6 +20,8 @@ pub struct NewTenant {
     pub profile: Option<String>,
     /// What signs deliveries to endpoints that events name.
     pub signing_secret: Option<Secret>,
+    /// Whether the metadata of its events is stored, as far as the profile lets it be: it is where nothing is said.
+    pub keep_metadata: Option<bool>,
 }
 
 /// What is to change of a tenant; `None`: leave it.
@@ -29,6 +31,8 @@ pub struct TenantPatch {
     pub profile: Option<String>,
     /// Its signing secret, or none any more.
     pub signing_secret: Option<Option<Secret>>,
+    /// Whether the metadata of its events is stored.
+    pub keep_metadata: Option<bool>,
 }
 
 /// A subscription that is to be.

@@ -61,6 +61,7 @@ impl Registry {
             id: id.clone(),
             profile: None,
             signing_secret: None,
+            keep_metadata: None,
         };
         let made = vec![(TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false))))];
         if !self.apply_to(id, 0, made).await? {
@@ -86,6 +87,7 @@ impl Registry {
                 self.lasting_profile(profile)?;
                 record.profile.clone_from(profile);
             }
+            record.keep_metadata = patch.keep_metadata.or(record.keep_metadata);
             if let Some(secret) = &patch.signing_secret {
                 let only = secret.iter().map(only_secret);
                 self.put_tenant_secrets(id, &mut record, &only.collect::<Vec<_>>());
@@ -176,6 +178,7 @@ impl Registry {
             feed_from: None,
             declared,
             secret_declared: declared && new.signing_secret.is_some(),
+            keep_metadata: new.keep_metadata,
         };
         let secret = new.signing_secret.iter().map(only_secret);
         self.put_tenant_secrets(&new.id, &mut record, &secret.collect::<Vec<_>>());

@@ -71,6 +71,7 @@ fn tenant(id: &str) -> NewTenant {
         id: id.parse().unwrap(),
         profile: None,
         signing_secret: None,
+        keep_metadata: None,
     }
 }
 

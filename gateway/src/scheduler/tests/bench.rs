@@ -92,6 +92,7 @@ impl Bench {
             id: tenant(),
             profile: Some(wishes.profile.to_owned()),
             signing_secret: Some(secret.clone()),
+            keep_metadata: None,
         };
         registry.create_tenant(tenant).await.unwrap();
 
