@@ -2,7 +2,7 @@
 
 use crate::backend::Json;
 use crate::settings::Setting;
-use crate::{Document, Failure, Settings, View};
+use crate::{Document, Failure, Settings};
 
 /// An event on its way through a chain: what is known of it, its metadata, its data, and the step's settings.
 ///
@@ -68,7 +68,8 @@ impl<'a> Event<'a> {
         &self.info
     }
 
-    /// What the producer said beside the data; read-only.
+    /// What the producer said beside the data, such as a CloudEvent's attributes. It can be changed at ingress, and is stored as
+    /// the chain leaves it; a delivery has none of it, and there it is read-only.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -77,8 +78,8 @@ impl<'a> Event<'a> {
     /// # });
     /// ```
     #[must_use]
-    pub fn metadata(&self) -> View<'_> {
-        View::new(self.metadata)
+    pub fn metadata(&self) -> Document<'_> {
+        Document::new(self.metadata)
     }
 
     /// The payload: read it, change it in place.

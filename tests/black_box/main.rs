@@ -24,6 +24,7 @@ mod isolation;
 mod languages;
 mod leaving;
 mod limits;
+mod metadata;
 mod numbers;
 mod observing;
 mod other_tenants;

@@ -17,7 +17,7 @@ use super::page::{self, Page, PageQuery};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::EventType;
 use crate::http::Problem;
-use crate::privacy::Fields;
+use crate::privacy::{Classified, Fields, Metadata};
 use crate::profile::CatalogueEntry;
 use crate::registry::Tenant;
 
@@ -91,11 +91,15 @@ struct RemovedView {
     names: Vec<String>,
     /// Whether everything goes but what the schema names public, and the way to it.
     all_but_public: bool,
-    /// What the schema classifies; at most 100 places.
+    /// What the schema classifies of the data; at most 100 places.
     fields: Vec<ClassifiedView>,
+    /// Whether no metadata is kept at all.
+    metadata_dropped: bool,
+    /// What the schema classifies of the metadata (`x-metadata-schema`); at most 100 places.
+    metadata_fields: Vec<ClassifiedView>,
 }
 
-/// A classified place of the data.
+/// A classified place of the data or of the metadata.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClassifiedField")]
 struct ClassifiedView {
@@ -236,7 +240,7 @@ impl TypeView {
             // Checked when it was put.
             schema: schema.clone().map(JsonText),
             validate: *validate,
-            removed: removed(tenant, own.fields().map(AsRef::as_ref)),
+            removed: removed(tenant, own.classified()),
             source: "tenant",
         }
     }
@@ -248,32 +252,40 @@ impl TypeView {
             description: Some(entry.description.clone()),
             schema: None,
             validate: false,
-            removed: removed(tenant, None),
+            removed: removed(tenant, &Classified::default()),
             source: "profile",
         }
     }
 }
 
-fn removed(tenant: &Tenant, fields: Option<&Fields>) -> Option<RemovedView> {
+fn removed(tenant: &Tenant, classified: &Classified) -> Option<RemovedView> {
     let classes = tenant
         .contract
         .iter()
         .flat_map(|profile| &profile.privacy.classes);
     let names: Vec<_> = classes.map(|class| class.name().to_owned()).collect();
-    let classified = fields
-        .map(|fields| fields.classified(MOST_TOLD))
-        .unwrap_or_default();
-    (fields.is_some() || !names.is_empty()).then(|| RemovedView {
+    let (data, metadata) = (&classified.data, &classified.metadata);
+    let metadata_dropped = tenant.privacy.metadata() == Metadata::Dropped;
+    let anything = data.is_some() || metadata.is_some() || metadata_dropped || !names.is_empty();
+    anything.then(|| RemovedView {
         names,
-        all_but_public: fields.is_some_and(Fields::only_public),
-        fields: classified
-            .into_iter()
-            .map(|(pointer, class)| ClassifiedView {
-                pointer,
-                class: class.name(),
-            })
-            .collect(),
+        all_but_public: data.as_ref().is_some_and(|fields| fields.only_public()),
+        fields: views(data.as_deref()),
+        metadata_dropped,
+        metadata_fields: views(metadata.as_deref()),
     })
+}
+
+fn views(fields: Option<&Fields>) -> Vec<ClassifiedView> {
+    let classified = fields.map(|fields| fields.classified(MOST_TOLD));
+    let views = classified
+        .into_iter()
+        .flatten()
+        .map(|(pointer, class)| ClassifiedView {
+            pointer,
+            class: class.name(),
+        });
+    views.collect()
 }
 
 /// How many classified places are shown.

@@ -21,6 +21,7 @@ use super::page::{self, Page, PageQuery};
 use super::views::text;
 use crate::domain::{BadScopes, KeyId, Quotas, Scopes, Secret, TenantId};
 use crate::http::{Code, FieldError, Problem};
+use crate::privacy::Metadata;
 use crate::profile::{Profile, STANDARD};
 use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
 
@@ -75,6 +76,8 @@ struct NewTenantInput {
     /// Its quotas, over its profile's and the gateway's.
     #[serde(default)]
     quotas: Quotas,
+    /// Whether the metadata of its events is stored (a CloudEvent's attributes too). Left out: it is, unless the profile drops it.
+    keep_metadata: Option<bool>,
 }
 
 /// What to change of a tenant.
@@ -90,6 +93,8 @@ struct TenantPatchInput {
     /// All of its own quotas, over its profile's and the gateway's; `null` or `{}`: it has none of its own.
     #[serde(default, deserialize_with = "clearable")]
     quotas: Option<Option<Quotas>>,
+    /// Whether the metadata of its events is stored and shown; `false` holds for events that were accepted before, too.
+    keep_metadata: Option<bool>,
 }
 
 /// A tenant.
@@ -100,6 +105,8 @@ struct TenantView {
     id: String,
     /// Its public contract.
     profile: String,
+    /// Whether the metadata of its events is stored: neither it nor its profile drops it.
+    keep_metadata: bool,
     /// When it was made.
     created: String,
     /// How many subscriptions it has.
@@ -194,6 +201,7 @@ async fn create(
         profile: Some(profile.name.clone()),
         signing_secret: Some(signing_secret.clone()),
         quotas: input.quotas,
+        keep_metadata: input.keep_metadata,
     };
     let (tenant, key) = api.registry.create_tenant(new).await?;
     tracing::info!(tenant = %tenant.id, "tenant.created");
@@ -244,6 +252,7 @@ async fn patch(
         profile: input.profile,
         signing_secret,
         quotas: input.quotas.map(Option::unwrap_or_default),
+        keep_metadata: input.keep_metadata,
     };
     let changed = api.registry.patch_tenant(&tenant.id, patch).await?;
     tracing::info!(tenant = %tenant.id, "tenant.changed");
@@ -337,6 +346,7 @@ impl From<&Tenant> for TenantView {
         Self {
             id: tenant.id.to_string(),
             profile: tenant.profile.clone(),
+            keep_metadata: tenant.privacy.metadata() == Metadata::Kept,
             created: text(tenant.created),
             subscriptions: tenant.subscriptions.len(),
             quotas: tenant.own_quotas,

@@ -248,7 +248,9 @@ async fn run(
         let job = move |lane: &mut TenantLane<'_>| {
             let work = lane.work();
             rules.apply(&mut subject.data, &work)?;
-            rules.apply_to_notes(&mut subject.metadata, &work)?;
+            let mut metadata = Some(subject.metadata);
+            rules.apply_to_metadata(&mut metadata, &work)?;
+            subject.metadata = metadata.unwrap_or_else(empty);
             Ok(subject)
         };
         let cleared = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;

@@ -25,11 +25,14 @@ pub struct TriedView {
     /// The data as it would be stored; null where the event does not go on, or where it is `cut`.
     #[schemars(with = "Option<Json>")]
     pub(crate) after: Option<Box<RawValue>>,
-    /// What differs between them, in an order in which the changes can be made.
+    /// The metadata as it would be stored; null where the event does not go on, or where it is `cut`.
+    #[schemars(with = "Option<Json>")]
+    pub(crate) metadata: Option<Box<RawValue>>,
+    /// What differs between `before` and `after`, in an order in which the changes can be made.
     pub(crate) diff: Vec<ChangeView>,
     /// Changes that are not listed: there are too many, or they are too large.
     pub(crate) diff_left_out: usize,
-    /// `before` or `after` is left out: with it there would be more than 4 MiB to show.
+    /// `before`, `after` or `metadata` is left out: with it there would be more than 4 MiB to show.
     pub(crate) cut: bool,
     /// Microseconds that all steps took.
     pub(crate) time_us: UsageView,
@@ -142,6 +145,7 @@ impl TriedView {
             ended_by: ended_by(&tried.verdict),
             before,
             after,
+            metadata: tried.metadata,
             diff_left_out: tried.diff.left_out,
             diff: views(tried.diff),
             cut: tried.cut,

@@ -1,11 +1,15 @@
 //! A schema as a graph: its subschemas, and which of them look at which part of a value.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::privacy::{Class, Field, Fields, TextPattern};
+use crate::privacy::{Class, Classified, Field, Fields, TextPattern};
 
 pub(super) type NodeId = usize;
+
+/// The whole of the data.
+pub(super) const ROOT: NodeId = 0;
 
 /// The subschemas that are reached from the root; the root is the first.
 #[derive(Debug, Default)]
@@ -13,17 +17,46 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// The class of what has none.
     pub(super) default: Option<Class>,
+    /// The subschemas of the metadata, which say what of it is classified; the first is the whole of it.
+    pub(super) metadata: Option<Range<NodeId>>,
 }
 
 impl Graph {
-    /// What of it is classified; nothing where nothing is. `text` is the schema's.
-    pub(super) fn classified(&self, text: &str) -> Option<Fields> {
+    /// What of it is classified. `text` is the schema's.
+    pub(super) fn classified(&self, text: &str) -> Classified {
         let default = self.default.unwrap_or(Class::Public);
-        if default == Class::Public && self.nodes.iter().all(|node| node.class.is_none()) {
-            return None;
+        let closed = default != Class::Public;
+        let has_class = |node: &Node| node.class.is_some();
+        let (begin, end) = self
+            .metadata
+            .as_ref()
+            .map_or((0, 0), |metadata| (metadata.start, metadata.end));
+        let data = closed
+            || self.nodes[..begin]
+                .iter()
+                .chain(&self.nodes[end..])
+                .any(has_class);
+        let fields = |root| {
+            let fields = self.nodes.iter().map(Node::field).collect();
+            Arc::new(Fields::new(fields, root, default, text.to_owned()))
+        };
+        // A closed schema that says nothing of metadata lets none of it pass.
+        let nothing = || Arc::new(Fields::new(vec![Field::default()], 0, default, text.to_owned()));
+        let metadata = match &self.metadata {
+            Some(metadata) if closed || self.nodes.iter().any(has_class) => Some(fields(metadata.start)),
+            None if closed => Some(nothing()),
+            _ => None,
+        };
+        Classified {
+            data: data.then(|| fields(ROOT)),
+            metadata,
         }
-        let fields = self.nodes.iter().map(Node::field).collect();
-        Some(Fields::new(fields, default, text.to_owned()))
+    }
+
+    /// The subschemas of the data and of the metadata.
+    pub(super) fn roots(&self) -> impl Iterator<Item = NodeId> {
+        let metadata = self.metadata.iter().map(|metadata| metadata.start);
+        std::iter::once(ROOT).chain(metadata)
     }
 }
 

@@ -3,7 +3,8 @@
 //! A type may have a JSON Schema (draft 2020-12). It is read once, when the type is put (`read`, which knows every keyword and
 //! refuses what it does not, `weight`, which refuses a schema that would look at the same value too often), and then checks the
 //! data of each event of a type that asks for it (`check`): compiled (`program`) and held against it on a budget (`evaluate`), so
-//! that the work of an event is bounded before it is done. What it classifies becomes `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
+//! that the work of an event is bounded before it is done. What it classifies, in the data and in the metadata (`x-metadata-schema`), becomes
+//! `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
 //! them.
 //!
 //! Pure: a schema names nothing outside itself, so nothing is ever fetched; its patterns run in linear time. What is told of
@@ -21,7 +22,7 @@ mod weight;
 use std::sync::Arc;
 
 use crate::domain::EventType;
-use crate::privacy::Fields;
+use crate::privacy::Classified;
 
 pub use check::{Check, Violation};
 
@@ -48,7 +49,7 @@ pub struct CatalogueType {
     /// As it was asked for.
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
-    fields: Option<Arc<Fields>>,
+    classified: Classified,
     unusable: usize,
 }
 
@@ -80,7 +81,7 @@ impl CatalogueType {
     }
 
     fn read(spec: TypeSpec, origin: Origin) -> Result<Self, Vec<SchemaProblem>> {
-        let (mut check, mut fields, mut unusable) = (None, None, 0);
+        let (mut check, mut classified, mut unusable) = (None, Classified::default(), 0);
         if let Some(text) = &spec.schema {
             let schema = read::parse(text)?;
             let described = schema.to_serde();
@@ -89,12 +90,12 @@ impl CatalogueType {
             check::sound(&described)?;
             unusable = patterns.values().filter(|pattern| pattern.is_unusable()).count();
             check = spec.validate.then(|| Arc::new(Check::new(&schema, &patterns)));
-            fields = graph.classified(text).map(Arc::new);
+            classified = graph.classified(text);
         }
         Ok(Self {
             spec,
             check,
-            fields,
+            classified,
             unusable,
         })
     }
@@ -104,9 +105,9 @@ impl CatalogueType {
         self.unusable
     }
 
-    /// Which places of its data are classified; `None`: none is.
-    pub fn fields(&self) -> Option<&Arc<Fields>> {
-        self.fields.as_ref()
+    /// The places of its data and metadata that are classified.
+    pub fn classified(&self) -> &Classified {
+        &self.classified
     }
 
     /// What checks the data of its events; `None`: any data will do.

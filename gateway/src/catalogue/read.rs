@@ -9,7 +9,7 @@ use jsonschema_regex::to_rust_regex;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::graph::{Graph, Node, NodeId};
+use super::graph::{Graph, Node, NodeId, ROOT};
 use super::{MOST_TOLD, SchemaProblem};
 use crate::document::{self, Document, Limits};
 use crate::privacy::{Class, TextPattern};
@@ -195,6 +195,13 @@ impl Reader {
                 }
                 self.graph.default = self.class(value, place);
             }
+            METADATA => {
+                if id != ROOT {
+                    self.problem(place.clone(), "it stands at the top of a schema");
+                }
+                let start = self.schema(value, place);
+                self.graph.metadata = Some(start..self.graph.nodes.len());
+            }
             "$schema" => self.dialect(value, place),
             "$id" if id == ROOT => {}
             known if PLAIN.contains(&known) => {}
@@ -329,8 +336,9 @@ fn nearest(keyword: &str, known: &[&'static str]) -> Option<&'static str> {
 const CLASS: &str = "x-classification";
 /// The class of what has none.
 const DEFAULT_CLASS: &str = "x-default-classification";
-const OWN: &[&str] = &[CLASS, DEFAULT_CLASS];
-const ROOT: NodeId = 0;
+/// What of the events' metadata is classified.
+const METADATA: &str = "x-metadata-schema";
+const OWN: &[&str] = &[CLASS, DEFAULT_CLASS, METADATA];
 /// Longer than any: one that is longer is near to none.
 const LONGEST_KEYWORD: usize = 64;
 const MAX_DEPTH: usize = 64;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{self, Document};
+use crate::privacy::Class;
 
 fn made(schema: &Value) -> Result<CatalogueType, Vec<SchemaProblem>> {
     CatalogueType::new(TypeSpec {
@@ -26,6 +27,57 @@ fn refused(schema: &Value, pointer: &str, word: &str) {
     let problems = made(schema).expect_err(&schema.to_string());
     assert_eq!(problems[0].pointer, pointer, "{schema}: {}", problems[0]);
     assert!(problems[0].message.contains(word), "{schema}: {}", problems[0]);
+}
+
+#[test]
+fn metadata_schema_stands_at_the_top_and_is_read_like_the_rest() {
+    let twice = json!({ "$ref": "#/$defs/a" });
+    for (schema, pointer, word) in [
+        (
+            json!({ "properties": { "a": { "x-metadata-schema": {} } } }),
+            "/properties/a/x-metadata-schema",
+            "top",
+        ),
+        (json!({ "x-metadata-schema": 7 }), "/x-metadata-schema", "object"),
+        (
+            json!({ "x-metadata-shema": {} }),
+            "/x-metadata-shema",
+            "did you mean",
+        ),
+        (
+            json!({ "x-metadata-schema": { "properties": { "a": { "x-classification": "secret" } } } }),
+            "/x-metadata-schema/properties/a/x-classification",
+            "a class is",
+        ),
+        (
+            json!({ "x-metadata-schema": { "$ref": "#/$defs/gone" } }),
+            "/x-metadata-schema/$ref",
+            "no schema",
+        ),
+        (
+            json!({
+                "x-metadata-schema": { "$ref": "#/$defs/a" },
+                "$defs": { "a": { "properties": { "a": { "allOf": [twice, twice] } } } },
+            }),
+            "/x-metadata-schema",
+            "at most",
+        ),
+    ] {
+        refused(&schema, pointer, word);
+    }
+    let kind = made(&json!({
+        "x-metadata-schema": { "properties": { "subject": { "x-classification": "internal" } } },
+        "type": "object",
+    }))
+    .unwrap();
+    let classified = kind.classified();
+    assert!(classified.data.is_none());
+    let metadata = classified.metadata.as_ref().unwrap().classified(9);
+    assert_eq!(metadata, [("/subject".to_owned(), Class::Internal)]);
+    let none = made(&json!({ "x-metadata-schema": { "properties": { "subject": {} } } })).unwrap();
+    assert!(none.classified().data.is_none() && none.classified().metadata.is_none());
+    let closed = made(&json!({ "x-default-classification": "internal" })).unwrap();
+    assert!(closed.classified().data.is_some() && closed.classified().metadata.is_some());
 }
 
 #[test]

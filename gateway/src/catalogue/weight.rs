@@ -23,12 +23,15 @@ pub(super) fn check(graph: &Graph) -> Result<(), Vec<SchemaProblem>> {
             now[id] = own.saturating_add(others.saturating_mul(times));
         }
         looks = now;
-        if looks.first().is_some_and(|&root| root > MOST_LOOKS) {
-            let message = format!(
-                "it looks at a value that is {depth} steps deep up to {} times; at most {MOST_LOOKS} are taken",
-                looks[0]
-            );
-            return Err(vec![SchemaProblem::new("", message)]);
+        for root in graph.roots() {
+            let looks = looks.get(root).copied().unwrap_or_default();
+            if looks > MOST_LOOKS {
+                let message = format!(
+                    "it looks at a value that is {depth} steps deep up to {looks} times; at most {MOST_LOOKS} are taken"
+                );
+                let pointer = graph.nodes[root].pointer.clone();
+                return Err(vec![SchemaProblem::new(pointer, message)]);
+            }
         }
     }
     Ok(())

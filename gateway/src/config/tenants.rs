@@ -31,6 +31,10 @@ pub struct Tenant {
     /// What it may use, over its profile's quotas and the gateway's.
     #[serde(skip_serializing_if = "Quotas::is_empty")]
     pub quotas: Quotas,
+    /// Whether the `metadata` of its events is stored (a CloudEvent's attributes too); `false`: it is dropped before the first
+    /// write, and no plugin sees it. Left out: it is stored, unless the profile drops it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_metadata: Option<bool>,
     /// The ingress chain's steps in order. Left out: the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
@@ -228,6 +232,7 @@ impl Parser<'_> {
                 profile: tenant.profile.clone(),
                 signing_secret,
                 quotas: tenant.quotas,
+                keep_metadata: tenant.keep_metadata,
             },
             keys,
             chain: self.chain("chain", tenant.chain.as_deref()),

@@ -1,6 +1,6 @@
 //! The operations that read.
 
-use super::walk::{Next, visit};
+use super::walk::{Next, Pairs, visit};
 use super::{Allowance, BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
 use crate::budget::{TooMuchWork, WorkBudget};
@@ -136,7 +136,7 @@ impl Document {
     ) -> Result<Vec<String>, AccessError> {
         let mut found = Vec::new();
         if max > 0 {
-            visit(&self.root, patterns, allowance, |pointer, _| {
+            visit(&self.root, patterns, Pairs::AsTheyAre, allowance, |pointer, _| {
                 allowance.output(TEXT_BYTES + pointer.len())?;
                 allowance.work_on_text(pointer.len())?;
                 found.push(pointer.to_owned());
@@ -170,7 +170,7 @@ impl Value {
     ) -> Result<bool, TooMuchWork> {
         let (mut seen, mut passed) = (0, Ok(false));
         let allowance = Allowance::default().with_work(work);
-        let walked = visit(self, patterns, &allowance, |_, value| {
+        let walked = visit(self, patterns, Pairs::AsTheyAre, &allowance, |_, value| {
             passed = test(value);
             seen += 1;
             Ok(if passed != Ok(false) || seen >= max {

@@ -27,6 +27,9 @@ mod key_words;
 mod names;
 mod number;
 mod object;
+mod pair;
+#[path = "../../../sdk/src/testing/pairs.rs"]
+mod pair_keys;
 mod parse;
 mod pattern;
 mod pointer;

@@ -6,33 +6,46 @@
 
 use super::changes::Changes;
 use super::extent::{Delta, Extent};
-use super::walk::{Level, Next, Step, Walk, visit};
+use super::pair::is_pair_value;
+use super::walk::{Level, Next, Pairs, Step, Walk, visit};
 use super::{AccessError, Allowance, Document, PatternSet, Redaction, Value};
 
 impl Document {
     /// Removes every place that a pattern matches; how many there were. The whole document cannot be removed: the empty
     /// pattern is refused, and of `/**` only what is inside counts.
     pub fn remove(&mut self, patterns: &PatternSet, allowance: &Allowance<'_>) -> Result<u32, AccessError> {
-        self.redact(patterns, &Redaction::Remove, allowance)
+        self.edit(patterns, &Redaction::Remove, Pairs::AsTheyAre, allowance)
     }
 
-    /// Redacts every place that a pattern matches; how many there were.
+    /// Redacts every place that a pattern matches; how many there were. The values of a pair (`{"name":"email","value":"…"}`)
+    /// are redacted too where a pattern matches a member of its name in the pair's place.
     pub fn redact(
         &mut self,
         patterns: &PatternSet,
         how: &Redaction<'_>,
         allowance: &Allowance<'_>,
     ) -> Result<u32, AccessError> {
+        self.check_growth(patterns, how, allowance)?;
+        self.edit(patterns, how, Pairs::Named, allowance)
+    }
+
+    fn edit(
+        &mut self,
+        patterns: &PatternSet,
+        how: &Redaction<'_>,
+        pairs: Pairs,
+        allowance: &Allowance<'_>,
+    ) -> Result<u32, AccessError> {
         let removes = matches!(how, Redaction::Remove);
         if removes && patterns.names_the_whole() {
             return Err(AccessError::BadPointer);
         }
-        self.check_growth(patterns, how, allowance)?;
         let (walk, mut root) = Walk::begin(patterns, allowance);
         root.matched &= !removes;
         let mut edit = Edit {
             walk,
             how,
+            pairs,
             place: String::new(),
             changes: &mut self.changes,
             count: 0,
@@ -88,7 +101,7 @@ impl Document {
             return Ok(());
         }
         let mut delta = Delta::default();
-        visit(&self.root, patterns, allowance, |_, value| {
+        visit(&self.root, patterns, Pairs::Named, allowance, |_, value| {
             allowance.work(how.units(value))?;
             delta.removed += value.printed_len();
             delta.added += how.replacement(value).map_or(0, |text| text.printed_len());
@@ -105,6 +118,7 @@ impl Document {
 struct Edit<'p, 'd> {
     walk: Walk<'p>,
     how: &'d Redaction<'d>,
+    pairs: Pairs,
     /// The place as the patterns spell it.
     place: String,
     changes: &'d mut Changes,
@@ -119,9 +133,22 @@ impl Edit<'_, '_> {
             return self.redact(value);
         }
         if level.leads_on() {
-            each_child(value, |step, child| self.child(child, level, step));
+            let named = self.pairs == Pairs::Named && self.walk.names_value(value, level);
+            each_child(value, |step, child| match step {
+                Step::Key(key) if named && is_pair_value(key) => self.value_of_pair(child),
+                step => self.child(child, level, step),
+            });
         }
         true
+    }
+
+    /// Redacts a value of a pair, whose own key no pattern spells.
+    fn value_of_pair(&mut self, value: &mut Value) -> bool {
+        let len = self.place.len();
+        self.place.push_str("/*");
+        let stays = self.redact(value);
+        self.place.truncate(len);
+        stays
     }
 
     fn child(&mut self, value: &mut Value, from: Level, step: Step<'_>) -> bool {

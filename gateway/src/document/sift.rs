@@ -2,6 +2,7 @@
 //!
 //! Unlike the other operations that remove, it notes no places: the keys that it takes out may be as confidential as the values.
 
+use super::pair::{is_pair_value, pair_names};
 use super::{Document, Value};
 
 /// Says what stays.
@@ -9,8 +10,11 @@ pub trait Sieve {
     /// What is known of a place whose inside is looked at.
     type Place;
 
-    /// What becomes of a member of an object.
-    fn member(&mut self, around: &Self::Place, key: &str) -> Sifted<Self::Place>;
+    /// What becomes of a member of an object. `named_out`: it is the value of a pair whose name [`Sieve::names_out`] takes out.
+    fn member(&mut self, around: &Self::Place, key: &str, named_out: bool) -> Sifted<Self::Place>;
+
+    /// Tells whether the values of a pair of this name go, such as those of `{"name":"email","value":"…"}`.
+    fn names_out(&mut self, name: &str) -> bool;
 
     /// What becomes of an element of an array.
     fn element(&mut self, around: &Self::Place, index: usize) -> Sifted<Self::Place>;
@@ -62,8 +66,12 @@ fn place<S: Sieve>(value: &mut Value, sieve: &mut S, said: Sifted<S::Place>) -> 
 fn inside<S: Sieve>(value: &mut Value, sieve: &mut S, at: &S::Place) -> bool {
     match value {
         Value::Object(object) => {
+            let mut named_out = false;
+            for name in pair_names(object) {
+                named_out |= sieve.names_out(name);
+            }
             object.retain(|key, child| {
-                let said = sieve.member(at, key);
+                let said = sieve.member(at, key, named_out && is_pair_value(key));
                 place(child, sieve, said)
             });
             !object.is_empty()
@@ -92,13 +100,18 @@ mod tests {
     impl Sieve for ByLetter {
         type Place = ();
 
-        fn member(&mut self, (): &(), key: &str) -> Sifted<()> {
+        fn member(&mut self, (): &(), key: &str, named_out: bool) -> Sifted<()> {
             match key.as_bytes().first() {
+                _ if named_out => Sifted::Goes,
                 Some(b'g') => Sifted::Goes,
                 Some(b'i') => Sifted::Inside(()),
                 Some(b'w') => Sifted::Way(()),
                 _ => Sifted::Stays,
             }
+        }
+
+        fn names_out(&mut self, name: &str) -> bool {
+            name == "gone"
         }
 
         fn element(&mut self, (): &(), index: usize) -> Sifted<()> {
@@ -115,6 +128,11 @@ mod tests {
                 r#"{"i":{},"w2":{"a":2}}"#,
             ),
             (r#"{"i":7,"w":7}"#, r#"{"i":7}"#),
+            (
+                r#"{"name":"gone","value":1,"old":2,"a":3}"#,
+                r#"{"name":"gone","a":3}"#,
+            ),
+            (r#"{"name":"here","value":1}"#, r#"{"name":"here","value":1}"#),
             (r#"[{"a":1},{"a":2},{"g":3},4]"#, r#"[{"a":2}]"#),
             ("7", "7"),
         ] {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::allowance::units_of_text;
 use super::fold::{folded, normalise};
 use super::key_words::KeyWords;
+use super::pair::{is_pair_value, pair_names};
 use super::pattern::{Node, NodeId, PatternSet};
 use super::pointer::{push_escaped, push_index};
 use super::tail::Tail;
@@ -181,6 +182,23 @@ impl<'p> Walk<'p> {
         self.active.truncate(level.start);
     }
 
+    /// Tells whether a pattern matches a member of the name that a pair gives its values.
+    pub(super) fn names_value(&mut self, value: &Value, level: Level) -> bool {
+        let Value::Object(object) = value else {
+            return false;
+        };
+        if !self.charge(1 + object.len() as u64 / KEYS_PER_UNIT) {
+            return false;
+        }
+        let mut named = false;
+        for name in pair_names(object) {
+            let member = self.enter(level, Step::Key(name));
+            named |= member.matched;
+            self.leave(member);
+        }
+        named
+    }
+
     /// Charges work that is done at a place that was found. After a limit was met the answer is no.
     pub(super) fn charge(&mut self, units: u64) -> bool {
         if self.ended_by.is_none() {
@@ -223,6 +241,18 @@ fn text_of(step: Step<'_>) -> Cow<'_, str> {
     }
 }
 
+/// Keys that are looked at in the time of one place.
+const KEYS_PER_UNIT: u64 = 4;
+
+/// Pairs of a name and a value, such as `{"name":"email","value":"…"}`, in a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pairs {
+    /// Objects as any other.
+    AsTheyAre,
+    /// Their values match where a member of their name would.
+    Named,
+}
+
 /// Where a visit goes after a place that matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -241,12 +271,14 @@ pub(super) enum Next {
 pub(super) fn visit(
     root: &Value,
     patterns: &PatternSet,
+    pairs: Pairs,
     allowance: &Allowance<'_>,
     see: impl FnMut(&str, &Value) -> Result<Next, AccessError>,
 ) -> Result<(), AccessError> {
     let (walk, level) = Walk::begin(patterns, allowance);
     let mut visit = Visit {
         walk,
+        pairs,
         path: String::new(),
         see,
     };
@@ -256,6 +288,7 @@ pub(super) fn visit(
 
 struct Visit<'p, F> {
     walk: Walk<'p>,
+    pairs: Pairs,
     path: String,
     see: F,
 }
@@ -264,29 +297,37 @@ impl<F: FnMut(&str, &Value) -> Result<Next, AccessError>> Visit<'_, F> {
     /// Whether to go on.
     fn place(&mut self, value: &Value, level: Level) -> bool {
         if level.matched {
-            match (self.see)(&self.path, value) {
-                Ok(Next::Inside) => {}
-                Ok(Next::Past) => return true,
-                Ok(Next::Stop) => return false,
-                Err(error) => {
-                    self.walk.end_by(error);
-                    return false;
-                }
+            match self.show(value) {
+                Next::Inside => {}
+                Next::Past => return true,
+                Next::Stop => return false,
             }
         }
         if !level.leads_on() {
             return true;
         }
+        let named = self.pairs == Pairs::Named && self.walk.names_value(value, level);
         match value {
-            Value::Object(object) => object
-                .iter()
-                .all(|(key, child)| self.child(child, level, Step::Key(key))),
+            Value::Object(object) => object.iter().all(|(key, child)| {
+                if named && is_pair_value(key) {
+                    self.show(child) != Next::Stop
+                } else {
+                    self.child(child, level, Step::Key(key))
+                }
+            }),
             Value::Array(elements) => elements
                 .iter()
                 .enumerate()
                 .all(|(at, child)| self.child(child, level, Step::Index(at))),
             _ => true,
         }
+    }
+
+    fn show(&mut self, value: &Value) -> Next {
+        (self.see)(&self.path, value).unwrap_or_else(|error| {
+            self.walk.end_by(error);
+            Next::Stop
+        })
     }
 
     fn child(&mut self, value: &Value, from: Level, step: Step<'_>) -> bool {

@@ -142,7 +142,7 @@ impl Making {
             if most.is_none_or(|most| most > work.left()) {
                 return AtOnce::Later(Begun::Sent { data, metadata });
             }
-            if let Err(stopped) = self.clear(&mut data, metadata.as_mut(), &work) {
+            if let Err(stopped) = self.clear(&mut data, &mut metadata, &work) {
                 return AtOnce::Made(Err(stopped.into()));
             }
         }
@@ -175,11 +175,12 @@ impl Making {
             }
         };
         self.check(data.root(), &work)?;
-        self.clear(&mut data, metadata.as_mut(), &work)?;
-        let metadata_json = metadata.as_ref().map(Document::to_bytes);
+        self.clear(&mut data, &mut metadata, &work)?;
         let Some(chain) = &self.tenant.chain else {
-            return Ok(self.finish(&data, metadata_json, Vec::new(), &work)?);
+            let metadata = metadata.as_ref().map(Document::to_bytes);
+            return Ok(self.finish(&data, metadata, Vec::new(), &work)?);
         };
+        let has_metadata = metadata.is_some();
         let done = lane.chain(Call {
             tenant: self.tenant.id.clone(),
             chain: Arc::clone(chain),
@@ -195,13 +196,12 @@ impl Making {
         match done.verdict {
             Verdict::Pass => {
                 let mut data = done.data;
+                let metadata = Arc::unwrap_or_clone(done.metadata);
+                let mut metadata = (has_metadata || !is_empty(&metadata)).then_some(metadata);
                 // What a plugin put back goes again.
-                if let Some(rules) = self.rules() {
-                    rules
-                        .apply(&mut data, &work)
-                        .map_err(|cause| self.unclassified(cause))?;
-                }
-                Ok(self.finish(&data, metadata_json, done.steps, &work)?)
+                self.clear(&mut data, &mut metadata, &work)?;
+                let metadata = metadata.as_ref().map(Document::to_bytes);
+                Ok(self.finish(&data, metadata, done.steps, &work)?)
             }
             Verdict::Drop { reason, .. } => Ok(self.dropped(reason, done.steps)),
             refusal => Err(Refused::Verdict(refusal, self.prefix)),
@@ -239,13 +239,12 @@ impl Making {
     fn clear(
         &self,
         data: &mut Document,
-        metadata: Option<&mut Document>,
+        metadata: &mut Option<Document>,
         work: &WorkBudget,
     ) -> Result<(), Stopped> {
         let Some(rules) = self.rules() else { return Ok(()) };
         let cleared = rules.apply(data, work);
-        let cleared =
-            cleared.and_then(|()| metadata.map_or(Ok(()), |notes| rules.apply_to_notes(notes, work)));
+        let cleared = cleared.and_then(|()| rules.apply_to_metadata(metadata, work));
         cleared.map_err(|cause| self.unclassified(cause))
     }
 
@@ -330,6 +329,10 @@ impl From<Stopped> for Refused {
     fn from(stopped: Stopped) -> Self {
         Self::Problem(stopped.into())
     }
+}
+
+fn is_empty(metadata: &Document) -> bool {
+    metadata.root().as_object().is_some_and(Object::is_empty)
 }
 
 fn empty_object() -> Document {

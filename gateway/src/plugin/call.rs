@@ -44,6 +44,8 @@ pub(super) struct Caller {
 pub(super) struct Input {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
+    /// Whether the metadata may be changed.
+    pub(super) changes_metadata: bool,
     pub(super) settings: Arc<Document>,
     /// `None`: outside any event.
     pub(super) tenant: Option<TenantId>,
@@ -59,6 +61,8 @@ pub(super) struct Returned<T> {
     pub(super) result: Result<T, Fault>,
     /// As the call left it, even when it failed.
     pub(super) data: Document,
+    /// As the call left it; of no use when it failed.
+    pub(super) metadata: Arc<Document>,
     pub(super) log: Vec<LogLine>,
     pub(super) used: Duration,
     /// A change was refused because the document would have grown over its limit.
@@ -178,6 +182,7 @@ impl Caller {
         let guest = Guest {
             data: input.data,
             metadata: input.metadata,
+            changes_metadata: input.changes_metadata,
             settings: input.settings,
             tenant: input.tenant,
             pseudonyms: self.pseudonyms.clone(),
@@ -209,6 +214,7 @@ impl Caller {
             spent,
             result,
             data: guest.data,
+            metadata: guest.metadata,
             log: guest.log.into_lines(),
             used: guest.meter.deadline.used(),
             over_output: guest.meter.over_output,
@@ -222,6 +228,7 @@ impl<T> Returned<T> {
         Self {
             result: Err(fault),
             data,
+            metadata: Arc::default(),
             log: Vec::new(),
             used: Duration::ZERO,
             over_output: false,
@@ -233,6 +240,7 @@ impl<T> Returned<T> {
         Returned {
             result: self.result.map(f),
             data: self.data,
+            metadata: self.metadata,
             log: self.log,
             used: self.used,
             over_output: self.over_output,

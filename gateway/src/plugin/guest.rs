@@ -23,9 +23,9 @@ pub struct Json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Place {
-    /// The payload; the only one that can be changed.
+    /// The payload.
     Data = 0,
-    /// The producer's notes.
+    /// The producer's notes: they can be changed before the event is stored.
     Metadata = 1,
     /// The step's settings.
     Settings = 2,
@@ -35,6 +35,8 @@ pub(super) enum Place {
 pub(super) struct Guest {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
+    /// Whether the metadata may be changed, as before the event is stored.
+    pub(super) changes_metadata: bool,
     pub(super) settings: Arc<Document>,
     /// Whose call; `None`: outside any event.
     pub(super) tenant: Option<TenantId>,

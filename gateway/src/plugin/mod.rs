@@ -111,7 +111,7 @@ pub struct Call {
     pub created: Timestamp,
     /// Where the chain stands.
     pub phase: Phase,
-    /// Read-only to the plugins.
+    /// The producer's notes: the plugins read them, and change them at ingress.
     pub metadata: Arc<Document>,
     /// What the plugins read and change.
     pub data: Document,
@@ -124,6 +124,8 @@ pub struct Done {
     pub verdict: Verdict,
     /// The document as the last step left it; empty unless the verdict is `Verdict::Pass`.
     pub data: Document,
+    /// The metadata as the last step left it; empty unless the verdict is `Verdict::Pass`.
+    pub metadata: Arc<Document>,
     /// What each step that ran did.
     pub steps: Vec<StepReport>,
     /// What the plugins wrote, each line with the plugin's name: for the plugin's author alone, it may say anything.
@@ -142,6 +144,7 @@ impl Done {
         Self {
             verdict,
             data: Document::default(),
+            metadata: Arc::default(),
             steps: Vec::new(),
             log: Vec::new(),
         }

@@ -41,14 +41,19 @@ pub(super) fn traced(
 }
 
 fn all(caller: &Caller, call: Call, now_ms: u64, recorder: Option<&mut Recorder>) -> (Done, Ended) {
-    let mut data = call.data;
+    let (mut data, mut metadata) = (call.data, call.metadata);
     bound(&mut data, &caller.config);
+    let changes_metadata = matches!(call.phase, Phase::Ingress);
+    if changes_metadata {
+        bound(Arc::make_mut(&mut metadata), &caller.config);
+    }
     let mut run = Run {
         event: event_info(&call.id, &call.kind, call.created, &call.phase),
         recorder,
         caller,
         tenant: call.tenant,
-        metadata: call.metadata,
+        metadata,
+        changes_metadata,
         now_ms,
         used: Duration::ZERO,
         steps: Vec::with_capacity(call.chain.steps.len()),
@@ -134,7 +139,9 @@ struct Run<'a> {
     caller: &'a Caller,
     tenant: TenantId,
     event: types::EventInfo,
+    /// As the last step left it.
     metadata: Arc<Document>,
+    changes_metadata: bool,
     now_ms: u64,
     used: Duration,
     steps: Vec<StepReport>,
@@ -186,7 +193,19 @@ impl Run<'_> {
         let returned = self.call(step, data);
         self.used += returned.used;
         let (mut data, spent, used) = (returned.data, returned.spent, returned.used);
-        let said = said(returned.result, &self.event.phase).map_err(|fault| {
+        let metadata = returned.metadata;
+        let changed_to_other =
+            !Arc::ptr_eq(&metadata, &self.metadata) && metadata.root().as_object().is_none();
+        let said = said(returned.result, &self.event.phase).and_then(|said| {
+            let fault = || {
+                Fault::new(
+                    "verdict",
+                    "metadata is an object, and it made something else of it",
+                )
+            };
+            if changed_to_other { Err(fault()) } else { Ok(said) }
+        });
+        let said = said.map_err(|fault| {
             if returned.over_output {
                 fault.over_output(&self.caller.config)
             } else {
@@ -198,6 +217,7 @@ impl Run<'_> {
                 let seen = Seen {
                     before: shown,
                     data: &data,
+                    metadata: &self.metadata,
                     log: &returned.log,
                     time: used,
                     spent,
@@ -214,6 +234,7 @@ impl Run<'_> {
         let mut report = report(step, as_what, used);
         let after = match (said, before) {
             (Ok(said), _) => {
+                self.metadata = metadata;
                 (report.result, report.changed) = (said.result(), data.take_changes());
                 said.verdict(&step.name).map_or(After::GoOn(data), After::End)
             }
@@ -252,6 +273,7 @@ impl Run<'_> {
         let input = Input {
             data,
             metadata: self.metadata.clone(),
+            changes_metadata: self.changes_metadata,
             settings: step.settings.clone(),
             tenant: Some(self.tenant.clone()),
             now_ms: self.now_ms,
@@ -332,9 +354,15 @@ impl Run<'_> {
     }
 
     fn done(self, verdict: Verdict, data: Document) -> (Done, Ended) {
+        let metadata = if verdict == Verdict::Pass {
+            self.metadata
+        } else {
+            Arc::default()
+        };
         let done = Done {
             verdict,
             data,
+            metadata,
             steps: self.steps,
             log: self.log,
         };

@@ -35,6 +35,8 @@ pub struct Tried {
     pub after: Option<Document>,
     /// The document as it came, and as the last step left it. `None`: there is none, or it is cut.
     pub shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
+    /// The metadata as the last step left it. `None`: there is none, or it is cut.
+    pub metadata: Option<Box<RawValue>>,
     /// The difference between them.
     pub diff: Diff,
     /// A document is not shown for want of room.
@@ -107,6 +109,7 @@ struct Trace {
     timed_out: bool,
     /// The document that it was given, printed; `None`: there was no room for it.
     input: Option<Vec<u8>>,
+    metadata: Arc<Document>,
 }
 
 /// What was seen of a step's call beside what it said.
@@ -114,6 +117,8 @@ struct Trace {
 pub(super) struct Seen<'a> {
     pub(super) before: &'a Document,
     pub(super) data: &'a Document,
+    /// The metadata that it was given.
+    pub(super) metadata: &'a Arc<Document>,
     pub(super) log: &'a [LogLine],
     pub(super) time: Duration,
     pub(super) spent: Spent,
@@ -161,6 +166,7 @@ impl Recorder {
         let trace = Trace {
             timed_out: fault.is_some_and(|fault| fault.kind == "timeout"),
             input: printed(seen.before, &self.kept),
+            metadata: Arc::clone(seen.metadata),
             step: TriedStep {
                 plugin: step.name.clone(),
                 version: component.map_or_else(String::new, |c| c.description.version.clone()),
@@ -204,6 +210,7 @@ fn printed(document: &Document, budget: &ByteBudget) -> Option<Vec<u8>> {
 struct Recorded {
     done: Done,
     shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
+    metadata: Option<Box<RawValue>>,
     diff: Diff,
     recorder: Recorder,
     used: Duration,
@@ -225,10 +232,16 @@ impl Recorded {
         } else {
             (None, Diff::default())
         };
+        let metadata = if goes_on {
+            recorder.show(&done.metadata)
+        } else {
+            None
+        };
         let took = used + recorder.took + began.elapsed();
         let recorded = Self {
             done,
             shown: (before, after),
+            metadata,
             diff,
             recorder,
             used,
@@ -243,7 +256,8 @@ impl Host {
     pub async fn try_out(&self, trial: Trial) -> Tried {
         let Trial { call, sources } = trial;
         let event = event_info(&call.id, &call.kind, call.created, &call.phase);
-        let (tenant, chain, metadata) = (call.tenant.clone(), call.chain.clone(), call.metadata.clone());
+        let (tenant, chain) = (call.tenant.clone(), call.chain.clone());
+        let changes_metadata = matches!(call.phase, super::Phase::Ingress);
         let most_output = most_output(&call.data, self.config()) as u64;
         let now_ms = self.inner.shared.clock.now().as_millis();
         if let Some(over) = self.over_budget(&chain) {
@@ -262,6 +276,7 @@ impl Host {
         let Recorded {
             done,
             shown,
+            metadata,
             diff,
             recorder,
             used,
@@ -284,7 +299,8 @@ impl Host {
             if let (Some(source), true, Some(in_chain), Some(data)) = (source, counted, in_chain, given) {
                 let input = Input {
                     data,
-                    metadata: Arc::clone(&metadata),
+                    metadata: trace.metadata,
+                    changes_metadata,
                     settings: Arc::clone(&in_chain.settings),
                     tenant: Some(tenant.clone()),
                     now_ms,
@@ -299,6 +315,7 @@ impl Host {
             after: (done.verdict == Verdict::Pass).then_some(done.data),
             verdict: done.verdict,
             shown,
+            metadata,
             diff,
             cut: recorder.cut,
             steps,
@@ -327,6 +344,7 @@ impl Tried {
             verdict,
             after: None,
             shown: (None, None),
+            metadata: None,
             diff: Diff::default(),
             cut: false,
             steps: Vec::new(),

@@ -10,7 +10,7 @@ mod names;
 
 #[cfg(test)]
 #[path = "../../../plugins/redact/src/dictionary_cases.rs"]
-mod cases;
+pub(super) mod cases;
 
 /// Names of one or two classes.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Classified places of a type's data, as its schema describes them: a graph that a walk through the data follows.
+//! Classified places of a type's data and metadata, as its schema describes them: a graph that a walk through the data follows.
 //!
 //! A schema can look at one value several times over (`$ref`, `allOf`, `anyOf` and their like), so that a walk is at several
 //! places of the graph at once. What any of them takes out goes, whether or not the value fits that part of the schema.
@@ -12,10 +12,12 @@ use crate::budget::{TooMuchWork, WorkBudget};
 /// A place of the graph.
 pub type FieldId = usize;
 
-/// Places of data; the first is the whole of it.
+/// Places of a document.
 #[derive(Debug)]
 pub struct Fields {
     fields: Vec<Field>,
+    /// The whole of it.
+    root: FieldId,
     /// Each with all that look at the same value.
     together: Vec<Vec<FieldId>>,
     /// Whether what is not named public goes.
@@ -62,11 +64,12 @@ struct Tour {
 }
 
 impl Fields {
-    /// A graph; `default` is the class of what has none. `text` is the schema's.
-    pub fn new(fields: Vec<Field>, default: Class, text: String) -> Self {
+    /// A graph; `root` is the whole document and `default` the class of what has none. `text` is the schema's.
+    pub fn new(fields: Vec<Field>, root: FieldId, default: Class, text: String) -> Self {
         let together = (0..fields.len()).map(|id| together(&fields, id)).collect();
         Self {
             fields,
+            root,
             together,
             closed: default != Class::Public,
             text,
@@ -86,7 +89,7 @@ impl Fields {
             told: Vec::new(),
             most,
         };
-        self.tell(0, "", &mut tour);
+        self.tell(self.root, "", &mut tour);
         tour.told.sort();
         tour.told.dedup();
         tour.told
@@ -122,10 +125,10 @@ impl Fields {
         tour.way.truncate(before);
     }
 
-    /// The whole of the data.
+    /// The whole of the document.
     pub(super) fn root(&self, work: &WorkBudget) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
-        self.reach(0, &mut found, work)?;
+        self.reach(self.root, &mut found, work)?;
         Ok(found)
     }
 
@@ -219,5 +222,14 @@ fn together(fields: &[Field], id: FieldId) -> Vec<FieldId> {
 const LONGEST_KEY: usize = 1 << 10;
 /// Bytes of a key that are looked at in the time of one field.
 const BYTES_A_UNIT: usize = 16;
+/// Classified places of the events of one type.
+#[derive(Debug, Clone, Default)]
+pub struct Classified {
+    /// Of the data.
+    pub data: Option<Arc<Fields>>,
+    /// Of the metadata.
+    pub metadata: Option<Arc<Fields>>,
+}
+
 /// Places of the graph that are compared in the time of one field.
 const FIELDS_A_UNIT: usize = 8;

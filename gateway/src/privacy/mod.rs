@@ -2,7 +2,8 @@
 //!
 //! Two things say so. A profile names classes of a dictionary of names (`dictionary`): what reads like `email` or
 //! `lifetime_value` goes, at any depth. A type's schema classifies places (`fields`): what is not `public` goes, and with a
-//! default that is not public, only what is. A place that the schema names public stays whatever its name reads like.
+//! default that is not public, only what is. A place that the schema names public stays whatever its name reads like. Both hold
+//! for the producer's metadata (a CloudEvent's attributes) as for the data; a profile or a tenant can have all of it dropped.
 //!
 //! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
 //! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
@@ -22,9 +23,19 @@ mod rules;
 
 pub use class::{BadClass, Class};
 pub use dictionary::Dictionary;
-pub use fields::{Field, FieldId, Fields};
+pub use fields::{Classified, Field, FieldId, Fields};
 pub use pattern::{BadPattern, TextPattern};
 pub use rules::{Privacy, Rules};
+
+/// What becomes of the producer's metadata.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Metadata {
+    /// It is stored and shown, but for what is taken out of it.
+    #[default]
+    Kept,
+    /// None is stored, and no plugin sees any.
+    Dropped,
+}
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::Dictionary;
-use super::fields::{FieldId, Fields, Found};
+use super::fields::{Classified, FieldId, Fields, Found};
+use super::{Dictionary, Metadata};
 use crate::budget::{TooMuchWork, WorkBudget};
 use crate::document::{Document, Limits, Scratch, Sieve, Sifted};
 use crate::domain::event::RulesMark;
@@ -17,7 +17,8 @@ use crate::domain::{Event, EventType};
 #[derive(Debug, Clone)]
 pub struct Rules {
     names: Option<Arc<Dictionary>>,
-    fields: Option<Arc<Fields>>,
+    fields: Classified,
+    metadata: Metadata,
     mark: RulesMark,
 }
 
@@ -27,26 +28,37 @@ pub struct Privacy {
     /// Of types without classified fields.
     every: Option<Rules>,
     by_type: BTreeMap<EventType, Rules>,
+    metadata: Metadata,
 }
 
 impl Rules {
-    fn new(names: Option<Arc<Dictionary>>, fields: Option<Arc<Fields>>) -> Option<Self> {
-        if names.is_none() && fields.is_none() {
+    fn new(names: Option<Arc<Dictionary>>, fields: Classified, metadata: Metadata) -> Option<Self> {
+        let anything = names.is_some() || fields.data.is_some() || fields.metadata.is_some();
+        if !anything && metadata == Metadata::Kept {
             return None;
         }
+        let text = |fields: &Option<Arc<Fields>>| fields.as_ref().map(|fields| fields.text.clone());
         let mut hash = Sha256::new();
+        hash.update([MEANING, u8::from(metadata == Metadata::Dropped)]);
         for text in [
-            names.as_ref().map(|names| names.text),
-            fields.as_ref().map(|fields| fields.text.as_str()),
+            names.as_ref().map(|names| names.text.to_owned()),
+            text(&fields.data),
+            text(&fields.metadata),
         ] {
             hash.update([u8::from(text.is_some())]);
-            hash.update(text.unwrap_or_default().len().to_be_bytes());
-            hash.update(text.unwrap_or_default());
+            let text = text.unwrap_or_default();
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
         }
         let digest = hash.finalize();
         let first = digest.first_chunk().copied().unwrap_or_default();
         let mark = RulesMark(u64::from_be_bytes(first).max(1));
-        Some(Self { names, fields, mark })
+        Some(Self {
+            names,
+            fields,
+            metadata,
+            mark,
+        })
     }
 
     /// Which rules they are.
@@ -59,45 +71,66 @@ impl Rules {
     /// # Errors
     /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
     pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
+        self.apply_by(self.fields.data.as_deref(), data, work)
+    }
+
+    /// Takes the same out of the producer's metadata, or all of it where none is kept.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to_metadata(
+        &self,
+        metadata: &mut Option<Document>,
+        work: &WorkBudget,
+    ) -> Result<(), TooMuchWork> {
+        if self.metadata == Metadata::Dropped {
+            *metadata = None;
+        }
+        match metadata {
+            Some(metadata) => self.apply_by(self.fields.metadata.as_deref(), metadata, work),
+            None => Ok(()),
+        }
+    }
+
+    fn apply_by(
+        &self,
+        fields: Option<&Fields>,
+        document: &mut Document,
+        work: &WorkBudget,
+    ) -> Result<(), TooMuchWork> {
+        let names = self.names.as_deref();
+        if names.is_none() && fields.is_none() {
+            return Ok(());
+        }
         let mut walk = Walk {
-            rules: self,
+            names,
+            fields,
             work,
             stopped: None,
             scratch: Scratch::default(),
         };
-        let root = match &self.fields {
+        let root = match fields {
             None => Sifted::Inside(Place::default()),
             Some(fields) => {
                 let found = fields.root(work)?;
-                walk.say(found, !fields.closed, None)
+                walk.say(found, !fields.closed, Member::default())
             }
         };
-        data.sift(&mut walk, root);
+        document.sift(&mut walk, root);
         walk.stopped.map_or(Ok(()), Err)
     }
 
-    /// Takes out of a producer's notes what the dictionary names: a schema says nothing of them.
-    ///
-    /// # Errors
-    /// As [`Self::apply`].
-    pub fn apply_to_notes(&self, notes: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
-        let names = Self {
-            fields: None,
-            ..self.clone()
-        };
-        if names.names.is_some() {
-            names.apply(notes, work)?;
-        }
-        Ok(())
-    }
-
-    /// The most work that a document of so many bytes can take; `None`: it may be any.
+    /// The most work that data and metadata of so many bytes together can take; `None`: it may be any.
     pub fn most_work(&self, bytes: usize) -> Option<u64> {
-        let fields = self
-            .fields
-            .as_ref()
-            .map_or(Some(0), |fields| fields.units_a_byte())?;
-        (fields + 2).checked_mul(bytes as u64 + 1)
+        let fields = [&self.fields.data, &self.fields.metadata];
+        if self.names.is_none() && fields.iter().all(|fields| fields.is_none()) {
+            return Some(0);
+        }
+        let mut most = 0;
+        for fields in fields.into_iter().flatten() {
+            most = fields.units_a_byte()?.max(most);
+        }
+        (most + 2).checked_mul(bytes as u64 + 2)
     }
 
     /// A stored event as it may be shown and sent by these rules.
@@ -105,11 +138,17 @@ impl Rules {
     /// # Errors
     /// When it takes more work than there is: then it is shown [`Self::withheld`].
     pub fn shown(&self, event: &Event, work: &WorkBudget) -> Result<Event, TooMuchWork> {
-        let notes = event.metadata.as_ref();
-        let notes = notes.map(|notes| self.applied_to(notes, |notes| self.apply_to_notes(notes, work)));
+        let metadata = event.metadata.as_ref();
+        let metadata = metadata.filter(|_| self.metadata == Metadata::Kept);
+        let fields = &self.fields;
+        let applied_to = |text, fields: &Option<Arc<Fields>>| {
+            self.applied_to(text, |document| self.apply_by(fields.as_deref(), document, work))
+        };
         Ok(Event {
-            data: self.applied_to(&event.data, |data| self.apply(data, work))?,
-            metadata: notes.transpose()?,
+            data: applied_to(&event.data, &fields.data)?,
+            metadata: metadata
+                .map(|text| applied_to(text, &fields.metadata))
+                .transpose()?,
             rules: self.mark,
             ..event.clone()
         })
@@ -143,18 +182,26 @@ impl Rules {
 }
 
 impl Privacy {
-    /// The rules of a tenant: of its profile's dictionary, and of its own types' classified fields.
+    /// The rules of a tenant: of its profile's dictionary, of its own types' classified fields, and of its metadata.
     pub fn new(
         names: Option<&Arc<Dictionary>>,
-        fields: impl IntoIterator<Item = (EventType, Arc<Fields>)>,
+        fields: impl IntoIterator<Item = (EventType, Classified)>,
+        metadata: Metadata,
     ) -> Self {
+        let rules = |fields| Rules::new(names.cloned(), fields, metadata);
         let by_type = fields
             .into_iter()
-            .filter_map(|(kind, fields)| Some((kind, Rules::new(names.cloned(), Some(fields))?)));
+            .filter_map(|(kind, fields)| Some((kind, rules(fields)?)));
         Self {
             by_type: by_type.collect(),
-            every: Rules::new(names.cloned(), None),
+            every: rules(Classified::default()),
+            metadata,
         }
+    }
+
+    /// What becomes of the metadata of all types.
+    pub fn metadata(&self) -> Metadata {
+        self.metadata
     }
 
     /// The rules for events of a type, if there are any.
@@ -176,6 +223,8 @@ impl Privacy {
     }
 }
 
+/// What rules of one text mean, as a number that their mark is made of: another where a release takes out more.
+const MEANING: u8 = 2;
 const NOTHING: Bytes = Bytes::from_static(b"null");
 const LIMITS: Limits = Limits {
     bytes: usize::MAX,
@@ -184,11 +233,20 @@ const LIMITS: Limits = Limits {
 
 /// Rules on their way through a document.
 struct Walk<'r> {
-    rules: &'r Rules,
+    names: Option<&'r Dictionary>,
+    fields: Option<&'r Fields>,
     work: &'r WorkBudget,
     /// Everything goes from there on.
     stopped: Option<TooMuchWork>,
     scratch: Scratch,
+}
+
+/// A member, as far as its name says what becomes of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Member<'k> {
+    key: Option<&'k str>,
+    /// It is the value of a pair whose name the dictionary has.
+    named_out: bool,
 }
 
 /// What is known of a place whose inside is looked at.
@@ -210,7 +268,7 @@ impl Walk<'_> {
         if self.stopped.is_some() {
             return None;
         }
-        let fields = self.rules.fields.as_deref();
+        let fields = self.fields;
         let charged = self.work.charge_len(units);
         let found = charged
             .and_then(|()| fields.map_or_else(|| Ok(Found::default()), |fields| find(fields, self.work)));
@@ -218,13 +276,15 @@ impl Walk<'_> {
     }
 
     /// What becomes of a value, of which the fields say this; `open`: what is around it lets it stay.
-    fn say(&mut self, found: Found, open: bool, key: Option<&str>) -> Sifted<Place> {
-        let names = self.rules.names.as_ref();
+    fn say(&mut self, found: Found, open: bool, member: Member<'_>) -> Sifted<Place> {
+        let names = self.names;
         if found.withheld {
             return Sifted::Goes;
         }
-        let named =
-            |scratch: &mut Scratch| names.zip(key).is_some_and(|(names, key)| names.has(key, scratch));
+        let named = |scratch: &mut Scratch| {
+            let key = names.zip(member.key);
+            member.named_out || key.is_some_and(|(names, key)| names.has(key, scratch))
+        };
         if !found.public && named(&mut self.scratch) {
             return Sifted::Goes;
         }
@@ -245,13 +305,23 @@ impl Walk<'_> {
 impl Sieve for Walk<'_> {
     type Place = Place;
 
-    fn member(&mut self, around: &Place, key: &str) -> Sifted<Place> {
+    fn member(&mut self, around: &Place, key: &str, named_out: bool) -> Sifted<Place> {
         let found = self.found(1 + key.len(), |fields, work| fields.member(&around.at, key, work));
-        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, Some(key)))
+        let key = Some(key);
+        let member = Member { key, named_out };
+        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, member))
+    }
+
+    fn names_out(&mut self, name: &str) -> bool {
+        let Some(names) = self.names else { return false };
+        // Where there is no more work everything goes.
+        self.found(1 + name.len(), |_, _| Ok(Found::default())).is_none()
+            || names.has(name, &mut self.scratch)
     }
 
     fn element(&mut self, around: &Place, index: usize) -> Sifted<Place> {
         let found = self.found(1, |fields, work| fields.element(&around.at, index, work));
-        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, None))
+        let member = Member::default();
+        found.map_or(Sifted::Goes, |found| self.say(found, !around.closed, member))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::dictionary::cases;
 use super::*;
 use crate::budget::{TooMuchWork, WorkBudget};
 use crate::catalogue::{CatalogueType, TypeSpec};
@@ -15,7 +16,7 @@ fn kind() -> EventType {
     "customer.created".parse().unwrap()
 }
 
-fn fields(schema: &Value) -> Arc<Fields> {
+fn classified(schema: &Value) -> Classified {
     let spec = TypeSpec {
         kind: kind(),
         entity: None,
@@ -24,12 +25,13 @@ fn fields(schema: &Value) -> Arc<Fields> {
         validate: false,
     };
     let own = CatalogueType::new(spec).unwrap_or_else(|problems| panic!("{}", problems[0]));
-    Arc::clone(own.fields().expect("something is classified"))
+    own.classified().clone()
 }
 
 fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
     let names = Dictionary::of(classes).map(Arc::new);
-    Privacy::new(names.as_ref(), schema.map(|schema| (kind(), fields(schema))))
+    let classified = schema.map(|schema| (kind(), classified(schema)));
+    Privacy::new(names.as_ref(), classified, Metadata::Kept)
 }
 
 #[track_caller]
@@ -64,6 +66,22 @@ fn the_dictionary_takes_out_what_is_confidential_and_leaves_what_every_event_has
         "sku": 1, "owner": { "user_id": 1 }, "version": 1, "company_id": 1, "costCenterId": 1, "margin_updated_at": 1,
     });
     assert_eq!(left(&privacy, stays.clone()), stays);
+}
+
+#[test]
+fn pairs_lose_the_values_of_confidential_names_and_others_stay() {
+    let privacy = privacy(BOTH, None);
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    for (before, after) in cases::PAIRS_TAKEN {
+        assert_eq!(left(&privacy, read(before)), read(after), "{before}");
+    }
+    for pair in cases::PAIRS_KEPT {
+        assert_eq!(left(&privacy, read(pair)), read(pair), "{pair}");
+    }
+    let named_public = json!({ "properties": { "new": { "x-classification": "public" } } });
+    let privacy = self::privacy(BOTH, Some(&named_public));
+    let data = json!({ "field": "email", "old": 1, "new": 2 });
+    assert_eq!(left(&privacy, data), json!({ "field": "email", "new": 2 }));
 }
 
 #[test]
@@ -157,16 +175,83 @@ fn what_the_schema_names_public_stays_whatever_its_name_and_what_is_inside_does_
     );
 }
 
-#[test]
-fn notes_are_looked_through_by_name_alone() {
-    let rules = privacy(BOTH, Some(&json!({ "x-classification": "restricted" })));
-    let mut notes = Document::from(json!({ "source": "/crm", "email": "planted" }));
+/// What is left of metadata.
+fn metadata_left(privacy: &Privacy, metadata: Value) -> Value {
+    let mut document = Some(Document::from(metadata));
+    let rules = privacy.of(&kind()).expect("rules");
     rules
-        .of(&kind())
-        .unwrap()
-        .apply_to_notes(&mut notes, &WorkBudget::small())
+        .apply_to_metadata(&mut document, &WorkBudget::small())
         .unwrap();
-    assert_eq!(notes.to_vec(), br#"{"source":"/crm"}"#);
+    document.map_or(Value::Null, |document| {
+        serde_json::from_slice(&document.to_vec()).unwrap()
+    })
+}
+
+#[test]
+fn metadata_loses_what_the_dictionary_names_and_the_schema_classifies() {
+    let metadata = json!({
+        "id": "1", "source": "/crm", "subject": "cus_1", "customeremail": "planted", "trace": { "by": "anna", "id": 7 },
+        "header": { "name": "email", "value": "planted" },
+    });
+    let by_name = json!({
+        "id": "1", "source": "/crm", "subject": "cus_1", "trace": { "by": "anna", "id": 7 }, "header": { "name": "email" },
+    });
+    assert_eq!(metadata_left(&privacy(BOTH, None), metadata.clone()), by_name);
+
+    let schema = json!({
+        "x-metadata-schema": { "properties": {
+            "subject": { "x-classification": "confidential" },
+            "trace": { "$ref": "#/$defs/trace" },
+            "customeremail": { "x-classification": "public" },
+        } },
+        "$defs": { "trace": { "properties": { "by": { "x-classification": "internal" } } } },
+    });
+    let rules = privacy(BOTH, Some(&schema));
+    let left_of_it = json!({
+        "id": "1", "source": "/crm", "customeremail": "planted", "trace": { "id": 7 }, "header": { "name": "email" },
+    });
+    assert_eq!(metadata_left(&rules, metadata.clone()), left_of_it);
+    // The data has no subject.
+    assert_eq!(left(&rules, json!({ "subject": 1 })), json!({ "subject": 1 }));
+}
+
+#[test]
+fn closed_schema_empties_metadata_but_for_what_it_names_public() {
+    let metadata =
+        json!({ "id": "1", "source": "/crm", "subject": "planted", "trace": { "id": 7, "by": "planted" } });
+    let closed = json!({ "x-default-classification": "restricted" });
+    assert_eq!(
+        metadata_left(&privacy(BOTH, Some(&closed)), metadata.clone()),
+        json!({})
+    );
+    let public = json!({ "x-classification": "public" });
+    let some = json!({
+        "x-default-classification": "restricted",
+        "properties": { "subject": public },
+        "x-metadata-schema": { "properties": {
+            "source": public, "trace": { "properties": { "id": public } },
+        } },
+    });
+    let rules = privacy(&[], Some(&some));
+    let left_of_it = json!({ "source": "/crm", "trace": { "id": 7 } });
+    assert_eq!(metadata_left(&rules, metadata), left_of_it);
+    let data = json!({ "subject": 1, "source": 1 });
+    assert_eq!(left(&rules, data), json!({ "subject": 1 }));
+}
+
+#[test]
+fn metadata_goes_whole_where_none_is_kept() {
+    let none = Privacy::new(None, [], Metadata::Dropped);
+    let data = json!({ "email": "stays" });
+    assert_eq!(left(&none, data.clone()), data);
+    assert_eq!(metadata_left(&none, json!({ "source": "/crm" })), Value::Null);
+    let stored = event(&data);
+    let shown = none
+        .anew(&stored)
+        .expect("rules")
+        .shown(&stored, &WorkBudget::small());
+    assert_eq!(shown.unwrap().metadata, None);
+    assert!(Privacy::new(None, [], Metadata::Kept).of(&kind()).is_none());
 }
 
 #[test]
@@ -179,6 +264,8 @@ fn equal_rules_have_equal_marks_and_others_have_others() {
         privacy(&[Class::Restricted], None),
         privacy(&[], Some(&schema)),
         privacy(BOTH, Some(&schema)),
+        Privacy::new(None, [], Metadata::Dropped),
+        privacy(&[], Some(&json!({ "x-metadata-schema": schema }))),
     ];
     for (n, one) in all.iter().enumerate() {
         for (m, other) in all.iter().enumerate() {
@@ -255,8 +342,7 @@ fn patterns_that_are_too_large_today_withhold_what_they_might_classify() {
     assert!(CatalogueType::new(spec.clone()).is_err());
     let stored = CatalogueType::stored(spec).unwrap();
     assert_eq!(stored.unusable_patterns(), 1);
-    let fields = Arc::clone(stored.fields().unwrap());
-    let privacy = Privacy::new(None, [(kind(), fields)]);
+    let privacy = Privacy::new(None, [(kind(), stored.classified().clone())], Metadata::Kept);
     assert_eq!(
         left(&privacy, json!({ "known": 1, "other": 1 })),
         json!({ "known": 1 })
@@ -296,15 +382,14 @@ mod properties {
     }
 
     fn data() -> impl Strategy<Value = Value> {
-        any::<u8>()
-            .prop_map(Value::from)
-            .prop_recursive(4, 32, 4, |inside| {
-                prop_oneof![
-                    prop::collection::vec(inside.clone(), 0..4).prop_map(Value::from),
-                    prop::collection::btree_map("[abc]{0,2}|email", inside, 0..4)
-                        .prop_map(|members| members.into_iter().collect::<Value>()),
-                ]
-            })
+        let scalar = prop_oneof![any::<u8>().prop_map(Value::from), Just(json!("email"))];
+        scalar.prop_recursive(4, 32, 4, |inside| {
+            prop_oneof![
+                prop::collection::vec(inside.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[abc]{0,2}|email|name|value", inside, 0..4)
+                    .prop_map(|members| members.into_iter().collect::<Value>()),
+            ]
+        })
     }
 
     proptest! {

@@ -38,7 +38,7 @@ use bytes::Bytes;
 
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, Quotas, RetryPolicy};
-use crate::privacy::{Class, Dictionary};
+use crate::privacy::{Class, Dictionary, Metadata};
 
 pub use diagnose::{Evidence, Proof};
 pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
@@ -106,6 +106,8 @@ pub struct Privacy {
     pub classes: Vec<Class>,
     /// Their names; none: nothing is taken out.
     pub names: Option<Arc<Dictionary>>,
+    /// What becomes of the producer's metadata.
+    pub metadata: Metadata,
 }
 
 /// An event type that the product documents.

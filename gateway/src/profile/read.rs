@@ -14,7 +14,7 @@ use super::{CatalogueEntry, Limits, Privacy, Problem, Profile};
 use crate::document::PatternSet;
 use crate::domain::units::Span;
 use crate::domain::{AnswerRules, Gone, Pause, PayloadMode, RetryAfter, RetryPolicy};
-use crate::privacy::{Class, Dictionary};
+use crate::privacy::{Class, Dictionary, Metadata};
 
 /// Reads a profile. The problems' keys are those under `profiles.NAME`.
 ///
@@ -299,6 +299,10 @@ fn privacy(file: &File) -> Privacy {
     Privacy {
         names: Dictionary::of(&classes).map(Arc::new),
         classes,
+        metadata: match file.privacy.keep_metadata {
+            Some(false) => Metadata::Dropped,
+            Some(true) | None => Metadata::Kept,
+        },
     }
 }
 

@@ -236,6 +236,7 @@ impl Registry {
             && draft.tenant.declared
             && draft.tenant.profile == wanted.profile
             && draft.tenant.quotas == wanted.quotas
+            && draft.tenant.keep_metadata == wanted.keep_metadata
             && draft.tenant.secret_declared == secret.is_some()
             && (secret.is_none()
                 || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());

@@ -13,12 +13,13 @@ use tracing::warn;
 
 use super::chain_record::ChainRecord;
 use super::draft::{Draft, TENANT, key_entry};
+use super::record::TenantRecord;
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
 use super::{ChainSpec, Place, RateBuckets, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
 use crate::domain::{KeyId, Quotas, TenantId, Timestamp};
-use crate::privacy::Privacy;
+use crate::privacy::{Metadata, Privacy};
 use crate::profile::Profile;
 use crate::store::{FeedPosition, RegistryRecord};
 use crate::telemetry::error_chain;
@@ -340,7 +341,7 @@ impl Registry {
         }
         let types = self.ready_types(draft)?;
         let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
-        let privacy = privacy(contract.as_deref(), &types);
+        let privacy = privacy(contract.as_deref(), &types, &draft.tenant);
         let own_quotas = Quotas::from(draft.tenant.quotas);
         let of_profile = contract
             .as_ref()
@@ -411,12 +412,17 @@ impl Tenant {
     }
 }
 
-fn privacy(contract: Option<&Profile>, types: &Types) -> Privacy {
-    let names = contract.and_then(|profile| profile.privacy.names.as_ref());
+fn privacy(contract: Option<&Profile>, types: &Types, tenant: &TenantRecord) -> Privacy {
+    let own = contract.map(|profile| &profile.privacy);
+    let names = own.and_then(|privacy| privacy.names.as_ref());
+    let metadata = match (own.map(|privacy| privacy.metadata), tenant.keep_metadata) {
+        (Some(Metadata::Dropped), _) | (_, Some(false)) => Metadata::Dropped,
+        _ => Metadata::Kept,
+    };
     let classified = types
         .iter()
-        .filter_map(|(kind, own)| Some((kind.clone(), Arc::clone(own.fields()?))));
-    Privacy::new(names, classified)
+        .map(|(kind, own)| (kind.clone(), own.classified().clone()));
+    Privacy::new(names, classified, metadata)
 }
 
 fn bytes_of(record: &RegistryRecord) -> usize {

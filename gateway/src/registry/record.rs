@@ -45,6 +45,9 @@ pub(super) struct TenantRecord {
     /// What overrides the quotas of the profile and of the operator.
     #[serde(default, skip_serializing_if = "QuotasRecord::is_empty")]
     pub quotas: QuotasRecord,
+    /// Whether metadata is stored; what the profile says where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_metadata: Option<bool>,
 }
 
 /// A tenant's own quotas.

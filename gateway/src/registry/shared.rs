@@ -32,6 +32,7 @@ impl Registry {
             profile: None,
             signing_secret: None,
             quotas: Quotas::default(),
+            keep_metadata: None,
         };
         Ok(draft.unwrap_or_else(|| Draft::empty(owner, self.tenant_record(&new, false))))
     }

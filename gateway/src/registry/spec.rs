@@ -22,6 +22,8 @@ pub struct NewTenant {
     pub signing_secret: Option<Secret>,
     /// What overrides the quotas of the profile and of the operator.
     pub quotas: Quotas,
+    /// Whether the metadata of its events is stored, as far as the profile lets it be: it is where nothing is said.
+    pub keep_metadata: Option<bool>,
 }
 
 /// What is to change of a tenant; `None`: leave it.
@@ -33,6 +35,8 @@ pub struct TenantPatch {
     pub signing_secret: Option<Option<Secret>>,
     /// All that overrides the quotas of the profile and of the operator.
     pub quotas: Option<Quotas>,
+    /// Whether the metadata of its events is stored.
+    pub keep_metadata: Option<bool>,
 }
 
 /// A subscription that is to be.

@@ -62,6 +62,7 @@ impl Registry {
             profile: None,
             signing_secret: None,
             quotas: Quotas::default(),
+            keep_metadata: None,
         };
         let made = vec![(TENANT.to_owned(), Some(encode(&self.tenant_record(&new, false))))];
         if !self.apply_to(id, 0, made).await? {
@@ -90,6 +91,7 @@ impl Registry {
             if let Some(quotas) = patch.quotas {
                 record.quotas = quotas.into();
             }
+            record.keep_metadata = patch.keep_metadata.or(record.keep_metadata);
             if let Some(secret) = &patch.signing_secret {
                 let only = secret.iter().map(only_secret);
                 self.put_tenant_secrets(id, &mut record, &only.collect::<Vec<_>>());
@@ -181,6 +183,7 @@ impl Registry {
             declared,
             secret_declared: declared && new.signing_secret.is_some(),
             quotas: new.quotas.into(),
+            keep_metadata: new.keep_metadata,
         };
         let secret = new.signing_secret.iter().map(only_secret);
         self.put_tenant_secrets(&new.id, &mut record, &secret.collect::<Vec<_>>());

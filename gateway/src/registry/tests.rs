@@ -72,6 +72,7 @@ fn tenant(id: &str) -> NewTenant {
         profile: None,
         signing_secret: None,
         quotas: Default::default(),
+        keep_metadata: None,
     }
 }
 

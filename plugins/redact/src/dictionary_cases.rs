@@ -1,4 +1,4 @@
-//! Names that the dictionary takes, and names that stay: the plugin and the gateway are tested with the same.
+//! Names and pairs that the dictionary takes, and those that stay: the plugin and the gateway are tested with the same.
 
 /// Keys whose values go when both classes are redacted.
 pub(crate) const TAKEN: &str = "
@@ -50,3 +50,110 @@ pub(crate) const KEPT: &str = "
     paid payment payment_method payment_status payable repay display
     shape tapestry zipped zip_file cellular
 ";
+
+/// Pairs whose values go when both classes are redacted, with what is left of them.
+pub(crate) const PAIRS_TAKEN: &[(&str, &str)] = &[
+    (r#"{"name":"email","value":"v"}"#, r#"{"name":"email"}"#),
+    (r#"{"Name":"E-Mail","Value":"v"}"#, r#"{"Name":"E-Mail"}"#),
+    (
+        r#"{"name":"work_email","value":{"a":1}}"#,
+        r#"{"name":"work_email"}"#,
+    ),
+    (r#"{"name":"email","values":["v","w"]}"#, r#"{"name":"email"}"#),
+    (
+        r#"{"key":"phoneNumber","value":"v","id":7}"#,
+        r#"{"key":"phoneNumber","id":7}"#,
+    ),
+    (r#"{"value":"v","key":"api_key"}"#, r#"{"key":"api_key"}"#),
+    (r#"{"k":"ssn","v":1}"#, r#"{"k":"ssn"}"#),
+    (r#"{"field":"email","old":"v","new":"w"}"#, r#"{"field":"email"}"#),
+    (
+        r#"{"field":"salary","from":1,"to":2,"by":"usr_1"}"#,
+        r#"{"field":"salary","by":"usr_1"}"#,
+    ),
+    (
+        r#"{"fieldName":"birthDate","oldValue":null,"newValue":"v"}"#,
+        r#"{"fieldName":"birthDate"}"#,
+    ),
+    (
+        r#"{"field_id":"iban","previous_value":"v","current_value":"w"}"#,
+        r#"{"field_id":"iban"}"#,
+    ),
+    (
+        r#"{"field":"email","fromString":"v","toString":"w"}"#,
+        r#"{"field":"email"}"#,
+    ),
+    (
+        r#"{"attribute":"email","before":"v","after":"w"}"#,
+        r#"{"attribute":"email"}"#,
+    ),
+    (
+        r#"{"op":"replace","path":"/customer/email","value":"v"}"#,
+        r#"{"op":"replace","path":"/customer/email"}"#,
+    ),
+    (
+        r#"{"property":"customer.email","value":"v"}"#,
+        r#"{"property":"customer.email"}"#,
+    ),
+    (
+        r#"{"type":"email","value":"v","primary":true}"#,
+        r#"{"type":"email","primary":true}"#,
+    ),
+    (r#"{"id":"password","value":"v"}"#, r#"{"id":"password"}"#),
+    (r#"{"question":"Email","answer":"v"}"#, r#"{"question":"Email"}"#),
+    (
+        r#"{"label":"Home address","value":"v"}"#,
+        r#"{"label":"Home address"}"#,
+    ),
+    (
+        r#"{"header":"Authorization","value":"v"}"#,
+        r#"{"header":"Authorization"}"#,
+    ),
+    (
+        r#"{"column":"cost_price","value":9.50}"#,
+        r#"{"column":"cost_price"}"#,
+    ),
+    (
+        r#"{"type":"text","name":"email","value":"v"}"#,
+        r#"{"type":"text","name":"email"}"#,
+    ),
+    (
+        r#"{"fields":[{"name":"email","value":"v"},{"name":"plan","value":"pro"}]}"#,
+        r#"{"fields":[{"name":"email"},{"name":"plan","value":"pro"}]}"#,
+    ),
+    (
+        r#"{"changes":{"1":{"field":"email","new":"v"}}}"#,
+        r#"{"changes":{"1":{"field":"email"}}}"#,
+    ),
+];
+
+/// Pairs and what only looks like them: all of it stays.
+pub(crate) const PAIRS_KEPT: &[&str] = &[
+    r#"{"name":"plan","value":"pro"}"#,
+    r#"{"name":"Anna","value":1}"#,
+    r#"{"name":"email_verified","value":true}"#,
+    r#"{"name":"email_count","value":3}"#,
+    r#"{"name":"address_id","value":"adr_1"}"#,
+    r#"{"name":"token_type","value":"bearer"}"#,
+    r#"{"name":"passport_country","value":"DE"}"#,
+    r#"{"name":"shipping","value":4.90}"#,
+    r#"{"key":"customer_id","value":"cus_1"}"#,
+    r#"{"key":"status","old":"draft","new":"live"}"#,
+    r#"{"field":"status","from":"draft","to":"live"}"#,
+    r#"{"field":"updated_at","old":1,"new":2}"#,
+    r#"{"op":"replace","path":"/status","value":"live"}"#,
+    r#"{"type":"page","value":7}"#,
+    r#"{"name":"email"}"#,
+    r#"{"name":"email","id":7,"position":1,"required":true}"#,
+    r#"{"name":"email","count":3}"#,
+    r#"{"name":{"a":"email"},"value":1}"#,
+    r#"{"name":7,"value":1}"#,
+    r#"{"name":null,"value":1}"#,
+    r#"{"names":"email","value":1}"#,
+    r#"{"title":"email","value":1}"#,
+    r#"{"kinds":["email"],"value":1}"#,
+    r#"["email","v"]"#,
+    r#"{"from":"email","to":"sms"}"#,
+    r#"{"value":"email"}"#,
+    r#"{"old":"email","new":"sms","field":"channel"}"#,
+];

@@ -1,9 +1,13 @@
-//! Takes confidential fields out of events: by a dictionary of names, by patterns, by a projection, and by value.
+//! Takes confidential fields out of events, data and metadata: by a dictionary of names, by patterns, by a projection, and by
+//! value.
 
 mod dictionary;
 mod settings;
 
-use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict, values};
+use hookgate_sdk::{
+    Description, Document, Event, Failure, Phase, Plugin, Problem, Settings, Verdict, values,
+};
+use settings::Plan;
 
 /// The plugin.
 pub struct Redact;
@@ -25,20 +29,30 @@ impl Plugin for Redact {
 
     fn handle(event: &Event) -> Result<Verdict, Failure> {
         let plan = settings::read(&event.settings());
-        let data = event.data();
-        if !plan.keep.is_empty() {
-            let keep: Vec<&str> = plan.keep.iter().map(String::as_str).collect();
-            data.retain(&keep)?;
-        }
-        let patterns = plan.patterns.texts();
-        if !patterns.is_empty() {
-            data.redact(&patterns, &plan.action)?;
-        }
-        if !plan.values.is_empty() {
-            values::redact(&data, &plan.values, &plan.action, &plan.mask)?;
+        redact(&event.data(), &plan)?;
+        let metadata = event.metadata();
+        // A delivery has none of it: nothing of it is sent, and what is stored was redacted at ingress.
+        let changes = plan.metadata && event.info().phase == Phase::Ingress;
+        if changes && metadata.length("") != Some(0) {
+            redact(&metadata, &plan)?;
         }
         Ok(Verdict::Pass)
     }
+}
+
+fn redact(document: &Document, plan: &Plan) -> Result<(), Failure> {
+    if !plan.keep.is_empty() {
+        let keep: Vec<&str> = plan.keep.iter().map(String::as_str).collect();
+        document.retain(&keep)?;
+    }
+    let patterns = plan.patterns.texts();
+    if !patterns.is_empty() {
+        document.redact(&patterns, &plan.action)?;
+    }
+    if !plan.values.is_empty() {
+        values::redact(document, &plan.values, &plan.action, &plan.mask)?;
+    }
+    Ok(())
 }
 
 hookgate_sdk::export!(Redact);

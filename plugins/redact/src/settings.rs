@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) mask: String,
     /// What is redacted by value.
     pub(crate) values: Vec<Found>,
+    /// Whether the same is done to the metadata.
+    pub(crate) metadata: bool,
 }
 
 /// The patterns of one redaction.
@@ -57,6 +59,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
             "except",
             "keep",
             "values",
+            "metadata",
             "action",
             "mask",
             "keep_last",
@@ -86,6 +89,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
     for pointer in check.list("/values", 2) {
         check.one_of(&pointer, &["email", "card"]);
     }
+    check.boolean("/metadata");
     check.one_of("/action", &["remove", "mask", "keep-last", "pseudonym"]);
     check.text("/mask");
     check.integer("/keep_last", 1..=MAX_KEEP_LAST);
@@ -109,6 +113,7 @@ pub(crate) fn read(settings: &View) -> Plan {
             "/mask",
             "/keep_last",
             "/label",
+            "/metadata",
         ])
         .into_iter()
         .map(Option::unwrap_or_default);
@@ -132,6 +137,7 @@ pub(crate) fn read(settings: &View) -> Plan {
         _ => DEFAULT_KEEP_LAST,
     };
     let label = text_or(next(), DEFAULT_LABEL);
+    let metadata = next() != Scalar::Boolean(false);
 
     let nothing_named = fields.is_empty() && keep.is_empty() && values.is_empty();
     let class = match classes {
@@ -150,6 +156,7 @@ pub(crate) fn read(settings: &View) -> Plan {
         },
         mask,
         values,
+        metadata,
     }
 }
 

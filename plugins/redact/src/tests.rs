@@ -1,6 +1,6 @@
 //! The plugin as a step runs it.
 
-use hookgate_sdk::{Verdict, testing};
+use hookgate_sdk::{Phase, Verdict, testing};
 
 use crate::Redact;
 
@@ -77,6 +77,69 @@ fn dictionary_takes_confidential_names_and_leaves_others() {
     );
     let kept = members(cases::KEPT);
     redacts(r#"{"classes":["confidential"]}"#, &kept, &kept);
+}
+
+#[test]
+fn pairs_lose_the_values_of_confidential_names_and_others_stay() {
+    for (before, after) in cases::PAIRS_TAKEN {
+        redacts(r#"{"classes":["confidential"]}"#, before, after);
+    }
+    for pair in cases::PAIRS_KEPT {
+        redacts(r#"{"classes":["confidential"]}"#, pair, pair);
+    }
+    let fields = r#"{"fields":["/**/~nickname","/a/*/b"],"action":"mask"}"#;
+    redacts(
+        fields,
+        r#"{"a":[{"key":"b","value":1}],"c":{"name":"nick_name","value":2},"key":"b","value":3}"#,
+        r#"{"a":[{"key":"b","value":"[redacted]"}],"c":{"name":"nick_name","value":"[redacted]"},"key":"b","value":3}"#,
+    );
+}
+
+/// A step at a place in an event's life; the metadata that it leaves.
+fn metadata_after(settings: &str, phase: Phase, metadata: &str) -> String {
+    let event = testing::event("customer.created");
+    let mut info = event.clone().with(|event| event.info().clone());
+    info.phase = phase;
+    let outcome = event
+        .info(info)
+        .metadata(metadata)
+        .settings(settings)
+        .run::<Redact>();
+    assert_eq!(outcome.verdict, Ok(Verdict::Pass));
+    outcome.metadata
+}
+
+#[test]
+fn metadata_is_redacted_as_the_data_is() {
+    let metadata = r#"{"id":"1","source":"/crm","subject":"anna@example.com","customeremail":"x","trace":{"email":"y"}}"#;
+    for (settings, after) in [
+        (
+            "{}",
+            r#"{"id":"1","source":"/crm","subject":"anna@example.com","trace":{}}"#,
+        ),
+        (
+            r#"{"classes":["confidential"],"values":["email"]}"#,
+            r#"{"id":"1","source":"/crm","trace":{}}"#,
+        ),
+        (
+            r#"{"fields":["/subject"],"action":"mask"}"#,
+            r#"{"id":"1","source":"/crm","subject":"[redacted]","customeremail":"x","trace":{"email":"y"}}"#,
+        ),
+        (r#"{"keep":["/id","/source"]}"#, r#"{"id":"1","source":"/crm"}"#),
+        (r#"{"values":["email"],"metadata":false}"#, metadata),
+    ] {
+        assert_eq!(
+            metadata_after(settings, Phase::Ingress, metadata),
+            after,
+            "{settings}"
+        );
+        assert_eq!(
+            metadata_after(settings, Phase::Delivery, metadata),
+            metadata,
+            "{settings}"
+        );
+    }
+    assert_eq!(metadata_after(r#"{"keep":["/id"]}"#, Phase::Ingress, "{}"), "{}");
 }
 
 #[test]
@@ -180,7 +243,7 @@ fn by_value_in_free_text_and_alone() {
 fn every_problem_of_the_settings_has_its_pointer() {
     let problems = testing::check_settings::<Redact>(
         r#"{"clases":[],"classes":["secret"],"fields":["email",5,""],"keep":[],"values":"email","action":"hide",
-            "keep_last":0,"mask":1,"except":["nonsense"]}"#,
+            "keep_last":0,"mask":1,"except":["nonsense"],"metadata":"yes"}"#,
     );
     let pointers: Vec<String> = problems
         .expect_err("they are wrong")
@@ -198,6 +261,7 @@ fn every_problem_of_the_settings_has_its_pointer() {
             "/keep",
             "/except/0",
             "/values",
+            "/metadata",
             "/action",
             "/mask",
             "/keep_last",
@@ -209,7 +273,7 @@ fn every_problem_of_the_settings_has_its_pointer() {
 fn good_settings_have_no_problem() {
     for settings in [
         "{}",
-        r#"{"classes":["confidential","restricted"]}"#,
+        r#"{"classes":["confidential","restricted"],"metadata":false}"#,
         r#"{"fields":["/a","/**/~b|*c"],"action":"pseudonym","label":"x"}"#,
         r#"{"keep":[""],"values":["email","card"],"action":"mask","mask":""}"#,
     ] {

@@ -157,7 +157,7 @@ pub mod hookgate {
                 Absent,
                 /// Something of another kind stands there.
                 WrongKind(Kind),
-                /// Settings and metadata cannot be changed.
+                /// Settings cannot be changed, and metadata only at ingress.
                 ReadOnly,
                 /// The document would grow over its limit of size or depth.
                 Limit,
@@ -1581,7 +1581,9 @@ pub mod hookgate {
             }
             impl Json {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Redacts every place that one of the patterns matches, in one pass; how many there were.
+                /// Redacts every place that one of the patterns matches, in one pass; how many there were. Of an object that keeps a name
+                /// beside its values (`{"name":"email","value":…}`, `{"field":"email","old":…,"new":…}`) the values are redacted where a
+                /// pattern matches a member of that name in the object's place.
                 #[allow(async_fn_in_trait)]
                 pub fn redact(
                     &self,
@@ -2689,7 +2691,8 @@ pub mod exports {
                     fn check_settings(
                         settings: &Json,
                     ) -> ::core::result::Result<(), _rt::Vec<Problem>>;
-                    /// Called for each event. `metadata` is read-only.
+                    /// Called for each event. `metadata` can be changed at ingress, and is stored as the chain leaves it; in the delivery phase
+                    /// it is read-only.
                     #[allow(async_fn_in_trait)]
                     fn handle(
                         info: EventInfo,

@@ -85,6 +85,32 @@ impl Json {
         self.root.replace(root);
         Ok(result)
     }
+
+    fn edit(
+        &self,
+        patterns: &[&str],
+        how: &Redaction,
+        places: fn(&Patterns, &Node) -> Vec<Place>,
+    ) -> Result<u32, AccessError> {
+        let patterns = Patterns::parse(patterns).ok_or(AccessError::BadPointer)?;
+        let removes = *how == Redaction::Remove;
+        if removes && patterns.name_the_whole() {
+            return Err(AccessError::BadPointer);
+        }
+        self.change(|root| {
+            // `/**` matches the whole document too, which cannot be removed: all that is inside is.
+            let places = outermost(
+                places(&patterns, root)
+                    .into_iter()
+                    .filter(|place| !removes || !place.is_empty()),
+            );
+            // From the back, so that a place that is removed does not shift those that are still to come.
+            for place in places.iter().rev() {
+                redact_at(root, place, how);
+            }
+            Ok(count(places.len()))
+        })
+    }
 }
 
 impl Operations for Json {
@@ -152,7 +178,7 @@ impl Operations for Json {
     }
 
     fn remove(&self, pattern: &str) -> Result<u32, AccessError> {
-        self.redact(&[pattern], &Redaction::Remove)
+        self.edit(&[pattern], &Redaction::Remove, Patterns::places)
     }
 
     fn move_to(&self, source: &str, target: &str) -> Result<(), AccessError> {
@@ -176,25 +202,7 @@ impl Operations for Json {
     }
 
     fn redact(&self, patterns: &[&str], how: &Redaction) -> Result<u32, AccessError> {
-        let patterns = Patterns::parse(patterns).ok_or(AccessError::BadPointer)?;
-        let removes = *how == Redaction::Remove;
-        if removes && patterns.name_the_whole() {
-            return Err(AccessError::BadPointer);
-        }
-        self.change(|root| {
-            // `/**` matches the whole document too, which cannot be removed: all that is inside is.
-            let places = outermost(
-                patterns
-                    .places(root)
-                    .into_iter()
-                    .filter(|place| !removes || !place.is_empty()),
-            );
-            // From the back, so that a place that is removed does not shift those that are still to come.
-            for place in places.iter().rev() {
-                redact_at(root, place, how);
-            }
-            Ok(count(places.len()))
-        })
+        self.edit(patterns, how, Patterns::places_and_pairs)
     }
 
     fn retain(&self, patterns: &[&str]) -> Result<u32, AccessError> {

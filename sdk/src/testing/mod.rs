@@ -20,6 +20,7 @@
 //! the gateway's limits of time, memory and operations. A pseudonym has the gateway's form, not its digest.
 
 mod node;
+mod pairs;
 mod parse;
 mod pattern;
 mod words;
@@ -190,12 +191,13 @@ impl TestEvent {
         let checked = P::check_settings(&Settings::new(&settings));
         assert_eq!(checked, Ok(()), "the plugin refuses these settings");
 
-        let (metadata, data) = (Json::read_only(&self.metadata), Json::writable(&self.data));
+        let (metadata, data) = (self.metadata_as_lent(), Json::writable(&self.data));
         double::start_call(self.now_ms);
         let verdict = P::handle(&Event::new(self.info, &metadata, &data, &settings));
         Outcome {
             verdict,
             data: data.print(),
+            metadata: metadata.print(),
             log: double::take_log(),
         }
     }
@@ -216,9 +218,16 @@ impl TestEvent {
     /// When the data, settings or metadata are not JSON.
     pub fn with<T>(self, look: impl FnOnce(&Event) -> T) -> T {
         let settings = Json::read_only(&self.settings);
-        let (metadata, data) = (Json::read_only(&self.metadata), Json::writable(&self.data));
+        let (metadata, data) = (self.metadata_as_lent(), Json::writable(&self.data));
         double::start_call(self.now_ms);
         look(&Event::new(self.info, &metadata, &data, &settings))
+    }
+
+    fn metadata_as_lent(&self) -> Json {
+        match self.info.phase {
+            Phase::Ingress => Json::writable(&self.metadata),
+            Phase::Delivery => Json::read_only(&self.metadata),
+        }
     }
 }
 
@@ -240,6 +249,8 @@ pub struct Outcome {
     pub verdict: Result<Verdict, Failure>,
     /// The data as the plugin left it, as compact JSON text.
     pub data: String,
+    /// The metadata as the plugin left it, as compact JSON text.
+    pub metadata: String,
     /// What the plugin logged.
     pub log: Vec<(Level, String)>,
 }

@@ -1,6 +1,7 @@
 //! Pointers and patterns of the test double: parsing, and which places of a tree a pattern matches.
 
 use super::node::Node;
+use super::pairs::{is_name, is_value};
 use super::words::KeyWords;
 
 /// One step of a pattern.
@@ -88,7 +89,15 @@ impl Patterns {
     pub(super) fn places(&self, root: &Node) -> Vec<Place> {
         let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();
-        visit(root, &mut Vec::new(), start, &mut found);
+        visit(root, &mut Vec::new(), start, false, &mut found);
+        found
+    }
+
+    /// The same, and the values of pairs whose names a pattern matches in the pair's place.
+    pub(super) fn places_and_pairs(&self, root: &Node) -> Vec<Place> {
+        let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
+        let mut found = Vec::new();
+        visit(root, &mut Vec::new(), start, true, &mut found);
         found
     }
 
@@ -110,7 +119,7 @@ pub(super) fn outermost(places: impl IntoIterator<Item = Place>) -> Vec<Place> {
 }
 
 /// Walks the tree with, for each pattern, the steps that are still to be taken from here.
-fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, found: &mut Vec<Place>) {
+fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, pairs: bool, found: &mut Vec<Place>) {
     let mut index = 0;
     while index < ahead.len() {
         if let [Step::AnyDepth, rest @ ..] = ahead[index] {
@@ -121,26 +130,48 @@ fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, found: &mut Ve
     if ahead.iter().any(|steps| steps.is_empty()) {
         found.push(place.clone());
     }
+    let named = pairs && names_value(node, &ahead);
     for child in 0..node.children() {
+        let key = key_of(node, child);
+        if named && key.is_some_and(is_value) {
+            found.push([place.as_slice(), &[child]].concat());
+        }
         let next: Vec<&[Step]> = ahead
             .iter()
-            .filter_map(|steps| advance(steps, node, child))
+            .filter_map(|steps| advance(steps, key, child))
             .collect();
         if let (false, Some(below)) = (next.is_empty(), node.child(child)) {
             place.push(child);
-            visit(below, place, next, found);
+            visit(below, place, next, pairs, found);
             place.pop();
         }
     }
 }
 
-/// What is still to be taken of a pattern after the step to a child; none when the child is not on its way.
-fn advance<'p>(steps: &'p [Step], node: &Node, child: usize) -> Option<&'p [Step]> {
-    let (first, rest) = steps.split_first()?;
-    let key = match node {
-        Node::Object(members) => Some(members.get(child)?.0.as_str()),
+/// Whether a pattern ends at a member of the name that an object gives its values.
+fn names_value(node: &Node, ahead: &[&[Step]]) -> bool {
+    let Node::Object(members) = node else { return false };
+    let names = members.iter().filter(|(key, _)| is_name(key));
+    let mut names = names.filter_map(|(_, name)| match name {
+        Node::Text(name) => Some(name.as_str()),
         _ => None,
-    };
+    });
+    names.any(|name| {
+        let mut next = ahead.iter().filter_map(|steps| advance(steps, Some(name), 0));
+        next.any(|rest| rest.iter().all(|step| *step == Step::AnyDepth))
+    })
+}
+
+fn key_of(node: &Node, child: usize) -> Option<&str> {
+    match node {
+        Node::Object(members) => members.get(child).map(|(key, _)| key.as_str()),
+        _ => None,
+    }
+}
+
+/// What is still to be taken of a pattern after the step to a child; none when the child is not on its way.
+fn advance<'p>(steps: &'p [Step], key: Option<&str>, child: usize) -> Option<&'p [Step]> {
+    let (first, rest) = steps.split_first()?;
     match first {
         Step::AnyDepth => Some(steps),
         Step::Any => Some(rest),

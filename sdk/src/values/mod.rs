@@ -15,14 +15,17 @@
 //! # assert_eq!(event.run::<P>().data, r#"{"text":"paid with [redacted]"}"#);
 //! ```
 
+#[cfg(test)]
+mod cases;
+mod plain;
 mod rewrite;
 mod spans;
 
 use crate::{AccessError, Document, Failure, Redaction, pointer};
-use rewrite::{Outcome, Rewritten, Way, rewrite};
+use rewrite::{Outcome, Rewritten, Token, Way, rewrite};
 use spans::Span;
 
-/// What a text can be found to contain.
+/// What a text can be found to contain. It may be percent-encoded, and in full-width, mathematical and other letters and digits.
 ///
 /// ```
 /// use hookgate_sdk::values::{Found, find};
@@ -30,10 +33,10 @@ use spans::Span;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// An e-mail address, as RFC 5322 and 6531 write the common ones; its `@` may be percent-encoded or full-width.
+    /// An e-mail address, as RFC 5322 and 6531 write the common ones, quoted local parts too.
     Email,
     /// A card number: of a length that a network uses with its beginning, and right by the Luhn check (ISO/IEC 7812-1).
-    /// Single spaces, hyphens or dots may part its digits.
+    /// Single spaces, hyphens or dots may part its digits. Numbers of JSON are looked at too.
     Card,
 }
 
@@ -50,8 +53,9 @@ pub fn find(text: &str, what: &[Found]) -> Vec<core::ops::Range<usize>> {
     spans::find(text, what.contains(&Found::Email), what.contains(&Found::Card))
 }
 
-/// Redacts what is found in all texts of the data; how many texts there were. A text that is nothing but an address or a
-/// number is treated as a field is; amid other text it becomes the mask (or, with [`Redaction::KeepLast`], stars and its end).
+/// Redacts what is found in all texts, numbers and keys of a document; how many there were. A text that is nothing but an address
+/// or a number is treated as a field is; amid other text it becomes the mask (or, with [`Redaction::KeepLast`], stars and its
+/// end). A member whose key holds one goes.
 ///
 /// ```
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
@@ -78,14 +82,28 @@ pub fn redact(data: &Document, what: &[Found], how: &Redaction, mask: &str) -> R
     if !spans::may_contain(&text, what.contains(&Found::Email), what.contains(&Found::Card)) {
         return Ok(0);
     }
-    let mut count = 0;
+    let (mut count, text) = match how {
+        // They are made in the document itself, so that what goes must be gone from it by then.
+        Redaction::Pseudonym(_) => remove_members(data, text, what)?,
+        _ => (0, text),
+    };
+    let cards = what.contains(&Found::Card);
     let mut pseudonyms = Pseudonyms::new(data, how);
-    let rewritten = rewrite(&text, |text, way| {
-        let spans = find(text, what);
+    let rewritten = rewrite(&text, |token, way| {
+        let (text, spans) = match token {
+            Token::Key(text) | Token::Text(text) => (text, find(text, what)),
+            Token::Number(text) if cards && spans::is_card_number(text) => {
+                (text, core::iter::once(0..text.len()).collect())
+            }
+            Token::Number(_) => return Ok(Outcome::Stays),
+        };
         if spans.is_empty() {
             return Ok(Outcome::Stays);
         }
         count += 1;
+        if let Token::Key(_) = token {
+            return Ok(Outcome::Goes);
+        }
         let whole = is_whole(text, &spans);
         match how {
             Redaction::Pseudonym(_) if whole => pseudonyms.add(way),
@@ -113,6 +131,25 @@ pub fn redact(data: &Document, what: &[Found], how: &Redaction, mask: &str) -> R
         Some(Rewritten::Nothing) => return Err(AccessError::BadPointer.into()),
     }
     Ok(count)
+}
+
+/// Removes the members whose keys hold a value; how many there were, and the document's text after it.
+fn remove_members(data: &Document, text: String, what: &[Found]) -> Result<(u32, String), Failure> {
+    let mut count = 0;
+    let rewritten = rewrite(&text, |token, _| match token {
+        Token::Key(key) if !find(key, what).is_empty() => {
+            count += 1;
+            Ok(Outcome::Goes)
+        }
+        _ => Ok(Outcome::Stays),
+    })?;
+    match rewritten {
+        Some(Rewritten::Document(text)) => {
+            data.set_json("", &text)?;
+            Ok((count, text))
+        }
+        _ => Ok((count, text)),
+    }
 }
 
 /// Places whose values become pseudonyms, made so many at a time. That moves no other place.
@@ -206,4 +243,71 @@ fn keep_last(out: &mut String, value: &str, count: usize) {
             .enumerate()
             .map(|(index, character)| if index < hidden { '*' } else { character }),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cases::{KEPT_NUMBERS, KEPT_TEXTS, TAKEN_NUMBERS, TAKEN_TEXTS};
+    use super::*;
+    use crate::testing;
+
+    const BOTH: &[Found] = &[Found::Email, Found::Card];
+
+    fn redacted(data: &str, how: &Redaction) -> (u32, String) {
+        testing::event("a.b").data(data).with(|event| {
+            let count = redact(&event.data(), BOTH, how, "[gone]").expect("nothing refuses");
+            (count, event.data().get_json("").expect("it is there"))
+        })
+    }
+
+    fn quoted(text: &str) -> String {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+
+    #[test]
+    fn values_go_as_texts_keys_and_numbers_and_all_else_stays() {
+        for text in TAKEN_TEXTS.iter().copied().map(quoted) {
+            let data = format!(r#"{{"a":{{{text}:{{"b":1}}}},"t":[{text}],"c":2}}"#);
+            let (count, after) = redacted(&data, &Redaction::Remove);
+            assert_eq!(count, 2, "{text}");
+            let amid = after.contains("[gone]");
+            assert!(after == r#"{"a":{},"t":[],"c":2}"# || amid, "{text}: {after}");
+            assert!(after.starts_with(r#"{"a":{},"t":["#), "{text}: {after}");
+        }
+        for number in TAKEN_NUMBERS {
+            let data = format!(r#"{{"a":{number},"b":[{number},1.50]}}"#);
+            assert_eq!(
+                redacted(&data, &Redaction::Remove),
+                (2, r#"{"b":[1.50]}"#.into()),
+                "{number}"
+            );
+        }
+        for text in KEPT_TEXTS.iter().copied().map(quoted) {
+            let data = format!(r#"{{{text}:{text}}}"#);
+            assert_eq!(redacted(&data, &Redaction::Remove).0, 0, "{text}");
+        }
+        for number in KEPT_NUMBERS {
+            // Beside a value that goes, so that the document is written anew: numbers keep their text.
+            let data = format!(r#"{{"a":{number},"b":"a@b.example"}}"#);
+            let after = format!(r#"{{"a":{number}}}"#);
+            assert_eq!(redacted(&data, &Redaction::Remove), (1, after), "{number}");
+        }
+    }
+
+    #[test]
+    fn members_go_by_their_keys_whatever_is_done_to_values() {
+        let data = r#"{"by":{"a@b.example":{"x":"c@d.example"},"k":"c@d.example"},"n":4111111111111111}"#;
+        for (how, after) in [
+            (Redaction::Mask("m".into()), r#"{"by":{"k":"m"},"n":"m"}"#),
+            (
+                Redaction::KeepLast(4),
+                r#"{"by":{"k":"*******mple"},"n":"************1111"}"#,
+            ),
+        ] {
+            assert_eq!(redacted(data, &how), (3, after.into()));
+        }
+        let (count, after) = redacted(data, &Redaction::Pseudonym("p".into()));
+        assert!(count == 3 && after.starts_with(r#"{"by":{"k":"p:"#), "{after}");
+        assert!(!after.contains("example") && !after.contains("4111"), "{after}");
+    }
 }

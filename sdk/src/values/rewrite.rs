@@ -8,12 +8,23 @@ use super::part;
 use super::spans::Span;
 use crate::{Failure, pointer};
 
-/// Decision about a text.
+/// A part of a document that can hold a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// The key of a member: it stays, or goes with the member.
+    Key(&'a str),
+    /// A text.
+    Text(&'a str),
+    /// A number, as it is written.
+    Number(&'a str),
+}
+
+/// Decision about a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It stays as it is.
     Stays,
-    /// It becomes this one.
+    /// It becomes this text.
     Becomes(String),
     /// Its member or element goes.
     Goes,
@@ -46,13 +57,14 @@ enum Step {
     Element(usize),
 }
 
-/// Asks what becomes of every text that is a value. The document after it; none where nothing changed.
+/// Asks what becomes of every key, text and number. The document after it; none where nothing changed. What is inside of a
+/// member that goes is not asked for.
 ///
 /// # Errors
 /// Those of `decide`.
 pub(super) fn rewrite(
     text: &str,
-    decide: impl FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>,
+    decide: impl FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>,
 ) -> Result<Option<Rewritten>, Failure> {
     let mut rewriter = Rewriter {
         text,
@@ -71,7 +83,7 @@ pub(super) fn rewrite(
 /// A document that was written anew.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rewritten {
-    /// It is one text, and would go as a whole.
+    /// It is one text or number, and would go as a whole.
     Nothing,
     /// Its text.
     Document(String),
@@ -88,28 +100,37 @@ struct Rewriter<'t, F> {
     decide: F,
 }
 
-impl<F: FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
+impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
     /// Passes a value; true: it stays, changed or not.
     fn value(&mut self) -> Result<bool, Failure> {
         match self.next() {
-            Some(b'{') => self.children(b'}', |rewriter, _| {
-                let key = rewriter.skip_string();
-                // The colon.
-                rewriter.at += 1;
-                Step::Member(key)
+            Some(b'{') => self.children(b'}', |rewriter, _| rewriter.member()),
+            Some(b'[') => self.children(b']', |rewriter, index| {
+                rewriter.inside(Step::Element(index), Self::value)
             }),
-            Some(b'[') => self.children(b']', |_, index| Step::Element(index)),
-            Some(b'"') => self.string(),
+            Some(b'"') => {
+                let start = self.at;
+                let inside = self.skip_string();
+                let text = unescape(part(self.text, inside));
+                self.token(Token::Text(&text), start)
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.skip_word();
+                self.token(Token::Number(part(self.text, start..self.at)), start)
+            }
             _ => {
-                let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-                let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}');
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
+                self.skip_word();
                 Ok(true)
             }
         }
     }
 
-    fn children(&mut self, close: u8, step: fn(&mut Self, usize) -> Step) -> Result<bool, Failure> {
+    fn children(
+        &mut self,
+        close: u8,
+        child: fn(&mut Self, usize) -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
         self.at += 1;
         let mut any_stayed = false;
         for index in 0.. {
@@ -117,10 +138,7 @@ impl<F: FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
                 break;
             }
             let start = self.at;
-            let step = step(self, index);
-            self.steps.push(step);
-            let stays = self.value()?;
-            self.steps.pop();
+            let stays = child(self, index)?;
             let comma = usize::from(self.next() == Some(b','));
             match (stays, any_stayed) {
                 (true, _) => any_stayed = true,
@@ -135,22 +153,86 @@ impl<F: FnMut(&str, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
         Ok(true)
     }
 
-    fn string(&mut self) -> Result<bool, Failure> {
-        let start = self.at;
-        let inside = self.skip_string();
-        let text = unescape(part(self.text, inside));
+    /// Passes a member; true: it stays.
+    fn member(&mut self) -> Result<bool, Failure> {
+        let key = self.skip_string();
+        // The colon.
+        self.at += 1;
+        let text = unescape(part(self.text, key.clone()));
+        let step = Step::Member(key);
+        self.inside(step, |rewriter| {
+            let stays = rewriter.token(Token::Key(&text), 0)?;
+            if stays {
+                rewriter.value()
+            } else {
+                rewriter.skip_value();
+                Ok(false)
+            }
+        })
+    }
+
+    /// Does something one step further down.
+    fn inside<T>(
+        &mut self,
+        step: Step,
+        act: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.steps.push(step);
+        let done = act(self);
+        self.steps.pop();
+        done
+    }
+
+    /// Has a token decided that begins at a place and was passed; true: it stays, changed or not. A key is not changed.
+    fn token(&mut self, token: Token<'_>, start: usize) -> Result<bool, Failure> {
         let way = Way {
             text: self.text,
             steps: &self.steps,
         };
-        match (self.decide)(&text, &way)? {
+        match (self.decide)(token, &way)? {
             Outcome::Stays => Ok(true),
+            Outcome::Becomes(_) if matches!(token, Token::Key(_)) => Ok(true),
             Outcome::Becomes(text) => {
                 self.replace(start..self.at, &quoted(&text));
                 Ok(true)
             }
             Outcome::Goes => Ok(false),
         }
+    }
+
+    /// Passes a value that is not looked at.
+    fn skip_value(&mut self) {
+        let mut depth = 0_usize;
+        loop {
+            match self.next() {
+                None => return,
+                Some(b'"') => drop(self.skip_string()),
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'}' | b']') => {
+                    depth = depth.saturating_sub(1);
+                    self.at += 1;
+                }
+                Some(b',' | b':') => {
+                    self.at += 1;
+                    continue;
+                }
+                Some(_) => self.skip_word(),
+            }
+            if depth == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Passes a number, `true`, `false` or `null`.
+    fn skip_word(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}');
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
     }
 
     /// Passes a string and gives what is between its quotes.
@@ -268,14 +350,14 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Every `x` goes, every `y` becomes a quote; all texts with their pointers.
+    /// Every `x` and 7 goes, every `y` becomes a quote; all tokens with their pointers.
     fn rewritten(text: &str) -> (Option<Rewritten>, Vec<String>) {
         let mut seen = Vec::new();
-        let result = rewrite(text, |text, way| {
-            seen.push(format!("{} {text}", way.pointer()));
-            Ok(match text {
-                "x" => Outcome::Goes,
-                "y" => Outcome::Becomes("\"\n".into()),
+        let result = rewrite(text, |token, way| {
+            seen.push(format!("{} {token:?}", way.pointer()));
+            Ok(match token {
+                Token::Key("gone") | Token::Text("x") | Token::Number("7") => Outcome::Goes,
+                Token::Text("y") => Outcome::Becomes("\"\n".into()),
                 _ => Outcome::Stays,
             })
         });
@@ -310,8 +392,46 @@ mod tests {
     }
 
     #[test]
+    fn members_go_by_their_keys_and_numbers_by_their_text() {
+        for (before, after) in [
+            (r#"{"gone":1}"#, "{}"),
+            (
+                r#"{"a":1,"gone":{"x":["}",{"y":[[]]}],"b":"y"},"b":2}"#,
+                r#"{"a":1,"b":2}"#,
+            ),
+            (r#"{"gone":[],"a":{"gone":"]"},"gone":null}"#, r#"{"a":{}}"#),
+            (r#"[7,70,7,-7,7.0,7]"#, "[70,-7,7.0]"),
+            (r#"{"a":7,"b":[{"gone":true}]}"#, r#"{"b":[{}]}"#),
+        ] {
+            assert_eq!(
+                rewritten(before).0,
+                Some(Rewritten::Document(after.into())),
+                "{before}"
+            );
+        }
+        assert_eq!(rewritten("7").0, Some(Rewritten::Nothing));
+        let (_, seen) = rewritten(r#"{"gone":{"a":"b"},"c":1}"#);
+        assert_eq!(
+            seen,
+            [r#"/gone Key("gone")"#, r#"/c Key("c")"#, r#"/c Number("1")"#]
+        );
+    }
+
+    #[test]
     fn every_text_is_seen_with_its_pointer() {
         let text = r#"{"a/b":["p",{"~\"":"q\n\u00e9\ud83e\udd80"}],"":"r"}"#;
-        assert_eq!(rewritten(text).1, ["/a~1b/0 p", "/a~1b/1/~0\" q\né🦀", "/ r"]);
+        let texts: Vec<_> = rewritten(text)
+            .1
+            .into_iter()
+            .filter(|seen| seen.contains("Text"))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "/a~1b/0 Text(\"p\")",
+                "/a~1b/1/~0\" Text(\"q\\né🦀\")",
+                "/ Text(\"r\")"
+            ]
+        );
     }
 }

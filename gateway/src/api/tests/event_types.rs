@@ -227,14 +227,28 @@ async fn what_goes_from_a_types_events_is_shown_with_it() {
     for (key, names) in [(&key, json!(["confidential", "restricted"])), (&plain, json!([]))] {
         let body = json!({ "schema": schema });
         put(&rig, key, "customer.created", &body).await.expect(200);
-        let expected = json!({ "names": names, "all_but_public": false, "fields": fields });
+        let expected = json!({
+            "names": names, "all_but_public": false, "fields": fields, "metadata_dropped": false, "metadata_fields": [],
+        });
         assert_eq!(of(key, "customer.created").await, expected);
     }
-    let names = json!({ "names": ["confidential", "restricted"], "all_but_public": false, "fields": [] });
+    let names = json!({
+        "names": ["confidential", "restricted"], "all_but_public": false, "fields": [],
+        "metadata_dropped": false, "metadata_fields": [],
+    });
     assert_eq!(of(&key, "product.created").await, names, "a documented one");
     let closed = json!({ "schema": { "x-default-classification": "confidential" } });
     put(&rig, &plain, "deal.won", &closed).await.expect(200);
     assert_eq!(of(&plain, "deal.won").await["all_but_public"], true);
+    let metadata = json!({ "properties": { "subject": { "x-classification": "restricted" } } });
+    let body = json!({ "schema": { "x-metadata-schema": metadata } });
+    put(&rig, &plain, "deal.reopened", &body).await.expect(200);
+    let removed = of(&plain, "deal.reopened").await;
+    let classified = json!([{ "pointer": "/subject", "class": "restricted" }]);
+    assert_eq!(
+        (&removed["metadata_fields"], &removed["fields"]),
+        (&classified, &json!([]))
+    );
     put(&rig, &plain, "deal.lost", &json!({})).await.expect(200);
     assert_eq!(of(&plain, "deal.lost").await, Value::Null, "nothing goes");
 }

@@ -100,6 +100,23 @@ async fn a_chain_is_tried_before_it_is_set() {
 }
 
 #[tokio::test]
+async fn dry_run_shows_the_metadata_that_would_be_stored() {
+    let rig = Rig::start().await;
+    let key = rig.tenant("acme").await;
+    let metadata = json!({ "source": "/crm", "email": "planted" });
+    let mut body = json!({ "event": { "type": "a.b", "data": {}, "metadata": metadata } });
+    let tried = rig.post(&key, "/v1/plugins/redact/try", &body).await.expect(200);
+    assert_eq!(tried["metadata"], json!({ "source": "/crm" }));
+    // A delivery has none of it to change.
+    body["phase"] = json!("delivery");
+    let tried = rig.post(&key, "/v1/plugins/redact/try", &body).await.expect(200);
+    assert_eq!(
+        (&tried["verdict"], &tried["metadata"]),
+        (&json!("pass"), &metadata)
+    );
+}
+
+#[tokio::test]
 async fn a_dry_run_that_cannot_be_says_why() {
     let rig = Rig::start().await;
     let key = rig.tenant("acme").await;

@@ -1,6 +1,8 @@
 //! The interface `document`: a thin layer over `Document`'s operations, which counts them, bounds what each may take and
 //! give, and knows what is read-only.
 
+use std::sync::Arc;
+
 use wasmtime::Trap;
 use wasmtime::component::Resource;
 
@@ -135,11 +137,12 @@ impl Guest {
         change: impl FnOnce(&mut Document, &Allowance<'_>) -> Result<T, document::AccessError>,
     ) -> Answer<T> {
         self.meter.count(1)?;
-        if place(handle) != Place::Data {
-            return Ok(Err(AccessError::ReadOnly));
-        }
-        let data = &mut self.data;
-        let changed = self.meter.run(|allowance| change(data, allowance));
+        let document = match place(handle) {
+            Place::Data => &mut self.data,
+            Place::Metadata if self.changes_metadata => Arc::make_mut(&mut self.metadata),
+            Place::Metadata | Place::Settings => return Ok(Err(AccessError::ReadOnly)),
+        };
+        let changed = self.meter.run(|allowance| change(document, allowance));
         self.meter.over_output |= matches!(changed, Err(document::AccessError::Limit));
         told(changed)
     }

@@ -1,5 +1,6 @@
 //! What a call is: a fresh instance, a verdict within its phase, a failure that leaves no trace when it is skipped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::guests::{FAIL, PASS, handling, redacting};
@@ -78,16 +79,70 @@ async fn what_is_not_given_traps_by_its_name() {
 }
 
 #[tokio::test]
-async fn metadata_cannot_be_changed() {
+async fn metadata_is_changed_at_ingress_by_steps_that_pass() {
+    let bench = Bench::new(Config::default());
+    let set = SET.replace("$data", "$metadata");
+    let passes = handling(SET_ITEMS, &format!("{set} {PASS}"));
+    let fails = handling(SET_ITEMS, &format!("{set} (unreachable)"));
+    let passes = bench.host.load(passes).await.unwrap();
+    let fails = bench.host.load(fails).await.unwrap();
+    let skipped = || Step {
+        on_failure: OnFailure::Skip,
+        ..step(&fails, "{}")
+    };
+    for (steps, after) in [
+        (vec![step(&passes, "{}")], r#"{"a":2,"b":1}"#),
+        (vec![skipped()], r#"{"a":1,"b":1}"#),
+        (
+            vec![skipped(), step(&passes, "{}"), skipped()],
+            r#"{"a":2,"b":1}"#,
+        ),
+    ] {
+        let mut call = call("acme", steps, r#"{"a":1}"#);
+        call.metadata = Arc::new(document(r#"{"a":1,"b":1}"#));
+        let kept = Arc::clone(&call.metadata);
+        let done = bench.host.run(call).await;
+        assert_eq!(done.verdict, Verdict::Pass);
+        assert_eq!(
+            (text(&done.metadata).as_str(), text(&done.data).as_str()),
+            (after, r#"{"a":1}"#)
+        );
+        assert_eq!(text(&kept), r#"{"a":1,"b":1}"#, "nobody else's changes with it");
+        assert!(done.steps.iter().all(|step| step.changed.is_empty()));
+    }
+    let failed = bench.run(vec![step(&fails, "{}")], "{}").await;
+    assert_eq!(text(&failed.metadata), "null");
+}
+
+#[tokio::test]
+async fn metadata_stays_an_object() {
+    let bench = Bench::new(Config::default());
+    // The whole of it becomes 2.
+    let set = SET
+        .replace("$data", "$metadata")
+        .replacen("(i32.const 2)", "(i32.const 0)", 1);
+    let done = bench.run_guest(SET_ITEMS, &format!("{set} {PASS}"), "{}").await;
+    assert_eq!(failure(&done).0, "verdict");
+}
+
+#[tokio::test]
+async fn metadata_cannot_be_changed_at_delivery() {
     let bench = Bench::new(Config::default());
     let set = SET.replace("$data", "$metadata");
     // The error's case follows the result's at 2052: 3 is `read-only`.
     let body = format!(
         "{set} (if (i32.ne (i32.load8_u (i32.const 2052)) (i32.const 3)) (then (unreachable))) {PASS}"
     );
+    let component = bench.host.load(handling(SET_ITEMS, &body)).await.unwrap();
+    let mut call = call("acme", vec![step(&component, "{}")], "{}");
+    call.phase = Phase::Delivery {
+        attempt: 1,
+        subscription: None,
+    };
+    let done = bench.host.run(call).await;
     assert_eq!(
-        bench.run_guest(SET_ITEMS, &body, "{}").await.verdict,
-        Verdict::Pass
+        (done.verdict, text(&done.metadata)),
+        (Verdict::Pass, "{}".to_owned())
     );
 }
 

@@ -443,6 +443,10 @@ pub struct Privacy {
     /// tenant's chain does: `confidential` (which includes what is restricted) and `restricted`. Built in: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<PrivacyClass>>,
+    /// Whether the `metadata` of events (a CloudEvent's attributes) is stored and shown. `false`: it is dropped before the first
+    /// write, and no plugin sees it. Built in: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_metadata: Option<bool>,
 }
 
 /// A class of the dictionary.

@@ -93,6 +93,7 @@ impl Bench {
             profile: Some(wishes.profile.to_owned()),
             signing_secret: Some(secret.clone()),
             quotas: Default::default(),
+            keep_metadata: None,
         };
         registry.create_tenant(tenant).await.unwrap();
 
