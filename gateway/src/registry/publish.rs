@@ -138,9 +138,8 @@ impl Registry {
 
     /// Reads a tenant and puts it into the snapshot. The caller holds its lock.
     async fn publish(&self, id: &TenantId) -> Result<(), RegistryError> {
-        // What is the operator's own is looked up when it is needed.
         if *id == TenantId::operator() {
-            return Ok(());
+            return self.publish_shared().await;
         }
         match self.load(id).await {
             Ok(Some((tenant, draft))) => {
@@ -168,6 +167,17 @@ impl Registry {
                 Err(error)
             }
         }
+    }
+
+    /// Notes which plugins are the operator's. What else they are is looked up when it is needed.
+    pub(super) async fn publish_shared(&self) -> Result<(), RegistryError> {
+        match self.shared().await {
+            Ok(shared) => self.inner.components.share(&shared),
+            Err(away @ RegistryError::Store(_)) => return Err(away),
+            // Whoever needs them is told.
+            Err(error) => warn!(error = %error_chain(&error), "shared_plugins.unreadable"),
+        }
+        Ok(())
     }
 
     /// Replaces the snapshot. Short and synchronous: the one thing that changes of all tenants wait for.
