@@ -1,6 +1,7 @@
 //! What one tenant does is no other tenant's loss.
 
 mod backlog;
+mod compiling;
 mod connections;
 mod crashing;
 mod endpoints;
