@@ -453,6 +453,7 @@ fn api_parts(
             config.feed.clone(),
             feed::Parts {
                 store: Arc::clone(&common.store),
+                commits: common.committer.signals().clone(),
                 registry: registry.clone(),
                 memory: common.memory.clone(),
                 cursors,
