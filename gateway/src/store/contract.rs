@@ -127,6 +127,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
         tenant: tenant.clone(),
         kind: "invoice.paid".parse().unwrap(),
         created: Timestamp::from_millis(1_700_000_000_000),
+        accepted: Timestamp::from_millis(1_700_000_000_500),
         data: Bytes::from(format!(r#"{{"of":"{tenant}","id":"{id}"}}"#)),
         metadata: None,
         deliver_to: None,

@@ -9,3 +9,4 @@ mod host;
 mod registry;
 mod shards;
 mod work;
+mod waiting;
