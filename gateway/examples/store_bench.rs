@@ -158,6 +158,7 @@ impl Caller {
             tenant: self.tenant.clone(),
             kind: "invoice.paid".parse()?,
             created: Clock::System.now(),
+            accepted: Clock::System.now(),
             data: self.data.clone(),
             metadata: None,
             deliver_to: None,

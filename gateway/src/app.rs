@@ -29,7 +29,7 @@ use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::memory::MemoryPool;
-use crate::plugin::{Artifacts, Compiler, Host, Workshop};
+use crate::plugin::{Artifacts, Compiler, Confinement, Host, Workshop};
 use crate::quota::QuotaGate;
 use crate::registry::{DeclaredTenant, Registry, Sync};
 use crate::scheduler::{Journal, Scheduler};
@@ -90,7 +90,8 @@ impl App {
     /// # Errors
     /// The first part that cannot be had, and what to do about it.
     pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
-        let (server_config, warnings) = limited(config);
+        let (server_config, mut warnings) = limited(config);
+        warnings.extend(unconfined().await);
         let health = Server::bind_health(&server_config).await?;
         let server = Server::bind(server_config).await?;
         let secrets = Secrets::prepare(config)?;
@@ -272,6 +273,22 @@ fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
     (server, warning.into_iter().collect())
 }
 
+/// The warning to give where compiling processes are not confined on this machine.
+async fn unconfined() -> Option<String> {
+    let probe = || Confinement::probe(&std::env::current_exe()?);
+    let probed = tokio::task::spawn_blocking(probe)
+        .await
+        .map_err(std::io::Error::from);
+    let warning = match probed.flatten() {
+        Ok(confinement) => confinement.warning(),
+        Err(error) => Some(format!("it is not known whether compiling is confined: {error}")),
+    };
+    if let Some(reason) = &warning {
+        tracing::warn!(reason, "compiling.unconfined");
+    }
+    warning
+}
+
 /// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
 /// workers: every wake-up between such a part and a request would be a system call. A part that panics panics here.
 async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
@@ -442,6 +459,7 @@ fn api_parts(
             config.feed.clone(),
             feed::Parts {
                 store: Arc::clone(&common.store),
+                commits: common.committer.signals().clone(),
                 registry: registry.clone(),
                 memory: common.memory.clone(),
                 cursors,

@@ -9,6 +9,7 @@ on_both_stores!(
     pages_join_without_gap_or_repeat,
     types_are_filtered,
     a_long_poll_waits_for_the_next_event,
+    long_poll_is_woken_by_the_commit,
     a_profile_says_how_long_its_feed_is,
     a_tenant_made_again_has_a_feed_of_its_own
 );
@@ -77,6 +78,36 @@ async fn a_long_poll_waits_for_the_next_event(on: On) {
     });
     let id = site.acme.publish("order.created", json!({ "late": true })).await;
     assert_eq!(ids(&waiting.await.unwrap().expect(200)), [id]);
+}
+
+/// It does not look by itself within this test: each event that it did not ask for wakes it, and the one that it did ends it.
+async fn long_poll_is_woken_by_the_commit(on: On) {
+    let idle = "feed.poll_interval = \"1h\"\nfeed.max_wait = \"1h\"";
+    let site = Site::with(on, idle).await;
+    let other = site.gateway.tenant("globex").await;
+    let mut waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let client = site.acme.clone();
+            tokio::spawn(async move { client.get("/v1/events?wait=3600&types=wanted.*").await })
+        })
+        .collect();
+    let beside = tokio::spawn(async move { other.get("/v1/events?wait=3600").await });
+    for n in 0..20 {
+        site.acme.publish("order.created", json!({ "n": n })).await;
+    }
+    assert!(
+        waiting.iter().all(|poll| !poll.is_finished()),
+        "nothing came for them"
+    );
+    let id = site.acme.publish("wanted.one", json!({})).await;
+    for poll in waiting.drain(..) {
+        let page = tokio::time::timeout(hookgate_tests::BOUND, poll).await;
+        assert_eq!(
+            ids(&page.expect("a commit wakes").unwrap().expect(200)),
+            [id.clone()]
+        );
+    }
+    assert!(!beside.is_finished(), "another tenant's commits are not its own");
 }
 
 async fn a_profile_says_how_long_its_feed_is(on: On) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
+    figures_name_no_plugin_that_is_a_tenants_own,
     figures_lines_and_steps_are_the_tenants_own,
     a_delivery_shows_what_its_chain_did,
     a_canary_that_fails_is_called_off_and_told_of,
@@ -145,9 +146,9 @@ async fn figures_lines_and_steps_are_the_tenants_own(on: On) {
     let metrics = site.gateway.operator().get("/metrics").await.body;
     let metrics = metrics.as_str().unwrap();
     for line in [
-        r#"hookgate_plugin_calls_total{plugin="pii",version="0.1.0",verdict="pass"} 2"#,
+        r#"hookgate_plugin_calls_total{plugin="other",version="other",verdict="pass"} 2"#,
         r#"hookgate_plugin_failures_total{plugin="reshape",version="0.1.0",kind="refused"} 2"#,
-        r#"hookgate_plugin_call_seconds_count{plugin="pii",version="0.1.0"} 2"#,
+        r#"hookgate_plugin_call_seconds_count{plugin="other",version="other"} 2"#,
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
@@ -164,6 +165,42 @@ async fn figures_lines_and_steps_are_the_tenants_own(on: On) {
     let seen = again.get("/v1/plugins/reshape/stats").await.expect(200);
     assert_eq!(seen["versions"], json!([]));
     assert_eq!(texts(&again, "/v1/plugins/reshape/logs").await.0, [""; 0]);
+}
+
+async fn figures_name_no_plugin_that_is_a_tenants_own(on: On) {
+    let site = Site::start(on).await;
+    let (acme, operator) = (&site.acme, site.gateway.operator());
+    for name in ["ours", "also-ours"] {
+        let shared = format!("/v1/shared/plugins?name={name}");
+        let uploaded = operator.post_raw(&shared, "application/wasm", reshape("0.2.0"));
+        uploaded.await.expect(201);
+    }
+    upload(acme, "project-merger-with-initech", reshape("0.7.7")).await;
+    // Its own of a name that the operator's has, too.
+    upload(acme, "also-ours", reshape("0.8.8")).await;
+    for (plugin, labels) in [
+        ("redact", Some(r#"plugin="redact",version="0.1.0""#)),
+        ("ours", Some(r#"plugin="ours",version="0.2.0""#)),
+        ("project-merger-with-initech", None),
+        ("also-ours", None),
+    ] {
+        let chain = json!({ "steps": [{ "plugin": plugin }] });
+        acme.put("/v1/chain", &chain).await.expect(200);
+        let calls = async |labels: &str| {
+            let figures = operator.get("/metrics").await.body;
+            let line = format!("hookgate_plugin_calls_total{{{labels},verdict=\"pass\"}} ");
+            let mut lines = figures.as_str().unwrap().lines();
+            lines.find_map(|found| found.strip_prefix(&line)?.parse::<u64>().ok())
+        };
+        let labels = labels.unwrap_or(r#"plugin="other",version="other""#);
+        let before = calls(labels).await.unwrap_or(0);
+        acme.publish("note.added", json!({})).await;
+        assert_eq!(calls(labels).await, Some(before + 1), "{plugin}");
+    }
+    let figures = operator.get("/metrics").await.body.to_string();
+    for named in ["merger", "0.7.7", "0.8.8", "acme"] {
+        assert!(!figures.contains(named), "{named} is in\n{figures}");
+    }
 }
 
 async fn a_delivery_shows_what_its_chain_did(on: On) {

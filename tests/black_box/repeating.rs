@@ -12,6 +12,7 @@ on_both_stores!(
     a_repetition_is_answered_as_the_first_was,
     a_key_is_its_callers_and_its_routes,
     many_at_once_are_done_once,
+    dry_run_with_a_key_stores_nothing,
     an_upload_may_be_as_large_with_a_key
 );
 
@@ -141,6 +142,44 @@ async fn many_at_once_are_done_once(on: On) {
         assert_eq!(answer.header("retry-after"), "1");
     }
     assert_eq!(count(&site.acme).await, 1);
+}
+
+async fn dry_run_with_a_key_stores_nothing(on: On) {
+    let site = Site::start(on).await;
+    let event = json!({ "type": "a.b", "data": { "note": "planted-in-a-dry-run" } });
+    let steps = json!([{ "plugin": "redact", "settings": { "fields": ["/email"] } }]);
+    for (path, body) in [
+        ("/v1/chain/try", json!({ "event": event, "steps": steps })),
+        (
+            "/v1/plugins/redact/try",
+            json!({ "event": event, "settings": { "fields": ["/email"] } }),
+        ),
+    ] {
+        for _ in 0..2 {
+            let tried = keyed(&site.acme, Method::POST, path, "k-try", &body).await;
+            assert_eq!(tried.status, 200, "{path}: {:#}", tried.body);
+            assert_eq!(tried.header("idempotent-replayed"), "", "{path}: each is run");
+        }
+    }
+    // One that is kept has a note; the dry runs have none, sealed or not.
+    let notes = || {
+        stored(&site)
+            .iter()
+            .filter(|bytes| contains(bytes, "answer:"))
+            .count()
+    };
+    let before = notes();
+    assert!(stored(&site).iter().all(|bytes| !contains(bytes, "planted")));
+    keyed(
+        &site.acme,
+        Method::POST,
+        "/v1/subscriptions",
+        "k-1",
+        &subscription(1),
+    )
+    .await
+    .expect(201);
+    assert!(before == 0 && notes() > 0, "{before} before, {} after", notes());
 }
 
 async fn an_upload_may_be_as_large_with_a_key(on: On) {

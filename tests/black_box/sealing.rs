@@ -350,6 +350,11 @@ async fn a_gateway_that_lacks_a_key_takes_nothing_that_it_could_misplace() {
     let id = id(&keys(&one.operator()).await[0]);
     let warnings = ready["warnings"].to_string();
     assert!(warnings.contains(&id) && warnings.contains("acme"), "{warnings}");
+    for caller in [&lacking, &lacking.with_key(""), &lacking.with_key("guessed")] {
+        let told = caller.get("/readyz").await.expect(200)["warnings"].to_string();
+        assert!(told.contains("1 tenants changed"), "{told}");
+        assert!(!told.contains(&id) && !told.contains("acme"), "{told}");
+    }
     eventually("the log says it", async || {
         two.log()
             .iter()

@@ -3,10 +3,13 @@
 use hookgate_tests::{Receiver, eventually};
 use serde_json::json;
 
+use crate::privacy::{contains, stored};
 use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
     a_test_event_is_signed_marked_and_in_no_feed,
+    test_event_passes_the_ingress_chain,
+    test_event_of_a_reserved_type_is_refused,
     full_and_thin_payloads
 );
 
@@ -41,6 +44,70 @@ async fn a_test_event_is_signed_marked_and_in_no_feed(on: On) {
     }
     let feed = site.acme.get("/v1/events").await.expect(200);
     assert_eq!(feed["data"], json!([]));
+}
+
+/// What the chain takes out is neither stored nor sent; what it drops is refused.
+async fn test_event_passes_the_ingress_chain(on: On) {
+    let site = Site::start(on).await;
+    let receiver = Receiver::start(vec![]).await;
+    let (id, _) = site.acme.subscribe(&receiver.url()).await;
+    let path = format!("/v1/subscriptions/{id}/test");
+    let steps = json!([
+        { "plugin": "filter", "settings": { "drop": { "/drop": true }, "reason": "it says so" } },
+        { "plugin": "redact", "settings": { "fields": ["/email", "/list/*/phone"] } },
+    ]);
+    site.acme
+        .put("/v1/chain", &json!({ "steps": steps }))
+        .await
+        .expect(200);
+    let data = json!({ "n": 1, "email": "planted@x.example", "list": [{ "phone": "planted-phone" }] });
+    let tried = site.acme.post(&path, &json!({ "data": data })).await.expect(202);
+    let received = receiver.wait_for(1).await;
+    assert_eq!(received[0].json()["data"], json!({ "n": 1, "list": [{}] }));
+    let event = tried["event"].as_str().unwrap();
+    let event = site.acme.get(&format!("/v1/events/{event}")).await.expect(200);
+    assert_eq!(event["steps"].as_array().unwrap().len(), 2, "{event:#}");
+    for bytes in stored(&site) {
+        assert!(!contains(&bytes, "planted"), "it is stored");
+    }
+    assert!(!site.gateway.log().join("\n").contains("planted"), "it is logged");
+    let dropped = site.acme.post(&path, &json!({ "data": { "drop": true } })).await;
+    assert_eq!((dropped.status, dropped.code()), (422, "event_rejected"));
+    assert_eq!(receiver.count(), 1);
+}
+
+async fn test_event_of_a_reserved_type_is_refused(on: On) {
+    let site = Site::start(on).await;
+    let receiver = Receiver::start(vec![]).await;
+    let (id, _) = site.acme.subscribe(&receiver.url()).await;
+    let path = format!("/v1/subscriptions/{id}/test");
+    for (kind, status) in [
+        ("hookgate.subscription.disabled", 400),
+        ("hookgate.testing", 400),
+        ("hookgate.test.more", 400),
+        ("hookgate.test", 202),
+        ("hookgates.test", 202),
+    ] {
+        let answer = site.acme.post(&path, &json!({ "type": kind })).await;
+        assert_eq!(answer.status, status, "{kind}: {:#}", answer.body);
+        if status == 400 {
+            assert_eq!(
+                (answer.code(), &answer.body["errors"][0]["pointer"]),
+                ("reserved_type", &json!("/type"))
+            );
+        }
+    }
+    let kinds: Vec<_> = receiver
+        .wait_for(2)
+        .await
+        .iter()
+        .map(|got| got.json()["type"].clone())
+        .collect();
+    assert!(
+        kinds.contains(&json!("hookgate.test")) && kinds.contains(&json!("hookgates.test")),
+        "{kinds:?}"
+    );
+    assert_eq!(receiver.count(), 2);
 }
 
 async fn full_and_thin_payloads(on: On) {

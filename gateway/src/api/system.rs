@@ -8,7 +8,7 @@ use aide::openapi::{MediaType, SecurityRequirement};
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -79,7 +79,7 @@ async fn alive() -> Json<HealthView> {
     })
 }
 
-async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
+async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<HealthView>, Problem> {
     if api.shutdown.is_cancelled() {
         return Err(Problem::new(Code::StoreUnavailable, "The gateway is stopping.").retry_after(PAUSE));
     }
@@ -105,7 +105,7 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
             warnings: health
                 .warnings
                 .into_iter()
-                .chain(behind(&api))
+                .chain(behind(&api, &headers))
                 .chain(api.warnings.iter().cloned())
                 .chain(loading(&api))
                 .collect(),
@@ -113,11 +113,16 @@ async fn ready(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
     }
 }
 
-fn behind(api: &Api) -> Option<String> {
+/// Warns of tenants that cannot be read. Which one, and why, is the operator's to know.
+fn behind(api: &Api, headers: &HeaderMap) -> Option<String> {
     let behind = api.registry.behind()?;
+    let shown = match api.auth.operator(headers) {
+        Ok(()) => format!("`{}` ({})", behind.first, behind.reason),
+        Err(_) => "with the operator's key this names one; the log names all".to_owned(),
+    };
     Some(format!(
-        "{} tenants changed in a way that this gateway cannot read, so it takes no events of theirs: `{}` ({})",
-        behind.count, behind.first, behind.reason
+        "{} tenants changed in a way that this gateway cannot read, so it takes no events of theirs: {shown}",
+        behind.count
     ))
 }
 

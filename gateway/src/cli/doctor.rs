@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::domain::Timestamp;
 use crate::http::Descriptors;
+use crate::plugin::Confinement;
 use crate::store::{self, Shard, Store, StoreUrl};
 use crate::telemetry::error_chain;
 
@@ -162,6 +163,7 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     }
     findings.push(data_dir(&config.data_dir));
     findings.push(descriptors(config));
+    findings.push(confinement());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
     findings.extend(runtime.block_on(stored(loaded)));
     Ok(findings)
@@ -180,6 +182,25 @@ fn descriptors(config: &Config) -> Finding {
             .fix("raise the hard limit: LimitNOFILE= of the service, --ulimit nofile= of the container, or `ulimit -Hn`")
             .fix("or lower `server.max_connections`"),
     }
+}
+
+/// Tells whether the process that compiles uploaded plugins can do nothing else on this machine.
+fn confinement() -> Finding {
+    let finding = |state, says: String| Finding::new("compiling", state, says);
+    let probed = std::env::current_exe().and_then(|exe| Confinement::probe(&exe));
+    let confinement = match probed {
+        Ok(confinement) => confinement,
+        Err(error) => return finding(State::Warning, format!("it cannot be tried: {error}")),
+    };
+    if let Some(warning) = confinement.warning() {
+        return finding(State::Warning, warning)
+            .fix("run the gateway on a kernel with seccomp filters or Landlock (Linux 5.13), and let the container use them");
+    }
+    let mut says = "opens no files, makes no sockets, starts no processes".to_owned();
+    if !confinement.missing.is_empty() {
+        says = format!("{says} ({})", confinement.missing.join("; "));
+    }
+    finding(State::Ok, says)
 }
 
 fn data_dir(dir: &Path) -> Finding {

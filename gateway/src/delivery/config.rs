@@ -15,8 +15,11 @@ pub struct Config {
     pub timeout: Span,
     /// The longest that a subscription may say; the lease (`scheduler.lease`) must be longer.
     pub max_timeout: Span,
-    /// How long the plugins of a subscription's chain may delay a delivery in all, from the event's `created` on.
+    /// How long the plugins of a subscription's chain may delay a delivery in all, from the event's acceptance on.
     pub longest_delay: Span,
+    /// How long a delivery waits at least while its tenant's plugins have no processor time left; it waits longer where its
+    /// retries would take longer. Then it is given up (`plugin_failed`, `no_time`).
+    pub max_plugin_wait: Span,
     /// A delivery during whose attempts the gateway's process ended so often is given up: it becomes a dead letter with the outcome
     /// `crashed`. 1 or more. An attempt that has any outcome ends the count. What was under way at a crash is known by a file in
     /// `data_dir`, so `data_dir` has to outlive the process.
@@ -101,6 +104,7 @@ impl Default for Config {
             timeout: Span::from_secs(15),
             max_timeout: Span::from_secs(30),
             longest_delay: Span::from_secs(72 * 3600),
+            max_plugin_wait: Span::from_secs(3600),
             max_crashes: 3,
             keep_response: None,
             max_response: Size::from_bytes(1024),

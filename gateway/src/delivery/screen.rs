@@ -126,7 +126,8 @@ impl Courier {
     /// A delivery whose chain cannot be run now waits as long as its retries would take, and then is given up: it would wait for
     /// ever where its tenant's plugins always use more time than they have.
     fn later(&self, leased: &Leased, by: Duration, chain: Option<&Chain>) -> NotSent {
-        let longest = self.retry_policy(leased).longest().max(LEAST_WAIT);
+        let least = self.config.max_plugin_wait.get();
+        let longest = self.retry_policy(leased).longest().max(least);
         if may_wait(leased, self.parts.clock.now(), by, longest) {
             return NotSent::Later(by);
         }
@@ -188,16 +189,15 @@ fn call((target, attempt): (Target, u32), event: &Event, chain: &Arc<Chain>) -> 
     })
 }
 
-/// Whether a delivery may wait so long: it counts from when it came to be, so that none waits for ever.
+/// Tells whether a delivery may wait so long. It counts from when it came to be, by the gateway's clock and not by the
+/// producer's `created`, so that none waits for ever.
 fn may_wait(leased: &Leased, now: Timestamp, by: Duration, longest: Duration) -> bool {
     let began = match leased.id.run {
-        0 => leased.event.created,
+        0 => leased.event.accepted,
         run => Timestamp::from_micros(run),
     };
     now.plus(by) <= began.plus(longest)
 }
 
-/// How long a delivery may wait for its chain at least, however few retries it has.
-const LEAST_WAIT: Duration = Duration::from_secs(3600);
 /// When a chain is tried again that could not be run now.
 const BUSY_FOR: Duration = Duration::from_secs(1);

@@ -343,6 +343,7 @@ mod tests {
             tenant: "acme".parse().unwrap(),
             kind: "a.b".parse().unwrap(),
             created: Timestamp::default(),
+            accepted: Default::default(),
             data: vec![b'1'; bytes].into(),
             metadata: None,
             deliver_to: None,

@@ -286,6 +286,15 @@ mod tests {
         })
     }
 
+    /// What a diff lists: paths with the old text and the new one.
+    fn told_by(diff: &Diff) -> Vec<(String, String, String)> {
+        let text = |value: &Option<Box<RawValue>>| value.as_ref().map_or("", |value| value.get()).to_owned();
+        let changes = diff.changes.iter();
+        changes
+            .map(|change| (change.path.clone(), text(&change.old), text(&change.new)))
+            .collect()
+    }
+
     /// Makes one change as RFC 6902 says.
     fn make(root: &mut serde_json::Value, change: &Change) {
         let new = change
@@ -321,6 +330,27 @@ mod tests {
                 make(&mut made, change);
             }
             prop_assert_eq!(made, after);
+        }
+
+        /// A diff is the same on every budget that it does not exceed. On one that it does, it lists no more than the
+        /// bytes that it was given, only what the whole one lists, and says that it leaves something out.
+        #[test]
+        fn diff_keeps_to_any_budget(before in any_value(), after in any_value(), units in 0_u64..150, bytes in 0..400_usize) {
+            let (old, new) = (Value::from(before), Value::from(after));
+            let (free_work, free_output) = (WorkBudget::new(u64::MAX), ByteBudget::new(usize::MAX));
+            let free = Allowance::default().with_work(&free_work).with_output(&free_output);
+            let whole = told_by(&Diff::between(&old, &new, &free));
+            let (work, output) = (WorkBudget::new(units), ByteBudget::new(bytes));
+            let diff = Diff::between(&old, &new, &Allowance::default().with_work(&work).with_output(&output));
+            let listed = told_by(&diff);
+            let given: usize = listed.iter().map(|(path, old, new)| path.len() + old.len() + new.len() + CHANGE_BYTES).sum();
+            prop_assert!(given <= bytes - output.left(), "{} were counted of {given}", bytes - output.left());
+            prop_assert!(listed.iter().all(|change| whole.contains(change)));
+            if free_work.used() <= units && usize::MAX - free_output.left() <= bytes {
+                prop_assert_eq!((listed, diff.left_out), (whole, 0));
+            } else {
+                prop_assert!(diff.left_out > 0);
+            }
         }
     }
 }

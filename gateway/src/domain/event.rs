@@ -28,6 +28,8 @@ pub struct Event {
     pub kind: EventType,
     /// When it happened, as the producer says, or when it was accepted.
     pub created: Timestamp,
+    /// When the gateway accepted it, by its own clock.
+    pub accepted: Timestamp,
     /// The payload: compact JSON. Empty exactly when `fate` is `Filtered`.
     pub data: Bytes,
     /// The producer's own notes, a JSON object; never sent to consumers.

@@ -19,7 +19,7 @@ use crate::domain::units::{Size, Span};
 use crate::domain::{Event, EventPattern, TenantId};
 use crate::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
 use crate::registry::{LaneRefusal, Registry};
-use crate::store::{FEED_PAGE_BYTES, FeedPosition, Store, StoreError};
+use crate::store::{CommitSignals, CommitWaiter, FEED_PAGE_BYTES, FeedPosition, Store, StoreError};
 
 use waiting::Waiting;
 
@@ -38,7 +38,7 @@ pub struct Config {
     pub max_waiting_per_tenant: usize,
     /// Bytes of events after which a page ends, however few they are; at most 4MiB count.
     pub max_page: Size,
-    /// How often a waiting request looks for new events.
+    /// How often a waiting request looks for events that other gateways took; those of its own it sees at once.
     pub poll_interval: Span,
 }
 
@@ -49,7 +49,7 @@ impl Default for Config {
             max_waiting: 1_000,
             max_waiting_per_tenant: 50,
             max_page: Size::from_bytes(4 << 20),
-            poll_interval: Span::from_millis(100),
+            poll_interval: Span::from_secs(1),
         }
     }
 }
@@ -58,6 +58,7 @@ impl Default for Config {
 #[derive(Clone)]
 pub struct Feed {
     store: Arc<dyn Store>,
+    commits: CommitSignals,
     registry: Registry,
     config: Config,
     waiting: Waiting,
@@ -70,6 +71,8 @@ pub struct Feed {
 pub struct Parts {
     /// Events.
     pub store: Arc<dyn Store>,
+    /// What wakes those that wait.
+    pub commits: CommitSignals,
     /// Tenants, for what may be shown of their events.
     pub registry: Registry,
     /// Memory that pages hold.
@@ -139,6 +142,7 @@ impl Feed {
     pub fn new(config: Config, parts: Parts) -> Self {
         let Parts {
             store,
+            commits,
             registry,
             memory,
             cursors,
@@ -147,6 +151,7 @@ impl Feed {
         let waiting = Waiting::new(config.max_waiting, config.max_waiting_per_tenant);
         Self {
             store,
+            commits,
             registry,
             config,
             waiting,
@@ -201,26 +206,49 @@ impl Feed {
                 return Err(FeedError::Expired);
             }
         }
-        let mut page = self.look(tenant, &query).await?;
-        if !page.events.is_empty() || query.wait.is_zero() {
-            return Ok(page);
+        // Before the first look: what is committed after it wakes.
+        let waiter = (!query.wait.is_zero()).then(|| self.commits.waiter(tenant));
+        let page = self.look(tenant, &query).await?;
+        match waiter {
+            Some(waiter) if page.events.is_empty() => {
+                let _place = self.waiting.enter(tenant).map_err(FeedError::TooManyWaiting)?;
+                self.waited_page(tenant, query, (page, waiter), deadline).await
+            }
+            _ => Ok(page),
         }
-        let _place = self.waiting.enter(tenant).map_err(FeedError::TooManyWaiting)?;
-        let mut query = query;
+    }
+
+    /// Looks again after every commit of the tenant, and now and then, until there is something.
+    async fn waited_page(
+        &self,
+        tenant: &TenantId,
+        mut query: Query,
+        (mut page, mut commits): (Page, CommitWaiter),
+        deadline: Instant,
+    ) -> Result<Page, FeedError> {
+        // Of many commits that bring nothing that was asked for, not each is looked at.
+        let mut not_before = Instant::now();
         while page.events.is_empty() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
             query.after = page.next;
-            let pause = if page.more {
-                Duration::ZERO
-            } else {
-                self.config.poll_interval.get().max(SHORTEST_PAUSE)
-            };
-            tokio::select! {
-                () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {}
-                () = self.shutdown.cancelled() => {}
+            if !page.more {
+                let poll = Instant::now() + self.config.poll_interval.get().max(LOOK_GAP);
+                let committed = async {
+                    commits.committed().await;
+                    tokio::time::sleep_until(not_before).await;
+                };
+                tokio::select! {
+                    () = committed => {}
+                    () = tokio::time::sleep_until(deadline.min(poll)) => {}
+                    () = self.shutdown.cancelled() => {}
+                }
+                not_before = Instant::now() + LOOK_GAP;
             }
             match self.look(tenant, &query).await {
                 // Others of the tenant's look at this moment: a look after a pause may find room.
-                Err(FeedError::Memory(_)) => page.more = false,
+                Err(FeedError::Memory(_)) => {
+                    page.more = false;
+                    commits.look_again();
+                }
                 looked => page = looked?,
             }
         }
@@ -278,4 +306,5 @@ fn wanted_by(types: &[EventPattern], event: &Event) -> bool {
 const MOST_LOOKS: usize = 20;
 /// At most this many more than asked are read from the store at once, which only a filter makes use of.
 const FEWEST_LOOKED_AT: usize = 50;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+/// The least time between two looks of one request after commits.
+const LOOK_GAP: Duration = Duration::from_millis(100);

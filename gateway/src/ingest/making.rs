@@ -31,6 +31,7 @@ pub(super) struct Making {
     id: EventId,
     id_given: bool,
     created: Timestamp,
+    accepted: Timestamp,
     deliver_to: Option<url::Url>,
     /// What pointers in problems begin with.
     prefix: String,
@@ -106,12 +107,14 @@ impl Making {
         parts: &Parts,
     ) -> Self {
         let id = candidate.id.clone();
+        let now = parts.clock.now();
         Self {
             tenant: Arc::clone(tenant),
             kind: candidate.kind.clone(),
             id_given: id.is_some(),
             id: id.unwrap_or_else(|| parts.ids.event()),
-            created: candidate.created.unwrap_or_else(|| parts.clock.now()),
+            created: candidate.created.unwrap_or(now),
+            accepted: now,
             deliver_to: candidate.deliver_to.clone(),
             prefix,
             purpose,
@@ -305,6 +308,7 @@ impl Making {
             tenant: self.tenant.id.clone(),
             kind: self.kind.clone(),
             created: self.created,
+            accepted: self.accepted,
             data: Bytes::new(),
             metadata: None,
             deliver_to: None,

@@ -1,7 +1,7 @@
 //! Compiling: the one step in which a stranger's bytes keep much code busy without a sandbox around it.
 //!
 //! So it is done in a process of its own, which has limits of memory and processor time, waits for the gateway where there is not enough
-//! of it, has an empty environment, and a pipe for the component and one for the machine code. The gateway's executable starts itself for it; `run_child` is its other end.
+//! of it, has an empty environment, a pipe for the component and one for the machine code, and nothing else of the system (`sandbox`). The gateway's executable starts itself for it; `run_child` is its other end.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -17,10 +17,11 @@ use super::config::Config;
 use super::engine::{self, Purpose};
 use super::log::escaped;
 use super::processor::Rank;
+use super::sandbox;
 use super::upload::{TEXT_BYTES, UploadError};
 
 /// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
-/// seconds, and by what the code is for.
+/// seconds, and by what the code is for; or by `probe`.
 pub const SUBCOMMAND: &str = "internal-compile";
 
 /// Where components are compiled.
@@ -162,6 +163,10 @@ impl From<io::Error> for Stopped {
 }
 
 fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
+    let arguments: Vec<String> = arguments.into_iter().collect();
+    if arguments == [sandbox::PROBE] {
+        return Ok(sandbox::probe()?);
+    }
     let Some((memory, seconds, purpose)) = asked(arguments) else {
         let wrong = format!(
             "`{SUBCOMMAND}` is for the gateway itself: it takes bytes, seconds and what the code is for"
@@ -170,6 +175,8 @@ fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
     };
     Rank::Behind.take();
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
+    // What this machine lacks is told by `Confinement`, once and not at every compilation.
+    let _ = sandbox::enter();
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
     let code = precompile(&component, purpose)?;

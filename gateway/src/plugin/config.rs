@@ -74,7 +74,8 @@ pub struct Config {
     pub canary: CanaryConfig,
     /// What of a plugin's log is kept for its author.
     pub journal: JournalConfig,
-    /// Versions of plugins that have lines of their own at `/metrics`, the shipped ones aside; all others share `other`.
+    /// Versions of the operator's shared plugins that have lines of their own at `/metrics`; the shipped ones have them always.
+    /// All others and tenants' own plugins, whatever their names, share `other`.
     pub metric_versions: u32,
     /// What components with much data in them may use, such as those with an interpreter inside.
     pub large: LargeConfig,

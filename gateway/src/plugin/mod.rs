@@ -45,6 +45,7 @@ mod pseudonyms;
 mod queue;
 mod run;
 mod said;
+mod sandbox;
 mod shelf;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -70,6 +71,7 @@ pub use kept::Kept;
 pub use lane::{LaneRefusal, TenantLane};
 pub use log::{Level, LogLine};
 pub use observed::{Account, Observation, Version};
+pub use sandbox::Confinement;
 pub use trial::{Figures, Trial, Tried, TriedStep};
 pub use upload::UploadError;
 pub use workshop::Workshop;

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
+
 use super::config::Config;
 use super::failure::Fault;
 use super::host::Host;
@@ -22,7 +24,7 @@ pub struct Account {
     since_ms: u64,
     figures: CallFigures,
     /// The same for all tenants together.
-    of_all: Arc<CallFigures>,
+    of_all: ArcSwap<CallFigures>,
     journal: Arc<Journal>,
 }
 
@@ -33,6 +35,8 @@ pub struct Version<'a> {
     pub release: &'a str,
     /// Its digest.
     pub digest: &'a str,
+    /// Whether the operator knows its name: it is shipped, or the operator's. Names that tenants give are theirs.
+    pub is_shared: bool,
 }
 
 /// What was seen of a version.
@@ -95,9 +99,16 @@ impl Observed {
         let mut tenants = self.lock();
         let plugins = tenants.entry(tenant.clone()).or_default();
         let found = plugins.get(plugin).and_then(|held| held.version(version.digest));
+        let of_all = |release: &str| {
+            let labels = version.is_shared.then_some((plugin, release));
+            self.metrics.plugin_calls(labels, self.most_versions)
+        };
         if let Some(account) = found {
+            // The operator may have begun or ceased to share it.
+            account.of_all.store(of_all(&account.release));
             return Arc::clone(account);
         }
+        let of_all = ArcSwap::new(of_all(version.release));
         let place = plugins.entry(plugin.to_owned()).or_insert_with(|| Plugin {
             journal: Arc::new(Journal::new(Arc::clone(&self.room), now_ms)),
             versions: Vec::new(),
@@ -107,9 +118,7 @@ impl Observed {
             digest: version.digest.to_owned(),
             since_ms: now_ms,
             figures: CallFigures::default(),
-            of_all: self
-                .metrics
-                .plugin_calls(plugin, version.release, self.most_versions),
+            of_all,
             journal: Arc::clone(&place.journal),
         });
         place.versions.push(Arc::clone(&account));
@@ -126,7 +135,7 @@ impl Account {
     /// Counts a call, and keeps what it wrote and how it failed.
     pub(super) fn called(&self, called: &Called, told: &Told<'_>) {
         self.figures.count(called);
-        self.of_all.count(called);
+        self.of_all.load().count(called);
         if told.lines.is_empty() && told.fault.is_none() {
             return;
         }
@@ -145,7 +154,7 @@ impl Account {
     /// Counts that the breaker opened, or closed.
     pub(super) fn breaker(&self, opened: bool) {
         self.figures.breaker(opened);
-        self.of_all.breaker(opened);
+        self.of_all.load().breaker(opened);
     }
 }
 

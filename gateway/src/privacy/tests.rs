@@ -281,6 +281,7 @@ fn event(data: &Value) -> Event {
         tenant: "acme".parse().unwrap(),
         kind: kind(),
         created: Default::default(),
+        accepted: Default::default(),
         data: data.to_string().into(),
         metadata: Some("{\"a\":1}".into()),
         deliver_to: None,

@@ -23,6 +23,7 @@ fn event(id: &str, kind: &str, created: &str, data: &str) -> Event {
         tenant: "acme".parse().expect("a tenant"),
         kind: kind.parse().expect("a type"),
         created: Timestamp::parse(created).expect("a time"),
+        accepted: Default::default(),
         data: Bytes::from(compact(data)),
         metadata: None,
         deliver_to: None,

@@ -303,6 +303,7 @@ mod tests {
             tenant: "acme".parse().expect("valid"),
             kind: "invoice.paid".parse().expect("valid"),
             created: Timestamp::from_micros(1_705_314_600_999_500),
+            accepted: Default::default(),
             data: Bytes::from_static(data.as_bytes()),
             metadata: Some(Bytes::from_static(b"{\"note\":1}")),
             deliver_to: None,

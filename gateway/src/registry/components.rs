@@ -32,6 +32,8 @@ pub(super) struct Components {
     recent: Mutex<VecDeque<Arc<Component>>>,
     /// What counts the calls of canaries.
     watches: Kept<Watched, Watch>,
+    /// The operator's plugins: name and digest of each version.
+    shared: Mutex<HashSet<(String, String)>>,
     /// Who is told of canaries that fail.
     tripped: UnboundedSender<Tripped>,
 }
@@ -86,6 +88,7 @@ impl Components {
             loaded: Mutex::default(),
             recent: Mutex::default(),
             watches: Kept::default(),
+            shared: Mutex::default(),
             tripped,
         }
     }
@@ -96,6 +99,25 @@ impl Components {
 
     pub(super) fn is_shipped(&self, name: &str) -> bool {
         self.shipped.iter().any(|shipped| shipped.name == name)
+    }
+
+    /// Notes what the operator shares now.
+    pub(super) fn share(&self, shared: &Shared) {
+        let versions = shared.plugins.iter().flat_map(|(name, record)| {
+            let digests = record.versions.iter().map(|version| version.digest.clone());
+            digests.map(move |digest| (name.clone(), digest))
+        });
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = versions.collect();
+    }
+
+    /// Tells whether a component of this name is shipped or the operator's, so that the operator knows the name.
+    fn is_shared(&self, name: &str, digest: &str) -> bool {
+        let mut shipped = self.shipped.iter();
+        if shipped.any(|shipped| shipped.name == name && shipped.digest == digest) {
+            return true;
+        }
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.contains(&(name.to_owned(), digest.to_owned()))
     }
 
     /// Checks and loads an upload.
@@ -278,9 +300,11 @@ impl Components {
         step.bounds = bounds.flatten();
         step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
         let kept = || record.resolved.as_deref().unwrap_or_default();
+        let digest = component.map_or_else(|| digest.unwrap_or_default(), |component| &component.digest);
         let version = plugin::Version {
             release: component.map_or_else(kept, |component| &component.description.version),
-            digest: component.map_or_else(|| digest.unwrap_or_default(), |component| &component.digest),
+            digest,
+            is_shared: self.is_shared(&record.plugin, digest),
         };
         step.account = Some(self.host.account(tenant, &record.plugin, version));
         step

@@ -120,6 +120,8 @@ impl Registry {
                 recent: Recent::default(),
             }),
         };
+        // First: it decides how the calls of the chains' steps are labelled.
+        registry.publish_shared().await?;
         registry.catch_up().await?;
         let sync = Sync::new(registry.clone(), tripped);
         Ok((registry, sync))

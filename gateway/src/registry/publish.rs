@@ -139,9 +139,8 @@ impl Registry {
 
     /// Reads a tenant and puts it into the snapshot. The caller holds its lock.
     async fn publish(&self, id: &TenantId) -> Result<(), RegistryError> {
-        // What is the operator's own is looked up when it is needed.
         if *id == TenantId::operator() {
-            return Ok(());
+            return self.publish_shared().await;
         }
         match self.load(id).await {
             Ok(Some((tenant, draft))) => {
@@ -181,6 +180,17 @@ impl Registry {
         next.privacy = privacy(contract.as_deref(), &next.types);
         next.contract = contract;
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
+    }
+
+    /// Notes which plugins are the operator's. What else they are is looked up when it is needed.
+    pub(super) async fn publish_shared(&self) -> Result<(), RegistryError> {
+        match self.shared().await {
+            Ok(shared) => self.inner.components.share(&shared),
+            Err(away @ RegistryError::Store(_)) => return Err(away),
+            // Whoever needs them is told.
+            Err(error) => warn!(error = %error_chain(&error), "shared_plugins.unreadable"),
+        }
+        Ok(())
     }
 
     /// Replaces the snapshot. Short and synchronous: the one thing that changes of all tenants wait for.

@@ -67,6 +67,7 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.list(targets, |out, target| out.target(*target));
     out.packed(&event.data);
     out.number(event.rules.0);
+    out.time(event.accepted);
     out.finish()
 }
 
@@ -93,12 +94,15 @@ pub(crate) fn decode_event(
     let targets = from.list(Reader::target)?;
     let data = from.packed()?;
     let rules = from.number()?;
+    // Release 0.1.0 did not store it.
+    let accepted = if from.is_at_end() { created } else { from.time()? };
     from.end()?;
     let event = Event {
         id: id.clone(),
         tenant: tenant.clone(),
         kind,
         created,
+        accepted,
         data,
         metadata,
         deliver_to,

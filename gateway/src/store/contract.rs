@@ -88,7 +88,7 @@ macro_rules! contract_suite {
                 a_late_success_counts a_dead_delivery_is_a_dead_letter a_cancelled_delivery_is_never_claimed
                 what_does_not_exist_is_missing attempts_are_kept_in_order a_replay_is_one_delivery_more
                 settlements_are_answered_in_order;
-            feed: the_feed_is_in_commit_order pages_meet_both_ways what_is_not_published_is_in_no_feed feeds_never_mix
+            feed: the_feed_is_in_commit_order pages_meet_both_ways pages_end_with_their_bytes what_is_not_published_is_in_no_feed feeds_never_mix
                 a_time_is_a_place_in_the_feed any_position_has_a_page;
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept
@@ -132,6 +132,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
         tenant: tenant.clone(),
         kind: "invoice.paid".parse().unwrap(),
         created: Timestamp::from_millis(1_700_000_000_000),
+        accepted: Timestamp::from_millis(1_700_000_000_500),
         data: Bytes::from(format!(r#"{{"of":"{tenant}","id":"{id}"}}"#)),
         metadata: None,
         deliver_to: None,

@@ -5,6 +5,7 @@
 //! leaves at once. It never reorders what one caller does (callers wait for their answer) and never asks twice.
 
 mod lane;
+mod signals;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Accepted, Settled, Settlement, Store, StoreError, Submission};
 use crate::telemetry::{Metrics, StoreOperation};
 use lane::{Lane, LaneService};
+pub use signals::{CommitSignals, CommitWaiter};
 
 /// How batches are formed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +48,7 @@ impl Default for Config {
 pub struct Committer {
     accepts: Lane<Submission, Accepted>,
     settles: Lane<Settlement, Settled>,
+    signals: CommitSignals,
 }
 
 /// What forms the batches.
@@ -54,6 +57,7 @@ pub struct Service {
     metrics: Metrics,
     accepts: LaneService<Submission, Accepted>,
     settles: LaneService<Settlement, Settled>,
+    signals: CommitSignals,
 }
 
 impl Committer {
@@ -61,14 +65,25 @@ impl Committer {
     pub fn new(store: Arc<dyn Store>, config: &Config, metrics: Metrics) -> (Self, Service) {
         let (accepts, accept_service) = lane::new(config);
         let (settles, settle_service) = lane::new(config);
-        let committer = Self { accepts, settles };
+        let signals = CommitSignals::default();
+        let committer = Self {
+            accepts,
+            settles,
+            signals: signals.clone(),
+        };
         let service = Service {
             store,
             metrics,
             accepts: accept_service,
             settles: settle_service,
+            signals,
         };
         (committer, service)
+    }
+
+    /// Signals of what is accepted through here.
+    pub fn signals(&self) -> &CommitSignals {
+        &self.signals
     }
 
     /// Commits a submission with whatever else is waiting.
@@ -97,11 +112,16 @@ impl Service {
             metrics,
             accepts,
             settles,
+            signals,
         } = self;
         let accepting = accepts.run(shutdown.clone(), |batch| {
-            let (store, size) = (store.clone(), batch.len());
+            let (store, size, signals) = (store.clone(), batch.len(), signals.clone());
+            let tenants: Vec<_> = batch.iter().map(|submission| submission.tenant.clone()).collect();
             measured(&metrics, StoreOperation::Accept, size, async move {
-                store.accept(batch).await
+                let answers = store.accept(batch).await;
+                // Whatever the answer: one that says nothing may have been stored.
+                signals.committed(&tenants);
+                answers
             })
         });
         let settling = settles.run(shutdown, |batch| {

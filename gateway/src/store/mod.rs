@@ -43,7 +43,7 @@ use crate::domain::{
 };
 
 pub use config::{BadStoreUrl, Config, StoreUrl};
-pub use group::Committer;
+pub use group::{CommitSignals, CommitWaiter, Committer};
 pub use open::open;
 pub use retention::Retention;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};

@@ -158,6 +158,7 @@ impl Service {
             tenant: tenant.id.clone(),
             kind: kind.clone(),
             created: notice.at(),
+            accepted: self.parts.clock.now(),
             data: notice.data().to_string().into(),
             metadata: None,
             deliver_to: None,

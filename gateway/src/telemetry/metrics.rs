@@ -1,7 +1,8 @@
 //! The figures at `/metrics`, in the OpenMetrics text format.
 //!
 //! Parts are given a clone of [`Metrics`] and call the method named after what happened. Labels come from closed sets only:
-//! enums of ours; but for plugins' names and versions, of which there are so many and no more (`series`). No tenant is a label.
+//! enums of ours; but for names and versions of shared plugins, of which there are so many and no more (`series`). No tenant is
+//! a label, and nothing that a tenant named.
 
 use std::fmt;
 use std::sync::Arc;
@@ -113,9 +114,10 @@ impl Metrics {
         self.inner.accept_seconds.observe(took.as_secs_f64());
     }
 
-    /// The figures of a plugin in one version, to count its calls in: so many at `most` have their own, and the rest share one.
-    pub fn plugin_calls(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
-        self.inner.plugins.of(plugin, version, most)
+    /// The figures of a shared plugin in one version, to count its calls in: so many at `most` have their own, and the rest
+    /// share one with all plugins that are tenants' own (`None`).
+    pub fn plugin_calls(&self, labels: Option<(&str, &str)>, most: usize) -> Arc<CallFigures> {
+        self.inner.plugins.of(labels, most)
     }
 
     /// A chain was not run: its event is refused, its delivery put off.
@@ -485,8 +487,9 @@ mod tests {
     fn what_was_counted_is_rendered() {
         let metrics = Metrics::new();
         metrics.events_accepted(AcceptResult::Stored, 3);
-        let called = |plugin: &str, verdict, failure| {
-            metrics.plugin_calls(plugin, "1.0.0", 1).count(&Called {
+        let called = |plugin: Option<&str>, verdict, failure| {
+            let labels = plugin.map(|plugin| (plugin, "1.0.0"));
+            metrics.plugin_calls(labels, 1).count(&Called {
                 verdict,
                 failure,
                 took: Duration::from_micros(15),
@@ -495,10 +498,10 @@ mod tests {
                 at_ms: 1,
             });
         };
-        called("own", PluginVerdict::Failed, Some("timeout"));
-        called("redact", PluginVerdict::Pass, None);
-        called("third", PluginVerdict::Drop, None);
-        called("fourth", PluginVerdict::Drop, None);
+        called(Some("own"), PluginVerdict::Failed, Some("timeout"));
+        called(Some("redact"), PluginVerdict::Pass, None);
+        called(Some("third"), PluginVerdict::Drop, None);
+        called(None, PluginVerdict::Drop, None);
         metrics.delivery_attempted(&Outcome::Delivered { status: 200 }, Duration::from_millis(2));
         metrics.clone().delivery_ended(DeliveryEnd::Delivered);
         metrics.store_answered(StoreOperation::Accept, 64, Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! Plugins' figures at `/metrics`, by plugin and version: so many of these label sets, whatever the tenants upload.
+//! Plugins' figures at `/metrics`, by plugin and version: so many of these label sets, and no name that a tenant gave.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,18 +24,19 @@ type Key = (String, String);
 type Counted = Vec<(&'static str, u64)>;
 
 impl PluginSeries {
-    /// The figures of a plugin and a version. Those that are over `most` share one; the shipped ones have their own always.
-    /// Tenants choose names: what two of them call the same counts together.
-    pub(super) fn of(&self, plugin: &str, version: &str, most: usize) -> Arc<CallFigures> {
+    /// The figures of a plugin and a version that are shipped or the operator's. Those that are over `most` share one; the
+    /// shipped ones have their own always. `None`: a tenant's own, whose name is nobody else's business; these share the same.
+    pub(super) fn of(&self, labels: Option<(&str, &str)>, most: usize) -> Arc<CallFigures> {
         let mut figures = self.lock();
-        let key = (plugin.to_owned(), version.to_owned());
         let counts = |(plugin, _): &&Key| !SHIPPED.contains(&plugin.as_str()) && plugin != OTHER;
-        let own = SHIPPED.contains(&plugin) || figures.contains_key(&key);
-        let key = if own || figures.keys().filter(counts).count() < most {
-            key
-        } else {
-            (OTHER.to_owned(), OTHER.to_owned())
-        };
+        let own = labels
+            .map(|(plugin, version)| (plugin.to_owned(), version.to_owned()))
+            .filter(|key| {
+                SHIPPED.contains(&key.0.as_str())
+                    || figures.contains_key(key)
+                    || figures.keys().filter(counts).count() < most
+            });
+        let key = own.unwrap_or_else(|| (OTHER.to_owned(), OTHER.to_owned()));
         Arc::clone(figures.entry(key).or_default())
     }
 
@@ -136,5 +137,5 @@ fn times(encoder: &mut DescriptorEncoder<'_>, read: &[(Key, CallCounts)]) -> fmt
 const BOUNDS: std::ops::RangeInclusive<u32> = 4..=19;
 /// What comes with the gateway.
 const SHIPPED: [&str; 3] = ["redact", "filter", "reshape"];
-/// What all that is over the limit is called.
+/// What tenants' own plugins and all that is over the limit are called.
 const OTHER: &str = "other";

@@ -112,7 +112,7 @@ async fn what_is_stopped_again_and_again_is_left_alone(on: On) {
         "the policy decides: {kept:#}"
     );
     let opened = [
-        "hookgate_plugin_breakers_total{plugin=\"guest\",",
+        "hookgate_plugin_breakers_total{plugin=\"other\",",
         "to=\"open\"} 1",
     ];
     has_all(&figures(&town).await, &opened, "the figures");

@@ -156,6 +156,7 @@ impl Rig {
             crate::feed::Config::default(),
             crate::feed::Parts {
                 store: Arc::clone(&store),
+                commits: committer.signals().clone(),
                 registry: registry.clone(),
                 memory: memory.clone(),
                 cursors: crate::feed::CursorKey::new([7; 32]),

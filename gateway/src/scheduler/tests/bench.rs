@@ -224,6 +224,7 @@ impl Bench {
             tenant: tenant(),
             kind: self.event.0.parse().unwrap(),
             created: self.clock.now(),
+            accepted: self.clock.now(),
             data: bytes::Bytes::from_static(self.event.1.as_bytes()),
             metadata: None,
             deliver_to,

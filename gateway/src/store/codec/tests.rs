@@ -118,13 +118,14 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     let head = ("[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", time(), fate());
     let rules = prop_oneof![Just(0), any::<u64>()].prop_map(RulesMark);
-    let rules = (rules, (0_u8..4).prop_map(Hops::new));
+    let rules = (rules, (0_u8..4).prop_map(Hops::new), time());
     (head, bytes(), option::of(bytes()), url, vec(step(), 0..3), rules).prop_map(
-        |((kind, created, fate), data, metadata, deliver_to, steps, (rules, hops))| Event {
+        |((kind, created, fate), data, metadata, deliver_to, steps, (rules, hops, accepted))| Event {
             id: id(),
             tenant: tenant(),
             kind: kind.parse().unwrap(),
             created,
+            accepted,
             data,
             metadata,
             deliver_to,
@@ -220,26 +221,44 @@ proptest! {
     }
 }
 
+/// An event of nothing but this data.
+fn bare(data: Bytes) -> Event {
+    Event {
+        id: id(),
+        tenant: tenant(),
+        kind: "a".parse().unwrap(),
+        created: Timestamp::default(),
+        accepted: Timestamp::default(),
+        data,
+        metadata: None,
+        deliver_to: None,
+        fate: Fate::Published,
+        steps: vec![],
+        rules: Default::default(),
+        hops: Default::default(),
+    }
+}
+
 #[test]
 fn data_is_compressed_when_it_pays() {
-    let record = |data: Bytes| {
-        let event = Event {
-            id: id(),
-            tenant: tenant(),
-            kind: "a".parse().unwrap(),
-            created: Timestamp::default(),
-            data,
-            metadata: None,
-            deliver_to: None,
-            fate: Fate::Published,
-            steps: vec![],
-            rules: Default::default(),
-            hops: Default::default(),
-        };
-        encode_event(&event, &[]).len()
-    };
+    let record = |data: Bytes| encode_event(&bare(data), &[]).len();
     assert!(record(vec![b'x'; 1024].into()) < 100);
     assert!(record(vec![b'x'; 1023].into()) > 1023);
+}
+
+#[test]
+fn event_of_a_record_without_acceptance_was_accepted_when_created() {
+    let event = Event {
+        created: Timestamp::from_millis(5_000),
+        accepted: Timestamp::from_millis(7_000),
+        ..bare(Bytes::from_static(b"{}"))
+    };
+    let mut record = encode_event(&event, &[]);
+    let mut accepted = Writer::new(VERSION, 16);
+    accepted.time(event.accepted);
+    record.truncate(record.len() - (accepted.finish().len() - 1));
+    let (read, _) = decode_event(&tenant(), &id(), &record.into()).unwrap();
+    assert_eq!(read.accepted, event.created);
 }
 
 #[test]

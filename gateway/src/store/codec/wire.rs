@@ -109,8 +109,13 @@ impl<'a> Reader<'a> {
     }
 
     /// That all of it was read.
+    /// Tells whether nothing is left of the record.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.record.len()
+    }
+
     pub(super) fn end(self) -> Result<(), StoreError> {
-        if self.at == self.record.len() {
+        if self.is_at_end() {
             Ok(())
         } else {
             Err(self.corrupt())

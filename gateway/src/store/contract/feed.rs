@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Trigger;
-use crate::store::{FeedPage, FeedPosition};
+use crate::store::{FEED_PAGE_BYTES, FeedPage, FeedPosition};
 
 fn ids(page: &FeedPage) -> Vec<&str> {
     page.events.iter().map(|(_, event)| event.id.as_str()).collect()
@@ -66,6 +66,39 @@ pub(crate) async fn pages_meet_both_ways(subject: &impl Subject) {
     assert!(forward == back, "the same events at the same positions");
     let middle = store.feed_back(&acme, forward[2].0, 10).await.unwrap();
     assert_eq!(ids(&middle), ["e2", "e1"], "before a position, without it");
+}
+
+/// Events of any sizes: whatever the limit, a page ends with the event that fills its bytes, and the pages leave nothing out.
+pub(crate) async fn pages_end_with_their_bytes(subject: &impl Subject) {
+    let acme = tenant("acme");
+    let mut random = proptest::test_runner::TestRunner::deterministic();
+    let sizes = proptest::collection::vec(0_usize..(3 << 20), 24);
+    let sizes = proptest::strategy::Strategy::new_tree(&sizes, &mut random).unwrap();
+    let sizes = proptest::strategy::ValueTree::current(&sizes);
+    let mut names = Vec::new();
+    for (n, size) in sizes.into_iter().enumerate() {
+        names.push(format!("e{n}"));
+        let mut one = submission(&acme, &[names[n].as_str()], &[]);
+        one.events[0].event.data = Bytes::from(format!("\"{}\"", "x".repeat(size)));
+        accept(subject, one).await;
+    }
+    for limit in [1, 3, 100] {
+        let (mut read, mut at) = (Vec::new(), FeedPosition::START);
+        loop {
+            let page = subject.store().feed(&acme, at, limit).await.unwrap();
+            let sizes: Vec<usize> = page.events.iter().map(|(_, event)| event.size()).collect();
+            let (last, before) = sizes.split_last().unwrap();
+            let bytes: usize = before.iter().sum();
+            assert!(bytes < FEED_PAGE_BYTES, "{bytes} and {last}, of {limit} at most");
+            assert!(page.events.len() <= limit);
+            at = page.events.last().unwrap().0;
+            read.extend(page.events.iter().map(|(_, event)| event.id.to_string()));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(read, names, "{limit} at most");
+    }
 }
 
 pub(crate) async fn what_is_not_published_is_in_no_feed(subject: &impl Subject) {

@@ -3,16 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::super::keys::Keys;
 use super::server::Server;
 use super::{Config, Real, RedisStore, patient};
 use crate::store::contract::{accepting, feed, interrupted, leasing, registry, settling};
 use crate::store::{Retention, StoreUrl};
 
-/// Three primaries that know each other; together they have all slots.
+/// Three primaries that know each other; together they have all slots. Each serves its own whatever the others do.
 async fn cluster() -> (Vec<Server>, StoreUrl) {
+    let settings = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-require-full-coverage",
+        "no",
+    ];
     let mut servers = Vec::new();
     for _ in 0..3 {
-        servers.push(Server::start_with("everysec", &["--cluster-enabled", "yes"]).await);
+        servers.push(Server::start_with("everysec", &settings).await);
     }
     for (server, range) in servers
         .iter()
@@ -69,4 +76,42 @@ async fn a_cluster_keeps_the_contract() {
     super::faults::new_events(&plain.store).await;
     plain.store.sweep().await.unwrap();
     assert!(plain.store.health().await.accepting);
+}
+
+/// The shards of a server that is away fail, and those of the others never do; it is found again by itself.
+#[tokio::test]
+async fn server_that_is_away_takes_its_own_shards_only() {
+    let (mut servers, url) = cluster().await;
+    let subject = subject(&url, "hg").await;
+    let store = &subject.store;
+    let keys = Keys::new("hg");
+    let mut away = Vec::new();
+    for shard in Keys::shards() {
+        let slot = servers[0]
+            .command(&["CLUSTER", "KEYSLOT", &keys.turns(shard)])
+            .await;
+        away.push(matches!(slot, redis::Value::Int(10_923..)));
+    }
+    assert!(away.contains(&true) && away.contains(&false));
+
+    servers[2].kill();
+    for round in 0..20 {
+        for (shard, away) in Keys::shards().zip(&away) {
+            let claimed = store.claim(shard, 0, Duration::from_secs(1)).await;
+            assert_eq!(claimed.is_err(), *away, "{round}: {shard:?}: {claimed:?}");
+        }
+    }
+    let health = store.health().await;
+    assert!(health.available, "{health:?}");
+    let told = |warning: &String| warning.contains("of 17 parts");
+    assert!(health.warnings.iter().any(told), "{health:?}");
+
+    servers[2].restart().await;
+    let began = Instant::now();
+    for shard in Keys::shards() {
+        while store.claim(shard, 0, Duration::from_secs(1)).await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(120), "{shard:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }

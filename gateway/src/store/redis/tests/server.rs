@@ -47,10 +47,12 @@ impl Server {
         self.port
     }
 
-    /// Whether it is part of a cluster that works and has so many servers.
+    /// Tells whether it is part of a cluster that works, has so many servers, and serves every slot.
     pub(super) async fn knows_cluster(&self, servers: usize) -> bool {
         let info: String = redis::from_redis_value(self.command(&["CLUSTER", "INFO"]).await).unwrap();
-        info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{servers}"))
+        let known = format!("cluster_known_nodes:{servers}");
+        let wanted = ["cluster_state:ok", "cluster_slots_assigned:16384", &known];
+        wanted.iter().all(|line| info.lines().any(|own| own == *line))
     }
 
     /// Where it is.

@@ -1,0 +1,148 @@
+//! Deliveries that wait for what is no fault of their endpoint: none waits for ever, and none is lost for it.
+
+use bytes::Bytes;
+use hookgate_tests::guests::{PASS, handling};
+use hookgate_tests::{Client, Receiver, eventually};
+use serde_json::{Value, json};
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(
+    delay_counts_from_acceptance_whatever_the_producer_says,
+    delivery_without_processor_time_is_given_up,
+    delivery_waits_while_the_process_has_no_descriptors,
+);
+
+/// A plugin that says: later, in so many milliseconds.
+fn delaying(ms: u32) -> Bytes {
+    let says = format!(
+        "(i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2052) (i32.const 3))
+        (i32.store (i32.const 2056) (i32.const {ms})) (i32.const 2048)"
+    );
+    handling("", &says)
+}
+
+/// A plugin that takes many milliseconds of processor time.
+fn slow() -> Bytes {
+    let counts = format!(
+        "(local $n i32) (local.set $n (i32.const 10000000))
+        (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) {PASS}"
+    );
+    handling("", &counts)
+}
+
+/// A subscription whose chain is this component.
+async fn subscribe_through(client: &Client, receiver: &Receiver, component: Bytes) {
+    client
+        .post_raw("/v1/plugins", "application/wasm", component)
+        .await
+        .expect(201);
+    let (id, _) = client.subscribe(&receiver.url()).await;
+    let chain = json!({ "steps": [{ "plugin": "guest" }] });
+    let path = format!("/v1/subscriptions/{id}/chain");
+    client.put(&path, &chain).await.expect(200);
+}
+
+/// An event's only delivery, once it has ended.
+async fn ended(client: &Client, event: &str) -> Value {
+    eventually("the delivery ends", async || {
+        let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
+        let delivery = event["deliveries"][0]["id"].as_str()?.to_owned();
+        let delivery = client
+            .get(&format!("/v1/deliveries/{delivery}"))
+            .await
+            .expect(200);
+        (delivery["status"] != "pending").then_some(delivery)
+    })
+    .await
+}
+
+/// Neither an event of the future waits longer than one of now, nor is one of the past given up at once.
+async fn delay_counts_from_acceptance_whatever_the_producer_says(on: On) {
+    let site = Site::with(on, "delivery.longest_delay = \"6s\"\nretry.schedule = [\"0s\"]").await;
+    let receiver = Receiver::start(vec![]).await;
+    subscribe_through(&site.acme, &receiver, delaying(2_000)).await;
+    let future = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(20);
+    for created in [future.to_string(), "2020-01-01T00:00:00Z".to_owned()] {
+        let before = delayed(&site.acme).await;
+        let event = json!({ "type": "a.b", "created": created, "data": {} });
+        let accepted = site.acme.post("/v1/events", &event).await.expect(202);
+        let delivery = ended(&site.acme, accepted["id"].as_str().unwrap()).await;
+        assert_eq!(delivery["status"], "dead", "{created}: {delivery:#}");
+        let text = delivery.to_string();
+        assert!(text.contains("`delivery.longest_delay`"), "{created}: {text}");
+        let calls = delayed(&site.acme).await - before;
+        assert!(calls >= 2, "{created}: it was delayed first, and then given up");
+    }
+    assert_eq!(receiver.count(), 0);
+}
+
+/// How often the plugin has asked for a delay.
+async fn delayed(client: &Client) -> u64 {
+    let stats = client.get("/v1/plugins/guest/stats").await.expect(200);
+    stats["versions"][0]["verdicts"]["delay"].as_u64().unwrap_or(0)
+}
+
+async fn delivery_without_processor_time_is_given_up(on: On) {
+    let scarce = "plugins.budgets.slow = \"1ms\"\nplugins.call_deadline = \"20s\"\ndelivery.max_plugin_wait = \"3s\"\n\
+        retry.schedule = [\"0s\"]";
+    let site = Site::with(on, scarce).await;
+    let tenant = site.gateway.tenant("slow").await;
+    let receiver = Receiver::start(vec![]).await;
+    subscribe_through(&tenant, &receiver, slow()).await;
+    let mut events = Vec::new();
+    for n in 0..5 {
+        events.push(tenant.publish("a.b", json!({ "n": n })).await);
+    }
+    let mut without_time = 0;
+    for event in &events {
+        let delivery = ended(&tenant, event).await;
+        if delivery["status"] == "delivered" {
+            continue;
+        }
+        let text = delivery.to_string();
+        assert_eq!(delivery["status"], "dead", "{text}");
+        assert!(
+            text.contains("plugin_failed") && text.contains("no_time"),
+            "{text}"
+        );
+        without_time += 1;
+    }
+    assert!(without_time > 0, "one call takes the time of many seconds");
+    // Others have theirs.
+    let own = Receiver::start(vec![]).await;
+    site.acme.subscribe(&own.url()).await;
+    site.acme.publish("a.b", json!({})).await;
+    own.wait_for(1).await;
+}
+
+/// The process is short of descriptors, which is no failure of an endpoint: with one attempt in all it is delivered.
+async fn delivery_waits_while_the_process_has_no_descriptors(on: On) {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+    let site = Site::with(on, "retry.schedule = [\"0s\"]").await;
+    let receiver = Receiver::start(vec![]).await;
+    site.acme.subscribe(&receiver.url()).await;
+    let process = Pid::from_raw(i32::try_from(site.gateway.pid()).unwrap());
+    let few = Rlimit {
+        current: Some(3),
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    // The client's connection is there already, and no other can be made.
+    let former = prlimit(process, Resource::Nofile, few).unwrap();
+    let event = site.acme.publish("a.b", json!({})).await;
+    eventually("attempts are postponed", async || {
+        let figures = site.acme.get("/metrics").await.body;
+        let mut lines = figures.as_str()?.lines();
+        let exhausted = lines.find(|line| line.contains("error=\"exhausted\""))?;
+        let count: u64 = exhausted.rsplit(' ').next()?.parse().ok()?;
+        (count >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.count(), 0);
+    prlimit(process, Resource::Nofile, former).unwrap();
+    let delivery = ended(&site.acme, &event).await;
+    assert_eq!(delivery["status"], "delivered", "{delivery:#}");
+    assert_eq!(delivery["attempts"].as_array().unwrap().len(), 1, "{delivery:#}");
+    assert_eq!(receiver.count(), 1);
+}
