@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::Parsed;
-use super::input::{Acting, Id, NoDelivery, Params, not_found};
+use super::input::{Consuming, Id, NoDelivery, Params, not_found};
 use super::output::Accepted;
 use super::page::{self, Page};
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
@@ -19,7 +19,7 @@ use crate::domain::{
     Trigger,
 };
 use crate::feed::Cursor;
-use crate::http::{Code, Problem};
+use crate::http::{Code, Problem, Reach};
 use crate::registry::Tenant;
 use crate::store::{FeedPosition, Next, Settled, Settlement, Token};
 
@@ -102,7 +102,8 @@ struct Made {
 }
 
 /// What is looked for, and from where.
-struct Wanted {
+struct Wanted<'c> {
+    caller: &'c Consuming,
     status: Option<DeliveryStatus>,
     target: Option<Target>,
     limit: usize,
@@ -111,36 +112,42 @@ struct Wanted {
 
 async fn list(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     Params(query): Params<DeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
-    page_of(&api, &tenant, query).await.map(Json)
+    page_of(&api, &caller, query).await.map(Json)
 }
 
 /// Those of a subscription that there is.
 async fn list_of(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Params(query): Params<OwnDeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
     let subscription: SubscriptionId = id.parse()?;
-    tenant.subscription(subscription).ok_or_else(not_found)?;
+    caller.subscription(subscription)?;
     let query = DeliveryQuery {
         limit: query.limit,
         cursor: query.cursor,
         status: query.status,
         subscription: Some(Parsed(subscription)),
     };
-    page_of(&api, &tenant, query).await.map(Json)
+    page_of(&api, &caller, query).await.map(Json)
 }
 
-async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
+async fn page_of(
+    api: &Api,
+    caller: &Consuming,
+    query: DeliveryQuery,
+) -> Result<Page<DeliveryView>, Problem> {
+    let tenant = &caller.tenant;
     let cursor = query
         .cursor
         .as_deref()
         .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
     let wanted = Wanted {
+        caller,
         status: query.status,
         target: query.subscription.map(|parsed| Target::Subscription(parsed.0)),
         limit: page::limit(query.limit)?,
@@ -165,7 +172,7 @@ async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Pag
 async fn by_event(
     api: &Api,
     of: &Tenant,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
     let tenant = &of.id;
     let mut found = Vec::new();
@@ -201,7 +208,7 @@ async fn by_event(
 async fn dead(
     api: &Api,
     tenant: &TenantId,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
     let from = wanted.from;
     let begins = from.position != FeedPosition::END;
@@ -234,8 +241,9 @@ async fn dead(
     Ok((found, next))
 }
 
-fn matches(delivery: &Delivery, wanted: &Wanted) -> bool {
+fn matches(delivery: &Delivery, wanted: &Wanted<'_>) -> bool {
     goes_to(delivery, wanted.target)
+        && wanted.caller.reaches(delivery.id.target)
         && wanted
             .status
             .is_none_or(|status| DeliveryStatus::from(delivery.state) == status)
@@ -243,22 +251,38 @@ fn matches(delivery: &Delivery, wanted: &Wanted) -> bool {
 
 async fn get(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
-    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    detail(&api, &tenant, &delivery, attempts).await.map(Json)
+    let (delivery, attempts) = stored(&api, &caller, &id).await?;
+    detail(&api, &caller, &delivery, attempts).await.map(Json)
+}
+
+/// A delivery that is within reach, with its attempts.
+async fn stored(
+    api: &Api,
+    caller: &Consuming,
+    id: &DeliveryId,
+) -> Result<(Delivery, Vec<Attempt>), Problem> {
+    if !caller.reaches(id.target) {
+        return Err(not_found());
+    }
+    api.store
+        .delivery(&caller.tenant.id, id)
+        .await?
+        .ok_or_else(not_found)
 }
 
 /// A delivery as it may be shown today: an endpoint's answer may repeat what was sent to it, so that answers to an event that was
-/// stored under other privacy rules are left out.
+/// stored under other privacy rules are left out. A consumer is told nothing of the tenant's plugins.
 async fn detail(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     delivery: &Delivery,
     mut attempts: Vec<Attempt>,
 ) -> Result<DeliveryDetail, Problem> {
+    let tenant = &caller.tenant;
     if attempts.iter().any(|attempt| !attempt.response.is_empty()) {
         let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
         let same = |event: &Event| {
@@ -269,24 +293,29 @@ async fn detail(
             attempts.iter_mut().for_each(|attempt| attempt.response.clear());
         }
     }
-    Ok(DeliveryDetail::new(delivery, &attempts))
+    let mut shown = DeliveryDetail::new(delivery, &attempts);
+    if caller.reach != Reach::Tenant {
+        shown.without_plugins();
+    }
+    Ok(shown)
 }
 
 async fn retry(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Accepted<Made>, Problem> {
     let id: DeliveryId = id.parse()?;
-    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    can_retry(&tenant, &delivery)?;
-    let stored = api
+    let (delivery, _) = stored(&api, &caller, &id).await?;
+    let tenant = &caller.tenant;
+    can_retry(tenant, &delivery)?;
+    let event = api
         .store
         .event(&tenant.id, &id.event)
         .await?
         .ok_or_else(not_found)?;
-    check_count(&api, &stored.deliveries, id.target)?;
+    check_count(&api, &event.deliveries, id.target)?;
     let again = DeliveryId {
         run: api.ids.run(),
         ..id
@@ -352,11 +381,12 @@ fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
 
 async fn cancel(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
-    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let (delivery, _) = stored(&api, &caller, &id).await?;
+    let tenant = &caller.tenant;
     let DeliveryState::Pending { next } = delivery.state else {
         return Err(Problem::new(Code::WrongState, "The delivery has ended already."));
     };
@@ -379,8 +409,8 @@ async fn cancel(
         Settled::Missing => return Err(Problem::new(Code::WrongState, "The delivery has ended already.")),
     }
     tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.cancelled");
-    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    detail(&api, &tenant, &delivery, attempts).await.map(Json)
+    let (delivery, attempts) = stored(&api, &caller, &id).await?;
+    detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
 /// What the list's cursors belong to.

@@ -146,6 +146,18 @@ impl DeliveryDetail {
     }
 }
 
+impl DeliveryDetail {
+    /// Leaves out what is the tenant's business: its chain's steps, and plugins' words.
+    pub(super) fn without_plugins(&mut self) {
+        for attempt in &mut self.attempts {
+            attempt.steps.clear();
+            if matches!(attempt.outcome, "plugin_failed" | "dropped") {
+                attempt.reason = None;
+            }
+        }
+    }
+}
+
 impl From<&Delivery> for DeliveryFacts {
     fn from(delivery: &Delivery) -> Self {
         let (next_attempt, finished) = match delivery.state {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
+use crate::domain::subscription::Owner;
 use crate::domain::units::{Size, Span};
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
 use crate::plugin::{OnFailure, StepLimits};
@@ -314,6 +315,7 @@ impl Parser<'_> {
                 Payload::Full => PayloadMode::Full,
                 Payload::Thin => PayloadMode::Thin,
             },
+            owner: Owner::Tenant,
         })
     }
 

@@ -42,10 +42,13 @@ pub fn digest(key: &str) -> [u8; 32] {
 /// The first characters of a key, to tell keys apart without knowing them; of a short key none at all.
 pub(super) fn hint(key: &str) -> String {
     if key.len() < 2 * HINT_CHARACTERS + SHORTEST_KEY {
-        return "…".to_owned();
+        return NO_HINT.to_owned();
     }
     key.chars().take(HINT_CHARACTERS).chain(['…']).collect()
 }
+
+/// What is shown of a key of which nothing may be.
+pub(super) const NO_HINT: &str = "…";
 
 /// A key that somebody chose must be at least so long, in bytes.
 pub(super) const SHORTEST_KEY: usize = 16;

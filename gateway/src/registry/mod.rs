@@ -80,7 +80,7 @@ pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;
 pub use spec::{
-    CanarySpec, CanaryState, ChainSpec, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
+    CanarySpec, CanaryState, ChainSpec, NewKey, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
     Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
 };
 pub use sync::Sync;
@@ -105,7 +105,7 @@ pub struct Tenant {
     /// The profile itself; `None`: the configuration has it no more, and nothing can be sent.
     pub contract: Option<Arc<Profile>>,
     /// Its API keys, hashed.
-    pub keys: Vec<ApiKey>,
+    pub keys: Vec<Arc<ApiKey>>,
     /// What signs deliveries to the endpoints that events themselves name (`deliver_to`), and with a profile of one secret
     /// a tenant everything else: the newest first, as a subscription's. Without one there are no such deliveries.
     pub signing_secrets: Vec<SigningSecret>,
@@ -146,6 +146,17 @@ pub struct ApiKey {
     pub created: Timestamp,
     /// What it may be used for.
     pub scopes: Scopes,
+    /// It opens nothing from then on.
+    pub expires: Option<Timestamp>,
+    /// The one subscription that it reaches; `None`: as its scopes say.
+    pub subscription: Option<SubscriptionId>,
+}
+
+impl ApiKey {
+    /// Whether it opens nothing any more.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
 }
 
 impl Tenant {

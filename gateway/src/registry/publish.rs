@@ -345,7 +345,7 @@ impl Registry {
             },
             contract,
             profile: draft.tenant.profile.clone(),
-            keys: draft.keys.values().map(|key| key.value.clone()).collect(),
+            keys: draft.keys.values().map(|key| Arc::new(key.value.clone())).collect(),
             signing_secrets: draft.signing_secrets.clone(),
             subscriptions,
             types,

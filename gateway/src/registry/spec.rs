@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::domain::subscription;
 use crate::domain::{
-    EventPattern, Filter, PayloadMode, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
+    EventPattern, Filter, PayloadMode, RetryPolicy, Scopes, Secret, SubscriptionId, TenantId, Timestamp,
 };
 use crate::plugin::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
@@ -20,6 +21,27 @@ pub struct NewTenant {
     pub profile: Option<String>,
     /// What signs deliveries to endpoints that events name.
     pub signing_secret: Option<Secret>,
+}
+
+/// An API key that is to be.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// It opens nothing from then on.
+    pub expires: Option<Timestamp>,
+    /// The one subscription that it reaches.
+    pub subscription: Option<SubscriptionId>,
+}
+
+impl From<Scopes> for NewKey {
+    fn from(scopes: Scopes) -> Self {
+        Self {
+            scopes,
+            expires: None,
+            subscription: None,
+        }
+    }
 }
 
 /// What is to change of a tenant; `None`: leave it.
@@ -52,6 +74,8 @@ pub struct NewSubscription {
     pub retry: Option<RetryPolicy>,
     /// How much is sent.
     pub payload: PayloadMode,
+    /// Whose it is within the tenant.
+    pub owner: subscription::Owner,
 }
 
 /// What is to change of a subscription; `None`: leave it. The inner `None` goes back to the default.
@@ -73,6 +97,8 @@ pub struct SubscriptionPatch {
     pub retry: Option<Option<RetryPolicy>>,
     /// How much is sent.
     pub payload: Option<PayloadMode>,
+    /// Whose it is within the tenant.
+    pub owner: Option<subscription::Owner>,
 }
 
 /// Which of a tenant's chains.

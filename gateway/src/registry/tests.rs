@@ -85,6 +85,7 @@ fn subscription(url: &str) -> NewSubscription {
         timeout: None,
         retry: None,
         payload: PayloadMode::Full,
+        owner: Default::default(),
     }
 }
 

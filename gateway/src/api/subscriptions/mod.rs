@@ -13,7 +13,7 @@ use axum::extract::State;
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Body, Id, OptionalBody, Params};
+use super::input::{Body, Consuming, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
 use super::secrets::SecretsView;
@@ -86,83 +86,83 @@ pub(super) fn routes() -> ApiRouter<Api> {
 
 async fn create(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     Body(input): Body<NewSubscriptionInput>,
 ) -> Result<Created<CreatedSubscription>, Problem> {
-    let made = act::create(&api, &tenant, input).await?;
+    let made = act::create(&api, &caller, caller.makes(), input).await?;
     Ok(Created {
         location: format!("/v1/subscriptions/{}", made.id),
-        made: CreatedSubscription::new(&tenant, &made),
+        made: CreatedSubscription::new(&caller.tenant, &made),
     })
 }
 
 async fn list(
-    Acting(tenant): Acting,
+    caller: Consuming,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
-    let page = act::list(&tenant, &query)?;
+    let page = act::list(&caller, &query)?;
     Ok(Json(Page {
         data: page.data.into_iter().map(SubscriptionView::from).collect(),
         next_cursor: page.next_cursor,
     }))
 }
 
-async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<SubscriptionView>, Problem> {
-    let found = act::find(&tenant, id.parse()?)?;
-    Ok(Json(SubscriptionView::from(found)))
+async fn get(caller: Consuming, id: Id) -> Result<Json<SubscriptionView>, Problem> {
+    let found = caller.subscription(id.parse()?)?;
+    Ok(Json(SubscriptionView::from(&**found)))
 }
 
 async fn patch(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Body(input): Body<SubscriptionPatchInput>,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::change(&api, &tenant, id.parse()?, input).await?;
+    let changed = act::change(&api, &caller, id.parse()?, input).await?;
     Ok(Json(SubscriptionView::from(&*changed)))
 }
 
-async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
-    act::delete(&api, &tenant, id.parse()?).await?;
+async fn delete(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Gone, Problem> {
+    act::delete(&api, &caller, id.parse()?).await?;
     Ok(Gone)
 }
 
 async fn activate(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<ActivatedSubscription>, Problem> {
     let id = id.parse()?;
-    let since = match act::find(&tenant, id)?.status {
+    let since = match caller.subscription(id)?.status {
         Status::Disabled { since, .. } => Some(since),
         Status::Active => None,
     };
-    let changed = act::activate(&api, &tenant, id).await?;
+    let changed = act::activate(&api, &caller, id).await?;
     Ok(Json(ActivatedSubscription::new(&changed, since)))
 }
 
 async fn disable(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::disable(&api, &tenant, id.parse()?).await?;
+    let changed = act::disable(&api, &caller, id.parse()?).await?;
     Ok(Json(SubscriptionView::from(&*changed)))
 }
 
-async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
-    let found = act::find(&tenant, id.parse()?)?;
-    Ok(Json(SecretsView::new(&tenant, &found.secrets)))
+async fn secret(caller: Consuming, id: Id) -> Result<Json<SecretsView>, Problem> {
+    let found = caller.subscription(id.parse()?)?;
+    Ok(Json(SecretsView::new(&caller.tenant, &found.secrets)))
 }
 
 async fn rotate(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
-    let rotated = act::rotate(&api, &tenant, id.parse()?, input).await?;
-    Ok(Json(SecretsView::new(&tenant, &rotated.secrets)))
+    let rotated = act::rotate(&api, &caller, id.parse()?, input).await?;
+    Ok(Json(SecretsView::new(&caller.tenant, &rotated.secrets)))
 }
 
 const TAG: &str = "Subscriptions";

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::super::deliveries::check_count;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Body, Id, NoDelivery, not_found};
+use super::super::input::{Body, Consuming, Id, NoDelivery};
 use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
@@ -103,11 +103,11 @@ struct Wanted<'s> {
 async fn recover(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
-    let subscription = tenant.subscription(id.parse()?).ok_or_else(not_found)?;
+    let (tenant, subscription) = (&caller.tenant, caller.subscription(id.parse()?)?);
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
@@ -143,8 +143,8 @@ async fn recover(
             None => FeedPosition::END,
         },
     };
-    let begin = begin.max(events::floor(&api, &tenant).await?);
-    let (recovered, next) = walk(&api, &tenant, &wanted, begin).await?;
+    let begin = begin.max(events::floor(&api, tenant).await?);
+    let (recovered, next) = walk(&api, tenant, &wanted, begin).await?;
     let recovered = Recovered {
         next_cursor: next
             .map(|position| Cursor::at(position).to_text(api.feed.cursor_key(), &tenant.id, &list)),
