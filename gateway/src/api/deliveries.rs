@@ -136,11 +136,7 @@ async fn list_of(
     page_of(&api, &caller, query).await.map(Json)
 }
 
-async fn page_of(
-    api: &Api,
-    caller: &Consuming,
-    query: DeliveryQuery,
-) -> Result<Page<DeliveryView>, Problem> {
+async fn page_of(api: &Api, caller: &Consuming, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
     let tenant = &caller.tenant;
     let cursor = query
         .cursor
@@ -249,22 +245,14 @@ fn matches(delivery: &Delivery, wanted: &Wanted<'_>) -> bool {
             .is_none_or(|status| DeliveryStatus::from(delivery.state) == status)
 }
 
-async fn get(
-    State(api): State<Api>,
-    caller: Consuming,
-    id: Id,
-) -> Result<Json<DeliveryDetail>, Problem> {
+async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
     let (delivery, attempts) = stored(&api, &caller, &id).await?;
     detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
 /// A delivery that is within reach, with its attempts.
-async fn stored(
-    api: &Api,
-    caller: &Consuming,
-    id: &DeliveryId,
-) -> Result<(Delivery, Vec<Attempt>), Problem> {
+async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Delivery, Vec<Attempt>), Problem> {
     if !caller.reaches(id.target) {
         return Err(not_found());
     }
@@ -379,11 +367,7 @@ fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
     }
 }
 
-async fn cancel(
-    State(api): State<Api>,
-    caller: Consuming,
-    id: Id,
-) -> Result<Json<DeliveryDetail>, Problem> {
+async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
     let (delivery, _) = stored(&api, &caller, &id).await?;
     let tenant = &caller.tenant;

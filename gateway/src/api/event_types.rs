@@ -1,5 +1,7 @@
 //! Event types: the tenant's own, and those that its profile documents.
 
+use std::sync::Arc;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
@@ -11,15 +13,15 @@ use serde_json::{Value, json};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::JsonText;
-use super::input::{Acting, Body, Id, Params, not_found};
+use super::input::{Acting, Body, By, Id, Params, not_found};
 use super::output::Gone;
 use super::page::{self, Page, PageQuery};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::EventType;
 use crate::http::Problem;
-use crate::privacy::Fields;
+use crate::privacy::{Authority, Fields};
 use crate::profile::CatalogueEntry;
-use crate::registry::Tenant;
+use crate::registry::{Actor, Tenant};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -45,7 +47,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
                         "putEventType",
                         "Set an event type",
                         "Makes the type of this name, or replaces it as a whole. With a `schema` (JSON Schema, draft 2020-12) and \
-                         `validate`, an event whose data does not fit is refused with the place of each violation.",
+                         `validate`, an event whose data does not fit is refused with the place of each violation. What the \
+                         tenant's profile takes out of every event stays out: only the operator's key can name it public.",
                     ),
                 )
                 .delete_with(
@@ -176,6 +179,7 @@ async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<TypeView>, Problem> 
 async fn put(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    By(actor): By,
     id: Id,
     Body(input): Body<TypeInput>,
 ) -> Result<Json<TypeView>, Problem> {
@@ -186,6 +190,10 @@ async fn put(
         description: input.description,
         schema: input.schema.map(|schema| schema.0),
         validate: input.validate,
+        authority: match actor {
+            Actor::Operator => Authority::Operator,
+            _ => Authority::Tenant,
+        },
     };
     let put = api.registry.put_event_type(&tenant.id, spec).await?;
     tracing::info!(tenant = %tenant.id, event_type = %kind, "event_type.changed");
@@ -205,6 +213,7 @@ pub(super) fn all(tenant: &Tenant) -> Vec<CatalogueEntry> {
         kind: Some(spec.kind.clone()),
         entity: spec.entity.clone(),
         description: spec.description.clone().unwrap_or_default(),
+        schema: None,
     };
     let mut all: Vec<CatalogueEntry> = documented(tenant).cloned().collect();
     for own in tenant.types.values().map(|kind| own(&kind.spec)) {
@@ -228,6 +237,7 @@ impl TypeView {
             description,
             schema,
             validate,
+            ..
         } = &own.spec;
         Self {
             kind: Some(kind.to_string()),
@@ -236,7 +246,7 @@ impl TypeView {
             // Checked when it was put.
             schema: schema.clone().map(JsonText),
             validate: *validate,
-            removed: removed(tenant, own.fields().map(AsRef::as_ref)),
+            removed: removed(tenant, Some(kind), Some(own)),
             source: "tenant",
         }
     }
@@ -246,28 +256,32 @@ impl TypeView {
             kind: entry.kind.as_ref().map(ToString::to_string),
             entity: entry.entity.clone(),
             description: Some(entry.description.clone()),
-            schema: None,
+            schema: entry.schema.clone().map(JsonText),
             validate: false,
-            removed: removed(tenant, None),
+            removed: removed(tenant, entry.kind.as_ref(), None),
             source: "profile",
         }
     }
 }
 
-fn removed(tenant: &Tenant, fields: Option<&Fields>) -> Option<RemovedView> {
-    let classes = tenant
-        .contract
-        .iter()
-        .flat_map(|profile| &profile.privacy.classes);
+/// By the profile's names, the schema of its own, and the tenant's schema.
+fn removed(tenant: &Tenant, kind: Option<&EventType>, own: Option<&CatalogueType>) -> Option<RemovedView> {
+    let privacy = tenant.contract.as_ref().map(|profile| &profile.privacy);
+    let classes = privacy.iter().flat_map(|privacy| &privacy.classes);
     let names: Vec<_> = classes.map(|class| class.name().to_owned()).collect();
-    let classified = fields
-        .map(|fields| fields.classified(MOST_TOLD))
-        .unwrap_or_default();
-    (fields.is_some() || !names.is_empty()).then(|| RemovedView {
+    let replaced = own.is_some_and(|own| own.fields().is_some() && own.spec.authority == Authority::Operator);
+    let floor = privacy.zip(kind).filter(|_| !replaced);
+    let floor = floor.and_then(|(privacy, kind)| privacy.fields.get(kind));
+    let fields: Vec<&Arc<Fields>> = floor
+        .into_iter()
+        .chain(own.and_then(CatalogueType::fields))
+        .collect();
+    let classified = fields.iter().flat_map(|fields| fields.classified(MOST_TOLD));
+    (!fields.is_empty() || !names.is_empty()).then(|| RemovedView {
         names,
-        all_but_public: fields.is_some_and(Fields::only_public),
+        all_but_public: fields.iter().any(|fields| fields.only_public()),
         fields: classified
-            .into_iter()
+            .take(MOST_TOLD)
             .map(|(pointer, class)| ClassifiedView {
                 pointer,
                 class: class.name(),

@@ -317,7 +317,10 @@ async fn revoke(State(api): State<Api>, _: Operator, path: KeyPath) -> Result<Go
 fn end(api: &Api, text: &str) -> Result<Timestamp, Problem> {
     let end = Timestamp::parse(text).map_err(|error| invalid("/expires", error.to_string()))?;
     if end <= api.clock.now() {
-        return Err(invalid("/expires", "that time is past: the key would open nothing"));
+        return Err(invalid(
+            "/expires",
+            "that time is past: the key would open nothing",
+        ));
     }
     Ok(end)
 }

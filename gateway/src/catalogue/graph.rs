@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::PublicName;
 use crate::privacy::{Class, Field, Fields, TextPattern};
 
 pub(super) type NodeId = usize;
@@ -24,6 +25,41 @@ impl Graph {
         }
         let fields = self.nodes.iter().map(Node::field).collect();
         Some(Fields::new(fields, default, text.to_owned()))
+    }
+
+    /// The members that are named public.
+    pub(super) fn public_names(&self) -> Vec<PublicName> {
+        let named = self.nodes.iter().flat_map(|node| &node.named);
+        let public = named.filter_map(|(name, &id)| {
+            let node = &self.nodes[self.public_at(id)?];
+            Some(PublicName {
+                name: name.clone(),
+                pointer: node.pointer.clone(),
+            })
+        });
+        let mut public: Vec<_> = public.collect();
+        public.sort_by(|one, other| one.pointer.cmp(&other.pointer));
+        public
+    }
+
+    /// Which of those that look at the same value as a node names it public.
+    fn public_at(&self, id: NodeId) -> Option<NodeId> {
+        let (mut all, mut next) = (vec![id], 0);
+        while let Some(&id) = all.get(next) {
+            let node = &self.nodes[id];
+            if node.class == Some(Class::Public) {
+                return Some(id);
+            }
+            let new: Vec<_> = node
+                .same
+                .iter()
+                .filter(|same| !all.contains(same))
+                .copied()
+                .collect();
+            all.extend(new);
+            next += 1;
+        }
+        None
     }
 }
 

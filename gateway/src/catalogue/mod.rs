@@ -20,8 +20,9 @@ mod weight;
 
 use std::sync::Arc;
 
+use crate::document::Scratch;
 use crate::domain::EventType;
-use crate::privacy::Fields;
+use crate::privacy::{Authority, Dictionary, Fields};
 
 pub use check::{Check, Violation};
 
@@ -40,6 +41,8 @@ pub struct TypeSpec {
     pub schema: Option<String>,
     /// Whether data that does not fit the schema is refused.
     pub validate: bool,
+    /// Whose word its classification is.
+    pub authority: Authority,
 }
 
 /// An event type that is ready for use.
@@ -49,7 +52,16 @@ pub struct CatalogueType {
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
     fields: Option<Arc<Fields>>,
+    publics: Vec<PublicName>,
     unusable: usize,
+}
+
+/// A member of the data that the schema names public.
+#[derive(Debug)]
+struct PublicName {
+    name: String,
+    /// Where in the schema that is said.
+    pointer: String,
 }
 
 /// Something wrong with a schema.
@@ -80,7 +92,7 @@ impl CatalogueType {
     }
 
     fn read(spec: TypeSpec, origin: Origin) -> Result<Self, Vec<SchemaProblem>> {
-        let (mut check, mut fields, mut unusable) = (None, None, 0);
+        let (mut check, mut fields, mut publics, mut unusable) = (None, None, Vec::new(), 0);
         if let Some(text) = &spec.schema {
             let schema = read::parse(text)?;
             let described = schema.to_serde();
@@ -90,11 +102,13 @@ impl CatalogueType {
             unusable = patterns.values().filter(|pattern| pattern.is_unusable()).count();
             check = spec.validate.then(|| Arc::new(Check::new(&schema, &patterns)));
             fields = graph.classified(text).map(Arc::new);
+            publics = graph.public_names();
         }
         Ok(Self {
             spec,
             check,
             fields,
+            publics,
             unusable,
         })
     }
@@ -107,6 +121,21 @@ impl CatalogueType {
     /// Which places of its data are classified; `None`: none is.
     pub fn fields(&self) -> Option<&Arc<Fields>> {
         self.fields.as_ref()
+    }
+
+    /// Where its schema names a field public that a profile takes out by its name: at most 20 places.
+    pub fn against(&self, floor: &Dictionary) -> Vec<SchemaProblem> {
+        let mut scratch = Scratch::default();
+        let named = self.publics.iter();
+        let against = named.filter(|public| floor.has(&public.name, &mut scratch));
+        let told = |public: &PublicName| {
+            let message = format!(
+                "the tenant's profile takes `{}` out of every event, and only the operator can make it public",
+                public.name
+            );
+            SchemaProblem::new(public.pointer.clone(), message)
+        };
+        against.map(told).take(MOST_TOLD).collect()
     }
 
     /// What checks the data of its events; `None`: any data will do.

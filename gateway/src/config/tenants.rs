@@ -12,6 +12,7 @@ use crate::domain::subscription::Owner;
 use crate::domain::units::{Size, Span};
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Secret};
 use crate::plugin::{OnFailure, StepLimits};
+use crate::privacy::Authority;
 use crate::profile::Profiles;
 use crate::registry::{
     CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share, StepSpec,
@@ -249,6 +250,7 @@ impl Parser<'_> {
                     table => table.to_string(),
                 }),
                 validate: given.validate,
+                authority: Authority::Operator,
             };
             if let Err(problems) = CatalogueType::new(spec.clone()) {
                 for problem in problems {

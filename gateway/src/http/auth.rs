@@ -199,19 +199,13 @@ impl Auth {
     }
 
     /// The tenant that the caller acts for, and its key; no key: the operator's.
-    fn acting(
-        &self,
-        key: &str,
-        headers: &HeaderMap,
-    ) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
+    fn acting(&self, key: &str, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
         let caller = self.whose(key)?;
         let named = headers
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());
         match (caller, named) {
-            (Caller::Tenant(tenant, key), named)
-                if named.is_none_or(|name| tenant.id.as_str() == name) =>
-            {
+            (Caller::Tenant(tenant, key), named) if named.is_none_or(|name| tenant.id.as_str() == name) => {
                 Ok((tenant, Some(key)))
             }
             (Caller::Tenant(..), _) => Err(Problem::new(

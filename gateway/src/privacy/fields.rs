@@ -20,6 +20,8 @@ pub struct Fields {
     together: Vec<Vec<FieldId>>,
     /// Whether what is not named public goes.
     pub(super) closed: bool,
+    /// The class of what has none.
+    pub(super) default: Class,
     /// What the mark is made of.
     pub(super) text: String,
 }
@@ -52,6 +54,8 @@ pub(super) struct Found {
     pub(super) withheld: bool,
     /// It is named public.
     pub(super) public: bool,
+    /// The highest class that it is given.
+    pub(super) class: Option<Class>,
 }
 
 /// What is told of the graph so far, and the way to where the tour is.
@@ -69,8 +73,15 @@ impl Fields {
             fields,
             together,
             closed: default != Class::Public,
+            default,
             text,
         }
+    }
+
+    /// Whether anything is named public.
+    pub fn has_public(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|field| field.class == Some(Class::Public))
     }
 
     /// Whether what is not named public goes.
@@ -188,6 +199,7 @@ impl Fields {
         let together = &self.together[id];
         work.charge_len(together.len() * (1 + found.at.len() / FIELDS_A_UNIT))?;
         for &id in together {
+            found.class = found.class.max(self.fields[id].class);
             match self.fields[id].class {
                 Some(Class::Public) => found.public = true,
                 Some(_) => found.withheld = true,

@@ -4,6 +4,9 @@
 //! `lifetime_value` goes, at any depth. A type's schema classifies places (`fields`): what is not `public` goes, and with a
 //! default that is not public, only what is. A place that the schema names public stays whatever its name reads like.
 //!
+//! What a tenant's profile takes out is a floor: a schema that the tenant itself put takes out more and never less, so that
+//! its key cannot undo what the operator decided. A schema of the operator's ([`Authority`]) or of the profile can.
+//!
 //! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
 //! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
 //! keeps the mark of those that it was stored under, and whoever shows or sends it applies today's where the mark differs
@@ -16,15 +19,17 @@
 
 mod class;
 mod dictionary;
+mod exposure;
 mod fields;
 mod pattern;
 mod rules;
 
 pub use class::{BadClass, Class};
-pub use dictionary::Dictionary;
+pub use dictionary::{BadName, Dictionary};
+pub use exposure::{Basis, ExposedPath, Exposure};
 pub use fields::{Field, FieldId, Fields};
 pub use pattern::{BadPattern, TextPattern};
-pub use rules::{Privacy, Rules};
+pub use rules::{Authority, OwnFields, Privacy, Rules};
 
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,17 @@ use crate::document::{Document, Limits, Scratch, Sieve, Sifted};
 use crate::domain::event::RulesMark;
 use crate::domain::{Event, EventType};
 
-/// What is taken out of the events of one type.
+/// What is taken out of the events of one type: by one layer, or by the floor of the tenant's profile and then by the tenant's own
+/// schema, which lifts nothing of the floor.
 #[derive(Debug, Clone)]
 pub struct Rules {
+    layers: Vec<Layer>,
+    mark: RulesMark,
+}
+
+/// Names and classified fields that are applied in one walk: a field that is public stays whatever its name is.
+#[derive(Debug, Clone)]
+struct Layer {
     names: Option<Arc<Dictionary>>,
     fields: Option<Arc<Fields>>,
     mark: RulesMark,
@@ -29,36 +37,44 @@ pub struct Privacy {
     by_type: BTreeMap<EventType, Rules>,
 }
 
-impl Rules {
+/// Classified fields of a tenant's own event type.
+#[derive(Debug, Clone)]
+pub struct OwnFields {
+    /// The fields.
+    pub fields: Arc<Fields>,
+    /// Whose word `public` is.
+    pub authority: Authority,
+}
+
+/// Who classified fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authority {
+    /// The tenant: what the profile takes out stays out.
+    #[default]
+    Tenant,
+    /// The operator: a field that is public stays, whatever the profile says.
+    Operator,
+}
+
+impl Layer {
     fn new(names: Option<Arc<Dictionary>>, fields: Option<Arc<Fields>>) -> Option<Self> {
         if names.is_none() && fields.is_none() {
             return None;
         }
         let mut hash = Sha256::new();
         for text in [
-            names.as_ref().map(|names| names.text),
+            names.as_ref().map(|names| names.text()),
             fields.as_ref().map(|fields| fields.text.as_str()),
         ] {
             hash.update([u8::from(text.is_some())]);
             hash.update(text.unwrap_or_default().len().to_be_bytes());
             hash.update(text.unwrap_or_default());
         }
-        let digest = hash.finalize();
-        let first = digest.first_chunk().copied().unwrap_or_default();
-        let mark = RulesMark(u64::from_be_bytes(first).max(1));
+        let mark = mark_of(hash);
         Some(Self { names, fields, mark })
     }
 
-    /// Which rules they are.
-    pub fn mark(&self) -> RulesMark {
-        self.mark
-    }
-
-    /// Takes out of an event's data what is for nobody outside.
-    ///
-    /// # Errors
-    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
-    pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
+    fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
         let mut walk = Walk {
             rules: self,
             work,
@@ -76,28 +92,75 @@ impl Rules {
         walk.stopped.map_or(Ok(()), Err)
     }
 
+    fn most_work(&self, bytes: usize) -> Option<u64> {
+        let fields = self
+            .fields
+            .as_ref()
+            .map_or(Some(0), |fields| fields.units_a_byte())?;
+        (fields + 2).checked_mul(bytes as u64 + 1)
+    }
+}
+
+impl Rules {
+    fn new(layers: Vec<Layer>) -> Option<Self> {
+        let mark = match layers.as_slice() {
+            [] => return None,
+            [alone] => alone.mark,
+            several => {
+                let mut hash = Sha256::new();
+                several
+                    .iter()
+                    .for_each(|layer| hash.update(layer.mark.0.to_be_bytes()));
+                mark_of(hash)
+            }
+        };
+        Some(Self { layers, mark })
+    }
+
+    /// The classified fields of each layer that has some.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Fields> {
+        self.layers.iter().filter_map(|layer| layer.fields.as_deref())
+    }
+
+    /// Whether what the first fields name public stays whatever its name is: they are in the layer of the names, or there are none.
+    pub(super) fn lifts_names(&self) -> bool {
+        self.layers.first().is_some_and(|layer| layer.fields.is_some())
+    }
+
+    /// Which rules they are.
+    pub fn mark(&self) -> RulesMark {
+        self.mark
+    }
+
+    /// Takes out of an event's data what is for nobody outside.
+    ///
+    /// # Errors
+    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
+    pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
+        self.layers.iter().try_for_each(|layer| layer.apply(data, work))
+    }
+
     /// Takes out of a producer's notes what the dictionary names: a schema says nothing of them.
     ///
     /// # Errors
     /// As [`Self::apply`].
     pub fn apply_to_notes(&self, notes: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
-        let names = Self {
-            fields: None,
-            ..self.clone()
-        };
-        if names.names.is_some() {
-            names.apply(notes, work)?;
+        let named = self.layers.iter().filter_map(|layer| layer.names.as_ref());
+        for names in named {
+            let alone = Layer {
+                names: Some(Arc::clone(names)),
+                fields: None,
+                mark: self.mark,
+            };
+            alone.apply(notes, work)?;
         }
         Ok(())
     }
 
     /// The most work that a document of so many bytes can take; `None`: it may be any.
     pub fn most_work(&self, bytes: usize) -> Option<u64> {
-        let fields = self
-            .fields
-            .as_ref()
-            .map_or(Some(0), |fields| fields.units_a_byte())?;
-        (fields + 2).checked_mul(bytes as u64 + 1)
+        let mut layers = self.layers.iter();
+        layers.try_fold(0_u64, |sum, layer| sum.checked_add(layer.most_work(bytes)?))
     }
 
     /// A stored event as it may be shown and sent by these rules.
@@ -143,17 +206,44 @@ impl Rules {
 }
 
 impl Privacy {
-    /// The rules of a tenant: of its profile's dictionary, and of its own types' classified fields.
+    /// The rules of a tenant: of its profile's dictionary and of the fields that its profile classifies, which are the floor, and
+    /// of its own types' classified fields.
     pub fn new(
         names: Option<&Arc<Dictionary>>,
-        fields: impl IntoIterator<Item = (EventType, Arc<Fields>)>,
+        floor: &BTreeMap<EventType, Arc<Fields>>,
+        own: impl IntoIterator<Item = (EventType, OwnFields)>,
     ) -> Self {
-        let by_type = fields
+        let layer = |fields: &Arc<Fields>| (names.cloned(), Some(Arc::clone(fields)));
+        let mut layers: BTreeMap<EventType, Vec<_>> = floor
+            .iter()
+            .map(|(kind, fields)| (kind.clone(), vec![layer(fields)]))
+            .collect();
+        for (kind, OwnFields { fields, authority }) in own {
+            let of_type = layers.entry(kind).or_default();
+            let alone = authority == Authority::Operator || (of_type.is_empty() && !fields.has_public());
+            if alone {
+                *of_type = vec![layer(&fields)];
+                continue;
+            }
+            if of_type.is_empty() {
+                of_type.push((names.cloned(), None));
+            }
+            of_type.push((None, Some(fields)));
+        }
+        let rules = |layers: Vec<_>| {
+            let layers = layers.into_iter();
+            Rules::new(
+                layers
+                    .filter_map(|(names, fields)| Layer::new(names, fields))
+                    .collect(),
+            )
+        };
+        let by_type = layers
             .into_iter()
-            .filter_map(|(kind, fields)| Some((kind, Rules::new(names.cloned(), Some(fields))?)));
+            .filter_map(|(kind, layers)| Some((kind, rules(layers)?)));
         Self {
             by_type: by_type.collect(),
-            every: Rules::new(names.cloned(), None),
+            every: rules(vec![(names.cloned(), None)]),
         }
     }
 
@@ -176,15 +266,21 @@ impl Privacy {
     }
 }
 
+fn mark_of(hash: Sha256) -> RulesMark {
+    let digest = hash.finalize();
+    let first = digest.first_chunk().copied().unwrap_or_default();
+    RulesMark(u64::from_be_bytes(first).max(1))
+}
+
 const NOTHING: Bytes = Bytes::from_static(b"null");
 const LIMITS: Limits = Limits {
     bytes: usize::MAX,
     depth: Limits::MAX_DEPTH,
 };
 
-/// Rules on their way through a document.
+/// A layer on its way through a document.
 struct Walk<'r> {
-    rules: &'r Rules,
+    rules: &'r Layer,
     work: &'r WorkBudget,
     /// Everything goes from there on.
     stopped: Option<TooMuchWork>,

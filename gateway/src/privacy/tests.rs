@@ -1,5 +1,6 @@
 //! Rules over documents: what goes and what stays.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -22,14 +23,30 @@ fn fields(schema: &Value) -> Arc<Fields> {
         description: None,
         schema: Some(schema.to_string()),
         validate: false,
+        authority: Authority::Tenant,
     };
     let own = CatalogueType::new(spec).unwrap_or_else(|problems| panic!("{}", problems[0]));
     Arc::clone(own.fields().expect("something is classified"))
 }
 
+/// The rules of a schema of the operator's.
 fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
+    layered(classes, None, schema, Authority::Operator)
+}
+
+fn layered(
+    classes: &[Class],
+    floor: Option<&Value>,
+    schema: Option<&Value>,
+    authority: Authority,
+) -> Privacy {
     let names = Dictionary::of(classes).map(Arc::new);
-    Privacy::new(names.as_ref(), schema.map(|schema| (kind(), fields(schema))))
+    let floor = floor.map(|schema| (kind(), fields(schema)));
+    let own = schema.map(|schema| {
+        let fields = fields(schema);
+        (kind(), OwnFields { fields, authority })
+    });
+    Privacy::new(names.as_ref(), &floor.into_iter().collect(), own)
 }
 
 #[track_caller]
@@ -251,16 +268,79 @@ fn patterns_that_are_too_large_today_withhold_what_they_might_classify() {
         description: None,
         schema: Some(schema.to_string()),
         validate: false,
+        authority: Authority::Tenant,
     };
     assert!(CatalogueType::new(spec.clone()).is_err());
     let stored = CatalogueType::stored(spec).unwrap();
     assert_eq!(stored.unusable_patterns(), 1);
     let fields = Arc::clone(stored.fields().unwrap());
-    let privacy = Privacy::new(None, [(kind(), fields)]);
+    let own = OwnFields {
+        fields,
+        authority: Authority::Tenant,
+    };
+    let privacy = Privacy::new(None, &BTreeMap::new(), [(kind(), own)]);
     assert_eq!(
         left(&privacy, json!({ "known": 1, "other": 1 })),
         json!({ "known": 1 })
     );
+}
+
+#[test]
+fn floor_of_a_profile_is_lifted_by_the_operator_alone() {
+    let (public, secret) = (
+        json!({ "x-classification": "public" }),
+        json!({ "x-classification": "internal" }),
+    );
+    let schema = json!({ "properties": { "password": public, "nested": { "properties": { "email": public } }, "code": secret } });
+    let data = json!({ "id": 1, "password": 1, "nested": { "email": 1, "n": 1 }, "salary": 1, "code": 1 });
+    let tenants = layered(BOTH, None, Some(&schema), Authority::Tenant);
+    assert_eq!(
+        left(&tenants, data.clone()),
+        json!({ "id": 1, "nested": { "n": 1 } })
+    );
+    let operators = layered(BOTH, None, Some(&schema), Authority::Operator);
+    let lifted = json!({ "id": 1, "password": 1, "nested": { "email": 1, "n": 1 } });
+    assert_eq!(left(&operators, data.clone()), lifted);
+    let marks = [&tenants, &operators].map(|privacy| privacy.of(&kind()).unwrap().mark());
+    assert_ne!(
+        marks[0], marks[1],
+        "events that were stored under the other are looked through again"
+    );
+
+    // What the profile's own schema says is the floor too: an allow-list that the tenant cannot widen, and can narrow.
+    let floor = json!({
+        "x-default-classification": "confidential",
+        "properties": { "id": public, "email": public, "nested": { "properties": { "n": public } } },
+    });
+    let wider =
+        json!({ "properties": { "salary": public, "extra": public, "id": public, "nested": secret } });
+    let data = json!({ "id": 1, "email": 1, "extra": 1, "salary": 1, "nested": { "n": 1, "m": 1 } });
+    let profile = layered(BOTH, Some(&floor), None, Authority::Tenant);
+    assert_eq!(
+        left(&profile, data.clone()),
+        json!({ "id": 1, "email": 1, "nested": { "n": 1 } })
+    );
+    let both = layered(BOTH, Some(&floor), Some(&wider), Authority::Tenant);
+    assert_eq!(left(&both, data.clone()), json!({ "id": 1, "email": 1 }));
+    let replaced = layered(BOTH, Some(&floor), Some(&wider), Authority::Operator);
+    assert_eq!(left(&replaced, data), json!({ "id": 1, "extra": 1, "salary": 1 }));
+}
+
+#[test]
+fn own_names_of_a_profile_go_with_the_dictionary_or_alone() {
+    let own = ["margin_band".to_owned(), "*leadScore*".to_owned()];
+    let data = json!({ "MarginBand": 1, "customer_lead_score_v2": 1, "email": 1, "id": 1 });
+    for (classes, expected) in [(BOTH, json!({ "id": 1 })), (&[], json!({ "email": 1, "id": 1 }))] {
+        let names = Dictionary::with_own(classes, &own).unwrap().map(Arc::new);
+        let privacy = Privacy::new(names.as_ref(), &BTreeMap::new(), []);
+        assert_eq!(left(&privacy, data.clone()), expected);
+    }
+    for bad in ["", "*", "a|b", "/a", "a b", "a*b", "~a", "_", &"x".repeat(129)] {
+        assert!(Dictionary::check_name(bad).is_err(), "{bad}");
+    }
+    for good in ["margin_band", "*lead-score*", "tier*", "größe"] {
+        assert!(Dictionary::check_name(good).is_ok(), "{good}");
+    }
 }
 
 mod properties {

@@ -31,6 +31,7 @@ mod diagnoses;
 #[cfg(test)]
 mod refusals;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ use bytes::Bytes;
 
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, RetryPolicy};
-use crate::privacy::{Class, Dictionary};
+use crate::privacy::{Class, Dictionary, Fields};
 
 pub use diagnose::{Evidence, Proof};
 pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
@@ -102,8 +103,19 @@ pub struct Limits {
 pub struct Privacy {
     /// As the profile names them.
     pub classes: Vec<Class>,
-    /// Their names; none: nothing is taken out.
+    /// Their names and the profile's own; none: nothing is taken out by its name.
     pub names: Option<Arc<Dictionary>>,
+    /// Its own names, with their class.
+    pub own: Vec<(Class, String)>,
+    /// What the catalogue's schemas classify.
+    pub fields: BTreeMap<EventType, Arc<Fields>>,
+}
+
+impl Privacy {
+    /// Whether anything is taken out.
+    pub fn takes_out(&self) -> bool {
+        self.names.is_some() || !self.fields.is_empty()
+    }
 }
 
 /// An event type that the product documents.
@@ -115,6 +127,8 @@ pub struct CatalogueEntry {
     pub entity: Option<String>,
     /// When it is sent.
     pub description: String,
+    /// A JSON Schema of its data, as text: what it classifies holds for every tenant of the profile.
+    pub schema: Option<String>,
 }
 
 /// An event that this profile cannot send.

@@ -80,8 +80,9 @@ pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;
 pub use spec::{
-    CanarySpec, CanaryState, ChainSpec, NewKey, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
-    Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
+    CanarySpec, CanaryState, ChainSpec, NewKey, NewSubscription, NewTenant, Owner, Place, PluginInfo,
+    PluginVersion, Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch,
+    Uploaded,
 };
 pub use sync::Sync;
 pub use tenant_chain::TenantChain;

@@ -18,7 +18,7 @@ use super::tenant_chain::TenantChain;
 use super::{ChainSpec, Place, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
 use crate::domain::{KeyId, TenantId, Timestamp};
-use crate::privacy::Privacy;
+use crate::privacy::{OwnFields, Privacy};
 use crate::profile::Profile;
 use crate::store::{FeedPosition, RegistryRecord};
 use crate::telemetry::error_chain;
@@ -345,7 +345,11 @@ impl Registry {
             },
             contract,
             profile: draft.tenant.profile.clone(),
-            keys: draft.keys.values().map(|key| Arc::new(key.value.clone())).collect(),
+            keys: draft
+                .keys
+                .values()
+                .map(|key| Arc::new(key.value.clone()))
+                .collect(),
             signing_secrets: draft.signing_secrets.clone(),
             subscriptions,
             types,
@@ -388,11 +392,17 @@ impl Tenant {
 }
 
 fn privacy(contract: Option<&Profile>, types: &Types) -> Privacy {
-    let names = contract.and_then(|profile| profile.privacy.names.as_ref());
-    let classified = types
-        .iter()
-        .filter_map(|(kind, own)| Some((kind.clone(), Arc::clone(own.fields()?))));
-    Privacy::new(names, classified)
+    let (names, floor) = contract
+        .map(|profile| (profile.privacy.names.as_ref(), &profile.privacy.fields))
+        .unzip();
+    let classified = types.iter().filter_map(|(kind, own)| {
+        let own = OwnFields {
+            fields: Arc::clone(own.fields()?),
+            authority: own.spec.authority,
+        };
+        Some((kind.clone(), own))
+    });
+    Privacy::new(names.flatten(), floor.unwrap_or(&BTreeMap::new()), classified)
 }
 
 fn bytes_of(record: &RegistryRecord) -> usize {

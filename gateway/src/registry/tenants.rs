@@ -26,7 +26,11 @@ impl Registry {
         }
         self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let secret = key::new_api_key();
-        let key = self.new_key(key::digest(secret.reveal()), key::hint(secret.reveal()), Scopes::ALL.into());
+        let key = self.new_key(
+            key::digest(secret.reveal()),
+            key::hint(secret.reveal()),
+            Scopes::ALL.into(),
+        );
         let turn = self.take_turn(&new.id).await?;
         let made = self.put_tenant(&new, &key, &turn).await;
         self.end_turn(turn).await;
@@ -144,7 +148,11 @@ impl Registry {
         new: impl Into<NewKey>,
     ) -> Result<(ApiKey, Secret), RegistryError> {
         let secret = key::new_api_key();
-        let key = self.new_key(key::digest(secret.reveal()), key::hint(secret.reveal()), new.into());
+        let key = self.new_key(
+            key::digest(secret.reveal()),
+            key::hint(secret.reveal()),
+            new.into(),
+        );
         self.put_key(id, &key).await?;
         Ok((key, secret))
     }
@@ -175,7 +183,10 @@ impl Registry {
             if let Some(subscription) = key.subscription
                 && !draft.subscriptions.contains_key(&subscription)
             {
-                return Err(RegistryError::invalid("subscription", "the tenant has no such subscription"));
+                return Err(RegistryError::invalid(
+                    "subscription",
+                    "the tenant has no such subscription",
+                ));
             }
             let limit = self.inner.config.max_keys;
             if draft.keys.len() >= limit {

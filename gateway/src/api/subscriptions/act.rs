@@ -63,17 +63,16 @@ pub(in crate::api) async fn change(
         admit(api, url).await?;
     }
     check_headers(api, patch.headers.as_deref().unwrap_or_default())?;
-    let changed = api.registry.patch_subscription(&caller.tenant.id, id, patch).await?;
+    let changed = api
+        .registry
+        .patch_subscription(&caller.tenant.id, id, patch)
+        .await?;
     tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.changed");
     Ok(changed)
 }
 
 /// Deletes one.
-pub(in crate::api) async fn delete(
-    api: &Api,
-    caller: &Consuming,
-    id: SubscriptionId,
-) -> Result<(), Problem> {
+pub(in crate::api) async fn delete(api: &Api, caller: &Consuming, id: SubscriptionId) -> Result<(), Problem> {
     caller.subscription(id)?;
     api.registry.delete_subscription(&caller.tenant.id, id).await?;
     tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.deleted");
@@ -100,7 +99,10 @@ pub(in crate::api) async fn disable(
 ) -> Result<Arc<Subscription>, Problem> {
     caller.subscription(id)?;
     let asked = DisableReason::Asked;
-    let changed = api.registry.disable_subscription(&caller.tenant.id, id, asked).await?;
+    let changed = api
+        .registry
+        .disable_subscription(&caller.tenant.id, id, asked)
+        .await?;
     tracing::info!(tenant = %caller.tenant.id, subscription = %id, reason = "asked", "subscription.disabled");
     Ok(changed)
 }

@@ -391,10 +391,14 @@ pub struct Privacy {
     /// tenant's chain does: `confidential` (which includes what is restricted) and `restricted`. Built in: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<PrivacyClass>>,
+    /// Names of the product's own that are taken out too, by their class: `confidential = ["margin_band", "*lead_score*"]`. Case and
+    /// style do not count; `*` before or behind a name stands for anything. They go whatever `classes` says. Built in: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<BTreeMap<PrivacyClass, Vec<String>>>,
 }
 
 /// A class of the dictionary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "ProfilePrivacyClass")]
 pub enum PrivacyClass {
@@ -428,6 +432,10 @@ pub struct CatalogueEntry {
     pub entity: Option<String>,
     /// When it is sent.
     pub description: String,
+    /// A JSON Schema of its data, draft 2020-12: as a table, or as a text of JSON. What its `x-classification` and
+    /// `x-default-classification` take out is taken out of these events of every tenant of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
