@@ -1,6 +1,8 @@
 //! Consumers' keys: what a product's own customers may call and reach.
 
-use hookgate_tests::{Client, Gateway, Receiver, Setup};
+use std::process::Command;
+
+use hookgate_tests::{Client, Gateway, Receiver, Setup, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -222,7 +224,7 @@ async fn consumer_reaches_what_was_made_at_the_door() {
     let made = operator.post("/v1/tenants", &tenant).await.expect(201);
     let tenant = operator.with_key(made["key"].as_str().unwrap());
     let customer = consumer(&gateway, "leads").await;
-    let new = json!({ "url": "https://198.51.100.7/hook", "events": ["lead.verified"] });
+    let new = json!({ "url": "http://127.0.0.1:9/hook", "events": ["lead.verified"] });
     for client in [&tenant, &customer] {
         client.post("/v1/webhooks", &new).await.expect(201);
     }
@@ -230,6 +232,73 @@ async fn consumer_reaches_what_was_made_at_the_door() {
     let listed = customer.get("/v1/subscriptions").await.expect(200);
     assert_eq!(ids(&listed).len(), 2);
     assert_eq!(ids(&tenant.get("/v1/subscriptions").await.expect(200)).len(), 3);
+}
+
+#[tokio::test]
+async fn key_opens_nothing_after_its_end() {
+    let gateway = Setup::embedded().start();
+    gateway.tenant("acme").await;
+    let date = Command::new("date")
+        .args(["-u", "-d", "+15 seconds", "+%FT%TZ"])
+        .output()
+        .unwrap();
+    let end = String::from_utf8(date.stdout).unwrap();
+    let ending = json!({ "scopes": ["read", "publish"], "expires": end.trim() });
+    let ending = key(&gateway, "acme", &ending).await;
+    let refused = eventually("the key to expire", async || {
+        let answer = ending.get("/v1/subscriptions").await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!((refused.status, refused.code()), (401, "key_expired"));
+    let event = json!({ "type": "a.b", "data": {} });
+    assert_eq!(ending.post("/v1/events", &event).await.code(), "key_expired");
+}
+
+/// Keys look as the product's do, and the operator is told of those that may do everything.
+#[tokio::test]
+async fn keys_of_a_profile_have_its_prefix_and_advice() {
+    let toml = "[profiles.synaptis.keys]\nprefix = \"sk_live_\"";
+    let gateway = Setup::embedded().with(toml).start();
+    let operator = gateway.operator();
+    let ready = operator.get("/readyz").await.expect(200);
+    assert_eq!(ready["advice"], Value::Null, "no customers yet");
+    let tenant = json!({ "id": "leads", "profile": "synaptis" });
+    let first = operator.post("/v1/tenants", &tenant).await.expect(201);
+    let scopes = json!({ "scopes": ["consumer"] });
+    let second = operator.post("/v1/tenants/leads/keys", &scopes).await.expect(201);
+    for made in [&first, &second] {
+        let key = made["key"].as_str().unwrap();
+        assert!(key.starts_with("sk_live_") && key.len() == 51, "{key}");
+        operator.with_key(key).get("/v1/subscriptions").await.expect(200);
+    }
+    let ready = operator.get("/readyz").await.expect(200);
+    let advice = ready["advice"][0].as_str().unwrap();
+    assert!(
+        advice.contains("`leads`") && advice.contains("`consumer`"),
+        "{advice}"
+    );
+    for other in ["", second["key"].as_str().unwrap()] {
+        let ready = operator.with_key(other).get("/readyz").await.expect(200);
+        assert_eq!(ready["advice"], Value::Null);
+    }
+    let listed = operator.get("/v1/tenants/leads/keys").await.expect(200);
+    for key in listed["data"].as_array().unwrap() {
+        if key["scopes"] != json!(["consumer"]) {
+            let path = format!("/v1/tenants/leads/keys/{}", key["id"].as_str().unwrap());
+            operator.delete(&path).await.expect(204);
+        }
+    }
+    let ready = operator.get("/readyz").await.expect(200);
+    assert_eq!(ready["advice"], Value::Null);
+    for bad in ["sk live", "", "sk_live_of_very_long"] {
+        let toml = format!("[profiles.synaptis.keys]\nprefix = \"{bad}\"");
+        let refused = Setup::embedded().with(&toml).try_start().map(drop).unwrap_err();
+        assert!(
+            format!("{refused:#}").contains("profiles.synaptis.keys.prefix"),
+            "{refused:#}"
+        );
+    }
 }
 
 async fn keys_of_customers_are_limited_and_imported(on: On) {

@@ -229,3 +229,38 @@ async fn exposure_tells_paths_and_classes_of_what_was_sent(on: On) {
         (500, &json!(true))
     );
 }
+
+/// What a profile's privacy cannot mean is refused with its place.
+#[tokio::test]
+async fn privacy_of_a_profile_is_refused_by_name_where_it_is_wrong() {
+    for (toml, key) in [
+        (
+            "[profiles.standard.privacy]\nname = []",
+            "profiles.standard.privacy.name",
+        ),
+        (
+            "[profiles.standard.privacy.names]\nsecret = [\"a\"]",
+            "profiles.standard.privacy.names",
+        ),
+        (
+            "[profiles.standard.privacy.names]\nrestricted = [\"ok\", \"a|b\"]",
+            "profiles.standard.privacy.names.restricted.1",
+        ),
+        (
+            "[[profiles.standard.catalogue]]\ntype = \"a.b\"\ndescription = \"\"\nshema = {}",
+            "profiles.standard.catalogue",
+        ),
+        (
+            "[[profiles.standard.catalogue]]\ntype = \"a.b\"\ndescription = \"\"\nschema = { x-classifikation = \"public\" }",
+            "profiles.standard.catalogue.0.schema",
+        ),
+        (
+            "[[profiles.standard.catalogue]]\ndescription = \"\"\nschema = { x-classification = \"public\" }",
+            "profiles.standard.catalogue.0.schema",
+        ),
+    ] {
+        let refused = hookgate_tests::Setup::embedded().with(toml).try_start();
+        let told = format!("{:#}", refused.map(drop).unwrap_err());
+        assert!(told.contains(key), "{toml}: {told}");
+    }
+}

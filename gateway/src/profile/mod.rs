@@ -85,6 +85,8 @@ pub struct Profile {
     pub privacy: Privacy,
     /// The event types that the product documents.
     pub catalogue: Vec<CatalogueEntry>,
+    /// What the API keys begin with that are made for its tenants.
+    pub key_prefix: String,
     /// The product's own routes.
     pub door: Door,
 }

@@ -60,6 +60,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         feed_retention: file.retention.feed.map(Span::get),
         payload: payload(file, problems)?,
         privacy: privacy(file, classified, problems),
+        key_prefix: key_prefix(file, problems),
         door: door::door(file, problems),
         envelope: envelope?,
         signature: signature?,
@@ -70,6 +71,16 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
     };
     outlives(&profile, problems);
     Some(profile)
+}
+
+fn key_prefix(file: &File, problems: &mut Problems) -> String {
+    let prefix = file.keys.prefix.clone().unwrap_or_else(|| "hg_".to_owned());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if !(1..=16).contains(&prefix.len()) || !prefix.bytes().all(plain) {
+        let message = "a key's prefix has letters, digits, _ and - only, 1 to 16 of them";
+        problems.add("keys.prefix", message, "such as \"sk_live_\"");
+    }
+    prefix
 }
 
 fn is_name(name: &str) -> bool {

@@ -75,7 +75,7 @@ pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Behind, Parts, Registry};
 pub use history::{Actor, Change, Deed};
-pub use key::{digest as key_digest, new_api_key};
+pub use key::{PREFIX as KEY_PREFIX, digest as key_digest, new_api_key};
 pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;

@@ -24,13 +24,8 @@ impl Registry {
                 limit,
             });
         }
-        self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
-        let secret = key::new_api_key();
-        let key = self.new_key(
-            key::digest(secret.reveal()),
-            key::hint(secret.reveal()),
-            Scopes::ALL.into(),
-        );
+        let profile = self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
+        let (key, secret) = self.made_key(&profile.key_prefix, Scopes::ALL.into());
         let turn = self.take_turn(&new.id).await?;
         let made = self.put_tenant(&new, &key, &turn).await;
         self.end_turn(turn).await;
@@ -147,12 +142,10 @@ impl Registry {
         id: &TenantId,
         new: impl Into<NewKey>,
     ) -> Result<(ApiKey, Secret), RegistryError> {
-        let secret = key::new_api_key();
-        let key = self.new_key(
-            key::digest(secret.reveal()),
-            key::hint(secret.reveal()),
-            new.into(),
-        );
+        let tenant = self.existing(id).await?.tenant;
+        let profile = self.inner.profiles.get(&tenant.profile);
+        let prefix = profile.map(|profile| profile.key_prefix.as_str());
+        let (key, secret) = self.made_key(prefix.unwrap_or(key::PREFIX), new.into());
         self.put_key(id, &key).await?;
         Ok((key, secret))
     }
@@ -263,6 +256,12 @@ impl Registry {
     /// An entry read just before a change, or an error as if it never was.
     pub(super) async fn existing(&self, id: &TenantId) -> Result<Draft, RegistryError> {
         self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
+    }
+
+    fn made_key(&self, prefix: &str, new: NewKey) -> (ApiKey, Secret) {
+        let secret = key::new_api_key(prefix);
+        let hint = key::hint_behind(prefix, secret.reveal());
+        (self.new_key(key::digest(secret.reveal()), hint, new), secret)
     }
 
     fn new_key(&self, digest: [u8; 32], hint: String, new: NewKey) -> ApiKey {

@@ -62,6 +62,9 @@ pub struct File {
     /// The event types that the product documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<Vec<CatalogueEntry>>,
+    /// What API keys of its tenants look like.
+    #[serde(skip_serializing_if = "is_default")]
+    pub keys: Keys,
     /// What the product's own routes have in common.
     #[serde(skip_serializing_if = "is_default")]
     pub door: Door,
@@ -395,6 +398,17 @@ pub struct Privacy {
     /// style do not count; `*` before or behind a name stands for anything. They go whatever `classes` says. Built in: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<BTreeMap<PrivacyClass, Vec<String>>>,
+}
+
+/// What API keys look like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ProfileKeys")]
+pub struct Keys {
+    /// What the keys begin with that the gateway makes for tenants of the profile, such as `sk_live_`: 1 to 16 of `a-z A-Z 0-9 _ -`.
+    /// Built in: `hg_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
 }
 
 /// A class of the dictionary.
