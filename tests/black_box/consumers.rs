@@ -172,7 +172,11 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
             "{method} {path}"
         );
     }
-    customer.get(&format!("/v1/deliveries/{mine}")).await.expect(200);
+    eventually("the delivery to end", async || {
+        let shown = customer.get(&format!("/v1/deliveries/{mine}")).await.expect(200);
+        (shown["status"] == "delivered").then_some(())
+    })
+    .await;
     customer
         .get(&format!("/v1/subscriptions/{own}/secret"))
         .await
