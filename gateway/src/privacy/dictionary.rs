@@ -48,6 +48,9 @@ impl Dictionary {
     }
 
     /// The names of these classes, and names of a profile's own; nothing where there are none.
+    ///
+    /// # Errors
+    /// Own names are none, or too many.
     pub fn with_own(classes: &[Class], own: &[String]) -> Result<Option<Self>, BadName> {
         let known = Self::of(classes);
         if own.is_empty() {

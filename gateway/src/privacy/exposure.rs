@@ -178,7 +178,7 @@ impl Walk<'_> {
         &mut self,
         (_, classes): &(Places, Vec<Option<Class>>),
         key: Option<&str>,
-        around: Option<Judged>,
+        around: Judged,
     ) -> Result<Judged, TooMuchWork> {
         let names = &self.report.names;
         self.work.charge_len(1 + key.map_or(0, str::len))?;
@@ -189,7 +189,7 @@ impl Walk<'_> {
             found.map(|(class, _)| (*class, Basis::Name))
         });
         let withheld = |judged: &(Class, Basis)| judged.0 != Class::Public;
-        let inherited = around.flatten().filter(withheld);
+        let inherited = around.filter(withheld);
         let lifts = self.rules.is_some_and(Rules::lifts_names);
         if lifts && classes.first() == Some(&Some(Class::Public)) {
             named = None;
@@ -228,7 +228,7 @@ impl Walk<'_> {
             Value::Object(members) => {
                 for (key, inside) in members.iter() {
                     let found = self.step(&places, |fields, at, work| fields.member(at, key, work))?;
-                    let class = self.judge(&found, Some(key), Some(around))?;
+                    let class = self.judge(&found, Some(key), around)?;
                     self.value(inside, &below(path, key), (found.0, class))?;
                 }
             }
@@ -236,7 +236,7 @@ impl Walk<'_> {
                 let path = format!("{path}/*");
                 for (index, inside) in elements.iter().enumerate() {
                     let found = self.step(&places, |fields, at, work| fields.element(at, index, work))?;
-                    let class = self.judge(&found, None, Some(around))?;
+                    let class = self.judge(&found, None, around)?;
                     self.value(inside, &path, (found.0, class))?;
                 }
             }
