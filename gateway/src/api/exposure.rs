@@ -18,7 +18,7 @@ use crate::http::{Code, Problem};
 use crate::ingest::lane_refused;
 use crate::memory::MemoryUse;
 use crate::plugin::TenantLane;
-use crate::privacy::{Basis, Exposure};
+use crate::privacy::{Basis, Class, Exposure};
 use crate::registry::Tenant;
 use crate::store::{FEED_PAGE_BYTES, FeedPosition};
 
@@ -106,7 +106,7 @@ async fn get(
     let paths = paths.into_iter().map(|(pointer, found, stays)| PathView {
         pointer,
         events: found.events,
-        class: found.class.map(|class| class.name()),
+        class: found.class.map(Class::name),
         by: found.basis.map(|basis| match basis {
             Basis::Schema => "schema",
             Basis::Name => "name",

@@ -24,7 +24,7 @@ pub struct NewTenant {
 }
 
 /// An API key that is to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct NewKey {
     /// What it may be used for.
     pub scopes: Scopes,
