@@ -104,7 +104,7 @@ async fn long_poll_is_woken_by_the_commit(on: On) {
         let page = tokio::time::timeout(hookgate_tests::BOUND, poll).await;
         assert_eq!(
             ids(&page.expect("a commit wakes").unwrap().expect(200)),
-            [id.clone()]
+            std::slice::from_ref(&id)
         );
     }
     assert!(!beside.is_finished(), "another tenant's commits are not its own");

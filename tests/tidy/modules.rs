@@ -11,7 +11,10 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("ids", &["clock", "domain"]),
     ("memory", &["domain"]),
     ("privacy", &["budget", "document", "domain"]),
-    ("profile", &["budget", "document", "domain", "privacy"]),
+    (
+        "profile",
+        &["budget", "catalogue", "document", "domain", "privacy"],
+    ),
     ("tasks", &[]),
     ("telemetry", &["budget", "clock", "domain"]),
     ("store", &["budget", "clock", "domain", "telemetry"]),

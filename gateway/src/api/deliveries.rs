@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Id, NoDelivery, Params, not_found};
+use super::input::{Consuming, Id, NoDelivery, Params, not_found};
 use super::output::Accepted;
 use super::page::{self, Page};
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
@@ -17,7 +17,7 @@ use crate::domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, Target, TenantId, Timestamp, Trigger,
 };
 use crate::feed::Cursor;
-use crate::http::{Code, Problem};
+use crate::http::{Code, Problem, Reach};
 use crate::registry::Tenant;
 use crate::store::{FeedPosition, Next, Settled, Settlement, Token};
 
@@ -100,7 +100,8 @@ struct Made {
 }
 
 /// What is looked for, and from where.
-struct Wanted {
+struct Wanted<'c> {
+    caller: &'c Consuming,
     status: Option<DeliveryStatus>,
     target: Option<Target>,
     limit: usize,
@@ -109,36 +110,38 @@ struct Wanted {
 
 async fn list(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     Params(query): Params<DeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
-    page_of(&api, &tenant, query).await.map(Json)
+    page_of(&api, &caller, query).await.map(Json)
 }
 
 /// Those of a subscription that there is.
 async fn list_of(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Params(query): Params<OwnDeliveryQuery>,
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
-    let subscription = id.subscription(&tenant)?;
-    tenant.subscription(subscription).ok_or_else(not_found)?;
+    let subscription = id.subscription(&caller.tenant)?;
+    caller.subscription(subscription)?;
     let query = DeliveryQuery {
         limit: query.limit,
         cursor: query.cursor,
         status: query.status,
         subscription: Some(subscription.to_string()),
     };
-    page_of(&api, &tenant, query).await.map(Json)
+    page_of(&api, &caller, query).await.map(Json)
 }
 
-async fn page_of(api: &Api, tenant: &Tenant, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
+async fn page_of(api: &Api, caller: &Consuming, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
+    let tenant = &caller.tenant;
     let cursor = query
         .cursor
         .as_deref()
         .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
     let wanted = Wanted {
+        caller,
         status: query.status,
         target: query.subscription.map(|text| target(tenant, &text)).transpose()?,
         limit: page::limit(query.limit)?,
@@ -174,7 +177,7 @@ fn target(tenant: &Tenant, subscription: &str) -> Result<Target, Problem> {
 async fn by_event(
     api: &Api,
     of: &Tenant,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
     let tenant = &of.id;
     let mut found = Vec::new();
@@ -210,7 +213,7 @@ async fn by_event(
 async fn dead(
     api: &Api,
     tenant: &TenantId,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
 ) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
     let from = wanted.from;
     let begins = from.position != FeedPosition::END;
@@ -243,31 +246,40 @@ async fn dead(
     Ok((found, next))
 }
 
-fn matches(delivery: &Delivery, wanted: &Wanted) -> bool {
+fn matches(delivery: &Delivery, wanted: &Wanted<'_>) -> bool {
     goes_to(delivery, wanted.target)
+        && wanted.caller.reaches(delivery.id.target)
         && wanted
             .status
             .is_none_or(|status| DeliveryStatus::from(delivery.state) == status)
 }
 
-async fn get(
-    State(api): State<Api>,
-    Acting(tenant): Acting,
-    id: Id,
-) -> Result<Json<DeliveryDetail>, Problem> {
+async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
-    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    detail(&api, &tenant, &delivery, attempts).await.map(Json)
+    let (delivery, attempts) = stored(&api, &caller, &id).await?;
+    detail(&api, &caller, &delivery, attempts).await.map(Json)
+}
+
+/// A delivery that is within reach, with its attempts.
+async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Delivery, Vec<Attempt>), Problem> {
+    if !caller.reaches(id.target) {
+        return Err(not_found());
+    }
+    api.store
+        .delivery(&caller.tenant.id, id)
+        .await?
+        .ok_or_else(not_found)
 }
 
 /// A delivery as it may be shown today: an endpoint's answer may repeat what was sent to it, so that answers to an event that was
-/// stored under other privacy rules are left out.
+/// stored under other privacy rules are left out. A consumer is told nothing of the tenant's plugins.
 async fn detail(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     delivery: &Delivery,
     mut attempts: Vec<Attempt>,
 ) -> Result<DeliveryDetail, Problem> {
+    let tenant = &caller.tenant;
     if attempts.iter().any(|attempt| !attempt.response.is_empty()) {
         let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
         let same = |event: &Event| {
@@ -278,25 +290,30 @@ async fn detail(
             attempts.iter_mut().for_each(|attempt| attempt.response.clear());
         }
     }
-    Ok(DeliveryDetail::new(tenant, delivery, &attempts))
+    let mut shown = DeliveryDetail::new(tenant, delivery, &attempts);
+    if caller.reach != Reach::Tenant {
+        shown.without_plugins();
+    }
+    Ok(shown)
 }
 
 async fn retry(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Accepted<Made>, Problem> {
-    api.quotas.admit_replay(&tenant)?;
+    api.quotas.admit_replay(&caller.tenant)?;
     let id: DeliveryId = id.parse()?;
-    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    can_retry(&tenant, &delivery)?;
-    let stored = api
+    let (delivery, _) = stored(&api, &caller, &id).await?;
+    let tenant = &caller.tenant;
+    can_retry(tenant, &delivery)?;
+    let event = api
         .store
         .event(&tenant.id, &id.event)
         .await?
         .ok_or_else(not_found)?;
-    check_count(&api, &stored.deliveries, id.target)?;
+    check_count(&api, &event.deliveries, id.target)?;
     let again = DeliveryId {
         run: api.ids.run(),
         ..id
@@ -365,13 +382,10 @@ fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
     }
 }
 
-async fn cancel(
-    State(api): State<Api>,
-    Acting(tenant): Acting,
-    id: Id,
-) -> Result<Json<DeliveryDetail>, Problem> {
+async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
     let id: DeliveryId = id.parse()?;
-    let (delivery, _) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let (delivery, _) = stored(&api, &caller, &id).await?;
+    let tenant = &caller.tenant;
     let DeliveryState::Pending { next } = delivery.state else {
         return Err(Problem::new(Code::WrongState, "The delivery has ended already."));
     };
@@ -394,8 +408,8 @@ async fn cancel(
         Settled::Missing => return Err(Problem::new(Code::WrongState, "The delivery has ended already.")),
     }
     tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.cancelled");
-    let (delivery, attempts) = api.store.delivery(&tenant.id, &id).await?.ok_or_else(not_found)?;
-    detail(&api, &tenant, &delivery, attempts).await.map(Json)
+    let (delivery, attempts) = stored(&api, &caller, &id).await?;
+    detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
 /// What the list's cursors belong to.

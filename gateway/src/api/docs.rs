@@ -5,16 +5,19 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use aide::openapi::{ApiKeyLocation, Info, OpenApi, Parameter, ReferenceOr, SecurityScheme, Tag};
 use aide::transform::TransformOpenApi;
+use aide::util::iter_operations_mut;
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::doors::{self, Entrance};
-use super::input::not_found;
-use crate::http::{Code, IDEMPOTENCY_KEY, Problem, describe_header};
+use super::input::{needed_scope, not_found};
+use crate::domain::Scope;
+use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 
 /// The routes with their document beside them. `entrances` have sections of their own.
 pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {
@@ -28,6 +31,7 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
     };
     let router = routes.finish_api_with(&mut document, |api| with_doors(describe(api), entrances));
     describe_keys(&mut document);
+    complete_scopes(&mut document);
     let json: Bytes = serde_json::to_vec(&document)
         .expect("the document is texts and numbers")
         .into();
@@ -67,6 +71,23 @@ fn describe_keys(document: &mut OpenApi) {
     }
 }
 
+/// Puts the scope that the method and path need before those that a route itself names.
+fn complete_scopes(document: &mut OpenApi) {
+    let paths = document.paths.iter_mut().flat_map(|paths| &mut paths.paths);
+    for (place, path) in paths {
+        let ReferenceOr::Item(path) = path else { continue };
+        for (method, operation) in iter_operations_mut(path) {
+            let Some(Value::Array(scopes)) = operation.extensions.get_mut(SCOPES) else {
+                continue;
+            };
+            if scopes.iter().all(|scope| scope == Scope::Consumer.name()) {
+                let method = method.to_ascii_uppercase().parse().unwrap_or(Method::POST);
+                scopes.insert(0, needed_scope(&method, place).name().into());
+            }
+        }
+    }
+}
+
 const KEY_ABOUT: &str = "1 to 255 characters. The same request under the same key is done once and, while the key is kept, answered \
      again as it was the first time.";
 
@@ -75,7 +96,8 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         scheme: "bearer".to_owned(),
         bearer_format: None,
         description: Some(
-            "A tenant's API key acts for its tenant. The operator's key acts for any tenant, named in the header \
+            "A tenant's API key acts for its tenant, as far as its scopes go: `x-hookgate-scopes` of a route says which of \
+             them will do. The operator's key acts for any tenant, named in the header \
              `Hookgate-Tenant`."
                 .to_owned(),
         ),

@@ -1,5 +1,7 @@
 //! Event types: the tenant's own, and those that its profile documents.
 
+use std::sync::Arc;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
@@ -11,15 +13,15 @@ use serde_json::{Value, json};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::JsonText;
-use super::input::{Acting, Body, Id, Params, not_found};
+use super::input::{Acting, Body, By, Id, Params, not_found};
 use super::output::Gone;
 use super::page::{self, Page, PageQuery};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::EventType;
 use crate::http::Problem;
-use crate::privacy::{Classified, Fields, Metadata};
+use crate::privacy::{Authority, Classified, Fields, Metadata};
 use crate::profile::CatalogueEntry;
-use crate::registry::Tenant;
+use crate::registry::{Actor, Tenant};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -45,7 +47,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
                         "putEventType",
                         "Set an event type",
                         "Makes the type of this name, or replaces it as a whole. With a `schema` (JSON Schema, draft 2020-12) and \
-                         `validate`, an event whose data does not fit is refused with the place of each violation.",
+                         `validate`, an event whose data does not fit is refused with the place of each violation. What the \
+                         tenant's profile takes out of every event stays out: only the operator's key can name it public.",
                     ),
                 )
                 .delete_with(
@@ -180,6 +183,7 @@ async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<TypeView>, Problem> 
 async fn put(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    By(actor): By,
     id: Id,
     Body(input): Body<TypeInput>,
 ) -> Result<Json<TypeView>, Problem> {
@@ -190,6 +194,10 @@ async fn put(
         description: input.description,
         schema: input.schema.map(|schema| schema.0),
         validate: input.validate,
+        authority: match actor {
+            Actor::Operator => Authority::Operator,
+            _ => Authority::Tenant,
+        },
     };
     let put = api.registry.put_event_type(&tenant.id, spec).await?;
     tracing::info!(tenant = %tenant.id, event_type = %kind, "event_type.changed");
@@ -209,6 +217,7 @@ pub(super) fn all(tenant: &Tenant) -> Vec<CatalogueEntry> {
         kind: Some(spec.kind.clone()),
         entity: spec.entity.clone(),
         description: spec.description.clone().unwrap_or_default(),
+        schema: None,
     };
     let mut all: Vec<CatalogueEntry> = documented(tenant).cloned().collect();
     for own in tenant.types.values().map(|kind| own(&kind.spec)) {
@@ -232,6 +241,7 @@ impl TypeView {
             description,
             schema,
             validate,
+            ..
         } = &own.spec;
         Self {
             kind: Some(kind.to_string()),
@@ -240,7 +250,7 @@ impl TypeView {
             // Checked when it was put.
             schema: schema.clone().map(JsonText),
             validate: *validate,
-            removed: removed(tenant, own.classified()),
+            removed: removed(tenant, Some(kind), Some(own)),
             source: "tenant",
         }
     }
@@ -250,41 +260,48 @@ impl TypeView {
             kind: entry.kind.as_ref().map(ToString::to_string),
             entity: entry.entity.clone(),
             description: Some(entry.description.clone()),
-            schema: None,
+            schema: entry.schema.clone().map(JsonText),
             validate: false,
-            removed: removed(tenant, &Classified::default()),
+            removed: removed(tenant, entry.kind.as_ref(), None),
             source: "profile",
         }
     }
 }
 
-fn removed(tenant: &Tenant, classified: &Classified) -> Option<RemovedView> {
-    let classes = tenant
-        .contract
-        .iter()
-        .flat_map(|profile| &profile.privacy.classes);
+/// By the profile's names, the schema of its own, and the tenant's schema.
+fn removed(tenant: &Tenant, kind: Option<&EventType>, own: Option<&CatalogueType>) -> Option<RemovedView> {
+    let privacy = tenant.contract.as_ref().map(|profile| &profile.privacy);
+    let classes = privacy.iter().flat_map(|privacy| &privacy.classes);
     let names: Vec<_> = classes.map(|class| class.name().to_owned()).collect();
-    let (data, metadata) = (&classified.data, &classified.metadata);
+    let floor = privacy
+        .zip(kind)
+        .and_then(|(privacy, kind)| privacy.fields.get(kind));
+    let layers = |side: fn(&Classified) -> &Option<Arc<Fields>>| -> Vec<Arc<Fields>> {
+        let own_fields = own.and_then(|own| side(own.classified()).clone());
+        let replaced =
+            own_fields.is_some() && own.is_some_and(|own| own.spec.authority == Authority::Operator);
+        let floor = floor.filter(|_| !replaced).and_then(|floor| side(floor).clone());
+        floor.into_iter().chain(own_fields).collect()
+    };
+    let data = layers(|classified| &classified.data);
+    let metadata = layers(|classified| &classified.metadata);
     let metadata_dropped = tenant.privacy.metadata() == Metadata::Dropped;
-    let anything = data.is_some() || metadata.is_some() || metadata_dropped || !names.is_empty();
+    let anything = !data.is_empty() || !metadata.is_empty() || metadata_dropped || !names.is_empty();
     anything.then(|| RemovedView {
         names,
-        all_but_public: data.as_ref().is_some_and(|fields| fields.only_public()),
-        fields: views(data.as_deref()),
+        all_but_public: data.iter().any(|fields| fields.only_public()),
+        fields: views(&data),
         metadata_dropped,
-        metadata_fields: views(metadata.as_deref()),
+        metadata_fields: views(&metadata),
     })
 }
 
-fn views(fields: Option<&Fields>) -> Vec<ClassifiedView> {
-    let classified = fields.map(|fields| fields.classified(MOST_TOLD));
-    let views = classified
-        .into_iter()
-        .flatten()
-        .map(|(pointer, class)| ClassifiedView {
-            pointer,
-            class: class.name(),
-        });
+fn views(layers: &[Arc<Fields>]) -> Vec<ClassifiedView> {
+    let classified = layers.iter().flat_map(|fields| fields.classified(MOST_TOLD));
+    let views = classified.take(MOST_TOLD).map(|(pointer, class)| ClassifiedView {
+        pointer,
+        class: class.name(),
+    });
     views.collect()
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::deliveries::check_count;
 use super::describe::{described, does};
-use super::input::{Acting, Id, NoDelivery, OptionalBody, Params, not_found};
+use super::input::{Acting, Consuming, Id, NoDelivery, OptionalBody, Params, not_found};
 use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
@@ -152,10 +152,10 @@ struct Replayed {
 
 async fn feed(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     Params(query): Params<FeedQuery>,
 ) -> Result<Held<FeedPage>, Problem> {
-    let read = read(&api, &tenant, &query).await?;
+    let read = read(&api, &caller, &query).await?;
     let page = FeedPage {
         data: read.events.iter().map(FeedEvent::from).collect(),
         next_cursor: read.next_cursor,
@@ -165,7 +165,9 @@ async fn feed(
 }
 
 /// Reads a page of the feed, whichever route asks for it.
-pub(super) async fn read(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Result<Read, Problem> {
+pub(super) async fn read(api: &Api, caller: &Consuming, query: &FeedQuery) -> Result<Read, Problem> {
+    caller.reach.check_whole()?;
+    let tenant = &caller.tenant;
     let cursor = query
         .cursor
         .as_deref()

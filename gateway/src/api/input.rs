@@ -20,14 +20,24 @@ use super::fields;
 use super::records::Records;
 use super::request_memory;
 use crate::document::{Document, Limits};
-use crate::domain::{Scope, SubscriptionId};
+use crate::domain::subscription::Owner;
+use crate::domain::{Scope, Subscription, SubscriptionId, Target};
 use crate::http::{
-    Code, FieldError, Problem, check_charset, describe_tenant_header, from_no_delivery, json_text,
+    Code, FieldError, Problem, Reach, check_charset, describe_scopes, describe_tenant_header,
+    from_no_delivery, json_text,
 };
 use crate::registry::{Actor, Tenant};
 
 /// The tenant that the caller acts for.
 pub(super) struct Acting(pub Arc<Tenant>);
+
+/// The tenant that the caller acts for, and which of its subscriptions it reaches: a consumer's key will do.
+pub(super) struct Consuming {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// Which of its subscriptions.
+    pub reach: Reach,
+}
 
 /// The caller is the operator.
 pub(super) struct Operator;
@@ -95,6 +105,46 @@ impl FromRequestParts<Api> for Acting {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let scope = needed_scope(&parts.method, parts.uri.path());
         api.auth.tenant(&parts.headers, scope).map(Self)
+    }
+}
+
+impl Consuming {
+    /// One of the subscriptions that are within reach.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) fn subscription(&self, id: SubscriptionId) -> Result<&Arc<Subscription>, Problem> {
+        let found = self.tenant.subscription(id);
+        found
+            .filter(|found| self.reach.covers(found))
+            .ok_or_else(not_found)
+    }
+
+    /// Whose a subscription is that the caller makes.
+    pub(super) fn makes(&self) -> Owner {
+        match self.reach {
+            Reach::Tenant => Owner::Tenant,
+            Reach::Consumer | Reach::One(_) => Owner::Consumer,
+        }
+    }
+
+    /// Whether what goes to a target is within reach.
+    pub(super) fn reaches(&self, target: Target) -> bool {
+        match (self.reach, target) {
+            (Reach::Tenant, _) => true,
+            (_, Target::Inline) => false,
+            (_, Target::Subscription(id)) => self.subscription(id).is_ok(),
+        }
+    }
+}
+
+impl FromRequestParts<Api> for Consuming {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let scope = needed_scope(&parts.method, parts.uri.path());
+        let (tenant, reach) = api.auth.consumer(&parts.headers, scope)?;
+        Ok(Self { tenant, reach })
     }
 }
 
@@ -187,7 +237,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
 }
 
 /// The scope that a key needs for a route of a tenant: to look is to read, but for signing secrets, and all else is to manage.
-fn needed_scope(method: &Method, path: &str) -> Scope {
+pub(super) fn needed_scope(method: &Method, path: &str) -> Scope {
     let shows_secret =
         path == "/v1/signing-secret" || path.starts_with("/v1/subscriptions/") && path.ends_with("/secret");
     if method.is_safe() && !shows_secret {
@@ -230,6 +280,14 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
 impl OperationInput for Acting {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
         describe_tenant_header(operation);
+        describe_scopes(operation, &[]);
+    }
+}
+
+impl OperationInput for Consuming {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        describe_tenant_header(operation);
+        describe_scopes(operation, &[Scope::Consumer]);
     }
 }
 

@@ -15,6 +15,7 @@ mod docs;
 mod doors;
 mod event_types;
 mod events;
+mod exposure;
 mod fields;
 mod history;
 mod input;
@@ -177,6 +178,7 @@ fn own() -> ApiRouter<Api> {
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
         .merge(event_types::routes())
+        .merge(exposure::routes())
         .merge(chain::routes())
         .merge(plugins::routes())
         .merge(canary::routes())

@@ -24,7 +24,7 @@ use super::doors::Entrance;
 use super::request_memory::{self, InMemory};
 use crate::domain::{Scopes, Secret, TenantId, Timestamp};
 use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key};
-use crate::registry::Tenant;
+use crate::registry::{ApiKey, Tenant};
 use crate::telemetry::error_chain;
 
 /// What the layer works with. Cheap to clone.
@@ -50,7 +50,7 @@ impl Once {
     /// Whose keys these are: a tenant's or the operator's; nothing where nobody is known.
     fn caller(&self, headers: &HeaderMap) -> Option<String> {
         match self.api.auth.caller(headers) {
-            Ok(Caller::Tenant(tenant, _, scopes)) => return Some(of_tenant(&tenant, scopes)),
+            Ok(Caller::Tenant(tenant, key)) => return Some(of_tenant(&tenant, &key)),
             Ok(Caller::Operator) => return Some(format!("operator/{}", tenant_named(headers))),
             Err(_) => {}
         }
@@ -60,7 +60,7 @@ impl Once {
             .filter_map(|name| headers.get(name)?.to_str().ok());
         let mut callers = keys.filter_map(|key| self.api.auth.whose(key.trim()).ok());
         match callers.next()? {
-            Caller::Tenant(tenant, _, scopes) => Some(of_tenant(&tenant, scopes)),
+            Caller::Tenant(tenant, key) => Some(of_tenant(&tenant, &key)),
             Caller::Operator => Some(format!("operator/{}", tenant_named(headers))),
         }
     }
@@ -68,12 +68,12 @@ impl Once {
 
 /// One that was deleted and made again has another time, and so none of the old answers; and a key that may do less has none of
 /// the answers of one that may do more.
-fn of_tenant(tenant: &Tenant, scopes: Scopes) -> String {
+fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
     let of_all = format!("{}@{}", tenant.id, tenant.created.as_micros());
-    if scopes == Scopes::ALL {
-        of_all
-    } else {
-        format!("{of_all}/{scopes}")
+    match (key.scopes, key.subscription) {
+        (Scopes::ALL, None) => of_all,
+        (scopes, None) => format!("{of_all}/{scopes}"),
+        (scopes, Some(subscription)) => format!("{of_all}/{scopes}/{subscription}"),
     }
 }
 

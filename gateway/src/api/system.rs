@@ -1,5 +1,6 @@
 //! What watches over the gateway asks: is it alive, is it ready, what are its figures. Nobody needs a key for these.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -15,7 +16,9 @@ use serde::Serialize;
 
 use super::Api;
 use super::describe::described;
+use crate::domain::Scopes;
 use crate::http::{Code, Problem};
+use crate::registry::Tenant;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -70,12 +73,16 @@ struct HealthView {
     status: &'static str,
     /// What an operator should know.
     warnings: Vec<String>,
+    /// What the operator could do better; told to the operator's key alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advice: Vec<String>,
 }
 
 async fn alive() -> Json<HealthView> {
     Json(HealthView {
         status: "ok",
         warnings: Vec::new(),
+        advice: Vec::new(),
     })
 }
 
@@ -109,8 +116,28 @@ async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Health
                 .chain(api.warnings.iter().cloned())
                 .chain(loading(&api))
                 .collect(),
+            advice: advice(&api, &headers).into_iter().collect(),
         })),
     }
+}
+
+/// Keys that may do everything, of tenants whose customers have routes of their own: one that a customer holds is the administrator's.
+fn advice(api: &Api, headers: &HeaderMap) -> Option<String> {
+    api.auth.operator(headers).ok()?;
+    let customers = |tenant: &Arc<Tenant>| {
+        let doors = tenant.contract.as_ref().map(|profile| &profile.door.routes);
+        doors.is_some_and(|routes| !routes.is_empty())
+    };
+    let all = |tenant: &Arc<Tenant>| tenant.keys.iter().any(|key| key.scopes == Scopes::ALL);
+    let mut found = api.registry.tenants();
+    found.retain(|tenant| customers(tenant) && all(tenant));
+    let first = found.first()?;
+    Some(format!(
+        "{} tenants with routes for customers have keys with every scope, such as `{}`: give customers keys with the scope `consumer`, \
+         producers keys with `publish`, and revoke the others (`/v1/tenants/{{id}}/keys`)",
+        found.len(),
+        first.id
+    ))
 }
 
 /// Warns of tenants that cannot be read. Which one, and why, is the operator's to know.

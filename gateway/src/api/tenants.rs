@@ -19,11 +19,11 @@ use super::input::{Body, Id, Operator, OptionalBody, Params, not_found};
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
-use crate::domain::{BadScopes, KeyId, Quotas, Scopes, Secret, TenantId};
+use crate::domain::{BadScopes, KeyId, Quotas, Scope, Scopes, Secret, TenantId, Timestamp};
 use crate::http::{Code, FieldError, Problem};
 use crate::privacy::Metadata;
 use crate::profile::{Profile, STANDARD};
-use crate::registry::{ApiKey, NewTenant, Tenant, TenantPatch};
+use crate::registry::{ApiKey, NewKey, NewTenant, Tenant, TenantPatch};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getTenant", "One tenant"))
@@ -56,7 +56,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
             "/v1/tenants/{id}/keys",
             get_with(keys, does(TAG, "listKeys", "List a tenant's API keys")).post_with(
                 create_key,
-                described(TAG, "createKey", "Create an API key", "For the scopes that are given. The key is shown this once."),
+                described(TAG, "createKey", "Create an API key", "For the scopes that are given. The key is shown this once. A key that a customer has already is taken over by its SHA-256 digest."),
             ),
         )
         .api_route("/v1/tenants/{id}/keys/{key}", delete_with(revoke, does(TAG, "revokeKey", "Revoke an API key")))
@@ -139,6 +139,10 @@ struct KeyView {
     scopes: Vec<&'static str>,
     /// When it was made.
     created: String,
+    /// From when on it opens nothing; null: it has no end.
+    expires: Option<String>,
+    /// The one subscription that it reaches; null: as its scopes say.
+    subscription: Option<String>,
 }
 
 /// An API key as it was made.
@@ -147,8 +151,8 @@ struct KeyView {
 struct CreatedKey {
     #[serde(flatten)]
     about: KeyView,
-    /// The key. It is not shown again.
-    key: String,
+    /// The key. It is not shown again; null where it was given by its digest.
+    key: Option<String>,
 }
 
 /// A key to make.
@@ -156,8 +160,14 @@ struct CreatedKey {
 #[schemars(rename = "NewKey", example = json!({ "scopes": ["publish"] }))]
 #[serde(deny_unknown_fields)]
 struct NewKeyInput {
-    /// What it may be used for: of `publish`, `read` and `manage`, at least one; left out: `auth.key_scopes`.
+    /// What it may be used for: of `publish`, `read`, `manage` and `consumer`, at least one; left out: `auth.key_scopes`.
     scopes: Option<Vec<String>>,
+    /// From when on it opens nothing (RFC 3339); left out: it has no end.
+    expires: Option<String>,
+    /// The one subscription of the tenant that it reaches, with its deliveries; its only scope is `consumer`.
+    subscription: Option<String>,
+    /// SHA-256 of a key that somebody has already, 64 hexadecimal digits; left out: a key is made.
+    digest: Option<String>,
 }
 
 /// A tenant and one of its keys in the path.
@@ -269,7 +279,7 @@ async fn delete(State(api): State<Api>, _: Operator, id: Id) -> Result<Gone, Pro
 async fn keys(State(api): State<Api>, _: Operator, id: Id) -> Result<Json<Page<KeyView>>, Problem> {
     let tenant = find(&api, &id)?;
     Ok(Json(Page {
-        data: tenant.keys.iter().map(KeyView::from).collect(),
+        data: tenant.keys.iter().map(|key| KeyView::new(&tenant, key)).collect(),
         next_cursor: None,
     }))
 }
@@ -285,13 +295,37 @@ async fn create_key(
         None => api.key_scopes,
         Some(names) => Scopes::parse(names).map_err(|bad| bad_scopes(&bad))?,
     };
-    let (about, key) = api.registry.create_key(&tenant.id, scopes).await?;
+    let new = NewKey {
+        scopes,
+        expires: input.expires.as_deref().map(|text| end(&api, text)).transpose()?,
+        subscription: input
+            .subscription
+            .map(|text| {
+                let known = tenant.subscription_id(&text);
+                known.ok_or_else(|| invalid("/subscription", "not a subscription's id"))
+            })
+            .transpose()?,
+    };
+    if new.subscription.is_some() && !is_consumers(scopes) {
+        let told = "a key that is limited to a subscription has the scope `consumer` and no other";
+        return Err(invalid("/scopes", told));
+    }
+    let (about, key) = match input.digest.as_deref() {
+        None => {
+            let (about, key) = api.registry.create_key(&tenant.id, new).await?;
+            (about, Some(key))
+        }
+        Some(text) => {
+            let digest = digest(&api, text)?;
+            (api.registry.import_key(&tenant.id, digest, new).await?, None)
+        }
+    };
     tracing::info!(tenant = %tenant.id, "key.created");
     Ok(Created {
         location: format!("/v1/tenants/{}/keys", tenant.id),
         made: CreatedKey {
-            about: KeyView::from(&about),
-            key: key.reveal().to_owned(),
+            about: KeyView::new(&tenant, &about),
+            key: key.map(|key| key.reveal().to_owned()),
         },
     })
 }
@@ -302,6 +336,39 @@ async fn revoke(State(api): State<Api>, _: Operator, path: KeyPath) -> Result<Go
     api.registry.revoke_key(&tenant.id, key).await?;
     tracing::info!(tenant = %tenant.id, "key.revoked");
     Ok(Gone)
+}
+
+/// The end of a key, which is to come.
+fn end(api: &Api, text: &str) -> Result<Timestamp, Problem> {
+    let end = Timestamp::parse(text).map_err(|error| invalid("/expires", error.to_string()))?;
+    if end <= api.clock.now() {
+        return Err(invalid(
+            "/expires",
+            "that time is past: the key would open nothing",
+        ));
+    }
+    Ok(end)
+}
+
+/// The digest of a key, that is not the operator's.
+fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).map_err(|_| {
+        let told = "a digest is SHA-256 of the key: 64 hexadecimal digits";
+        invalid("/digest", told)
+    })?;
+    if api.auth.is_operators(&digest) {
+        return Err(invalid("/digest", "this key is taken"));
+    }
+    Ok(digest)
+}
+
+fn is_consumers(scopes: Scopes) -> bool {
+    scopes.names().eq([Scope::Consumer.name()])
+}
+
+fn invalid(pointer: &str, told: impl Into<String>) -> Problem {
+    Problem::fields(Code::InvalidField, vec![FieldError::new(pointer, told)])
 }
 
 fn bad_scopes(bad: &BadScopes) -> Problem {
@@ -354,13 +421,15 @@ impl From<&Tenant> for TenantView {
     }
 }
 
-impl From<&ApiKey> for KeyView {
-    fn from(key: &ApiKey) -> Self {
+impl KeyView {
+    fn new(tenant: &Tenant, key: &ApiKey) -> Self {
         Self {
             id: key.id.to_string(),
             hint: key.hint.clone(),
             scopes: key.scopes.names().collect(),
             created: text(key.created),
+            expires: key.expires.map(text),
+            subscription: key.subscription.map(|id| tenant.public_id(id)),
         }
     }
 }

@@ -145,6 +145,16 @@ impl DeliveryDetail {
             attempts: attempts.iter().map(AttemptView::from).collect(),
         }
     }
+
+    /// Leaves out what is the tenant's business: its chain's steps, and plugins' words.
+    pub(super) fn without_plugins(&mut self) {
+        for attempt in &mut self.attempts {
+            attempt.steps.clear();
+            if matches!(attempt.outcome, "plugin_failed" | "dropped") {
+                attempt.reason = None;
+            }
+        }
+    }
 }
 
 impl DeliveryFacts {

@@ -9,7 +9,7 @@ use crate::config::{Config, NotSet};
 use crate::domain::Secret;
 use crate::keyring::Origin;
 use crate::registry::seal::{SealError, new_key};
-use crate::registry::{Sealer, new_api_key};
+use crate::registry::{KEY_PREFIX, Sealer, new_api_key};
 use crate::store::StoreUrl;
 
 /// What the gateway keeps secret.
@@ -66,7 +66,7 @@ impl Secrets {
         }
         let (operator_key, fresh) = match &config.auth.operator_key {
             Some(key) => (key.resolve()?, false),
-            None => kept(&config.data_dir.join(OPERATOR_KEY), new_api_key)?,
+            None => kept(&config.data_dir.join(OPERATOR_KEY), || new_api_key(KEY_PREFIX))?,
         };
         let (ring, origin, place) = match &config.auth.sealing_keys {
             Some(keys) => (

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::PublicName;
 use crate::privacy::{Class, Classified, Field, Fields, TextPattern};
 
 pub(super) type NodeId = usize;
@@ -57,6 +58,41 @@ impl Graph {
     pub(super) fn roots(&self) -> impl Iterator<Item = NodeId> {
         let metadata = self.metadata.iter().map(|metadata| metadata.start);
         std::iter::once(ROOT).chain(metadata)
+    }
+
+    /// The members that are named public.
+    pub(super) fn public_names(&self) -> Vec<PublicName> {
+        let named = self.nodes.iter().flat_map(|node| &node.named);
+        let public = named.filter_map(|(name, &id)| {
+            let node = &self.nodes[self.public_at(id)?];
+            Some(PublicName {
+                name: name.clone(),
+                pointer: node.pointer.clone(),
+            })
+        });
+        let mut public: Vec<_> = public.collect();
+        public.sort_by(|one, other| one.pointer.cmp(&other.pointer));
+        public
+    }
+
+    /// Which of those that look at the same value as a node names it public.
+    fn public_at(&self, id: NodeId) -> Option<NodeId> {
+        let (mut all, mut next) = (vec![id], 0);
+        while let Some(&id) = all.get(next) {
+            let node = &self.nodes[id];
+            if node.class == Some(Class::Public) {
+                return Some(id);
+            }
+            let new: Vec<_> = node
+                .same
+                .iter()
+                .filter(|same| !all.contains(same))
+                .copied()
+                .collect();
+            all.extend(new);
+            next += 1;
+        }
+        None
     }
 }
 

@@ -21,8 +21,9 @@ mod weight;
 
 use std::sync::Arc;
 
+use crate::document::Scratch;
 use crate::domain::EventType;
-use crate::privacy::Classified;
+use crate::privacy::{Authority, Classified, Dictionary};
 
 pub use check::{Check, Violation};
 
@@ -41,6 +42,8 @@ pub struct TypeSpec {
     pub schema: Option<String>,
     /// Whether data that does not fit the schema is refused.
     pub validate: bool,
+    /// Whose word its classification is.
+    pub authority: Authority,
 }
 
 /// An event type that is ready for use.
@@ -50,7 +53,16 @@ pub struct CatalogueType {
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
     classified: Classified,
+    publics: Vec<PublicName>,
     unusable: usize,
+}
+
+/// A member of the data or metadata that the schema names public.
+#[derive(Debug)]
+struct PublicName {
+    name: String,
+    /// Where in the schema that is said.
+    pointer: String,
 }
 
 /// Something wrong with a schema.
@@ -81,7 +93,8 @@ impl CatalogueType {
     }
 
     fn read(spec: TypeSpec, origin: Origin) -> Result<Self, Vec<SchemaProblem>> {
-        let (mut check, mut classified, mut unusable) = (None, Classified::default(), 0);
+        let (mut check, mut classified, mut publics, mut unusable) =
+            (None, Classified::default(), Vec::new(), 0);
         if let Some(text) = &spec.schema {
             let schema = read::parse(text)?;
             let described = schema.to_serde();
@@ -91,11 +104,13 @@ impl CatalogueType {
             unusable = patterns.values().filter(|pattern| pattern.is_unusable()).count();
             check = spec.validate.then(|| Arc::new(Check::new(&schema, &patterns)));
             classified = graph.classified(text);
+            publics = graph.public_names();
         }
         Ok(Self {
             spec,
             check,
             classified,
+            publics,
             unusable,
         })
     }
@@ -108,6 +123,21 @@ impl CatalogueType {
     /// The places of its data and metadata that are classified.
     pub fn classified(&self) -> &Classified {
         &self.classified
+    }
+
+    /// Where its schema names a field public that a profile takes out by its name: at most 20 places.
+    pub fn against(&self, floor: &Dictionary) -> Vec<SchemaProblem> {
+        let mut scratch = Scratch::default();
+        let named = self.publics.iter();
+        let against = named.filter(|public| floor.has(&public.name, &mut scratch));
+        let told = |public: &PublicName| {
+            let message = format!(
+                "the tenant's profile takes `{}` out of every event, and only the operator can make it public",
+                public.name
+            );
+            SchemaProblem::new(public.pointer.clone(), message)
+        };
+        against.map(told).take(MOST_TOLD).collect()
     }
 
     /// What checks the data of its events; `None`: any data will do.

@@ -14,6 +14,7 @@ fn made(schema: &Value) -> Result<CatalogueType, Vec<SchemaProblem>> {
         description: None,
         schema: Some(schema.to_string()),
         validate: true,
+        authority: Authority::Tenant,
     })
 }
 
@@ -209,6 +210,7 @@ fn fits(schema: &str, data: &str) -> Result<bool, TooMuchWork> {
         description: None,
         schema: Some(schema.to_owned()),
         validate: true,
+        authority: Authority::Tenant,
     });
     let kind = kind.unwrap_or_else(|problems| panic!("{schema}: {}", problems[0]));
     let data = value(data);

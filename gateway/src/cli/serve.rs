@@ -49,14 +49,14 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings
     greet(&app);
     let shutdown = CancellationToken::new();
     let signals = Signals::new()?;
-    let watching = signals.watch(
-        shutdown.clone(),
-        app.registry().clone(),
-        app.keyring().clone(),
-        settings.clone(),
-        Fixed::of(&loaded.config),
-    );
-    let watching = tokio::spawn(watching);
+    let reloads = Reloads {
+        wanted: Arc::new(Notify::new()),
+        registry: app.registry().clone(),
+        keyring: app.keyring().clone(),
+        settings: settings.clone(),
+        fixed: Fixed::of(&loaded.config),
+    };
+    let watching = tokio::spawn(signals.watch(shutdown.clone(), reloads));
     app.run(shutdown).await;
     watching.abort();
     Ok(())
@@ -133,22 +133,8 @@ impl Signals {
 
     /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the profiles, the
     /// declared tenants and the sealing keys again.
-    async fn watch(
-        mut self,
-        shutdown: CancellationToken,
-        registry: Registry,
-        keyring: Keyring,
-        settings: Settings,
-        fixed: Fixed,
-    ) {
-        let wanted = Arc::new(Notify::new());
-        let reloads = Reloads {
-            wanted: wanted.clone(),
-            registry,
-            keyring,
-            settings,
-            fixed,
-        };
+    async fn watch(mut self, shutdown: CancellationToken, reloads: Reloads) {
+        let wanted = reloads.wanted.clone();
         tokio::spawn(reloads.run(shutdown.clone()));
         loop {
             tokio::select! {

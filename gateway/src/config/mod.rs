@@ -98,7 +98,8 @@ pub struct Auth {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing_keys: Option<SecretText>,
     /// What new API keys of tenants may be used for where `POST /v1/tenants/{id}/keys` does not say: of `publish` (send events),
-    /// `read` (feed, events, deliveries, settings) and `manage` (all else that is the tenant's).
+    /// `read` (feed, events, deliveries, settings), `manage` (all else that is the tenant's) and `consumer` (a product's own routes, the
+    /// feed, and consumers' subscriptions).
     pub key_scopes: Vec<String>,
 }
 

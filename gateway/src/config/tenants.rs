@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
+use crate::domain::subscription::Owner;
 use crate::domain::units::{Size, Span};
 use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
 use crate::plugin::{OnFailure, StepLimits};
+use crate::privacy::Authority;
 use crate::profile::Profiles;
 use crate::registry::{
     CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share, StepSpec,
@@ -257,6 +259,7 @@ impl Parser<'_> {
                     table => table.to_string(),
                 }),
                 validate: given.validate,
+                authority: Authority::Operator,
             };
             if let Err(problems) = CatalogueType::new(spec.clone()) {
                 for problem in problems {
@@ -323,6 +326,7 @@ impl Parser<'_> {
                 Payload::Full => PayloadMode::Full,
                 Payload::Thin => PayloadMode::Thin,
             },
+            owner: Owner::Tenant,
         })
     }
 

@@ -47,7 +47,7 @@ impl Courier {
         let answer = match self.destination(leased, started).await {
             Ok(mut destination) => match self.prepare(leased, &mut destination, &mut steps).await {
                 Ok(made) => {
-                    let takes_out = destination.profile.privacy.names.is_some();
+                    let takes_out = destination.profile.privacy.takes_out();
                     keep = keep.or(Some(!takes_out));
                     let _in_flight = self.parts.metrics.in_flight();
                     let event = made.as_ref().unwrap_or(&leased.event);

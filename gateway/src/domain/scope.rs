@@ -13,6 +13,9 @@ pub enum Scope {
     Read = 2,
     /// To change subscriptions, chains, plugins and event types, to replay, and to read signing secrets.
     Manage = 4,
+    /// To use what is the tenant's own customers': the product's routes, subscriptions that consumers made with their deliveries,
+    /// and the feed.
+    Consumer = 8,
 }
 
 /// Everything that a key may be used for: at least one scope.
@@ -23,16 +26,16 @@ pub struct Scopes(u8);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadScopes {
     /// There is none.
-    #[error("a key has at least one scope of publish, read and manage")]
+    #[error("a key has at least one scope of publish, read, manage and consumer")]
     None,
     /// One is unknown; its place in the list.
-    #[error("there is no such scope; there are publish, read and manage")]
+    #[error("there is no such scope; there are publish, read, manage and consumer")]
     Unknown(usize),
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 3] = [Self::Publish, Self::Read, Self::Manage];
+    pub const ALL: [Self; 4] = [Self::Publish, Self::Read, Self::Manage, Self::Consumer];
 
     /// As text.
     pub const fn name(self) -> &'static str {
@@ -40,12 +43,13 @@ impl Scope {
             Self::Publish => "publish",
             Self::Read => "read",
             Self::Manage => "manage",
+            Self::Consumer => "consumer",
         }
     }
 }
 
 impl Scopes {
-    /// Every scope.
+    /// Everything that is a tenant's: what a consumer may is part of it.
     pub const ALL: Self = Self(Scope::Publish as u8 | Scope::Read as u8 | Scope::Manage as u8);
 
     /// The scopes that texts name.
@@ -119,6 +123,9 @@ mod tests {
         assert_eq!(both.to_string(), "publish, read");
         assert!(both.has(Scope::Publish) && both.has(Scope::Read) && !both.has(Scope::Manage));
         assert_eq!(Scopes::parse(&["publish", "read", "manage"]), Ok(Scopes::ALL));
+        let consumer = Scopes::parse(&["consumer"]).unwrap();
+        assert!(consumer.has(Scope::Consumer) && !Scopes::ALL.has(Scope::Consumer));
+        assert_eq!(consumer.to_string(), "consumer");
         assert_eq!(Scopes::parse::<&str>(&[]), Err(BadScopes::None));
         assert_eq!(Scopes::parse(&["read", "Manage"]), Err(BadScopes::Unknown(1)));
     }

@@ -39,6 +39,18 @@ pub struct Subscription {
     pub activated: Timestamp,
     /// When its owner was last warned that it keeps failing.
     pub warned: Option<Timestamp>,
+    /// Whose it is within the tenant.
+    pub owner: Owner,
+}
+
+/// Whose a subscription is within its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Owner {
+    /// The tenant's own: a key with the scope `consumer` does not reach it.
+    #[default]
+    Tenant,
+    /// Its consumers': made with a consumer's key or at a product's own route, or given to them.
+    Consumer,
 }
 
 /// A signing secret and until when it signs.

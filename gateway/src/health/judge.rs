@@ -103,6 +103,7 @@ mod tests {
             created: START,
             activated: START,
             warned: None,
+            owner: Default::default(),
         }
     }
 

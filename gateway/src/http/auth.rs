@@ -6,8 +6,9 @@ use http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
-use crate::domain::{KeyId, Scope, Scopes, Secret, TenantId};
-use crate::registry::{Actor, Registry, Tenant, key_digest};
+use crate::domain::subscription::Owner;
+use crate::domain::{Scope, Scopes, Secret, Subscription, SubscriptionId, TenantId};
+use crate::registry::{Actor, ApiKey, Registry, Tenant, key_digest};
 
 /// Names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";
@@ -48,10 +49,47 @@ pub struct Auth {
 /// Who is calling.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// One of a tenant's keys, and what it may be used for.
-    Tenant(Arc<Tenant>, KeyId, Scopes),
+    /// One of a tenant's keys.
+    Tenant(Arc<Tenant>, Arc<ApiKey>),
     /// The operator's key.
     Operator,
+}
+
+/// Which of a tenant's subscriptions, with their deliveries, a caller reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    Tenant,
+    /// Its consumers'.
+    Consumer,
+    /// One of them.
+    One(SubscriptionId),
+}
+
+impl Reach {
+    /// Whether a subscription is within reach.
+    pub fn covers(self, subscription: &Subscription) -> bool {
+        match self {
+            Self::Tenant => true,
+            Self::Consumer => subscription.owner == Owner::Consumer,
+            Self::One(id) => subscription.id == id,
+        }
+    }
+
+    /// That what is no single subscription's is within reach: the feed, a new subscription, the account's secret.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub fn check_whole(self) -> Result<(), Problem> {
+        match self {
+            Self::Tenant | Self::Consumer => Ok(()),
+            Self::One(_) => Err(Problem::new(
+                Code::ScopeMissing,
+                "The key is limited to one subscription, and this is about more.",
+            )
+            .fix("Use a key that is not limited to a subscription.")),
+        }
+    }
 }
 
 impl Auth {
@@ -66,7 +104,7 @@ impl Auth {
     /// Who is calling.
     ///
     /// # Errors
-    /// `key_missing`, `key_unknown`.
+    /// `key_missing`, `key_unknown`, `key_expired`.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         self.whose(key_of(headers)?)
     }
@@ -74,10 +112,14 @@ impl Auth {
     /// Whose key it is, wherever it stood.
     ///
     /// # Errors
-    /// `key_unknown`.
+    /// `key_unknown`, `key_expired`.
     pub fn whose(&self, key: &str) -> Result<Caller, Problem> {
-        if let Some((tenant, id, scopes)) = self.registry.by_key(key) {
-            return Ok(Caller::Tenant(tenant, id, scopes));
+        if let Some((tenant, key)) = self.registry.by_key(key) {
+            if self.registry.has_expired(&key) {
+                let detail = "The API key of this request has expired.";
+                return Err(Problem::new(Code::KeyExpired, detail));
+            }
+            return Ok(Caller::Tenant(tenant, key));
         }
         // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.
         if bool::from(key_digest(key).ct_eq(&self.operator)) {
@@ -95,7 +137,7 @@ impl Auth {
     /// As `caller`.
     pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
         Ok(match self.caller(headers)? {
-            Caller::Tenant(_, key, _) => Actor::Key(key),
+            Caller::Tenant(_, key) => Actor::Key(key.id),
             Caller::Operator => Actor::Operator,
         })
     }
@@ -107,32 +149,64 @@ impl Auth {
     /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required` where a tenant's key names
     /// another tenant.
     pub fn tenant(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Tenant>, Problem> {
-        self.tenant_of_key(key_of(headers)?, headers, scope)
+        let (tenant, key) = self.acting(key_of(headers)?, headers)?;
+        match key {
+            Some(key) if key.subscription.is_some() || !key.scopes.has(scope) => {
+                Err(scope_missing(key.scopes, scope.name()))
+            }
+            _ => Ok(tenant),
+        }
+    }
+
+    /// The same where a consumer's key will do too, and which subscriptions the caller reaches.
+    ///
+    /// # Errors
+    /// As `tenant`.
+    pub fn consumer(&self, headers: &HeaderMap, scope: Scope) -> Result<(Arc<Tenant>, Reach), Problem> {
+        self.consumer_of_key(key_of(headers)?, headers, scope)
     }
 
     /// The same for a key that stood elsewhere.
     ///
     /// # Errors
     /// As `tenant`, but for `key_missing`.
-    pub fn tenant_of_key(
+    pub fn consumer_of_key(
         &self,
         key: &str,
         headers: &HeaderMap,
         scope: Scope,
-    ) -> Result<Arc<Tenant>, Problem> {
+    ) -> Result<(Arc<Tenant>, Reach), Problem> {
+        let (tenant, key) = self.acting(key, headers)?;
+        let Some(key) = key else {
+            return Ok((tenant, Reach::Tenant));
+        };
+        let reach = match key.subscription {
+            Some(id) => Reach::One(id),
+            None if key.scopes.has(scope) => Reach::Tenant,
+            None => Reach::Consumer,
+        };
+        if reach == Reach::Tenant || key.scopes.has(Scope::Consumer) {
+            Ok((tenant, reach))
+        } else {
+            let needed = format!("{}` or `{}", scope.name(), Scope::Consumer.name());
+            Err(scope_missing(key.scopes, &needed))
+        }
+    }
+
+    /// Whether a key of this digest would be the operator's.
+    pub fn is_operators(&self, digest: &[u8; 32]) -> bool {
+        bool::from(digest.ct_eq(&self.operator))
+    }
+
+    /// The tenant that the caller acts for, and its key; no key: the operator's.
+    fn acting(&self, key: &str, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
         let caller = self.whose(key)?;
         let named = headers
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());
         match (caller, named) {
-            (Caller::Tenant(tenant, _, scopes), named)
-                if named.is_none_or(|name| tenant.id.as_str() == name) =>
-            {
-                if scopes.has(scope) {
-                    Ok(tenant)
-                } else {
-                    Err(scope_missing(scopes, scope))
-                }
+            (Caller::Tenant(tenant, key), named) if named.is_none_or(|name| tenant.id.as_str() == name) => {
+                Ok((tenant, Some(key)))
             }
             (Caller::Tenant(..), _) => Err(Problem::new(
                 Code::OperatorRequired,
@@ -146,6 +220,7 @@ impl Auth {
                 .parse()
                 .ok()
                 .and_then(|id: TenantId| self.registry.tenant(&id))
+                .map(|tenant| (tenant, None))
                 .ok_or_else(|| {
                     Problem::new(
                         Code::TenantUnknown,
@@ -170,8 +245,7 @@ impl Auth {
     }
 }
 
-fn scope_missing(scopes: Scopes, needed: Scope) -> Problem {
-    let needed = needed.name();
+fn scope_missing(scopes: Scopes, needed: &str) -> Problem {
     let detail = format!("The key has the scopes {scopes}, and this needs `{needed}`.");
     Problem::new(Code::ScopeMissing, detail).fix(format!("Use a key with the scope `{needed}`."))
 }

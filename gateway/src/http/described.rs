@@ -6,6 +6,7 @@ use aide::openapi::{
 use schemars::json_schema;
 
 use super::auth::TENANT_HEADER;
+use crate::domain::Scope;
 
 /// Adds an optional header to an operation.
 pub fn describe_header(operation: &mut Operation, name: &str, description: &str) {
@@ -39,3 +40,13 @@ pub fn describe_tenant_header(operation: &mut Operation) {
         "With the operator's key only: the tenant to act for.",
     );
 }
+
+/// Says which scopes of a tenant's key will do for an operation: any of them.
+pub fn describe_scopes(operation: &mut Operation, scopes: &[Scope]) {
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    operation.extensions.insert(SCOPES.to_owned(), names.into());
+}
+
+/// The member of an operation that has the scopes of tenants' keys that will do for it. Operations without it are the operator's, or
+/// need no key.
+pub const SCOPES: &str = "x-hookgate-scopes";

@@ -28,11 +28,11 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Either, Full};
 
-pub use auth::{Auth, Caller, TENANT_HEADER, bearer};
+pub use auth::{Auth, Caller, Reach, TENANT_HEADER, bearer};
 pub use body::{Account, BodyLimits, Charge, Received, receive};
 pub use config::{Config, Tls};
 pub use content::{check_charset, json_text};
-pub use described::{describe_header, describe_tenant_header};
+pub use described::{SCOPES, describe_header, describe_scopes, describe_tenant_header};
 pub use descriptors::Descriptors;
 pub use front::{Endpoint, Front, HealthFront, Publish};
 pub use hops::{from_no_delivery, hops};

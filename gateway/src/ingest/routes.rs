@@ -11,7 +11,8 @@ use http_body_util::Either;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use crate::http::{Problem, Response, describe_header, describe_tenant_header};
+use crate::domain::Scope;
+use crate::http::{Problem, Response, describe_header, describe_scopes, describe_tenant_header};
 
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 
@@ -101,6 +102,7 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
         .default_response::<Problem>();
     let inner = operation.inner_mut();
     describe_tenant_header(inner);
+    describe_scopes(inner, &[Scope::Publish]);
     describe_header(
         inner,
         "Idempotency-Key",

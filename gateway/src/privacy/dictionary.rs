@@ -1,5 +1,7 @@
 //! The names under which confidential and restricted values are usually kept, as the redact plugin has them.
 
+use std::borrow::Cow;
+
 use super::Class;
 use crate::document::{KeyNames, Scratch};
 
@@ -17,8 +19,15 @@ pub(super) mod cases;
 pub struct Dictionary {
     names: KeyNames,
     /// The same as text: what the rules' mark is made of.
-    pub(super) text: &'static str,
+    text: Cow<'static, str>,
 }
+
+/// Own names are no names of keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a name is letters and digits, with `*` before or behind it for anything, such as `margin_band` or `*lead_score*`"
+)]
+pub struct BadName;
 
 impl Dictionary {
     /// The names of these classes; nothing where none of them has any. What is confidential includes what is restricted.
@@ -32,14 +41,56 @@ impl Dictionary {
         };
         let text = class.pattern().strip_prefix(names::PATTERN_START)?;
         let names = KeyNames::parse(text).ok()?;
-        Some(Self { names, text })
+        Some(Self {
+            names,
+            text: text.into(),
+        })
+    }
+
+    /// The names of these classes, and names of a profile's own; nothing where there are none.
+    ///
+    /// # Errors
+    /// Own names are none, or too many.
+    pub fn with_own(classes: &[Class], own: &[String]) -> Result<Option<Self>, BadName> {
+        let known = Self::of(classes);
+        if own.is_empty() {
+            return Ok(known);
+        }
+        let own = own.join("|");
+        let text = known.map_or_else(|| own.clone(), |known| format!("{}|{own}", known.text));
+        let names = KeyNames::parse(&text).map_err(|_| BadName)?;
+        Ok(Some(Self {
+            names,
+            text: text.into(),
+        }))
+    }
+
+    /// Checks a name of a profile's own.
+    ///
+    /// # Errors
+    /// `BadName`.
+    pub fn check_name(name: &str) -> Result<(), BadName> {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '*');
+        let named = name.chars().any(char::is_alphanumeric) && name.chars().all(plain);
+        if !named || name.len() > LONGEST_NAME {
+            return Err(BadName);
+        }
+        KeyNames::parse(name).map(drop).map_err(|_| BadName)
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether a key reads like one of the names. `scratch` is room to work in.
-    pub(super) fn has(&self, key: &str, scratch: &mut Scratch) -> bool {
+    pub fn has(&self, key: &str, scratch: &mut Scratch) -> bool {
         self.names.has(key, scratch)
     }
 }
+
+/// Of a name of a profile's own, in bytes.
+const LONGEST_NAME: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +114,7 @@ mod tests {
     fn both_classes_have_names() {
         let both = Dictionary::of(&[Class::Restricted, Class::Confidential]).unwrap();
         let restricted = Dictionary::of(&[Class::Restricted]).unwrap();
-        assert!(both.text.len() > restricted.text.len());
+        assert!(both.text().len() > restricted.text().len());
         assert!(Dictionary::of(&[Class::Public, Class::Internal]).is_none() && Dictionary::of(&[]).is_none());
     }
 }

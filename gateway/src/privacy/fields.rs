@@ -22,8 +22,19 @@ pub struct Fields {
     together: Vec<Vec<FieldId>>,
     /// Whether what is not named public goes.
     pub(super) closed: bool,
+    /// The class of what has none.
+    pub(super) default: Class,
     /// What the mark is made of.
     pub(super) text: String,
+}
+
+/// Classified places of the events of one type.
+#[derive(Debug, Clone, Default)]
+pub struct Classified {
+    /// Of the data.
+    pub data: Option<Arc<Fields>>,
+    /// Of the metadata.
+    pub metadata: Option<Arc<Fields>>,
 }
 
 /// A place of data and what is inside it.
@@ -54,6 +65,8 @@ pub(super) struct Found {
     pub(super) withheld: bool,
     /// It is named public.
     pub(super) public: bool,
+    /// The highest class that it is given.
+    pub(super) class: Option<Class>,
 }
 
 /// What is told of the graph so far, and the way to where the tour is.
@@ -61,6 +74,19 @@ struct Tour {
     way: Vec<FieldId>,
     told: Vec<(String, Class)>,
     most: usize,
+}
+
+impl Classified {
+    /// Whether anything is classified.
+    pub fn has_any(&self) -> bool {
+        self.data.is_some() || self.metadata.is_some()
+    }
+
+    /// Whether anything is named public.
+    pub fn has_public(&self) -> bool {
+        let mut sides = [&self.data, &self.metadata].into_iter().flatten();
+        sides.any(|fields| fields.has_public())
+    }
 }
 
 impl Fields {
@@ -72,8 +98,15 @@ impl Fields {
             root,
             together,
             closed: default != Class::Public,
+            default,
             text,
         }
+    }
+
+    /// Whether anything is named public.
+    pub fn has_public(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|field| field.class == Some(Class::Public))
     }
 
     /// Whether what is not named public goes.
@@ -191,6 +224,7 @@ impl Fields {
         let together = &self.together[id];
         work.charge_len(together.len() * (1 + found.at.len() / FIELDS_A_UNIT))?;
         for &id in together {
+            found.class = found.class.max(self.fields[id].class);
             match self.fields[id].class {
                 Some(Class::Public) => found.public = true,
                 Some(_) => found.withheld = true,
@@ -222,14 +256,5 @@ fn together(fields: &[Field], id: FieldId) -> Vec<FieldId> {
 const LONGEST_KEY: usize = 1 << 10;
 /// Bytes of a key that are looked at in the time of one field.
 const BYTES_A_UNIT: usize = 16;
-/// Classified places of the events of one type.
-#[derive(Debug, Clone, Default)]
-pub struct Classified {
-    /// Of the data.
-    pub data: Option<Arc<Fields>>,
-    /// Of the metadata.
-    pub metadata: Option<Arc<Fields>>,
-}
-
 /// Places of the graph that are compared in the time of one field.
 const FIELDS_A_UNIT: usize = 8;

@@ -5,6 +5,9 @@
 //! default that is not public, only what is. A place that the schema names public stays whatever its name reads like. Both hold
 //! for the producer's metadata (a CloudEvent's attributes) as for the data; a profile or a tenant can have all of it dropped.
 //!
+//! What a tenant's profile takes out is a floor: a schema that the tenant itself put takes out more and never less, so that
+//! its key cannot undo what the operator decided. A schema of the operator's ([`Authority`]) or of the profile can.
+//!
 //! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
 //! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
 //! keeps the mark of those that it was stored under, and whoever shows or sends it applies today's where the mark differs
@@ -17,15 +20,17 @@
 
 mod class;
 mod dictionary;
+mod exposure;
 mod fields;
 mod pattern;
 mod rules;
 
 pub use class::{BadClass, Class};
-pub use dictionary::Dictionary;
+pub use dictionary::{BadName, Dictionary};
+pub use exposure::{Basis, ExposedPath, Exposure};
 pub use fields::{Classified, Field, FieldId, Fields};
 pub use pattern::{BadPattern, TextPattern};
-pub use rules::{Privacy, Rules};
+pub use rules::{Authority, OwnFields, Privacy, Rules};
 
 /// What becomes of the producer's metadata.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Rules applied: the dictionary and the schema in one walk, and the marks that tell which rules an event was stored under.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,13 +13,20 @@ use crate::document::{Document, Limits, Scratch, Sieve, Sifted};
 use crate::domain::event::RulesMark;
 use crate::domain::{Event, EventType};
 
-/// What is taken out of the events of one type.
+/// What is taken out of the events of one type: by one layer, or by the floor of the tenant's profile and then by the tenant's own
+/// schema, which lifts nothing of the floor.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    names: Option<Arc<Dictionary>>,
-    fields: Classified,
+    layers: Vec<Layer>,
     metadata: Metadata,
     mark: RulesMark,
+}
+
+/// Names and classified fields that are applied in one walk: a field that is public stays whatever its name is.
+#[derive(Debug, Clone)]
+struct Layer {
+    names: Option<Arc<Dictionary>>,
+    fields: Classified,
 }
 
 /// What is taken out of a tenant's events, by their type.
@@ -31,67 +38,46 @@ pub struct Privacy {
     metadata: Metadata,
 }
 
-impl Rules {
-    fn new(names: Option<Arc<Dictionary>>, fields: Classified, metadata: Metadata) -> Option<Self> {
-        let anything = names.is_some() || fields.data.is_some() || fields.metadata.is_some();
-        if !anything && metadata == Metadata::Kept {
-            return None;
-        }
+/// Classified fields of a tenant's own event type.
+#[derive(Debug, Clone, Default)]
+pub struct OwnFields {
+    /// The fields.
+    pub fields: Classified,
+    /// Whose word `public` is.
+    pub authority: Authority,
+}
+
+/// Who classified fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authority {
+    /// The tenant: what the profile takes out stays out.
+    #[default]
+    Tenant,
+    /// The operator: a field that is public stays, whatever the profile says.
+    Operator,
+}
+
+impl Layer {
+    /// Nothing where it takes nothing out.
+    fn new(names: Option<Arc<Dictionary>>, fields: Classified) -> Option<Self> {
+        (names.is_some() || fields.has_any()).then_some(Self { names, fields })
+    }
+
+    fn add_to(&self, mark: &mut Sha256) {
         let text = |fields: &Option<Arc<Fields>>| fields.as_ref().map(|fields| fields.text.clone());
-        let mut hash = Sha256::new();
-        hash.update([MEANING, u8::from(metadata == Metadata::Dropped)]);
         for text in [
-            names.as_ref().map(|names| names.text.to_owned()),
-            text(&fields.data),
-            text(&fields.metadata),
+            self.names.as_ref().map(|names| names.text().to_owned()),
+            text(&self.fields.data),
+            text(&self.fields.metadata),
         ] {
-            hash.update([u8::from(text.is_some())]);
+            mark.update([u8::from(text.is_some())]);
             let text = text.unwrap_or_default();
-            hash.update(text.len().to_be_bytes());
-            hash.update(text);
-        }
-        let digest = hash.finalize();
-        let first = digest.first_chunk().copied().unwrap_or_default();
-        let mark = RulesMark(u64::from_be_bytes(first).max(1));
-        Some(Self {
-            names,
-            fields,
-            metadata,
-            mark,
-        })
-    }
-
-    /// Which rules they are.
-    pub fn mark(&self) -> RulesMark {
-        self.mark
-    }
-
-    /// Takes out of an event's data what is for nobody outside.
-    ///
-    /// # Errors
-    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
-    pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
-        self.apply_by(self.fields.data.as_deref(), data, work)
-    }
-
-    /// Takes the same out of the producer's metadata, or all of it where none is kept.
-    ///
-    /// # Errors
-    /// As [`Self::apply`].
-    pub fn apply_to_metadata(
-        &self,
-        metadata: &mut Option<Document>,
-        work: &WorkBudget,
-    ) -> Result<(), TooMuchWork> {
-        if self.metadata == Metadata::Dropped {
-            *metadata = None;
-        }
-        match metadata {
-            Some(metadata) => self.apply_by(self.fields.metadata.as_deref(), metadata, work),
-            None => Ok(()),
+            mark.update(text.len().to_be_bytes());
+            mark.update(text);
         }
     }
 
+    /// Takes out of data or metadata what the names and these of the layer's fields say.
     fn apply_by(
         &self,
         fields: Option<&Fields>,
@@ -120,17 +106,89 @@ impl Rules {
         walk.stopped.map_or(Ok(()), Err)
     }
 
-    /// The most work that data and metadata of so many bytes together can take; `None`: it may be any.
-    pub fn most_work(&self, bytes: usize) -> Option<u64> {
-        let fields = [&self.fields.data, &self.fields.metadata];
-        if self.names.is_none() && fields.iter().all(|fields| fields.is_none()) {
-            return Some(0);
-        }
+    fn most_work(&self, bytes: usize) -> Option<u64> {
         let mut most = 0;
-        for fields in fields.into_iter().flatten() {
+        for fields in [&self.fields.data, &self.fields.metadata].into_iter().flatten() {
             most = fields.units_a_byte()?.max(most);
         }
         (most + 2).checked_mul(bytes as u64 + 2)
+    }
+}
+
+impl Rules {
+    fn new(layers: Vec<Layer>, metadata: Metadata) -> Option<Self> {
+        if layers.is_empty() && metadata == Metadata::Kept {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        hash.update([MEANING, u8::from(metadata == Metadata::Dropped)]);
+        layers.iter().for_each(|layer| layer.add_to(&mut hash));
+        let digest = hash.finalize();
+        let first = digest.first_chunk().copied().unwrap_or_default();
+        Some(Self {
+            layers,
+            metadata,
+            mark: RulesMark(u64::from_be_bytes(first).max(1)),
+        })
+    }
+
+    /// The classified fields of the data, of each layer that has some.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Fields> {
+        self.layers
+            .iter()
+            .filter_map(|layer| layer.fields.data.as_deref())
+    }
+
+    /// Whether what the first fields name public stays whatever its name is: they are in the layer of the names, or there are none.
+    pub(super) fn lifts_names(&self) -> bool {
+        self.layers
+            .first()
+            .is_some_and(|layer| layer.fields.data.is_some())
+    }
+
+    /// Which rules they are.
+    pub fn mark(&self) -> RulesMark {
+        self.mark
+    }
+
+    /// Takes out of an event's data what is for nobody outside.
+    ///
+    /// # Errors
+    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
+    pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
+        self.layers
+            .iter()
+            .try_for_each(|layer| layer.apply_by(layer.fields.data.as_deref(), data, work))
+    }
+
+    /// Takes the same out of the producer's metadata, or all of it where none is kept.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to_metadata(
+        &self,
+        metadata: &mut Option<Document>,
+        work: &WorkBudget,
+    ) -> Result<(), TooMuchWork> {
+        if self.metadata == Metadata::Dropped {
+            *metadata = None;
+        }
+        match metadata {
+            Some(metadata) => self.apply_to_kept(metadata, work),
+            None => Ok(()),
+        }
+    }
+
+    fn apply_to_kept(&self, metadata: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
+        self.layers
+            .iter()
+            .try_for_each(|layer| layer.apply_by(layer.fields.metadata.as_deref(), metadata, work))
+    }
+
+    /// The most work that data and metadata of so many bytes together can take; `None`: it may be any.
+    pub fn most_work(&self, bytes: usize) -> Option<u64> {
+        let mut layers = self.layers.iter();
+        layers.try_fold(0_u64, |sum, layer| sum.checked_add(layer.most_work(bytes)?))
     }
 
     /// A stored event as it may be shown and sent by these rules.
@@ -140,14 +198,10 @@ impl Rules {
     pub fn shown(&self, event: &Event, work: &WorkBudget) -> Result<Event, TooMuchWork> {
         let metadata = event.metadata.as_ref();
         let metadata = metadata.filter(|_| self.metadata == Metadata::Kept);
-        let fields = &self.fields;
-        let applied_to = |text, fields: &Option<Arc<Fields>>| {
-            self.applied_to(text, |document| self.apply_by(fields.as_deref(), document, work))
-        };
         Ok(Event {
-            data: applied_to(&event.data, &fields.data)?,
+            data: applied_to(&event.data, |data| self.apply(data, work))?,
             metadata: metadata
-                .map(|text| applied_to(text, &fields.metadata))
+                .map(|text| applied_to(text, |metadata| self.apply_to_kept(metadata, work)))
                 .transpose()?,
             rules: self.mark,
             ..event.clone()
@@ -163,38 +217,41 @@ impl Rules {
             ..event.clone()
         }
     }
+}
 
-    /// JSON text of an event that was stored under other rules, by these. Text that does not read becomes nothing: what
-    /// cannot be looked through is not shown.
-    fn applied_to(
-        &self,
-        text: &Bytes,
-        apply: impl Fn(&mut Document) -> Result<(), TooMuchWork>,
-    ) -> Result<Bytes, TooMuchWork> {
-        match Document::parse(text, LIMITS) {
-            Ok(mut document) => {
-                apply(&mut document)?;
-                Ok(document.to_bytes())
-            }
-            Err(_) => Ok(NOTHING),
+/// JSON text of an event that was stored under other rules, by today's. Text that does not read becomes nothing: what cannot be
+/// looked through is not shown.
+fn applied_to(
+    text: &Bytes,
+    apply: impl Fn(&mut Document) -> Result<(), TooMuchWork>,
+) -> Result<Bytes, TooMuchWork> {
+    match Document::parse(text, LIMITS) {
+        Ok(mut document) => {
+            apply(&mut document)?;
+            Ok(document.to_bytes())
         }
+        Err(_) => Ok(NOTHING),
     }
 }
 
 impl Privacy {
-    /// The rules of a tenant: of its profile's dictionary, of its own types' classified fields, and of its metadata.
+    /// The rules of a tenant: of its profile's dictionary and of the fields that its profile classifies, which are the floor, of
+    /// its own types' classified fields, and of its metadata.
     pub fn new(
         names: Option<&Arc<Dictionary>>,
-        fields: impl IntoIterator<Item = (EventType, Classified)>,
+        floor: &BTreeMap<EventType, Classified>,
+        own: impl IntoIterator<Item = (EventType, OwnFields)>,
         metadata: Metadata,
     ) -> Self {
-        let rules = |fields| Rules::new(names.cloned(), fields, metadata);
-        let by_type = fields
-            .into_iter()
-            .filter_map(|(kind, fields)| Some((kind, rules(fields)?)));
+        let own: BTreeMap<_, _> = own.into_iter().collect();
+        let kinds: BTreeSet<_> = floor.keys().chain(own.keys()).collect();
+        let by_type = kinds.into_iter().filter_map(|kind| {
+            let layers = layers(names, floor.get(kind), own.get(kind));
+            Some((kind.clone(), Rules::new(layers, metadata)?))
+        });
         Self {
             by_type: by_type.collect(),
-            every: rules(Classified::default()),
+            every: Rules::new(layers(names, None, None), metadata),
             metadata,
         }
     }
@@ -223,6 +280,32 @@ impl Privacy {
     }
 }
 
+/// The layers for events of a type: names and the fields of the floor in one, and then those of the tenant. What the operator
+/// classified stands in the place of the floor, for data and for metadata where it says something of them.
+fn layers(
+    names: Option<&Arc<Dictionary>>,
+    floor: Option<&Classified>,
+    own: Option<&OwnFields>,
+) -> Vec<Layer> {
+    let floor = floor.cloned().unwrap_or_default();
+    let own = own.cloned().unwrap_or_default();
+    let first = match own.authority {
+        Authority::Operator => {
+            let replaced = Classified {
+                data: own.fields.data.or(floor.data),
+                metadata: own.fields.metadata.or(floor.metadata),
+            };
+            return Layer::new(names.cloned(), replaced).into_iter().collect();
+        }
+        // What names nothing public lifts nothing, and one walk will do.
+        Authority::Tenant if !floor.has_any() && !own.fields.has_public() => {
+            return Layer::new(names.cloned(), own.fields).into_iter().collect();
+        }
+        Authority::Tenant => Layer::new(names.cloned(), floor),
+    };
+    first.into_iter().chain(Layer::new(None, own.fields)).collect()
+}
+
 /// What rules of one text mean, as a number that their mark is made of: another where a release takes out more.
 const MEANING: u8 = 2;
 const NOTHING: Bytes = Bytes::from_static(b"null");
@@ -231,7 +314,7 @@ const LIMITS: Limits = Limits {
     depth: Limits::MAX_DEPTH,
 };
 
-/// Rules on their way through a document.
+/// A layer on its way through a document.
 struct Walk<'r> {
     names: Option<&'r Dictionary>,
     fields: Option<&'r Fields>,

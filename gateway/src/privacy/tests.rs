@@ -1,5 +1,6 @@
 //! Rules over documents: what goes and what stays.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -23,15 +24,30 @@ fn classified(schema: &Value) -> Classified {
         description: None,
         schema: Some(schema.to_string()),
         validate: false,
+        authority: Authority::Tenant,
     };
     let own = CatalogueType::new(spec).unwrap_or_else(|problems| panic!("{}", problems[0]));
     own.classified().clone()
 }
 
+/// The rules of a schema of the operator's.
 fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
+    layered(classes, None, schema, Authority::Operator)
+}
+
+fn layered(
+    classes: &[Class],
+    floor: Option<&Value>,
+    schema: Option<&Value>,
+    authority: Authority,
+) -> Privacy {
     let names = Dictionary::of(classes).map(Arc::new);
-    let classified = schema.map(|schema| (kind(), classified(schema)));
-    Privacy::new(names.as_ref(), classified, Metadata::Kept)
+    let floor = floor.map(|schema| (kind(), classified(schema)));
+    let own = schema.map(|schema| {
+        let fields = classified(schema);
+        (kind(), OwnFields { fields, authority })
+    });
+    Privacy::new(names.as_ref(), &floor.into_iter().collect(), own, Metadata::Kept)
 }
 
 #[track_caller]
@@ -241,7 +257,7 @@ fn closed_schema_empties_metadata_but_for_what_it_names_public() {
 
 #[test]
 fn metadata_goes_whole_where_none_is_kept() {
-    let none = Privacy::new(None, [], Metadata::Dropped);
+    let none = Privacy::new(None, &BTreeMap::new(), [], Metadata::Dropped);
     let data = json!({ "email": "stays" });
     assert_eq!(left(&none, data.clone()), data);
     assert_eq!(metadata_left(&none, json!({ "source": "/crm" })), Value::Null);
@@ -251,7 +267,11 @@ fn metadata_goes_whole_where_none_is_kept() {
         .expect("rules")
         .shown(&stored, &WorkBudget::small());
     assert_eq!(shown.unwrap().metadata, None);
-    assert!(Privacy::new(None, [], Metadata::Kept).of(&kind()).is_none());
+    assert!(
+        Privacy::new(None, &BTreeMap::new(), [], Metadata::Kept)
+            .of(&kind())
+            .is_none()
+    );
 }
 
 #[test]
@@ -264,8 +284,9 @@ fn equal_rules_have_equal_marks_and_others_have_others() {
         privacy(&[Class::Restricted], None),
         privacy(&[], Some(&schema)),
         privacy(BOTH, Some(&schema)),
-        Privacy::new(None, [], Metadata::Dropped),
+        Privacy::new(None, &BTreeMap::new(), [], Metadata::Dropped),
         privacy(&[], Some(&json!({ "x-metadata-schema": schema }))),
+        layered(BOTH, Some(&schema), Some(&schema), Authority::Tenant),
     ];
     for (n, one) in all.iter().enumerate() {
         for (m, other) in all.iter().enumerate() {
@@ -339,15 +360,144 @@ fn patterns_that_are_too_large_today_withhold_what_they_might_classify() {
         description: None,
         schema: Some(schema.to_string()),
         validate: false,
+        authority: Authority::Tenant,
     };
     assert!(CatalogueType::new(spec.clone()).is_err());
     let stored = CatalogueType::stored(spec).unwrap();
     assert_eq!(stored.unusable_patterns(), 1);
-    let privacy = Privacy::new(None, [(kind(), stored.classified().clone())], Metadata::Kept);
+    let own = OwnFields {
+        fields: stored.classified().clone(),
+        authority: Authority::Tenant,
+    };
+    let privacy = Privacy::new(None, &BTreeMap::new(), [(kind(), own)], Metadata::Kept);
     assert_eq!(
         left(&privacy, json!({ "known": 1, "other": 1 })),
         json!({ "known": 1 })
     );
+}
+
+#[test]
+fn floor_of_a_profile_is_lifted_by_the_operator_alone() {
+    let (public, secret) = (
+        json!({ "x-classification": "public" }),
+        json!({ "x-classification": "internal" }),
+    );
+    let schema = json!({ "properties": { "password": public, "nested": { "properties": { "email": public } }, "code": secret } });
+    let data = json!({ "id": 1, "password": 1, "nested": { "email": 1, "n": 1 }, "salary": 1, "code": 1 });
+    let tenants = layered(BOTH, None, Some(&schema), Authority::Tenant);
+    assert_eq!(
+        left(&tenants, data.clone()),
+        json!({ "id": 1, "nested": { "n": 1 } })
+    );
+    let operators = layered(BOTH, None, Some(&schema), Authority::Operator);
+    let lifted = json!({ "id": 1, "password": 1, "nested": { "email": 1, "n": 1 } });
+    assert_eq!(left(&operators, data.clone()), lifted);
+    let marks = [&tenants, &operators].map(|privacy| privacy.of(&kind()).unwrap().mark());
+    assert_ne!(
+        marks[0], marks[1],
+        "events that were stored under the other are looked through again"
+    );
+
+    // What the profile's own schema says is the floor too: an allow-list that the tenant cannot widen, and can narrow.
+    let floor = json!({
+        "x-default-classification": "confidential",
+        "properties": { "id": public, "email": public, "nested": { "properties": { "n": public } } },
+    });
+    let wider =
+        json!({ "properties": { "salary": public, "extra": public, "id": public, "nested": secret } });
+    let data = json!({ "id": 1, "email": 1, "extra": 1, "salary": 1, "nested": { "n": 1, "m": 1 } });
+    let profile = layered(BOTH, Some(&floor), None, Authority::Tenant);
+    assert_eq!(
+        left(&profile, data.clone()),
+        json!({ "id": 1, "email": 1, "nested": { "n": 1 } })
+    );
+    let both = layered(BOTH, Some(&floor), Some(&wider), Authority::Tenant);
+    assert_eq!(left(&both, data.clone()), json!({ "id": 1, "email": 1 }));
+    let replaced = layered(BOTH, Some(&floor), Some(&wider), Authority::Operator);
+    assert_eq!(left(&replaced, data), json!({ "id": 1, "extra": 1, "salary": 1 }));
+}
+
+#[test]
+fn floor_of_a_profile_holds_for_metadata_too() {
+    let public = json!({ "x-classification": "public" });
+    let metadata = json!({ "source": "/crm", "subject": "s", "email": 1, "trace": { "id": 7, "by": 1 } });
+    let own = json!({ "x-metadata-schema": { "properties": { "email": public, "subject": public } } });
+    let tenants = layered(BOTH, None, Some(&own), Authority::Tenant);
+    let without = json!({ "source": "/crm", "subject": "s", "trace": { "id": 7, "by": 1 } });
+    assert_eq!(metadata_left(&tenants, metadata.clone()), without);
+    let operators = layered(BOTH, None, Some(&own), Authority::Operator);
+    assert_eq!(metadata_left(&operators, metadata.clone()), metadata);
+
+    // A closed floor empties it but for what it names public; the tenant takes out more and never less.
+    let closed = json!({ "x-default-classification": "confidential" });
+    let some = json!({
+        "x-default-classification": "confidential",
+        "x-metadata-schema": { "properties": { "source": public, "trace": { "properties": { "id": public } } } },
+    });
+    let narrower = json!({ "x-metadata-schema": { "properties": {
+        "source": { "x-classification": "internal" }, "subject": public,
+    } } });
+    let data_only = json!({ "properties": { "id": public } });
+    let (tenant, operator) = (Authority::Tenant, Authority::Operator);
+    for (floor, own, authority, expected) in [
+        (&closed, None, tenant, json!({})),
+        (&closed, Some(&own), tenant, json!({})),
+        (&closed, Some(&data_only), operator, json!({})),
+        (
+            &some,
+            None,
+            tenant,
+            json!({ "source": "/crm", "trace": { "id": 7 } }),
+        ),
+        (
+            &some,
+            Some(&own),
+            tenant,
+            json!({ "source": "/crm", "trace": { "id": 7 } }),
+        ),
+        (&some, Some(&narrower), tenant, json!({ "trace": { "id": 7 } })),
+        (
+            &some,
+            Some(&data_only),
+            tenant,
+            json!({ "source": "/crm", "trace": { "id": 7 } }),
+        ),
+        (&closed, Some(&own), operator, metadata.clone()),
+    ] {
+        let rules = layered(BOTH, Some(floor), own, authority);
+        assert_eq!(
+            metadata_left(&rules, metadata.clone()),
+            expected,
+            "{floor} {own:?}"
+        );
+        let stored = Event {
+            metadata: Some(metadata.to_string().into()),
+            ..event(&json!({}))
+        };
+        let shown = rules
+            .anew(&stored)
+            .expect("rules")
+            .shown(&stored, &WorkBudget::small());
+        let shown = shown.unwrap().metadata.unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&shown).unwrap(), expected);
+    }
+}
+
+#[test]
+fn own_names_of_a_profile_go_with_the_dictionary_or_alone() {
+    let own = ["margin_band".to_owned(), "*leadScore*".to_owned()];
+    let data = json!({ "MarginBand": 1, "customer_lead_score_v2": 1, "email": 1, "id": 1 });
+    for (classes, expected) in [(BOTH, json!({ "id": 1 })), (&[], json!({ "email": 1, "id": 1 }))] {
+        let names = Dictionary::with_own(classes, &own).unwrap().map(Arc::new);
+        let privacy = Privacy::new(names.as_ref(), &BTreeMap::new(), [], Metadata::Kept);
+        assert_eq!(left(&privacy, data.clone()), expected);
+    }
+    for bad in ["", "*", "a|b", "/a", "a b", "a*b", "~a", "_", &"x".repeat(129)] {
+        assert!(Dictionary::check_name(bad).is_err(), "{bad}");
+    }
+    for good in ["margin_band", "*lead-score*", "tier*", "größe"] {
+        assert!(Dictionary::check_name(good).is_ok(), "{good}");
+    }
 }
 
 mod properties {

@@ -31,6 +31,7 @@ mod diagnoses;
 #[cfg(test)]
 mod refusals;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ use bytes::Bytes;
 
 use crate::document::Value;
 use crate::domain::{Event, EventType, PayloadMode, Quotas, RetryPolicy};
-use crate::privacy::{Class, Dictionary, Metadata};
+use crate::privacy::{Class, Classified, Dictionary, Metadata};
 
 pub use diagnose::{Evidence, Proof};
 pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
@@ -86,6 +87,8 @@ pub struct Profile {
     pub privacy: Privacy,
     /// The event types that the product documents.
     pub catalogue: Vec<CatalogueEntry>,
+    /// What the API keys begin with that are made for its tenants.
+    pub key_prefix: String,
     /// The product's own routes.
     pub door: Door,
 }
@@ -104,10 +107,21 @@ pub struct Limits {
 pub struct Privacy {
     /// As the profile names them.
     pub classes: Vec<Class>,
-    /// Their names; none: nothing is taken out.
+    /// Their names and the profile's own; none: nothing is taken out by its name.
     pub names: Option<Arc<Dictionary>>,
     /// What becomes of the producer's metadata.
     pub metadata: Metadata,
+    /// Its own names, with their class.
+    pub own: Vec<(Class, String)>,
+    /// What the catalogue's schemas classify, in the data and in the metadata.
+    pub fields: BTreeMap<EventType, Classified>,
+}
+
+impl Privacy {
+    /// Whether anything is taken out.
+    pub fn takes_out(&self) -> bool {
+        self.names.is_some() || !self.fields.is_empty()
+    }
 }
 
 /// An event type that the product documents.
@@ -119,6 +133,8 @@ pub struct CatalogueEntry {
     pub entity: Option<String>,
     /// When it is sent.
     pub description: String,
+    /// A JSON Schema of its data, as text: what it classifies holds for every tenant of the profile.
+    pub schema: Option<String>,
 }
 
 /// An event that this profile cannot send.

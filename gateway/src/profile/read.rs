@@ -4,17 +4,21 @@ mod body;
 mod door;
 mod signing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::file::{self, File, Mode, PatternKind};
 use super::problem::Problems;
 use super::rules::{AutoDisable, Endpoint, Patterns, Payload, Success};
 use super::{CatalogueEntry, Limits, Privacy, Problem, Profile};
+use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::document::PatternSet;
 use crate::domain::units::Span;
-use crate::domain::{AnswerRules, Gone, Pause, PayloadMode, RetryAfter, RetryPolicy};
-use crate::privacy::{Class, Dictionary, Metadata};
+use crate::domain::{AnswerRules, EventType, Gone, Pause, PayloadMode, RetryAfter, RetryPolicy};
+use crate::privacy::{Authority, Class, Classified, Dictionary, Metadata};
 
 /// Reads a profile. The problems' keys are those under `profiles.NAME`.
 ///
@@ -42,7 +46,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
     let secret = signing::secret(file, problems);
     let signature = signing::signature(&file.signature, problems);
     let retry = retry(file, problems);
-    let catalogue = catalogue(file, problems);
+    let (catalogue, classified) = catalogue(file, problems);
     let patterns = patterns(file, &catalogue, problems);
     let profile = Profile {
         name: name.to_owned(),
@@ -56,7 +60,8 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         auto_disable: auto_disable(&file.auto_disable, problems),
         feed_retention: file.retention.feed.map(Span::get),
         payload: payload(file, problems)?,
-        privacy: privacy(file),
+        privacy: privacy(file, classified, problems),
+        key_prefix: key_prefix(file, problems),
         door: door::door(file, problems),
         envelope: envelope?,
         signature: signature?,
@@ -67,6 +72,16 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
     };
     outlives(&profile, problems);
     Some(profile)
+}
+
+fn key_prefix(file: &File, problems: &mut Problems) -> String {
+    let prefix = file.keys.prefix.clone().unwrap_or_else(|| "hg_".to_owned());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if !(1..=16).contains(&prefix.len()) || !prefix.bytes().all(plain) {
+        let message = "a key's prefix has letters, digits, _ and - only, 1 to 16 of them";
+        problems.add("keys.prefix", message, "such as \"sk_live_\"");
+    }
+    prefix
 }
 
 fn is_name(name: &str) -> bool {
@@ -240,12 +255,14 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
     })
 }
 
-fn catalogue(file: &File, problems: &mut Problems) -> Vec<CatalogueEntry> {
+/// The event types, and what their schemas classify.
+fn catalogue(file: &File, problems: &mut Problems) -> (Vec<CatalogueEntry>, BTreeMap<EventType, Classified>) {
     let mut entries: Vec<CatalogueEntry> = Vec::new();
+    let mut classified = BTreeMap::new();
     for (n, entry) in file.catalogue.iter().flatten().enumerate() {
         let key = format!("catalogue.{n}.type");
         let kind = entry.kind.as_ref().map(|kind| kind.parse());
-        let kind = problems
+        let kind: Option<EventType> = problems
             .take(&key, kind.transpose(), "such as invoice.paid")
             .flatten();
         if kind.is_some() && entries.iter().any(|earlier| earlier.kind == kind) {
@@ -255,13 +272,53 @@ fn catalogue(file: &File, problems: &mut Problems) -> Vec<CatalogueEntry> {
                 "name each type once",
             );
         }
+        let schema = entry.schema.as_ref().map(|schema| match schema {
+            Value::String(text) => text.clone(),
+            table => table.to_string(),
+        });
+        if let Some(text) = &schema {
+            let place = format!("catalogue.{n}.schema");
+            let fields = fields(&place, kind.as_ref(), text, problems);
+            classified.extend(kind.clone().zip(fields));
+        }
         entries.push(CatalogueEntry {
+            schema,
             kind,
             entity: entry.entity.clone(),
             description: entry.description.clone(),
         });
     }
-    entries
+    (entries, classified)
+}
+
+/// What the schema of a type classifies.
+fn fields(key: &str, kind: Option<&EventType>, text: &str, problems: &mut Problems) -> Option<Classified> {
+    let Some(kind) = kind else {
+        let message = "a schema is of events of one type, and this entry has none";
+        problems.add(key, message, "give it a `type`");
+        return None;
+    };
+    let read = CatalogueType::new(TypeSpec {
+        kind: kind.clone(),
+        entity: None,
+        description: None,
+        schema: Some(text.to_owned()),
+        validate: false,
+        authority: Authority::Operator,
+    });
+    match read {
+        Ok(read) => Some(read.classified().clone()).filter(Classified::has_any),
+        Err(found) => {
+            for problem in found {
+                problems.add(
+                    key,
+                    problem.to_string(),
+                    "docs/event-types.md has what a schema may say",
+                );
+            }
+            None
+        }
+    }
 }
 
 fn patterns(file: &File, catalogue: &[CatalogueEntry], problems: &mut Problems) -> Patterns {
@@ -290,19 +347,37 @@ fn patterns(file: &File, catalogue: &[CatalogueEntry], problems: &mut Problems) 
     }
 }
 
-fn privacy(file: &File) -> Privacy {
-    let classes = file.privacy.classes.iter().flatten().map(|class| match class {
+fn privacy(file: &File, fields: BTreeMap<EventType, Classified>, problems: &mut Problems) -> Privacy {
+    let class = |class: &file::PrivacyClass| match class {
         file::PrivacyClass::Confidential => Class::Confidential,
         file::PrivacyClass::Restricted => Class::Restricted,
-    });
-    let classes: Vec<Class> = classes.collect();
+    };
+    let classes: Vec<Class> = file.privacy.classes.iter().flatten().map(class).collect();
+    let mut own = Vec::new();
+    for (of, names) in file.privacy.names.iter().flatten() {
+        for (n, name) in names.iter().enumerate() {
+            let key = format!("privacy.names.{}.{n}", class(of).name());
+            let checked = Dictionary::check_name(name);
+            if problems
+                .take(&key, checked, "such as margin_band or *lead_score*")
+                .is_some()
+            {
+                own.push((class(of), name.clone()));
+            }
+        }
+    }
+    let names: Vec<String> = own.iter().map(|(_, name)| name.clone()).collect();
+    let names = Dictionary::with_own(&classes, &names);
+    let names = problems.take("privacy.names", names, "there are too many: name fewer");
     Privacy {
-        names: Dictionary::of(&classes).map(Arc::new),
+        names: names.flatten().map(Arc::new),
         classes,
         metadata: match file.privacy.keep_metadata {
             Some(false) => Metadata::Dropped,
             Some(true) | None => Metadata::Kept,
         },
+        own,
+        fields,
     }
 }
 

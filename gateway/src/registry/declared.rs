@@ -276,6 +276,8 @@ impl Registry {
                 hint: key::hint(secret.reveal()),
                 created: self.inner.clock.now(),
                 scopes: Scopes::ALL,
+                expires: None,
+                subscription: None,
             };
             changes.push((
                 key_entry(made.id),
@@ -413,6 +415,7 @@ fn merged(kept: Option<&Subscription>, made: Subscription, given: &DeclaredSubsc
         created: kept.created,
         activated: kept.activated,
         warned: kept.warned,
+        owner: kept.owner,
         secrets,
         ..made
     }

@@ -11,6 +11,7 @@ use super::tenants::not_declared;
 use super::{Registry, RegistryError};
 use crate::catalogue::{CatalogueType, TypeSpec, Types};
 use crate::domain::{EventType, TenantId};
+use crate::privacy::Authority;
 
 /// An entry `type:NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub(super) struct TypeRecord {
     pub validate: bool,
     #[serde(default)]
     pub declared: bool,
+    /// The operator put it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operators: bool,
 }
 
 impl Registry {
@@ -40,8 +44,9 @@ impl Registry {
         tenant: &TenantId,
         spec: TypeSpec,
     ) -> Result<Arc<CatalogueType>, RegistryError> {
-        self.check_type(&spec)?;
+        let read = self.check_type(&spec)?;
         self.change(tenant, |draft| {
+            self.check_floor(&draft.tenant.profile, &read)?;
             let kept = draft.types.get(&spec.kind);
             not_declared(kept.is_some_and(|kept| kept.declared), "event type")?;
             let limit = self.inner.config.max_event_types;
@@ -105,7 +110,7 @@ impl Registry {
             let what = "event types";
             return Err(RegistryError::LimitReached { what, limit });
         }
-        types.iter().try_for_each(|spec| self.check_type(spec))
+        types.iter().try_for_each(|spec| self.check_type(spec).map(drop))
     }
 
     /// What must change for the declared types to be these.
@@ -124,7 +129,22 @@ impl Registry {
         Ok(changes)
     }
 
-    fn check_type(&self, spec: &TypeSpec) -> Result<(), RegistryError> {
+    /// That a tenant's own schema names nothing public that its profile takes out.
+    fn check_floor(&self, profile: &str, read: &CatalogueType) -> Result<(), RegistryError> {
+        let profile = self.profile(profile)?;
+        let names = profile.privacy.names.as_ref();
+        let Some(names) = names.filter(|_| read.spec.authority == Authority::Tenant) else {
+            return Ok(());
+        };
+        let problems = read.against(names);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let kind = read.spec.kind.clone();
+        Err(RegistryError::SchemaRefused { kind, problems })
+    }
+
+    fn check_type(&self, spec: &TypeSpec) -> Result<CatalogueType, RegistryError> {
         let entity = spec.entity.as_ref().map_or(0, String::len);
         let description = spec.description.as_ref().map_or(0, String::len);
         if entity > LONGEST_TEXT || description > LONGEST_TEXT {
@@ -150,10 +170,9 @@ impl Registry {
             let problem = "there is no schema to check events by";
             return Err(RegistryError::invalid("validate", problem));
         }
-        let refused = CatalogueType::new(spec.clone()).err();
-        refused.map_or(Ok(()), |problems| {
+        CatalogueType::new(spec.clone()).map_err(|problems| {
             let kind = spec.kind.clone();
-            Err(RegistryError::SchemaRefused { kind, problems })
+            RegistryError::SchemaRefused { kind, problems }
         })
     }
 }
@@ -167,6 +186,7 @@ impl TypeRecord {
             schema: spec.schema.clone(),
             validate: spec.validate,
             declared,
+            operators: spec.authority == Authority::Operator,
         }
     }
 
@@ -177,6 +197,11 @@ impl TypeRecord {
             description: self.description,
             schema: self.schema,
             validate: self.validate,
+            authority: if self.operators || self.declared {
+                Authority::Operator
+            } else {
+                Authority::Tenant
+            },
         }
     }
 }

@@ -11,9 +11,9 @@ use super::publish::{BUILDS, Changed, READS};
 use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::sync::Sync;
-use super::{Config, RateBuckets, RegistryError, Sealer, Tenant, key};
+use super::{ApiKey, Config, RateBuckets, RegistryError, Sealer, Tenant, key};
 use crate::clock::Clock;
-use crate::domain::{KeyId, Scopes, TenantId};
+use crate::domain::TenantId;
 use crate::ids::IdSource;
 use crate::plugin::{Host, Kept};
 use crate::profile::{Profile, Profiles};
@@ -132,12 +132,23 @@ impl Registry {
         self.inner.snapshot.load().tenant(id).cloned()
     }
 
-    /// The tenant that an API key belongs to, and what the key may be used for. The look-up is by the key's digest: its time
-    /// tells nothing about keys.
-    pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, KeyId, Scopes)> {
+    /// The tenant that an API key belongs to, and what is kept of the key. The look-up is by the key's digest: its time tells
+    /// nothing about keys.
+    pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, Arc<ApiKey>)> {
         let snapshot = self.inner.snapshot.load();
-        let (tenant, key, scopes) = snapshot.by_key_digest(&key::digest(key))?;
-        Some((Arc::clone(tenant), key, scopes))
+        let (tenant, key) = snapshot.by_key_digest(&key::digest(key))?;
+        Some((Arc::clone(tenant), Arc::clone(key)))
+    }
+
+    /// Whether a key of this digest is a tenant's.
+    pub(super) fn has_key(&self, digest: &[u8; 32]) -> bool {
+        self.inner.snapshot.load().by_key_digest(digest).is_some()
+    }
+
+    /// Whether a key opens nothing any more.
+    pub fn has_expired(&self, key: &ApiKey) -> bool {
+        // Most have no end, and the time is not asked for.
+        key.expires.is_some() && key.has_expired(self.inner.clock.now())
     }
 
     /// All tenants, by name.

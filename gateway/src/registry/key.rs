@@ -8,10 +8,10 @@ use crate::domain::Secret;
 use crate::domain::subscription::SigningSecret;
 use crate::profile::{MOST_RANDOM, SecretScheme};
 
-/// A new API key: `hg_` and 43 letters and digits, 256 bits from the system's generator.
-pub fn new_api_key() -> Secret {
+/// A new API key: its profile's prefix and 43 letters and digits, 256 bits from the system's generator.
+pub fn new_api_key(prefix: &str) -> Secret {
     Secret::new(&format!(
-        "hg_{}",
+        "{prefix}{}",
         Alphanumeric.sample_string(&mut rand::rng(), KEY_CHARACTERS)
     ))
 }
@@ -39,13 +39,22 @@ pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// As many characters of a new key as of any, behind its prefix.
+pub(super) fn hint_behind(prefix: &str, key: &str) -> String {
+    let shown = prefix.chars().count() + HINT_CHARACTERS - PREFIX.len();
+    key.chars().take(shown).chain(['…']).collect()
+}
+
 /// The first characters of a key, to tell keys apart without knowing them; of a short key none at all.
 pub(super) fn hint(key: &str) -> String {
     if key.len() < 2 * HINT_CHARACTERS + SHORTEST_KEY {
-        return "…".to_owned();
+        return NO_HINT.to_owned();
     }
     key.chars().take(HINT_CHARACTERS).chain(['…']).collect()
 }
+
+/// What is shown of a key of which nothing may be.
+pub(super) const NO_HINT: &str = "…";
 
 /// A key that somebody chose must be at least so long, in bytes.
 pub(super) const SHORTEST_KEY: usize = 16;
@@ -53,6 +62,8 @@ pub(super) const SHORTEST_KEY: usize = 16;
 /// log2(62^43) = 256.03.
 const KEY_CHARACTERS: usize = 43;
 const HINT_CHARACTERS: usize = 7;
+/// Of keys of no profile.
+pub const PREFIX: &str = "hg_";
 
 #[cfg(test)]
 mod tests {
@@ -60,10 +71,14 @@ mod tests {
 
     #[test]
     fn keys_are_long_different_and_hinted() {
-        let (one, two) = (new_api_key(), new_api_key());
+        let (one, two) = (new_api_key(PREFIX), new_api_key(PREFIX));
         assert_ne!(one, two);
         assert_eq!(one.reveal().len(), 46);
         assert_eq!(hint(one.reveal()).chars().count(), 8);
         assert_eq!(hint("chosen-key-123456"), "…");
+        let own = new_api_key("sk_live_");
+        assert!(own.reveal().starts_with("sk_live_") && own.reveal().len() == 51);
+        assert_eq!(hint_behind("sk_live_", own.reveal()).chars().count(), 13);
+        assert_eq!(hint_behind(PREFIX, one.reveal()), hint(one.reveal()));
     }
 }

@@ -79,13 +79,14 @@ pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Behind, Parts, Registry};
 pub use history::{Actor, Change, Deed};
-pub use key::{digest as key_digest, new_api_key};
+pub use key::{PREFIX as KEY_PREFIX, digest as key_digest, new_api_key};
 pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;
 pub use spec::{
-    CanarySpec, CanaryState, ChainSpec, NewSubscription, NewTenant, Owner, Place, PluginInfo, PluginVersion,
-    Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch, Uploaded,
+    CanarySpec, CanaryState, ChainSpec, NewKey, NewSubscription, NewTenant, Owner, Place, PluginInfo,
+    PluginVersion, Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch,
+    Uploaded,
 };
 pub use sync::Sync;
 pub use tenant_chain::TenantChain;
@@ -109,7 +110,7 @@ pub struct Tenant {
     /// The profile itself; `None`: the configuration has it no more, and nothing can be sent.
     pub contract: Option<Arc<Profile>>,
     /// Its API keys, hashed.
-    pub keys: Vec<ApiKey>,
+    pub keys: Vec<Arc<ApiKey>>,
     /// What signs deliveries to the endpoints that events themselves name (`deliver_to`), and with a profile of one secret
     /// a tenant everything else: the newest first, as a subscription's. Without one there are no such deliveries.
     pub signing_secrets: Vec<SigningSecret>,
@@ -125,6 +126,8 @@ pub struct Tenant {
     pub quotas: TenantQuotas,
     /// What overrides those of its profile and of the operator.
     pub own_quotas: Quotas,
+    /// What it says itself of its events' metadata.
+    pub(crate) keep_metadata: Option<bool>,
     /// What its rates have taken in this process: kept from one snapshot to the next.
     pub buckets: Arc<RateBuckets>,
     /// Its ingress chain; `None`: events pass as they are.
@@ -165,6 +168,17 @@ pub struct ApiKey {
     pub created: Timestamp,
     /// What it may be used for.
     pub scopes: Scopes,
+    /// It opens nothing from then on.
+    pub expires: Option<Timestamp>,
+    /// The one subscription that it reaches; `None`: as its scopes say.
+    pub subscription: Option<SubscriptionId>,
+}
+
+impl ApiKey {
+    /// Whether it opens nothing any more.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
 }
 
 impl Tenant {

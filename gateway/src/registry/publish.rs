@@ -13,13 +13,12 @@ use tracing::warn;
 
 use super::chain_record::ChainRecord;
 use super::draft::{Draft, TENANT, key_entry};
-use super::record::TenantRecord;
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
 use super::{ChainSpec, Place, RateBuckets, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
-use crate::domain::{KeyId, Quotas, TenantId, Timestamp};
-use crate::privacy::{Metadata, Privacy};
+use crate::domain::{KeyId, Quotas, TenantId, TenantQuotas, Timestamp};
+use crate::privacy::{Metadata, OwnFields, Privacy};
 use crate::profile::Profile;
 use crate::store::{FeedPosition, RegistryRecord};
 use crate::telemetry::error_chain;
@@ -177,7 +176,8 @@ impl Registry {
         let Some(tenant) = self.tenant(id) else { return };
         let contract = self.inner.profiles.load().get(&tenant.profile).cloned();
         let mut next = Tenant::clone(&tenant);
-        next.privacy = privacy(contract.as_deref(), &next.types);
+        next.privacy = privacy(contract.as_deref(), &next.types, next.keep_metadata);
+        next.quotas = self.quotas(contract.as_deref(), next.own_quotas);
         next.contract = contract;
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
     }
@@ -351,16 +351,10 @@ impl Registry {
         }
         let types = self.ready_types(draft)?;
         let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
-        let privacy = privacy(contract.as_deref(), &types, &draft.tenant);
+        let keep_metadata = draft.tenant.keep_metadata;
+        let privacy = privacy(contract.as_deref(), &types, keep_metadata);
         let own_quotas = Quotas::from(draft.tenant.quotas);
-        let of_profile = contract
-            .as_ref()
-            .map(|profile| profile.quotas)
-            .unwrap_or_default();
-        let config = &self.inner.config;
-        let quotas = own_quotas
-            .over(of_profile.over(config.quotas))
-            .resolve(config.max_events);
+        let quotas = self.quotas(contract.as_deref(), own_quotas);
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .values()
@@ -377,7 +371,11 @@ impl Registry {
             },
             contract,
             profile: draft.tenant.profile.clone(),
-            keys: draft.keys.values().map(|key| key.value.clone()).collect(),
+            keys: draft
+                .keys
+                .values()
+                .map(|key| Arc::new(key.value.clone()))
+                .collect(),
             signing_secrets: draft.signing_secrets.clone(),
             subscriptions,
             types,
@@ -385,6 +383,7 @@ impl Registry {
             account: self.host().cpu_budget(&draft.id),
             quotas,
             own_quotas,
+            keep_metadata,
             buckets: self.inner.buckets.of(id.clone(), RateBuckets::default),
             chain: None,
             chain_spec: ChainSpec::default(),
@@ -407,6 +406,14 @@ impl Registry {
         }
         Ok(tenant)
     }
+
+    /// The quotas of a tenant: its own, over its profile's, over the gateway's.
+    fn quotas(&self, contract: Option<&Profile>, own: Quotas) -> TenantQuotas {
+        let of_profile = contract.map(|profile| profile.quotas).unwrap_or_default();
+        let config = &self.inner.config;
+        own.over(of_profile.over(config.quotas))
+            .resolve(config.max_events)
+    }
 }
 
 impl Tenant {
@@ -422,17 +429,23 @@ impl Tenant {
     }
 }
 
-fn privacy(contract: Option<&Profile>, types: &Types, tenant: &TenantRecord) -> Privacy {
-    let own = contract.map(|profile| &profile.privacy);
-    let names = own.and_then(|privacy| privacy.names.as_ref());
-    let metadata = match (own.map(|privacy| privacy.metadata), tenant.keep_metadata) {
+fn privacy(contract: Option<&Profile>, types: &Types, keep_metadata: Option<bool>) -> Privacy {
+    let profile = contract.map(|profile| &profile.privacy);
+    let names = profile.and_then(|privacy| privacy.names.as_ref());
+    let nothing = BTreeMap::new();
+    let floor = profile.map_or(&nothing, |privacy| &privacy.fields);
+    let metadata = match (profile.map(|privacy| privacy.metadata), keep_metadata) {
         (Some(Metadata::Dropped), _) | (_, Some(false)) => Metadata::Dropped,
         _ => Metadata::Kept,
     };
-    let classified = types
-        .iter()
-        .map(|(kind, own)| (kind.clone(), own.classified().clone()));
-    Privacy::new(names, classified, metadata)
+    let own = types.iter().map(|(kind, own)| {
+        let own = OwnFields {
+            fields: own.classified().clone(),
+            authority: own.spec.authority,
+        };
+        (kind.clone(), own)
+    });
+    Privacy::new(names, floor, own, metadata)
 }
 
 fn bytes_of(record: &RegistryRecord) -> usize {

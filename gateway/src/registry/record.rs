@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::ApiKey;
-use super::draft::{SUBSCRIPTION, TENANT};
+use super::draft::{KEY, SUBSCRIPTION, TENANT};
 use super::error::RegistryError;
 use super::seal::Sealer;
 use crate::domain::quota::{CountLimit, Quotas, SizeLimit};
 use crate::domain::retry::RetryShape;
-use crate::domain::subscription::{DisableReason, SigningSecret};
+use crate::domain::subscription::{DisableReason, Owner, SigningSecret};
 use crate::domain::{
     Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Scopes, Secret, Status, Subscription,
     SubscriptionId, TenantId, Timestamp,
@@ -123,6 +123,10 @@ pub(super) struct KeyRecord {
     /// Names of its scopes; left out: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
 }
 
 /// An entry `sub:SUBSCRIPTION`.
@@ -154,6 +158,9 @@ pub(super) struct SubscriptionRecord {
     pub activated: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warned: Option<u64>,
+    /// It is its tenant's consumers'.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consumer: bool,
     #[serde(default)]
     pub declared: bool,
 }
@@ -204,6 +211,8 @@ pub(super) enum PayloadRecord {
 pub(super) const VERSION: u8 = 1;
 /// The version of a subscription with a sealed query: an older build would send to the URL without it.
 pub(super) const SEALED_QUERY: u8 = 2;
+/// The version of a key with an end or a subscription: an older build would let it do more.
+pub(super) const LIMITED_KEY: u8 = 2;
 
 /// As it is stored.
 pub(super) fn encode<T: Serialize>(record: &T) -> Bytes {
@@ -221,6 +230,8 @@ pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T
     let Versioned { v } = serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))?;
     let newest = if entry.starts_with(SUBSCRIPTION) {
         SEALED_QUERY
+    } else if entry.starts_with(KEY) {
+        LIMITED_KEY
     } else {
         VERSION
     };
@@ -267,13 +278,16 @@ impl TenantRecord {
 
 impl KeyRecord {
     pub(super) fn from_key(key: &ApiKey, declared: bool) -> Self {
+        let limited = key.expires.is_some() || key.subscription.is_some();
         Self {
-            v: VERSION,
+            v: if limited { LIMITED_KEY } else { VERSION },
             digest: hex::encode(key.digest),
             hint: key.hint.clone(),
             created: key.created.as_micros(),
             declared,
             scopes: (key.scopes != Scopes::ALL).then(|| key.scopes.names().map(str::to_owned).collect()),
+            expires: key.expires.map(Timestamp::as_micros),
+            subscription: key.subscription.map(|id| id.to_string()),
         }
     }
 
@@ -289,6 +303,11 @@ impl KeyRecord {
                 None => Scopes::ALL,
                 Some(names) => Scopes::parse(&names).map_err(|e| RegistryError::unreadable(entry, e))?,
             },
+            expires: self.expires.map(Timestamp::from_micros),
+            subscription: self
+                .subscription
+                .map(|id| id.parse().map_err(|e| RegistryError::unreadable(entry, e)))
+                .transpose()?,
         })
     }
 }
@@ -336,6 +355,7 @@ impl SubscriptionRecord {
             created: s.created.as_micros(),
             activated: (s.activated != s.created).then(|| s.activated.as_micros()),
             warned: s.warned.map(Timestamp::as_micros),
+            consumer: s.owner == Owner::Consumer,
             declared,
         }
     }
@@ -399,6 +419,11 @@ impl SubscriptionRecord {
             created: Timestamp::from_micros(self.created),
             activated: Timestamp::from_micros(self.activated.unwrap_or(self.created)),
             warned: self.warned.map(Timestamp::from_micros),
+            owner: if self.consumer {
+                Owner::Consumer
+            } else {
+                Owner::Tenant
+            },
         })
     }
 }
@@ -513,6 +538,7 @@ mod tests {
             created: Timestamp::from_micros(1_700_000_000_000_001),
             activated: Timestamp::from_micros(1_700_000_000_000_009),
             warned: Some(Timestamp::from_millis(6)),
+            owner: Owner::Consumer,
         }
     }
 
@@ -573,7 +599,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(key.hint, "hg_abcd");
-        let newer = decode::<KeyRecord>("key", br#"{"v":2}"#);
+        let newer = decode::<KeyRecord>("key:1", br#"{"v":3}"#);
         assert!(newer.unwrap_err().to_string().contains("newer"));
         assert!(decode::<KeyRecord>("key", b"{").is_err());
     }

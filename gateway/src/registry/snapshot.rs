@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Tenant;
-use crate::domain::{KeyId, Scopes, TenantId};
+use super::{ApiKey, Tenant};
+use crate::domain::TenantId;
 
 /// Tenants by name and by key. Replaced as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
-    keys: HashMap<[u8; 32], (TenantId, KeyId, Scopes)>,
+    keys: HashMap<[u8; 32], (TenantId, Arc<ApiKey>)>,
     /// Why tenants cannot be read as they are in the store now.
     pub(super) behind: BTreeMap<TenantId, String>,
 }
@@ -21,9 +21,9 @@ impl Snapshot {
         self.tenants.get(id)
     }
 
-    pub(super) fn by_key_digest(&self, digest: &[u8; 32]) -> Option<(&Arc<Tenant>, KeyId, Scopes)> {
-        let (tenant, key, scopes) = self.keys.get(digest)?;
-        Some((self.tenants.get(tenant)?, *key, *scopes))
+    pub(super) fn by_key_digest(&self, digest: &[u8; 32]) -> Option<(&Arc<Tenant>, &Arc<ApiKey>)> {
+        let (tenant, key) = self.keys.get(digest)?;
+        Some((self.tenants.get(tenant)?, key))
     }
 
     pub(super) fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
@@ -64,7 +64,7 @@ impl Snapshot {
         }
         if let Some(tenant) = tenant {
             for key in &tenant.keys {
-                self.keys.insert(key.digest, (id.clone(), key.id, key.scopes));
+                self.keys.insert(key.digest, (id.clone(), Arc::clone(key)));
             }
             self.tenants.insert(id.clone(), tenant);
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::domain::subscription;
 use crate::domain::{
-    EventPattern, Filter, PayloadMode, Quotas, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp,
+    EventPattern, Filter, PayloadMode, Quotas, RetryPolicy, Scopes, Secret, SubscriptionId, TenantId,
+    Timestamp,
 };
 use crate::plugin::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
@@ -24,6 +26,27 @@ pub struct NewTenant {
     pub quotas: Quotas,
     /// Whether the metadata of its events is stored, as far as the profile lets it be: it is where nothing is said.
     pub keep_metadata: Option<bool>,
+}
+
+/// An API key that is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKey {
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// It opens nothing from then on.
+    pub expires: Option<Timestamp>,
+    /// The one subscription that it reaches.
+    pub subscription: Option<SubscriptionId>,
+}
+
+impl From<Scopes> for NewKey {
+    fn from(scopes: Scopes) -> Self {
+        Self {
+            scopes,
+            expires: None,
+            subscription: None,
+        }
+    }
 }
 
 /// What is to change of a tenant; `None`: leave it.
@@ -60,6 +83,8 @@ pub struct NewSubscription {
     pub retry: Option<RetryPolicy>,
     /// How much is sent.
     pub payload: PayloadMode,
+    /// Whose it is within the tenant.
+    pub owner: subscription::Owner,
 }
 
 /// What is to change of a subscription; `None`: leave it. The inner `None` goes back to the default.
@@ -81,6 +106,8 @@ pub struct SubscriptionPatch {
     pub retry: Option<Option<RetryPolicy>>,
     /// How much is sent.
     pub payload: Option<PayloadMode>,
+    /// Whose it is within the tenant.
+    pub owner: Option<subscription::Owner>,
 }
 
 /// Which of a tenant's chains.

@@ -204,6 +204,7 @@ impl Registry {
             created: now,
             activated: now,
             warned: None,
+            owner: new.owner,
         }
     }
 
@@ -262,6 +263,7 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
         timeout: patch.timeout.unwrap_or(before.timeout),
         retry: patch.retry.unwrap_or(before.retry),
         payload: patch.payload.unwrap_or(before.payload),
+        owner: patch.owner.unwrap_or(before.owner),
         ..before
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draft::{Draft, TENANT, key_entry};
 use super::former::Turn;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
-use super::{ApiKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
+use super::{ApiKey, NewKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use crate::domain::subscription::SigningSecret;
 use crate::domain::{KeyId, Quotas, Scopes, Secret, TenantId};
 use crate::profile::{Profile, STANDARD};
@@ -24,9 +24,8 @@ impl Registry {
                 limit,
             });
         }
-        self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
-        let secret = key::new_api_key();
-        let key = self.new_key(&secret, Scopes::ALL);
+        let profile = self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
+        let (key, secret) = self.made_key(&profile.key_prefix, Scopes::ALL.into());
         let turn = self.take_turn(&new.id).await?;
         let made = self.put_tenant(&new, &key, &turn).await;
         self.end_turn(turn).await;
@@ -140,23 +139,62 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes another API key for these scopes, which is told here and never again.
+    /// Makes another API key, which is told here and never again.
     ///
     /// # Errors
     /// `NotFound`, `LimitReached`, `Conflict`, `Store`.
-    pub async fn create_key(&self, id: &TenantId, scopes: Scopes) -> Result<(ApiKey, Secret), RegistryError> {
-        let secret = key::new_api_key();
-        let key = self.new_key(&secret, scopes);
+    pub async fn create_key(
+        &self,
+        id: &TenantId,
+        new: impl Into<NewKey>,
+    ) -> Result<(ApiKey, Secret), RegistryError> {
+        let tenant = self.existing(id).await?.tenant;
+        let profile = self.inner.profiles.load().get(&tenant.profile).cloned();
+        let prefix = profile.as_ref().map(|profile| profile.key_prefix.as_str());
+        let (key, secret) = self.made_key(prefix.unwrap_or(key::PREFIX), new.into());
+        self.put_key(id, &key).await?;
+        Ok((key, secret))
+    }
+
+    /// Takes an API key that somebody has already, by its SHA-256 digest.
+    ///
+    /// # Errors
+    /// `Exists`: it is a key already; `NotFound`, `LimitReached`, `Conflict`, `Store`.
+    pub async fn import_key(
+        &self,
+        id: &TenantId,
+        digest: [u8; 32],
+        new: NewKey,
+    ) -> Result<ApiKey, RegistryError> {
+        if self.has_key(&digest) {
+            return Err(RegistryError::Exists("key"));
+        }
+        let key = self.new_key(digest, key::NO_HINT.to_owned(), new);
+        self.put_key(id, &key).await?;
+        Ok(key)
+    }
+
+    async fn put_key(&self, id: &TenantId, key: &ApiKey) -> Result<(), RegistryError> {
         self.change(id, |draft| {
+            if draft.keys.values().any(|kept| kept.value.digest == key.digest) {
+                return Err(RegistryError::Exists("key"));
+            }
+            if let Some(subscription) = key.subscription
+                && !draft.subscriptions.contains_key(&subscription)
+            {
+                return Err(RegistryError::invalid(
+                    "subscription",
+                    "the tenant has no such subscription",
+                ));
+            }
             let limit = self.inner.config.max_keys;
             if draft.keys.len() >= limit {
                 return Err(RegistryError::LimitReached { what: "keys", limit });
             }
-            let record = KeyRecord::from_key(&key, false);
+            let record = KeyRecord::from_key(key, false);
             Ok((vec![(key_entry(key.id), Some(encode(&record)))], ()))
         })
-        .await?;
-        Ok((key, secret))
+        .await
     }
 
     /// Revokes an API key: from the answer on it opens nothing here, and nowhere within `poll_interval`.
@@ -228,13 +266,21 @@ impl Registry {
         self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
     }
 
-    fn new_key(&self, secret: &Secret, scopes: Scopes) -> ApiKey {
+    fn made_key(&self, prefix: &str, new: NewKey) -> (ApiKey, Secret) {
+        let secret = key::new_api_key(prefix);
+        let hint = key::hint_behind(prefix, secret.reveal());
+        (self.new_key(key::digest(secret.reveal()), hint, new), secret)
+    }
+
+    fn new_key(&self, digest: [u8; 32], hint: String, new: NewKey) -> ApiKey {
         ApiKey {
             id: self.inner.ids.key(),
-            digest: key::digest(secret.reveal()),
-            hint: key::hint(secret.reveal()),
+            digest,
+            hint,
             created: self.inner.clock.now(),
-            scopes,
+            scopes: new.scopes,
+            expires: new.expires,
+            subscription: new.subscription,
         }
     }
 }

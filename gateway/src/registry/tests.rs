@@ -87,6 +87,7 @@ fn subscription(url: &str) -> NewSubscription {
         timeout: None,
         retry: None,
         payload: PayloadMode::Full,
+        owner: Default::default(),
     }
 }
 

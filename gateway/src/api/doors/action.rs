@@ -13,6 +13,7 @@ use super::super::subscriptions::{act, trial};
 use super::Visit;
 use super::answer::{Json, json, members, of_event, of_secrets, of_subscription, of_type};
 use super::request::Fields;
+use crate::domain::subscription::Owner;
 use crate::domain::{Subscription, SubscriptionId};
 use crate::http::Problem;
 use crate::profile::{Action, Field, Input, Route};
@@ -26,7 +27,7 @@ pub(super) async fn perform(
     id: Option<&str>,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let (api, tenant) = (visit.api, visit.tenant);
+    let (api, caller) = (visit.api, visit.caller);
     // What is no id of this door's is not there.
     let id = || -> Result<SubscriptionId, Problem> {
         id.and_then(|text| visit.door.subscription_id(text))
@@ -34,33 +35,34 @@ pub(super) async fn perform(
     };
     match visit.route.action {
         Action::CreateSubscription => {
-            let made = act::create(api, tenant, fields.read()?).await?;
+            let made = act::create(api, caller, Owner::Consumer, fields.read()?).await?;
             Ok(visit.with_location(&made))
         }
-        Action::GetSubscription | Action::RevealSecret => Ok(visit.show(act::find(tenant, id()?)?)),
+        Action::GetSubscription | Action::RevealSecret => Ok(visit.show(caller.subscription(id()?)?)),
         Action::UpdateSubscription => {
-            let changed = act::change(api, tenant, id()?, fields.read()?).await?;
+            let changed = act::change(api, caller, id()?, fields.read()?).await?;
             Ok(visit.show(&changed))
         }
-        Action::ActivateSubscription => Ok(visit.show(&*act::activate(api, tenant, id()?).await?)),
-        Action::DisableSubscription => Ok(visit.show(&*act::disable(api, tenant, id()?).await?)),
+        Action::ActivateSubscription => Ok(visit.show(&*act::activate(api, caller, id()?).await?)),
+        Action::DisableSubscription => Ok(visit.show(&*act::disable(api, caller, id()?).await?)),
         Action::RotateSecret => {
             let input = fields.seconds_to_span(Input::Grace)?.read()?;
-            Ok(visit.show(&*act::rotate(api, tenant, id()?, input).await?))
+            Ok(visit.show(&*act::rotate(api, caller, id()?, input).await?))
         }
         Action::DeleteSubscription => {
-            act::delete(api, tenant, id()?).await?;
+            act::delete(api, caller, id()?).await?;
             Ok(visit.reply(|_| json(&())))
         }
         Action::TestSubscription => {
             let kind = TEST.parse().expect("a type");
             let data = serde_json::json!({ "message": "This is a test event." });
-            let delivery = trial::send(api, tenant, id()?, kind, data.into()).await?;
+            let delivery = trial::send(api, caller, id()?, kind, data.into()).await?;
             Ok(visit.reply(|_| json(delivery.event.as_str())))
         }
         Action::CreateTenantSecret => {
+            caller.reach.check_whole()?;
             let input = fields.seconds_to_span(Input::Grace)?.read()?;
-            let changed = secrets::rotate_tenants(api, tenant, input).await?;
+            let changed = secrets::rotate_tenants(api, &caller.tenant, input).await?;
             let now = api.clock.now();
             Ok(visit.reply(|field| of_secrets(&changed.signing_secrets, now, field)))
         }
@@ -75,7 +77,7 @@ fn list(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
         limit: limit(fields)?,
         cursor: fields.text(Input::Cursor)?,
     };
-    let page = act::list(visit.tenant, &query)?;
+    let page = act::list(visit.caller, &query)?;
     let now = visit.api.clock.now();
     let item = |found| {
         members(&visit.route.item, |field| {
@@ -93,8 +95,8 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
         types: fields.text(Input::Types)?,
         wait: fields.number(Input::Wait)?,
     };
-    let read = events::read(visit.api, visit.tenant, &query).await?;
-    let items: Vec<Json> = match &visit.tenant.contract {
+    let read = events::read(visit.api, visit.caller, &query).await?;
+    let items: Vec<Json> = match &visit.caller.tenant.contract {
         Some(profile) if visit.route.item.is_empty() => {
             let pushed = read.events.iter().map(|event| of_event::pushed(profile, event));
             pushed.collect::<Result<_, _>>()?
@@ -112,7 +114,7 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
 
 /// Those that have a name: the profile's, and the tenant's own.
 fn event_types(visit: &Visit<'_>) -> Response {
-    let items: Vec<_> = event_types::all(visit.tenant)
+    let items: Vec<_> = event_types::all(&visit.caller.tenant)
         .iter()
         .filter(|entry| entry.kind.is_some())
         .map(|entry| members(&visit.route.item, |field| of_type(entry, field)))

@@ -1,17 +1,16 @@
 //! Whose request it is: the tenant that the key belongs to, if its profile has this door.
 
-use std::sync::Arc;
-
 use http::HeaderMap;
 
+use super::super::input::Consuming;
 use super::Entrance;
 use crate::domain::Scope;
 use crate::http::{Auth, Code, Problem, bearer};
 use crate::profile::{Action, KeyPlace};
-use crate::registry::Tenant;
 
-/// The tenant of the key, which stands where the door says and nowhere else. The operator's key acts for the tenant that
-/// `Hookgate-Tenant` names, so that a product's own servers can stand between.
+/// The tenant of the key, which stands where the door says and nowhere else, and which of its subscriptions the key reaches.
+/// A consumer's key will do for every route. The operator's key acts for the tenant that `Hookgate-Tenant` names, so that a
+/// product's own servers can stand between.
 ///
 /// # Errors
 /// `key_missing`, `key_unknown`, `scope_missing`, those of the operator's key, and `route_unknown` where the tenant has another contract.
@@ -20,11 +19,11 @@ pub(super) fn tenant(
     entrance: &Entrance,
     action: Action,
     headers: &HeaderMap,
-) -> Result<Arc<Tenant>, Problem> {
+) -> Result<Consuming, Problem> {
     let key = key_of(&entrance.door.key, headers).ok_or_else(|| missing(&entrance.door.key))?;
-    let tenant = auth.tenant_of_key(key, headers, needed_scope(action))?;
+    let (tenant, reach) = auth.consumer_of_key(key, headers, needed_scope(action))?;
     if entrance.profiles.contains(&tenant.profile) {
-        return Ok(tenant);
+        return Ok(Consuming { tenant, reach });
     }
     let detail = format!(
         "The route belongs to the profile `{}`, and the tenant of this key has `{}`.",
@@ -35,8 +34,8 @@ pub(super) fn tenant(
     Err(Problem::new(Code::RouteUnknown, detail).fix(fix))
 }
 
-/// The scope that a key needs for what a route does.
-fn needed_scope(action: Action) -> Scope {
+/// The scope that a key needs for what a route does, where it has not the scope `consumer`.
+pub(super) fn needed_scope(action: Action) -> Scope {
     match action {
         Action::ListSubscriptions | Action::GetSubscription | Action::Feed | Action::ListEventTypes => {
             Scope::Read

@@ -7,6 +7,9 @@ use aide::transform::TransformOperation;
 use serde_json::{Map, Value, json};
 
 use super::Entrance;
+use super::caller::needed_scope;
+use crate::domain::Scope;
+use crate::http::SCOPES;
 use crate::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
 
 /// A section for each door.
@@ -48,6 +51,7 @@ pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operati
         "summary": summary(route.action),
         "security": [{ (scheme_of(&entrance.door.key)): [] }],
         "responses": { (route.status.to_string()): response(route) },
+        (SCOPES): [needed_scope(route.action).name(), Scope::Consumer.name()],
     });
     if route.path.to_string().contains("{id}") {
         let about = "The subscription's id.";

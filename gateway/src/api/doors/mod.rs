@@ -21,10 +21,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::Api;
+use super::input::Consuming;
 use super::request_memory::Owner;
 use crate::http::Problem;
 use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
-use crate::registry::Tenant;
 
 pub(super) use describe::{schemes, tags};
 
@@ -40,7 +40,7 @@ struct Visit<'a> {
     api: &'a Api,
     door: &'a Door,
     route: &'a Route,
-    tenant: &'a Arc<Tenant>,
+    caller: &'a Consuming,
 }
 
 /// The doors of all profiles.
@@ -106,13 +106,13 @@ impl Entrance {
     }
 
     async fn visit(&self, api: &Api, route: &Route, mut request: Request) -> Result<Response, Problem> {
-        let tenant = caller::tenant(&api.auth, self, route.action, request.headers())?;
-        request.extensions_mut().insert(Owner(tenant.id.clone()));
+        let caller = caller::tenant(&api.auth, self, route.action, request.headers())?;
+        request.extensions_mut().insert(Owner(caller.tenant.id.clone()));
         let visit = Visit {
             api,
             door: &self.door,
             route,
-            tenant: &tenant,
+            caller: &caller,
         };
         let id = route
             .path

@@ -4,25 +4,28 @@
 use std::sync::Arc;
 
 use super::super::Api;
-use super::super::input::not_found;
+use super::super::input::Consuming;
 use super::super::page::{self, Page, PageQuery};
 use super::super::secrets::{RotateInput, given};
-use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
-use crate::domain::subscription::DisableReason;
+use super::views::{NewSubscriptionInput, OwnerView, SubscriptionPatchInput};
+use crate::domain::subscription::{DisableReason, Owner};
 use crate::domain::units::Span;
 use crate::domain::{Secret, Subscription, SubscriptionId};
 use crate::egress::{BadHeader, NotAdmitted, custom_header};
-use crate::http::{Code, FieldError, Problem};
-use crate::registry::Tenant;
+use crate::http::{Code, FieldError, Problem, Reach};
 
-/// Makes one.
+/// Makes one, which is whose the request says or else `owner`'s.
 pub(in crate::api) async fn create(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
+    owner: Owner,
     input: NewSubscriptionInput,
 ) -> Result<Arc<Subscription>, Problem> {
+    caller.reach.check_whole()?;
+    let tenant = &caller.tenant;
+    check_owner(caller, input.owner)?;
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
-    let mut new = input.into_new(api.registry.limits().filter_limits())?;
+    let mut new = input.into_new(api.registry.limits().filter_limits(), owner)?;
     admit(api, &new.url).await?;
     check_headers(api, &new.headers)?;
     new.secret = secret;
@@ -33,10 +36,11 @@ pub(in crate::api) async fn create(
 
 /// A page of them, the oldest first.
 pub(in crate::api) fn list<'t>(
-    tenant: &'t Tenant,
+    caller: &'t Consuming,
     query: &PageQuery,
 ) -> Result<Page<&'t Subscription>, Problem> {
-    let mut ordered: Vec<&Subscription> = tenant.subscriptions.iter().map(AsRef::as_ref).collect();
+    let all = caller.tenant.subscriptions.iter().map(AsRef::as_ref);
+    let mut ordered: Vec<&Subscription> = all.filter(|found| caller.reach.covers(found)).collect();
     ordered.sort_by_key(|subscription| subscription.id);
     page::of(
         ordered.into_iter(),
@@ -45,71 +49,88 @@ pub(in crate::api) fn list<'t>(
     )
 }
 
-/// One of them.
-pub(in crate::api) fn find(tenant: &Tenant, id: SubscriptionId) -> Result<&Subscription, Problem> {
-    tenant.subscription(id).map(AsRef::as_ref).ok_or_else(not_found)
-}
-
 /// Changes one.
 pub(in crate::api) async fn change(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     id: SubscriptionId,
     input: SubscriptionPatchInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    find(tenant, id)?;
+    caller.subscription(id)?;
+    check_owner(caller, input.owner)?;
     let patch = input.into_patch(api.registry.limits().filter_limits())?;
     if let Some(url) = &patch.url {
         admit(api, url).await?;
     }
     check_headers(api, patch.headers.as_deref().unwrap_or_default())?;
-    let changed = api.registry.patch_subscription(&tenant.id, id, patch).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.changed");
+    let changed = api
+        .registry
+        .patch_subscription(&caller.tenant.id, id, patch)
+        .await?;
+    tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.changed");
     Ok(changed)
 }
 
 /// Deletes one.
-pub(in crate::api) async fn delete(api: &Api, tenant: &Tenant, id: SubscriptionId) -> Result<(), Problem> {
-    api.registry.delete_subscription(&tenant.id, id).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.deleted");
+pub(in crate::api) async fn delete(api: &Api, caller: &Consuming, id: SubscriptionId) -> Result<(), Problem> {
+    caller.subscription(id)?;
+    api.registry.delete_subscription(&caller.tenant.id, id).await?;
+    tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.deleted");
     Ok(())
 }
 
 /// Lets one receive.
 pub(in crate::api) async fn activate(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     id: SubscriptionId,
 ) -> Result<Arc<Subscription>, Problem> {
-    let changed = api.registry.activate_subscription(&tenant.id, id).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.activated");
+    caller.subscription(id)?;
+    let changed = api.registry.activate_subscription(&caller.tenant.id, id).await?;
+    tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.activated");
     Ok(changed)
 }
 
 /// Lets one receive no more.
 pub(in crate::api) async fn disable(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     id: SubscriptionId,
 ) -> Result<Arc<Subscription>, Problem> {
+    caller.subscription(id)?;
     let asked = DisableReason::Asked;
-    let changed = api.registry.disable_subscription(&tenant.id, id, asked).await?;
-    tracing::info!(tenant = %tenant.id, subscription = %id, reason = "asked", "subscription.disabled");
+    let changed = api
+        .registry
+        .disable_subscription(&caller.tenant.id, id, asked)
+        .await?;
+    tracing::info!(tenant = %caller.tenant.id, subscription = %id, reason = "asked", "subscription.disabled");
     Ok(changed)
 }
 
 /// Gives one a new secret.
 pub(in crate::api) async fn rotate(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Consuming,
     id: SubscriptionId,
     input: RotateInput,
 ) -> Result<Arc<Subscription>, Problem> {
+    caller.subscription(id)?;
+    let tenant = &caller.tenant;
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let grace = input.grace.map(Span::get);
     let rotated = api.registry.rotate_secret(&tenant.id, id, secret, grace).await?;
     tracing::info!(tenant = %tenant.id, subscription = %id, "subscription.secret_rotated");
     Ok(rotated)
+}
+
+/// That whoever says whose a subscription is reaches those of others.
+fn check_owner(caller: &Consuming, owner: Option<OwnerView>) -> Result<(), Problem> {
+    if owner.is_some() && caller.reach != Reach::Tenant {
+        let told = "what a consumer makes is the consumers'; a key with the scope `manage` can change that";
+        let error = FieldError::new("/owner", told);
+        return Err(Problem::fields(Code::InvalidField, vec![error]));
+    }
+    Ok(())
 }
 
 /// Whether the gateway may send there as things stand.

@@ -13,7 +13,7 @@ use axum::extract::State;
 
 use super::Api;
 use super::describe::{described, does};
-use super::input::{Acting, Body, Id, OptionalBody, Params};
+use super::input::{Body, Consuming, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
 use super::secrets::SecretsView;
@@ -86,87 +86,88 @@ pub(super) fn routes() -> ApiRouter<Api> {
 
 async fn create(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     Body(input): Body<NewSubscriptionInput>,
 ) -> Result<Created<CreatedSubscription>, Problem> {
-    let made = act::create(&api, &tenant, input).await?;
+    let made = act::create(&api, &caller, caller.makes(), input).await?;
     Ok(Created {
-        location: format!("/v1/subscriptions/{}", tenant.public_id(made.id)),
-        made: CreatedSubscription::new(&tenant, &made),
+        location: format!("/v1/subscriptions/{}", caller.tenant.public_id(made.id)),
+        made: CreatedSubscription::new(&caller.tenant, &made),
     })
 }
 
 async fn list(
-    Acting(tenant): Acting,
+    caller: Consuming,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
-    let page = act::list(&tenant, &query)?;
+    let page = act::list(&caller, &query)?;
     Ok(Json(Page {
         data: page
             .data
             .into_iter()
-            .map(|found| SubscriptionView::new(&tenant, found))
+            .map(|found| SubscriptionView::new(&caller.tenant, found))
             .collect(),
         next_cursor: page.next_cursor,
     }))
 }
 
-async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<SubscriptionView>, Problem> {
-    let found = act::find(&tenant, id.subscription(&tenant)?)?;
-    Ok(Json(SubscriptionView::new(&tenant, found)))
+async fn get(caller: Consuming, id: Id) -> Result<Json<SubscriptionView>, Problem> {
+    let found = caller.subscription(id.subscription(&caller.tenant)?)?;
+    Ok(Json(SubscriptionView::new(&caller.tenant, found)))
 }
 
 async fn patch(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Body(input): Body<SubscriptionPatchInput>,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::change(&api, &tenant, id.subscription(&tenant)?, input).await?;
-    Ok(Json(SubscriptionView::new(&tenant, &changed)))
+    let id = id.subscription(&caller.tenant)?;
+    let changed = act::change(&api, &caller, id, input).await?;
+    Ok(Json(SubscriptionView::new(&caller.tenant, &changed)))
 }
 
-async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Gone, Problem> {
-    act::delete(&api, &tenant, id.subscription(&tenant)?).await?;
+async fn delete(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Gone, Problem> {
+    act::delete(&api, &caller, id.subscription(&caller.tenant)?).await?;
     Ok(Gone)
 }
 
 async fn activate(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<ActivatedSubscription>, Problem> {
-    let id = id.subscription(&tenant)?;
-    let since = match act::find(&tenant, id)?.status {
+    let id = id.subscription(&caller.tenant)?;
+    let since = match caller.subscription(id)?.status {
         Status::Disabled { since, .. } => Some(since),
         Status::Active => None,
     };
-    let changed = act::activate(&api, &tenant, id).await?;
-    Ok(Json(ActivatedSubscription::new(&tenant, &changed, since)))
+    let changed = act::activate(&api, &caller, id).await?;
+    Ok(Json(ActivatedSubscription::new(&caller.tenant, &changed, since)))
 }
 
 async fn disable(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
 ) -> Result<Json<SubscriptionView>, Problem> {
-    let changed = act::disable(&api, &tenant, id.subscription(&tenant)?).await?;
-    Ok(Json(SubscriptionView::new(&tenant, &changed)))
+    let changed = act::disable(&api, &caller, id.subscription(&caller.tenant)?).await?;
+    Ok(Json(SubscriptionView::new(&caller.tenant, &changed)))
 }
 
-async fn secret(Acting(tenant): Acting, id: Id) -> Result<Json<SecretsView>, Problem> {
-    let found = act::find(&tenant, id.subscription(&tenant)?)?;
-    Ok(Json(SecretsView::new(&tenant, &found.secrets)))
+async fn secret(caller: Consuming, id: Id) -> Result<Json<SecretsView>, Problem> {
+    let found = caller.subscription(id.subscription(&caller.tenant)?)?;
+    Ok(Json(SecretsView::new(&caller.tenant, &found.secrets)))
 }
 
 async fn rotate(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<SecretsView>, Problem> {
-    let rotated = act::rotate(&api, &tenant, id.subscription(&tenant)?, input).await?;
-    Ok(Json(SecretsView::new(&tenant, &rotated.secrets)))
+    let rotated = act::rotate(&api, &caller, id.subscription(&caller.tenant)?, input).await?;
+    Ok(Json(SecretsView::new(&caller.tenant, &rotated.secrets)))
 }
 
 const TAG: &str = "Subscriptions";

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::super::deliveries::check_count;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Body, Id, NoDelivery, not_found};
+use super::super::input::{Body, Consuming, Id, NoDelivery};
 use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
@@ -104,14 +104,13 @@ struct Wanted<'s> {
 async fn recover(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
-    api.quotas.admit_replay(&tenant)?;
-    let subscription = tenant
-        .subscription(id.subscription(&tenant)?)
-        .ok_or_else(not_found)?;
+    let tenant = &caller.tenant;
+    api.quotas.admit_replay(tenant)?;
+    let subscription = caller.subscription(id.subscription(tenant)?)?;
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
@@ -147,8 +146,8 @@ async fn recover(
             None => FeedPosition::END,
         },
     };
-    let begin = begin.max(events::floor(&api, &tenant).await?);
-    let (recovered, next) = walk(&api, &tenant, &wanted, begin).await?;
+    let begin = begin.max(events::floor(&api, tenant).await?);
+    let (recovered, next) = walk(&api, tenant, &wanted, begin).await?;
     let recovered = Recovered {
         next_cursor: next
             .map(|position| Cursor::at(position).to_text(api.feed.cursor_key(), &tenant.id, &list)),

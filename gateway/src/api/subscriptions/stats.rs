@@ -10,9 +10,8 @@ use serde::Serialize;
 
 use super::super::Api;
 use super::super::describe::described;
-use super::super::input::{Acting, Id};
+use super::super::input::{Consuming, Id};
 use super::super::views::text;
-use super::act;
 use crate::domain::stats::{Counts, LastFailure};
 use crate::domain::units::Span;
 use crate::domain::{Status, Subscription};
@@ -112,8 +111,9 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
     )
 }
 
-async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<StatsView>, Problem> {
-    let subscription = act::find(&tenant, id.subscription(&tenant)?)?;
+async fn stats(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<StatsView>, Problem> {
+    let tenant = &caller.tenant;
+    let subscription = caller.subscription(id.subscription(tenant)?)?;
     let found = api.store.stats(&tenant.id, subscription.id).await?;
     let oldest = api.clock.now().minus(tenant.stats_window());
     let since = oldest.max(subscription.activated);
@@ -132,7 +132,7 @@ async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
         last_success: found.last_success.map(text),
         last_failure: found.last_failure.map(FailureView::from),
         warned: subscription.warned.map(text),
-        auto_disable: policy(&tenant),
+        auto_disable: policy(tenant),
     }))
 }
 

@@ -12,14 +12,12 @@ use serde_json::{Value, json};
 use super::super::Api;
 use super::super::describe::described;
 use super::super::fields::Parsed;
-use super::super::input::{Acting, Id, NoDelivery, OptionalBody};
+use super::super::input::{Consuming, Id, NoDelivery, OptionalBody};
 use super::super::output::Accepted;
-use super::act;
 use crate::dispatch::Reservation;
 use crate::document::{Document, Limits};
 use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Trigger};
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
 use crate::store::{self, LeasePolicy, Leased, NewEvent, Submission};
 
 /// What to send.
@@ -62,11 +60,11 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
 async fn trial(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
+    caller: Consuming,
     id: Id,
     OptionalBody(input): OptionalBody<TrialInput>,
 ) -> Result<Accepted<Tried>, Problem> {
-    let id = id.subscription(&tenant)?;
+    let id = id.subscription(&caller.tenant)?;
     let kind = input
         .kind
         .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);
@@ -77,7 +75,7 @@ async fn trial(
         }
         None => json!({ "message": "This is a test event from hookgate." }).into(),
     };
-    let delivery = send(&api, &tenant, id, kind, data).await?;
+    let delivery = send(&api, &caller, id, kind, data).await?;
     Ok(Accepted(Tried {
         event: delivery.event.to_string(),
         delivery: delivery.to_string(),
@@ -87,12 +85,12 @@ async fn trial(
 /// Sends an event to one subscription alone.
 pub(in crate::api) async fn send(
     api: &Api,
-    tenant: &Arc<Tenant>,
+    caller: &Consuming,
     id: SubscriptionId,
     kind: EventType,
     data: Document,
 ) -> Result<DeliveryId, Problem> {
-    let subscription = act::find(tenant, id)?;
+    let (tenant, subscription) = (&caller.tenant, caller.subscription(id)?);
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }

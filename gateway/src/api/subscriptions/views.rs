@@ -12,7 +12,7 @@ use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use crate::domain::retry::RetryShape;
-use crate::domain::subscription::DisableReason;
+use crate::domain::subscription::{DisableReason, Owner};
 use crate::domain::units::Span;
 use crate::domain::{
     EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription, Timestamp,
@@ -47,6 +47,8 @@ pub(in crate::api) struct NewSubscriptionInput {
     pub retry: Option<RetryView>,
     /// How much of an event is sent.
     pub payload: Option<PayloadView>,
+    /// Whose it is: `tenant` where it is left out, and always `consumer` where a consumer's key makes it.
+    pub owner: Option<OwnerView>,
 }
 
 /// What to change.
@@ -76,6 +78,8 @@ pub(in crate::api) struct SubscriptionPatchInput {
     pub retry: Option<Option<RetryView>>,
     /// How much of an event is sent.
     pub payload: Option<PayloadView>,
+    /// Whose it is; not for a consumer's key.
+    pub owner: Option<OwnerView>,
 }
 
 /// When failed deliveries are tried again: either `schedule`, or `base`, `max` and `attempts` (exponential backoff with full
@@ -109,6 +113,17 @@ pub(in crate::api) enum PayloadView {
     Thin,
 }
 
+/// Whose a subscription is.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "SubscriptionOwner")]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum OwnerView {
+    /// The tenant's own: a consumer's key does not reach it.
+    Tenant,
+    /// Its consumers'.
+    Consumer,
+}
+
 /// A subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Subscription")]
@@ -136,6 +151,8 @@ pub(super) struct SubscriptionView {
     pub retry: Option<RetryView>,
     /// How much of an event is sent.
     pub payload: PayloadView,
+    /// Whose it is within the tenant.
+    pub owner: OwnerView,
     /// When it was made.
     pub created: String,
 }
@@ -208,7 +225,8 @@ fn filter_example() -> serde_json::Value {
 }
 
 impl NewSubscriptionInput {
-    pub(super) fn into_new(self, limits: FilterLimits) -> Result<NewSubscription, Problem> {
+    /// `owner`: whose it is where the request does not say.
+    pub(super) fn into_new(self, limits: FilterLimits, owner: Owner) -> Result<NewSubscription, Problem> {
         Ok(NewSubscription {
             url: self.url.0.0,
             events: patterns(self.events)?,
@@ -219,6 +237,7 @@ impl NewSubscriptionInput {
             timeout: self.timeout.map(Span::get),
             retry: self.retry.map(RetryView::into_policy).transpose()?,
             payload: self.payload.map(PayloadMode::from).unwrap_or_default(),
+            owner: self.owner.map_or(owner, Owner::from),
         })
     }
 }
@@ -240,6 +259,7 @@ impl SubscriptionPatchInput {
             timeout: self.timeout.map(|timeout| timeout.map(Span::get)),
             retry: retry.transpose()?,
             payload: self.payload.map(PayloadMode::from),
+            owner: self.owner.map(Owner::from),
         })
     }
 }
@@ -314,6 +334,15 @@ impl From<&RetryPolicy> for RetryView {
     }
 }
 
+impl From<OwnerView> for Owner {
+    fn from(view: OwnerView) -> Self {
+        match view {
+            OwnerView::Tenant => Self::Tenant,
+            OwnerView::Consumer => Self::Consumer,
+        }
+    }
+}
+
 impl From<PayloadView> for PayloadMode {
     fn from(view: PayloadView) -> Self {
         match view {
@@ -360,6 +389,10 @@ impl SubscriptionView {
             timeout: subscription.timeout.map(span),
             retry: subscription.retry.as_ref().map(RetryView::from),
             payload: subscription.payload.into(),
+            owner: match subscription.owner {
+                Owner::Tenant => OwnerView::Tenant,
+                Owner::Consumer => OwnerView::Consumer,
+            },
             created: text(subscription.created),
         }
     }

@@ -75,6 +75,8 @@ codes! {
         "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
     KeyUnknown = "key_unknown", 401, No, "The API key is not known",
         "Check the key; it may have been revoked.";
+    KeyExpired = "key_expired", 401, No, "The API key has expired",
+        "Use another key; the operator can make one.";
     ScopeMissing = "scope_missing", 403, No, "The API key may not be used for this",
         "Use a key that has the scope, or have the operator make one.";
     OperatorRequired = "operator_required", 403, No, "Only the operator may do this",

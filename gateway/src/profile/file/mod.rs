@@ -66,6 +66,9 @@ pub struct File {
     /// The event types that the product documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<Vec<CatalogueEntry>>,
+    /// What API keys of its tenants look like.
+    #[serde(skip_serializing_if = "is_default")]
+    pub keys: Keys,
     /// What the product's own routes have in common.
     #[serde(skip_serializing_if = "is_default")]
     pub door: Door,
@@ -447,10 +450,25 @@ pub struct Privacy {
     /// write, and no plugin sees it. Built in: true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_metadata: Option<bool>,
+    /// Names of the product's own that are taken out too, by their class: `confidential = ["margin_band", "*lead_score*"]`. Case and
+    /// style do not count; `*` before or behind a name stands for anything. They go whatever `classes` says. Built in: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<BTreeMap<PrivacyClass, Vec<String>>>,
+}
+
+/// What API keys look like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ProfileKeys")]
+pub struct Keys {
+    /// What the keys begin with that the gateway makes for tenants of the profile, such as `sk_live_`: 1 to 16 of `a-z A-Z 0-9 _ -`.
+    /// Built in: `hg_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
 }
 
 /// A class of the dictionary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "ProfilePrivacyClass")]
 pub enum PrivacyClass {
@@ -484,6 +502,10 @@ pub struct CatalogueEntry {
     pub entity: Option<String>,
     /// When it is sent.
     pub description: String,
+    /// A JSON Schema of its data, draft 2020-12: as a table, or as a text of JSON. What its `x-classification` and
+    /// `x-default-classification` take out is taken out of these events of every tenant of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

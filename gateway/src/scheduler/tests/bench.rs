@@ -156,6 +156,7 @@ impl Bench {
             timeout,
             retry: None,
             payload: PayloadMode::Full,
+            owner: Default::default(),
         };
         self.registry
             .create_subscription(&tenant(), new)

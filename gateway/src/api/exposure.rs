@@ -1,0 +1,185 @@
+//! Exposure of an event type: which paths of its events were delivered lately, and the class that each has today.
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::describe::described;
+use super::input::{Acting, Id, Params};
+use super::views::text;
+use super::{Api, events};
+use crate::domain::{Event, EventType, Fate};
+use crate::http::{Code, Problem};
+use crate::ingest::lane_refused;
+use crate::memory::MemoryUse;
+use crate::plugin::TenantLane;
+use crate::privacy::{Basis, Class, Exposure};
+use crate::registry::Tenant;
+use crate::store::{FEED_PAGE_BYTES, FeedPosition};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    ApiRouter::new().api_route(
+        "/v1/event-types/{id}/exposure",
+        get_with(
+            get,
+            described(
+                "Event types",
+                "getEventTypeExposure",
+                "What its events expose",
+                "Looks at the newest events of the type as they were stored and sent: which paths their data has, the class that each \
+                 has today by schemas and by the dictionary of names, and whether today's rules would take it out. A path with a \
+                 class that `stays` is one to look at. Values are never told, and keys that may be values are `*`.",
+            ),
+        ),
+    )
+}
+
+/// How much to look at.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ExposureQuery {
+    /// How many events at most: 1 to 100; 20 where it is not given.
+    events: Option<usize>,
+}
+
+/// What the events of a type expose.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Exposure")]
+struct ExposureView {
+    /// The type.
+    #[serde(rename = "type")]
+    kind: String,
+    /// How many events were looked at.
+    events: usize,
+    /// How many of them took too much work, so that they are told in part.
+    left_out: usize,
+    /// When the oldest of them happened.
+    since: Option<String>,
+    /// The paths of their data, by name; at most 500.
+    paths: Vec<PathView>,
+    /// Whether there are more paths.
+    cut: bool,
+}
+
+/// A path of the data.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ExposedPath")]
+struct PathView {
+    /// A JSON pointer in which `*` stands for every element, and for keys that may be values.
+    pointer: String,
+    /// How many of the events have it.
+    events: u64,
+    /// `public`, `internal`, `confidential` or `restricted`; null: nothing says so.
+    class: Option<&'static str>,
+    /// What says so: `schema`, `name` (its own, or of what it is in) or `default` (of the schema).
+    by: Option<&'static str>,
+    /// Whether it is delivered by today's rules.
+    stays: bool,
+}
+
+async fn get(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    id: Id,
+    Params(query): Params<ExposureQuery>,
+) -> Result<Json<ExposureView>, Problem> {
+    let kind: EventType = id.parse()?;
+    let limit = query.events.unwrap_or(DEFAULT_EVENTS);
+    if limit == 0 || limit > MAX_EVENTS {
+        let detail = format!("`events` is 1 to {MAX_EVENTS}.");
+        return Err(Problem::new(Code::InvalidParameter, detail));
+    }
+    // What one look at the store may bring, and the sample.
+    let most = FEED_PAGE_BYTES + 2 * MAX_BYTES;
+    let most = most.min(api.memory.max_per_tenant() / 2);
+    let _memory = api.memory.reserve(Some(&tenant.id), MemoryUse::Pages, most)?;
+    let sample = sample(&api, &tenant, &kind, limit).await?;
+    let count = sample.len();
+    let since = sample.last().map(|event| text(event.created));
+    let (exposure, left_out) = examine(&api, &tenant, sample).await?;
+    let (paths, cut) = exposure.into_paths();
+    let paths = paths.into_iter().map(|(pointer, found, stays)| PathView {
+        pointer,
+        events: found.events,
+        class: found.class.map(Class::name),
+        by: found.basis.map(|basis| match basis {
+            Basis::Schema => "schema",
+            Basis::Name => "name",
+            Basis::Default => "default",
+        }),
+        stays,
+    });
+    Ok(Json(ExposureView {
+        kind: kind.to_string(),
+        events: count,
+        left_out,
+        since,
+        paths: paths.collect(),
+        cut,
+    }))
+}
+
+/// The newest events of a type, the newest first, as they are stored.
+async fn sample(api: &Api, tenant: &Tenant, kind: &EventType, limit: usize) -> Result<Vec<Event>, Problem> {
+    let floor = events::floor(api, tenant).await?;
+    let (mut sample, mut bytes, mut at) = (Vec::new(), 0, FeedPosition::END);
+    for _ in 0..MAX_LOOKS {
+        let page = api.store.feed_back(&tenant.id, at, EVENTS_AT_ONCE).await?;
+        for (position, event) in page.events {
+            if position <= floor || sample.len() == limit || bytes >= MAX_BYTES {
+                return Ok(sample);
+            }
+            at = position;
+            if event.kind == *kind && event.fate == Fate::Published {
+                bytes += event.data.len();
+                sample.push(event);
+            }
+        }
+        if !page.more {
+            break;
+        }
+    }
+    Ok(sample)
+}
+
+/// Looks at the events, some at a time, in the tenant's lane; also, how many took too much work.
+async fn examine(api: &Api, tenant: &Arc<Tenant>, sample: Vec<Event>) -> Result<(Exposure, usize), Problem> {
+    let own = tenant
+        .contract
+        .as_ref()
+        .map(|profile| profile.privacy.own.as_slice());
+    let mut exposure = Exposure::new(own.unwrap_or_default(), MAX_PATHS);
+    let (mut sample, mut left_out) = (sample.into_iter().peekable(), 0);
+    while sample.peek().is_some() {
+        let part: Vec<_> = sample.by_ref().take(EXAMINED_AT_ONCE).collect();
+        let tenant_of_job = Arc::clone(tenant);
+        let job = move |lane: &mut TenantLane<'_>| {
+            let mut left_out = 0;
+            for event in part {
+                let rules = tenant_of_job.privacy.of(&event.kind);
+                left_out += usize::from(exposure.add(&event.data, rules, &lane.work()).is_err());
+            }
+            (exposure, left_out)
+        };
+        let (examined, more) = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;
+        exposure = examined;
+        left_out += more;
+    }
+    Ok((exposure, left_out))
+}
+
+const DEFAULT_EVENTS: usize = 20;
+const MAX_EVENTS: usize = 100;
+/// Of the events' data together; the last one may exceed it.
+const MAX_BYTES: usize = 1 << 20;
+const MAX_PATHS: usize = 500;
+const EVENTS_AT_ONCE: usize = 50;
+/// How many times as many one request looks at.
+const MAX_LOOKS: usize = 10;
+/// How many events are one job in the tenant's lane: others have a turn in between.
+const EXAMINED_AT_ONCE: usize = 8;
