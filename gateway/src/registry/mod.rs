@@ -125,6 +125,8 @@ pub struct Tenant {
     pub quotas: TenantQuotas,
     /// What overrides those of its profile and of the operator.
     pub own_quotas: Quotas,
+    /// What it says itself of its events' metadata.
+    pub(crate) keep_metadata: Option<bool>,
     /// What its rates have taken in this process: kept from one snapshot to the next.
     pub buckets: Arc<RateBuckets>,
     /// Its ingress chain; `None`: events pass as they are.

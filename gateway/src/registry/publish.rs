@@ -13,12 +13,11 @@ use tracing::warn;
 
 use super::chain_record::ChainRecord;
 use super::draft::{Draft, TENANT, key_entry};
-use super::record::TenantRecord;
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
 use super::{ChainSpec, Place, RateBuckets, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
-use crate::domain::{KeyId, Quotas, TenantId, Timestamp};
+use crate::domain::{KeyId, Quotas, TenantId, TenantQuotas, Timestamp};
 use crate::privacy::{Metadata, Privacy};
 use crate::profile::Profile;
 use crate::store::{FeedPosition, RegistryRecord};
@@ -177,7 +176,8 @@ impl Registry {
         let Some(tenant) = self.tenant(id) else { return };
         let contract = self.inner.profiles.load().get(&tenant.profile).cloned();
         let mut next = Tenant::clone(&tenant);
-        next.privacy = privacy(contract.as_deref(), &next.types);
+        next.privacy = privacy(contract.as_deref(), &next.types, next.keep_metadata);
+        next.quotas = self.quotas(contract.as_deref(), next.own_quotas);
         next.contract = contract;
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
     }
@@ -351,16 +351,10 @@ impl Registry {
         }
         let types = self.ready_types(draft)?;
         let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
-        let privacy = privacy(contract.as_deref(), &types, &draft.tenant);
+        let keep_metadata = draft.tenant.keep_metadata;
+        let privacy = privacy(contract.as_deref(), &types, keep_metadata);
         let own_quotas = Quotas::from(draft.tenant.quotas);
-        let of_profile = contract
-            .as_ref()
-            .map(|profile| profile.quotas)
-            .unwrap_or_default();
-        let config = &self.inner.config;
-        let quotas = own_quotas
-            .over(of_profile.over(config.quotas))
-            .resolve(config.max_events);
+        let quotas = self.quotas(contract.as_deref(), own_quotas);
         let mut subscriptions: Vec<_> = draft
             .subscriptions
             .values()
@@ -385,6 +379,7 @@ impl Registry {
             account: self.host().cpu_budget(&draft.id),
             quotas,
             own_quotas,
+            keep_metadata,
             buckets: self.inner.buckets.of(id.clone(), RateBuckets::default),
             chain: None,
             chain_spec: ChainSpec::default(),
@@ -407,6 +402,14 @@ impl Registry {
         }
         Ok(tenant)
     }
+
+    /// The quotas of a tenant: its own, over its profile's, over the gateway's.
+    fn quotas(&self, contract: Option<&Profile>, own: Quotas) -> TenantQuotas {
+        let of_profile = contract.map(|profile| profile.quotas).unwrap_or_default();
+        let config = &self.inner.config;
+        own.over(of_profile.over(config.quotas))
+            .resolve(config.max_events)
+    }
 }
 
 impl Tenant {
@@ -422,10 +425,10 @@ impl Tenant {
     }
 }
 
-fn privacy(contract: Option<&Profile>, types: &Types, tenant: &TenantRecord) -> Privacy {
+fn privacy(contract: Option<&Profile>, types: &Types, keep_metadata: Option<bool>) -> Privacy {
     let own = contract.map(|profile| &profile.privacy);
     let names = own.and_then(|privacy| privacy.names.as_ref());
-    let metadata = match (own.map(|privacy| privacy.metadata), tenant.keep_metadata) {
+    let metadata = match (own.map(|privacy| privacy.metadata), keep_metadata) {
         (Some(Metadata::Dropped), _) | (_, Some(false)) => Metadata::Dropped,
         _ => Metadata::Kept,
     };
