@@ -27,6 +27,8 @@ use wire::{Reader, Writer};
 
 /// The layout that is written.
 const VERSION: u8 = 1;
+/// The layout of events, which have the time of their acceptance since; layout 1 is read as well.
+const EVENT_VERSION: u8 = 2;
 /// What a record has at most beside data, metadata, a body, an answer, the URL of an event and 17 bytes for each target.
 #[cfg(test)]
 pub(crate) const MOST_BESIDE: usize = 96 << 10;
@@ -54,7 +56,7 @@ const LAST_HOPS: u8 = HOPS | Hops::MAX.get();
 
 /// An event with the targets that it was accepted for.
 pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
-    let mut out = Writer::new(VERSION, event.data.len() + 64 + 17 * targets.len());
+    let mut out = Writer::new(EVENT_VERSION, event.data.len() + 64 + 17 * targets.len());
     out.text(event.kind.as_str());
     out.time(event.created);
     out.option(event.metadata.as_ref(), |out, metadata| out.packed(metadata));
@@ -80,7 +82,7 @@ pub(crate) fn decode_event(
     id: &EventId,
     record: &Bytes,
 ) -> Result<(Event, Vec<Target>), StoreError> {
-    let mut from = Reader::new(record, VERSION, "event")?;
+    let (mut from, version) = Reader::of_any(record, VERSION..=EVENT_VERSION, "event")?;
     let kind = from.parsed()?;
     let created = from.time()?;
     let metadata = from.option(Reader::packed)?;
@@ -94,8 +96,7 @@ pub(crate) fn decode_event(
     let targets = from.list(Reader::target)?;
     let data = from.packed()?;
     let rules = from.number()?;
-    // Release 0.1.0 did not store it.
-    let accepted = if from.is_at_end() { created } else { from.time()? };
+    let accepted = if version == VERSION { created } else { from.time()? };
     from.end()?;
     let event = Event {
         id: id.clone(),

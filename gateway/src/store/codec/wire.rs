@@ -1,5 +1,6 @@
 //! The alphabet of stored records: integers, texts, lists, and bytes that are compressed when it pays.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -99,23 +100,29 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader of this layout; `what` is the word for the record in errors.
     pub(super) fn new(record: &'a Bytes, version: u8, what: &'static str) -> Result<Self, StoreError> {
+        Self::of_any(record, version..=version, what).map(|(reader, _)| reader)
+    }
+
+    /// A reader of any of these layouts, and which of them it is.
+    pub(super) fn of_any(
+        record: &'a Bytes,
+        versions: RangeInclusive<u8>,
+        what: &'static str,
+    ) -> Result<(Self, u8), StoreError> {
         let mut reader = Self { record, at: 0, what };
-        match reader.byte()? {
-            found if found == version => Ok(reader),
-            found => Err(StoreError::Corrupt(format!(
-                "a record ({what}) has layout {found}, this version reads {version}"
-            ))),
+        let found = reader.byte()?;
+        if versions.contains(&found) {
+            return Ok((reader, found));
         }
+        let newest = versions.end();
+        Err(StoreError::Corrupt(format!(
+            "a record ({what}) has layout {found}, this version reads {newest}"
+        )))
     }
 
-    /// That all of it was read.
-    /// Tells whether nothing is left of the record.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.at == self.record.len()
-    }
-
+    /// Refuses a record of which something is left.
     pub(super) fn end(self) -> Result<(), StoreError> {
-        if self.is_at_end() {
+        if self.at == self.record.len() {
             Ok(())
         } else {
             Err(self.corrupt())
