@@ -179,12 +179,13 @@ async fn figures_name_no_plugin_that_is_a_tenants_own(on: On) {
         .await
         .expect(201);
     upload(acme, "project-merger-with-initech", reshape("0.7.7")).await;
-    for (plugin, labels) in [
-        ("redact", Some(r#"plugin="redact",version="0.1.0""#)),
-        ("ours", Some(r#"plugin="ours",version="0.2.0""#)),
-        ("project-merger-with-initech", None),
+    let sets = json!({ "operations": [{ "set": "/n", "value": 1 }] });
+    for (plugin, settings, labels) in [
+        ("redact", json!({}), Some(r#"plugin="redact",version="0.1.0""#)),
+        ("ours", sets.clone(), Some(r#"plugin="ours",version="0.2.0""#)),
+        ("project-merger-with-initech", sets, None),
     ] {
-        let chain = json!({ "steps": [{ "plugin": plugin }] });
+        let chain = json!({ "steps": [{ "plugin": plugin, "settings": settings }] });
         acme.put("/v1/chain", &chain).await.expect(200);
         let calls = async |labels: &str| {
             let figures = operator.get("/metrics").await.body;

@@ -247,7 +247,7 @@ async fn early_answers_leave_connections_usable_or_say_that_they_end() {
         ("POST", "/v1/nothing", acme, "", 404),
         ("DELETE", "/v1/events", acme, "", 405),
         ("GET", "/v1/events", acme, "", 400),
-        ("GET", "/healthz", acme, "", 200),
+        ("GET", "/healthz", acme, "", 400),
         ("POST", "/v1/subscriptions", "nobody", json, 401),
         (
             "POST",
