@@ -33,6 +33,7 @@ mod former;
 mod handle;
 mod history;
 mod key;
+mod key_record;
 mod loads;
 mod moves;
 mod plugins;

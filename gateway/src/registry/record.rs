@@ -11,16 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::ApiKey;
 use super::draft::{KEY, SUBSCRIPTION, TENANT};
 use super::error::RegistryError;
+pub(super) use super::key_record::KeyRecord;
 use super::seal::Sealer;
 use crate::domain::quota::{CountLimit, Quotas, SizeLimit};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, Owner, SigningSecret};
 use crate::domain::{
-    Filter, FilterLimits, KeyId, PayloadMode, RetryPolicy, Scopes, Secret, Status, Subscription,
-    SubscriptionId, TenantId, Timestamp,
+    Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, TenantId,
+    Timestamp,
 };
 
 /// The entry `tenant`.
@@ -108,25 +108,6 @@ impl From<QuotasRecord> for Quotas {
             replays_per_minute,
         }
     }
-}
-
-/// An entry `key:KEY`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct KeyRecord {
-    pub v: u8,
-    /// In hexadecimal.
-    pub digest: String,
-    pub hint: String,
-    pub created: u64,
-    #[serde(default)]
-    pub declared: bool,
-    /// Names of its scopes; left out: all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscription: Option<String>,
 }
 
 /// An entry `sub:SUBSCRIPTION`.
@@ -273,42 +254,6 @@ impl TenantRecord {
         });
         self.signing_secret = sealed.next().map(|newest| newest.sealed);
         self.previous_secrets = sealed.collect();
-    }
-}
-
-impl KeyRecord {
-    pub(super) fn from_key(key: &ApiKey, declared: bool) -> Self {
-        let limited = key.expires.is_some() || key.subscription.is_some();
-        Self {
-            v: if limited { LIMITED_KEY } else { VERSION },
-            digest: hex::encode(key.digest),
-            hint: key.hint.clone(),
-            created: key.created.as_micros(),
-            declared,
-            scopes: (key.scopes != Scopes::ALL).then(|| key.scopes.names().map(str::to_owned).collect()),
-            expires: key.expires.map(Timestamp::as_micros),
-            subscription: key.subscription.map(|id| id.to_string()),
-        }
-    }
-
-    pub(super) fn into_key(self, id: KeyId, entry: &str) -> Result<ApiKey, RegistryError> {
-        let mut digest = [0; 32];
-        hex::decode_to_slice(&self.digest, &mut digest).map_err(|e| RegistryError::unreadable(entry, e))?;
-        Ok(ApiKey {
-            id,
-            digest,
-            hint: self.hint,
-            created: Timestamp::from_micros(self.created),
-            scopes: match self.scopes {
-                None => Scopes::ALL,
-                Some(names) => Scopes::parse(&names).map_err(|e| RegistryError::unreadable(entry, e))?,
-            },
-            expires: self.expires.map(Timestamp::from_micros),
-            subscription: self
-                .subscription
-                .map(|id| id.parse().map_err(|e| RegistryError::unreadable(entry, e)))
-                .transpose()?,
-        })
     }
 }
 
