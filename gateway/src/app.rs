@@ -8,6 +8,7 @@
 mod beside;
 mod error;
 mod secrets;
+mod stored;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dispatch::Handover;
@@ -59,6 +61,7 @@ pub struct App {
     beside: Beside,
     sync: Sync,
     egress: egress::Client,
+    backups: Backups,
     upkeep: Upkeep,
     registry: Registry,
     keyring: Keyring,
@@ -80,6 +83,7 @@ struct Common {
     egress: egress::Client,
     watch: Watch,
     system_events: SystemEvents,
+    backups: Backups,
     stopping: CancellationToken,
     tasks: Tasks,
 }
@@ -96,7 +100,7 @@ impl App {
         let server = Server::bind(server_config).await?;
         let secrets = Secrets::prepare(config)?;
         let (common, commits) = common(config, server.address()).await?;
-        let root = Root::open(common.store.as_ref(), &secrets.sealer).await?;
+        let root = stored::open_root(config, &secrets, &common).await?;
         let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
         declare(&registry, declared).await?;
@@ -135,6 +139,7 @@ impl App {
             beside,
             sync,
             egress: common.egress,
+            backups: common.backups,
             upkeep: Upkeep::new(
                 common.store,
                 common.metrics,
@@ -227,6 +232,7 @@ impl App {
             on_workers(self.commits.run(told)),
             on_workers(self.sync.run(delivered.clone())),
             on_workers(self.egress.run(delivered.clone())),
+            on_workers(self.backups.run(delivered.clone())),
             on_workers(self.upkeep.run(delivered)),
         );
         info!("gateway.stopped");
@@ -300,19 +306,21 @@ async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
 }
 
 async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitService), StartError> {
-    let (clock, metrics) = (Clock::System, Metrics::new());
+    let (clock, steady, metrics) = (Clock::System, Clock::steady(), Metrics::new());
     let own = egress::OwnAddresses {
         listen: Some(listen),
         public: config.server.public_url.clone(),
     };
     let egress = egress::Client::of_gateway(&config.egress, clock.clone(), metrics.clone(), own)?;
     let url = config.store_url();
-    let opened = store::open(&url, &config.store, &config.retention, clock.clone()).await;
+    let opened = store::open(&url, &config.store, &config.retention, steady.clone()).await;
     let store = opened.map_err(|source| StartError::Store { url, source })?;
     let (committer, commits) = Committer::new(Arc::clone(&store), &config.store.commit, metrics.clone());
     let stopping = CancellationToken::new();
+    let tasks = Tasks::new(stopping.clone());
     let common = Common {
-        store_clock: StoreClock::new(clock.clone()),
+        backups: stored::backups(config, &store, &clock, &tasks, &stopping),
+        store_clock: StoreClock::new(steady),
         clock,
         quotas: QuotaGate::new(Arc::clone(&store), metrics.clone()),
         metrics,
@@ -322,7 +330,7 @@ async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitSe
         egress,
         watch: Watch::default(),
         system_events: SystemEvents::new(&config.system_events),
-        tasks: Tasks::new(stopping.clone()),
+        tasks,
         stopping,
     };
     Ok((common, commits))
@@ -403,7 +411,6 @@ fn scheduler(
         courier,
         store: Arc::clone(&common.store),
         handover,
-        clock: common.clock.clone(),
         store_clock: common.store_clock.clone(),
         journal: journal(config),
         metrics: common.metrics.clone(),
@@ -452,6 +459,7 @@ fn api_parts(
         keyring: keyring.clone(),
         host,
         ingest: ingest.clone(),
+        backups: common.backups.clone(),
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),
         handover,

@@ -14,6 +14,7 @@ pub mod tasks;
 pub mod telemetry;
 
 pub mod api;
+pub mod backup;
 pub mod catalogue;
 pub mod config;
 pub mod delivery;

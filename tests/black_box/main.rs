@@ -7,10 +7,12 @@
 
 mod answers;
 mod author;
+mod backups;
 mod bad_events;
 mod bad_requests;
 mod bodies;
 mod chains;
+mod clock_steps;
 mod command_line;
 mod consumers;
 mod contracts;
@@ -23,6 +25,7 @@ mod filters;
 mod floors;
 mod hostile;
 mod isolation;
+mod known_stores;
 mod languages;
 mod leaving;
 mod limits;

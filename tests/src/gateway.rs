@@ -250,10 +250,28 @@ impl Gateway {
     /// # Panics
     /// When it does not start.
     #[must_use]
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.try_restart().expect("the gateway starts again")
+    }
+
+    /// The same, where it may not start.
+    ///
+    /// # Errors
+    /// When it does not start; the text shows what it said.
+    pub fn try_restart(mut self) -> Result<Self> {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        Self::spawn(self.dir.clone(), self.launch.clone()).expect("the gateway starts again")
+        Self::spawn(self.dir.clone(), self.launch.clone())
+    }
+
+    /// Puts a line of configuration before the others, for the next start.
+    ///
+    /// # Panics
+    /// When the file cannot be read or written.
+    pub fn configure(&self, line: &str) {
+        let path = self.dir().join("hookgate.toml");
+        let text = std::fs::read_to_string(&path).expect("the configuration");
+        std::fs::write(&path, format!("{line}\n{text}")).expect("the configuration");
     }
 
     fn spawn(dir: Arc<TempDir>, launch: Launch) -> Result<Self> {

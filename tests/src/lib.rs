@@ -20,7 +20,7 @@ pub use authority::Authority;
 pub use client::{Answer, Client};
 pub use consumer::{Consumer, Language};
 pub use curl::curl;
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, OPERATOR_KEY, Setup, command, root};
 pub use receiver::{Received, Receiver, Reply};
 pub use redis_server::{Fsync, RedisServer};
 pub use relay::{Message, Relay};

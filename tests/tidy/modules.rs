@@ -41,6 +41,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("keyring", &["budget", "domain", "registry", "store", "telemetry"]),
+    ("backup", &["clock", "domain", "store", "tasks"]),
     ("dispatch", &["budget", "document", "domain", "memory", "store"]),
     (
         "system_events",
@@ -152,6 +153,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     (
         "api",
         &[
+            "backup",
             "budget",
             "catalogue",
             "clock",

@@ -5,6 +5,7 @@
 //! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
 //! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
 
+mod backup;
 mod bodies;
 mod canary;
 mod chain;
@@ -56,6 +57,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::domain::Scopes;
@@ -89,6 +91,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// The keys that seal secrets.
     pub keyring: Keyring,
+    /// Backups of the store.
+    pub backups: Backups,
     /// Events and deliveries.
     pub store: Arc<dyn Store>,
     /// Commits test events and cancellations.
@@ -184,6 +188,7 @@ fn own() -> ApiRouter<Api> {
         .merge(canary::routes())
         .merge(observing::routes())
         .merge(sealing_keys::routes())
+        .merge(backup::routes())
         .merge(secrets::routes())
         .merge(trials::routes())
         .merge(shared_plugins::routes())

@@ -7,7 +7,7 @@ use crate::config::Refused;
 use crate::domain::TenantId;
 use crate::domain::ids::BadId;
 use crate::domain::retry::BadRetryPolicy;
-use crate::keyring::RootError;
+use crate::keyring::{KNOWN_STORES, RootError};
 use crate::registry::RegistryError;
 use crate::registry::seal::SealError;
 use crate::store::{StoreError, StoreUrl};
@@ -36,6 +36,9 @@ pub enum StartError {
     /// The plugin host cannot be started.
     #[error("the plugin host cannot be started")]
     Host(#[source] io::Error),
+    /// The file of known stores in the data directory cannot be read or written.
+    #[error("the file `{KNOWN_STORES}` of the data directory cannot be read or written")]
+    KnownStores(#[source] io::Error),
     /// What is derived from the sealing keys cannot be had.
     #[error(transparent)]
     Root(#[from] RootError),
@@ -82,6 +85,7 @@ impl StartError {
             | Self::Store { .. }
             | Self::Egress(_)
             | Self::Host(_)
+            | Self::KnownStores(_)
             | Self::Root(_)
             | Self::Registry(_) => false,
         }
@@ -91,6 +95,11 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Server(http::Error::PortTaken { .. }) => "try `--listen 127.0.0.1:0`, which takes a free port".to_owned(),
+            Self::Store { url: StoreUrl::Embedded(_), source: StoreError::Corrupt(_) } => {
+                "its file is damaged, cut short or no store's: put a backup of it in its place; to begin anew without what is in it, move \
+                 it away and start once with `hookgate serve --new-store`"
+                    .to_owned()
+            }
             Self::Store { url: StoreUrl::Embedded(_), .. } => {
                 "one gateway owns an embedded store; for several, set store.url to a redis://…".to_owned()
             }
@@ -103,6 +112,11 @@ impl StartError {
             Self::Root(RootError::OtherKeys) => {
                 "gateways that share a store need the same auth.sealing_keys (or the same secrets.key in their data_dir)".to_owned()
             }
+            Self::Root(RootError::Emptied | RootError::Another) => {
+                "check store.url and data_dir; restore the store if it was removed or emptied; if a new one is meant, start once with \
+                 `hookgate serve --new-store`: tenants, subscriptions and events of the old one are not in it"
+                    .to_owned()
+            }
             Self::Registry(RegistryError::Sealed(SealError::KeyUnknown(id))) | Self::Declared { source: RegistryError::Sealed(SealError::KeyUnknown(id)), .. } => {
                 format!(
                     "secrets in the store are still sealed with the key {id}: put it back as a later line of auth.sealing_keys (or of \
@@ -111,7 +125,7 @@ impl StartError {
             }
             Self::Outlasted { problem, .. } => return problem.hint.clone(),
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::SystemTenant(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::KnownStores(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::SystemTenant(_) | Self::Retry(_) => {
                 return None;
             }
         };

@@ -172,11 +172,15 @@ fn close_to_others(dir: &Path) -> io::Result<()> {
 
 /// What the gateway and file systems put into a data directory and a store's.
 const OWN_NAMES: &[&str] = &[
+    "backups",
+    "hookgate.redb.replaced",
+    "hookgate.redb.restoring",
     OPERATOR_KEY,
     SEALING_KEYS,
     "compiled",
     "hookgate.redb",
     "in-flight",
+    crate::keyring::KNOWN_STORES,
     "lock",
     "lost+found",
     "store",

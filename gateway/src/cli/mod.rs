@@ -4,6 +4,7 @@
 //! `hint: …` where there is one. Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is at fault
 //! and nothing was started.
 
+mod backup;
 mod client;
 mod config;
 mod demo;
@@ -38,11 +39,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway.
-    Serve(Settings),
+    Serve(serve::Arguments),
     /// Show the main job end to end on this machine, with no other service.
     Demo(demo::Arguments),
     /// Send events.
     Event(event::Arguments),
+    /// Make a backup of the embedded store of a running gateway.
+    Backup(backup::Backup),
+    /// Put a backup in the place of the embedded store, while no gateway runs on it.
+    Restore(backup::Restore),
     /// The keys that seal secrets in the store.
     Keys(keys::Arguments),
     /// Take deliveries on this machine, verify and show them.
@@ -104,8 +109,10 @@ impl Settings {
 /// Runs the command that the arguments say.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(settings) => serve::run(&settings),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Event(arguments) => event::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
+use clap::Args;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -19,7 +20,18 @@ use crate::profile::Profiles;
 use crate::registry::{DeclaredTenant, Registry};
 use crate::telemetry::{self, error_chain};
 
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+/// What a gateway is started with.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Take an empty store, or another one, in the place of the one that was used before (`store.accept_new`).
+    #[arg(long)]
+    new_store: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let settings = &arguments.settings;
     // Whatever the gateway writes is for its own user.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let loaded = settings.load()?;
@@ -27,7 +39,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
     leave_no_core();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(serve(&loaded, &declared, settings))
+    runtime.block_on(serve(&loaded, &declared, arguments))
 }
 
 /// A core dump, or a debugger of another process, would show the keys and events that are in memory. A system that cannot
@@ -43,8 +55,10 @@ fn leave_no_core() {
     }
 }
 
-async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings) -> Result<(), Failure> {
-    let started = App::start(&loaded.config, declared).await;
+async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Arguments) -> Result<(), Failure> {
+    let mut config = loaded.config.clone();
+    config.store.accept_new |= arguments.new_store;
+    let started = App::start(&config, declared).await;
     let app = started.map_err(|error| refused(loaded, error))?;
     greet(&app);
     let shutdown = CancellationToken::new();
@@ -53,7 +67,7 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], settings: &Settings
         wanted: Arc::new(Notify::new()),
         registry: app.registry().clone(),
         keyring: app.keyring().clone(),
-        settings: settings.clone(),
+        settings: arguments.settings.clone(),
         fixed: Fixed::of(&loaded.config),
     };
     let watching = tokio::spawn(signals.watch(shutdown.clone(), reloads));

@@ -27,8 +27,8 @@ use crate::domain::{BadScopes, Quotas, Scopes};
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
 use crate::{
-    api, delivery, egress, feed, http, ingest, memory, plugin, profile, registry, scheduler, system_events,
-    telemetry,
+    api, backup, delivery, egress, feed, http, ingest, memory, plugin, profile, registry, scheduler,
+    system_events, telemetry,
 };
 
 pub use changes::Values;
@@ -52,6 +52,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where events are kept.
     pub store: store::Config,
+    /// Backups of the embedded store.
+    pub backup: backup::Config,
     /// Memory for requests, events and pages.
     pub memory: memory::Config,
     /// How long events are kept.
@@ -130,6 +132,7 @@ impl Default for Config {
             server: http::Config::default(),
             auth: Auth::default(),
             store: store::Config::default(),
+            backup: backup::Config::default(),
             memory: memory::Config::default(),
             retention: Retention::default(),
             ingest: ingest::Config::default(),
@@ -157,6 +160,17 @@ impl Config {
             .url
             .clone()
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
+    }
+
+    /// Address of the store among those that the data directory knows, without credentials: a directory in it moves with it.
+    pub fn store_address(&self) -> String {
+        match self.store_url() {
+            StoreUrl::Embedded(directory) => match directory.strip_prefix(&self.data_dir) {
+                Ok(inside) => format!("embedded:{}", inside.display()),
+                Err(_) => format!("embedded:{}", directory.display()),
+            },
+            url @ (StoreUrl::Redis(_) | StoreUrl::Cluster(_)) => format!("{url} {}", self.store.redis.prefix),
+        }
     }
 
     /// Connections to endpoints that there may be at once: attempts in flight, and those that are kept.

@@ -13,6 +13,7 @@
 //!    again, without a key that is needed refuses too.
 
 mod file;
+mod known_store;
 mod root;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,8 @@ use crate::registry::seal::{Ring, SealError, new_key};
 use crate::registry::{Registry, RegistryError, Resealed, Sealer};
 use crate::store::{Store, StoreError};
 
-pub use root::{Root, RootError};
+pub use known_store::{KNOWN_STORES, KnownStore};
+pub use root::{Expected, Root, RootError};
 
 /// Works on the keys. Cheap to clone.
 #[derive(Clone)]

@@ -27,23 +27,47 @@ pub enum RootError {
     /// It was changed.
     #[error("what the store says of its sealing keys cannot be opened")]
     Broken(#[source] SealError),
+    /// The store is empty, and one with tenants is known at its address.
+    #[error("the store is empty, and the one that this gateway used at the same address before was not")]
+    Emptied,
+    /// The store is another one than the one that is known at its address.
+    #[error("the store is not the one that this gateway used at the same address before")]
+    Another,
     /// The store did not answer.
     #[error("the store cannot be asked which key its secrets were sealed with")]
     Store(#[source] StoreError),
 }
 
+/// Store that is expected at an address.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    /// Whichever is there, an empty one too.
+    Any,
+    /// The one with this identity.
+    Known(&'a str),
+}
+
 impl Root {
-    /// Opens the root of a store, or makes one where there is none yet. Afterwards the newest key opens it too.
+    /// Opens the root of a store, or makes one where there is none yet and none is expected. Afterwards the newest key opens it
+    /// too.
     ///
     /// # Errors
     /// See `RootError`.
-    pub async fn open(store: &dyn Store, sealer: &Sealer) -> Result<Self, RootError> {
+    pub async fn open(store: &dyn Store, sealer: &Sealer, expected: Expected<'_>) -> Result<Self, RootError> {
         if let Some(root) = Self::find(store, sealer).await? {
+            if let Expected::Known(identity) = expected
+                && root.identity() != identity
+            {
+                return Err(RootError::Another);
+            }
             root.keep(store, sealer).await?;
             return Ok(root);
         }
         if get(store, FIRST_KEY).await?.is_some() {
             return Err(RootError::OtherKeys);
+        }
+        if let Expected::Known(_) = expected {
+            return Err(RootError::Emptied);
         }
         let ring = sealer.ring();
         let random: [u8; 32] = rand::rng().random();
@@ -61,6 +85,11 @@ impl Root {
             return Err(RootError::OtherKeys);
         }
         Self::find(store, sealer).await?.ok_or(RootError::OtherKeys)
+    }
+
+    /// Identity of the store that the root is in: 32 hexadecimal digits, which tell nothing of the root.
+    pub fn identity(&self) -> String {
+        hex::encode(&self.derive("identity")[..16])
     }
 
     /// A key for a purpose: HMAC-SHA256(root, purpose).

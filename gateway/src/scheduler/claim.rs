@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::pace::{Change, Looks};
 use super::{Config, Parts};
-use crate::clock::Clock;
 use crate::delivery::{Attempted, Courier};
 use crate::dispatch::Handover;
 use crate::dispatch::handover::ClaimRoom;
@@ -29,7 +28,6 @@ pub(super) struct Claimer {
     store: Arc<dyn Store>,
     courier: Courier,
     handover: Handover,
-    clock: Clock,
     store_clock: StoreClock,
     metrics: Metrics,
     config: Config,
@@ -41,7 +39,6 @@ impl Claimer {
             store: parts.store.clone(),
             courier: parts.courier.clone(),
             handover: parts.handover.clone(),
-            clock: parts.clock.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
             config: config.clone(),
@@ -133,9 +130,9 @@ impl Claimer {
 
     /// Claims from the endpoints of a shard whose turn it is.
     async fn look(&self, shard: Shard) -> Result<Look, StoreError> {
-        let asked = self.clock.now();
+        let asked = self.store_clock.own();
         let turns = self.store.turns(shard, TURNS).await?;
-        self.store_clock.set(turns.now, asked, self.clock.now());
+        self.store_clock.set(turns.now, asked, self.store_clock.own());
         if turns.endpoints.is_empty() {
             return Ok(Look {
                 wait: turns.next.map(|turn| turn.since(turns.now)),
@@ -159,7 +156,7 @@ impl Claimer {
             hold: room.hold,
         };
         let picks: Vec<Pick> = endpoints.iter().zip(&rooms).map(pick).collect();
-        let (asked, began) = (self.clock.now(), Instant::now());
+        let (asked, began) = (self.store_clock.own(), Instant::now());
         let claimed = self
             .store
             .claim_from(shard, &picks, self.config.lease.get())
@@ -171,7 +168,7 @@ impl Claimer {
             now,
             next_due,
         } = claimed;
-        self.store_clock.set(now, asked, self.clock.now());
+        self.store_clock.set(now, asked, self.store_clock.own());
         self.metrics
             .store_answered(StoreOperation::Claim, leased.len(), began.elapsed());
         for late in late {

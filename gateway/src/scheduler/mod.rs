@@ -34,7 +34,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::delivery::Courier;
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
@@ -60,8 +59,6 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Where what is claimed goes: the other end of `ready`.
     pub handover: Handover,
-    /// What the time is here.
-    pub clock: Clock,
     /// What the time is in the store; claims set it right.
     pub store_clock: StoreClock,
     /// Where attempts under way are noted.

@@ -1,7 +1,8 @@
-//! The store's time as this process knows it: its own clock and how far the store's is from it.
+//! The store's time as this process knows it: a clock of its own and how far the store's is from it.
 //!
 //! Leases end and deliveries are due by the store's clock. A gateway whose clock is an hour off must still know when its
-//! leases end, so every claim's answer, which tells the store's time, sets this right.
+//! leases end, so every claim's answer, which tells the store's time, sets this right. Between claims somebody may set the
+//! machine's clock: the own clock should be a steady one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,6 +26,11 @@ impl StoreClock {
             own,
             ahead: Arc::default(),
         }
+    }
+
+    /// The own clock's time: between two of these the store was asked what `set` is told.
+    pub fn own(&self) -> Timestamp {
+        self.own.now()
     }
 
     /// The store's time now.

@@ -20,6 +20,9 @@ pub struct Config {
     /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
+    /// Takes an empty store, or another one, where the data directory knows a store at this address. A start without this refuses
+    /// it: its tenants would be gone, and every key unknown. Meant for one start, by the flag `--new-store`.
+    pub accept_new: bool,
     /// How single operations are put together before they go to the store.
     pub commit: group::Config,
     /// What matters with the embedded store only.

@@ -25,13 +25,16 @@ pub mod config;
 pub(crate) mod contract;
 pub mod embedded;
 pub mod group;
+mod health;
 mod open;
+mod pace;
 pub mod redis;
 pub mod retention;
 mod tally;
 mod turns;
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,7 +47,9 @@ use crate::domain::{
 
 pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use group::{CommitSignals, CommitWaiter, Committer};
+pub use health::Health;
 pub use open::open;
+pub use pace::Pace;
 pub use retention::Retention;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
@@ -199,6 +204,12 @@ pub trait Store: Send + Sync + 'static {
         expected: Bytes,
         next: Option<(Bytes, Duration)>,
     ) -> Result<bool, StoreError>;
+
+    /// Copies all that is committed now into a new file, while everything else goes on; how many bytes that is. `None`: the
+    /// server has tools of its own for it.
+    async fn backup(&self, _: &Path, _: Pace) -> Option<Result<u64, StoreError>> {
+        None
+    }
 
     /// How the store is.
     async fn health(&self) -> Health;
@@ -457,19 +468,6 @@ impl fmt::Debug for RegistryRecord {
             .field("entries", &names)
             .finish()
     }
-}
-
-/// How a store is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
-    /// It answers.
-    pub available: bool,
-    /// It takes new events (it may be full and still drain).
-    pub accepting: bool,
-    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
-    pub unfit: Option<String>,
-    /// What an operator should know: durability that is weaker than promised, memory that runs out.
-    pub warnings: Vec<String>,
 }
 
 /// Why a store did not do it.

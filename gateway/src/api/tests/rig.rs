@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::super::{Parts, router};
+use crate::backup::{self, Backups};
 use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::dispatch::handover::{Limits, Ready};
@@ -23,7 +24,7 @@ use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::ingest::{self, Ingest};
-use crate::keyring::{self, Keyring, Origin, Root};
+use crate::keyring::{self, Expected, Keyring, Origin, Root};
 use crate::memory::MemoryPool;
 use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::profile::Profiles;
@@ -99,7 +100,7 @@ impl Rig {
         let plugins = Arc::new(crate::plugin::Config::patient());
         let host = Host::start(&plugins, clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
         let sealer = Sealer::generate().0;
-        let root = Root::open(store.as_ref(), &sealer).await.unwrap();
+        let root = Root::open(store.as_ref(), &sealer, Expected::Any).await.unwrap();
         let parts = registry::Parts {
             store: Arc::clone(&store),
             host: host.clone(),
@@ -170,6 +171,17 @@ impl Rig {
             host,
             ingest: ingest.clone(),
             keyring,
+            backups: Backups::new(
+                backup::Config::default(),
+                backup::Parts {
+                    store: Arc::clone(&store),
+                    store_file: Some(path.join(embedded::FILE)),
+                    directory: folder.path().join("backups"),
+                    clock: clock.clone(),
+                    tasks: Tasks::default(),
+                    shutdown: shutdown.clone(),
+                },
+            ),
             store: Arc::clone(&store),
             committer,
             handover: handover.clone(),

@@ -114,7 +114,6 @@ impl Bench {
             courier: Courier::new(delivery::Config::default(), wishes.retry, parts),
             store: store.clone(),
             handover: handover.clone(),
-            clock,
             store_clock,
             journal: Journal::none(),
             metrics,

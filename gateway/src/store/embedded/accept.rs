@@ -12,8 +12,8 @@ use crate::store::{Accepted, Idempotency, NewEvent, StoreError, Submission, Toke
 impl Turn<'_> {
     /// Stores a submission, or repeats what its idempotency key stored before.
     pub(super) fn accept(&mut self, submission: &Submission) -> Step<Accepted> {
-        if let Some(reason) = &self.refusing {
-            return Ok(Err(StoreError::Full(reason.clone())));
+        if let Some(refusal) = &self.refusing {
+            return Ok(Err(refusal.clone()));
         }
         let deliveries: usize = submission.events.iter().map(|new| new.targets.len()).sum();
         if self.pending() + deliveries > self.rules.max_pending {

@@ -1,10 +1,12 @@
 //! The database file: opened, read from, and opened anew after a failure.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
+use super::backup::FILE;
 use super::read::{Snapshot, broken};
 use super::tables::{Tables, get};
 use super::usage;
@@ -18,6 +20,8 @@ const LAYOUT: &[u8] = &[1];
 pub(super) struct File {
     path: PathBuf,
     cache: Size,
+    /// Device and inode of the file that was opened.
+    identity: Option<(u64, u64)>,
     /// `None` between a failure and the next successful opening.
     database: RwLock<Option<Database>>,
 }
@@ -34,16 +38,22 @@ pub(super) enum Sync {
 impl File {
     /// Opens the file in a directory, made if it is not there.
     pub(super) fn open(directory: &Path, cache: Size) -> Result<Self, StoreError> {
-        let path = directory.join("hookgate.redb");
+        let path = directory.join(FILE);
         let unusable = |error: redb::Error| {
-            StoreError::Unusable(format!("{} cannot be opened: {error}", path.display()))
+            let text = format!("{} cannot be opened: {error}", path.display());
+            match is_damage(&error) {
+                true => StoreError::Corrupt(text),
+                false => StoreError::Unusable(text),
+            }
         };
         let database = open(&path, cache).map_err(unusable)?;
+        let identity = identity(&path).ok();
         check_layout(&database).map_err(unusable)??;
         usage::count(&database).map_err(unusable)??;
         Ok(Self {
             path,
             cache,
+            identity,
             database: RwLock::new(Some(database)),
         })
     }
@@ -53,8 +63,27 @@ impl File {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // First away with the old one: it holds the file's lock.
         *database = None;
-        *database = Some(open(&self.path, self.cache)?);
+        // Not made where it is not there: what was in it would be forgotten.
+        let mut builder = Database::builder();
+        *database = Some(builder.set_cache_size(self.cache.bytes()).open(&self.path)?);
         Ok(())
+    }
+
+    /// Why the file must not be written to: it is not at its path any more, so that the next start would not find it.
+    pub(super) fn misplaced(&self) -> Option<String> {
+        let found = identity(&self.path);
+        let what = match (&self.identity, &found) {
+            (Some(opened), Ok(found)) if opened == found => return None,
+            (None, _) => return None,
+            (Some(_), Ok(_)) => "was replaced",
+            (Some(_), Err(error)) if error.kind() == std::io::ErrorKind::NotFound => "was removed",
+            // It cannot be seen, which says nothing of where it is.
+            (Some(_), Err(_)) => return None,
+        };
+        Some(format!(
+            "its file {} {what} while the gateway runs: stop the gateway, and put the file back or restore it from a backup",
+            self.path.display()
+        ))
     }
 
     /// Takes nothing more, and tells nothing more, until it is opened anew.
@@ -84,6 +113,22 @@ impl File {
     }
 }
 
+/// Whether an error of opening is about what is in the file, not about getting at it.
+fn is_damage(error: &redb::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match error {
+        redb::Error::Io(error) => matches!(error.kind(), InvalidData | UnexpectedEof),
+        redb::Error::DatabaseAlreadyOpen => false,
+        _ => true,
+    }
+}
+
+/// Device and inode of the file at a path.
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 fn open(path: &Path, cache: Size) -> Result<Database, redb::Error> {
     Ok(Database::builder().set_cache_size(cache.bytes()).create(path)?)
 }
@@ -98,7 +143,7 @@ pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction,
 }
 
 /// Makes the tables of a new file; refuses one that another version wrote otherwise.
-fn check_layout(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
+pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
     let found = {
         let mut tables = Tables::open(&transaction)?;

@@ -8,6 +8,7 @@
 //! same id. There is one shard, and time is the gateway's clock.
 
 mod accept;
+mod backup;
 mod config;
 mod file;
 mod forget;
@@ -39,14 +40,15 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pick, RegistryRecord, Retention, Settled,
-    Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pace, Pick, RegistryRecord, Retention,
+    Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
 };
 use crate::clock::Clock;
 use crate::domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId,
     TenantId, Timestamp, Trigger,
 };
+pub use backup::{FILE, restore};
 pub use config::Config;
 use file::File;
 use index::Index;
@@ -376,6 +378,14 @@ impl Store for Embedded {
             .await?
     }
 
+    async fn backup(&self, file: &Path, pace: Pace) -> Option<Result<u64, StoreError>> {
+        let file = file.to_owned();
+        Some(
+            self.read(move |snapshot| backup::copy(snapshot, &file, &pace))
+                .await,
+        )
+    }
+
     async fn health(&self) -> Health {
         let mut warnings = Vec::new();
         if !self.sync_every.is_zero() {
@@ -383,7 +393,10 @@ impl Store for Embedded {
                 "commits are not synced to the disk one by one: a crash loses the last ones".to_owned(),
             );
         }
-        let shortage = self.shared.room.shortage();
+        let (refusal, failure) = (
+            self.shared.room.refusal(&self.shared.file),
+            self.shared.room.failure(),
+        );
         let (pending, most) = (self.index().len(), self.shared.rules.max_pending);
         if pending >= most / 20 * 17 {
             warnings.push(format!(
@@ -392,12 +405,19 @@ impl Store for Embedded {
         }
         let running = self.writer.as_ref().is_some_and(|writer| !writer.is_finished());
         let available = running && self.shared.file.snapshot().is_ok();
-        let accepting = available && shortage.is_none() && pending < most;
-        warnings.extend(shortage);
+        let unfit = match &refusal {
+            Some(StoreError::Unusable(reason)) => Some(reason.clone()),
+            _ => failure,
+        };
+        let accepting = available && refusal.is_none() && unfit.is_none() && pending < most;
+        if let Some(StoreError::Full(shortage)) = refusal {
+            warnings.push(shortage);
+        }
+        warnings.extend(unfit.clone());
         Health {
             available,
             accepting,
-            unfit: None,
+            unfit,
             warnings,
         }
     }

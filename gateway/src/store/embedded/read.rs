@@ -33,6 +33,11 @@ impl Snapshot {
         Self(transaction)
     }
 
+    /// The transaction that it reads in.
+    pub(super) fn transaction(&self) -> &ReadTransaction {
+        &self.0
+    }
+
     /// Claimed deliveries with all that an attempt needs. One that cannot be read is left out, with a word in the log: its lease
     /// ends, and the others go on.
     pub(super) fn leased(&self, claimed: &[Claim], token: Token) -> Result<Vec<Leased>, StoreError> {

@@ -7,7 +7,7 @@ use super::keys::Place;
 use crate::domain::{EventId, TenantId, Timestamp, Trigger};
 use crate::store::StoreError;
 
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 /// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
@@ -46,6 +46,12 @@ pub(super) const NOTES: Definition = Definition::new("notes");
 pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
 /// The layout of this file, under `layout`; and, under `usage`, that `USAGE` counts all of its events.
 pub(super) const META: Definition = Definition::new("meta");
+
+/// Every table.
+pub(super) const ALL: [Definition; 18] = [
+    EVENTS, PLACES, DUE, DELIVERIES, ATTEMPTS, DEAD, KEYS, KEY_AGES, FEEDS, ENTRIES, REVISIONS, CHANGES,
+    STATS, USAGE, BLOBS, NOTES, NOTE_ENDS, META,
+];
 
 /// All tables of one write transaction.
 pub(super) struct Tables<'t> {

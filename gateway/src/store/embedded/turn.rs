@@ -34,8 +34,8 @@ pub(super) struct Turn<'t> {
     pub(super) rules: &'t Rules,
     /// The store's time, the same for all of the transaction.
     pub(super) now: Timestamp,
-    /// Whether new events are taken; if not, why.
-    pub(super) refusing: Option<String>,
+    /// Why new events are not taken, if so.
+    pub(super) refusing: Option<StoreError>,
     index: &'t Mutex<Index>,
     sequences: &'t mut Sequences,
     pub(super) effects: Effects,

@@ -20,6 +20,8 @@ use crate::store::StoreError;
 
 /// Operations in one transaction: each is a batch already, and who came first should not wait for too many who came later.
 const MOST_JOBS: usize = 64;
+/// How long a writer whose last commit failed waits for a job before it tries an empty commit.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a file that could not be opened again is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -78,9 +80,10 @@ impl Writer {
         }
     }
 
-    /// The next job; `Timeout` when what was committed must be on the disk now.
+    /// The next job; `Timeout` when what was committed must be on the disk now, or it is time to see whether commits still fail.
     fn next(&self) -> Result<Job, RecvTimeoutError> {
         match self.unsynced {
+            None if self.shared.room.is_failing() => self.jobs.recv_timeout(RETRY),
             None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(since) => self
                 .jobs
@@ -105,9 +108,12 @@ impl Writer {
 
     fn write(&mut self, group: Vec<Job>, sync: Sync) {
         match self.commit(group, sync) {
-            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
+            Ok(answers) => {
+                self.shared.room.succeeded();
+                answers.into_iter().for_each(|answer| answer());
+            }
             Err(error) => {
-                tracing::error!(error = %error, "store.commit_failed");
+                self.shared.room.failed(&error);
                 self.recover();
             }
         }
@@ -126,7 +132,7 @@ impl Writer {
             &mut self.sequences,
             now,
         )?;
-        turn.refusing = shared.room.shortage();
+        turn.refusing = shared.room.refusal(&shared.file);
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
         let answers = answers?;
         turn.write_counted()?;
@@ -165,12 +171,13 @@ impl Writer {
                 let mut index = shared.index.lock().unwrap_or_else(PoisonError::into_inner);
                 *index = Index::build(rows, &index);
                 self.failed = None;
-                tracing::warn!(count = index.len(), "store.reopened");
+                tracing::debug!(count = index.len(), "store.reopened");
             }
             Err(error) => {
                 shared.file.close();
-                self.failed = Some(Instant::now());
-                tracing::error!(error = %error, "store.reopen_failed");
+                if self.failed.replace(Instant::now()).is_none() {
+                    tracing::error!(error = %error, "store.reopen_failed");
+                }
             }
         }
     }

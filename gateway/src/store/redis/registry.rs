@@ -26,6 +26,16 @@ pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<Tenan
     } else {
         reply::number(version)?
     };
+    if version == 0 && since > 0 {
+        store.status.emptied(true);
+        return Err(store
+            .status
+            .emptied_error()
+            .unwrap_or_else(|| reply::unexpected("no registry")));
+    }
+    if version > 0 {
+        store.status.emptied(false);
+    }
     if version < since {
         // The server lost what we saw of it: whoever asks has to look at everything again.
         return Box::pin(changes(store, 0)).await;
@@ -60,6 +70,9 @@ async fn existing(store: &Inner, tenants: Vec<TenantId>) -> Result<Vec<TenantId>
 
 /// A tenant's registry.
 pub(super) async fn load(store: &Inner, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError> {
+    if let Some(emptied) = store.status.emptied_error() {
+        return Err(emptied);
+    }
     let mut get = redis::cmd("HGETALL");
     get.arg(store.keys.registry(tenant));
     let mut fields = reply::array(store.link.one(get).await?)?.into_iter();
@@ -84,6 +97,9 @@ pub(super) async fn apply(
     expected: u64,
     changes: &[(String, Option<Bytes>)],
 ) -> Result<u64, StoreError> {
+    if let Some(emptied) = store.status.emptied_error() {
+        return Err(emptied);
+    }
     let keys = &store.keys;
     let mut call = store.scripts.registry.call();
     call.key(keys.registry(tenant))

@@ -14,6 +14,8 @@ pub(super) struct Status {
     state: Mutex<State>,
     /// Whether `State::unfit` is set: looked at by every accepted batch.
     is_unfit: AtomicBool,
+    /// Whether `State::emptied` is set.
+    is_emptied: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ struct State {
     findings: Findings,
     /// Why it last refused a command, unless it took one since.
     unfit: Option<Unfit>,
+    /// It was emptied while this process used it.
+    emptied: bool,
     /// Submissions and commands that were refused since it is unfit.
     turned_away: u64,
     /// Why it could not be connected to last time.
@@ -55,6 +59,20 @@ impl Status {
         if self.is_unfit.load(Ordering::Acquire) {
             self.change(|state| state.unfit = None);
         }
+    }
+
+    /// Whether the server has lost all that tenants have in it.
+    pub(super) fn emptied(&self, emptied: bool) {
+        if self.is_emptied.load(Ordering::Acquire) != emptied {
+            self.is_emptied.store(emptied, Ordering::Release);
+            self.change(|state| state.emptied = emptied);
+        }
+    }
+
+    /// Why nothing is written, where the server was emptied.
+    pub(super) fn emptied_error(&self) -> Option<StoreError> {
+        let emptied = self.is_emptied.load(Ordering::Acquire);
+        emptied.then(|| StoreError::Unusable(EMPTIED.to_owned()))
     }
 
     /// Logs when the server becomes unfit, by another reason too, and when it is fit again: one line each, with how much was
@@ -104,6 +122,10 @@ impl Status {
             state.turned_away += submissions as u64;
             return Some(StoreError::Unusable(reason));
         }
+        if state.emptied {
+            state.turned_away += submissions as u64;
+            return Some(StoreError::Unusable(EMPTIED.to_owned()));
+        }
         let full = state.findings.full;
         full.then(|| StoreError::Full("Redis is nearly out of memory".to_owned()))
     }
@@ -151,6 +173,8 @@ impl State {
     fn unfit_for(&self) -> Option<String> {
         let refused = self.findings.refused.as_ref();
         let refused = refused.map(|reason| format!("Redis must not be used as it is set up: {reason}"));
+        let emptied = self.emptied.then(|| EMPTIED.to_owned());
+        let refused = refused.or(emptied);
         refused.or_else(|| self.unfit.map(|unfit| unfit.to_string()))
     }
 }
@@ -178,6 +202,8 @@ impl Sequences {
     }
 }
 
+/// Why an emptied server must not be used.
+const EMPTIED: &str = "it was emptied: the tenants and events that were in it are gone; restore it, or start the gateways anew with --new-store";
 /// The shards, and the registry.
 const PARTS: u16 = SHARDS + 1;
 

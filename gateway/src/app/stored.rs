@@ -1,0 +1,53 @@
+//! The store that the data directory knows, and its backups.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::secrets::Secrets;
+use super::{Common, StartError};
+use crate::backup::{self, Backups};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keyring::{Expected, KnownStore, Root};
+use crate::store::{self, Store, StoreUrl};
+use crate::tasks::Tasks;
+
+/// Backups of the store, in the data directory where the configuration names no other.
+pub(super) fn backups(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    tasks: &Tasks,
+    shutdown: &CancellationToken,
+) -> Backups {
+    let parts = backup::Parts {
+        store: Arc::clone(store),
+        store_file: match config.store_url() {
+            StoreUrl::Embedded(directory) => Some(directory.join(store::embedded::FILE)),
+            StoreUrl::Redis(_) | StoreUrl::Cluster(_) => None,
+        },
+        directory: config.data_dir.join("backups"),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        shutdown: shutdown.clone(),
+    };
+    Backups::new(config.backup.clone(), parts)
+}
+
+/// Opens the store's root, if the store is the one that was used at its address before; `store.accept_new` takes any.
+pub(super) async fn open_root(
+    config: &Config,
+    secrets: &Secrets,
+    common: &Common,
+) -> Result<Root, StartError> {
+    let known = KnownStore::new(&config.data_dir, &config.store_address());
+    let identity = known.identity().map_err(StartError::KnownStores)?;
+    let expected = match &identity {
+        Some(identity) if !config.store.accept_new => Expected::Known(identity),
+        Some(_) | None => Expected::Any,
+    };
+    let root = Root::open(common.store.as_ref(), &secrets.sealer, expected).await?;
+    known.keep(&root.identity()).map_err(StartError::KnownStores)?;
+    Ok(root)
+}

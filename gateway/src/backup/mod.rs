@@ -1,0 +1,262 @@
+//! Backups of the embedded store: one at a time, asked for or by schedule, each a file that opens as a store; the oldest ones are
+//! removed.
+
+mod config;
+mod files;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::store::{Pace, Store};
+use crate::tasks::Tasks;
+
+pub use config::Config;
+pub use files::BackupFile;
+use files::Directory;
+
+/// Makes backups. Cheap to clone.
+#[derive(Clone)]
+pub struct Backups {
+    inner: Arc<Inner>,
+}
+
+/// What it works with.
+pub struct Parts {
+    /// What is backed up.
+    pub store: Arc<dyn Store>,
+    /// File of the embedded store; `None`: the store is none.
+    pub store_file: Option<PathBuf>,
+    /// Directory of the backups, where the configuration names none.
+    pub directory: PathBuf,
+    /// Tells the time.
+    pub clock: Clock,
+    /// What carries a backup on that somebody asked for.
+    pub tasks: Tasks,
+    /// Stops a backup that is under way.
+    pub shutdown: CancellationToken,
+}
+
+struct Inner {
+    config: Config,
+    parts: Parts,
+    directory: Directory,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    last: Option<Ended>,
+}
+
+/// A backup under way.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Its file's name.
+    pub name: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// How much is copied.
+    pub pace: Pace,
+}
+
+/// A backup that has ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its file's name.
+    pub name: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Why there is none; `None`: it is there.
+    pub error: Option<String>,
+}
+
+/// What there is.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Where the files are.
+    pub directory: PathBuf,
+    /// The backup under way.
+    pub running: Option<Running>,
+    /// The last one that ended since the gateway started.
+    pub last: Option<Ended>,
+    /// The files, the newest first.
+    pub files: Vec<BackupFile>,
+}
+
+/// Why no backup is begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The store is a Redis.
+    #[error("the store is a Redis, which has tools of its own for it")]
+    NotEmbedded,
+    /// One at a time.
+    #[error("the backup {0} is under way")]
+    UnderWay(String),
+    /// The copy could fill the disk, which others need.
+    #[error("{} has about {free} MiB free, and a copy with the room that is kept needs {needed} MiB", directory.display())]
+    NoRoom {
+        /// Where.
+        directory: PathBuf,
+        /// In MiB.
+        free: u64,
+        /// In MiB.
+        needed: u64,
+    },
+    /// The directory cannot be used.
+    #[error("the directory {} of the backups cannot be used: {source}", directory.display())]
+    Directory {
+        /// Which.
+        directory: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl Backups {
+    /// Backups with these settings.
+    pub fn new(config: Config, parts: Parts) -> Self {
+        let directory = config.directory.clone();
+        let directory = Directory::new(directory.unwrap_or_else(|| parts.directory.clone()));
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                parts,
+                directory,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Begins a backup, which goes on whoever waits for it: its file's name.
+    ///
+    /// # Errors
+    /// See `BackupError`; nothing is begun.
+    pub fn begin(&self) -> Result<String, BackupError> {
+        let (running, work) = self.prepare()?;
+        let name = running.name.clone();
+        drop(self.inner.parts.tasks.spawn(work));
+        Ok(name)
+    }
+
+    /// Makes backups by schedule until the shutdown.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Some(every) = self.inner.config.every else {
+            return;
+        };
+        if self.inner.parts.store_file.is_none() {
+            return;
+        }
+        loop {
+            if shutdown
+                .run_until_cancelled(tokio::time::sleep(every.get()))
+                .await
+                .is_none()
+            {
+                return;
+            }
+            match self.prepare() {
+                Ok((_, work)) => work.await,
+                Err(BackupError::UnderWay(_)) => {}
+                Err(error) => error!(%error, "backup.failed"),
+            }
+        }
+    }
+
+    /// What there is. Reads the directory.
+    ///
+    /// # Errors
+    /// `Directory`.
+    pub fn status(&self) -> Result<Status, BackupError> {
+        let files = self.inner.directory.files();
+        let files = files.map_err(|source| self.unusable(source))?;
+        let state = self.state();
+        Ok(Status {
+            directory: self.inner.directory.path().to_owned(),
+            running: state.running.clone(),
+            last: state.last.clone(),
+            files,
+        })
+    }
+
+    /// Checks that there may be a backup now, and takes the place of the one that is under way.
+    fn prepare(&self) -> Result<(Running, impl Future<Output = ()> + Send + 'static), BackupError> {
+        let inner = &self.inner;
+        let store_file = inner.parts.store_file.as_ref().ok_or(BackupError::NotEmbedded)?;
+        let mut state = self.state();
+        if let Some(running) = &state.running {
+            return Err(BackupError::UnderWay(running.name.clone()));
+        }
+        let began = inner.parts.clock.now();
+        let directory = &inner.directory;
+        let prepared = directory.prepare().and_then(|()| directory.free());
+        let free = prepared.map_err(|source| self.unusable(source))?;
+        let size = std::fs::metadata(store_file).map_or(0, |found| found.len());
+        let needed = size.saturating_add(inner.config.min_free_disk.bytes() as u64);
+        if free < needed {
+            let directory = directory.path().to_owned();
+            let (free, needed) = (free >> 20, needed.div_ceil(1 << 20));
+            return Err(BackupError::NoRoom {
+                directory,
+                free,
+                needed,
+            });
+        }
+        let running = Running {
+            name: files::name(began),
+            began,
+            pace: Pace::new(inner.config.rate, inner.parts.shutdown.clone()),
+        };
+        state.running = Some(running.clone());
+        drop(state);
+        let (backups, of) = (self.clone(), running.clone());
+        Ok((running, async move { backups.make(of).await }))
+    }
+
+    async fn make(&self, running: Running) {
+        let inner = &self.inner;
+        let draft = inner.directory.draft(&running.name);
+        let copied = inner.parts.store.backup(&draft, running.pace.clone()).await;
+        let made = match copied {
+            Some(Ok(_)) => inner.directory.publish(&running.name, inner.config.keep),
+            Some(Err(error)) => Err(std::io::Error::other(error.to_string())),
+            None => Err(std::io::Error::other("the store has no backups")),
+        };
+        let ended = inner.parts.clock.now();
+        let (name, millis) = (&running.name, ended.since(running.began).as_millis());
+        match &made {
+            Ok(()) => info!(name, bytes = running.pace.copied(), millis, "backup.made"),
+            Err(error) => {
+                error!(name, %error, "backup.failed");
+                // Its disk may be the fault: what is left of it is tried again before the next one.
+                let _ = std::fs::remove_file(&draft);
+            }
+        }
+        let mut state = self.state();
+        state.running = None;
+        state.last = Some(Ended {
+            name: running.name,
+            began: running.began,
+            ended,
+            error: made.err().map(|error| error.to_string()),
+        });
+    }
+
+    fn unusable(&self, source: std::io::Error) -> BackupError {
+        BackupError::Directory {
+            directory: self.inner.directory.path().to_owned(),
+            source,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,90 @@
+//! Identities of the stores that the keys of a data directory were used with: an empty store, or another one, in the place of a
+//! known store is refused rather than taken for it.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Store at an address, as the data directory knows it. The file has a line for each address: the identity, a space, the address.
+#[derive(Debug, Clone)]
+pub struct KnownStore {
+    file: PathBuf,
+    address: String,
+}
+
+impl KnownStore {
+    /// The store at an address, which holds no credentials.
+    pub fn new(data_dir: &Path, address: &str) -> Self {
+        Self {
+            file: data_dir.join(KNOWN_STORES),
+            address: address.replace(['\n', '\r'], " "),
+        }
+    }
+
+    /// Identity of the store that was used at this address before, if one was.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn identity(&self) -> io::Result<Option<String>> {
+        let text = match std::fs::read_to_string(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let known = text.lines().find_map(|line| {
+            let (identity, address) = line.split_once(' ')?;
+            (address == self.address).then(|| identity.to_owned())
+        });
+        Ok(known)
+    }
+
+    /// Notes the identity of the store that is used at this address from now on.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn keep(&self, identity: &str) -> io::Result<()> {
+        if self.identity()?.as_deref() == Some(identity) {
+            return Ok(());
+        }
+        let before = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let others = before.lines().filter(|line| {
+            line.split_once(' ')
+                .is_some_and(|(_, address)| address != self.address)
+        });
+        let mut text: String = others.flat_map(|line| [line, "\n"]).collect();
+        text.push_str(&format!("{identity} {}\n", self.address));
+        let draft = self.file.with_extension("new");
+        let mut options = OpenOptions::new();
+        let mut opened = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        opened.write_all(text.as_bytes())?;
+        opened.sync_all()?;
+        std::fs::rename(&draft, &self.file)
+    }
+}
+
+/// The file's name in a data directory.
+pub const KNOWN_STORES: &str = "known-stores";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_kept_by_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, other] = ["embedded", "redis://cache:6379 hg"].map(|at| KnownStore::new(dir.path(), at));
+        assert_eq!(own.identity().unwrap(), None);
+        own.keep("a1").unwrap();
+        other.keep("b1").unwrap();
+        own.keep("a2").unwrap();
+        assert_eq!(own.identity().unwrap().as_deref(), Some("a2"));
+        assert_eq!(other.identity().unwrap().as_deref(), Some("b1"));
+        let text = std::fs::read_to_string(dir.path().join(KNOWN_STORES)).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+}
