@@ -37,6 +37,7 @@ mod privacy;
 mod publishing;
 mod recovering;
 mod refused_profiles;
+mod reliability;
 mod reloading;
 mod repeating;
 mod scopes;

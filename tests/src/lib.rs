@@ -8,6 +8,7 @@ pub mod bindings;
 pub mod client;
 pub mod consumer;
 pub mod curl;
+pub mod faults;
 pub mod gateway;
 pub mod guests;
 pub mod receiver;

@@ -38,6 +38,8 @@ pub struct Received {
     pub headers: HashMap<String, String>,
     /// Its body.
     pub body: Bytes,
+    /// The status that it was answered with.
+    pub answered: u16,
 }
 
 /// A running receiver; it ends when this is dropped.
@@ -53,6 +55,15 @@ struct State {
     received: Vec<Received>,
     /// What to answer next; 200 when there is nothing more.
     script: Vec<Reply>,
+}
+
+impl Reply {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Status(status) | Self::With(status, _) => *status,
+            Self::After(_) => 200,
+        }
+    }
 }
 
 impl Received {
@@ -118,6 +129,11 @@ impl Receiver {
         lock(&self.state).received.clone()
     }
 
+    /// Takes what came since the last time: for runs whose requests do not fit into memory together.
+    pub fn take(&self) -> Vec<Received> {
+        std::mem::take(&mut lock(&self.state).received)
+    }
+
     /// How many requests came so far.
     pub fn count(&self) -> usize {
         lock(&self.state).received.len()
@@ -175,16 +191,18 @@ async fn answer(
     };
     let reply = {
         let mut state = lock(&state);
+        let reply = if state.script.is_empty() {
+            Reply::Status(200)
+        } else {
+            state.script.remove(0)
+        };
         state.received.push(Received {
             path,
             headers,
             body: body.to_bytes(),
+            answered: reply.status(),
         });
-        if state.script.is_empty() {
-            Reply::Status(200)
-        } else {
-            state.script.remove(0)
-        }
+        reply
     };
     let (status, headers) = match reply {
         Reply::Status(status) => (status, Vec::new()),

@@ -70,6 +70,15 @@ impl RedisServer {
         Ok(())
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, signal).context("signal redis-server")
+    }
+
     /// Starts it again on the same port and directory.
     ///
     /// # Errors
