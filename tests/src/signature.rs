@@ -27,3 +27,16 @@ pub fn verifies(secret: &str, id: &str, timestamp: &str, header: &str, body: &[u
                 .is_ok_and(|signature| mac.verify_slice(&signature).is_ok())
         })
 }
+
+/// The value of a signature header for a message, as the specification has it.
+///
+/// # Panics
+/// When the secret is none.
+pub fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
+    let encoded = secret.strip_prefix("whsec_").expect("a prefix");
+    let key = STANDARD.decode(encoded).expect("base64");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 pub use fault::{Fault, Store};
+pub use oracle::Oracle;
 pub use report::{Line, Report};
 pub use site::StepClock;
 

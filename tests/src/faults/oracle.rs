@@ -7,7 +7,7 @@ use crate::Received;
 
 /// Judges a round. Clones are one oracle.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Oracle(Arc<Mutex<State>>);
+pub struct Oracle(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -25,12 +25,12 @@ struct State {
 
 impl Oracle {
     /// A producer posts a number.
-    pub(super) fn posted(&self, number: u64) {
+    pub fn posted(&self, number: u64) {
         self.state().posted.insert(number);
     }
 
     /// A producer was answered 202.
-    pub(super) fn accepted(&self, number: u64, id: &str) {
+    pub fn accepted(&self, number: u64, id: &str) {
         let mut state = self.state();
         if let Some(other) = state.arrived.get(&number)
             && other != id
@@ -45,7 +45,7 @@ impl Oracle {
     }
 
     /// The receiver took a request and answered it with success.
-    pub(super) fn arrived(&self, request: &Received, secret: &str) {
+    pub fn arrived(&self, request: &Received, secret: &str) {
         let mut state = self.state();
         if !request.verifies(secret) {
             state
@@ -76,32 +76,32 @@ impl Oracle {
     }
 
     /// How many numbers were accepted.
-    pub(super) fn accepted_count(&self) -> u64 {
+    pub fn accepted_count(&self) -> u64 {
         self.state().accepted.len() as u64
     }
 
     /// How many of those accepted have not arrived.
-    pub(super) fn awaited_count(&self) -> u64 {
+    pub fn awaited_count(&self) -> u64 {
         self.state().awaited.len() as u64
     }
 
     /// Numbers that are awaited now.
-    pub(super) fn awaited(&self) -> HashSet<u64> {
+    pub fn awaited(&self) -> HashSet<u64> {
         self.state().awaited.clone()
     }
 
     /// Whether a number has arrived.
-    pub(super) fn has_arrived(&self, number: u64) -> bool {
+    pub fn has_arrived(&self, number: u64) -> bool {
         self.state().arrived.contains_key(&number)
     }
 
     /// Requests beyond the first for a number.
-    pub(super) fn duplicates(&self) -> u64 {
+    pub fn duplicates(&self) -> u64 {
         self.state().duplicates
     }
 
     /// What must never be: wrong signatures, events that nobody sent, one number under two ids.
-    pub(super) fn faults(&self) -> Vec<String> {
+    pub fn faults(&self) -> Vec<String> {
         self.state().faults.clone()
     }
 
