@@ -107,7 +107,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(problem),
+        Ok(done) => done.map_err(|error| problem(&error)),
         Err(_) => Err(Problem::new(
             Code::InternalError,
             "The backups could not be looked at.",
@@ -115,7 +115,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-fn problem(error: BackupError) -> Problem {
+fn problem(error: &BackupError) -> Problem {
     let told = format!("No backup is begun: {error}.");
     match error {
         BackupError::NotEmbedded => Problem::new(Code::WrongState, told)
