@@ -50,6 +50,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "domain",
             "ids",
+            "profile",
             "registry",
             "store",
             "telemetry",

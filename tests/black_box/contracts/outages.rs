@@ -1,6 +1,7 @@
 //! Endpoints that are away: what a product's document prints of retries holds for every event, whatever the endpoint answers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use hookgate_tests::{Client, Received, Receiver, Reply, eventually};
 use serde_json::{Value, json};
@@ -10,6 +11,8 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
     printed_schedule_holds_for_each_of_1000_events,
+    printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs,
+    activation_a_changed_url_and_a_successful_test_end_a_pause,
     answer_changes_nothing_of_a_printed_schedule,
     gateways_own_profile_disables_at_410_and_honours_retry_after,
 );
@@ -69,6 +72,115 @@ async fn printed_schedule_holds_for_each_of_1000_events(on: On) {
     dead.answer(vec![]);
     product.publish(r#"{"type":"delivery.failed","data":{}}"#).await;
     dead.wait_for(3 * EVENTS + 1).await;
+}
+
+/// An endpoint that takes requests and never answers holds each attempt for its timeout: they are late, and all are made.
+async fn printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs(on: On) {
+    let toml = format!("{IN_SECONDS}\n[profiles.synaptis.endpoint]\ntimeout = \"50ms\"\n");
+    let product = Product::with(on, "synaptis", &toml).await;
+    let (client, hangs) = (&product.client, vec![Reply::After(HOUR); 10_000]);
+    let hanging = Receiver::start(hangs).await;
+    let id = register(&product, &hanging).await;
+    publish_many(client, EVENTS).await;
+    let path = format!("/v1/subscriptions/{id}");
+    eventually("all are given up", async || {
+        let stats = client.get(&format!("{path}/stats")).await.expect(200);
+        (stats["totals"]["dead"] == EVENTS).then_some(())
+    })
+    .await;
+    let (mut dead, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("{path}/deliveries?status=dead&limit=500{cursor}");
+        let page = client.get(&page).await.expect(200);
+        dead.extend(page["data"].as_array().unwrap().iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(dead.len(), EVENTS);
+    for delivery in &dead {
+        let (attempts, outcome) = (&delivery["attempts"], &delivery["last_outcome"]);
+        assert_eq!(
+            (attempts, outcome),
+            (&json!(3), &json!("timed_out")),
+            "{delivery:#}"
+        );
+    }
+    // The first, the last and some in between: never earlier than printed.
+    for delivery in dead.iter().step_by(EVENTS / 20) {
+        let shown = format!("/v1/deliveries/{}", text(delivery, "id"));
+        let shown = client.get(&shown).await.expect(200);
+        let started = |n: usize| of_day(&shown["attempts"][n]["started"]);
+        let wait = |n: usize| (started(n) + DAY - started(n - 1)) % DAY;
+        assert!(wait(1) >= 1 && wait(2) >= 5, "{shown:#}");
+    }
+}
+
+/// A pause of ten minutes, which no test waits for.
+const PAUSED: &str = r#"
+retry.attempts = 1
+scheduler.pause_after = 1
+scheduler.pause_first = "10m"
+scheduler.pause_longest = "10m"
+"#;
+
+async fn activation_a_changed_url_and_a_successful_test_end_a_pause(on: On) {
+    let site = Site::with(on, PAUSED).await;
+    let acme = &site.acme;
+    for way in ["activation", "url", "test"] {
+        let (receiver, moved) = (
+            Receiver::start(vec![Reply::Status(500); 1_000]).await,
+            Receiver::start(vec![]).await,
+        );
+        let (id, _) = acme.subscribe(&receiver.url()).await;
+        let path = format!("/v1/subscriptions/{id}");
+        let waiting = eventually("one waits for the end of the pause", async || {
+            let event = acme.publish("a.b", json!({})).await;
+            let pending = acme
+                .get(&format!("{path}/deliveries?status=pending"))
+                .await
+                .expect(200);
+            let pending = pending["data"].as_array().unwrap();
+            pending
+                .iter()
+                .any(|one| one["event"] == *event && one["attempts"] == 0)
+                .then_some(event)
+        })
+        .await;
+        receiver.answer(vec![]);
+        let act = async |what: &str, status| {
+            acme.post(&format!("{path}/{what}"), &json!({}))
+                .await
+                .expect(status);
+        };
+        let to = match way {
+            "activation" => {
+                act("disable", 200).await;
+                act("activate", 200).await;
+                &receiver
+            }
+            "url" => {
+                acme.patch(&path, &json!({ "url": moved.url() }))
+                    .await
+                    .expect(200);
+                &moved
+            }
+            _ => {
+                act("test", 202).await;
+                &receiver
+            }
+        };
+        let event = acme.publish("a.b", json!({})).await;
+        eventually(&format!("{way} ends it"), async || {
+            let received = to.received();
+            let came = |event: &str| received.iter().any(|got| got.id() == event);
+            // What waited while it was disabled may be called off.
+            (came(&event) && (way == "activation" || came(&waiting))).then_some(())
+        })
+        .await;
+        acme.delete(&path).await.expect(204);
+    }
 }
 
 /// When an attempt was made, in seconds.
@@ -151,3 +263,6 @@ fn of_day(time: &Value) -> u64 {
 const DAY: u64 = 24 * 3600;
 
 const EVENTS: usize = 1_000;
+
+/// Longer than any test.
+const HOUR: Duration = Duration::from_secs(3600);
