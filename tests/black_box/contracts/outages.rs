@@ -12,7 +12,6 @@ use crate::site::{On, Site, on_both_stores};
 on_both_stores!(
     printed_schedule_holds_for_each_of_1000_events,
     printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs,
-    activation_a_changed_url_and_a_successful_test_end_a_pause,
     answer_changes_nothing_of_a_printed_schedule,
     gateways_own_profile_disables_at_410_and_honours_retry_after,
 );
@@ -114,72 +113,6 @@ async fn printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs(on: On
         let started = |n: usize| of_day(&shown["attempts"][n]["started"]);
         let wait = |n: usize| (started(n) + DAY - started(n - 1)) % DAY;
         assert!(wait(1) >= 1 && wait(2) >= 5, "{shown:#}");
-    }
-}
-
-/// A pause of ten minutes, which no test waits for.
-const PAUSED: &str = r#"
-retry.attempts = 1
-scheduler.pause_after = 1
-scheduler.pause_first = "10m"
-scheduler.pause_longest = "10m"
-"#;
-
-async fn activation_a_changed_url_and_a_successful_test_end_a_pause(on: On) {
-    let site = Site::with(on, PAUSED).await;
-    let acme = &site.acme;
-    for way in ["activation", "url", "test"] {
-        let (receiver, moved) = (
-            Receiver::start(vec![Reply::Status(500); 1_000]).await,
-            Receiver::start(vec![]).await,
-        );
-        let (id, _) = acme.subscribe(&receiver.url()).await;
-        let path = format!("/v1/subscriptions/{id}");
-        let waiting = eventually("one waits for the end of the pause", async || {
-            let event = acme.publish("a.b", json!({})).await;
-            let pending = acme
-                .get(&format!("{path}/deliveries?status=pending"))
-                .await
-                .expect(200);
-            let pending = pending["data"].as_array().unwrap();
-            pending
-                .iter()
-                .any(|one| one["event"] == *event && one["attempts"] == 0)
-                .then_some(event)
-        })
-        .await;
-        receiver.answer(vec![]);
-        let act = async |what: &str, status| {
-            acme.post(&format!("{path}/{what}"), &json!({}))
-                .await
-                .expect(status);
-        };
-        let to = match way {
-            "activation" => {
-                act("disable", 200).await;
-                act("activate", 200).await;
-                &receiver
-            }
-            "url" => {
-                acme.patch(&path, &json!({ "url": moved.url() }))
-                    .await
-                    .expect(200);
-                &moved
-            }
-            _ => {
-                act("test", 202).await;
-                &receiver
-            }
-        };
-        let event = acme.publish("a.b", json!({})).await;
-        eventually(&format!("{way} ends it"), async || {
-            let received = to.received();
-            let came = |event: &str| received.iter().any(|got| got.id() == event);
-            // What waited while it was disabled may be called off.
-            (came(&event) && (way == "activation" || came(&waiting))).then_some(())
-        })
-        .await;
-        acme.delete(&path).await.expect(204);
     }
 }
 
