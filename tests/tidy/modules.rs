@@ -51,6 +51,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "domain",
             "ids",
+            "profile",
             "registry",
             "store",
             "telemetry",

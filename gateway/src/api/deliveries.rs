@@ -68,15 +68,15 @@ pub(super) fn routes() -> ApiRouter<Api> {
 /// Which deliveries.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DeliveryQuery {
+pub(super) struct DeliveryQuery {
     /// How many at most: 1 to 500; 50 where it is not given.
-    limit: Option<usize>,
+    pub limit: Option<usize>,
     /// The `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Only those that stand like this.
-    status: Option<DeliveryStatus>,
+    pub status: Option<DeliveryStatus>,
     /// Only those to this subscription.
-    subscription: Option<String>,
+    pub subscription: Option<String>,
 }
 
 /// Which deliveries of a subscription.
@@ -134,7 +134,12 @@ async fn list_of(
     page_of(&api, &caller, query).await.map(Json)
 }
 
-async fn page_of(api: &Api, caller: &Consuming, query: DeliveryQuery) -> Result<Page<DeliveryView>, Problem> {
+/// A page of them, whichever route asks for it.
+pub(super) async fn page_of(
+    api: &Api,
+    caller: &Consuming,
+    query: DeliveryQuery,
+) -> Result<Page<DeliveryView>, Problem> {
     let tenant = &caller.tenant;
     let cursor = query
         .cursor
@@ -255,9 +260,13 @@ fn matches(delivery: &Delivery, wanted: &Wanted<'_>) -> bool {
 }
 
 async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
-    let id: DeliveryId = id.parse()?;
-    let (delivery, attempts) = stored(&api, &caller, &id).await?;
-    detail(&api, &caller, &delivery, attempts).await.map(Json)
+    one(&api, &caller, &id).await.map(Json)
+}
+
+/// One with its attempts, whichever route asks for it.
+pub(super) async fn one(api: &Api, caller: &Consuming, id: &Id) -> Result<DeliveryDetail, Problem> {
+    let (delivery, attempts) = stored(api, caller, &id.parse()?).await?;
+    detail(api, caller, &delivery, attempts).await
 }
 
 /// A delivery that is within reach, with its attempts.
@@ -303,9 +312,15 @@ async fn retry(
     caller: Consuming,
     id: Id,
 ) -> Result<Accepted<Made>, Problem> {
+    let id = again(&api, &caller, &id).await?.to_string();
+    Ok(Accepted(Made { id }))
+}
+
+/// Makes one again, whichever route asks for it.
+pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<DeliveryId, Problem> {
     api.quotas.admit_replay(&caller.tenant)?;
     let id: DeliveryId = id.parse()?;
-    let (delivery, _) = stored(&api, &caller, &id).await?;
+    let (delivery, _) = stored(api, caller, &id).await?;
     let tenant = &caller.tenant;
     can_retry(tenant, &delivery)?;
     let event = api
@@ -313,7 +328,7 @@ async fn retry(
         .event(&tenant.id, &id.event)
         .await?
         .ok_or_else(not_found)?;
-    check_count(&api, &event.deliveries, id.target)?;
+    check_count(api, &event.deliveries, id.target)?;
     let again = DeliveryId {
         run: api.ids.run(),
         ..id
@@ -332,9 +347,7 @@ async fn retry(
     }
     api.handover.due_now();
     tracing::info!(tenant = %tenant.id, delivery = %again, "delivery.retried");
-    Ok(Accepted(Made {
-        id: again.to_string(),
-    }))
+    Ok(again)
 }
 
 /// That an event has no more deliveries to a target than it may have.

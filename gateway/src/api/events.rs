@@ -287,7 +287,10 @@ async fn targets(
             // Filters see what would be sent.
             let job = move |lane: &mut TenantLane<'_>| {
                 let event = show(&own, event, lane);
-                fan_out_again(&event, &own.subscriptions, &lane.work())
+                let subscriptions = own.subscriptions.iter();
+                let meant = subscriptions.filter(|one| !own.is_warning_about(&event, one.id));
+                let meant: Vec<_> = meant.cloned().collect();
+                fan_out_again(&event, &meant, &lane.work())
             };
             let matched = api.host.run_for(&tenant.id, job).await.map_err(lane_refused)?;
             let mut targets = matched.map_err(|overworked| {

@@ -71,7 +71,7 @@ fn hidden_routes(config: &Config, profiles: &Profiles) -> Vec<Problem> {
         for (n, route) in profile.door.routes.iter().enumerate() {
             if let Some(own) = own.iter().find(|own| route.path.meets_route(own)) {
                 problems.push(Problem::of(
-                    format!("profiles.{}.routes.{n}.path", profile.name),
+                    format!("{}.path", profiles.route_key(&profile.name, n)),
                     format!("`{}` would hide the gateway's own `{own}`", route.path),
                     Some("give it another path".to_owned()),
                 ));

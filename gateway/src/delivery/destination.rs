@@ -8,8 +8,8 @@ use url::Url;
 
 use super::Courier;
 use crate::domain::{
-    AnswerRules, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target, Timestamp,
-    Trigger,
+    AnswerRules, Gone, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target,
+    Timestamp, Trigger,
 };
 use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
@@ -106,9 +106,16 @@ impl Courier {
     pub fn answer_rules(&self, leased: &Leased) -> AnswerRules {
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
         let contract = tenant.as_ref().and_then(|tenant| tenant.contract.as_ref());
-        contract
-            .map(|profile| profile.endpoint.answers)
-            .unwrap_or_default()
+        let answers = contract.map(|profile| profile.endpoint.answers);
+        let answers = answers.unwrap_or_default();
+        // What a warning is answered has no consequence that would be warned of.
+        match contract {
+            Some(profile) if profile.warnings.has(&leased.event.kind) => AnswerRules {
+                gone: Gone::Retry,
+                ..answers
+            },
+            Some(_) | None => answers,
+        }
     }
 
     fn known_destination(&self, leased: &Leased, now: Timestamp) -> Result<Destination, NoDestination> {

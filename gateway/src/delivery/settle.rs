@@ -59,7 +59,8 @@ impl Courier {
         settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
     }
 
-    /// Where an attempt is counted: nowhere when somebody tried the subscription out, or it is gone.
+    /// Where an attempt is counted: nowhere when somebody tried the subscription out, it is gone, or it was warned of another
+    /// one: no warning leads to a warning.
     fn tally(&self, leased: &Leased) -> Option<Tally> {
         let Target::Subscription(id) = leased.id.target else {
             return None;
@@ -68,6 +69,9 @@ impl Courier {
             return None;
         }
         let tenant = self.parts.registry.tenant(&leased.event.tenant)?;
+        if tenant.is_warning(&leased.event.kind) {
+            return None;
+        }
         let activated = tenant.subscription(id)?.activated;
         let now = self.parts.store_clock.now();
         Some(Tally::new(id, activated, tenant.stats_window(), now))

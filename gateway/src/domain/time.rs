@@ -34,6 +34,12 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 
+    /// The same without its fraction of a second.
+    #[must_use]
+    pub const fn in_seconds(self) -> Self {
+        Self(self.0 / 1_000_000 * 1_000_000)
+    }
+
     /// This long after; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -46,11 +46,17 @@ impl Ingest {
 
     /// What can be refused of an event before any plugin sees it.
     fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
-        if candidate.kind.is_system() {
-            let detail = format!(
-                "`{}`: types below `hookgate.` are the gateway's own",
-                candidate.kind
-            );
+        let kind = &candidate.kind;
+        let reserved = if kind.is_system() {
+            Some(format!("`{kind}`: types below `hookgate.` are the gateway's own"))
+        } else if tenant.is_warning(kind) {
+            Some(format!(
+                "`{kind}`: events of this type are warnings of the tenant's profile, which the gateway alone makes"
+            ))
+        } else {
+            None
+        };
+        if let Some(detail) = reserved {
             return Err(Problem::fields(
                 Code::ReservedType,
                 vec![FieldError::new(format!("{prefix}/type"), detail)],

@@ -245,6 +245,17 @@ fn synthesq_limits_types_and_routes() {
     assert!(answer_names(&profile, Action::CreateSubscription).contains(&"secret"));
 }
 
+/// `backoff_schedule` [0, 1, 5, 30, 120] "between attempts", of which there are five: the last number has no attempt after it.
+#[test]
+fn synthesqs_numbers_may_be_read_as_delays_between_attempts() {
+    let text = "[synthesq.retry]\nschedule = ['0s', '1m', '5m', '30m', '2h']\nattempts = 5";
+    let files = toml_edit::de::from_str(text).expect("TOML");
+    let profiles = Profiles::new(&files).expect("it holds");
+    let profile = profiles.get("synthesq").expect("it is there");
+    assert_eq!(profile.retry.as_ref().map(RetryPolicy::attempts), Some(5));
+    assert_eq!(delays(profile), [0, 1, 5, 30]);
+}
+
 const SYNCAI_REST: &str = r#""document_id": "doc_abc123",
 "review_id": "rev_xyz789",
 "verified_by": "human_reviewer",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::file::{Action, Method};
 use super::{Problem, Profile};
-use crate::domain::SubscriptionId;
+use crate::domain::{Status, SubscriptionId};
 
 /// A product's own routes and what they have in common.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +81,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words!(
     /// What a request's field means.
     Input {
@@ -104,13 +106,21 @@ words!(
         Types = "types",
         /// Seconds to wait for events.
         Wait = "wait",
+        /// How a delivery stands.
+        Status = "status",
+        /// From when on.
+        Since = "since",
+        /// Until when.
+        Until = "until",
+        /// Which deliveries to make again.
+        Only = "only",
     }
 );
 
 words!(
     /// What an answer's member holds.
     Field {
-        /// A subscription's or event's id.
+        /// The id of what the route is about.
         Id = "id",
         /// The endpoint.
         Url = "url",
@@ -140,6 +150,68 @@ words!(
         NextCursor = "next_cursor",
         /// Whether there is more already.
         HasMore = "has_more",
+        /// An event's id.
+        Event = "event",
+        /// A subscription's id.
+        Subscription = "subscription",
+        /// A delivery's id.
+        Delivery = "delivery",
+        /// Why a delivery exists.
+        Trigger = "trigger",
+        /// How many attempts were made.
+        Attempts = "attempts",
+        /// When the next one is due.
+        NextAttempt = "next_attempt",
+        /// When the first one was made.
+        FirstAttempt = "first_attempt",
+        /// When a delivery ended.
+        Finished = "finished",
+        /// What an attempt came to.
+        Outcome = "outcome",
+        /// An attempt's number, from 1.
+        Number = "number",
+        /// When an attempt began.
+        Started = "started",
+        /// How long it took, in milliseconds.
+        Took = "took_ms",
+        /// The status that an endpoint answered.
+        HttpStatus = "http_status",
+        /// The beginning of its answer.
+        Response = "response",
+        /// What was under way when an attempt failed.
+        Stage = "stage",
+        /// Why it failed.
+        Reason = "reason",
+        /// How many deliveries were made.
+        Deliveries = "deliveries",
+        /// How many events were looked at.
+        LookedAt = "looked_at",
+        /// How many of them were left out.
+        LeftOut = "left_out",
+        /// Over how many seconds attempts are counted.
+        Window = "window",
+        /// Since when they are counted.
+        Since = "since",
+        /// When a stretch of time began.
+        Start = "start",
+        /// Attempts that succeeded.
+        Delivered = "delivered",
+        /// Attempts that failed.
+        Failed = "failed",
+        /// Deliveries that were given up.
+        Dead = "dead",
+        /// The share of attempts that failed.
+        FailedShare = "failed_share",
+        /// How many milliseconds half of the successes took at most.
+        P50 = "p50_ms",
+        /// How many 95 in a hundred of them took at most.
+        P95 = "p95_ms",
+        /// When a delivery was last taken.
+        LastSuccess = "last_success",
+        /// When an attempt last failed.
+        LastFailure = "last_failure",
+        /// When its owner was last warned.
+        Warned = "warned",
     }
 );
 
@@ -171,6 +243,14 @@ pub enum Answer<F = Field> {
 }
 
 impl Door {
+    /// The door's word for how a subscription stands.
+    pub fn status(&self, status: &Status) -> &str {
+        match status {
+            Status::Active => &self.active,
+            Status::Disabled { .. } => &self.disabled,
+        }
+    }
+
     /// A subscription's id as this door shows it.
     pub fn public_id(&self, id: SubscriptionId) -> String {
         format!("{}{}", self.id_prefix, id.ulid())
@@ -247,7 +327,10 @@ impl fmt::Display for PathTemplate {
 
 /// Requests that two different front doors would take: told of the later one. A profile that extends another has the same
 /// door, and the key says whose request it is.
-pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec<Problem> {
+pub(super) fn collisions<'a>(
+    profiles: impl Iterator<Item = &'a Profile>,
+    key_of: impl Fn(&str, usize) -> String,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut taken: Vec<(&Profile, &Route)> = Vec::new();
     for profile in profiles {
@@ -259,7 +342,7 @@ pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec
             };
             if let Some((other, earlier)) = taken.iter().find(meets) {
                 problems.push(Problem {
-                    key: format!("profiles.{}.routes.{n}.path", profile.name),
+                    key: format!("{}.path", key_of(&profile.name, n)),
                     message: format!(
                         "`{}` is taken by `{}` of the profile `{}`",
                         route.path, earlier.path, other.name

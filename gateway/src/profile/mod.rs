@@ -23,6 +23,7 @@ mod signature;
 mod template;
 mod thin;
 mod verify;
+mod warnings;
 
 #[cfg(test)]
 mod contracts;
@@ -53,6 +54,7 @@ pub use set::Profiles;
 pub use signature::{Message, Signature};
 pub use template::{BadTemplate, Template};
 pub use verify::{NotGenuine, Received};
+pub use warnings::{Said, Warning, Warnings};
 
 /// A public contract. What it leaves open (`None`) the gateway's configuration says.
 #[derive(Debug, Clone)]
@@ -91,6 +93,8 @@ pub struct Profile {
     pub key_prefix: String,
     /// The product's own routes.
     pub door: Door,
+    /// What customers are told of endpoints that fail.
+    pub warnings: Warnings,
 }
 
 /// How many there may be, beside the gateway's own limits.

@@ -1,8 +1,10 @@
 //! From a profile as it is written to one that works: everything that must be there and fit together is checked here.
 
+mod actions;
 mod body;
 mod door;
 mod signing;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +48,9 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
     let secret = signing::secret(file, problems);
     let signature = signing::signature(&file.signature, problems);
     let retry = retry(file, problems);
-    let (catalogue, classified) = catalogue(file, problems);
+    let (mut catalogue, classified) = catalogue(file, problems);
+    let warnings = warnings::warnings(file, problems);
+    warnings::document(&warnings, &mut catalogue);
     let patterns = patterns(file, &catalogue, problems);
     let profile = Profile {
         name: name.to_owned(),
@@ -69,8 +73,10 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         retry,
         patterns,
         catalogue,
+        warnings,
     };
     outlives(&profile, problems);
+    warnings::check_signed(&profile, problems);
     Some(profile)
 }
 
@@ -259,8 +265,8 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
 fn catalogue(file: &File, problems: &mut Problems) -> (Vec<CatalogueEntry>, BTreeMap<EventType, Classified>) {
     let mut entries: Vec<CatalogueEntry> = Vec::new();
     let mut classified = BTreeMap::new();
-    for (n, entry) in file.catalogue.iter().flatten().enumerate() {
-        let key = format!("catalogue.{n}.type");
+    for (place, entry) in file.all_types() {
+        let key = format!("{place}.type");
         let kind = entry.kind.as_ref().map(|kind| kind.parse());
         let kind: Option<EventType> = problems
             .take(&key, kind.transpose(), "such as invoice.paid")
@@ -277,9 +283,15 @@ fn catalogue(file: &File, problems: &mut Problems) -> (Vec<CatalogueEntry>, BTre
             table => table.to_string(),
         });
         if let Some(text) = &schema {
-            let place = format!("catalogue.{n}.schema");
-            let fields = fields(&place, kind.as_ref(), text, problems);
+            let fields = fields(&format!("{place}.schema"), kind.as_ref(), text, problems);
             classified.extend(kind.clone().zip(fields));
+        }
+        if entry.replace && !place.starts_with("add.") {
+            problems.add(
+                &format!("{place}.replace"),
+                "this list replaces all event types that there were",
+                "put the type under `add.catalogue`, or leave `replace` out",
+            );
         }
         entries.push(CatalogueEntry {
             schema,

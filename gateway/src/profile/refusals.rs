@@ -197,6 +197,14 @@ fn mistakes_are_told_by_their_keys() {
             &["routes.0.path: it does not say which", "routes.0.method"],
         ),
         (
+            "routes = [{ method = 'GET', path = '/a', action = 'get_delivery' }, { method = 'POST', path = '/b/{id}', action = 'recover_subscription', in = { to = 'until' } }, { method = 'GET', path = '/c/{id}', action = 'retry_delivery' }]",
+            &[
+                "routes.0.path: it does not say which delivery",
+                "routes.1.in: no field means `since`",
+                "routes.2.method",
+            ],
+        ),
+        (
             "routes = [{ method = 'GET', path = '/a/{id}', action = 'get_subscription', answer = [{ name = 'secret', value = '{secret}' }] }]",
             &["routes.0.answer.0: ", "{status}"],
         ),
@@ -211,6 +219,141 @@ fn mistakes_are_told_by_their_keys() {
         for word in words {
             assert!(said.contains(word), "`{word}` is not in\n{said}\nof\n{changed}");
         }
+    }
+}
+
+#[test]
+fn what_is_added_replaces_only_what_it_says() {
+    let list = "method = 'GET', path = '/v1/webhooks', action = 'list_subscriptions'";
+    let more = "method = 'GET', path = '/v1/webhooks/{id}/health', action = 'subscription_stats'";
+    let kind = "type = 'lead.verified', description = 'x'";
+    for (added, words) in [
+        (
+            format!("add.routes = [{{ {list} }}]"),
+            "synaptis.add.routes.0.path: there is a route `GET /v1/webhooks` already; write `replace = true`",
+        ),
+        (
+            format!("add.routes = [{{ {more}, replace = true }}]"),
+            "synaptis.add.routes.0.replace: there is no route `GET /v1/webhooks/{id}/health` to replace",
+        ),
+        (
+            format!("add.routes = [{{ {more} }}, {{ {more} }}]"),
+            "synaptis.add.routes.1.path: `/v1/webhooks/{id}/health` is taken",
+        ),
+        (
+            format!("routes = [{{ {more}, replace = true }}]"),
+            "synaptis.routes.0.replace: this list replaces all routes",
+        ),
+        (
+            "add.routes = [{ method = 'GET', path = '/hooks', action = 'get_subscription' }]".to_owned(),
+            "synaptis.add.routes.0.path: it does not say which",
+        ),
+        (
+            format!("add.catalogue = [{{ {kind} }}]"),
+            "synaptis.add.catalogue.0.type: the event type `lead.verified` is in the catalogue already",
+        ),
+        (
+            "add.catalogue = [{ type = 'a.b', description = 'x', replace = true }]".to_owned(),
+            "synaptis.add.catalogue.0.replace: there is no event type `a.b` to replace",
+        ),
+        (
+            "add.catalogue = [{ description = 'x', replace = true }]".to_owned(),
+            "synaptis.add.catalogue.0.replace: ",
+        ),
+        (
+            "add.catalogue = [{ type = 'a.b', description = 'x' }, { type = 'a.b', description = 'y' }]"
+                .to_owned(),
+            "synaptis.add.catalogue.1.type: this type is in the catalogue already",
+        ),
+        (
+            "catalogue = [{ type = 'a.b', description = 'x', replace = true }]".to_owned(),
+            "synaptis.catalogue.0.replace: ",
+        ),
+    ] {
+        let found = profiles(&[("synaptis", &added)]).expect_err(&added);
+        let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(
+            said.len() == 1 && said[0].contains(words),
+            "{said:#?}\nof\n{added}"
+        );
+    }
+    let added = format!(
+        "add.routes = [{{ {list}, status = 203, replace = true }}, {{ {more} }}]\nadd.catalogue = [{{ {kind}, replace = true }}, {{ type = 'a.b', description = 'y' }}]"
+    );
+    let changed = profiles(&[("synaptis", &added)]).expect("it holds");
+    let profile = changed.get("synaptis").expect("it is there");
+    assert_eq!(profile.door.routes.len(), 6);
+    let lists = profile
+        .door
+        .routes
+        .iter()
+        .filter(|route| route.path.to_string() == "/v1/webhooks");
+    let statuses: Vec<_> = lists.map(|route| (route.method.name(), route.status)).collect();
+    assert_eq!(statuses, [("POST", 201), ("GET", 203)]);
+    assert_eq!(changed.route_key("synaptis", 4), "profiles.synaptis.add.routes.0");
+    assert_eq!(profile.catalogue.len(), 8);
+    let known = profiles(&[(
+        "syncai",
+        "add.catalogue = [{ type = 'document.split', description = 'x' }]",
+    )]);
+    let known = known.expect("it holds");
+    let patterns = &known.get("syncai").expect("it is there").patterns;
+    assert_eq!(patterns.known.as_ref().map(Vec::len), Some(3));
+}
+
+#[test]
+fn warnings_that_could_not_be_sent_are_refused() {
+    for (name, written, words) in [
+        (
+            "synthesq",
+            "warnings.disabled = 'hookgate.disabled'",
+            "synthesq.warnings.disabled: types below `hookgate.`",
+        ),
+        (
+            "synthesq",
+            "warnings.disabled = 'web hook*'",
+            "synthesq.warnings.disabled: ",
+        ),
+        (
+            "synthesq",
+            "warnings = { disabled = 'a.b', failing = 'a.b' }",
+            "synthesq.warnings.disabled: both",
+        ),
+        (
+            "synaptis",
+            "warnings.failing = 'a.b'",
+            "synaptis.warnings.failing: nothing would be sent",
+        ),
+        (
+            "synthesq",
+            "warnings.members = []",
+            "synthesq.warnings.members: these are members of no event",
+        ),
+        (
+            "synthesq",
+            "warnings = { disabled = 'a.b', members = [{ name = 'x', value = '{secret}' }] }",
+            "synthesq.warnings.members.0: ",
+        ),
+        (
+            "synthflow",
+            "warnings.disabled = 'a.b'",
+            "synthflow.warnings: the profile signs the text or number at `/call_id`",
+        ),
+    ] {
+        let found = profiles(&[(name, written)]).expect_err(written);
+        let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert!(said[0].contains(words), "{said:#?}\nof\n{written}");
+    }
+    let written = "warnings = { disabled = 'a.b', members = [{ name = 'call_id', value = '{id}' }] }";
+    let signed = profiles(&[("synthflow", written)]).expect("it can be signed");
+    let profile = signed.get("synthflow").expect("it is there");
+    let described = &profile.catalogue[0];
+    assert_eq!(described.kind, profile.warnings.disabled);
+    for shipped in Profiles::shipped().iter() {
+        assert_eq!(
+            (&shipped.warnings.failing, &shipped.warnings.disabled),
+            (&None, &None)
+        );
     }
 }
 

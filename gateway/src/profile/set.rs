@@ -39,7 +39,7 @@ impl Profiles {
         for (name, file) in given {
             match started_from(name, file, &shipped) {
                 Ok(file) => drop(files.insert(name.clone(), file)),
-                Err(problem) => problems.push(problem),
+                Err(found) => problems.extend(found),
             }
         }
         let mut profiles = BTreeMap::new();
@@ -54,7 +54,8 @@ impl Profiles {
             .values()
             .map(AsRef::as_ref)
             .partition(|profile: &&Profile| given.contains_key(&profile.name));
-        problems.extend(collisions(shipped.into_iter().chain(written)));
+        let key_of = |name: &str, n| route_key(&files, name, n);
+        problems.extend(collisions(shipped.into_iter().chain(written), key_of));
         if problems.is_empty() {
             Ok(Self(Arc::new(Set { profiles, files })))
         } else {
@@ -80,6 +81,11 @@ impl Profiles {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.0.profiles.values().map(AsRef::as_ref)
+    }
+
+    /// The key of a profile's route in the configuration, by its number in the door.
+    pub fn route_key(&self, name: &str, n: usize) -> String {
+        route_key(&self.0.files, name, n)
     }
 
     /// Tells whether a profile is written as in another set.
@@ -146,24 +152,35 @@ fn shipped(problems: &mut Vec<Problem>) -> BTreeMap<String, File> {
 }
 
 /// What a profile says, over what the one that it starts from says.
-fn started_from(name: &str, file: &File, shipped: &BTreeMap<String, File>) -> Result<File, Problem> {
+fn started_from(name: &str, file: &File, shipped: &BTreeMap<String, File>) -> Result<File, Vec<Problem>> {
     let base = file.extends.as_deref().unwrap_or(name);
-    let Some(base) = shipped.get(base) else {
-        if file.extends.is_none() {
-            return Ok(file.clone());
+    let mut started = match shipped.get(base) {
+        Some(base) => merged(base, file).map_err(|error| {
+            vec![Problem {
+                key: format!("profiles.{name}"),
+                message: error.to_string(),
+                hint: None,
+            }]
+        })?,
+        None if file.extends.is_none() => file.clone(),
+        None => {
+            let names: Vec<_> = shipped.keys().map(String::as_str).collect();
+            return Err(vec![Problem {
+                key: format!("profiles.{name}.extends"),
+                message: format!("there is no shipped profile `{base}`"),
+                hint: Some(format!("there are {}", names.join(", "))),
+            }]);
         }
-        let names: Vec<_> = shipped.keys().map(String::as_str).collect();
-        return Err(Problem {
-            key: format!("profiles.{name}.extends"),
-            message: format!("there is no shipped profile `{base}`"),
-            hint: Some(format!("there are {}", names.join(", "))),
-        });
     };
-    merged(base, file).map_err(|error| Problem {
-        key: format!("profiles.{name}"),
-        message: error.to_string(),
-        hint: None,
-    })
+    started.make_room(name)?;
+    Ok(started)
+}
+
+/// A route's key in the configuration, by its number in the door.
+fn route_key(files: &BTreeMap<String, File>, name: &str, n: usize) -> String {
+    let written = files.get(name).and_then(|file| file.all_routes().nth(n));
+    let key = written.map_or_else(|| format!("routes.{n}"), |(key, _)| key);
+    format!("profiles.{name}.{key}")
 }
 
 fn merged(base: &File, over: &File) -> Result<File, serde_json::Error> {

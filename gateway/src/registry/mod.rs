@@ -67,8 +67,8 @@ use std::time::Duration;
 use crate::catalogue::Types;
 use crate::domain::subscription::{self, SigningSecret};
 use crate::domain::{
-    KeyId, Quotas, Scopes, Secret, Subscription, SubscriptionId, TenantId, TenantQuotas, Timestamp,
-    TokenBucket,
+    Event, EventType, KeyId, Quotas, Scopes, Secret, Subscription, SubscriptionId, TenantId, TenantQuotas,
+    Timestamp, TokenBucket,
 };
 use crate::plugin::{Budget, Chain};
 use crate::privacy::Privacy;
@@ -186,6 +186,19 @@ impl Tenant {
     /// Its own secrets that sign at this time, the newest first.
     pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         subscription::signing_at(&self.signing_secrets, now)
+    }
+
+    /// Whether events of this type are warnings of its profile, which the gateway alone makes.
+    pub fn is_warning(&self, kind: &EventType) -> bool {
+        self.contract
+            .as_ref()
+            .is_some_and(|profile| profile.warnings.has(kind))
+    }
+
+    /// Whether an event is a warning about this subscription, which is not sent to itself.
+    pub fn is_warning_about(&self, event: &Event, subscription: SubscriptionId) -> bool {
+        let profile = self.contract.as_ref();
+        profile.is_some_and(|profile| profile.warnings.is_about(event, subscription))
     }
 
     /// Whether the store has it otherwise, in a way that this process cannot read.

@@ -6,6 +6,9 @@
 //! subscriptions, signatures and retries are theirs too; and, of the tenant that a report is about, if it has a subscription
 //! that asks for them by name. An event's data holds ids, names, counts and reasons, never a payload.
 //!
+//! A product's customers are warned in its own words, where its profile has any (`warning`): of a consumer's subscription, to the
+//! tenant's other subscriptions and in its feed.
+//!
 //! A storm makes none here (`pending`): what happens again to the same subscription or plugin is counted and told together, and
 //! there are so many a minute. A system event that cannot be delivered is not reported: nothing here feeds itself.
 //!
@@ -16,6 +19,7 @@ mod config;
 mod notice;
 mod pending;
 mod run;
+mod warning;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -6,6 +6,7 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::{
     DeliveryId, EventId, EventType, StepReport, SubscriptionId, Target, TenantId, Timestamp,
 };
+use crate::profile::Warning;
 
 /// A change of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +132,15 @@ impl Notice {
             Self::Plugin(failing, ..) => &failing.tenant,
             Self::LeftAlone(left, ..) => &left.tenant,
             Self::Canary(stopped, ..) => &stopped.tenant,
+        }
+    }
+
+    /// The change of a subscription that it is about, if it is about one.
+    pub(super) fn change(&self) -> Option<(&Change, Warning, &'static str)> {
+        match self {
+            Self::Failing(change) => Some((change, Warning::Failing, "failing")),
+            Self::Disabled(change, reason) => Some((change, Warning::Disabled, word(*reason))),
+            Self::Dead(..) | Self::Plugin(..) | Self::LeftAlone(..) | Self::Canary(..) => None,
         }
     }
 

@@ -1,17 +1,19 @@
 //! Makes events of reports and has them stored.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::notice::Notice;
+use super::warning::Told;
 use super::{Change, SystemEvents};
 use crate::budget::WorkBudget;
 use crate::clock::Clock;
 use crate::dispatch::{Handover, fan_out_again};
 use crate::domain::event::RulesMark;
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Target, TenantId};
+use crate::domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Subscription, Target, TenantId};
 use crate::ids::IdSource;
 use crate::registry::{Registry, RegistryError, Tenant};
 use crate::store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
@@ -142,24 +144,42 @@ impl Service {
         if *notice.tenant() == self.tenant {
             return Ok(());
         }
-        let concerned = registry.tenant(notice.tenant());
-        let asks = |tenant: &Tenant| tenant.subscriptions.iter().any(|s| s.wants(&kind));
-        match concerned.filter(|tenant| asks(tenant)) {
-            Some(tenant) => self.store(&tenant, notice, &kind).await,
+        let Some(tenant) = registry.tenant(notice.tenant()) else {
+            return Ok(());
+        };
+        if tenant.subscriptions.iter().any(|s| s.wants(&kind)) {
+            self.store(&tenant, notice, &kind).await?;
+        }
+        match Told::warning(&tenant, notice) {
+            Some(warning) => self.accept(&tenant, warning).await.map(drop),
             None => Ok(()),
         }
     }
 
     async fn store(&self, tenant: &Tenant, notice: &Notice, kind: &EventType) -> Result<(), NotTold> {
-        let given = notice.id();
-        let id_given = given.is_some();
-        let event = Event {
-            id: given.unwrap_or_else(|| self.parts.ids.event()),
-            tenant: tenant.id.clone(),
+        let told = Told {
+            id: notice.id(),
             kind: kind.clone(),
-            created: notice.at(),
+            at: notice.at(),
+            data: notice.data(),
+            not_to: None,
+        };
+        if self.accept(tenant, told).await? {
+            self.parts.metrics.system_event(notice.kind());
+        }
+        Ok(())
+    }
+
+    /// Stores an event with its deliveries. False: it was there.
+    async fn accept(&self, tenant: &Tenant, told: Told) -> Result<bool, NotTold> {
+        let id_given = told.id.is_some();
+        let event = Event {
+            id: told.id.unwrap_or_else(|| self.parts.ids.event()),
+            tenant: tenant.id.clone(),
+            kind: told.kind,
+            created: told.at,
             accepted: self.parts.clock.now(),
-            data: notice.data().to_string().into(),
+            data: told.data.to_string().into(),
             metadata: None,
             deliver_to: None,
             fate: Fate::Published,
@@ -167,7 +187,9 @@ impl Service {
             rules: RulesMark::default(),
             hops: Hops::default(),
         };
-        let targets = self.targets(tenant, &event).await;
+        let subscriptions = tenant.subscriptions.iter();
+        let others = subscriptions.filter(|one| Some(one.id) != told.not_to);
+        let targets = self.targets(&event, others.cloned().collect()).await;
         let due = !targets.is_empty();
         let submission = Submission {
             tenant: tenant.id.clone(),
@@ -184,27 +206,24 @@ impl Service {
         let accepted = self.parts.committer.accept(submission).await;
         let new =
             matches!(accepted.map_err(NotTold::Store)?, Accepted::Stored { fresh, .. } if fresh == [true]);
-        if new {
-            self.parts.metrics.system_event(notice.kind());
-        }
         if new && due {
             self.parts.handover.due_now();
         }
-        Ok(())
+        Ok(new)
     }
 
     /// Who receives an event. Where filters are asked that is the tenant's own doing, in its lane. A tenant whose lane takes
     /// no more holds up nobody else's events for long, and finds this one in its feed.
-    async fn targets(&self, tenant: &Tenant, event: &Event) -> Vec<Target> {
+    async fn targets(&self, event: &Event, subscriptions: Vec<Arc<Subscription>>) -> Vec<Target> {
         let small = WorkBudget::small();
-        if let Ok(targets) = fan_out_again(event, &tenant.subscriptions, &small) {
+        if let Ok(targets) = fan_out_again(event, &subscriptions, &small) {
             return targets;
         }
         for _ in 0..TRIES {
-            let (event, subscriptions) = (event.clone(), tenant.subscriptions.clone());
+            let (own, subscriptions) = (event.clone(), subscriptions.clone());
             let host = self.parts.registry.host();
-            let ran = host.run_for(&tenant.id, move |lane| {
-                fan_out_again(&event, &subscriptions, &lane.work())
+            let ran = host.run_for(&event.tenant, move |lane| {
+                fan_out_again(&own, &subscriptions, &lane.work())
             });
             match ran.await {
                 Ok(Ok(targets)) => return targets,
@@ -212,7 +231,7 @@ impl Service {
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
-        tracing::warn!(tenant = %tenant.id, event = %event.id, "system_event.not_filtered");
+        tracing::warn!(tenant = %event.tenant, event = %event.id, "system_event.not_filtered");
         Vec::new()
     }
 }

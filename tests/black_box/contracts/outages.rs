@@ -1,6 +1,7 @@
 //! Endpoints that are away: what a product's document prints of retries holds for every event, whatever the endpoint answers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use hookgate_tests::{Client, Received, Receiver, Reply, eventually};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
     printed_schedule_holds_for_each_of_1000_events,
+    printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs,
     answer_changes_nothing_of_a_printed_schedule,
     gateways_own_profile_disables_at_410_and_honours_retry_after,
 );
@@ -69,6 +71,44 @@ async fn printed_schedule_holds_for_each_of_1000_events(on: On) {
     dead.answer(vec![]);
     product.publish(r#"{"type":"delivery.failed","data":{}}"#).await;
     dead.wait_for(3 * EVENTS + 1).await;
+}
+
+/// An endpoint that takes requests and never answers holds each attempt for its timeout: they are late, and all are made.
+async fn printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs(on: On) {
+    let toml = format!("{IN_SECONDS}\n[profiles.synaptis.endpoint]\ntimeout = \"50ms\"\n");
+    let product = Product::with(on, "synaptis", &toml).await;
+    let (client, hangs) = (&product.client, vec![Reply::After(HOUR); 10_000]);
+    let hanging = Receiver::start(hangs).await;
+    let id = register(&product, &hanging).await;
+    publish_many(client, EVENTS).await;
+    let path = format!("/v1/subscriptions/{id}");
+    eventually("all are given up", async || {
+        let stats = client.get(&format!("{path}/stats")).await.expect(200);
+        (stats["totals"]["dead"] == EVENTS).then_some(())
+    })
+    .await;
+    let (mut dead, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("{path}/deliveries?status=dead&limit=500{cursor}");
+        let page = client.get(&page).await.expect(200);
+        dead.extend(page["data"].as_array().unwrap().iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(dead.len(), EVENTS);
+    for delivery in &dead {
+        assert_eq!(delivery["attempts"], 3, "{delivery:#}");
+    }
+    // The first, the last and some in between: never earlier than printed.
+    for delivery in dead.iter().step_by(EVENTS / 20) {
+        let shown = format!("/v1/deliveries/{}", text(delivery, "id"));
+        let shown = client.get(&shown).await.expect(200);
+        let started = |n: usize| of_day(&shown["attempts"][n]["started"]);
+        let wait = |n: usize| (started(n) + DAY - started(n - 1)) % DAY;
+        assert!(wait(1) >= 1 && wait(2) >= 5, "{shown:#}");
+    }
 }
 
 /// When an attempt was made, in seconds.
@@ -151,3 +191,6 @@ fn of_day(time: &Value) -> u64 {
 const DAY: u64 = 24 * 3600;
 
 const EVENTS: usize = 1_000;
+
+/// Longer than any test.
+const HOUR: Duration = Duration::from_secs(3600);

@@ -10,9 +10,9 @@ use super::super::output::hold;
 use super::super::page::PageQuery;
 use super::super::secrets;
 use super::super::subscriptions::{act, trial};
-use super::Visit;
 use super::answer::{Json, json, members, of_event, of_secrets, of_subscription, of_type};
 use super::request::Fields;
+use super::{Visit, deliveries};
 use crate::domain::subscription::Owner;
 use crate::domain::{Subscription, SubscriptionId};
 use crate::http::Problem;
@@ -24,13 +24,14 @@ use crate::profile::{Action, Field, Input, Route};
 /// Those of this API's own routes, with this API's names of the fields.
 pub(super) async fn perform(
     visit: &Visit<'_>,
-    id: Option<&str>,
+    path_id: Option<&str>,
     fields: Fields,
 ) -> Result<Response, Problem> {
     let (api, caller) = (visit.api, visit.caller);
     // What is no id of this door's is not there.
     let id = || -> Result<SubscriptionId, Problem> {
-        id.and_then(|text| visit.door.subscription_id(text))
+        path_id
+            .and_then(|text| visit.door.subscription_id(text))
             .ok_or_else(not_found)
     };
     match visit.route.action {
@@ -57,7 +58,10 @@ pub(super) async fn perform(
             let kind = TEST.parse().expect("a type");
             let data = serde_json::json!({ "message": "This is a test event." });
             let delivery = trial::send(api, caller, id()?, kind, data.into()).await?;
-            Ok(visit.reply(|_| json(delivery.event.as_str())))
+            Ok(visit.reply(|field| match field {
+                Field::Delivery => json(&delivery.to_string()),
+                _ => json(delivery.event.as_str()),
+            }))
         }
         Action::CreateTenantSecret => {
             caller.reach.check_whole()?;
@@ -66,6 +70,14 @@ pub(super) async fn perform(
             let now = api.clock.now();
             Ok(visit.reply(|field| of_secrets(&changed.signing_secrets, now, field)))
         }
+        Action::RecoverSubscription => deliveries::recover(visit, id()?, fields).await,
+        Action::SubscriptionStats => deliveries::stats(visit, id()?).await,
+        Action::ListDeliveries => {
+            let of = path_id.map(|_| id()).transpose()?;
+            deliveries::list(visit, of, &fields).await
+        }
+        Action::GetDelivery => deliveries::one(visit, path_id).await,
+        Action::RetryDelivery => deliveries::retry(visit, path_id).await,
         Action::ListSubscriptions => list(visit, &fields),
         Action::Feed => feed(visit, &fields).await,
         Action::ListEventTypes => Ok(event_types(visit)),
@@ -122,7 +134,7 @@ fn event_types(visit: &Visit<'_>) -> Response {
     visit.page(&items, None, false)
 }
 
-fn limit(fields: &Fields) -> Result<Option<usize>, Problem> {
+pub(super) fn limit(fields: &Fields) -> Result<Option<usize>, Problem> {
     let limit = fields.number(Input::Limit)?;
     Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)))
 }
@@ -144,7 +156,12 @@ impl Visit<'_> {
         self.reply(|field| of_subscription(self.door, subscription, now, field))
     }
 
-    fn page<T: serde::Serialize>(&self, items: &[T], next_cursor: Option<&str>, more: bool) -> Response {
+    pub(super) fn page<T: serde::Serialize>(
+        &self,
+        items: &[T],
+        next_cursor: Option<&str>,
+        more: bool,
+    ) -> Response {
         self.reply(|field| match field {
             Field::Items => json(items),
             Field::NextCursor => json(&next_cursor),
@@ -153,7 +170,7 @@ impl Visit<'_> {
         })
     }
 
-    fn reply(&self, held: impl Fn(Field) -> Json) -> Response {
+    pub(super) fn reply(&self, held: impl Fn(Field) -> Json) -> Response {
         members(&self.route.answer, held).into_reply(self.route.status)
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::subscriptions::PayloadView;
 use super::super::views::raw;
 use crate::domain::subscription::SigningSecret;
-use crate::domain::{Event, EventType, PayloadMode, Status, Subscription, Timestamp};
+use crate::domain::{Event, EventType, PayloadMode, Subscription, Timestamp};
 use crate::http::{Code, JSON, Problem};
 use crate::profile::{Answer, CatalogueEntry, Door, Field, Profile};
 
@@ -56,14 +56,9 @@ pub(super) fn of_subscription(
         Field::Description => json(&subscription.description),
         Field::Secret | Field::PreviousExpires => of_secrets(&subscription.secrets, now, field),
         Field::Payload => json(&PayloadView::from(subscription.payload)),
-        Field::Status => json(match subscription.status {
-            Status::Active => &door.active,
-            Status::Disabled { .. } => &door.disabled,
-        }),
+        Field::Status => json(door.status(&subscription.status)),
         Field::Created => json(&seconds(subscription.created)),
-        Field::Kind | Field::Entity | Field::Data | Field::Items | Field::NextCursor | Field::HasMore => {
-            json(&())
-        }
+        _ => json(&()),
     }
 }
 
@@ -124,9 +119,14 @@ pub(super) fn of_type(entry: &CatalogueEntry, field: Field) -> Json {
     }
 }
 
+/// A time that this API prints, as a door does.
+pub(super) fn in_seconds(printed: &str) -> String {
+    Timestamp::parse(printed).map_or_else(|_| printed.to_owned(), seconds)
+}
+
 /// RFC 3339 without fractions of a second.
 fn seconds(time: Timestamp) -> String {
-    Timestamp::from_millis(time.as_secs().saturating_mul(1_000)).to_string()
+    time.in_seconds().to_string()
 }
 
 impl Members {

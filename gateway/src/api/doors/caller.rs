@@ -37,9 +37,13 @@ pub(super) fn tenant(
 /// The scope that a key needs for what a route does, where it has not the scope `consumer`.
 pub(super) fn needed_scope(action: Action) -> Scope {
     match action {
-        Action::ListSubscriptions | Action::GetSubscription | Action::Feed | Action::ListEventTypes => {
-            Scope::Read
-        }
+        Action::ListSubscriptions
+        | Action::GetSubscription
+        | Action::SubscriptionStats
+        | Action::ListDeliveries
+        | Action::GetDelivery
+        | Action::Feed
+        | Action::ListEventTypes => Scope::Read,
         Action::CreateSubscription
         | Action::UpdateSubscription
         | Action::DeleteSubscription
@@ -48,8 +52,18 @@ pub(super) fn needed_scope(action: Action) -> Scope {
         | Action::RotateSecret
         | Action::RevealSecret
         | Action::TestSubscription
+        | Action::RecoverSubscription
+        | Action::RetryDelivery
         | Action::CreateTenantSecret => Scope::Manage,
     }
+}
+
+/// Whether a route makes deliveries, which no delivery may ask for.
+pub(super) fn asks_for_deliveries(action: Action) -> bool {
+    matches!(
+        action,
+        Action::TestSubscription | Action::RecoverSubscription | Action::RetryDelivery
+    )
 }
 
 fn key_of<'a>(place: &KeyPlace, headers: &'a HeaderMap) -> Option<&'a str> {

@@ -54,7 +54,10 @@ pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operati
         (SCOPES): [needed_scope(route.action).name(), Scope::Consumer.name()],
     });
     if route.path.to_string().contains("{id}") {
-        let about = "The subscription's id.";
+        let about = match route.action {
+            Action::GetDelivery | Action::RetryDelivery => "The delivery's id.",
+            _ => "The subscription's id.",
+        };
         parameters.push(json!({ "in": "path", "name": "id", "required": true, "description": about, "schema": text(about) }));
     }
     if route.method == Method::Get {
@@ -124,6 +127,10 @@ fn of_input(meaning: Input) -> Value {
         Input::Limit => number("How many at most: 1 to 500; 50 where it is not given."),
         Input::Types => text("Only events of these types, separated by commas."),
         Input::Wait => number("When there is nothing new, wait so many seconds for it."),
+        Input::Status => text("Only those that are `pending`, `delivered`, `dead` or `cancelled`."),
+        Input::Since => text("Events accepted at this time (RFC 3339) or later."),
+        Input::Until => text("Events accepted before this time."),
+        Input::Only => text("`failed` (what was not delivered), `dead` or `all`."),
     }
 }
 
@@ -147,6 +154,39 @@ fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
         Field::Items => json!({ "type": "array", "items": object(item, &[]) }),
         Field::NextCursor => text_or_null("Where to go on."),
         Field::HasMore => json!({ "type": "boolean", "description": "Whether there is more already." }),
+        Field::Event => text("The event's id."),
+        Field::Subscription => text("The subscription's id."),
+        Field::Delivery => text("The delivery's id."),
+        Field::Trigger => text("Why it exists: `published`, `replay` or `test`."),
+        Field::Attempts => number("How many attempts were made."),
+        Field::NextAttempt => text_or_null("When the next attempt is due."),
+        Field::FirstAttempt => text_or_null("When the first attempt was made."),
+        Field::Finished => text_or_null("When it ended."),
+        Field::Outcome => text_or_null("What the last attempt came to."),
+        Field::Number => number("Counted from 1."),
+        Field::Started => text("When it began."),
+        Field::Took => number("How many milliseconds it took."),
+        Field::HttpStatus => number_or_null("The status that was answered."),
+        Field::Response => text_or_null("The beginning of the answer."),
+        Field::Stage => text_or_null("What was under way when it failed."),
+        Field::Reason => text_or_null("Why it failed."),
+        Field::Deliveries => number("How many deliveries were made."),
+        Field::LookedAt => number("How many events were looked at."),
+        Field::LeftOut => number("How many of them were left out."),
+        Field::Window => number("Over how many seconds attempts are counted."),
+        Field::Since => text("Since when they are counted."),
+        Field::Start => text("When this stretch of time began."),
+        Field::Delivered => number("How many attempts succeeded."),
+        Field::Failed => number("How many attempts failed."),
+        Field::Dead => number("How many deliveries were given up."),
+        Field::FailedShare => {
+            json!({ "type": "number", "description": "The share of attempts that failed, 0 to 1." })
+        }
+        Field::P50 => number_or_null("How many milliseconds half of the successes took at most."),
+        Field::P95 => number_or_null("How many 95 in a hundred of them took at most."),
+        Field::LastSuccess => text_or_null("When a delivery was last taken."),
+        Field::LastFailure => text_or_null("When an attempt last failed."),
+        Field::Warned => text_or_null("When its owner was last warned."),
     }
 }
 
@@ -160,6 +200,10 @@ fn text_or_null(description: &str) -> Value {
 
 fn texts(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn number_or_null(description: &str) -> Value {
+    json!({ "type": ["integer", "null"], "minimum": 0, "description": description })
 }
 
 fn number(description: &str) -> Value {
@@ -179,6 +223,11 @@ fn summary(action: Action) -> &'static str {
         Action::RevealSecret => "Its signing secret",
         Action::TestSubscription => "Send a test event",
         Action::CreateTenantSecret => "Make the account's signing secret anew",
+        Action::RecoverSubscription => "Deliver again what it missed",
+        Action::SubscriptionStats => "How its deliveries fare",
+        Action::ListDeliveries => "List deliveries, those of the newest events first",
+        Action::GetDelivery => "One delivery with its attempts",
+        Action::RetryDelivery => "Deliver again",
         Action::Feed => "Read the feed",
         Action::ListEventTypes => "List the event types",
     }

@@ -8,6 +8,7 @@
 mod action;
 mod answer;
 mod caller;
+mod deliveries;
 mod describe;
 mod errors;
 mod request;
@@ -19,11 +20,12 @@ use aide::axum::routing::{ApiMethodRouter, delete_with, get_with, patch_with, po
 use aide::openapi::Operation;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use percent_encoding::percent_decode_str;
 
 use super::Api;
 use super::input::Consuming;
 use super::request_memory::Owner;
-use crate::http::Problem;
+use crate::http::{Problem, from_no_delivery};
 use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
 
 pub(super) use describe::{schemes, tags};
@@ -108,6 +110,9 @@ impl Entrance {
     async fn visit(&self, api: &Api, route: &Route, mut request: Request) -> Result<Response, Problem> {
         let caller = caller::tenant(&api.auth, self, route.action, request.headers())?;
         request.extensions_mut().insert(Owner(caller.tenant.id.clone()));
+        if caller::asks_for_deliveries(route.action) {
+            from_no_delivery(request.headers())?;
+        }
         let visit = Visit {
             api,
             door: &self.door,
@@ -118,7 +123,7 @@ impl Entrance {
             .path
             .matches(request.uri().path())
             .flatten()
-            .map(str::to_owned);
+            .map(|id| percent_decode_str(id).decode_utf8_lossy().into_owned());
         let fields = request::fields(api, route, request).await?;
         let done = action::perform(&visit, id.as_deref(), fields).await;
         done.map_err(|problem| request::in_its_words(route, problem))

@@ -141,6 +141,27 @@ impl Fields {
             .transpose()
     }
 
+    /// A word of a closed set.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, with `what` such words are.
+    pub(super) fn word<T: DeserializeOwned>(&self, input: Input, what: &str) -> Result<Option<T>, Problem> {
+        self.present(input)
+            .map(|value| serde_json::from_value(value.clone()).map_err(|_| wrong(input, what)))
+            .transpose()
+    }
+
+    /// A text with commas in it as the list of its parts.
+    #[must_use]
+    pub(super) fn text_to_list(mut self, input: Input) -> Self {
+        if let Some(value) = self.0.get_mut(input.word())
+            && let Some(text) = value.as_str()
+        {
+            *value = text.split(',').map(str::trim).collect();
+        }
+        self
+    }
+
     fn present(&self, input: Input) -> Option<&Value> {
         self.0.get(input.word()).filter(|value| !value.is_null())
     }

@@ -1,8 +1,8 @@
 //! Subscriptions: made, changed, switched on and off, their secrets, and a test event.
 
 pub(super) mod act;
-mod recover;
-mod stats;
+pub(super) mod recover;
+pub(super) mod stats;
 pub(super) mod trial;
 mod views;
 

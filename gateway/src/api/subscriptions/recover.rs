@@ -20,8 +20,8 @@ use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
 use crate::domain::{
-    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, StoredUsage, Subscription, Target,
-    Timestamp, Trigger,
+    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, StoredUsage, Subscription,
+    SubscriptionId, Target, Timestamp, Trigger,
 };
 use crate::feed::Cursor;
 use crate::http::{Code, FieldError, Problem};
@@ -49,7 +49,7 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "Recovery")]
 #[serde(deny_unknown_fields)]
-struct RecoverInput {
+pub(in crate::api) struct RecoverInput {
     /// Events accepted at this time (RFC 3339) or later. With `only: dead` it may be left out: as far back as events are kept.
     since: Option<String>,
     /// Events accepted before this time.
@@ -80,16 +80,16 @@ enum Only {
 /// What a call recovered.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Recovered")]
-struct Recovered {
+pub(in crate::api) struct Recovered {
     /// How many deliveries were made.
-    deliveries: usize,
+    pub deliveries: usize,
     /// How many events were looked at.
-    events: usize,
+    pub events: usize,
     /// How many of them were left out because the subscription's filter takes too much work with them: it is not known whether
     /// they are meant.
-    left_out: usize,
+    pub left_out: usize,
     /// Where to go on; `null`: that was all.
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 /// What is looked for.
@@ -108,9 +108,20 @@ async fn recover(
     id: Id,
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
+    let id = id.subscription(&caller.tenant)?;
+    missed_by(&api, &caller, id, input).await.map(Accepted)
+}
+
+/// Recovers what one missed, whichever route asks for it.
+pub(in crate::api) async fn missed_by(
+    api: &Api,
+    caller: &Consuming,
+    id: SubscriptionId,
+    input: RecoverInput,
+) -> Result<Recovered, Problem> {
     let tenant = &caller.tenant;
     api.quotas.admit_replay(tenant)?;
-    let subscription = caller.subscription(id.subscription(tenant)?)?;
+    let subscription = caller.subscription(id)?;
     if subscription.status != Status::Active {
         return Err(Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first."));
     }
@@ -146,8 +157,8 @@ async fn recover(
             None => FeedPosition::END,
         },
     };
-    let begin = begin.max(events::floor(&api, tenant).await?);
-    let (recovered, next) = walk(&api, tenant, &wanted, begin).await?;
+    let begin = begin.max(events::floor(api, tenant).await?);
+    let (recovered, next) = walk(api, tenant, &wanted, begin).await?;
     let recovered = Recovered {
         next_cursor: next
             .map(|position| Cursor::at(position).to_text(api.feed.cursor_key(), &tenant.id, &list)),
@@ -160,7 +171,7 @@ async fn recover(
         count = recovered.events,
         "subscription.recovered"
     );
-    Ok(Accepted(recovered))
+    Ok(recovered)
 }
 
 /// Goes on after a position until the end or the limits. What was made, and where to go on.
@@ -244,6 +255,7 @@ async fn make_again(
     wanted: &Wanted<'_>,
     mut events: Vec<Event>,
 ) -> Result<(usize, usize), Problem> {
+    events.retain(|event| !tenant.is_warning_about(event, wanted.subscription.id));
     events.retain(|event| {
         wanted.types.is_empty() || wanted.types.iter().any(|pattern| pattern.matches(&event.kind))
     });

@@ -14,89 +14,89 @@ use super::super::input::{Consuming, Id};
 use super::super::views::text;
 use crate::domain::stats::{Counts, LastFailure};
 use crate::domain::units::Span;
-use crate::domain::{Status, Subscription};
+use crate::domain::{Status, Subscription, SubscriptionId};
 use crate::http::Problem;
 use crate::registry::Tenant;
 
 /// How a subscription fares.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "SubscriptionStats")]
-struct StatsView {
+pub(in crate::api) struct StatsView {
     /// The subscription.
-    subscription: String,
+    pub subscription: String,
     /// `active` or `disabled`.
-    status: &'static str,
+    pub status: &'static str,
     /// Over how long attempts are counted.
-    window: Span,
+    pub window: Span,
     /// Since when: the window, or the last activation if that was later. What was before is among the `buckets` only.
-    since: String,
+    pub since: String,
     /// The attempts since then.
-    totals: CountsView,
+    pub totals: CountsView,
     /// The attempts by time, the oldest first. Stretches without attempts are left out.
-    buckets: Vec<BucketView>,
+    pub buckets: Vec<BucketView>,
     /// When it last took a delivery.
-    last_success: Option<String>,
+    pub last_success: Option<String>,
     /// How it last failed.
-    last_failure: Option<FailureView>,
+    pub last_failure: Option<FailureView>,
     /// When its owner was last warned that it keeps failing.
-    warned: Option<String>,
+    pub warned: Option<String>,
     /// By what it is disabled when it keeps failing; null: it is not.
-    auto_disable: Option<PolicyView>,
+    pub auto_disable: Option<PolicyView>,
 }
 
 /// Attempts counted.
 #[derive(Debug, Serialize, JsonSchema)]
-struct CountsView {
+pub(in crate::api) struct CountsView {
     /// All attempts. Those of test events do not count.
-    attempts: u64,
+    pub attempts: u64,
     /// Those that succeeded.
-    delivered: u64,
+    pub delivered: u64,
     /// Those that failed.
-    failed: u64,
+    pub failed: u64,
     /// Deliveries that were given up.
-    dead: u64,
+    pub dead: u64,
     /// The share of attempts that failed, 0 to 1.
-    failed_share: f64,
+    pub failed_share: f64,
     /// How long half of the successes took at most, rounded up; null where none succeeded.
-    p50: Option<Span>,
+    pub p50: Option<Span>,
     /// How long 95 in a hundred of them took at most, rounded up.
-    p95: Option<Span>,
+    pub p95: Option<Span>,
 }
 
 /// Attempts that ended in a stretch of time.
 #[derive(Debug, Serialize, JsonSchema)]
-struct BucketView {
+pub(in crate::api) struct BucketView {
     /// When it began.
-    start: String,
+    pub start: String,
     #[serde(flatten)]
-    counts: CountsView,
+    pub counts: CountsView,
 }
 
 /// An attempt that failed.
 #[derive(Debug, Serialize, JsonSchema)]
-struct FailureView {
+pub(in crate::api) struct FailureView {
     /// When.
-    at: String,
+    pub at: String,
     /// What it came to: `refused`, `timed_out`, `unreachable` or `blocked`.
-    outcome: String,
+    pub outcome: String,
     /// The status of the answer, if there was one.
-    http_status: Option<u16>,
+    pub http_status: Option<u16>,
     /// When that delivery is tried again; null: never.
-    next_attempt: Option<String>,
+    pub next_attempt: Option<String>,
 }
 
 /// When it is disabled.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AutoDisable")]
-struct PolicyView {
+pub(in crate::api) struct PolicyView {
     /// The share of failed attempts that must be exceeded.
-    over: f64,
+    pub over: f64,
     /// How many attempts there must be in the window.
-    least_attempts: u32,
+    pub least_attempts: u32,
     /// For how long it must have been failing.
-    for_at_least: Span,
+    pub for_at_least: Span,
     /// The share that is warned of first.
-    warn_over: Option<f64>,
+    pub warn_over: Option<f64>,
 }
 
 pub(super) fn method() -> ApiMethodRouter<Api> {
@@ -112,8 +112,18 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
 }
 
 async fn stats(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<StatsView>, Problem> {
+    let id = id.subscription(&caller.tenant)?;
+    of(&api, &caller, id).await.map(Json)
+}
+
+/// How one fares, whichever route asks for it.
+pub(in crate::api) async fn of(
+    api: &Api,
+    caller: &Consuming,
+    id: SubscriptionId,
+) -> Result<StatsView, Problem> {
     let tenant = &caller.tenant;
-    let subscription = caller.subscription(id.subscription(tenant)?)?;
+    let subscription = caller.subscription(id)?;
     let found = api.store.stats(&tenant.id, subscription.id).await?;
     let oldest = api.clock.now().minus(tenant.stats_window());
     let since = oldest.max(subscription.activated);
@@ -122,7 +132,7 @@ async fn stats(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json
         start: text(bucket.start),
         counts: CountsView::from(&bucket.counts),
     });
-    Ok(Json(StatsView {
+    Ok(StatsView {
         subscription: tenant.public_id(subscription.id),
         status: status(subscription),
         window: span(tenant.stats_window()),
@@ -133,7 +143,7 @@ async fn stats(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json
         last_failure: found.last_failure.map(FailureView::from),
         warned: subscription.warned.map(text),
         auto_disable: policy(tenant),
-    }))
+    })
 }
 
 fn status(subscription: &Subscription) -> &'static str {

@@ -68,6 +68,9 @@ pub struct Route {
     /// The members of each of `{items}`, in order; none in a feed: what is pushed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub item: Vec<AnswerMember>,
+    /// Under `add.routes`: it takes the place of the route of this method and path.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub replace: bool,
 }
 
 /// One member of an answer.
@@ -102,6 +105,19 @@ pub enum Method {
     Delete,
 }
 
+impl Method {
+    /// As a request has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// What a route does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +143,16 @@ pub enum Action {
     RevealSecret,
     /// Sends it a test event.
     TestSubscription,
+    /// Makes again what it missed since a time.
+    RecoverSubscription,
+    /// Tells how its attempts fared.
+    SubscriptionStats,
+    /// Lists deliveries: of one subscription where the path has `{id}`, else of all.
+    ListDeliveries,
+    /// Shows a delivery with its attempts.
+    GetDelivery,
+    /// Makes a delivery again.
+    RetryDelivery,
     /// Makes the tenant's own secret anew; the old one signs beside it for a grace time.
     CreateTenantSecret,
     /// Pages through events.

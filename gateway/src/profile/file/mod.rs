@@ -3,8 +3,10 @@
 //! Everything may be left out, so that a profile of the configuration can say only what is different from the one that it
 //! extends. What must be there and what must fit together is checked by `read`, after the two have been merged.
 
+mod add;
 mod door;
 mod privacy;
+mod warnings;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::Quotas;
 use crate::domain::units::Span;
 
+pub use add::Add;
 pub use door::{Action, AnswerMember, Door, Errors, Method, Route};
 pub use privacy::{Keys, Privacy, PrivacyClass};
+pub use warnings::Warnings;
 
 /// A product's public webhook contract.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +27,7 @@ pub use privacy::{Keys, Privacy, PrivacyClass};
 #[schemars(rename = "Profile")]
 pub struct File {
     /// The profile that this one starts from; the shipped one of the same name where it is left out. Tables are merged key
-    /// by key, lists and values replaced.
+    /// by key, lists and values replaced; `add` adds to lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
     /// One sentence for people.
@@ -77,6 +81,12 @@ pub struct File {
     /// The product's own routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<Route>>,
+    /// Routes and event types beside those of the profile that this one starts from.
+    #[serde(skip_serializing_if = "is_default")]
+    pub add: Add,
+    /// What customers are told of endpoints that fail; nothing where nothing is said.
+    #[serde(skip_serializing_if = "is_default")]
+    pub warnings: Warnings,
 }
 
 /// What a body looks like: `body` or `members`.
@@ -467,6 +477,9 @@ pub struct CatalogueEntry {
     /// `x-default-classification` take out is taken out of these events of every tenant of the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<serde_json::Value>,
+    /// Under `add.catalogue`: it takes the place of the entry of this type.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub replace: bool,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -3,19 +3,20 @@
 use super::super::door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
 use super::super::file::{self, Action, File, Method};
 use super::super::problem::Problems;
+use super::actions::{About, about, answers, inputs, items, needed, reads};
 
 pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
     let given = &file.door;
     let word = |given: &Option<String>, built_in: &str| given.clone().unwrap_or_else(|| built_in.to_owned());
-    let routes = file.routes.iter().flatten().enumerate();
     let door = Door {
         key: key_place(given.key.as_deref().unwrap_or("bearer"), problems),
         id_prefix: word(&given.id_prefix, "sub_"),
         active: word(&given.active, "active"),
         disabled: word(&given.disabled, "disabled"),
         errors: errors(&given.errors, problems),
-        routes: routes
-            .filter_map(|(n, given)| route(&format!("routes.{n}"), given, problems))
+        routes: file
+            .all_routes()
+            .filter_map(|(key, given)| route(&key, given, problems))
             .collect(),
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
@@ -122,53 +123,44 @@ fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Rout
     })
 }
 
-/// A route about one subscription says which, and no other does; what only reads is a `GET`.
+/// A route about one thing says which, and no other does; what only reads is a `GET`.
 fn check_id(key: &str, given: &file::Route, path: &PathTemplate, problems: &mut Problems) {
-    let about_one = !matches!(
-        given.action,
-        Action::CreateSubscription
-            | Action::ListSubscriptions
-            | Action::CreateTenantSecret
-            | Action::Feed
-            | Action::ListEventTypes
-    );
-    if about_one != path.has_id() {
-        let message = if about_one {
-            "it does not say which subscription"
-        } else {
-            "`{id}` means nothing here"
-        };
-        problems.add(&format!("{key}.path"), message, "`{id}` is a subscription's");
+    let wrong = match (about(given.action), path.has_id()) {
+        (About::Subscription, false) => Some("it does not say which subscription"),
+        (About::Delivery, false) => Some("it does not say which delivery"),
+        (About::Nothing, true) => Some("`{id}` means nothing here"),
+        _ => None,
+    };
+    if let Some(message) = wrong {
+        let hint = "`{id}` is the id of what the route is about";
+        problems.add(&format!("{key}.path"), message, hint);
     }
-    let reads = matches!(
-        given.action,
-        Action::ListSubscriptions
-            | Action::GetSubscription
-            | Action::RevealSecret
-            | Action::Feed
-            | Action::ListEventTypes
-    );
-    if !reads && given.method == Method::Get {
+    if !reads(given.action) && given.method == Method::Get {
         problems.add(
             &format!("{key}.method"),
             "a GET changes nothing (RFC 9110 §9.2.1)",
             "take POST",
         );
     }
+    if given.replace && !key.starts_with("add.") {
+        problems.add(
+            &format!("{key}.replace"),
+            "this list replaces all routes that there were",
+            "put the route under `add.routes`, or leave `replace` out",
+        );
+    }
 }
 
-/// Nobody could make a subscription without saying where to and of what.
+/// Nobody could make a subscription without saying where to and of what, nor recover without saying since when.
 fn check_needed(key: &str, given: &file::Route, input: &[(String, Input)], problems: &mut Problems) {
-    if given.action != Action::CreateSubscription {
-        return;
-    }
-    for needed in [Input::Url, Input::Events] {
-        if !input.iter().any(|(_, meaning)| *meaning == needed) {
-            let message = format!("no field means `{}`", needed.word());
+    for needed in needed(given.action) {
+        if !input.iter().any(|(_, meaning)| meaning == needed) {
+            let word = needed.word();
+            let message = format!("no field means `{word}`");
             problems.add(
                 &format!("{key}.in"),
                 message,
-                "such as in = { url = \"url\", events = \"events\" }",
+                format!("such as in = {{ {word} = \"{word}\" }}"),
             );
         }
     }
@@ -218,7 +210,7 @@ fn fields(
     members(key, given, known, Field::word, problems)
 }
 
-fn members<F: Copy>(
+pub(super) fn members<F: Copy>(
     key: &str,
     given: &[file::AnswerMember],
     known: &[F],
@@ -256,76 +248,6 @@ fn members<F: Copy>(
     }
     members
 }
-
-fn inputs(action: Action) -> &'static [Input] {
-    use Input::{Cursor, Description, Events, Grace, Limit, Payload, Secret, Types, Url, Wait};
-    match action {
-        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload],
-        Action::UpdateSubscription => &[Url, Events, Description, Payload],
-        Action::RotateSecret | Action::CreateTenantSecret => &[Secret, Grace],
-        Action::ListSubscriptions => &[Cursor, Limit],
-        Action::Feed => &[Cursor, Limit, Types, Wait],
-        Action::GetSubscription
-        | Action::DeleteSubscription
-        | Action::ActivateSubscription
-        | Action::DisableSubscription
-        | Action::RevealSecret
-        | Action::TestSubscription
-        | Action::ListEventTypes => &[],
-    }
-}
-
-/// A secret is shown when it is made, and by the route that is there to show it; nowhere else.
-fn answers(action: Action) -> &'static [Field] {
-    use Field::{
-        Created, Description, Events, HasMore, Id, Items, NextCursor, Payload, PreviousExpires, Secret,
-        Status, Url,
-    };
-    match action {
-        Action::CreateSubscription => &[Id, Url, Events, Description, Secret, Payload, Status, Created],
-        Action::RotateSecret => &[
-            Id,
-            Url,
-            Events,
-            Description,
-            Secret,
-            PreviousExpires,
-            Payload,
-            Status,
-            Created,
-        ],
-        Action::RevealSecret => &[Id, Secret, PreviousExpires],
-        Action::GetSubscription
-        | Action::UpdateSubscription
-        | Action::ActivateSubscription
-        | Action::DisableSubscription => SUBSCRIPTION,
-        Action::CreateTenantSecret => &[Secret, PreviousExpires],
-        Action::TestSubscription => &[Id],
-        Action::DeleteSubscription => &[],
-        Action::ListSubscriptions | Action::ListEventTypes => &[Items, NextCursor],
-        Action::Feed => &[Items, NextCursor, HasMore],
-    }
-}
-
-fn items(action: Action) -> &'static [Field] {
-    use Field::{Created, Data, Description, Entity, Id, Kind};
-    match action {
-        Action::ListSubscriptions => SUBSCRIPTION,
-        Action::Feed => &[Id, Kind, Created, Data],
-        Action::ListEventTypes => &[Kind, Entity, Description],
-        _ => &[],
-    }
-}
-
-const SUBSCRIPTION: &[Field] = &[
-    Field::Id,
-    Field::Url,
-    Field::Events,
-    Field::Description,
-    Field::Payload,
-    Field::Status,
-    Field::Created,
-];
 
 const TOLD: &[Told] = &[
     Told::Title,

@@ -72,6 +72,62 @@ async fn synthflow_has_the_gateways_own() {
     .await;
 }
 
+/// "It must hold for every event": of a backlog of 1,000 to an endpoint that is away for all of the printed hours, whether it
+/// refuses or never answers, each delivery is attempted when the document says, and has all of its attempts.
+#[tokio::test(flavor = "multi_thread")]
+async fn printed_hours_hold_for_each_of_a_backlog_of_1000() {
+    backlog(Receiver::start(|_| Reaction::Say("503 Oh")).await, None).await;
+    let soon = Duration::from_millis(10);
+    backlog(Receiver::start(|_| Reaction::Hang).await, Some(soon)).await;
+}
+
+/// `timeout` is the subscription's own: what hangs takes real time.
+async fn backlog(receiver: Receiver, timeout: Option<Duration>) {
+    const DELAYS: &[u64] = &[60, 5 * 60, 30 * 60, 2 * 3600, 24 * 3600];
+    let clock = ManualClock::at(Timestamp::from_millis(1_768_473_000_000));
+    let bench = Bench::start(Wishes {
+        scheduler: Config {
+            poll_interval: Span::from_millis(5),
+            ..Config::default()
+        },
+        profile: "synaptis",
+        clock: Clock::Manual(clock.clone()),
+        event: ("lead.verified", r#"{"lead_id":"lead_456def"}"#),
+        ..Wishes::default()
+    })
+    .await;
+    let subscription = bench.subscribe_with(&receiver.url, Vec::new(), timeout).await;
+    let mut ids = Vec::new();
+    for n in 0..1_000 {
+        let target = Target::Subscription(subscription);
+        ids.push(bench.leave(&format!("evt_{n}"), target).await);
+    }
+    for (made, &seconds) in (1..).zip(DELAYS) {
+        let next = clock.now().plus(Duration::from_secs(seconds));
+        for id in &ids {
+            let (delivery, _) = bench.until(id, |delivery| delivery.attempts >= made).await;
+            assert_eq!(
+                (delivery.attempts, delivery.state),
+                (made, DeliveryState::Pending { next }),
+                "{id}"
+            );
+        }
+        clock.advance(Duration::from_secs(seconds) - MOMENT);
+        assert!(!is_due(&bench).await, "a moment before attempt {}", made + 1);
+        clock.advance(MOMENT);
+    }
+    for id in &ids {
+        let (delivery, attempts) = bench.finished(id).await;
+        assert!(
+            matches!(delivery.state, DeliveryState::Dead { .. }),
+            "{delivery:?}"
+        );
+        assert_eq!(between(&attempts), DELAYS, "{id}");
+    }
+    clock.advance(Duration::from_secs(7 * 24 * 3600));
+    assert!(!is_due(&bench).await, "nothing follows the last attempt");
+}
+
 /// Lets each attempt fail and moves the clock on to the next; what the receiver got.
 async fn run(printed: Printed) -> Vec<Got> {
     let clock = ManualClock::at(Timestamp::from_millis(1_768_473_000_000));
