@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::file::{Action, Method};
-use super::{Problem, Profile};
+use super::{Messages, Problem, Profile};
 use crate::domain::SubscriptionId;
 
 /// A product's own routes and what they have in common.
@@ -19,8 +19,21 @@ pub struct Door {
     pub disabled: String,
     /// What failures look like; `None`: RFC 9457 problems.
     pub errors: Option<Errors>,
+    /// What its answers say of the product.
+    pub wording: Wording,
     /// The routes.
     pub routes: Vec<Route>,
+}
+
+/// Words and headers of a door's answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// Texts of refusals.
+    pub messages: Messages,
+    /// Headers of every answer.
+    pub headers: Vec<(String, String)>,
+    /// The header that holds each answer's id.
+    pub request_id: Option<String>,
 }
 
 /// What a failure's body looks like.
@@ -340,6 +353,7 @@ mod tests {
             active: "active".into(),
             disabled: "disabled".into(),
             errors: None,
+            wording: Wording::default(),
             routes: Vec::new(),
         };
         let id: SubscriptionId = "sub_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");

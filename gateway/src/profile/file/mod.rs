@@ -4,6 +4,7 @@
 //! extends. What must be there and what must fit together is checked by `read`, after the two have been merged.
 
 mod door;
+mod headers;
 mod privacy;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::domain::Quotas;
 use crate::domain::units::Span;
 
 pub use door::{Action, AnswerMember, Door, Errors, Method, Route};
+pub use headers::Headers;
 pub use privacy::{Keys, Privacy, PrivacyClass};
 
 /// A product's public webhook contract.
@@ -71,6 +73,9 @@ pub struct File {
     /// What API keys of its tenants look like.
     #[serde(skip_serializing_if = "is_default")]
     pub keys: Keys,
+    /// Headers by which customers know who sends and answers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub headers: Headers,
     /// What the product's own routes have in common.
     #[serde(skip_serializing_if = "is_default")]
     pub door: Door,
