@@ -156,7 +156,10 @@ impl App {
 
     /// Where it listens, as a URL; where the API is, of two listeners.
     pub fn url(&self) -> String {
-        self.servers.first().map(|(server, _)| server.url()).unwrap_or_default()
+        self.servers
+            .first()
+            .map(|(server, _)| server.url())
+            .unwrap_or_default()
     }
 
     /// Where products' customers have a listener of their own, as a URL.

@@ -23,8 +23,11 @@ use crate::profile::Door;
 #[derive(Clone)]
 pub(super) struct Listeners {
     api: Api,
-    doors: Arc<HashMap<String, Vec<(Method, Arc<Entrance>)>>>,
+    doors: Arc<HashMap<String, Takers>>,
 }
+
+/// The methods of a path that are products', and whose.
+type Takers = Vec<(Method, Arc<Entrance>)>;
 
 /// Whose route a request is for.
 enum Place<'a> {
@@ -39,10 +42,13 @@ enum Place<'a> {
 impl Listeners {
     /// A layer around the API's routes and these doors.
     pub(super) fn new(api: Api, entrances: &[Arc<Entrance>]) -> Self {
-        let mut doors: HashMap<String, Vec<_>> = HashMap::new();
+        let mut doors: HashMap<String, Takers> = HashMap::new();
         for entrance in entrances {
             for (path, method) in entrance.places() {
-                doors.entry(path).or_default().push((method, Arc::clone(entrance)));
+                doors
+                    .entry(path)
+                    .or_default()
+                    .push((method, Arc::clone(entrance)));
             }
         }
         let doors = Arc::new(doors);
@@ -122,7 +128,13 @@ fn at_door(api: &Api, entrance: &Entrance, method: &Method, response: Response) 
     };
     if let Some(Refused(problem)) = refused.filter(|_| status.is_server_error()) {
         let (code, profile) = (problem.code().name(), entrance.name());
-        tracing::warn!(request = id.as_deref(), profile, code, status = status.as_u16(), "door.failed");
+        tracing::warn!(
+            request = id.as_deref(),
+            profile,
+            code,
+            status = status.as_u16(),
+            "door.failed"
+        );
     }
     let own = wording.headers.iter().map(|(name, value)| (name, value.as_str()));
     for (name, value) in own.chain(wording.request_id.iter().zip(id.as_deref())) {

@@ -27,7 +27,7 @@ pub enum NotAdmitted {
     #[error("the endpoint cannot be used: {0}")]
     Address(#[from] RefusedAddress),
     /// It leads to the gateway.
-    #[error("it leads to this gateway itself, which would deliver to itself without end")]
+    #[error("it leads to this service itself, which would deliver to itself without end")]
     Own,
 }
 

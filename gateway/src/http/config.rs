@@ -137,7 +137,10 @@ impl Config {
     /// Connections that all listeners may have, but for the health listener.
     pub fn connections(&self) -> usize {
         let listeners = self.listeners();
-        listeners.iter().map(|one| one.settings.max_connections).fold(0, usize::saturating_add)
+        listeners
+            .iter()
+            .map(|one| one.settings.max_connections)
+            .fold(0, usize::saturating_add)
     }
 
     /// The same server with at most so many connections, shared out as they were wished for.
@@ -170,11 +173,19 @@ impl Config {
         };
         let public = self.public.as_ref().map(|own| {
             let limits = (own.max_connections, own.max_connections_per_address);
-            self.listener(Listener::Public, "server.public.listen", (own.listen, &own.tls, limits))
+            self.listener(
+                Listener::Public,
+                "server.public.listen",
+                (own.listen, &own.tls, limits),
+            )
         });
         let admin = self.admin.as_ref().map(|own| {
             let limits = (own.max_connections, own.max_connections_per_address);
-            self.listener(Listener::Admin, "server.admin.listen", (own.listen, &own.tls, limits))
+            self.listener(
+                Listener::Admin,
+                "server.admin.listen",
+                (own.listen, &own.tls, limits),
+            )
         });
         match (admin, public) {
             (None, None) => vec![main(Listener::Shared)],
@@ -198,7 +209,11 @@ impl Config {
             max_connections_per_address: per_address.or(self.max_connections_per_address),
             ..self.clone()
         };
-        ListenerConfig { listener, key, settings }
+        ListenerConfig {
+            listener,
+            key,
+            settings,
+        }
     }
 
     /// Connections that one address may have.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use http::{Method, Request};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::Either;
 use tower_service::Service;
 
@@ -63,7 +63,13 @@ impl<P: Publish> Front<P> {
         let mut routes = self.routes.clone();
         let answered: Result<_, Infallible> = routes.call(request).await;
         match answered {
-            Ok(response) => response.map(Either::Right),
+            Ok(mut response) => {
+                // Added outside of all layers, to whatever they answer for a method that a path does not have.
+                if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+                    response.headers_mut().remove(header::ALLOW);
+                }
+                response.map(Either::Right)
+            }
             Err(never) => match never {},
         }
     }

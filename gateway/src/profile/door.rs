@@ -184,6 +184,18 @@ pub enum Answer<F = Field> {
 }
 
 impl Door {
+    /// The profile's table in which another door is written otherwise.
+    pub(super) fn differs_in(&self, other: &Self) -> &'static str {
+        let headers = |door: &Self| (door.wording.headers.clone(), door.wording.request_id.clone());
+        if self.routes != other.routes {
+            "routes"
+        } else if headers(self) != headers(other) {
+            "headers"
+        } else {
+            "door"
+        }
+    }
+
     /// A subscription's id as this door shows it.
     pub fn public_id(&self, id: SubscriptionId) -> String {
         format!("{}{}", self.id_prefix, id.ulid())
@@ -278,7 +290,8 @@ pub(super) fn collisions<'a>(profiles: impl Iterator<Item = &'a Profile>) -> Vec
                         route.path, earlier.path, other.name
                     ),
                     hint: Some(format!(
-                        "give one of the two another path or method, or serve the other no more: profiles.{}.routes = []",
+                        "give one of the two another path or method, serve the other no more (profiles.{}.routes = []), or \
+                         leave routes, door and headers as the other has them: then the key says whose a request is",
                         other.name
                     )),
                 });

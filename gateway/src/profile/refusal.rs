@@ -138,7 +138,7 @@ refusals! {
     UnsupportedEncoding = "unsupported_encoding" [] "Send the body as it is, without `Content-Encoding`.",
         "The content encoding is not understood.";
     InvalidField = "invalid_field" [Reason Field] "{reason}", "A field is not valid.";
-    AddressRefused = "address_refused" [Field] "The URL's address is not public, and nothing is sent there.",
+    AddressRefused = "address_refused" [Reason Field] "{reason}",
         "The URL's address is not public, and nothing is sent there.";
     InvalidEvent = "invalid_event" [Reason Field] "{reason}", "The event is not valid.";
     EventTypeUnknown = "event_type_unknown" [] "There is no such event type.", "There is no such event type.";
@@ -282,7 +282,9 @@ mod tests {
             let mut checked = Messages::default();
             assert_eq!(checked.add(*refusal, refusal.text(), false), Ok(()), "{code}");
             for text in [code, refusal.text(), refusal.plain()] {
-                for word in ["gateway", "operator", "config", "hookgate", "tenant", "plugin", "/docs"] {
+                for word in [
+                    "gateway", "operator", "config", "hookgate", "tenant", "plugin", "/docs",
+                ] {
                     assert!(!text.to_lowercase().contains(word), "{code}: {text}");
                 }
             }
@@ -307,7 +309,9 @@ mod tests {
     #[test]
     fn message_values_are_bounded_and_replaced_by_defaults_where_missing() {
         let mut messages = Messages::default();
-        messages.add(Refusal::LimitReached, "Only {limit}!", false).expect("a text");
+        messages
+            .add(Refusal::LimitReached, "Only {limit}!", false)
+            .expect("a text");
         let text = |limit: Option<&str>, reason: Option<&str>| {
             messages.text(Refusal::LimitReached, |placeholder| {
                 let given = match placeholder {
@@ -319,10 +323,17 @@ mod tests {
             })
         };
         assert_eq!(text(Some("5"), None), "Only 5!");
-        assert_eq!(text(Some("{code}"), None), "Only {code}!", "values are no templates");
+        assert_eq!(
+            text(Some("{code}"), None),
+            "Only {code}!",
+            "values are no templates"
+        );
         assert_eq!(text(None, Some("Full.")), "Full.");
         assert_eq!(text(None, None), Refusal::LimitReached.plain());
         assert_eq!(text(Some("a\r\nb"), None), "Only a\u{fffd}\u{fffd}b!");
-        assert_eq!(text(Some(&"9".repeat(1_000)), None).chars().count(), MAX_VALUE + "Only …!".chars().count());
+        assert_eq!(
+            text(Some(&"9".repeat(1_000)), None).chars().count(),
+            MAX_VALUE + "Only …!".chars().count()
+        );
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use super::answer::{json, members};
-use super::refusals::{is_for_customers, of};
+use super::refusals::{for_customers, of};
 use crate::http::{FieldError, JSON, Problem, Retry};
 use crate::profile::{Door, KeyPlace, Messages, Placeholder, Refusal, Told, bounded};
 
@@ -38,7 +38,10 @@ pub(in crate::api) fn reword(occasion: &Occasion<'_>, problem: &Problem, mut res
     let refusal = of(problem.code());
     let errors = errors(problem);
     let wait = response.headers().get(header::RETRY_AFTER);
-    let wait = wait.and_then(|value| value.to_str().ok()).unwrap_or("1").to_owned();
+    let wait = wait
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("1")
+        .to_owned();
     let value = |placeholder| match placeholder {
         Placeholder::Code => Some(refusal.code().to_owned()),
         Placeholder::Status => Some(problem.code().status().to_string()),
@@ -70,7 +73,9 @@ fn shaped(
     errors: &[FieldError],
 ) -> (String, HeaderValue) {
     let status = problem.code().status();
-    let title = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let title = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
     let title = title.unwrap_or_default();
     let Some(shape) = door.and_then(|door| door.errors.as_ref()) else {
         let view = View {
@@ -101,7 +106,7 @@ fn shaped(
 /// The fields that are wrong, each bounded, the first of them.
 fn errors(problem: &Problem) -> Vec<FieldError> {
     let shown = |error: &FieldError| {
-        let detail = if is_for_customers(&error.detail) { &error.detail } else { NOT_VALID };
+        let detail = for_customers(&error.detail).unwrap_or(NOT_VALID);
         FieldError::new(bounded(&error.pointer), bounded(detail))
     };
     problem.errors().iter().take(MAX_ERRORS).map(shown).collect()
@@ -110,7 +115,7 @@ fn errors(problem: &Problem) -> Vec<FieldError> {
 /// What is wrong, in a sentence; nothing where that is not for customers.
 fn reason(problem: &Problem, errors: &[FieldError]) -> Option<String> {
     match errors {
-        [] => Some(problem.detail().to_owned()).filter(|text| is_for_customers(text)),
+        [] => for_customers(problem.detail()).map(str::to_owned),
         [one] => Some(one.to_string()),
         [first, ..] => Some(format!("{first} (and {} more)", problem.errors().len() - 1)),
     }
@@ -118,8 +123,12 @@ fn reason(problem: &Problem, errors: &[FieldError]) -> Option<String> {
 
 /// The first field that is wrong: the first name of its pointer.
 fn field(errors: &[FieldError]) -> Option<String> {
-    let mut names = errors.iter().filter_map(|error| error.pointer.strip_prefix('/')?.split('/').next());
-    names.next().map(|name| name.replace("~1", "/").replace("~0", "~"))
+    let mut names = errors
+        .iter()
+        .filter_map(|error| error.pointer.strip_prefix('/')?.split('/').next());
+    names
+        .next()
+        .map(|name| name.replace("~1", "/").replace("~0", "~"))
 }
 
 fn key_form(door: Option<&Door>) -> String {

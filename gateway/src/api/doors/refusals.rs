@@ -58,14 +58,60 @@ pub(super) fn of(code: Code) -> Refusal {
     }
 }
 
-/// Whether a text may be shown to customers as it is: nothing in it names what stands behind the product. A guard: the texts
-/// that routes of products can meet are written so.
-pub(super) fn is_for_customers(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    !INTERNAL.iter().any(|word| lower.contains(word))
+/// What of a text may be shown to customers: all of it, or what stands before a last hint in parentheses, which names what an
+/// operator can set. Nothing where the rest names what stands behind the product, too.
+pub(super) fn for_customers(text: &str) -> Option<&str> {
+    let shown = |text: &str| {
+        let lower = text.to_lowercase();
+        !INTERNAL.iter().any(|word| lower.contains(word))
+    };
+    if shown(text) {
+        return Some(text);
+    }
+    let hinted = text.trim_end_matches('.').strip_suffix(')')?;
+    let (before, _) = hinted.rsplit_once(" (")?;
+    shown(before).then_some(before)
 }
 
 const INTERNAL: &[&str] = &[
-    "gateway", "hookgate", "operator", "configur", "tenant", "plugin", "profile", "registry", "egress",
-    "the store", "the log", "/docs", "/v1/", "scope",
+    "gateway",
+    "hookgate",
+    "operator",
+    "configur",
+    "tenant",
+    "plugin",
+    "profile",
+    "registry",
+    "egress",
+    "the store",
+    "the log",
+    "/docs",
+    "/v1/",
+    "scope",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_for_operators_are_cut_off() {
+        for (text, expected) in [
+            ("it is over 512 bytes", Some("it is over 512 bytes")),
+            (
+                "there is no such field (did you mean `url`?)",
+                Some("there is no such field (did you mean `url`?)"),
+            ),
+            (
+                "port 1 is not allowed for endpoints (egress.ports)",
+                Some("port 1 is not allowed for endpoints"),
+            ),
+            ("no room (`registry.max_bytes`).", Some("no room")),
+            ("the gateway is full (for now)", None),
+            ("Ask the operator.", None),
+            ("See GET /v1/event-types.", None),
+        ] {
+            assert_eq!(for_customers(text), expected, "{text}");
+        }
+    }
+}

@@ -75,10 +75,16 @@ fn response(given: &file::Headers, problems: &mut Problems) -> Vec<(String, Stri
 fn check_name(key: &str, name: &str, problems: &mut Problems) {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(token) {
-        let message = format!("`{}` is not a header's name (RFC 9110 §5.6.2)", name.escape_default());
+        let message = format!(
+            "`{}` is not a header's name (RFC 9110 §5.6.2)",
+            name.escape_default()
+        );
         problems.add(key, message, "such as X-Request-Id");
     }
-    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+    if RESERVED
+        .iter()
+        .any(|reserved| name.eq_ignore_ascii_case(reserved))
+    {
         let message = format!("`{name}` says how the answer is read");
         problems.add(key, message, "take a header such as Server or X-Request-Id");
     }
@@ -87,7 +93,8 @@ fn check_name(key: &str, name: &str, problems: &mut Problems) {
 fn check_value(key: &str, value: &str, problems: &mut Problems) {
     let printable = value.bytes().all(|b| (b' '..=b'~').contains(&b));
     if !printable || value.trim() != value || !(1..=MAX_VALUE).contains(&value.len()) {
-        let message = format!("a header's value has 1 to {MAX_VALUE} letters of ASCII, none of them at an end a space");
+        let message =
+            format!("a header's value has 1 to {MAX_VALUE} letters of ASCII, none of them at an end a space");
         problems.add(key, message, "such as \"Acme-Webhooks/1.0\"");
     }
 }
