@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -52,10 +53,10 @@ use upkeep::Upkeep;
 
 /// A gateway that has its port and all of its parts, and does not run yet.
 pub struct App {
-    server: Server,
+    /// The one with the API first.
+    servers: Vec<(Server, Front<Ingest>)>,
     health: Option<Server>,
     metrics: Metrics,
-    front: Front<Ingest>,
     scheduler: Scheduler,
     commits: CommitService,
     beside: Beside,
@@ -97,9 +98,10 @@ impl App {
         let (server_config, mut warnings) = limited(config);
         warnings.extend(unconfined().await);
         let health = Server::bind_health(&server_config).await?;
-        let server = Server::bind(server_config).await?;
+        let bound = Server::bind_all(&server_config).await?;
         let secrets = Secrets::prepare(config)?;
-        let (common, commits) = common(config, server.address()).await?;
+        let addresses = bound.iter().map(|(_, server)| server.address()).collect();
+        let (common, commits) = common(config, addresses).await?;
         let root = stored::open_root(config, &secrets, &common).await?;
         let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
@@ -130,10 +132,12 @@ impl App {
             ingest::routes(ingest.clone()),
         );
         Ok(Self {
-            server,
+            servers: bound
+                .into_iter()
+                .map(|(listener, server)| (server, Front::new(ingest.clone(), routes.clone(), listener)))
+                .collect(),
             health,
             metrics: common.metrics.clone(),
-            front: Front::new(ingest, routes),
             scheduler,
             commits,
             beside,
@@ -155,9 +159,17 @@ impl App {
         })
     }
 
-    /// Where it listens, as a URL.
+    /// Where it listens, as a URL; where the API is, of two listeners.
     pub fn url(&self) -> String {
-        self.server.url()
+        self.servers
+            .first()
+            .map(|(server, _)| server.url())
+            .unwrap_or_default()
+    }
+
+    /// Where products' customers have a listener of their own, as a URL.
+    pub fn public_url(&self) -> Option<String> {
+        self.servers.get(1).map(|(server, _)| server.url())
     }
 
     /// Where the health listener listens, as a URL, if there is one.
@@ -197,18 +209,16 @@ impl App {
         let (serving_ended, delivering_ended) = (served.clone(), delivered.clone());
         let stopping = self.stopping.clone();
         let serving = async move {
-            let front = self.front.clone();
+            let admin = self.servers.first().map(|(_, front)| HealthFront(front.clone()));
             let health = async {
-                if let Some(health) = self.health {
-                    health
-                        .run(HealthFront(front), self.metrics.clone(), stopping.clone())
-                        .await;
+                if let Some((health, front)) = self.health.zip(admin) {
+                    health.run(front, self.metrics.clone(), stopping.clone()).await;
                 }
             };
-            let server = self
-                .server
-                .run(self.front, self.metrics.clone(), stopping.clone());
-            tokio::join!(server, health);
+            let run = |(server, front): (Server, Front<Ingest>)| {
+                server.run(front, self.metrics.clone(), stopping.clone())
+            };
+            tokio::join!(join_all(self.servers.into_iter().map(run)), health);
             // What requests began and left is finished while the store still commits.
             if !self.tasks.join(TASKS_WITHIN).await {
                 warn!(count = self.tasks.len(), "gateway.tasks_left");
@@ -267,15 +277,13 @@ fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartErro
 /// The server's settings, with as many connections as there are file descriptors for, and what to warn of.
 fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
     let descriptors = Descriptors::raise();
-    let (wanted, outgoing) = (config.server.max_connections, config.outgoing_connections());
+    let (wanted, outgoing) = (config.server.connections(), config.outgoing_connections());
     let warning = descriptors.warning(wanted, outgoing);
     if let Some(warning) = &warning {
         tracing::warn!(reason = warning, "connections.limited");
     }
-    let server = crate::http::Config {
-        max_connections: descriptors.connections(wanted, outgoing),
-        ..config.server.clone()
-    };
+    let may = descriptors.connections(wanted, outgoing);
+    let server = config.server.clone().with_connections(may);
     (server, warning.into_iter().collect())
 }
 
@@ -305,10 +313,10 @@ async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-async fn common(config: &Config, listen: SocketAddr) -> Result<(Common, CommitService), StartError> {
+async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, CommitService), StartError> {
     let (clock, steady, metrics) = (Clock::System, Clock::steady(), Metrics::new());
     let own = egress::OwnAddresses {
-        listen: Some(listen),
+        listen,
         public: config.server.public_url.clone(),
     };
     let egress = egress::Client::of_gateway(&config.egress, clock.clone(), metrics.clone(), own)?;
@@ -487,6 +495,7 @@ fn api_parts(
         },
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
+        public_also: config.server.also().to_vec(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
         tasks: common.tasks.clone(),

@@ -40,6 +40,11 @@ impl IdSource {
         KeyId::new(self.ulid())
     }
 
+    /// A new request's id.
+    pub fn request(&self) -> String {
+        format!("req_{}", self.ulid())
+    }
+
     /// A new run's number: the time in microseconds, and greater than every one before it from this source.
     pub fn run(&self) -> u64 {
         let fresh = self.clock.now().as_micros();

@@ -201,8 +201,8 @@ async fn headers_of_proxies_and_signatures_are_refused() {
     site.acme.subscribe(&receiver.url()).await;
     site.acme.publish("a.b", json!({})).await;
     let received = &receiver.wait_for(1).await[0];
-    let carried = (received.header("hookgate-hops"), received.header("cdn-loop"));
-    assert_eq!(carried, ("1", "hookgate; hops=1"));
+    let carried = (received.header("webhook-hops"), received.header("cdn-loop"));
+    assert_eq!(carried, ("1", "webhook-hops; hops=1"));
 }
 
 /// An endpoint that answers each connection's first request with these bytes; then it hangs up, or leaves it open.

@@ -33,7 +33,7 @@ async fn a_test_event_is_signed_marked_and_in_no_feed(on: On) {
         })
         .await;
         assert!(received.verifies(secret));
-        assert_eq!(received.header("hookgate-test"), "true");
+        assert_eq!(received.header("webhook-test"), "true");
         let kind = input["type"].as_str().unwrap_or("hookgate.test");
         assert_eq!(received.json()["type"], kind, "the profile's envelope");
         let kept = site.acme.get(&format!("/v1/events/{event}")).await.expect(200);

@@ -20,6 +20,7 @@ mod exposure;
 mod fields;
 mod history;
 mod input;
+mod listeners;
 mod moves;
 mod observing;
 mod output;
@@ -63,7 +64,7 @@ use crate::dispatch::Handover;
 use crate::domain::Scopes;
 use crate::egress::Client;
 use crate::feed::Feed;
-use crate::http::{Auth, BodyLimits};
+use crate::http::{Also, Auth, BodyLimits};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::Keyring;
@@ -113,6 +114,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What one call may ask for.
     pub config: Config,
+    /// What the public listener serves beside the routes of products.
+    pub public_also: Vec<Also>,
     /// How long the answers to calls with an `Idempotency-Key` are kept.
     pub keep_answers: Duration,
     /// What `/metrics` shows.
@@ -162,13 +165,15 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
     let published = docs::publish(ingest.merge(described), &entrances);
     // After the document: a second one takes the schemas that were made until then.
-    let bodiless = bodies::Bodiless::new(api, docs::bodiless(own()));
+    let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));
+    let listeners = listeners::Listeners::new(api, &entrances);
     published
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
         .layer(from_fn_with_state(bodiless, bodies::layer))
         .layer(from_fn_with_state(once, repeats::layer))
         .layer(from_fn(request_memory::layer))
+        .layer(from_fn_with_state(listeners, listeners::layer))
 }
 
 /// The paths that no front door can have.

@@ -171,7 +171,7 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
 
 /// Tells whether there are file descriptors for as many connections as are wanted.
 fn descriptors(config: &Config) -> Finding {
-    let wanted = config.server.max_connections;
+    let wanted = config.server.connections();
     match Descriptors::available().warning(wanted, config.outgoing_connections()) {
         None => Finding::new(
             "descriptors",

@@ -118,6 +118,9 @@ fn greet(app: &App) {
             "\n    curl -s {url}/v1/tenants -H \"Authorization: Bearer {key}\" \\\n      -H 'Content-Type: application/json' -d '{{\"id\":\"acme\"}}'\n"
         ));
     }
+    if let Some(address) = app.public_url() {
+        info!(address, "gateway.public_listening");
+    }
     if let Some(address) = app.health_url() {
         info!(address, "gateway.health_listening");
     }

@@ -1,5 +1,7 @@
 //! What must hold between values, and of values that a type cannot check by itself. Pure.
 
+use std::net::SocketAddr;
+
 use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
 use crate::domain::TenantId;
 use crate::domain::units::Span;
@@ -13,6 +15,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     attempts(config, &mut problems);
     auth(config, &mut problems);
     limits(config, &mut problems);
+    listeners(config, &mut problems);
     retention(config, &mut problems);
     system_events(config, &mut problems);
     if let Err(error) = check_level(&config.telemetry.level) {
@@ -141,6 +144,44 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Listeners have addresses of their own, and places for somebody.
+fn listeners(config: &Config, problems: &mut Vec<Problem>) {
+    let server = &config.server;
+    let (public, admin) = (server.public.as_ref(), server.admin.as_ref());
+    let both = public.is_some() && admin.is_some();
+    let addresses = [
+        ("server.listen", Some(server.listen).filter(|_| !both)),
+        ("server.admin.listen", admin.map(|admin| admin.listen)),
+        ("server.public.listen", public.map(|public| public.listen)),
+        ("server.health_listen", server.health_listen),
+    ];
+    let taken: Vec<_> = addresses
+        .iter()
+        .filter_map(|(key, at)| Some((*key, (*at)?)))
+        .collect();
+    for (n, (key, address)) in taken.iter().enumerate() {
+        let same = |(_, earlier): &&(&str, SocketAddr)| earlier == address && address.port() != 0;
+        if let Some((earlier, _)) = taken.iter().take(n).find(same) {
+            let message = format!("`{earlier}` is {address} too");
+            let hint = "give each listener an address of its own, or leave server.public and server.admin out for one listener";
+            problems.push(Problem::of(*key, message, Some(hint.to_owned())));
+        }
+    }
+    let public = public.map(|own| (own.max_connections, own.max_connections_per_address));
+    let admin = admin.map(|own| (own.max_connections, own.max_connections_per_address));
+    for (table, limits) in [("server.public", public), ("server.admin", admin)] {
+        let (connections, per_address) = limits.unwrap_or_default();
+        for (key, count) in [
+            ("max_connections", connections),
+            ("max_connections_per_address", per_address),
+        ] {
+            if count == Some(0) {
+                problems.push(Problem::of(format!("{table}.{key}"), "it is 1 or more", None));
+            }
+        }
+    }
+}
+
 /// An event must outlive its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
     let Ok(policy) = config.retry.policy() else { return };
@@ -261,6 +302,41 @@ mod tests {
         );
         assert_eq!(keys(|c| c.registry.max_patterns = 65), ["registry.max_patterns"]);
     }
+
+    #[test]
+    fn listeners_need_addresses_of_their_own() {
+        let public = |listen: &str, connections: Option<usize>| crate::http::Public {
+            listen: listen.parse().expect("an address"),
+            tls: None,
+            max_connections: connections,
+            max_connections_per_address: None,
+            also: Vec::new(),
+        };
+        for (listen, connections, expected) in [
+            ("127.0.0.1:8081", Some(1), &[][..]),
+            ("127.0.0.1:8080", None, &["server.public.listen"]),
+            ("127.0.0.1:9090", None, &["server.health_listen"]),
+            ("127.0.0.1:8081", Some(0), &["server.public.max_connections"]),
+        ] {
+            let found = keys(|c| {
+                c.server.public = Some(public(listen, connections));
+                c.server.health_listen = Some(SocketAddr::from(([127, 0, 0, 1], 9090)));
+            });
+            assert_eq!(found, expected, "{listen}");
+        }
+        // What is not opened is in nobody's way.
+        let both = |c: &mut Config| {
+            c.server.public = Some(public("127.0.0.1:8080", None));
+            c.server.admin = Some(crate::http::Admin {
+                listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+                tls: None,
+                max_connections: None,
+                max_connections_per_address: None,
+            });
+        };
+        assert_eq!(keys(both), Vec::<String>::new());
+    }
+
     #[test]
     fn no_door_hides_a_route_of_the_gateway() {
         let door = |path: &str| {

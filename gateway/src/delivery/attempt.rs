@@ -170,7 +170,7 @@ impl Courier {
         };
         let mut headers = destination.headers;
         carry_hops(&mut headers, event.hops);
-        if let Err(name) = sign(&mut headers, signature) {
+        if let Err(name) = sign(&mut headers, &profile.user_agent, signature) {
             return blocked(format!("the profile's header `{name}` cannot be sent"));
         }
         let request = Request {
@@ -188,10 +188,11 @@ impl Courier {
 }
 
 /// Hookgate's own headers, over whatever a subscription set. The name of one that cannot be sent, otherwise.
-fn sign(headers: &mut HeaderMap, signature: Vec<(&str, String)>) -> Result<(), String> {
+fn sign(headers: &mut HeaderMap, user_agent: &str, signature: Vec<(&str, String)>) -> Result<(), String> {
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     if !headers.contains_key("user-agent") {
-        headers.insert("user-agent", HeaderValue::from_static(USER_AGENT));
+        let value = user_agent.parse().map_err(|_| "user-agent".to_owned())?;
+        headers.insert("user-agent", value);
     }
     for (name, value) in signature {
         let parsed: Option<(HeaderName, HeaderValue)> = name.parse().ok().zip(value.parse().ok());
@@ -226,5 +227,4 @@ const LOADING_FOR: Duration = Duration::from_secs(1);
 /// When to look again for a destination that the store could not be asked about.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Tells a receiver that the event was made to try it, whatever the event's type.
-const TEST_HEADER: &str = "hookgate-test";
-const USER_AGENT: &str = concat!("hookgate/", env!("CARGO_PKG_VERSION"));
+const TEST_HEADER: &str = "webhook-test";

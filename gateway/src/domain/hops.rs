@@ -1,6 +1,7 @@
 //! Hops of an event through gateways: the loop detection of deliveries that come back.
 //!
-//! A delivery carries the number of gateways that its event has passed, in a header of hookgate's own and as RFC 8586 has it.
+//! A delivery carries the number of gateways that its event has passed, in a header of its own and as RFC 8586 has it. Neither
+//! names hookgate: receivers see them. Both are read under the names that they had before, too.
 //! A request that brings an event gives its number to the event; whoever forwards a delivery with its headers forwards the
 //! number too. At [`Hops::MAX`] the request is refused. Pure.
 
@@ -10,12 +11,14 @@ pub struct Hops(u8);
 
 /// The header `hookgate-hops` does not hold a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is a whole number of gateways", Hops::HEADER)]
+#[error("`{}` is a whole number", Hops::HEADER)]
 pub struct BadHops;
 
 impl Hops {
     /// The header that carries the number.
-    pub const HEADER: &str = "hookgate-hops";
+    pub const HEADER: &str = "webhook-hops";
+    /// The name that it had before.
+    pub const OLD_HEADER: &str = "hookgate-hops";
     /// The header of RFC 8586 that carries it too.
     pub const CDN_LOOP: &str = "cdn-loop";
     /// As many as no request may have.
@@ -59,7 +62,7 @@ impl Hops {
         for value in cdn_loop {
             for entry in String::from_utf8_lossy(value).split(',') {
                 let mut parts = entry.split(';').map(str::trim);
-                if parts.next() != Some(CDN_ID) {
+                if !parts.next().is_some_and(|id| CDN_IDS.contains(&id)) {
                     continue;
                 }
                 entries = entries.saturating_add(1);
@@ -73,16 +76,16 @@ impl Hops {
     /// The values of [`Self::HEADER`] and [`Self::CDN_LOOP`] for a request that has this number.
     pub fn values(self) -> (&'static str, &'static str) {
         match self.0 {
-            0 => ("0", "hookgate; hops=0"),
-            1 => ("1", "hookgate; hops=1"),
-            2 => ("2", "hookgate; hops=2"),
-            _ => ("3", "hookgate; hops=3"),
+            0 => ("0", "webhook-hops; hops=0"),
+            1 => ("1", "webhook-hops; hops=1"),
+            2 => ("2", "webhook-hops; hops=2"),
+            _ => ("3", "webhook-hops; hops=3"),
         }
     }
 }
 
-/// This gateway's identifier in `CDN-Loop`.
-const CDN_ID: &str = "hookgate";
+/// Identifiers of gateways in `CDN-Loop`: the one that is sent, and the one that was sent before.
+const CDN_IDS: [&str; 2] = ["webhook-hops", "hookgate"];
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +108,8 @@ mod tests {
             (&["one"], &[], Err(BadHops)),
             (&[], &["hookgate; hops=2"], Ok(2)),
             (&["1"], &["a.example, hookgate ;hops=2, b"], Ok(2)),
-            (&[], &["hookgate, other", "hookgate"], Ok(2)),
+            (&[], &["hookgate, other", "webhook-hops"], Ok(2)),
+            (&[], &["webhook-hops; hops=2"], Ok(2)),
             (&[], &["hookgate;hops=soon"], Ok(1)),
             (&[], &["hookgates, x-hookgate"], Ok(0)),
         ] {

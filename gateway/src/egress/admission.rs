@@ -27,15 +27,15 @@ pub enum NotAdmitted {
     #[error("the endpoint cannot be used: {0}")]
     Address(#[from] RefusedAddress),
     /// It leads to the gateway.
-    #[error("it leads to this gateway itself, which would deliver to itself without end")]
+    #[error("it leads to this service itself, which would deliver to itself without end")]
     Own,
 }
 
 /// Addresses at which the gateway itself is reached.
 #[derive(Debug, Clone, Default)]
 pub struct OwnAddresses {
-    /// The listener's address.
-    pub listen: Option<SocketAddr>,
+    /// The listeners' addresses.
+    pub listen: Vec<SocketAddr>,
     /// The URL at which its users reach it.
     pub public: Option<Url>,
 }
@@ -117,16 +117,17 @@ impl OwnAddresses {
             && path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// True for an address at which the gateway's own listener answers.
+    /// True for an address at which one of the gateway's own listeners answers.
     fn listens_at(&self, address: IpAddr, port: u16) -> bool {
-        let Some(listen) = self.listen.filter(|listen| listen.port() == port) else {
-            return false;
-        };
-        let (own, address) = (listen.ip().to_canonical(), address.to_canonical());
-        // To connect to the unspecified address is to connect to this machine.
-        own == address
-            || (address.is_unspecified() && (own.is_loopback() || own.is_unspecified()))
-            || (own.is_unspecified() && is_of_this_machine(address))
+        let address = address.to_canonical();
+        let mut own = self.listen.iter().filter(|listen| listen.port() == port);
+        own.any(|listen| {
+            let own = listen.ip().to_canonical();
+            // To connect to the unspecified address is to connect to this machine.
+            own == address
+                || (address.is_unspecified() && (own.is_loopback() || own.is_unspecified()))
+                || (own.is_unspecified() && is_of_this_machine(address))
+        })
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
             ..Config::default()
         };
         let own = OwnAddresses {
-            listen: Some(listen.parse().unwrap()),
+            listen: vec![listen.parse().unwrap()],
             public: public.map(|url| url.parse().unwrap()),
         };
         Client::of_gateway(&config, Clock::System, Metrics::new(), own).unwrap()

@@ -53,7 +53,7 @@ pub enum BadUrl {
     #[error("an endpoint's URL begins with https:// or http://")]
     Scheme,
     /// http where only https is allowed.
-    #[error("this gateway delivers to https:// URLs only (egress.https_only)")]
+    #[error("only https:// URLs are delivered to (egress.https_only)")]
     HttpsOnly,
     /// `user:password@`.
     #[error("an endpoint's URL holds no user name or password; use a custom header for authorization")]

@@ -134,7 +134,7 @@ mod tests {
             "X-Method-Override",
             "Via",
             "CDN-Loop",
-            "hookgate-test",
+            "webhook-test",
             "hookgate-hops",
         ] {
             assert!(matches!(of(name, "x"), Err(BadHeader::Reserved(_))), "{name}");

@@ -74,10 +74,7 @@ impl Serving {
         let request = unread.watch(request);
         let mut response = match host::check(&request) {
             Ok(()) => endpoint.answer(request).await,
-            Err(problem) => {
-                drop(request);
-                problem.into_reply()
-            }
+            Err(problem) => endpoint.refuse(request.map(drop), problem).await,
         };
         unread.settle(expects, &mut response, &self.tasks).await;
         let route = response.extensions().get::<MatchedPath>();

@@ -11,7 +11,8 @@ use crate::domain::Hops;
 /// `invalid_parameter`: it is no number. `loop_detected`: it is as large as no request may have.
 pub fn hops(headers: &HeaderMap) -> Result<Hops, Problem> {
     let bytes = |name| headers.get_all(name).into_iter().map(http::HeaderValue::as_bytes);
-    let hops = Hops::of(bytes(Hops::HEADER), bytes(Hops::CDN_LOOP));
+    let own = bytes(Hops::HEADER).chain(bytes(Hops::OLD_HEADER));
+    let hops = Hops::of(own, bytes(Hops::CDN_LOOP));
     let hops = hops.map_err(|bad| Problem::new(Code::InvalidParameter, format!("The header {bad}.")))?;
     if hops >= Hops::MAX {
         let detail = format!(

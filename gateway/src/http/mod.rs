@@ -30,15 +30,15 @@ use http_body_util::{Either, Full};
 
 pub use auth::{Auth, Caller, Reach, TENANT_HEADER, bearer};
 pub use body::{Account, BodyLimits, Charge, Received, receive};
-pub use config::{Config, Tls};
+pub use config::{Admin, Also, Config, Public, Tls};
 pub use content::{check_charset, json_text};
 pub use described::{SCOPES, describe_header, describe_scopes, describe_tenant_header};
 pub use descriptors::Descriptors;
-pub use front::{Endpoint, Front, HealthFront, Publish};
+pub use front::{Endpoint, Front, HealthFront, Listener, Publish};
 pub use hops::{from_no_delivery, hops};
 pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
 pub use in_flight::{InFlight, InFlightFull, InFlightLimit};
-pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Retry};
+pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Refused, Retry};
 pub use request_body::RequestBody;
 pub use server::{Error, Server};
 

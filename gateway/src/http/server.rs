@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{self, Serving};
 use super::connection_table::{ConnectionTable, Place, Refused};
 use super::pace::Pace;
-use super::{Config, Endpoint, refusal_log::RefusalLog, tls};
+use super::{Config, Endpoint, Listener, refusal_log::RefusalLog, tls};
 use crate::telemetry::{ConnectionFailure, Metrics};
 
 /// A server that has its port and does not serve yet.
@@ -28,15 +28,14 @@ pub struct Server {
 pub enum Error {
     /// Another process has the port.
     #[error(
-        "{address} is in use by another process; set {key} ({variable}) to another port, or to port 0 for a free one"
+        "{address} is in use by another process; set {key} ({}) to another port, or to port 0 for a free one",
+        variable(key)
     )]
     PortTaken {
         /// What was asked for.
         address: SocketAddr,
         /// The setting that asked for it.
         key: &'static str,
-        /// The same in the environment.
-        variable: &'static str,
     },
     /// The port cannot be had.
     #[error("cannot listen on {address} ({key})")]
@@ -59,8 +58,24 @@ impl Server {
     /// # Errors
     /// A port that cannot be had, a certificate that cannot be used.
     pub async fn bind(config: Config) -> Result<Self, Error> {
+        Self::bind_at(config, LISTEN).await
+    }
+
+    /// Takes the ports of all listeners but the health listener: of one for everything, or of the admin's and then the public one.
+    ///
+    /// # Errors
+    /// As `bind`.
+    pub async fn bind_all(config: &Config) -> Result<Vec<(Listener, Self)>, Error> {
+        let mut servers = Vec::new();
+        for one in config.listeners() {
+            servers.push((one.listener, Self::bind_at(one.settings, one.key).await?));
+        }
+        Ok(servers)
+    }
+
+    async fn bind_at(config: Config, key: &'static str) -> Result<Self, Error> {
         let tls = config.tls.as_ref().map(tls::load).transpose()?;
-        let (listener, address) = listen(config.listen, LISTEN).await?;
+        let (listener, address) = listen(config.listen, key).await?;
         Ok(Self {
             listener,
             address,
@@ -158,18 +173,11 @@ impl Server {
     }
 }
 
-async fn listen(
-    address: SocketAddr,
-    (key, variable): (&'static str, &'static str),
-) -> Result<(TcpListener, SocketAddr), Error> {
+async fn listen(address: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), Error> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => Error::PortTaken {
-                address,
-                key,
-                variable,
-            },
+            std::io::ErrorKind::AddrInUse => Error::PortTaken { address, key },
             _ => Error::Listen { address, key, source },
         })?;
     let address = listener
@@ -224,8 +232,13 @@ impl Refused {
     }
 }
 
-const LISTEN: (&str, &str) = ("server.listen", "HOOKGATE_SERVER__LISTEN");
-const HEALTH_LISTEN: (&str, &str) = ("server.health_listen", "HOOKGATE_SERVER__HEALTH_LISTEN");
+/// A setting's name in the environment.
+fn variable(key: &str) -> String {
+    format!("HOOKGATE_{}", key.to_uppercase().replace('.', "__"))
+}
+
+const LISTEN: &str = "server.listen";
+const HEALTH_LISTEN: &str = "server.health_listen";
 /// Places of the health listener.
 const HEALTH_CONNECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::file::{Action, Method};
-use super::{Problem, Profile};
+use super::{Messages, Problem, Profile};
 use crate::domain::{Status, SubscriptionId};
 
 /// A product's own routes and what they have in common.
@@ -19,8 +19,21 @@ pub struct Door {
     pub disabled: String,
     /// What failures look like; `None`: RFC 9457 problems.
     pub errors: Option<Errors>,
+    /// What its answers say of the product.
+    pub wording: Wording,
     /// The routes.
     pub routes: Vec<Route>,
+}
+
+/// Words and headers of a door's answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// Texts of refusals.
+    pub messages: Messages,
+    /// Headers of every answer.
+    pub headers: Vec<(String, String)>,
+    /// The header that holds each answer's id.
+    pub request_id: Option<String>,
 }
 
 /// What a failure's body looks like.
@@ -251,6 +264,18 @@ impl Door {
         }
     }
 
+    /// The profile's table in which another door is written otherwise.
+    pub(super) fn differs_in(&self, other: &Self) -> &'static str {
+        let headers = |door: &Self| (door.wording.headers.clone(), door.wording.request_id.clone());
+        if self.routes != other.routes {
+            "routes"
+        } else if headers(self) != headers(other) {
+            "headers"
+        } else {
+            "door"
+        }
+    }
+
     /// A subscription's id as this door shows it.
     pub fn public_id(&self, id: SubscriptionId) -> String {
         format!("{}{}", self.id_prefix, id.ulid())
@@ -348,7 +373,8 @@ pub(super) fn collisions<'a>(
                         route.path, earlier.path, other.name
                     ),
                     hint: Some(format!(
-                        "give one of the two another path or method, or serve the other no more: profiles.{}.routes = []",
+                        "give one of the two another path or method, serve the other no more (profiles.{}.routes = []), or \
+                         leave routes, door and headers as the other has them: then the key says whose a request is",
                         other.name
                     )),
                 });
@@ -423,6 +449,7 @@ mod tests {
             active: "active".into(),
             disabled: "disabled".into(),
             errors: None,
+            wording: Wording::default(),
             routes: Vec::new(),
         };
         let id: SubscriptionId = "sub_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");

@@ -16,6 +16,7 @@ mod finding;
 mod problem;
 mod python;
 mod read;
+mod refusal;
 mod rules;
 mod secret;
 mod set;
@@ -43,11 +44,12 @@ use crate::domain::{Event, EventType, PayloadMode, Quotas, RetryPolicy};
 use crate::privacy::{Class, Classified, Dictionary, Metadata};
 
 pub use diagnose::{Evidence, Proof};
-pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
+pub use door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told, Wording};
 pub use envelope::Envelope;
 pub use file::{Action, Method, SecretOwner};
 pub use finding::{BodyChange, ContentReading, Finding, SecretReading};
 pub use problem::Problem;
+pub use refusal::{Messages, Placeholder, Refusal, bounded};
 pub use rules::{AutoDisable, Endpoint, NotOffered, Patterns, Payload, Success};
 pub use secret::{BadSigningKey, MOST_RANDOM, SecretScheme, SigningKey};
 pub use set::Profiles;
@@ -91,6 +93,8 @@ pub struct Profile {
     pub catalogue: Vec<CatalogueEntry>,
     /// What the API keys begin with that are made for its tenants.
     pub key_prefix: String,
+    /// The `User-Agent` of deliveries.
+    pub user_agent: String,
     /// The product's own routes.
     pub door: Door,
     /// What customers are told of endpoints that fail.

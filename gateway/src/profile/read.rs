@@ -5,6 +5,7 @@ mod body;
 mod door;
 mod signing;
 mod warnings;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ fn profile(name: &str, file: &File, problems: &mut Problems) -> Option<Profile> 
         payload: payload(file, problems)?,
         privacy: privacy(file, classified, problems),
         key_prefix: key_prefix(file, problems),
+        user_agent: wording::user_agent(file, problems),
         door: door::door(file, problems),
         envelope: envelope?,
         signature: signature?,

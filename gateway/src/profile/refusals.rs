@@ -59,6 +59,39 @@ fn what_ships_holds() {
 fn mistakes_are_told_by_their_keys() {
     for (changed, words) in [
         (
+            "door.messages = { not_fond = 'x' }",
+            &[
+                "profiles.acme.door.messages.not_fond: ",
+                "did you mean `not_found`?",
+            ][..],
+        ),
+        (
+            "door.messages = { not_found = 'No {fild}' }",
+            &["door.messages.not_found: `{fild}`", "there are {code}, {status}"],
+        ),
+        (
+            "door.messages = { invalid_field = 'No {fild}' }",
+            &["did you mean `{field}`?"],
+        ),
+        (
+            "door.messages = { not_found = 'See {request_id}' }",
+            &["headers.request_id = "],
+        ),
+        ("door.messages = { not_found = '' }", &["1 to 500"]),
+        (
+            "headers.user_agent = \"a\\nb\"",
+            &["headers.user_agent: ", "letters of ASCII"],
+        ),
+        (
+            "headers.response = { Content-Length = '1' }",
+            &["headers.response.Content-Length: ", "says how the answer is read"],
+        ),
+        ("headers.response = { 'X Y' = '1' }", &["not a header's name"]),
+        (
+            "headers.request_id = 'X-Id'\nheaders.response = { x-id = '1' }",
+            &["headers.response.x-id: ", "there already"],
+        ),
+        (
             "signature.content = '{body'",
             &["profiles.acme.signature.content: ", "without its `}`"][..],
         ),

@@ -102,12 +102,12 @@ impl Profiles {
             let mut kept = Arc::clone(profile);
             match served.get(name) {
                 Some(before) if before.door != profile.door => {
-                    differing.push(name);
+                    differing.push((name, before.door.differs_in(&profile.door)));
                     let mut behind = Profile::clone(profile);
                     behind.door = before.door.clone();
                     kept = Arc::new(behind);
                 }
-                None if !profile.door.routes.is_empty() => differing.push(name),
+                None if !profile.door.routes.is_empty() => differing.push((name, "routes")),
                 Some(_) | None => {}
             }
             profiles.insert(name.clone(), kept);
@@ -119,11 +119,11 @@ impl Profiles {
             .filter(|(name, _)| self.get(name).is_none());
         differing.extend(
             gone.filter(|(_, profile)| !profile.door.routes.is_empty())
-                .map(|(name, _)| name),
+                .map(|(name, _)| (name, "routes")),
         );
         let keys = differing
             .into_iter()
-            .map(|name| format!("profiles.{name}.routes"));
+            .map(|(name, table)| format!("profiles.{name}.{table}"));
         let keys = keys.collect();
         let files = self.0.files.clone();
         (Self(Arc::new(Set { profiles, files })), keys)

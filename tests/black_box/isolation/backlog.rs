@@ -97,7 +97,7 @@ async fn a_successful_test_ends_the_wait(on: On) {
         .await
         .expect(202);
     let received = throttled.wait_for(1 + 1 + 5).await;
-    assert_eq!(received[1].header("hookgate-test"), "true", "the test came first");
+    assert_eq!(received[1].header("webhook-test"), "true", "the test came first");
 }
 
 async fn each_delivery_to_a_dead_endpoint_has_its_attempts(on: On) {

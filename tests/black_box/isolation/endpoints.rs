@@ -55,7 +55,7 @@ async fn events_that_come_back_end(on: On) {
     let carried: Vec<_> = relay
         .messages()
         .iter()
-        .map(|m| m.header("hookgate-hops").to_owned())
+        .map(|m| m.header("webhook-hops").to_owned())
         .collect();
     for hops in ["1", "2", "3"] {
         assert!(carried.iter().any(|own| own == hops), "{carried:?}");
@@ -64,7 +64,7 @@ async fn events_that_come_back_end(on: On) {
         relay
             .messages()
             .iter()
-            .all(|m| m.header("cdn-loop").starts_with("hookgate; hops="))
+            .all(|m| m.header("cdn-loop").starts_with("webhook-hops; hops="))
     );
 }
 
@@ -162,8 +162,8 @@ async fn no_route_answers_what_came_back_thrice() {
     ] {
         for (name, value) in [
             ("hookgate-hops", "3"),
-            ("hookgate-hops", "400"),
-            ("cdn-loop", "other, hookgate; hops=3"),
+            ("webhook-hops", "400"),
+            ("cdn-loop", "other, webhook-hops; hops=3"),
             ("cdn-loop", "hookgate, hookgate, hookgate"),
         ] {
             let refused = ask(method.clone(), path, name, value).await;
@@ -177,7 +177,7 @@ async fn no_route_answers_what_came_back_thrice() {
             "{path}"
         );
     }
-    ask(Method::POST, "/v1/events", "hookgate-hops", "2")
+    ask(Method::POST, "/v1/events", "webhook-hops", "2")
         .await
         .expect(202);
     ask(Method::POST, "/v1/events", "cdn-loop", "other; hops=9")
@@ -212,7 +212,7 @@ async fn the_gateway_is_no_endpoint() {
         ] {
             assert_eq!(refused.status, 422, "{url}: {:#}", refused.body);
             let told = refused.body["errors"][0]["detail"].as_str().unwrap();
-            assert!(told.contains("this gateway itself"), "{url}: {told}");
+            assert!(told.contains("this service itself"), "{url}: {told}");
         }
     }
 }

@@ -20,18 +20,16 @@ pub(super) fn tenant(
     action: Action,
     headers: &HeaderMap,
 ) -> Result<Consuming, Problem> {
-    let key = key_of(&entrance.door.key, headers).ok_or_else(|| missing(&entrance.door.key))?;
+    let key = key_of(&entrance.door.key, headers)
+        .ok_or_else(|| Problem::new(Code::KeyMissing, "The request has no key."))?;
     let (tenant, reach) = auth.consumer_of_key(key, headers, needed_scope(action))?;
     if entrance.profiles.contains(&tenant.profile) {
         return Ok(Consuming { tenant, reach });
     }
-    let detail = format!(
-        "The route belongs to the profile `{}`, and the tenant of this key has `{}`.",
-        entrance.profiles.join("` or `"),
-        tenant.profile
-    );
-    let fix = "Use the tenant's own routes (see /docs), or have the operator change its profile.";
-    Err(Problem::new(Code::RouteUnknown, detail).fix(fix))
+    Err(Problem::new(
+        Code::RouteUnknown,
+        "The route is another product's.",
+    ))
 }
 
 /// The scope that a key needs for what a route does, where it has not the scope `consumer`.
@@ -75,13 +73,4 @@ fn key_of<'a>(place: &KeyPlace, headers: &'a HeaderMap) -> Option<&'a str> {
             .map(str::trim),
     };
     key.filter(|key| !key.is_empty())
-}
-
-fn missing(place: &KeyPlace) -> Problem {
-    let form = match place {
-        KeyPlace::Bearer => "Authorization: Bearer KEY".to_owned(),
-        KeyPlace::Header(name) => format!("{name}: KEY"),
-    };
-    Problem::new(Code::KeyMissing, format!("The request has no `{form}`."))
-        .fix(format!("Send the key as `{form}`."))
 }

@@ -242,7 +242,8 @@ fn scheme_of(place: &KeyPlace) -> String {
 }
 
 impl Entrance {
-    fn name(&self) -> &str {
+    /// The name of its first profile.
+    pub(in crate::api) fn name(&self) -> &str {
         self.profiles.first().map_or("", String::as_str)
     }
 

@@ -1,34 +1,143 @@
-//! How a door refuses: in the shape that its profile has for failures, or as any other route of this API does.
+//! Refusals in a product's words: the text and the shape that its profile has, and no word about what stands behind its routes.
 
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::header;
+use axum::response::Response;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 
 use super::answer::{json, members};
-use crate::http::{JSON, Problem};
-use crate::profile::{Errors, Told};
+use super::refusals::{for_customers, of};
+use crate::http::{FieldError, JSON, Problem, Retry};
+use crate::profile::{Door, KeyPlace, Messages, Placeholder, Refusal, Told, bounded};
 
-/// The problem as the door tells it, with the same status and headers.
-pub(super) fn reply(shape: Option<&Errors>, problem: Problem) -> Response {
-    let Some(shape) = shape else {
-        return problem.into_response();
+/// A request that is refused, and by whose door; without one the words are nobody's.
+#[derive(Debug)]
+pub(in crate::api) struct Occasion<'a> {
+    pub door: Option<&'a Door>,
+    pub method: &'a Method,
+    /// The answer's id, if it has one.
+    pub request_id: Option<&'a str>,
+}
+
+/// What is told (RFC 9457, without a `type`), where the profile has no shape of its own.
+#[derive(Serialize)]
+struct View<'a> {
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    retry: Retry,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+/// The reply that tells of the problem, with another body: status and headers are the same.
+pub(in crate::api) fn reword(occasion: &Occasion<'_>, problem: &Problem, mut response: Response) -> Response {
+    let refusal = of(problem.code());
+    let errors = errors(problem);
+    let wait = response.headers().get(header::RETRY_AFTER);
+    let wait = wait
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("1")
+        .to_owned();
+    let value = |placeholder| match placeholder {
+        Placeholder::Code => Some(refusal.code().to_owned()),
+        Placeholder::Status => Some(problem.code().status().to_string()),
+        Placeholder::RequestId => occasion.request_id.map(str::to_owned),
+        Placeholder::Reason => reason(problem, &errors),
+        Placeholder::Field => field(&errors),
+        Placeholder::Key => Some(key_form(occasion.door)),
+        Placeholder::Method => Some(occasion.method.to_string()),
+        Placeholder::Limit => problem.limit().map(|limit| limit.to_string()),
+        Placeholder::RetryAfter => Some(wait.clone()),
+    };
+    let text = match occasion.door {
+        Some(door) => door.wording.messages.text(refusal, value),
+        None => Messages::default().text(refusal, value),
+    };
+    let (body, kind) = shaped(occasion.door, refusal, problem, &text, &errors);
+    *response.body_mut() = Body::from(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.remove(header::CONTENT_LENGTH);
+    response
+}
+
+fn shaped(
+    door: Option<&Door>,
+    refusal: Refusal,
+    problem: &Problem,
+    text: &str,
+    errors: &[FieldError],
+) -> (String, HeaderValue) {
+    let status = problem.code().status();
+    let title = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
+    let title = title.unwrap_or_default();
+    let Some(shape) = door.and_then(|door| door.errors.as_ref()) else {
+        let view = View {
+            title,
+            status,
+            code: refusal.code(),
+            detail: text,
+            retry: problem.code().retry(),
+            errors,
+        };
+        return (json(&view).get().to_owned(), PROBLEM_JSON);
     };
     let members = members(&shape.members, |told| match told {
-        Told::Title => json(problem.code().title()),
-        Told::Detail => json(problem.detail()),
-        Told::Code => json(problem.code().name()),
-        Told::Status => json(&problem.code().status()),
-        Told::Fix => json(problem.remedy()),
-        Told::Errors => json(problem.errors()),
+        Told::Title => json(title),
+        Told::Detail => json(text),
+        Told::Code => json(refusal.code()),
+        Told::Status => json(&status),
+        Told::Fix => json(refusal.plain()),
+        Told::Errors => json(errors),
     });
-    let text = match &shape.within {
+    let body = match &shape.within {
         Some(name) => json(&BTreeMap::from([(name, members)])),
         None => json(&members),
     };
-    let mut response = problem.into_response();
-    *response.body_mut() = Body::from(text.get().to_owned());
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-    response
+    (body.get().to_owned(), JSON)
 }
+
+/// The fields that are wrong, each bounded, the first of them.
+fn errors(problem: &Problem) -> Vec<FieldError> {
+    let shown = |error: &FieldError| {
+        let detail = for_customers(&error.detail).unwrap_or(NOT_VALID);
+        FieldError::new(bounded(&error.pointer), bounded(detail))
+    };
+    problem.errors().iter().take(MAX_ERRORS).map(shown).collect()
+}
+
+/// What is wrong, in a sentence; nothing where that is not for customers.
+fn reason(problem: &Problem, errors: &[FieldError]) -> Option<String> {
+    match errors {
+        [] => for_customers(problem.detail()).map(str::to_owned),
+        [one] => Some(one.to_string()),
+        [first, ..] => Some(format!("{first} (and {} more)", problem.errors().len() - 1)),
+    }
+}
+
+/// The first field that is wrong: the first name of its pointer.
+fn field(errors: &[FieldError]) -> Option<String> {
+    let mut names = errors
+        .iter()
+        .filter_map(|error| error.pointer.strip_prefix('/')?.split('/').next());
+    names
+        .next()
+        .map(|name| name.replace("~1", "/").replace("~0", "~"))
+}
+
+fn key_form(door: Option<&Door>) -> String {
+    match door.map(|door| &door.key) {
+        Some(KeyPlace::Header(name)) => format!("{name}: KEY"),
+        Some(KeyPlace::Bearer) | None => "Authorization: Bearer KEY".to_owned(),
+    }
+}
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NOT_VALID: &str = "it is not valid";
+const MAX_ERRORS: usize = 20;

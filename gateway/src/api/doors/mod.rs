@@ -2,7 +2,8 @@
 //!
 //! Each route of a profile's door becomes a route of the router beside this API's own (`config` refuses a door that would
 //! hide one of those). A request goes through four steps: whose it is (`caller`), what its fields mean (`request`), what is
-//! done (`action`, by the functions that this API's own routes call), and how it is answered (`answer`, or `errors`). A door
+//! done (`action`, by the functions that this API's own routes call), and how it is answered (`answer`; `errors` and `refusals`,
+//! which `listeners` calls for whatever is refused, wherever). A door
 //! decides nothing: it gives other names to the same things.
 
 mod action;
@@ -11,6 +12,7 @@ mod caller;
 mod deliveries;
 mod describe;
 mod errors;
+mod refusals;
 mod request;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{ApiMethodRouter, delete_with, get_with, patch_with, post_with, put_with};
 use aide::openapi::Operation;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 
 use super::Api;
@@ -29,6 +31,7 @@ use crate::http::{Problem, from_no_delivery};
 use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
 
 pub(super) use describe::{schemes, tags};
+pub(super) use errors::{Occasion, reword};
 
 /// A door and the profiles that have it: one, and those that extend it and leave the door as it is.
 #[derive(Debug)]
@@ -75,6 +78,16 @@ pub(super) fn routes(entrances: &[Arc<Entrance>]) -> ApiRouter<Api> {
     })
 }
 
+fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
+        Method::Delete => http::Method::DELETE,
+    }
+}
+
 fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiMethodRouter<Api> {
     let described = describe::as_is(operation);
     let (entrance, found) = (Arc::clone(entrance), Arc::new(route.clone()));
@@ -92,6 +105,17 @@ fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiM
 }
 
 impl Entrance {
+    /// The door itself.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// The paths and methods of its routes.
+    pub(super) fn places(&self) -> impl Iterator<Item = (String, http::Method)> {
+        let routes = self.door.routes.iter();
+        routes.map(|route| (route.path.to_string(), method(route.method)))
+    }
+
     /// The header that its keys come in, if that is one of its own.
     pub(super) fn key_header(&self) -> Option<&str> {
         match &self.door.key {
@@ -103,7 +127,7 @@ impl Entrance {
     async fn answer(&self, api: &Api, route: &Route, request: Request) -> Response {
         match self.visit(api, route, request).await {
             Ok(response) => response,
-            Err(problem) => errors::reply(self.door.errors.as_ref(), problem),
+            Err(problem) => problem.into_response(),
         }
     }
 

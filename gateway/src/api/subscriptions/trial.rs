@@ -51,7 +51,7 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
             "testSubscription",
             "Send a test event",
             "Delivers an event to this subscription alone, whatever its patterns. It passes the tenant's chain and privacy rules \
-             like any event, and is in no feed. Its header `hookgate-test: true` is not signed: a receiver acts on the signed \
+             like any event, and is in no feed. Its header `webhook-test: true` is not signed: a receiver acts on the signed \
              event alone.",
         ),
     )

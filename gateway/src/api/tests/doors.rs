@@ -1,6 +1,7 @@
 //! Products' own routes: those of the shipped profiles as their documents print them, and those of a made-up product.
 
 mod made_up;
+mod refusals;
 mod shipped;
 
 use axum::body::Body;

@@ -199,6 +199,7 @@ impl Rig {
             },
             max_component: 2 << 20,
             config: crate::api::Config::default(),
+            public_also: Vec::new(),
             keep_answers: Duration::from_secs(3600),
             shutdown: shutdown.clone(),
             tasks: Tasks::default(),

@@ -108,7 +108,9 @@ impl From<RegistryError> for Problem {
                 .fix("Ask again in a while: it goes on where it was, and nothing else is needed.")
                 .retry_after(PAUSE),
             RegistryError::RegistryFull { .. } => Self::new(Code::RegistryFull, sentence(&told)),
-            RegistryError::LimitReached { .. } => Self::new(Code::LimitReached, sentence(&told)),
+            RegistryError::LimitReached { limit, .. } => {
+                Self::new(Code::LimitReached, sentence(&told)).at_most(limit as u64)
+            }
             RegistryError::Invalid { field, problem } => Self::fields(
                 Code::InvalidField,
                 vec![FieldError::new(format!("/{field}"), problem)],

@@ -8,6 +8,7 @@ mod code;
 mod rename;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aide::OperationOutput;
@@ -25,10 +26,14 @@ use crate::domain::Quota;
 pub use code::Code;
 
 /// Why a request failed. Made with `new` and what is known beyond the code.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Problem(Box<Inner>);
 
-#[derive(Debug)]
+/// A problem as an extension: of the reply that tells of it, and of a request that is refused before its route is asked.
+#[derive(Debug, Clone)]
+pub struct Refused(pub Arc<Problem>);
+
+#[derive(Debug, Clone)]
 struct Inner {
     code: Code,
     detail: Cow<'static, str>,
@@ -36,6 +41,7 @@ struct Inner {
     errors: Vec<FieldError>,
     plugin: Option<PluginWords>,
     quota: Option<(Quota, u64)>,
+    most: Option<u64>,
     retry_after: Option<Duration>,
     header: Option<(HeaderName, HeaderValue)>,
     close: bool,
@@ -116,6 +122,7 @@ impl Problem {
             errors: Vec::new(),
             plugin: None,
             quota: None,
+            most: None,
             retry_after: None,
             header: None,
             close: false,
@@ -154,6 +161,13 @@ impl Problem {
     #[must_use]
     pub fn quota(mut self, quota: Quota, limit: u64) -> Self {
         self.0.quota = Some((quota, limit));
+        self
+    }
+
+    /// How many there may be, where that is no quota.
+    #[must_use]
+    pub fn at_most(mut self, limit: u64) -> Self {
+        self.0.most = Some(limit);
         self
     }
 
@@ -198,6 +212,11 @@ impl Problem {
         &self.0.errors
     }
 
+    /// How many there may be, where a limit is reached.
+    pub fn limit(&self) -> Option<u64> {
+        self.0.quota.map(|(_, limit)| limit).or(self.0.most)
+    }
+
     /// As a reply.
     pub fn into_reply(self) -> Response {
         let Inner {
@@ -210,16 +229,18 @@ impl Problem {
             retry_after,
             header,
             close,
-        } = *self.0;
+            ..
+        } = &*self.0;
+        let (code, retry_after) = (*code, *retry_after);
         let view = ProblemView {
             page: format!("/docs/errors/{}", code.name()),
             title: code.title(),
             status: code.status(),
             code: code.name(),
-            detail: &detail,
+            detail,
             fix: fix.as_deref().unwrap_or(code.fix()),
             retry: code.retry(),
-            errors: &errors,
+            errors,
             plugin: plugin.as_ref(),
             quota: quota.map(|(quota, _)| quota.name()),
             limit: quota.map(|(_, limit)| limit),
@@ -233,13 +254,14 @@ impl Problem {
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
-        headers.extend(header);
+        headers.extend(header.clone());
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if close {
+        if *close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        response.extensions_mut().insert(Refused(Arc::new(self)));
         response
     }
 }

@@ -27,6 +27,10 @@ pub struct Door {
     /// What a failure's body looks like; RFC 9457 problems where nothing is said.
     #[serde(skip_serializing_if = "is_default")]
     pub errors: Errors,
+    /// The texts of refusals, by their code: `limit_reached = "You have {limit} webhooks already."`. Which codes and placeholders
+    /// there are, profiles.md says. What is not here has a built-in text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub messages: BTreeMap<String, String>,
 }
 
 /// What a failure's body looks like.

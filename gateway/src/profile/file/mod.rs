@@ -5,6 +5,7 @@
 
 mod add;
 mod door;
+mod headers;
 mod privacy;
 mod warnings;
 
@@ -18,6 +19,7 @@ use crate::domain::units::Span;
 
 pub use add::Add;
 pub use door::{Action, AnswerMember, Door, Errors, Method, Route};
+pub use headers::Headers;
 pub use privacy::{Keys, Privacy, PrivacyClass};
 pub use warnings::Warnings;
 
@@ -75,6 +77,9 @@ pub struct File {
     /// What API keys of its tenants look like.
     #[serde(skip_serializing_if = "is_default")]
     pub keys: Keys,
+    /// Headers by which customers know who sends and answers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub headers: Headers,
     /// What the product's own routes have in common.
     #[serde(skip_serializing_if = "is_default")]
     pub door: Door,

@@ -14,6 +14,7 @@ pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
         active: word(&given.active, "active"),
         disabled: word(&given.disabled, "disabled"),
         errors: errors(&given.errors, problems),
+        wording: super::wording::wording(file, problems),
         routes: file
             .all_routes()
             .filter_map(|(key, given)| route(&key, given, problems))

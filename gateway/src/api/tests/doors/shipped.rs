@@ -73,7 +73,10 @@ async fn syncai_registers_as_printed() {
 
     let bearer = rig.post(&key, "/webhooks/register", &good).await;
     bearer.refused(401, "key_missing");
-    assert_eq!(bearer.body["fix"], "Send the key as `X-API-Key: KEY`.");
+    assert_eq!(
+        bearer.body["detail"],
+        "The request has no API key. Send it as `X-API-Key: KEY`."
+    );
     for (field, value, code, pointer) in [
         ("url", json!("http://your-server.com/"), "invalid_field", "/url"),
         ("url", json!("https://10.0.0.1/"), "address_refused", "/url"),
