@@ -140,6 +140,7 @@ impl App {
                 common.metrics,
                 registry.clone(),
                 config.retention.sweep_every.get(),
+                config.auth.last_used_interval.get(),
             ),
             registry,
             keyring,

@@ -1,0 +1,14 @@
+//! State of a store as its health check sees it.
+
+/// State of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// It answers.
+    pub available: bool,
+    /// It takes new events (it may be full and still drain).
+    pub accepting: bool,
+    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
+    pub unfit: Option<String>,
+    /// What an operator should know: durability that is weaker than promised, memory that runs out.
+    pub warnings: Vec<String>,
+}
