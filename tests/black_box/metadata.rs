@@ -270,12 +270,12 @@ async fn metadata_that_is_not_kept_is_nowhere(on: On) {
 /// A guest of the tenant's own sets confidential members of metadata that were not there: they go as if they had been sent.
 async fn what_a_plugin_puts_into_metadata_is_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
-    // In two parts, so that the component itself, which is stored, does not have the word.
-    let items = r#"(data (i32.const 1024) "/email") (data (i32.const 1030) "\22plan") (data (i32.const 1035) "ted-again\22")
-        (data (i32.const 1200) "/touchedtrue")"#;
+    // One letter is put in by the guest: the component and its machine code, which are stored, do not have the word.
+    let items = r#"(data (i32.const 1024) "/email\22pl-nted-again\22/touchedtrue")"#;
     let handle = format!(
-        "(call $set_json (local.get $metadata) (i32.const 1024) (i32.const 6) (i32.const 1030) (i32.const 15) (i32.const 2048))
-        (call $set_json (local.get $metadata) (i32.const 1200) (i32.const 8) (i32.const 1208) (i32.const 4) (i32.const 2048))
+        "(i32.store8 (i32.const 1033) (i32.const 97))
+        (call $set_json (local.get $metadata) (i32.const 1024) (i32.const 6) (i32.const 1030) (i32.const 15) (i32.const 2048))
+        (call $set_json (local.get $metadata) (i32.const 1045) (i32.const 8) (i32.const 1053) (i32.const 4) (i32.const 2048))
         {PASS}"
     );
     let component = handling(items, &handle);
