@@ -149,6 +149,7 @@ impl App {
                 common.metrics,
                 registry.clone(),
                 config.retention.sweep_every.get(),
+                config.auth.last_used_interval.get(),
             ),
             registry,
             keyring,

@@ -127,7 +127,9 @@ impl QuotaGate {
         self.metrics.quota_refused(quota.name());
         let (what, per) = match quota {
             Quota::ReplaysPerMinute => ("calls that make deliveries again", "minute"),
-            Quota::EventsPerSecond | Quota::PendingDeliveries | Quota::StoredBytes => ("events", "second"),
+            Quota::EventsPerSecond | Quota::PendingDeliveries | Quota::StoredBytes | Quota::KeptAnswers => {
+                ("events", "second")
+            }
         };
         let detail = format!(
             "The tenant's quota `{}` is used up: {} {what} in a {per}, {} at once.",

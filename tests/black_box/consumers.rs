@@ -277,6 +277,7 @@ async fn keys_of_a_profile_have_its_prefix_and_advice() {
         operator.with_key(key).get("/v1/subscriptions").await.expect(200);
     }
     let ready = operator.get("/readyz").await.expect(200);
+    assert_eq!(ready["advice"].as_array().unwrap().len(), 1, "{ready:#}");
     let advice = ready["advice"][0].as_str().unwrap();
     assert!(
         advice.contains("`leads`") && advice.contains("`consumer`"),

@@ -1,6 +1,6 @@
 //! The feed: the same events, pulled.
 
-use hookgate_tests::Client;
+use hookgate_tests::{Client, eventually};
 use serde_json::{Value, json};
 
 use crate::site::{On, Site, on_both_stores};
@@ -10,6 +10,7 @@ on_both_stores!(
     types_are_filtered,
     a_long_poll_waits_for_the_next_event,
     long_poll_is_woken_by_the_commit,
+    long_polls_of_one_tenant_leave_places_to_others,
     a_profile_says_how_long_its_feed_is,
     a_tenant_made_again_has_a_feed_of_its_own
 );
@@ -80,6 +81,32 @@ async fn a_long_poll_waits_for_the_next_event(on: On) {
     assert_eq!(ids(&waiting.await.unwrap().expect(200)), [id]);
 }
 
+async fn long_polls_of_one_tenant_leave_places_to_others(on: On) {
+    let few = "feed.max_waiting = 3\nfeed.max_waiting_per_tenant = 2\nfeed.max_wait = \"1h\"";
+    let site = Site::with(on, few).await;
+    let other = site.gateway.tenant("globex").await;
+    let wait = |client: &Client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.get("/v1/events?wait=3600").await })
+    };
+    let waiting = async |client: &Client, count: u64| {
+        eventually("requests wait", async || {
+            let usage = client.get("/v1/usage").await.expect(200);
+            (usage["waiting_polls"]["used"] == count).then_some(())
+        })
+        .await;
+    };
+    let polls = [wait(&site.acme), wait(&site.acme)];
+    waiting(&site.acme, 2).await;
+    let over = site.acme.get("/v1/events?wait=3600").await;
+    assert_eq!((over.status, over.code()), (429, "too_many_waiting"));
+    let beside = wait(&other);
+    waiting(&other, 1).await;
+    let id = other.publish("order.created", json!({})).await;
+    assert_eq!(ids(&beside.await.unwrap().expect(200)), [id]);
+    assert!(polls.iter().all(|poll| !poll.is_finished()));
+}
+
 /// It does not look by itself within this test: each event that it did not ask for wakes it, and the one that it did ends it.
 async fn long_poll_is_woken_by_the_commit(on: On) {
     let idle = "feed.poll_interval = \"1h\"\nfeed.max_wait = \"1h\"";
@@ -125,13 +152,13 @@ async fn a_profile_says_how_long_its_feed_is(on: On) {
     let page = globex.get("/v1/events?limit=1").await.expect(200);
     let cursor = format!("/v1/events?cursor={}", page["next_cursor"].as_str().unwrap());
     globex.publish("order.created", json!({ "n": 2 })).await;
-    let expired = hookgate_tests::eventually("the cursor is older than the feed", async || {
+    let expired = eventually("the cursor is older than the feed", async || {
         let answer = globex.get(&cursor).await;
         (answer.status != 200).then_some(answer)
     })
     .await;
     assert_eq!((expired.status, expired.code()), (410, "cursor_expired"));
-    hookgate_tests::eventually("what is new is all that is there", async || {
+    eventually("what is new is all that is there", async || {
         let new = globex.publish("order.created", json!({ "n": 3 })).await;
         (ids(&globex.get("/v1/events").await.expect(200)) == [new]).then_some(())
     })
@@ -200,7 +227,7 @@ async fn an_expired_cursor_is_told_so() {
         .unwrap()
         .to_owned();
     site.acme.publish("order.created", json!({ "n": 2 })).await;
-    let expired = hookgate_tests::eventually("the cursor has expired", async || {
+    let expired = eventually("the cursor has expired", async || {
         site.acme.publish("order.created", json!({})).await;
         let answer = site.acme.get(&format!("/v1/events?cursor={cursor}")).await;
         (answer.status != 200).then_some(answer)

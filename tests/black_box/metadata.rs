@@ -1,6 +1,7 @@
 //! What is taken out of metadata, of a CloudEvent's attributes, and of keys, numbers and pairs is nowhere: not in the store's
 //! bytes, an answer, the feed, a delivery or the log.
 
+use hookgate_tests::guests::{PASS, handling};
 use hookgate_tests::{Client, Receiver, eventually};
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ on_both_stores!(
     profile_classes_leave_attributes_nowhere,
     closed_schema_leaves_metadata_nowhere,
     metadata_that_is_not_kept_is_nowhere,
+    what_a_plugin_puts_into_metadata_is_nowhere,
 );
 
 const PLANTED: &str = "planted";
@@ -262,5 +264,54 @@ async fn metadata_that_is_not_kept_is_nowhere(on: On) {
     for path in [&path, "/v1/events"] {
         let answer = site.acme.get(path).await.expect(200);
         assert!(!answer.to_string().contains(PLANTED), "{answer:#}");
+    }
+}
+
+/// A guest of the tenant's own sets confidential members of metadata that were not there: they go as if they had been sent.
+async fn what_a_plugin_puts_into_metadata_is_nowhere(on: On) {
+    let site = Site::with(on, TRACE).await;
+    // One letter is put in by the guest: the component and its machine code, which are stored, do not have the word.
+    let items = r#"(data (i32.const 1024) "/email\22pl-nted-again\22/touchedtrue")"#;
+    let handle = format!(
+        "(i32.store8 (i32.const 1033) (i32.const 97))
+        (call $set_json (local.get $metadata) (i32.const 1024) (i32.const 6) (i32.const 1030) (i32.const 15) (i32.const 2048))
+        (call $set_json (local.get $metadata) (i32.const 1045) (i32.const 8) (i32.const 1053) (i32.const 4) (i32.const 2048))
+        {PASS}"
+    );
+    let component = handling(items, &handle);
+    let synq = {
+        let tenant = json!({ "id": "synq", "profile": "synthesq" });
+        let operator = site.gateway.operator();
+        let made = operator.post("/v1/tenants", &tenant).await.expect(201);
+        site.acme.with_key(made["key"].as_str().unwrap())
+    };
+    let classified = json!({ "schema": { "x-metadata-schema": {
+        "properties": { "email": { "x-classification": "confidential" } },
+    } } });
+    site.acme
+        .put("/v1/event-types/customer.created", &classified)
+        .await
+        .expect(200);
+    // By the names of a profile, and by a schema.
+    for tenant in [synq, site.acme.clone()] {
+        let request = tenant
+            .request(reqwest::Method::POST, "/v1/plugins?name=puts-back")
+            .header("content-type", "application/wasm")
+            .body(component.clone());
+        tenant.send(request).await.expect(201);
+        let steps = json!({ "steps": [{ "plugin": "puts-back" }] });
+        tenant.put("/v1/chain", &steps).await.expect(200);
+        let receiver = Receiver::start(vec![]).await;
+        let input = json!({ "url": receiver.url(), "events": ["customer.*"] });
+        tenant.post("/v1/subscriptions", &input).await.expect(201);
+        let event = json!({
+            "type": "customer.created", "data": { "customer_id": "cus_1" },
+            "metadata": { "email": "planted-mail", "source": "crm" },
+        });
+        let accepted = tenant.post("/v1/events", &event).await.expect(202);
+        receiver.wait_for(1).await;
+        let id = accepted["id"].as_str().unwrap();
+        let event = search(&site, &tenant, &receiver, id).await;
+        assert_eq!(event["metadata"], json!({ "source": "crm", "touched": true }));
     }
 }

@@ -10,6 +10,7 @@ on_both_stores!(
     profiles_that_are_reloaded_hold_at_once,
     what_takes_a_restart_is_named,
     refused_reload_changes_nothing,
+    privacy_that_is_reloaded_holds_at_once,
 );
 
 const LIMITED: &str = r#"
@@ -136,4 +137,57 @@ async fn refused_reload_changes_nothing(on: On) {
     for _ in 0..2 {
         shop.post("/v1/subscriptions", &wanted).await.expect(201);
     }
+}
+
+/// A catalogue's schema, names and `keep_metadata`: for what comes, and for what is shown of what came before.
+async fn privacy_that_is_reloaded_holds_at_once(on: On) {
+    let first = "[profiles.crm]\nextends = \"standard\"\n[[profiles.crm.catalogue]]\ntype = \"deal.won\"\ndescription = \"A deal was won\"\n\
+        [profiles.crm.catalogue.schema]\nproperties.pet.x-classification = \"confidential\"\n";
+    let site = Site::with(on, first).await;
+    let shop = of_profile(&site, "crm").await;
+    let receiver = Receiver::start(vec![]).await;
+    shop.subscribe(&receiver.url()).await;
+    let event = json!({
+        "type": "deal.won", "metadata": { "source": "crm" },
+        "data": { "id": 1, "pet": "planted-1", "nick": "planted-2", "band": "planted-3" },
+    });
+    let publish = async || {
+        let accepted = shop.post("/v1/events", &event).await.expect(202);
+        accepted["id"].as_str().unwrap().to_owned()
+    };
+    let before = publish().await;
+    receiver.wait_for(1).await;
+    let shown = async |id: &str| shop.get(&format!("/v1/events/{id}")).await.expect(200);
+    let seen = shown(&before).await;
+    assert_eq!(
+        seen["data"],
+        json!({ "id": 1, "nick": "planted-2", "band": "planted-3" })
+    );
+    assert_eq!(seen["metadata"], json!({ "source": "crm" }));
+
+    // The file is written anew: the schema classifies another member.
+    let file = site.gateway.dir().join("hookgate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replace("properties.pet.", "properties.nick.").replace(
+        "extends = \"standard\"\n",
+        "extends = \"standard\"\nprivacy.keep_metadata = false\nprivacy.names = { restricted = [\"band\"] }\n",
+    );
+    assert_ne!(text, changed);
+    std::fs::write(&file, changed).unwrap();
+    let line = reload(&site, "").await;
+    assert!(line.contains("configuration.reloaded"), "{line}");
+    let after = publish().await;
+    let pushed = receiver.wait_for(2).await.remove(1).json();
+    let left = json!({ "id": 1, "pet": "planted-1" });
+    assert_eq!(pushed["data"], left);
+    let seen = shown(&after).await;
+    assert_eq!((&seen["data"], &seen["metadata"]), (&left, &json!(null)));
+    // What the former schema took out is gone; what the new one does is shown no more.
+    let seen = shown(&before).await;
+    assert_eq!(
+        (&seen["data"], &seen["metadata"]),
+        (&json!({ "id": 1 }), &json!(null))
+    );
+    let kinds = shop.get("/v1/event-types").await.expect(200).to_string();
+    assert!(kinds.contains("/nick") && !kinds.contains("/pet"), "{kinds}");
 }

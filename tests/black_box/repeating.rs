@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on calls that change something: done once, answered twice.
 
-use hookgate_tests::Client;
 use hookgate_tests::guests::Guest;
+use hookgate_tests::{Client, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,7 +13,9 @@ on_both_stores!(
     a_key_is_its_callers_and_its_routes,
     many_at_once_are_done_once,
     dry_run_with_a_key_stores_nothing,
-    an_upload_may_be_as_large_with_a_key
+    an_upload_may_be_as_large_with_a_key,
+    kept_answers_over_the_quota_are_refused_before_anything_is_done,
+    kept_answers_that_end_make_room,
 );
 
 async fn keyed(
@@ -202,4 +204,79 @@ async fn an_upload_may_be_as_large_with_a_key(on: On) {
         }
         assert_eq!(answers[0], answers[1]);
     }
+}
+
+async fn kept_answers_over_the_quota_are_refused_before_anything_is_done(on: On) {
+    let mut site = Site::with(on, "quotas.kept_answers = 3").await;
+    let path = "/v1/subscriptions";
+    let make = async |client: &Client, n: u32| {
+        keyed(client, Method::POST, path, &format!("k-{n}"), &subscription(n)).await
+    };
+    let first = make(&site.acme, 0).await.expect(201);
+    // What is refused keeps nothing.
+    for _ in 0..4 {
+        let wrong = json!({ "url": "x", "events": [] });
+        let refused = keyed(&site.acme, Method::POST, path, "k-bad", &wrong).await;
+        assert_eq!(refused.status, 422);
+    }
+    for n in 1..3 {
+        make(&site.acme, n).await.expect(201);
+    }
+    for restarted in [false, true] {
+        if restarted {
+            site = site.restart();
+        }
+        let over = make(&site.acme, 3).await;
+        assert_eq!(
+            (over.status, over.code()),
+            (429, "quota_exceeded"),
+            "{:#}",
+            over.body
+        );
+        assert_eq!(
+            (&over.body["quota"], &over.body["limit"]),
+            (&json!("kept_answers"), &json!(3))
+        );
+        assert!(over.header("retry-after").parse::<u32>().unwrap() > 0);
+        assert_eq!(count(&site.acme).await, 3, "nothing was done");
+        // What is kept is promised: the first answer is given again.
+        let again = make(&site.acme, 0).await;
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(again.expect(201), first);
+        let usage = site.acme.get("/v1/usage").await.expect(200);
+        assert_eq!(usage["quotas"]["kept_answers"], json!({ "used": 3, "limit": 3 }));
+    }
+    // Others have their own, and a request without a key keeps nothing.
+    let globex = site.gateway.tenant("globex").await;
+    make(&globex, 3).await.expect(201);
+    site.acme.post(path, &subscription(9)).await.expect(201);
+    let event = json!({ "type": "a.b", "data": {} });
+    keyed(&site.acme, Method::POST, "/v1/events", "e-1", &event)
+        .await
+        .expect(202);
+    let more = json!({ "quotas": { "kept_answers": 4 } });
+    site.gateway
+        .operator()
+        .patch("/v1/tenants/acme", &more)
+        .await
+        .expect(200);
+    make(&site.acme, 3).await.expect(201);
+    assert_eq!(make(&site.acme, 4).await.status, 429);
+}
+
+async fn kept_answers_that_end_make_room(on: On) {
+    let toml =
+        "quotas.kept_answers = 1\nretention.idempotency_keys = \"1s\"\nretention.sweep_every = \"50ms\"";
+    let site = Site::with(on, toml).await;
+    let path = "/v1/subscriptions";
+    keyed(&site.acme, Method::POST, path, "k-1", &subscription(1))
+        .await
+        .expect(201);
+    eventually("the first answer has ended", async || {
+        let second = keyed(&site.acme, Method::POST, path, "k-2", &subscription(2)).await;
+        (second.status == 201).then_some(())
+    })
+    .await;
+    let usage = site.acme.get("/v1/usage").await.expect(200);
+    assert_eq!(usage["quotas"]["kept_answers"]["limit"], 1);
 }

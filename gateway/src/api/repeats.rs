@@ -3,7 +3,8 @@
 //!
 //! A note in the store says first that the request is under way, and then how it was answered. A key is its caller's and its
 //! route's. Only successes are kept: after any other answer the key is as if it had not been used, unless the answer says that it is
-//! not known whether the request was done. An answer can hold a secret: it is sealed. What a process that dies in between has
+//! not known whether the request was done. A tenant has a number of answers kept (`quotas.kept_answers`): over it a request with a new key
+//! is refused before it is done. An answer can hold a secret: it is sealed. What a process that dies in between has
 //! done is not known either: after [`HOLD`] whoever asks again is told so, and nothing is done twice.
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::request_memory::{self, InMemory};
 use crate::domain::{Scopes, Secret, TenantId, Timestamp};
 use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key};
 use crate::registry::{ApiKey, Tenant};
+use crate::store::NoteOwner;
 use crate::telemetry::error_chain;
 
 /// What the layer works with. Cheap to clone.
@@ -47,29 +49,44 @@ impl Once {
         }
     }
 
-    /// Whose keys these are: a tenant's or the operator's; nothing where nobody is known.
-    fn caller(&self, headers: &HeaderMap) -> Option<String> {
-        match self.api.auth.caller(headers) {
-            Ok(Caller::Tenant(tenant, key)) => return Some(of_tenant(&tenant, &key)),
-            Ok(Caller::Operator) => return Some(format!("operator/{}", tenant_named(headers))),
-            Err(_) => {}
-        }
-        let keys = self
-            .key_headers
-            .iter()
-            .filter_map(|name| headers.get(name)?.to_str().ok());
-        let mut callers = keys.filter_map(|key| self.api.auth.whose(key.trim()).ok());
-        match callers.next()? {
-            Caller::Tenant(tenant, key) => Some(of_tenant(&tenant, &key)),
-            Caller::Operator => Some(format!("operator/{}", tenant_named(headers))),
-        }
+    /// Whose keys these are, and who owns the answers: a tenant or the operator; nothing where nobody is known.
+    fn caller(&self, headers: &HeaderMap) -> Option<(String, NoteOwner)> {
+        let caller = self.api.auth.caller(headers).ok().or_else(|| {
+            let keys = self
+                .key_headers
+                .iter()
+                .filter_map(|name| headers.get(name)?.to_str().ok());
+            let mut callers = keys.filter_map(|key| self.api.auth.whose(key.trim()).ok());
+            callers.next()
+        });
+        Some(match caller? {
+            Caller::Tenant(tenant, key) => {
+                let owner = NoteOwner {
+                    name: answers_of(&tenant),
+                    most: tenant.quotas.kept_answers.unwrap_or(u64::MAX),
+                };
+                (of_tenant(&tenant, &key), owner)
+            }
+            Caller::Operator => {
+                let owner = NoteOwner {
+                    name: "operator".to_owned(),
+                    most: u64::MAX,
+                };
+                (format!("operator/{}", tenant_named(headers)), owner)
+            }
+        })
     }
+}
+
+/// Owner of a tenant's kept answers in the store. One that was deleted and made again begins with none.
+pub(super) fn answers_of(tenant: &Tenant) -> String {
+    format!("{}@{}", tenant.id, tenant.created.as_micros())
 }
 
 /// One that was deleted and made again has another time, and so none of the old answers; and a key that may do less has none of
 /// the answers of one that may do more.
 fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
-    let of_all = format!("{}@{}", tenant.id, tenant.created.as_micros());
+    let of_all = answers_of(tenant);
     match (key.scopes, key.subscription) {
         (Scopes::ALL, None) => of_all,
         (scopes, None) => format!("{of_all}/{scopes}"),
@@ -80,10 +97,14 @@ fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
 /// Answers a request once for each key.
 pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next) -> Response {
     match name_of(&once, &request) {
-        Ok(Some(name)) => Repeatable { api: once.api, name }
-            .answer(request, next)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
+        Ok(Some((name, owner))) => Repeatable {
+            api: once.api,
+            name,
+            owner,
+        }
+        .answer(request, next)
+        .await
+        .unwrap_or_else(IntoResponse::into_response),
         Ok(None) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -91,7 +112,7 @@ pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next
 
 /// The note's name: a digest of who calls, of the route, and of the key. Nothing where no key counts; a caller who is not known is
 /// for the route to refuse.
-fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
+fn name_of(once: &Once, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
     let method = request.method();
     let path = request.uri().path();
     // A dry run stores nothing, and doing it again does no harm.
@@ -101,7 +122,7 @@ fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
     let Some(key) = idempotency_key(request.headers())? else {
         return Ok(None);
     };
-    let Some(caller) = once.caller(request.headers()) else {
+    let Some((caller, owner)) = once.caller(request.headers()) else {
         return Ok(None);
     };
     let mut hash = Sha256::new();
@@ -109,7 +130,7 @@ fn name_of(once: &Once, request: &Request) -> Result<Option<String>, Problem> {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    Ok(Some(format!("answer:{}", hex::encode(hash.finalize()))))
+    Ok(Some((format!("answer:{}", hex::encode(hash.finalize())), owner)))
 }
 
 fn tenant_named(headers: &HeaderMap) -> &str {
@@ -121,6 +142,8 @@ fn tenant_named(headers: &HeaderMap) -> &str {
 struct Repeatable {
     api: Api,
     name: String,
+    /// Whose answers this one is counted with.
+    owner: NoteOwner,
 }
 
 /// An answer as it is kept, before it is sealed.
@@ -147,8 +170,12 @@ impl Repeatable {
         let begun = [&now.as_micros().to_be_bytes()[..], own.as_str().as_bytes()].concat();
         let waiting = note(WAITING, &fingerprint, &begun);
         let keep = self.api.keep_answers.max(HOLD);
-        let there = self.api.store.note_put(&self.name, waiting.clone(), keep);
-        if let Some(there) = there.await? {
+        let there = self
+            .api
+            .store
+            .note_put(&self.name, waiting.clone(), keep, Some(&self.owner));
+        let there = there.await.map_err(|error| self.api.quotas.refusal(&error))?;
+        if let Some(there) = there {
             return self.repeated(&standing(&there, &fingerprint, now));
         }
         let method = head.method.clone();
@@ -249,7 +276,11 @@ impl Repeatable {
         });
         let unknown = is_unknown(method, head.extensions.get()).then(|| note(UNKNOWN, fingerprint, &[]));
         let next = kept.or(unknown).map(|note| (note, self.api.keep_answers));
-        let noted = self.api.store.note_replace(&self.name, waiting, next).await;
+        let noted = self
+            .api
+            .store
+            .note_replace(&self.name, waiting, next, Some(&self.owner))
+            .await;
         if let Err(error) = noted {
             // It was done; only a repetition soon after is told to wait.
             tracing::warn!(error = %error_chain(&error), "answer.not_kept");

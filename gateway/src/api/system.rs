@@ -116,26 +116,50 @@ async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Health
                 .chain(api.warnings.iter().cloned())
                 .chain(loading(&api))
                 .collect(),
-            advice: advice(&api, &headers).into_iter().collect(),
+            advice: advice(&api, &headers),
         })),
     }
 }
 
-/// Keys that may do everything, of tenants whose customers have routes of their own: one that a customer holds is the administrator's.
-fn advice(api: &Api, headers: &HeaderMap) -> Option<String> {
-    api.auth.operator(headers).ok()?;
+/// Advises of keys that may do everything.
+fn advice(api: &Api, headers: &HeaderMap) -> Vec<String> {
+    if api.auth.operator(headers).is_err() {
+        return Vec::new();
+    }
+    let tenants = api.registry.tenants();
+    customers_keys(&tenants)
+        .into_iter()
+        .chain(all_keys(&tenants))
+        .collect()
+}
+
+/// Keys with every scope, of tenants whose customers have routes of their own: one that a customer holds is the administrator's.
+fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let customers = |tenant: &Arc<Tenant>| {
         let doors = tenant.contract.as_ref().map(|profile| &profile.door.routes);
         doors.is_some_and(|routes| !routes.is_empty())
     };
     let all = |tenant: &Arc<Tenant>| tenant.keys.iter().any(|key| key.scopes == Scopes::ALL);
-    let mut found = api.registry.tenants();
-    found.retain(|tenant| customers(tenant) && all(tenant));
-    let first = found.first()?;
+    let mut found = tenants.iter().filter(|tenant| customers(tenant) && all(tenant));
+    let first = found.next()?;
     Some(format!(
         "{} tenants with routes for customers have keys with every scope, such as `{}`: give customers keys with the scope `consumer`, \
          producers keys with `publish`, and revoke the others (`/v1/tenants/{{id}}/keys`)",
-        found.len(),
+        1 + found.count(),
+        first.id
+    ))
+}
+
+/// Tenants none of whose keys is limited, as all were before there were scopes.
+fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
+    let all = |tenant: &&Arc<Tenant>| {
+        !tenant.keys.is_empty() && tenant.keys.iter().all(|key| key.scopes == Scopes::ALL)
+    };
+    let mut found = tenants.iter().filter(all);
+    let first = found.next()?;
+    Some(format!(
+        "all keys of {} tenants have every scope, such as those of `{}`: a producer's key needs `publish` alone (`/v1/tenants/{{id}}/keys`)",
+        1 + found.count(),
         first.id
     ))
 }

@@ -1,5 +1,7 @@
 //! Tenants and their keys: the operator's.
 
+use std::sync::Arc;
+
 use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with};
@@ -141,6 +143,11 @@ struct KeyView {
     created: String,
     /// From when on it opens nothing; null: it has no end.
     expires: Option<String>,
+    /// Whether it opens nothing any more.
+    expired: bool,
+    /// When a request last came with it, to the minute; null: none ever has. Of requests at other gateways it is told after
+    /// `auth.last_used_interval`.
+    last_used: Option<String>,
     /// The one subscription that it reaches; null: as its scopes say.
     subscription: Option<String>,
 }
@@ -278,8 +285,14 @@ async fn delete(State(api): State<Api>, _: Operator, id: Id) -> Result<Gone, Pro
 
 async fn keys(State(api): State<Api>, _: Operator, id: Id) -> Result<Json<Page<KeyView>>, Problem> {
     let tenant = find(&api, &id)?;
+    let uses = api.registry.last_uses(&tenant).await?;
+    let view = |key: &Arc<ApiKey>| KeyView {
+        expired: api.registry.has_expired(key),
+        last_used: uses.get(&key.id).copied().map(text),
+        ..KeyView::new(&tenant, key)
+    };
     Ok(Json(Page {
-        data: tenant.keys.iter().map(|key| KeyView::new(&tenant, key)).collect(),
+        data: tenant.keys.iter().map(view).collect(),
         next_cursor: None,
     }))
 }
@@ -382,13 +395,13 @@ fn bad_scopes(bad: &BadScopes) -> Problem {
     )
 }
 
-pub(super) fn find(api: &Api, id: &Id) -> Result<std::sync::Arc<Tenant>, Problem> {
+pub(super) fn find(api: &Api, id: &Id) -> Result<Arc<Tenant>, Problem> {
     let unknown = || Problem::new(Code::TenantUnknown, "There is no such tenant.");
     let id: TenantId = id.parse().map_err(|_| unknown())?;
     api.registry.tenant(&id).ok_or_else(unknown)
 }
 
-fn known(api: &Api, profile: Option<&str>) -> Result<std::sync::Arc<Profile>, Problem> {
+fn known(api: &Api, profile: Option<&str>) -> Result<Arc<Profile>, Problem> {
     let name = profile.unwrap_or(STANDARD);
     let profiles = api.registry.profiles();
     profiles.get(name).cloned().ok_or_else(|| {
@@ -422,6 +435,7 @@ impl From<&Tenant> for TenantView {
 }
 
 impl KeyView {
+    /// View of a key that was never used.
     fn new(tenant: &Tenant, key: &ApiKey) -> Self {
         Self {
             id: key.id.to_string(),
@@ -429,6 +443,8 @@ impl KeyView {
             scopes: key.scopes.names().collect(),
             created: text(key.created),
             expires: key.expires.map(text),
+            expired: false,
+            last_used: None,
             subscription: key.subscription.map(|id| tenant.public_id(id)),
         }
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Api;
 use super::describe::described;
 use super::input::{Acting, Id, Operator};
+use super::repeats::answers_of;
 use super::tenants;
 use super::views::text;
 use crate::domain::Rate;
@@ -62,6 +63,8 @@ struct QuotasView {
     stored_bytes: AmountView,
     /// Calls in a minute that make deliveries again, by each gateway.
     replays_per_minute: RateView,
+    /// Answers that are kept for repeated calls, in all gateways.
+    kept_answers: AmountView,
 }
 
 /// An amount that is used, and its limit.
@@ -115,6 +118,10 @@ async fn usage(api: &Api, tenant: &Tenant) -> Result<UsageView, Problem> {
                 limit: limits.stored.stored_bytes,
             },
             replays_per_minute: RateView::new(rates.replays, limits.replays, "1m"),
+            kept_answers: AmountView {
+                used: api.store.notes_of(&answers_of(tenant)).await?,
+                limit: limits.kept_answers,
+            },
         },
         registry_bytes: AmountView::of(tenant.bytes, registry.max_bytes_per_tenant.bytes()),
         subscriptions: AmountView::of(

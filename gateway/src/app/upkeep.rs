@@ -1,4 +1,5 @@
-//! What is done now and then: the store is swept of what is too old, the plugins of what nobody wants, and the store looked at.
+//! What is done now and then: the store is swept of what is too old, the plugins of what nobody wants, the store looked at, and
+//! the last uses of keys written.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(super) struct Upkeep {
     metrics: Metrics,
     registry: Registry,
     sweep_every: Duration,
+    write_uses_every: Duration,
     last: Mutex<Option<Health>>,
 }
 
@@ -26,21 +28,44 @@ impl Upkeep {
         metrics: Metrics,
         registry: Registry,
         sweep_every: Duration,
+        write_uses_every: Duration,
     ) -> Self {
         Self {
             store,
             metrics,
             registry,
             sweep_every,
+            write_uses_every,
             last: Mutex::default(),
         }
     }
 
-    /// The three go on side by side: none waits for another, and the shutdown for none. A sweep that is cut short is taken up
-    /// by the next one.
+    /// All go on side by side: none waits for another, and the shutdown for none. A sweep that is cut short is taken up
+    /// by the next one. What keys were used for up to the end is written after it, within [`LAST_USES`].
     pub(super) async fn run(self, shutdown: CancellationToken) {
-        let all = async { tokio::join!(self.look_often(), self.sweep_often(), self.sweep_plugins_often()) };
+        let all = async {
+            tokio::join!(
+                self.look_often(),
+                self.sweep_often(),
+                self.sweep_plugins_often(),
+                self.write_uses_often()
+            )
+        };
         shutdown.run_until_cancelled(all).await;
+        if tokio::time::timeout(LAST_USES, self.registry.write_uses())
+            .await
+            .is_err()
+        {
+            warn!("keys.uses_not_written");
+        }
+    }
+
+    async fn write_uses_often(&self) {
+        let mut ticks = ticks(interval(self.write_uses_every));
+        loop {
+            ticks.tick().await;
+            self.registry.write_uses().await;
+        }
     }
 
     async fn look_often(&self) {
@@ -106,6 +131,8 @@ fn ticks(mut interval: Interval) -> Interval {
     interval
 }
 
+/// How long a shutdown waits for the last uses of keys.
+const LAST_USES: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often components are looked at that nobody names any more: every tenant is read for it.
 const PLUGINS_EVERY: Duration = Duration::from_secs(3_600);

@@ -17,7 +17,8 @@ use crate::config::{Config, Loaded};
 use crate::domain::Timestamp;
 use crate::http::Descriptors;
 use crate::plugin::Confinement;
-use crate::store::{self, Shard, Store, StoreUrl};
+use crate::registry::have_every_scope;
+use crate::store::{self, Shard, Store, StoreError, StoreUrl};
 use crate::telemetry::error_chain;
 
 #[derive(Debug, Args)]
@@ -275,7 +276,7 @@ async fn stored(loaded: &Loaded) -> Vec<Finding> {
     let config = &loaded.config;
     let url = config.store_url();
     if let StoreUrl::Embedded(directory) = &url {
-        return vec![embedded(directory)];
+        return vec![embedded(directory), keys_elsewhere()];
     }
     let opening = store::open(&url, &config.store, &config.retention, Clock::System);
     let store = match tokio::time::timeout(PATIENCE, opening).await {
@@ -303,7 +304,37 @@ async fn stored(loaded: &Loaded) -> Vec<Finding> {
     vec![
         Finding::new("store", state, format!("{url}: {says}")),
         clock(store.as_ref()).await,
+        keys(store.as_ref()).await,
     ]
+}
+
+/// Advises of tenants all of whose keys have every scope. Looks at up to [`MOST_TENANTS`].
+async fn keys(store: &dyn Store) -> Finding {
+    let finding = |state, says: String| Finding::new("keys", state, says);
+    let unread = |error: &StoreError| finding(State::Warning, format!("tenants cannot be read: {error}"));
+    let tenants = match store.registry_changes(0).await {
+        Ok((_, tenants)) => tenants,
+        Err(error) => return unread(&error),
+    };
+    let (mut found, mut first) = (0, None);
+    for tenant in tenants.iter().take(MOST_TENANTS) {
+        match store.registry_load(tenant).await {
+            Ok(Some(record)) if have_every_scope(&record) => {
+                found += 1;
+                first.get_or_insert(tenant);
+            }
+            Ok(_) => {}
+            Err(error) => return unread(&error),
+        }
+    }
+    let Some(first) = first else {
+        return finding(State::Ok, "no tenant has keys with every scope alone".to_owned());
+    };
+    finding(
+        State::Warning,
+        format!("all keys of {found} tenants have every scope, such as those of `{first}`"),
+    )
+    .fix("give producers keys with the scope `publish`, customers keys with `consumer`, and revoke the others: /v1/tenants/ID/keys")
 }
 
 /// The embedded store is not opened: a gateway may be running on it.
@@ -329,6 +360,11 @@ fn embedded(directory: &Path) -> Finding {
         format!("embedded: {name} cannot be written by this user"),
     )
     .fix(format!("chown -R USER {name}, for the gateway's user"))
+}
+
+fn keys_elsewhere() -> Finding {
+    let says = "advice on keys is the running gateway's: GET /readyz with the operator's key";
+    Finding::new("keys", State::Ok, says)
 }
 
 /// How far the store's clock is from this machine's. Leases and retries go by the store's; signatures carry this machine's.
@@ -363,6 +399,8 @@ fn skew(store: Timestamp, asked: Timestamp, answered: Timestamp) -> Finding {
 
 /// A store that does not answer by then does not.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Tenants whose keys are looked at.
+const MOST_TENANTS: usize = 1_000;
 /// Receivers commonly allow five minutes.
 const MOST_SKEW: Duration = Duration::from_secs(10);
 

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::units::Span;
 use crate::domain::{BadScopes, Quotas, Scopes};
 use crate::registry::DeclaredTenant;
 use crate::store::{self, Retention, StoreUrl};
@@ -103,6 +104,9 @@ pub struct Auth {
     /// `read` (feed, events, deliveries, settings), `manage` (all else that is the tenant's) and `consumer` (a product's own routes, the
     /// feed, and consumers' subscriptions).
     pub key_scopes: Vec<String>,
+    /// How often the times are written to the store at which tenants' API keys were last used (`last_used`, to the minute): one
+    /// write for each tenant whose keys were. A gateway that is killed forgets those of so long.
+    pub last_used_interval: Span,
 }
 
 impl Default for Auth {
@@ -111,6 +115,7 @@ impl Default for Auth {
             operator_key: None,
             sealing_keys: None,
             key_scopes: Scopes::ALL.names().map(str::to_owned).collect(),
+            last_used_interval: Span::from_secs(300),
         }
     }
 }

@@ -139,6 +139,10 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(Err(error)) = config.auth.sealing_keys.as_ref().map(super::SecretText::resolve) {
         problems.push(Problem::of("auth.sealing_keys", error.to_string(), None));
     }
+    if config.auth.last_used_interval.get().is_zero() {
+        let message = "it is over zero, such as `5m`";
+        problems.push(Problem::of("auth.last_used_interval", message, None));
+    }
     if let Err(bad) = config.auth.scopes() {
         problems.push(Problem::of("auth.key_scopes", bad.to_string(), None));
     }

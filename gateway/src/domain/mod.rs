@@ -29,7 +29,7 @@ pub use hops::{BadHops, Hops};
 pub use ids::{DeliveryId, EventId, KeyId, SubscriptionId, TenantId};
 pub use near::nearest;
 pub use pattern::EventPattern;
-pub use quota::{OverQuota, Quota, Quotas, StoredLimits, StoredUsage, TenantQuotas};
+pub use quota::{KEPT_ANSWERS, OverQuota, Quota, Quotas, StoredLimits, StoredUsage, TenantQuotas};
 pub use retry::RetryPolicy;
 pub use scope::{BadScopes, Scope, Scopes};
 pub use secret::Secret;

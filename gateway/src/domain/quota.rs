@@ -1,4 +1,4 @@
-//! Quotas of a tenant: rates of events and replays, pending deliveries, stored bytes.
+//! Quotas of a tenant: rates of events and replays, pending deliveries, stored bytes, kept answers.
 //!
 //! The operator's `[quotas]`, a profile's and a tenant's are the same type. The next layer overrides the one before it key by key,
 //! and [`Quotas::resolve`] gives the limits that hold.
@@ -26,6 +26,8 @@ pub enum Quota {
     StoredBytes,
     /// Calls in a minute that make deliveries again.
     ReplaysPerMinute,
+    /// Answers that are kept for the repetition of a call.
+    KeptAnswers,
 }
 
 impl Quota {
@@ -36,6 +38,7 @@ impl Quota {
             Self::PendingDeliveries => "pending_deliveries",
             Self::StoredBytes => "stored_bytes",
             Self::ReplaysPerMinute => "replays_per_minute",
+            Self::KeptAnswers => "kept_answers",
         }
     }
 }
@@ -62,6 +65,10 @@ pub struct Quotas {
     /// or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replays_per_minute: Option<CountLimit>,
+    /// Calls of a tenant with an `Idempotency-Key` whose answers may be kept at once (`retention.idempotency_keys`), all gateways
+    /// together; events that are published do not count: 1 or more, or `"unlimited"`. Left out in every layer: 10000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_answers: Option<CountLimit>,
 }
 
 /// Quotas that hold for a tenant. `None`: no limit.
@@ -73,6 +80,8 @@ pub struct TenantQuotas {
     pub replays: Option<Rate>,
     /// Limits of what is in the store.
     pub stored: StoredLimits,
+    /// Answers that are kept for the repetition of a call.
+    pub kept_answers: Option<u64>,
 }
 
 /// Limits of what a tenant has in the store. `None`: no limit.
@@ -117,6 +126,7 @@ impl Quotas {
             pending_deliveries: self.pending_deliveries.or(below.pending_deliveries),
             stored_bytes: self.stored_bytes.or(below.stored_bytes),
             replays_per_minute: self.replays_per_minute.or(below.replays_per_minute),
+            kept_answers: self.kept_answers.or(below.kept_answers),
         }
     }
 
@@ -144,9 +154,16 @@ impl Quotas {
                 pending_deliveries: count(self.pending_deliveries).map(|count| count.get().into()),
                 stored_bytes: self.stored_bytes.and_then(|limit| limit.0),
             },
+            kept_answers: match self.kept_answers {
+                None => Some(KEPT_ANSWERS),
+                limit => count(limit).map(|count| count.get().into()),
+            },
         }
     }
 }
+
+/// Answers that are kept where nothing says how many.
+pub const KEPT_ANSWERS: u64 = 10_000;
 
 fn nonzero(count: u32) -> NonZeroU32 {
     NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
@@ -358,6 +375,9 @@ mod tests {
         assert_eq!(limits.stored.pending_deliveries, Some(9));
         assert_eq!(limits.stored.stored_bytes, Some(1024));
         assert_eq!(limits.replays, None);
+        assert_eq!(limits.kept_answers, Some(KEPT_ANSWERS));
+        let unlimited = quotas(r#"{"kept_answers":"unlimited"}"#).unwrap();
+        assert_eq!(unlimited.resolve(1).kept_answers, None);
         assert!(Quotas::default().resolve(1).stored.is_unlimited());
     }
 
@@ -377,7 +397,7 @@ mod tests {
     fn limits_are_read_and_written() {
         for text in [
             "{}",
-            r#"{"events_per_second":1,"burst":2,"pending_deliveries":3,"stored_bytes":"4KiB","replays_per_minute":5}"#,
+            r#"{"events_per_second":1,"burst":2,"pending_deliveries":3,"stored_bytes":"4KiB","replays_per_minute":5,"kept_answers":6}"#,
             r#"{"events_per_second":"unlimited","stored_bytes":"unlimited"}"#,
         ] {
             let read = quotas(text).unwrap();

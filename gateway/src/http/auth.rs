@@ -119,6 +119,7 @@ impl Auth {
                 let detail = "The API key of this request has expired.";
                 return Err(Problem::new(Code::KeyExpired, detail));
             }
+            self.registry.touch(&key);
             return Ok(Caller::Tenant(tenant, key));
         }
         // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.

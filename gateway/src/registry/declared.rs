@@ -278,6 +278,7 @@ impl Registry {
                 scopes: Scopes::ALL,
                 expires: None,
                 subscription: None,
+                last_use: std::sync::Arc::default(),
             };
             changes.push((
                 key_entry(made.id),

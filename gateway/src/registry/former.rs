@@ -35,7 +35,7 @@ impl Registry {
     pub(super) async fn take_named_turn(&self, name: String) -> Result<Turn, RegistryError> {
         let own = Bytes::copy_from_slice(self.inner.ids.event().as_str().as_bytes());
         for _ in 0..TRIES {
-            let there = self.inner.store.note_put(&name, own.clone(), HOLD).await?;
+            let there = self.inner.store.note_put(&name, own.clone(), HOLD, None).await?;
             if there.is_none_or(|there| there == own) {
                 return Ok(Turn { name, own });
             }
@@ -47,7 +47,11 @@ impl Registry {
     /// Gives the turn back; false: it had ended before, and somebody else may have had it. A store that does not hear of it
     /// forgets it by itself.
     pub(super) async fn end_turn(&self, turn: Turn) -> bool {
-        let ended = self.inner.store.note_replace(&turn.name, turn.own, None).await;
+        let ended = self
+            .inner
+            .store
+            .note_replace(&turn.name, turn.own, None, None)
+            .await;
         ended.unwrap_or_else(|error| {
             tracing::info!(error = %error_chain(&error), "tenant.turn_kept");
             false
@@ -63,6 +67,7 @@ impl Registry {
         if store.registry_load(id).await?.is_some() {
             return Ok(());
         }
+        self.forget_uses(id).await?;
         let begun = self.inner.clock.now();
         let last = store.feed_back(id, FeedPosition::END, 1).await?;
         let until = last

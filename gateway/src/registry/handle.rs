@@ -11,9 +11,9 @@ use super::publish::{BUILDS, Changed, READS};
 use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::sync::Sync;
-use super::{ApiKey, Config, RateBuckets, RegistryError, Sealer, Tenant, key};
+use super::{ApiKey, Config, KeyUse, RateBuckets, RegistryError, Sealer, Tenant, key};
 use crate::clock::Clock;
-use crate::domain::TenantId;
+use crate::domain::{KeyId, TenantId};
 use crate::ids::IdSource;
 use crate::plugin::{Host, Kept};
 use crate::profile::{Profile, Profiles};
@@ -70,6 +70,8 @@ pub(super) struct Inner {
     pub builds: Semaphore,
     /// What tenants' rates have taken.
     pub buckets: Kept<TenantId, RateBuckets>,
+    /// When keys were last used.
+    pub uses: Kept<KeyId, KeyUse>,
     pub changed: Changed,
     pub loads: Loads,
     pub recent: Recent,
@@ -115,6 +117,7 @@ impl Registry {
                 reads: Semaphore::new(READS),
                 builds: Semaphore::new(BUILDS),
                 buckets: Kept::default(),
+                uses: Kept::default(),
                 changed: Changed::default(),
                 loads: Loads::default(),
                 recent: Recent::default(),

@@ -1,11 +1,25 @@
 //! API keys as they are stored.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::ApiKey;
+use super::draft::KEY;
 use super::error::RegistryError;
 use super::record::{LIMITED_KEY, VERSION};
 use crate::domain::{KeyId, Scopes, Timestamp};
+use crate::store::RegistryRecord;
+
+/// True where a tenant has keys and each of them has every scope, as all had before there were scopes.
+pub fn have_every_scope(tenant: &RegistryRecord) -> bool {
+    let entries = tenant.entries.iter();
+    let mut keys = entries
+        .filter(|(name, _)| name.starts_with(KEY))
+        .filter_map(|(_, entry)| serde_json::from_slice::<KeyRecord>(entry).ok())
+        .peekable();
+    keys.peek().is_some() && keys.all(|key| key.scopes.is_none())
+}
 
 /// An entry `key:KEY`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +72,7 @@ impl KeyRecord {
                 .subscription
                 .map(|id| id.parse().map_err(|e| RegistryError::unreadable(entry, e)))
                 .transpose()?,
+            last_use: Arc::default(),
         })
     }
 }

@@ -34,6 +34,7 @@ mod handle;
 mod history;
 mod key;
 mod key_record;
+mod key_use;
 mod loads;
 mod moves;
 mod plugins;
@@ -81,6 +82,8 @@ pub use error::RegistryError;
 pub use handle::{Behind, Parts, Registry};
 pub use history::{Actor, Change, Deed};
 pub use key::{PREFIX as KEY_PREFIX, digest as key_digest, new_api_key};
+pub use key_record::have_every_scope;
+pub use key_use::KeyUse;
 pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;
@@ -157,7 +160,7 @@ pub struct RateBuckets {
 }
 
 /// An API key: what is kept of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ApiKey {
     /// Its id.
     pub id: KeyId,
@@ -173,6 +176,8 @@ pub struct ApiKey {
     pub expires: Option<Timestamp>,
     /// The one subscription that it reaches; `None`: as its scopes say.
     pub subscription: Option<SubscriptionId>,
+    /// Its last use in this process: kept from one snapshot to the next.
+    pub last_use: Arc<KeyUse>,
 }
 
 impl ApiKey {

@@ -15,7 +15,7 @@ use super::chain_record::ChainRecord;
 use super::draft::{Draft, TENANT, key_entry};
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
-use super::{ChainSpec, Place, RateBuckets, Registry, RegistryError, Tenant};
+use super::{ApiKey, ChainSpec, KeyUse, Place, RateBuckets, Registry, RegistryError, Tenant};
 use crate::catalogue::Types;
 use crate::domain::{KeyId, Quotas, TenantId, TenantQuotas, Timestamp};
 use crate::privacy::{Metadata, OwnFields, Privacy};
@@ -374,7 +374,12 @@ impl Registry {
             keys: draft
                 .keys
                 .values()
-                .map(|key| Arc::new(key.value.clone()))
+                .map(|key| {
+                    Arc::new(ApiKey {
+                        last_use: self.inner.uses.of(key.value.id, KeyUse::default),
+                        ..key.value.clone()
+                    })
+                })
                 .collect(),
             signing_secrets: draft.signing_secrets.clone(),
             subscriptions,

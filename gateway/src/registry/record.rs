@@ -64,6 +64,8 @@ pub(super) struct QuotasRecord {
     stored_bytes: Option<SizeLimit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replays_per_minute: Option<CountLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_answers: Option<CountLimit>,
 }
 
 impl QuotasRecord {
@@ -80,6 +82,7 @@ impl From<Quotas> for QuotasRecord {
             pending_deliveries,
             stored_bytes,
             replays_per_minute,
+            kept_answers,
         } = quotas;
         Self {
             events_per_second,
@@ -87,6 +90,7 @@ impl From<Quotas> for QuotasRecord {
             pending_deliveries,
             stored_bytes,
             replays_per_minute,
+            kept_answers,
         }
     }
 }
@@ -99,6 +103,7 @@ impl From<QuotasRecord> for Quotas {
             pending_deliveries,
             stored_bytes,
             replays_per_minute,
+            kept_answers,
         } = record;
         Self {
             events_per_second,
@@ -106,6 +111,7 @@ impl From<QuotasRecord> for Quotas {
             pending_deliveries,
             stored_bytes,
             replays_per_minute,
+            kept_answers,
         }
     }
 }

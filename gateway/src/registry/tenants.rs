@@ -281,6 +281,7 @@ impl Registry {
             scopes: new.scopes,
             expires: new.expires,
             subscription: new.subscription,
+            last_use: Arc::default(),
         }
     }
 }

@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Accepted, Endpoint, Idempotency, Interrupted, LeasePolicy, Leased, NewEvent, Next, Pick, Retention,
-    Settled, Settlement, Shard, Store, StoreError, Submission, Token,
+    Accepted, Endpoint, Idempotency, Interrupted, LeasePolicy, Leased, NewEvent, Next, NoteOwner, Pick,
+    Retention, Settled, Settlement, Shard, Store, StoreError, Submission, Token,
 };
 use crate::domain::units::Span;
 use crate::domain::{
@@ -97,7 +97,8 @@ macro_rules! contract_suite {
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
             usage: usage_is_what_was_stored_and_has_not_ended submission_over_a_limit_stores_nothing
                 duplicates_add_nothing_to_usage replays_over_the_limit_are_refused_whole forgotten_tenant_uses_nothing;
-            notes: a_note_is_whose_it_was_first a_note_is_replaced_by_who_knows_it a_note_goes_at_its_end;
+            notes: a_note_is_whose_it_was_first a_note_is_replaced_by_who_knows_it a_note_goes_at_its_end
+                notes_of_an_owner_are_counted_and_bounded;
             history: any_history_is_as_the_model_says;
         }
         contract_suite! { @with $fresh, forgetful;

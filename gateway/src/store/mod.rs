@@ -24,6 +24,7 @@ pub mod config;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod embedded;
+mod error;
 pub mod group;
 mod health;
 mod open;
@@ -41,11 +42,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::{
-    Attempt, Delivery, DeliveryId, Event, EventId, OverQuota, Stats, StoredLimits, StoredUsage,
-    SubscriptionId, Tally, Target, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, Event, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, Tally,
+    Target, TenantId, Timestamp, Trigger,
 };
 
 pub use config::{BadStoreUrl, Config, StoreUrl};
+pub use error::StoreError;
 pub use group::{CommitSignals, CommitWaiter, Committer};
 pub use health::Health;
 pub use open::open;
@@ -194,16 +196,33 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets bytes that were kept. Those that are not there are forgotten already.
     async fn blob_delete(&self, name: &str) -> Result<(), StoreError>;
 
-    /// Puts a note under a name for so long, if there is none: `None`. Otherwise what the note says that is there.
-    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError>;
+    /// Note under a name, if there is one.
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
 
-    /// Replaces a note, or removes it, if it says what is expected; whether it did.
+    /// Puts a note under a name for so long, if there is none: `None`. Otherwise what the note says that is there. An owner has its
+    /// notes counted until they end.
+    ///
+    /// # Errors
+    /// `OverQuota` where the owner has as many as it may.
+    async fn note_put(
+        &self,
+        name: &str,
+        note: Bytes,
+        keep: Duration,
+        owner: Option<&NoteOwner>,
+    ) -> Result<Option<Bytes>, StoreError>;
+
+    /// Replaces a note, or removes it, if it says what is expected; whether it did. `owner`: as when it was put.
     async fn note_replace(
         &self,
         name: &str,
         expected: Bytes,
         next: Option<(Bytes, Duration)>,
+        owner: Option<&NoteOwner>,
     ) -> Result<bool, StoreError>;
+
+    /// Number of an owner's notes. Those that ended lately may be among them.
+    async fn notes_of(&self, owner: &str) -> Result<u64, StoreError>;
 
     /// Copies all that is committed now into a new file, while everything else goes on; how many bytes that is. `None`: the
     /// server has tools of its own for it.
@@ -219,6 +238,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// The shard of a tenant.
     fn shard_of(&self, tenant: &TenantId) -> Shard;
+}
+
+/// Owner of notes that are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteOwner {
+    /// Its name.
+    pub name: String,
+    /// Notes that it may have at once.
+    pub most: u64,
 }
 
 /// A part of the store that is claimed from by itself. A tenant is in one shard.
@@ -468,27 +496,4 @@ impl fmt::Debug for RegistryRecord {
             .field("entries", &names)
             .finish()
     }
-}
-
-/// Why a store did not do it.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// It did not answer: nothing is known of what was asked.
-    #[error("the store does not answer: {0}")]
-    Unavailable(String),
-    /// It has no room: nothing happened.
-    #[error("the store is full: {0}")]
-    Full(String),
-    /// The tenant has no room for it: nothing happened.
-    #[error(transparent)]
-    OverQuota(OverQuota),
-    /// Somebody else changed it first: nothing happened.
-    #[error("it was changed by somebody else at the same time")]
-    Conflict,
-    /// What it holds cannot be read.
-    #[error("the store holds something unreadable: {0}")]
-    Corrupt(String),
-    /// It cannot be opened, or keeps nothing as it is set up: nothing happened.
-    #[error("the store cannot be used: {0}")]
-    Unusable(String),
 }

@@ -72,3 +72,13 @@ fn doctor_says_how_compiling_is_confined() {
         assert_eq!(finding["state"], "warning", "{finding:#}");
     }
 }
+
+/// The gateway's own memory holds secrets: it ends without a core file.
+#[tokio::test]
+async fn gateway_leaves_no_core_file() {
+    let gateway = hookgate_tests::Setup::embedded().start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let values: Vec<_> = core.unwrap().split_whitespace().skip(4).take(2).collect();
+    assert_eq!(values, ["0", "0"], "{core:?}");
+}

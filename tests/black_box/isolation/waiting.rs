@@ -75,6 +75,11 @@ async fn delay_counts_from_acceptance_whatever_the_producer_says(on: On) {
         assert!(calls >= 2, "{created}: it was delayed first, and then given up");
     }
     assert_eq!(receiver.count(), 0);
+    let beyond = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(26);
+    let event = json!({ "type": "a.b", "created": beyond.to_string(), "data": {} });
+    let refused = site.acme.post("/v1/events", &event).await;
+    assert_eq!((refused.status, refused.code()), (422, "invalid_event"));
+    assert_eq!(refused.body["errors"][0]["pointer"], "/created");
 }
 
 /// How often the plugin has asked for a delay.

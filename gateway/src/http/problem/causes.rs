@@ -56,6 +56,13 @@ fn over_quota(over: OverQuota) -> Problem {
             AGEING,
             "Wait until events are old enough to go (`retention.events`), or have the operator raise the quota.",
         ),
+        Quota::KeptAnswers => (
+            quota.name(),
+            "answers",
+            AGEING,
+            "Wait until answers are old enough to go (`retention.idempotency_keys`), send the request without `Idempotency-Key`, or have \
+             the operator raise the quota.",
+        ),
         Quota::EventsPerSecond | Quota::PendingDeliveries | Quota::ReplaysPerMinute => (
             quota.name(),
             "pending deliveries",

@@ -176,3 +176,28 @@ fn failure(file: &Path, error: &redb::Error) -> StoreError {
 const CHUNK: u64 = 4 << 20;
 /// Memory for pages of the copy, in bytes.
 const CACHE: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use redb::TableHandle as _;
+
+    use super::*;
+    use crate::store::embedded::tables::Tables;
+
+    #[test]
+    fn every_table_is_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::create(directory.path().join(FILE)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        drop(Tables::open(&transaction).unwrap());
+        let mut made: Vec<_> = transaction
+            .list_tables()
+            .unwrap()
+            .map(|table| table.name().to_owned())
+            .collect();
+        let mut copied: Vec<_> = ALL.iter().map(|table| table.name().to_owned()).collect();
+        made.sort_unstable();
+        copied.sort_unstable();
+        assert_eq!(made, copied);
+    }
+}

@@ -8,7 +8,9 @@ use tokio::sync::oneshot;
 use super::sweep::Stage;
 use super::turn::Turn;
 use crate::domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
-use crate::store::{Accepted, FeedPosition, Interrupted, Settled, Settlement, StoreError, Submission};
+use crate::store::{
+    Accepted, FeedPosition, Interrupted, NoteOwner, Settled, Settlement, StoreError, Submission,
+};
 
 /// Gives an answer; called when the transaction is committed, dropped when it failed.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
@@ -46,7 +48,13 @@ pub(super) enum Job {
     /// `Store::blob_delete`.
     Forget(String, Reply<Result<(), StoreError>>),
     /// `Store::note_put`.
-    PutNote(String, Bytes, Duration, Reply<Result<Option<Bytes>, StoreError>>),
+    PutNote(
+        String,
+        Bytes,
+        Duration,
+        Option<NoteOwner>,
+        Reply<Result<Option<Bytes>, StoreError>>,
+    ),
     /// `Store::note_replace`.
     ReplaceNote(
         String,
@@ -81,7 +89,9 @@ impl Job {
             Self::ForgetTenant(tenant, until, reply) => with(reply, turn.forget_tenant(&tenant, until)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
             Self::Forget(name, reply) => with(reply, turn.forget_blob(&name)?),
-            Self::PutNote(name, note, keep, reply) => with(reply, turn.put_note(&name, &note, keep)?),
+            Self::PutNote(name, note, keep, owner, reply) => {
+                with(reply, turn.put_note(&name, &note, keep, owner.as_ref())?)
+            }
             Self::ReplaceNote(name, expected, next, reply) => {
                 with(reply, turn.replace_note(&name, &expected, next.as_ref())?)
             }

@@ -40,8 +40,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pace, Pick, RegistryRecord, Retention,
-    Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, NoteOwner, Pace, Pick, RegistryRecord,
+    Retention, Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
 };
 use crate::clock::Clock;
 use crate::domain::{
@@ -362,9 +362,21 @@ impl Store for Embedded {
         self.ask(|reply| Job::Forget(name, reply)).await?
     }
 
-    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError> {
-        let name = name.to_owned();
-        self.ask(|reply| Job::PutNote(name, note, keep, reply)).await?
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let (name, now) = (name.to_owned(), self.shared.clock.now());
+        self.read(move |snapshot| snapshot.note(&name, now)).await
+    }
+
+    async fn note_put(
+        &self,
+        name: &str,
+        note: Bytes,
+        keep: Duration,
+        owner: Option<&NoteOwner>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let (name, owner) = (name.to_owned(), owner.cloned());
+        self.ask(|reply| Job::PutNote(name, note, keep, owner, reply))
+            .await?
     }
 
     async fn note_replace(
@@ -372,10 +384,17 @@ impl Store for Embedded {
         name: &str,
         expected: Bytes,
         next: Option<(Bytes, Duration)>,
+        _: Option<&NoteOwner>,
     ) -> Result<bool, StoreError> {
+        // Whose a note is stands beside it.
         let name = name.to_owned();
         self.ask(|reply| Job::ReplaceNote(name, expected, next, reply))
             .await?
+    }
+
+    async fn notes_of(&self, owner: &str) -> Result<u64, StoreError> {
+        let owner = owner.to_owned();
+        self.read(move |snapshot| snapshot.notes_of(&owner)).await
     }
 
     async fn backup(&self, file: &Path, pace: Pace) -> Option<Result<u64, StoreError>> {

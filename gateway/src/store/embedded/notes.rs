@@ -6,17 +6,33 @@ use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::sweep::Stage;
-use super::tables::{NoteRow, corrupt, get};
+use super::tables::{NoteRow, corrupt, get, read_count};
 use super::turn::{Step, Turn};
-use crate::domain::Timestamp;
+use crate::domain::{OverQuota, Quota, Timestamp};
+use crate::store::{NoteOwner, StoreError};
 
 impl Turn<'_> {
-    /// Puts a note where there is none; otherwise what the one there says.
-    pub(super) fn put_note(&mut self, name: &str, note: &Bytes, keep: Duration) -> Step<Option<Bytes>> {
+    /// Puts a note where there is none; otherwise what the one there says. An owner has it counted.
+    pub(super) fn put_note(
+        &mut self,
+        name: &str,
+        note: &Bytes,
+        keep: Duration,
+        owner: Option<&NoteOwner>,
+    ) -> Step<Option<Bytes>> {
         match self.note(name)? {
             Ok(Some(there)) if there.end > self.now => return Ok(Ok(Some(there.note))),
             Ok(_) => {}
             Err(error) => return Ok(Err(error)),
+        }
+        // One of this name that has ended may not be swept yet.
+        if let Err(error) = self.disown_note(name)? {
+            return Ok(Err(error));
+        }
+        if let Some(owner) = owner
+            && let Err(error) = self.own_note(name, owner)?
+        {
+            return Ok(Err(error));
         }
         self.write_note(name, note, keep)?;
         Ok(Ok(None))
@@ -39,9 +55,59 @@ impl Turn<'_> {
             None => {
                 self.tables.notes.remove(name.as_bytes())?;
                 self.wrote();
+                if let Err(error) = self.disown_note(name)? {
+                    return Ok(Err(error));
+                }
             }
         }
         Ok(Ok(true))
+    }
+
+    /// Counts a note for its owner, if it may have another.
+    fn own_note(&mut self, name: &str, owner: &NoteOwner) -> Step<()> {
+        let used = match self.count_of(owner.name.as_bytes())? {
+            Ok(used) => used,
+            Err(error) => return Ok(Err(error)),
+        };
+        if used >= owner.most {
+            return Ok(Err(StoreError::OverQuota(OverQuota {
+                quota: Quota::KeptAnswers,
+                limit: owner.most,
+                used,
+                added: 1,
+            })));
+        }
+        let owner = owner.name.as_bytes();
+        self.tables.note_owners.insert(name.as_bytes(), owner)?;
+        let count = (used + 1).to_be_bytes();
+        self.tables.note_counts.insert(owner, &count[..])?;
+        Ok(Ok(()))
+    }
+
+    /// Counts a note no more, where it was counted.
+    fn disown_note(&mut self, name: &str) -> Step<()> {
+        let Some(owner) = get(&self.tables.note_owners, name.as_bytes())? else {
+            return Ok(Ok(()));
+        };
+        let left = match self.count_of(&owner)? {
+            Ok(used) => used.saturating_sub(1),
+            Err(error) => return Ok(Err(error)),
+        };
+        self.tables.note_owners.remove(name.as_bytes())?;
+        if left == 0 {
+            self.tables.note_counts.remove(&owner[..])?;
+        } else {
+            self.tables
+                .note_counts
+                .insert(&owner[..], &left.to_be_bytes()[..])?;
+        }
+        self.wrote();
+        Ok(Ok(()))
+    }
+
+    fn count_of(&self, owner: &[u8]) -> Step<u64> {
+        let row = get(&self.tables.note_counts, owner)?;
+        Ok(read_count(row.as_deref()))
     }
 
     fn note(&self, name: &str) -> Step<Option<NoteRow>> {
@@ -82,6 +148,10 @@ impl Turn<'_> {
                 Ok(Some(row)) if row.end > self.now => {}
                 Ok(_) => {
                     self.tables.notes.remove(name)?;
+                    let name = String::from_utf8_lossy(name);
+                    if let Err(error) = self.disown_note(&name)? {
+                        return Ok(Err(error));
+                    }
                 }
                 Err(error) => return Ok(Err(error)),
             }

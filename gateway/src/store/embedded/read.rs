@@ -9,7 +9,8 @@ use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefi
 use super::index::{Claim, Key};
 use super::keys::{self, Space};
 use super::tables::{
-    self, DueRow, EventRow, FeedRow, RevisionRow, corrupt, get, read_change, read_place, read_version,
+    self, DueRow, EventRow, FeedRow, NoteRow, RevisionRow, corrupt, get, read_change, read_count, read_place,
+    read_version,
 };
 use super::usage::{self, Stored};
 use crate::domain::{
@@ -308,6 +309,19 @@ impl Snapshot {
     /// A blob.
     pub(super) fn blob(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         get(&self.rows(tables::BLOBS)?, name.as_bytes()).map_err(broken)
+    }
+
+    /// Note that has not ended at this time.
+    pub(super) fn note(&self, name: &str, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        let row = get(&self.rows(tables::NOTES)?, name.as_bytes()).map_err(broken)?;
+        let row = row.map(|row| NoteRow::read(&row)).transpose()?;
+        Ok(row.filter(|row| row.end > now).map(|row| row.note))
+    }
+
+    /// Number of an owner's notes.
+    pub(super) fn notes_of(&self, owner: &str) -> Result<u64, StoreError> {
+        let row = get(&self.rows(tables::NOTE_COUNTS)?, owner.as_bytes()).map_err(broken)?;
+        read_count(row.as_deref())
     }
 
     /// Bytes of the events of each tenant.

@@ -44,13 +44,35 @@ pub(super) const BLOBS: Definition = Definition::new("blobs");
 pub(super) const NOTES: Definition = Definition::new("notes");
 /// Notes by their end: all is in the key.
 pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
+/// Owners of notes that are counted, by the note's name.
+pub(super) const NOTE_OWNERS: Definition = Definition::new("note_owners");
+/// Number of an owner's notes. 8 bytes, big-endian.
+pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
 /// The layout of this file, under `layout`; and, under `usage`, that `USAGE` counts all of its events.
 pub(super) const META: Definition = Definition::new("meta");
 
 /// Every table.
-pub(super) const ALL: [Definition; 18] = [
-    EVENTS, PLACES, DUE, DELIVERIES, ATTEMPTS, DEAD, KEYS, KEY_AGES, FEEDS, ENTRIES, REVISIONS, CHANGES,
-    STATS, USAGE, BLOBS, NOTES, NOTE_ENDS, META,
+pub(super) const ALL: [Definition; 20] = [
+    EVENTS,
+    PLACES,
+    DUE,
+    DELIVERIES,
+    ATTEMPTS,
+    DEAD,
+    KEYS,
+    KEY_AGES,
+    FEEDS,
+    ENTRIES,
+    REVISIONS,
+    CHANGES,
+    STATS,
+    USAGE,
+    BLOBS,
+    NOTES,
+    NOTE_ENDS,
+    NOTE_OWNERS,
+    NOTE_COUNTS,
+    META,
 ];
 
 /// All tables of one write transaction.
@@ -72,6 +94,8 @@ pub(super) struct Tables<'t> {
     pub(super) blobs: Rows<'t>,
     pub(super) notes: Rows<'t>,
     pub(super) note_ends: Rows<'t>,
+    pub(super) note_owners: Rows<'t>,
+    pub(super) note_counts: Rows<'t>,
     pub(super) meta: Rows<'t>,
 }
 
@@ -97,6 +121,8 @@ impl<'t> Tables<'t> {
             blobs: open(BLOBS)?,
             notes: open(NOTES)?,
             note_ends: open(NOTE_ENDS)?,
+            note_owners: open(NOTE_OWNERS)?,
+            note_counts: open(NOTE_COUNTS)?,
             meta: open(META)?,
         })
     }
@@ -302,6 +328,13 @@ impl NoteRow {
             note: row.slice(8..),
         })
     }
+}
+
+/// Number of an owner's notes in its row; without a row it has none.
+pub(super) fn read_count(row: Option<&[u8]>) -> Result<u64, StoreError> {
+    let Some(row) = row else { return Ok(0) };
+    let count = row.try_into().map_err(|_| corrupt("note count"))?;
+    Ok(u64::from_be_bytes(count))
 }
 
 /// Two numbers: of a feed the next sequence and the newest that was removed.

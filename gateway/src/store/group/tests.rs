@@ -15,8 +15,8 @@ use crate::domain::{
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
-    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, Pick, RegistryRecord, Shard, StoredEvent,
-    Token, Turns,
+    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, NoteOwner, Pick, RegistryRecord, Shard,
+    StoredEvent, Token, Turns,
 };
 
 /// Answers when it is let to, and writes down the sizes of the batches it was asked for.
@@ -105,7 +105,19 @@ impl Store for Gated {
     async fn forget_tenant(&self, _: &TenantId, _: FeedPosition) -> Result<bool, StoreError> {
         unreachable!()
     }
-    async fn note_put(&self, _: &str, _: Bytes, _: Duration) -> Result<Option<Bytes>, StoreError> {
+    async fn note(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
+        unreachable!()
+    }
+    async fn notes_of(&self, _: &str) -> Result<u64, StoreError> {
+        unreachable!()
+    }
+    async fn note_put(
+        &self,
+        _: &str,
+        _: Bytes,
+        _: Duration,
+        _: Option<&NoteOwner>,
+    ) -> Result<Option<Bytes>, StoreError> {
         unreachable!()
     }
     async fn note_replace(
@@ -113,6 +125,7 @@ impl Store for Gated {
         _: &str,
         _: Bytes,
         _: Option<(Bytes, Duration)>,
+        _: Option<&NoteOwner>,
     ) -> Result<bool, StoreError> {
         unreachable!()
     }

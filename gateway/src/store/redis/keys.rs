@@ -165,6 +165,11 @@ impl Keys {
         self.of_registry("note:", name)
     }
 
+    /// Sorted set: an owner's notes by their end, in ms.
+    pub(super) fn notes_of(&self, owner: &str) -> String {
+        self.of_registry("notes:", owner)
+    }
+
     fn tag(&self, shard: Shard) -> &str {
         self.shards.get(usize::from(shard.0)).map_or("", String::as_str)
     }

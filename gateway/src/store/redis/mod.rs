@@ -45,7 +45,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::config::StoreUrl;
 use super::retention::Retention;
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Pick, RegistryRecord, Settled,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, NoteOwner, Pick, RegistryRecord, Settled,
     Settlement, Shard, Store, StoreError, StoredEvent, Submission, Turns, codec,
 };
 use crate::domain::{
@@ -266,8 +266,21 @@ impl Store for RedisStore {
         registry::blob_delete(&self.inner, name).await
     }
 
-    async fn note_put(&self, name: &str, note: Bytes, keep: Duration) -> Result<Option<Bytes>, StoreError> {
-        notes::put(&self.inner, name, &note, keep).await
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        notes::get(&self.inner, name).await
+    }
+
+    async fn note_put(
+        &self,
+        name: &str,
+        note: Bytes,
+        keep: Duration,
+        owner: Option<&NoteOwner>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        match owner {
+            Some(owner) => notes::put_owned(&self.inner, name, &note, keep, owner).await,
+            None => notes::put(&self.inner, name, &note, keep).await,
+        }
     }
 
     async fn note_replace(
@@ -275,8 +288,13 @@ impl Store for RedisStore {
         name: &str,
         expected: Bytes,
         next: Option<(Bytes, Duration)>,
+        owner: Option<&NoteOwner>,
     ) -> Result<bool, StoreError> {
-        notes::replace(&self.inner, name, &expected, next).await
+        notes::replace(&self.inner, name, &expected, next, owner).await
+    }
+
+    async fn notes_of(&self, owner: &str) -> Result<u64, StoreError> {
+        notes::count(&self.inner, owner).await
     }
 
     async fn health(&self) -> Health {

@@ -38,6 +38,7 @@ pub(super) struct Scripts {
     pub(super) cut: Script,
     pub(super) registry: Script,
     pub(super) note: Script,
+    pub(super) note_put: Script,
 }
 
 /// A call of a script.
@@ -64,6 +65,7 @@ impl Default for Scripts {
             cut: Script::new(include_str!("scripts/cut.lua")),
             registry: Script::new(include_str!("scripts/registry.lua")),
             note: Script::new(include_str!("scripts/note.lua")),
+            note_put: Script::new(include_str!("scripts/note_put.lua")),
         }
     }
 }
@@ -132,6 +134,7 @@ impl Scripts {
             &self.cut,
             &self.registry,
             &self.note,
+            &self.note_put,
         ]
         .into_iter()
         .map(move |script| {
