@@ -471,6 +471,8 @@ fn api_parts(
                 registry: registry.clone(),
                 memory: common.memory.clone(),
                 cursors,
+                clock: common.clock.clone(),
+                store_clock: common.store_clock.clone(),
                 shutdown: common.stopping.clone(),
             },
         ),

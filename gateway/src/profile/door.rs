@@ -104,6 +104,10 @@ words!(
         Types = "types",
         /// Seconds to wait for events.
         Wait = "wait",
+        /// The time from which on the feed is read.
+        Since = "since",
+        /// How a subscription begins, in the door's words.
+        Status = "status",
     }
 );
 

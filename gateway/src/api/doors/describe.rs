@@ -124,6 +124,8 @@ fn of_input(meaning: Input) -> Value {
         Input::Limit => number("How many at most: 1 to 500; 50 where it is not given."),
         Input::Types => text("Only events of these types, separated by commas."),
         Input::Wait => number("When there is nothing new, wait so many seconds for it."),
+        Input::Since => text("In place of a cursor: from events accepted at this time (RFC 3339) or later."),
+        Input::Status => text("How it begins: active where it is left out."),
     }
 }
 

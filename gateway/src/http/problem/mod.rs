@@ -36,6 +36,7 @@ struct Inner {
     errors: Vec<FieldError>,
     plugin: Option<PluginWords>,
     quota: Option<(Quota, u64)>,
+    next_cursor: Option<String>,
     retry_after: Option<Duration>,
     header: Option<(HeaderName, HeaderValue)>,
     close: bool,
@@ -104,6 +105,9 @@ pub struct ProblemView<'a> {
     /// How much the quota is.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
+    /// Where to go on in a list of which the place that was asked for is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<&'a str>,
 }
 
 impl Problem {
@@ -116,6 +120,7 @@ impl Problem {
             errors: Vec::new(),
             plugin: None,
             quota: None,
+            next_cursor: None,
             retry_after: None,
             header: None,
             close: false,
@@ -154,6 +159,13 @@ impl Problem {
     #[must_use]
     pub fn quota(mut self, quota: Quota, limit: u64) -> Self {
         self.0.quota = Some((quota, limit));
+        self
+    }
+
+    /// Where to go on in a list.
+    #[must_use]
+    pub fn next_cursor(mut self, cursor: String) -> Self {
+        self.0.next_cursor = Some(cursor);
         self
     }
 
@@ -207,6 +219,7 @@ impl Problem {
             errors,
             plugin,
             quota,
+            next_cursor,
             retry_after,
             header,
             close,
@@ -223,6 +236,7 @@ impl Problem {
             plugin: plugin.as_ref(),
             quota: quota.map(|(quota, _)| quota.name()),
             limit: quota.map(|(_, limit)| limit),
+            next_cursor: next_cursor.as_deref(),
         };
         let body = serde_json::to_vec(&view).expect("texts and numbers only");
         let status = StatusCode::from_u16(code.status()).expect("checked by a test");

@@ -258,13 +258,15 @@ fn members<F: Copy>(
 }
 
 fn inputs(action: Action) -> &'static [Input] {
-    use Input::{Cursor, Description, Events, Grace, Limit, Payload, Secret, Types, Url, Wait};
+    use Input::{
+        Cursor, Description, Events, Grace, Limit, Payload, Secret, Since, Status, Types, Url, Wait,
+    };
     match action {
-        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload],
+        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload, Status],
         Action::UpdateSubscription => &[Url, Events, Description, Payload],
         Action::RotateSecret | Action::CreateTenantSecret => &[Secret, Grace],
         Action::ListSubscriptions => &[Cursor, Limit],
-        Action::Feed => &[Cursor, Limit, Types, Wait],
+        Action::Feed => &[Cursor, Limit, Types, Wait, Since],
         Action::GetSubscription
         | Action::DeleteSubscription
         | Action::ActivateSubscription
