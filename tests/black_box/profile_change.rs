@@ -117,6 +117,11 @@ async fn profile_change_is_refused_with_what_it_blocks(on: On) {
 
 async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
     // A secret that the old profile takes and the new one does not.
+    let full = json!({ "payload": "full" });
+    site.acme
+        .patch(&format!("/v1/subscriptions/{wide}"), &full)
+        .await
+        .expect(200);
     change(site, json!({ "profile": "plain" })).await.expect(200);
     let text = json!({ "url": "https://example.com/", "events": ["*"], "secret": "planted, and no base64" });
     let text = subscribe(&site.acme, &text).await;

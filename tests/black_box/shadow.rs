@@ -176,11 +176,15 @@ async fn switches_and_sends_the_same(
     assert!(signature::verifies(secret, shadowed, time, signed, &sent.body));
 }
 
-/// Over any figure that would disable it or pause its endpoint.
-const STRICT: &str = r#"
+/// A pause that no test waits for, after one failure.
+const LONG_PAUSE: &str = r#"
 scheduler.pause_after = 1
 scheduler.pause_first = "10m"
 scheduler.pause_longest = "10m"
+"#;
+
+/// Any failure at all disables.
+const STRICT: &str = r#"
 [profiles.standard.auto_disable]
 over = 0.1
 window = "24h"
@@ -190,7 +194,7 @@ warn_over = 0.1
 "#;
 
 async fn shadow_fails_nobody_and_pauses_nothing(on: On) {
-    let site = Site::with(on, STRICT).await;
+    let site = Site::with(on, &format!("{LONG_PAUSE}{STRICT}")).await;
     let refused = json!({ "url": "http://127.0.0.1:9/", "events": ["*"], "mode": "shadow" });
     let made = site.acme.post("/v1/subscriptions", &refused).await.expect(201);
     let path = format!("/v1/subscriptions/{}", made["id"].as_str().unwrap());
@@ -273,11 +277,7 @@ async fn subscription_created_disabled_waits_for_its_activation(on: On) {
 
 /// What an endpoint's pause holds back is shadowed at once, and sent by nobody.
 async fn switching_to_shadow_ends_a_pause(on: On) {
-    let site = Site::with(
-        on,
-        &format!("{STRICT}[profiles.standard.endpoint]\npause = \"on\""),
-    )
-    .await;
+    let site = Site::with(on, LONG_PAUSE).await;
     let receiver = Receiver::start(vec![Reply::Status(500); 100]).await;
     let new = json!({ "url": receiver.url(), "events": ["*"] });
     let made = site.acme.post("/v1/subscriptions", &new).await.expect(201);
