@@ -7,6 +7,7 @@
 
 mod beside;
 mod error;
+mod machine;
 mod secrets;
 mod stored;
 mod upkeep;
@@ -95,8 +96,8 @@ impl App {
     /// # Errors
     /// The first part that cannot be had, and what to do about it.
     pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
-        let (server_config, mut warnings) = limited(config);
-        warnings.extend(unconfined().await);
+        let (server_config, mut warnings) = machine::limited(config);
+        warnings.extend(machine::unconfined().await);
         let health = Server::bind_health(&server_config).await?;
         let bound = Server::bind_all(&server_config).await?;
         let secrets = Secrets::prepare(config)?;
@@ -275,35 +276,6 @@ fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartErro
     Ok(())
 }
 
-/// The server's settings, with as many connections as there are file descriptors for, and what to warn of.
-fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
-    let descriptors = Descriptors::raise();
-    let (wanted, outgoing) = (config.server.connections(), config.outgoing_connections());
-    let warning = descriptors.warning(wanted, outgoing);
-    if let Some(warning) = &warning {
-        tracing::warn!(reason = warning, "connections.limited");
-    }
-    let may = descriptors.connections(wanted, outgoing);
-    let server = config.server.clone().with_connections(may);
-    (server, warning.into_iter().collect())
-}
-
-/// The warning to give where compiling processes are not confined on this machine.
-async fn unconfined() -> Option<String> {
-    let probe = || Confinement::probe(&std::env::current_exe()?);
-    let probed = tokio::task::spawn_blocking(probe)
-        .await
-        .map_err(std::io::Error::from);
-    let warning = match probed.flatten() {
-        Ok(confinement) => confinement.warning(),
-        Err(error) => Some(format!("it is not known whether compiling is confined: {error}")),
-    };
-    if let Some(reason) = &warning {
-        tracing::warn!(reason, "compiling.unconfined");
-    }
-    warning
-}
-
 /// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
 /// workers: every wake-up between such a part and a request would be a system call. A part that panics panics here.
 async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
@@ -480,6 +452,8 @@ fn api_parts(
                 registry: registry.clone(),
                 memory: common.memory.clone(),
                 cursors,
+                clock: common.clock.clone(),
+                store_clock: common.store_clock.clone(),
                 shutdown: common.stopping.clone(),
             },
         ),

@@ -10,6 +10,7 @@ on_both_stores!(
     dead_letters_are_told_of_together_and_never_feed_themselves,
     plugins_that_keep_failing_are_told_of,
     a_count_alone_disables_nobody_and_activation_offers_what_was_missed,
+    pause_ends_on_activation_changed_url_and_test,
 );
 
 /// As the SynthesQ profile has it, and dead letters at once.
@@ -274,6 +275,58 @@ async fn a_count_alone_disables_nobody_and_activation_offers_what_was_missed(on:
     let recover = format!("{path}/recover");
     assert_eq!(
         activated.expect(200)["missed"],
-        json!({ "since": since, "recover": recover })
+        json!({ "since": since, "events": 0, "more": false, "recover": recover })
     );
+}
+
+/// A pause that no test waits for, after one failure.
+const LONG_PAUSE: &str = r#"
+scheduler.pause_after = 1
+scheduler.pause_first = "10m"
+scheduler.pause_longest = "10m"
+"#;
+
+async fn pause_ends_on_activation_changed_url_and_test(on: On) {
+    let site = Site::with(on, LONG_PAUSE).await;
+    let receiver = Receiver::start(vec![]).await;
+    let path = subscribe(&site.acme, &receiver).await;
+    let acme = &site.acme;
+    for way in ["activate", "url", "test"] {
+        receiver.answer(vec![Reply::Status(500)]);
+        let event = acme.publish("a.b", json!({ "way": way })).await;
+        eventually("it failed once", async || {
+            let event = acme.get(&format!("/v1/events/{event}")).await.expect(200);
+            (event["deliveries"][0]["attempts"] == 1).then_some(())
+        })
+        .await;
+        match way {
+            "activate" => {
+                acme.post(&format!("{path}/disable"), &json!({}))
+                    .await
+                    .expect(200);
+                acme.post(&format!("{path}/activate"), &json!({}))
+                    .await
+                    .expect(200);
+            }
+            "url" => {
+                let url = json!({ "url": format!("{}/moved", receiver.url()) });
+                acme.patch(&path, &url).await.expect(200);
+            }
+            _ => drop(acme.post(&format!("{path}/test"), &json!({})).await.expect(202)),
+        }
+        let next = acme.publish("a.b", json!({ "after": way })).await;
+        eventually("what comes after is sent", async || {
+            receiver
+                .received()
+                .iter()
+                .any(|got| got.id() == next)
+                .then_some(())
+        })
+        .await;
+        eventually("nothing waits for the pause", async || {
+            let pending = acme.get("/v1/deliveries?status=pending").await.expect(200);
+            (pending["data"] == json!([])).then_some(())
+        })
+        .await;
+    }
 }

@@ -12,6 +12,10 @@ on_both_stores!(
     long_poll_is_woken_by_the_commit,
     long_polls_of_one_tenant_leave_places_to_others,
     a_profile_says_how_long_its_feed_is,
+    feed_begins_at_a_time,
+    time_just_ahead_skips_nothing,
+    time_before_the_retention_is_told_with_where_to_go_on,
+    door_takes_a_time,
     a_tenant_made_again_has_a_feed_of_its_own
 );
 
@@ -180,6 +184,179 @@ async fn a_tenant_made_again_has_a_feed_of_its_own(on: On) {
     }
 }
 
+/// When an event was accepted, which is when it happened where its producer does not say.
+async fn accepted(client: &Client, event: &str) -> String {
+    let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
+    event["created"].as_str().unwrap().to_owned()
+}
+
+/// Milliseconds of a time's second and all above.
+fn millis(time: &str) -> u128 {
+    let date = std::process::Command::new("date")
+        .args(["-d", time, "+%s%3N"])
+        .output();
+    let text = String::from_utf8(date.unwrap().stdout).unwrap();
+    text.trim().parse().unwrap()
+}
+
+async fn feed_begins_at_a_time(on: On) {
+    let site = Site::start(on).await;
+    let first = site.acme.publish("order.created", json!({ "n": 0 })).await;
+    let began = accepted(&site.acme, &first).await;
+    // One that came later by any clock.
+    let (later, since) = hookgate_tests::eventually("time has passed", async || {
+        let event = site.acme.publish("order.created", json!({})).await;
+        let time = accepted(&site.acme, &event).await;
+        (millis(&time) > millis(&began) + 2_000).then_some((event, time))
+    })
+    .await;
+    let last = site.acme.publish("invoice.paid", json!({})).await;
+    let all = ids(&site.acme.get("/v1/events?limit=500").await.expect(200));
+    let read = site
+        .acme
+        .get(&format!("/v1/events?limit=500&since={since}"))
+        .await
+        .expect(200);
+    let found = ids(&read);
+    assert!(all.ends_with(&found) && !found.contains(&first), "{found:?}");
+    assert!(found.contains(&later) && found.last() == Some(&last), "{found:?}");
+    // Its cursor goes on like any other, and types and limits hold.
+    let page = site
+        .acme
+        .get(&format!("/v1/events?limit=1&since={since}"))
+        .await
+        .expect(200);
+    assert_eq!(page["has_more"], true);
+    let rest = format!(
+        "/v1/events?limit=500&cursor={}",
+        page["next_cursor"].as_str().unwrap()
+    );
+    assert_eq!(ids(&site.acme.get(&rest).await.expect(200)), found[1..]);
+    let typed = format!("/v1/events?since={since}&types=invoice.*");
+    assert_eq!(ids(&site.acme.get(&typed).await.expect(200)), [last]);
+    // Nothing was ever removed: a time before all is the beginning.
+    for old in ["1970-01-01T00:00:00Z", "2020-01-01T00:00:00%2B02:00"] {
+        let read = site.acme.get(&format!("/v1/events?limit=500&since={old}")).await;
+        assert_eq!(ids(&read.expect(200)), all);
+    }
+    // A tenant has what is its own.
+    let other = site.gateway.tenant("other").await;
+    let none = other
+        .get("/v1/events?since=2020-01-01T00:00:00Z")
+        .await
+        .expect(200);
+    assert_eq!(ids(&none), [] as [&str; 0]);
+}
+
+/// A reader whose clock is ahead asks for what comes from now on, and has all of it.
+async fn time_just_ahead_skips_nothing(on: On) {
+    let site = Site::start(on).await;
+    site.acme.publish("order.created", json!({})).await;
+    let ahead = std::process::Command::new("date")
+        .args(["-u", "-d", "+40 seconds", "+%FT%TZ"])
+        .output()
+        .unwrap();
+    let ahead = String::from_utf8(ahead.stdout).unwrap();
+    let path = format!("/v1/events?since={}", ahead.trim());
+    let page = site.acme.get(&path).await.expect(200);
+    assert_eq!(ids(&page), [] as [&str; 0]);
+    let next = site.acme.publish("order.created", json!({})).await;
+    let path = format!("/v1/events?cursor={}", page["next_cursor"].as_str().unwrap());
+    assert_eq!(ids(&site.acme.get(&path).await.expect(200)), [next]);
+}
+
+async fn time_before_the_retention_is_told_with_where_to_go_on(on: On) {
+    let site = Site::with(
+        on,
+        "retention.events = \"2s\"\nretention.sweep_every = \"200ms\"\nretry.attempts = 1",
+    )
+    .await;
+    let old = site.acme.publish("order.created", json!({ "n": 1 })).await;
+    let since = accepted(&site.acme, &old).await;
+    for since in [since.as_str(), "2020-01-01T00:00:00Z"] {
+        let path = format!("/v1/events?since={since}");
+        let refused = hookgate_tests::eventually("the time is before the retention", async || {
+            site.acme.publish("order.created", json!({})).await;
+            let answer = site.acme.get(&path).await;
+            (answer.status != 200).then_some(answer)
+        })
+        .await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (410, "cursor_expired"),
+            "{:#}",
+            refused.body
+        );
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("accepted since") && detail.contains("is kept"),
+            "{detail}"
+        );
+    }
+    // The cursor of the answer goes on with the oldest event that is kept, as long as it is.
+    let (read, told) = hookgate_tests::eventually("the cursor of the refusal is read", async || {
+        let newest = site.acme.publish("order.created", json!({})).await;
+        let refused = site.acme.get("/v1/events?since=2020-01-01T00:00:00Z").await;
+        let cursor = refused.body["next_cursor"].as_str().unwrap();
+        let page = site
+            .acme
+            .get(&format!("/v1/events?limit=500&cursor={cursor}"))
+            .await;
+        (page.status == 200 && ids(&page.body).contains(&newest)).then_some((page.body, refused.body))
+    })
+    .await;
+    let detail = told["detail"].as_str().unwrap();
+    let oldest = read["data"][0]["created"].as_str().unwrap();
+    assert!(detail.contains(oldest), "{detail} {oldest}");
+    // What is younger than the retention was not removed, whatever else was.
+    let event = site.acme.publish("order.created", json!({})).await;
+    let since = accepted(&site.acme, &event).await;
+    let read = site.acme.get(&format!("/v1/events?since={since}")).await;
+    if read.status == 200 {
+        assert!(ids(&read.body).contains(&event), "{:#}", read.body);
+    } else {
+        // On a slow machine it is old by now.
+        assert_eq!(read.code(), "cursor_expired");
+    }
+}
+
+async fn door_takes_a_time(on: On) {
+    let site = Site::start(on).await;
+    let tenant = json!({ "id": "crm", "profile": "synthesq" });
+    let made = site
+        .gateway
+        .operator()
+        .post("/v1/tenants", &tenant)
+        .await
+        .expect(201);
+    let crm = site.acme.with_key(made["key"].as_str().unwrap());
+    crm.publish("product.created", json!({ "id": 1 })).await;
+    let feed = "/api/v1/webhooks/events";
+    let all = crm.get(feed).await.expect(200);
+    let since = crm
+        .get(&format!("{feed}?since=2020-01-01T00:00:00Z"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&since["data"], since["data"].as_array().unwrap().len()),
+        (&all["data"], 1)
+    );
+    let cursor = since["next_cursor"].as_str().unwrap();
+    for query in [
+        "since=yesterday".to_owned(),
+        "since=".to_owned(),
+        "since=2099-01-01T00:00:00Z".to_owned(),
+        format!("since=2020-01-01T00:00:00Z&cursor={cursor}"),
+    ] {
+        let refused = crm.get(&format!("{feed}?{query}")).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "invalid_parameter"),
+            "{query}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_cursors_and_parameters_are_refused() {
     let site = Site::start(On::Embedded).await;
@@ -194,6 +371,15 @@ async fn bad_cursors_and_parameters_are_refused() {
         "wait=-1",
         "wait=x",
         "curser=a",
+        "since=yesterday",
+        "since=",
+        "since=2024-01-15",
+        "since=1700000000",
+        "since=2024-01-15T10:00:00",
+        "since=2024-13-15T10:00:00Z",
+        "since=2099-01-01T00:00:00Z",
+        "since=2024-01-15T10:00:00Z&since=2024-01-16T10:00:00Z",
+        "since=2024-01-15T10:00:00Z&cursor=x",
     ] {
         let refused = site.acme.get(&format!("/v1/events?{query}")).await;
         assert_eq!(refused.status, 400, "{query}: {:#}", refused.body);

@@ -19,8 +19,10 @@ use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
 use crate::dispatch::fan_out_again;
-use crate::domain::{DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Trigger};
-use crate::feed::{Cursor, FeedError, Query};
+use crate::domain::{
+    DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Timestamp, Trigger,
+};
+use crate::feed::{Cursor, FeedError, Query, Start};
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
 use crate::memory::Reservation;
@@ -38,8 +40,9 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "Events",
                     "listEvents",
                     "Read the feed",
-                    "The tenant's events in the order in which they were accepted, as they are delivered. Send the last \
-                     `next_cursor` to go on; the cursor of the last page goes on with what comes later.",
+                    "The tenant's events in the order in which they were accepted, as they are delivered. Begin with the oldest, or \
+                     with `since`; then send the last `next_cursor` to go on. The cursor of the last page goes on with what comes \
+                     later.",
                 ),
             ),
         )
@@ -67,6 +70,8 @@ pub(super) struct FeedQuery {
     pub limit: Option<usize>,
     /// The `next_cursor` of the page before; from the oldest event that is kept where it is not given.
     pub cursor: Option<String>,
+    /// In place of a cursor: from the first event that was accepted at this time (RFC 3339) or later.
+    pub since: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`, separated by commas.
     pub types: Option<String>,
     /// When there is nothing new, wait so many seconds for it.
@@ -168,28 +173,63 @@ async fn feed(
 pub(super) async fn read(api: &Api, caller: &Consuming, query: &FeedQuery) -> Result<Read, Problem> {
     caller.reach.check_whole()?;
     let tenant = &caller.tenant;
-    let cursor = query
-        .cursor
-        .as_deref()
-        .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
-    let after = cursor
-        .transpose()
-        .map_err(|_| page::bad_cursor())?
-        .map_or(FeedPosition::START, |c| c.position);
+    let start = start(api, tenant, query)?;
     let query = Query {
-        after,
+        start,
         floor: floor(api, tenant).await?,
         limit: page::limit(query.limit)?,
         types: patterns(query.types.as_deref())?,
         wait: Duration::from_secs(query.wait.unwrap_or(0)),
     };
-    let page = api.feed.page(&tenant.id, query).await?;
+    let page = api.feed.page(&tenant.id, query).await;
+    let page = page.map_err(|error| refused(api, tenant, start, error))?;
     Ok(Read {
         next_cursor: Cursor::at(page.next).to_text(api.feed.cursor_key(), &tenant.id, LIST),
         events: page.events,
         memory: page.memory,
         more: page.more,
     })
+}
+
+fn start(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Result<Start, Problem> {
+    match (query.cursor.as_deref(), query.since.as_deref()) {
+        (Some(_), Some(_)) => Err(Problem::new(
+            Code::InvalidParameter,
+            "`cursor` and `since` both say where to begin.",
+        )
+        .fix("Send `since` once, and from then on the `next_cursor` of each page.")),
+        (Some(text), None) => {
+            let cursor = Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST);
+            let cursor = cursor.map_err(|_| page::bad_cursor())?;
+            Ok(Start::After(cursor.position))
+        }
+        (None, Some(text)) => {
+            let since = Timestamp::parse(text).map_err(|error| {
+                Problem::new(Code::InvalidParameter, format!("`since` is wrong: {error}."))
+                    .fix("Send a time of RFC 3339 such as 2026-01-15T00:00:00Z, with `+` as %2B.")
+            })?;
+            Ok(Start::Since(since))
+        }
+        (None, None) => Ok(Start::Oldest),
+    }
+}
+
+/// An error of the feed, with where to go on if the start is too old.
+fn refused(api: &Api, tenant: &Tenant, start: Start, error: FeedError) -> Problem {
+    let FeedError::Expired(oldest) = error else {
+        return error.into();
+    };
+    let gone = match start {
+        Start::Since(since) => format!("Of the events accepted since {} some", text(since)),
+        Start::Oldest | Start::After(_) => "Of the events after this `cursor` some".to_owned(),
+    };
+    let kept = match oldest.accepted {
+        Some(accepted) => format!("the oldest event that is kept was accepted at {}", text(accepted)),
+        None => "no event is kept".to_owned(),
+    };
+    let cursor = Cursor::at(oldest.after).to_text(api.feed.cursor_key(), &tenant.id, LIST);
+    let detail = format!("{gone} are older than the retention and gone; {kept}.");
+    Problem::new(Code::CursorExpired, detail).next_cursor(cursor)
 }
 
 /// What a tenant's readers have of the feed lies after this: the feed of whoever had its name before does not, nor what is older
@@ -314,10 +354,15 @@ fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Problem> {
 impl From<FeedError> for Problem {
     fn from(error: FeedError) -> Self {
         match error {
-            FeedError::Expired => Self::new(
+            FeedError::Expired(_) => Self::new(
                 Code::CursorExpired,
                 "Events after this cursor are older than the retention and gone.",
             ),
+            FeedError::Future => {
+                let detail =
+                    "`since` lies in the future; it is at most a minute ahead of the gateway's clock.";
+                Self::new(Code::InvalidParameter, detail)
+            }
             FeedError::TooManyWaiting(full) => Self::new(
                 Code::TooManyWaiting,
                 format!("As many requests wait for new events as are allowed ({full})."),

@@ -25,11 +25,20 @@ use crate::domain::{BadScopes, KeyId, Quotas, Scope, Scopes, Secret, TenantId, T
 use crate::http::{Code, FieldError, Problem};
 use crate::privacy::Metadata;
 use crate::profile::{Profile, STANDARD};
-use crate::registry::{ApiKey, NewKey, NewTenant, Tenant, TenantPatch};
+use crate::registry::{ApiKey, Blocked, BlockedPart, NewKey, NewTenant, Tenant, TenantPatch};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getTenant", "One tenant"))
-        .patch_with(patch, does(TAG, "patchTenant", "Change a tenant"))
+        .patch_with(
+            patch,
+            described(
+                TAG,
+                "patchTenant",
+                "Change a tenant",
+                "Another profile is refused (409 `profile_conflict`) where it blocks what the tenant has: `dry_run` shows that, \
+                 `force` takes it all the same.",
+            ),
+        )
         .delete_with(
             delete,
             described(
@@ -97,6 +106,12 @@ struct TenantPatchInput {
     quotas: Option<Option<Quotas>>,
     /// Whether the metadata of its events is stored and shown; `false` holds for events that were accepted before, too.
     keep_metadata: Option<bool>,
+    /// Changes nothing, and shows what another profile would block.
+    #[serde(default)]
+    dry_run: bool,
+    /// Takes another profile although it blocks what the tenant has.
+    #[serde(default)]
+    force: bool,
 }
 
 /// A tenant.
@@ -115,6 +130,30 @@ struct TenantView {
     subscriptions: usize,
     /// Its own quotas; what is left out is as its profile or the gateway says.
     quotas: Quotas,
+}
+
+/// A tenant as it was changed, or is to be.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ChangedTenant")]
+struct ChangedTenant {
+    #[serde(flatten)]
+    tenant: TenantView,
+    /// What another profile blocks, or would, at most 50 places; empty: nothing, or the profile is as before.
+    blocked: Vec<BlockedView>,
+    /// Whether it blocks more than that.
+    more_blocked: bool,
+}
+
+/// Something that a profile blocks.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BlockedPart")]
+struct BlockedView {
+    /// Of which subscription; null: of the tenant itself.
+    subscription: Option<String>,
+    /// Where in it: a JSON pointer (RFC 6901).
+    pointer: String,
+    /// Why.
+    detail: String,
 }
 
 /// A tenant as it was made.
@@ -256,7 +295,7 @@ async fn patch(
     _: Operator,
     id: Id,
     Body(input): Body<TenantPatchInput>,
-) -> Result<Json<TenantView>, Problem> {
+) -> Result<Json<ChangedTenant>, Problem> {
     let tenant = find(&api, &id)?;
     let profile = known(&api, Some(input.profile.as_deref().unwrap_or(&tenant.profile)))?;
     let given = input
@@ -270,10 +309,15 @@ async fn patch(
         signing_secret,
         quotas: input.quotas.map(Option::unwrap_or_default),
         keep_metadata: input.keep_metadata,
+        force: input.force,
     };
+    let blocked = api.registry.blocked_by(&tenant.id, &patch).await?;
+    if input.dry_run {
+        return Ok(Json(ChangedTenant::new(&tenant, blocked)));
+    }
     let changed = api.registry.patch_tenant(&tenant.id, patch).await?;
     tracing::info!(tenant = %tenant.id, "tenant.changed");
-    Ok(Json(TenantView::from(&*changed)))
+    Ok(Json(ChangedTenant::new(&changed, blocked)))
 }
 
 async fn delete(State(api): State<Api>, _: Operator, id: Id) -> Result<Gone, Problem> {
@@ -418,6 +462,21 @@ fn checked(profile: &Profile, secret: Secret) -> Result<Secret, Problem> {
             Code::InvalidField,
             vec![FieldError::new("/signing_secret", bad.to_string())],
         )),
+    }
+}
+
+impl ChangedTenant {
+    fn new(tenant: &Tenant, blocked: Blocked) -> Self {
+        let part = |part: BlockedPart| BlockedView {
+            subscription: part.subscription.map(|id| tenant.public_id(id)),
+            pointer: part.pointer,
+            detail: part.problem,
+        };
+        Self {
+            tenant: TenantView::from(tenant),
+            blocked: blocked.parts.into_iter().map(part).collect(),
+            more_blocked: blocked.more,
+        }
     }
 }
 

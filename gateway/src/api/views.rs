@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::domain::event::StepResult;
-use crate::domain::{Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger};
+use crate::domain::{
+    Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger, UnsentRequest,
+};
 use crate::registry::Tenant;
 
 /// A delivery and how it stands.
@@ -47,8 +49,8 @@ pub(super) struct DeliveryFacts {
     pub finished: Option<String>,
     /// When the first attempt was made.
     pub first_attempt: Option<String>,
-    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped` or
-    /// `postponed`.
+    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
+    /// `postponed`, `crashed` or `shadowed`.
     pub last_outcome: Option<&'static str>,
 }
 
@@ -76,6 +78,8 @@ pub(super) enum DeliveryStatus {
     Dead,
     /// Somebody called it off, or a delivery plugin dropped it.
     Cancelled,
+    /// Its request was recorded in place of being sent, as the subscription's mode `shadow` says.
+    Shadowed,
 }
 
 /// One HTTP try of a delivery, or what kept it from being made.
@@ -102,6 +106,37 @@ pub(super) struct AttemptView {
     pub reason: Option<String>,
     /// What the subscription's chain did, if it ran for this attempt: once a delivery.
     pub steps: Vec<StepView>,
+    /// The request that was recorded in place of being sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestView>,
+}
+
+/// A request as it would have been sent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UnsentRequest")]
+pub(super) struct RequestView {
+    /// The method.
+    pub method: &'static str,
+    /// The URL. With `?…` at its end it has a query, which may be a secret and is not kept.
+    pub url: String,
+    /// The headers, those of the signature too.
+    pub headers: Vec<HeaderView>,
+    /// Number of further headers, which are not kept.
+    pub more_headers: u32,
+    /// SHA-256 of the body, in hexadecimal.
+    pub body_sha256: String,
+    /// Length of the body.
+    pub body_bytes: u64,
+}
+
+/// A header.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UnsentHeader")]
+pub(super) struct HeaderView {
+    /// Its name.
+    pub name: String,
+    /// Its value; null where the subscription sets it, for it may be a secret.
+    pub value: Option<String>,
 }
 
 /// What one step of the chain did with an event: paths, never values.
@@ -163,7 +198,8 @@ impl DeliveryFacts {
             DeliveryState::Pending { next } => (Some(next), None),
             DeliveryState::Delivered { at }
             | DeliveryState::Dead { at }
-            | DeliveryState::Cancelled { at } => (None, Some(at)),
+            | DeliveryState::Cancelled { at }
+            | DeliveryState::Shadowed { at } => (None, Some(at)),
         };
         Self {
             id: delivery.id.to_string(),
@@ -199,6 +235,7 @@ impl From<DeliveryState> for DeliveryStatus {
             DeliveryState::Delivered { .. } => Self::Delivered,
             DeliveryState::Dead { .. } => Self::Dead,
             DeliveryState::Cancelled { .. } => Self::Cancelled,
+            DeliveryState::Shadowed { .. } => Self::Shadowed,
         }
     }
 }
@@ -217,6 +254,7 @@ impl From<&Attempt> for AttemptView {
             stage: None,
             reason: None,
             steps: attempt.steps.iter().map(StepView::from).collect(),
+            request: None,
         };
         match &attempt.outcome {
             Outcome::Delivered { status } => view.response_status = Some(*status),
@@ -234,6 +272,7 @@ impl From<&Attempt> for AttemptView {
                 view.reason = Some(format!("{plugin}: {reason}"));
             }
             Outcome::Postponed { by } => view.retry_after = Some(by.as_secs()),
+            Outcome::Shadowed { request } => view.request = Some(RequestView::from(&**request)),
             Outcome::Crashed { times: 0 } => {
                 view.reason = Some("the gateway failed while it attempted the delivery".to_owned());
             }
@@ -244,6 +283,23 @@ impl From<&Attempt> for AttemptView {
             }
         }
         view
+    }
+}
+
+impl From<&UnsentRequest> for RequestView {
+    fn from(request: &UnsentRequest) -> Self {
+        let header = |(name, value): &(String, Option<String>)| HeaderView {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        Self {
+            method: "POST",
+            url: format!("{}{}", request.url, if request.query { "?…" } else { "" }),
+            headers: request.headers.iter().map(header).collect(),
+            more_headers: request.more_headers,
+            body_sha256: hex::encode(request.body_digest),
+            body_bytes: request.body_bytes,
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use super::{Problem, Retry, SecretText};
 use crate::catalogue::{CatalogueType, TypeSpec};
 use crate::domain::subscription::Owner;
 use crate::domain::units::{Size, Span};
-use crate::domain::{EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
+use crate::domain::{DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
 use crate::plugin::{OnFailure, StepLimits};
 use crate::privacy::Authority;
 use crate::profile::Profiles;
 use crate::registry::{
-    CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share, StepSpec,
+    self, CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share,
+    StepSpec,
 };
 
 /// A tenant that the file declares. What stands here is changed here only; the API changes what it made itself.
@@ -37,6 +38,10 @@ pub struct Tenant {
     /// write, and no plugin sees it. Left out: it is stored, unless the profile drops it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_metadata: Option<bool>,
+    /// Takes another profile than before although it blocks what was made over the API: subscriptions that do not fit it get
+    /// nothing until they are changed. `false`: such a change is refused, and what would be blocked is named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force_profile: bool,
     /// The ingress chain's steps in order. Left out: the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
@@ -159,6 +164,12 @@ pub struct Subscription {
     /// How much of an event is sent: `full` or `thin`.
     #[serde(default)]
     pub payload: Payload,
+    /// Whether its deliveries are sent (`send`), or made, signed and recorded alone (`shadow`).
+    #[serde(default)]
+    pub mode: Mode,
+    /// How it begins: `active`, or `disabled` until it is activated over the API, which alone changes it later.
+    #[serde(default)]
+    pub status: InitialStatus,
     /// The steps of the chain that its deliveries pass, in order. Left out: the chain is set over the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
@@ -173,6 +184,30 @@ pub enum Payload {
     Full,
     /// Identity, type, status, times and relationship ids.
     Thin,
+}
+
+/// Whether deliveries are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SubscriptionMode")]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Send,
+    /// They are recorded as they would be sent.
+    Shadow,
+}
+
+/// How a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SubscriptionStatus")]
+#[serde(rename_all = "snake_case")]
+pub enum InitialStatus {
+    /// It receives.
+    #[default]
+    Active,
+    /// It receives nothing until it is activated.
+    Disabled,
 }
 
 /// Parses all declarations.
@@ -236,6 +271,7 @@ impl Parser<'_> {
                 quotas: tenant.quotas,
                 keep_metadata: tenant.keep_metadata,
             },
+            force_profile: tenant.force_profile,
             keys,
             chain: self.chain("chain", tenant.chain.as_deref()),
             types,
@@ -327,6 +363,14 @@ impl Parser<'_> {
                 Payload::Thin => PayloadMode::Thin,
             },
             owner: Owner::Tenant,
+            mode: match given.mode {
+                Mode::Send => DeliveryMode::Send,
+                Mode::Shadow => DeliveryMode::Shadow,
+            },
+            status: match given.status {
+                InitialStatus::Active => registry::InitialStatus::Active,
+                InitialStatus::Disabled => registry::InitialStatus::Disabled,
+            },
         })
     }
 

@@ -7,7 +7,7 @@ use super::Courier;
 use super::destination::{Destination, NoDestination};
 use super::screen::NotSent;
 use crate::domain::units::Size;
-use crate::domain::{Attempt, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
+use crate::domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
 use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use crate::profile::{Message, Signature};
 use crate::store::Leased;
@@ -66,17 +66,11 @@ impl Courier {
                 Err(NotSent::Later(by)) => return Attempted::Postponed { by },
                 Err(NotSent::Expired(outcome)) => {
                     expired = true;
-                    Answer {
-                        outcome,
-                        body: Vec::new(),
-                    }
+                    without_body(outcome)
                 }
                 Err(NotSent::Failed(outcome, ran)) => {
                     steps = ran;
-                    Answer {
-                        outcome,
-                        body: Vec::new(),
-                    }
+                    without_body(outcome)
                 }
             },
             Err(NoDestination::CalledOff(reason)) => return Attempted::CalledOff { reason },
@@ -179,6 +173,9 @@ impl Courier {
             body,
             timeout: destination.timeout,
         };
+        if destination.mode == DeliveryMode::Shadow {
+            return without_body(self.shadow(request));
+        }
         let Answer { outcome, body } = self.parts.client.send(request).await;
         Answer {
             outcome: profile.endpoint.success.judge(outcome),
@@ -216,10 +213,12 @@ fn kept(mut body: Vec<u8>, keep: bool, most: Size) -> Vec<u8> {
 }
 
 fn blocked(reason: String) -> Answer {
-    Answer {
-        outcome: Outcome::Blocked { reason },
-        body: Vec::new(),
-    }
+    without_body(Outcome::Blocked { reason })
+}
+
+fn without_body(outcome: Outcome) -> Answer {
+    let body = Vec::new();
+    Answer { outcome, body }
 }
 
 /// When a delivery is tried again whose chain is still being loaded.

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::Courier;
 use crate::domain::{
-    AnswerRules, Gone, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, Target,
-    Timestamp, Trigger,
+    AnswerRules, DeliveryMode, Gone, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
+    Target, Timestamp, Trigger,
 };
 use crate::egress::{BadHeader, HeaderMap, custom_header};
 use crate::plugin::Chain;
@@ -26,6 +26,8 @@ pub(super) struct Destination {
     /// The tenant as it is now.
     pub(super) tenant: Arc<Tenant>,
     pub(super) payload: PayloadMode,
+    /// Whether it is sent.
+    pub(super) mode: DeliveryMode,
     pub(super) timeout: Duration,
 }
 
@@ -76,7 +78,8 @@ impl Courier {
         }
     }
 
-    /// A number for how a subscription is sent to: another one when it was activated or its URL was changed. `None`: it is gone.
+    /// A number for how a subscription is sent to: another one when it was activated, or its URL or mode was changed. `None`: it is
+    /// gone.
     pub fn revision(&self, endpoint: &Endpoint) -> Option<u64> {
         let Target::Subscription(id) = endpoint.target else {
             return None;
@@ -86,6 +89,7 @@ impl Courier {
         let mut hasher = DefaultHasher::new();
         subscription.url.as_str().hash(&mut hasher);
         subscription.activated.as_micros().hash(&mut hasher);
+        (subscription.mode == DeliveryMode::Shadow).hash(&mut hasher);
         Some(hasher.finish())
     }
 
@@ -170,6 +174,7 @@ impl Courier {
             headers,
             keys,
             payload: subscription.payload,
+            mode: subscription.mode,
             timeout: self.timeout(subscription.timeout, &profile),
             profile,
             tenant,
@@ -189,6 +194,7 @@ impl Courier {
             headers: HeaderMap::with_capacity(8),
             keys: keys(&profile, tenant.signing_at(now))?,
             payload: PayloadMode::Full,
+            mode: DeliveryMode::Send,
             timeout: self.timeout(None, &profile),
             profile,
             tenant,

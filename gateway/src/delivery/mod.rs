@@ -10,6 +10,7 @@ mod config;
 mod destination;
 mod screen;
 mod settle;
+mod shadow;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -8,7 +8,9 @@ use rand::RngExt;
 use super::{Attempted, Courier};
 use crate::domain::decide::{Decision, decide};
 use crate::domain::subscription::DisableReason;
-use crate::domain::{Attempt, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger};
+use crate::domain::{
+    Attempt, DeliveryMode, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger,
+};
 use crate::store::{Leased, Next, Settled, Settlement, StoreError};
 use crate::system_events::Change;
 use crate::telemetry::DeliveryEnd;
@@ -59,8 +61,8 @@ impl Courier {
         settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
     }
 
-    /// Where an attempt is counted: nowhere when somebody tried the subscription out, it is gone, or it was warned of another
-    /// one: no warning leads to a warning.
+    /// Where an attempt is counted: nowhere when somebody tried the subscription out, when nothing is sent to it, when it is gone, or
+    /// when it was warned of another one: no warning leads to a warning.
     fn tally(&self, leased: &Leased) -> Option<Tally> {
         let Target::Subscription(id) = leased.id.target else {
             return None;
@@ -72,9 +74,12 @@ impl Courier {
         if tenant.is_warning(&leased.event.kind) {
             return None;
         }
-        let activated = tenant.subscription(id)?.activated;
+        let subscription = tenant.subscription(id)?;
+        if subscription.mode == DeliveryMode::Shadow {
+            return None;
+        }
         let now = self.parts.store_clock.now();
-        Some(Tally::new(id, activated, tenant.stats_window(), now))
+        Some(Tally::new(id, subscription.activated, tenant.stats_window(), now))
     }
 
     fn decide(&self, leased: &Leased, attempt: &Attempt) -> Decision {
@@ -139,6 +144,7 @@ impl Courier {
             (Settled::Applied(_), Next::Done) => metrics.delivery_ended(DeliveryEnd::Delivered),
             (Settled::Applied(_), Next::Dead) => metrics.delivery_ended(DeliveryEnd::Dead),
             (Settled::Applied(_), Next::Cancelled) => metrics.delivery_ended(DeliveryEnd::Cancelled),
+            (Settled::Applied(_), Next::Shadowed) => metrics.delivery_ended(DeliveryEnd::Shadowed),
             (Settled::Applied(_), Next::RetryAt { at, .. }) => self.parts.handover.due_at(*at),
             (Settled::Applied(_), Next::Release) => self.parts.handover.due_now(),
             (Settled::Applied(_), Next::Extend(_)) => {}
@@ -153,7 +159,7 @@ impl Courier {
 
     /// Tells of a failure, those who mind.
     fn tell(&self, leased: &Leased, settlement: &Settlement) {
-        let ended = matches!(settlement.next, Next::Cancelled);
+        let ended = matches!(settlement.next, Next::Cancelled | Next::Shadowed);
         let failed = |attempt: &&Attempt| !attempt.outcome.is_success() && !ended;
         let Some(attempt) = settlement.attempt.as_ref().filter(failed) else {
             return;
@@ -217,7 +223,11 @@ impl Courier {
         } = details(&attempt.outcome);
         let next_ms = match decision {
             Decision::TryAgainAt(at) => Some(self.parts.store_clock.until(at).as_millis()),
-            Decision::Finish | Decision::GiveUp | Decision::Disable | Decision::CallOff => None,
+            Decision::Finish
+            | Decision::GiveUp
+            | Decision::Disable
+            | Decision::CallOff
+            | Decision::Shadow => None,
         };
         macro_rules! tell {
             ($level:ident) => {
@@ -239,7 +249,7 @@ impl Courier {
         }
         match decision {
             // Thousands a second; each is in the store and in the figures.
-            Decision::Finish | Decision::CallOff => tell!(debug),
+            Decision::Finish | Decision::CallOff | Decision::Shadow => tell!(debug),
             Decision::TryAgainAt(_) => tell!(info),
             Decision::GiveUp | Decision::Disable => tell!(warn),
         }
@@ -255,6 +265,7 @@ fn next(decision: Decision, leased: &Leased) -> Next {
         },
         Decision::GiveUp | Decision::Disable => Next::Dead,
         Decision::CallOff => Next::Cancelled,
+        Decision::Shadow => Next::Shadowed,
     }
 }
 
@@ -275,7 +286,7 @@ fn details(outcome: &Outcome) -> Details<'_> {
         Outcome::PluginFailed { plugin, .. } | Outcome::Dropped { plugin, .. } => {
             (None, None, Some(plugin.as_str()))
         }
-        Outcome::Postponed { .. } | Outcome::Crashed { .. } => (None, None, None),
+        Outcome::Postponed { .. } | Outcome::Crashed { .. } | Outcome::Shadowed { .. } => (None, None, None),
     };
     Details {
         status,

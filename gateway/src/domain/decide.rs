@@ -67,6 +67,8 @@ pub enum Decision {
     Disable,
     /// No attempt is to follow: a step of the delivery chain dropped it.
     CallOff,
+    /// No attempt is to follow: the request was recorded in place of being sent.
+    Shadow,
 }
 
 /// Decides. `made` counts the attempts so far with this one; `chance` is uniform in 0..1.
@@ -83,6 +85,7 @@ pub fn decide(outcome: &Outcome, made: u32, rules: &RetryRules, now: Timestamp, 
             return Decision::Disable;
         }
         Outcome::Dropped { .. } => return Decision::CallOff,
+        Outcome::Shadowed { .. } => return Decision::Shadow,
         Outcome::Postponed { by } => return Decision::TryAgainAt(now.plus(*by)),
         Outcome::Refused { retry_after, .. } => match rules.answers.retry_after {
             RetryAfter::Honour => *retry_after,

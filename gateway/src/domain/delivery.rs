@@ -68,6 +68,11 @@ pub enum DeliveryState {
         /// When.
         at: Timestamp,
     },
+    /// Its request was recorded in place of being sent: its subscription is in shadow mode.
+    Shadowed {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// One HTTP try of a delivery, as it is kept.
@@ -143,6 +148,28 @@ pub enum Outcome {
         /// How often the process ended during an attempt of this delivery; 0: the attempt panicked.
         times: u32,
     },
+    /// The request was made and signed, and recorded in place of being sent.
+    Shadowed {
+        /// The request.
+        request: Box<UnsentRequest>,
+    },
+}
+
+/// A signed `POST` request of a delivery as it would have been sent: no body, no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsentRequest {
+    /// The URL without its query, which may be a secret.
+    pub url: String,
+    /// Whether the URL has a query.
+    pub query: bool,
+    /// Names and values of the headers. Values that the subscription itself sets are secrets, and not here.
+    pub headers: Vec<(String, Option<String>)>,
+    /// Number of further headers, for which a record has no room.
+    pub more_headers: u32,
+    /// SHA-256 of the body.
+    pub body_digest: [u8; 32],
+    /// Length of the body in bytes.
+    pub body_bytes: u64,
 }
 
 /// A part of an attempt.
@@ -180,6 +207,7 @@ impl Outcome {
             Self::Dropped { .. } => "dropped",
             Self::Postponed { .. } => "postponed",
             Self::Crashed { .. } => "crashed",
+            Self::Shadowed { .. } => "shadowed",
         }
     }
 }

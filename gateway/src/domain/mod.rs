@@ -22,7 +22,7 @@ pub mod token_bucket;
 pub mod units;
 
 pub use decide::{AnswerRules, Gone, Pause, RetryAfter, RetryRules};
-pub use delivery::{Attempt, Delivery, DeliveryState, Outcome, Target, Trigger};
+pub use delivery::{Attempt, Delivery, DeliveryState, Outcome, Target, Trigger, UnsentRequest};
 pub use event::{Event, EventType, Fate, StepReport};
 pub use filter::{Filter, FilterLimits, FilterProblem};
 pub use hops::{BadHops, Hops};
@@ -34,6 +34,6 @@ pub use retry::RetryPolicy;
 pub use scope::{BadScopes, Scope, Scopes};
 pub use secret::Secret;
 pub use stats::{Stats, Tally};
-pub use subscription::{PayloadMode, Status, Subscription};
+pub use subscription::{DeliveryMode, PayloadMode, Status, Subscription};
 pub use time::Timestamp;
 pub use token_bucket::{BucketEmpty, Rate, TokenBucket};

@@ -76,7 +76,8 @@ pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
         Outcome::PluginFailed { .. }
         | Outcome::Dropped { .. }
         | Outcome::Postponed { .. }
-        | Outcome::Crashed { .. } => None,
+        | Outcome::Crashed { .. }
+        | Outcome::Shadowed { .. } => None,
     }
 }
 

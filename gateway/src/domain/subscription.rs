@@ -33,6 +33,8 @@ pub struct Subscription {
     pub retry: Option<RetryPolicy>,
     /// How much of the event is sent.
     pub payload: PayloadMode,
+    /// Whether its deliveries are sent.
+    pub mode: DeliveryMode,
     /// When it was made.
     pub created: Timestamp,
     /// When it was made or last activated: what it failed before is not held against it.
@@ -95,6 +97,16 @@ pub enum PayloadMode {
     Full,
     /// Identity, type, status, times and relationship ids; the consumer fetches the rest.
     Thin,
+}
+
+/// Treatment of a subscription's deliveries once they are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryMode {
+    /// They are sent.
+    #[default]
+    Send,
+    /// They are recorded as they would be sent, and not sent.
+    Shadow,
 }
 
 impl Subscription {

@@ -20,7 +20,8 @@ use super::failure::Failure;
 use super::pool::{Pool, PoolLimits};
 use super::resolve::Resolver;
 use super::{
-    AddressPolicy, Config, EgressError, Endpoint, OwnAddresses, UrlPolicy, keep_alive, retry_after, tls,
+    AddressPolicy, BadUrl, Config, EgressError, Endpoint, OwnAddresses, UrlPolicy, keep_alive, retry_after,
+    tls,
 };
 use crate::clock::Clock;
 use crate::domain::Outcome;
@@ -164,6 +165,16 @@ impl Client {
             Err(_) => self.count(Stage::Body, Failure::Timeout),
         }
         Answer { outcome, body }
+    }
+
+    /// Headers of a request as `send` would send it. Nothing is looked up, connected or sent.
+    ///
+    /// # Errors
+    /// A URL that the configuration refuses.
+    pub fn headers_of(&self, request: Request<'_>) -> Result<HeaderMap, BadUrl> {
+        let endpoint = self.inner.urls.endpoint(request.url)?;
+        let (head, _) = http_request(&endpoint, request).into_parts();
+        Ok(head.headers)
     }
 
     /// Outcome of an answer's head.

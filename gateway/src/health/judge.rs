@@ -104,6 +104,7 @@ mod tests {
             activated: START,
             warned: None,
             owner: Default::default(),
+            mode: Default::default(),
         }
     }
 

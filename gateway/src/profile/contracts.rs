@@ -213,6 +213,31 @@ fn synthesq_payload_and_verifier() {
 }
 
 #[test]
+fn auto_disable_needs_time_in_every_profile() {
+    let hour = Duration::from_secs(3600);
+    let shipped = Profiles::shipped();
+    let policies = shipped.iter().filter_map(|profile| profile.auto_disable.as_ref());
+    let times: Vec<_> = policies.map(|policy| policy.for_at_least).collect();
+    assert_eq!(times, [hour; 2], "standard and synthesq disable");
+    for (more, expected) in [
+        ("window = '24h'", 3600),
+        ("window = '10m'", 600),
+        ("window = '10m'\nfor_at_least = '1m'", 60),
+        ("window = '24h'\nfor_at_least = '0s'", 0),
+    ] {
+        let toml = format!("extends = 'synaptis'\n[auto_disable]\nover = 0.5\nleast_attempts = 1\n{more}");
+        let file = toml_edit::de::from_str(&toml).expect("a profile's file");
+        let given = [("acme".to_owned(), file)].into_iter().collect();
+        let profiles = Profiles::new(&given).expect("a profile");
+        let policy = profiles
+            .get("acme")
+            .and_then(|profile| profile.auto_disable.clone());
+        let policy = policy.expect("it disables");
+        assert_eq!(policy.for_at_least, Duration::from_secs(expected), "{more}");
+    }
+}
+
+#[test]
 fn synthesq_limits_types_and_routes() {
     let profile = profile("synthesq");
     assert_eq!(profile.limits.subscriptions, Some(25));

@@ -119,7 +119,7 @@ words!(
         Types = "types",
         /// Seconds to wait for events.
         Wait = "wait",
-        /// How a delivery stands.
+        /// How a subscription begins, in the door's words; or how a delivery stands.
         Status = "status",
         /// From when on.
         Since = "since",

@@ -258,7 +258,9 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
         over,
         window: window.get(),
         least_attempts,
-        for_at_least: file.for_at_least.map(Span::get).unwrap_or_default(),
+        for_at_least: file
+            .for_at_least
+            .map_or(FOR_AT_LEAST.min(window.get()), Span::get),
         warn_over: file.warn_over,
     })
 }
@@ -422,6 +424,9 @@ fn payload(file: &File, problems: &mut Problems) -> Option<Payload> {
         thin: thin.map(PatternSet::parse).transpose().ok()?,
     })
 }
+
+/// For how long a subscription must have been failing where a profile does not say.
+const FOR_AT_LEAST: Duration = Duration::from_secs(3600);
 
 fn shown(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Registry, RegistryError};
+use super::{Blocked, Registry, RegistryError, Tenant};
 use crate::domain::TenantId;
 use crate::profile::Profiles;
 
@@ -24,9 +24,20 @@ impl Registry {
         self.inner.profiles.store(Arc::new(profiles.clone()));
         for tenant in self.tenants() {
             if !profiles.has_same(&before, &tenant.profile) {
+                if let Some((before, now)) = before.get(&tenant.profile).zip(profiles.get(&tenant.profile)) {
+                    report(&tenant, &self.newly_blocked(&tenant, before, now));
+                }
                 self.renew_contract(&tenant.id).await;
             }
         }
         Ok(())
+    }
+}
+
+/// Tells of what a tenant's contract blocks since it was changed.
+fn report(tenant: &Tenant, blocked: &Blocked) {
+    if !blocked.parts.is_empty() {
+        let count = blocked.parts.len();
+        tracing::warn!(tenant = %tenant.id, count, reason = %blocked, "tenant.profile_blocks");
     }
 }

@@ -31,6 +31,8 @@ use crate::profile::{Profile, STANDARD};
 pub struct DeclaredTenant {
     /// The tenant itself.
     pub tenant: NewTenant,
+    /// Another profile than before is taken although it blocks what was made over the API.
+    pub force_profile: bool,
     /// Its API keys.
     pub keys: Vec<Secret>,
     /// Its chain; `None`: the chain is left to the API.
@@ -128,6 +130,9 @@ impl Registry {
             None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
         };
         let known = declared.known_types(&draft);
+        if draft.tenant.profile != profile.name && !declared.force_profile {
+            self.check_declared_profile(&draft, declared, profile, &known)?;
+        }
         for given in &declared.subscriptions {
             let named = declared_id(id, &given.name);
             let made = self.new_subscription(id, named, given.subscription.clone(), profile);

@@ -44,6 +44,9 @@ pub enum RegistryError {
         /// What is wrong, in words.
         problem: String,
     },
+    /// Another profile would block what the tenant has.
+    #[error("the profile does not fit what the tenant has: {0}")]
+    ProfileBlocks(Box<super::Blocked>),
     /// A step names a plugin or a version that is not there.
     #[error("there is no plugin `{name}`{}", version.as_deref().map(|v| format!(" of version {v}")).unwrap_or_default())]
     PluginUnknown {

@@ -38,6 +38,7 @@ mod key_use;
 mod loads;
 mod moves;
 mod plugins;
+mod profile_change;
 mod publish;
 mod recent;
 mod record;
@@ -84,13 +85,14 @@ pub use history::{Actor, Change, Deed};
 pub use key::{PREFIX as KEY_PREFIX, digest as key_digest, new_api_key};
 pub use key_record::have_every_scope;
 pub use key_use::KeyUse;
+pub use profile_change::{Blocked, BlockedPart};
 pub use reseal::Resealed;
 pub use seal::Sealer;
 pub(crate) use shown::show;
 pub use spec::{
-    CanarySpec, CanaryState, ChainSpec, NewKey, NewSubscription, NewTenant, Owner, Place, PluginInfo,
-    PluginVersion, Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch, TenantPatch,
-    Uploaded,
+    CanarySpec, CanaryState, ChainSpec, InitialStatus, NewKey, NewSubscription, NewTenant, Owner, Place,
+    PluginInfo, PluginVersion, Running, Share, StepMove, StepSpec, StepState, Stopped, SubscriptionPatch,
+    TenantPatch, Uploaded,
 };
 pub use sync::Sync;
 pub use tenant_chain::TenantChain;

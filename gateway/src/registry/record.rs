@@ -19,8 +19,8 @@ use crate::domain::quota::{CountLimit, Quotas, SizeLimit};
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, Owner, SigningSecret};
 use crate::domain::{
-    Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId, TenantId,
-    Timestamp,
+    DeliveryMode, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
+    SubscriptionId, TenantId, Timestamp,
 };
 
 /// The entry `tenant`.
@@ -148,6 +148,9 @@ pub(super) struct SubscriptionRecord {
     /// It is its tenant's consumers'.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consumer: bool,
+    /// Its deliveries are recorded and not sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     #[serde(default)]
     pub declared: bool,
 }
@@ -198,6 +201,8 @@ pub(super) enum PayloadRecord {
 pub(super) const VERSION: u8 = 1;
 /// The version of a subscription with a sealed query: an older build would send to the URL without it.
 pub(super) const SEALED_QUERY: u8 = 2;
+/// The version of a subscription in shadow mode: an older build would send its deliveries.
+pub(super) const SHADOW: u8 = 3;
 /// The version of a key with an end or a subscription: an older build would let it do more.
 pub(super) const LIMITED_KEY: u8 = 2;
 
@@ -216,7 +221,7 @@ pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T
     }
     let Versioned { v } = serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))?;
     let newest = if entry.starts_with(SUBSCRIPTION) {
-        SEALED_QUERY
+        SHADOW
     } else if entry.starts_with(KEY) {
         LIMITED_KEY
     } else {
@@ -270,8 +275,13 @@ impl SubscriptionRecord {
         let query = s.url.query().map(|query| seal(QUERY, &Secret::new(query)));
         let mut url = s.url.clone();
         url.set_query(None);
+        let shadow = s.mode == DeliveryMode::Shadow;
         Self {
-            v: if query.is_some() { SEALED_QUERY } else { VERSION },
+            v: match &query {
+                _ if shadow => SHADOW,
+                Some(_) => SEALED_QUERY,
+                None => VERSION,
+            },
             url: url.into(),
             query,
             events: s.events.iter().map(ToString::to_string).collect(),
@@ -307,6 +317,7 @@ impl SubscriptionRecord {
             activated: (s.activated != s.created).then(|| s.activated.as_micros()),
             warned: s.warned.map(Timestamp::as_micros),
             consumer: s.owner == Owner::Consumer,
+            shadow,
             declared,
         }
     }
@@ -375,6 +386,11 @@ impl SubscriptionRecord {
             } else {
                 Owner::Tenant
             },
+            mode: if self.shadow {
+                DeliveryMode::Shadow
+            } else {
+                DeliveryMode::Send
+            },
         })
     }
 }
@@ -391,7 +407,7 @@ impl SubscriptionRecord {
         self.query = Some(sealer.seal(&place(tenant, entry, QUERY), &query));
         url.set_query(None);
         self.url = url.into();
-        self.v = SEALED_QUERY;
+        self.v = self.v.max(SEALED_QUERY);
         true
     }
 }
@@ -490,6 +506,7 @@ mod tests {
             activated: Timestamp::from_micros(1_700_000_000_000_009),
             warned: Some(Timestamp::from_millis(6)),
             owner: Owner::Consumer,
+            mode: DeliveryMode::Shadow,
         }
     }
 
@@ -525,6 +542,9 @@ mod tests {
         assert_eq!(read.unwrap(), before);
         let mut plain = before;
         plain.url.set_query(None);
+        let record = SubscriptionRecord::from_subscription(&plain, false, &sealer);
+        assert_eq!(record.v, SHADOW, "an older build would send to it");
+        plain.mode = DeliveryMode::Send;
         let record = SubscriptionRecord::from_subscription(&plain, false, &sealer);
         assert_eq!(
             (record.v, record.query),

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::domain::subscription;
 use crate::domain::{
-    EventPattern, Filter, PayloadMode, Quotas, RetryPolicy, Scopes, Secret, SubscriptionId, TenantId,
-    Timestamp,
+    DeliveryMode, EventPattern, Filter, PayloadMode, Quotas, RetryPolicy, Scopes, Secret, SubscriptionId,
+    TenantId, Timestamp,
 };
 use crate::plugin::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
@@ -60,6 +60,18 @@ pub struct TenantPatch {
     pub quotas: Option<Quotas>,
     /// Whether the metadata of its events is stored.
     pub keep_metadata: Option<bool>,
+    /// What a new profile blocks does not keep it from being taken.
+    pub force: bool,
+}
+
+/// Status of a subscription when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InitialStatus {
+    /// It receives at once.
+    #[default]
+    Active,
+    /// It receives nothing until it is activated.
+    Disabled,
 }
 
 /// A subscription that is to be.
@@ -85,6 +97,10 @@ pub struct NewSubscription {
     pub payload: PayloadMode,
     /// Whose it is within the tenant.
     pub owner: subscription::Owner,
+    /// Whether its deliveries are sent.
+    pub mode: DeliveryMode,
+    /// How it begins.
+    pub status: InitialStatus,
 }
 
 /// What is to change of a subscription; `None`: leave it. The inner `None` goes back to the default.
@@ -108,6 +124,8 @@ pub struct SubscriptionPatch {
     pub payload: Option<PayloadMode>,
     /// Whose it is within the tenant.
     pub owner: Option<subscription::Owner>,
+    /// Whether its deliveries are sent.
+    pub mode: Option<DeliveryMode>,
 }
 
 /// Which of a tenant's chains.

@@ -10,13 +10,13 @@ use super::draft::{Declarable, Draft, subscription_entry};
 use super::record::{SubscriptionRecord, encode};
 use super::rotation::rotated_secrets;
 use super::tenants::not_declared;
-use super::{Config, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
+use super::{Config, InitialStatus, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use crate::domain::subscription::{DisableReason, SigningSecret};
 use crate::domain::{EventPattern, EventType, Secret, Status, Subscription, SubscriptionId, TenantId};
 use crate::profile::{Profile, SecretOwner};
 
 impl Registry {
-    /// Makes a subscription; it is active at once.
+    /// Makes a subscription.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `LimitReached`, `Conflict`, `Store`.
@@ -195,12 +195,19 @@ impl Registry {
             events: new.events,
             filter: new.filter,
             description: new.description,
-            status: Status::Active,
+            status: match new.status {
+                InitialStatus::Active => Status::Active,
+                InitialStatus::Disabled => Status::Disabled {
+                    since: now,
+                    reason: DisableReason::Asked,
+                },
+            },
             secrets: secret.map(newest).into_iter().collect(),
             headers: new.headers,
             timeout: new.timeout,
             retry: new.retry,
             payload: new.payload,
+            mode: new.mode,
             created: now,
             activated: now,
             warned: None,
@@ -208,7 +215,6 @@ impl Registry {
         }
     }
 
-    /// How many subscriptions a tenant of this profile may have.
     /// How many subscriptions a tenant may have.
     pub fn max_subscriptions_of(&self, tenant: &super::Tenant) -> usize {
         let own = self.inner.config.max_subscriptions;
@@ -264,6 +270,7 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
         retry: patch.retry.unwrap_or(before.retry),
         payload: patch.payload.unwrap_or(before.payload),
         owner: patch.owner.unwrap_or(before.owner),
+        mode: patch.mode.unwrap_or(before.mode),
         ..before
     }
 }

@@ -74,7 +74,7 @@ impl Registry {
     /// Changes a tenant.
     ///
     /// # Errors
-    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    /// `NotFound`, `Declared`, `Invalid`, `ProfileBlocks`, `Conflict`, `Store`.
     pub async fn patch_tenant(
         &self,
         id: &TenantId,
@@ -85,6 +85,7 @@ impl Registry {
             let mut record = draft.tenant.clone();
             if let Some(profile) = &patch.profile {
                 self.lasting_profile(profile)?;
+                self.check_profile_change(draft, &patch)?;
                 record.profile.clone_from(profile);
             }
             if let Some(quotas) = patch.quotas {
@@ -239,7 +240,7 @@ impl Registry {
     }
 
     /// A profile whose retries and feed do not outlast the events.
-    fn lasting_profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
+    pub(super) fn lasting_profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
         let profile = self.profile(name)?;
         match profile.check_retention(self.inner.config.kept.get()) {
             None => Ok(profile),
@@ -286,7 +287,7 @@ impl Registry {
     }
 }
 
-fn only_secret(secret: &Secret) -> SigningSecret {
+pub(super) fn only_secret(secret: &Secret) -> SigningSecret {
     SigningSecret {
         secret: secret.clone(),
         expires: None,

@@ -88,6 +88,8 @@ fn subscription(url: &str) -> NewSubscription {
         retry: None,
         payload: PayloadMode::Full,
         owner: Default::default(),
+        mode: Default::default(),
+        status: Default::default(),
     }
 }
 

@@ -57,7 +57,8 @@ impl Signal {
             | Outcome::PluginFailed { .. }
             | Outcome::Dropped { .. }
             | Outcome::Postponed { .. }
-            | Outcome::Crashed { .. } => Self::Nothing,
+            | Outcome::Crashed { .. }
+            | Outcome::Shadowed { .. } => Self::Nothing,
         }
     }
 

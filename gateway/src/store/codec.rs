@@ -6,6 +6,7 @@
 //! is and its id are in the store's key and not repeated here.
 
 mod stats;
+mod unsent;
 mod wire;
 
 use std::time::Duration;
@@ -280,6 +281,7 @@ fn write_state(out: &mut Writer, state: DeliveryState) {
         DeliveryState::Delivered { at } => (1, at),
         DeliveryState::Dead { at } => (2, at),
         DeliveryState::Cancelled { at } => (3, at),
+        DeliveryState::Shadowed { at } => (4, at),
     };
     out.byte(tag);
     out.time(at);
@@ -292,6 +294,7 @@ fn read_state(from: &mut Reader) -> Result<DeliveryState, StoreError> {
         1 => DeliveryState::Delivered { at },
         2 => DeliveryState::Dead { at },
         3 => DeliveryState::Cancelled { at },
+        4 => DeliveryState::Shadowed { at },
         _ => return Err(from.corrupt()),
     })
 }
@@ -366,6 +369,10 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome) {
             out.byte(8);
             out.number((*times).into());
         }
+        Outcome::Shadowed { request } => {
+            out.byte(9);
+            unsent::write(out, request);
+        }
     }
 }
 
@@ -396,6 +403,9 @@ fn read_outcome(from: &mut Reader, tag: u8) -> Result<Outcome, StoreError> {
             reason: from.text()?,
         },
         8 => Outcome::Crashed { times: from.small()? },
+        9 => Outcome::Shadowed {
+            request: Box::new(unsent::read(from)?),
+        },
         _ => return Err(from.corrupt()),
     })
 }

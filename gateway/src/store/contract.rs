@@ -86,6 +86,7 @@ macro_rules! contract_suite {
                 a_crash_of_what_has_ended_counts_nothing a_crash_leaves_anothers_lease;
             settling: a_success_ends_it a_retry_keeps_the_body_and_the_count a_stale_token_changes_nothing
                 a_late_success_counts a_dead_delivery_is_a_dead_letter a_cancelled_delivery_is_never_claimed
+                a_shadowed_delivery_ends_with_its_request
                 what_does_not_exist_is_missing attempts_are_kept_in_order a_replay_is_one_delivery_more
                 settlements_are_answered_in_order;
             feed: the_feed_is_in_commit_order pages_meet_both_ways pages_end_with_their_bytes what_is_not_published_is_in_no_feed feeds_never_mix

@@ -391,6 +391,8 @@ pub enum Next {
     Dead,
     /// Called off.
     Cancelled,
+    /// Recorded in place of being sent.
+    Shadowed,
     /// Not attempted: due at once for whoever claims it.
     Release,
     /// The lease goes on for so long from now.
@@ -481,6 +483,7 @@ impl fmt::Debug for Next {
             Self::RetryAt { at, .. } => f.debug_struct("RetryAt").field("at", at).finish_non_exhaustive(),
             Self::Dead => f.write_str("Dead"),
             Self::Cancelled => f.write_str("Cancelled"),
+            Self::Shadowed => f.write_str("Shadowed"),
             Self::Release => f.write_str("Release"),
             Self::Extend(time) => f.debug_tuple("Extend").field(time).finish(),
         }

@@ -80,6 +80,8 @@ pub enum DeliveryEnd {
     Dead,
     /// Somebody called it off.
     Cancelled,
+    /// Its request was recorded in place of being sent.
+    Shadowed,
 }
 
 /// An operation of the store that works on batches.
@@ -129,13 +131,15 @@ impl Metrics {
         self.inner.chains_not_run.get_or_create(&[("reason", why)]).inc();
     }
 
-    /// An attempt of a delivery came to its end.
+    /// An attempt of a delivery came to its end. What was not sent says nothing of how long endpoints take.
     pub fn delivery_attempted(&self, outcome: &Outcome, took: Duration) {
         self.inner
             .attempts
             .get_or_create(&[("outcome", outcome.word())])
             .inc();
-        self.inner.attempt_seconds.observe(took.as_secs_f64());
+        if !matches!(outcome, Outcome::Shadowed { .. }) {
+            self.inner.attempt_seconds.observe(took.as_secs_f64());
+        }
     }
 
     /// An exchange with an endpoint failed, or its answer's body did; `error` is from a closed set.
@@ -451,6 +455,7 @@ impl DeliveryEnd {
             Self::Delivered => "delivered",
             Self::Dead => "dead",
             Self::Cancelled => "cancelled",
+            Self::Shadowed => "shadowed",
         }
     }
 }

@@ -36,7 +36,8 @@ pub(super) async fn perform(
     };
     match visit.route.action {
         Action::CreateSubscription => {
-            let made = act::create(api, caller, Owner::Consumer, fields.read()?).await?;
+            let input = fields.status_of(visit.door)?.read()?;
+            let made = act::create(api, caller, Owner::Consumer, input).await?;
             Ok(visit.with_location(&made))
         }
         Action::GetSubscription | Action::RevealSecret => Ok(visit.show(caller.subscription(id()?)?)),
@@ -104,6 +105,7 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
     let query = FeedQuery {
         limit: limit(fields)?,
         cursor: fields.text(Input::Cursor)?,
+        since: fields.text(Input::Since)?,
         types: fields.text(Input::Types)?,
         wait: fields.number(Input::Wait)?,
     };

@@ -127,8 +127,12 @@ fn of_input(meaning: Input) -> Value {
         Input::Limit => number("How many at most: 1 to 500; 50 where it is not given."),
         Input::Types => text("Only events of these types, separated by commas."),
         Input::Wait => number("When there is nothing new, wait so many seconds for it."),
-        Input::Status => text("Only those that are `pending`, `delivered`, `dead` or `cancelled`."),
-        Input::Since => text("Events accepted at this time (RFC 3339) or later."),
+        Input::Status => text(
+            "How a subscription begins, active where it is left out; or only deliveries that are `pending`, `delivered`, `dead`, `cancelled` or `shadowed`.",
+        ),
+        Input::Since => {
+            text("Events accepted at this time (RFC 3339) or later; in a feed, in place of a cursor.")
+        }
         Input::Until => text("Events accepted before this time."),
         Input::Only => text("`failed` (what was not delivered), `dead` or `all`."),
     }

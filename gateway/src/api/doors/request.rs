@@ -11,7 +11,7 @@ use super::super::fields::{fault, no_such};
 use super::super::input::{Body, OptionalBody};
 use super::super::records::Records;
 use crate::http::{Code, FieldError, Problem};
-use crate::profile::{Action, Input, Method, Route};
+use crate::profile::{Action, Door, Input, Method, Route};
 
 /// What a request says, by what the door's fields mean.
 #[derive(Debug, Default)]
@@ -94,6 +94,27 @@ impl Fields {
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
         serde_path_to_error::deserialize(Records(Value::Object(self.0)))
             .map_err(|error| Problem::fields(Code::InvalidField, vec![fault(&error)]))
+    }
+
+    /// The door's word for a status as this API writes it.
+    ///
+    /// # Errors
+    /// `invalid_field`: it is neither of the two.
+    pub(super) fn status_of(mut self, door: &Door) -> Result<Self, Problem> {
+        let given = self.0.get_mut(Input::Status.word());
+        if let Some(value) = given.filter(|value| !value.is_null()) {
+            let word = match value.as_str() {
+                Some(word) if word == door.active => "active",
+                Some(word) if word == door.disabled => "disabled",
+                _ => {
+                    let told = format!("it is \"{}\" or \"{}\"", door.active, door.disabled);
+                    let error = FieldError::new(format!("/{}", Input::Status.word()), told);
+                    return Err(Problem::fields(Code::InvalidField, vec![error]));
+                }
+            };
+            *value = word.into();
+        }
+        Ok(self)
     }
 
     /// A time in seconds as this API writes it.

@@ -7,7 +7,7 @@ use super::super::Api;
 use super::super::input::Consuming;
 use super::super::page::{self, Page, PageQuery};
 use super::super::secrets::{RotateInput, given};
-use super::views::{NewSubscriptionInput, OwnerView, SubscriptionPatchInput};
+use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
 use crate::domain::subscription::{DisableReason, Owner};
 use crate::domain::units::Span;
 use crate::domain::{Secret, Subscription, SubscriptionId};
@@ -23,7 +23,8 @@ pub(in crate::api) async fn create(
 ) -> Result<Arc<Subscription>, Problem> {
     caller.reach.check_whole()?;
     let tenant = &caller.tenant;
-    check_owner(caller, input.owner)?;
+    check_tenants(caller, "owner", input.owner.is_some())?;
+    check_tenants(caller, "mode", input.mode.is_some())?;
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let mut new = input.into_new(api.registry.limits().filter_limits(), owner)?;
     admit(api, &new.url).await?;
@@ -57,7 +58,8 @@ pub(in crate::api) async fn change(
     input: SubscriptionPatchInput,
 ) -> Result<Arc<Subscription>, Problem> {
     caller.subscription(id)?;
-    check_owner(caller, input.owner)?;
+    check_tenants(caller, "owner", input.owner.is_some())?;
+    check_tenants(caller, "mode", input.mode.is_some())?;
     let patch = input.into_patch(api.registry.limits().filter_limits())?;
     if let Some(url) = &patch.url {
         admit(api, url).await?;
@@ -123,11 +125,11 @@ pub(in crate::api) async fn rotate(
     Ok(rotated)
 }
 
-/// That whoever says whose a subscription is reaches those of others.
-fn check_owner(caller: &Consuming, owner: Option<OwnerView>) -> Result<(), Problem> {
-    if owner.is_some() && caller.reach != Reach::Tenant {
-        let told = "what a consumer makes is the consumers'; a key with the scope `manage` can change that";
-        let error = FieldError::new("/owner", told);
+/// Refuses a field that is the tenant's alone to set: whose a subscription is, and whether anything is sent to it.
+fn check_tenants(caller: &Consuming, field: &str, given: bool) -> Result<(), Problem> {
+    if given && caller.reach != Reach::Tenant {
+        let told = "this is not for consumers to say; a key with the scope `manage` can change it";
+        let error = FieldError::new(format!("/{field}"), told);
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
     Ok(())

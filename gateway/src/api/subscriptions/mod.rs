@@ -1,6 +1,7 @@
 //! Subscriptions: made, changed, switched on and off, their secrets, and a test event.
 
 pub(super) mod act;
+mod missed;
 pub(super) mod recover;
 pub(super) mod stats;
 pub(super) mod trial;
@@ -20,6 +21,7 @@ use super::secrets::SecretsView;
 use crate::domain::Status;
 use crate::http::Problem;
 
+use missed::missed;
 use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
@@ -64,7 +66,19 @@ pub(super) fn routes() -> ApiRouter<Api> {
             ),
         )
         .api_route("/v1/subscriptions/{id}", one)
-        .api_route("/v1/subscriptions/{id}/activate", post_with(activate, does(TAG, "activateSubscription", "Let it receive")))
+        .api_route(
+            "/v1/subscriptions/{id}/activate",
+            post_with(
+                activate,
+                described(
+                    TAG,
+                    "activateSubscription",
+                    "Let it receive",
+                    "The answer tells since when it missed events, how many, and where to ask for them: none is made again by \
+                     itself.",
+                ),
+            ),
+        )
         .api_route("/v1/subscriptions/{id}/disable", post_with(disable, does(TAG, "disableSubscription", "Let it receive no more")))
         .api_route("/v1/subscriptions/{id}/secret", get_with(secret, does(TAG, "getSubscriptionSecret", "Its signing secrets")))
         .api_route(
@@ -143,7 +157,11 @@ async fn activate(
         Status::Active => None,
     };
     let changed = act::activate(&api, &caller, id).await?;
-    Ok(Json(ActivatedSubscription::new(&caller.tenant, &changed, since)))
+    let missed = match since {
+        Some(since) => Some(missed(&api, &caller.tenant, &changed, since).await),
+        None => None,
+    };
+    Ok(Json(ActivatedSubscription::new(&caller.tenant, &changed, missed)))
 }
 
 async fn disable(

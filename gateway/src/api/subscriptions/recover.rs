@@ -139,7 +139,7 @@ pub(in crate::api) async fn missed_by(
                 .position
         }
         None => match since {
-            Some(since) => api.store.feed_since(&tenant.id, since).await?,
+            Some(since) => api.feed.place_since(&tenant.id, since).await?,
             None => FeedPosition::START,
         },
     };
@@ -286,7 +286,7 @@ async fn make_again(
 }
 
 /// Those events that the subscription means, and how many were left out because that cannot be known.
-async fn meant(
+pub(super) async fn meant(
     api: &Api,
     tenant: &Arc<Tenant>,
     subscription: &Arc<Subscription>,
@@ -319,7 +319,13 @@ async fn meant(
 fn run_again(deliveries: &[Delivery], target: Target, only: Only) -> Option<u64> {
     let own = || deliveries.iter().filter(|delivery| delivery.id.target == target);
     let any = |is: fn(&DeliveryState) -> bool| own().any(|delivery| is(&delivery.state));
-    let delivered = any(|state| matches!(state, DeliveryState::Delivered { .. }));
+    // What was shadowed was somebody else's to send.
+    let delivered = any(|state| {
+        matches!(
+            state,
+            DeliveryState::Delivered { .. } | DeliveryState::Shadowed { .. }
+        )
+    });
     let wanted = match only {
         Only::Failed => !delivered,
         Only::Dead => !delivered && any(|state| matches!(state, DeliveryState::Dead { .. })),
@@ -360,12 +366,15 @@ mod tests {
             DeliveryState::Delivered { at },
             DeliveryState::Pending { next: at },
         );
+        let shadowed = DeliveryState::Shadowed { at };
         for (states, failed, dead, all) in [
             (&[][..], Some(0), None, Some(0)),
             (&[died], Some(1), Some(1), Some(1)),
             (&[called_off], Some(1), None, Some(1)),
             (&[died, called_off], Some(2), Some(2), Some(2)),
             (&[delivered], None, None, Some(1)),
+            (&[shadowed], None, None, Some(1)),
+            (&[died, shadowed], None, None, Some(2)),
             (&[died, delivered], None, None, Some(2)),
             (&[died, pending], None, None, None),
         ] {

@@ -11,15 +11,16 @@ use serde_json::value::RawValue;
 use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
+use super::missed::Missed;
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, Owner};
 use crate::domain::units::Span;
 use crate::domain::{
-    EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription, Timestamp,
+    DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
 };
 use crate::egress::EndpointUrl;
 use crate::http::{Code, FieldError, Problem};
-use crate::registry::{NewSubscription, SubscriptionPatch, Tenant};
+use crate::registry::{InitialStatus, NewSubscription, SubscriptionPatch, Tenant};
 
 /// An endpoint to register.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,6 +50,10 @@ pub(in crate::api) struct NewSubscriptionInput {
     pub payload: Option<PayloadView>,
     /// Whose it is: `tenant` where it is left out, and always `consumer` where a consumer's key makes it.
     pub owner: Option<OwnerView>,
+    /// Whether its deliveries are sent; `send` where it is left out. Not for a consumer's key.
+    pub mode: Option<ModeView>,
+    /// How it begins; `active` where it is left out. One that is `disabled` is given nothing until it is activated.
+    pub status: Option<StatusView>,
 }
 
 /// What to change.
@@ -80,6 +85,8 @@ pub(in crate::api) struct SubscriptionPatchInput {
     pub payload: Option<PayloadView>,
     /// Whose it is; not for a consumer's key.
     pub owner: Option<OwnerView>,
+    /// Whether its deliveries are sent; not for a consumer's key.
+    pub mode: Option<ModeView>,
 }
 
 /// When failed deliveries are tried again: either `schedule`, or `base`, `max` and `attempts` (exponential backoff with full
@@ -124,6 +131,28 @@ pub(in crate::api) enum OwnerView {
     Consumer,
 }
 
+/// Whether deliveries are sent.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "SubscriptionMode")]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum ModeView {
+    /// They are.
+    Send,
+    /// They are made, signed and recorded as they would be sent, and not sent: `GET /v1/deliveries/{id}` shows each.
+    Shadow,
+}
+
+/// Whether a subscription receives.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "SubscriptionStatus")]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum StatusView {
+    /// It does.
+    Active,
+    /// It does not.
+    Disabled,
+}
+
 /// A subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Subscription")]
@@ -153,6 +182,8 @@ pub(super) struct SubscriptionView {
     pub payload: PayloadView,
     /// Whose it is within the tenant.
     pub owner: OwnerView,
+    /// Whether its deliveries are sent.
+    pub mode: ModeView,
     /// When it was made.
     pub created: String,
 }
@@ -196,20 +227,22 @@ pub(super) struct ActivatedSubscription {
 pub(super) struct MissedView {
     /// Since when it was disabled: the `since` of a recovery.
     pub since: String,
+    /// Number of events that it would have been sent, as far as they were counted; null: they could not be counted now.
+    pub events: Option<usize>,
+    /// Whether there may be more: 1,000 events are looked at, and some may be gone from the feed.
+    pub more: bool,
     /// Where to ask for them: `POST` with `{"since": …}`.
     pub recover: String,
 }
 
 impl ActivatedSubscription {
-    pub(super) fn new(
-        tenant: &Tenant,
-        subscription: &Subscription,
-        disabled_since: Option<Timestamp>,
-    ) -> Self {
+    pub(super) fn new(tenant: &Tenant, subscription: &Subscription, missed: Option<Missed>) -> Self {
         Self {
             subscription: SubscriptionView::new(tenant, subscription),
-            missed: disabled_since.map(|since| MissedView {
-                since: text(since),
+            missed: missed.map(|missed| MissedView {
+                since: text(missed.since),
+                events: missed.events,
+                more: missed.more,
                 recover: format!("/v1/subscriptions/{}/recover", tenant.public_id(subscription.id)),
             }),
         }
@@ -238,6 +271,11 @@ impl NewSubscriptionInput {
             retry: self.retry.map(RetryView::into_policy).transpose()?,
             payload: self.payload.map(PayloadMode::from).unwrap_or_default(),
             owner: self.owner.map_or(owner, Owner::from),
+            mode: self.mode.map(DeliveryMode::from).unwrap_or_default(),
+            status: match self.status {
+                Some(StatusView::Disabled) => InitialStatus::Disabled,
+                Some(StatusView::Active) | None => InitialStatus::Active,
+            },
         })
     }
 }
@@ -260,6 +298,7 @@ impl SubscriptionPatchInput {
             retry: retry.transpose()?,
             payload: self.payload.map(PayloadMode::from),
             owner: self.owner.map(Owner::from),
+            mode: self.mode.map(DeliveryMode::from),
         })
     }
 }
@@ -343,6 +382,24 @@ impl From<OwnerView> for Owner {
     }
 }
 
+impl From<ModeView> for DeliveryMode {
+    fn from(view: ModeView) -> Self {
+        match view {
+            ModeView::Send => Self::Send,
+            ModeView::Shadow => Self::Shadow,
+        }
+    }
+}
+
+impl From<DeliveryMode> for ModeView {
+    fn from(mode: DeliveryMode) -> Self {
+        match mode {
+            DeliveryMode::Send => Self::Send,
+            DeliveryMode::Shadow => Self::Shadow,
+        }
+    }
+}
+
 impl From<PayloadView> for PayloadMode {
     fn from(view: PayloadView) -> Self {
         match view {
@@ -393,6 +450,7 @@ impl SubscriptionView {
                 Owner::Tenant => OwnerView::Tenant,
                 Owner::Consumer => OwnerView::Consumer,
             },
+            mode: subscription.mode.into(),
             created: text(subscription.created),
         }
     }

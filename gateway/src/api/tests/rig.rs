@@ -161,6 +161,8 @@ impl Rig {
                 registry: registry.clone(),
                 memory: memory.clone(),
                 cursors: crate::feed::CursorKey::new([7; 32]),
+                clock: clock.clone(),
+                store_clock: crate::store::clock::StoreClock::new(clock.clone()),
                 shutdown: shutdown.clone(),
             },
         );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Code, FieldError, Problem};
 use crate::document::{ParseError, ParseErrorKind};
 use crate::domain::{OverQuota, Quota};
-use crate::registry::RegistryError;
+use crate::registry::{BlockedPart, RegistryError};
 use crate::store::StoreError;
 use crate::telemetry::error_chain;
 
@@ -122,6 +122,16 @@ impl From<RegistryError> for Problem {
                 Code::InvalidField,
                 vec![FieldError::new(format!("/{field}"), problem)],
             ),
+            RegistryError::ProfileBlocks(blocked) => {
+                let place = |part: BlockedPart| match part.subscription {
+                    Some(id) => FieldError::new(format!("/subscriptions/{id}{}", part.pointer), part.problem),
+                    None => FieldError::new(part.pointer, part.problem),
+                };
+                Self::fields(
+                    Code::ProfileConflict,
+                    blocked.parts.into_iter().map(place).collect(),
+                )
+            }
             RegistryError::PluginUnknown { .. } => {
                 Self::fields(Code::InvalidField, vec![FieldError::new("/steps", told)])
                     .fix("See GET /v1/plugins for the plugins that there are.")

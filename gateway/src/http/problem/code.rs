@@ -107,12 +107,14 @@ codes! {
         "Read what it would have changed; where it was not done, send it again with a new key.";
     InUse = "in_use", 409, No, "It is in use",
         "Take it out of use first.";
+    ProfileConflict = "profile_conflict", 409, No, "The profile does not fit what the tenant has",
+        "Change what `errors` names first, or send `force`: what does not fit is blocked from then on.";
     DeclaredInFile = "declared_in_file", 409, No, "It is declared in the configuration file",
         "Change it there.";
     AnswerLost = "answer_lost", 410, No, "The request was done, and its answer can no longer be shown",
         "Read what it made or changed; send it with a new key only if it is to be done once more.";
     CursorExpired = "cursor_expired", 410, No, "The cursor is older than the feed is kept",
-        "Begin without a cursor: it continues at the oldest event that is still kept.";
+        "Go on with `next_cursor`, or without a cursor: the feed continues at the oldest event that is still kept.";
     // There is too much of it, or it is of the wrong kind.
     BodyTooLarge = "body_too_large", 413, No, "The body is too large",
         "Send less at once, or raise the limit in the configuration.";

@@ -42,6 +42,7 @@ struct Inner {
     plugin: Option<PluginWords>,
     quota: Option<(Quota, u64)>,
     most: Option<u64>,
+    next_cursor: Option<String>,
     retry_after: Option<Duration>,
     header: Option<(HeaderName, HeaderValue)>,
     close: bool,
@@ -110,6 +111,9 @@ pub struct ProblemView<'a> {
     /// How much the quota is.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
+    /// Where to go on in a list of which the place that was asked for is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<&'a str>,
 }
 
 impl Problem {
@@ -123,6 +127,7 @@ impl Problem {
             plugin: None,
             quota: None,
             most: None,
+            next_cursor: None,
             retry_after: None,
             header: None,
             close: false,
@@ -168,6 +173,13 @@ impl Problem {
     #[must_use]
     pub fn at_most(mut self, limit: u64) -> Self {
         self.0.most = Some(limit);
+        self
+    }
+
+    /// Where to go on in a list.
+    #[must_use]
+    pub fn next_cursor(mut self, cursor: String) -> Self {
+        self.0.next_cursor = Some(cursor);
         self
     }
 
@@ -226,6 +238,7 @@ impl Problem {
             errors,
             plugin,
             quota,
+            next_cursor,
             retry_after,
             header,
             close,
@@ -244,6 +257,7 @@ impl Problem {
             plugin: plugin.as_ref(),
             quota: quota.map(|(quota, _)| quota.name()),
             limit: quota.map(|(_, limit)| limit),
+            next_cursor: next_cursor.as_deref(),
         };
         let body = serde_json::to_vec(&view).expect("texts and numbers only");
         let status = StatusCode::from_u16(code.status()).expect("checked by a test");

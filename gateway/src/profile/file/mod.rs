@@ -396,7 +396,7 @@ pub struct AutoDisable {
     /// How many attempts there must be in the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_attempts: Option<u32>,
-    /// For how long it must have been failing. Built in: no time.
+    /// For how long it must have been failing. Built in: an hour, or the window where that is shorter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub for_at_least: Option<Span>,
     /// The share that is told of first; no warning where it is left out.

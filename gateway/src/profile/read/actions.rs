@@ -68,13 +68,13 @@ pub(super) fn inputs(action: Action) -> &'static [Input] {
         Wait,
     };
     match action {
-        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload],
+        Action::CreateSubscription => &[Url, Events, Description, Secret, Payload, Status],
         Action::UpdateSubscription => &[Url, Events, Description, Payload],
         Action::RotateSecret | Action::CreateTenantSecret => &[Secret, Grace],
         Action::ListSubscriptions => &[Cursor, Limit],
         Action::ListDeliveries => &[Cursor, Limit, Status],
         Action::RecoverSubscription => &[Since, Until, Types, Only, Cursor],
-        Action::Feed => &[Cursor, Limit, Types, Wait],
+        Action::Feed => &[Cursor, Limit, Types, Wait, Since],
         Action::GetSubscription
         | Action::DeleteSubscription
         | Action::ActivateSubscription

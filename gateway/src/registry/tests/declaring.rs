@@ -7,6 +7,7 @@ use crate::domain::subscription::DisableReason;
 
 fn declared(keys: &[&str], urls: &[&str]) -> DeclaredTenant {
     DeclaredTenant {
+        force_profile: false,
         tenant: tenant("acme"),
         keys: keys.iter().map(|key| Secret::new(key)).collect(),
         chain: Some(redact("{}", OnFailure::Fail)),

@@ -156,6 +156,8 @@ impl Bench {
             retry: None,
             payload: PayloadMode::Full,
             owner: Default::default(),
+            mode: Default::default(),
+            status: Default::default(),
         };
         self.registry
             .create_subscription(&tenant(), new)

@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::UnsentRequest;
 
 fn tenant() -> TenantId {
     "acme".parse().unwrap()
@@ -95,7 +96,25 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         span().prop_map(|by| Outcome::Postponed { by }),
         (".{0,8}", ".{0,32}").prop_map(|(plugin, reason)| Outcome::Dropped { plugin, reason }),
         any::<u32>().prop_map(|times| Outcome::Crashed { times }),
+        unsent().prop_map(|request| Outcome::Shadowed {
+            request: Box::new(request)
+        }),
     ]
+}
+
+fn unsent() -> impl Strategy<Value = UnsentRequest> {
+    let headers = vec(("[a-z-]{1,12}", option::of("[ -~]{0,40}")), 0..8);
+    let body = (any::<[u8; 32]>(), any::<u64>());
+    (".{0,40}", any::<bool>(), headers, any::<u32>(), body).prop_map(
+        |(url, query, headers, more_headers, (body_digest, body_bytes))| UnsentRequest {
+            url,
+            query,
+            headers,
+            more_headers,
+            body_digest,
+            body_bytes,
+        },
+    )
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
@@ -144,10 +163,11 @@ fn delivery() -> impl Strategy<Value = Hidden> {
         Just(Trigger::Replay),
         Just(Trigger::Test)
     ];
-    let state = (0..4_u8, time()).prop_map(|(kind, at)| match kind {
+    let state = (0..5_u8, time()).prop_map(|(kind, at)| match kind {
         0 => DeliveryState::Pending { next: at },
         1 => DeliveryState::Delivered { at },
         2 => DeliveryState::Dead { at },
+        3 => DeliveryState::Shadowed { at },
         _ => DeliveryState::Cancelled { at },
     });
     let counted = (any::<u32>(), option::of(time()));
@@ -261,6 +281,37 @@ fn event_of_a_record_without_acceptance_was_accepted_when_created() {
     record[0] = VERSION;
     let (read, _) = decode_event(&tenant(), &id(), &record.into()).unwrap();
     assert_eq!(read.accepted, event.created);
+}
+
+#[test]
+fn unsent_request_is_kept_up_to_a_bound() {
+    let request = UnsentRequest {
+        url: "u".repeat(100_000),
+        query: true,
+        headers: (0..1_000)
+            .map(|n| (format!("x-{n}"), Some("v".repeat(1_000))))
+            .collect(),
+        more_headers: 0,
+        body_digest: [7; 32],
+        body_bytes: u64::MAX,
+    };
+    let made = Attempt {
+        number: 1,
+        started: Timestamp::default(),
+        took: Duration::ZERO,
+        outcome: Outcome::Shadowed {
+            request: Box::new(request),
+        },
+        response: Vec::new(),
+        steps: Vec::new(),
+    };
+    let record = Bytes::from(encode_attempt(&made));
+    assert!(record.len() < 21 << 10, "{}", record.len());
+    let Outcome::Shadowed { request } = decode_attempt(&record).unwrap().outcome else {
+        panic!("another outcome");
+    };
+    let kept = request.headers.len();
+    assert!(kept > 10 && kept + usize::try_from(request.more_headers).unwrap() == 1_000);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Settling: the token decides, a success always counts, and what is finished stays so.
 
 use super::*;
-use crate::domain::{DeliveryState, Trigger};
+use crate::domain::{DeliveryState, Trigger, UnsentRequest};
 
 pub(crate) async fn a_success_ends_it(subject: &impl Subject) {
     let acme = tenant("acme");
@@ -291,4 +291,42 @@ pub(crate) async fn settlements_are_answered_in_order(subject: &impl Subject) {
             Settled::Applied(None),
         ]
     );
+}
+
+pub(crate) async fn a_shadowed_delivery_ends_with_its_request(subject: &impl Subject) {
+    let acme = tenant("acme");
+    accept(subject, submission(&acme, &["e1"], &[target(1)])).await;
+    let leased = claim_one(subject, LONG).await;
+    let outcome = Outcome::Shadowed {
+        request: Box::new(UnsentRequest {
+            url: "https://example.com/hook".to_owned(),
+            query: true,
+            headers: vec![
+                ("webhook-id".to_owned(), Some("e1".to_owned())),
+                ("authorization".to_owned(), None),
+            ],
+            more_headers: 0,
+            body_digest: [7; 32],
+            body_bytes: 300,
+        }),
+    };
+    let made = Attempt {
+        outcome: outcome.clone(),
+        ..attempt(1, 200)
+    };
+    let late = Settlement {
+        token: Token(leased.token.0.minus(Duration::from_micros(1))),
+        ..settlement(&leased, Some(made.clone()), Next::Shadowed)
+    };
+    assert_eq!(settle(subject, late).await, Settled::Stale);
+    let ends = settlement(&leased, Some(made.clone()), Next::Shadowed);
+    assert_eq!(settle(subject, ends.clone()).await, Settled::Applied(None));
+    assert_eq!(settle(subject, ends).await, Settled::Missing);
+    let (shadowed, attempts) = delivery(subject, &acme, &leased.id).await;
+    assert!(matches!(shadowed.state, DeliveryState::Shadowed { .. }));
+    assert_eq!((shadowed.attempts, shadowed.last), (1, Some(outcome)));
+    assert_eq!(attempts, [made]);
+    assert_eq!(next_due(subject).await, None);
+    let used = subject.store().usage(&acme, Duration::ZERO).await.unwrap();
+    assert_eq!(used.pending_deliveries, 0);
 }

@@ -39,6 +39,7 @@ impl Turn<'_> {
             Next::Done => DeliveryState::Delivered { at },
             Next::Dead => DeliveryState::Dead { at },
             Next::Cancelled => DeliveryState::Cancelled { at },
+            Next::Shadowed => DeliveryState::Shadowed { at },
             Next::RetryAt { at, body } => {
                 let record = match self.attempted(key, entry, attempt)? {
                     Ok(record) => record,

@@ -57,6 +57,7 @@ fn read_end(state: &str) -> Option<Option<DeliveryState>> {
         "D" => Some(DeliveryState::Delivered { at: at()? }),
         "X" => Some(DeliveryState::Dead { at: at()? }),
         "C" => Some(DeliveryState::Cancelled { at: at()? }),
+        "S" => Some(DeliveryState::Shadowed { at: at()? }),
         _ => return None,
     })
 }
@@ -96,6 +97,7 @@ mod tests {
             ("D7 1 7", Some(DeliveryState::Delivered { at }), 1, Some(at), 0),
             ("X7 3 7", Some(DeliveryState::Dead { at }), 3, Some(at), 0),
             ("C7 0 ", Some(DeliveryState::Cancelled { at }), 0, None, 0),
+            ("S7 1 7", Some(DeliveryState::Shadowed { at }), 1, Some(at), 0),
         ] {
             let read = Standing::read(Some(&Bytes::from(text))).expect(text);
             let expected = Standing {

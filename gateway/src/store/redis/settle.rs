@@ -116,7 +116,7 @@ fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement, endpoint: us
         Next::Dead => {
             call.key(store.keys.dead(tenant));
         }
-        Next::Done | Next::Cancelled | Next::Release => {}
+        Next::Done | Next::Cancelled | Next::Shadowed | Next::Release => {}
     }
     let Some(added) = Added::of(settlement) else {
         call.arg("");
@@ -144,6 +144,7 @@ fn word(next: &Next) -> &'static str {
         Next::RetryAt { .. } => "retry",
         Next::Dead => "dead",
         Next::Cancelled => "cancelled",
+        Next::Shadowed => "shadowed",
         Next::Release => "release",
         Next::Extend(_) => "extend",
     }

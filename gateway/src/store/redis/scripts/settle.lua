@@ -6,7 +6,7 @@
 -- ARGV  1 how many endpoints; then of every endpoint TENANT|TARGET; then of every item:
 --       what, which endpoint (from 1), member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
 --       and then by what it is
---         done, dead, cancelled, release  nothing more
+--         done, dead, cancelled, shadowed, release  nothing more
 --         retry   when (µs), body or ''
 --         extend  for how long (µs)
 --       and last the field that the attempt is counted in or '', and with one the field that a delivery given up is counted in
@@ -28,7 +28,7 @@ local function arg() a = a + 1 return ARGV[a] end
 local function micros(n) return string.format('%.0f', n) end
 
 -- Writes the attempt, if there is one, and how the delivery stands: 'STATE MADE FIRST', where STATE is P (pending), or
--- D (delivered), X (dead) or C (cancelled) with its time. Attempts are counted here: two processes may have made one each
+-- D (delivered), X (dead), C (cancelled) or S (shadowed) with its time. Attempts are counted here: two processes may have made one each
 -- with the same number. What interrupted.lua counted of crashes ends with it.
 local function stand(event, part, state, attempt)
   local made, first = 0, ''
@@ -161,6 +161,9 @@ while a < #ARGV do
       elseif what == 'cancelled' then
         finish(endpoint, member)
         stand(event, part, 'C' .. micros(now), attempt)
+      elseif what == 'shadowed' then
+        finish(endpoint, member)
+        stand(event, part, 'S' .. micros(now), attempt)
       elseif what == 'retry' then
         rescore(endpoint, member, at)
         if attempt then stand(event, part, 'P', attempt) end

@@ -1,0 +1,43 @@
+//! Shadow mode: a request is made and signed as ever, and what it would have been is recorded in place of sending it.
+//!
+//! Nothing is looked up or connected. What is recorded has no secret: the values of headers that the subscription sets, and the
+//! URL's query, are left out. The body is there by its digest and its length alone.
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::Courier;
+use crate::domain::{Outcome, UnsentRequest};
+use crate::egress::{HeaderMap, HeaderName, HeaderValue, Request};
+
+impl Courier {
+    /// Records a request in place of sending it.
+    pub(super) fn shadow(&self, request: Request<'_>) -> Outcome {
+        let (url, body) = (request.url, request.body.clone());
+        match self.parts.client.headers_of(request) {
+            Ok(headers) => Outcome::Shadowed {
+                request: Box::new(recorded(url, &headers, &body)),
+            },
+            Err(refused) => Outcome::Blocked {
+                reason: refused.to_string(),
+            },
+        }
+    }
+}
+
+fn recorded(url: &Url, headers: &HeaderMap, body: &[u8]) -> UnsentRequest {
+    let mut bare = url.clone();
+    bare.set_query(None);
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let text = value.to_str().ok().filter(|_| !value.is_sensitive());
+        (name.as_str().to_owned(), text.map(str::to_owned))
+    };
+    UnsentRequest {
+        url: bare.into(),
+        query: url.query().is_some(),
+        headers: headers.iter().map(shown).collect(),
+        more_headers: 0,
+        body_digest: Sha256::digest(body).into(),
+        body_bytes: body.len() as u64,
+    }
+}
