@@ -28,7 +28,7 @@ use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
 use crate::domain::Secret;
 use crate::health::Watch;
-use crate::http::{Auth, BodyLimits, Descriptors, Front, HealthFront, Server};
+use crate::http::{Auth, BodyLimits, Front, HealthFront, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
