@@ -38,7 +38,7 @@ pub use front::{Endpoint, Front, HealthFront, Publish};
 pub use hops::{from_no_delivery, hops};
 pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
 pub use in_flight::{InFlight, InFlightFull, InFlightLimit};
-pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Retry};
+pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, RefusedRow, Retry};
 pub use request_body::RequestBody;
 pub use server::{Error, Server};
 

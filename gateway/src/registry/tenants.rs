@@ -239,7 +239,7 @@ impl Registry {
     }
 
     /// A profile whose retries and feed do not outlast the events.
-    fn lasting_profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
+    pub(super) fn lasting_profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
         let profile = self.profile(name)?;
         match profile.check_retention(self.inner.config.kept.get()) {
             None => Ok(profile),

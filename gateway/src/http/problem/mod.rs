@@ -5,6 +5,7 @@
 
 mod causes;
 mod code;
+mod refused_row;
 mod rename;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use super::{Response, reply};
 use crate::domain::Quota;
 
 pub use code::Code;
+pub use refused_row::RefusedRow;
 
 /// Why a request failed. Made with `new` and what is known beyond the code.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ struct Inner {
     detail: Cow<'static, str>,
     fix: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
+    rows: Vec<RefusedRow>,
     plugin: Option<PluginWords>,
     quota: Option<(Quota, u64)>,
     retry_after: Option<Duration>,
@@ -95,6 +98,9 @@ pub struct ProblemView<'a> {
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// The rows of an imported document that are refused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rows: &'a [RefusedRow],
     /// What the plugin said that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a PluginWords>,
@@ -114,6 +120,7 @@ impl Problem {
             detail: detail.into(),
             fix: None,
             errors: Vec::new(),
+            rows: Vec::new(),
             plugin: None,
             quota: None,
             retry_after: None,
@@ -140,6 +147,13 @@ impl Problem {
     #[must_use]
     pub fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
         self.0.fix = Some(fix.into());
+        self
+    }
+
+    /// The rows of a document that are refused.
+    #[must_use]
+    pub fn rows(mut self, rows: Vec<RefusedRow>) -> Self {
+        self.0.rows = rows;
         self
     }
 
@@ -205,6 +219,7 @@ impl Problem {
             detail,
             fix,
             errors,
+            rows,
             plugin,
             quota,
             retry_after,
@@ -220,6 +235,7 @@ impl Problem {
             fix: fix.as_deref().unwrap_or(code.fix()),
             retry: code.retry(),
             errors: &errors,
+            rows: &rows,
             plugin: plugin.as_ref(),
             quota: quota.map(|(quota, _)| quota.name()),
             limit: quota.map(|(_, limit)| limit),
