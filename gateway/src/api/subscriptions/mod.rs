@@ -23,7 +23,9 @@ use crate::http::Problem;
 use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
-pub(super) use views::{NewSubscriptionInput, PayloadView, SubscriptionPatchInput};
+pub(super) use views::{
+    NewSubscriptionInput, OwnerView, PayloadView, RetryView, SubscriptionPatchInput, span,
+};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))
