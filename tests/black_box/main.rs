@@ -30,6 +30,7 @@ mod languages;
 mod leaving;
 mod limits;
 mod metadata;
+mod moving;
 mod numbers;
 mod observing;
 mod other_tenants;
