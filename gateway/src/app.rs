@@ -33,7 +33,7 @@ use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::memory::MemoryPool;
-use crate::plugin::{Artifacts, Compiler, Confinement, Host, Workshop};
+use crate::plugin::{Artifacts, Compiler, Host, Workshop};
 use crate::quota::QuotaGate;
 use crate::registry::{DeclaredTenant, Registry, Sync};
 use crate::scheduler::{Journal, Scheduler};

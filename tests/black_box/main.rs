@@ -33,6 +33,7 @@ mod leaving;
 mod limits;
 mod listeners;
 mod metadata;
+mod moving;
 mod names;
 mod numbers;
 mod observing;

@@ -69,7 +69,7 @@ async fn scopes_of_a_key_hold_on_every_route() {
             }
             let needed = match (method.as_str(), path.as_str()) {
                 ("POST", "/v1/events") => "publish",
-                ("GET", path) if path.ends_with("secret") => "manage",
+                ("GET", path) if path.ends_with("secret") || path == "/v1/export" => "manage",
                 ("GET", _) => "read",
                 _ => "manage",
             };

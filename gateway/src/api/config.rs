@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::units::Size;
+
 /// What one call of the management API may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +15,16 @@ pub struct Config {
     pub recover_events: usize,
     /// Most deliveries of one event to one endpoint, its retries and replays included.
     pub max_deliveries_per_event: usize,
+    /// The largest document that one import may bring.
+    pub max_import_size: Size,
+    /// How many rows a document may have that is imported.
+    pub max_import_rows: usize,
+    /// How many rows the answer to an import names at most: those that were refused, created or changed.
+    pub max_import_rows_shown: usize,
+    /// How many exports and imports may be under way at once. Over it: 503 and `Retry-After`.
+    pub max_transfers: usize,
+    /// How many of them may be one tenant's; the operator counts as one. Over it: 429 and `Retry-After`.
+    pub max_transfers_per_tenant: usize,
     /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
     pub max_uploads_per_tenant: usize,
 }
@@ -23,6 +35,11 @@ impl Default for Config {
             recover_deliveries: 1_000,
             recover_events: 10_000,
             max_deliveries_per_event: 100,
+            max_import_size: Size::from_bytes(32 << 20),
+            max_import_rows: 100_000,
+            max_import_rows_shown: 1_000,
+            max_transfers: 8,
+            max_transfers_per_tenant: 2,
             max_uploads_per_tenant: 4,
         }
     }

@@ -223,6 +223,10 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("Usage", "What a tenant uses, and how much it may."),
     (
+        "Moving",
+        "Settings, event types, subscriptions and keys as one document: out of a gateway, and into another.",
+    ),
+    (
         "Tenants",
         "Owners of all of this, and their keys. For the operator.",
     ),

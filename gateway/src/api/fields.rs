@@ -28,6 +28,12 @@ where
     }
 }
 
+impl<T: Display> Serialize for Parsed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 impl<T> JsonSchema for Parsed<T> {
     fn inline_schema() -> bool {
         true

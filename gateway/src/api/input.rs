@@ -238,8 +238,8 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
 
 /// The scope that a key needs for a route of a tenant: to look is to read, but for signing secrets, and all else is to manage.
 pub(super) fn needed_scope(method: &Method, path: &str) -> Scope {
-    let shows_secret =
-        path == "/v1/signing-secret" || path.starts_with("/v1/subscriptions/") && path.ends_with("/secret");
+    let shows_secret = matches!(path, "/v1/signing-secret" | "/v1/export")
+        || path.starts_with("/v1/subscriptions/") && path.ends_with("/secret");
     if method.is_safe() && !shows_secret {
         Scope::Read
     } else {
@@ -251,12 +251,20 @@ pub(super) fn needed_scope(method: &Method, path: &str) -> Scope {
 fn from_json<T: DeserializeOwned>(api: &Api, head: &Parts, bytes: Bytes) -> Result<T, Problem> {
     let bytes = json_text(bytes)?;
     request_memory::charge_document(api, head, &bytes)?;
-    Document::parse(&bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
+    read_object(&bytes)
+}
+
+/// Reads an object strictly, as the type.
+///
+/// # Errors
+/// `invalid_json`, `duplicate_key`, `too_deep`, `invalid_field`.
+pub(super) fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    Document::parse(bytes, Limits::of_bytes(bytes.len())).map_err(|error| Problem::from(&error))?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         let error = FieldError::new("", "the body is not an object, `{…}`");
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
-    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(Records(&mut reader))
         .map_err(|error| Problem::fields(Code::InvalidField, vec![fields::fault(&error)]))
 }

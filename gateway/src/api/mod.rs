@@ -35,6 +35,7 @@ mod shared_plugins;
 mod subscriptions;
 mod system;
 mod tenants;
+mod transfer;
 mod trials;
 mod tried;
 mod unknown;
@@ -64,7 +65,7 @@ use crate::dispatch::Handover;
 use crate::domain::Scopes;
 use crate::egress::Client;
 use crate::feed::Feed;
-use crate::http::{Also, Auth, BodyLimits};
+use crate::http::{Also, Auth, BodyLimits, InFlightLimit};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::Keyring;
@@ -139,6 +140,7 @@ struct Api(Arc<Shared>);
 struct Shared {
     parts: Parts,
     uploads: Uploads,
+    transfers: InFlightLimit,
 }
 
 impl Deref for Api {
@@ -153,6 +155,10 @@ impl Api {
     fn uploads(&self) -> &Uploads {
         &self.0.uploads
     }
+
+    fn transfers(&self) -> &InFlightLimit {
+        &self.0.transfers
+    }
 }
 
 /// All routes of the gateway: the API's, those of the ingest that are given, the front doors of the registry's profiles, and
@@ -160,7 +166,12 @@ impl Api {
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
-    let api = Api(Arc::new(Shared { parts, uploads }));
+    let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
+    let api = Api(Arc::new(Shared {
+        parts,
+        uploads,
+        transfers,
+    }));
     let once = repeats::Once::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
     let published = docs::publish(ingest.merge(described), &entrances);
@@ -200,5 +211,6 @@ fn own() -> ApiRouter<Api> {
         .merge(history::routes())
         .merge(tenants::routes())
         .merge(usage::routes())
+        .merge(transfer::routes())
         .merge(system::routes())
 }

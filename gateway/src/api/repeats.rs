@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use super::Api;
 use super::doors::Entrance;
 use super::request_memory::{self, InMemory};
+use super::transfer::IMPORTS;
 use crate::domain::{Scopes, Secret, TenantId, Timestamp};
 use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key};
 use crate::registry::{ApiKey, Tenant};
@@ -115,8 +116,9 @@ pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next
 fn name_of(once: &Once, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
     let method = request.method();
     let path = request.uri().path();
-    // A dry run stores nothing, and doing it again does no harm.
-    if method.is_safe() || (method == Method::POST && path == EVENTS) || path.ends_with("/try") {
+    // A dry run stores nothing, and doing it again does no harm; an import that is done again changes nothing.
+    let harmless = path.ends_with("/try") || IMPORTS.contains(&path);
+    if method.is_safe() || (method == Method::POST && path == EVENTS) || harmless {
         return Ok(None);
     }
     let Some(key) = idempotency_key(request.headers())? else {

@@ -1,6 +1,7 @@
 //! The tenant's own signing secret, for deliveries to endpoints that events name themselves; and how secrets are shown.
 //!
-//! A secret is shown by the answer that made it, by a rotation, and by its own route. No other answer has one.
+//! A secret is shown by the answer that made it, by a rotation, by its own route, and by an export (`transfer`). No other answer has
+//! one.
 
 use std::sync::Arc;
 

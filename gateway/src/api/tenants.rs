@@ -408,7 +408,7 @@ fn end(api: &Api, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// The digest of a key, that is not the operator's.
-fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
+pub(super) fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest).map_err(|_| {
         let told = "a digest is SHA-256 of the key: 64 hexadecimal digits";
@@ -428,7 +428,7 @@ fn invalid(pointer: &str, told: impl Into<String>) -> Problem {
     Problem::fields(Code::InvalidField, vec![FieldError::new(pointer, told)])
 }
 
-fn bad_scopes(bad: &BadScopes) -> Problem {
+pub(super) fn bad_scopes(bad: &BadScopes) -> Problem {
     let pointer = match bad {
         BadScopes::None => "/scopes".to_owned(),
         BadScopes::Unknown(index) => format!("/scopes/{index}"),

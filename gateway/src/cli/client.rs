@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::output::Failure;
+use crate::http::TENANT_HEADER;
 
 /// Which gateway, and how its certificate is checked.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +37,8 @@ pub(super) struct Client {
     host: String,
     port: u16,
     key: String,
+    /// For which tenant, where the key does not say.
+    tenant: Option<String>,
     /// With https.
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
@@ -82,7 +86,16 @@ impl Client {
             host,
             base,
             key: key.to_owned(),
+            tenant: None,
         })
+    }
+
+    /// The same, acting for a tenant.
+    pub(super) fn acting_for(self, tenant: Option<&str>) -> Self {
+        Self {
+            tenant: tenant.map(str::to_owned),
+            ..self
+        }
     }
 
     /// A request that must be answered with success.
@@ -112,13 +125,33 @@ impl Client {
         Err(refused(&answer))
     }
 
-    async fn send(
+    /// A request whose answer is read as it comes. One that is no success is the error.
+    pub(super) async fn open(&self, path: &str) -> Result<Incoming, Failure> {
+        let response = self.request(Method::GET, path, NONE, Bytes::new()).await?;
+        if response.status().is_success() {
+            return Ok(response.into_body());
+        }
+        Err(refused(&read(response).await?))
+    }
+
+    /// A request with a body, and whatever is answered.
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
         content_type: &str,
         body: Bytes,
     ) -> Result<Answer, Failure> {
+        read(self.request(method, path, content_type, body).await?).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| self.unreachable(Failure::of(error));
         let stream = self.connect().await?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
@@ -128,19 +161,8 @@ impl Client {
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|error| failed(&error))?;
         self.add_headers(request.headers_mut(), &self.authority(), content_type)?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| failed(&error))?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-        let body = body
-            .map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?
-            .to_bytes();
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        })
+        let response = sender.send_request(request).await;
+        response.map_err(|error| failed(&error))
     }
 
     async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {
@@ -181,8 +203,27 @@ impl Client {
                 .map_err(|_| Failure::new("the key is not one: it has characters that no header may have"))?;
             headers.insert(name, value);
         }
+        if let Some(tenant) = &self.tenant {
+            let value = tenant
+                .parse()
+                .map_err(|_| Failure::new(format!("`{}` is no tenant's name", tenant.escape_default())))?;
+            headers.insert(TENANT_HEADER, value);
+        }
         Ok(())
     }
+}
+
+/// All of an answer.
+async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+    let body = body
+        .map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?
+        .to_bytes();
+    Ok(Answer {
+        status,
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    })
 }
 
 /// What makes TLS connections to a host that proves its name.
@@ -210,7 +251,7 @@ fn no_tls(error: &std::io::Error) -> Failure {
 }
 
 /// What the gateway refused, in its words.
-fn refused(answer: &Answer) -> Failure {
+pub(super) fn refused(answer: &Answer) -> Failure {
     let detail = answer.body["detail"]
         .as_str()
         .or_else(|| answer.body["title"].as_str());
@@ -226,4 +267,6 @@ fn refused(answer: &Answer) -> Failure {
     }
 }
 
+/// What a request without a body is said to be.
+const NONE: &str = "application/json";
 const LARGEST_ANSWER: usize = 16 << 20;

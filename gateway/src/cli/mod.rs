@@ -10,6 +10,8 @@ mod config;
 mod demo;
 mod doctor;
 mod event;
+mod export;
+mod import;
 mod keys;
 mod listen;
 mod output;
@@ -48,6 +50,10 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the embedded store, while no gateway runs on it.
     Restore(backup::Restore),
+    /// Write tenants with their subscriptions, secrets, keys and event types to a file: to move them, or to keep them.
+    Export(export::Arguments),
+    /// Take a file that `export` wrote. Nothing is deleted, and doing it again changes nothing.
+    Import(import::Arguments),
     /// The keys that seal secrets in the store.
     Keys(keys::Arguments),
     /// Take deliveries on this machine, verify and show them.
@@ -114,6 +120,8 @@ pub fn main() -> ExitCode {
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Event(arguments) => event::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

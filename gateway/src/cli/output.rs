@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use crate::config::Refused;
 use crate::telemetry::error_chain;
@@ -148,6 +149,46 @@ pub(super) fn yellow(text: &str) -> String {
 pub(super) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Progress on a terminal: one line of the standard error that is written over. Nothing where there is none.
+pub(super) struct Progress {
+    is_terminal: bool,
+    last: Option<Instant>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            is_terminal: io::stderr().is_terminal(),
+            last: None,
+        }
+    }
+
+    /// Shows how far it is, now and then.
+    pub(super) fn show(&mut self, text: impl std::fmt::Display) {
+        if self.is_terminal && self.last.is_none_or(|last| last.elapsed() > PROGRESS_INTERVAL) {
+            self.last = Some(Instant::now());
+            let mut stderr = io::stderr().lock();
+            let _ = write!(stderr, "\r{text}\x1b[K");
+            let _ = stderr.flush();
+        }
+    }
+
+    /// Takes the line away.
+    pub(super) fn end(&mut self) {
+        if self.last.take().is_some() {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 fn red(text: &str) -> String {
     coloured(text, "1;31", io::stderr().is_terminal())

@@ -229,6 +229,14 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
         ("api.recover_deliveries", config.api.recover_deliveries),
         ("api.recover_events", config.api.recover_events),
         ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
+        ("api.max_import_size", config.api.max_import_size.bytes()),
+        ("api.max_import_rows", config.api.max_import_rows),
+        ("api.max_import_rows_shown", config.api.max_import_rows_shown),
+        ("api.max_transfers", config.api.max_transfers),
+        (
+            "api.max_transfers_per_tenant",
+            config.api.max_transfers_per_tenant,
+        ),
         ("ingest.max_in_flight", config.ingest.max_in_flight),
         (
             "ingest.max_in_flight_per_tenant",

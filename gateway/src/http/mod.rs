@@ -38,7 +38,7 @@ pub use front::{Endpoint, Front, HealthFront, Listener, Publish};
 pub use hops::{from_no_delivery, hops};
 pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
 pub use in_flight::{InFlight, InFlightFull, InFlightLimit};
-pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Refused, Retry};
+pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Refused, RefusedRow, Retry};
 pub use request_body::RequestBody;
 pub use server::{Error, Server};
 

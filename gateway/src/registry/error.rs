@@ -113,6 +113,12 @@ pub enum RegistryError {
         /// What is wrong, in words.
         problem: String,
     },
+    /// Another tenant has one of this id, or of this digest.
+    #[error("another tenant has this {0}")]
+    TakenByAnother(&'static str),
+    /// A tenant's own key cannot change it.
+    #[error("only the operator may change {0}")]
+    OperatorsOnly(&'static str),
     /// It comes from the configuration file and is changed there.
     #[error("this {0} is declared in the configuration file")]
     Declared(&'static str),

@@ -130,7 +130,7 @@ impl Registry {
     }
 
     /// That a tenant's own schema names nothing public that its profile takes out.
-    fn check_floor(&self, profile: &str, read: &CatalogueType) -> Result<(), RegistryError> {
+    pub(super) fn check_floor(&self, profile: &str, read: &CatalogueType) -> Result<(), RegistryError> {
         let profile = self.profile(profile)?;
         let names = profile.privacy.names.as_ref();
         let Some(names) = names.filter(|_| read.spec.authority == Authority::Tenant) else {
@@ -144,7 +144,7 @@ impl Registry {
         Err(RegistryError::SchemaRefused { kind, problems })
     }
 
-    fn check_type(&self, spec: &TypeSpec) -> Result<CatalogueType, RegistryError> {
+    pub(super) fn check_type(&self, spec: &TypeSpec) -> Result<CatalogueType, RegistryError> {
         let entity = spec.entity.as_ref().map_or(0, String::len);
         let description = spec.description.as_ref().map_or(0, String::len);
         if entity > LONGEST_TEXT || description > LONGEST_TEXT {

@@ -32,6 +32,7 @@ mod failing;
 mod former;
 mod handle;
 mod history;
+mod import;
 mod key;
 mod key_record;
 mod key_use;
@@ -82,6 +83,10 @@ pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Behind, Parts, Registry};
 pub use history::{Actor, Change, Deed};
+pub use import::{
+    Begin, ImportMode, ImportRules, ImportedKey, ImportedStatus, ImportedSubscription, ImportedTenant,
+    Outcome, Row, RowKind, RowOutcome, TenantImport,
+};
 pub use key::{PREFIX as KEY_PREFIX, digest as key_digest, new_api_key};
 pub use key_record::have_every_scope;
 pub use key_use::KeyUse;

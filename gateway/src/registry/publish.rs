@@ -459,7 +459,7 @@ fn bytes_of(record: &RegistryRecord) -> usize {
 }
 
 /// Does what takes long on a thread that serves nobody.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
     match tokio::task::spawn_blocking(work).await {

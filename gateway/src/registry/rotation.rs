@@ -72,7 +72,7 @@ pub(super) fn check_tenant_secret(secret: &Secret, profile: &Profile) -> Result<
 }
 
 /// How many sign at the same time: headers have to hold a signature of each.
-const MAX_SECRETS: usize = 4;
+pub(super) const MAX_SECRETS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -224,6 +224,7 @@ impl Registry {
             .map_or(own, |profile| self.most_subscriptions(profile))
     }
 
+    /// How many subscriptions a tenant of this profile may have.
     pub(super) fn most_subscriptions(&self, profile: &Profile) -> usize {
         let limit = self.inner.config.max_subscriptions;
         profile.limits.subscriptions.map_or(limit, |own| own.min(limit))
@@ -412,5 +413,5 @@ fn is_token(byte: u8) -> bool {
 }
 
 const MAX_DESCRIPTION: usize = 1024;
-const MAX_SECRET_BYTES: usize = 512;
+pub(super) const MAX_SECRET_BYTES: usize = 512;
 const MAX_URL: usize = 2048;

@@ -23,7 +23,7 @@ pub(super) fn of(code: Code) -> Refusal {
         Code::BodyTimeout => Refusal::BodyTimeout,
         Code::Conflict | Code::VersionImmutable => Refusal::Conflict,
         Code::AlreadyExists => Refusal::AlreadyExists,
-        Code::WrongState => Refusal::WrongState,
+        Code::WrongState | Code::ProfileConflict => Refusal::WrongState,
         Code::RequestUnderWay => Refusal::RequestUnderWay,
         Code::OutcomeUnknown => Refusal::OutcomeUnknown,
         Code::InUse => Refusal::InUse,

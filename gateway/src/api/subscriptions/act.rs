@@ -137,18 +137,20 @@ fn check_tenants(caller: &Consuming, field: &str, given: bool) -> Result<(), Pro
 
 /// Whether the gateway may send there as things stand.
 async fn admit(api: &Api, url: &url::Url) -> Result<(), Problem> {
-    let refused = match api.egress.admit(url).await {
-        Ok(()) => return Ok(()),
-        Err(refused) => refused,
-    };
+    let admitted = api.egress.admit(url).await;
+    admitted.map_err(|refused| refusal(&refused))
+}
+
+/// The problem of a URL that is not admitted.
+pub(in crate::api) fn refusal(refused: &NotAdmitted) -> Problem {
     let (code, detail) = match refused {
         NotAdmitted::Url(_) | NotAdmitted::Own => (Code::InvalidField, refused.to_string()),
         NotAdmitted::Address(refused) => (Code::AddressRefused, refused.to_string()),
     };
-    Err(Problem::fields(code, vec![FieldError::new("/url", detail)]))
+    Problem::fields(code, vec![FieldError::new("/url", detail)])
 }
 
-fn check_headers(api: &Api, headers: &[(String, Secret)]) -> Result<(), Problem> {
+pub(in crate::api) fn check_headers(api: &Api, headers: &[(String, Secret)]) -> Result<(), Problem> {
     let profiles = api.registry.profiles();
     let mut errors = Vec::new();
     for (name, value) in headers {

@@ -25,7 +25,9 @@ use missed::missed;
 use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
-pub(super) use views::{NewSubscriptionInput, PayloadView, SubscriptionPatchInput};
+pub(super) use views::{
+    NewSubscriptionInput, OwnerView, PayloadView, RetryView, SubscriptionPatchInput, span,
+};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))

@@ -259,7 +259,11 @@ fn filter_example() -> serde_json::Value {
 
 impl NewSubscriptionInput {
     /// `owner`: whose it is where the request does not say.
-    pub(super) fn into_new(self, limits: FilterLimits, owner: Owner) -> Result<NewSubscription, Problem> {
+    pub(in crate::api) fn into_new(
+        self,
+        limits: FilterLimits,
+        owner: Owner,
+    ) -> Result<NewSubscription, Problem> {
         Ok(NewSubscription {
             url: self.url.0.0,
             events: patterns(self.events)?,
@@ -400,6 +404,15 @@ impl From<DeliveryMode> for ModeView {
     }
 }
 
+impl From<Owner> for OwnerView {
+    fn from(owner: Owner) -> Self {
+        match owner {
+            Owner::Tenant => Self::Tenant,
+            Owner::Consumer => Self::Consumer,
+        }
+    }
+}
+
 impl From<PayloadView> for PayloadMode {
     fn from(view: PayloadView) -> Self {
         match view {
@@ -446,10 +459,7 @@ impl SubscriptionView {
             timeout: subscription.timeout.map(span),
             retry: subscription.retry.as_ref().map(RetryView::from),
             payload: subscription.payload.into(),
-            owner: match subscription.owner {
-                Owner::Tenant => OwnerView::Tenant,
-                Owner::Consumer => OwnerView::Consumer,
-            },
+            owner: subscription.owner.into(),
             mode: subscription.mode.into(),
             created: text(subscription.created),
         }
@@ -478,6 +488,6 @@ fn word(reason: DisableReason) -> &'static str {
     }
 }
 
-fn span(duration: Duration) -> Span {
+pub(in crate::api) fn span(duration: Duration) -> Span {
     Span::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

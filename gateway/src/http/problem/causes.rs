@@ -110,6 +110,9 @@ impl From<RegistryError> for Problem {
             RegistryError::NotFound("tenant") => Self::new(Code::TenantUnknown, "There is no such tenant."),
             RegistryError::NotFound(_) => Self::new(Code::NotFound, sentence(&told)),
             RegistryError::Exists(_) => Self::new(Code::AlreadyExists, sentence(&told)),
+            RegistryError::TakenByAnother(_) => Self::new(Code::AlreadyExists, sentence(&told))
+                .fix("Give it another id, or remove it from the other tenant."),
+            RegistryError::OperatorsOnly(_) => Self::new(Code::OperatorRequired, sentence(&told)),
             RegistryError::Conflict => Self::new(Code::Conflict, sentence(&told)),
             RegistryError::StillGoing => Self::new(Code::InUse, sentence(&told))
                 .fix("Ask again in a while: it goes on where it was, and nothing else is needed.")

@@ -143,6 +143,10 @@ codes! {
         "Send less data, or have the tenant simplify what the detail names; the operator can raise `plugins.max_event_work`.";
     InvalidSchema = "invalid_schema", 422, No, "The JSON Schema cannot be used",
         "Correct the places of the schema that `errors` names.";
+    InvalidImport = "invalid_import", 422, No, "The document cannot be imported",
+        "Send a document as GET /v1/export gives it, from its first line to its last.";
+    ImportRefused = "import_refused", 422, No, "Rows of the document are refused",
+        "Correct the rows that `rows` names, or import with `mode=rows` what is not refused.";
     IdempotencyKeyReused = "idempotency_key_reused", 422, No, "The idempotency key was used for another request",
         "Use a new key for a new request.";
     LimitReached = "limit_reached", 422, No, "A limit of the tenant is reached",

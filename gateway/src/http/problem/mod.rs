@@ -5,6 +5,7 @@
 
 mod causes;
 mod code;
+mod refused_row;
 mod rename;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ use super::{Response, reply};
 use crate::domain::Quota;
 
 pub use code::Code;
+pub use refused_row::RefusedRow;
 
 /// Why a request failed. Made with `new` and what is known beyond the code.
 #[derive(Debug, Clone)]
@@ -39,6 +41,7 @@ struct Inner {
     detail: Cow<'static, str>,
     fix: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
+    rows: Vec<RefusedRow>,
     plugin: Option<PluginWords>,
     quota: Option<(Quota, u64)>,
     most: Option<u64>,
@@ -102,6 +105,9 @@ pub struct ProblemView<'a> {
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// The rows of an imported document that are refused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rows: &'a [RefusedRow],
     /// What the plugin said that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a PluginWords>,
@@ -124,6 +130,7 @@ impl Problem {
             detail: detail.into(),
             fix: None,
             errors: Vec::new(),
+            rows: Vec::new(),
             plugin: None,
             quota: None,
             most: None,
@@ -152,6 +159,13 @@ impl Problem {
     #[must_use]
     pub fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
         self.0.fix = Some(fix.into());
+        self
+    }
+
+    /// The rows of a document that are refused.
+    #[must_use]
+    pub fn rows(mut self, rows: Vec<RefusedRow>) -> Self {
+        self.0.rows = rows;
         self
     }
 
@@ -236,6 +250,7 @@ impl Problem {
             detail,
             fix,
             errors,
+            rows,
             plugin,
             quota,
             next_cursor,
@@ -254,6 +269,7 @@ impl Problem {
             fix: fix.as_deref().unwrap_or(code.fix()),
             retry: code.retry(),
             errors,
+            rows,
             plugin: plugin.as_ref(),
             quota: quota.map(|(quota, _)| quota.name()),
             limit: quota.map(|(_, limit)| limit),

@@ -1,0 +1,154 @@
+//! `hookgate export`: the registry of a running gateway as a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Address, Client};
+use super::output::{Failure, Progress, note, say};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// One tenant alone; all of them where none is given.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Where to write, readable for you alone; the standard output where none is given. The file holds secrets.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    gateway: Gateway,
+    /// What was written, as JSON; with `--output`.
+    #[arg(long, requires = "output")]
+    json: bool,
+}
+
+/// Which gateway, with which key.
+#[derive(Debug, Args)]
+pub(super) struct Gateway {
+    #[command(flatten)]
+    address: Address,
+    /// The operator's key; with `--tenant`, a key of that tenant with the scope `manage` will do.
+    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
+    key: String,
+}
+
+impl Gateway {
+    pub(super) fn client(&self, tenant: Option<&str>) -> Result<Client, Failure> {
+        let client = Client::new(&self.address, &self.key)?;
+        Ok(client.acting_for(tenant))
+    }
+}
+
+/// What was written.
+struct Written {
+    rows: u64,
+    bytes: u64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.output.is_none() && io::stdout().is_terminal() {
+        let failure = Failure::new("the document holds secrets, and is not shown on a terminal");
+        return Err(failure.hint("give a file with `--output FILE`, or a pipe"));
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    runtime.block_on(export(arguments))
+}
+
+async fn export(arguments: &Arguments) -> Result<(), Failure> {
+    let client = arguments.gateway.client(arguments.tenant.as_deref())?;
+    let path = match arguments.tenant {
+        Some(_) => "/v1/export",
+        None => "/v1/export/all",
+    };
+    let body = client.open(path).await?;
+    let Some(output) = &arguments.output else {
+        let written = write(body, io::stdout().lock()).await?;
+        note(format_args!("{} rows", written.rows));
+        return Ok(());
+    };
+    // Under its own name only when it is complete.
+    let partly = partly(output);
+    let written = write_file(body, &partly, output).await;
+    if written.is_err() {
+        let _ = fs::remove_file(&partly);
+    }
+    let Written { rows, bytes } = written?;
+    if arguments.json {
+        say(json!({ "file": output, "rows": rows, "bytes": bytes }));
+    } else {
+        say(format_args!(
+            "{rows} rows ({bytes} bytes) in {}; the file holds secrets",
+            output.display()
+        ));
+    }
+    Ok(())
+}
+
+fn partly(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+async fn write_file(body: Incoming, partly: &Path, output: &Path) -> Result<Written, Failure> {
+    let failed = |error: &io::Error, file: &Path| Failure::of(error).prefixed(&file.display().to_string());
+    let _ = fs::remove_file(partly);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(PRIVATE);
+    let file = options.open(partly).map_err(|error| failed(&error, partly))?;
+    let mut writer = io::BufWriter::new(file);
+    let written = write(body, &mut writer).await?;
+    let synced = writer.into_inner().map_err(io::IntoInnerError::into_error);
+    let synced = synced.and_then(|file: File| file.sync_all());
+    synced.map_err(|error| failed(&error, partly))?;
+    fs::rename(partly, output).map_err(|error| failed(&error, output))?;
+    Ok(written)
+}
+
+/// Writes a document as it comes, and sees that all of it came.
+async fn write(mut body: Incoming, mut to: impl Write) -> Result<Written, Failure> {
+    let mut progress = Progress::new();
+    let mut written = Written { rows: 0, bytes: 0 };
+    let (mut line, mut last) = (Vec::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Failure::of(&error).prefixed("the document was cut off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        to.write_all(&data).map_err(|error| Failure::of(&error))?;
+        written.bytes += data.len() as u64;
+        for part in data.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                last = std::mem::take(&mut line);
+                written.rows += 1;
+            }
+        }
+        progress.show(format_args!("{} rows", written.rows));
+    }
+    to.flush().map_err(|error| Failure::of(&error))?;
+    progress.end();
+    // Beside the first and the last line.
+    written.rows = written.rows.saturating_sub(2);
+    let end: Option<End> = serde_json::from_slice(&last).ok();
+    match end {
+        Some(end) if end.kind == "end" && end.rows == written.rows => Ok(written),
+        _ => Err(Failure::new("the document was cut off before its last line")
+            .hint("export again; does the gateway stop, or a proxy between you and it?")),
+    }
+}
+
+/// The last line of a document.
+#[derive(Deserialize)]
+pub(super) struct End {
+    pub(super) kind: String,
+    pub(super) rows: u64,
+}
+
+/// Readable and writable for its owner alone.
+const PRIVATE: u32 = 0o600;
