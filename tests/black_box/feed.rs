@@ -204,7 +204,7 @@ async fn feed_begins_at_a_time(on: On) {
     let first = site.acme.publish("order.created", json!({ "n": 0 })).await;
     let began = accepted(&site.acme, &first).await;
     // One that came later by any clock.
-    let (later, since) = hookgate_tests::eventually("time has passed", async || {
+    let (later, since) = eventually("time has passed", async || {
         let event = site.acme.publish("order.created", json!({})).await;
         let time = accepted(&site.acme, &event).await;
         (millis(&time) > millis(&began) + 2_000).then_some((event, time))
@@ -275,7 +275,7 @@ async fn time_before_the_retention_is_told_with_where_to_go_on(on: On) {
     let since = accepted(&site.acme, &old).await;
     for since in [since.as_str(), "2020-01-01T00:00:00Z"] {
         let path = format!("/v1/events?since={since}");
-        let refused = hookgate_tests::eventually("the time is before the retention", async || {
+        let refused = eventually("the time is before the retention", async || {
             site.acme.publish("order.created", json!({})).await;
             let answer = site.acme.get(&path).await;
             (answer.status != 200).then_some(answer)
@@ -294,7 +294,7 @@ async fn time_before_the_retention_is_told_with_where_to_go_on(on: On) {
         );
     }
     // The cursor of the answer goes on with the oldest event that is kept, as long as it is.
-    let (read, told) = hookgate_tests::eventually("the cursor of the refusal is read", async || {
+    let (read, told) = eventually("the cursor of the refusal is read", async || {
         let newest = site.acme.publish("order.created", json!({})).await;
         let refused = site.acme.get("/v1/events?since=2020-01-01T00:00:00Z").await;
         let cursor = refused.body["next_cursor"].as_str().unwrap();

@@ -96,7 +96,7 @@ impl Registry {
             subscriptions: tenant.subscriptions.iter().map(|kept| &**kept).collect(),
             further: 0,
             secrets: &tenant.signing_secrets,
-            types: tenant.types.iter().map(|(kind, _)| kind.clone()).collect(),
+            types: tenant.types.keys().cloned().collect(),
         };
         let (before, mut after) = (self.blocked(before, &held), self.blocked(now, &held));
         let same =
@@ -125,7 +125,8 @@ impl Registry {
             secrets: given.as_deref().unwrap_or(&draft.signing_secrets),
             types: draft.own_types(),
         };
-        Ok(self.blocked(&*self.profile(name)?, &held))
+        let wanted = self.profile(name)?;
+        Ok(self.blocked(&wanted, &held))
     }
 
     fn blocked(&self, profile: &Profile, held: &Held<'_>) -> Blocked {
@@ -152,6 +153,10 @@ struct Found {
 }
 
 impl Found {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over literals and errors that they are done with"
+    )]
     fn add(&mut self, pointer: impl Into<String>, problem: impl ToString) {
         if self.blocked.parts.len() == MOST_PARTS {
             self.blocked.more = true;

@@ -33,9 +33,12 @@ pub(super) fn of(code: Code) -> Refusal {
         Code::BodyTooLarge => Refusal::BodyTooLarge,
         Code::UnsupportedMediaType => Refusal::UnsupportedMediaType,
         Code::UnsupportedEncoding => Refusal::UnsupportedEncoding,
-        Code::InvalidField | Code::InvalidSettings | Code::InvalidSchema | Code::InvalidComponent => {
-            Refusal::InvalidField
-        }
+        Code::InvalidField
+        | Code::InvalidImport
+        | Code::ImportRefused
+        | Code::InvalidSettings
+        | Code::InvalidSchema
+        | Code::InvalidComponent => Refusal::InvalidField,
         Code::AddressRefused => Refusal::AddressRefused,
         Code::InvalidEvent | Code::ReservedType | Code::SchemaMismatch => Refusal::InvalidEvent,
         Code::EventTypeUnknown => Refusal::EventTypeUnknown,

@@ -26,7 +26,7 @@ use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
 pub(super) use views::{
-    NewSubscriptionInput, OwnerView, PayloadView, RetryView, SubscriptionPatchInput, span,
+    ModeView, NewSubscriptionInput, OwnerView, PayloadView, RetryView, SubscriptionPatchInput, span,
 };
 
 pub(super) fn routes() -> ApiRouter<Api> {

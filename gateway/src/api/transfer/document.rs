@@ -12,7 +12,7 @@ use url::Url;
 
 use super::super::fields::{JsonText, Parsed};
 use super::super::secrets::show;
-use super::super::subscriptions::{NewSubscriptionInput, OwnerView, PayloadView, RetryView, span};
+use super::super::subscriptions::{ModeView, NewSubscriptionInput, OwnerView, PayloadView, RetryView, span};
 use super::super::tenants::{bad_scopes, digest};
 use super::super::views::raw;
 use super::super::{Api, input};
@@ -174,6 +174,8 @@ pub(super) struct SubscriptionRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<OwnerView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<ModeView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<Parsed<Timestamp>>,
 }
 
@@ -332,6 +334,7 @@ impl SubscriptionRow {
             retry: subscription.retry.as_ref().map(RetryView::from),
             payload: Some(subscription.payload.into()),
             owner: Some(subscription.owner.into()),
+            mode: Some(subscription.mode.into()),
             created: Some(Parsed(subscription.created)),
         }
     }
@@ -370,6 +373,8 @@ impl SubscriptionRow {
             retry: self.retry,
             payload: self.payload,
             owner: self.owner,
+            mode: self.mode,
+            status: None,
         };
         Ok(ImportedSubscription {
             id: self.id.0,

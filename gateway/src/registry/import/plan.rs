@@ -404,6 +404,7 @@ impl Plan<'_> {
             scopes: given.spec.scopes,
             expires: given.spec.expires,
             subscription: given.spec.subscription,
+            last_use: kept.map(|kept| kept.last_use.clone()).unwrap_or_default(),
         }
     }
 }

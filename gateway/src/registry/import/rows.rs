@@ -86,6 +86,7 @@ pub(super) fn subscription_differences(
         ("retry", kept.retry != made.retry),
         ("payload", kept.payload != made.payload),
         ("owner", kept.owner != made.owner),
+        ("mode", kept.mode != made.mode),
     ];
     named(&differences)
 }
