@@ -189,6 +189,7 @@ async fn headers_of_proxies_and_signatures_are_refused() {
     for name in [
         "X-Forwarded",
         "hookgate-test",
+        "webhook-test",
         "Hookgate-Hops",
         "Stripe-Signature",
         "X-Hub-Signature-256",

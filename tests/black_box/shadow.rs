@@ -104,7 +104,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
         .await
         .expect(202);
     let tried = attempt(&site.acme, tried["event"].as_str().unwrap()).await;
-    assert_eq!(header(&tried["request"], "hookgate-test"), "true");
+    assert_eq!(header(&tried["request"], "webhook-test"), "true");
     let listed = site.acme.get("/v1/deliveries?status=shadowed").await.expect(200);
     assert_eq!(listed["data"].as_array().unwrap().len(), 1, "{listed:#}");
     let other = site.acme.get("/v1/deliveries?status=cancelled").await.expect(200);

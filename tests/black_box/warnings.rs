@@ -12,10 +12,13 @@ on_both_stores!(
     warnings_that_fail_lead_to_nothing,
 );
 
-/// Two attempts a delivery, so that five events come to ten.
+/// Two attempts a delivery, so that five events come to ten, and no time that they must take.
 const WARNINGS: &str = r#"
 [profiles.synthesq.retry]
 schedule = ["0s"]
+
+[profiles.synthesq.auto_disable]
+for_at_least = "0s"
 
 [profiles.synthesq.warnings]
 failing = "webhook.failing"

@@ -237,7 +237,7 @@ async fn doors_are_in_the_document() {
         6
     );
     let feed = &document["paths"]["/api/v1/webhooks/events"]["get"];
-    assert_eq!(feed["parameters"].as_array().unwrap().len(), 4);
+    assert_eq!(feed["parameters"].as_array().unwrap().len(), 5);
     let own = &document["components"]["securitySchemes"]["key_in_x-acme-key"];
     assert_eq!(
         (&own["in"], &own["name"]),
