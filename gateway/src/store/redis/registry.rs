@@ -26,16 +26,7 @@ pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<Tenan
     } else {
         reply::number(version)?
     };
-    if version == 0 && since > 0 {
-        store.status.emptied(true);
-        return Err(store
-            .status
-            .emptied_error()
-            .unwrap_or_else(|| reply::unexpected("no registry")));
-    }
-    if version > 0 {
-        store.status.emptied(false);
-    }
+    store.status.registry_is_at(version)?;
     if version < since {
         // The server lost what we saw of it: whoever asks has to look at everything again.
         return Box::pin(changes(store, 0)).await;
@@ -87,6 +78,13 @@ pub(super) async fn load(store: &Inner, tenant: &TenantId) -> Result<Option<Regi
         }
     }
     entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    if revision.is_none() {
+        // Of a server that was emptied nobody has noticed it yet, perhaps: the tenant is not gone.
+        let mut get = redis::cmd("GET");
+        get.arg(store.keys.registry_version());
+        let version = reply::optional(store.link.one(get).await?)?;
+        store.status.registry_is_at(u64::from(version.is_some()))?;
+    }
     Ok(revision.map(|revision| RegistryRecord { revision, entries }))
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Status {
     state: Mutex<State>,
     /// Whether `State::unfit` is set: looked at by every accepted batch.
     is_unfit: AtomicBool,
+    /// Whether this process has seen a registry in the server.
+    has_registry: AtomicBool,
     /// Whether `State::emptied` is set.
     is_emptied: AtomicBool,
 }
@@ -61,12 +63,19 @@ impl Status {
         }
     }
 
-    /// Whether the server has lost all that tenants have in it.
-    pub(super) fn emptied(&self, emptied: bool) {
-        if self.is_emptied.load(Ordering::Acquire) != emptied {
-            self.is_emptied.store(emptied, Ordering::Release);
+    /// The server's registry is at this version; 0: it has none.
+    ///
+    /// # Errors
+    /// `Unusable`: it had one before, so that it was emptied.
+    pub(super) fn registry_is_at(&self, version: u64) -> Result<(), StoreError> {
+        if version > 0 {
+            self.has_registry.store(true, Ordering::Release);
+        }
+        let emptied = version == 0 && self.has_registry.load(Ordering::Acquire);
+        if self.is_emptied.swap(emptied, Ordering::AcqRel) != emptied {
             self.change(|state| state.emptied = emptied);
         }
+        self.emptied_error().map_or(Ok(()), Err)
     }
 
     /// Why nothing is written, where the server was emptied.
@@ -234,6 +243,17 @@ mod tests {
         assert!(!status.health(None, None).accepting);
         status.found(&Findings::default());
         assert_eq!(status.health(None, None).unfit, None);
+    }
+
+    #[test]
+    fn emptied_server_is_told_from_a_new_one() {
+        let status = Status::default();
+        assert!(status.registry_is_at(0).is_ok(), "it is new");
+        assert!(status.registry_is_at(3).is_ok());
+        assert!(status.registry_is_at(0).is_err());
+        assert!(status.refusal(1).is_some() && !status.health(None, None).accepting);
+        assert!(status.registry_is_at(2).is_ok(), "it was restored");
+        assert!(status.refusal(1).is_none() && status.health(None, None).accepting);
     }
 
     #[test]
