@@ -20,6 +20,7 @@ mod exposure;
 mod fields;
 mod history;
 mod input;
+mod key_fields;
 mod listeners;
 mod moves;
 mod observing;

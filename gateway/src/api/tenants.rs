@@ -18,10 +18,11 @@ use super::Api;
 use super::describe::{described, does};
 use super::fields::{Parsed, clearable};
 use super::input::{Body, Id, Operator, OptionalBody, Params, not_found};
+use super::key_fields::{bad_scopes, digest, invalid};
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
-use crate::domain::{BadScopes, KeyId, Quotas, Scope, Scopes, Secret, TenantId, Timestamp};
+use crate::domain::{KeyId, Quotas, Scope, Scopes, Secret, TenantId, Timestamp};
 use crate::http::{Code, FieldError, Problem};
 use crate::privacy::Metadata;
 use crate::profile::{Profile, STANDARD};
@@ -407,36 +408,8 @@ fn end(api: &Api, text: &str) -> Result<Timestamp, Problem> {
     Ok(end)
 }
 
-/// The digest of a key, that is not the operator's.
-pub(super) fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
-    let mut digest = [0; 32];
-    hex::decode_to_slice(text, &mut digest).map_err(|_| {
-        let told = "a digest is SHA-256 of the key: 64 hexadecimal digits";
-        invalid("/digest", told)
-    })?;
-    if api.auth.is_operators(&digest) {
-        return Err(invalid("/digest", "this key is taken"));
-    }
-    Ok(digest)
-}
-
 fn is_consumers(scopes: Scopes) -> bool {
     scopes.names().eq([Scope::Consumer.name()])
-}
-
-fn invalid(pointer: &str, told: impl Into<String>) -> Problem {
-    Problem::fields(Code::InvalidField, vec![FieldError::new(pointer, told)])
-}
-
-pub(super) fn bad_scopes(bad: &BadScopes) -> Problem {
-    let pointer = match bad {
-        BadScopes::None => "/scopes".to_owned(),
-        BadScopes::Unknown(index) => format!("/scopes/{index}"),
-    };
-    Problem::fields(
-        Code::InvalidField,
-        vec![FieldError::new(pointer, bad.to_string())],
-    )
 }
 
 pub(super) fn find(api: &Api, id: &Id) -> Result<Arc<Tenant>, Problem> {

@@ -251,7 +251,7 @@ fn fill(text: &str, value: impl Fn(Placeholder) -> Option<String>) -> Option<Str
     Some(filled)
 }
 
-/// A value as a text may show it: at most [`MAX_VALUE`] characters, without control characters.
+/// A value as a text may show it: at most `MAX_VALUE` characters, without control characters.
 pub fn bounded(value: &str) -> String {
     let mut shown: String = value
         .chars()

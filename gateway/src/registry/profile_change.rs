@@ -13,7 +13,7 @@ use crate::domain::subscription::{SigningSecret, signing_at};
 use crate::domain::{EventType, Subscription, SubscriptionId, TenantId, Timestamp};
 use crate::profile::{Profile, SecretOwner};
 
-/// What a profile would block of a tenant: at most [`MOST_PARTS`].
+/// What a profile would block of a tenant: at most `MOST_PARTS`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blocked {
     /// What, by subscription.

@@ -30,6 +30,7 @@ mod health;
 mod open;
 mod pace;
 pub mod redis;
+mod registry_record;
 pub mod retention;
 mod tally;
 mod turns;
@@ -52,6 +53,7 @@ pub use group::{CommitSignals, CommitWaiter, Committer};
 pub use health::Health;
 pub use open::open;
 pub use pace::Pace;
+pub use registry_record::RegistryRecord;
 pub use retention::Retention;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
@@ -454,15 +456,6 @@ pub struct StoredEvent {
     pub deliveries: Vec<Delivery>,
 }
 
-/// A tenant's registry: small entries by name, changed together under one revision. The store does not look into them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RegistryRecord {
-    /// Grows with every change; 1 or more.
-    pub revision: u64,
-    /// The entries, sorted by name.
-    pub entries: Vec<(String, Bytes)>,
-}
-
 /// Without the body: it may be anyone's personal data.
 impl fmt::Debug for Leased {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -487,16 +480,5 @@ impl fmt::Debug for Next {
             Self::Release => f.write_str("Release"),
             Self::Extend(time) => f.debug_tuple("Extend").field(time).finish(),
         }
-    }
-}
-
-/// The names of the entries and not what is in them: secrets are, if sealed.
-impl fmt::Debug for RegistryRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.entries.iter().map(|(name, _)| name).collect();
-        f.debug_struct("RegistryRecord")
-            .field("revision", &self.revision)
-            .field("entries", &names)
-            .finish()
     }
 }

@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::fields::{JsonText, Parsed};
+use super::super::key_fields::{bad_scopes, digest};
 use super::super::secrets::show;
 use super::super::subscriptions::{ModeView, NewSubscriptionInput, OwnerView, PayloadView, RetryView, span};
-use super::super::tenants::{bad_scopes, digest};
 use super::super::views::raw;
 use super::super::{Api, input};
 use crate::catalogue::TypeSpec;
