@@ -25,9 +25,9 @@ pub struct Backups {
     inner: Arc<Inner>,
 }
 
-/// What it works with.
+/// Parts that backups work with.
 pub struct Parts {
-    /// What is backed up.
+    /// Store that is backed up.
     pub store: Arc<dyn Store>,
     /// File of the embedded store; `None`: the store is none.
     pub store_file: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct Parts {
     pub directory: PathBuf,
     /// Tells the time.
     pub clock: Clock,
-    /// What carries a backup on that somebody asked for.
+    /// Tasks that carry a requested backup on.
     pub tasks: Tasks,
     /// Stops a backup that is under way.
     pub shutdown: CancellationToken,
@@ -61,7 +61,7 @@ pub struct Running {
     pub name: String,
     /// When it began.
     pub began: Timestamp,
-    /// How much is copied.
+    /// Count of copied bytes.
     pub pace: Pace,
 }
 
@@ -78,10 +78,10 @@ pub struct Ended {
     pub error: Option<String>,
 }
 
-/// What there is.
+/// State of the backups.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// Where the files are.
+    /// Directory of the files.
     pub directory: PathBuf,
     /// The backup under way.
     pub running: Option<Running>,
@@ -170,7 +170,7 @@ impl Backups {
         }
     }
 
-    /// What there is. Reads the directory.
+    /// State of the backups. Reads the directory.
     ///
     /// # Errors
     /// `Directory`.

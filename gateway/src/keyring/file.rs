@@ -25,7 +25,7 @@ pub(super) fn without(path: &Path, id: &str) -> io::Result<String> {
 }
 
 /// Written whole under another name first, and on the disk before anything is sealed with what is new in it.
-fn replace(path: &Path, text: String) -> io::Result<String> {
+pub(super) fn replace(path: &Path, text: String) -> io::Result<String> {
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = OpenOptions::new();
     let mut opened = options

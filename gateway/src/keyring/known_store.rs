@@ -1,10 +1,10 @@
 //! Identities of the stores that the keys of a data directory were used with: an empty store, or another one, in the place of a
 //! known store is refused rather than taken for it.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use super::file::replace;
 
 /// Store at an address, as the data directory knows it. The file has a line for each address: the identity, a space, the address.
 #[derive(Debug, Clone)]
@@ -53,17 +53,7 @@ impl KnownStore {
         });
         let mut text: String = others.flat_map(|line| [line, "\n"]).collect();
         text.push_str(&format!("{identity} {}\n", self.address));
-        let draft = self.file.with_extension("new");
-        let mut options = OpenOptions::new();
-        let mut opened = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        opened.write_all(text.as_bytes())?;
-        opened.sync_all()?;
-        std::fs::rename(&draft, &self.file)
+        replace(&self.file, text).map(|_| ())
     }
 }
 

@@ -113,7 +113,7 @@ impl File {
     }
 }
 
-/// Whether an error of opening is about what is in the file, not about getting at it.
+/// Tells damage in the file from trouble in getting at it.
 fn is_damage(error: &redb::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, UnexpectedEof};
     match error {

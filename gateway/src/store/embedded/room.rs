@@ -8,7 +8,7 @@ use super::file::File;
 use crate::domain::units::Size;
 use crate::store::StoreError;
 
-/// How long an answer of the file system is good for.
+/// Lifetime of an answer of the file system.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Watches a directory's disk and the file in it.
@@ -18,7 +18,7 @@ pub(super) struct Room {
     seen: Mutex<Seen>,
 }
 
-/// What was seen last.
+/// State that was seen last.
 #[derive(Default)]
 struct Seen {
     at: Option<Instant>,
@@ -67,7 +67,7 @@ impl Room {
         Some(format!("its last commit failed: {}", failing.reason))
     }
 
-    /// Whether the last commit failed.
+    /// Tells whether the last commit failed.
     pub(super) fn is_failing(&self) -> bool {
         self.seen().failing.is_some()
     }

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 
 /// Operations in one transaction: each is a batch already, and who came first should not wait for too many who came later.
 const MOST_JOBS: usize = 64;
-/// How long a writer whose last commit failed waits for a job before it tries an empty commit.
+/// Wait for a job, after a failed commit, before an empty commit is tried.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a file that could not be opened again is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
