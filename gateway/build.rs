@@ -1,5 +1,4 @@
-//! Lists what is compiled in as files: the shipped profiles, so that no product's name stands in the code, and the project that
-//! `hookgate plugin new` writes, with the SDK's sources.
+//! Lists what is compiled in as files: the project that `hookgate plugin new` writes, with the SDK's sources.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,23 +7,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
-    fs::write(out.join("profiles.rs"), profiles(&root)?)?;
     fs::write(out.join("project.rs"), project(&root)?)
-}
-
-fn profiles(root: &Path) -> io::Result<String> {
-    println!("cargo::rerun-if-changed=profiles");
-    let mut files = files(&root.join("profiles"))?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    let named = files.iter().map(|path| {
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        (name, path.as_path())
-    });
-    list(named)
 }
 
 /// Every file of a new project, with its place in it.

@@ -3,7 +3,8 @@
 use std::env;
 use std::process::ExitCode;
 
-use hookgate::{cli, plugin};
+use hookgate::cli;
+use hookgate_plugin_host as plugin;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::{BucketEmpty, Quota, Rate, StoredUsage, TokenBucket};
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
-use crate::store::{Store, StoreError};
-use crate::telemetry::Metrics;
+use hookgate_domain::{BucketEmpty, Quota, Rate, StoredUsage, TokenBucket};
+use hookgate_registry::Tenant;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::{Store, StoreError};
 
 /// Charges tenants' quotas. Cheap to clone.
 #[derive(Clone)]

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookgate::clock::Clock;
-use hookgate::domain::units::{Size, Span};
-use hookgate::plugin::{Artifacts, Compiler, Component, Config, Host, UploadError, Workshop};
-use hookgate::telemetry::Metrics;
+use hookgate_domain::units::{Size, Span};
+use hookgate_plugin_host::{Artifacts, Compiler, Component, Config, Host, UploadError, Workshop};
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::telemetry::Metrics;
 
 const REDACT: &[u8] = include_bytes!("../../plugins/dist/redact.wasm");
 

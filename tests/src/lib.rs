@@ -10,7 +10,7 @@ pub mod consumer;
 pub mod curl;
 pub mod faults;
 pub mod gateway;
-pub mod guests;
+pub use hookgate_testing::guests;
 pub mod receiver;
 pub mod redis_server;
 pub mod relay;

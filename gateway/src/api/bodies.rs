@@ -15,8 +15,8 @@ use hyper::body::Body as _;
 use super::Api;
 use super::fields::no_such;
 use super::request_memory::{self, InMemory};
-use crate::document::{Document, Limits, Value};
 use crate::http::{Code, FieldError, Problem, json_text};
+use hookgate_json::{Document, Limits, Value};
 
 /// Routes whose operations read no body, and what the layer reads one with. Cheap to clone.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use super::input::{Acting, By, Id};
 use super::moves::StepMoveView;
 use super::plugins::TAG;
 use crate::http::Problem;
-use crate::registry::StepMove;
+use hookgate_registry::StepMove;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -15,10 +15,10 @@ use super::fields::ObjectText;
 use super::input::{Acting, Body, By, Id, not_found};
 use super::plugins::TAG;
 use super::views::text;
-use crate::domain::units::{Size, Span};
 use crate::http::{Code, FieldError, Problem};
-use crate::plugin::{OnFailure, StepLimits};
-use crate::registry::{
+use hookgate_domain::units::{Size, Span};
+use hookgate_plugin_host::{OnFailure, StepLimits};
+use hookgate_registry::{
     CanarySpec, CanaryState, ChainSpec, Place, Running, Share, StepSpec, StepState, Tenant,
 };
 

@@ -13,13 +13,13 @@ use super::input::{Consuming, Id, NoDelivery, Params, not_found};
 use super::output::Accepted;
 use super::page::{self, Page};
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
-use crate::domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, Target, TenantId, Timestamp, Trigger,
-};
 use crate::feed::Cursor;
 use crate::http::{Code, Problem, Reach};
-use crate::registry::Tenant;
-use crate::store::{FeedPosition, Next, Settled, Settlement, Token};
+use hookgate_domain::{
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, Target, TenantId, Timestamp, Trigger,
+};
+use hookgate_registry::Tenant;
+use hookgate_store::{FeedPosition, Next, Settled, Settlement, Token};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::doors::{self, Entrance};
 use super::input::{needed_scope, not_found};
-use crate::domain::Scope;
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
+use hookgate_domain::Scope;
 
 /// The routes with their document beside them. `entrances` have sections of their own.
 pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {

@@ -16,12 +16,12 @@ use super::fields::JsonText;
 use super::input::{Acting, Body, By, Id, Params, not_found};
 use super::output::Gone;
 use super::page::{self, Page, PageQuery};
-use crate::catalogue::{CatalogueType, TypeSpec};
-use crate::domain::EventType;
 use crate::http::Problem;
-use crate::privacy::{Authority, Classified, Fields, Metadata};
-use crate::profile::CatalogueEntry;
-use crate::registry::{Actor, Tenant};
+use hookgate_contract::catalogue::{CatalogueType, TypeSpec};
+use hookgate_contract::privacy::{Authority, Classified, Fields, Metadata};
+use hookgate_contract::profile::CatalogueEntry;
+use hookgate_domain::EventType;
+use hookgate_registry::{Actor, Tenant};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

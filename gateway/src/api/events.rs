@@ -19,16 +19,16 @@ use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
 use crate::dispatch::fan_out_again;
-use crate::domain::{
-    DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Timestamp, Trigger,
-};
 use crate::feed::{Cursor, FeedError, Query, Start};
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
-use crate::memory::Reservation;
-use crate::plugin::TenantLane;
-use crate::registry::{Tenant, show};
-use crate::store::{FeedPosition, StoredEvent};
+use hookgate_domain::{
+    DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Timestamp, Trigger,
+};
+use hookgate_plugin_host::TenantLane;
+use hookgate_registry::{Tenant, show};
+use hookgate_runtime::memory::Reservation;
+use hookgate_store::{FeedPosition, StoredEvent};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -313,7 +313,7 @@ async fn targets(
     match only {
         Some(id) => {
             let subscription = tenant.subscription(id).ok_or_else(not_found)?;
-            if subscription.status != crate::domain::Status::Active {
+            if subscription.status != hookgate_domain::Status::Active {
                 return Err(
                     Problem::new(Code::WrongState, "The subscription is disabled.").fix("Activate it first.")
                 );

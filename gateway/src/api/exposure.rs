@@ -13,14 +13,14 @@ use super::describe::described;
 use super::input::{Acting, Id, Params};
 use super::views::text;
 use super::{Api, events};
-use crate::domain::{Event, EventType, Fate};
 use crate::http::{Code, Problem};
 use crate::ingest::lane_refused;
-use crate::memory::MemoryUse;
-use crate::plugin::TenantLane;
-use crate::privacy::{Basis, Class, Exposure};
-use crate::registry::Tenant;
-use crate::store::{FEED_PAGE_BYTES, FeedPosition};
+use hookgate_contract::privacy::{Basis, Class, Exposure};
+use hookgate_domain::{Event, EventType, Fate};
+use hookgate_plugin_host::TenantLane;
+use hookgate_registry::Tenant;
+use hookgate_runtime::memory::MemoryUse;
+use hookgate_store::{FEED_PAGE_BYTES, FeedPosition};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new().api_route(

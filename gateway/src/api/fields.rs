@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_path_to_error::{Error, Segment};
 
-use crate::document::{Document, Limits};
-use crate::domain::nearest;
 use crate::http::FieldError;
+use hookgate_domain::nearest;
+use hookgate_json::{Document, Limits};
 
 /// A text that the domain reads: an id, a URL, a pattern.
 #[derive(Debug, Clone)]
@@ -161,8 +161,8 @@ fn quoted(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::EventPattern;
-    use crate::domain::units::Span;
+    use hookgate_domain::EventPattern;
+    use hookgate_domain::units::Span;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use super::input::Acting;
 use super::plugins::TAG;
 use super::views::text;
 use crate::http::Problem;
-use crate::registry::Change;
+use hookgate_registry::Change;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new().api_route(

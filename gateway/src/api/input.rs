@@ -19,14 +19,14 @@ use super::Api;
 use super::fields;
 use super::records::Records;
 use super::request_memory;
-use crate::document::{Document, Limits};
-use crate::domain::subscription::Owner;
-use crate::domain::{Scope, Subscription, SubscriptionId, Target};
 use crate::http::{
     Code, FieldError, Problem, Reach, check_charset, describe_scopes, describe_tenant_header,
     from_no_delivery, json_text,
 };
-use crate::registry::{Actor, Tenant};
+use hookgate_domain::subscription::Owner;
+use hookgate_domain::{Scope, Subscription, SubscriptionId, Target};
+use hookgate_json::{Document, Limits};
+use hookgate_registry::{Actor, Tenant};
 
 /// The tenant that the caller acts for.
 pub(super) struct Acting(pub Arc<Tenant>);

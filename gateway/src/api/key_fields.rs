@@ -1,8 +1,8 @@
 //! Fields of API keys, as requests and imported rows have them.
 
 use super::Api;
-use crate::domain::BadScopes;
 use crate::http::{Code, FieldError, Problem};
+use hookgate_domain::BadScopes;
 
 /// The digest of a key, that is not the operator's.
 pub(super) fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {

@@ -17,7 +17,7 @@ use super::Api;
 use super::doors::{Entrance, Occasion, reword};
 use super::unknown;
 use crate::http::{Also, Listener, Refused};
-use crate::profile::Door;
+use hookgate_contract::profile::Door;
 
 /// What the layer works with. Cheap to clone.
 #[derive(Clone)]

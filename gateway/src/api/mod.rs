@@ -61,22 +61,22 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use crate::backup::Backups;
-use crate::clock::Clock;
 use crate::dispatch::Handover;
-use crate::domain::Scopes;
-use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Also, Auth, BodyLimits, InFlightLimit};
-use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::Keyring;
-use crate::memory::MemoryPool;
-use crate::plugin::Host;
 use crate::quota::QuotaGate;
-use crate::registry::Registry;
-use crate::store::{Committer, Store};
-use crate::tasks::Tasks;
-use crate::telemetry::Metrics;
+use hookgate_domain::Scopes;
+use hookgate_egress::Client;
+use hookgate_plugin_host::Host;
+use hookgate_registry::Registry;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::ids::IdSource;
+use hookgate_runtime::memory::MemoryPool;
+use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::{Committer, Store};
 
 use uploads::Uploads;
 

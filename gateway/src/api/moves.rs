@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::registry::StepMove;
+use hookgate_registry::StepMove;
 
 /// A step that goes over to another version, or does not.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -18,10 +18,10 @@ use super::input::{Acting, Id, Params};
 use super::page;
 use super::plugins::{BreakerView, TAG, named};
 use super::views::text;
-use crate::domain::Timestamp;
 use crate::http::Problem;
-use crate::plugin::{Entry, Journal, Level, Observation, Wanted};
-use crate::telemetry::CallCounts;
+use hookgate_domain::Timestamp;
+use hookgate_plugin_host::{Entry, Journal, Level, Observation, Wanted};
+use hookgate_runtime::telemetry::CallCounts;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::memory::Reservation;
+use hookgate_runtime::memory::Reservation;
 
 /// `201 Created`, with where it is.
 pub(super) struct Created<T> {

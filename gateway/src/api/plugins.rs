@@ -18,10 +18,10 @@ use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::request_memory;
 use super::views::text;
-use crate::domain::TenantId;
 use crate::http::{BodyLimits, Code, Problem};
-use crate::plugin::BreakerState;
-use crate::registry::{Actor, Owner, PluginInfo, PluginVersion, Uploaded};
+use hookgate_domain::TenantId;
+use hookgate_plugin_host::BreakerState;
+use hookgate_registry::{Actor, Owner, PluginInfo, PluginVersion, Uploaded};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getPlugin", "One plugin with its versions")).delete_with(

@@ -24,11 +24,11 @@ use super::Api;
 use super::doors::Entrance;
 use super::request_memory::{self, InMemory};
 use super::transfer::IMPORTS;
-use crate::domain::{Scopes, Secret, TenantId, Timestamp};
 use crate::http::{BodyLimits, Caller, Code, Problem, Retry, TENANT_HEADER, idempotency_key};
-use crate::registry::{ApiKey, Tenant};
-use crate::store::NoteOwner;
-use crate::telemetry::error_chain;
+use hookgate_domain::{Scopes, Secret, TenantId, Timestamp};
+use hookgate_registry::{ApiKey, Tenant};
+use hookgate_runtime::telemetry::error_chain;
+use hookgate_store::NoteOwner;
 
 /// What the layer works with. Cheap to clone.
 #[derive(Clone)]

@@ -10,8 +10,8 @@ use http::HeaderMap;
 use hyper::body::Body;
 
 use super::Api;
-use crate::domain::{Scope, TenantId};
 use crate::http::{Account, BodyLimits, Caller, Charge, Problem, receive};
+use hookgate_domain::{Scope, TenantId};
 
 /// Memory of a request, as an extension of it.
 #[derive(Debug, Clone, Default)]

@@ -13,7 +13,7 @@ use super::input::{Id, Operator, OptionalBody};
 use super::output::Gone;
 use crate::http::{Code, Problem};
 use crate::keyring::{KeyStatus, KeyringError, Rotated};
-use crate::telemetry::error_chain;
+use hookgate_runtime::telemetry::error_chain;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -16,11 +16,11 @@ use super::Api;
 use super::describe::described;
 use super::input::{Acting, OptionalBody};
 use super::views::text;
-use crate::domain::Secret;
-use crate::domain::subscription::SigningSecret;
-use crate::domain::units::Span;
 use crate::http::{Code, FieldError, Problem};
-use crate::registry::Tenant;
+use hookgate_domain::Secret;
+use hookgate_domain::subscription::SigningSecret;
+use hookgate_domain::units::Span;
+use hookgate_registry::Tenant;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

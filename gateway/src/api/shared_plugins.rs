@@ -13,8 +13,8 @@ use super::page::{Page, PageQuery};
 use super::plugins::{
     PluginView, Shelf, TAG, UploadQuery, UploadedView, VersionView, named, page_of, take, uploads, version_of,
 };
-use crate::domain::TenantId;
 use crate::http::Problem;
+use hookgate_domain::TenantId;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(

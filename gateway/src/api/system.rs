@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use super::Api;
 use super::describe::described;
-use crate::domain::Scopes;
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
+use hookgate_domain::Scopes;
+use hookgate_registry::Tenant;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -22,11 +22,11 @@ use super::key_fields::{bad_scopes, digest, invalid};
 use super::output::{Created, Gone};
 use super::page::{self, Page, PageQuery};
 use super::views::text;
-use crate::domain::{KeyId, Quotas, Scope, Scopes, Secret, TenantId, Timestamp};
 use crate::http::{Code, FieldError, Problem};
-use crate::privacy::Metadata;
-use crate::profile::{Profile, STANDARD};
-use crate::registry::{ApiKey, Blocked, BlockedPart, NewKey, NewTenant, Tenant, TenantPatch};
+use hookgate_contract::privacy::Metadata;
+use hookgate_contract::profile::{Profile, STANDARD};
+use hookgate_domain::{KeyId, Quotas, Scope, Scopes, Secret, TenantId, Timestamp};
+use hookgate_registry::{ApiKey, Blocked, BlockedPart, NewKey, NewTenant, Tenant, TenantPatch};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getTenant", "One tenant"))

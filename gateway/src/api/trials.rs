@@ -17,12 +17,12 @@ use super::describe::described;
 use super::fields::{ObjectText, Parsed};
 use super::input::{Acting, Body, Id, not_found};
 use super::tried::TriedView;
-use crate::document::{Document, Limits};
-use crate::domain::{EventId, EventType, Fate, Timestamp};
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
-use crate::plugin::{Call, LaneRefusal, Phase, TenantLane, Trial, Verdict};
-use crate::registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
+use hookgate_domain::{EventId, EventType, Fate, Timestamp};
+use hookgate_json::{Document, Limits};
+use hookgate_plugin_host::{Call, LaneRefusal, Phase, TenantLane, Trial, Verdict};
+use hookgate_registry::{ChainSpec, RegistryError, StepSpec, Tenant, TrialChain};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use crate::document::{Allowance, Change, Diff, Document};
-use crate::plugin::{Figures, Level, LogLine, Tried, TriedStep, Verdict};
+use hookgate_json::{Allowance, Change, Diff, Document};
+use hookgate_plugin_host::{Figures, Level, LogLine, Tried, TriedStep, Verdict};
 
 /// What came of a dry run. Nothing was stored or sent.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -2,8 +2,8 @@
 
 use axum::http::{Method, Uri};
 
-use crate::domain::nearest;
 use crate::http::{Code, Problem};
+use hookgate_domain::nearest;
 
 /// No route has this path.
 pub(super) async fn route(uri: Uri) -> Problem {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::Extensions;
 
-use crate::domain::TenantId;
 use crate::http::{Code, InFlight, InFlightLimit, Problem};
+use hookgate_domain::TenantId;
 
 /// Limit on uploads at once.
 pub(super) struct Uploads {

@@ -13,9 +13,9 @@ use super::input::{Acting, Id, Operator};
 use super::repeats::answers_of;
 use super::tenants;
 use super::views::text;
-use crate::domain::Rate;
 use crate::http::Problem;
-use crate::registry::Tenant;
+use hookgate_domain::Rate;
+use hookgate_registry::Tenant;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()

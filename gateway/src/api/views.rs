@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::domain::event::StepResult;
-use crate::domain::{
+use hookgate_domain::event::StepResult;
+use hookgate_domain::{
     Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger, UnsentRequest,
 };
-use crate::registry::Tenant;
+use hookgate_registry::Tenant;
 
 /// A delivery and how it stands.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
-use crate::clock::Clock;
 use crate::dispatch::Handover;
-use crate::domain::TenantId;
-use crate::ids::IdSource;
-use crate::plugin::{Incident, Incidents, Tripped};
-use crate::registry::Registry;
 use crate::system_events::{CanaryStopped, LeftAlone, SystemEvents};
 use crate::{health, system_events};
+use hookgate_domain::TenantId;
+use hookgate_plugin_host::{Incident, Incidents, Tripped};
+use hookgate_registry::Registry;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::ids::IdSource;
 
 /// The watch and the teller, and what the plugin host has to tell.
 pub(super) struct Beside {

@@ -4,14 +4,16 @@ use std::io;
 
 use super::SecretsError;
 use crate::config::Refused;
-use crate::domain::TenantId;
-use crate::domain::ids::BadId;
-use crate::domain::retry::BadRetryPolicy;
+use crate::http;
 use crate::keyring::{KNOWN_STORES, RootError};
-use crate::registry::RegistryError;
-use crate::registry::seal::SealError;
-use crate::store::{StoreError, StoreUrl};
-use crate::{egress, http, profile};
+use hookgate_contract::profile;
+use hookgate_domain::TenantId;
+use hookgate_domain::ids::BadId;
+use hookgate_domain::retry::BadRetryPolicy;
+use hookgate_egress as egress;
+use hookgate_registry::RegistryError;
+use hookgate_registry::seal::SealError;
+use hookgate_store::{StoreError, StoreUrl};
 
 /// Why a gateway does not start. What was there before is as it was.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::http::Descriptors;
-use crate::plugin::Confinement;
+use hookgate_plugin_host::Confinement;
 
 /// The server's settings, with as many connections as there are file descriptors for, and what to warn of.
 pub(super) fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {

@@ -6,11 +6,11 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, NotSet};
-use crate::domain::Secret;
 use crate::keyring::Origin;
-use crate::registry::seal::{SealError, new_key};
-use crate::registry::{KEY_PREFIX, Sealer, new_api_key};
-use crate::store::StoreUrl;
+use hookgate_domain::Secret;
+use hookgate_registry::seal::{SealError, new_key};
+use hookgate_registry::{KEY_PREFIX, Sealer, new_api_key};
+use hookgate_store::StoreUrl;
 
 /// What the gateway keeps secret.
 #[derive(Debug, Clone)]

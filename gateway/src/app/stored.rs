@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::secrets::Secrets;
 use super::{Common, StartError};
 use crate::backup::{self, Backups};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyring::{Expected, KnownStore, Root};
-use crate::store::{self, Store, StoreUrl};
-use crate::tasks::Tasks;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::tasks::Tasks;
+use hookgate_store::{self as store, Store, StoreUrl};
 
 /// Backups of the store, in the data directory where the configuration names no other.
 pub(super) fn backups(

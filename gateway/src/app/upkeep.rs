@@ -8,9 +8,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::registry::Registry;
-use crate::store::{Health, Store};
-use crate::telemetry::{Metrics, error_chain};
+use hookgate_registry::Registry;
+use hookgate_runtime::telemetry::{Metrics, error_chain};
+use hookgate_store::{Health, Store};
 
 /// Sweeps and looks, until the shutdown.
 pub(super) struct Upkeep {

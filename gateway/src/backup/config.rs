@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::units::{Size, Span};
+use hookgate_domain::units::{Size, Span};
 
 /// Backups of the embedded store: `hookgate backup`, and by schedule. A Redis is backed up with its own tools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::domain::Timestamp;
+use hookgate_domain::Timestamp;
 
 /// Directory of backups.
 #[derive(Debug, Clone)]

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::clock::Clock;
-use crate::domain::Timestamp;
-use crate::store::{Pace, Store};
-use crate::tasks::Tasks;
+use hookgate_domain::Timestamp;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::tasks::Tasks;
+use hookgate_store::{Pace, Store};
 
 pub use config::Config;
 pub use files::BackupFile;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Settings;
 use super::client::{Address, Client};
 use super::output::{Failure, note, say};
-use crate::store::{StoreUrl, embedded};
+use hookgate_store::{StoreUrl, embedded};
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {

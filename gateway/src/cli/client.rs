@@ -228,7 +228,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
 
 /// What makes TLS connections to a host that proves its name.
 fn tls(host: &str, ca: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), Failure> {
-    let config = crate::egress::tls_config(ca).map_err(|error| Failure::of(&error))?;
+    let config = hookgate_egress::tls_config(ca).map_err(|error| Failure::of(&error))?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Failure::new(format!("`{host}` cannot be the name in a certificate")))?;
     Ok((TlsConnector::from(config), name))

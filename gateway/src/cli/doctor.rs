@@ -12,14 +12,14 @@ use serde::Serialize;
 use super::Settings;
 use super::output::{Failure, bold, dim, green, red_out, say, yellow};
 use super::plugin::toolchain::Toolchain;
-use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::domain::Timestamp;
 use crate::http::Descriptors;
-use crate::plugin::Confinement;
-use crate::registry::have_every_scope;
-use crate::store::{self, Shard, Store, StoreError, StoreUrl};
-use crate::telemetry::error_chain;
+use hookgate_domain::Timestamp;
+use hookgate_plugin_host::Confinement;
+use hookgate_registry::have_every_scope;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::telemetry::error_chain;
+use hookgate_store::{self as store, Shard, Store, StoreError, StoreUrl};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

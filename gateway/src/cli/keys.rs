@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Address, Client};
 use super::output::{Failure, note, say};
-use crate::registry::seal::{id_on_line, new_key};
+use hookgate_registry::seal::{id_on_line, new_key};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

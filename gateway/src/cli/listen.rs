@@ -12,7 +12,7 @@ use super::output::{Failure, dim, green, say};
 use super::receiver::{Arrival, Receiver};
 use super::verify::{named, profiles_with};
 use crate::http::{Config, Server};
-use crate::telemetry::Metrics;
+use hookgate_runtime::telemetry::Metrics;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECRET", env = "HG_SECRET", hide_env_values = true)]
     secret: Vec<String>,
     /// The profile of what is delivered: one that ships, or one of the configuration.
-    #[arg(long, default_value = crate::profile::STANDARD)]
+    #[arg(long, default_value = hookgate_contract::profile::STANDARD)]
     profile: String,
     /// The configuration file, for a profile of one's own; `hookgate.toml` in the working directory where none is given.
     #[arg(long, value_name = "FILE")]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::config::Refused;
-use crate::telemetry::error_chain;
+use hookgate_runtime::telemetry::error_chain;
 
 /// Why a command did not do it, in words for its user.
 #[derive(Debug)]

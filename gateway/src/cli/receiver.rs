@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
 use tokio::sync::mpsc;
 
-use crate::clock::Clock;
-use crate::domain::Secret;
 use crate::http::{Account, BodyLimits, Endpoint, RequestBody, Response, receive, reply};
-use crate::memory::{self, MemoryPool};
-use crate::profile::{NotGenuine, Profile, Profiles, Received, SigningKey};
+use hookgate_contract::profile::{NotGenuine, Profile, Profiles, Received, SigningKey};
+use hookgate_domain::Secret;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::memory::{self, MemoryPool};
 
 /// What arrived.
 #[derive(Debug)]

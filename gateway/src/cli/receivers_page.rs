@@ -8,9 +8,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::clock::Clock;
-use crate::domain::Secret;
-use crate::profile::{Message, Profiles};
+use hookgate_contract::profile::{Message, Profiles};
+use hookgate_domain::Secret;
+use hookgate_runtime::clock::Clock;
 
 const PAGE: &str = include_str!("../../../docs/receivers.md");
 const BODY: &[u8] = "{\"call_id\":\"c1\",\"name\":\"Jos\u{e9}\",\"amount\":8500.00}".as_bytes();

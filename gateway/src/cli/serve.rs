@@ -14,11 +14,11 @@ use super::Settings;
 use super::output::{Failure, say};
 use crate::app::{App, StartError, declare};
 use crate::config::{Config, Loaded, Refused, SecretText, Values};
-use crate::domain::Secret;
 use crate::keyring::Keyring;
-use crate::profile::Profiles;
-use crate::registry::{DeclaredTenant, Registry};
-use crate::telemetry::{self, error_chain};
+use hookgate_contract::profile::Profiles;
+use hookgate_domain::Secret;
+use hookgate_registry::{DeclaredTenant, Registry};
+use hookgate_runtime::telemetry::{self, error_chain};
 
 /// What a gateway is started with.
 #[derive(Debug, Args)]

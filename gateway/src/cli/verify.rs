@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::Settings;
 use super::output::{Failure, green, say};
-use crate::clock::Clock;
-use crate::domain::units::Span;
-use crate::domain::{Secret, Timestamp};
-use crate::profile::{Evidence, Finding, Profile, Profiles, Proof};
+use hookgate_contract::profile::{Evidence, Finding, Profile, Profiles, Proof};
+use hookgate_domain::units::Span;
+use hookgate_domain::{Secret, Timestamp};
+use hookgate_runtime::clock::Clock;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     )]
     secret: Vec<String>,
     /// The profile: one that ships, or one of the configuration.
-    #[arg(long, default_value = crate::profile::STANDARD)]
+    #[arg(long, default_value = hookgate_contract::profile::STANDARD)]
     profile: String,
     /// When it arrived: RFC 3339, or seconds since 1970. Now where it is left out.
     #[arg(long, value_name = "TIME")]

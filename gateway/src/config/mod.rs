@@ -23,14 +23,16 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::units::Span;
-use crate::domain::{BadScopes, Quotas, Scopes};
-use crate::registry::DeclaredTenant;
-use crate::store::{self, Retention, StoreUrl};
-use crate::{
-    api, backup, delivery, egress, feed, http, ingest, memory, plugin, profile, registry, scheduler,
-    system_events, telemetry,
-};
+use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events};
+use hookgate_contract::profile;
+use hookgate_domain::units::Span;
+use hookgate_domain::{BadScopes, Quotas, Scopes};
+use hookgate_egress as egress;
+use hookgate_plugin_host as plugin;
+use hookgate_registry as registry;
+use hookgate_registry::DeclaredTenant;
+use hookgate_runtime::{memory, telemetry};
+use hookgate_store::{self as store, Retention, StoreUrl};
 
 pub use changes::Values;
 pub use load::{Environment, Flags, Loaded, load};

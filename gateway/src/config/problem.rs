@@ -51,8 +51,8 @@ impl Problem {
     }
 }
 
-impl From<crate::profile::Problem> for Problem {
-    fn from(found: crate::profile::Problem) -> Self {
+impl From<hookgate_contract::profile::Problem> for Problem {
+    fn from(found: hookgate_contract::profile::Problem) -> Self {
         Self::of(found.key, found.message, found.hint)
     }
 }

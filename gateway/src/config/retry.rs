@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::RetryPolicy;
-use crate::domain::retry::BadRetryPolicy;
-use crate::domain::units::Span;
+use hookgate_domain::RetryPolicy;
+use hookgate_domain::retry::BadRetryPolicy;
+use hookgate_domain::units::Span;
 
 /// When a failed delivery is tried again: exponential backoff with full jitter, or a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

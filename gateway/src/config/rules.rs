@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
-use crate::domain::TenantId;
-use crate::domain::units::Span;
-use crate::profile::{Profile, Profiles};
-use crate::telemetry::{check_level, error_chain};
+use hookgate_contract::profile::{Profile, Profiles};
+use hookgate_domain::TenantId;
+use hookgate_domain::units::Span;
+use hookgate_runtime::telemetry::{check_level, error_chain};
 
 /// Everything that is wrong with a configuration.
 pub(super) fn check(config: &Config) -> Vec<Problem> {

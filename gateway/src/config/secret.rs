@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
-use crate::domain::Secret;
+use hookgate_domain::Secret;
 
 /// A secret text, or `env:NAME` for one that stands in an environment variable. Shown nowhere: it serialises to `[secret]`.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Problem, Retry, SecretText};
-use crate::catalogue::{CatalogueType, TypeSpec};
-use crate::domain::subscription::Owner;
-use crate::domain::units::{Size, Span};
-use crate::domain::{DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
-use crate::plugin::{OnFailure, StepLimits};
-use crate::privacy::Authority;
-use crate::profile::Profiles;
-use crate::registry::{
-    self, CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription, NewTenant, Share,
-    StepSpec,
+use hookgate_contract::catalogue::{CatalogueType, TypeSpec};
+use hookgate_contract::privacy::Authority;
+use hookgate_contract::profile::Profiles;
+use hookgate_domain::subscription::Owner;
+use hookgate_domain::units::{Size, Span};
+use hookgate_domain::{DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, Quotas, Secret};
+use hookgate_plugin_host::{OnFailure, StepLimits};
+use hookgate_registry::{
+    self as registry, CanarySpec, ChainSpec, DeclaredSubscription, DeclaredTenant, NewSubscription,
+    NewTenant, Share, StepSpec,
 };
 
 /// A tenant that the file declares. What stands here is changed here only; the API changes what it made itself.
@@ -139,7 +139,7 @@ pub struct Subscription {
     pub name: Option<String>,
     /// The endpoint.
     #[schemars(with = "String")]
-    #[serde(deserialize_with = "crate::egress::endpoint_url")]
+    #[serde(deserialize_with = "hookgate_egress::endpoint_url")]
     pub url: url::Url,
     /// Event patterns: `invoice.paid`, `invoice.*` or `*`.
     pub events: Vec<String>,

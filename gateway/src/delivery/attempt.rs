@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use super::Courier;
 use super::destination::{Destination, NoDestination};
 use super::screen::NotSent;
-use crate::domain::units::Size;
-use crate::domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
-use crate::egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
-use crate::profile::{Message, Signature};
-use crate::store::Leased;
+use hookgate_contract::profile::{Message, Signature};
+use hookgate_domain::units::Size;
+use hookgate_domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
+use hookgate_egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
+use hookgate_store::Leased;
 
 /// What came of trying.
 #[derive(Debug)]

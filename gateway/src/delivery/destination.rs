@@ -7,15 +7,15 @@ use std::time::Duration;
 use url::Url;
 
 use super::Courier;
-use crate::domain::{
+use hookgate_contract::profile::{Profile, SecretOwner, SigningKey};
+use hookgate_domain::{
     AnswerRules, DeliveryMode, Gone, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
     Target, Timestamp, Trigger,
 };
-use crate::egress::{BadHeader, HeaderMap, custom_header};
-use crate::plugin::Chain;
-use crate::profile::{Profile, SecretOwner, SigningKey};
-use crate::registry::{Place, Tenant};
-use crate::store::{Endpoint, Leased};
+use hookgate_egress::{BadHeader, HeaderMap, custom_header};
+use hookgate_plugin_host::Chain;
+use hookgate_registry::{Place, Tenant};
+use hookgate_store::{Endpoint, Leased};
 
 /// All that an attempt needs to know of its receiver.
 pub(super) struct Destination {

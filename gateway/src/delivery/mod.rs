@@ -16,16 +16,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::clock::Clock;
 use crate::dispatch::Handover;
-use crate::domain::RetryPolicy;
-use crate::egress::Client;
 use crate::health::Watch;
-use crate::registry::Registry;
-use crate::store::clock::StoreClock;
-use crate::store::group::Committer;
 use crate::system_events::SystemEvents;
-use crate::telemetry::Metrics;
+use hookgate_domain::RetryPolicy;
+use hookgate_egress::Client;
+use hookgate_registry::Registry;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::clock::StoreClock;
+use hookgate_store::group::Committer;
 
 pub use attempt::Attempted;
 pub use config::{BadConfig, Config};

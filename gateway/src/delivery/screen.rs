@@ -7,14 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Courier;
-use crate::budget::TooMuchWork;
-use crate::document::{Document, Limits};
-use crate::domain::units::Span;
-use crate::domain::{Event, Outcome, StepReport, Target, Timestamp};
-use crate::plugin::{Call, Chain, LaneRefusal, Phase, TenantLane, Verdict};
-use crate::registry::Tenant;
-use crate::store::Leased;
 use crate::system_events::PluginFailing;
+use hookgate_domain::units::Span;
+use hookgate_domain::{Event, Outcome, StepReport, Target, Timestamp};
+use hookgate_json::budget::TooMuchWork;
+use hookgate_json::{Document, Limits};
+use hookgate_plugin_host::{Call, Chain, LaneRefusal, Phase, TenantLane, Verdict};
+use hookgate_registry::Tenant;
+use hookgate_store::Leased;
 
 /// What is sent of an event.
 pub(super) struct Screened {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::{Attempted, Courier};
-use crate::domain::decide::{Decision, decide};
-use crate::domain::subscription::DisableReason;
-use crate::domain::{
+use crate::system_events::Change;
+use hookgate_domain::decide::{Decision, decide};
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::{
     Attempt, DeliveryMode, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger,
 };
-use crate::store::{Leased, Next, Settled, Settlement, StoreError};
-use crate::system_events::Change;
-use crate::telemetry::DeliveryEnd;
+use hookgate_runtime::telemetry::DeliveryEnd;
+use hookgate_store::{Leased, Next, Settled, Settlement, StoreError};
 
 impl Courier {
     /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Courier;
-use crate::domain::{Outcome, UnsentRequest};
-use crate::egress::{HeaderMap, HeaderName, HeaderValue, Request};
+use hookgate_domain::{Outcome, UnsentRequest};
+use hookgate_egress::{HeaderMap, HeaderName, HeaderValue, Request};
 
 impl Courier {
     /// Records a request in place of sending it.

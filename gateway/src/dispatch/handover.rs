@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 use super::shares::{Capacity, Shares};
-use crate::domain::{Target, TenantId, Timestamp};
-use crate::memory::{self, MemoryPool, MemoryUse};
-use crate::store::{Endpoint, LeasePolicy, Leased, NewEvent};
+use hookgate_domain::{Target, TenantId, Timestamp};
+use hookgate_runtime::memory::{self, MemoryPool, MemoryUse};
+use hookgate_store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
 /// Hands leased deliveries over. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -331,9 +331,9 @@ const OVERHEAD: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::units::Size;
-    use crate::domain::{DeliveryId, Event, Fate, Trigger};
-    use crate::store::Token;
+    use hookgate_domain::units::Size;
+    use hookgate_domain::{DeliveryId, Event, Fate, Trigger};
+    use hookgate_store::Token;
 
     const LEASE: Duration = Duration::from_secs(60);
 

@@ -5,9 +5,9 @@ mod shares;
 
 use std::sync::Arc;
 
-use crate::budget::{TooMuchWork, WorkBudget};
-use crate::document::{Document, Limits, Value};
-use crate::domain::{Event, EventType, Subscription, SubscriptionId, Target};
+use hookgate_domain::{Event, EventType, Subscription, SubscriptionId, Target};
+use hookgate_json::budget::{TooMuchWork, WorkBudget};
+use hookgate_json::{Document, Limits, Value};
 
 pub use handover::{Handover, Reservation};
 pub use shares::Capacity;

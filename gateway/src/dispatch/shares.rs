@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::domain::{Target, TenantId};
-use crate::store::Endpoint;
+use hookgate_domain::{Target, TenantId};
+use hookgate_store::Endpoint;
 
 /// Deliveries of one endpoint that may be in memory, waiting or in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -383,7 +383,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::SubscriptionId;
+    use hookgate_domain::SubscriptionId;
 
     fn endpoint(tenant: &str, number: u128) -> Endpoint {
         Endpoint {

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::domain::TenantId;
-use crate::store::FeedPosition;
+use hookgate_domain::TenantId;
+use hookgate_store::FeedPosition;
 
 /// A place in one of a tenant's lists that are ordered like its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

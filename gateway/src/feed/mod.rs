@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::domain::units::{Size, Span};
-use crate::domain::{Event, EventPattern, TenantId, Timestamp};
-use crate::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
-use crate::registry::{LaneRefusal, Registry};
-use crate::store::clock::StoreClock;
-use crate::store::{CommitSignals, CommitWaiter, FEED_PAGE_BYTES, FeedPosition, Store, StoreError};
+use hookgate_domain::units::{Size, Span};
+use hookgate_domain::{Event, EventPattern, TenantId, Timestamp};
+use hookgate_registry::{LaneRefusal, Registry};
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
+use hookgate_store::clock::StoreClock;
+use hookgate_store::{CommitSignals, CommitWaiter, FEED_PAGE_BYTES, FeedPosition, Store, StoreError};
 
 use waiting::Waiting;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::TenantId;
+use hookgate_domain::TenantId;
 
 /// The places. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! Whether a subscription fails too often: one pure function.
 
-use crate::domain::stats::Bucket;
-use crate::domain::{Stats, Subscription, Tally, Timestamp};
-use crate::profile::AutoDisable;
 use crate::system_events::Figures;
+use hookgate_contract::profile::AutoDisable;
+use hookgate_domain::stats::Bucket;
+use hookgate_domain::{Stats, Subscription, Tally, Timestamp};
 
 /// What is to be done about a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +70,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::stats::FAILED;
-    use crate::domain::{PayloadMode, Status, SubscriptionId};
+    use hookgate_domain::stats::FAILED;
+    use hookgate_domain::{PayloadMode, Status, SubscriptionId};
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -14,13 +14,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::subscription::DisableReason;
-use crate::domain::{Status, SubscriptionId, TenantId, Timestamp};
-use crate::registry::{Registry, RegistryError};
-use crate::store::clock::StoreClock;
-use crate::store::{Store, StoreError};
 use crate::system_events::{Change, Figures, SystemEvents};
-use crate::telemetry::{Metrics, error_chain};
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::{Status, SubscriptionId, TenantId, Timestamp};
+use hookgate_registry::{Registry, RegistryError};
+use hookgate_runtime::telemetry::{Metrics, error_chain};
+use hookgate_store::clock::StoreClock;
+use hookgate_store::{Store, StoreError};
 
 use judge::{Finding, judge};
 

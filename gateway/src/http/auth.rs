@@ -6,9 +6,9 @@ use http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
-use crate::domain::subscription::Owner;
-use crate::domain::{Scope, Scopes, Secret, Subscription, SubscriptionId, TenantId};
-use crate::registry::{Actor, ApiKey, Registry, Tenant, key_digest};
+use hookgate_domain::subscription::Owner;
+use hookgate_domain::{Scope, Scopes, Secret, Subscription, SubscriptionId, TenantId};
+use hookgate_registry::{Actor, ApiKey, Registry, Tenant, key_digest};
 
 /// Names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";

@@ -8,9 +8,9 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::{Code, Problem, content};
-use crate::document::Document;
-use crate::domain::TenantId;
-use crate::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
+use hookgate_domain::TenantId;
+use hookgate_json::Document;
+use hookgate_runtime::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
 
 /// How much and how long.
 #[derive(Debug, Clone, Copy)]
@@ -248,9 +248,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::units::Size;
-    use crate::memory;
     use futures_util::stream;
+    use hookgate_domain::units::Size;
+    use hookgate_runtime::memory;
     use http_body_util::StreamBody;
     use hyper::body::Frame;
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Listener;
-use crate::domain::units::{Size, Span};
+use hookgate_domain::units::{Size, Span};
 
 /// The server: where it listens and what it allows a client.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]

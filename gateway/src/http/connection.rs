@@ -19,7 +19,7 @@ use super::connection_table::Place;
 use super::pace::{Limits, Pace, Paced};
 use super::request_body::{Unread, expects_continue};
 use super::{Config, Endpoint, Response, host};
-use crate::telemetry::{ConnectionFailure, Metrics, RouteFigures};
+use hookgate_runtime::telemetry::{ConnectionFailure, Metrics, RouteFigures};
 
 /// How connections are served.
 #[derive(Debug)]

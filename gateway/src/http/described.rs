@@ -6,7 +6,7 @@ use aide::openapi::{
 use schemars::json_schema;
 
 use super::auth::TENANT_HEADER;
-use crate::domain::Scope;
+use hookgate_domain::Scope;
 
 /// Adds an optional header to an operation.
 pub fn describe_header(operation: &mut Operation, name: &str, description: &str) {

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::{Code, Problem};
-use crate::domain::Hops;
+use hookgate_domain::Hops;
 
 /// The number of gateways that a request has passed, by its headers.
 ///

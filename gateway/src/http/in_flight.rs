@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::TenantId;
+use hookgate_domain::TenantId;
 
 /// Limit on what is under way at once, in all and per tenant. Cheap to clone.
 #[derive(Debug, Clone)]

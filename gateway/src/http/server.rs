@@ -12,7 +12,7 @@ use super::connection::{self, Serving};
 use super::connection_table::{ConnectionTable, Place, Refused};
 use super::pace::Pace;
 use super::{Config, Endpoint, Listener, refusal_log::RefusalLog, tls};
-use crate::telemetry::{ConnectionFailure, Metrics};
+use hookgate_runtime::telemetry::{ConnectionFailure, Metrics};
 
 /// A server that has its port and does not serve yet.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::domain::EventId;
 use crate::http::{JSON, Response, reply};
+use hookgate_domain::EventId;
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

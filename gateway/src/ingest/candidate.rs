@@ -6,9 +6,9 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use url::Url;
 
-use crate::document::{Object, Value};
-use crate::domain::{EventId, EventType, Timestamp, nearest};
 use crate::http::FieldError;
+use hookgate_domain::{EventId, EventType, Timestamp, nearest};
+use hookgate_json::{Object, Value};
 
 /// An event that wants in. `data` and `metadata` are as they came.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-use crate::tasks::Tasks;
+use hookgate_runtime::tasks::Tasks;
 
 /// A future that goes on in a task when it is dropped before its end.
 pub(super) struct Carried<T: Send + 'static> {

@@ -12,8 +12,8 @@ use compact_str::CompactString;
 use http::{HeaderMap, HeaderName, header};
 use sha2::{Digest, Sha256};
 
-use crate::document::{Object, Value};
-use crate::domain::EventId;
+use hookgate_domain::EventId;
+use hookgate_json::{Object, Value};
 
 use super::candidate::{Candidate, Faults, Fields};
 use super::format::is_json;
@@ -190,7 +190,7 @@ fn decoded(fields: &mut Fields<'_>, value: Value) -> Option<Value> {
     let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
         return fields.fault("data_base64", "is not base64");
     };
-    match crate::document::Document::parse(&bytes, crate::document::Limits::of_bytes(bytes.len())) {
+    match hookgate_json::Document::parse(&bytes, hookgate_json::Limits::of_bytes(bytes.len())) {
         Ok(document) => Some(document.into_root()),
         Err(error) => fields.fault("data_base64", format!("only data that is JSON is taken: {error}")),
     }

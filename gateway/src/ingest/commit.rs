@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::dispatch::Reservation;
-use crate::domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
 use crate::http::{Code, Problem};
-use crate::registry::Tenant;
-use crate::store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
-use crate::telemetry::AcceptResult;
+use hookgate_domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
+use hookgate_registry::Tenant;
+use hookgate_runtime::telemetry::AcceptResult;
+use hookgate_store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
 
 use super::Ingest;
 use super::answer::{AcceptedEvent, EventStatus};

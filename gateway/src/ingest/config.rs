@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::document::Limits;
-use crate::domain::units::Size;
+use hookgate_domain::units::Size;
+use hookgate_json::Limits;
 
 use super::parse::Allowed;
 

@@ -1,7 +1,7 @@
 //! Endpoints that events bring along (`deliver_to`): judged together, so that a request waits once for the names in it.
 
-use crate::egress::NotAdmitted;
 use crate::http::{Code, FieldError, Problem};
+use hookgate_egress::NotAdmitted;
 
 use super::Ingest;
 use super::candidate::Candidate;

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use crate::domain::Timestamp;
-use crate::store::Idempotency;
+use hookgate_domain::Timestamp;
+use hookgate_store::Idempotency;
 
 use super::format::Format;
 

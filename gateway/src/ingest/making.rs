@@ -13,16 +13,16 @@ use bytes::Bytes;
 use super::Parts;
 use super::candidate::Candidate;
 use super::screen::{invalid, too_much_work};
-use crate::budget::{TooMuchWork, WorkBudget};
 use crate::dispatch::fan_out;
-use crate::document::{Document, Limits, Object, Value};
-use crate::domain::{Event, EventId, EventType, Fate, Hops, StepReport, Target, Timestamp};
 use crate::http::{Code, FieldError, Problem};
-use crate::plugin::{Call, Phase, TenantLane, Verdict};
-use crate::privacy::Rules;
-use crate::registry::Tenant;
-use crate::store::NewEvent;
 use crate::system_events::PluginFailing;
+use hookgate_contract::privacy::Rules;
+use hookgate_domain::{Event, EventId, EventType, Fate, Hops, StepReport, Target, Timestamp};
+use hookgate_json::budget::{TooMuchWork, WorkBudget};
+use hookgate_json::{Document, Limits, Object, Value};
+use hookgate_plugin_host::{Call, Phase, TenantLane, Verdict};
+use hookgate_registry::Tenant;
+use hookgate_store::NewEvent;
 
 /// What is known of an event but for its data.
 pub(super) struct Making {

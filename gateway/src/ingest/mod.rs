@@ -29,23 +29,23 @@ use bytes::Bytes;
 use http::Request;
 use hyper::body::Body;
 
-use crate::clock::Clock;
 use crate::dispatch::Handover;
-use crate::domain::Scope;
-use crate::egress::Client;
 use crate::http::{
     Account, Auth, BodyLimits, Code, InFlight, InFlightFull, InFlightLimit, Problem, Publish, RequestBody,
     Response, hops, idempotency_key, json_text, receive,
 };
-use crate::ids::IdSource;
-use crate::memory::MemoryPool;
-use crate::plugin::Host;
 use crate::quota::QuotaGate;
-use crate::registry::Tenant;
-use crate::store::group::Committer;
 use crate::system_events::SystemEvents;
-use crate::tasks::Tasks;
-use crate::telemetry::{AcceptResult, Metrics};
+use hookgate_domain::Scope;
+use hookgate_egress::Client;
+use hookgate_plugin_host::Host;
+use hookgate_registry::Tenant;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::ids::IdSource;
+use hookgate_runtime::memory::MemoryPool;
+use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::{AcceptResult, Metrics};
+use hookgate_store::group::Committer;
 
 use carried::Carried;
 use format::Format;

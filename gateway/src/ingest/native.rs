@@ -1,7 +1,7 @@
 //! hookgate's own form: `{type, data, id?, created?, metadata?, deliver_to?}`. Pure.
 
-use crate::document::Value;
-use crate::egress::EndpointUrl;
+use hookgate_egress::EndpointUrl;
+use hookgate_json::Value;
 
 use super::candidate::{Candidate, Faults, Fields, word};
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::document::{Document, Limits, Value};
-use crate::domain::Timestamp;
 use crate::http::{Code, Problem};
+use hookgate_domain::Timestamp;
+use hookgate_json::{Document, Limits, Value};
 
 use super::candidate::{Candidate, Faults, word};
 use super::format::Format;

@@ -11,8 +11,8 @@ use http_body_util::Either;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use crate::domain::Scope;
 use crate::http::{Problem, Response, describe_header, describe_scopes, describe_tenant_header};
+use hookgate_domain::Scope;
 
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 

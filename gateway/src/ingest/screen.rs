@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::budget::TooMuchWork;
-use crate::document::Value;
 use crate::http::{Code, FieldError, PluginWords, Problem};
-use crate::plugin::{Failure, LaneRefusal, TenantLane, Verdict};
-use crate::registry::{Place, Tenant};
-use crate::store::NewEvent;
-use crate::telemetry::AcceptResult;
+use hookgate_json::Value;
+use hookgate_json::budget::TooMuchWork;
+use hookgate_plugin_host::{Failure, LaneRefusal, TenantLane, Verdict};
+use hookgate_registry::{Place, Tenant};
+use hookgate_runtime::telemetry::AcceptResult;
+use hookgate_store::NewEvent;
 
 use super::Ingest;
 use super::candidate::Candidate;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::document::Value;
-use crate::domain::{Event, EventType, Fate};
 use crate::http::{Code, FieldError, Problem};
-use crate::registry::Tenant;
+use hookgate_domain::{Event, EventType, Fate};
+use hookgate_json::Value;
+use hookgate_registry::Tenant;
 
 use super::Ingest;
 use super::candidate::Candidate;

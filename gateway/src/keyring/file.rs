@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use crate::domain::Secret;
-use crate::registry::seal::id_on_line;
+use hookgate_domain::Secret;
+use hookgate_registry::seal::id_on_line;
 
 /// Puts a key before the others. The file's new text.
 pub(super) fn with_first(path: &Path, key: &Secret) -> io::Result<String> {
@@ -47,7 +47,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::registry::seal::{Ring, new_key};
+    use hookgate_registry::seal::{Ring, new_key};
 
     #[test]
     fn keys_come_first_and_go_by_their_id() {

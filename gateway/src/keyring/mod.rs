@@ -24,9 +24,9 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tracing::info;
 
-use crate::registry::seal::{Ring, SealError, new_key};
-use crate::registry::{Registry, RegistryError, Resealed, Sealer};
-use crate::store::{Store, StoreError};
+use hookgate_registry::seal::{Ring, SealError, new_key};
+use hookgate_registry::{Registry, RegistryError, Resealed, Sealer};
+use hookgate_store::{Store, StoreError};
 
 pub use known_store::{KNOWN_STORES, KnownStore};
 pub use root::{Expected, Root, RootError};

@@ -9,10 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::RngExt as _;
 use sha2::Sha256;
 
-use crate::domain::Secret;
-use crate::registry::Sealer;
-use crate::registry::seal::SealError;
-use crate::store::{Store, StoreError};
+use hookgate_domain::Secret;
+use hookgate_registry::Sealer;
+use hookgate_registry::seal::SealError;
+use hookgate_store::{Store, StoreError};
 
 /// The root itself. Not shown by `Debug`.
 #[derive(Clone)]

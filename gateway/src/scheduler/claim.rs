@@ -19,9 +19,9 @@ use super::{Config, Parts};
 use crate::delivery::{Attempted, Courier};
 use crate::dispatch::Handover;
 use crate::dispatch::handover::ClaimRoom;
-use crate::store::clock::StoreClock;
-use crate::store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
-use crate::telemetry::{Metrics, StoreOperation};
+use hookgate_runtime::telemetry::{Metrics, StoreOperation};
+use hookgate_store::clock::StoreClock;
+use hookgate_store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
 
 /// Claims. Owned by the scheduler.
 pub(super) struct Claimer {

@@ -9,7 +9,7 @@ use super::health::PauseRules;
 use super::lanes::Most;
 use super::queue::Rules;
 use crate::dispatch::handover;
-use crate::domain::units::{Size, Span};
+use hookgate_domain::units::{Size, Span};
 
 /// Attempts in flight, leases and claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
-use crate::domain::{DeliveryId, SubscriptionId, Target, Timestamp};
-use crate::store::{Interrupted, Leased, Store, StoreError, Token};
+use hookgate_domain::{DeliveryId, SubscriptionId, Target, Timestamp};
+use hookgate_store::{Interrupted, Leased, Store, StoreError, Token};
 
 /// The journal of this process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -310,18 +310,39 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::contract::{event, target, tenant};
+    use hookgate_domain::{Event, Fate, SubscriptionId, TenantId};
+
+    fn event(tenant: &TenantId, id: &str) -> Event {
+        Event {
+            id: id.parse().unwrap(),
+            tenant: tenant.clone(),
+            kind: "invoice.paid".parse().unwrap(),
+            created: Timestamp::from_millis(1_700_000_000_000),
+            accepted: Timestamp::from_millis(1_700_000_000_500),
+            data: bytes::Bytes::from_static(b"{}"),
+            metadata: None,
+            deliver_to: None,
+            fate: Fate::Published,
+            steps: vec![],
+            rules: Default::default(),
+            hops: Default::default(),
+        }
+    }
 
     fn leased(tenant_name: &str, id: &str, run: u64) -> Leased {
-        let event = event(&tenant(tenant_name), id);
+        let event = event(&tenant_name.parse().unwrap(), id);
         Leased {
             id: DeliveryId {
                 event: event.id.clone(),
-                target: if run == 0 { target(7) } else { Target::Inline },
+                target: if run == 0 {
+                    Target::Subscription(SubscriptionId::new(Ulid(7)))
+                } else {
+                    Target::Inline
+                },
                 run,
             },
             event: Arc::new(event),
-            trigger: crate::domain::Trigger::Published,
+            trigger: hookgate_domain::Trigger::Published,
             token: Token(Timestamp::from_micros(1_700_000_000_000_001 + run)),
             attempts: 3,
             first_attempt: None,

@@ -10,8 +10,8 @@ use super::limit::Limit;
 use super::queue::{Finish, Rules};
 use super::signal::Signal;
 use crate::dispatch::Capacity;
-use crate::domain::{Event, SubscriptionId, Target, TenantId};
-use crate::store::Endpoint;
+use hookgate_domain::{Event, SubscriptionId, Target, TenantId};
+use hookgate_store::Endpoint;
 
 /// Which lane. Two tenants never share one: the health of one's endpoint is not the other's matter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::health::Gate;
 use super::lane::{Key, Lane};
-use crate::domain::TenantId;
+use hookgate_domain::TenantId;
 
 /// Lanes by endpoint.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn subscribed(n: u128) -> Key {
-        let id = crate::domain::SubscriptionId::new(ulid::Ulid(n));
+        let id = hookgate_domain::SubscriptionId::new(ulid::Ulid(n));
         Key {
             tenant: "t".parse().expect("a tenant"),
             endpoint: EndpointKey::Subscription(id),

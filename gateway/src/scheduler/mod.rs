@@ -37,9 +37,9 @@ use tokio_util::sync::CancellationToken;
 use crate::delivery::Courier;
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
-use crate::store::Store;
-use crate::store::clock::StoreClock;
-use crate::telemetry::Metrics;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::Store;
+use hookgate_store::clock::StoreClock;
 
 pub use config::{BadConfig, Config};
 pub use journal::Journal;

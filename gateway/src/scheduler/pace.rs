@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::store::Shard;
+use hookgate_store::Shard;
 
 /// The next claim from each shard.
 #[derive(Debug)]

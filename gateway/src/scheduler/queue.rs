@@ -13,7 +13,7 @@ use super::lanes::{Lanes, Most};
 use super::ring::Ring;
 use super::signal::Signal;
 use crate::dispatch::Capacity;
-use crate::domain::TenantId;
+use hookgate_domain::TenantId;
 
 /// Deliveries that wait, and the state of the endpoints that they wait for.
 #[derive(Debug)]

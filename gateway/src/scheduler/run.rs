@@ -22,10 +22,10 @@ use super::{Config, Parts};
 use crate::delivery::{Attempted, Courier};
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
-use crate::domain::{AnswerRules, Target, Trigger};
-use crate::store::Leased;
-use crate::store::clock::StoreClock;
-use crate::telemetry::Metrics;
+use hookgate_domain::{AnswerRules, Target, Trigger};
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::Leased;
+use hookgate_store::clock::StoreClock;
 
 /// Starts attempts. Owned by the scheduler.
 pub(super) struct Runner {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::health::Sign;
-use crate::domain::{AnswerRules, Outcome, Pause, RetryAfter};
+use hookgate_domain::{AnswerRules, Outcome, Pause, RetryAfter};
 
 /// A sign from an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::Stage;
+    use hookgate_domain::delivery::Stage;
 
     #[test]
     fn contract_chooses_retry_after_and_pauses() {

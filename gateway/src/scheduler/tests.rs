@@ -8,12 +8,12 @@ use std::time::Duration;
 use bench::{Bench, Wishes, tenant};
 
 use super::*;
-use crate::clock::Clock;
-use crate::domain::subscription::DisableReason;
-use crate::domain::units::Span;
-use crate::domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
-use crate::egress::testing::{Got, Reaction, Receiver};
-use crate::profile::{Profiles, Received, STANDARD};
+use hookgate_contract::profile::{Profiles, Received, STANDARD};
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::units::Span;
+use hookgate_domain::{DeliveryState, Outcome, RetryPolicy, Secret, Status, Target};
+use hookgate_runtime::clock::Clock;
+use hookgate_testing::receiver::{Got, Reaction, Receiver};
 
 fn assert_genuine(got: &Got, secret: &Secret) {
     assert_genuine_for(STANDARD, got, secret);
@@ -259,7 +259,7 @@ async fn retry_after_is_kept_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_address_is_an_outcome() {
     let bench = Bench::start(Wishes {
-        egress: crate::egress::Config::default(),
+        egress: hookgate_egress::Config::default(),
         retry: RetryPolicy::schedule(vec![]).unwrap(),
         ..Wishes::default()
     })

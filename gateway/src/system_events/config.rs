@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::units::Span;
+use hookgate_domain::units::Span;
 
 /// The gateway's own events: `hookgate.subscription.failing`, `hookgate.subscription.disabled`, `hookgate.delivery.dead`,
 /// `hookgate.plugin.failing`, `hookgate.plugin.left_alone`, `hookgate.canary.stopped`.

@@ -26,8 +26,8 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::domain::subscription::DisableReason;
-use crate::domain::{DeliveryId, Event, Outcome, SubscriptionId, TenantId, Timestamp};
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::{DeliveryId, Event, Outcome, SubscriptionId, TenantId, Timestamp};
 
 pub use config::Config;
 pub use notice::{CanaryStopped, Change, Figures, LeftAlone, PluginFailing};

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::subscription::DisableReason;
-use crate::domain::{
+use hookgate_contract::profile::Warning;
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::{
     DeliveryId, EventId, EventType, StepReport, SubscriptionId, Target, TenantId, Timestamp,
 };
-use crate::profile::Warning;
 
 /// A change of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Config;
 use super::notice::{CanaryStopped, Dead, LeftAlone, Notice, PluginFailing, Subject};
-use crate::domain::{TenantId, Timestamp};
+use hookgate_domain::{TenantId, Timestamp};
 
 /// Reports, counted by what they are about.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 mod tests {
     use super::super::notice::Change;
     use super::*;
-    use crate::domain::{SubscriptionId, Target};
+    use hookgate_domain::{SubscriptionId, Target};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -238,7 +238,7 @@ mod tests {
     fn dead(pending: &mut Pending, number: u128, now: Instant) {
         let target = Target::Subscription(SubscriptionId::new(ulid::Ulid(number)));
         let dead = Dead {
-            delivery: crate::domain::DeliveryId {
+            delivery: hookgate_domain::DeliveryId {
                 event: "evt_1".parse().expect("an id"),
                 target,
                 run: 0,

@@ -8,16 +8,16 @@ use tokio_util::sync::CancellationToken;
 use super::notice::Notice;
 use super::warning::Told;
 use super::{Change, SystemEvents};
-use crate::budget::WorkBudget;
-use crate::clock::Clock;
 use crate::dispatch::{Handover, fan_out_again};
-use crate::domain::event::RulesMark;
-use crate::domain::subscription::DisableReason;
-use crate::domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Subscription, Target, TenantId};
-use crate::ids::IdSource;
-use crate::registry::{Registry, RegistryError, Tenant};
-use crate::store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
-use crate::telemetry::{Metrics, error_chain};
+use hookgate_domain::event::RulesMark;
+use hookgate_domain::subscription::DisableReason;
+use hookgate_domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Subscription, Target, TenantId};
+use hookgate_json::budget::WorkBudget;
+use hookgate_registry::{Registry, RegistryError, Tenant};
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::ids::IdSource;
+use hookgate_runtime::telemetry::{Metrics, error_chain};
+use hookgate_store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
 
 /// What the service works with.
 pub struct Parts {

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::notice::Notice;
-use crate::domain::subscription::Owner;
-use crate::domain::{EventId, EventType, SubscriptionId, Timestamp};
-use crate::profile::{Said, Warning, Warnings};
-use crate::registry::Tenant;
+use hookgate_contract::profile::{Said, Warning, Warnings};
+use hookgate_domain::subscription::Owner;
+use hookgate_domain::{EventId, EventType, SubscriptionId, Timestamp};
+use hookgate_registry::Tenant;
 
 /// An event to be stored, and to whom it is not sent.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Product, text};
 use crate::site::On;
 
-#[path = "../../../gateway/src/document/texts.rs"]
+#[path = "../../../gateway/crates/json/src/texts.rs"]
 mod texts;
 
 const REQUESTS: usize = 15;

@@ -44,7 +44,7 @@ async fn who_takes_time(on: On) {
         ..Guest::default()
     };
     let spins_in_realloc = Guest {
-        realloc: Some("(loop $again (br $again)) (unreachable)"),
+        realloc: "(loop $again (br $again)) (unreachable)",
         ..Guest::default()
     };
     let guests = vec![
@@ -113,8 +113,8 @@ async fn who_is_large(on: On) {
     let large = |handle: &str| {
         let guest = Guest {
             items: &data,
-            pages: Some(40),
-            handle: Some(handle),
+            pages: 40,
+            handle,
             ..Guest::default()
         };
         guest.component()
@@ -231,15 +231,15 @@ async fn who_breaks_the_boundary(on: On) {
     // A drop whose reason is no UTF-8.
     let reason = r#"(data (i32.const 1024) "\c3\28\ff\fe") (data (i32.const 1032) "\00\00\00\00\01\00\00\00\00\04\00\00\04\00\00\00")"#;
     let keeps = Guest {
-        afterwards: Some("(call $drop (local.get $metadata))"),
+        afterwards: "(call $drop (local.get $metadata))",
         ..Guest::default()
     };
     let gives_nothing = Guest {
-        realloc: Some("(i32.const -16)"),
+        realloc: "(i32.const -16)",
         ..Guest::default()
     };
     let calls_back = Guest {
-        realloc: Some("(drop (call $now_ms)) (i32.const 4096)"),
+        realloc: "(drop (call $now_ms)) (i32.const 4096)",
         ..Guest::default()
     };
     let with = |items: &str, call: &str| handling(items, &format!("{call} {PASS}"));
@@ -343,7 +343,7 @@ fn many_data_segments() -> bytes::Bytes {
 fn with_pages(pages: u32, items: &str) -> bytes::Bytes {
     let guest = Guest {
         items,
-        pages: Some(pages),
+        pages,
         ..Guest::default()
     };
     guest.component()

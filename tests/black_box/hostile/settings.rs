@@ -35,7 +35,7 @@ async fn who_does_harm_when_settings_are_checked(on: On) {
     ] {
         let guest = Guest {
             items,
-            check_settings: Some(check),
+            check_settings: check,
             ..Guest::default()
         };
         let client = town.author(&format!("settings-{name}"), guest.component()).await;

@@ -150,7 +150,7 @@ fn in_describe() -> Vec<Refused> {
     let describes = |items: &str, describe: &str| {
         let guest = Guest {
             items,
-            describe: Some(describe),
+            describe,
             ..Guest::default()
         };
         guest.component()

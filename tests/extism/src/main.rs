@@ -15,13 +15,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use extism::{CompiledPlugin, Manifest, Plugin, PluginBuilder, Wasm};
-use hookgate::clock::Clock;
-use hookgate::document::{Document, Limits};
-use hookgate::domain::Timestamp;
-use hookgate::plugin::{
+use hookgate_runtime::clock::Clock;
+use hookgate_json::{Document, Limits};
+use hookgate_domain::Timestamp;
+use hookgate_plugin_host::{
     Artifacts, Call, Chain, Compiler, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
 };
-use hookgate::telemetry::Metrics;
+use hookgate_runtime::telemetry::Metrics;
 use serde_json::Value;
 
 #[global_allocator]

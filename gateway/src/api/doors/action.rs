@@ -13,10 +13,10 @@ use super::super::subscriptions::{act, trial};
 use super::answer::{Json, json, members, of_event, of_secrets, of_subscription, of_type};
 use super::request::Fields;
 use super::{Visit, deliveries};
-use crate::domain::subscription::Owner;
-use crate::domain::{Subscription, SubscriptionId};
 use crate::http::Problem;
-use crate::profile::{Action, Field, Input, Route};
+use hookgate_contract::profile::{Action, Field, Input, Route};
+use hookgate_domain::subscription::Owner;
+use hookgate_domain::{Subscription, SubscriptionId};
 
 /// Does it, and answers. `id` is the path's.
 ///

@@ -8,10 +8,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::subscriptions::PayloadView;
 use super::super::views::raw;
-use crate::domain::subscription::SigningSecret;
-use crate::domain::{Event, EventType, PayloadMode, Subscription, Timestamp};
 use crate::http::{Code, JSON, Problem};
-use crate::profile::{Answer, CatalogueEntry, Door, Field, Profile};
+use hookgate_contract::profile::{Answer, CatalogueEntry, Door, Field, Profile};
+use hookgate_domain::subscription::SigningSecret;
+use hookgate_domain::{Event, EventType, PayloadMode, Subscription, Timestamp};
 
 /// A value, printed.
 pub(super) type Json = Box<RawValue>;

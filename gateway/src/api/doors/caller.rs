@@ -4,9 +4,9 @@ use http::HeaderMap;
 
 use super::super::input::Consuming;
 use super::Entrance;
-use crate::domain::Scope;
 use crate::http::{Auth, Code, Problem, bearer};
-use crate::profile::{Action, KeyPlace};
+use hookgate_contract::profile::{Action, KeyPlace};
+use hookgate_domain::Scope;
 
 /// The tenant of the key, which stands where the door says and nowhere else, and which of its subscriptions the key reaches.
 /// A consumer's key will do for every route. The operator's key acts for the tenant that `Hookgate-Tenant` names, so that a

@@ -12,10 +12,10 @@ use super::Visit;
 use super::action::limit;
 use super::answer::{Json, Members, in_seconds, json, members};
 use super::request::Fields;
-use crate::domain::SubscriptionId;
-use crate::domain::units::Span;
 use crate::http::Problem;
-use crate::profile::{Field, Input};
+use hookgate_contract::profile::{Field, Input};
+use hookgate_domain::SubscriptionId;
+use hookgate_domain::units::Span;
 
 /// A page of deliveries, of one subscription or of all within reach.
 pub(super) async fn list(

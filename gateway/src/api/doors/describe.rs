@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::Entrance;
 use super::caller::needed_scope;
-use crate::domain::Scope;
 use crate::http::SCOPES;
-use crate::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
+use hookgate_contract::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
+use hookgate_domain::Scope;
 
 /// A section for each door.
 pub(in crate::api) fn tags(entrances: &[Arc<Entrance>]) -> Vec<Tag> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::answer::{json, members};
 use super::refusals::{for_customers, of};
 use crate::http::{FieldError, JSON, Problem, Retry};
-use crate::profile::{Door, KeyPlace, Messages, Placeholder, Refusal, Told, bounded};
+use hookgate_contract::profile::{Door, KeyPlace, Messages, Placeholder, Refusal, Told, bounded};
 
 /// A request that is refused, and by whose door; without one the words are nobody's.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use super::Api;
 use super::input::Consuming;
 use super::request_memory::Owner;
 use crate::http::{Problem, from_no_delivery};
-use crate::profile::{Door, KeyPlace, Method, Profiles, Route};
+use hookgate_contract::profile::{Door, KeyPlace, Method, Profiles, Route};
 
 pub(super) use describe::{schemes, tags};
 pub(super) use errors::{Occasion, reword};

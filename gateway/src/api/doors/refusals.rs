@@ -1,7 +1,7 @@
 //! From this API's problems to what a product's customers are told of them.
 
 use crate::http::Code;
-use crate::profile::Refusal;
+use hookgate_contract::profile::Refusal;
 
 /// The refusal that a problem is at a product's own route.
 pub(super) fn of(code: Code) -> Refusal {

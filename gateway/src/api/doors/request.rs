@@ -11,7 +11,7 @@ use super::super::fields::{fault, no_such};
 use super::super::input::{Body, OptionalBody};
 use super::super::records::Records;
 use crate::http::{Code, FieldError, Problem};
-use crate::profile::{Action, Door, Input, Method, Route};
+use hookgate_contract::profile::{Action, Door, Input, Method, Route};
 
 /// What a request says, by what the door's fields mean.
 #[derive(Debug, Default)]

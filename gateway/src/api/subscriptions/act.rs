@@ -8,11 +8,11 @@ use super::super::input::Consuming;
 use super::super::page::{self, Page, PageQuery};
 use super::super::secrets::{RotateInput, given};
 use super::views::{NewSubscriptionInput, SubscriptionPatchInput};
-use crate::domain::subscription::{DisableReason, Owner};
-use crate::domain::units::Span;
-use crate::domain::{Secret, Subscription, SubscriptionId};
-use crate::egress::{BadHeader, NotAdmitted, custom_header};
 use crate::http::{Code, FieldError, Problem, Reach};
+use hookgate_domain::subscription::{DisableReason, Owner};
+use hookgate_domain::units::Span;
+use hookgate_domain::{Secret, Subscription, SubscriptionId};
+use hookgate_egress::{BadHeader, NotAdmitted, custom_header};
 
 /// Makes one, which is whose the request says or else `owner`'s.
 pub(in crate::api) async fn create(

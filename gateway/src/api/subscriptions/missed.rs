@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::super::{Api, events};
 use super::recover::meant;
-use crate::domain::{Event, Subscription, Timestamp};
 use crate::http::Problem;
-use crate::registry::Tenant;
+use hookgate_domain::{Event, Subscription, Timestamp};
+use hookgate_registry::Tenant;
 
 /// What was missed, as far as it is known.
 pub(super) struct Missed {

@@ -18,8 +18,8 @@ use super::input::{Body, Consuming, Id, OptionalBody, Params};
 use super::output::{Created, Gone};
 use super::page::{Page, PageQuery};
 use super::secrets::SecretsView;
-use crate::domain::Status;
 use crate::http::Problem;
+use hookgate_domain::Status;
 
 use missed::missed;
 use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};

@@ -19,16 +19,16 @@ use super::super::input::{Body, Consuming, Id, NoDelivery};
 use super::super::output::Accepted;
 use super::super::{Api, events, page};
 use crate::dispatch::means;
-use crate::domain::{
-    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, StoredUsage, Subscription,
-    SubscriptionId, Target, Timestamp, Trigger,
-};
 use crate::feed::Cursor;
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::lane_refused;
-use crate::plugin::TenantLane;
-use crate::registry::{Tenant, show};
-use crate::store::{FeedPosition, StoreError, StoredEvent};
+use hookgate_domain::{
+    Delivery, DeliveryId, DeliveryState, Event, EventPattern, Status, StoredUsage, Subscription,
+    SubscriptionId, Target, Timestamp, Trigger,
+};
+use hookgate_plugin_host::TenantLane;
+use hookgate_registry::{Tenant, show};
+use hookgate_store::{FeedPosition, StoreError, StoredEvent};
 
 pub(super) fn method() -> ApiMethodRouter<Api> {
     post_with(

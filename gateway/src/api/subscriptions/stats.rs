@@ -12,11 +12,11 @@ use super::super::Api;
 use super::super::describe::described;
 use super::super::input::{Consuming, Id};
 use super::super::views::text;
-use crate::domain::stats::{Counts, LastFailure};
-use crate::domain::units::Span;
-use crate::domain::{Status, Subscription, SubscriptionId};
 use crate::http::Problem;
-use crate::registry::Tenant;
+use hookgate_domain::stats::{Counts, LastFailure};
+use hookgate_domain::units::Span;
+use hookgate_domain::{Status, Subscription, SubscriptionId};
+use hookgate_registry::Tenant;
 
 /// How a subscription fares.
 #[derive(Debug, Serialize, JsonSchema)]

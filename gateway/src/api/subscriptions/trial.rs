@@ -15,10 +15,10 @@ use super::super::fields::Parsed;
 use super::super::input::{Consuming, Id, NoDelivery, OptionalBody};
 use super::super::output::Accepted;
 use crate::dispatch::Reservation;
-use crate::document::{Document, Limits};
-use crate::domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Trigger};
 use crate::http::{Code, Problem};
-use crate::store::{self, LeasePolicy, Leased, NewEvent, Submission};
+use hookgate_domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Trigger};
+use hookgate_json::{Document, Limits};
+use hookgate_store::{self as store, LeasePolicy, Leased, NewEvent, Submission};
 
 /// What to send.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

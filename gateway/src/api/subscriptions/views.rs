@@ -12,15 +12,15 @@ use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use super::missed::Missed;
-use crate::domain::retry::RetryShape;
-use crate::domain::subscription::{DisableReason, Owner};
-use crate::domain::units::Span;
-use crate::domain::{
+use crate::http::{Code, FieldError, Problem};
+use hookgate_domain::retry::RetryShape;
+use hookgate_domain::subscription::{DisableReason, Owner};
+use hookgate_domain::units::Span;
+use hookgate_domain::{
     DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
 };
-use crate::egress::EndpointUrl;
-use crate::http::{Code, FieldError, Problem};
-use crate::registry::{InitialStatus, NewSubscription, SubscriptionPatch, Tenant};
+use hookgate_egress::EndpointUrl;
+use hookgate_registry::{InitialStatus, NewSubscription, SubscriptionPatch, Tenant};
 
 /// An endpoint to register.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -8,10 +8,10 @@ use http::Method;
 use serde_json::json;
 
 use super::rig::{OPERATOR, Rig, request};
-use crate::domain::units::Size;
-use crate::domain::{Timestamp, Trigger};
 use crate::ingest::Config;
-use crate::store::{Next, Settlement};
+use hookgate_domain::units::Size;
+use hookgate_domain::{Timestamp, Trigger};
+use hookgate_store::{Next, Settlement};
 
 #[tokio::test]
 async fn a_202_is_stored_and_handed_over_with_its_lease() {

@@ -15,24 +15,24 @@ use tower_service::Service;
 
 use super::super::{Parts, router};
 use crate::backup::{self, Backups};
-use crate::clock::Clock;
 use crate::dispatch::Handover;
 use crate::dispatch::handover::{Limits, Ready};
-use crate::domain::Secret;
-use crate::egress::Client;
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
-use crate::ids::IdSource;
 use crate::ingest::{self, Ingest};
 use crate::keyring::{self, Expected, Keyring, Origin, Root};
-use crate::memory::MemoryPool;
-use crate::plugin::{Artifacts, Compiler, Host, Workshop};
-use crate::profile::Profiles;
-use crate::registry::{self, Registry, Sealer};
-use crate::store::embedded::Embedded;
-use crate::store::{Committer, Retention, Store, embedded, group};
-use crate::tasks::Tasks;
-use crate::telemetry::Metrics;
+use hookgate_contract::profile::Profiles;
+use hookgate_domain::Secret;
+use hookgate_egress::Client;
+use hookgate_plugin_host::{Artifacts, Compiler, Host, Workshop};
+use hookgate_registry::{self as registry, Registry, Sealer};
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::ids::IdSource;
+use hookgate_runtime::memory::MemoryPool;
+use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::embedded::Embedded;
+use hookgate_store::{Committer, Retention, Store, embedded, group};
 
 pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
 
@@ -97,7 +97,7 @@ impl Rig {
         let artifacts = Artifacts::new(folder.path().join("artifacts"), [7; 32]);
         let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
         let metrics = Metrics::new();
-        let plugins = Arc::new(crate::plugin::Config::patient());
+        let plugins = Arc::new(hookgate_testing::patient());
         let host = Host::start(&plugins, clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
         let sealer = Sealer::generate().0;
         let root = Root::open(store.as_ref(), &sealer, Expected::Any).await.unwrap();
@@ -119,7 +119,7 @@ impl Rig {
             root,
             shared: false,
         });
-        let egress = crate::egress::Config {
+        let egress = hookgate_egress::Config {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
             ..Default::default()
         };
@@ -133,7 +133,7 @@ impl Rig {
             bytes: usize::MAX,
             lease: Duration::from_secs(60),
         };
-        let memory = MemoryPool::new(&crate::memory::Config::default());
+        let memory = MemoryPool::new(&hookgate_runtime::memory::Config::default());
         let (handover, ready) = Handover::new(limits, memory.clone());
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
@@ -162,13 +162,13 @@ impl Rig {
                 memory: memory.clone(),
                 cursors: crate::feed::CursorKey::new([7; 32]),
                 clock: clock.clone(),
-                store_clock: crate::store::clock::StoreClock::new(clock.clone()),
+                store_clock: hookgate_store::clock::StoreClock::new(clock.clone()),
                 shutdown: shutdown.clone(),
             },
         );
         let parts = Parts {
             auth,
-            key_scopes: crate::domain::Scopes::ALL,
+            key_scopes: hookgate_domain::Scopes::ALL,
             registry,
             host,
             ingest: ingest.clone(),

@@ -16,17 +16,17 @@ use super::super::secrets::show;
 use super::super::subscriptions::{ModeView, NewSubscriptionInput, OwnerView, PayloadView, RetryView, span};
 use super::super::views::raw;
 use super::super::{Api, input};
-use crate::catalogue::TypeSpec;
-use crate::domain::subscription::{DisableReason, Owner, SigningSecret};
-use crate::domain::units::Span;
-use crate::domain::{
+use crate::http::{Code, FieldError, Problem};
+use hookgate_contract::catalogue::TypeSpec;
+use hookgate_contract::privacy::Authority;
+use hookgate_domain::subscription::{DisableReason, Owner, SigningSecret};
+use hookgate_domain::units::Span;
+use hookgate_domain::{
     EventPattern, EventType, KeyId, Quotas, Scopes, Secret, Status, Subscription, SubscriptionId, TenantId,
     Timestamp,
 };
-use crate::egress::EndpointUrl;
-use crate::http::{Code, FieldError, Problem};
-use crate::privacy::Authority;
-use crate::registry::{
+use hookgate_egress::EndpointUrl;
+use hookgate_registry::{
     ApiKey, ImportedKey, ImportedStatus, ImportedSubscription, ImportedTenant, NewKey, Tenant,
 };
 

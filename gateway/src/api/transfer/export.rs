@@ -17,9 +17,9 @@ use serde::Serialize;
 use super::super::Api;
 use super::NDJSON;
 use super::document::{EndRow, Header, KeyRow, Kind, Reader, SubscriptionRow, TenantRow, TypeRow};
-use crate::domain::{TenantId, Timestamp};
 use crate::http::InFlight;
-use crate::registry::Tenant;
+use hookgate_domain::{TenantId, Timestamp};
+use hookgate_registry::Tenant;
 
 /// A document on its way.
 pub(super) struct Export {

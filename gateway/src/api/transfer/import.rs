@@ -9,10 +9,10 @@ use super::super::Api;
 use super::super::subscriptions::act;
 use super::read::{self, Document};
 use super::report::Report;
-use crate::domain::TenantId;
 use crate::http::{Code, Problem, RefusedRow};
-use crate::privacy::Authority;
-use crate::registry::{Begin, ImportMode, ImportRules, Outcome, RowKind, RowOutcome, TenantImport};
+use hookgate_contract::privacy::Authority;
+use hookgate_domain::TenantId;
+use hookgate_registry::{Begin, ImportMode, ImportRules, Outcome, RowKind, RowOutcome, TenantImport};
 
 /// An import that was asked for.
 pub(super) struct Import {

@@ -23,10 +23,10 @@ use super::Api;
 use super::describe::described;
 use super::input::{Acting, By, Operator, Params};
 use super::request_memory;
-use crate::domain::TenantId;
 use crate::http::{BodyLimits, Code, InFlight, InFlightFull, Problem};
-use crate::privacy::Authority;
-use crate::registry::{Actor, Begin, ImportMode};
+use hookgate_contract::privacy::Authority;
+use hookgate_domain::TenantId;
+use hookgate_registry::{Actor, Begin, ImportMode};
 
 use document::Reader;
 use export::Export;

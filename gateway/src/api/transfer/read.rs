@@ -14,9 +14,9 @@ use super::document::{
     EndRow, FORMAT, Header, KeyRow, Kind, SubscriptionRow, TenantRow, TypeRow, VERSION, read_row,
 };
 use super::report::Report;
-use crate::domain::{KeyId, SubscriptionId, TenantId, nearest};
 use crate::http::{Code, FieldError, Problem, RefusedRow};
-use crate::registry::{Row, TenantImport};
+use hookgate_domain::{KeyId, SubscriptionId, TenantId, nearest};
+use hookgate_registry::{Row, TenantImport};
 
 /// What a document says, by tenant.
 pub(super) struct Document {

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::TenantId;
 use crate::http::{Code, Problem, RefusedRow};
-use crate::registry::{Outcome, RowOutcome};
+use hookgate_domain::TenantId;
+use hookgate_registry::{Outcome, RowOutcome};
 
 /// What an import came to, or would.
 #[derive(Debug, Serialize, JsonSchema)]

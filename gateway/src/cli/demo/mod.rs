@@ -20,9 +20,9 @@ use super::receiver::Receiver;
 use super::temporary::TemporaryDir;
 use crate::app::App;
 use crate::config::{Config, Retry};
-use crate::domain::units::Span;
 use crate::http::{self, Server};
-use crate::telemetry::{self, Metrics};
+use hookgate_domain::units::Span;
+use hookgate_runtime::telemetry::{self, Metrics};
 use story::{Flaky, Story};
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::Subject;
 use super::local::{Local, call};
 use super::run::{Given, accepted};
 use crate::cli::output::{Failure, bold, dim, say};
-use crate::plugin::{Phase, Verdict};
+use hookgate_plugin_host::{Phase, Verdict};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -9,8 +9,8 @@ use super::local::{Loaded, Local};
 use super::{Subject, input, show};
 use crate::api::{ChangeView, SaidView, changes_between};
 use crate::cli::output::{Failure, dim, green, red_out, say};
-use crate::document::{Document, Limits, Object, Value};
-use crate::plugin::Phase;
+use hookgate_json::{Document, Limits, Object, Value};
+use hookgate_plugin_host::Phase;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -4,10 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::cli::output::Failure;
-use crate::clock::Clock;
-use crate::document::{Document, Limits, Object, Value};
-use crate::domain::{EventId, EventType, TenantId, Timestamp};
-use crate::plugin::Phase;
+use hookgate_domain::{EventId, EventType, TenantId, Timestamp};
+use hookgate_json::{Document, Limits, Object, Value};
+use hookgate_plugin_host::Phase;
+use hookgate_runtime::clock::Clock;
 
 /// An event for a dry run.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(super) fn members(value: Value, what: &str, known: &[&str]) -> Result<Object
         .map_err(|_| Failure::new(format!("{what} must be a JSON object")))?;
     if let Some(unknown) = object.keys().find(|key| !known.contains(key)) {
         let failure = Failure::new(format!("{what} has no `{unknown}`"));
-        return Err(failure.hint(match crate::domain::nearest(unknown, known) {
+        return Err(failure.hint(match hookgate_domain::nearest(unknown, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has {}", known.join(", ")),
         }));

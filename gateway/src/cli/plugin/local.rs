@@ -8,13 +8,13 @@ use bytes::Bytes;
 use super::input::Event;
 use crate::cli::output::Failure;
 use crate::cli::temporary::TemporaryDir;
-use crate::clock::Clock;
-use crate::document::Document;
-use crate::plugin::{
+use hookgate_json::Document;
+use hookgate_plugin_host::{
     Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, SettingsProblem, Step, Trial,
     Tried, Workshop,
 };
-use crate::telemetry::Metrics;
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::telemetry::Metrics;
 
 /// A host of one's own.
 pub(super) struct Local {

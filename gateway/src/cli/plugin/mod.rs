@@ -21,7 +21,7 @@ use clap::{Args, Subcommand};
 
 use super::Settings;
 use super::output::Failure;
-use crate::plugin::Config;
+use hookgate_plugin_host::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -8,8 +8,8 @@ use super::local::{Loaded, Local};
 use super::{Subject, input, show};
 use crate::api::TriedView;
 use crate::cli::output::{Failure, say};
-use crate::document::{Document, Value};
-use crate::plugin::{Phase, Verdict};
+use hookgate_json::{Document, Value};
+use hookgate_plugin_host::{Phase, Verdict};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{Code, FieldError, Problem};
-use crate::document::{ParseError, ParseErrorKind};
-use crate::domain::{OverQuota, Quota};
-use crate::registry::{BlockedPart, RegistryError};
-use crate::store::StoreError;
-use crate::telemetry::error_chain;
+use hookgate_domain::{OverQuota, Quota};
+use hookgate_json::{ParseError, ParseErrorKind};
+use hookgate_registry::{BlockedPart, RegistryError};
+use hookgate_runtime::telemetry::error_chain;
+use hookgate_store::StoreError;
 
 impl From<&StoreError> for Problem {
     fn from(error: &StoreError) -> Self {

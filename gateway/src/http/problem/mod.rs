@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Response, reply};
-use crate::domain::Quota;
+use hookgate_domain::Quota;
 
 pub use code::Code;
 pub use refused_row::RefusedRow;

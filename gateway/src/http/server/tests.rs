@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Account, BodyLimits, Code, JSON, Problem, RequestBody, Response, receive, reply};
 use super::*;
-use crate::domain::units::Span;
-use crate::memory::{self, MemoryPool};
+use hookgate_domain::units::Span;
+use hookgate_runtime::memory::{self, MemoryPool};
 
 mod framing;
 

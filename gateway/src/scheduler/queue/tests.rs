@@ -30,7 +30,7 @@ fn key(tenant: &str, endpoint: &str) -> Key {
 
 /// An endpoint of a subscription. Those that events name have a bound in the queue itself.
 fn subscribed(tenant: &str, number: u128) -> Key {
-    let id = crate::domain::SubscriptionId::new(ulid::Ulid(number));
+    let id = hookgate_domain::SubscriptionId::new(ulid::Ulid(number));
     Key {
         tenant: tenant.parse().expect("a tenant"),
         endpoint: EndpointKey::Subscription(id),

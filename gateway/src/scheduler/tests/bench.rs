@@ -7,26 +7,26 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::clock::Clock;
 use crate::delivery::{self, Courier};
 use crate::dispatch::Handover;
-use crate::domain::units::Span;
-use crate::domain::{
+use crate::health::Watch;
+use crate::scheduler::{Config, Journal, Parts, Scheduler};
+use crate::system_events::SystemEvents;
+use hookgate_contract::profile::{Profiles, STANDARD};
+use hookgate_domain::units::Span;
+use hookgate_domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, Event, Fate, PayloadMode, RetryPolicy, Secret,
     SubscriptionId, Target, TenantId, Trigger,
 };
-use crate::egress::{self, Client};
-use crate::health::Watch;
-use crate::memory::MemoryPool;
-use crate::profile::{Profiles, STANDARD};
-use crate::registry::{NewSubscription, NewTenant, Registry, Sealer};
-use crate::scheduler::{Config, Journal, Parts, Scheduler};
-use crate::store::clock::StoreClock;
-use crate::store::embedded::Embedded;
-use crate::store::group::{self, Committer};
-use crate::store::{Accepted, LeasePolicy, Leased, NewEvent, Retention, Store, Submission};
-use crate::system_events::SystemEvents;
-use crate::telemetry::Metrics;
+use hookgate_egress::{self as egress, Client};
+use hookgate_registry::{NewSubscription, NewTenant, Registry, Sealer};
+use hookgate_runtime::clock::Clock;
+use hookgate_runtime::memory::MemoryPool;
+use hookgate_runtime::telemetry::Metrics;
+use hookgate_store::clock::StoreClock;
+use hookgate_store::embedded::Embedded;
+use hookgate_store::group::{self, Committer};
+use hookgate_store::{Accepted, LeasePolicy, Leased, NewEvent, Retention, Store, Submission};
 
 pub(super) struct Bench {
     pub(super) store: Arc<dyn Store>,
@@ -76,7 +76,7 @@ impl Bench {
     pub(super) async fn start(wishes: Wishes) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (clock, metrics) = (wishes.clock.clone(), Metrics::new());
-        let settings = crate::store::embedded::Config::default();
+        let settings = hookgate_store::embedded::Config::default();
         let store = Embedded::open(
             &directory.path().join("store"),
             &settings,
@@ -247,7 +247,7 @@ impl Bench {
             }],
             idempotency: None,
             lease,
-            limits: crate::domain::StoredLimits::default(),
+            limits: hookgate_domain::StoredLimits::default(),
         };
         self.committer.accept(submission).await.unwrap()
     }
@@ -295,16 +295,16 @@ pub(super) fn tenant() -> TenantId {
 }
 
 async fn registry(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Registry {
-    let parts = crate::registry::Parts {
+    let parts = hookgate_registry::Parts {
         store,
-        host: crate::registry::testing::host(),
+        host: hookgate_testing::host(),
         sealer: Sealer::generate().0,
         profiles: Profiles::shipped(),
         clock,
         metrics,
-        tasks: crate::tasks::Tasks::default(),
+        tasks: hookgate_runtime::tasks::Tasks::default(),
     };
-    Registry::start(crate::registry::Config::default(), parts)
+    Registry::start(hookgate_registry::Config::default(), parts)
         .await
         .unwrap()
         .0

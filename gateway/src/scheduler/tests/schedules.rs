@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::bench::{Bench, Wishes};
-use crate::clock::{Clock, ManualClock};
-use crate::domain::units::Span;
-use crate::domain::{Attempt, DeliveryState, RetryPolicy, Target, Timestamp};
-use crate::egress::testing::{Got, Reaction, Receiver};
-use crate::profile::{Profiles, Received};
 use crate::scheduler::Config;
+use hookgate_contract::profile::{Profiles, Received};
+use hookgate_domain::units::Span;
+use hookgate_domain::{Attempt, DeliveryState, RetryPolicy, Target, Timestamp};
+use hookgate_runtime::clock::{Clock, ManualClock};
+use hookgate_testing::receiver::{Got, Reaction, Receiver};
 
 /// A product, an event of its, and after how many seconds each attempt but the first follows the one before it.
 struct Printed {
@@ -141,7 +141,11 @@ async fn run(printed: Printed) -> Vec<Got> {
             poll_interval: Span::from_millis(5),
             ..Config::default()
         },
-        egress: receiver.config(),
+        egress: hookgate_egress::Config {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ca_file: receiver.ca_file(),
+            ..hookgate_egress::Config::default()
+        },
         retry: RetryPolicy::schedule(vec![Duration::from_secs(7); 2]).unwrap(),
         profile: printed.profile,
         clock: Clock::Manual(clock.clone()),
@@ -195,7 +199,7 @@ fn between(attempts: &[Attempt]) -> Vec<u64> {
 /// Whether any delivery could be claimed now.
 async fn is_due(bench: &Bench) -> bool {
     for shard in 0..bench.store.shards() {
-        let shard = crate::store::Shard(shard);
+        let shard = hookgate_store::Shard(shard);
         let claimed = bench
             .store
             .claim(shard, 1, Duration::from_secs(60))

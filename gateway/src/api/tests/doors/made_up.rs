@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::rig::{OPERATOR, Rig};
 use super::{SYNTHESQ, is_to_the_second, names, post_text};
 use crate::ingest;
-use crate::profile::{Problem, Profiles};
+use hookgate_contract::profile::{Problem, Profiles};
 
 #[tokio::test]
 async fn a_door_lets_in_its_own_tenants() {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::super::super::doors::{Occasion, reword};
 use super::names;
-use crate::domain::Quota;
 use crate::http::{Code, FieldError, PluginWords, Problem};
-use crate::profile::{Door, Profiles};
+use hookgate_contract::profile::{Door, Profiles};
+use hookgate_domain::Quota;
 
 const INTERNAL: &[&str] = &[
     "hookgate", "gateway", "operator", "configur", "tenant", "plugin", "egress", "registry", "/docs",
@@ -103,7 +103,7 @@ errors = { within = "error", members = [
 [acme.door.messages]
 store_full = "x"
 "#;
-    let read = |text: &str| -> Result<Profiles, Vec<crate::profile::Problem>> {
+    let read = |text: &str| -> Result<Profiles, Vec<hookgate_contract::profile::Problem>> {
         let files: BTreeMap<String, _> = toml_edit::de::from_str(text).expect("TOML");
         Profiles::new(&files)
     };

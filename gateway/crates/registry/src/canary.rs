@@ -1,0 +1,221 @@
+//! Canaries and the versions before: promoted and rolled back by hand, and called off by the gateway itself.
+
+use tracing::warn;
+
+use super::apply::Changes;
+use super::chain_record::{ChainRecord, RunningRecord, StepRecord, StoppedRecord};
+use super::draft::{Draft, chain_entry};
+use super::history::{Deed, Doing};
+use super::record::encode;
+use super::tenants::not_declared;
+use super::{Actor, Place, Registry, RegistryError, StepMove};
+use hookgate_domain::TenantId;
+use hookgate_plugin_host::{Incident, Tripped};
+
+/// What is done to the steps of a plugin, and what for.
+struct Turn<'a> {
+    draft: &'a Draft,
+    plugin: &'a str,
+    changes: Changes,
+    steps: Vec<StepMove>,
+    doings: Vec<Doing>,
+}
+
+impl Registry {
+    /// Makes the canaries of a plugin, in all of a tenant's chains at once, what their steps run: each step is pinned to
+    /// its canary's version.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongState` (there is none), `Declared`, `Conflict`, `Store`.
+    pub async fn promote(
+        &self,
+        tenant: &TenantId,
+        plugin: &str,
+        who: &Actor,
+    ) -> Result<Vec<StepMove>, RegistryError> {
+        self.turn(tenant, plugin, who, |step| {
+            let canary = step.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
+            let to = canary.running.clone();
+            step.canary = None;
+            Some((Deed::Promoted, true, step.pin(to)))
+        })
+        .await
+    }
+
+    /// Calls the canaries of a plugin off, in all of a tenant's chains at once; where a step has none, pins it to the version
+    /// that it ran before.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongState` (there is nothing to go back to), `Declared`, `Conflict`, `Store`.
+    pub async fn roll_back(
+        &self,
+        tenant: &TenantId,
+        plugin: &str,
+        who: &Actor,
+    ) -> Result<Vec<StepMove>, RegistryError> {
+        let at = self.inner.clock.now().as_micros();
+        self.turn(tenant, plugin, who, move |step| {
+            let running = step.running().map(|ran| ran.version);
+            let canary = step.canary.as_mut().filter(|canary| canary.stopped.is_none());
+            if let Some(canary) = canary {
+                let from = canary.running.version.clone();
+                canary.stopped = Some(StoppedRecord {
+                    at,
+                    reason: "it was rolled back by hand".to_owned(),
+                });
+                return Some((
+                    Deed::CanaryStopped,
+                    true,
+                    (Some(from), running.unwrap_or_default()),
+                ));
+            }
+            let to = step.previous.take()?;
+            Some((Deed::RolledBack, false, step.pin(to)))
+        })
+        .await
+    }
+
+    /// Calls a canary off that failed too often, unless somebody was faster.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Store`.
+    pub(super) async fn call_off(&self, tripped: &Tripped) -> Result<bool, RegistryError> {
+        let what = &tripped.what;
+        let reason = format!("{} of {} calls failed", tripped.failures, tripped.calls);
+        let at = self.inner.clock.now().as_micros();
+        let place: Place = what.place.parse().map_err(|_| RegistryError::NotFound("chain"))?;
+        self.change_freely(&what.tenant, |draft| {
+            let Some(chain) = draft.chain_at(place) else {
+                return Ok((Vec::new(), false));
+            };
+            let (mut next, mut doings) = (chain.clone(), Vec::new());
+            for step in next.steps.iter_mut().filter(|step| step.plugin == what.plugin) {
+                let to = step.running().map(|ran| ran.version);
+                let Some(canary) = &mut step.canary else { continue };
+                if canary.stopped.is_some() || canary.running.digest != what.digest {
+                    continue;
+                }
+                canary.stopped = Some(StoppedRecord {
+                    at,
+                    reason: reason.clone(),
+                });
+                let doing = Doing::new(Deed::CanaryStopped).at(place).of(&what.plugin);
+                let from = Some(canary.running.version.as_str());
+                doings.push(doing.from(from).to(to.as_deref()).because(&reason));
+            }
+            if doings.is_empty() {
+                return Ok((Vec::new(), false));
+            }
+            let mut changes = vec![(chain_entry(place), Some(encode(&next)))];
+            self.note(draft, &mut changes, &Actor::Automatic, doings);
+            Ok((changes, true))
+        })
+        .await
+    }
+
+    /// The same for the service that keeps the registry current: a store that is away is its to tell of.
+    pub(super) async fn called_off(&self, tripped: &Tripped) -> Result<(), RegistryError> {
+        let what = &tripped.what;
+        match self.call_off(tripped).await {
+            Ok(true) => {
+                warn!(
+                    tenant = %what.tenant,
+                    plugin = what.plugin,
+                    version = what.digest.get(..12),
+                    count = tripped.failures,
+                    "canary.stopped"
+                );
+                let stopped = Incident::CanaryStopped(tripped.clone());
+                self.host().incidents().tell(stopped);
+            }
+            Ok(false) | Err(RegistryError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Does something to every step of a plugin that it can be done to; each says what it came to: the deed, whether it is
+    /// about the canary, and the versions before and after.
+    async fn turn(
+        &self,
+        tenant: &TenantId,
+        plugin: &str,
+        who: &Actor,
+        each: impl Fn(&mut StepRecord) -> Option<(Deed, bool, (Option<String>, String))>,
+    ) -> Result<Vec<StepMove>, RegistryError> {
+        let steps = self.change_freely(tenant, |draft| {
+            let mut turn = Turn {
+                draft,
+                plugin,
+                changes: Vec::new(),
+                steps: Vec::new(),
+                doings: Vec::new(),
+            };
+            for (place, chain) in draft.chains() {
+                turn.chain(place, chain, &each)?;
+            }
+            if turn.steps.is_empty() {
+                let words =
+                    format!("no step of `{plugin}` has a canary that runs, or a version to go back to");
+                return Err(RegistryError::WrongState(words));
+            }
+            self.note(draft, &mut turn.changes, who, turn.doings);
+            Ok((turn.changes, turn.steps))
+        });
+        let steps = steps.await?;
+        for step in &steps {
+            self.loaded(tenant, step.place).await;
+        }
+        Ok(steps)
+    }
+}
+
+impl Turn<'_> {
+    fn chain(
+        &mut self,
+        place: Place,
+        chain: &ChainRecord,
+        each: impl Fn(&mut StepRecord) -> Option<(Deed, bool, (Option<String>, String))>,
+    ) -> Result<(), RegistryError> {
+        let mut next = chain.clone();
+        let done = self.steps.len();
+        for (index, step) in next.steps.iter_mut().enumerate() {
+            if step.plugin != self.plugin {
+                continue;
+            }
+            let Some((deed, canary, (from, to))) = each(step) else {
+                continue;
+            };
+            // What the file says of a step stays true: only a canary can be called off.
+            not_declared(chain.declared && deed != Deed::CanaryStopped, "chain")?;
+            let doing = Doing::new(deed).at(place).of(self.plugin);
+            self.doings.push(doing.from(from.as_deref()).to(Some(&to)));
+            self.steps.push(StepMove {
+                tenant: self.draft.id.clone(),
+                place,
+                step: index,
+                canary,
+                from,
+                to: Some(to),
+                refused: Vec::new(),
+            });
+        }
+        if self.steps.len() > done {
+            self.changes.push((chain_entry(place), Some(encode(&next))));
+        }
+        Ok(())
+    }
+}
+
+impl StepRecord {
+    /// Runs this version from now on, and no other until it is told to; the versions before and after.
+    fn pin(&mut self, to: RunningRecord) -> (Option<String>, String) {
+        let before = self.running();
+        let versions = (before.as_ref().map(|ran| ran.version.clone()), to.version.clone());
+        self.previous = before;
+        self.version = Some(to.version.clone());
+        self.resolved = Some(to.version);
+        self.digest = Some(to.digest);
+        versions
+    }
+}

@@ -1,0 +1,436 @@
+//! From a plugin's name to a component that is loaded: the shipped ones from this binary, a tenant's own from the store.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::chain_record::{CanaryRecord, ChainRecord, PluginRecord, StepRecord, VersionRecord};
+use super::draft::Draft;
+use super::shared::Shared;
+use super::tenant_chain::{Role, TenantChain, Wanted};
+use super::version::Requirement;
+use super::{Owner, Place, PluginInfo, PluginVersion, RegistryError};
+use hookgate_domain::TenantId;
+use hookgate_json::{Document, Limits};
+use hookgate_plugin_host::{
+    self as plugin, BreakerState, Canary, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
+    UploadError, Watch, Watched,
+};
+use hookgate_store::Store;
+
+/// Finds components and loads them once.
+pub(super) struct Components {
+    host: Host,
+    store: Arc<dyn Store>,
+    shipped: Vec<Shipped>,
+    /// What is in use, by digest, so that a tenant's refresh does not fetch it again.
+    loaded: Mutex<HashMap<String, Weak<Component>>>,
+    /// The last that were loaded or checked, the newest last; at most [`RECENT`].
+    recent: Mutex<VecDeque<Arc<Component>>>,
+    /// What counts the calls of canaries.
+    watches: Kept<Watched, Watch>,
+    /// The operator's plugins: name and digest of each version.
+    shared: Mutex<HashSet<(String, String)>>,
+    /// Who is told of canaries that fail.
+    tripped: UnboundedSender<Tripped>,
+}
+
+/// Among which plugins a step's name is looked up: the tenant's own, and the operator's.
+#[derive(Clone, Copy)]
+pub(super) struct Among<'a> {
+    pub draft: &'a Draft,
+    pub shared: &'a Shared,
+}
+
+/// What a step means, and among what.
+pub(super) struct Meaning<'a> {
+    pub among: Among<'a>,
+    pub plugin: &'a str,
+    pub requirement: &'a Requirement,
+    /// The requirement as it was written.
+    pub asked: Option<&'a str>,
+}
+
+/// What was meant.
+pub(super) struct Resolved {
+    pub component: Arc<Component>,
+    /// What to pin the step to; `None`: it comes with the gateway.
+    pub digest: Option<String>,
+}
+
+impl<'a> Meaning<'a> {
+    fn record(&self) -> Option<&'a PluginRecord> {
+        let own = self.among.draft.plugins.get(self.plugin);
+        own.or_else(|| self.among.shared.plugins.get(self.plugin))
+    }
+}
+
+struct Shipped {
+    name: &'static str,
+    bytes: &'static [u8],
+    digest: String,
+}
+
+impl Components {
+    pub(super) fn new(host: Host, store: Arc<dyn Store>, tripped: UnboundedSender<Tripped>) -> Self {
+        let shipped = SHIPPED.iter().map(|&(name, bytes)| Shipped {
+            name,
+            bytes,
+            digest: hex::encode(Sha256::digest(bytes)),
+        });
+        Self {
+            host,
+            store,
+            shipped: shipped.collect(),
+            loaded: Mutex::default(),
+            recent: Mutex::default(),
+            watches: Kept::default(),
+            shared: Mutex::default(),
+            tripped,
+        }
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub(super) fn is_shipped(&self, name: &str) -> bool {
+        self.shipped.iter().any(|shipped| shipped.name == name)
+    }
+
+    /// Notes what the operator shares now.
+    pub(super) fn share(&self, shared: &Shared) {
+        let versions = shared.plugins.iter().flat_map(|(name, record)| {
+            let digests = record.versions.iter().map(|version| version.digest.clone());
+            digests.map(move |digest| (name.clone(), digest))
+        });
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = versions.collect();
+    }
+
+    /// Tells whether a component of this name is shipped or the operator's, so that the operator knows the name.
+    fn is_shared(&self, name: &str, digest: &str) -> bool {
+        let mut shipped = self.shipped.iter();
+        if shipped.any(|shipped| shipped.name == name && shipped.digest == digest) {
+            return true;
+        }
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.contains(&(name.to_owned(), digest.to_owned()))
+    }
+
+    /// Checks and loads an upload.
+    pub(super) async fn admit(
+        &self,
+        owner: &TenantId,
+        bytes: Bytes,
+    ) -> Result<Arc<Component>, RegistryError> {
+        self.remembered(self.host.load_for(owner, bytes).await)
+    }
+
+    fn remembered(
+        &self,
+        loaded: Result<Arc<Component>, UploadError>,
+    ) -> Result<Arc<Component>, RegistryError> {
+        let component = loaded.map_err(RegistryError::Component)?;
+        self.remember(&component);
+        Ok(component)
+    }
+
+    /// The shipped plugins, by name.
+    pub(super) async fn shipped(&self) -> Result<Vec<PluginInfo>, RegistryError> {
+        let mut plugins = Vec::new();
+        for shipped in &self.shipped {
+            let component = self.by_digest(&shipped.digest).await?;
+            plugins.push(shipped.info(component.as_deref()));
+        }
+        Ok(plugins)
+    }
+
+    /// The component that a step means now: the tenant's own, then the operator's, then the shipped one of that name.
+    pub(super) async fn resolve(&self, meaning: Meaning<'_>) -> Result<Resolved, RegistryError> {
+        let unknown = || RegistryError::PluginUnknown {
+            name: meaning.plugin.to_owned(),
+            version: meaning.asked.map(str::to_owned),
+        };
+        if let Some(record) = meaning.record() {
+            let picked = meaning.requirement.pick(&record.versions, VersionRecord::names);
+            let digest = picked.ok_or_else(unknown)?.digest.clone();
+            let tenant = Some(&meaning.among.draft.id);
+            let component = self.load(tenant, &digest).await?.ok_or_else(unknown)?;
+            return Ok(Resolved {
+                component,
+                digest: Some(digest),
+            });
+        }
+        let shipped = self.shipped.iter().find(|shipped| shipped.name == meaning.plugin);
+        let shipped = shipped.ok_or_else(unknown)?;
+        let component = self.by_digest(&shipped.digest).await?.ok_or_else(unknown)?;
+        if *meaning.requirement == Requirement::Latest {
+            return Ok(Resolved {
+                component,
+                digest: None,
+            });
+        }
+        let only = [(component.description.version.clone(), shipped.digest.clone())];
+        let picked = meaning
+            .requirement
+            .pick(&only, |(version, digest)| (version, digest));
+        picked.ok_or_else(unknown)?;
+        // It stays when the gateway comes with another one.
+        let bytes = Bytes::from_static(shipped.bytes);
+        self.store.blob_put(&shipped.digest, bytes).await?;
+        let digest = Some(shipped.digest.clone());
+        Ok(Resolved { component, digest })
+    }
+
+    /// The digests of components that somebody holds.
+    pub(super) fn in_use(&self) -> HashSet<String> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = loaded
+            .iter()
+            .filter(|(_, component)| component.strong_count() > 0);
+        held.map(|(digest, _)| digest.clone()).collect()
+    }
+
+    /// How the breaker of a version stands in this process.
+    pub(super) fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
+        self.host.breaker_state(tenant, digest)
+    }
+
+    /// The host's limits for a component with a step's own in their place.
+    pub(super) fn bounds(
+        &self,
+        component: &Component,
+        limits: &StepLimits,
+    ) -> Result<Option<Arc<plugin::Config>>, (&'static str, String)> {
+        self.host.bounds(component, limits)
+    }
+
+    /// What the plugin finds wrong in settings; they must be a JSON object.
+    pub(super) async fn check_settings(
+        &self,
+        tenant: &TenantId,
+        component: &Arc<Component>,
+        settings: &str,
+    ) -> Result<Vec<SettingsProblem>, RegistryError> {
+        let settings = parse_settings(settings)?;
+        let checked = self.host.check_settings(Some(tenant), component, settings).await;
+        checked.map_err(|failure| RegistryError::invalid("settings", failure.message))
+    }
+
+    /// A chain as it can be run at this moment; never waits. A step whose component is not loaded fails as `missing` at every
+    /// call: an event must never go on without a step only because it is not there yet.
+    pub(super) fn chain(
+        &self,
+        tenant: &TenantId,
+        place: Place,
+        source: &Arc<ChainRecord>,
+        missing: &HashSet<String>,
+    ) -> TenantChain {
+        let (mut steps, mut lacking) = (Vec::new(), Vec::new());
+        for record in &source.steps {
+            let digest = self.digest_of(record);
+            let mut step = self.step(tenant, record, digest);
+            if let Some(digest) = digest.filter(|_| step.component.is_none()) {
+                lacking.push(Wanted::new(record, digest, Role::Step));
+            }
+            step.canary = self.canary(tenant, place, record);
+            if let Some(canary) = running_canary(record).filter(|_| step.canary.is_none()) {
+                lacking.push(Wanted::new(record, &canary.running.digest, Role::Canary));
+            }
+            steps.push(step);
+        }
+        TenantChain {
+            spec: source.to_spec(),
+            states: source.states(),
+            run: Arc::new(self.host.chain(tenant, steps)),
+            is_loading: is_loading(&lacking, missing),
+            lacking,
+            source: Arc::clone(source),
+        }
+    }
+
+    /// Whether a chain would be another one if it were built now: something that it lacks has come, or is known to be missing.
+    pub(super) fn has_moved(&self, chain: &TenantChain, missing: &HashSet<String>) -> bool {
+        let came = chain
+            .lacking
+            .iter()
+            .any(|wanted| self.held(&wanted.digest).is_some());
+        came || is_loading(&chain.lacking, missing) != chain.is_loading
+    }
+
+    /// The component that a step runs; `None`: a shipped one that this gateway does not have.
+    fn digest_of<'a>(&'a self, record: &'a StepRecord) -> Option<&'a str> {
+        record.digest.as_deref().or_else(|| {
+            let shipped = self.shipped.iter().find(|shipped| shipped.name == record.plugin);
+            shipped.map(|shipped| shipped.digest.as_str())
+        })
+    }
+
+    /// A canary that sees events and is loaded.
+    fn canary(&self, tenant: &TenantId, place: Place, record: &StepRecord) -> Option<Canary> {
+        let canary = running_canary(record)?;
+        let digest = canary.running.digest.as_str();
+        let step = self.step(tenant, record, Some(digest));
+        step.component.as_ref()?;
+        let what = Watched {
+            tenant: tenant.clone(),
+            place: place.to_string(),
+            plugin: record.plugin.clone(),
+            digest: digest.to_owned(),
+        };
+        let rules = self.host.config().canary;
+        let make = || Watch::new(rules, what.clone(), self.tripped.clone());
+        let watch = self.watches.of(what.clone(), make);
+        Some(Canary::new(step, canary.share, watch))
+    }
+
+    /// A step with the component of this digest, if it is loaded.
+    fn step(&self, tenant: &TenantId, record: &StepRecord, digest: Option<&str>) -> Step {
+        let component = digest.and_then(|digest| self.held(digest));
+        let settings = parse_settings(&record.settings).unwrap_or_default();
+        let mut step = Step::new(record.plugin.clone(), component, settings, record.on_failure());
+        let component = step.component.as_ref();
+        let bounds = component.and_then(|component| {
+            let limits = record.limits().within(self.host.limits_of(component));
+            self.bounds(component, &limits).ok()
+        });
+        step.bounds = bounds.flatten();
+        step.breaker = component.map(|component| self.host.breaker(tenant, &component.digest));
+        let kept = || record.resolved.as_deref().unwrap_or_default();
+        let digest = component.map_or_else(|| digest.unwrap_or_default(), |component| &component.digest);
+        let version = plugin::Version {
+            release: component.map_or_else(kept, |component| &component.description.version),
+            digest,
+            is_shared: self.is_shared(&record.plugin, digest),
+        };
+        step.account = Some(self.host.account(tenant, &record.plugin, version));
+        step
+    }
+
+    /// A component that is loaded.
+    fn held(&self, digest: &str) -> Option<Arc<Component>> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.get(digest).and_then(Weak::upgrade)
+    }
+
+    /// A component, loaded in the gateway's own turn.
+    async fn by_digest(&self, digest: &str) -> Result<Option<Arc<Component>>, RegistryError> {
+        self.load(None, digest).await
+    }
+
+    /// A component, loaded where it is not: in the tenant's turn where it is not a shipped one. `None`: nobody has its bytes.
+    pub(super) async fn load(
+        &self,
+        tenant: Option<&TenantId>,
+        digest: &str,
+    ) -> Result<Option<Arc<Component>>, RegistryError> {
+        if let Some(component) = self.held(digest) {
+            self.recent(&component);
+            return Ok(Some(component));
+        }
+        let shipped = self.shipped.iter().any(|shipped| shipped.digest == digest);
+        let lane = if shipped { None } else { tenant };
+        let away = Mutex::new(None);
+        let fetch = || async {
+            self.source(digest).await.map_err(|error| {
+                *away.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                UploadError::Busy
+            })
+        };
+        let loaded = self.host.load_stored(lane, fetch).await;
+        if let Some(error) = away.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        match loaded {
+            Ok(Some(component)) => self.remembered(Ok(component)).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(RegistryError::Component(error)),
+        }
+    }
+
+    /// The bytes of a component.
+    pub(super) async fn source(&self, digest: &str) -> Result<Option<Bytes>, RegistryError> {
+        match self.shipped.iter().find(|shipped| shipped.digest == digest) {
+            Some(shipped) => Ok(Some(Bytes::from_static(shipped.bytes))),
+            None => Ok(self.store.blob_get(digest).await?),
+        }
+    }
+
+    fn remember(&self, component: &Arc<Component>) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, component| component.strong_count() > 0);
+        loaded.insert(component.digest.clone(), Arc::downgrade(component));
+        drop(loaded);
+        self.recent(component);
+    }
+
+    /// Holds a component for a while, so that a chain that was checked with it can run at once when it is set.
+    fn recent(&self, component: &Arc<Component>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|held| held.digest != component.digest);
+        if recent.len() >= RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(Arc::clone(component));
+    }
+}
+
+/// Tells whether a step's own component may still come.
+fn is_loading(lacking: &[Wanted], missing: &HashSet<String>) -> bool {
+    let mut own = lacking.iter().filter(|wanted| wanted.role == Role::Step);
+    own.any(|wanted| !missing.contains(&wanted.digest))
+}
+
+/// A step's canary that sees events and is another version than the step's own.
+fn running_canary(step: &StepRecord) -> Option<&CanaryRecord> {
+    let canary = step.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
+    (step.digest.as_deref() != Some(&canary.running.digest)).then_some(canary)
+}
+
+impl Shipped {
+    fn info(&self, component: Option<&Component>) -> PluginInfo {
+        let versions = component.into_iter().map(|component| PluginVersion {
+            version: component.description.version.clone(),
+            digest: self.digest.clone(),
+            summary: component.description.summary.clone(),
+            settings_schema: component.description.settings_schema.clone(),
+            redacts: component.description.redacts,
+            imports: component.imports.clone(),
+            bytes: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
+            uploaded: None,
+            breaker: BreakerState::Closed,
+        });
+        PluginInfo {
+            name: self.name.to_owned(),
+            owner: Owner::Shipped,
+            versions: versions.collect(),
+        }
+    }
+}
+
+pub(super) fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError> {
+    let limits = Limits {
+        bytes: text.len(),
+        depth: SETTINGS_DEPTH,
+    };
+    let document =
+        Document::parse(text.as_bytes(), limits).map_err(|e| RegistryError::invalid("settings", e))?;
+    if document.root().as_object().is_none() {
+        return Err(RegistryError::invalid("settings", "a JSON object is expected"));
+    }
+    Ok(Arc::new(document))
+}
+
+const SETTINGS_DEPTH: usize = 64;
+/// How many components are held that no chain may use: more than one chain has.
+const RECENT: usize = 64;
+
+/// What `plugins/dist` holds.
+const SHIPPED: [(&str, &[u8]); 3] = [
+    ("filter", include_bytes!("../../../../plugins/dist/filter.wasm")),
+    ("redact", include_bytes!("../../../../plugins/dist/redact.wasm")),
+    ("reshape", include_bytes!("../../../../plugins/dist/reshape.wasm")),
+];

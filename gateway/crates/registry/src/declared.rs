@@ -1,0 +1,452 @@
+//! Tenants that the configuration file declares: the registry is made to agree with the file.
+//!
+//! What is declared is marked so, is changed only in the file, and goes when the file no longer names it. What was made over
+//! the API beside it is left alone. Doing it again changes nothing.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
+use sha2::{Digest, Sha256};
+use tracing::info;
+use ulid::Ulid;
+
+use super::apply::{Changes, Charge, TRIES};
+use super::chains::set;
+use super::components::Among;
+use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
+use super::former::Turn;
+use super::history::{Deed, Doing};
+use super::record::{KeyRecord, encode};
+use super::rotation::rotated_secrets;
+use super::subscriptions::{check, check_secrets};
+use super::{Actor, ApiKey, ChainSpec, NewSubscription, NewTenant, Place, Registry, RegistryError, key};
+use hookgate_contract::catalogue::TypeSpec;
+use hookgate_contract::profile::{Profile, STANDARD};
+use hookgate_domain::subscription::SigningSecret;
+use hookgate_domain::{EventType, KeyId, Scopes, Secret, Subscription, SubscriptionId, TenantId};
+
+/// A tenant as the file declares it.
+#[derive(Debug, Clone)]
+pub struct DeclaredTenant {
+    /// The tenant itself.
+    pub tenant: NewTenant,
+    /// Another profile than before is taken although it blocks what was made over the API.
+    pub force_profile: bool,
+    /// Its API keys.
+    pub keys: Vec<Secret>,
+    /// Its chain; `None`: the chain is left to the API.
+    pub chain: Option<ChainSpec>,
+    /// Its event types.
+    pub types: Vec<TypeSpec>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<DeclaredSubscription>,
+}
+
+/// A subscription as the file declares it.
+#[derive(Debug, Clone)]
+pub struct DeclaredSubscription {
+    /// What tells it from the tenant's others: it keeps its id as long as this stays.
+    pub name: String,
+    /// The rest.
+    pub subscription: NewSubscription,
+    /// The chain of its deliveries; `None`: the chain is left to the API.
+    pub chain: Option<ChainSpec>,
+}
+
+impl DeclaredTenant {
+    /// All chains that are declared or could be, each with its place.
+    fn chains(&self) -> impl Iterator<Item = (Place, Option<&ChainSpec>)> {
+        let delivery = self.subscriptions.iter().map(|given| {
+            let id = declared_id(&self.tenant.id, &given.name);
+            (Place::Delivery(id), given.chain.as_ref())
+        });
+        std::iter::once((Place::Ingress, self.chain.as_ref())).chain(delivery)
+    }
+
+    /// The types that the tenant will have of its own: those declared here, and those made over the API.
+    fn known_types(&self, draft: &Draft) -> Vec<EventType> {
+        let made = draft.types.iter().filter(|(_, kept)| !kept.declared);
+        let declared = self.types.iter().map(|spec| spec.kind.clone());
+        made.map(|(kind, _)| kind.clone()).chain(declared).collect()
+    }
+}
+
+impl Registry {
+    /// Checks all of the declarations, then makes the registry agree with them. Nothing is changed if one is at fault.
+    ///
+    /// # Errors
+    /// What is wrong with one, and with which.
+    pub async fn declare(&self, tenants: &[DeclaredTenant]) -> Result<(), (Option<TenantId>, RegistryError)> {
+        let mut checks: Vec<BoxFuture<'_, _>> = Vec::with_capacity(tenants.len());
+        for declared in tenants {
+            checks.push(Box::pin(async {
+                let checked = self.check_declared(declared).await;
+                checked.map_err(|e| (Some(declared.tenant.id.clone()), e))
+            }));
+        }
+        // In the file's order: the first that is at fault is named.
+        let mut checks = std::pin::pin!(stream::iter(checks).buffered(CHECKED_AT_ONCE));
+        while let Some(checked) = checks.next().await {
+            checked?;
+        }
+        for declared in tenants {
+            self.declare_one(declared)
+                .await
+                .map_err(|e| (Some(declared.tenant.id.clone()), e))?;
+        }
+        let named: BTreeSet<_> = tenants.iter().map(|declared| &declared.tenant.id).collect();
+        for id in self.held().iter().filter(|id| !named.contains(id)) {
+            self.undeclare(id).await.map_err(|e| (Some(id.clone()), e))?;
+        }
+        Ok(())
+    }
+
+    async fn check_declared(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
+        for key in &declared.keys {
+            if key.reveal().len() < key::SHORTEST_KEY {
+                return Err(RegistryError::invalid("keys", "a key has at least 16 characters"));
+            }
+            if self
+                .by_key(key.reveal())
+                .is_some_and(|(owner, ..)| owner.id != *id)
+            {
+                return Err(RegistryError::invalid(
+                    "keys",
+                    "one of the keys is another tenant's",
+                ));
+            }
+        }
+        let profile = &self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        let limit = self.most_subscriptions(profile);
+        if declared.subscriptions.len() > limit {
+            let what = "subscriptions";
+            return Err(RegistryError::LimitReached { what, limit });
+        }
+        self.check_types(&declared.types)?;
+        let draft = match self.draft(id).await? {
+            Some(draft) => draft,
+            None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
+        };
+        let known = declared.known_types(&draft);
+        if draft.tenant.profile != profile.name && !declared.force_profile {
+            self.check_declared_profile(&draft, declared, profile, &known)?;
+        }
+        for given in &declared.subscriptions {
+            let named = declared_id(id, &given.name);
+            let made = self.new_subscription(id, named, given.subscription.clone(), profile);
+            check(&made, &self.inner.config, profile, &known)?;
+            check_secrets(&made, profile)?;
+        }
+        for (place, chain) in declared.chains() {
+            let Some(chain) = chain else { continue };
+            // What is in force was checked when it was set: a start does not wait until its components are loaded.
+            if draft
+                .chain_at(place)
+                .is_some_and(|kept| kept.is_declared_as(chain))
+            {
+                continue;
+            }
+            self.check_size(chain)?;
+            let shared = self.shared().await?;
+            let among = Among {
+                draft: &draft,
+                shared: &shared,
+            };
+            self.chain_change(among, place, chain, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn declare_one(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
+        if self.draft(id).await?.is_some() {
+            return self.put_declared(declared, None).await;
+        }
+        let turn = self.take_turn(id).await?;
+        let put = self.put_declared(declared, Some(&turn)).await;
+        self.end_turn(turn).await;
+        put
+    }
+
+    async fn put_declared(
+        &self,
+        declared: &DeclaredTenant,
+        turn: Option<&Turn>,
+    ) -> Result<(), RegistryError> {
+        let id = &declared.tenant.id;
+        for _ in 0..TRIES {
+            let there = self.draft(id).await?;
+            let draft = match there {
+                Some(draft) => draft,
+                None => {
+                    if let Some(turn) = turn {
+                        self.forget_former(id, turn).await?;
+                    }
+                    let mut record = self.tenant_record(&declared.tenant, true);
+                    record.feed_from = self.feed_end(id).await?;
+                    Draft::empty(id, record)
+                }
+            };
+            let changes = self.declared_changes(&draft, declared).await?;
+            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    /// What must change for these entries to agree with the declaration.
+    async fn declared_changes(
+        &self,
+        draft: &Draft,
+        declared: &DeclaredTenant,
+    ) -> Result<Changes, RegistryError> {
+        let mut changes = self.tenant_changes(draft, declared);
+        changes.extend(self.key_changes(draft, &declared.keys));
+        changes.extend(self.type_changes(draft, &declared.types)?);
+        let profile = &self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
+        let known = declared.known_types(draft);
+        changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile, &known)?);
+        let mut doings = Vec::new();
+        for (place, chain) in declared.chains() {
+            let kept = draft.chain_at(place);
+            match chain {
+                Some(chain) if kept.is_some_and(|kept| kept.is_declared_as(chain)) => {}
+                Some(chain) => {
+                    let shared = self.shared().await?;
+                    let among = Among {
+                        draft,
+                        shared: &shared,
+                    };
+                    changes.extend(self.chain_change(among, place, chain, true).await?);
+                    doings.extend(set(kept, place, chain));
+                }
+                None if kept.is_some_and(|kept| kept.declared) => {
+                    changes.push((chain_entry(place), None));
+                    doings.push(Doing::new(Deed::ChainRemoved).at(place));
+                }
+                None => {}
+            }
+        }
+        self.note(draft, &mut changes, &Actor::Declared, doings);
+        Ok(changes)
+    }
+
+    fn tenant_changes(&self, draft: &Draft, declared: &DeclaredTenant) -> Changes {
+        let wanted = self.tenant_record(&declared.tenant, true);
+        let secret = &declared.tenant.signing_secret;
+        let same = draft.revision > 0
+            && draft.tenant.declared
+            && draft.tenant.profile == wanted.profile
+            && draft.tenant.quotas == wanted.quotas
+            && draft.tenant.keep_metadata == wanted.keep_metadata
+            && draft.tenant.secret_declared == secret.is_some()
+            && (secret.is_none()
+                || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
+        if same {
+            return Vec::new();
+        }
+        let mut record = wanted;
+        record.created = draft.tenant.created;
+        record.feed_from = draft.tenant.feed_from;
+        let secrets = match secret {
+            None => draft.signing_secrets.clone(),
+            // Another secret in the file is a rotation: receivers have the grace time to follow.
+            Some(secret) => {
+                let grace = self.inner.config.rotation_grace.get();
+                rotated_secrets(&draft.signing_secrets, secret, self.inner.clock.now(), grace)
+            }
+        };
+        self.put_tenant_secrets(&draft.id, &mut record, &secrets);
+        vec![(TENANT.to_owned(), Some(encode(&record)))]
+    }
+
+    fn key_changes(&self, draft: &Draft, keys: &[Secret]) -> Changes {
+        let mut changes = Changes::new();
+        let wanted: Vec<_> = keys.iter().map(|secret| key::digest(secret.reveal())).collect();
+        for (id, kept) in &draft.keys {
+            if kept.declared && !wanted.contains(&kept.value.digest) {
+                changes.push((key_entry(*id), None));
+            }
+        }
+        for (secret, digest) in keys.iter().zip(wanted) {
+            if draft.keys.values().any(|kept| kept.value.digest == digest) {
+                continue;
+            }
+            let made = ApiKey {
+                id: KeyId::new(derived_ulid(&[b"key", &digest])),
+                digest,
+                hint: key::hint(secret.reveal()),
+                created: self.inner.clock.now(),
+                scopes: Scopes::ALL,
+                expires: None,
+                subscription: None,
+                last_use: std::sync::Arc::default(),
+            };
+            changes.push((
+                key_entry(made.id),
+                Some(encode(&KeyRecord::from_key(&made, true))),
+            ));
+        }
+        changes
+    }
+
+    fn subscription_changes(
+        &self,
+        draft: &Draft,
+        wanted: &[DeclaredSubscription],
+        profile: &Profile,
+        known: &[EventType],
+    ) -> Result<Changes, RegistryError> {
+        let mut changes = Changes::new();
+        let ids: BTreeSet<_> = wanted
+            .iter()
+            .map(|given| declared_id(&draft.id, &given.name))
+            .collect();
+        for (id, kept) in &draft.subscriptions {
+            if kept.declared && !ids.contains(id) {
+                changes.push((subscription_entry(*id), None));
+                changes.extend(draft.without_chain(*id));
+            }
+        }
+        for given in wanted {
+            let id = declared_id(&draft.id, &given.name);
+            let kept = draft.subscriptions.get(&id).map(|kept| &*kept.value);
+            let made = merged(
+                kept,
+                self.new_subscription(&draft.id, id, given.subscription.clone(), profile),
+                given,
+            );
+            check(&made, &self.inner.config, profile, known)?;
+            if kept != Some(&made) {
+                changes.extend(self.put(&made, true));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Removes what was declared and is no longer. What was made over the API stays, and the tenant with it; a tenant that
+    /// has nothing else goes.
+    async fn undeclare(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let removed = self
+            .change(id, |draft| {
+                let changes = if draft.tenant.declared {
+                    undeclared_changes(draft)
+                } else {
+                    Changes::new()
+                };
+                let removed = !changes.is_empty();
+                Ok((changes, removed))
+            })
+            .await?;
+        if removed {
+            info!(tenant = %id, "tenant.undeclared");
+        }
+        Ok(())
+    }
+}
+
+fn undeclared_changes(draft: &Draft) -> Changes {
+    let keys = draft
+        .keys
+        .iter()
+        .filter(|(_, kept)| kept.declared)
+        .map(|(id, _)| key_entry(*id));
+    let subscriptions = draft.subscriptions.iter().filter(|(_, kept)| kept.declared);
+    let chain = draft
+        .chain
+        .iter()
+        .filter(|chain| chain.declared)
+        .map(|_| CHAIN.to_owned());
+    let types = draft.types.iter().filter(|(_, kept)| kept.declared);
+    let delivery = draft
+        .delivery
+        .keys()
+        .filter(|id| draft.subscriptions.get(*id).is_none_or(|kept| kept.declared));
+    let gone: Vec<_> = keys
+        .chain(subscriptions.map(|(id, _)| subscription_entry(*id)))
+        .chain(types.map(|(kind, _)| type_entry(kind)))
+        .chain(chain)
+        .chain(delivery.map(|id| chain_entry(Place::Delivery(*id))))
+        .chain(draft.entries.keys().filter(|name| *name == HISTORY).cloned())
+        .collect();
+    let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
+    let alone = changes.len() + 1 == draft.entries.len();
+    let tenant = super::record::TenantRecord {
+        declared: false,
+        secret_declared: false,
+        ..draft.tenant.clone()
+    };
+    changes.push((TENANT.to_owned(), (!alone).then(|| encode(&tenant))));
+    changes
+}
+
+impl Draft {
+    /// A tenant that is not there yet.
+    pub(super) fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
+        Self {
+            id: id.clone(),
+            revision: 0,
+            tenant,
+            signing_secrets: Vec::new(),
+            keys: std::collections::BTreeMap::new(),
+            subscriptions: std::collections::BTreeMap::new(),
+            chain: None,
+            types: std::collections::BTreeMap::new(),
+            delivery: std::collections::BTreeMap::new(),
+            history: super::history::HistoryRecord::default(),
+            plugins: std::collections::BTreeMap::new(),
+            gone: std::collections::BTreeMap::new(),
+            entries: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// What the file says, with what it leaves to the running system: status, age, and the secrets where it gives none or the
+/// one that signs already.
+fn merged(kept: Option<&Subscription>, made: Subscription, given: &DeclaredSubscription) -> Subscription {
+    let Some(kept) = kept else { return made };
+    let signs_already = |secret: &Secret| kept.secrets.first().is_some_and(|first| first.secret == *secret);
+    let secrets = match &given.subscription.secret {
+        Some(secret) if !signs_already(secret) => vec![SigningSecret {
+            secret: secret.clone(),
+            expires: None,
+        }],
+        Some(_) | None => kept.secrets.clone(),
+    };
+    Subscription {
+        status: kept.status.clone(),
+        created: kept.created,
+        activated: kept.activated,
+        warned: kept.warned,
+        owner: kept.owner,
+        secrets,
+        ..made
+    }
+}
+
+fn declared_id(tenant: &TenantId, name: &str) -> SubscriptionId {
+    SubscriptionId::new(derived_ulid(&[
+        b"subscription",
+        tenant.as_str().as_bytes(),
+        name.as_bytes(),
+    ]))
+}
+
+/// An id that is the same at every start: a ULID of time 0 whose 80 random bits are a digest of the parts.
+fn derived_ulid(parts: &[&[u8]]) -> Ulid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes[6..].copy_from_slice(&digest[..10]);
+    Ulid::from_bytes(bytes)
+}
+
+/// How many declared tenants are checked at the same time.
+const CHECKED_AT_ONCE: usize = 8;

@@ -1,0 +1,235 @@
+//! A tenant's registry as decoded entries: what a snapshot is built from, and what a change is decided on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ApiKey;
+use super::Place;
+use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
+use super::error::RegistryError;
+use super::event_types::TypeRecord;
+use super::history::HistoryRecord;
+use super::record::{KeyRecord, SubscriptionRecord, TenantRecord, decode};
+use super::seal::Sealer;
+use hookgate_contract::catalogue::TypeSpec;
+use hookgate_domain::subscription::SigningSecret;
+use hookgate_domain::{EventType, KeyId, Subscription, SubscriptionId, TenantId};
+use hookgate_store::RegistryRecord;
+
+/// Decoded entries under their revision.
+#[derive(Clone)]
+pub(super) struct Draft {
+    pub id: TenantId,
+    pub revision: u64,
+    pub tenant: TenantRecord,
+    /// The tenant's own, the newest first.
+    pub signing_secrets: Vec<SigningSecret>,
+    pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
+    pub subscriptions: BTreeMap<SubscriptionId, Declarable<Arc<Subscription>>>,
+    pub chain: Option<Arc<ChainRecord>>,
+    pub types: BTreeMap<EventType, Declarable<TypeSpec>>,
+    pub delivery: BTreeMap<SubscriptionId, Arc<ChainRecord>>,
+    pub history: HistoryRecord,
+    pub plugins: BTreeMap<String, PluginRecord>,
+    /// Versions of plugins that are there no more.
+    pub gone: BTreeMap<String, GoneRecord>,
+    /// All entries as they are stored, of unknown kinds too.
+    pub entries: BTreeMap<String, Bytes>,
+}
+
+/// An entry, and whether the configuration file declares it.
+#[derive(Debug, Clone)]
+pub(super) struct Declarable<T> {
+    pub value: T,
+    pub declared: bool,
+}
+
+impl Draft {
+    /// Decodes what the store holds. Entries of kinds that this build does not know are left alone. What stands in `former` with
+    /// the same bytes is taken from there: subscriptions, whose secrets need not be opened again, and chains.
+    pub(super) fn decode(
+        id: &TenantId,
+        record: RegistryRecord,
+        sealer: &Sealer,
+        former: Option<&Self>,
+    ) -> Result<Self, RegistryError> {
+        let tenant = record.entries.iter().find(|(name, _)| name == TENANT);
+        let (_, bytes) = tenant.ok_or_else(|| RegistryError::unreadable(TENANT, "it is missing"))?;
+        let tenant: TenantRecord = decode(TENANT, bytes)?;
+        let mut draft = Self {
+            id: id.clone(),
+            revision: record.revision,
+            signing_secrets: tenant.signing_secrets(id, sealer)?,
+            tenant,
+            keys: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            chain: None,
+            types: BTreeMap::new(),
+            delivery: BTreeMap::new(),
+            history: HistoryRecord::default(),
+            plugins: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            entries: BTreeMap::new(),
+        };
+        for (name, bytes) in &record.entries {
+            let known = former.filter(|former| former.entries.get(name) == Some(bytes));
+            if !known.is_some_and(|former| draft.take_over(name, former)) {
+                draft.take(name, bytes, sealer)?;
+            }
+        }
+        draft.entries = record.entries.into_iter().collect();
+        Ok(draft)
+    }
+
+    /// Bytes of all entries and their names: what the tenant's quota counts.
+    pub(super) fn bytes(&self) -> usize {
+        let entries = self.entries.iter();
+        entries.map(|(name, bytes)| name.len() + bytes.len()).sum()
+    }
+
+    /// The names of the tenant's own event types.
+    pub(super) fn own_types(&self) -> Vec<EventType> {
+        self.types.keys().cloned().collect()
+    }
+
+    /// Takes an entry that did not change from a former draft; false: of its kind none is.
+    fn take_over(&mut self, name: &str, former: &Self) -> bool {
+        if name == CHAIN {
+            self.chain.clone_from(&former.chain);
+            return self.chain.is_some();
+        }
+        if let Some(id) = name.strip_prefix(DELIVERY_CHAIN).and_then(|id| id.parse().ok()) {
+            let known = former.delivery.get(&id);
+            return known.is_some_and(|chain| self.delivery.insert(id, Arc::clone(chain)).is_none());
+        }
+        if let Some(id) = name.strip_prefix(SUBSCRIPTION).and_then(|id| id.parse().ok()) {
+            let known = former.subscriptions.get(&id);
+            return known.is_some_and(|kept| self.subscriptions.insert(id, kept.clone()).is_none());
+        }
+        if let Some(kind) = name
+            .strip_prefix(TYPE)
+            .and_then(|kind| kind.parse::<EventType>().ok())
+        {
+            let known = former.types.get(&kind);
+            return known.is_some_and(|kept| self.types.insert(kind, kept.clone()).is_none());
+        }
+        false
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8], sealer: &Sealer) -> Result<(), RegistryError> {
+        if name == CHAIN {
+            self.chain = Some(Arc::new(decode(name, bytes)?));
+        } else if name == HISTORY {
+            self.history = decode(name, bytes)?;
+        } else if let Some(id) = name.strip_prefix(DELIVERY_CHAIN) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            self.delivery.insert(id, Arc::new(decode(name, bytes)?));
+        } else if let Some(id) = name.strip_prefix(KEY) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: KeyRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = record.into_key(id, name)?;
+            self.keys.insert(id, Declarable { value, declared });
+        } else if let Some(id) = name.strip_prefix(SUBSCRIPTION) {
+            let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: SubscriptionRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = Arc::new(record.into_subscription(&self.id, id, sealer)?);
+            self.subscriptions.insert(id, Declarable { value, declared });
+        } else if let Some(kind) = name.strip_prefix(TYPE) {
+            let kind: EventType = kind.parse().map_err(|e| RegistryError::unreadable(name, e))?;
+            let record: TypeRecord = decode(name, bytes)?;
+            let declared = record.declared;
+            let value = record.into_spec(kind.clone());
+            self.types.insert(kind, Declarable { value, declared });
+        } else if let Some(plugin) = name.strip_prefix(PLUGIN) {
+            self.plugins.insert(plugin.to_owned(), decode(name, bytes)?);
+        } else if let Some(plugin) = name.strip_prefix(GONE) {
+            self.gone.insert(plugin.to_owned(), decode(name, bytes)?);
+        }
+        Ok(())
+    }
+}
+
+impl Draft {
+    /// The tenant's chains, the ingress chain first.
+    pub(super) fn chains(&self) -> impl Iterator<Item = (Place, &ChainRecord)> {
+        let ingress = self.chain.iter().map(|chain| (Place::Ingress, &**chain));
+        let delivery = self.delivery.iter();
+        ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), &**chain)))
+    }
+
+    /// What goes with a subscription that goes.
+    pub(super) fn without_chain(&self, id: SubscriptionId) -> Option<(String, Option<Bytes>)> {
+        let there = self.delivery.contains_key(&id);
+        there.then(|| (chain_entry(Place::Delivery(id)), None))
+    }
+
+    /// One of them.
+    pub(super) fn chain_at(&self, place: Place) -> Option<&ChainRecord> {
+        match place {
+            Place::Ingress => self.chain.as_deref(),
+            Place::Delivery(id) => self.delivery.get(&id).map(|chain| &**chain),
+        }
+    }
+}
+
+pub(super) fn chain_entry(place: Place) -> String {
+    match place {
+        Place::Ingress => CHAIN.to_owned(),
+        Place::Delivery(id) => format!("{DELIVERY_CHAIN}{id}"),
+    }
+}
+
+pub(super) fn key_entry(id: KeyId) -> String {
+    format!("{KEY}{id}")
+}
+
+pub(super) fn subscription_entry(id: SubscriptionId) -> String {
+    format!("{SUBSCRIPTION}{id}")
+}
+
+pub(super) fn plugin_entry(name: &str) -> String {
+    format!("{PLUGIN}{name}")
+}
+
+pub(super) fn gone_entry(name: &str) -> String {
+    format!("{GONE}{name}")
+}
+
+pub(super) fn type_entry(kind: &EventType) -> String {
+    format!("{TYPE}{kind}")
+}
+
+/// A kind of entry that names components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Chain,
+    Plugin,
+    Gone,
+}
+
+impl Kind {
+    /// The kind of an entry; `None`: it names none.
+    pub(super) fn of(entry: &str) -> Option<Self> {
+        if entry == CHAIN || entry.starts_with(DELIVERY_CHAIN) {
+            Some(Self::Chain)
+        } else if entry.starts_with(PLUGIN) {
+            Some(Self::Plugin)
+        } else {
+            entry.starts_with(GONE).then_some(Self::Gone)
+        }
+    }
+}
+
+pub(super) const TENANT: &str = "tenant";
+pub(super) const CHAIN: &str = "chain";
+pub(super) const HISTORY: &str = "history";
+const DELIVERY_CHAIN: &str = "chain:";
+pub(super) const KEY: &str = "key:";
+pub(super) const SUBSCRIPTION: &str = "sub:";
+const PLUGIN: &str = "plugin:";
+const GONE: &str = "gone:";
+const TYPE: &str = "type:";

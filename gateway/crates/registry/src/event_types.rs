@@ -1,0 +1,216 @@
+//! Changes of a tenant's event types, and their making ready for a snapshot.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::apply::Changes;
+use super::draft::{Draft, type_entry};
+use super::record::{VERSION, encode};
+use super::tenants::not_declared;
+use super::{Registry, RegistryError};
+use hookgate_contract::catalogue::{CatalogueType, TypeSpec, Types};
+use hookgate_contract::privacy::Authority;
+use hookgate_domain::{EventType, TenantId};
+
+/// An entry `type:NAME`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TypeRecord {
+    pub v: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    #[serde(default)]
+    pub validate: bool,
+    #[serde(default)]
+    pub declared: bool,
+    /// The operator put it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operators: bool,
+}
+
+impl Registry {
+    /// Makes an event type, or puts it in the place of the one of its name. Events that are accepted from the answer on are
+    /// checked by it here, and everywhere within `poll_interval`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `SchemaRefused`, `LimitReached`, `Declared`, `Conflict`, `Store`.
+    pub async fn put_event_type(
+        &self,
+        tenant: &TenantId,
+        spec: TypeSpec,
+    ) -> Result<Arc<CatalogueType>, RegistryError> {
+        let read = self.check_type(&spec)?;
+        self.change(tenant, |draft| {
+            self.check_floor(&draft.tenant.profile, &read)?;
+            let kept = draft.types.get(&spec.kind);
+            not_declared(kept.is_some_and(|kept| kept.declared), "event type")?;
+            let limit = self.inner.config.max_event_types;
+            if kept.is_none() && draft.types.len() >= limit {
+                let what = "event types";
+                return Err(RegistryError::LimitReached { what, limit });
+            }
+            let same = kept.is_some_and(|kept| kept.value == spec);
+            Ok((if same { Changes::new() } else { put(&spec, false) }, ()))
+        })
+        .await?;
+        let held = self.held_tenant(tenant)?.types.get(&spec.kind).cloned();
+        held.ok_or(RegistryError::NotFound("event type"))
+    }
+
+    /// Deletes an event type. Events of its name are accepted as before it was there.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Conflict`, `Store`.
+    pub async fn delete_event_type(&self, tenant: &TenantId, kind: &EventType) -> Result<(), RegistryError> {
+        self.change_freely(tenant, |draft| {
+            let found = draft
+                .types
+                .get(kind)
+                .ok_or(RegistryError::NotFound("event type"))?;
+            not_declared(found.declared, "event type")?;
+            Ok((vec![(type_entry(kind), None)], ()))
+        })
+        .await
+    }
+
+    /// The types as events are checked by them. What did not change since the last snapshot is not read again.
+    pub(super) fn ready_types(&self, draft: &Draft) -> Result<Types, RegistryError> {
+        let before = self.tenant(&draft.id);
+        let ready = draft.types.iter().map(|(kind, kept)| {
+            let known = before.as_ref().and_then(|tenant| tenant.types.get(kind));
+            if let Some(known) = known.filter(|known| known.spec == kept.value) {
+                return Ok((kind.clone(), Arc::clone(known)));
+            }
+            let ready = CatalogueType::stored(kept.value.clone());
+            let ready = ready.map_err(|problems| {
+                let kind = kind.clone();
+                RegistryError::unreadable(
+                    &type_entry(&kind),
+                    RegistryError::SchemaRefused { kind, problems },
+                )
+            })?;
+            let patterns = ready.unusable_patterns();
+            if patterns > 0 {
+                tracing::warn!(tenant = %draft.id, kind = %kind, count = patterns, "event_type.patterns_too_large");
+            }
+            Ok((kind.clone(), Arc::new(ready)))
+        });
+        ready.collect()
+    }
+
+    /// What holds for declared types, all together.
+    pub(super) fn check_types(&self, types: &[TypeSpec]) -> Result<(), RegistryError> {
+        let limit = self.inner.config.max_event_types;
+        if types.len() > limit {
+            let what = "event types";
+            return Err(RegistryError::LimitReached { what, limit });
+        }
+        types.iter().try_for_each(|spec| self.check_type(spec).map(drop))
+    }
+
+    /// What must change for the declared types to be these.
+    pub(super) fn type_changes(&self, draft: &Draft, wanted: &[TypeSpec]) -> Result<Changes, RegistryError> {
+        self.check_types(wanted)?;
+        let named = |kind: &EventType| wanted.iter().any(|spec| spec.kind == *kind);
+        let kept = draft.types.iter();
+        let gone = kept.filter(|(kind, kept)| kept.declared && !named(kind));
+        let mut changes: Changes = gone.map(|(kind, _)| (type_entry(kind), None)).collect();
+        for spec in wanted {
+            let kept = draft.types.get(&spec.kind);
+            if !kept.is_some_and(|kept| kept.declared && kept.value == *spec) {
+                changes.extend(put(spec, true));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// That a tenant's own schema names nothing public that its profile takes out.
+    pub(super) fn check_floor(&self, profile: &str, read: &CatalogueType) -> Result<(), RegistryError> {
+        let profile = self.profile(profile)?;
+        let names = profile.privacy.names.as_ref();
+        let Some(names) = names.filter(|_| read.spec.authority == Authority::Tenant) else {
+            return Ok(());
+        };
+        let problems = read.against(names);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let kind = read.spec.kind.clone();
+        Err(RegistryError::SchemaRefused { kind, problems })
+    }
+
+    pub(super) fn check_type(&self, spec: &TypeSpec) -> Result<CatalogueType, RegistryError> {
+        let entity = spec.entity.as_ref().map_or(0, String::len);
+        let description = spec.description.as_ref().map_or(0, String::len);
+        if entity > LONGEST_TEXT || description > LONGEST_TEXT {
+            let field = if entity > LONGEST_TEXT {
+                "entity"
+            } else {
+                "description"
+            };
+            return Err(RegistryError::invalid(
+                field,
+                format!("it is over {LONGEST_TEXT} bytes"),
+            ));
+        }
+        let largest = self.inner.config.max_schema_size;
+        let size = spec.schema.as_ref().map_or(0, String::len);
+        if size > largest.bytes() {
+            return Err(RegistryError::invalid(
+                "schema",
+                format!("it is {size} bytes; at most {largest} are taken"),
+            ));
+        }
+        if spec.validate && spec.schema.is_none() {
+            let problem = "there is no schema to check events by";
+            return Err(RegistryError::invalid("validate", problem));
+        }
+        CatalogueType::new(spec.clone()).map_err(|problems| {
+            let kind = spec.kind.clone();
+            RegistryError::SchemaRefused { kind, problems }
+        })
+    }
+}
+
+impl TypeRecord {
+    pub(super) fn from_spec(spec: &TypeSpec, declared: bool) -> Self {
+        Self {
+            v: VERSION,
+            entity: spec.entity.clone(),
+            description: spec.description.clone(),
+            schema: spec.schema.clone(),
+            validate: spec.validate,
+            declared,
+            operators: spec.authority == Authority::Operator,
+        }
+    }
+
+    pub(super) fn into_spec(self, kind: EventType) -> TypeSpec {
+        TypeSpec {
+            kind,
+            entity: self.entity,
+            description: self.description,
+            schema: self.schema,
+            validate: self.validate,
+            authority: if self.operators || self.declared {
+                Authority::Operator
+            } else {
+                Authority::Tenant
+            },
+        }
+    }
+}
+
+fn put(spec: &TypeSpec, declared: bool) -> Changes {
+    vec![(
+        type_entry(&spec.kind),
+        Some(encode(&TypeRecord::from_spec(spec, declared))),
+    )]
+}
+
+const LONGEST_TEXT: usize = 1024;

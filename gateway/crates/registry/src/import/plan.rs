@@ -1,0 +1,410 @@
+//! Plan of an import: what each row of a tenant comes to, and the entries to write.
+//!
+//! Rows are taken in the order in which they need each other: settings, event types, subscriptions, keys. Each is held against the
+//! entry that is there; a row that says the same is not checked again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::apply::Changes;
+use super::super::draft::{Declarable, Draft, TENANT, key_entry, subscription_entry, type_entry};
+use super::super::event_types::TypeRecord;
+use super::super::record::{KeyRecord, SubscriptionRecord, TenantRecord, VERSION, encode};
+use super::super::subscriptions::check;
+use super::super::{ApiKey, Registry, RegistryError, key};
+use super::rows::{
+    check_key, check_subscription_secrets, check_tenant_secrets, key_differences, merged, signing_now,
+    subscription_differences, type_differences,
+};
+use super::{
+    ImportRules, ImportedKey, ImportedSubscription, ImportedTenant, Outcome, Row, RowKind, RowOutcome,
+    TenantImport,
+};
+use hookgate_contract::catalogue::TypeSpec;
+use hookgate_contract::privacy::Authority;
+use hookgate_contract::profile::Profile;
+use hookgate_domain::{EventType, SubscriptionId, Timestamp};
+use hookgate_store::FeedPosition;
+
+/// A plan in the making.
+struct Plan<'a> {
+    registry: &'a Registry,
+    rules: &'a ImportRules,
+    /// What is there; of a tenant that is to be made, nothing but its settings.
+    draft: &'a Draft,
+    /// That the tenant will have.
+    profile: Option<Arc<Profile>>,
+    now: Timestamp,
+    changes: Changes,
+    outcomes: Vec<RowOutcome>,
+    /// Bytes of the tenant's entries after the changes so far.
+    bytes: usize,
+}
+
+/// The outcome of a row: the fields that differ and the entry to write; no entry: it is as it was.
+type Decided = Result<Option<(Outcome, (String, Bytes))>, RegistryError>;
+
+/// Plans an import. `feed_from`: where the feed ended of a tenant that had the name before.
+pub(super) fn plan(
+    registry: &Registry,
+    draft: Option<&Draft>,
+    import: &TenantImport,
+    rules: &ImportRules,
+    feed_from: Option<FeedPosition>,
+) -> (Changes, Vec<RowOutcome>) {
+    let now = registry.inner.clock.now();
+    let made;
+    let draft = match (draft, &import.settings) {
+        (Some(draft), _) => draft,
+        (None, Some(row)) => {
+            made = Draft::empty(&import.id, new_record(&row.value, feed_from, now));
+            &made
+        }
+        (None, None) => return (Changes::new(), all_refused(import, None)),
+    };
+    let mut plan = Plan {
+        registry,
+        rules,
+        draft,
+        profile: None,
+        now,
+        changes: Changes::new(),
+        outcomes: Vec::new(),
+        bytes: draft.bytes(),
+    };
+    if let Some(row) = &import.settings {
+        let decided = plan.settings(&row.value);
+        if draft.revision == 0
+            && let Err(error) = decided
+        {
+            return (Changes::new(), all_refused(import, Some(error)));
+        }
+        plan.take(row.line, RowKind::Tenant, || import.id.to_string(), decided);
+    } else {
+        plan.profile = registry.profile(&draft.tenant.profile).ok();
+    }
+    let types = plan.types(&import.types);
+    let subscriptions = plan.subscriptions(&import.subscriptions, &types);
+    plan.keys(&import.keys, &subscriptions);
+    plan.outcomes.sort_by_key(|row| row.line);
+    (plan.changes, plan.outcomes)
+}
+
+fn new_record(new: &ImportedTenant, feed_from: Option<FeedPosition>, now: Timestamp) -> TenantRecord {
+    TenantRecord {
+        v: VERSION,
+        created: new.created.unwrap_or(now).as_micros(),
+        profile: new.profile.clone(),
+        signing_secret: None,
+        previous_secrets: Vec::new(),
+        declared: false,
+        feed_from: feed_from.map(|from| (from.major, from.minor)),
+        secret_declared: false,
+        quotas: new.quotas.into(),
+        keep_metadata: new.keep_metadata,
+    }
+}
+
+/// Every row of a tenant that is not there and is not made.
+fn all_refused(import: &TenantImport, why: Option<RegistryError>) -> Vec<RowOutcome> {
+    let refused = |line, kind, id, error| RowOutcome {
+        line,
+        kind,
+        id,
+        outcome: Outcome::Refused(error),
+    };
+    let unknown = || RegistryError::NotFound("tenant");
+    let mut outcomes = Vec::new();
+    if let (Some(row), Some(error)) = (&import.settings, why) {
+        outcomes.push(refused(row.line, RowKind::Tenant, import.id.to_string(), error));
+    }
+    let types = import.types.iter();
+    outcomes.extend(types.map(|row| {
+        let id = row.value.kind.to_string();
+        refused(row.line, RowKind::EventType, id, unknown())
+    }));
+    let subscriptions = import.subscriptions.iter();
+    outcomes.extend(subscriptions.map(|row| {
+        let id = row.value.id.to_string();
+        refused(row.line, RowKind::Subscription, id, unknown())
+    }));
+    let keys = import.keys.iter();
+    outcomes.extend(keys.map(|row| refused(row.line, RowKind::Key, name_of_key(&row.value), unknown())));
+    outcomes.sort_by_key(|row| row.line);
+    outcomes
+}
+
+fn name_of_key(key: &ImportedKey) -> String {
+    key.id
+        .map_or_else(|| hex::encode(key.digest), |id| id.to_string())
+}
+
+impl Plan<'_> {
+    /// Notes what a row came to, and its entry if the tenant has room for it; whether the entry is there then.
+    fn take(&mut self, line: usize, kind: RowKind, id: impl Fn() -> String, decided: Decided) -> bool {
+        let decided = decided.and_then(|decided| match decided {
+            Some((outcome, (entry, bytes))) => self.write(entry, bytes).map(|()| outcome),
+            None => Ok(Outcome::Unchanged),
+        });
+        let outcome = decided.unwrap_or_else(Outcome::Refused);
+        let there = !outcome.is_refused();
+        let id = match outcome {
+            Outcome::Unchanged => String::new(),
+            _ => id(),
+        };
+        self.outcomes.push(RowOutcome {
+            line,
+            kind,
+            id,
+            outcome,
+        });
+        there
+    }
+
+    fn write(&mut self, entry: String, bytes: Bytes) -> Result<(), RegistryError> {
+        let size = |bytes: &Bytes| entry.len() + bytes.len();
+        let (before, comes) = (self.draft.entries.get(&entry).map_or(0, size), size(&bytes));
+        let after = self.bytes - before + comes;
+        let limit = self.registry.inner.config.max_bytes_per_tenant;
+        if comes > before && after > limit.bytes() {
+            return Err(RegistryError::RegistryFull { bytes: after, limit });
+        }
+        self.bytes = after;
+        self.changes.push((entry, Some(bytes)));
+        Ok(())
+    }
+
+    /// What only the operator may change.
+    fn operators(&self, what: &'static str) -> Result<(), RegistryError> {
+        match self.rules.authority {
+            Authority::Operator => Ok(()),
+            Authority::Tenant => Err(RegistryError::OperatorsOnly(what)),
+        }
+    }
+
+    fn settings(&mut self, given: &ImportedTenant) -> Decided {
+        let (registry, draft) = (self.registry, self.draft);
+        let is_new = draft.revision == 0;
+        let secrets = match &given.signing_secrets {
+            Some(given) => signing_now(given, self.now),
+            None => draft.signing_secrets.clone(),
+        };
+        let kept = &draft.tenant;
+        let differences = [
+            ("profile", kept.profile != given.profile),
+            ("quotas", kept.quotas != given.quotas.into()),
+            ("keep_metadata", kept.keep_metadata != given.keep_metadata),
+        ];
+        let mut fields: Vec<_> = differences
+            .iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(field, _)| *field)
+            .collect();
+        let other_secrets = secrets != signing_now(&draft.signing_secrets, self.now);
+        if !is_new && fields.is_empty() && !other_secrets {
+            self.profile = registry.profile(&kept.profile).ok();
+            return Ok(None);
+        }
+        // Where the row is refused, the others are held against the profile that stays.
+        self.profile = registry.profile(&kept.profile).ok().filter(|_| !is_new);
+        if is_new || !fields.is_empty() {
+            self.operators("a tenant's profile, quotas and metadata")?;
+        }
+        let limit = registry.inner.config.max_tenants;
+        if is_new && registry.count() >= limit {
+            return Err(RegistryError::LimitReached {
+                what: "tenants",
+                limit,
+            });
+        }
+        if !is_new && kept.declared {
+            return Err(RegistryError::Declared("tenant"));
+        }
+        if other_secrets && kept.secret_declared {
+            return Err(RegistryError::Declared("signing secret"));
+        }
+        let profile = registry.lasting_profile(&given.profile)?;
+        check_tenant_secrets(&secrets, &profile)?;
+        let mut record = kept.clone();
+        record.profile.clone_from(&given.profile);
+        record.quotas = given.quotas.into();
+        record.keep_metadata = given.keep_metadata;
+        registry.put_tenant_secrets(&draft.id, &mut record, &secrets);
+        self.profile = Some(profile);
+        if other_secrets {
+            fields.push("signing_secrets");
+        }
+        let outcome = if is_new {
+            Outcome::Created
+        } else {
+            Outcome::Changed(fields)
+        };
+        Ok(Some((outcome, (TENANT.to_owned(), encode(&record)))))
+    }
+
+    /// Takes event types; the names of all that the tenant will have.
+    fn types(&mut self, rows: &[Row<TypeSpec>]) -> Vec<EventType> {
+        let mut names: BTreeSet<_> = self.draft.own_types().into_iter().collect();
+        for row in rows {
+            let spec = &row.value;
+            let decided = self.event_type(spec, names.len());
+            if self.take(row.line, RowKind::EventType, || spec.kind.to_string(), decided) {
+                names.insert(spec.kind.clone());
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    fn event_type(&self, spec: &TypeSpec, count: usize) -> Decided {
+        let kept = self.draft.types.get(&spec.kind);
+        let fields = kept.map(|kept| type_differences(&kept.value, spec));
+        if fields.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        if spec.authority == Authority::Operator {
+            self.operators("an event type of the operator's")?;
+        }
+        if kept.is_some_and(|kept| kept.declared) {
+            return Err(RegistryError::Declared("event type"));
+        }
+        let read = self.registry.check_type(spec)?;
+        let profile = self.profile.as_ref().map(|profile| profile.name.as_str());
+        self.registry
+            .check_floor(profile.unwrap_or(&self.draft.tenant.profile), &read)?;
+        let limit = self.registry.inner.config.max_event_types;
+        if kept.is_none() && count >= limit {
+            let what = "event types";
+            return Err(RegistryError::LimitReached { what, limit });
+        }
+        let outcome = fields.map_or(Outcome::Created, Outcome::Changed);
+        let record = TypeRecord::from_spec(spec, false);
+        Ok(Some((outcome, (type_entry(&spec.kind), encode(&record)))))
+    }
+
+    /// Takes subscriptions; the ids of all that the tenant will have.
+    fn subscriptions(
+        &mut self,
+        rows: &[Row<ImportedSubscription>],
+        types: &[EventType],
+    ) -> BTreeSet<SubscriptionId> {
+        let mut ids: BTreeSet<_> = self.draft.subscriptions.keys().copied().collect();
+        for row in rows {
+            let id = row.value.id;
+            let decided = self.subscription(&row.value, types, ids.len());
+            if self.take(row.line, RowKind::Subscription, || id.to_string(), decided) {
+                ids.insert(id);
+            }
+        }
+        ids
+    }
+
+    fn subscription(&self, given: &ImportedSubscription, types: &[EventType], count: usize) -> Decided {
+        let (registry, draft) = (self.registry, self.draft);
+        let kept = draft.subscriptions.get(&given.id);
+        let profile = match &self.profile {
+            Some(profile) => Arc::clone(profile),
+            None => registry.profile(&draft.tenant.profile)?,
+        };
+        let fresh = registry.new_subscription(&draft.id, given.id, given.spec.clone(), &profile);
+        let made = merged(
+            kept.map(|kept| &*kept.value),
+            given,
+            fresh,
+            (self.rules.begin, self.now),
+        );
+        let fields = kept.map(|kept| subscription_differences(&kept.value, &made, self.now));
+        if fields.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        if kept.is_some_and(|kept| kept.declared) {
+            return Err(RegistryError::Declared("subscription"));
+        }
+        let owners = self.rules.owners.get(&given.id);
+        if owners.is_some_and(|owners| owners.iter().any(|owner| *owner != draft.id)) {
+            return Err(RegistryError::TakenByAnother("subscription"));
+        }
+        check(&made, &registry.inner.config, &profile, types)?;
+        let rotated = fields.as_ref().is_none_or(|fields| fields.contains(&"secrets"));
+        if rotated {
+            check_subscription_secrets(&made, &profile)?;
+        }
+        let limit = registry.most_subscriptions(&profile);
+        if kept.is_none() && count >= limit {
+            let what = "subscriptions";
+            return Err(RegistryError::LimitReached { what, limit });
+        }
+        let record = SubscriptionRecord::from_subscription(&made, false, &registry.inner.sealer);
+        let outcome = fields.map_or(Outcome::Created, Outcome::Changed);
+        Ok(Some((outcome, (subscription_entry(given.id), encode(&record)))))
+    }
+
+    fn keys(&mut self, rows: &[Row<ImportedKey>], subscriptions: &BTreeSet<SubscriptionId>) {
+        let mut count = self.draft.keys.len();
+        for row in rows {
+            let decided = self.key(&row.value, subscriptions, count);
+            let created = matches!(&decided, Ok(Some((Outcome::Created, _))));
+            if self.take(row.line, RowKind::Key, || name_of_key(&row.value), decided) {
+                count += usize::from(created);
+            }
+        }
+    }
+
+    fn key(&self, given: &ImportedKey, subscriptions: &BTreeSet<SubscriptionId>, count: usize) -> Decided {
+        let kept = self.known_key(given)?;
+        let made = self.made_key(kept.map(|kept| &kept.value), given);
+        let fields = kept.map(|kept| key_differences(&kept.value, &made));
+        if fields.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        self.operators("API keys")?;
+        if kept.is_some_and(|kept| kept.declared) {
+            return Err(RegistryError::Declared("key"));
+        }
+        check_key(&made, subscriptions)?;
+        let limit = self.registry.inner.config.max_keys;
+        if kept.is_none() && count >= limit {
+            return Err(RegistryError::LimitReached { what: "keys", limit });
+        }
+        let outcome = fields.map_or(Outcome::Created, Outcome::Changed);
+        let record = KeyRecord::from_key(&made, false);
+        Ok(Some((outcome, (key_entry(made.id), encode(&record)))))
+    }
+
+    /// The key that a row is about, as it is.
+    fn known_key(&self, given: &ImportedKey) -> Result<Option<&Declarable<ApiKey>>, RegistryError> {
+        let mut keys = self.draft.keys.values();
+        if let Some(kept) = keys.find(|kept| kept.value.digest == given.digest) {
+            if given.id.is_some_and(|id| id != kept.value.id) {
+                let problem = "the tenant has the key of this digest under another id";
+                return Err(RegistryError::invalid("id", problem));
+            }
+            return Ok(Some(kept));
+        }
+        if given.id.is_some_and(|id| self.draft.keys.contains_key(&id)) {
+            let problem = "the tenant has another key under this id";
+            return Err(RegistryError::invalid("digest", problem));
+        }
+        if self.registry.has_key(&given.digest) {
+            return Err(RegistryError::TakenByAnother("key"));
+        }
+        Ok(None)
+    }
+
+    fn made_key(&self, kept: Option<&ApiKey>, given: &ImportedKey) -> ApiKey {
+        let new_id = || given.id.unwrap_or_else(|| self.registry.inner.ids.key());
+        let kept_hint = || kept.map_or_else(|| key::NO_HINT.to_owned(), |kept| kept.hint.clone());
+        let created = || given.created.unwrap_or(self.now);
+        ApiKey {
+            id: kept.map_or_else(new_id, |kept| kept.id),
+            digest: given.digest,
+            hint: given.hint.clone().unwrap_or_else(kept_hint),
+            created: kept.map_or_else(created, |kept| kept.created),
+            scopes: given.spec.scopes,
+            expires: given.spec.expires,
+            subscription: given.spec.subscription,
+            last_use: kept.map(|kept| kept.last_use.clone()).unwrap_or_default(),
+        }
+    }
+}

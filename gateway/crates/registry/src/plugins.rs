@@ -1,0 +1,390 @@
+//! A tenant's own plugins, and those that the operator gives all tenants: uploaded, listed beside the shipped ones, deleted
+//! when nothing uses them.
+
+use bytes::Bytes;
+
+use super::apply::{Changes, Charge, TRIES};
+use super::chain_record::{PluginRecord, VersionRecord};
+use super::components::Among;
+use super::draft::{Draft, TENANT, gone_entry, plugin_entry};
+use super::history::{Deed, Doing};
+use super::record::{VERSION, encode};
+use super::shared::Shared;
+use super::version::Requirement;
+use super::{Actor, Owner, PluginInfo, PluginVersion, Registry, RegistryError, StepMove, Uploaded};
+use hookgate_domain::TenantId;
+use hookgate_plugin_host::Component;
+
+impl Registry {
+    /// Checks a component, keeps it as a version of the plugin of this name, where none is given of the name that it says, and
+    /// moves the steps over to it that want what it is. Uploading the same bytes again keeps nothing new.
+    ///
+    /// `owner` may be the operator: then it is every tenant's to name.
+    ///
+    /// # Errors
+    /// `NotFound`, `Component`, `Invalid` (no name, or another's plugin has it), `VersionExists`, `LimitReached`, `Conflict`, `Store`.
+    pub async fn upload_plugin(
+        &self,
+        owner: &TenantId,
+        name: Option<&str>,
+        bytes: Bytes,
+        who: &Actor,
+    ) -> Result<Uploaded, RegistryError> {
+        self.owned(owner).await?;
+        let size = bytes.len();
+        let component = self.inner.components.admit(owner, bytes.clone()).await?;
+        let name = name.unwrap_or(&component.description.name).to_owned();
+        self.check_name(owner, &name).await?;
+        let version = self.version_record(&component, size);
+        let keep = self.keep_version(owner, &name, &version, who);
+        let (record, mut steps) = self.keep_component(&component.digest, bytes, keep).await?;
+        if *owner == TenantId::operator() {
+            steps = self.move_tenants(&name, who).await?;
+        }
+        for step in &steps {
+            self.loaded(&step.tenant, step.place).await;
+        }
+        Ok(Uploaded {
+            plugin: info(&name, owner_of(owner), &record),
+            version: version.to_version(),
+            steps,
+        })
+    }
+
+    /// The plugins that a tenant can name: the shipped ones, the operator's, then its own, each by name.
+    ///
+    /// # Errors
+    /// `NotFound`, `Component` (a shipped one does not load), `Store`.
+    pub async fn plugins(&self, tenant: &TenantId) -> Result<Vec<PluginInfo>, RegistryError> {
+        let draft = self.existing(tenant).await?;
+        let mut plugins = self.inner.components.shipped().await?;
+        plugins.extend(self.shared_plugins().await?);
+        plugins.retain(|plugin| !draft.plugins.contains_key(&plugin.name));
+        let own = draft.plugins.iter();
+        plugins.extend(own.map(|(name, record)| info(name, Owner::Tenant, record)));
+        for version in plugins.iter_mut().flat_map(|plugin| &mut plugin.versions) {
+            version.breaker = self.inner.components.breaker_state(tenant, &version.digest);
+        }
+        Ok(plugins)
+    }
+
+    /// The plugins that the operator gives all tenants, by name.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn shared_plugins(&self) -> Result<Vec<PluginInfo>, RegistryError> {
+        let shared = self.shared().await?;
+        let plugins = shared.plugins.iter();
+        Ok(plugins
+            .map(|(name, record)| info(name, Owner::Operator, record))
+            .collect())
+    }
+
+    /// Deletes a tenant's own plugin, or one of the operator's, with all its versions.
+    ///
+    /// # Errors
+    /// `NotFound` (shipped ones are nobody's to delete), `PluginInUse`, `Conflict`, `Store`.
+    pub async fn delete_plugin(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        self.delete(owner, name, None, who).await
+    }
+
+    /// Deletes one version of a plugin, given as `1.4.0` or as its digest; the plugin too, if it is the last one.
+    ///
+    /// # Errors
+    /// `NotFound`, `PluginInUse`, `Conflict`, `Store`.
+    pub async fn delete_version(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: &str,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        self.delete(owner, name, Some(version), who).await
+    }
+
+    async fn delete(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: Option<&str>,
+        who: &Actor,
+    ) -> Result<(), RegistryError> {
+        for _ in 0..TRIES {
+            let draft = self.owned(owner).await?;
+            let missing = RegistryError::NotFound("plugin");
+            let mut record = draft.plugins.get(name).cloned().ok_or(missing)?;
+            let gone = match version {
+                None => record.versions.clone(),
+                Some(version) => vec![take_version(&mut record, version)?],
+            };
+            let used = match owner_of(owner) {
+                Owner::Operator => self.shared_users(name, &gone).await?,
+                Owner::Tenant | Owner::Shipped => users(&draft, name, &gone),
+            };
+            if !used.is_empty() {
+                return Err(RegistryError::PluginInUse { by: used });
+            }
+            let left = version.is_some() && !record.versions.is_empty();
+            let mut changes = vec![(plugin_entry(name), left.then(|| encode(&record)))];
+            changes.extend(self.remembered(&draft, name, &gone));
+            let deleted = Doing::new(Deed::Deleted).of(name);
+            let which = version.and(gone.first()).map(|version| version.version.as_str());
+            self.note(&draft, &mut changes, who, vec![deleted.from(which)]);
+            if self.apply(&draft, changes, Charge::Free).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    /// Keeps a version, and moves the owner's own steps with it, all at once.
+    async fn keep_version(
+        &self,
+        owner: &TenantId,
+        name: &str,
+        version: &VersionRecord,
+        who: &Actor,
+    ) -> Result<(PluginRecord, Vec<StepMove>), RegistryError> {
+        for _ in 0..TRIES {
+            let mut draft = self.owned(owner).await?;
+            let (mut changes, record) = self.with_version(&draft, name, version)?;
+            if !changes.is_empty() && draft.revision == 0 {
+                changes.push((TENANT.to_owned(), Some(encode(&draft.tenant))));
+            }
+            draft.plugins.insert(name.to_owned(), record.clone());
+            let mut doings = Vec::new();
+            if !changes.is_empty() {
+                doings.push(Doing::new(Deed::Uploaded).of(name).to(Some(&version.version)));
+            }
+            let among = Among {
+                draft: &draft,
+                shared: &Shared::default(),
+            };
+            let moved = self.moved(among, name).await?;
+            changes.extend(moved.changes);
+            doings.extend(moved.doings);
+            self.note(&draft, &mut changes, who, doings);
+            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
+                return Ok((record, moved.steps));
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+
+    async fn check_name(&self, owner: &TenantId, name: &str) -> Result<(), RegistryError> {
+        if !is_name(name) {
+            return Err(RegistryError::invalid(
+                "name",
+                "a plugin's name is 1 to 64 of a-z, 0-9 and -",
+            ));
+        }
+        if self.inner.components.is_shipped(name) {
+            let problem = format!("`{name}` is the name of a shipped plugin");
+            return Err(RegistryError::invalid("name", problem));
+        }
+        let own = owner_of(owner) == Owner::Tenant;
+        if own && self.shared().await?.plugins.contains_key(name) && !self.has(owner, name).await? {
+            let problem = format!("`{name}` is the name of a plugin that the operator gives all tenants");
+            return Err(RegistryError::invalid("name", problem));
+        }
+        Ok(())
+    }
+
+    /// Whether the name was the tenant's before it was the operator's.
+    async fn has(&self, tenant: &TenantId, name: &str) -> Result<bool, RegistryError> {
+        Ok(self.existing(tenant).await?.plugins.contains_key(name))
+    }
+
+    fn version_record(&self, component: &Component, size: usize) -> VersionRecord {
+        let said = &component.description;
+        VersionRecord {
+            version: said.version.clone(),
+            digest: component.digest.clone(),
+            summary: said.summary.clone(),
+            settings_schema: said.settings_schema.clone(),
+            redacts: said.redacts,
+            imports: component.imports.clone(),
+            bytes: u64::try_from(size).unwrap_or(u64::MAX),
+            uploaded: self.inner.clock.now().as_micros(),
+        }
+    }
+
+    fn with_version(
+        &self,
+        draft: &Draft,
+        name: &str,
+        version: &VersionRecord,
+    ) -> Result<(Changes, PluginRecord), RegistryError> {
+        let limit = self.inner.config.max_plugins;
+        if draft.plugins.len() >= limit && !draft.plugins.contains_key(name) {
+            return Err(RegistryError::LimitReached {
+                what: "plugins",
+                limit,
+            });
+        }
+        let empty = PluginRecord {
+            v: VERSION,
+            versions: Vec::new(),
+        };
+        let mut record = draft.plugins.get(name).cloned().unwrap_or(empty);
+        if record.versions.iter().any(|kept| kept.digest == version.digest) {
+            return Ok((Vec::new(), record));
+        }
+        if let Some(kept) = record
+            .versions
+            .iter()
+            .find(|kept| kept.version == version.version)
+        {
+            return Err(RegistryError::VersionExists {
+                name: name.to_owned(),
+                version: kept.version.clone(),
+                digest: kept.digest.clone(),
+            });
+        }
+        let gone = draft.gone.get(name).into_iter().flat_map(|gone| &gone.versions);
+        let mut other = gone.filter(|gone| gone.version == version.version && gone.digest != version.digest);
+        if let Some(other) = other.next() {
+            return Err(RegistryError::VersionExists {
+                name: name.to_owned(),
+                version: other.version.clone(),
+                digest: other.digest.clone(),
+            });
+        }
+        record.versions.insert(0, version.clone());
+        let dropped = self.drop_oldest_unused(&mut record, draft)?;
+        let mut changes = vec![(plugin_entry(name), Some(encode(&record)))];
+        changes.extend(self.remembered(draft, name, &dropped));
+        Ok((changes, record))
+    }
+
+    /// That versions were there, so that none comes back with other bytes. Nothing of no versions.
+    fn remembered(&self, draft: &Draft, name: &str, gone: &[VersionRecord]) -> Changes {
+        if gone.is_empty() {
+            return Changes::new();
+        }
+        let before = draft.gone.get(name).cloned().unwrap_or_default();
+        let now = self.inner.clock.now();
+        let record = before.with(gone.iter(), now, self.inner.config.max_deleted_versions);
+        vec![(gone_entry(name), Some(encode(&record)))]
+    }
+
+    /// Drops versions from the oldest on until so many are left, but none that a chain runs or ran before, nor the newest.
+    /// Which.
+    fn drop_oldest_unused(
+        &self,
+        record: &mut PluginRecord,
+        draft: &Draft,
+    ) -> Result<Vec<VersionRecord>, RegistryError> {
+        let limit = self.inner.config.max_versions.max(1);
+        let mut pinned = self.pinned_shared(&draft.id);
+        for (_, chain) in draft.chains() {
+            pinned.extend(chain.digests().chain(chain.previous()).map(str::to_owned));
+        }
+        let mut dropped = Vec::new();
+        while record.versions.len() > limit {
+            let unused = |version: &VersionRecord| !pinned.contains(&version.digest);
+            match record.versions.iter().rposition(unused) {
+                Some(index) if index > 0 => dropped.push(record.versions.remove(index)),
+                Some(_) | None => {
+                    let what = "versions of a plugin that chains use";
+                    return Err(RegistryError::LimitReached { what, limit });
+                }
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// What all tenants run and ran, where the operator's plugins are concerned.
+    fn pinned_shared(&self, owner: &TenantId) -> Vec<String> {
+        if owner_of(owner) != Owner::Operator {
+            return Vec::new();
+        }
+        let tenants = self.tenants();
+        let chains = tenants.iter().flat_map(|tenant| tenant.states());
+        let digests = chains.flat_map(|(_, _, state)| {
+            let canary = state.canary.iter().map(|canary| &canary.running);
+            let all = state.running.iter().chain(&state.previous).chain(canary);
+            all.map(|running| running.digest.clone())
+        });
+        digests.collect()
+    }
+
+    /// Who runs versions of one of the operator's plugins.
+    async fn shared_users(&self, name: &str, gone: &[VersionRecord]) -> Result<Vec<String>, RegistryError> {
+        self.catch_up().await?;
+        let mut used = Vec::new();
+        for tenant in self.tenants() {
+            let draft = match self.draft(&tenant.id).await? {
+                Some(draft) if !draft.plugins.contains_key(name) => draft,
+                Some(_) | None => continue,
+            };
+            used.extend(users(&draft, name, gone));
+            if used.len() >= USERS {
+                break;
+            }
+        }
+        used.truncate(USERS);
+        Ok(used)
+    }
+}
+
+/// The chains of a tenant whose steps run versions of a plugin, in words.
+fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
+    let uses = draft.chains().filter(|(_, chain)| {
+        let of = chain.steps.iter().filter(|step| step.plugin == name);
+        let mut digests = of.flat_map(|step| {
+            let canary = step.canary.iter().map(|canary| &canary.running.digest);
+            step.digest.iter().chain(canary)
+        });
+        digests.any(|digest| gone.iter().any(|version| version.digest == *digest))
+    });
+    let words = uses.map(|(place, _)| match place {
+        super::Place::Ingress => format!("the chain of the tenant `{}`", draft.id),
+        super::Place::Delivery(id) => format!("the chain of `{id}` of the tenant `{}`", draft.id),
+    });
+    words.take(USERS).collect()
+}
+
+/// Takes a version out, given as itself or as its digest.
+fn take_version(record: &mut PluginRecord, version: &str) -> Result<VersionRecord, RegistryError> {
+    let missing = || RegistryError::NotFound("version");
+    let requirement = version.parse().map_err(|_| missing())?;
+    let exact = matches!(requirement, Requirement::Exact(_) | Requirement::Digest(_));
+    let meant = requirement
+        .pick(&record.versions, VersionRecord::names)
+        .filter(|_| exact);
+    let digest = meant.ok_or_else(missing)?.digest.clone();
+    let index = record.versions.iter().position(|kept| kept.digest == digest);
+    Ok(record.versions.remove(index.ok_or_else(missing)?))
+}
+
+/// What can stand in a path and in a chain without a second thought.
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+fn owner_of(owner: &TenantId) -> Owner {
+    if *owner == TenantId::operator() {
+        Owner::Operator
+    } else {
+        Owner::Tenant
+    }
+}
+
+fn info(name: &str, owner: Owner, record: &PluginRecord) -> PluginInfo {
+    let versions: Vec<PluginVersion> = record.versions.iter().map(VersionRecord::to_version).collect();
+    PluginInfo {
+        name: name.to_owned(),
+        owner,
+        versions,
+    }
+}
+
+/// How many chains are named that use what is to go.
+const USERS: usize = 5;

@@ -1,0 +1,266 @@
+//! A tenant's change to another profile, checked against what the tenant has: what the profile would block is found before it is
+//! taken, and the change is refused unless it is forced.
+//!
+//! Blocked is what would not be delivered, or could not be verified: endpoints without https where the profile demands it, secrets
+//! that it cannot sign with, patterns and payload modes that it does not offer, more subscriptions or patterns than its limits.
+
+use std::fmt;
+
+use super::draft::Draft;
+use super::tenants::{not_declared, only_secret};
+use super::{DeclaredTenant, Registry, RegistryError, Tenant, TenantPatch};
+use hookgate_contract::profile::{Profile, SecretOwner};
+use hookgate_domain::subscription::{SigningSecret, signing_at};
+use hookgate_domain::{EventType, Subscription, SubscriptionId, TenantId, Timestamp};
+
+/// What a profile would block of a tenant: at most `MOST_PARTS`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Blocked {
+    /// What, by subscription.
+    pub parts: Vec<BlockedPart>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
+/// Something that a profile would block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockedPart {
+    /// Of which subscription; `None`: of the tenant itself.
+    pub subscription: Option<SubscriptionId>,
+    /// Where in the subscription or tenant: a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Why, in words.
+    pub problem: String,
+}
+
+/// What a tenant has that its profile has a say in.
+struct Held<'a> {
+    subscriptions: Vec<&'a Subscription>,
+    /// Number of further ones, which are checked elsewhere.
+    further: usize,
+    secrets: &'a [SigningSecret],
+    types: Vec<EventType>,
+}
+
+impl Registry {
+    /// What the change of a tenant's profile would block, without changing anything.
+    ///
+    /// # Errors
+    /// `NotFound`, `Declared`, `Invalid`, `Store`.
+    pub async fn blocked_by(&self, id: &TenantId, patch: &TenantPatch) -> Result<Blocked, RegistryError> {
+        let draft = self.existing(id).await?;
+        not_declared(draft.tenant.declared, "tenant")?;
+        if let Some(profile) = &patch.profile {
+            self.lasting_profile(profile)?;
+        }
+        self.blocked_by_patch(&draft, patch)
+    }
+
+    /// Checks the change of a tenant's profile, if it is one.
+    pub(super) fn check_profile_change(
+        &self,
+        draft: &Draft,
+        patch: &TenantPatch,
+    ) -> Result<(), RegistryError> {
+        if patch.force {
+            return Ok(());
+        }
+        refuse(self.blocked_by_patch(draft, patch)?)
+    }
+
+    /// Checks the change of a declared tenant's profile against what was made over the API. What the file declares itself is
+    /// checked as it is taken.
+    pub(super) fn check_declared_profile(
+        &self,
+        draft: &Draft,
+        declared: &DeclaredTenant,
+        profile: &Profile,
+        types: &[EventType],
+    ) -> Result<(), RegistryError> {
+        let given = declared.tenant.signing_secret.as_ref().map(only_secret);
+        let kept = draft.subscriptions.values().filter(|kept| !kept.declared);
+        let held = Held {
+            subscriptions: kept.map(|kept| &*kept.value).collect(),
+            further: declared.subscriptions.len(),
+            secrets: given
+                .as_ref()
+                .map_or(&draft.signing_secrets, std::slice::from_ref),
+            types: types.to_vec(),
+        };
+        refuse(self.blocked(profile, &held))
+    }
+
+    /// What another contract blocks of a tenant that the one before did not.
+    pub(super) fn newly_blocked(&self, tenant: &Tenant, before: &Profile, now: &Profile) -> Blocked {
+        let held = Held {
+            subscriptions: tenant.subscriptions.iter().map(|kept| &**kept).collect(),
+            further: 0,
+            secrets: &tenant.signing_secrets,
+            types: tenant.types.keys().cloned().collect(),
+        };
+        let (before, mut after) = (self.blocked(before, &held), self.blocked(now, &held));
+        let same =
+            |a: &BlockedPart, b: &BlockedPart| (a.subscription, &a.pointer) == (b.subscription, &b.pointer);
+        after
+            .parts
+            .retain(|part| !before.parts.iter().any(|known| same(known, part)));
+        after
+    }
+
+    fn blocked_by_patch(&self, draft: &Draft, patch: &TenantPatch) -> Result<Blocked, RegistryError> {
+        let Some(name) = patch
+            .profile
+            .as_ref()
+            .filter(|name| **name != draft.tenant.profile)
+        else {
+            return Ok(Blocked::default());
+        };
+        let given: Option<Vec<_>> = patch
+            .signing_secret
+            .as_ref()
+            .map(|given| given.iter().map(only_secret).collect());
+        let held = Held {
+            subscriptions: draft.subscriptions.values().map(|kept| &*kept.value).collect(),
+            further: 0,
+            secrets: given.as_deref().unwrap_or(&draft.signing_secrets),
+            types: draft.own_types(),
+        };
+        let wanted = self.profile(name)?;
+        Ok(self.blocked(&wanted, &held))
+    }
+
+    fn blocked(&self, profile: &Profile, held: &Held<'_>) -> Blocked {
+        let (now, mut found) = (self.inner.clock.now(), Found::default());
+        check_tenant(profile, held, self.most_subscriptions(profile), now, &mut found);
+        let patterns = self.inner.config.max_patterns;
+        let patterns = profile.limits.patterns.map_or(patterns, |own| own.min(patterns));
+        for subscription in &held.subscriptions {
+            if found.blocked.more {
+                break;
+            }
+            found.of = Some(subscription.id);
+            check_subscription(profile, held, subscription, (patterns, now), &mut found);
+        }
+        found.blocked
+    }
+}
+
+/// What was found so far, and of which subscription the next is.
+#[derive(Default)]
+struct Found {
+    blocked: Blocked,
+    of: Option<SubscriptionId>,
+}
+
+impl Found {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over literals and errors that they are done with"
+    )]
+    fn add(&mut self, pointer: impl Into<String>, problem: impl ToString) {
+        if self.blocked.parts.len() == MOST_PARTS {
+            self.blocked.more = true;
+            return;
+        }
+        self.blocked.parts.push(BlockedPart {
+            subscription: self.of,
+            pointer: pointer.into(),
+            problem: problem.to_string(),
+        });
+    }
+}
+
+fn check_tenant(profile: &Profile, held: &Held<'_>, most: usize, now: Timestamp, found: &mut Found) {
+    let count = held.subscriptions.len() + held.further;
+    if count > most {
+        found.add(
+            "/profile",
+            format!("there are {count} subscriptions, and it takes {most}"),
+        );
+    }
+    let mut signing = signing_at(held.secrets, now).peekable();
+    if profile.secret.owner == SecretOwner::Tenant && count > 0 && signing.peek().is_none() {
+        let told = "it signs everything with the tenant's one secret, and there is none";
+        found.add("/signing_secret", told);
+    }
+    if let Some(bad) = signing.find_map(|secret| profile.secret.key(secret).err()) {
+        found.add("/signing_secret", bad);
+    }
+}
+
+fn check_subscription(
+    profile: &Profile,
+    held: &Held<'_>,
+    subscription: &Subscription,
+    (most_patterns, now): (usize, Timestamp),
+    found: &mut Found,
+) {
+    if let Err(refused) = profile.endpoint.check(&subscription.url) {
+        found.add("/url", refused);
+    }
+    let count = subscription.events.len();
+    if count > most_patterns {
+        found.add(
+            "/events",
+            format!("there are {count} patterns, and it takes {most_patterns}"),
+        );
+    }
+    for (n, pattern) in subscription.events.iter().enumerate() {
+        if let Err(refused) = profile.patterns.check(pattern, &held.types) {
+            found.add(format!("/events/{n}"), refused);
+        }
+    }
+    if let Err(refused) = profile.payload.check(subscription.payload) {
+        found.add("/payload", refused);
+    }
+    let mut signing = subscription.signing_at(now).peekable();
+    match profile.secret.owner {
+        SecretOwner::Tenant if signing.peek().is_some() => {
+            let told = "the tenant's one secret signs everything; what its receiver has verifies nothing";
+            found.add("/secret", told);
+        }
+        SecretOwner::Tenant => {}
+        SecretOwner::Subscription if signing.peek().is_none() => {
+            found.add("/secret", "it has no signing secret of its own");
+        }
+        SecretOwner::Subscription => {
+            if let Some(bad) = signing.find_map(|secret| profile.secret.key(secret).err()) {
+                found.add("/secret", bad);
+            }
+        }
+    }
+}
+
+fn refuse(blocked: Blocked) -> Result<(), RegistryError> {
+    if blocked.parts.is_empty() {
+        Ok(())
+    } else {
+        Err(RegistryError::ProfileBlocks(Box::new(blocked)))
+    }
+}
+
+impl fmt::Display for BlockedPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = self.subscription {
+            write!(f, "{id}")?;
+        }
+        write!(f, "{}: {}", self.pointer, self.problem)
+    }
+}
+
+/// The first few.
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<_> = self.parts.iter().take(SHOWN).map(ToString::to_string).collect();
+        f.write_str(&shown.join("; "))?;
+        if self.more || self.parts.len() > SHOWN {
+            f.write_str("; and more")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many are named.
+const MOST_PARTS: usize = 50;
+/// How many of them stand in one line.
+const SHOWN: usize = 5;

@@ -1,0 +1,485 @@
+//! From the store to the snapshot: what changed is noted, and each tenant published on its own, without waiting for any other.
+//!
+//! One lock a tenant is held from the reading to the swap, so that what is published never goes back in time; the swap itself
+//! is the only thing that all tenants share. Nothing here waits for a component (`loads`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex as AsyncMutex;
+use tracing::warn;
+
+use super::chain_record::ChainRecord;
+use super::draft::{Draft, TENANT, key_entry};
+use super::snapshot::Snapshot;
+use super::tenant_chain::TenantChain;
+use super::{ApiKey, ChainSpec, KeyUse, Place, RateBuckets, Registry, RegistryError, Tenant};
+use hookgate_contract::catalogue::Types;
+use hookgate_contract::privacy::{Metadata, OwnFields, Privacy};
+use hookgate_contract::profile::Profile;
+use hookgate_domain::{KeyId, Quotas, TenantId, TenantQuotas, Timestamp};
+use hookgate_runtime::telemetry::error_chain;
+use hookgate_store::{FeedPosition, RegistryRecord};
+
+/// Tenants that changed in the store and are not published as they are now.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// The store's version that was looked at last. Held while the store is asked.
+    seen: AsyncMutex<u64>,
+    tenants: Mutex<BTreeMap<TenantId, u64>>,
+}
+
+impl Changed {
+    /// Which tenants.
+    pub(super) fn tenants(&self) -> Vec<TenantId> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Notes that tenants changed, by the version at which that was seen.
+    fn note(&self, tenants: Vec<TenantId>, version: u64) {
+        self.lock()
+            .extend(tenants.into_iter().map(|tenant| (tenant, version)));
+    }
+
+    /// At which version a tenant was seen to have changed; `None`: it is current.
+    fn version(&self, tenant: &TenantId) -> Option<u64> {
+        self.lock().get(tenant).copied()
+    }
+
+    /// Notes that a tenant was read after this version was seen.
+    fn done(&self, tenant: &TenantId, version: u64) {
+        let mut tenants = self.lock();
+        if tenants.get(tenant) == Some(&version) {
+            tenants.remove(tenant);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, u64>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    /// Asks the store which tenants changed since the last time, and notes them.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) async fn look(&self) -> Result<(), RegistryError> {
+        let changed = &self.inner.changed;
+        let mut seen = changed.seen.lock().await;
+        let (mut version, mut tenants) = self.inner.store.registry_changes(*seen).await?;
+        if version < *seen {
+            // The store went back: it was emptied or restored. What it holds now is the truth, and only that.
+            warn!(revision = version, "registry.reset");
+            (version, tenants) = self.inner.store.registry_changes(0).await?;
+            tenants.extend(self.held());
+        }
+        changed.note(tenants, version);
+        *seen = version;
+        Ok(())
+    }
+
+    /// Publishes what changed in the store since the last time. For whoever must not decide on what is out of date.
+    ///
+    /// # Errors
+    /// `Store`; or a tenant that cannot be read: the others are current, and the next call looks at it again.
+    pub async fn catch_up(&self) -> Result<(), RegistryError> {
+        self.look().await?;
+        let changed = self.inner.changed.tenants();
+        let published = changed
+            .into_iter()
+            .map(|id| async move { self.publish_changed(&id).await });
+        let mut published = std::pin::pin!(stream::iter(published).buffer_unordered(PUBLISHED_AT_ONCE));
+        let mut failed = None;
+        while let Some(result) = published.next().await {
+            match result {
+                Err(away @ RegistryError::Store(_)) => return Err(away),
+                Err(unreadable) => failed = Some(unreadable),
+                Ok(()) => {}
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Publishes one tenant as it is now, if it changed in the store since the last time. Waits for no other tenant.
+    ///
+    /// # Errors
+    /// `Store`, or it cannot be read.
+    pub async fn catch_up_on(&self, id: &TenantId) -> Result<(), RegistryError> {
+        self.look().await?;
+        self.publish_changed(id).await
+    }
+
+    /// Publishes a tenant that was seen to have changed, unless somebody else did meanwhile.
+    pub(super) async fn publish_changed(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let lock = self.publishing(id);
+        let _turn = lock.lock().await;
+        let Some(version) = self.inner.changed.version(id) else {
+            return Ok(());
+        };
+        self.publish(id).await?;
+        self.inner.changed.done(id, version);
+        Ok(())
+    }
+
+    /// Publishes one tenant as it is in the store now.
+    pub(super) async fn refresh(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let lock = self.publishing(id);
+        let _turn = lock.lock().await;
+        self.publish(id).await
+    }
+
+    /// The lock that is held over reading and publishing a tenant.
+    fn publishing(&self, id: &TenantId) -> Arc<AsyncMutex<()>> {
+        self.inner.publishing.of(id.clone(), AsyncMutex::default)
+    }
+
+    /// Reads a tenant and puts it into the snapshot. The caller holds its lock.
+    async fn publish(&self, id: &TenantId) -> Result<(), RegistryError> {
+        if *id == TenantId::operator() {
+            return self.publish_shared().await;
+        }
+        match self.load(id).await {
+            Ok(Some((tenant, draft))) => {
+                let lacking = tenant.chains().flat_map(|(_, chain)| &chain.lacking);
+                let lacking = lacking.cloned().collect();
+                self.inner.recent.put(draft);
+                self.swap(|snapshot| snapshot.put(id, Some(Arc::new(tenant))));
+                self.begin_loading(id, lacking);
+                Ok(())
+            }
+            Ok(None) => {
+                self.host().forget(id);
+                self.inner.recent.forget(id);
+                self.swap(|snapshot| snapshot.put(id, None));
+                self.begin_loading(id, Vec::new());
+                Ok(())
+            }
+            Err(away @ RegistryError::Store(_)) => Err(away),
+            Err(error) => {
+                let mut first = false;
+                self.swap(|snapshot| first = snapshot.fall_behind(id, &error_chain(&error).to_string()));
+                if first {
+                    tracing::error!(tenant = %id, error = %error_chain(&error), "tenant.unreadable");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives a tenant the contract that its profile's name stands for now.
+    pub(super) async fn renew_contract(&self, id: &TenantId) {
+        let lock = self.publishing(id);
+        let _turn = lock.lock().await;
+        let Some(tenant) = self.tenant(id) else { return };
+        let contract = self.inner.profiles.load().get(&tenant.profile).cloned();
+        let mut next = Tenant::clone(&tenant);
+        next.privacy = privacy(contract.as_deref(), &next.types, next.keep_metadata);
+        next.quotas = self.quotas(contract.as_deref(), next.own_quotas);
+        next.contract = contract;
+        self.swap(|snapshot| snapshot.replace(Arc::new(next)));
+    }
+
+    /// Notes which plugins are the operator's. What else they are is looked up when it is needed.
+    pub(super) async fn publish_shared(&self) -> Result<(), RegistryError> {
+        match self.shared().await {
+            Ok(shared) => self.inner.components.share(&shared),
+            Err(away @ RegistryError::Store(_)) => return Err(away),
+            // Whoever needs them is told.
+            Err(error) => warn!(error = %error_chain(&error), "shared_plugins.unreadable"),
+        }
+        Ok(())
+    }
+
+    /// Replaces the snapshot. Short and synchronous: the one thing that changes of all tenants wait for.
+    fn swap(&self, change: impl FnOnce(&mut Snapshot)) {
+        let inner = &self.inner;
+        let _turn = inner.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Snapshot::clone(&inner.snapshot.load());
+        change(&mut next);
+        inner.metrics.tenants_are(next.len());
+        inner.snapshot.store(Arc::new(next));
+        inner.published.notify_waiters();
+    }
+
+    /// Builds those chains of a tenant anew whose components came or turned out to be missing.
+    pub(super) async fn rebuild_chains(&self, id: &TenantId) {
+        let lock = self.publishing(id);
+        let _turn = lock.lock().await;
+        let Some(tenant) = self.tenant(id) else { return };
+        let missing = self.inner.loads.missing(id);
+        let components = &self.inner.components;
+        let moved: Vec<_> = tenant
+            .chains()
+            .filter(|(_, chain)| components.has_moved(chain, &missing))
+            .map(|(place, chain)| {
+                let rebuilt = components.chain(id, place, &chain.source, &missing);
+                (place, Arc::new(rebuilt))
+            })
+            .collect();
+        if moved.is_empty() {
+            return;
+        }
+        let mut next = Tenant::clone(&tenant);
+        for (place, chain) in moved {
+            next.set_chain(place, chain);
+        }
+        self.swap(|snapshot| snapshot.replace(Arc::new(next)));
+    }
+
+    /// Waits until a chain's components are loaded or turned out to be missing, but not for ever: then its events wait.
+    pub(super) async fn loaded(&self, id: &TenantId, place: Place) {
+        let loaded = async {
+            loop {
+                let published = self.inner.published.notified();
+                let mut published = std::pin::pin!(published);
+                published.as_mut().enable();
+                if self.tenant(id).is_none_or(|tenant| !tenant.is_loading(place)) {
+                    return;
+                }
+                published.await;
+            }
+        };
+        let _ = tokio::time::timeout(LOADED_WITHIN, loaded).await;
+    }
+
+    /// Waits until all chains can run or turned out to lack something, at most so long.
+    pub async fn wait_loaded(&self, longest: Duration) {
+        let all = async {
+            while self.loading() > 0 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = tokio::time::timeout(longest, all).await;
+    }
+
+    /// How many tenants have chains that cannot run yet.
+    pub fn loading(&self) -> usize {
+        let snapshot = self.inner.snapshot.load();
+        let loading = |tenant: &&Arc<Tenant>| tenant.chains().any(|(_, chain)| chain.is_loading());
+        snapshot.tenants().filter(loading).count()
+    }
+
+    /// A tenant's entries as the store has them now.
+    pub(super) async fn draft(&self, id: &TenantId) -> Result<Option<Draft>, RegistryError> {
+        let Some(record) = self.read(id).await? else {
+            return Ok(None);
+        };
+        if bytes_of(&record) <= INLINE_BYTES {
+            return self.decode(id, record).map(Some);
+        }
+        drop(record);
+        // Of each tenant one request at a time: whoever asks much does not take all places.
+        let own = self.inner.decoding.of(id.clone(), AsyncMutex::default);
+        let _own = own.lock().await;
+        let _place = self.build_place().await;
+        let Some(record) = self.read(id).await? else {
+            return Ok(None);
+        };
+        let (registry, tenant) = (self.clone(), id.clone());
+        let decoded = blocking(move || registry.decode(&tenant, record)).await?;
+        self.inner.recent.put(decoded.clone());
+        Ok(Some(decoded))
+    }
+
+    /// A tenant as the hot path sees it, and the entries that it is made of. The caller holds its lock.
+    async fn load(&self, id: &TenantId) -> Result<Option<(Tenant, Draft)>, RegistryError> {
+        let Some(record) = self.read(id).await? else {
+            return Ok(None);
+        };
+        if bytes_of(&record) <= INLINE_BYTES {
+            let draft = self.decode(id, record)?;
+            return Ok(Some((self.build(&draft)?, draft)));
+        }
+        // What takes long to build is not waited for by what must not be delayed.
+        self.revoke(id, &record);
+        drop(record);
+        let _place = self.build_place().await;
+        let Some(record) = self.read(id).await? else {
+            return Ok(None);
+        };
+        self.revoke(id, &record);
+        let (registry, tenant) = (self.clone(), id.clone());
+        let build = move || {
+            let draft = registry.decode(&tenant, record)?;
+            Ok((registry.build(&draft)?, draft))
+        };
+        blocking(build).await.map(Some)
+    }
+
+    /// A tenant's entries as they are stored, in a turn of the store.
+    async fn read(&self, id: &TenantId) -> Result<Option<RegistryRecord>, RegistryError> {
+        let _place = self.inner.reads.acquire().await;
+        Ok(self.inner.store.registry_load(id).await?)
+    }
+
+    async fn build_place(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.inner.builds.acquire().await.ok()
+    }
+
+    fn decode(&self, id: &TenantId, record: RegistryRecord) -> Result<Draft, RegistryError> {
+        let former = self.inner.recent.get(id);
+        Draft::decode(id, record, &self.inner.sealer, former.as_deref())
+    }
+
+    /// Takes away the keys that are stored no more, before anything else of a tenant is looked at.
+    fn revoke(&self, id: &TenantId, record: &RegistryRecord) {
+        let Some(tenant) = self.tenant(id) else { return };
+        let stored = |key: KeyId| {
+            let name = key_entry(key);
+            record
+                .entries
+                .binary_search_by(|(entry, _)| entry.cmp(&name))
+                .is_ok()
+        };
+        let revoked: Vec<_> = tenant.keys.iter().filter(|key| !stored(key.id)).collect();
+        if !revoked.is_empty() {
+            self.swap(|snapshot| revoked.iter().for_each(|key| snapshot.revoke(&key.digest)));
+        }
+    }
+
+    /// A tenant of its entries. Does not wait; chains whose components are not loaded are loading.
+    fn build(&self, draft: &Draft) -> Result<Tenant, RegistryError> {
+        let id = &draft.id;
+        let created = Timestamp::from_micros(draft.tenant.created);
+        // Whoever has the name now is shown nothing of whoever had it before.
+        let former = self.tenant(id).filter(|held| held.created == created);
+        if former.is_none() {
+            self.host().forget(id);
+        }
+        let types = self.ready_types(draft)?;
+        let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
+        let keep_metadata = draft.tenant.keep_metadata;
+        let privacy = privacy(contract.as_deref(), &types, keep_metadata);
+        let own_quotas = Quotas::from(draft.tenant.quotas);
+        let quotas = self.quotas(contract.as_deref(), own_quotas);
+        let mut subscriptions: Vec<_> = draft
+            .subscriptions
+            .values()
+            .map(|kept| Arc::clone(&kept.value))
+            .collect();
+        subscriptions.sort_by_key(|s| (s.created, s.id));
+        let mut tenant = Tenant {
+            id: id.clone(),
+            revision: draft.revision,
+            created,
+            feed_from: match draft.tenant.feed_from {
+                Some((major, minor)) => FeedPosition { major, minor },
+                None => FeedPosition::START,
+            },
+            contract,
+            profile: draft.tenant.profile.clone(),
+            keys: draft
+                .keys
+                .values()
+                .map(|key| {
+                    Arc::new(ApiKey {
+                        last_use: self.inner.uses.of(key.value.id, KeyUse::default),
+                        ..key.value.clone()
+                    })
+                })
+                .collect(),
+            signing_secrets: draft.signing_secrets.clone(),
+            subscriptions,
+            types,
+            privacy,
+            account: self.host().cpu_budget(&draft.id),
+            quotas,
+            own_quotas,
+            keep_metadata,
+            buckets: self.inner.buckets.of(id.clone(), RateBuckets::default),
+            chain: None,
+            chain_spec: ChainSpec::default(),
+            chain_states: Vec::new(),
+            delivery: HashMap::new(),
+            ingress: None,
+            bytes: draft.bytes(),
+            behind: Arc::default(),
+        };
+        let missing = self.inner.loads.missing(id);
+        let sources = draft.chain.iter().map(|source| (Place::Ingress, source));
+        let delivery = draft.delivery.iter();
+        for (place, source) in sources.chain(delivery.map(|(id, source)| (Place::Delivery(*id), source))) {
+            let same = former.as_ref().and_then(|former| former.unchanged(place, source));
+            let chain = match same {
+                Some(chain) => chain,
+                None => Arc::new(self.inner.components.chain(id, place, source, &missing)),
+            };
+            tenant.set_chain(place, chain);
+        }
+        Ok(tenant)
+    }
+
+    /// The quotas of a tenant: its own, over its profile's, over the gateway's.
+    fn quotas(&self, contract: Option<&Profile>, own: Quotas) -> TenantQuotas {
+        let of_profile = contract.map(|profile| profile.quotas).unwrap_or_default();
+        let config = &self.inner.config;
+        own.over(of_profile.over(config.quotas))
+            .resolve(config.max_events)
+    }
+}
+
+impl Tenant {
+    /// A chain that is as it is to be, with all of its components.
+    fn unchanged(&self, place: Place, source: &Arc<ChainRecord>) -> Option<Arc<TenantChain>> {
+        let held = match place {
+            Place::Ingress => self.ingress.as_ref(),
+            Place::Delivery(id) => self.delivery.get(&id),
+        };
+        let complete = held.filter(|chain| chain.lacking.is_empty());
+        let same = complete.filter(|chain| Arc::ptr_eq(&chain.source, source) || chain.source == *source);
+        same.cloned()
+    }
+}
+
+fn privacy(contract: Option<&Profile>, types: &Types, keep_metadata: Option<bool>) -> Privacy {
+    let profile = contract.map(|profile| &profile.privacy);
+    let names = profile.and_then(|privacy| privacy.names.as_ref());
+    let nothing = BTreeMap::new();
+    let floor = profile.map_or(&nothing, |privacy| &privacy.fields);
+    let metadata = match (profile.map(|privacy| privacy.metadata), keep_metadata) {
+        (Some(Metadata::Dropped), _) | (_, Some(false)) => Metadata::Dropped,
+        _ => Metadata::Kept,
+    };
+    let own = types.iter().map(|(kind, own)| {
+        let own = OwnFields {
+            fields: own.classified().clone(),
+            authority: own.spec.authority,
+        };
+        (kind.clone(), own)
+    });
+    Privacy::new(names, floor, own, metadata)
+}
+
+fn bytes_of(record: &RegistryRecord) -> usize {
+    let entries = record.entries.iter();
+    entries.map(|(name, bytes)| name.len() + bytes.len()).sum()
+}
+
+/// Does what takes long on a thread that serves nobody.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
+) -> Result<T, RegistryError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(RegistryError::unreadable(TENANT, "the gateway is ending")),
+        },
+    }
+}
+
+/// How many tenants are published at the same time.
+const PUBLISHED_AT_ONCE: usize = 32;
+/// How many are read from the store at the same time.
+pub(super) const READS: usize = 32;
+/// How many large ones are decoded and built at the same time.
+pub(super) const BUILDS: usize = 4;
+/// A tenant whose entries have more bytes is decoded on a thread of its own.
+const INLINE_BYTES: usize = 64 << 10;
+/// How often it is looked whether all is loaded.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How long a request waits for the chain that it set.
+const LOADED_WITHIN: Duration = Duration::from_secs(60);

@@ -1,0 +1,225 @@
+//! What is thrown away: the bytes of components that nobody names any more, and machine code that was not wanted for long.
+//!
+//! A version that was deleted, or made room for another, is remembered (`GoneRecord`), so that it never comes back with other
+//! bytes. Its own bytes go a day later, unless somebody names them: another tenant may have uploaded the same.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tracing::info;
+
+use super::apply::{Charge, TRIES};
+use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
+use super::draft::{Kind, TENANT, gone_entry};
+use super::record::{decode, encode};
+use super::{Registry, RegistryError};
+use hookgate_domain::{TenantId, Timestamp};
+use hookgate_store::RegistryRecord;
+
+impl Registry {
+    /// Throws away what nobody wants. Called now and then; several processes may do it at once.
+    ///
+    /// # Errors
+    /// `Store`; or a tenant that cannot be read: it may name what is to go, so nothing does.
+    pub async fn sweep(&self) -> Result<(), RegistryError> {
+        self.sweep_at(self.inner.clock.now()).await
+    }
+
+    pub(super) async fn sweep_at(&self, now: Timestamp) -> Result<(), RegistryError> {
+        self.host().sweep(self.inner.components.in_use()).await;
+        let (seen, mut owners) = self.inner.store.registry_changes(0).await?;
+        owners.push(TenantId::operator());
+        let before = now.minus(KEPT);
+        let (mut named, mut due) = (HashSet::new(), Vec::new());
+        let read = owners.into_iter().map(|owner| async move {
+            let names = self.names(&owner).await?;
+            Ok::<_, RegistryError>((owner, names))
+        });
+        let mut read = stream::iter(read).buffer_unordered(READ_AT_ONCE);
+        while let Some((owner, names)) = read.try_next().await? {
+            due.extend(names.due(before).map(|digest| (owner.clone(), digest.to_owned())));
+            named.extend(names.named);
+        }
+        drop(read);
+        let mut swept: HashMap<TenantId, bool> = HashMap::new();
+        for (owner, digest) in due {
+            let done = named.contains(&digest) || self.throw_away(&digest, seen).await?;
+            *swept.entry(owner).or_insert(true) &= done;
+        }
+        for (owner, all) in swept {
+            // What somebody works on is looked at by the next sweep.
+            if all {
+                self.mark_swept(&owner, before).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a component's bytes, unless somebody named them since the registry was read. Whoever names bytes that nobody may
+    /// name has their turn while he does (`keep_component`): between this look and the deletion nobody can. False: somebody
+    /// else has the turn.
+    pub(super) async fn throw_away(&self, digest: &str, seen: u64) -> Result<bool, RegistryError> {
+        let turn = match self.take_named_turn(turn_of(digest)).await {
+            Ok(turn) => turn,
+            Err(RegistryError::StillGoing) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let done = self.throw_away_in_turn(digest, seen).await;
+        self.end_turn(turn).await;
+        done.map(|()| true)
+    }
+
+    async fn throw_away_in_turn(&self, digest: &str, seen: u64) -> Result<(), RegistryError> {
+        let store = &self.inner.store;
+        let (_, changed) = store.registry_changes(seen).await?;
+        for tenant in changed.into_iter().chain([TenantId::operator()]) {
+            if self.names(&tenant).await?.named.contains(digest) {
+                return Ok(());
+            }
+        }
+        store.blob_delete(digest).await?;
+        info!(version = digest.get(..12), "plugin.swept");
+        Ok(())
+    }
+
+    /// Stores a component's bytes and has `name` name them. No sweep deletes them in between, nor where it looked before.
+    pub(super) async fn keep_component<T>(
+        &self,
+        digest: &str,
+        bytes: Bytes,
+        name: impl Future<Output = Result<T, RegistryError>>,
+    ) -> Result<T, RegistryError> {
+        let take = || async {
+            let turn = self.take_named_turn(turn_of(digest)).await;
+            turn.map_err(|error| match error {
+                RegistryError::StillGoing => RegistryError::Conflict,
+                other => other,
+            })
+        };
+        let turn = take().await?;
+        let named = async {
+            self.inner.store.blob_put(digest, bytes.clone()).await?;
+            name.await
+        };
+        let named = named.await;
+        if !self.end_turn(turn).await && named.is_ok() {
+            // It took longer than a turn lasts. A sweep that has begun since sees that they are named, or ends now.
+            let turn = take().await?;
+            self.inner.store.blob_put(digest, bytes).await?;
+            self.end_turn(turn).await;
+        }
+        named
+    }
+
+    /// Which components a tenant's entries name, and which went. Nothing else of them is read.
+    async fn names(&self, owner: &TenantId) -> Result<Names, RegistryError> {
+        let record = self.inner.store.registry_load(owner).await?;
+        record.as_ref().map_or_else(|| Ok(Names::default()), Names::of)
+    }
+
+    async fn mark_swept(&self, owner: &TenantId, before: Timestamp) -> Result<(), RegistryError> {
+        let marked = self.change_freely(owner, |draft| {
+            let mut changes = Vec::new();
+            for (name, record) in &draft.gone {
+                let mut record = record.clone();
+                if record.mark_swept(before) {
+                    changes.push((gone_entry(name), Some(encode(&record))));
+                }
+            }
+            Ok((changes, ()))
+        });
+        match marked.await {
+            // It was deleted meanwhile, or somebody else marks it: the next sweep looks again.
+            Err(RegistryError::NotFound(_) | RegistryError::Conflict) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Remembers what a tenant that is deleted had, so that its bytes are swept.
+    pub(super) async fn remember_components(&self, tenant: &TenantId) -> Result<(), RegistryError> {
+        let operator = TenantId::operator();
+        for _ in 0..TRIES {
+            let Some(draft) = self.draft(tenant).await? else {
+                return Ok(());
+            };
+            let versions: Vec<_> = draft
+                .plugins
+                .values()
+                .flat_map(|record| &record.versions)
+                .collect();
+            let unswept = draft.gone.values().flat_map(GoneRecord::unswept);
+            let now = self.inner.clock.now();
+            let there = self.owned(&operator).await?;
+            let before = there.gone.get(OF_TENANTS).cloned().unwrap_or_default();
+            let record =
+                before
+                    .without_swept()
+                    .and_all(unswept)
+                    .with(versions.into_iter(), now, MOST_OF_TENANTS);
+            if record.versions == before.versions {
+                return Ok(());
+            }
+            let mut changes = vec![(gone_entry(OF_TENANTS), Some(encode(&record)))];
+            if there.revision == 0 {
+                changes.push((TENANT.to_owned(), Some(encode(&there.tenant))));
+            }
+            if self.apply(&there, changes, Charge::Free).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Conflict)
+    }
+}
+
+/// Components that a tenant's entries name, by their digests.
+#[derive(Debug, Default)]
+struct Names {
+    named: HashSet<String>,
+    gone: Vec<GoneRecord>,
+}
+
+impl Names {
+    fn of(record: &RegistryRecord) -> Result<Self, RegistryError> {
+        let mut names = Self::default();
+        for (name, bytes) in &record.entries {
+            match Kind::of(name) {
+                Some(Kind::Chain) => {
+                    let chain: ChainRecord = decode(name, bytes)?;
+                    let digests = chain.digests().chain(chain.previous());
+                    names.named.extend(digests.map(str::to_owned));
+                }
+                Some(Kind::Plugin) => {
+                    let plugin: PluginRecord = decode(name, bytes)?;
+                    let digests = plugin.versions.into_iter().map(|version| version.digest);
+                    names.named.extend(digests);
+                }
+                Some(Kind::Gone) => names.gone.push(decode(name, bytes)?),
+                None => {}
+            }
+        }
+        Ok(names)
+    }
+
+    /// Components of versions that went before then and are not swept yet.
+    fn due(&self, before: Timestamp) -> impl Iterator<Item = &str> {
+        let unswept = self.gone.iter().flat_map(GoneRecord::unswept);
+        unswept
+            .filter(move |gone| gone.at <= before.as_micros())
+            .map(|gone| gone.digest.as_str())
+    }
+}
+
+/// The name of the turn of whoever stores, names or deletes a component.
+fn turn_of(digest: &str) -> String {
+    format!("component:{digest}")
+}
+
+/// How many tenants are read at the same time.
+const READ_AT_ONCE: usize = 8;
+/// How long the bytes of a version stay after it went: whoever deletes one by mistake uploads it again without a trace.
+pub(super) const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// Under which name the operator's entries remember what deleted tenants had. No plugin can have it.
+const OF_TENANTS: &str = "*";
+/// How many of those: the bytes of what is over it stay.
+const MOST_OF_TENANTS: usize = 10_000;

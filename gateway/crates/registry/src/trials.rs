@@ -1,0 +1,57 @@
+//! Chains for dry runs: what a tenant has set or thinks of setting, ready to run and in force nowhere.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::components::{Among, parse_settings};
+use super::{ChainSpec, Registry, RegistryError};
+use hookgate_domain::TenantId;
+use hookgate_plugin_host::{Chain, Step};
+
+/// A chain that is to be tried.
+#[derive(Debug)]
+pub struct TrialChain {
+    /// Ready to run.
+    pub chain: Arc<Chain>,
+    /// For each step the bytes of its component, where they can be had.
+    pub sources: Vec<Option<Bytes>>,
+}
+
+impl Registry {
+    /// Makes a chain of a specification as [`Registry::set_chain`] would, with the same refusals, and sets nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `LimitReached`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Store`.
+    pub async fn trial_chain(
+        &self,
+        tenant: &TenantId,
+        spec: &ChainSpec,
+    ) -> Result<TrialChain, RegistryError> {
+        self.check_size(spec)?;
+        let draft = self.existing(tenant).await?;
+        let shared = self.shared().await?;
+        let among = Among {
+            draft: &draft,
+            shared: &shared,
+        };
+        let components = &self.inner.components;
+        let mut steps = Vec::with_capacity(spec.steps.len());
+        let mut sources = Vec::with_capacity(spec.steps.len());
+        for (index, step) in spec.steps.iter().enumerate() {
+            let asked = step.version.as_deref();
+            let resolved = self.check_version(among, index, step, asked).await?;
+            let component = resolved.component;
+            sources.push(components.source(&component.digest).await?);
+            let settings = parse_settings(&step.settings)?;
+            let bounds = self.check_limits(index, &component, &step.limits)?;
+            let mut made = Step::new(step.plugin.clone(), Some(component), settings, step.on_failure);
+            made.bounds = bounds;
+            steps.push(made);
+        }
+        Ok(TrialChain {
+            chain: Arc::new(components.host().chain(tenant, steps)),
+            sources,
+        })
+    }
+}

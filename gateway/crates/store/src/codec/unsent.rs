@@ -1,0 +1,44 @@
+//! Records of requests that were not sent: at most [`MOST_HEADERS`] bytes of headers and [`MOST_URL`] of a URL.
+
+use super::wire::{Reader, Writer};
+use crate::StoreError;
+use hookgate_domain::UnsentRequest;
+
+/// Bytes of names and values that are kept of the headers; those behind are counted.
+const MOST_HEADERS: usize = 16 << 10;
+/// Bytes that are kept of a URL.
+const MOST_URL: usize = 4 << 10;
+/// Bytes that a header takes beside its name and value, at most.
+const BESIDE: usize = 8;
+
+pub(super) fn write(out: &mut Writer, request: &UnsentRequest) {
+    out.cut_text(&request.url, MOST_URL);
+    out.byte(u8::from(request.query));
+    let mut room = MOST_HEADERS;
+    let fits = |(name, value): &&(String, Option<String>)| {
+        let size = name.len() + value.as_ref().map_or(0, String::len) + BESIDE;
+        let left = room.checked_sub(size);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    let kept = request.headers.iter().take_while(fits).count();
+    out.list(&request.headers[..kept], |out, (name, value)| {
+        out.text(name);
+        out.option(value.as_ref(), |out, value| out.text(value));
+    });
+    let left_out = request.headers.len() - kept;
+    out.number(u64::from(request.more_headers).saturating_add(left_out as u64));
+    out.raw(&request.body_digest);
+    out.number(request.body_bytes);
+}
+
+pub(super) fn read(from: &mut Reader) -> Result<UnsentRequest, StoreError> {
+    Ok(UnsentRequest {
+        url: from.text()?,
+        query: from.byte()? != 0,
+        headers: from.list(|from| Ok((from.text()?, from.option(Reader::text)?)))?,
+        more_headers: from.small()?,
+        body_digest: from.array()?,
+        body_bytes: from.number()?,
+    })
+}

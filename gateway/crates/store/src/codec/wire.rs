@@ -1,0 +1,248 @@
+//! The alphabet of stored records: integers, texts, lists, and bytes that are compressed when it pays.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::StoreError;
+
+/// Shorter bytes are not worth the trouble of compressing.
+const PACK_FROM: usize = 1024;
+/// LZ4 cannot make more than so many bytes of one: a corrupt length never allocates more.
+const LZ4_MOST: usize = 255;
+
+/// Writes a record.
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// A record of this layout, of probably so many bytes.
+    pub(super) fn new(version: u8, about: usize) -> Self {
+        let mut bytes = Vec::with_capacity(about + 1);
+        bytes.push(version);
+        Self(bytes)
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.0.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number.to_le_bytes()[0]);
+    }
+
+    pub(super) fn duration(&mut self, duration: Duration) {
+        self.number(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.raw(text.as_bytes());
+    }
+
+    /// A text, cut to so many bytes at most where a character ends.
+    pub(super) fn cut_text(&mut self, text: &str, most: usize) {
+        self.text(&text[..text.floor_char_boundary(most)]);
+    }
+
+    pub(super) fn option<T>(&mut self, value: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
+        self.byte(u8::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    pub(super) fn list<T>(&mut self, values: &[T], write: impl Fn(&mut Self, &T)) {
+        self.number(values.len() as u64);
+        for value in values {
+            write(self, value);
+        }
+    }
+
+    /// Bytes, as LZ4 when that saves a fifth. What is written first is the length that they will have again, and 0 when they
+    /// stand as they are.
+    pub(super) fn packed(&mut self, bytes: &[u8]) {
+        if bytes.len() >= PACK_FROM {
+            let packed = lz4_flex::block::compress(bytes);
+            if packed.len() <= bytes.len() - bytes.len() / 5 {
+                self.number(bytes.len() as u64);
+                self.number(packed.len() as u64);
+                self.raw(&packed);
+                return;
+            }
+        }
+        self.number(0);
+        self.number(bytes.len() as u64);
+        self.raw(bytes);
+    }
+}
+
+/// Reads a record from its beginning to its end.
+pub(super) struct Reader<'a> {
+    record: &'a Bytes,
+    at: usize,
+    what: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of this layout; `what` is the word for the record in errors.
+    pub(super) fn new(record: &'a Bytes, version: u8, what: &'static str) -> Result<Self, StoreError> {
+        Self::of_any(record, version..=version, what).map(|(reader, _)| reader)
+    }
+
+    /// A reader of any of these layouts, and which of them it is.
+    pub(super) fn of_any(
+        record: &'a Bytes,
+        versions: RangeInclusive<u8>,
+        what: &'static str,
+    ) -> Result<(Self, u8), StoreError> {
+        let mut reader = Self { record, at: 0, what };
+        let found = reader.byte()?;
+        if versions.contains(&found) {
+            return Ok((reader, found));
+        }
+        let newest = versions.end();
+        Err(StoreError::Corrupt(format!(
+            "a record ({what}) has layout {found}, this version reads {newest}"
+        )))
+    }
+
+    /// Refuses a record of which something is left.
+    pub(super) fn end(self) -> Result<(), StoreError> {
+        if self.at == self.record.len() {
+            Ok(())
+        } else {
+            Err(self.corrupt())
+        }
+    }
+
+    pub(super) fn corrupt(&self) -> StoreError {
+        StoreError::Corrupt(format!(
+            "a record ({}) breaks off or is no such record",
+            self.what
+        ))
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, StoreError> {
+        let byte = *self.record.get(self.at).ok_or_else(|| self.corrupt())?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
+        let bytes = self.record.get(self.at..).and_then(<[u8]>::first_chunk::<N>);
+        let array = *bytes.ok_or_else(|| self.corrupt())?;
+        self.at += N;
+        Ok(array)
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, StoreError> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let digits = u64::from(byte & 0x7f);
+            if digits << shift >> shift != digits {
+                break;
+            }
+            number |= digits << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(self.corrupt())
+    }
+
+    /// A number of a narrower type.
+    pub(super) fn small<T: TryFrom<u64>>(&mut self) -> Result<T, StoreError> {
+        let number = self.number()?;
+        T::try_from(number).map_err(|_| self.corrupt())
+    }
+
+    pub(super) fn duration(&mut self) -> Result<Duration, StoreError> {
+        self.number().map(Duration::from_micros)
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
+        self.str().map(str::to_owned)
+    }
+
+    /// A text that is something more.
+    pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T, StoreError> {
+        let parsed = self.str()?.parse();
+        parsed.map_err(|_| self.corrupt())
+    }
+
+    pub(super) fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => read(self).map(Some),
+            _ => Err(self.corrupt()),
+        }
+    }
+
+    pub(super) fn list<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let count = self.length()?;
+        (0..count).map(|_| read(self)).collect()
+    }
+
+    /// What `Writer::packed` wrote; shares the record's memory where it was not compressed.
+    pub(super) fn packed(&mut self) -> Result<Bytes, StoreError> {
+        let unpacked: usize = self.small()?;
+        let range = self.range()?;
+        if unpacked == 0 {
+            return Ok(self.record.slice(range));
+        }
+        let packed = &self.record[range];
+        if unpacked > packed.len().saturating_mul(LZ4_MOST) {
+            return Err(self.corrupt());
+        }
+        let bytes = lz4_flex::block::decompress(packed, unpacked).map_err(|_| self.corrupt())?;
+        if bytes.len() == unpacked {
+            Ok(bytes.into())
+        } else {
+            Err(self.corrupt())
+        }
+    }
+
+    fn str(&mut self) -> Result<&'a str, StoreError> {
+        let range = self.range()?;
+        std::str::from_utf8(&self.record[range]).map_err(|_| self.corrupt())
+    }
+
+    /// A length and where the bytes of that length are.
+    fn range(&mut self) -> Result<std::ops::Range<usize>, StoreError> {
+        let length = self.length()?;
+        let from = self.at;
+        self.at += length;
+        Ok(from..self.at)
+    }
+
+    /// A count of things of at least one byte each, so that a corrupt one never allocates more than the record has.
+    fn length(&mut self) -> Result<usize, StoreError> {
+        let length = self.small()?;
+        if length <= self.record.len() - self.at {
+            Ok(length)
+        } else {
+            Err(self.corrupt())
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! How rows are named. Every key begins with its tenant's name and a zero byte, so no range of one tenant reaches another's.
+
+use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Timestamp};
+
+/// Where an event's row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Whether the feed shows it.
+    pub(super) space: Space,
+    /// The tenant's sequence, from 1.
+    pub(super) sequence: u64,
+}
+
+/// The two lists of a tenant's events, each in commit order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    /// What the feed shows.
+    Feed,
+    /// The rest: filtered and test events, and those that left the feed with a delivery still pending.
+    Aside,
+}
+
+impl Space {
+    /// Both, in the order of their keys.
+    pub(super) const ALL: [Self; 2] = [Self::Feed, Self::Aside];
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::Feed => b'f',
+            Self::Aside => b'x',
+        }
+    }
+
+    fn read(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| space.byte() == byte)
+    }
+}
+
+impl Place {
+    /// As a value: what an event's id leads to.
+    pub(super) fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [self.space.byte(); 9];
+        bytes[1..].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes
+    }
+
+    /// What `to_bytes` made.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (space, sequence) = bytes.split_first()?;
+        Some(Self {
+            space: Space::read(*space)?,
+            sequence: u64::from_be_bytes(sequence.try_into().ok()?),
+        })
+    }
+}
+
+/// What all of a tenant's keys begin with.
+pub(super) fn tenant(tenant: &TenantId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(tenant.as_str().len() + 64);
+    key.extend_from_slice(tenant.as_str().as_bytes());
+    key.push(0);
+    key
+}
+
+/// What the keys of one list of a tenant's events begin with.
+pub(super) fn space(of: &TenantId, space: Space) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.push(space.byte());
+    key
+}
+
+/// An event's row.
+pub(super) fn event(of: &TenantId, place: Place) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.extend_from_slice(&place.to_bytes());
+    key
+}
+
+/// Whose event a row is, and where.
+pub(super) fn read_event(key: &[u8]) -> Option<(TenantId, Place)> {
+    let (tenant, place) = split_tenant(key)?;
+    Some((tenant, Place::read(place)?))
+}
+
+/// A row by a text of the tenant's: an event's id, an idempotency key, the name of a registry entry.
+pub(super) fn named(of: &TenantId, name: &str) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// A row of a subscription's.
+pub(super) fn subscription(of: &TenantId, id: SubscriptionId) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.extend_from_slice(&id.ulid().to_bytes());
+    key
+}
+
+/// What the keys of all deliveries of an event begin with.
+pub(super) fn deliveries_of(of: &TenantId, event: &EventId) -> Vec<u8> {
+    let mut key = named(of, event.as_str());
+    key.push(0);
+    key
+}
+
+/// A delivery's row.
+pub(super) fn delivery(of: &TenantId, id: &DeliveryId) -> Vec<u8> {
+    let mut key = deliveries_of(of, &id.event);
+    match id.target {
+        Target::Inline => key.push(0),
+        Target::Subscription(id) => {
+            key.push(1);
+            key.extend_from_slice(&id.ulid().to_bytes());
+        }
+    }
+    key.extend_from_slice(&id.run.to_be_bytes());
+    key
+}
+
+/// Which delivery a row is.
+pub(super) fn read_delivery(key: &[u8]) -> Option<(TenantId, DeliveryId)> {
+    let (tenant, rest) = split_tenant(key)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let event = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    let (target, run) = rest[end + 1..].split_last_chunk::<8>()?;
+    let target = match target.split_first()? {
+        (0, []) => Target::Inline,
+        (1, ulid) => {
+            let ulid = ulid::Ulid::from_bytes(ulid.try_into().ok()?);
+            Target::Subscription(SubscriptionId::new(ulid))
+        }
+        _ => return None,
+    };
+    let run = u64::from_be_bytes(*run);
+    Some((tenant, DeliveryId { event, target, run }))
+}
+
+/// An earlier attempt of a delivery, counted from 0.
+pub(super) fn attempt(delivery: &[u8], index: u32) -> Vec<u8> {
+    [delivery, &index.to_be_bytes()].concat()
+}
+
+/// A dead letter: a tenant's are in the order of their time.
+pub(super) fn dead_letter(of: &TenantId, at: Timestamp, id: &DeliveryId) -> Vec<u8> {
+    let prefix = tenant(of);
+    let delivery = delivery(of, id);
+    [
+        &prefix,
+        &at.as_micros().to_be_bytes()[..],
+        &delivery[prefix.len()..],
+    ]
+    .concat()
+}
+
+/// What dead letters of this time or later are not before.
+pub(super) fn dead_letters_until(of: &TenantId, at: Timestamp) -> Vec<u8> {
+    [&tenant(of), &at.as_micros().to_be_bytes()[..]].concat()
+}
+
+/// Which delivery died when.
+pub(super) fn read_dead_letter(key: &[u8]) -> Option<(DeliveryId, Timestamp)> {
+    let end = key.iter().position(|byte| *byte == 0)? + 1;
+    let (at, delivery) = key[end..].split_first_chunk::<8>()?;
+    let (_, id) = read_delivery(&[&key[..end], delivery].concat())?;
+    Some((id, Timestamp::from_micros(u64::from_be_bytes(*at))))
+}
+
+/// An idempotency key's row by its age.
+pub(super) fn aged(first_used: Timestamp, named: &[u8]) -> Vec<u8> {
+    [&first_used.as_micros().to_be_bytes()[..], named].concat()
+}
+
+/// The first key behind everything that begins so. The prefix must not end in 0xFF; those made here do not.
+pub(super) fn behind(mut prefix: Vec<u8>) -> Vec<u8> {
+    if let Some(last) = prefix.last_mut() {
+        *last = last.saturating_add(1);
+    }
+    prefix
+}
+
+fn split_tenant(key: &[u8]) -> Option<(TenantId, &[u8])> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    let tenant = std::str::from_utf8(&key[..end]).ok()?.parse().ok()?;
+    Some((tenant, &key[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids() -> (TenantId, Vec<DeliveryId>) {
+        let target = |n| Target::Subscription(SubscriptionId::new(ulid::Ulid(n)));
+        let id = |event: &str, target, run| DeliveryId {
+            event: event.parse().unwrap(),
+            target,
+            run,
+        };
+        let all = vec![
+            id("e", Target::Inline, 0),
+            id("e", Target::Inline, u64::MAX),
+            id("e", target(0), 7),
+            id("e.1", target(u128::MAX), 0),
+        ];
+        ("acme".parse().unwrap(), all)
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let (acme, ids) = ids();
+        for id in ids {
+            let key = delivery(&acme, &id);
+            assert_eq!(read_delivery(&key), Some((acme.clone(), id.clone())));
+            let at = Timestamp::from_micros(77);
+            assert_eq!(
+                read_dead_letter(&dead_letter(&acme, at, &id)),
+                Some((id.clone(), at))
+            );
+            assert!(key.starts_with(&deliveries_of(&acme, &id.event)));
+        }
+        for space in Space::ALL {
+            let place = Place { space, sequence: 300 };
+            assert_eq!(read_event(&event(&acme, place)), Some((acme.clone(), place)));
+        }
+        for noise in [&b""[..], b"acme", b"acme\0", b"acme\0e\0", b"\xff\0e\0\0\0"] {
+            assert_eq!(read_delivery(noise), None);
+            assert_eq!(read_event(noise), None);
+            assert_eq!(read_dead_letter(noise), None);
+        }
+    }
+
+    #[test]
+    fn one_tenants_range_holds_no_others() {
+        let (acme, longer): (TenantId, TenantId) = ("acme".parse().unwrap(), "acme-2".parse().unwrap());
+        let range = tenant(&acme)..behind(tenant(&acme));
+        assert!(range.contains(&named(&acme, "\u{7f}zzz")));
+        assert!(!range.contains(&named(&longer, "a")));
+        let feed = space(&acme, Space::Feed)..behind(space(&acme, Space::Feed));
+        let last = Place {
+            space: Space::Feed,
+            sequence: u64::MAX,
+        };
+        assert!(feed.contains(&event(&acme, last)));
+        let aside = Place {
+            space: Space::Aside,
+            sequence: 1,
+        };
+        assert!(!feed.contains(&event(&acme, aside)));
+    }
+}

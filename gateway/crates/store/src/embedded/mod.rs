@@ -1,0 +1,469 @@
+//! The store on one machine: one file, one process, nothing to install.
+//!
+//! `writer` is the only one that writes: it groups whatever waits (accepted events, settlements, replays, registry changes) into
+//! one transaction and one wait for the disk. Reads are snapshots and wait for nobody. What is pending is kept twice: on the disk
+//! with the time it is due (`tables::DUE`), and in memory with its lease (`index`). Claiming writes nothing.
+//!
+//! So leases end with the process: whatever it held is due at once when the file is opened again, and is attempted again with the
+//! same id. There is one shard, and time is the gateway's clock.
+
+mod accept;
+mod backup;
+mod config;
+mod file;
+mod forget;
+mod index;
+mod interrupted;
+mod jobs;
+mod keys;
+mod lock;
+mod notes;
+mod read;
+mod registry;
+mod room;
+mod settle;
+mod stats;
+mod sweep;
+mod tables;
+mod turn;
+mod usage;
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, NoteOwner, Pace, Pick, RegistryRecord,
+    Retention, Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
+};
+pub use backup::{FILE, restore};
+pub use config::Config;
+use file::File;
+use hookgate_domain::{
+    Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId,
+    TenantId, Timestamp, Trigger,
+};
+use hookgate_runtime::clock::Clock;
+use index::Index;
+use jobs::Job;
+use lock::DirectoryLock;
+use read::{FeedRange, Snapshot};
+use room::Room;
+use sweep::Stage;
+use turn::Rules;
+use writer::{Shared, Writer, answered};
+
+/// The embedded store. Dropping it waits until what was asked of it is on the disk.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    /// `None` only while it is dropped.
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    sync_every: Duration,
+    _lock: DirectoryLock,
+}
+
+impl Embedded {
+    /// Opens the store in a directory, which is made if it is not there. Blocks while it reads what is pending.
+    ///
+    /// # Errors
+    /// `Unusable` when the directory is another process's (which is named) or the file cannot be opened; `Corrupt` when what is
+    /// pending cannot be read.
+    pub fn open(
+        directory: &Path,
+        config: &Config,
+        retention: Retention,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let cannot = |what: &str, error: std::io::Error| StoreError::Unusable(format!("{what}: {error}"));
+        std::fs::create_dir_all(directory)
+            .map_err(|error| cannot(&format!("{} cannot be made", directory.display()), error))?;
+        let lock = DirectoryLock::take(directory)?;
+        let file = File::open(directory, config.cache)?;
+        let snapshot = file.snapshot()?;
+        let index = Index::build(snapshot.pending()?, &Index::default());
+        let stored = snapshot.stored()?;
+        drop(snapshot);
+        let shared = Arc::new(Shared {
+            file,
+            index: Mutex::new(index),
+            stored: Mutex::new(stored),
+            clock,
+            rules: Rules {
+                retention,
+                max_pending: config.max_pending,
+            },
+            room: Room::new(directory, config.min_free_disk),
+        });
+        let (jobs, queue) = sync_channel(config.queue.max(1));
+        let sync_every = config.sync_every.get();
+        let writer = Writer::new(shared.clone(), queue, sync_every);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(|| writer.run())
+            .map_err(|error| cannot("its writer cannot be started", error))?;
+        Ok(Self {
+            shared,
+            jobs: Some(jobs),
+            writer: Some(writer),
+            sync_every,
+            _lock: lock,
+        })
+    }
+
+    /// Asks the writer.
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let Some(jobs) = &self.jobs else {
+            return Err(ended());
+        };
+        jobs.try_send(job(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Full("too many batches wait for its disk".to_owned()),
+            TrySendError::Disconnected(_) => ended(),
+        })?;
+        answered(answer).await
+    }
+
+    /// Asks the writer for one answer each.
+    async fn ask_each<T>(
+        &self,
+        count: usize,
+        job: impl FnOnce(oneshot::Sender<Vec<Result<T, StoreError>>>) -> Job,
+    ) -> Vec<Result<T, StoreError>> {
+        match self.ask(job).await {
+            Ok(answers) => answers,
+            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Reads off the async threads: a page may have to come from the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = self.shared.clone();
+        tokio::task::spawn_blocking(move || read(&shared.file.snapshot()?))
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("a reader failed: {error}"))))
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says of a pending delivery when its lease ends, which only memory knows.
+    fn with_lease(&self, tenant: &TenantId, delivery: Delivery) -> Delivery {
+        let key = keys::delivery(tenant, &delivery.id);
+        match (delivery.state, self.index().score(&key)) {
+            (DeliveryState::Pending { .. }, Some(next)) => Delivery {
+                state: DeliveryState::Pending { next },
+                ..delivery
+            },
+            _ => delivery,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>> {
+        self.ask_each(batch.len(), |reply| Job::Accept(batch, reply))
+            .await
+    }
+
+    async fn turns(&self, shard: Shard, max: usize) -> Result<Turns, StoreError> {
+        let now = self.shared.clock.now();
+        let index = self.index();
+        let (endpoints, next) = match shard {
+            Shard(0) => (index.turns(now, max), index.next_turn()),
+            _ => (Vec::new(), None),
+        };
+        Ok(Turns { endpoints, now, next })
+    }
+
+    async fn claim_from(&self, _: Shard, picks: &[Pick], lease: Duration) -> Result<Claimed, StoreError> {
+        let now = self.shared.clock.now();
+        let (end, mut claimed) = (now.plus(lease), Vec::new());
+        let (more, next_due) = {
+            let mut index = self.index();
+            let more = picks
+                .iter()
+                .map(|pick| index.claim(pick, now, end, &mut claimed))
+                .collect();
+            (more, index.next_turn())
+        };
+        let late = claimed.iter().map(|claim| now.since(claim.due)).collect();
+        let leased = if claimed.is_empty() {
+            Vec::new()
+        } else {
+            self.read(move |snapshot| snapshot.leased(&claimed, Token(end)))
+                .await?
+        };
+        Ok(Claimed {
+            leased,
+            late,
+            more,
+            now,
+            next_due,
+        })
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
+        self.ask_each(batch.len(), |reply| Job::Settle(batch, reply))
+            .await
+    }
+
+    async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError> {
+        self.ask(|reply| Job::Interrupted(deliveries, reply)).await?
+    }
+
+    async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        deliveries: Vec<(DeliveryId, Trigger)>,
+        limits: StoredLimits,
+    ) -> Result<usize, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::Enqueue(tenant, deliveries, limits, reply))
+            .await?
+    }
+
+    async fn feed(
+        &self,
+        tenant: &TenantId,
+        after: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed(&tenant, FeedRange::After(after), limit))
+            .await
+    }
+
+    async fn feed_back(
+        &self,
+        tenant: &TenantId,
+        before: FeedPosition,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed(&tenant, FeedRange::Before(before), limit))
+            .await
+    }
+
+    async fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.feed_since(&tenant, since))
+            .await
+    }
+
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let (of, id) = (tenant.clone(), id.clone());
+        let found = self.read(move |snapshot| snapshot.event(&of, &id)).await?;
+        Ok(found.map(|found| {
+            let deliveries = found.deliveries.into_iter();
+            StoredEvent {
+                deliveries: deliveries.map(|d| self.with_lease(tenant, d)).collect(),
+                event: found.event,
+            }
+        }))
+    }
+
+    async fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+        let (of, id) = (tenant.clone(), id.clone());
+        let found = self.read(move |snapshot| snapshot.delivery(&of, &id)).await?;
+        Ok(found.map(|(delivery, attempts)| (self.with_lease(tenant, delivery), attempts)))
+    }
+
+    async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.dead_letters(&tenant, before, limit))
+            .await
+    }
+
+    async fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.stats(&tenant, id)).await
+    }
+
+    async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError> {
+        let (tenant, ids) = (tenant.clone(), ids.to_vec());
+        self.ask(|reply| Job::ForgetStats(tenant, ids, reply)).await?
+    }
+
+    async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::ForgetTenant(tenant, until, reply)).await?
+    }
+
+    async fn usage(&self, tenant: &TenantId, _: Duration) -> Result<StoredUsage, StoreError> {
+        Ok(self.shared.usage(tenant))
+    }
+
+    fn last_usage(&self, tenant: &TenantId) -> Option<StoredUsage> {
+        Some(self.shared.usage(tenant))
+    }
+
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let mut stage = Some(Stage::FIRST);
+        while let Some(next) = stage {
+            stage = self.ask(|reply| Job::Sweep(next, reply)).await??;
+        }
+        Ok(())
+    }
+
+    async fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
+        self.read(move |snapshot| snapshot.registry_changes(since)).await
+    }
+
+    async fn registry_load(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |snapshot| snapshot.registry(&tenant)).await
+    }
+
+    async fn registry_apply(
+        &self,
+        tenant: &TenantId,
+        expected: u64,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<u64, StoreError> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::Registry(tenant, expected, changes, reply))
+            .await?
+    }
+
+    async fn blob_put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::Blob(name, bytes, reply)).await?
+    }
+
+    async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |snapshot| snapshot.blob(&name)).await
+    }
+
+    async fn blob_delete(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::Forget(name, reply)).await?
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let (name, now) = (name.to_owned(), self.shared.clock.now());
+        self.read(move |snapshot| snapshot.note(&name, now)).await
+    }
+
+    async fn note_put(
+        &self,
+        name: &str,
+        note: Bytes,
+        keep: Duration,
+        owner: Option<&NoteOwner>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let (name, owner) = (name.to_owned(), owner.cloned());
+        self.ask(|reply| Job::PutNote(name, note, keep, owner, reply))
+            .await?
+    }
+
+    async fn note_replace(
+        &self,
+        name: &str,
+        expected: Bytes,
+        next: Option<(Bytes, Duration)>,
+        _: Option<&NoteOwner>,
+    ) -> Result<bool, StoreError> {
+        // Whose a note is stands beside it.
+        let name = name.to_owned();
+        self.ask(|reply| Job::ReplaceNote(name, expected, next, reply))
+            .await?
+    }
+
+    async fn notes_of(&self, owner: &str) -> Result<u64, StoreError> {
+        let owner = owner.to_owned();
+        self.read(move |snapshot| snapshot.notes_of(&owner)).await
+    }
+
+    async fn backup(&self, file: &Path, pace: Pace) -> Option<Result<u64, StoreError>> {
+        let file = file.to_owned();
+        Some(
+            self.read(move |snapshot| backup::copy(snapshot, &file, &pace))
+                .await,
+        )
+    }
+
+    async fn health(&self) -> Health {
+        let mut warnings = Vec::new();
+        if !self.sync_every.is_zero() {
+            warnings.push(
+                "commits are not synced to the disk one by one: a crash loses the last ones".to_owned(),
+            );
+        }
+        let (refusal, failure) = (
+            self.shared.room.refusal(&self.shared.file),
+            self.shared.room.failure(),
+        );
+        let (pending, most) = (self.index().len(), self.shared.rules.max_pending);
+        if pending >= most / 20 * 17 {
+            warnings.push(format!(
+                "{pending} deliveries are pending; beyond {most} new events are refused"
+            ));
+        }
+        let running = self.writer.as_ref().is_some_and(|writer| !writer.is_finished());
+        let available = running && self.shared.file.snapshot().is_ok();
+        let unfit = match &refusal {
+            Some(StoreError::Unusable(reason)) => Some(reason.clone()),
+            _ => failure,
+        };
+        let accepting = available && refusal.is_none() && unfit.is_none() && pending < most;
+        if let Some(StoreError::Full(shortage)) = refusal {
+            warnings.push(shortage);
+        }
+        warnings.extend(unfit.clone());
+        Health {
+            available,
+            accepting,
+            unfit,
+            warnings,
+        }
+    }
+
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn shard_of(&self, _: &TenantId) -> Shard {
+        Shard(0)
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // The writer ends when nobody can ask it any more.
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            // It has logged what went wrong; there is nobody to tell.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Unavailable("its writer has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

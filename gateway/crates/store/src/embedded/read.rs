@@ -1,0 +1,434 @@
+//! Reading: a snapshot of what is committed, while the writer goes on. Everything here blocks and runs off the async threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
+
+use super::index::{Claim, Key};
+use super::keys::{self, Space};
+use super::tables::{
+    self, DueRow, EventRow, FeedRow, NoteRow, RevisionRow, corrupt, get, read_change, read_count, read_place,
+    read_version,
+};
+use super::usage::{self, Stored};
+use crate::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
+use crate::{
+    FEED_PAGE_BYTES, FeedPage, FeedPosition, Leased, RegistryRecord, StoreError, StoredEvent, Token,
+};
+use hookgate_domain::{
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Stats, SubscriptionId, Target, TenantId,
+    Timestamp,
+};
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+type Guard<'t> = AccessGuard<'t, &'static [u8]>;
+type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
+
+/// What is committed, as it was when this was made.
+pub(super) struct Snapshot(ReadTransaction);
+
+impl Snapshot {
+    pub(super) fn new(transaction: ReadTransaction) -> Self {
+        Self(transaction)
+    }
+
+    /// The transaction that it reads in.
+    pub(super) fn transaction(&self) -> &ReadTransaction {
+        &self.0
+    }
+
+    /// Claimed deliveries with all that an attempt needs. One that cannot be read is left out, with a word in the log: its lease
+    /// ends, and the others go on.
+    pub(super) fn leased(&self, claimed: &[Claim], token: Token) -> Result<Vec<Leased>, StoreError> {
+        let (places, events) = (self.rows(tables::PLACES)?, self.rows(tables::EVENTS)?);
+        let deliveries = self.rows(tables::DELIVERIES)?;
+        let mut known: HashMap<(TenantId, EventId), Arc<Event>> = HashMap::new();
+        let mut leased = Vec::with_capacity(claimed.len());
+        for claim in claimed {
+            let key = &claim.key;
+            let one = || {
+                let (tenant, id) = keys::read_delivery(key).ok_or_else(|| corrupt("due"))?;
+                let name = (tenant, id.event.clone());
+                let event = match known.get(&name) {
+                    Some(event) => event.clone(),
+                    None => {
+                        let found = find_event(&places, &events, &name.0, &name.1)?;
+                        let (event, _) = found.ok_or_else(|| corrupt("event"))?;
+                        let event = Arc::new(event);
+                        known.insert(name, event.clone());
+                        event
+                    }
+                };
+                let record = read_record(&deliveries, key)?;
+                Ok(Leased {
+                    event,
+                    id,
+                    trigger: claim.trigger,
+                    token,
+                    attempts: record.as_ref().map_or(0, |r| r.attempts),
+                    first_attempt: record.as_ref().and_then(|r| r.first_attempt),
+                    crashes: claim.crashes,
+                    body: record.and_then(|r| r.body),
+                })
+            };
+            match { one }() {
+                Ok(one) => leased.push(one),
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::error!(error = %error, "delivery.unreadable");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(leased)
+    }
+
+    /// An event and the targets it was accepted for.
+    pub(super) fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let (places, events) = (self.rows(tables::PLACES)?, self.rows(tables::EVENTS)?);
+        let Some((event, targets)) = find_event(&places, &events, tenant, id)? else {
+            return Ok(None);
+        };
+        let mut deliveries = self.deliveries_of(tenant, id)?;
+        // Those of run 0 as the event's targets are, then the others by time.
+        let place = |target: Target| targets.iter().position(|t| *t == target);
+        deliveries.sort_by_cached_key(|d| (d.id.run, place(d.id.target), d.id.target));
+        Ok(Some(StoredEvent { event, deliveries }))
+    }
+
+    fn deliveries_of(&self, tenant: &TenantId, event: &EventId) -> Result<Vec<Delivery>, StoreError> {
+        let prefix = keys::deliveries_of(tenant, event);
+        let end = keys::behind(prefix.clone());
+        let mut deliveries = HashMap::new();
+        for row in scan(&self.rows(tables::DUE)?, &prefix, &end)? {
+            let (key, row) = row.map_err(broken)?;
+            let id = delivery_id(key.value())?;
+            let row = DueRow::read(row.value())?;
+            deliveries.insert(id.clone(), untried(id, row));
+        }
+        for row in scan(&self.rows(tables::DELIVERIES)?, &prefix, &end)? {
+            let (key, record) = row.map_err(broken)?;
+            let id = delivery_id(key.value())?;
+            let record = DeliveryRecord::decode(&Bytes::copy_from_slice(record.value()))?;
+            deliveries.insert(id.clone(), tried(id, record));
+        }
+        Ok(deliveries.into_values().collect())
+    }
+
+    /// A delivery with its attempts.
+    pub(super) fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+        let key = keys::delivery(tenant, id);
+        let Some(mut record) = read_record(&self.rows(tables::DELIVERIES)?, &key)? else {
+            let due = self.rows(tables::DUE)?;
+            let Some(row) = get(&due, &key).map_err(broken)? else {
+                return Ok(None);
+            };
+            return Ok(Some((untried(id.clone(), DueRow::read(&row)?), Vec::new())));
+        };
+        let mut attempts = Vec::new();
+        let (from, to) = (keys::attempt(&key, 0), keys::attempt(&key, u32::MAX));
+        for row in scan(&self.rows(tables::ATTEMPTS)?, &from, &to)? {
+            let (_, attempt) = row.map_err(broken)?;
+            attempts.push(decode_attempt(&Bytes::copy_from_slice(attempt.value()))?);
+        }
+        attempts.extend(record.last.clone());
+        record.body = None;
+        Ok(Some((tried(id.clone(), record), attempts)))
+    }
+
+    /// Entries of a feed on one side of a position, from there on.
+    pub(super) fn feed(
+        &self,
+        tenant: &TenantId,
+        range: FeedRange,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let events = self.rows(tables::EVENTS)?;
+        let prefix = keys::space(tenant, Space::Feed);
+        let at = |sequence| {
+            keys::event(
+                tenant,
+                keys::Place {
+                    space: Space::Feed,
+                    sequence,
+                },
+            )
+        };
+        let (from, to) = match range {
+            FeedRange::After(position) => (at(position.major.saturating_add(1)), keys::behind(prefix)),
+            FeedRange::Before(position) => (prefix, at(position.major)),
+        };
+        let mut page = FeedPage {
+            events: Vec::new(),
+            kept_from: self.kept_from(tenant)?,
+            more: false,
+        };
+        let rows = scan(&events, &from, &to)?;
+        let rows: Box<dyn Iterator<Item = Row>> = match range {
+            FeedRange::After(_) => Box::new(rows),
+            FeedRange::Before(_) => Box::new(rows.rev()),
+        };
+        let mut bytes = 0;
+        for row in rows {
+            if page.events.len() == limit || bytes >= FEED_PAGE_BYTES {
+                page.more = true;
+                break;
+            }
+            let (key, row) = row.map_err(broken)?;
+            let (_, place) = keys::read_event(key.value()).ok_or_else(|| corrupt("event"))?;
+            let position = FeedPosition {
+                major: place.sequence,
+                minor: 0,
+            };
+            let (event, _) = read_event(tenant, &Bytes::copy_from_slice(row.value()))?;
+            bytes += event.size();
+            page.events.push((position, event));
+        }
+        Ok(page)
+    }
+
+    /// The place before the first entry of a feed that was accepted at a time or later. Sequences grow with time, so that a few
+    /// looks find it.
+    pub(super) fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
+        let events = self.rows(tables::EVENTS)?;
+        let space = Space::Feed;
+        let prefix = keys::space(tenant, space);
+        let end = keys::behind(prefix.clone());
+        let entry = |row: Row| {
+            let (key, row) = row.map_err(broken)?;
+            let (_, place) = keys::read_event(key.value()).ok_or_else(|| corrupt("event"))?;
+            let row = EventRow::read(&Bytes::copy_from_slice(row.value()))?;
+            Ok::<_, StoreError>((place.sequence, row.accepted))
+        };
+        let last = scan(&events, &prefix, &end)?.next_back().map(entry).transpose()?;
+        // Everything before `low` is older; from `high` on nothing is, or nothing is there.
+        let (mut low, mut high) = (0, last.map_or(0, |(sequence, _)| sequence.saturating_add(1)));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let from = keys::event(
+                tenant,
+                keys::Place {
+                    space,
+                    sequence: middle,
+                },
+            );
+            match scan(&events, &from, &end)?.next().map(entry).transpose()? {
+                Some((sequence, accepted)) if accepted < since => low = sequence + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(FeedPosition {
+            major: low.saturating_sub(1),
+            minor: 0,
+        })
+    }
+
+    fn kept_from(&self, tenant: &TenantId) -> Result<FeedPosition, StoreError> {
+        let feeds = self.rows(tables::FEEDS)?;
+        let row = get(&feeds, tenant.as_str().as_bytes()).map_err(broken)?;
+        Ok(FeedPosition {
+            major: FeedRow::read(row.as_deref())?.removed,
+            minor: 0,
+        })
+    }
+
+    /// Dead letters, the newest first.
+    pub(super) fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
+        let from = keys::tenant(tenant);
+        let to = match before {
+            Some(before) => keys::dead_letters_until(tenant, before),
+            None => keys::behind(from.clone()),
+        };
+        let dead = self.rows(tables::DEAD)?;
+        let mut letters = Vec::new();
+        for row in scan(&dead, &from, &to)?.rev().take(limit) {
+            let (key, _) = row.map_err(broken)?;
+            letters.push(keys::read_dead_letter(key.value()).ok_or_else(|| corrupt("dead letter"))?);
+        }
+        Ok(letters)
+    }
+
+    /// Whose registry changed after a version, and the version now.
+    pub(super) fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
+        let changes = self.rows(tables::CHANGES)?;
+        let from = since.saturating_add(1).to_be_bytes();
+        let (mut version, mut tenants) = (since, Vec::new());
+        for row in changes.range::<&[u8]>(&from[..]..).map_err(broken)? {
+            let (key, tenant) = row.map_err(broken)?;
+            version = read_version(key.value())?;
+            let tenant = read_change(tenant.value())?;
+            if since > 0 || self.revision(&tenant)?.entries > 0 {
+                tenants.push(tenant);
+            }
+        }
+        Ok((version, tenants))
+    }
+
+    /// A tenant's registry.
+    pub(super) fn registry(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError> {
+        let revision = self.revision(tenant)?.revision();
+        if revision == 0 {
+            return Ok(None);
+        }
+        let prefix = keys::tenant(tenant);
+        let mut entries = Vec::new();
+        for row in scan(
+            &self.rows(tables::ENTRIES)?,
+            &prefix,
+            &keys::behind(prefix.clone()),
+        )? {
+            let (key, value) = row.map_err(broken)?;
+            let name = std::str::from_utf8(&key.value()[prefix.len()..]).map_err(|_| corrupt("entry"))?;
+            entries.push((name.to_owned(), Bytes::copy_from_slice(value.value())));
+        }
+        Ok(Some(RegistryRecord { revision, entries }))
+    }
+
+    fn revision(&self, tenant: &TenantId) -> Result<RevisionRow, StoreError> {
+        let row = get(&self.rows(tables::REVISIONS)?, tenant.as_str().as_bytes()).map_err(broken)?;
+        RevisionRow::read(row.as_deref())
+    }
+
+    /// How a subscription fares.
+    pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+        let row = get(&self.rows(tables::STATS)?, &keys::subscription(tenant, id)).map_err(broken)?;
+        let record = row.map(|row| StatsRecord::decode(&row)).transpose()?;
+        Ok(record.unwrap_or_default().stats)
+    }
+
+    /// A blob.
+    pub(super) fn blob(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        get(&self.rows(tables::BLOBS)?, name.as_bytes()).map_err(broken)
+    }
+
+    /// Note that has not ended at this time.
+    pub(super) fn note(&self, name: &str, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        let row = get(&self.rows(tables::NOTES)?, name.as_bytes()).map_err(broken)?;
+        let row = row.map(|row| NoteRow::read(&row)).transpose()?;
+        Ok(row.filter(|row| row.end > now).map(|row| row.note))
+    }
+
+    /// Number of an owner's notes.
+    pub(super) fn notes_of(&self, owner: &str) -> Result<u64, StoreError> {
+        let row = get(&self.rows(tables::NOTE_COUNTS)?, owner.as_bytes()).map_err(broken)?;
+        read_count(row.as_deref())
+    }
+
+    /// Bytes of the events of each tenant.
+    pub(super) fn stored(&self) -> Result<Stored, StoreError> {
+        let usage = self.rows(tables::USAGE)?;
+        let rows = usage.range::<&[u8]>(..).map_err(broken)?;
+        rows.map(|row| {
+            let (tenant, bytes) = row.map_err(broken)?;
+            usage::read_row(tenant.value(), bytes.value())
+        })
+        .collect()
+    }
+
+    /// Every pending delivery.
+    pub(super) fn pending(&self) -> Result<Vec<(Key, DueRow)>, StoreError> {
+        let due = self.rows(tables::DUE)?;
+        let rows = due.range::<&[u8]>(..).map_err(broken)?;
+        rows.map(|row| {
+            let (key, row) = row.map_err(broken)?;
+            Ok((Key::from(key.value()), DueRow::read(row.value())?))
+        })
+        .collect()
+    }
+
+    fn rows(
+        &self,
+        table: TableDefinition<'static, &'static [u8], &'static [u8]>,
+    ) -> Result<Rows, StoreError> {
+        self.0.open_table(table).map_err(broken)
+    }
+}
+
+/// Which entries of a feed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FeedRange {
+    /// Those after a position, the oldest first.
+    After(FeedPosition),
+    /// Those before a position, the newest first.
+    Before(FeedPosition),
+}
+
+/// What the database says, as the store says it.
+pub(super) fn broken(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+        error => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+fn scan<'t>(
+    table: &'t Rows,
+    from: &[u8],
+    to: &[u8],
+) -> Result<redb::Range<'t, &'static [u8], &'static [u8]>, StoreError> {
+    // A range that ends before it begins is a panic in the database; after the end of a feed there is nothing.
+    let from = from.min(to);
+    ReadableTable::range::<&[u8]>(table, from..to).map_err(broken)
+}
+
+fn find_event(
+    places: &Rows,
+    events: &Rows,
+    tenant: &TenantId,
+    id: &EventId,
+) -> Result<Option<(Event, Vec<Target>)>, StoreError> {
+    let Some(place) = get(places, &keys::named(tenant, id.as_str())).map_err(broken)? else {
+        return Ok(None);
+    };
+    let key = keys::event(tenant, read_place(&place)?);
+    let row = get(events, &key).map_err(broken)?;
+    let row = row.ok_or_else(|| corrupt("event"))?;
+    read_event(tenant, &row).map(Some)
+}
+
+fn read_event(tenant: &TenantId, row: &Bytes) -> Result<(Event, Vec<Target>), StoreError> {
+    let row = EventRow::read(row)?;
+    decode_event(tenant, &row.id, &row.record)
+}
+
+fn read_record(deliveries: &Rows, key: &[u8]) -> Result<Option<DeliveryRecord>, StoreError> {
+    let record = get(deliveries, key).map_err(broken)?;
+    record.map(|record| DeliveryRecord::decode(&record)).transpose()
+}
+
+fn delivery_id(key: &[u8]) -> Result<DeliveryId, StoreError> {
+    let (_, id) = keys::read_delivery(key).ok_or_else(|| corrupt("delivery"))?;
+    Ok(id)
+}
+
+fn untried(id: DeliveryId, row: DueRow) -> Delivery {
+    Delivery {
+        id,
+        trigger: row.trigger,
+        state: DeliveryState::Pending { next: row.due },
+        attempts: 0,
+        first_attempt: None,
+        last: None,
+    }
+}
+
+fn tried(id: DeliveryId, record: DeliveryRecord) -> Delivery {
+    Delivery {
+        id,
+        trigger: record.trigger,
+        state: record.state,
+        attempts: record.attempts,
+        first_attempt: record.first_attempt,
+        last: record.last.map(|attempt| attempt.outcome),
+    }
+}

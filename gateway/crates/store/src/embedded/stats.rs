@@ -1,0 +1,82 @@
+//! Counting attempts, inside the writer's transaction: a subscription's record is read once and written once, however many of
+//! its attempts are settled together.
+
+use std::collections::hash_map::Entry;
+
+use redb::ReadableTable;
+
+use super::keys;
+use super::sweep::Stage;
+use super::tables::get;
+use super::turn::{Step, Turn};
+use crate::codec::StatsRecord;
+use crate::tally::Added;
+use hookgate_domain::{SubscriptionId, TenantId};
+
+/// Records that one transaction looks at.
+const STEP: usize = 256;
+
+impl Turn<'_> {
+    /// Counts an attempt; it is written at the end of the transaction.
+    pub(super) fn count(&mut self, tenant: &TenantId, added: Added) -> Result<(), redb::Error> {
+        let key = keys::subscription(tenant, added.tally.subscription);
+        let record = match self.counted.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let row = get(&self.tables.stats, new.key())?;
+                // A record that cannot be read is begun anew: no delivery is held up for its statistics.
+                let known = row.and_then(|row| StatsRecord::decode(&row).ok());
+                new.insert(known.unwrap_or_default())
+            }
+        };
+        let forget_at = added.tally.bucket.plus(added.tally.forget_after());
+        record.forget_at = record.forget_at.max(forget_at);
+        added.count(&mut record.stats);
+        Ok(())
+    }
+
+    /// Writes what was counted.
+    pub(super) fn write_counted(&mut self) -> Result<(), redb::Error> {
+        for (key, record) in std::mem::take(&mut self.counted) {
+            self.tables.stats.insert(&key[..], &record.encode()[..])?;
+            self.wrote();
+        }
+        Ok(())
+    }
+
+    /// Forgets how subscriptions fared.
+    pub(super) fn forget_stats(&mut self, tenant: &TenantId, ids: &[SubscriptionId]) -> Step<()> {
+        for id in ids {
+            let key = keys::subscription(tenant, *id);
+            self.counted.remove(&key);
+            self.tables.stats.remove(&key[..])?;
+            self.wrote();
+        }
+        Ok(Ok(()))
+    }
+
+    /// Removes records that are old, from this key on.
+    pub(super) fn sweep_stats(&mut self, from: &[u8]) -> Step<Option<Stage>> {
+        let (mut old, mut seen) = (Vec::new(), 0);
+        let mut last = None;
+        for row in self.tables.stats.range::<&[u8]>(from..)?.take(STEP) {
+            let (key, _) = row?;
+            let row = get(&self.tables.stats, key.value())?;
+            let record = row.and_then(|row| StatsRecord::decode(&row).ok());
+            if record.is_none_or(|record| record.forget_at <= self.now) {
+                old.push(key.value().to_vec());
+            }
+            last = Some(key.value().to_vec());
+            seen += 1;
+        }
+        for key in old {
+            self.tables.stats.remove(&key[..])?;
+            self.wrote();
+        }
+        let more = last.filter(|_| seen == STEP);
+        Ok(Ok(Some(more.map_or(Stage::Notes, |mut after| {
+            after.push(0);
+            Stage::Stats(after)
+        }))))
+    }
+}

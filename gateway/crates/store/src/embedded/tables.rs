@@ -1,0 +1,425 @@
+//! The tables of the database file, and what the rows of the smaller ones hold.
+
+use bytes::Bytes;
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::keys::Place;
+use crate::StoreError;
+use hookgate_domain::{EventId, TenantId, Timestamp, Trigger};
+
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
+
+/// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
+pub(super) const EVENTS: Definition = Definition::new("events");
+/// Where an event is, by its id. `Place`.
+pub(super) const PLACES: Definition = Definition::new("places");
+/// Deliveries that are pending: when they are due if nobody held them. `DueRow`. Leases are in memory only.
+pub(super) const DUE: Definition = Definition::new("due");
+/// Deliveries that were attempted or are finished. `DeliveryRecord`, with the last attempt.
+pub(super) const DELIVERIES: Definition = Definition::new("deliveries");
+/// Attempts before the last one. `codec::encode_attempt`.
+pub(super) const ATTEMPTS: Definition = Definition::new("attempts");
+/// Dead letters by time: all is in the key.
+pub(super) const DEAD: Definition = Definition::new("dead");
+/// Idempotency keys. `KeyRow`.
+pub(super) const KEYS: Definition = Definition::new("keys");
+/// Idempotency keys by age: all is in the key.
+pub(super) const KEY_AGES: Definition = Definition::new("key_ages");
+/// A tenant's sequence where its events alone do not tell it any more. `FeedRow`.
+pub(super) const FEEDS: Definition = Definition::new("feeds");
+/// A registry's entries, as they are.
+pub(super) const ENTRIES: Definition = Definition::new("entries");
+/// A tenant's last registry change. `RevisionRow`.
+pub(super) const REVISIONS: Definition = Definition::new("revisions");
+/// The tenant that a registry change was of, by the change's version; only each tenant's last.
+pub(super) const CHANGES: Definition = Definition::new("changes");
+/// How a subscription fares. `StatsRecord`.
+pub(super) const STATS: Definition = Definition::new("stats");
+/// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
+pub(super) const USAGE: Definition = Definition::new("usage");
+/// Blobs by name, as they are.
+pub(super) const BLOBS: Definition = Definition::new("blobs");
+/// Notes by name. `NoteRow`.
+pub(super) const NOTES: Definition = Definition::new("notes");
+/// Notes by their end: all is in the key.
+pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
+/// Owners of notes that are counted, by the note's name.
+pub(super) const NOTE_OWNERS: Definition = Definition::new("note_owners");
+/// Number of an owner's notes. 8 bytes, big-endian.
+pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
+/// The layout of this file, under `layout`; and, under `usage`, that `USAGE` counts all of its events.
+pub(super) const META: Definition = Definition::new("meta");
+
+/// Every table.
+pub(super) const ALL: [Definition; 20] = [
+    EVENTS,
+    PLACES,
+    DUE,
+    DELIVERIES,
+    ATTEMPTS,
+    DEAD,
+    KEYS,
+    KEY_AGES,
+    FEEDS,
+    ENTRIES,
+    REVISIONS,
+    CHANGES,
+    STATS,
+    USAGE,
+    BLOBS,
+    NOTES,
+    NOTE_ENDS,
+    NOTE_OWNERS,
+    NOTE_COUNTS,
+    META,
+];
+
+/// All tables of one write transaction.
+pub(super) struct Tables<'t> {
+    pub(super) events: Rows<'t>,
+    pub(super) places: Rows<'t>,
+    pub(super) due: Rows<'t>,
+    pub(super) deliveries: Rows<'t>,
+    pub(super) attempts: Rows<'t>,
+    pub(super) dead: Rows<'t>,
+    pub(super) keys: Rows<'t>,
+    pub(super) key_ages: Rows<'t>,
+    pub(super) feeds: Rows<'t>,
+    pub(super) entries: Rows<'t>,
+    pub(super) revisions: Rows<'t>,
+    pub(super) changes: Rows<'t>,
+    pub(super) stats: Rows<'t>,
+    pub(super) usage: Rows<'t>,
+    pub(super) blobs: Rows<'t>,
+    pub(super) notes: Rows<'t>,
+    pub(super) note_ends: Rows<'t>,
+    pub(super) note_owners: Rows<'t>,
+    pub(super) note_counts: Rows<'t>,
+    pub(super) meta: Rows<'t>,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens every table, made where it is not there.
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        let open = |table| transaction.open_table(table);
+        Ok(Self {
+            events: open(EVENTS)?,
+            places: open(PLACES)?,
+            due: open(DUE)?,
+            deliveries: open(DELIVERIES)?,
+            attempts: open(ATTEMPTS)?,
+            dead: open(DEAD)?,
+            keys: open(KEYS)?,
+            key_ages: open(KEY_AGES)?,
+            feeds: open(FEEDS)?,
+            entries: open(ENTRIES)?,
+            revisions: open(REVISIONS)?,
+            changes: open(CHANGES)?,
+            stats: open(STATS)?,
+            usage: open(USAGE)?,
+            blobs: open(BLOBS)?,
+            notes: open(NOTES)?,
+            note_ends: open(NOTE_ENDS)?,
+            note_owners: open(NOTE_OWNERS)?,
+            note_counts: open(NOTE_COUNTS)?,
+            meta: open(META)?,
+        })
+    }
+}
+
+/// A row's bytes, out of the database's memory.
+pub(super) fn get(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Bytes>, redb::Error> {
+    Ok(table.get(key)?.map(|row| Bytes::copy_from_slice(row.value())))
+}
+
+/// An event as its row has it: the record of the codec with what it leaves to the store.
+pub(super) struct EventRow {
+    /// When it was accepted: what its retention counts from.
+    pub(super) accepted: Timestamp,
+    /// Its id.
+    pub(super) id: EventId,
+    /// The codec's record.
+    pub(super) record: Bytes,
+}
+
+impl EventRow {
+    pub(super) fn encode(accepted: Timestamp, id: &EventId, record: &[u8]) -> Vec<u8> {
+        let id = id.as_str().as_bytes();
+        let mut row = Vec::with_capacity(9 + id.len() + record.len());
+        row.extend_from_slice(&accepted.as_micros().to_be_bytes());
+        row.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
+        row.extend_from_slice(id);
+        row.extend_from_slice(record);
+        row
+    }
+
+    pub(super) fn read(row: &Bytes) -> Result<Self, StoreError> {
+        Self::try_read(row).ok_or_else(|| corrupt("event"))
+    }
+
+    fn try_read(row: &Bytes) -> Option<Self> {
+        let (accepted, rest) = row.split_first_chunk::<8>()?;
+        let length = usize::from(*rest.first()?);
+        let id = rest.get(1..=length)?;
+        Some(Self {
+            accepted: Timestamp::from_micros(u64::from_be_bytes(*accepted)),
+            id: std::str::from_utf8(id).ok()?.parse().ok()?,
+            record: row.slice(9 + length..),
+        })
+    }
+}
+
+/// A pending delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DueRow {
+    /// When it is due.
+    pub(super) due: Timestamp,
+    /// Why it exists.
+    pub(super) trigger: Trigger,
+    /// Crashes during its attempts since the last one that is recorded; stored only where there are any.
+    pub(super) crashes: Crashes,
+}
+
+/// How often a process ended during an attempt of a delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Crashes {
+    /// How often.
+    pub(super) count: u32,
+    /// The lease that was counted last.
+    pub(super) last: Timestamp,
+}
+
+impl DueRow {
+    /// A delivery that never crashed.
+    pub(super) fn new(due: Timestamp, trigger: Trigger) -> Self {
+        Self {
+            due,
+            trigger,
+            crashes: Crashes::default(),
+        }
+    }
+
+    pub(super) fn encode(self) -> DueBytes {
+        let mut row = DueBytes {
+            bytes: [0; 21],
+            length: 9,
+        };
+        row.bytes[..8].copy_from_slice(&self.due.as_micros().to_be_bytes());
+        row.bytes[8] = match self.trigger {
+            Trigger::Published => 0,
+            Trigger::Replay => 1,
+            Trigger::Test => 2,
+        };
+        if self.crashes.count > 0 {
+            row.bytes[9..13].copy_from_slice(&self.crashes.count.to_be_bytes());
+            row.bytes[13..].copy_from_slice(&self.crashes.last.as_micros().to_be_bytes());
+            row.length = 21;
+        }
+        row
+    }
+
+    pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
+        Self::try_read(row).ok_or_else(|| corrupt("due"))
+    }
+
+    fn try_read(row: &[u8]) -> Option<Self> {
+        let (due, rest) = row.split_first_chunk::<8>()?;
+        let (trigger, crashes) = rest.split_first()?;
+        Some(Self {
+            due: Timestamp::from_micros(u64::from_be_bytes(*due)),
+            trigger: match trigger {
+                0 => Trigger::Published,
+                1 => Trigger::Replay,
+                2 => Trigger::Test,
+                _ => return None,
+            },
+            crashes: Crashes::read(crashes)?,
+        })
+    }
+}
+
+impl Crashes {
+    fn read(row: &[u8]) -> Option<Self> {
+        if row.is_empty() {
+            return Some(Self::default());
+        }
+        let (count, last) = row.split_first_chunk::<4>()?;
+        Some(Self {
+            count: u32::from_be_bytes(*count),
+            last: Timestamp::from_micros(u64::from_be_bytes(last.try_into().ok()?)),
+        })
+    }
+}
+
+/// The bytes of a [`DueRow`].
+pub(super) struct DueBytes {
+    bytes: [u8; 21],
+    length: usize,
+}
+
+impl std::ops::Deref for DueBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// An idempotency key that was used.
+pub(super) struct KeyRow {
+    /// When first.
+    pub(super) first_used: Timestamp,
+    /// For which request.
+    pub(super) fingerprint: [u8; 32],
+    /// The events of that request.
+    pub(super) events: Vec<EventId>,
+}
+
+impl KeyRow {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut row = self.first_used.as_micros().to_be_bytes().to_vec();
+        row.extend_from_slice(&self.fingerprint);
+        for (n, event) in self.events.iter().enumerate() {
+            if n > 0 {
+                row.push(0);
+            }
+            row.extend_from_slice(event.as_str().as_bytes());
+        }
+        row
+    }
+
+    pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
+        Self::try_read(row).ok_or_else(|| corrupt("idempotency key"))
+    }
+
+    fn try_read(row: &[u8]) -> Option<Self> {
+        let (first_used, rest) = row.split_first_chunk::<8>()?;
+        let (fingerprint, events) = rest.split_first_chunk::<32>()?;
+        let events = std::str::from_utf8(events).ok()?.split('\0').map(str::parse);
+        Some(Self {
+            first_used: Timestamp::from_micros(u64::from_be_bytes(*first_used)),
+            fingerprint: *fingerprint,
+            events: events.collect::<Result<_, _>>().ok()?,
+        })
+    }
+}
+
+/// A note.
+pub(super) struct NoteRow {
+    /// It is over from then on.
+    pub(super) end: Timestamp,
+    /// What it says.
+    pub(super) note: Bytes,
+}
+
+impl NoteRow {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [&self.end.as_micros().to_be_bytes()[..], &self.note].concat()
+    }
+
+    pub(super) fn read(row: &Bytes) -> Result<Self, StoreError> {
+        let (end, _) = row.split_first_chunk::<8>().ok_or_else(|| corrupt("note"))?;
+        Ok(Self {
+            end: Timestamp::from_micros(u64::from_be_bytes(*end)),
+            note: row.slice(8..),
+        })
+    }
+}
+
+/// Number of an owner's notes in its row; without a row it has none.
+pub(super) fn read_count(row: Option<&[u8]>) -> Result<u64, StoreError> {
+    let Some(row) = row else { return Ok(0) };
+    let count = row.try_into().map_err(|_| corrupt("note count"))?;
+    Ok(u64::from_be_bytes(count))
+}
+
+/// Two numbers: of a feed the next sequence and the newest that was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct FeedRow {
+    /// No event has had this sequence or a later one.
+    pub(super) next: u64,
+    /// The newest entry of the feed that was removed; 0: none ever was.
+    pub(super) removed: u64,
+}
+
+impl FeedRow {
+    pub(super) fn encode(self) -> [u8; 16] {
+        pair(self.next, self.removed)
+    }
+
+    pub(super) fn read(row: Option<&[u8]>) -> Result<Self, StoreError> {
+        let Some(row) = row else {
+            return Ok(Self::default());
+        };
+        let (next, removed) = read_pair(row).ok_or_else(|| corrupt("feed"))?;
+        Ok(Self { next, removed })
+    }
+}
+
+/// A tenant's last registry change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RevisionRow {
+    /// Its version, unique over all tenants and growing: the registry's revision.
+    pub(super) version: u64,
+    /// How many entries there are since; the registry exists when there are any.
+    pub(super) entries: u64,
+}
+
+impl RevisionRow {
+    pub(super) fn encode(self) -> [u8; 16] {
+        pair(self.version, self.entries)
+    }
+
+    pub(super) fn read(row: Option<&[u8]>) -> Result<Self, StoreError> {
+        let Some(row) = row else {
+            return Ok(Self::default());
+        };
+        let (version, entries) = read_pair(row).ok_or_else(|| corrupt("revision"))?;
+        Ok(Self { version, entries })
+    }
+
+    /// The revision that a change must expect.
+    pub(super) fn revision(self) -> u64 {
+        if self.entries == 0 { 0 } else { self.version }
+    }
+}
+
+/// A place that a row holds.
+pub(super) fn read_place(row: &[u8]) -> Result<Place, StoreError> {
+    Place::read(row).ok_or_else(|| corrupt("place"))
+}
+
+/// The tenant whose change a row of `CHANGES` is.
+pub(super) fn read_change(row: &[u8]) -> Result<TenantId, StoreError> {
+    let tenant = std::str::from_utf8(row)
+        .ok()
+        .and_then(|name| TenantId::from_store(name).ok());
+    tenant.ok_or_else(|| corrupt("change"))
+}
+
+/// The version that a key of `CHANGES` is.
+pub(super) fn read_version(key: &[u8]) -> Result<u64, StoreError> {
+    let version = key.try_into().map(u64::from_be_bytes);
+    version.map_err(|_| corrupt("change"))
+}
+
+pub(super) fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("a row ({what}) is no such row"))
+}
+
+fn pair(a: u64, b: u64) -> [u8; 16] {
+    let mut row = [0; 16];
+    row[..8].copy_from_slice(&a.to_be_bytes());
+    row[8..].copy_from_slice(&b.to_be_bytes());
+    row
+}
+
+fn read_pair(row: &[u8]) -> Option<(u64, u64)> {
+    let (a, b) = row.split_first_chunk::<8>()?;
+    let b: &[u8; 8] = b.try_into().ok()?;
+    Some((u64::from_be_bytes(*a), u64::from_be_bytes(*b)))
+}

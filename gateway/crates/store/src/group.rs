@@ -1,0 +1,150 @@
+//! Group commit: callers ask for one thing each, the store is asked for batches.
+//!
+//! Ingest and the API accept through here, delivery settles through here; the other operations go to the store itself. While one
+//! batch is under way the next forms, so a batch is as large as the store is slow: no timer, and at low load a batch of one that
+//! leaves at once. It never reorders what one caller does (callers wait for their answer) and never asks twice.
+
+mod lane;
+mod signals;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{Accepted, Settled, Settlement, Store, StoreError, Submission};
+use hookgate_runtime::telemetry::{Metrics, StoreOperation};
+use lane::{Lane, LaneService};
+pub use signals::{CommitSignals, CommitWaiter};
+
+/// How batches are formed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Most submissions or settlements in one batch, 1 or more.
+    pub max_batch: usize,
+    /// Batches of each kind under way at once, 1 or more. The embedded store has one writer and needs no more than one; a Redis
+    /// works on one while another is on the network.
+    pub in_flight: usize,
+    /// Submissions, and settlements, that may wait. More submissions are refused with `Full`; more settlements wait outside.
+    pub queue: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_batch: 256,
+            in_flight: 2,
+            queue: 8192,
+        }
+    }
+}
+
+/// Commits single things in groups. Cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    accepts: Lane<Submission, Accepted>,
+    settles: Lane<Settlement, Settled>,
+    signals: CommitSignals,
+}
+
+/// What forms the batches.
+pub struct Service {
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+    accepts: LaneService<Submission, Accepted>,
+    settles: LaneService<Settlement, Settled>,
+    signals: CommitSignals,
+}
+
+impl Committer {
+    /// A committer over a store, and the service that must run for it to answer.
+    pub fn new(store: Arc<dyn Store>, config: &Config, metrics: Metrics) -> (Self, Service) {
+        let (accepts, accept_service) = lane::new(config);
+        let (settles, settle_service) = lane::new(config);
+        let signals = CommitSignals::default();
+        let committer = Self {
+            accepts,
+            settles,
+            signals: signals.clone(),
+        };
+        let service = Service {
+            store,
+            metrics,
+            accepts: accept_service,
+            settles: settle_service,
+            signals,
+        };
+        (committer, service)
+    }
+
+    /// Signals of what is accepted through here.
+    pub fn signals(&self) -> &CommitSignals {
+        &self.signals
+    }
+
+    /// Commits a submission with whatever else is waiting.
+    ///
+    /// # Errors
+    /// The store's; `Full` at once when too many wait; `Unavailable` once the service has ended.
+    pub async fn accept(&self, submission: Submission) -> Result<Accepted, StoreError> {
+        self.accepts.offer(submission).await
+    }
+
+    /// Settles a delivery with whatever else is waiting. When too many wait it waits too: what is refused here is delivered
+    /// twice, and those who settle are bounded already by what they may have in flight.
+    ///
+    /// # Errors
+    /// The store's; `Unavailable` once the service has ended.
+    pub async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
+        self.settles.push(settlement).await
+    }
+}
+
+impl Service {
+    /// Forms batches until the shutdown, and then commits what still waits. Shut it down after everything that settles.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self {
+            store,
+            metrics,
+            accepts,
+            settles,
+            signals,
+        } = self;
+        let accepting = accepts.run(shutdown.clone(), |batch| {
+            let (store, size, signals) = (store.clone(), batch.len(), signals.clone());
+            let tenants: Vec<_> = batch.iter().map(|submission| submission.tenant.clone()).collect();
+            measured(&metrics, StoreOperation::Accept, size, async move {
+                let answers = store.accept(batch).await;
+                // Whatever the answer: one that says nothing may have been stored.
+                signals.committed(&tenants);
+                answers
+            })
+        });
+        let settling = settles.run(shutdown, |batch| {
+            let (store, size) = (store.clone(), batch.len());
+            measured(&metrics, StoreOperation::Settle, size, async move {
+                store.settle(batch).await
+            })
+        });
+        tokio::join!(accepting, settling);
+    }
+}
+
+async fn measured<A>(
+    metrics: &Metrics,
+    operation: StoreOperation,
+    size: usize,
+    batch: impl Future<Output = Vec<A>>,
+) -> Vec<A> {
+    let began = Instant::now();
+    let answers = batch.await;
+    metrics.store_answered(operation, size, began.elapsed());
+    answers
+}
+
+#[cfg(test)]
+mod tests;

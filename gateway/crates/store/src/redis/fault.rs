@@ -1,0 +1,241 @@
+//! What an error of Redis means to us. Pure.
+
+use redis::{ErrorKind, RedisError, ServerError};
+
+use crate::StoreError;
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The connection is no good, or the server behind it cannot serve us now: connect again.
+    Away,
+    /// There is no room. Nothing of the command happened.
+    Full,
+    /// The server refuses commands because of its state or setup. Nothing of the command happened.
+    Unfit(Unfit),
+    /// The script is not known. Nothing of the command happened.
+    NoScript,
+    /// The server refused the command and would again.
+    Refused,
+}
+
+/// Why a server that answers refuses commands, until somebody mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unfit {
+    /// `MISCONF`.
+    #[error("Redis cannot write its data to its disk, so it takes no writes; look at its log and its disk")]
+    NotSaved,
+    /// `NOREPLICAS`.
+    #[error(
+        "Redis has fewer replicas in sync than its min-replicas-to-write asks for, so it takes no writes"
+    )]
+    NoReplicas,
+    /// `NOAUTH`, `WRONGPASS`.
+    #[error("Redis does not take the user and password of store.url")]
+    NotLoggedIn,
+    /// `NOPERM`.
+    #[error("Redis does not permit the user of store.url what hookgate needs; look at its ACL LOG")]
+    NotPermitted,
+}
+
+/// A request or a command that failed.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    /// What it means.
+    pub(super) fault: Fault,
+    /// The server's or the system's words.
+    pub(super) text: String,
+}
+
+impl Failure {
+    /// Nobody answers.
+    pub(super) fn away(text: &str) -> Self {
+        Self {
+            fault: Fault::Away,
+            text: text.to_owned(),
+        }
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        let fault = match error.kind() {
+            ErrorKind::Server(_) | ErrorKind::Extension => of_server(&error),
+            ErrorKind::AuthenticationFailed => Fault::Unfit(Unfit::NotLoggedIn),
+            ErrorKind::Client | ErrorKind::InvalidClientConfig | ErrorKind::UnexpectedReturnType => {
+                Fault::Refused
+            }
+            _ => Fault::Away,
+        };
+        Self {
+            fault,
+            text: error.to_string(),
+        }
+    }
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        Self {
+            fault: of_code(error.code()),
+            text: error.to_string(),
+        }
+    }
+}
+
+/// As the callers of the store see it.
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure.fault {
+            Fault::Full => Self::Full(failure.text),
+            Fault::Unfit(unfit) => Self::Unusable(unfit.to_string()),
+            Fault::Away | Fault::NoScript | Fault::Refused => Self::Unavailable(failure.text),
+        }
+    }
+}
+
+/// An aborted transaction has an error of each command that was not taken; the most telling one counts.
+fn of_server(error: &RedisError) -> Fault {
+    let single = error.code().map_or(Fault::Refused, of_code);
+    let Some(errors) = error.clone().into_server_errors() else {
+        return single;
+    };
+    let faults = errors.iter().map(|(_, error)| of_code(error.code()));
+    faults.min_by_key(weight).unwrap_or(single)
+}
+
+/// Judges an error's first word, as `redis-server` writes it (`src/server.c`, `createSharedObjects`).
+fn of_code(code: &str) -> Fault {
+    match code {
+        "OOM" => Fault::Full,
+        "NOSCRIPT" => Fault::NoScript,
+        "MISCONF" => Fault::Unfit(Unfit::NotSaved),
+        "NOREPLICAS" => Fault::Unfit(Unfit::NoReplicas),
+        "NOAUTH" | "WRONGPASS" => Fault::Unfit(Unfit::NotLoggedIn),
+        "NOPERM" => Fault::Unfit(Unfit::NotPermitted),
+        // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that
+        // is not whole.
+        "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => {
+            Fault::Away
+        }
+        _ => Fault::Refused,
+    }
+}
+
+fn weight(fault: &Fault) -> u8 {
+    match fault {
+        Fault::Full => 0,
+        Fault::Unfit(_) => 1,
+        Fault::Away => 2,
+        Fault::NoScript => 3,
+        Fault::Refused => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::reply;
+
+    /// What a producer is told of every reply that refuses a command: never that hookgate failed.
+    #[test]
+    fn error_replies_are_told_apart() {
+        #[derive(Debug, PartialEq, Eq)]
+        enum Told {
+            Full,
+            Unfit,
+            Unavailable,
+        }
+        for (reply, told, word) in [
+            (
+                "-OOM command not allowed when used memory > 'maxmemory'.",
+                Told::Full,
+                "memory",
+            ),
+            (
+                "-MISCONF Redis is configured to save RDB snapshots",
+                Told::Unfit,
+                "disk",
+            ),
+            (
+                "-NOREPLICAS Not enough good replicas to write.",
+                Told::Unfit,
+                "min-replicas",
+            ),
+            ("-NOAUTH Authentication required.", Told::Unfit, "password"),
+            (
+                "-WRONGPASS invalid username-password pair",
+                Told::Unfit,
+                "password",
+            ),
+            (
+                "-NOPERM this user has no permissions to run 'hset'",
+                Told::Unfit,
+                "permit",
+            ),
+            (
+                "-READONLY You can't write against a read only replica.",
+                Told::Unavailable,
+                "READONLY",
+            ),
+            (
+                "-MASTERDOWN Link with MASTER is down",
+                Told::Unavailable,
+                "MASTERDOWN",
+            ),
+            (
+                "-LOADING Redis is loading the dataset in memory",
+                Told::Unavailable,
+                "LOADING",
+            ),
+            ("-BUSY Redis is busy running a script.", Told::Unavailable, "BUSY"),
+            (
+                "-CLUSTERDOWN The cluster is down",
+                Told::Unavailable,
+                "CLUSTERDOWN",
+            ),
+            (
+                "-TRYAGAIN Multiple keys request during rehashing",
+                Told::Unavailable,
+                "TRYAGAIN",
+            ),
+            ("-MOVED 3999 127.0.0.1:6381", Told::Unavailable, "MOVED"),
+            ("-ASK 3999 127.0.0.1:6381", Told::Unavailable, "ASK"),
+            (
+                "-WRONGTYPE Operation against a key",
+                Told::Unavailable,
+                "WRONGTYPE",
+            ),
+            ("-ERR unknown command", Told::Unavailable, "unknown"),
+            ("-SOMETHING new", Told::Unavailable, "SOMETHING"),
+        ] {
+            let bytes = format!("{reply}\r\n");
+            let value = redis::parse_redis_value(bytes.as_bytes()).expect("a reply");
+            let error = value.extract_error().expect_err("an error reply");
+            let error = StoreError::from(Failure::from(error));
+            let is = match &error {
+                StoreError::Full(_) => Told::Full,
+                StoreError::Unusable(_) => Told::Unfit,
+                StoreError::Unavailable(_) => Told::Unavailable,
+                other => panic!("{reply}: {other}"),
+            };
+            assert_eq!(is, told, "{reply}");
+            assert!(
+                error.to_string().to_lowercase().contains(&word.to_lowercase()),
+                "{reply}: {error}"
+            );
+        }
+    }
+
+    /// What speaks another protocol, or answers something else than was asked for, is no fault of what is stored.
+    #[test]
+    fn protocol_errors_are_unavailable() {
+        let garbage = redis::parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n").expect_err("no reply");
+        let error = StoreError::from(Failure::from(garbage));
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(matches!(
+            reply::unexpected("a number"),
+            StoreError::Unavailable(_)
+        ));
+    }
+}

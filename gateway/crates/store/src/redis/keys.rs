@@ -1,0 +1,375 @@
+//! What keys and sorted-set members are called. Pure; every other file of this store asks here.
+//!
+//! A key begins with its hash tag, `{hg:07}`: the prefix of the configuration and the shard. All keys that one operation
+//! touches carry one tag, so that its transaction or script is legal in a cluster. Every key of a tenant's data names the
+//! tenant.
+
+use std::fmt::Write;
+
+use crate::{Endpoint, Shard};
+use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
+
+/// How many shards there are: part of the layout, kept in the meta key and compared at every connect.
+pub(super) const SHARDS: u16 = 16;
+
+/// Makes keys.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    shards: Vec<String>,
+    registry: String,
+}
+
+/// A delivery as the due set, the dead letters and the fields of an event's hash name it: `TENANT|EVENT|TARGET|RUN`. None of
+/// the parts can hold a `|`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    text: String,
+    part: usize,
+}
+
+impl Keys {
+    /// Keys with this prefix.
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            shards: (0..SHARDS)
+                .map(|shard| format!("{{{prefix}:{shard:02}}}"))
+                .collect(),
+            registry: format!("{{{prefix}:reg}}"),
+        }
+    }
+
+    /// The tenant's shard: FNV-1a of its name, because it has to be the same in every version and on every machine.
+    pub(super) fn shard(tenant: &TenantId) -> Shard {
+        let hash = tenant
+            .as_str()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        let shard = (hash ^ (hash >> 32)) % u64::from(SHARDS);
+        Shard(u16::try_from(shard).unwrap_or(0))
+    }
+
+    /// Every shard.
+    pub(super) fn shards() -> impl Iterator<Item = Shard> {
+        (0..SHARDS).map(Shard)
+    }
+
+    /// Sorted set: `TENANT|TARGET` of endpoints with pending deliveries, by when their turn comes (µs): when the first is due or its
+    /// lease ends, or later while the endpoint is held.
+    pub(super) fn turns(&self, shard: Shard) -> String {
+        self.of_shard(shard, "turns")
+    }
+
+    /// Sorted set: an endpoint's deliveries that wait or are leased, by when each is due or its lease ends (µs of the server's
+    /// clock).
+    pub(super) fn due(&self, tenant: &TenantId, target: Target) -> String {
+        let mut key = self.of_tenant("due:", tenant, &[":"]);
+        // Writing to a string cannot fail.
+        let _ = write!(key, "{target}");
+        key
+    }
+
+    /// Counter: events that the shard ever accepted.
+    pub(super) fn sequence(&self, shard: Shard) -> String {
+        self.of_shard(shard, "seq")
+    }
+
+    /// Set: tenants that have had events in the shard.
+    pub(super) fn tenants(&self, shard: Shard) -> String {
+        self.of_shard(shard, "tenants")
+    }
+
+    /// Hash by tenant: the last feed position that was removed.
+    pub(super) fn kept(&self, shard: Shard) -> String {
+        self.of_shard(shard, "kept")
+    }
+
+    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more), by when they may be forgotten (µs).
+    pub(super) fn unlisted(&self, shard: Shard) -> String {
+        self.of_shard(shard, "unlisted")
+    }
+
+    /// Hash: the event and what came of its deliveries; its fields are in `fields`.
+    pub(super) fn event(&self, tenant: &TenantId, id: &EventId) -> String {
+        self.of_tenant("ev:", tenant, &[":", id.as_str()])
+    }
+
+    /// Hash: what the tenant uses; its fields are in `usage`.
+    pub(super) fn usage(&self, tenant: &TenantId) -> String {
+        self.of_tenant("usage:", tenant, &[])
+    }
+
+    /// String: when the usage of the shard's tenants was first counted of what an older version stored (ms).
+    pub(super) fn counted(&self, shard: Shard) -> String {
+        self.of_shard(shard, "counted")
+    }
+
+    /// String: somebody counts the usage of the shard's tenants.
+    pub(super) fn counting(&self, shard: Shard) -> String {
+        self.of_shard(shard, "counting")
+    }
+
+    /// What the keys of all due sets of a shard begin with; `TENANT:TARGET` follows.
+    pub(super) fn due_prefix(&self, shard: Shard) -> String {
+        self.of_shard(shard, "due:")
+    }
+
+    /// Stream: the tenant's feed.
+    pub(super) fn feed(&self, tenant: &TenantId) -> String {
+        self.of_tenant("feed:", tenant, &[])
+    }
+
+    /// Sorted set: the tenant's dead letters by when they died.
+    pub(super) fn dead(&self, tenant: &TenantId) -> String {
+        self.of_tenant("dead:", tenant, &[])
+    }
+
+    /// Hash: how a subscription fares; its fields are told in `stats`.
+    pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> String {
+        self.of_tenant("stat:", tenant, &[":", &id.to_string()])
+    }
+
+    /// String: what a producer's idempotency key stored.
+    pub(super) fn idempotency(&self, tenant: &TenantId, key: &str) -> String {
+        self.of_tenant("idem:", tenant, &[":", key])
+    }
+
+    /// Hash: what the layout is.
+    pub(super) fn meta(&self) -> String {
+        self.of_registry("meta", "")
+    }
+
+    /// Counter: grows with every change of any registry.
+    pub(super) fn registry_version(&self) -> String {
+        self.of_registry("version", "")
+    }
+
+    /// Sorted set: tenants by the version of their last change, those that are gone too.
+    pub(super) fn registry_changed(&self) -> String {
+        self.of_registry("changed", "")
+    }
+
+    /// Hash: a tenant's registry.
+    pub(super) fn registry(&self, tenant: &TenantId) -> String {
+        self.of_registry("tenant:", tenant.as_str())
+    }
+
+    /// String: kept bytes by name.
+    pub(super) fn blob(&self, name: &str) -> String {
+        self.of_registry("blob:", name)
+    }
+
+    /// String: a note.
+    pub(super) fn note(&self, name: &str) -> String {
+        self.of_registry("note:", name)
+    }
+
+    /// Sorted set: an owner's notes by their end, in ms.
+    pub(super) fn notes_of(&self, owner: &str) -> String {
+        self.of_registry("notes:", owner)
+    }
+
+    fn tag(&self, shard: Shard) -> &str {
+        self.shards.get(usize::from(shard.0)).map_or("", String::as_str)
+    }
+
+    fn of_shard(&self, shard: Shard, name: &str) -> String {
+        [self.tag(shard), name].concat()
+    }
+
+    fn of_tenant(&self, name: &str, tenant: &TenantId, rest: &[&str]) -> String {
+        let mut key = String::with_capacity(128);
+        key.push_str(self.tag(Self::shard(tenant)));
+        key.push_str(name);
+        key.push_str(tenant.as_str());
+        for part in rest {
+            key.push_str(part);
+        }
+        key
+    }
+
+    fn of_registry(&self, name: &str, rest: &str) -> String {
+        [&self.registry, name, rest].concat()
+    }
+}
+
+impl Member {
+    /// The name of a delivery.
+    pub(super) fn of(tenant: &TenantId, id: &DeliveryId) -> Self {
+        Self::new(tenant, &id.event, id.target, id.run)
+    }
+
+    /// The name of the delivery of an event to a target in a run.
+    pub(super) fn new(tenant: &TenantId, event: &EventId, target: Target, run: u64) -> Self {
+        let mut text = String::with_capacity(tenant.as_str().len() + event.as_str().len() + 40);
+        text.push_str(tenant.as_str());
+        text.push('|');
+        text.push_str(event.as_str());
+        text.push('|');
+        let part = text.len();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{target}|{run}");
+        Self { text, part }
+    }
+
+    /// The whole name.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What follows the event: `TARGET|RUN`.
+    pub(super) fn part(&self) -> &str {
+        &self.text[self.part..]
+    }
+
+    /// Reads a name; `None` when it is none.
+    pub(super) fn read(text: &[u8]) -> Option<(TenantId, DeliveryId)> {
+        let mut parts = std::str::from_utf8(text).ok()?.split('|');
+        let tenant = parts.next()?.parse().ok()?;
+        let event = parts.next()?.parse().ok()?;
+        let target = parts.next()?.parse().ok()?;
+        let run = parts.next()?.parse().ok()?;
+        parts
+            .next()
+            .is_none()
+            .then_some((tenant, DeliveryId { event, target, run }))
+    }
+}
+
+/// `TENANT|TARGET`, as `turns` names endpoints.
+pub(super) fn turn_name(tenant: &TenantId, target: Target) -> String {
+    format!("{tenant}|{target}")
+}
+
+/// Reads `TENANT|TARGET`.
+pub(super) fn read_turn_name(text: &str) -> Option<Endpoint> {
+    let (tenant, target) = text.split_once('|')?;
+    Some(Endpoint {
+        tenant: tenant.parse().ok()?,
+        target: target.parse().ok()?,
+    })
+}
+
+/// `TENANT|EVENT`, as `unlisted` names events.
+pub(super) fn event_name(tenant: &TenantId, event: &EventId) -> String {
+    [tenant.as_str(), "|", event.as_str()].concat()
+}
+
+/// Reads `TENANT|EVENT`.
+pub(super) fn read_event_name(text: &str) -> Option<(TenantId, EventId)> {
+    let (tenant, event) = text.split_once('|')?;
+    Some((tenant.parse().ok()?, event.parse().ok()?))
+}
+
+/// Reads `TARGET|RUN`.
+pub(super) fn read_part(text: &str) -> Option<(Target, u64)> {
+    let (target, run) = text.split_once('|')?;
+    Some((target.parse().ok()?, run.parse().ok()?))
+}
+
+/// The fields of an event's hash. All but `EVENT` are followed by a delivery's `TARGET|RUN`.
+pub(super) mod fields {
+    /// The event and the targets that it was accepted for, encoded.
+    pub(in super::super) const EVENT: &str = "e";
+    /// How a delivery stands, once it is more than waiting for its first attempt: see `record`.
+    pub(in super::super) const STANDING: &str = "d:";
+    /// Why a delivery exists, where accepting the event did not make it.
+    pub(in super::super) const TRIGGER: &str = "t:";
+    /// The body that a delivery chain made.
+    pub(in super::super) const BODY: &str = "b:";
+    /// An attempt, followed by `|NUMBER` too, encoded.
+    pub(in super::super) const ATTEMPT: &str = "a:";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> TenantId {
+        name.parse().expect("valid")
+    }
+
+    fn tag(key: &str) -> &str {
+        &key[key.find('{').expect("a tag")..=key.find('}').expect("a tag")]
+    }
+
+    /// The hash tag is what a cluster makes the slot of (the Redis cluster specification, "Hash tags").
+    #[test]
+    fn all_keys_of_an_operation_carry_one_tag() {
+        let keys = Keys::new("hg");
+        for name in ["acme", "globex", "a", "tenant-with-a-long-name-0123456789"] {
+            let tenant = tenant(name);
+            let shard = Keys::shard(&tenant);
+            let event: EventId = "evt_1".parse().expect("valid");
+            let of_tenant = [
+                keys.turns(shard),
+                keys.due(&tenant, Target::Inline),
+                keys.due(&tenant, Target::Subscription(SubscriptionId::new(ulid::Ulid(1)))),
+                keys.sequence(shard),
+                keys.tenants(shard),
+                keys.kept(shard),
+                keys.unlisted(shard),
+                keys.event(&tenant, &event),
+                keys.feed(&tenant),
+                keys.dead(&tenant),
+                keys.stats(&tenant, SubscriptionId::new(ulid::Ulid(1))),
+                keys.idempotency(&tenant, "a {key} with braces"),
+            ];
+            for key in &of_tenant {
+                assert_eq!(tag(key), format!("{{hg:{:02}}}", shard.0), "{key}");
+                assert!(key.starts_with('{'), "{key}");
+            }
+            let of_registry = [
+                keys.meta(),
+                keys.registry_version(),
+                keys.registry_changed(),
+                keys.registry(&tenant),
+                keys.blob("sha256-00"),
+            ];
+            for key in &of_registry {
+                assert_eq!(tag(key), "{hg:reg}", "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenant_stays_in_its_shard_and_tenants_spread() {
+        // Stored data depends on these: they never change.
+        for (name, shard) in [("acme", 12), ("globex", 9), ("a", 0)] {
+            assert_eq!(Keys::shard(&tenant(name)).0, shard, "{name}");
+        }
+        let mut counts = [0_u32; SHARDS as usize];
+        for n in 0..1_600 {
+            counts[usize::from(Keys::shard(&tenant(&format!("tenant-{n}"))).0)] += 1;
+        }
+        assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn members_read_back() {
+        let tenant = tenant("acme");
+        for text in ["dlv_evt_1~inline", "dlv_evt_1~sub_01J0000000000000000000000A~17"] {
+            let id: DeliveryId = text.parse().expect("valid");
+            let member = Member::of(&tenant, &id);
+            assert_eq!(
+                Member::read(member.as_str().as_bytes()),
+                Some((tenant.clone(), id.clone()))
+            );
+            let (tenant, target) = (tenant.clone(), id.target);
+            let name = turn_name(&tenant, target);
+            assert_eq!(read_turn_name(&name), Some(Endpoint { tenant, target }));
+            assert_eq!(read_part(member.part()), Some((id.target, id.run)));
+        }
+        for text in [
+            "",
+            "acme",
+            "acme|evt_1|inline",
+            "acme|evt_1|inline|0|0",
+            "acme|evt_1|nobody|0",
+            "A|evt_1|inline|0",
+        ] {
+            assert_eq!(Member::read(text.as_bytes()), None, "{text}");
+        }
+    }
+}

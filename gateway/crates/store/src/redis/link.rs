@@ -1,0 +1,384 @@
+//! The way to the server: sends commands and pipelines, and knows whether there is anybody to send them to.
+//!
+//! While the server is away every request fails at once. Nothing is sent twice here but calls of scripts that the server did
+//! not know, which did nothing: whether a request that failed has happened is not known, and only the caller can say whether
+//! to repeat it. `watch` brings the link up again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::fault::{Failure, Fault, Unfit};
+use super::lost::{Lost, tag_of};
+use super::script::{Call, Dialect};
+use super::status::Status;
+use crate::StoreError;
+
+/// The way to the server. Shared by everything in this store.
+pub(super) struct Link {
+    wire: ArcSwap<Wire>,
+    turn: AtomicUsize,
+    /// How long a request may take.
+    patience: Duration,
+    status: Arc<Status>,
+    /// The parts of a cluster whose server does not answer.
+    lost: Lost,
+    /// Wakes `watch` when the link has gone down.
+    pub(super) fell: Notify,
+}
+
+/// What requests go over.
+pub(super) enum Wire {
+    /// Nothing, and why.
+    Down(Failure),
+    /// Connections.
+    Up(Connected),
+}
+
+/// Connections to a server or a cluster.
+pub(super) struct Connected {
+    /// What to send over.
+    pub(super) lines: Lines,
+    /// Which scripts it understands.
+    pub(super) dialect: Dialect,
+}
+
+/// One server or many.
+pub(super) enum Lines {
+    /// Connections to one server, used in turn: one connection is one stream of replies, and a large one holds up what is
+    /// behind it.
+    Single(Vec<MultiplexedConnection>),
+    /// A cluster; finds the right server by the key's hash tag.
+    Cluster(ClusterConnection),
+}
+
+impl Link {
+    /// A link that is down until `raise`.
+    pub(super) fn new(patience: Duration, status: Arc<Status>) -> Self {
+        Self {
+            wire: ArcSwap::from_pointee(Wire::Down(Failure::away("not connected yet"))),
+            turn: AtomicUsize::new(0),
+            patience,
+            status,
+            lost: Lost::default(),
+            fell: Notify::new(),
+        }
+    }
+
+    /// Sends over these connections from now on.
+    pub(super) fn raise(&self, connected: Connected) {
+        self.lost.clear();
+        let before = self.wire.swap(Arc::new(Wire::Up(connected)));
+        if let Wire::Down(_) = &*before {
+            tracing::info!("store.connected");
+        }
+    }
+
+    /// Why it is down, when it is.
+    pub(super) fn down(&self) -> Option<String> {
+        match &**self.wire.load() {
+            Wire::Down(failure) => Some(failure.text.clone()),
+            Wire::Up(_) => None,
+        }
+    }
+
+    /// How many parts of the cluster do not answer, and why.
+    pub(super) fn lost(&self) -> Option<(usize, String)> {
+        self.lost.count()
+    }
+
+    /// Fails every request from now on, unless other connections than `wire` are in use by now.
+    fn fall(&self, wire: &Arc<Wire>, reason: &str) {
+        let down = Arc::new(Wire::Down(Failure::away(reason)));
+        let before = self.wire.compare_and_swap(wire, down);
+        if Arc::ptr_eq(&before, wire) {
+            tracing::warn!(reason, "store.lost");
+            self.fell.notify_one();
+        }
+    }
+
+    /// The server refuses to be connected to: requests fail for that reason until it does not.
+    pub(super) fn refused(&self, unfit: Unfit) {
+        let wire = self.wire.load_full();
+        if let Wire::Down(_) = &*wire {
+            let failure = Failure {
+                fault: Fault::Unfit(unfit),
+                text: unfit.to_string(),
+            };
+            self.wire.compare_and_swap(&wire, Arc::new(Wire::Down(failure)));
+        }
+    }
+
+    /// Takes the link down, whatever is in use.
+    pub(super) fn lower(&self, reason: &str) {
+        let wire = self.wire.load_full();
+        if let Wire::Up(_) = &*wire {
+            self.fall(&wire, reason);
+        }
+    }
+
+    /// What is in use, to look at the servers.
+    pub(super) fn wire(&self) -> Arc<Wire> {
+        self.wire.load_full()
+    }
+
+    /// Somebody got no answer in time: have a look.
+    pub(super) fn suspect(&self) {
+        self.fell.notify_one();
+    }
+
+    /// The reply to one command.
+    pub(super) async fn one(&self, command: Cmd) -> Result<Value, StoreError> {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(command);
+        let mut replies = self.many(&pipeline).await?;
+        replies.pop().ok_or_else(missing)
+    }
+
+    /// The replies to commands that all touch keys of one tag.
+    pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
+        let wire = self.wire.load_full();
+        let replies = self.send(&wire, pipeline).await?;
+        replies
+            .into_iter()
+            .map(|reply| Ok(self.judged(&wire, reply)?))
+            .collect()
+    }
+
+    /// The replies to commands that happen together or not at all, and all touch keys of one tag.
+    pub(super) async fn atomic(&self, pipeline: &mut Pipeline) -> Result<Vec<Value>, StoreError> {
+        let wire = self.wire.load_full();
+        let reply = self
+            .send(&wire, pipeline.atomic())
+            .await?
+            .pop()
+            .ok_or_else(missing)?;
+        let Value::Array(replies) = self.judged(&wire, reply)? else {
+            return Err(missing());
+        };
+        replies
+            .into_iter()
+            .map(|reply| Ok(self.judged(&wire, reply)?))
+            .collect()
+    }
+
+    /// The reply to a call of a script.
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<Value, StoreError> {
+        self.calls(&[call]).await.pop().unwrap_or_else(|| Err(missing()))
+    }
+
+    /// The replies to calls of scripts that all touch keys of one tag: one each, in order.
+    pub(super) async fn calls(&self, calls: &[Call<'_>]) -> Vec<Result<Value, StoreError>> {
+        let wire = self.wire.load_full();
+        let dialect = match &*wire {
+            Wire::Up(connected) => connected.dialect,
+            Wire::Down(_) => Dialect::Flags,
+        };
+        let mut replies = self
+            .try_calls(&wire, calls.iter().map(|call| call.by_hash(dialect)))
+            .await;
+        let unknown: Vec<usize> = (0..calls.len())
+            .filter(|&i| matches!(&replies[i], Err(failure) if failure.fault == Fault::NoScript))
+            .collect();
+        if !unknown.is_empty() {
+            let again = unknown.iter().map(|&i| calls[i].by_source(dialect));
+            for (&i, reply) in unknown.iter().zip(self.try_calls(&wire, again).await) {
+                replies[i] = reply;
+            }
+        }
+        replies
+            .into_iter()
+            .map(|reply| reply.map_err(StoreError::from))
+            .collect()
+    }
+
+    async fn try_calls(
+        &self,
+        wire: &Arc<Wire>,
+        calls: impl Iterator<Item = Cmd>,
+    ) -> Vec<Result<Value, Failure>> {
+        let mut pipeline = Pipeline::new();
+        for call in calls {
+            pipeline.add_command(call);
+        }
+        match self.send(wire, &pipeline).await {
+            Ok(replies) => replies
+                .into_iter()
+                .map(|reply| self.judged(wire, reply))
+                .collect(),
+            Err(failure) => vec![Err(failure); pipeline.len()],
+        }
+    }
+
+    /// Sends commands and waits for the replies, of which each may be an error of its own.
+    async fn send(&self, wire: &Arc<Wire>, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let connected = match &**wire {
+            Wire::Up(connected) => connected,
+            Wire::Down(failure) => return Err(failure.clone()),
+        };
+        match &connected.lines {
+            Lines::Single(_) => {
+                let sent = self.sent(connected, pipeline).await;
+                sent.inspect_err(|failure| self.failed(wire, failure))
+            }
+            Lines::Cluster(_) => self.send_to_part(connected, pipeline).await,
+        }
+    }
+
+    /// Sends to the server of a cluster that has the keys' slot. One that is away takes nothing but its own slots away: the
+    /// client library connects to it again, or learns who has its slots now.
+    async fn send_to_part(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let Some(tag) = tag_of(pipeline) else {
+            return self.sent(connected, pipeline).await;
+        };
+        self.lost.admit(&tag, Instant::now())?;
+        let sent = self.sent(connected, pipeline).await;
+        let away = match &sent {
+            Ok(replies) => replies.iter().find_map(|reply| match reply {
+                Value::ServerError(error) => Some(Failure::from(error.clone())),
+                _ => None,
+            }),
+            Err(failure) => Some(failure.clone()),
+        };
+        match away.filter(|failure| failure.fault == Fault::Away) {
+            Some(failure) => {
+                if self.lost.lose(&tag, &failure.text, Instant::now()) {
+                    tracing::warn!(part = %tag, reason = %failure.text, "store.part_lost");
+                    self.suspect();
+                }
+            }
+            None => {
+                if self.lost.find(&tag) {
+                    tracing::info!(part = %tag, "store.part_connected");
+                }
+            }
+        }
+        if let Err(Failure {
+            fault: Fault::Unfit(unfit),
+            ..
+        }) = &sent
+        {
+            self.status.unfit(*unfit);
+        }
+        sent
+    }
+
+    async fn sent(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        match timeout(self.patience, connected.lines.send(turn, pipeline)).await {
+            Ok(Ok(replies)) => Ok(replies),
+            Ok(Err(error)) => Err(Failure::from(error)),
+            Err(_) => Err(Failure::away("no answer within the time allowed")),
+        }
+    }
+
+    fn judged(&self, wire: &Arc<Wire>, reply: Value) -> Result<Value, Failure> {
+        let Value::ServerError(error) = reply else {
+            return Ok(reply);
+        };
+        let failure = Failure::from(error);
+        self.failed(wire, &failure);
+        Err(failure)
+    }
+
+    /// What a failure says of the connection and the server. A part of a cluster is `send_to_part`'s to judge.
+    fn failed(&self, wire: &Arc<Wire>, failure: &Failure) {
+        match (failure.fault, &**wire) {
+            (Fault::Unfit(unfit), _) => self.status.unfit(unfit),
+            (
+                Fault::Away,
+                Wire::Up(Connected {
+                    lines: Lines::Single(_),
+                    ..
+                }),
+            ) => self.fall(wire, &failure.text),
+            _ => {}
+        }
+    }
+}
+
+impl Lines {
+    /// What every server answers: one, or all primaries of a cluster.
+    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::Single(lines) => match lines.first() {
+                Some(line) => Ok(vec![
+                    line.clone().send_packed_command(command).await?.extract_error()?,
+                ]),
+                None => Ok(Vec::new()),
+            },
+            Self::Cluster(cluster) => {
+                let primaries = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                match cluster.clone().route_command(command.clone(), primaries).await {
+                    Ok(Value::Map(answers)) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+                    Ok(Value::Array(answers)) => Ok(answers),
+                    Ok(answer) => Ok(vec![answer]),
+                    Err(error) => ask_parts(cluster, command, error).await,
+                }
+            }
+        }
+    }
+
+    /// The reply to one command with a key.
+    pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(command.clone());
+        let reply = self.send(0, &pipeline).await?.pop().unwrap_or_default();
+        Ok(redis::from_redis_value(reply.extract_error()?)?)
+    }
+
+    async fn send(&self, turn: usize, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let (skip, take) = if pipeline.is_transaction() {
+            (pipeline.len() + 1, 1)
+        } else {
+            (0, pipeline.len())
+        };
+        match self {
+            Self::Single(lines) => {
+                let mut line = lines[turn % lines.len()].clone();
+                line.send_packed_commands(pipeline, skip, take).await
+            }
+            Self::Cluster(cluster) => cluster.clone().req_packed_commands(pipeline, skip, take).await,
+        }
+    }
+}
+
+/// What those servers of a cluster answer that do; the error where none does.
+async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError) -> RedisResult<Vec<Value>> {
+    let ask = |part: u16| {
+        let (mut cluster, command) = (cluster.clone(), command.clone());
+        async move {
+            let route = Route::new(part * (SLOTS / PARTS), SlotAddr::Master);
+            let server = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+            cluster.route_command(command, server).await
+        }
+    };
+    let answers = join_all((0..PARTS).map(ask)).await;
+    let answers: Vec<Value> = answers
+        .into_iter()
+        .filter_map(|answer| answer.and_then(Value::extract_error).ok())
+        .collect();
+    if answers.is_empty() {
+        Err(error)
+    } else {
+        Ok(answers)
+    }
+}
+
+/// Slots of a cluster (the Redis cluster specification, "Key distribution model").
+const SLOTS: u16 = 16_384;
+/// Slots that are asked where not all servers answer; more servers than that are not seen then.
+const PARTS: u16 = 16;
+
+fn missing() -> StoreError {
+    StoreError::Unavailable("a reply of another form than the command has".to_owned())
+}

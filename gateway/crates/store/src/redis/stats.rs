@@ -1,0 +1,85 @@
+//! How subscriptions fare: a hash each, counted by `settle.lua`.
+//!
+//! Its fields are `START:CELL`, a count by the bucket's beginning (ms) and what is counted; `ok`, when it last took a delivery;
+//! and `ko`, how it last failed: `AT OUTCOME STATUS RETRY`, times in µs, `-` for none.
+
+use redis::Value;
+
+use super::{Inner, reply};
+use crate::StoreError;
+use hookgate_domain::stats::LastFailure;
+use hookgate_domain::{Stats, SubscriptionId, TenantId, Timestamp};
+
+/// How a subscription fares.
+pub(super) async fn stats(store: &Inner, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
+    let mut get = redis::cmd("HGETALL");
+    get.arg(store.keys.stats(tenant, id));
+    read(store.link.one(get).await?)
+}
+
+/// Forgets how subscriptions fared.
+pub(super) async fn forget(
+    store: &Inner,
+    tenant: &TenantId,
+    ids: &[SubscriptionId],
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut unlink = redis::cmd("UNLINK");
+    for id in ids {
+        unlink.arg(store.keys.stats(tenant, *id));
+    }
+    store.link.one(unlink).await.map(drop)
+}
+
+/// The field `ko`.
+pub(super) fn failure(failure: &LastFailure) -> String {
+    let or_none = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    format!(
+        "{} {} {} {}",
+        failure.at.as_micros(),
+        failure.outcome,
+        or_none(failure.status.map(u64::from)),
+        or_none(failure.retry.map(Timestamp::as_micros)),
+    )
+}
+
+fn read(reply: Value) -> Result<Stats, StoreError> {
+    // A map in the newer protocol, and a list of names and values in the older.
+    let pairs: Vec<(Value, Value)> = match reply {
+        Value::Map(pairs) => pairs,
+        other => {
+            let mut items = reply::array(other)?.into_iter();
+            std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
+        }
+    };
+    let mut stats = Stats::default();
+    for (name, value) in pairs {
+        let (name, value) = (reply::text(name)?, reply::text(value)?);
+        put(&mut stats, &name, &value).ok_or_else(|| reply::unexpected("a subscription's statistics"))?;
+    }
+    Ok(stats)
+}
+
+fn put(stats: &mut Stats, name: &str, value: &str) -> Option<()> {
+    let time = |text: &str| text.parse().ok().map(Timestamp::from_micros);
+    match name {
+        "ok" => stats.last_success = Some(time(value)?),
+        "ko" => {
+            let mut parts = value.split(' ');
+            stats.last_failure = Some(LastFailure {
+                at: time(parts.next()?)?,
+                outcome: parts.next()?.to_owned(),
+                status: parts.next()?.parse().ok(),
+                retry: parts.next().and_then(time),
+            });
+        }
+        _ => {
+            let (start, cell) = name.split_once(':')?;
+            let start = Timestamp::from_millis(start.parse().ok()?);
+            *stats.bucket(start).0.get_mut(cell.parse::<usize>().ok()?)? = value.parse().ok()?;
+        }
+    }
+    Some(())
+}
