@@ -1,9 +1,9 @@
-//! A text that must not be seen.
+//! Secret texts, which are never logged or displayed.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A secret: `Debug` hides it, `Display` does not exist, and whoever needs it says `reveal`.
+/// Secret text: `Debug` hides it, `Display` is not implemented, and `reveal` returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<str>);
 
@@ -13,7 +13,9 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself. Only for signing, sealing and the answers that exist to show it.
+    /// Reveals the text.
+    ///
+    /// Only for signing, sealing and the responses whose purpose is to show it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -99,8 +99,7 @@ impl Document {
         })
     }
 
-    /// Estimates the maximum memory of a text's document, in bytes, for a reservation before
-    /// parsing.
+    /// Maximum memory of a text's document in bytes, estimated before it is parsed.
     pub fn memory_estimate(text: &[u8]) -> usize {
         estimate::memory_estimate(text)
     }
