@@ -43,30 +43,35 @@ impl Quota {
     }
 }
 
-/// Quotas of each tenant, as they are written. What is left out is as the layer below says: a tenant's own quotas override its
-/// profile's, and those the operator's; without any of them there is no limit.
+/// Quotas of each tenant, as configured.
+///
+/// An unset quota is inherited from the layer below: a tenant's quotas override its profile's, and
+/// those the operator's. Without any of them there is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
-    /// Events that a tenant may publish in a second, in the long run, by each gateway: 1 or more, or `"unlimited"`.
+    /// Events that a tenant may publish in a second, in the long run, by each gateway: 1 or more, or
+    /// `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_per_second: Option<CountLimit>,
-    /// Events that a tenant may publish at once after a pause. Left out: as many as in a second, and no fewer than one request may
-    /// bring (`ingest.max_events`).
+    /// Events that a tenant may publish at once after a pause. Left out: as many as in a second, and no
+    /// fewer than one request may bring (`ingest.max_events`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<NonZeroU32>,
     /// Deliveries of a tenant that may be pending, all gateways together: 1 or more, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_deliveries: Option<CountLimit>,
-    /// Bytes that a tenant's events may take in the store, all gateways together: a size such as `"10GiB"`, or `"unlimited"`.
+    /// Bytes that a tenant's events may take in the store, all gateways together: a size such as
+    /// `"10GiB"`, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<SizeLimit>,
-    /// Calls that make deliveries again (retry, replay, recover) that a tenant may make in a minute, by each gateway: 1 or more,
-    /// or `"unlimited"`.
+    /// Calls that make deliveries again (retry, replay, recover) that a tenant may make in a minute, by
+    /// each gateway: 1 or more, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replays_per_minute: Option<CountLimit>,
-    /// Calls of a tenant with an `Idempotency-Key` whose answers may be kept at once (`retention.idempotency_keys`), all gateways
-    /// together; events that are published do not count: 1 or more, or `"unlimited"`. Left out in every layer: 10000.
+    /// Calls of a tenant with an `Idempotency-Key` whose answers may be kept at once
+    /// (`retention.idempotency_keys`), all gateways together; events that are published do not
+    /// count: 1 or more, or `"unlimited"`. Left out in every layer: 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_answers: Option<CountLimit>,
 }

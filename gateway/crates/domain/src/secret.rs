@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// Wraps the text.
+    /// Creates a secret from its text.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
