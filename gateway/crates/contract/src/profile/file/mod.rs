@@ -1,9 +1,7 @@
-//! File format of profiles.
+//! File format of profiles, in `contract/profiles/*.toml` and `profiles.NAME` of the configuration.
 //!
-//! Profiles are in `gateway/crates/contract/profiles/*.toml` and under `profiles.NAME` of the
-//! configuration. Every key is optional, so that a profile of the configuration can contain only
-//! its differences from the one that it extends. `read` checks required keys and consistency after
-//! the two have been merged.
+//! Every key is optional: a profile of the configuration can contain only its differences from the
+//! one that it extends. `read` checks required keys and consistency after the two have been merged.
 
 mod add;
 mod door;
@@ -30,9 +28,8 @@ pub use warnings::Warnings;
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Profile")]
 pub struct File {
-    /// Profile that this one extends; by default the shipped one of the same name.
-    ///
-    /// Tables are merged key by key, lists and values are replaced; `add` adds to lists.
+    /// Profile that this one extends; by default the shipped one of the same name. Tables are
+    /// merged key by key, lists and values are replaced; `add` adds to lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
     /// One sentence for people.
@@ -56,9 +53,7 @@ pub struct File {
     /// Maximum counts, in addition to the gateway's `registry` limits.
     #[serde(skip_serializing_if = "is_default")]
     pub limits: Limits,
-    /// Quotas of its tenants, which override the gateway's `quotas`.
-    ///
-    /// A tenant's quotas override these.
+    /// Quotas of its tenants: they override the gateway's `quotas`, and a tenant's override these.
     #[serde(skip_serializing_if = "is_default")]
     pub quotas: Quotas,
     /// Auto-disable rule for subscriptions that keep failing; by default they are never disabled.
@@ -110,9 +105,8 @@ pub struct Envelope {
     /// Members of the body, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<Member>>,
-    /// Format of numbers and keys: `as-written` (built-in) or `javascript`.
-    ///
-    /// With `javascript`, `JSON.stringify(JSON.parse(body))` returns the same bytes.
+    /// Format of numbers and keys: `as-written` (built-in) or `javascript`. With `javascript`,
+    /// `JSON.stringify(JSON.parse(body))` returns the same bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Numbers>,
 }
@@ -125,11 +119,9 @@ pub struct Member {
     /// Key of the member.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Value of the member.
-    ///
-    /// `{id}`, `{type}`, `{created}` (RFC 3339 with the necessary fractional digits),
-    /// `{created:seconds}`, `{created:milliseconds}`, `{created:microseconds}` (RFC 3339 with 0, 3
-    /// or 6 fractional digits), `{created:unix}` (seconds since 1970), `{data}` or
+    /// Value of the member. `{id}`, `{type}`, `{created}` (RFC 3339 with the necessary fractional
+    /// digits), `{created:seconds}`, `{created:milliseconds}`, `{created:microseconds}` (RFC 3339
+    /// with 0, 3 or 6 fractional digits), `{created:unix}` (seconds since 1970), `{data}` or
     /// `{data:/pointer}` (RFC 6901; the member is omitted if there is no value at the pointer).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -137,7 +129,6 @@ pub struct Member {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub constant: Option<serde_json::Value>,
     /// `{data}`: inserts the members of the data, except those whose names the profile uses itself.
-    ///
     /// Data that is not an object becomes a member `data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spread: Option<String>,
@@ -160,10 +151,8 @@ pub enum Numbers {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ProfileSignature")]
 pub struct Signature {
-    /// Signed content: text with `{id}`, `{type}`, `{timestamp}`, `{body}` and `{data:/pointer}`.
-    ///
-    /// The timestamp is that of the attempt. An event without a text or number at that pointer is
-    /// not sent.
+    /// Signed content: text with `{id}`, `{type}`, `{timestamp}` (of the attempt), `{body}` and
+    /// `{data:/pointer}`. An event without a text or number at that pointer is not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// `hmac-sha256` (built-in) or `hmac-sha512`.
@@ -172,25 +161,19 @@ pub struct Signature {
     /// Encoding of a signature: `hex` (lower case) or `base64` (with padding).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// Text of one secret's signature, with `{signature}`, `{id}` and `{timestamp}`.
-    ///
-    /// Built in: `{signature}`.
+    /// Text of one signature, with `{signature}`, `{id}`, `{timestamp}`. Built in: `{signature}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<String>,
-    /// Ed25519 signatures, in addition to MACs, for subscriptions that request them.
-    ///
-    /// By default: none.
+    /// Ed25519 signatures for subscriptions that request them, beside MACs. By default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ed25519: Option<Ed25519>,
     /// Separator between the signatures of several secrets during a rotation. Built in: `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between: Option<String>,
-    /// Signature headers.
-    ///
-    /// Text with `{id}`, `{type}`, `{timestamp}`, `{signatures}` (of all currently signing
-    /// secrets), `{first}` (only the first of them) and `{second}` (only the second; without one
-    /// the header is not sent). The newest secret's signature is first; during a rotation, each
-    /// further attempt begins with the next one.
+    /// Signature headers. Text with `{id}`, `{type}`, `{timestamp}`, `{signatures}` (of all
+    /// currently signing secrets), `{first}` (only the first of them) and `{second}` (the second;
+    /// without one the header is not sent). The newest secret signs first; during a rotation, each
+    /// attempt begins with the next one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// Format of `{timestamp}`: `seconds` (built-in), `milliseconds` or `rfc3339`.
@@ -259,10 +242,8 @@ pub enum TimestampForm {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ProfileSecret")]
 pub struct Secret {
-    /// Conversion of a secret's text to key bytes: `text` or `encoded`.
-    ///
-    /// `text` uses the bytes of the text, including the prefix; `encoded` removes the prefix and
-    /// decodes the rest.
+    /// Conversion of a secret's text to key bytes: `text` or `encoded`. `text` uses the bytes of
+    /// the text, including the prefix; `encoded` removes the prefix and decodes the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<SecretForm>,
     /// Prefix of generated secrets, required for encoded ones.
@@ -280,9 +261,8 @@ pub struct Secret {
     /// Maximum number of key bytes in a given secret, at most 512. Built in: 512.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest: Option<usize>,
-    /// Owner of signing secrets: `subscription` (built-in) or `tenant`.
-    ///
-    /// Each subscription has a secret, or one secret of the tenant signs everything.
+    /// Owner of signing secrets: `subscription` (built-in) or `tenant`. Each subscription has a
+    /// secret, or one secret of the tenant signs everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<SecretOwner>,
 }
@@ -324,21 +304,17 @@ pub struct Endpoint {
     /// Statuses that are a success: `2xx`, `200`, `200-204`. Built in: `["2xx"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<Vec<String>>,
-    /// Effect of a 410: `disable` (built-in) or `retry`.
-    ///
-    /// `disable` gives the delivery up and disables the subscription; `retry` treats the 410 as any
-    /// other refusal.
+    /// Effect of a 410: `disable` (built-in) or `retry`. `disable` gives the delivery up and
+    /// disables the subscription; `retry` treats the 410 as any other refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
-    /// Effect of a Retry-After: `honour` (built-in) or `ignore`.
-    ///
-    /// `honour` makes no attempt before the requested time; `ignore` leaves the delays unchanged.
+    /// Effect of a Retry-After: `honour` (built-in) or `ignore`. `honour` makes no attempt before
+    /// the requested time; `ignore` leaves the delays unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<RetryAfter>,
-    /// Circuit breaker of an endpoint that keeps failing: `on` (built-in) or `off`.
-    ///
-    /// `on` pauses it for some seconds at a time (`scheduler.pause_longest`); with `off`, every
-    /// attempt is made when it is due, a few at a time.
+    /// Circuit breaker of an endpoint that keeps failing: `on` (built-in) pauses it for some
+    /// seconds at a time (`scheduler.pause_longest`); `off` makes every attempt when it is due, a
+    /// few at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
 }
@@ -393,9 +369,7 @@ pub struct Retry {
     /// Maximum to which the delay grows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
-    /// Total number of attempts, 1 to 100.
-    ///
-    /// For a schedule at most one more than its delays, which is also the default.
+    /// Total number of attempts, 1 to 100; of a schedule by default and at most its delays + 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
 }
@@ -453,9 +427,8 @@ pub struct Patterns {
     /// Allowed kinds: `exact` (invoice.paid), `prefix` (invoice.*), `all` (*). Built in: all three.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<PatternKind>>,
-    /// Refuses events of undocumented types and patterns that match no documented type.
-    ///
-    /// Documented types are those of the catalogue and of the tenant.
+    /// Refuses events of undocumented types and patterns that match no documented type. Documented
+    /// types are those of the catalogue and of the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_only: Option<bool>,
 }
@@ -481,10 +454,9 @@ pub struct Payload {
     /// Modes that a subscription may request: `full`, `thin`. Built in: `full` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modes: Option<Vec<Mode>>,
-    /// Parts of the data in thin payloads, as patterns.
-    ///
-    /// The patterns are those of plugins: `/status`, `/items/*/id`, `/~*id`. By default: identity,
-    /// type, status, times and relationship ids at the top level of the data.
+    /// Parts of the data in thin payloads: patterns as in plugins, `/status`, `/items/*/id`,
+    /// `/~*id`. By default: identity, type, status, times and relationship ids at the top level of
+    /// the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thin: Option<Vec<String>>,
 }
@@ -513,10 +485,9 @@ pub struct CatalogueEntry {
     pub entity: Option<String>,
     /// Condition under which the event is sent.
     pub description: String,
-    /// JSON Schema of its data, draft 2020-12: a table, or a text of JSON.
-    ///
-    /// The fields that its `x-classification` and `x-default-classification` do not classify as
-    /// public are removed from these events for every tenant of the profile.
+    /// JSON Schema of its data, draft 2020-12, as a table or JSON text. Fields that
+    /// `x-classification` or `x-default-classification` make non-public are removed for every
+    /// tenant of the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<serde_json::Value>,
     /// Under `add.catalogue`: replaces the entry of this type.
