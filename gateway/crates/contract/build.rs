@@ -1,4 +1,4 @@
-//! Lists the shipped profiles, which are compiled in, so that no product's name stands in the code.
+//! Embeds the shipped profiles, so that the code contains no product names.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

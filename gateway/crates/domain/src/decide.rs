@@ -1,83 +1,86 @@
-//! What follows from an attempt: one pure function.
+//! Decides the next step of a delivery after an attempt, as one pure function.
 
 use std::time::Duration;
 
 use super::{Outcome, RetryPolicy, Timestamp};
 
-/// The rules by which a delivery is tried again.
+/// Rules for further attempts of a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryRules {
-    /// The delays between the attempts.
+    /// Delays between the attempts.
     pub policy: RetryPolicy,
-    /// The parts of an answer that change them.
+    /// Effects of an endpoint's response.
     pub answers: AnswerRules,
 }
 
-/// The effect of an endpoint's answers on its deliveries, as far as a product's contract may choose it.
+/// Effects of an endpoint's responses on its deliveries, as chosen by a product's contract.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AnswerRules {
-    /// The effect of a 410.
+    /// Effect of a 410.
     pub gone: Gone,
-    /// The effect of a Retry-After.
+    /// Effect of a Retry-After.
     pub retry_after: RetryAfter,
-    /// The effect of failures in a row.
+    /// Effect of consecutive failures.
     pub pause: Pause,
 }
 
-/// The effect of a 410 (RFC 9110 §15.5.11).
+/// Effect of a 410 (RFC 9110 §15.5.11).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Gone {
-    /// The delivery is given up and the subscription disabled.
+    /// Gives the delivery up and disables the subscription.
     #[default]
     Disable,
-    /// The delivery is tried again as after any other refusal.
+    /// Retries the delivery as after any other refusal.
     Retry,
 }
 
-/// The effect of a Retry-After (RFC 9110 §10.2.3).
+/// Effect of a Retry-After (RFC 9110 §10.2.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// No attempt is made earlier than it asks.
+    /// Makes no attempt before the requested time.
     #[default]
     Honour,
-    /// The delays of the policy hold as they are.
+    /// Keeps the delays of the retry policy.
     Ignore,
 }
 
-/// The circuit breaker of an endpoint that keeps failing.
+/// Circuit breaker of an endpoint that keeps failing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pause {
-    /// Short pauses, with a few attempts between them.
+    /// Pauses briefly and repeatedly, with a few attempts in between.
     #[default]
     On,
-    /// None: every attempt is made when it is due.
+    /// Never pauses: every attempt is made when it is due.
     Off,
 }
 
-/// What to do with a delivery after an attempt.
+/// Next step of a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It is delivered.
+    /// Marks the delivery as delivered.
     Finish,
-    /// Attempt it again then.
+    /// Retries the delivery at this time.
     TryAgainAt(Timestamp),
-    /// Make it a dead letter.
+    /// Makes the delivery a dead letter.
     GiveUp,
-    /// The endpoint is gone for good: make it a dead letter and disable the subscription.
+    /// Makes the delivery a dead letter and disables the subscription: the endpoint is gone.
     Disable,
-    /// No attempt is to follow: a step of the delivery chain dropped it.
+    /// Cancels the delivery: a step of the delivery chain dropped it.
     CallOff,
-    /// No attempt is to follow: the request was recorded in place of being sent.
+    /// Ends the delivery: the request was recorded instead of sent.
     Shadow,
 }
 
-/// Decides. `made` counts the attempts so far with this one; `chance` is uniform in 0..1.
+/// Decides the next step.
 ///
-/// 2xx is success and nothing else is; redirects are refusals. 410 says that the endpoint is gone (RFC 9110 §15.5.11).
-/// A Retry-After is a promise of when not to come (RFC 9110 §10.2.3): the next attempt is never earlier than asked, and
-/// up to a tenth later, so that not all come back at once. A contract may have it otherwise with both. A delay that a plugin or a paused endpoint asked for counts
-/// as no attempt. A delivery whose attempts ended the gateway's process too often is given up whatever its policy says; an
-/// attempt that only panicked is a failure like another.
+/// `made` counts the attempts so far, including this one; `chance` is uniform in 0..1.
+///
+/// Only 2xx is a success; redirects are refusals. A 410 means that the endpoint is gone (RFC 9110
+/// §15.5.11). After a Retry-After (RFC 9110 §10.2.3) the next attempt is never earlier than
+/// requested, and up to a tenth later, so that retries spread out. A contract can change both
+/// rules. A delay that a plugin or a paused endpoint requested does not count as an attempt. A
+/// delivery whose attempts ended the gateway's process too often is given up regardless of its
+/// policy; an attempt that only panicked counts as an ordinary failure.
 pub fn decide(outcome: &Outcome, made: u32, rules: &RetryRules, now: Timestamp, chance: f64) -> Decision {
     let asked = match outcome {
         Outcome::Delivered { .. } => return Decision::Finish,

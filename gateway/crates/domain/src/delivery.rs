@@ -1,4 +1,4 @@
-//! A delivery: the duty to bring one event to one target, and what came of each try.
+//! Deliveries: one event for one target, with the outcomes of their attempts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,194 +8,198 @@ use super::event::StepReport;
 use super::ids::BadId;
 use super::{DeliveryId, SubscriptionId, Timestamp};
 
-/// To whom a delivery goes.
+/// Target of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
-    /// A subscription's endpoint.
+    /// Endpoint of a subscription.
     Subscription(SubscriptionId),
-    /// The endpoint that the event itself names (`deliver_to`). As text: `inline`.
+    /// Endpoint that the event itself names (`deliver_to`). Its text form is `inline`.
     Inline,
 }
 
-/// Why a delivery exists.
+/// Reason for a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// The event was published.
     Published,
-    /// Somebody asked for it again.
+    /// A replay was requested.
     Replay,
-    /// Somebody tried the subscription.
+    /// A test of the subscription was requested.
     Test,
 }
 
-/// A delivery and how it stands.
+/// Delivery with its current state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Which.
+    /// Id of the delivery.
     pub id: DeliveryId,
-    /// Why.
+    /// Reason for the delivery.
     pub trigger: Trigger,
-    /// How it stands.
+    /// Current state.
     pub state: DeliveryState,
-    /// Attempts made.
+    /// Number of attempts made.
     pub attempts: u32,
-    /// When the first attempt was made.
+    /// Time of the first attempt.
     pub first_attempt: Option<Timestamp>,
-    /// What the last attempt came to.
+    /// Outcome of the last attempt.
     pub last: Option<Outcome>,
 }
 
-/// How a delivery stands.
+/// State of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// Due at a time, or being attempted until then.
+    /// Due at a time, or being attempted under a lease.
     Pending {
-        /// When it is due, or when its lease ends.
+        /// Due time, or end of the lease.
         next: Timestamp,
     },
-    /// An attempt was answered with success.
+    /// An attempt succeeded.
     Delivered {
-        /// When.
+        /// Time of the success.
         at: Timestamp,
     },
-    /// Its attempts are used up, or no attempt can ever work: a dead letter.
+    /// Dead letter: its attempts are used up, or no attempt can succeed.
     Dead {
-        /// When.
+        /// Time of the transition.
         at: Timestamp,
     },
-    /// Somebody called it off, or a delivery plugin dropped it.
+    /// Cancelled on request, or dropped by a delivery plugin.
     Cancelled {
-        /// When.
+        /// Time of the transition.
         at: Timestamp,
     },
-    /// Its request was recorded in place of being sent: its subscription is in shadow mode.
+    /// Recorded instead of sent: the subscription is in shadow mode.
     Shadowed {
-        /// When.
+        /// Time of the record.
         at: Timestamp,
     },
 }
 
-/// One HTTP try of a delivery, as it is kept.
+/// Stored record of one HTTP attempt of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Counted from 1.
+    /// Number of the attempt, counted from 1.
     pub number: u32,
-    /// When it began.
+    /// Start time.
     pub started: Timestamp,
-    /// How long it took.
+    /// Duration.
     pub took: Duration,
-    /// What it came to.
+    /// Outcome.
     pub outcome: Outcome,
-    /// The beginning of the answer's body, at most 4 KiB; empty where keeping it is switched off.
+    /// First bytes of the response body, at most 4 KiB; empty if response recording is off.
     pub response: Vec<u8>,
-    /// What the subscription's chain did, if it ran for this attempt.
+    /// Reports of the subscription's chain, if it ran for this attempt.
     pub steps: Vec<StepReport>,
 }
 
-/// What an attempt came to.
+/// Outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A 2xx answer.
+    /// The endpoint answered 2xx.
     Delivered {
-        /// The status.
+        /// Status code.
         status: u16,
     },
-    /// Any other answer.
+    /// The endpoint answered another status.
     Refused {
-        /// The status.
+        /// Status code.
         status: u16,
-        /// What its Retry-After asked for, at most 24 hours.
+        /// Delay that the Retry-After header requested, at most 24 hours.
         retry_after: Option<Duration>,
     },
-    /// No full answer within the time allowed.
+    /// The endpoint gave no complete response within the timeout.
     TimedOut {
-        /// What was under way.
+        /// Stage at which the timeout occurred.
         during: Stage,
     },
-    /// No connection, or it broke.
+    /// The connection failed or was lost.
     Unreachable {
-        /// What was under way.
+        /// Stage at which the failure occurred.
         during: Stage,
-        /// In words, without addresses of this network; at most 256 bytes.
+        /// Error text without internal addresses, at most 256 bytes.
         reason: String,
     },
     /// The address guard refused the endpoint's address.
     Blocked {
-        /// In words.
+        /// Error text.
         reason: String,
     },
     /// A step of the subscription's delivery chain failed.
     PluginFailed {
-        /// Which plugin.
+        /// Name of the plugin.
         plugin: String,
-        /// In words.
+        /// Error text.
         reason: String,
     },
-    /// A step of the subscription's delivery chain dropped it: nothing was sent, and nothing will be.
+    /// A step of the delivery chain dropped it: nothing was sent, and nothing will be.
     Dropped {
-        /// Which plugin.
+        /// Name of the plugin.
         plugin: String,
-        /// Its words, at most 256 bytes.
+        /// Reason that the plugin gave, at most 256 bytes.
         reason: String,
     },
-    /// A step of the delivery chain asked for a delay, or the endpoint is paused: nothing was sent, no attempt is counted.
+    /// A step of the delivery chain requested a delay, or the endpoint is paused.
+    ///
+    /// Nothing was sent, and no attempt is counted.
     Postponed {
-        /// By how long.
+        /// Length of the delay.
         by: Duration,
     },
-    /// The gateway itself failed while it attempted the delivery: its process ended, or the attempt panicked.
+    /// The gateway failed during the attempt: its process ended, or the attempt panicked.
     Crashed {
-        /// How often the process ended during an attempt of this delivery; 0: the attempt panicked.
+        /// Number of process ends during attempts of this delivery; 0 if the attempt panicked.
         times: u32,
     },
-    /// The request was made and signed, and recorded in place of being sent.
+    /// The request was built and signed, and recorded instead of sent.
     Shadowed {
-        /// The request.
+        /// Recorded request.
         request: Box<UnsentRequest>,
     },
 }
 
-/// A signed `POST` request of a delivery as it would have been sent: no body, no secret.
+/// Signed `POST` request of a delivery that was not sent, without its body and without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsentRequest {
-    /// The URL without its query, which may be a secret.
+    /// URL without its query, which can be a secret.
     pub url: String,
-    /// Whether the URL has a query.
+    /// Set when the URL has a query.
     pub query: bool,
-    /// Names and values of the headers. Values that the subscription itself sets are secrets, and not here.
+    /// Names and values of the headers.
+    ///
+    /// Values that the subscription sets are secrets and are omitted.
     pub headers: Vec<(String, Option<String>)>,
-    /// Number of further headers, for which a record has no room.
+    /// Number of further headers, which exceed the size of the record.
     pub more_headers: u32,
-    /// SHA-256 of the body.
+    /// SHA-256 digest of the body.
     pub body_digest: [u8; 32],
     /// Length of the body in bytes.
     pub body_bytes: u64,
 }
 
-/// A part of an attempt.
+/// Stage of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Looking up the name.
+    /// DNS resolution.
     Resolve,
-    /// Connecting.
+    /// TCP connect.
     Connect,
-    /// The TLS handshake.
+    /// TLS handshake.
     Tls,
     /// Sending the request.
     Send,
-    /// Waiting for the answer's head.
+    /// Waiting for the response head.
     Head,
-    /// Reading the answer's body.
+    /// Reading the response body.
     Body,
 }
 
 impl Outcome {
-    /// Whether the endpoint has it.
+    /// Returns `true` if the endpoint accepted the delivery.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Delivered { .. })
     }
 
-    /// A word from a closed set, for metrics and the API.
+    /// Word from a closed set, for metrics and the API.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Delivered { .. } => "delivered",
@@ -213,7 +217,7 @@ impl Outcome {
 }
 
 impl Stage {
-    /// As a word.
+    /// Word for metrics and the API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",

@@ -1,4 +1,4 @@
-//! An event: an immutable fact that was accepted once.
+//! Events: immutable facts, each accepted once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,84 +10,93 @@ use url::Url;
 
 use super::{EventId, Hops, TenantId, Timestamp};
 
-/// Name of what happened, such as `invoice.paid`, `com.example/order:placed` or `https://example.com/events/created`.
+/// Type of an event.
 ///
-/// 1 to 256 printable ASCII characters in parts joined by single dots, without a space at either end and without
-/// `* , " < > \ ^ { | }` and the grave accent: these have a meaning in patterns and lists, or are in no URI (RFC 3986).
+/// Examples are `invoice.paid`, `com.example/order:placed` and
+/// `https://example.com/events/created`. The text has 1 to 256 printable ASCII characters in parts
+/// joined by single dots, without a space at either end and without `* , " < > \ ^ { | }` and the
+/// grave accent: these have a meaning in patterns and lists, or are not allowed in URIs (RFC 3986).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(CompactString);
 
-/// What was accepted. `data` and `metadata` are JSON text after the ingress chain: what the chain took out is not here.
+/// Accepted event.
+///
+/// `data` and `metadata` are JSON text after the ingress chain, without the parts that the chain
+/// removed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Unique within the tenant.
+    /// Id, unique within the tenant.
     pub id: EventId,
-    /// Whose event it is.
+    /// Tenant that owns the event.
     pub tenant: TenantId,
-    /// What happened.
+    /// Event type.
     pub kind: EventType,
-    /// When it happened, as the producer says, or when it was accepted.
+    /// Time of the event by the producer; otherwise the time of acceptance.
     pub created: Timestamp,
-    /// When the gateway accepted it, by its own clock.
+    /// Time of acceptance by the gateway's clock.
     pub accepted: Timestamp,
-    /// The payload: compact JSON. Empty exactly when `fate` is `Filtered`.
+    /// Payload: compact JSON. Empty exactly if `fate` is `Filtered`.
     pub data: Bytes,
-    /// The producer's own notes, a JSON object; never sent to consumers.
+    /// Producer's metadata, a JSON object; never sent to consumers.
     pub metadata: Option<Bytes>,
-    /// An endpoint given with the event itself, beside the subscriptions.
+    /// Endpoint given with the event, in addition to the subscriptions.
     pub deliver_to: Option<Url>,
-    /// What became of it.
+    /// Result of the acceptance.
     pub fate: Fate,
-    /// What the ingress chain did, step by step.
+    /// Reports of the ingress chain's steps, in order.
     pub steps: Vec<StepReport>,
-    /// Which privacy rules `data` and `metadata` were kept under.
+    /// Mark of the privacy rules under which `data` and `metadata` were stored.
     pub rules: RulesMark,
-    /// Number of gateways that it has passed before this one.
+    /// Number of gateways that the event passed before this one.
     pub hops: Hops,
 }
 
-/// Tells privacy rules from others: equal marks, equal rules. The default: none.
+/// Fingerprint of privacy rules: equal marks mean equal rules. The default means no rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RulesMark(pub u64);
 
-/// What became of an event when it came in.
+/// Result of an event's acceptance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It is in the feed and has its deliveries.
+    /// In the feed, with its deliveries.
     Published,
-    /// A plugin dropped it: only that it came and why is kept.
+    /// Dropped by a plugin: only the receipt and the reason are stored.
     Filtered {
-        /// The plugin's words, at most 256 bytes.
+        /// Reason that the plugin gave, at most 256 bytes.
         reason: String,
     },
-    /// It was made to try one subscription; it is in no feed.
+    /// Created for a test of one subscription; not in any feed.
     Test,
 }
 
-/// Report of one step of a chain: places that it changed, never values and never keys that it removed.
+/// Report of one step of a chain.
+///
+/// It names the changed places, but never values or keys that the step removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport {
-    /// The plugin's name.
+    /// Name of the plugin.
     pub plugin: String,
-    /// Its version's digest, the first 12 hexadecimal digits.
+    /// Digest of the plugin version, the first 12 hexadecimal digits.
     pub version: String,
-    /// The version that the component says of itself; empty where it is not known.
+    /// Version that the component declares; empty if unknown.
     pub release: CompactString,
-    /// Whether the step's canary was called, and not what the step runs.
+    /// Set when the step's canary was called instead of the step's current version.
     pub canary: bool,
-    /// How it went.
+    /// Result of the call.
     pub result: StepResult,
-    /// How it failed, if it did: a word from a closed set.
+    /// Failure, as a word from a closed set.
     pub failure: Option<String>,
-    /// How long the call took.
+    /// Duration of the call.
     pub took: Duration,
-    /// Places that were changed or removed: pointers with `*` for every key that the plugin did not spell itself. At most 64,
-    /// of 256 bytes each and 4 KiB in all; `…` at the end: there are more.
+    /// Changed or removed places.
+    ///
+    /// Pointers with `*` for every key that the plugin did not spell itself. At most 64 entries of
+    /// 256 bytes each, 4 KiB in all; a final `…` marks a truncated list.
     pub changed: Vec<String>,
 }
 
 impl StepReport {
-    /// Bytes that it holds in memory, about.
+    /// Approximate memory size in bytes.
     pub fn size(&self) -> usize {
         let texts = self.plugin.len() + self.version.len() + self.failure.as_ref().map_or(0, String::len);
         let changed = self.changed.iter().map(|place| size_of::<String>() + place.len());
@@ -95,20 +104,22 @@ impl StepReport {
     }
 }
 
-/// How a step ended.
+/// Result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepResult {
-    /// The event went on.
+    /// The event passed the step.
     Passed,
     /// The plugin dropped the event.
     Dropped,
-    /// The plugin failed and its policy was to go on without it.
+    /// The plugin failed, and its policy was to continue without it.
     Skipped,
-    /// The plugin failed. Of a canary: the event was given to what the step runs.
+    /// The plugin failed.
+    ///
+    /// If the plugin was a canary, the event was then given to the step's current version.
     Failed,
 }
 
-/// The text is not an event type.
+/// Error: the text is not an event type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an event type is 1 to 256 printable ASCII characters in parts joined by single dots, such as invoice.paid; not allowed \
@@ -117,7 +128,7 @@ pub enum StepResult {
 pub struct BadEventType;
 
 impl Event {
-    /// Bytes that it holds in memory, about.
+    /// Approximate memory size in bytes.
     pub fn size(&self) -> usize {
         let steps: usize = self.steps.iter().map(StepReport::size).sum();
         size_of::<Self>() + self.data.len() + self.metadata.as_ref().map_or(0, Bytes::len) + steps
@@ -125,12 +136,12 @@ impl Event {
 }
 
 impl EventType {
-    /// As text.
+    /// Text of the event type.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is one of hookgate's own, which no producer can send.
+    /// Returns `true` for hookgate's own types, which producers cannot send.
     pub fn is_system(&self) -> bool {
         self.0.starts_with("hookgate.")
     }
@@ -150,9 +161,9 @@ impl FromStr for EventType {
     }
 }
 
-/// Bytes of the longest event type.
+/// Maximum length of an event type in bytes.
 const MAX_TYPE_LEN: usize = 256;
-/// Characters of patterns and lists, and what no URI has.
+/// Characters with a meaning in patterns and lists, and characters that are not allowed in URIs.
 const RESERVED: &[u8] = b"*,\"<>\\^`{|}";
 
 impl fmt::Display for EventType {
@@ -167,7 +178,7 @@ impl fmt::Debug for EventType {
     }
 }
 
-/// Without the payload: it may be anyone's personal data.
+/// Omits the payload: it can be personal data.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")

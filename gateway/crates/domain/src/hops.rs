@@ -1,46 +1,47 @@
-//! Hops of an event through gateways: the loop detection of deliveries that come back.
+//! Hop count of an event through gateways, for loop detection.
 //!
-//! A delivery carries the number of gateways that its event has passed, in a header of its own and as RFC 8586 has it. Neither
-//! names hookgate: receivers see them. Both are read under the names that they had before, too.
-//! A request that brings an event gives its number to the event; whoever forwards a delivery with its headers forwards the
-//! number too. At [`Hops::MAX`] the request is refused. Pure.
+//! A delivery carries the number of gateways that its event passed, in a dedicated header and in
+//! the form of RFC 8586. Neither names hookgate, since receivers see them. Both are also read under
+//! their former names. A request that brings an event passes its number on to the event; a receiver
+//! that forwards a delivery with its headers passes the number on too. At [`Hops::MAX`] a request
+//! is refused. Pure.
 
-/// Number of gateways that an event has passed before this one.
+/// Number of gateways that an event passed before this one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hops(u8);
 
-/// The header `hookgate-hops` does not hold a number.
+/// Error: the header [`Hops::HEADER`] does not hold a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is a whole number", Hops::HEADER)]
 pub struct BadHops;
 
 impl Hops {
-    /// The header that carries the number.
+    /// Name of the header with the number.
     pub const HEADER: &str = "webhook-hops";
-    /// The name that it had before.
+    /// Former name of the header.
     pub const OLD_HEADER: &str = "hookgate-hops";
-    /// The header of RFC 8586 that carries it too.
+    /// Name of the header of RFC 8586, which also carries the number.
     pub const CDN_LOOP: &str = "cdn-loop";
-    /// As many as no request may have.
+    /// Number of hops at which a request is refused.
     pub const MAX: Self = Self(3);
 
-    /// So many, at most [`Self::MAX`].
+    /// Creates a number of hops, capped at [`Self::MAX`].
     pub fn new(hops: u8) -> Self {
         Self(hops).min(Self::MAX)
     }
 
-    /// As a number.
+    /// Number of hops.
     pub const fn get(self) -> u8 {
         self.0
     }
 
-    /// After one gateway more.
+    /// Number of hops after one further gateway.
     #[must_use]
     pub fn next(self) -> Self {
         Self::new(self.0.saturating_add(1))
     }
 
-    /// The number in a request: the largest that its headers say.
+    /// Number in a request: the largest of its headers.
     ///
     /// # Errors
     /// `BadHops`.
@@ -55,7 +56,7 @@ impl Hops {
             if !digits {
                 return Err(BadHops);
             }
-            // More digits than fit is more than there may be.
+            // A number that overflows is above the maximum.
             most = most.max(Self::new(text.parse().unwrap_or(u8::MAX)));
         }
         let mut entries = 0_u8;
@@ -73,7 +74,7 @@ impl Hops {
         Ok(most.max(Self::new(entries)))
     }
 
-    /// The values of [`Self::HEADER`] and [`Self::CDN_LOOP`] for a request that has this number.
+    /// Values of [`Self::HEADER`] and [`Self::CDN_LOOP`] for a request with this number.
     pub fn values(self) -> (&'static str, &'static str) {
         match self.0 {
             0 => ("0", "webhook-hops; hops=0"),
@@ -84,7 +85,7 @@ impl Hops {
     }
 }
 
-/// Identifiers of gateways in `CDN-Loop`: the one that is sent, and the one that was sent before.
+/// Identifiers of gateways in `CDN-Loop`: the current one and the former one.
 const CDN_IDS: [&str; 2] = ["webhook-hops", "hookgate"];
 
 #[cfg(test)]

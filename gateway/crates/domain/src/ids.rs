@@ -1,6 +1,7 @@
-//! Ids: distinct types, each with its public prefix, so that no one is taken for another.
+//! Ids: distinct types, each with its public prefix.
 //!
-//! New ids are ULIDs and sort by time. Whoever makes one gives the time and the randomness (see `hookgate_runtime::ids::IdSource`).
+//! New ids are ULIDs and sort by time. Their creator supplies the time and the randomness (see
+//! `hookgate_runtime::ids::IdSource`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,31 +10,37 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use ulid::Ulid;
 
-/// The text is not an id of the kind it was taken for.
+/// Error: the text is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not {expected}")]
 pub struct BadId {
     expected: &'static str,
 }
 
-/// A tenant's name: a slug of 1 to 63 of `a-z 0-9 -`, beginning with a letter or digit.
+/// Name of a tenant: a slug of 1 to 63 of `a-z 0-9 -`, beginning with a letter or digit.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TenantId(Arc<str>);
 
-/// An event's id: `evt_` and a ULID, or the producer's own: 1 to 64 of `A-Z a-z 0-9 _ - . :`. Unique within its tenant.
+/// Id of an event, unique within its tenant.
+///
+/// `evt_` and a ULID, or the producer's own: 1 to 64 of `A-Z a-z 0-9 _ - . :`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId(CompactString);
 
-/// A delivery's id: which event, to which target, in which run. It needs no table of its own, and the same duty can have
-/// no second id: exactly one delivery per event, target and run. Its text is `dlv_EVENT~TARGET` or, of a replay,
-/// `dlv_EVENT~TARGET~RUN`. It belongs to a tenant that is always named beside it.
+/// Id of a delivery: event, target and run.
+///
+/// The id is composed of its parts, so it needs no table, and there is exactly one delivery per
+/// event, target and run. Its text is `dlv_EVENT~TARGET` or, for a replay, `dlv_EVENT~TARGET~RUN`.
+/// It is unique within a tenant, which is always passed with it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId {
-    /// The event that is brought.
+    /// Event that is delivered.
     pub event: EventId,
-    /// To whom.
+    /// Target of the delivery.
     pub target: super::Target,
-    /// 0 for the delivery that accepting the event made; a later run's tells the time it was asked for, in microseconds.
+    /// Run: 0 for the delivery made at acceptance.
+    ///
+    /// For a later one its request time in microseconds.
     pub run: u64,
 }
 
@@ -44,12 +51,12 @@ macro_rules! ulid_id {
         pub struct $name(Ulid);
 
         impl $name {
-            /// From its ULID.
+            /// Creates an id from its ULID.
             pub const fn new(ulid: Ulid) -> Self {
                 Self(ulid)
             }
 
-            /// Its ULID, which is the whole of it.
+            /// ULID of the id, which determines it completely.
             pub const fn ulid(self) -> Ulid {
                 self.0
             }
@@ -68,7 +75,7 @@ macro_rules! ulid_id {
                 let bad = BadId { expected: $expected };
                 let digits = text.strip_prefix($prefix).ok_or(bad.clone())?;
                 let ulid = Ulid::from_string(digits).map_err(|_| bad.clone())?;
-                // One id, one text: a ULID's lower-case spelling would be another.
+                // Each id has one text: the lower-case spelling of a ULID is refused.
                 if ulid.to_string() == digits { Ok(Self(ulid)) } else { Err(bad) }
             }
         }
@@ -76,21 +83,21 @@ macro_rules! ulid_id {
 }
 
 ulid_id!(
-    /// A subscription's id.
+    /// Id of a subscription.
     SubscriptionId, "sub_", "a subscription's id (`sub_…`)"
 );
 ulid_id!(
-    /// An API key's id; not the key itself.
+    /// Id of an API key; not the key itself.
     KeyId, "key_", "a key's id (`key_…`)"
 );
 
 impl TenantId {
-    /// The operator's own place in the registry. No tenant can have its name.
+    /// Name of the operator in the registry. Tenants cannot have it.
     pub fn operator() -> Self {
         Self(OPERATOR.into())
     }
 
-    /// As a store wrote it: a tenant's, or the operator's.
+    /// Parses a name from a store: a tenant's, or the operator's.
     ///
     /// # Errors
     /// `BadId`.
@@ -102,7 +109,7 @@ impl TenantId {
         }
     }
 
-    /// As text.
+    /// Text of the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -127,12 +134,12 @@ impl FromStr for TenantId {
 }
 
 impl EventId {
-    /// A new id from its ULID.
+    /// Creates an id from its ULID.
     pub fn new(ulid: Ulid) -> Self {
         Self(compact_str::format_compact!("evt_{ulid}"))
     }
 
-    /// As text.
+    /// Text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }

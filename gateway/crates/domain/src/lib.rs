@@ -1,7 +1,8 @@
-//! The words hookgate is made of and the rules between them.
+//! Domain types of hookgate and the rules between them.
 //!
-//! Everything here is a value or a pure function: no I/O, no clock, no randomness. What needs the time or chance is
-//! given it. That makes every rule testable with a table, and readable without knowing how it is run.
+//! Everything here is a value or a pure function: no I/O, no clock, no randomness. Functions that
+//! need the time or chance take it as an argument. Every rule can therefore be tested with a table
+//! and read without knowledge of its callers.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 pub mod decide;

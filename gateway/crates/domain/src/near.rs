@@ -1,6 +1,6 @@
-//! What was probably meant by a name that is not known.
+//! Suggestions for unknown names, by edit distance.
 
-/// The known name that is so near that it was probably meant.
+/// Nearest known name, if it is near enough to have been meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;
@@ -15,7 +15,7 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, known)| known)
 }
 
-/// Longer names are compared with none: it takes their lengths multiplied.
+/// Maximum length of compared names: a comparison takes time in the product of both lengths.
 const LONGEST: usize = 64;
 
 #[cfg(test)]

@@ -1,23 +1,26 @@
-//! Event patterns: which event types a subscription wants.
+//! Event patterns: select the event types of a subscription.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::EventType;
 
-/// `invoice.paid` (exactly that), `invoice.*` (everything below `invoice`, at any depth) or `*` (everything that producers send:
-/// hookgate's own events have to be asked for by name, `hookgate.*`).
+/// Event pattern: `invoice.paid`, `invoice.*` or `*`.
+///
+/// `invoice.paid` matches exactly that type, `invoice.*` all types below `invoice` at any depth,
+/// and `*` all types that producers send. hookgate's own events are selected by name only,
+/// `hookgate.*`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventPattern {
-    /// Every type but hookgate's own.
+    /// All types except hookgate's own.
     All,
-    /// Every type that begins with the text, which ends in a dot.
+    /// All types with this prefix, which ends in a dot.
     Below(String),
     /// One type.
     Exactly(EventType),
 }
 
-/// The text is not a pattern.
+/// Error: the text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an event pattern is an event type (invoice.paid), a prefix of whole parts and `.*` (invoice.*), or `*`"
@@ -25,7 +28,7 @@ pub enum EventPattern {
 pub struct BadPattern;
 
 impl EventPattern {
-    /// Whether an event of this type is meant.
+    /// Returns `true` if the pattern matches this type.
     pub fn matches(&self, kind: &EventType) -> bool {
         match self {
             Self::All => !kind.is_system(),

@@ -1,7 +1,7 @@
-//! Quotas of a tenant: rates of events and replays, pending deliveries, stored bytes, kept answers.
+//! Quotas of a tenant: rates, pending deliveries, stored bytes and stored responses.
 //!
-//! The operator's `[quotas]`, a profile's and a tenant's are the same type. The next layer overrides the one before it key by key,
-//! and [`Quotas::resolve`] gives the limits that hold.
+//! The operator's `[quotas]`, a profile's and a tenant's have the same type. Each layer overrides
+//! the one before it key by key, and [`Quotas::resolve`] computes the effective limits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,15 +18,15 @@ use super::units::Size;
 /// Quota by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Quota {
-    /// Events in a second.
+    /// Events per second.
     EventsPerSecond,
-    /// Deliveries that have not ended.
+    /// Unfinished deliveries.
     PendingDeliveries,
     /// Bytes of events in the store.
     StoredBytes,
-    /// Calls in a minute that make deliveries again.
+    /// Calls per minute that repeat deliveries.
     ReplaysPerMinute,
-    /// Answers that are kept for the repetition of a call.
+    /// Stored responses for repeated calls (`Idempotency-Key`).
     KeptAnswers,
 }
 
@@ -43,81 +43,86 @@ impl Quota {
     }
 }
 
-/// Quotas of each tenant, as they are written. What is left out is as the layer below says: a tenant's own quotas override its
-/// profile's, and those the operator's; without any of them there is no limit.
+/// Quotas of each tenant, as configured.
+///
+/// An unset quota is inherited from the layer below: a tenant's quotas override its profile's, and
+/// those the operator's. Without any of them there is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
-    /// Events that a tenant may publish in a second, in the long run, by each gateway: 1 or more, or `"unlimited"`.
+    /// Events that a tenant may publish in a second, in the long run, by each gateway: 1 or more, or
+    /// `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_per_second: Option<CountLimit>,
-    /// Events that a tenant may publish at once after a pause. Left out: as many as in a second, and no fewer than one request may
-    /// bring (`ingest.max_events`).
+    /// Events that a tenant may publish at once after a pause. Left out: as many as in a second, and no
+    /// fewer than one request may bring (`ingest.max_events`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<NonZeroU32>,
     /// Deliveries of a tenant that may be pending, all gateways together: 1 or more, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_deliveries: Option<CountLimit>,
-    /// Bytes that a tenant's events may take in the store, all gateways together: a size such as `"10GiB"`, or `"unlimited"`.
+    /// Bytes that a tenant's events may take in the store, all gateways together: a size such as
+    /// `"10GiB"`, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<SizeLimit>,
-    /// Calls that make deliveries again (retry, replay, recover) that a tenant may make in a minute, by each gateway: 1 or more,
-    /// or `"unlimited"`.
+    /// Calls that make deliveries again (retry, replay, recover) that a tenant may make in a minute, by
+    /// each gateway: 1 or more, or `"unlimited"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replays_per_minute: Option<CountLimit>,
-    /// Calls of a tenant with an `Idempotency-Key` whose answers may be kept at once (`retention.idempotency_keys`), all gateways
-    /// together; events that are published do not count: 1 or more, or `"unlimited"`. Left out in every layer: 10000.
+    /// Calls of a tenant with an `Idempotency-Key` whose answers may be kept at once
+    /// (`retention.idempotency_keys`), all gateways together; events that are published do not
+    /// count: 1 or more, or `"unlimited"`. Left out in every layer: 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_answers: Option<CountLimit>,
 }
 
-/// Quotas that hold for a tenant. `None`: no limit.
+/// Effective quotas of a tenant. `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TenantQuotas {
     /// Rate of events.
     pub events: Option<Rate>,
-    /// Rate of calls that make deliveries again.
+    /// Rate of calls that repeat deliveries.
     pub replays: Option<Rate>,
-    /// Limits of what is in the store.
+    /// Limits of stored data.
     pub stored: StoredLimits,
-    /// Answers that are kept for the repetition of a call.
+    /// Maximum number of stored responses for repeated calls.
     pub kept_answers: Option<u64>,
 }
 
-/// Limits of what a tenant has in the store. `None`: no limit.
+/// Limits of a tenant's data in the store. `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoredLimits {
-    /// Deliveries that have not ended.
+    /// Maximum number of unfinished deliveries.
     pub pending_deliveries: Option<u64>,
-    /// Bytes of events.
+    /// Maximum bytes of events.
     pub stored_bytes: Option<u64>,
 }
 
-/// What a tenant has in the store, or what a request adds to it.
+/// Usage of the store by a tenant, or the usage that a request adds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoredUsage {
-    /// Deliveries that have not ended.
+    /// Unfinished deliveries.
     pub pending_deliveries: u64,
     /// Bytes of events, as the store encodes them.
     pub stored_bytes: u64,
 }
 
-/// Quota of the store that has no room for what a request adds.
+/// Error: a quota of the store would be exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the quota `{}` is {limit}: {used} are used, and {added} more were asked for", .quota.name())]
 pub struct OverQuota {
-    /// Which quota.
+    /// Exceeded quota.
     pub quota: Quota,
-    /// Its limit.
+    /// Limit of the quota.
     pub limit: u64,
-    /// What was used before.
+    /// Usage before the request.
     pub used: u64,
-    /// What the request adds.
+    /// Usage that the request adds.
     pub added: u64,
 }
 
 impl Quotas {
-    /// These quotas, with those of the layer below where they say nothing.
+    /// Overrides the quotas of the layer below, key by key.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Self {
@@ -130,12 +135,14 @@ impl Quotas {
         }
     }
 
-    /// True where they say nothing.
+    /// Returns `true` if no quota is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The limits that hold. `request`: the most events of one request.
+    /// Computes the effective limits.
+    ///
+    /// `request`: maximum number of events in a request.
     pub fn resolve(&self, request: usize) -> TenantQuotas {
         let request = u32::try_from(request).unwrap_or(u32::MAX);
         let count = |limit: Option<CountLimit>| limit.and_then(|limit| limit.0);
@@ -162,7 +169,7 @@ impl Quotas {
     }
 }
 
-/// Answers that are kept where nothing says how many.
+/// Default maximum number of stored responses for repeated calls.
 pub const KEPT_ANSWERS: u64 = 10_000;
 
 fn nonzero(count: u32) -> NonZeroU32 {
@@ -170,15 +177,15 @@ fn nonzero(count: u32) -> NonZeroU32 {
 }
 
 impl StoredLimits {
-    /// True where nothing is limited.
+    /// Returns `true` if there is no limit.
     pub fn is_unlimited(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Checks what is to be added to what is used.
+    /// Checks whether an addition fits into the limits.
     ///
     /// # Errors
-    /// The quota that has no room for it.
+    /// The quota that would be exceeded.
     pub fn check(&self, used: StoredUsage, added: StoredUsage) -> Result<(), OverQuota> {
         let rows = [
             (
@@ -212,13 +219,13 @@ impl StoredLimits {
 }
 
 impl StoredUsage {
-    /// One of each: what any event may add at least.
+    /// Minimum usage of any event: one of each.
     pub const LEAST: Self = Self {
         pending_deliveries: 1,
         stored_bytes: 1,
     };
 
-    /// The sum.
+    /// Sum of two usages.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -227,7 +234,7 @@ impl StoredUsage {
         }
     }
 
-    /// The difference, at least nothing.
+    /// Difference of two usages, saturating at zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self {
@@ -238,7 +245,7 @@ impl StoredUsage {
 }
 
 impl OverQuota {
-    /// True where the request alone is more than the quota, so that no wait helps.
+    /// Returns `true` if the request alone exceeds the quota, so that waiting is useless.
     pub fn never_fits(&self) -> bool {
         self.added > self.limit
     }

@@ -1,8 +1,10 @@
-//! When a failed delivery is tried again.
+//! Retry policies: backoff and schedules for failed deliveries.
 
 use std::time::Duration;
 
-/// How often and how far apart a delivery is attempted. Built only by the constructors, so it always ends.
+/// Retry policy: number of attempts and the delays between them.
+///
+/// Only the constructors create one, so it always ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
     delays: Delays,
@@ -15,24 +17,26 @@ enum Delays {
     Schedule(Vec<Duration>),
 }
 
-/// The policy would not make sense.
+/// Error: the policy is out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRetryPolicy {
     /// No attempt, or more than 100.
     #[error("the number of attempts must be 1 to 100")]
     Attempts,
-    /// The first delay is zero or over the longest.
+    /// The first delay is zero or longer than the maximum.
     #[error("the base delay must be over 0 and not over the longest delay")]
     Base,
-    /// A delay over 7 days.
+    /// A delay exceeds 7 days.
     #[error("no delay may be over 7 days")]
     TooLong,
 }
 
 impl RetryPolicy {
-    /// Exponential backoff with full jitter: before attempt n + 1 waits a random time between 0 and
-    /// min(max, base × 2^(n-1)) (AWS Architecture Blog, "Exponential Backoff and Jitter", 2015).
-    /// `attempts` counts the first one.
+    /// Exponential backoff with full jitter.
+    ///
+    /// Attempt n + 1 follows after a random delay between 0 and min(max, base × 2^(n-1)) (AWS
+    /// Architecture Blog, "Exponential Backoff and Jitter", 2015). `attempts` includes the first
+    /// one.
     ///
     /// # Errors
     /// Values out of the bounds of `BadRetryPolicy`.
@@ -50,7 +54,7 @@ impl RetryPolicy {
         })
     }
 
-    /// The delays between the attempts, as written: one more attempt than delays.
+    /// Fixed schedule of delays: one more attempt than delays.
     ///
     /// # Errors
     /// Values out of the bounds of `BadRetryPolicy`.
@@ -66,7 +70,8 @@ impl RetryPolicy {
         })
     }
 
-    /// How long to wait after `made` attempts failed (1 or more); `None`: no further attempt.
+    /// Delay after `made` failed attempts (1 or more); `None` if no attempt follows.
+    ///
     /// `chance` is uniform in 0..1.
     pub fn delay(&self, made: u32, chance: f64) -> Option<Duration> {
         if made >= self.attempts {
@@ -84,17 +89,17 @@ impl RetryPolicy {
         }
     }
 
-    /// Attempts in all, the first included.
+    /// Total number of attempts, including the first.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The longest that all delays together can be.
+    /// Maximum sum of all delays.
     pub fn longest(&self) -> Duration {
         (1..self.attempts).filter_map(|made| self.delay(made, 1.0)).sum()
     }
 
-    /// The delays of a schedule, or base and longest of a backoff: for showing.
+    /// Parameters of the policy, for display.
     pub fn shape(&self) -> RetryShape<'_> {
         match &self.delays {
             Delays::Exponential { base, max } => RetryShape::Exponential {
@@ -106,17 +111,17 @@ impl RetryPolicy {
     }
 }
 
-/// What a policy was made of.
+/// Parameters of a retry policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RetryShape<'a> {
-    /// Of `RetryPolicy::exponential`.
+    /// Parameters of `RetryPolicy::exponential`.
     Exponential {
-        /// The first ceiling.
+        /// First upper bound of the delay.
         base: Duration,
-        /// The highest ceiling.
+        /// Highest upper bound of the delay.
         max: Duration,
     },
-    /// Of `RetryPolicy::schedule`.
+    /// Delays of `RetryPolicy::schedule`.
     Schedule(&'a [Duration]),
 }
 

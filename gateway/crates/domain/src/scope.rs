@@ -1,34 +1,36 @@
-//! Scopes of API keys: what a key may be used for.
+//! Scopes of API keys: the permissions of a key.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One thing that a key may be used for.
+/// Permission of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Scope {
-    /// To publish events.
+    /// Publishes events.
     Publish = 1,
-    /// To read the feed, events, deliveries and settings, but no secret.
+    /// Reads the feed, events, deliveries and settings, but no secret.
     Read = 2,
-    /// To change subscriptions, chains, plugins and event types, to replay, and to read signing secrets.
+    /// Changes subscriptions, chains, plugins and event types, replays, and reads signing secrets.
     Manage = 4,
-    /// To use what is the tenant's own customers': the product's routes, subscriptions that consumers made with their deliveries,
-    /// and the feed.
+    /// Uses what belongs to the tenant's customers.
+    ///
+    /// This is the product's routes, subscriptions that consumers made with their deliveries, and
+    /// the feed.
     Consumer = 8,
 }
 
-/// Everything that a key may be used for: at least one scope.
+/// Non-empty set of scopes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scopes(u8);
 
-/// The texts name no set of scopes.
+/// Error: the texts do not name a set of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadScopes {
-    /// There is none.
+    /// The list is empty.
     #[error("a key has at least one scope of publish, read, manage and consumer")]
     None,
-    /// One is unknown; its place in the list.
+    /// A scope is unknown; holds its index in the list.
     #[error("there is no such scope; there are publish, read, manage and consumer")]
     Unknown(usize),
 }
@@ -37,7 +39,7 @@ impl Scope {
     /// All scopes.
     pub const ALL: [Self; 4] = [Self::Publish, Self::Read, Self::Manage, Self::Consumer];
 
-    /// As text.
+    /// Name of the scope.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Publish => "publish",
@@ -49,13 +51,13 @@ impl Scope {
 }
 
 impl Scopes {
-    /// Everything that is a tenant's: what a consumer may is part of it.
+    /// Full access to a tenant, which includes the permissions of a consumer.
     pub const ALL: Self = Self(Scope::Publish as u8 | Scope::Read as u8 | Scope::Manage as u8);
 
-    /// The scopes that texts name.
+    /// Parses a list of scope names.
     ///
     /// # Errors
-    /// Which text is none, or that there is none.
+    /// An unknown name, or an empty list.
     pub fn parse<T: AsRef<str>>(names: &[T]) -> Result<Self, BadScopes> {
         let mut scopes = 0;
         for (index, name) in names.iter().enumerate() {
@@ -69,12 +71,12 @@ impl Scopes {
         }
     }
 
-    /// Tells whether one is among them.
+    /// Checks whether a scope is in the set.
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & scope as u8 != 0
     }
 
-    /// Their names.
+    /// Names of the scopes.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let held = Scope::ALL.into_iter().filter(move |scope| self.has(*scope));
         held.map(Scope::name)

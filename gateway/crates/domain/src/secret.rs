@@ -1,19 +1,21 @@
-//! A text that must not be seen.
+//! Secret texts, which are never logged or displayed.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A secret: `Debug` hides it, `Display` does not exist, and whoever needs it says `reveal`.
+/// Secret text: `Debug` hides it, `Display` is not implemented, and `reveal` returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// Wraps the text.
+    /// Creates a secret from its text.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. Only for signing, sealing and the answers that exist to show it.
+    /// Reveals the text.
+    ///
+    /// Only for signing, sealing and the responses whose purpose is to show it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

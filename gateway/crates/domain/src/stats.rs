@@ -1,68 +1,69 @@
-//! How a subscription fares: its attempts, counted in buckets of time. The stores keep them, the API shows them, and who fails
-//! too often is judged by them.
+//! Statistics of a subscription's attempts, counted in buckets of time.
+//!
+//! The stores hold them, the API shows them, and auto-disable evaluates them.
 
 use std::time::Duration;
 
 use super::{Outcome, SubscriptionId, Timestamp};
 
-/// Where an attempt is counted.
+/// Location at which an attempt is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// Whose attempt it was.
+    /// Subscription of the attempt.
     pub subscription: SubscriptionId,
-    /// The bucket, in whole milliseconds.
+    /// Start of the bucket, in whole milliseconds.
     pub bucket: Timestamp,
-    /// Buckets that began before this are of no more use.
+    /// Buckets that began before this time are obsolete.
     pub keep_from: Timestamp,
 }
 
-/// What is known of a subscription's attempts.
+/// Statistics of a subscription's attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// The attempts of the last while, the oldest first.
+    /// Buckets of recent attempts, the oldest first.
     pub buckets: Vec<Bucket>,
-    /// When it last took a delivery.
+    /// Time of the last successful attempt.
     pub last_success: Option<Timestamp>,
-    /// How it last failed.
+    /// Last failed attempt.
     pub last_failure: Option<LastFailure>,
 }
 
-/// The attempts that ended in a stretch of time.
+/// Attempts that ended within a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// When it began; it ends where the next one begins.
+    /// Start of the bucket; it ends at the start of the next one.
     pub start: Timestamp,
-    /// The attempts.
+    /// Counts of the attempts.
     pub counts: Counts,
 }
 
-/// An attempt that failed.
+/// Failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastFailure {
-    /// When it ended.
+    /// Time at which it ended.
     pub at: Timestamp,
-    /// The outcome's word.
+    /// Word of the outcome.
     pub outcome: String,
-    /// The status of the answer, if there was one.
+    /// Status of the response, if there was one.
     pub status: Option<u16>,
-    /// When that delivery is tried again; `None`: never.
+    /// Time of the next attempt of that delivery; `None` if none follows.
     pub retry: Option<Timestamp>,
 }
 
-/// Attempts by what they came to; those that succeeded by how long they took.
+/// Attempts by outcome; successful ones by latency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts(pub [u64; CELLS]);
 
-/// What is counted: successes that took up to each of `LATENCIES` or longer, failures, and deliveries that were given up.
+/// Number of cells: successes by each of `LATENCIES` or longer, failures, and dead letters.
 pub const CELLS: usize = LATENCIES.len() + 3;
-/// The cell of failures.
+/// Cell of failures.
 pub const FAILED: usize = LATENCIES.len() + 1;
-/// The cell of deliveries given up; the attempt itself is among the failures.
+/// Cell of deliveries given up; the attempt itself counts as a failure too.
 pub const DEAD: usize = LATENCIES.len() + 2;
-/// The upper ends of the latencies that are told apart, in milliseconds.
+/// Upper bounds of the latency cells, in milliseconds.
 pub const LATENCIES: [u64; 11] = [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
 
-/// In which cell an attempt is counted; `None`: it says nothing of the endpoint.
+/// Cell in which an attempt is counted; `None` if it gives no information about the endpoint.
 pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
     match outcome {
         Outcome::Delivered { .. } => {
@@ -82,8 +83,10 @@ pub fn cell(outcome: &Outcome, took: Duration) -> Option<usize> {
 }
 
 impl Tally {
-    /// Where an attempt that ends now is counted. Buckets are a 24th of the window, and a new one begins when the subscription
-    /// is activated, so that what was before is told from what came after.
+    /// Location of an attempt that ends now.
+    ///
+    /// A bucket is a 24th of the window. A new one begins when the subscription is activated, so
+    /// that earlier attempts are counted separately.
     pub fn new(subscription: SubscriptionId, activated: Timestamp, window: Duration, now: Timestamp) -> Self {
         let width = u64::try_from(Self::width(window).as_millis()).unwrap_or(u64::MAX);
         let start = now.as_millis() / width * width;
@@ -95,13 +98,13 @@ impl Tally {
         }
     }
 
-    /// How long a bucket is.
+    /// Length of a bucket.
     pub fn width(window: Duration) -> Duration {
         let millis = u64::try_from(window.as_millis() / BUCKETS).unwrap_or(u64::MAX);
         Duration::from_millis(millis.max(1))
     }
 
-    /// When all of it may be forgotten, if nothing more is counted: after the window, and some.
+    /// Time after which unchanged statistics can be deleted: the window plus a margin.
     pub fn forget_after(&self) -> Duration {
         let window = self.bucket.since(self.keep_from);
         window + window / 8 + Duration::from_secs(60)
@@ -109,7 +112,7 @@ impl Tally {
 }
 
 impl Stats {
-    /// What was counted in buckets that began then or later.
+    /// Sum of the buckets that began at this time or later.
     pub fn since(&self, from: Timestamp) -> Counts {
         let from = Timestamp::from_millis(from.as_millis());
         let mut sum = Counts::default();
@@ -119,7 +122,7 @@ impl Stats {
         sum
     }
 
-    /// The counts of a bucket, which is made where it is not there, in its place by time.
+    /// Counts of a bucket; inserts the bucket in time order if it is missing.
     pub fn bucket(&mut self, start: Timestamp) -> &mut Counts {
         let at = match self.buckets.binary_search_by_key(&start, |bucket| bucket.start) {
             Ok(at) => at,
@@ -134,34 +137,34 @@ impl Stats {
 }
 
 impl Counts {
-    /// Adds what another has.
+    /// Adds the counts of another instance.
     pub fn add(&mut self, other: &Self) {
         for (cell, more) in self.0.iter_mut().zip(other.0) {
             *cell = cell.saturating_add(more);
         }
     }
 
-    /// Attempts that succeeded.
+    /// Number of successful attempts.
     pub fn delivered(&self) -> u64 {
         self.0[..FAILED].iter().sum()
     }
 
-    /// Attempts that failed.
+    /// Number of failed attempts.
     pub fn failed(&self) -> u64 {
         self.0[FAILED]
     }
 
-    /// Deliveries that were given up.
+    /// Number of deliveries given up.
     pub fn dead(&self) -> u64 {
         self.0[DEAD]
     }
 
-    /// All attempts.
+    /// Number of all attempts.
     pub fn attempts(&self) -> u64 {
         self.delivered() + self.failed()
     }
 
-    /// The share of attempts that failed, 0 to 1; 0 of none.
+    /// Share of failed attempts, 0 to 1; 0 without attempts.
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 attempts")]
     pub fn share_failed(&self) -> f64 {
         match self.attempts() {
@@ -170,8 +173,9 @@ impl Counts {
         }
     }
 
-    /// How long so many in a hundred of the successes took at most, up to the next of `LATENCIES`; `None` where nothing
-    /// succeeded or it took longer than the last.
+    /// Latency percentile of the successes, rounded up to the next of `LATENCIES`.
+    ///
+    /// `None` without successes, or if the percentile exceeds the last of them.
     pub fn latency(&self, percent: u64) -> Option<Duration> {
         let rank = (self.delivered() * percent).div_ceil(100).max(1);
         let mut seen = 0;

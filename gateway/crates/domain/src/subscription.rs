@@ -1,4 +1,4 @@
-//! A subscription: a tenant's registration of an endpoint.
+//! Subscriptions: a tenant's registrations of endpoints.
 
 use std::time::Duration;
 
@@ -6,90 +6,92 @@ use url::Url;
 
 use super::{EventPattern, EventType, Filter, RetryPolicy, Secret, SubscriptionId, TenantId, Timestamp};
 
-/// Where events of which types go, and how.
+/// Registration of an endpoint, with the events that it receives and their delivery settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {
-    /// Its id.
+    /// Id of the subscription.
     pub id: SubscriptionId,
-    /// Whose it is.
+    /// Tenant that owns the subscription.
     pub tenant: TenantId,
-    /// http or https, without user info.
+    /// URL of the endpoint: http or https, without user info.
     pub url: Url,
-    /// 1 to 64 patterns; an event that any of them matches is meant.
+    /// 1 to 64 event patterns, of which at least one must match.
     pub events: Vec<EventPattern>,
-    /// What else must hold of an event; `None`: nothing.
+    /// Further condition on events; `None` accepts all.
     pub filter: Option<Filter>,
-    /// For people; at most 1024 bytes.
+    /// Description for people, at most 1024 bytes.
     pub description: Option<String>,
-    /// Active, or disabled and why.
+    /// Active, or disabled with a reason.
     pub status: Status,
-    /// The signing secrets, the newest first. The first never expires; the others are in a rotation's grace time.
+    /// Signing secrets, the newest first.
+    ///
+    /// The first never expires; the others are in the grace period of a rotation.
     pub secrets: Vec<SigningSecret>,
-    /// Headers to send with every attempt, besides hookgate's own.
+    /// Headers of every attempt, in addition to hookgate's own.
     pub headers: Vec<(String, Secret)>,
-    /// For a whole attempt; the configuration's where none is given.
+    /// Timeout of a whole attempt; `None` uses the configured one.
     pub timeout: Option<Duration>,
-    /// The configuration's where none is given.
+    /// Retry policy; `None` uses the configured one.
     pub retry: Option<RetryPolicy>,
-    /// How much of the event is sent.
+    /// Part of the event that is sent.
     pub payload: PayloadMode,
-    /// Whether its deliveries are sent.
+    /// Sends or only records the deliveries.
     pub mode: DeliveryMode,
-    /// When it was made.
+    /// Time of creation.
     pub created: Timestamp,
-    /// When it was made or last activated: what it failed before is not held against it.
+    /// Time of creation or last activation: earlier failures are ignored.
     pub activated: Timestamp,
-    /// When its owner was last warned that it keeps failing.
+    /// Time of the last warning about repeated failures.
     pub warned: Option<Timestamp>,
-    /// Whose it is within the tenant.
+    /// Owner within the tenant.
     pub owner: Owner,
 }
 
-/// Whose a subscription is within its tenant.
+/// Owner of a subscription within its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Owner {
-    /// The tenant's own: a key with the scope `consumer` does not reach it.
+    /// The tenant itself: a key with the scope `consumer` cannot access the subscription.
     #[default]
     Tenant,
-    /// Its consumers': made with a consumer's key or at a product's own route, or given to them.
+    /// A consumer: created with a consumer's key or at a product's route, or assigned to consumers.
     Consumer,
 }
 
-/// A signing secret and until when it signs.
+/// Signing secret with its expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningSecret {
-    /// As the consumer has it, for example `whsec_…`.
+    /// Text as the consumer has it, for example `whsec_…`.
     pub secret: Secret,
-    /// It signs no more from then on; `None`: it is the current one.
+    /// Time from which it no longer signs; `None` for the current secret.
     pub expires: Option<Timestamp>,
 }
 
-/// Whether a subscription is served.
+/// Activation status of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// It receives.
+    /// Receives events.
     Active,
-    /// It does not.
+    /// Receives no events.
     Disabled {
-        /// Since when.
+        /// Time of the deactivation.
         since: Timestamp,
-        /// Who or what did it.
+        /// Reason for the deactivation.
         reason: DisableReason,
     },
 }
 
-/// Who or what disabled a subscription.
+/// Reason for which a subscription was disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisableReason {
-    /// Somebody asked for it over the API or in the configuration.
+    /// Requested over the API or in the configuration.
     Asked,
     /// The endpoint answered 410 Gone.
     Gone,
-    /// Too large a share of its attempts failed.
+    /// The share of failed attempts was too large.
     Failing,
 }
 
-/// How much of an event a subscription is sent.
+/// Part of an event that a subscription receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PayloadMode {
     /// All of `data`.
@@ -99,29 +101,29 @@ pub enum PayloadMode {
     Thin,
 }
 
-/// Treatment of a subscription's deliveries once they are signed.
+/// Treatment of a subscription's deliveries after signing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeliveryMode {
-    /// They are sent.
+    /// Sends the requests.
     #[default]
     Send,
-    /// They are recorded as they would be sent, and not sent.
+    /// Records the requests instead of sending them.
     Shadow,
 }
 
 impl Subscription {
-    /// Whether an event of this type goes to it now, if its filter lets it pass.
+    /// Returns `true` if the subscription receives events of this type, subject to its filter.
     pub fn wants(&self, kind: &EventType) -> bool {
         self.status == Status::Active && self.events.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// The secrets that sign at this time, the newest first.
+    /// Secrets that sign at this time, the newest first.
     pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         signing_at(&self.secrets, now)
     }
 }
 
-/// Those of the secrets that sign at this time, in their order.
+/// Secrets that sign at this time, in their order.
 pub fn signing_at(secrets: &[SigningSecret], now: Timestamp) -> impl Iterator<Item = &Secret> {
     let signing = secrets
         .iter()

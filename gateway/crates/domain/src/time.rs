@@ -1,20 +1,22 @@
-//! A point in time, in microseconds, as every other module counts it.
+//! Timestamps in microseconds, used by all modules.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Microseconds since the Unix epoch, UTC. Exact in a Redis sorted set's score up to the year 2255 (2^53 µs).
+/// Microseconds since the Unix epoch, UTC.
+///
+/// Exact in a Redis sorted set's score up to the year 2255 (2^53 µs).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// From microseconds since the Unix epoch.
+    /// Converts from microseconds since the Unix epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// From milliseconds since the Unix epoch; saturates.
+    /// Converts from milliseconds since the Unix epoch; saturates.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
@@ -34,40 +36,43 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 
-    /// The same without its fraction of a second.
+    /// Truncates to whole seconds.
     #[must_use]
     pub const fn in_seconds(self) -> Self {
         Self(self.0 / 1_000_000 * 1_000_000)
     }
 
-    /// This long after; saturates.
+    /// Adds a duration; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
     }
 
-    /// This long before; saturates at the epoch.
+    /// Subtracts a duration; saturates at the epoch.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(micros(duration)))
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// Duration since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
-    /// Parses an RFC 3339 date-time (section 5.6), for example `2024-01-15T10:30:00Z`; digits beyond the microseconds are cut.
+    /// Parses an RFC 3339 date-time (section 5.6), for example `2024-01-15T10:30:00Z`.
+    ///
+    /// Digits beyond microseconds are truncated.
     ///
     /// # Errors
-    /// Text that is no RFC 3339 date-time, and one of a time that cannot be kept.
+    /// A text that is not an RFC 3339 date-time, or a time out of the representable range.
     pub fn parse(text: &str) -> Result<Self, BadTimestamp> {
         if !is_rfc3339(text) {
             return Err(BadTimestamp::Form);
         }
         let parsed: jiff::Timestamp = match text.parse() {
             Ok(parsed) => parsed,
-            // A day that a month does not have, an hour 24, or a time in the last day of 9999.
+            // A day that does not exist in its month, an hour 24, or a time on the last day of
+            // 9999.
             Err(_) if text.starts_with("9999-12-3") => return Err(BadTimestamp::TooLate),
             Err(_) => return Err(BadTimestamp::Form),
         };
@@ -85,7 +90,9 @@ impl FromStr for Timestamp {
     }
 }
 
-/// RFC 3339 in UTC, with as many fractional digits as there are: `2024-01-15T10:30:00Z`, `2024-01-15T10:30:00.25Z`.
+/// RFC 3339 in UTC with the necessary fractional digits.
+///
+/// Examples are `2024-01-15T10:30:00Z` and `2024-01-15T10:30:00.25Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = i64::try_from(self.0).map_err(|_| fmt::Error)?;
@@ -101,26 +108,27 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Reason for which a text is not taken as a time.
+/// Reason for which a text is refused as a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadTimestamp {
-    /// It is no RFC 3339 date-time.
+    /// The text is not an RFC 3339 date-time.
     #[error("not an RFC 3339 date-time such as 2024-01-15T10:30:00Z")]
     Form,
-    /// It is a time before 1970.
+    /// The time is before 1970.
     #[error(
         "a time before 1970-01-01T00:00:00Z, which cannot be kept; leave it out where the time is not known"
     )]
     BeforeEpoch,
-    /// It is a time at the end of the year 9999.
+    /// The time is at the end of the year 9999.
     #[error(
         "a time after 9999-12-30T22:00:00Z, which cannot be kept; leave it out where the time is not known"
     )]
     TooLate,
 }
 
-/// Whether a text has the form of RFC 3339's `date-time`: `YYYY-MM-DDTHH:MM:SS[.digits](Z|±HH:MM)`. That the numbers are in range
-/// is not looked at.
+/// Returns `true` if a text has the form of an RFC 3339 `date-time`.
+///
+/// The form is `YYYY-MM-DDTHH:MM:SS[.digits](Z|±HH:MM)`. The ranges of the numbers are not checked.
 fn is_rfc3339(text: &str) -> bool {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let bytes = text.as_bytes();

@@ -1,6 +1,7 @@
-//! Token bucket as a generic cell rate algorithm (GCRA, ITU-T I.371): one number of state, no timer.
+//! Token bucket as a generic cell rate algorithm (GCRA, ITU-T I.371).
 //!
-//! The state is the theoretical arrival time: when the bucket is full again. Time is an argument, of any clock that only goes on.
+//! It has one number of state and no timer. The state is the theoretical arrival time: the time at
+//! which the bucket is full again. Time is an argument, from any monotonic clock.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,34 +10,36 @@ use std::time::Duration;
 /// Rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Tokens that come back in a period.
+    /// Tokens that are refilled per period.
     pub count: NonZeroU32,
-    /// The period.
+    /// Period of the refill.
     pub per: Duration,
-    /// Tokens that a full bucket has.
+    /// Capacity of the bucket.
     pub burst: NonZeroU32,
 }
 
-/// Token bucket of one tenant. Its rate is an argument of each call, so that a changed rate holds at once.
+/// Token bucket of one tenant.
+///
+/// The rate is an argument of each call, so that a changed rate takes effect at once.
 #[derive(Debug, Default)]
 pub struct TokenBucket {
     full_at_ns: AtomicU64,
 }
 
-/// Refusal of a token bucket.
+/// Refusal by a token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketEmpty {
-    /// It has enough tokens after this time.
+    /// Enough tokens are available after this time.
     Wait(Duration),
-    /// A full bucket has fewer tokens than were asked for.
+    /// The request exceeds the capacity of the bucket.
     TooMany,
 }
 
 impl TokenBucket {
-    /// Takes tokens, all or none.
+    /// Takes all of the tokens or none.
     ///
     /// # Errors
-    /// How long to wait, or that no wait helps.
+    /// The time to wait, or that waiting is useless.
     pub fn take(&self, rate: Rate, tokens: u32, now: Duration) -> Result<(), BucketEmpty> {
         if tokens > rate.burst.get() {
             return Err(BucketEmpty::TooMany);
@@ -44,7 +47,8 @@ impl TokenBucket {
         let (now, interval) = (nanos(now), rate.interval());
         let capacity = interval.saturating_mul(rate.burst.get().into());
         let cost = interval.saturating_mul(tokens.into());
-        // A rate that was raised since must not leave the bucket empty for longer than it takes to fill it.
+        // After the rate was raised, the bucket must not stay empty for longer than one complete
+        // refill.
         let taken = |full_at: u64| {
             full_at
                 .clamp(now, now.saturating_add(capacity))
@@ -63,10 +67,10 @@ impl TokenBucket {
         }
     }
 
-    /// Gives tokens back that were taken and not used.
+    /// Returns unused tokens to the bucket.
     pub fn give_back(&self, rate: Rate, tokens: u32) {
         let cost = rate.interval().saturating_mul(tokens.into());
-        // It never gives up: the function always gives a value.
+        // Cannot fail: the function always returns a value.
         let _ = self
             .full_at_ns
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
@@ -74,7 +78,7 @@ impl TokenBucket {
             });
     }
 
-    /// Tokens that are missing from a full bucket now, rounded up.
+    /// Number of tokens missing from a full bucket, rounded up.
     pub fn missing(&self, rate: Rate, now: Duration) -> u32 {
         let ahead = self.full_at_ns.load(Ordering::Relaxed).saturating_sub(nanos(now));
         let missing = ahead.div_ceil(rate.interval());
@@ -83,7 +87,7 @@ impl TokenBucket {
 }
 
 impl Rate {
-    /// Time in which one token comes back, in ns, at least 1.
+    /// Time to refill one token, in ns, at least 1.
     fn interval(self) -> u64 {
         (nanos(self.per) / u64::from(self.count.get())).max(1)
     }

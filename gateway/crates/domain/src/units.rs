@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them in a configuration: `30s`, `1h 30m`, `256KiB`.
+//! Durations and sizes in the form of a configuration: `30s`, `1h 30m`, `256KiB`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,45 +18,45 @@ pub struct Span(Duration);
 pub struct Size(u64);
 
 impl Span {
-    /// So many microseconds.
+    /// Creates a span of this many microseconds.
     pub const fn from_micros(micros: u64) -> Self {
         Self(Duration::from_micros(micros))
     }
 
-    /// So many milliseconds.
+    /// Creates a span of this many milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
-    /// So many seconds.
+    /// Creates a span of this many seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
     }
 
-    /// As the standard library has it.
+    /// Converts to the standard library's type.
     pub const fn get(self) -> Duration {
         self.0
     }
 }
 
 impl Size {
-    /// So many bytes.
+    /// Creates a size of this many bytes.
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// In bytes; saturates where the machine's words are smaller.
+    /// Size in bytes; saturates if `usize` is smaller.
     pub fn bytes(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
-/// The text is not a length of time.
+/// Error: the text is not a duration.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a duration; write a number and its unit, such as 250ms, 30s, 5m, 2h or 30d")]
 pub struct BadSpan(String);
 
-/// The text is not a size.
+/// Error: the text is not a size.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a size; write a number and its unit, such as 512B, 64KiB or 1MiB")]
 pub struct BadSize(String);

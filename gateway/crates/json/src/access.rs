@@ -1,49 +1,55 @@
-//! The operations that read.
+//! Read operations of a [`Document`]: kind, length, keys, scalars, subtrees and pattern searches.
 
 use super::walk::{Next, Pairs, visit};
 use super::{Allowance, BadPointer, Document, Kind, PatternSet, Pointer, Scalar, Value};
 use super::{BadNumber, ParseError, ParseErrorKind, pattern::BadPattern};
 use crate::budget::{TooMuchWork, WorkBudget};
 
-/// Why an operation was refused. Nothing was changed, but where it says so.
+/// Reason for which an operation was refused.
+///
+/// The document is unchanged, except where a variant states otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// The pointer or pattern is not one, or names the whole document where that cannot be.
+    /// Malformed or inapplicable pointer or pattern.
+    ///
+    /// Includes one that names the whole document in an operation that does not allow it.
     #[error("not a pointer or pattern that can be used here")]
     BadPointer,
-    /// Nothing stands there.
+    /// No value at the pointer.
     #[error("nothing stands there")]
     Absent,
-    /// Something of another kind stands there.
+    /// A value of another kind at the pointer.
     #[error("something of another kind stands there")]
     WrongKind(Kind),
-    /// Settings and metadata cannot be changed.
+    /// Settings and metadata are read-only.
     #[error("the document is read-only")]
     ReadOnly,
-    /// The document would grow over its limit of size or depth.
+    /// The document would exceed its limit of size or depth.
     #[error("the document would grow over its limit")]
     Limit,
-    /// It takes more work than it may; what was changed so far stays.
+    /// The work limit of the [`Allowance`] is exceeded; changes made so far remain.
     #[error("the operation takes too much work with this document")]
     Work,
-    /// It would give out more bytes than it may.
+    /// The output limit of the [`Allowance`] is exceeded.
     #[error("the operation would give out too many bytes")]
     Output,
-    /// Its deadline has passed; what was changed so far stays.
+    /// The deadline of the [`Allowance`] has passed; changes made so far remain.
     #[error("the operation took too long")]
     Overdue,
-    /// The text given is not JSON; what is wrong and where.
+    /// The given text is not valid JSON; holds the error and its position.
     #[error("the text is not JSON: {0}")]
     BadJson(String),
 }
 
 impl Document {
-    /// The kind of what stands at a pointer.
+    /// Kind of the value at a pointer; [`Kind::Absent`] if there is none.
     pub fn kind_of(&self, pointer: &str) -> Kind {
         self.stands_at(pointer).map_or(Kind::Absent, Value::kind)
     }
 
-    /// Members of an object, elements of an array, bytes of a text; nothing for anything else.
+    /// Number of members of an object, elements of an array or bytes of a text.
+    ///
+    /// `None` for other kinds.
     pub fn length(&self, pointer: &str) -> Option<u32> {
         let length = match self.stands_at(pointer).ok()? {
             Value::Object(object) => object.len(),
@@ -54,7 +60,7 @@ impl Document {
         u32::try_from(length).ok()
     }
 
-    /// Up to `max` keys of the object at a pointer from the `offset`th on, in order.
+    /// Up to `max` keys of the object at a pointer, in document order, starting at index `offset`.
     pub fn keys(
         &self,
         pointer: &str,
@@ -77,13 +83,13 @@ impl Document {
         }
     }
 
-    /// The scalar at a pointer.
+    /// Scalar at a pointer.
     pub fn get(&self, pointer: &str, allowance: &Allowance<'_>) -> Result<Scalar, AccessError> {
         let value = self.stands_at(pointer)?;
         match value {
             Value::Text(text) => allowance.output(text.len())?,
             Value::Number(number) => {
-                // It is decoded digit by digit.
+                // Decoding costs one unit per digit.
                 allowance.work(number.as_str().len() as u64)?;
                 allowance.output(number.as_str().len())?;
             }
@@ -94,7 +100,7 @@ impl Document {
             .ok_or_else(|| AccessError::WrongKind(value.kind()))
     }
 
-    /// The scalars at several pointers; nothing where no scalar stands.
+    /// Scalars at several pointers; `None` where the value is absent or not a scalar.
     ///
     /// # Errors
     /// A limit of the allowance, and nothing else.
@@ -106,7 +112,7 @@ impl Document {
         allowance.output(pointers.len().saturating_mul(size_of::<Option<Scalar>>()))?;
         let get = |pointer: &T| {
             let pointer = pointer.as_ref();
-            // Each step is a look-up, and a step has two bytes at least in all but the oddest pointers.
+            // Each step is one look-up and, except in unusual pointers, has at least two bytes.
             allowance.work(pointer.len() as u64 + 1)?;
             match self.get(pointer, allowance) {
                 Ok(scalar) => Ok(Some(scalar)),
@@ -117,7 +123,7 @@ impl Document {
         pointers.iter().map(get).collect()
     }
 
-    /// The subtree at a pointer as compact JSON text.
+    /// Subtree at a pointer as compact JSON text.
     pub fn get_json(&self, pointer: &str, allowance: &Allowance<'_>) -> Result<String, AccessError> {
         let value = self.stands_at(pointer)?;
         let bytes = value.printed_len();
@@ -127,7 +133,7 @@ impl Document {
         Ok(String::from_utf8(text).expect("the printer writes whole strings and ASCII"))
     }
 
-    /// Pointers of up to `max` places that a pattern matches, in the order of the document.
+    /// Pointers of up to `max` places that a pattern matches, in document order.
     pub fn find(
         &self,
         patterns: &PatternSet,
@@ -156,11 +162,12 @@ impl Document {
 }
 
 impl Value {
-    /// Whether a place that the patterns match passes a test; only the first `max` of them are looked at, in the order of
-    /// the document.
+    /// Returns `true` if one of the matching places passes a test.
+    ///
+    /// Tests at most the first `max` places, in document order.
     ///
     /// # Errors
-    /// When it takes more work than there is, or the test says so.
+    /// The search exceeds the work budget, or the test does.
     pub fn any_matching(
         &self,
         patterns: &PatternSet,
@@ -187,7 +194,7 @@ impl Value {
 }
 
 impl AccessError {
-    /// Tells a limit of the [`Allowance`] from an answer about the document.
+    /// Distinguishes a limit of the [`Allowance`] from an answer about the document.
     pub fn is_limit_of_allowance(&self) -> bool {
         match self {
             Self::Work | Self::Output | Self::Overdue => true,
@@ -201,7 +208,7 @@ impl AccessError {
     }
 }
 
-/// Bytes that a text in a list takes beside its own.
+/// Bytes that a text in a list takes in addition to its content.
 const TEXT_BYTES: usize = size_of::<String>();
 
 fn count(count: u32) -> usize {

@@ -1,11 +1,12 @@
-//! Allowance of one operation: the work that it may do, the bytes that it may give out, and a deadline.
+//! Allowance of one operation: a work budget, an output budget and a deadline.
 
 use super::AccessError;
 use crate::budget::{ByteBudget, WorkBudget};
 
-/// Limits of one operation on a document, charged before each part of it. The default has none.
+/// Limits of one operation on a document. Each part of the operation is charged before it runs.
 ///
-/// A unit of work is a place or a pattern's step looked at, or 16 bytes of a key or a text.
+/// The default has no limits. One unit of work is one place, one step of a pattern, or 16 bytes of
+/// a key or text.
 #[derive(Clone, Copy, Default)]
 pub struct Allowance<'a> {
     work: Option<&'a WorkBudget>,
@@ -14,7 +15,7 @@ pub struct Allowance<'a> {
 }
 
 impl<'a> Allowance<'a> {
-    /// The same with a limit of work: over it the operation ends with [`AccessError::Work`].
+    /// Adds a limit of work; an operation that exceeds it ends with [`AccessError::Work`].
     #[must_use]
     pub fn with_work(self, work: &'a WorkBudget) -> Self {
         Self {
@@ -23,7 +24,9 @@ impl<'a> Allowance<'a> {
         }
     }
 
-    /// The same with a limit of bytes given out: over it the operation ends with [`AccessError::Output`].
+    /// Adds a limit of output bytes.
+    ///
+    /// An operation that exceeds it ends with [`AccessError::Output`].
     #[must_use]
     pub fn with_output(self, output: &'a ByteBudget) -> Self {
         Self {
@@ -32,8 +35,9 @@ impl<'a> Allowance<'a> {
         }
     }
 
-    /// The same with a deadline, looked at every 4096 units of work: after it the operation ends with
-    /// [`AccessError::Overdue`]. Without a limit of work nothing is looked at.
+    /// Adds a deadline; an operation that exceeds it ends with [`AccessError::Overdue`].
+    ///
+    /// The deadline is checked every 4096 units of work. Without a work limit it is never checked.
     #[must_use]
     pub fn with_deadline(self, is_overdue: &'a dyn Fn() -> bool) -> Self {
         Self {
@@ -55,31 +59,31 @@ impl<'a> Allowance<'a> {
         Ok(())
     }
 
-    /// Charges the work of looking at a text of so many bytes.
+    /// Charges the work of reading a text of this many bytes.
     pub(super) fn work_on_text(&self, bytes: usize) -> Result<(), AccessError> {
         self.work(units_of_text(bytes))
     }
 
-    /// Charges bytes that are to be given out.
+    /// Charges bytes before they are output.
     pub(super) fn output(&self, bytes: usize) -> Result<(), AccessError> {
         self.output
             .map_or(Ok(()), |output| output.charge(bytes))
             .map_err(|_| AccessError::Output)
     }
 
-    /// Charges bytes that are to be given out if so many are left.
+    /// Charges output bytes only if enough are left; returns whether they were charged.
     pub(super) fn try_output(&self, bytes: usize) -> bool {
         self.output
             .is_none_or(|output| output.left() >= bytes && output.charge(bytes).is_ok())
     }
 }
 
-/// The units of work of a text: one, and one for each 16 bytes.
+/// Units of work for a text: one, plus one for each 16 bytes.
 pub(super) fn units_of_text(bytes: usize) -> u64 {
     u64::try_from(bytes / 16).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// The deadline is looked at whenever so many of the lowest bits of the work left were used up.
+/// The deadline is checked each time that this many low bits of the remaining work are used up.
 const LOOK_BITS: u32 = 12;
 
 #[cfg(test)]

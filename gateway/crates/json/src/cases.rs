@@ -1,4 +1,4 @@
-//! Runs the table of cases that the gateway and the SDK's test double share: `wit/document-cases.json`.
+//! Runs the test cases shared by the gateway and the SDK's test double: `wit/document-cases.json`.
 
 use super::{AccessError, Allowance, Document, Kind, Limits, Object, PatternSet, Redaction, Scalar, Value};
 
@@ -36,7 +36,7 @@ struct Case<'t> {
 }
 
 impl Case<'_> {
-    /// What is other than expected, if anything is.
+    /// Runs the case; the error describes the difference from the expected result.
     fn run(&self) -> Result<(), String> {
         let before = self.field("document").clone();
         let mut document = Document::from_value(before.clone(), self.limits());
@@ -244,7 +244,7 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// A decimal is compared as Rust's debug output of a float has it: `8500.0`, `1e21`.
+/// Decimals are compared by Rust's debug output of a float: `8500.0`, `1e21`.
 fn from_scalar(scalar: Scalar) -> Value {
     match scalar {
         Scalar::Null => only("null", Value::Null),

@@ -1,4 +1,6 @@
-//! The operations that set and move: each is measured first, so that it is done whole or not at all.
+//! Set and move operations.
+//!
+//! Each is measured before it is applied, so that it is applied completely or not at all.
 
 use compact_str::CompactString;
 
@@ -8,8 +10,10 @@ use super::print::string_len;
 use super::{AccessError, Document, Pointer, Scalar, Value};
 
 impl Document {
-    /// Sets a scalar. What is around it must exist; a member is added at the end or replaced in place, an element is
-    /// replaced, and `-` appends to an array. The empty pointer replaces the whole document.
+    /// Sets a scalar at a pointer.
+    ///
+    /// The parent must exist. A member is added at the end or replaced in place; an element is
+    /// replaced; `-` appends to an array. The empty pointer replaces the whole document.
     pub fn set(&mut self, pointer: &str, scalar: Scalar) -> Result<(), AccessError> {
         self.set_value(pointer, Value::try_from(scalar)?)
     }
@@ -36,8 +40,10 @@ impl Document {
         Ok(())
     }
 
-    /// Moves a subtree: it is taken out, and then set at the target as [`Document::set`] does, so that indices after
-    /// it in the same array have shifted. It cannot go into itself, and the whole document cannot be moved.
+    /// Moves a subtree: removes it, then sets it at the target as [`Document::set`] does.
+    ///
+    /// Indices after it in the same array therefore shift before the target is resolved. A subtree
+    /// cannot move into itself, and the whole document cannot be moved.
     pub fn r#move(&mut self, source: &str, target: &str) -> Result<(), AccessError> {
         let (source, target) = (Pointer::parse(source)?, Pointer::parse(target)?);
         let value = self.root.at(source).ok_or(AccessError::Absent)?;
@@ -49,7 +55,7 @@ impl Document {
         }
         self.check_depth(target, value)?;
         let (parent, last) = source.split_last().ok_or(AccessError::BadPointer)?;
-        // The keys differ, the value does not; what it replaces is not credited.
+        // Only the key changes size, not the value. The size of a replaced value is not credited.
         let renamed = target.split_last().map_or(0, |(_, step)| string_len(&step) + 2);
         let delta = Delta {
             added: renamed,
@@ -91,19 +97,19 @@ impl Document {
     }
 }
 
-/// What setting a value at a pointer means.
+/// Effect of setting a value at a pointer.
 #[derive(Debug, Clone, Copy)]
 enum Spot {
-    /// A value of so many bytes is replaced.
+    /// Replaces a value of `removed` bytes.
     Replace { removed: usize },
-    /// A member is added, whose key, colon and comma take so many bytes.
+    /// Adds a member; its key, colon and comma take `around` bytes.
     Add { around: usize },
-    /// An element is added, with this index.
+    /// Appends an element at this index.
     Append { at: usize },
 }
 
 impl Spot {
-    /// What a value of so many bytes does to the print.
+    /// Change in printed size for a new value of `added` bytes.
     fn delta(self, added: usize) -> Delta {
         match self {
             Self::Replace { removed } => Delta { added, removed },
@@ -144,7 +150,7 @@ fn spot(root: &Value, pointer: Pointer<'_>) -> Result<Spot, AccessError> {
     }
 }
 
-/// Puts a value where [`spot`] has found room for it.
+/// Stores a value at a location that [`spot`] has checked.
 fn put(root: &mut Value, pointer: Pointer<'_>, value: Value) {
     let Some((parent, step)) = pointer.split_last() else {
         *root = value;
@@ -162,7 +168,7 @@ fn put(root: &mut Value, pointer: Pointer<'_>, value: Value) {
     }
 }
 
-/// A value that was taken out, and where it stood in what was around it.
+/// A removed value and its position in its parent.
 struct Taken {
     value: Value,
     key: Option<CompactString>,

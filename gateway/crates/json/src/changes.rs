@@ -1,37 +1,42 @@
-//! The places that operations changed: a report that is stored with the event, shown and kept as long as it.
+//! Report of the places that operations changed.
 //!
-//! It has the steps that a plugin spelled in its pointers and patterns, and `*` for every other: keys that a redaction
-//! removed are confidential too. As soon as a plugin has read keys of the document it could spell any of them, so that from
-//! then on every step is `*`. Bounded in entries and bytes; [`Changes::CUT`] says that there is more.
+//! It is stored with the event and shown as long as the event is.
+//!
+//! A path contains the steps that a plugin spelled in its pointers and patterns, and `*` for all
+//! others: keys that a redaction removed are confidential too. Once a plugin has read keys of the
+//! document it could spell any of them, so from then on every step is `*`. The report is bounded in
+//! entries and bytes; [`Changes::CUT`] marks a truncated one.
 
 use std::borrow::Cow;
 
-/// Places that were changed, each once, in the order of their first change.
+/// Set of changed places, in the order of their first change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Changes {
     places: Vec<String>,
     bytes: usize,
-    /// Some were left out.
+    /// Set when places were left out.
     cut: bool,
     withheld: bool,
 }
 
 impl Changes {
-    /// More places are not remembered.
+    /// Maximum number of places.
     pub(super) const MAX: usize = 64;
-    /// Bytes of one place; a longer one ends with a step [`Changes::CUT`].
+    /// Maximum bytes of one place; a longer one ends with a step [`Changes::CUT`].
     pub(super) const MAX_PLACE_BYTES: usize = 256;
-    /// Bytes of all places.
+    /// Maximum bytes of all places together.
     pub(super) const MAX_BYTES: usize = 4 << 10;
-    /// In place of what is left out.
+    /// Marker for omitted steps or places.
     pub(super) const CUT: &str = "…";
 
-    /// Writes `*` for every step from here on, until [`Changes::take`].
+    /// Writes `*` for every further step, until [`Changes::take`].
     pub(super) fn withhold_keys(&mut self) {
         self.withheld = true;
     }
 
-    /// Notes a place by a pointer as a plugin spelled it, with `*` for what it did not spell.
+    /// Records a place by its pointer.
+    ///
+    /// The pointer is as a plugin spelled it, with `*` for the steps that it did not spell.
     pub(super) fn note(&mut self, pointer: &str) {
         let place = if self.withheld {
             Cow::Owned("/*".repeat(steps(pointer)))
@@ -50,7 +55,7 @@ impl Changes {
         self.places.push(place.into_owned());
     }
 
-    /// The state to go back to with [`Changes::forget_since`].
+    /// Returns the current state, for [`Changes::forget_since`].
     pub(super) fn mark(&self) -> Mark {
         Mark {
             places: self.places.len(),
@@ -58,7 +63,7 @@ impl Changes {
         }
     }
 
-    /// Forgets what was noted since.
+    /// Discards the places recorded since a mark.
     pub(super) fn forget_since(&mut self, mark: Mark) {
         for place in self.places.drain(mark.places..) {
             self.bytes -= place.len();
@@ -66,7 +71,7 @@ impl Changes {
         self.cut = mark.cut;
     }
 
-    /// All that was noted; it begins anew.
+    /// Returns all recorded places and resets the report.
     pub(super) fn take(&mut self) -> Vec<String> {
         let Self { mut places, cut, .. } = std::mem::take(self);
         if cut {
@@ -76,7 +81,7 @@ impl Changes {
     }
 }
 
-/// A state of the changes to go back to.
+/// State of the report to which [`Changes::forget_since`] returns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     places: usize,
@@ -87,13 +92,13 @@ fn steps(pointer: &str) -> usize {
     memchr::memchr_iter(b'/', pointer.as_bytes()).count()
 }
 
-/// The place with as many of its first steps as fit.
+/// Truncates a place to as many leading steps as fit.
 fn shortened(place: Cow<'_, str>) -> Cow<'_, str> {
     if place.len() <= Changes::MAX_PLACE_BYTES {
         return place;
     }
     let room = Changes::MAX_PLACE_BYTES - "/".len() - Changes::CUT.len();
-    // A `/` is a byte of its own in UTF-8, and the cut stands before one.
+    // `/` is a single byte in UTF-8, so the cut is on a character boundary.
     let fits = memchr::memrchr(b'/', &place.as_bytes()[..=room]).unwrap_or(0);
     Cow::Owned(format!("{}/{}", &place[..fits], Changes::CUT))
 }

@@ -1,4 +1,4 @@
-//! Values from and to other shapes: plain Rust values, and `serde_json` for settings and views.
+//! Conversions between [`Value`], plain Rust values and `serde_json` (used for settings and views).
 
 use compact_str::CompactString;
 use serde_json::value::RawValue;
@@ -6,8 +6,10 @@ use serde_json::value::RawValue;
 use super::{Document, Limits, Object, Value};
 
 impl Value {
-    /// As a `serde_json::Value`, for views. A number that is not an `i64`, `u64` or `f64` there loses digits, and one over all
-    /// floats becomes the largest: where the text counts, take [`Value::to_raw`].
+    /// Converts to a `serde_json::Value`, for views.
+    ///
+    /// A number that is not an `i64`, `u64` or `f64` loses digits, and one beyond the range of
+    /// `f64` becomes the largest float. Use [`Value::to_raw`] where the text must be preserved.
     pub fn to_serde(&self) -> serde_json::Value {
         match self {
             Self::Null => serde_json::Value::Null,
@@ -27,7 +29,7 @@ impl Value {
         }
     }
 
-    /// As a part of what `serde_json` prints, byte for byte.
+    /// Converts to a raw value that `serde_json` prints byte for byte.
     pub fn to_raw(&self) -> Box<RawValue> {
         RawValue::from_string(self.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
@@ -101,7 +103,7 @@ impl From<Object> for Value {
     }
 }
 
-/// `None` is `null`.
+/// `None` becomes `null`.
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)

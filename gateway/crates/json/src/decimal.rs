@@ -1,23 +1,26 @@
-//! Decimals: numbers decoded so that they are compared and divided exactly, whatever their size.
+//! Decimals: exact comparison and division of JSON numbers of any size.
 
 use std::cmp::Ordering;
 
 use super::Value;
 use crate::budget::{TooMuchWork, WorkBudget};
 
-/// What a number denotes: sign, digits without zeros at the ends, and the power of ten before the first digit. Equal ones
-/// denote the same number, and hash alike.
+/// Exact value of a number: sign, digits without leading and trailing zeros, and decimal exponent.
+///
+/// Equal decimals denote the same number and have the same hash.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Decimal {
     negative: bool,
-    /// As ASCII; none: the number is zero.
+    /// ASCII digits; empty for zero.
     digits: Vec<u8>,
     /// The number is 0.DIGITS × 10^exponent.
     exponent: i64,
 }
 
 impl Decimal {
-    /// Of a number; nothing for what is none, or whose exponent is out of all bounds. Copies the digits.
+    /// Decodes a number; `None` for other values and for an exponent out of range.
+    ///
+    /// Copies the digits.
     pub fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Int(number) => Self::of_text(itoa::Buffer::new().format(*number)),
@@ -26,7 +29,7 @@ impl Decimal {
         }
     }
 
-    /// Of a text that is a number by the grammar; nothing when its exponent is out of all bounds.
+    /// Decodes a text that matches the number grammar; `None` if the exponent is out of range.
     pub(super) fn of_text(text: &str) -> Option<Self> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let negative = mantissa.starts_with('-');
@@ -47,14 +50,14 @@ impl Decimal {
         })
     }
 
-    /// By what is denoted.
+    /// Compares by numeric value.
     pub fn compare(&self, other: &Self) -> Ordering {
         let sign = |of: &Self| match (of.digits.is_empty(), of.negative) {
             (true, _) => 0,
             (false, true) => -1,
             (false, false) => 1,
         };
-        // The digits have no zeros at their ends, so that a shorter beginning of others is less.
+        // The digits have no trailing zeros, so a proper prefix is the smaller number.
         let size = || {
             let exponents = self.exponent.cmp(&other.exponent);
             exponents.then_with(|| self.digits.cmp(&other.digits))
@@ -66,17 +69,17 @@ impl Decimal {
         }
     }
 
-    /// Tells whether it has no fraction.
+    /// Checks whether the number is an integer.
     pub fn is_integer(&self) -> bool {
         i64::try_from(self.digits.len()).is_ok_and(|digits| digits <= self.exponent.max(0))
     }
 
-    /// Tells whether it is zero.
+    /// Checks whether the number is zero.
     pub fn is_zero(&self) -> bool {
         self.digits.is_empty()
     }
 
-    /// The number, if it is an integer of at least zero; the largest there is for a larger one.
+    /// Converts a non-negative integer to `u64`, saturating; `None` for other numbers.
     pub fn to_count(&self) -> Option<u64> {
         if self.negative || !self.is_integer() {
             return None;
@@ -98,10 +101,11 @@ impl Decimal {
         })
     }
 
-    /// Tells whether it is an integer times a divisor that is not zero, by long division.
+    /// Checks whether the number is an integer multiple of a non-zero divisor, by long division.
     ///
     /// # Errors
-    /// When the division takes more work than there is: a digit of this by one of the divisor is a unit.
+    /// The division exceeds the work budget. The cost is one unit per digit of the number and digit
+    /// of the divisor.
     pub fn is_multiple_of(&self, divisor: &Self, work: &WorkBudget) -> Result<bool, TooMuchWork> {
         if self.is_zero() {
             return Ok(true);
@@ -110,8 +114,9 @@ impl Decimal {
             of.exponent
                 .saturating_sub(i64::try_from(of.digits.len()).unwrap_or(i64::MAX))
         };
-        // Both are integers without zeros at the end, times a power of ten. This one's is to be the larger: an integer that
-        // ends in no zero is no multiple of ten.
+        // Both are integers without trailing zeros, times a power of ten. The exponent of the
+        // dividend must be the larger one: an integer without trailing zeros is not a multiple of
+        // ten.
         let Ok(zeros) = u64::try_from(end(self).saturating_sub(end(divisor))) else {
             return Ok(false);
         };
@@ -131,7 +136,7 @@ impl Decimal {
     }
 }
 
-/// Digits as a number that can be multiplied by ten.
+/// Converts digits to an integer that can be multiplied by ten without overflow.
 fn as_small(digits: &[u8]) -> Option<u128> {
     let small = digits.len() <= SMALL_DIGITS;
     small.then(|| {
@@ -141,9 +146,10 @@ fn as_small(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// Tells whether a number divides another, whose digits come one after the other.
+/// Checks whether a number divides another, which is given digit by digit.
 fn divides(divisor: &[u8], digits: impl Iterator<Item = u8>) -> bool {
-    // The rest is one digit longer than the divisor while the next digit is in it and has not been divided.
+    // The remainder is one digit longer than the divisor after the next digit is appended and
+    // before it is reduced.
     let len = divisor.len() + 1;
     let (mut rest, mut padded) = (vec![0_u8; len], vec![0_u8; 1]);
     padded.extend(divisor.iter().map(|digit| digit - b'0'));
@@ -162,10 +168,10 @@ fn divides(divisor: &[u8], digits: impl Iterator<Item = u8>) -> bool {
     rest.iter().all(|&digit| digit == 0)
 }
 
-/// As many digits as a `u128` holds with one more behind them.
+/// Maximum number of digits for which a `u128` has room for one further digit.
 const SMALL_DIGITS: usize = 36;
 
-/// Without the digits: they may be anyone's personal data.
+/// Omits the digits: they can be personal data.
 impl std::fmt::Debug for Decimal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "decimal of {} digits", self.digits.len())

@@ -1,6 +1,7 @@
-//! What differs between two values: a list of paths with the old value and the new one, in the manner of a JSON patch (RFC 6902).
+//! Differences between two values, as paths with the old and the new value.
 //!
-//! It is made to be shown and holds copies, within bounds: of places, of bytes with the paths' own, and of the allowance.
+//! Similar to a JSON Patch (RFC 6902). A diff is made for display and holds copies. It is bounded
+//! in the number of changes, in bytes including the paths, and by the allowance.
 
 use serde_json::value::RawValue;
 
@@ -9,34 +10,37 @@ use super::allowance::units_of_text;
 use super::pointer::{push_escaped, push_index};
 use super::value::Value;
 
-/// What makes one value of another.
+/// Changes that turn one value into another.
 #[derive(Debug, Default)]
 pub struct Diff {
-    /// In an order in which they can be made one after the other.
+    /// Changes in an order in which they can be applied one after the other.
     pub changes: Vec<Change>,
-    /// Number of changes that are not listed, at least.
+    /// Minimum number of changes that are not listed.
     pub left_out: usize,
 }
 
-/// One place that differs.
+/// One changed place.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Where: a JSON pointer into the value as the changes before this one have left it.
+    /// JSON pointer into the value as the preceding changes have left it.
     pub path: String,
-    /// What stood there; `None`: nothing, it is added.
+    /// Old value; `None` for an addition.
     pub old: Option<Box<RawValue>>,
-    /// What stands there now; `None`: nothing, it is removed.
+    /// New value; `None` for a removal.
     pub new: Option<Box<RawValue>>,
 }
 
 impl Diff {
-    /// Changes that are listed.
+    /// Maximum number of listed changes.
     pub const MAX_CHANGES: usize = 500;
-    /// Bytes of paths and values that are listed.
+    /// Maximum bytes of listed paths and values.
     pub const MAX_BYTES: usize = 64 << 10;
 
-    /// The changes from one value to the other. The order of an object's members is no difference. A change that is too
-    /// large for what is left of the bytes is left out; where the work is used up, what was not compared counts as one.
+    /// Computes the changes from one value to the other.
+    ///
+    /// The order of an object's members is ignored. A change that does not fit into the remaining
+    /// bytes is left out. When the work is used up, the part that was not compared counts as one
+    /// change.
     pub fn between(before: &Value, after: &Value, allowance: &Allowance<'_>) -> Self {
         let mut finder = Finder {
             diff: Self::default(),
@@ -55,7 +59,7 @@ struct Finder<'a> {
     path: String,
     room: usize,
     allowance: Allowance<'a>,
-    /// The work is used up: nothing more is compared.
+    /// Set when the work is used up; nothing more is compared.
     ended: bool,
 }
 
@@ -90,8 +94,10 @@ impl Finder<'_> {
         }
     }
 
-    /// What is the same at both ends is left alone; of what is between, elements are compared in pairs, and the rest was
-    /// added or removed.
+    /// Compares two arrays.
+    ///
+    /// A common prefix and suffix are skipped. The elements between them are compared in pairs; the
+    /// rest are additions or removals.
     fn elements(&mut self, old: &[Value], new: &[Value]) {
         let pairs = old.iter().zip(new);
         let first = pairs.take_while(|(a, b)| self.same(a, b)).count();
@@ -102,7 +108,7 @@ impl Finder<'_> {
         for (at, (a, b)) in old.iter().zip(new).enumerate() {
             self.element(first + at, |finder| finder.compare(a, b));
         }
-        // From the last on, so that no index shifts under what is removed next.
+        // Removes from the last element on, so that no index of a later removal shifts.
         for (at, value) in old.iter().enumerate().skip(new.len()).rev() {
             self.element(first + at, |finder| finder.found(Some(value), None));
         }
@@ -111,7 +117,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Compares two values, the order of their members too.
+    /// Checks two values for equality, including the order of members.
     fn same(&mut self, a: &Value, b: &Value) -> bool {
         let text = match a {
             Value::Text(text) => text.len(),
@@ -165,7 +171,7 @@ impl Finder<'_> {
         });
     }
 
-    /// Takes what a change would need off, if there is so much.
+    /// Charges the bytes of a change, if enough are left.
     fn reserve(&mut self, old: Option<&Value>, new: Option<&Value>) -> bool {
         let values = [old, new].into_iter().flatten().map(Value::printed_len);
         let bytes = self.path.len() + values.sum::<usize>();
@@ -188,7 +194,7 @@ impl Finder<'_> {
     }
 }
 
-/// Bytes of a change beside its path and values, as it is shown.
+/// Bytes of a displayed change in addition to its path and values.
 const CHANGE_BYTES: usize = 48;
 
 #[cfg(test)]
@@ -286,7 +292,7 @@ mod tests {
         })
     }
 
-    /// What a diff lists: paths with the old text and the new one.
+    /// Content of a diff: paths with the old and the new text.
     fn told_by(diff: &Diff) -> Vec<(String, String, String)> {
         let text = |value: &Option<Box<RawValue>>| value.as_ref().map_or("", |value| value.get()).to_owned();
         let changes = diff.changes.iter();
@@ -295,7 +301,7 @@ mod tests {
             .collect()
     }
 
-    /// Makes one change as RFC 6902 says.
+    /// Applies one change as RFC 6902 defines it.
     fn make(root: &mut serde_json::Value, change: &Change) {
         let new = change
             .new
@@ -332,8 +338,10 @@ mod tests {
             prop_assert_eq!(made, after);
         }
 
-        /// A diff is the same on every budget that it does not exceed. On one that it does, it lists no more than the
-        /// bytes that it was given, only what the whole one lists, and says that it leaves something out.
+        /// A diff is identical on every sufficient budget.
+        ///
+        /// On an insufficient one it stays within the given bytes, lists a subset of the complete
+        /// diff, and reports that changes are left out.
         #[test]
         fn diff_keeps_to_any_budget(before in any_value(), after in any_value(), units in 0_u64..150, bytes in 0..400_usize) {
             let (old, new) = (Value::from(before), Value::from(after));

@@ -1,21 +1,23 @@
-//! Estimate of the memory that a JSON text takes once it is parsed, made before it is parsed.
+//! Estimates the memory of a parsed JSON document before its text is parsed.
 
 use compact_str::CompactString;
 
 use super::Value;
 
-/// Bytes of memory that the document of a text takes at most, about: values are many times larger than the two bytes of text
-/// that the smallest has. Counts the separators, those inside strings too.
+/// Estimates the maximum memory of a text's document, in bytes.
+///
+/// A value takes many times more memory than the two bytes of its shortest text. The estimate
+/// counts separators, including those inside strings.
 pub(super) fn memory_estimate(text: &[u8]) -> usize {
     let count = |byte| memchr::memchr_iter(byte, text).count();
     let values = count(b',') + count(b'[') + count(b'{') + 1;
     let keys = count(b':');
-    // Lists grow by doubling, so that up to half of a list is empty.
+    // Vectors grow by doubling, so up to half of the capacity is unused.
     let nodes = 2 * (values * size_of::<Value>() + keys * (size_of::<CompactString>() + INDEX));
     text.len() + nodes
 }
 
-/// Bytes of an object's index for a key.
+/// Bytes of an object's index per key.
 const INDEX: usize = 16;
 
 #[cfg(test)]
@@ -23,7 +25,7 @@ mod tests {
     use super::super::{Limits, Value};
     use super::*;
 
-    /// Bytes that a value has allocated.
+    /// Bytes allocated by a value.
     fn allocated(value: &Value) -> usize {
         let text = |text: &CompactString| {
             if text.is_heap_allocated() {

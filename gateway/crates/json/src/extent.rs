@@ -1,21 +1,23 @@
-//! How big a document may be, and how big it is.
+//! Size and depth limits of a document, and its current printed size.
 
 use super::Value;
 
-/// How big and how deep a document may be.
+/// Maximum size and depth of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of its text.
+    /// Maximum bytes of the text.
     pub bytes: usize,
-    /// Arrays and objects inside each other. More than [`Limits::MAX_DEPTH`] counts as that.
+    /// Maximum nesting depth of arrays and objects.
+    ///
+    /// Values above [`Limits::MAX_DEPTH`] count as that.
     pub depth: usize,
 }
 
 impl Limits {
-    /// What the stack of a thread surely bears: the parser and the walks recurse.
+    /// Nesting depth that fits the stack of any thread; the parser and the walks are recursive.
     pub const MAX_DEPTH: usize = 128;
 
-    /// Limits that bound the bytes, with the default depth.
+    /// Limits with this size and the default depth.
     pub fn of_bytes(bytes: usize) -> Self {
         Self {
             bytes,
@@ -38,10 +40,11 @@ impl Default for Limits {
     }
 }
 
-/// An upper bound of what the document prints to, kept while it changes so that nobody has to print to know.
+/// Upper bound of the document's printed size.
 ///
-/// A parsed text is an upper bound of its own print. Operations that remove do not lower the bound; it is counted afresh
-/// when an operation would go over the limit by it.
+/// It is updated with each change, so that the document need not be printed. The length of a parsed
+/// text is an upper bound of its printed size. Removing operations do not lower the bound; it is
+/// recomputed when an operation would exceed the limit by it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Extent {
     bytes: usize,
@@ -61,12 +64,12 @@ impl Extent {
         self.bytes
     }
 
-    /// The same after something was removed that nobody counted.
+    /// Marks the bound as inexact after a removal of unknown size.
     pub(super) fn loosened(self) -> Self {
         Self { exact: false, ..self }
     }
 
-    /// The extent after bytes were added and removed; nothing when the document would grow, and over the limit.
+    /// Extent after an operation; `None` if the document would grow beyond the limit.
     pub(super) fn after(self, root: &Value, delta: Delta, limit: usize) -> Option<Self> {
         let next = self.moved(delta);
         if next.bytes <= limit || delta.added <= delta.removed {
@@ -78,7 +81,7 @@ impl Extent {
         Self::exactly(root.printed_len()).after(root, delta, limit)
     }
 
-    /// The same after bytes were added and removed, whatever the limit.
+    /// Extent after bytes were added and removed, without a limit check.
     pub(super) fn moved(self, delta: Delta) -> Self {
         Self {
             bytes: (self.bytes + delta.added).saturating_sub(delta.removed),
@@ -87,7 +90,7 @@ impl Extent {
     }
 }
 
-/// Bytes that an operation adds to the print and takes from it.
+/// Bytes that an operation adds to and removes from the printed text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Delta {
     pub(super) added: usize,

@@ -1,4 +1,4 @@
-//! Keys as names are compared with them: what looks the same made the same.
+//! Normalisation of keys for comparison with names: maps look-alike characters to one form.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,11 @@ pub(super) fn normalise(key: &str, out: &mut String) {
     }
 }
 
-/// A key with what looks the same made the same: compatibility characters (Unicode's NFKC: full-width, mathematical, superscript
-/// letters) and the commonest letters of other scripts that look like Latin ones (Unicode's UTS 39, "confusables").
+/// Maps characters of a key that look alike to one form.
+///
+/// Covers compatibility characters (Unicode NFKC: full-width, mathematical and superscript letters)
+/// and the most common letters of other scripts that look like Latin ones (Unicode UTS 39,
+/// "confusables").
 pub(super) fn folded(key: &str) -> Cow<'_, str> {
     if key.is_ascii() {
         return key.into();

@@ -1,14 +1,17 @@
-//! The printer of JavaScript: the text that `JSON.stringify(JSON.parse(text))` makes of a value's text.
+//! JavaScript printer: produces the text of `JSON.stringify(JSON.parse(text))` for a value's text.
 //!
-//! For consumers that verify a signature over the body as they print it again (`profile`, `numbers = "javascript"`): what is
-//! printed here comes back byte for byte. The rules are ECMA-262's:
+//! For consumers that parse and print the body again before they verify its signature (`profile`,
+//! `numbers = "javascript"`): for them the printed text comes back byte for byte. The rules are
+//! those of ECMA-262:
 //!
-//! * Every number is a 64-bit float, printed by `Number::toString` (§6.1.6.1.20): `8500.00` becomes `8500`, `1e21` `1e+21`,
-//!   `-0` `0`. Integers beyond 2^53 lose their last digits, as they do for every JavaScript consumer; what is over the
-//!   range of a float becomes `null`, since `JSON.stringify` has no other text for infinity (§25.5.2.2).
-//! * Keys that are array indices, `0` to `4294967294`, come first and in ascending order; the others follow in theirs
-//!   (§10.1.11.1).
-//! * Strings are escaped as `print` does it: `QuoteJSONString` (§25.5.2.3) of a string without lone surrogates.
+//! * Every number is a 64-bit float, printed by `Number::toString` (§6.1.6.1.20): `8500.00` becomes
+//!   `8500`, `1e21` becomes `1e+21`, `-0` becomes `0`. Integers beyond 2^53 lose their last digits,
+//!   as for every JavaScript consumer. A number beyond the range of a float becomes `null`, since
+//!   `JSON.stringify` has no other text for infinity (§25.5.2.2).
+//! * Keys that are array indices, `0` to `4294967294`, come first, in ascending order. The others
+//!   follow in document order (§10.1.11.1).
+//! * Strings are escaped as by `print`: `QuoteJSONString` (§25.5.2.3) of a string without lone
+//!   surrogates.
 
 use super::print::{integer, string};
 use super::{Object, Value};
@@ -20,7 +23,7 @@ impl Value {
             Self::Int(value) if value.unsigned_abs() <= EXACT => integer(*value, out),
             #[expect(clippy::cast_precision_loss, reason = "what JavaScript loses is lost here")]
             Self::Int(value) => float(*value as f64, out),
-            // Rust and ECMAScript both read a decimal text as the float nearest to it, ties to even.
+            // Rust and ECMAScript both parse a decimal text to the nearest float, ties to even.
             Self::Number(number) => match number.as_str().parse::<f64>() {
                 Ok(number) if number.is_finite() => float(number, out),
                 _ => out.extend_from_slice(b"null"),
@@ -67,7 +70,9 @@ fn print_object(object: &Object, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// The array index that a key is (§6.1.7): the decimal text of an integer under 2^32 - 1, without leading zeros.
+/// Array index that a key denotes (§6.1.7).
+///
+/// Its text is the decimal form of an integer below 2^32 - 1, without leading zeros.
 fn array_index(key: &str) -> Option<u32> {
     let canonical = key == "0" || !key.starts_with('0');
     let digits = (1..=10).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit());
@@ -75,7 +80,7 @@ fn array_index(key: &str) -> Option<u32> {
     (index < u32::MAX).then_some(index)
 }
 
-/// Up to 2^53 every integer is a float of its own.
+/// Every integer up to 2^53 is exactly representable as a float.
 const EXACT: u64 = 1 << 53;
 
 #[cfg(test)]
@@ -148,7 +153,7 @@ mod tests {
           console.log('compared');\
         });";
 
-    /// One process of Node's for all of it.
+    /// Runs one Node process for all values.
     #[test]
     fn node_prints_the_same() {
         let mut node = Command::new("node")
@@ -167,7 +172,7 @@ mod tests {
             lines.push('\n');
         }
         let mut input = node.stdin.take().expect("it is piped");
-        // It prints after it has read everything, so that neither waits for the other.
+        // Node prints only after it has read all input, so neither process blocks on a full pipe.
         input.write_all(lines.as_bytes()).expect("it reads");
         drop(input);
         let output = node.wait_with_output().expect("it ends");

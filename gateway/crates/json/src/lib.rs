@@ -1,14 +1,19 @@
-//! JSON as the gateway holds it: parsed once, read and changed in place by pointers and patterns, printed once.
+//! JSON documents of the gateway: parsed once, changed in place, printed once.
 //!
-//! Ingest parses a request here, the plugin host lends the document to components, the store and the deliveries get its
-//! print. The grammar is RFC 8259 and strict: no key twice, no lone surrogates, nothing after the value, bounded size and
-//! depth. A number whose text carries more than its 64-bit integer (`8500.00`, `1e21`) keeps that text byte for byte.
+//! Pointers and patterns address the places that are read and changed. The ingest parses requests
+//! with this crate, the plugin host lends documents to components, and the store and the deliveries
+//! receive the printed text. The parser follows RFC 8259 strictly: no duplicate keys, no lone
+//! surrogates, no data after the value, bounded size and depth. A number whose text carries more
+//! than its 64-bit integer (`8500.00`, `1e21`) retains that text byte for byte.
 //!
-//! The parts: [`Value`] and [`Object`] hold, `parse` reads, `print` and `javascript` write, [`Pointer`] names one place and
-//! [`PatternSet`] many; [`Document`] offers the operations of the plugin interface (`wit/plugin.wit`, resource `json`),
-//! all or nothing each within its [`Allowance`], and notes which places they changed. `wit/document-cases.json` pins what each operation does.
+//! Structure: [`Value`] and [`Object`] hold the data, `parse` reads, `print` and `javascript`
+//! write, [`Pointer`] names one place and [`PatternSet`] many. [`Document`] implements the
+//! operations of the plugin interface (`wit/plugin.wit`, resource `json`). Each operation is atomic
+//! within its [`Allowance`], and the document records the places that it changed.
+//! `wit/document-cases.json` defines the results of each operation.
 //!
-//! Nothing here does input or output, and no message, no `Debug` and no list of changes shows a payload's values.
+//! The crate does no input or output. Messages, `Debug` output and lists of changes never contain a
+//! payload's values.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 pub mod budget;
@@ -74,7 +79,7 @@ pub use value::{Kind, Value};
 use changes::Changes;
 use extent::Extent;
 
-/// A JSON document with its limits.
+/// JSON document with its limits.
 #[derive(Clone, Default)]
 pub struct Document {
     root: Value,
@@ -84,7 +89,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Parses JSON text, which may itself not be longer or deeper than the limits.
+    /// Parses JSON text that is within the limits of size and depth.
     pub fn parse(text: &[u8], limits: Limits) -> Result<Self, ParseError> {
         Ok(Self {
             root: parse::parse(text, limits)?,
@@ -94,12 +99,14 @@ impl Document {
         })
     }
 
-    /// Memory that the document of a text takes at most, about, in bytes: to be reserved before it is parsed.
+    /// Maximum memory of a text's document in bytes, estimated before it is parsed.
     pub fn memory_estimate(text: &[u8]) -> usize {
         estimate::memory_estimate(text)
     }
 
-    /// A document of a value that is there already. Its size and depth are not checked: the limits hold for its growth.
+    /// Creates a document from an existing value.
+    ///
+    /// Its size and depth are not checked: the limits apply to its growth.
     pub fn from_value(root: Value, limits: Limits) -> Self {
         let extent = Extent::exactly(root.printed_len());
         Self {
@@ -110,66 +117,68 @@ impl Document {
         }
     }
 
-    /// The whole value.
+    /// Root value.
     pub fn root(&self) -> &Value {
         &self.root
     }
 
-    /// The whole value, by value.
+    /// Root value, by value.
     pub fn into_root(self) -> Value {
         self.root
     }
 
-    /// Sets the limits that operations keep from here on. What is over them already stays.
+    /// Sets the limits of later operations. A document that already exceeds them is unchanged.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// The places that operations changed, removed or added since this was last asked, each once: pointers as they were
-    /// given, with `*` for what a pattern did not spell. At most 64 of 256 bytes and 4 KiB in all; `…` at the end: there are
-    /// more.
+    /// Returns and resets the places that operations changed, removed or added, each listed once.
+    ///
+    /// Places are pointers as they were given, with `*` for steps that a pattern did not spell. At
+    /// most 64 entries of 256 bytes, 4 KiB in all; a final `…` marks a truncated list.
     pub fn take_changes(&mut self) -> Vec<String> {
         self.changes.take()
     }
 
-    /// Notes changed places by their depth only (`*` for each step), until they are asked for: for a caller that was shown
-    /// keys of the document and could repeat them.
+    /// Records changed places by their depth only (`*` for each step), until they are taken.
+    ///
+    /// For a caller that was shown keys of the document and could repeat them.
     pub fn withhold_keys(&mut self) {
         self.changes.withhold_keys();
     }
 
-    /// The bytes that the document prints to, or a little more: never less. Costs nothing.
+    /// Upper bound of the printed size in bytes. Constant time.
     pub fn size_bound(&self) -> usize {
         self.extent.bytes()
     }
 
-    /// Compact JSON text.
+    /// Prints compact JSON text.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.extent.bytes());
         self.root.print(&mut out);
         out
     }
 
-    /// Compact JSON text.
+    /// Prints compact JSON text.
     pub fn to_bytes(&self) -> Bytes {
         self.to_vec().into()
     }
 
-    /// Compact JSON text, or nothing when it is longer than `limit` bytes.
+    /// Prints compact JSON text; `None` if it is longer than `limit` bytes.
     pub fn to_bytes_within(&self, limit: usize) -> Option<Bytes> {
         let fits = self.extent.bytes() <= limit || self.root.printed_len() <= limit;
         fits.then(|| self.to_bytes())
     }
 }
 
-/// Two documents are equal when their values are.
+/// Documents are equal if their values are.
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
         self.root == other.root
     }
 }
 
-/// Without the contents: they may be anyone's personal data.
+/// Omits the contents: they can be personal data.
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document")

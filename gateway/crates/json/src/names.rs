@@ -1,15 +1,17 @@
-//! Names that keys can read like, found in one look.
+//! Name lists: matches a key against a list of loosely compared names in one pass.
 
 use super::fold::{folded, normalise};
 use super::key_words::KeyWords;
 use super::pattern::{BadPattern, PatternSet};
 use super::tail::Tail;
 
-/// A list of names as a pattern's `~` step has them: `name|*end|*word*`, of which only letters and digits count and not their case.
+/// List of names as in a pattern's `~` step: `name|*end|*word*`.
+///
+/// Only letters and digits are compared, ignoring case.
 #[derive(Debug, Clone)]
 pub struct KeyNames(PatternSet);
 
-/// Room to work in, kept between keys.
+/// Reusable buffers for [`KeyNames::has`].
 #[derive(Debug, Default)]
 pub struct Scratch {
     text: String,
@@ -17,15 +19,17 @@ pub struct Scratch {
 }
 
 impl KeyNames {
-    /// Reads a list.
+    /// Parses a list.
     ///
     /// # Errors
-    /// It is no such list, or too long.
+    /// The text is malformed or too long.
     pub fn parse(names: &str) -> Result<Self, BadPattern> {
         PatternSet::parse([format!("/~{names}")]).map(Self)
     }
 
-    /// Whether a key reads like one of them. `scratch` is room to work in; what is in it does not matter.
+    /// Returns `true` if a key matches one of the names.
+    ///
+    /// `scratch` is reused between calls; its content is irrelevant.
     pub fn has(&self, key: &str, scratch: &mut Scratch) -> bool {
         let Some(node) = self.0.nodes().first() else {
             return false;
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn key_of_very_many_words_is_looked_at_once() {
-        // Two looks at each pair of words would take minutes.
+        // Comparing each pair of words twice would take minutes.
         let names = KeyNames::parse("*email*").unwrap();
         let key = format!("{}type", "email_".repeat(150_000));
         assert!(!names.has(&key, &mut Scratch::default()));

@@ -1,4 +1,7 @@
-//! Numbers: their text is kept unless a 64-bit integer says it all; scalars as plugins see them.
+//! Numbers and scalars.
+//!
+//! A number retains its text unless a 64-bit integer represents it fully. Scalars are the form that
+//! plugins see.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,11 +10,13 @@ use compact_str::{CompactString, format_compact};
 
 use super::{Decimal, Value};
 
-/// A JSON number that is not simply a 64-bit integer, as it was written: `8500.00`, `1e21`, `-0`, `12345678901234567890`.
+/// JSON number other than a plain 64-bit integer, with its text.
+///
+/// Examples are `8500.00`, `1e21`, `-0`, `12345678901234567890`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Number(CompactString);
 
-/// A value that has no parts.
+/// Value without children.
 #[derive(Clone, PartialEq)]
 pub enum Scalar {
     /// `null`
@@ -20,7 +25,7 @@ pub enum Scalar {
     Boolean(bool),
     /// A number that was written as a 64-bit integer.
     Integer(i64),
-    /// A number that says exactly what a 64-bit float's shortest text says: `8500.00`, `0.1`, `1e21`.
+    /// Number equal to the shortest text of a 64-bit float: `8500.00`, `0.1`, `1e21`.
     Decimal(f64),
     /// Any other number, as text.
     RawNumber(String),
@@ -28,32 +33,34 @@ pub enum Scalar {
     Text(String),
 }
 
-/// The text is not a JSON number (RFC 8259, section 6), or the float is not a finite one.
+/// Error: the text is not a JSON number (RFC 8259, section 6), or the float is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON number")]
 pub struct BadNumber;
 
 impl Number {
-    /// The text that was written.
+    /// Text of the number as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number as a 64-bit float, if that loses nothing: its shortest text denotes the same number.
+    /// Converts to a 64-bit float if this is lossless.
+    ///
+    /// It is if the float's shortest text denotes the same number.
     pub fn to_f64_exact(&self) -> Option<f64> {
         let float: f64 = self.0.parse().ok()?;
         let shortest = format_compact!("{float:e}");
         (float.is_finite() && Decimal::of_text(&self.0) == Decimal::of_text(&shortest)).then_some(float)
     }
 
-    /// A text that the caller knows to be a number by the grammar, and not one that an `i64` prints.
+    /// Wraps a text that matches the number grammar and is not the printed form of an `i64`.
     pub(super) fn from_grammar(text: &str) -> Self {
         Self(text.into())
     }
 }
 
 impl Value {
-    /// A number from its JSON text.
+    /// Parses a number from its JSON text.
     pub fn number(text: &str) -> Result<Self, BadNumber> {
         match number_len(text.as_bytes()) {
             Some(len) if len == text.len() => Ok(number_of(text)),
@@ -61,8 +68,10 @@ impl Value {
         }
     }
 
-    /// A number from a float, printed as ECMAScript does (`Number::toString`, also RFC 8785): the shortest digits that
-    /// come back as the same float, no `.0`, an exponent from `1e+21` up and below `0.000001`.
+    /// Converts a float to a number, printed as by ECMAScript (`Number::toString`, also RFC 8785).
+    ///
+    /// Prints the shortest digits that parse to the same float, without `.0`, and an exponent from
+    /// `1e+21` up and below `0.000001`.
     pub fn float(float: f64) -> Result<Self, BadNumber> {
         if !float.is_finite() {
             return Err(BadNumber);
@@ -70,8 +79,9 @@ impl Value {
         Ok(number_of(ryu_js::Buffer::new().format_finite(float)))
     }
 
-    /// How two numbers compare by what they denote, exactly and whatever their size; nothing when one is no number, or its
-    /// exponent is out of all bounds.
+    /// Compares two numbers of any size exactly by value.
+    ///
+    /// `None` if one is not a number, or its exponent is out of range.
     pub fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
@@ -79,7 +89,7 @@ impl Value {
         }
     }
 
-    /// The scalar that it is; nothing for arrays and objects.
+    /// Converts to a scalar; `None` for arrays and objects.
     pub fn to_scalar(&self) -> Option<Scalar> {
         Some(match self {
             Self::Null => Scalar::Null,
@@ -110,7 +120,9 @@ impl TryFrom<Scalar> for Value {
     }
 }
 
-/// How many bytes at the start are a number by the grammar of RFC 8259, section 6; nothing if none is.
+/// Length in bytes of the number at the start of a text (RFC 8259, section 6).
+///
+/// `None` if there is none.
 pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
     let digits = |from: usize| {
         bytes[from..]
@@ -137,9 +149,10 @@ pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// The value of a text that is a number by the grammar.
+/// Value of a text that matches the number grammar.
 pub(super) fn number_of(text: &str) -> Value {
-    // Rust's integers parse exactly the grammar's integers, except that `-0` would lose its sign.
+    // Rust's integer parser accepts exactly the grammar's integers, except that `-0` would lose its
+    // sign.
     match text.parse() {
         Ok(0) if text.len() > 1 => Value::Number(Number::from_grammar(text)),
         Ok(number) => Value::Int(number),
@@ -147,14 +160,14 @@ pub(super) fn number_of(text: &str) -> Value {
     }
 }
 
-/// Without the digits: they may be anyone's personal data.
+/// Omits the digits: they can be personal data.
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "number of {} bytes", self.0.len())
     }
 }
 
-/// Without the contents: they may be anyone's personal data.
+/// Omits the contents: they can be personal data.
 impl fmt::Debug for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -281,7 +294,8 @@ mod tests {
             (0.000_001, "0.000001"),
             (1.5e-7, "1.5e-7"),
             (5e-324, "5e-324"),
-            // It is …083.25: of the two shortest texts that are equally near, the even one.
+            // The exact value is …083.25: of the two shortest texts, which are equally near, the
+            // even one is chosen.
             (1_072_797_782_008_083.2, "1072797782008083.2"),
             (f64::MAX, "1.7976931348623157e+308"),
         ] {

@@ -1,4 +1,4 @@
-//! Objects: members in the order of the document, found by key in constant time however many there are.
+//! Objects: members in document order, with constant-time look-up by key at any size.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -10,19 +10,19 @@ use super::Value;
 
 type Member = (CompactString, Value);
 
-/// The members of a JSON object, in order; no key twice.
+/// Members of a JSON object in document order, with unique keys.
 #[derive(Clone, Default)]
 pub struct Object {
     members: Vec<Member>,
-    /// Only for objects of more than [`SCANNED`] members: the common small ones are scanned.
+    /// Present only in objects of more than [`SCANNED`] members; smaller ones are scanned linearly.
     index: Option<Box<Index>>,
 }
 
-/// Up to so many members are found by looking at each.
+/// Maximum number of members that are searched linearly.
 const SCANNED: usize = 24;
 
 impl Object {
-    /// An object without members.
+    /// Creates an object without members.
     pub const fn new() -> Self {
         Self {
             members: Vec::new(),
@@ -30,32 +30,32 @@ impl Object {
         }
     }
 
-    /// How many members there are.
+    /// Number of members.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Whether there is such a member.
+    /// Returns `true` if there is a member with this key.
     pub fn contains_key(&self, key: &str) -> bool {
         self.position(key).is_some()
     }
 
-    /// A member's value.
+    /// Value of a member.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.position(key).map(|at| &self.members[at].1)
     }
 
-    /// A member's value, to be changed.
+    /// Mutable value of a member.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         self.position(key).map(|at| &mut self.members[at].1)
     }
 
-    /// Adds a member at the end, or replaces its value in place and returns the one that was there.
+    /// Adds a member at the end, or replaces a value in place and returns the old one.
     pub fn insert(&mut self, key: impl Into<CompactString>, value: impl Into<Value>) -> Option<Value> {
         let (key, value) = (key.into(), value.into());
         match self.position(&key) {
@@ -67,33 +67,35 @@ impl Object {
         }
     }
 
-    /// Takes a member out; the others keep their order. Linear in the number of members.
+    /// Removes a member; the others keep their order. Linear in the number of members.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         self.take(key).map(|(_, member)| member.1)
     }
 
-    /// The members in order.
+    /// Iterates over the members in document order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.members.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// The keys in order.
+    /// Iterates over the keys in document order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
         self.members.iter().map(|(key, _)| key.as_str())
     }
 
-    /// The keys in order, without the first so many. Costs the same however many those are.
+    /// Iterates over the keys in document order, starting at index `offset`.
+    ///
+    /// Constant time for any offset.
     pub fn keys_from(&self, offset: usize) -> impl ExactSizeIterator<Item = &str> {
         let members = self.members.get(offset..).unwrap_or_default();
         members.iter().map(|(key, _)| key.as_str())
     }
 
-    /// The values in the order of their keys.
+    /// Iterates over the values in document order.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.members.iter().map(|(_, value)| value)
     }
 
-    /// Adds a member that is known not to be there.
+    /// Appends a member whose key is known to be absent.
     pub(super) fn append(&mut self, key: CompactString, value: Value) {
         if let Some(index) = &mut self.index {
             index.add(&key, self.members.len(), &self.members);
@@ -104,12 +106,12 @@ impl Object {
         }
     }
 
-    /// Whether a look-up goes by the index, so that it costs the same however many members there are.
+    /// Returns `true` if look-ups use the index and therefore take constant time.
     pub(super) fn is_indexed(&self) -> bool {
         self.index.is_some()
     }
 
-    /// Takes a member out and says where it stood, so that [`Object::put_back`] can undo it.
+    /// Removes a member and returns it with its position, for [`Object::put_back`].
     pub(super) fn take(&mut self, key: &str) -> Option<(usize, Member)> {
         let at = self.position(key)?;
         let member = self.members.remove(at);
@@ -123,7 +125,9 @@ impl Object {
         self.reindex();
     }
 
-    /// Keeps the members for which the predicate says so; it may change their values.
+    /// Removes the members for which the predicate returns `false`.
+    ///
+    /// The predicate may change values.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&str, &mut Value) -> bool) {
         let before = self.members.len();
         self.members.retain_mut(|(key, value)| keep(key, value));
@@ -144,7 +148,9 @@ impl Object {
     }
 }
 
-/// Positions by key. The hash is keyed at random, so that no chosen keys can collide on purpose.
+/// Index of positions by key.
+///
+/// The hash is keyed randomly, so that keys cannot be chosen to collide.
 #[derive(Clone)]
 struct Index {
     positions: HashTable<usize>,
@@ -176,7 +182,7 @@ impl Index {
     }
 }
 
-/// By members, in order.
+/// Compares the members in order.
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.members == other.members
@@ -192,7 +198,7 @@ impl IntoIterator for Object {
     }
 }
 
-/// Of equal keys the last value stays.
+/// The last of several values with the same key wins.
 impl<K: Into<CompactString>, V: Into<Value>> FromIterator<(K, V)> for Object {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
         let mut object = Self::new();
@@ -203,7 +209,7 @@ impl<K: Into<CompactString>, V: Into<Value>> FromIterator<(K, V)> for Object {
     }
 }
 
-/// Without the contents: they may be anyone's personal data.
+/// Omits the contents: they can be personal data.
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "object of {}", self.len())

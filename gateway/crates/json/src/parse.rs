@@ -1,6 +1,7 @@
-//! The parser: RFC 8259, strictly, in one pass over the bytes.
+//! JSON parser: strict RFC 8259, in one pass over the bytes.
 //!
-//! What it refuses beyond the grammar: a key twice in one object, escapes of lone surrogates, and what is over the limits.
+//! Beyond the grammar it refuses duplicate keys in an object, escapes of lone surrogates, and texts
+//! over the limits.
 
 use std::fmt;
 
@@ -11,80 +12,82 @@ use super::pointer::push_escaped;
 use super::scan::plain_run;
 use super::{Limits, Object, Value};
 
-/// Why a text is not a document, and where. It shows nothing of the text but, for a key that is there twice, its pointer.
+/// Parse error with its position.
+///
+/// Shows nothing of the text except the pointer of a duplicate key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at line {line}, column {column}")]
 pub struct ParseError {
-    /// What is wrong.
+    /// Kind of the error.
     pub kind: ParseErrorKind,
-    /// Bytes before the place.
+    /// Byte offset of the error.
     pub offset: usize,
-    /// The line, from 1.
+    /// Line, counted from 1.
     pub line: usize,
-    /// The column, in bytes from 1.
+    /// Column in bytes, counted from 1.
     pub column: usize,
 }
 
-/// What is wrong with a text.
+/// Kind of a parse error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseErrorKind {
-    /// The text ends where something must follow.
+    /// Unexpected end of the text.
     #[error("the text ends too early")]
     UnexpectedEnd,
-    /// Something else stands where a value must.
+    /// Another token in place of a value.
     #[error("a value is expected")]
     ExpectedValue,
-    /// Something else stands where a member's key must.
+    /// Another token in place of a member's key.
     #[error("a key in double quotes is expected")]
     ExpectedKey,
-    /// Something else stands between a key and its value.
+    /// Another token in place of the colon between key and value.
     #[error("a colon is expected")]
     ExpectedColon,
-    /// Something else stands after a member.
+    /// Another token in place of a comma or closing brace after a member.
     #[error("a comma or the object's end is expected")]
     ExpectedCommaOrBrace,
-    /// Something else stands after an element.
+    /// Another token in place of a comma or closing bracket after an element.
     #[error("a comma or the array's end is expected")]
     ExpectedCommaOrBracket,
-    /// Something follows the value.
+    /// Data after the value.
     #[error("something follows the value")]
     TrailingData,
-    /// It begins like a number and is none.
+    /// Malformed number.
     #[error("the number is malformed")]
     BadNumber,
-    /// A backslash before something that cannot be escaped.
+    /// Backslash before a character that cannot be escaped.
     #[error("the escape is malformed")]
     BadEscape,
-    /// `\u` names half of a surrogate pair.
+    /// `\u` escape of half a surrogate pair.
     #[error("the escape is a lone surrogate")]
     LoneSurrogate,
-    /// A control character inside a string.
+    /// Unescaped control character inside a string.
     #[error("a control character must be escaped")]
     ControlCharacter,
-    /// The bytes are not UTF-8.
+    /// Invalid UTF-8.
     #[error("the text is not UTF-8")]
     NotUtf8,
-    /// More arrays and objects inside each other than the limit.
+    /// Nesting depth over the limit.
     #[error("the nesting is deeper than {limit}")]
     TooDeep {
-        /// How deep is allowed.
+        /// Maximum depth.
         limit: usize,
     },
-    /// More bytes than the limit.
+    /// Size over the limit.
     #[error("the text is longer than {limit} bytes")]
     TooLarge {
-        /// How many are allowed.
+        /// Maximum size in bytes.
         limit: usize,
     },
-    /// A key is there twice in one object.
+    /// Duplicate key in an object.
     #[error("the key {pointer} is there twice")]
     DuplicateKey {
-        /// Which one, cut to 256 bytes.
+        /// Pointer to the key, cut to 256 bytes.
         pointer: DuplicatePointer,
     },
 }
 
-/// Reads a whole text.
+/// Parses a whole text.
 pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Value, ParseError> {
     if bytes.len() > limits.bytes {
         let fault = fault(limits.bytes, ParseErrorKind::TooLarge { limit: limits.bytes });
@@ -102,7 +105,7 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Value, ParseError> {
     parser.document().map_err(|fault| fault.locate(bytes))
 }
 
-/// An error on its way out: without line and column, and on the heap because it is rare.
+/// Internal error without line and column. Boxed by its users because it is rare.
 struct Fault {
     at: usize,
     kind: ParseErrorKind,
@@ -115,7 +118,7 @@ fn fault(at: usize, kind: ParseErrorKind) -> Box<Fault> {
 }
 
 struct Parser<'a> {
-    /// The same as `bytes`; it is cut only beside ASCII characters.
+    /// Same content as `bytes`; sliced only next to ASCII characters.
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -221,7 +224,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    /// From the opening quote, which the caller has seen, to behind the closing one.
+    /// Parses a string with both quotes; the caller has seen the opening one.
     fn string(&mut self) -> Parsed<CompactString> {
         let start = self.at + 1;
         self.at = start + plain_run(&self.bytes[start..]);
@@ -245,7 +248,7 @@ impl Parser<'_> {
         Ok(unescaped.into())
     }
 
-    /// One escape, from its backslash on.
+    /// Parses one escape, starting at its backslash.
     fn escape(&mut self) -> Parsed<char> {
         let start = self.at;
         let Some(&letter) = self.bytes.get(start + 1) else {
@@ -264,7 +267,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The digits after `\u`, and the second half of a pair (RFC 8259, section 7).
+    /// Parses the digits after `\u`, and the second half of a surrogate pair (RFC 8259, section 7).
     fn code_point(&mut self, start: usize) -> Parsed<char> {
         let lone = || fault(start, ParseErrorKind::LoneSurrogate);
         let first = self.unit(start)?;
@@ -297,14 +300,14 @@ impl Parser<'_> {
         Ok(unit)
     }
 
-    /// Whether this byte is next after white space; then it is behind us.
+    /// Consumes this byte if it is next after white space; returns whether it was.
     fn take(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
-    /// The next byte after white space.
+    /// Next byte after white space.
     fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -329,7 +332,7 @@ impl Parser<'_> {
 }
 
 impl Fault {
-    /// The same, seen from the object or array around it.
+    /// Adds the step of the enclosing object or array to the error.
     fn within(mut self: Box<Self>, step: &str) -> Box<Self> {
         if let ParseErrorKind::DuplicateKey { pointer } = &mut self.kind {
             pointer.0.push(step.into());
@@ -349,7 +352,7 @@ impl Fault {
     }
 }
 
-/// The way to a key that is there twice; shown as a JSON pointer of at most 256 bytes.
+/// Path to a duplicate key; displayed as a JSON pointer of at most 256 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicatePointer(Vec<CompactString>);
 
@@ -375,12 +378,12 @@ impl fmt::Display for DuplicatePointer {
     }
 }
 
-/// A small set of keys that errs on one side: what it has not seen is certainly new.
+/// Approximate set of keys without false negatives: a key that it has not seen is certainly new.
 #[derive(Default)]
 struct Sketch(u64);
 
 impl Sketch {
-    /// Whether the key may have been added before.
+    /// Adds a key; returns `true` if it may have been added before.
     fn add(&mut self, key: &str) -> bool {
         let bytes = key.as_bytes();
         let (first, last) = (

@@ -1,4 +1,6 @@
-//! Patterns: many places in a document, named at once; compiled so that a set of them is matched in one walk.
+//! Patterns: expressions that name many places of a document.
+//!
+//! A set is compiled so that one walk matches all of it.
 
 use std::str::FromStr;
 
@@ -8,21 +10,25 @@ use super::fold::normalise;
 use super::key_words::KeyWords;
 use super::tail::{Tail, Tails};
 
-/// A pointer whose steps may also be `*` (any one step), `**` (any number of steps, none too) and `~name` or
-/// `~name|*other` (an object's key that reads like one of the names, or whose end does where a `*` stands before it: only
-/// letters and digits count, and not their case). With a `*` behind it a name may have more words behind it, but for those that
-/// say something about it: `~*email*` is `email_old`, not `email_verified`.
-/// `~2` stands for a literal `*`.
+/// Pointer with wildcards.
+///
+/// A step may be a key or index, `*` (any one step), `**` (any number of steps, including none), or
+/// `~name|*other` (an object's key that matches one of the names, or whose end does if the name has
+/// a leading `*`). Names are compared by letters and digits only, ignoring case. A trailing `*`
+/// allows further words after the name, except words that qualify it: `~*email*` matches
+/// `email_old`, but not `email_verified`. `~2` denotes a literal `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<Step>);
 
-/// Why a text is not a pattern, or patterns are not a set.
+/// Error of parsing a pattern or compiling a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
-    /// A text breaks the grammar. A `*` beside other characters does too: it would silently match nothing.
+    /// Malformed pattern.
+    ///
+    /// Includes a `*` next to other characters, which would silently match nothing.
     #[error("not a pattern: steps that each begin with `/`, being a key, an index, `*`, `**` or `~name`")]
     Malformed,
-    /// All steps and names together are more than [`PatternSet::MAX_STEPS`].
+    /// All patterns together have more than [`PatternSet::MAX_STEPS`] steps and names.
     #[error(
         "the patterns have more than {} steps and names together",
         PatternSet::MAX_STEPS
@@ -32,13 +38,13 @@ pub enum BadPattern {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
-    /// This key or index.
+    /// One key or index.
     Exact(CompactString),
-    /// A key that reads like one of these, normalised.
+    /// Key that matches one of these names, normalised.
     Loose(Vec<LooseName>),
     /// Any key or index.
     Any,
-    /// Any number of steps.
+    /// Any number of steps, including none.
     Deep,
 }
 
@@ -50,7 +56,7 @@ impl FromStr for Pattern {
             return Ok(Self(Vec::new()));
         }
         let steps = text.strip_prefix('/').ok_or(BadPattern::Malformed)?;
-        // Counted before anything is made of them.
+        // Counts the steps before anything is allocated for them.
         if memchr::memchr2_iter(b'/', b'|', text.as_bytes()).count() > PatternSet::MAX_STEPS {
             return Err(BadPattern::TooMany);
         }
@@ -63,13 +69,13 @@ impl FromStr for Pattern {
     }
 }
 
-/// A name that a key reads like, normalised.
+/// Normalised name that keys are compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LooseName {
     name: CompactString,
-    /// Only the end of the key has to read like it.
+    /// Only the end of the key must match.
     end: bool,
-    /// Words may be behind it.
+    /// Further words may follow the name.
     more: bool,
 }
 
@@ -90,7 +96,7 @@ fn step(text: &str) -> Option<Step> {
     }
 }
 
-/// Whether a letter comes first, or a `*` and then a letter.
+/// Returns `true` if the text begins with a letter, or with `*` and a letter.
 fn begins_loosely(text: &str) -> bool {
     text.strip_prefix('*')
         .unwrap_or(text)
@@ -135,41 +141,43 @@ fn unescape(step: &str) -> Option<String> {
     Some(key)
 }
 
-/// Patterns compiled into one tree of steps, so that a walk looks at each key once however many patterns there are.
+/// Patterns compiled into one tree of steps.
+///
+/// A walk examines each key once for any number of patterns.
 #[derive(Debug, Clone)]
 pub struct PatternSet {
-    /// The first is where every pattern begins.
+    /// Nodes of the tree; the first is the root, at which every pattern begins.
     nodes: Vec<Node>,
 }
 
 pub(super) type NodeId = usize;
 
-/// A place in the tree: the patterns that begin with the steps up to here.
+/// Node of the tree: the set of patterns that begin with the steps up to this node.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Node {
-    /// By key or index.
+    /// Successors by key or index.
     pub(super) exact: Names,
-    /// By normalised key.
+    /// Successors by normalised key.
     pub(super) loose: Names,
-    /// By the end of the normalised key.
+    /// Successors by the end of the normalised key.
     pub(super) ends: Ends,
-    /// By a beginning of the normalised key that ends with one of its words.
+    /// Successors by a prefix of the normalised key that ends at a word boundary.
     pub(super) heads: Heads,
-    /// By any step.
+    /// Successor for any step.
     pub(super) any: Option<NodeId>,
-    /// Without a step: a `**` begins here.
+    /// Successor without a step: the beginning of a `**`.
     pub(super) deep: Option<NodeId>,
-    /// This is the inside of a `**`: any step leads here again.
+    /// Set for the inside of a `**`: any step leads to this node again.
     pub(super) repeats: bool,
-    /// A pattern ends here.
+    /// Set if a pattern ends at this node.
     pub(super) accepts: bool,
 }
 
 impl PatternSet {
-    /// How many steps and names a set may have, all patterns together.
+    /// Maximum number of steps and names in a set, over all patterns.
     pub const MAX_STEPS: usize = 4096;
 
-    /// Compiles patterns.
+    /// Compiles parsed patterns.
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self, BadPattern> {
         Self::compile(patterns.into_iter().map(Ok))
     }
@@ -179,7 +187,7 @@ impl PatternSet {
         Self::compile(texts.into_iter().map(|text| text.as_ref().parse()))
     }
 
-    /// Takes one pattern after the other, so that no more than a set may have is ever held.
+    /// Compiles patterns one by one, so that memory stays within the maximum of a set.
     fn compile(patterns: impl Iterator<Item = Result<Pattern, BadPattern>>) -> Result<Self, BadPattern> {
         let mut set = Self {
             nodes: vec![Node::default()],
@@ -196,7 +204,7 @@ impl PatternSet {
         Ok(set)
     }
 
-    /// Whether one of the patterns is the empty pointer.
+    /// Returns `true` if one of the patterns is the empty pointer.
     pub(super) fn names_the_whole(&self) -> bool {
         self.nodes[0].accepts
     }
@@ -228,7 +236,7 @@ impl PatternSet {
     }
 
     fn deep(&mut self, at: NodeId) -> NodeId {
-        // `**` after `**` says nothing more.
+        // Consecutive `**` steps are equivalent to one.
         if self.nodes[at].repeats {
             return at;
         }
@@ -291,7 +299,9 @@ impl Step {
 }
 
 impl Node {
-    /// Whether a key's normalised form, of which the tail may be known, has to be looked up to go on from here.
+    /// Returns `true` if a key's normalised form must be looked up to continue from this node.
+    ///
+    /// The tail, if known, excludes most keys.
     pub(super) fn may_lead_loosely(&self, tail: Option<Tail>) -> bool {
         match tail {
             Some(tail) => self.loose.may_lead(tail) || self.ends.may_lead(tail),
@@ -303,7 +313,7 @@ impl Node {
         !self.loose.is_empty() || !self.ends.is_empty()
     }
 
-    /// Whether any step leads on from here.
+    /// Returns `true` if any step leads to a successor.
     pub(super) fn leads_on(&self) -> bool {
         self.repeats
             || self.any.is_some()
@@ -314,7 +324,7 @@ impl Node {
     }
 }
 
-/// Where names lead that may have words behind them.
+/// Successors by names that further words may follow.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heads {
     whole: Names,
@@ -326,8 +336,10 @@ impl Heads {
         self.whole.is_empty() && self.ends.is_empty()
     }
 
-    /// The names that a key is compared with, each with the head that reads like it and the node that it leads to where the key
-    /// is of that head; nothing for each head and each name that does not.
+    /// Names that a key is compared with.
+    ///
+    /// Yields the matching head of the key and the successor for each match, and `None` for each
+    /// head and each name that does not match.
     pub(super) fn candidates<'a>(
         &'a self,
         words: &'a KeyWords,
@@ -342,13 +354,13 @@ impl Heads {
     }
 }
 
-/// Where the ends of names lead.
+/// Successors by ends of names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
-    /// By the tail.
+    /// Ends of at least [`Tail::BYTES`] bytes, sorted by their tail.
     sorted: Vec<(Tail, CompactString, NodeId)>,
     tails: Tails,
-    /// Those that are shorter than a tail.
+    /// Ends that are shorter than a tail.
     short: Vec<(CompactString, NodeId)>,
 }
 
@@ -357,12 +369,14 @@ impl Ends {
         self.sorted.is_empty() && self.short.is_empty()
     }
 
-    /// Whether a name with this tail can lead anywhere.
+    /// Returns `true` if a name with this tail can have a successor.
     pub(super) fn may_lead(&self, tail: Tail) -> bool {
         self.tails.may_have(tail) || !self.short.is_empty()
     }
 
-    /// The ends that a name is compared with, each with the node that it leads to where the name ends so.
+    /// Ends that a name is compared with.
+    ///
+    /// Yields the successor for each end that matches, and `None` for each that does not.
     pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = Option<NodeId>> {
         let tail = Tail::of(name);
         let from = self.sorted.partition_point(|(known, ..)| *known < tail);
@@ -388,7 +402,7 @@ impl Ends {
     }
 }
 
-/// Where names lead: sorted, so that finding one needs no hash that a name could be made to defeat.
+/// Successors by name: a sorted list, since a hash table could be attacked with colliding names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     sorted: Vec<Way>,
@@ -400,7 +414,7 @@ struct Way {
     tail: Tail,
     name: CompactString,
     node: NodeId,
-    /// No other name leads to the node, so patterns that go the same way can go on from it together.
+    /// Set if no other name leads to the node, so that patterns with the same step can share it.
     alone: bool,
 }
 
@@ -415,17 +429,17 @@ impl Names {
         self.sorted.is_empty()
     }
 
-    /// Whether a name with this tail can lead anywhere.
+    /// Returns `true` if a name with this tail can have a successor.
     pub(super) fn may_lead(&self, tail: Tail) -> bool {
         self.tails.may_have(tail)
     }
 
-    /// The nodes that a name leads to.
+    /// Successors of a name.
     pub(super) fn find(&self, name: &str) -> impl Iterator<Item = NodeId> {
         self.ways(name).map(|way| way.node)
     }
 
-    /// The node that this name leads to and no other does.
+    /// Successor that is reached by this name only.
     fn alone(&self, name: &str) -> Option<NodeId> {
         self.ways(name).find(|way| way.alone).map(|way| way.node)
     }

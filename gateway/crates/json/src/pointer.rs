@@ -4,17 +4,20 @@ use std::borrow::Cow;
 
 use super::Value;
 
-/// A JSON pointer whose escapes are known to be right.
+/// JSON pointer with valid escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pointer<'a>(&'a str);
 
-/// The text is neither empty nor steps that each begin with `/`, or has a `~` before something other than `0` and `1`.
+/// Error: the text is not a JSON pointer.
+///
+/// It is neither empty nor a sequence of steps that each begin with `/`, or a `~` is followed by
+/// something other than `0` and `1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON pointer (RFC 6901)")]
 pub struct BadPointer;
 
 impl<'a> Pointer<'a> {
-    /// Checks the text.
+    /// Parses a text as a JSON pointer.
     pub fn parse(text: &'a str) -> Result<Self, BadPointer> {
         let whole = text.is_empty() || text.starts_with('/');
         let escape = |&at: &usize| matches!(text.as_bytes().get(at + 1), Some(b'0' | b'1'));
@@ -22,28 +25,28 @@ impl<'a> Pointer<'a> {
         (whole && escaped).then_some(Self(text)).ok_or(BadPointer)
     }
 
-    /// The text.
+    /// Text of the pointer.
     pub fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// The keys and indices, unescaped.
+    /// Keys and indices of the pointer, unescaped.
     pub fn steps(self) -> impl Iterator<Item = Cow<'a, str>> {
         self.0.split('/').skip(1).map(unescape)
     }
 
-    /// How many steps there are.
+    /// Number of steps.
     pub(super) fn len(self) -> usize {
         memchr::memchr_iter(b'/', self.0.as_bytes()).count()
     }
 
-    /// The pointer to what is around the place, and the last step; nothing for the whole document.
+    /// Splits off the last step; `None` for the empty pointer.
     pub(super) fn split_last(self) -> Option<(Self, Cow<'a, str>)> {
         let (parent, last) = self.0.rsplit_once('/')?;
         Some((Self(parent), unescape(last)))
     }
 
-    /// Whether the other place is inside this one, or is this one.
+    /// Returns `true` if the other place is this one or inside it.
     pub(super) fn contains(self, other: Pointer<'_>) -> bool {
         other
             .0
@@ -53,7 +56,7 @@ impl<'a> Pointer<'a> {
 }
 
 impl Value {
-    /// What stands at a pointer.
+    /// Value at a pointer.
     pub fn at(&self, pointer: Pointer<'_>) -> Option<&Value> {
         let mut value = self;
         for step in pointer.steps() {
@@ -66,7 +69,7 @@ impl Value {
         Some(value)
     }
 
-    /// What stands at a pointer, to be changed.
+    /// Mutable value at a pointer.
     pub(super) fn at_mut(&mut self, pointer: Pointer<'_>) -> Option<&mut Value> {
         let mut value = self;
         for step in pointer.steps() {
@@ -80,7 +83,7 @@ impl Value {
     }
 }
 
-/// An array's index: digits without a leading zero (RFC 6901, section 4).
+/// Parses an array index: digits without a leading zero (RFC 6901, section 4).
 pub(super) fn index(step: &str) -> Option<usize> {
     let digits = step.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = step.len() > 1 && step.starts_with('0');
@@ -91,7 +94,7 @@ pub(super) fn index(step: &str) -> Option<usize> {
     }
 }
 
-/// Adds a step to a pointer's text.
+/// Appends an escaped step to a pointer's text.
 pub(super) fn push_escaped(pointer: &mut String, step: &str) {
     pointer.push('/');
     if memchr::memchr2(b'~', b'/', step.as_bytes()).is_none() {
@@ -107,7 +110,7 @@ pub(super) fn push_escaped(pointer: &mut String, step: &str) {
     }
 }
 
-/// Adds an array's index to a pointer's text.
+/// Appends an array index to a pointer's text.
 pub(super) fn push_index(pointer: &mut String, index: usize) {
     pointer.push('/');
     pointer.push_str(itoa::Buffer::new().format(index));
@@ -115,7 +118,7 @@ pub(super) fn push_index(pointer: &mut String, index: usize) {
 
 fn unescape(step: &str) -> Cow<'_, str> {
     if step.contains('~') {
-        // In this order, as the RFC says, so that `~01` is `~1`.
+        // The order is that of the RFC, so that `~01` becomes `~1`.
         step.replace("~1", "/").replace("~0", "~").into()
     } else {
         step.into()

@@ -1,6 +1,6 @@
-//! The printer: compact JSON text with the fewest escapes, the same for the same value always.
+//! JSON printer: compact text with minimal escapes. Equal values print to equal text.
 //!
-//! The other style, the text that JavaScript makes of a value, is in `javascript`.
+//! The `javascript` module prints the other style, the text that JavaScript makes of a value.
 
 use super::scan::plain_run;
 use super::{Number, Value};
@@ -40,14 +40,14 @@ impl Value {
         }
     }
 
-    /// Compact JSON text.
+    /// Prints the value as compact JSON text.
     pub fn to_json(&self) -> String {
         let mut out = Vec::new();
         self.print(&mut out);
         String::from_utf8(out).expect("the printer writes whole strings and ASCII")
     }
 
-    /// How many bytes [`Value::print`] writes.
+    /// Number of bytes that [`Value::print`] writes.
     pub fn printed_len(&self) -> usize {
         match self {
             Self::Null | Self::Bool(true) => 4,
@@ -68,7 +68,7 @@ impl Value {
     }
 }
 
-/// How many bytes a string prints to, with its quotes.
+/// Number of bytes that a string prints to, including its quotes.
 pub(super) fn string_len(text: &str) -> usize {
     let escapes = |&byte: &u8| match escape(byte) {
         Escape::None => 0,
@@ -121,7 +121,9 @@ enum Escape {
     Code,
 }
 
-/// RFC 8259, section 7: only what must be escaped is, by its short form where there is one.
+/// Escape of a byte (RFC 8259, section 7).
+///
+/// Escapes only where required, in the short form where one exists.
 fn escape(byte: u8) -> Escape {
     match byte {
         b'"' | b'\\' => Escape::Short(byte),

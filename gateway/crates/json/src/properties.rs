@@ -1,4 +1,4 @@
-//! Laws that hold for every document, and the operations against naive models of them.
+//! Property tests of documents: invariants, and comparisons of the operations with naive models.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::budget::{ByteBudget, WorkBudget};
 
-/// Keys that collide: exactly, loosely, and with indices and escapes.
+/// Keys that collide: exactly, after normalisation, and with indices and escapes.
 const KEYS: [&str; 8] = ["a", "b", "A_", "0", "1", "a/b", "~*", ""];
 
 const STEPS: [&str; 12] = [
@@ -41,7 +41,7 @@ fn patterns() -> impl Strategy<Value = Vec<String>> {
     vec(pattern, 0..5)
 }
 
-/// JSON, and what is nearly JSON.
+/// Generates JSON texts and slightly damaged JSON texts.
 fn nearly_json() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         proptest::sample::select(vec![
@@ -69,7 +69,7 @@ proptest! {
     #[test]
     fn serde_json_reads_what_is_printed(value in value()) {
         let theirs: serde_json::Value = serde_json::from_str(&value.to_json()).unwrap_or_else(
-            // It refuses numbers over a float's range.
+            // `serde_json` refuses numbers beyond the range of a float.
             |_| value.to_serde(),
         );
         prop_assert_eq!(theirs, value.to_serde());
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn what_is_valid_is_what_serde_json_reads(text in nearly_json()) {
         let ours = Document::parse(text.as_bytes(), Limits::default());
-        // `RawValue` checks the grammar only, so that neither numbers nor keys get in the way.
+        // `RawValue` checks the grammar only, so that neither numbers nor duplicate keys matter.
         let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text);
         match &ours {
             Ok(_) => prop_assert!(theirs.is_ok(), "only we read {text}"),
@@ -230,9 +230,10 @@ proptest! {
     }
 }
 
-/// The pointer to a place, with `*` for every step that no pattern spells there.
+/// Pointer to a place, with `*` for every step that no pattern spells.
 fn as_spelled(texts: &[String], value: &Value, place: &Place) -> String {
-    // A pattern that is cut after a step that it spells matches the places whose last step is that.
+    // A pattern that is cut after a step that it spells matches the places whose last step is that
+    // one.
     let spelling: Vec<String> = texts
         .iter()
         .flat_map(|text| {
@@ -261,7 +262,7 @@ fn any_place() -> impl Strategy<Value = String> {
     vec(step, 0..4).prop_map(|steps| steps.concat())
 }
 
-/// The steps to a place: keys or indices as text.
+/// Steps to a place: keys or indices as text.
 type Place = Vec<String>;
 
 /// All places, in the order of the document.
@@ -307,7 +308,7 @@ fn matches_any(texts: &[String], value: &Value, place: &Place) -> bool {
     })
 }
 
-/// The definition of a pattern, read aloud.
+/// Naive implementation of pattern matching.
 fn matches(steps: &[&str], value: &Value, place: &[String]) -> bool {
     let Some((step, rest)) = steps.split_first() else {
         return place.is_empty();

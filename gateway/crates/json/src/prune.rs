@@ -1,8 +1,9 @@
-//! The operations that remove and redact what patterns match, in one walk.
+//! Operations that remove or redact the places that patterns match, in one walk.
 //!
-//! Where a place matches, what is inside it is not looked at: it goes, or is replaced, with the place, and the place
-//! counts once. Indices are those of the document before the operation. What is noted of a place is what the patterns spell
-//! of it: a key that only a `*`, a `**` or a loose name matched is `*`.
+//! A matching place is removed or replaced together with its content, which is not examined, and
+//! counts as one. Indices refer to the document before the operation. Recorded places contain the
+//! steps that the patterns spell; a key that was matched only by `*`, `**` or a loose name is
+//! recorded as `*`.
 
 use super::changes::Changes;
 use super::extent::{Delta, Extent};
@@ -11,14 +12,18 @@ use super::walk::{Level, Next, Pairs, Step, Walk, visit};
 use super::{AccessError, Allowance, Document, PatternSet, Redaction, Value};
 
 impl Document {
-    /// Removes every place that a pattern matches; how many there were. The whole document cannot be removed: the empty
-    /// pattern is refused, and of `/**` only what is inside counts.
+    /// Removes every place that a pattern matches; returns their number.
+    ///
+    /// The whole document cannot be removed: the empty pattern is refused, and `/**` applies to the
+    /// content only.
     pub fn remove(&mut self, patterns: &PatternSet, allowance: &Allowance<'_>) -> Result<u32, AccessError> {
         self.edit(patterns, &Redaction::Remove, Pairs::AsTheyAre, allowance)
     }
 
-    /// Redacts every place that a pattern matches; how many there were. The values of a pair (`{"name":"email","value":"…"}`)
-    /// are redacted too where a pattern matches a member of its name in the pair's place.
+    /// Redacts every place that a pattern matches; returns their number.
+    ///
+    /// The values of a pair (`{"name":"email","value":"…"}`) are redacted too if a pattern matches
+    /// a member of that name at the position of the pair.
     pub fn redact(
         &mut self,
         patterns: &PatternSet,
@@ -57,8 +62,9 @@ impl Document {
         finished.map(|()| count)
     }
 
-    /// Keeps what the patterns match, with the way to it, and removes all else; how many places were removed. A document
-    /// that is a scalar and not matched becomes `null`.
+    /// Retains the places that patterns match and their ancestors, and removes all others.
+    ///
+    /// Returns the number of removed places. A scalar document that does not match becomes `null`.
     pub fn retain(&mut self, patterns: &PatternSet, allowance: &Allowance<'_>) -> Result<u32, AccessError> {
         let (walk, root) = Walk::begin(patterns, allowance);
         if root.matched {
@@ -84,14 +90,16 @@ impl Document {
         finished.map(|()| count)
     }
 
-    /// Refuses a redaction that would grow the document over its limit. Only where the worst case could is it measured.
+    /// Refuses a redaction that would grow the document over its limit.
+    ///
+    /// Measures the growth only if the worst case exceeds the limit.
     fn check_growth(
         &self,
         patterns: &PatternSet,
         how: &Redaction<'_>,
         allowance: &Allowance<'_>,
     ) -> Result<(), AccessError> {
-        // Every value but the last takes a byte and a comma at least.
+        // Every value except the last takes at least one byte and a comma.
         let values = self.extent.bytes() / 2 + 1;
         let worst = how
             .growth()
@@ -114,12 +122,12 @@ impl Document {
     }
 }
 
-/// A redaction on its walk.
+/// State of a redaction during its walk.
 struct Edit<'p, 'd> {
     walk: Walk<'p>,
     how: &'d Redaction<'d>,
     pairs: Pairs,
-    /// The place as the patterns spell it.
+    /// Path of the current place as the patterns spell it.
     place: String,
     changes: &'d mut Changes,
     count: u32,
@@ -127,7 +135,7 @@ struct Edit<'p, 'd> {
 }
 
 impl Edit<'_, '_> {
-    /// Whether the value stays, changed or not.
+    /// Redacts inside a place; returns whether the value remains.
     fn place(&mut self, value: &mut Value, level: Level) -> bool {
         if level.matched {
             return self.redact(value);
@@ -142,7 +150,7 @@ impl Edit<'_, '_> {
         true
     }
 
-    /// Redacts a value of a pair, whose own key no pattern spells.
+    /// Redacts the value of a pair; no pattern spells its key.
     fn value_of_pair(&mut self, value: &mut Value) -> bool {
         let len = self.place.len();
         self.place.push_str("/*");
@@ -180,17 +188,17 @@ impl Edit<'_, '_> {
     }
 }
 
-/// A projection on its walk.
+/// State of a projection during its walk.
 struct Projection<'p, 'd> {
     walk: Walk<'p>,
-    /// The place as the patterns spell it.
+    /// Path of the current place as the patterns spell it.
     place: String,
     changes: &'d mut Changes,
     count: u32,
 }
 
 impl Projection<'_, '_> {
-    /// Whether anything inside stays.
+    /// Prunes the content of a value; returns whether any of it remains.
     fn inside(&mut self, value: &mut Value, level: Level) -> bool {
         let mut any = false;
         each_child(value, |step, child| {
@@ -214,7 +222,9 @@ impl Projection<'_, '_> {
         stays
     }
 
-    /// Whether something inside stays; if nothing does, what was counted inside is not: the place goes as one.
+    /// Prunes an ancestor of possible matches; returns whether any of its content remains.
+    ///
+    /// If none does, the removals inside are not counted: the place is removed as one.
     fn way(&mut self, value: &mut Value, level: Level) -> bool {
         let (count, mark) = (self.count, self.changes.mark());
         let stays = self.inside(value, level);
@@ -231,7 +241,7 @@ impl Projection<'_, '_> {
     }
 }
 
-/// Adds a step to a place: itself where a pattern spells it, and `*` where not.
+/// Appends a step to a path: the step itself if a pattern spells it, otherwise `*`.
 fn push_spelled(place: &mut String, step: Step<'_>, level: Level) {
     if level.spelled {
         step.push_to(place);
@@ -240,7 +250,7 @@ fn push_spelled(place: &mut String, step: Step<'_>, level: Level) {
     }
 }
 
-/// Shows each member or element; those for which the answer is no go.
+/// Visits each member or element and removes those for which `keep` returns `false`.
 fn each_child(value: &mut Value, mut keep: impl FnMut(Step<'_>, &mut Value) -> bool) {
     match value {
         Value::Object(object) => object.retain(|key, child| keep(Step::Key(key), child)),

@@ -1,4 +1,4 @@
-//! What becomes of a value that is redacted.
+//! Redactions: replacements for confidential values.
 
 use compact_str::CompactString;
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,28 +7,33 @@ use sha2::Sha256;
 use super::allowance::units_of_text;
 use super::{Number, Value};
 
-/// What becomes of a value that is redacted.
+/// Replacement for a redacted value.
 #[derive(Clone, Copy)]
 pub enum Redaction<'a> {
-    /// The member or element goes.
+    /// Removes the member or element.
     Remove,
-    /// The value becomes this text.
+    /// Replaces the value by this text.
     Mask(&'a str),
-    /// All but the last so many characters become `*`, as many as there were. A text or number that has no more than
-    /// those is masked whole: it would be shown whole. Any other value becomes one `*`.
+    /// Masks all characters except the last `n` with `*`, preserving the length.
+    ///
+    /// A text or number of at most `n` characters is masked completely, since it would otherwise be
+    /// shown in full. Any other value becomes a single `*`.
     KeepLast(u8),
-    /// The value becomes `label:digest`. The digest is the first 16 hexadecimal digits of the HMAC-SHA256 of the value's
-    /// compact JSON text under the key: equal values get equal digests whatever the label, and `1` is not `"1"`.
+    /// Replaces the value by `label:digest`.
+    ///
+    /// The digest is the first 16 hexadecimal digits of the HMAC-SHA256 of the value's compact JSON
+    /// text under the key. Equal values have equal digests for every label, and `1` differs from
+    /// `"1"`.
     Pseudonym {
-        /// What kind of value it was, for readers.
+        /// Kind of the value, for readers.
         label: &'a str,
-        /// The tenant's key.
+        /// Tenant's key.
         key: &'a [u8],
     },
 }
 
 impl Redaction<'_> {
-    /// What the value becomes; nothing when it goes.
+    /// Replacement for a value; `None` if it is removed.
     pub(super) fn replacement(&self, value: &Value) -> Option<Value> {
         let text = match *self {
             Self::Remove => return None,
@@ -39,7 +44,7 @@ impl Redaction<'_> {
         Some(Value::Text(text))
     }
 
-    /// The work that a replacement of the value takes, with what is printed or copied for it.
+    /// Units of work for the replacement of a value, including the printed or copied text.
     pub(super) fn units(&self, value: &Value) -> u64 {
         match *self {
             Self::Remove => 1,
@@ -51,9 +56,9 @@ impl Redaction<'_> {
         }
     }
 
-    /// How many bytes a value grows by at most.
+    /// Maximum growth of a value, in bytes.
     pub(super) fn growth(&self) -> usize {
-        // A character can print as six: `\u0000`.
+        // A character can print as six bytes: `\u0000`.
         match *self {
             Self::Remove => 0,
             Self::Mask(mask) => 2 + 6 * mask.len(),
@@ -64,11 +69,12 @@ impl Redaction<'_> {
     }
 }
 
-/// The work of a digest of nothing.
+/// Units of work for a digest of an empty text.
 const DIGEST_UNITS: u64 = 32;
 
-/// Units of work to measure or to print a value. Its parts are left out: a document is measured as often as the
-/// operation replaces it, which is once.
+/// Units of work to measure or print a value, without its children.
+///
+/// The children are not counted: a document is measured once per replacement, which happens once.
 fn units_of_value(value: &Value) -> u64 {
     units_of_text(match value {
         Value::Text(text) => text.len(),
@@ -107,7 +113,7 @@ fn digest(value: &Value, key: &[u8]) -> String {
     digits
 }
 
-/// Without the mask, the label and the key.
+/// Omits the mask, the label and the key.
 impl std::fmt::Debug for Redaction<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

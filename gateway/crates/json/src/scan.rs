@@ -1,6 +1,8 @@
-//! Runs of string bytes that stand for themselves, found eight at a time; the parser and the printer share them.
+//! Scans strings for runs of bytes without escapes, eight bytes at a time.
+//!
+//! Shared by the parser and the printer.
 
-/// How many bytes from the start need no escape: none is a quote, a backslash or a control character (RFC 8259, section 7).
+/// Length of the prefix without quote, backslash or control character (RFC 8259, section 7).
 pub(super) fn plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(word) = bytes[at..].first_chunk::<8>() {
@@ -21,8 +23,10 @@ fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
-/// Marks the special bytes of a word with their highest bit. A borrow can mark a byte above a special one by mistake,
-/// never below the first (Hacker's Delight, section 6-1).
+/// Marks the special bytes of a word with their highest bit.
+///
+/// A borrow can wrongly mark a byte above a special one, but never one below the first (Hacker's
+/// Delight, section 6-1).
 fn special(word: u64) -> u64 {
     let below = word.wrapping_sub(each(0x20)) & !word;
     let quote = word ^ each(b'"');

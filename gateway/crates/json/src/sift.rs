@@ -1,41 +1,48 @@
-//! Decides place by place what stays of a document, in one walk.
+//! Sieve: decides for each place of a document whether it remains, in one walk.
 //!
-//! Unlike the other operations that remove, it notes no places: the keys that it takes out may be as confidential as the values.
+//! Unlike the other removing operations it records no changed places: the removed keys can be as
+//! confidential as the values.
 
 use super::pair::{is_pair_value, pair_names};
 use super::{Document, Value};
 
-/// Says what stays.
+/// Policy that decides which places remain.
 pub trait Sieve {
-    /// What is known of a place whose inside is looked at.
+    /// State for a place whose content is examined.
     type Place;
 
-    /// What becomes of a member of an object. `named_out`: it is the value of a pair whose name [`Sieve::names_out`] takes out.
+    /// Decides about a member of an object.
+    ///
+    /// `named_out`: the member is the value of a pair whose name [`Sieve::names_out`] removes.
     fn member(&mut self, around: &Self::Place, key: &str, named_out: bool) -> Sifted<Self::Place>;
 
-    /// Tells whether the values of a pair of this name go, such as those of `{"name":"email","value":"…"}`.
+    /// Checks whether the values of a pair with this name are removed.
+    ///
+    /// A pair is, for example, `{"name":"email","value":"…"}`.
     fn names_out(&mut self, name: &str) -> bool;
 
-    /// What becomes of an element of an array.
+    /// Decides about an element of an array.
     fn element(&mut self, around: &Self::Place, index: usize) -> Sifted<Self::Place>;
 }
 
-/// What becomes of a place.
+/// Decision about a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sifted<P> {
-    /// It stays as it is.
+    /// The place remains unchanged.
     Stays,
-    /// It goes with all that is inside.
+    /// The place is removed with its content.
     Goes,
-    /// It stays; its inside is looked at.
+    /// The place remains; its content is examined.
     Inside(P),
-    /// It is only the way to what is inside: it stays where something inside does.
+    /// The content is examined; the place remains only if some of its content does.
     Way(P),
 }
 
 impl Document {
-    /// Takes out what the sieve does not let stay. `root` is what is said of the whole: where it goes, an object or array is
-    /// left empty and anything else `null`.
+    /// Removes the places that the sieve does not retain.
+    ///
+    /// `root` is the decision about the whole document. If it is to be removed, an object or array
+    /// becomes empty and any other value `null`.
     pub fn sift<S: Sieve>(&mut self, sieve: &mut S, root: Sifted<S::Place>) {
         if !place(&mut self.root, sieve, root) {
             match &mut self.root {
@@ -49,7 +56,7 @@ impl Document {
     }
 }
 
-/// Whether the value stays.
+/// Applies a decision to a value; returns whether the value remains.
 fn place<S: Sieve>(value: &mut Value, sieve: &mut S, said: Sifted<S::Place>) -> bool {
     match said {
         Sifted::Stays => true,
@@ -62,7 +69,7 @@ fn place<S: Sieve>(value: &mut Value, sieve: &mut S, said: Sifted<S::Place>) -> 
     }
 }
 
-/// Whether anything inside stays.
+/// Examines the content of a value; returns whether any of it remains.
 fn inside<S: Sieve>(value: &mut Value, sieve: &mut S, at: &S::Place) -> bool {
     match value {
         Value::Object(object) => {
@@ -94,7 +101,10 @@ mod tests {
     use super::super::Limits;
     use super::*;
 
-    /// Goes after the keys' first letters: `g`oes, `i`nside, `w`ay, anything else stays. Of arrays the first element goes.
+    /// Sieve that decides by the first letter of a key.
+    ///
+    /// `g` removes, `i` examines the content, `w` retains ancestors, any other letter retains. The
+    /// first element of an array is removed.
     struct ByLetter;
 
     impl Sieve for ByLetter {

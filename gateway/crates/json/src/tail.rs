@@ -1,18 +1,22 @@
-//! Last bytes of names: nearly every key is told from all names by them.
+//! Name tails: a pre-filter on the last bytes of names, which rejects nearly every key.
 
-/// The last bytes of a name in one number: names are found by it first, and nearly every key is no further looked at.
+/// Last bytes of a name as one number.
+///
+/// Look-ups by name compare it first, which rejects nearly every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tail(u32);
 
 impl Tail {
-    /// How many bytes: those before the start of a short name count as 0.
+    /// Number of bytes in a tail; missing bytes of a shorter name are 0.
     pub(super) const BYTES: usize = 3;
 
     pub(super) fn of(name: &str) -> Self {
         Self::of_last(name.bytes().rev())
     }
 
-    /// What the tail of a key's normalised form is; nothing when only the whole of it tells, as with letters beyond ASCII.
+    /// Tail of a key's normalised form.
+    ///
+    /// `None` if the whole key must be normalised, as with non-ASCII letters.
     pub(super) fn of_normalised(key: &str) -> Option<Self> {
         let last = key
             .bytes()
@@ -37,10 +41,10 @@ impl Tail {
     }
 }
 
-/// Which tails there may be: says no for nearly all that there are not, and never for one that there is.
+/// Bloom filter of tails: no false negatives, few false positives.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tails {
-    /// Empty, or 2¹² bits.
+    /// Bits of the filter: none, or 2¹².
     bits: Vec<u64>,
 }
 
@@ -58,7 +62,7 @@ impl Tails {
         self.bits[word] |= bit;
     }
 
-    /// By Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+    /// Position by Fibonacci hashing (Knuth, The Art of Computer Programming, vol. 3, section 6.4).
     fn place(Tail(tail): Tail) -> (usize, u64) {
         let hash = tail.wrapping_mul(0x9E37_79B1) >> 20;
         ((hash >> 6) as usize, 1 << (hash & 63))

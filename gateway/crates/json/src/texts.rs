@@ -1,11 +1,13 @@
-//! Random JSON texts for tests, in every form that the grammar has. The black-box tests draw from them too.
+//! Generators of random JSON texts in all forms of the grammar.
+//!
+//! Used by the tests, including the black-box tests.
 
 use std::collections::HashSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// JSON text, not values: numbers in all forms of the grammar, strings in all escapes.
+/// Generates JSON texts, with numbers and string escapes in all forms of the grammar.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         1 => "null|true|false",
@@ -51,7 +53,7 @@ fn key_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A key that is there already would be refused by the parser.
+/// Prints an object without duplicate keys, which the parser would refuse.
 fn object_text(members: &[(String, String)]) -> String {
     let mut seen = HashSet::new();
     let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! The value: what a JSON text says.
+//! JSON value: the in-memory form of a JSON text.
 
 use std::fmt;
 
@@ -16,20 +16,20 @@ pub enum Value {
     Bool(bool),
     /// An integer whose text is exactly what its 64-bit value prints.
     Int(i64),
-    /// Any other number, as it was written.
+    /// Any other number, with its text as it was written.
     Number(Number),
     /// A string, unescaped.
     Text(CompactString),
     /// An array.
     Array(Vec<Value>),
-    /// An object, in the order of the document; no key twice.
+    /// An object: members in document order, with unique keys.
     Object(Object),
 }
 
-/// What stands at a place.
+/// Kind of a value at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Nothing.
+    /// No value.
     Absent,
     /// `null`
     Null,
@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Value {
-    /// What it is; never `Kind::Absent`.
+    /// Kind of the value; never `Kind::Absent`.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Null => Kind::Null,
@@ -58,17 +58,17 @@ impl Value {
         }
     }
 
-    /// Whether it is `null`.
+    /// Returns `true` for `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether it is an array or an object.
+    /// Returns `true` for an array or an object.
     pub fn is_container(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Object(_))
     }
 
-    /// The truth value, if it is one.
+    /// Boolean value; `None` for other kinds.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(truth) => Some(*truth),
@@ -76,7 +76,7 @@ impl Value {
         }
     }
 
-    /// The integer, if it was written as one and fits.
+    /// Integer value; `None` unless it was written as an integer that fits into an `i64`.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
@@ -84,7 +84,7 @@ impl Value {
         }
     }
 
-    /// The string, if it is one.
+    /// String value; `None` for other kinds.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -92,7 +92,7 @@ impl Value {
         }
     }
 
-    /// The elements, if it is an array.
+    /// Elements of an array; `None` for other kinds.
     pub fn as_array(&self) -> Option<&[Value]> {
         match self {
             Self::Array(elements) => Some(elements),
@@ -100,7 +100,7 @@ impl Value {
         }
     }
 
-    /// The members, if it is an object.
+    /// Members of an object; `None` for other kinds.
     pub fn as_object(&self) -> Option<&Object> {
         match self {
             Self::Object(object) => Some(object),
@@ -108,7 +108,7 @@ impl Value {
         }
     }
 
-    /// The members, to be changed, if it is an object.
+    /// Mutable members of an object; `None` for other kinds.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
         match self {
             Self::Object(object) => Some(object),
@@ -116,7 +116,7 @@ impl Value {
         }
     }
 
-    /// The string by value; anything else comes back as it was.
+    /// Converts into the string; the error is the unchanged value.
     pub fn into_text(self) -> Result<CompactString, Value> {
         match self {
             Self::Text(text) => Ok(text),
@@ -124,7 +124,7 @@ impl Value {
         }
     }
 
-    /// The elements by value; anything else comes back as it was.
+    /// Converts into the elements; the error is the unchanged value.
     pub fn into_array(self) -> Result<Vec<Value>, Value> {
         match self {
             Self::Array(elements) => Ok(elements),
@@ -132,7 +132,7 @@ impl Value {
         }
     }
 
-    /// The members by value; anything else comes back as it was.
+    /// Converts into the members; the error is the unchanged value.
     pub fn into_object(self) -> Result<Object, Value> {
         match self {
             Self::Object(object) => Ok(object),
@@ -140,12 +140,12 @@ impl Value {
         }
     }
 
-    /// A member of an object; nothing for anything else.
+    /// Member of an object; `None` for other kinds.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_object()?.get(key)
     }
 
-    /// How deep arrays and objects nest: 0 for a scalar, 1 for `[]`.
+    /// Nesting depth of arrays and objects: 0 for a scalar, 1 for `[]`.
     pub fn depth(&self) -> usize {
         match self {
             Self::Array(elements) => 1 + elements.iter().map(Self::depth).max().unwrap_or(0),
@@ -155,7 +155,7 @@ impl Value {
     }
 }
 
-/// Without the contents: they may be anyone's personal data.
+/// Omits the contents: they can be personal data.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

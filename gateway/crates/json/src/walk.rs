@@ -1,4 +1,4 @@
-//! Walks: a set of patterns and a document, side by side, once.
+//! Walk: matches a set of patterns against a document in one traversal.
 
 use std::borrow::Cow;
 
@@ -12,40 +12,40 @@ use super::tail::Tail;
 use super::value::Value;
 use super::{AccessError, Allowance};
 
-/// The patterns' side of a walk: which nodes of the set the way from the root to here has reached.
+/// Matching state of a walk: the pattern nodes that the path from the root reaches.
 pub(super) struct Walk<'p> {
     nodes: &'p [Node],
     allowance: Allowance<'p>,
-    /// The limit that ended it before everything was seen.
+    /// Limit that ended the walk early.
     ended_by: Option<AccessError>,
-    /// The nodes of all levels from the root to here, one after the other.
+    /// Reached nodes of all levels of the path, from the root on.
     active: Vec<NodeId>,
-    /// For each node the last step that reached it.
+    /// For each node, the last step that reached it.
     reached: Vec<u64>,
     step: u64,
     normalised: String,
     words: KeyWords,
 }
 
-/// The nodes that are reached at one place.
+/// Nodes that are reached at one place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Level {
     start: usize,
     end: usize,
-    /// A pattern matches the place.
+    /// Set if a pattern matches the place.
     pub(super) matched: bool,
-    /// A pattern names the last step to the place by its very key or index.
+    /// Set if a pattern names the last step to the place by its exact key or index.
     pub(super) spelled: bool,
 }
 
 impl Level {
-    /// Whether something inside the place can match.
+    /// Returns `true` if a place inside this one can match.
     pub(super) fn leads_on(self) -> bool {
         self.start < self.end
     }
 }
 
-/// A step of the document.
+/// One step into a document: a key or an index.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'d> {
     Key(&'d str),
@@ -53,7 +53,7 @@ pub(super) enum Step<'d> {
 }
 
 impl Step<'_> {
-    /// Adds itself to a pointer's text.
+    /// Appends the step to a pointer's text.
     pub(super) fn push_to(self, pointer: &mut String) {
         match self {
             Self::Key(key) => push_escaped(pointer, key),
@@ -61,7 +61,7 @@ impl Step<'_> {
         }
     }
 
-    /// The work of looking at it.
+    /// Units of work to examine the step.
     fn units(self) -> u64 {
         match self {
             Self::Key(key) => units_of_text(key.len()),
@@ -71,7 +71,7 @@ impl Step<'_> {
 }
 
 impl<'p> Walk<'p> {
-    /// At the root.
+    /// Begins a walk at the root.
     pub(super) fn begin(patterns: &'p PatternSet, allowance: &Allowance<'p>) -> (Self, Level) {
         let mut walk = Self {
             nodes: patterns.nodes(),
@@ -93,7 +93,9 @@ impl<'p> Walk<'p> {
         (walk, root)
     }
 
-    /// One step down. [`Walk::leave`] takes it back. After a limit was met no step leads anywhere.
+    /// Enters a child.
+    ///
+    /// [`Walk::leave`] undoes it. After a limit was met, no step reaches any node.
     pub(super) fn enter(&mut self, from: Level, step: Step<'_>) -> Level {
         let mut level = Level {
             start: self.active.len(),
@@ -177,12 +179,12 @@ impl<'p> Walk<'p> {
         level
     }
 
-    /// Back to the level around.
+    /// Returns to the parent's level.
     pub(super) fn leave(&mut self, level: Level) {
         self.active.truncate(level.start);
     }
 
-    /// Tells whether a pattern matches a member of the name that a pair gives its values.
+    /// Checks whether a pattern matches a member of the name that a pair gives its values.
     pub(super) fn names_value(&mut self, value: &Value, level: Level) -> bool {
         let Value::Object(object) = value else {
             return false;
@@ -199,7 +201,7 @@ impl<'p> Walk<'p> {
         named
     }
 
-    /// Charges work that is done at a place that was found. After a limit was met the answer is no.
+    /// Charges work at a found place; returns `false` after a limit was met.
     pub(super) fn charge(&mut self, units: u64) -> bool {
         if self.ended_by.is_none() {
             self.ended_by = self.allowance.work(units).err();
@@ -207,20 +209,22 @@ impl<'p> Walk<'p> {
         self.ended_by.is_none()
     }
 
-    /// Ends it: nothing more is seen.
+    /// Ends the walk: nothing more is visited.
     fn end_by(&mut self, error: AccessError) {
         self.ended_by.get_or_insert(error);
     }
 
-    /// Ends the walk.
+    /// Finishes the walk.
     ///
     /// # Errors
-    /// The limit that was met before everything was seen.
+    /// The limit that ended the walk early.
     pub(super) fn finished(self) -> Result<(), AccessError> {
         self.ended_by.map_or(Ok(()), Err)
     }
 
-    /// Adds a node, and what it reaches without a step, to the newest level; whether a pattern ends there.
+    /// Adds a node and its step-free successors to the newest level.
+    ///
+    /// Returns whether a pattern ends there.
     fn reach(&mut self, node: NodeId) -> bool {
         if !self.charge(1) {
             return false;
@@ -241,33 +245,33 @@ fn text_of(step: Step<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Keys that are looked at in the time of one place.
+/// Number of keys that are compared for one unit of work.
 const KEYS_PER_UNIT: u64 = 4;
 
-/// Pairs of a name and a value, such as `{"name":"email","value":"…"}`, in a walk.
+/// Treatment of pairs of a name and a value, such as `{"name":"email","value":"…"}`, in a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pairs {
-    /// Objects as any other.
+    /// Pairs are treated as any other object.
     AsTheyAre,
-    /// Their values match where a member of their name would.
+    /// Values of a pair match where a member of the pair's name would.
     Named,
 }
 
-/// Where a visit goes after a place that matched.
+/// Continuation of a visit after a matching place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Into it.
+    /// Visits the content of the place.
     Inside,
-    /// Past it.
+    /// Skips the content of the place.
     Past,
-    /// Nowhere: it has seen enough.
+    /// Ends the visit.
     Stop,
 }
 
-/// Shows every place that matches, and its pointer, in the order of the document.
+/// Visits every matching place with its pointer, in document order.
 ///
 /// # Errors
-/// A limit that was met before everything was seen, and what `see` gives.
+/// A limit that ended the walk early, or an error of `see`.
 pub(super) fn visit(
     root: &Value,
     patterns: &PatternSet,
@@ -294,7 +298,7 @@ struct Visit<'p, F> {
 }
 
 impl<F: FnMut(&str, &Value) -> Result<Next, AccessError>> Visit<'_, F> {
-    /// Whether to go on.
+    /// Visits a place and its content; returns whether to continue.
     fn place(&mut self, value: &Value, level: Level) -> bool {
         if level.matched {
             match self.show(value) {
@@ -350,7 +354,7 @@ mod tests {
     use super::*;
     use crate::budget::WorkBudget;
 
-    /// `/**/a/**/a/…`: in arrays inside each other every one of its steps is reached at every place.
+    /// Pattern `/**/a/**/a/…`: in nested arrays every one of its steps is reached at every place.
     fn deep_patterns(steps: usize) -> PatternSet {
         PatternSet::parse(["/**/*".repeat(steps)]).expect("a pattern")
     }
@@ -391,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_place_reaches_each_node_once() {
-        // Without that the work would double with every step.
+        // Without this check the work would double with every step.
         let document = nested(50, 1);
         let work = WorkBudget::new(1 << 20);
         let found = document.find(

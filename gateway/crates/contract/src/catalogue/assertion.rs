@@ -1,4 +1,4 @@
-//! What is asked of a value alone, not of what is inside it: its type, its size, its digits.
+//! Assertions of a schema about a value itself: its type, size and digits, without its children.
 
 use std::cmp::Ordering;
 
@@ -7,10 +7,12 @@ use super::same::{all_differ, is_one_of};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Decimal, Object, Value};
 
-/// What is wrong with a value by one keyword; nothing where it fits, or is not of the kind that the keyword asks of.
+/// Checks one keyword against a value; returns the violation, if there is one.
+///
+/// `None` if the value conforms, or the keyword does not apply to its kind.
 ///
 /// # Errors
-/// When finding out takes more work than there is.
+/// The check exceeds the work budget.
 pub(super) fn wrong(
     keyword: &Keyword,
     value: &Value,
@@ -94,7 +96,7 @@ fn is_of(work: &WorkBudget, kinds: &[Kind], value: &Value) -> Result<bool, TooMu
             | (Kind::String, Value::Text(_))
             | (Kind::Array, Value::Array(_))
             | (Kind::Object, Value::Object(_)) => true,
-            // An exponent out of all bounds says too that there is no fraction, where it is above zero.
+            // A number whose exponent is out of range is an integer if the exponent is positive.
             (Kind::Integer, Value::Number(number)) => decimal(work, value)?
                 .map_or_else(|| !number.as_str().contains("e-"), |number| number.is_integer()),
             _ => false,
@@ -137,12 +139,12 @@ fn size_of(keyword: &Keyword, len: usize, of: &str) -> Option<String> {
     }
 }
 
-/// An operand of the schema.
+/// Displayed text of a schema's operand.
 fn shown(operand: &Value) -> String {
     cut(&operand.to_json()).into_owned()
 }
 
-/// The start of a text that is long.
+/// Truncates a long text.
 pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
     match text.char_indices().nth(LONGEST_NAME) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -150,7 +152,7 @@ pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// What it costs to decode a number.
+/// Cost of decoding a number, in units of work.
 fn digits(value: &Value) -> usize {
     match value {
         Value::Number(number) => number.as_str().len(),
@@ -158,6 +160,6 @@ fn digits(value: &Value) -> usize {
     }
 }
 
-/// Bytes of a text that are looked at in the time of one value.
+/// Number of text bytes that are processed for one unit of work.
 pub(super) const BYTES_A_UNIT: usize = 16;
 const LONGEST_NAME: usize = 128;

@@ -1,4 +1,4 @@
-//! Checks data against a schema.
+//! Checks event data against a schema.
 
 use serde_json::Value as Json;
 
@@ -9,19 +9,19 @@ use super::read::Patterns;
 use hookgate_json::Value;
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 
-/// A schema that is ready to check data.
+/// Compiled schema, ready to check data.
 pub struct Check(Program);
 
-/// Where data does not fit.
+/// Violation of a schema by data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where in the data: RFC 6901; cut where it is very long.
+    /// JSON pointer (RFC 6901) into the data; truncated if it is very long.
     pub pointer: String,
-    /// What is wrong, in words that do not repeat the value.
+    /// Description of the violation, without the value.
     pub message: String,
 }
 
-/// Holds a schema against the meta-schema.
+/// Validates a schema against the meta-schema.
 pub(super) fn sound(schema: &Json) -> Result<(), Vec<SchemaProblem>> {
     jsonschema::draft202012::meta::validate(schema).map_err(|error| {
         let message = cut(error.to_string());
@@ -30,28 +30,28 @@ pub(super) fn sound(schema: &Json) -> Result<(), Vec<SchemaProblem>> {
 }
 
 impl Check {
-    /// Compiles a schema that is sound.
+    /// Compiles a valid schema.
     pub(super) fn new(schema: &Value, patterns: &Patterns) -> Self {
         Self(Program::new(schema, patterns))
     }
 
-    /// Where the data does not fit, at most 20 places; none: it fits.
+    /// Checks data; returns at most 20 violations, none if the data conforms.
     ///
     /// # Errors
-    /// When finding out takes more work than there is.
+    /// The check exceeds the work budget.
     pub fn data(&self, data: &Value, work: &WorkBudget) -> Result<Vec<Violation>, TooMuchWork> {
         evaluate::violations(&self.0, data, work)
     }
 }
 
-/// Without the schema: it says nothing to a log.
+/// Omits the schema, which is of no use in a log.
 impl std::fmt::Debug for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Check")
     }
 }
 
-/// A message that a person can read.
+/// Truncates a message to a readable length.
 fn cut(message: String) -> String {
     match message.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", &message[..end]),

@@ -1,8 +1,9 @@
-//! Holds data against a compiled schema (JSON Schema, draft 2020-12), on a budget.
+//! Evaluates data against a compiled schema (JSON Schema, draft 2020-12) on a work budget.
 //!
-//! A value is looked at once by each subschema that applies to it, and what is wrong is noted on the way, so that nothing is
-//! judged twice and nothing is collected that is not told. Every look, comparison and byte given to a pattern is charged before
-//! it happens. Numbers are compared by all their digits.
+//! Each subschema that applies to a value visits it once, and violations are recorded during the
+//! visit, so that nothing is evaluated twice and only reported violations are collected. Every
+//! visit, comparison and byte given to a pattern is charged before it happens. Numbers are compared
+//! by all their digits.
 
 use super::assertion::{BYTES_A_UNIT, cut, wrong};
 use super::program::{Contains, Elements, Keyword, Members, Node, NodeId, Program};
@@ -10,7 +11,7 @@ use super::{MOST_TOLD, Violation};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Object, Value};
 
-/// Where data does not fit, at most [`MOST_TOLD`] places.
+/// Finds violations of a schema, at most [`MOST_TOLD`].
 pub(super) fn violations(
     program: &Program,
     data: &Value,
@@ -29,13 +30,13 @@ pub(super) fn violations(
 struct Evaluation<'p> {
     program: &'p Program,
     work: &'p WorkBudget,
-    /// What is wrong; `None`: it is only asked whether something is.
+    /// Violations found so far; `None` if only the result is needed.
     told: Option<Vec<Violation>>,
-    /// Subschemas inside each other.
+    /// Current nesting depth of subschemas.
     depth: usize,
 }
 
-/// Where a value stands.
+/// Path of a value.
 struct Place<'p> {
     around: Option<&'p Place<'p>>,
     step: Step<'p>,
@@ -48,13 +49,13 @@ enum Step<'p> {
     Index(usize),
 }
 
-/// Which members or elements of a value keywords have looked at.
+/// Flags of the members or elements of a value that keywords have evaluated.
 type Seen = Vec<bool>;
 
 type Holds = Result<bool, TooMuchWork>;
 
 impl Evaluation<'_> {
-    /// Tells whether a value fits a subschema.
+    /// Checks whether a value conforms to a subschema.
     fn node(&mut self, id: NodeId, value: &Value, at: &Place<'_>, seen: Option<&mut Seen>) -> Holds {
         let node = &self.program.nodes[id];
         self.work.charge_len(1 + node.keywords.len())?;
@@ -147,7 +148,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// `anyOf`, `oneOf`.
+    /// Evaluates `anyOf` and `oneOf`.
     fn branches(
         &mut self,
         keyword: &Keyword,
@@ -163,7 +164,7 @@ impl Evaluation<'_> {
         let mut fitting = 0;
         for &node in nodes {
             fitting += usize::from(self.branch(node, value, at, seen.as_deref_mut())?);
-            // Another that fits may have looked at more.
+            // A further matching subschema may have evaluated other children.
             if (one && fitting > 1) || (!one && fitting > 0 && seen.is_none()) {
                 break;
             }
@@ -195,7 +196,9 @@ impl Evaluation<'_> {
         next.map_or(Ok(true), |node| self.node(node, value, at, seen))
     }
 
-    /// A subschema of which it is only asked whether the value fits; what it has looked at counts if so.
+    /// Evaluates a subschema without recording violations.
+    ///
+    /// The children that it evaluated count if the value conforms.
     fn branch(&mut self, node: NodeId, value: &Value, at: &Place<'_>, seen: Option<&mut Seen>) -> Holds {
         let Some(seen) = seen else {
             return self.silently(|quiet| quiet.node(node, value, at, None));
@@ -335,7 +338,7 @@ impl Evaluation<'_> {
         })
     }
 
-    /// What no other keyword has looked at.
+    /// Evaluates the children that no other keyword has evaluated.
     fn unevaluated(&mut self, node: &Node, value: &Value, at: &Place<'_>, seen: &mut Seen) -> Holds {
         let mut holds = true;
         match value {
@@ -387,7 +390,7 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// Asks without noting what is wrong.
+    /// Evaluates without recording violations.
     fn silently(&mut self, ask: impl FnOnce(&mut Self) -> Holds) -> Holds {
         let told = self.told.take();
         let holds = ask(self);
@@ -395,7 +398,7 @@ impl Evaluation<'_> {
         holds
     }
 
-    /// Notes what is wrong at a place; always `false`.
+    /// Records a violation; always returns `false`.
     fn tell(&mut self, at: &Place<'_>, message: impl FnOnce() -> String) -> bool {
         if let Some(told) = &mut self.told
             && told.len() < MOST_TOLD
@@ -408,7 +411,7 @@ impl Evaluation<'_> {
         false
     }
 
-    /// Tells whether more that is wrong would change nothing.
+    /// Checks whether further violations would not change the result.
     fn has_told_enough(&self) -> bool {
         self.told.as_ref().is_none_or(|told| told.len() >= MOST_TOLD)
     }
@@ -427,7 +430,7 @@ impl<'p> Place<'p> {
         }
     }
 
-    /// RFC 6901, cut.
+    /// JSON pointer (RFC 6901), truncated.
     fn pointer(&self) -> String {
         let mut steps = Vec::new();
         let mut place = Some(self);
@@ -454,6 +457,8 @@ impl<'p> Place<'p> {
     }
 }
 
-/// Subschemas inside each other, for the stack's sake: four at each step of the deepest event that can be.
+/// Maximum nesting depth of subschemas, which bounds the stack.
+///
+/// Four per step of the deepest possible event.
 const DEEPEST: usize = 512;
 const LONGEST_POINTER: usize = 1 << 10;

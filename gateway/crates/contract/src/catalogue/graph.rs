@@ -1,4 +1,4 @@
-//! A schema as a graph: its subschemas, and which of them look at which part of a value.
+//! Schema graph: the subschemas of a schema, linked by the parts of a value to which they apply.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,21 +9,21 @@ use crate::privacy::{Class, Classified, Field, Fields, TextPattern};
 
 pub(super) type NodeId = usize;
 
-/// The whole of the data.
+/// Node that applies to the whole of the data.
 pub(super) const ROOT: NodeId = 0;
 
-/// The subschemas that are reached from the root; the root is the first.
+/// Subschemas that are reachable from the root, which is the first.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    /// The class of what has none.
+    /// Class of unclassified values.
     pub(super) default: Option<Class>,
-    /// The subschemas of the metadata, which say what of it is classified; the first is the whole of it.
+    /// Subschemas of the metadata, which classify it; the first is its root.
     pub(super) metadata: Option<Range<NodeId>>,
 }
 
 impl Graph {
-    /// What of it is classified. `text` is the schema's.
+    /// Classified fields of the schema. `text` is the text of the schema.
     pub(super) fn classified(&self, text: &str) -> Classified {
         let default = self.default.unwrap_or(Class::Public);
         let closed = default != Class::Public;
@@ -41,7 +41,7 @@ impl Graph {
             let fields = self.nodes.iter().map(Node::field).collect();
             Arc::new(Fields::new(fields, root, default, text.to_owned()))
         };
-        // A closed schema that says nothing of metadata lets none of it pass.
+        // A closed schema without rules for metadata removes all of it.
         let nothing = || Arc::new(Fields::new(vec![Field::default()], 0, default, text.to_owned()));
         let metadata = match &self.metadata {
             Some(metadata) if closed || self.nodes.iter().any(has_class) => Some(fields(metadata.start)),
@@ -54,13 +54,13 @@ impl Graph {
         }
     }
 
-    /// The subschemas of the data and of the metadata.
+    /// Root nodes of the data and of the metadata.
     pub(super) fn roots(&self) -> impl Iterator<Item = NodeId> {
         let metadata = self.metadata.iter().map(|metadata| metadata.start);
         std::iter::once(ROOT).chain(metadata)
     }
 
-    /// The members that are named public.
+    /// Members that the schema classifies as public.
     pub(super) fn public_names(&self) -> Vec<PublicName> {
         let named = self.nodes.iter().flat_map(|node| &node.named);
         let public = named.filter_map(|(name, &id)| {
@@ -75,7 +75,9 @@ impl Graph {
         public
     }
 
-    /// Which of those that look at the same value as a node names it public.
+    /// Finds a node that classifies a node's value as public.
+    ///
+    /// Searches all nodes that apply to the same value.
     fn public_at(&self, id: NodeId) -> Option<NodeId> {
         let (mut all, mut next) = (vec![id], 0);
         while let Some(&id) = all.get(next) {
@@ -96,31 +98,34 @@ impl Graph {
     }
 }
 
-/// One subschema.
+/// Node of the graph: one subschema.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// Where it stands in the schema.
+    /// JSON pointer of the subschema.
     pub(super) pointer: String,
-    /// The class of what it looks at.
+    /// Class of the value to which it applies.
     pub(super) class: Option<Class>,
-    /// Others that look at the same value: `$ref`, `allOf`, `anyOf`, `oneOf`, `then`, `else`, `dependentSchemas`.
+    /// Nodes that apply to the same value.
+    ///
+    /// From `$ref`, `allOf`, `anyOf`, `oneOf`, `then`, `else` and `dependentSchemas`.
     pub(super) same: Vec<NodeId>,
-    /// Others that look at the same value and only ask something of it: `not`, `if`.
+    /// Nodes that only test the same value: `not`, `if`.
     pub(super) asking: Vec<NodeId>,
-    /// By the name of a member.
+    /// Nodes by member name.
     pub(super) named: HashMap<String, NodeId>,
-    /// By a pattern of members' names.
+    /// Nodes by a pattern of member names.
     pub(super) patterns: Vec<(Arc<TextPattern>, NodeId)>,
-    /// For every other member.
+    /// Node of all other members.
     pub(super) rest: Option<NodeId>,
-    /// For the first elements.
+    /// Nodes of the first elements.
     pub(super) first: Vec<NodeId>,
-    /// For every other element.
+    /// Node of all other elements.
     pub(super) items: Option<NodeId>,
-    /// For members, names or elements, whichever they are: `contains`, `propertyNames`, `unevaluatedItems`,
-    /// `unevaluatedProperties`.
+    /// Nodes that apply to any member, name or element.
+    ///
+    /// From `contains`, `propertyNames`, `unevaluatedItems` and `unevaluatedProperties`.
     pub(super) beside: Vec<NodeId>,
-    /// Has `unevaluatedItems` or `unevaluatedProperties`, for which the same value is looked at again.
+    /// Set for `unevaluatedItems` or `unevaluatedProperties`, which visit the value again.
     pub(super) again: bool,
 }
 
@@ -137,7 +142,7 @@ impl Node {
         }
     }
 
-    /// All that look at the same value.
+    /// All nodes that apply to the same value.
     pub(super) fn in_place(&self) -> impl Iterator<Item = NodeId> {
         self.same.iter().chain(&self.asking).copied()
     }

@@ -1,14 +1,15 @@
-//! Event types: what a tenant's events are called, and what their data must look like.
+//! Event types of a tenant: names and data schemas.
 //!
-//! A type may have a JSON Schema (draft 2020-12). It is read once, when the type is put (`read`, which knows every keyword and
-//! refuses what it does not, `weight`, which refuses a schema that would look at the same value too often), and then checks the
-//! data of each event of a type that asks for it (`check`): compiled (`program`) and held against it on a budget (`evaluate`), so
-//! that the work of an event is bounded before it is done. What it classifies, in the data and in the metadata (`x-metadata-schema`), becomes
-//! `privacy::Fields`. `registry` keeps the types, `ingest` has events checked, `api` shows
-//! them.
+//! A type may have a JSON Schema (draft 2020-12). The schema is read once, when the type is stored:
+//! `read` knows every keyword and refuses unknown ones, and `weight` refuses a schema that would
+//! visit the same value too often. `check` then applies it to the data of each event of a type with
+//! validation. The schema is compiled (`program`) and evaluated on a budget (`evaluate`), so that
+//! the work of an event is bounded in advance. Its classifications of the data and the metadata
+//! (`x-metadata-schema`) become `privacy::Fields`. `registry` stores the types, `ingest` has events
+//! checked, `api` shows them.
 //!
-//! Pure: a schema names nothing outside itself, so nothing is ever fetched; its patterns run in linear time. What is told of
-//! data that does not fit never repeats the data.
+//! Pure: a schema refers to nothing outside itself, so nothing is ever fetched; its patterns run in
+//! linear time. Reported violations never repeat the data.
 
 mod assertion;
 mod check;
@@ -29,27 +30,27 @@ pub use check::{Check, Violation};
 
 use read::Origin;
 
-/// An event type as it was asked for.
+/// Event type as requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeSpec {
-    /// Its name.
+    /// Name of the type.
     pub kind: EventType,
-    /// What it is about.
+    /// Subject of the type.
     pub entity: Option<String>,
-    /// When it is sent.
+    /// Condition under which the event is sent.
     pub description: Option<String>,
-    /// A JSON Schema of its data: compact JSON text.
+    /// JSON Schema of its data: compact JSON text.
     pub schema: Option<String>,
-    /// Whether data that does not fit the schema is refused.
+    /// Refuses data that violates the schema.
     pub validate: bool,
-    /// Whose word its classification is.
+    /// Authority of its classification.
     pub authority: Authority,
 }
 
-/// An event type that is ready for use.
+/// Event type with its compiled schema.
 #[derive(Debug)]
 pub struct CatalogueType {
-    /// As it was asked for.
+    /// Type as requested.
     pub spec: TypeSpec,
     check: Option<Arc<Check>>,
     classified: Classified,
@@ -57,34 +58,36 @@ pub struct CatalogueType {
     unusable: usize,
 }
 
-/// A member of the data or metadata that the schema names public.
+/// Member of the data or metadata that the schema classifies as public.
 #[derive(Debug)]
 struct PublicName {
     name: String,
-    /// Where in the schema that is said.
+    /// JSON pointer of the classification in the schema.
     pointer: String,
 }
 
-/// Something wrong with a schema.
+/// Problem of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaProblem {
-    /// Where in the schema: RFC 6901.
+    /// JSON pointer into the schema (RFC 6901).
     pub pointer: String,
-    /// What, in words.
+    /// Description of the problem.
     pub message: String,
 }
 
 impl CatalogueType {
-    /// Reads the schema, if there is one.
+    /// Reads and compiles the schema, if there is one.
     ///
     /// # Errors
-    /// What is wrong with it: at least one problem, and at most 20.
+    /// Problems of the schema: at least one, at most 20.
     pub fn new(spec: TypeSpec) -> Result<Self, Vec<SchemaProblem>> {
         Self::read(spec, Origin::Given)
     }
 
-    /// The same of a type that was taken before, by whatever release: a pattern that is too large today is unusable, so that
-    /// what it would have to look at is refused or withheld ([`TextPattern::unusable`](crate::privacy::TextPattern)).
+    /// Reads a type that an earlier release may have accepted.
+    ///
+    /// A pattern that exceeds today's limits is unusable: values that it would have to match are
+    /// refused or withheld ([`TextPattern::unusable`](crate::privacy::TextPattern)).
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -115,17 +118,17 @@ impl CatalogueType {
         })
     }
 
-    /// How many of its patterns are too large to be used; only of one that was stored before.
+    /// Number of patterns that are too large to be used; nonzero only for stored types.
     pub fn unusable_patterns(&self) -> usize {
         self.unusable
     }
 
-    /// The places of its data and metadata that are classified.
+    /// Classified fields of its data and metadata.
     pub fn classified(&self) -> &Classified {
         &self.classified
     }
 
-    /// Where its schema names a field public that a profile takes out by its name: at most 20 places.
+    /// Finds fields that its schema classifies as public and a profile removes by name: at most 20.
     pub fn against(&self, floor: &Dictionary) -> Vec<SchemaProblem> {
         let mut scratch = Scratch::default();
         let named = self.publics.iter();
@@ -140,7 +143,7 @@ impl CatalogueType {
         against.map(told).take(MOST_TOLD).collect()
     }
 
-    /// What checks the data of its events; `None`: any data will do.
+    /// Check of its events' data; `None` if any data is accepted.
     pub fn check(&self) -> Option<&Arc<Check>> {
         self.check.as_ref()
     }
@@ -168,7 +171,7 @@ impl SchemaProblem {
     }
 }
 
-/// How many problems of a schema, and violations of an event, are told.
+/// Maximum number of reported problems of a schema, and of violations of an event.
 const MOST_TOLD: usize = 20;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! A schema compiled for the checking of data: what each of its subschemas asks of a value.
+//! Compiled schema: the assertions of each subschema, for checks of data.
 //!
-//! Read by `read` and found sound by the meta-schema before, so that nothing here is wrong; what is none the less is passed
-//! over. Numbers keep all their digits.
+//! `read` and the meta-schema have validated the schema before, so it contains no errors; anything
+//! invalid is ignored. Numbers retain all their digits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use hookgate_json::{Decimal, Value};
 
 pub(super) type NodeId = usize;
 
-/// The subschemas of a schema; the first is the whole.
+/// Subschemas of a schema; the first is the root.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) nodes: Vec<Node>,
 }
 
-/// A subschema.
+/// Subschema.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// It is `false`.
+    /// Set for the schema `false`.
     pub(super) refuses: bool,
     pub(super) keywords: Vec<Keyword>,
-    /// For the members and elements that no other keyword has looked at.
+    /// Subschemas of the members and of the elements that no other keyword has evaluated.
     pub(super) unevaluated_members: Option<NodeId>,
     pub(super) unevaluated_elements: Option<NodeId>,
 }
 
-/// One thing that is asked of a value.
+/// One assertion about a value.
 #[derive(Debug)]
 pub(super) enum Keyword {
     Type(Vec<Kind>),
-    /// `const` is one of one.
+    /// `enum`; `const` is an enum of one value.
     Enum(Vec<Value>),
     Bound(Bound, Value),
     MultipleOf(Decimal),
@@ -71,7 +71,7 @@ pub(super) struct Elements {
     pub(super) rest: Option<NodeId>,
 }
 
-/// `contains`, and how many elements are to fit.
+/// `contains`, with the number of elements that must match.
 #[derive(Debug)]
 pub(super) struct Contains {
     pub(super) node: NodeId,
@@ -87,7 +87,7 @@ pub(super) struct Members {
     pub(super) rest: Option<NodeId>,
 }
 
-/// What `type` names.
+/// Kind in `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -99,7 +99,7 @@ pub(super) enum Kind {
     Object,
 }
 
-/// On which side of its operand a number must be.
+/// Required side of the operand of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     Maximum,
@@ -127,12 +127,12 @@ struct Compiler<'s> {
     patterns: &'s Patterns,
     program: Program,
     by_pointer: HashMap<String, NodeId>,
-    /// Whose `$ref` points where.
+    /// Unresolved references: the node, and the target of its `$ref`.
     refs: Vec<(NodeId, String)>,
 }
 
 impl Compiler<'_> {
-    /// Compiles the subschema at a place.
+    /// Compiles the subschema at a pointer.
     fn node(&mut self, schema: &Value, pointer: String) -> NodeId {
         let id = self.program.nodes.len();
         self.program.nodes.push(Node::default());
@@ -146,7 +146,7 @@ impl Compiler<'_> {
             if let Some(target) = place.get("$ref").and_then(Value::as_str) {
                 self.refs.push((id, target.to_owned()));
             }
-            // Looked at only where a reference points there.
+            // Compiled only if a reference points to it.
             for defined in ["$defs", "definitions"] {
                 self.named(&place, defined);
             }
@@ -297,7 +297,7 @@ impl Compiler<'_> {
         )
     }
 
-    /// A reference points to a subschema of the same schema.
+    /// Resolves the references to subschemas of the same schema.
     fn resolve(&mut self) {
         for (id, target) in std::mem::take(&mut self.refs) {
             let place = local(&target);
@@ -309,7 +309,7 @@ impl Compiler<'_> {
     }
 }
 
-/// A subschema that is an object, and where it stands.
+/// Subschema that is an object, with its pointer.
 struct Place<'s> {
     schema: &'s Value,
     pointer: String,
@@ -355,7 +355,7 @@ fn kinds(named: &Value) -> Vec<Kind> {
 }
 
 impl Kind {
-    /// The word that `type` has for it.
+    /// Word in `type`.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -370,7 +370,7 @@ impl Kind {
 }
 
 impl Bound {
-    /// What a number that is on the wrong side must be.
+    /// Requirement in words, for the message of a violation.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Maximum => "at most",

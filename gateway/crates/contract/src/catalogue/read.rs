@@ -1,5 +1,7 @@
-//! Reads a schema into its graph. Every keyword is known here: one that is not would be passed over in silence by a
-//! validator, and with it what its author meant.
+//! Reads a schema into its graph.
+//!
+//! Every keyword is known here, and unknown ones are refused: a validator would ignore them
+//! silently, and with them the intention of the author.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,19 +16,21 @@ use super::{MOST_TOLD, SchemaProblem};
 use crate::privacy::{Class, TextPattern};
 use hookgate_json::{self as document, Document, Limits};
 
-/// A schema's patterns, compiled, by their texts: each once however often it is in there.
+/// Compiled patterns of a schema by their text, without duplicates.
 pub(super) type Patterns = HashMap<String, Arc<TextPattern>>;
 
-/// Whose schema is read.
+/// Origin of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Somebody puts it.
+    /// New schema of a request.
     Given,
-    /// It was taken before, by a release that may have taken larger patterns: they are unusable now, and the rest is not.
+    /// Schema that an earlier release accepted, possibly with larger patterns.
+    ///
+    /// Such patterns are now unusable; the rest of the schema is valid.
     Stored,
 }
 
-/// Reads the text, which is an object or a boolean.
+/// Parses the text of a schema, which is an object or a boolean.
 pub(super) fn parse(text: &str) -> Result<document::Value, Vec<SchemaProblem>> {
     let limits = Limits {
         bytes: text.len(),
@@ -82,12 +86,12 @@ pub(super) fn read(schema: &Value, origin: Origin) -> Result<(Graph, Patterns), 
 struct Reader {
     graph: Graph,
     by_pointer: HashMap<String, NodeId>,
-    /// Whose `$ref` points where.
+    /// Unresolved references: the node, and the target of its `$ref`.
     refs: Vec<(NodeId, String)>,
     origin: Origin,
     compiled: Patterns,
     patterns: usize,
-    /// A classification here would say nothing of a place.
+    /// Set where a classification would not refer to a place.
     mute: bool,
     problems: Vec<SchemaProblem>,
 }
@@ -175,7 +179,7 @@ impl Reader {
                 node.beside.push(beside);
                 node.again |= keyword.starts_with("unevaluated");
             }
-            // Looked at only where a reference points there.
+            // Read only if a reference points to it.
             "$defs" | "definitions" => {
                 self.map(value, &place);
             }
@@ -240,7 +244,9 @@ impl Reader {
             .collect()
     }
 
-    /// A subschema that asks something of a value and describes no place: nothing in it can be classified.
+    /// Reads a subschema that only tests a value.
+    ///
+    /// It describes no place, so nothing in it can be classified.
     fn muted(&mut self, schema: &Value, pointer: String) -> NodeId {
         let around = std::mem::replace(&mut self.mute, true);
         let id = self.schema(schema, pointer);
@@ -269,7 +275,7 @@ impl Reader {
         if let Some(known) = self.compiled.get(text) {
             return Some(Arc::clone(known));
         }
-        // As ECMA-262 has them.
+        // Patterns have the syntax of ECMA-262.
         let translated = to_rust_regex(text).ok();
         let built = translated.and_then(|text| TextPattern::new(&text).ok());
         let pattern = match (built, self.origin) {
@@ -292,7 +298,7 @@ impl Reader {
         }
     }
 
-    /// A reference points to a subschema of the same schema.
+    /// Resolves the references to subschemas of the same schema.
     fn resolve(&mut self) {
         for (id, target) in std::mem::take(&mut self.refs) {
             let pointer = local(&target);
@@ -309,7 +315,7 @@ impl Reader {
     }
 }
 
-/// The place in the same schema that a reference means; `None`: it points outside.
+/// JSON pointer of a reference within the same schema; `None` if it points outside.
 pub(super) fn local(reference: &str) -> Option<Cow<'_, str>> {
     let fragment = reference.strip_prefix('#')?;
     Some(percent_decode_str(fragment).decode_utf8_lossy())
@@ -319,7 +325,7 @@ pub(super) fn join(pointer: &str, step: &str) -> String {
     format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The known keyword that is so near that it was probably meant.
+/// Nearest known keyword, if it is near enough to have been meant.
 fn nearest(keyword: &str, known: &[&'static str]) -> Option<&'static str> {
     if keyword.len() > LONGEST_KEYWORD {
         return None;
@@ -332,23 +338,23 @@ fn nearest(keyword: &str, known: &[&'static str]) -> Option<&'static str> {
         .find(|known| far(known) <= (known.len() / 4).max(1))
 }
 
-/// The class of what a subschema looks at.
+/// Keyword with the class of a subschema's value.
 const CLASS: &str = "x-classification";
-/// The class of what has none.
+/// Keyword with the class of unclassified values.
 const DEFAULT_CLASS: &str = "x-default-classification";
-/// What of the events' metadata is classified.
+/// Keyword with the classification of the events' metadata.
 const METADATA: &str = "x-metadata-schema";
 const OWN: &[&str] = &[CLASS, DEFAULT_CLASS, METADATA];
-/// Longer than any: one that is longer is near to none.
+/// Maximum length of a keyword that is compared with the known ones.
 const LONGEST_KEYWORD: usize = 64;
 const MAX_DEPTH: usize = 64;
-/// Each takes memory and time.
+/// Maximum number of patterns: each takes memory and time.
 const MAX_PATTERNS: usize = 32;
-/// Of all patterns together.
+/// Maximum compiled size of all patterns together, in bytes.
 const MAX_PATTERN_BYTES: usize = 128 << 10;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// Keywords that have subschemas.
+/// Keywords with subschemas.
 const APPLYING: &[&str] = &[
     "$ref",
     "$defs",
@@ -371,7 +377,7 @@ const APPLYING: &[&str] = &[
     "unevaluatedProperties",
 ];
 
-/// Keywords that have none.
+/// Keywords without subschemas.
 const PLAIN: &[&str] = &[
     "type",
     "enum",

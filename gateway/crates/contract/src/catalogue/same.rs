@@ -1,4 +1,4 @@
-//! Equality as JSON Schema has it: numbers by what they denote, objects whatever the order of their members.
+//! Equality of JSON Schema: numbers by value, objects regardless of member order.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Decimal, Value};
 
-/// Tells whether two values are equal.
+/// Checks whether two values are equal.
 ///
 /// # Errors
-/// When finding out takes more work than there is.
+/// The comparison exceeds the work budget.
 pub(super) fn equal(a: &Value, b: &Value, work: &WorkBudget) -> Result<bool, TooMuchWork> {
     work.charge(1)?;
     Ok(match (a, b) {
@@ -18,7 +18,7 @@ pub(super) fn equal(a: &Value, b: &Value, work: &WorkBudget) -> Result<bool, Too
         (Value::Int(a), Value::Int(b)) => a == b,
         (Value::Int(_) | Value::Number(_), Value::Int(_) | Value::Number(_)) => {
             work.charge_len(bytes(a) + bytes(b))?;
-            // Of two whose exponents are out of all bounds only the text tells.
+            // Numbers whose exponents are out of range are compared by their text.
             a == b || a.compare_numbers(b) == Some(std::cmp::Ordering::Equal)
         }
         (Value::Text(a), Value::Text(b)) => {
@@ -53,10 +53,10 @@ pub(super) fn equal(a: &Value, b: &Value, work: &WorkBudget) -> Result<bool, Too
     })
 }
 
-/// Tells whether a value is equal to one of these. A number is decoded once, however many there are.
+/// Checks whether a value equals one of these. A number is decoded once for all comparisons.
 ///
 /// # Errors
-/// When finding out takes more work than there is.
+/// The comparison exceeds the work budget.
 pub(super) fn is_one_of(value: &Value, others: &[Value], work: &WorkBudget) -> Result<bool, TooMuchWork> {
     let number = match value {
         Value::Number(_) => {
@@ -80,10 +80,10 @@ pub(super) fn is_one_of(value: &Value, others: &[Value], work: &WorkBudget) -> R
     Ok(false)
 }
 
-/// Tells whether no two of the elements are equal.
+/// Checks whether all elements differ.
 ///
 /// # Errors
-/// When finding out takes more work than there is.
+/// The comparison exceeds the work budget.
 pub(super) fn all_differ(elements: &[Value], work: &WorkBudget) -> Result<bool, TooMuchWork> {
     let state = RandomState::new();
     let mut alike: HashMap<u64, Vec<&Value>> = HashMap::new();
@@ -99,7 +99,7 @@ pub(super) fn all_differ(elements: &[Value], work: &WorkBudget) -> Result<bool, 
     Ok(true)
 }
 
-/// The same for equal values.
+/// Digest of a value; equal values have equal digests.
 fn digest(value: &Value, state: &RandomState, work: &WorkBudget) -> Result<u64, TooMuchWork> {
     work.charge_len(1 + bytes(value))?;
     let mut hasher = state.build_hasher();
@@ -134,5 +134,5 @@ fn bytes(value: &Value) -> usize {
     }
 }
 
-/// Bytes of a text that are looked at in the time of one value.
+/// Number of text bytes that are processed for one unit of work.
 const BYTES_A_UNIT: usize = 16;

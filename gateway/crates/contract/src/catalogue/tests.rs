@@ -1,4 +1,4 @@
-//! Schemas that are taken and refused, and what they say of data.
+//! Tests of schemas: accepted and refused ones, and their checks of data.
 
 use serde_json::{Value, json};
 
@@ -170,7 +170,7 @@ fn schemas_that_would_take_forever_are_refused() {
         "/allOf/0",
         "refers to itself",
     );
-    // Twice at each step down.
+    // Refers to itself twice at each step down.
     let twice = json!([{ "$ref": "#" }, { "$ref": "#" }]);
     refused(
         &json!({ "properties": { "a": { "allOf": twice } } }),
@@ -185,7 +185,7 @@ fn schemas_that_would_take_forever_are_refused() {
     let again =
         json!({ "unevaluatedProperties": false, "allOf": [{ "properties": { "a": { "$ref": "#" } } }] });
     refused(&again, "", "at most 256");
-    // Halving by halving.
+    // Doubles the visits with each definition.
     let mut defs = serde_json::Map::new();
     for n in 0..20 {
         let next = format!("#/$defs/d{}", n + 1);
@@ -196,13 +196,13 @@ fn schemas_that_would_take_forever_are_refused() {
     }
     defs.insert("d20".to_owned(), json!(true));
     refused(&json!({ "$defs": defs, "$ref": "#/$defs/d0" }), "", "at most 256");
-    // A tree is looked at once.
+    // A tree is visited once.
     let tree =
         json!({ "properties": { "name": { "type": "string" }, "children": { "items": { "$ref": "#" } } } });
     assert!(made(&tree).is_ok());
 }
 
-/// Tells whether a text of JSON fits a schema, both with all their digits.
+/// Checks whether a JSON text conforms to a schema; both retain all digits of numbers.
 fn fits(schema: &str, data: &str) -> Result<bool, TooMuchWork> {
     let kind = CatalogueType::new(TypeSpec {
         kind: "a.b".parse().unwrap(),
@@ -296,7 +296,7 @@ fn check_charges_what_it_looks_at() {
     for (schema, data, least, most) in [
         (r#"{"type":"object"}"#, "{}", 1, 10),
         (r#"{"items":{"type":"integer"}}"#, ones.as_str(), 2_000, 3_100),
-        // Twenty violations are enough: the rest is not looked at.
+        // The check ends after twenty violations.
         (strings.as_str(), ones.as_str(), 250 * 20, 250 * 20 * 3),
         (r#"{"uniqueItems":true}"#, ones.as_str(), 2, 100),
         (r#"{"pattern":"^a"}"#, r#""aaaa""#, 4, 40),
@@ -322,7 +322,7 @@ fn check_charges_what_it_looks_at() {
 
 #[test]
 fn schema_is_evaluated_no_deeper_than_the_stack_allows() {
-    // 200 steps for each element of the data.
+    // 200 nested subschemas for each element of the data.
     let mut defs = serde_json::Map::new();
     for n in 0..200 {
         defs.insert(format!("d{n}"), json!({ "$ref": format!("#/$defs/d{}", n + 1) }));

@@ -1,15 +1,17 @@
-//! How often a schema looks at one and the same value, at the worst: what bounds the time that a check takes.
+//! Bound on the visits of a schema to one value, which bounds the time of a check.
 //!
-//! A schema that refers to itself twice at each step down looks at a value of depth 64 more often than a lifetime allows. The
-//! bound is computed of the graph alone, for values as deep as events can be, and a schema over it is refused.
+//! A schema that refers to itself twice at each step down would visit a value of depth 64 more
+//! often than any program could. The bound is computed from the graph only, for values as deep as
+//! events can be, and a schema above it is refused.
 
 use super::SchemaProblem;
 use super::graph::{Graph, Node, NodeId};
 
-/// Refuses a schema that refers to itself without a step down, or that looks at a value too often.
+/// Refuses a schema that refers to itself without a step down, or that visits a value too often.
 pub(super) fn check(graph: &Graph) -> Result<(), Vec<SchemaProblem>> {
     let order = order(graph)?;
-    // How often what is so many steps below a value is looked at, for each subschema that looks at the value once.
+    // Number of visits to a value this many steps down, for each subschema, per visit of its own
+    // value.
     let mut looks: Vec<u64> = vec![0; graph.nodes.len()];
     for depth in 0..=DEEPEST {
         let mut now = vec![0; looks.len()];
@@ -37,7 +39,7 @@ pub(super) fn check(graph: &Graph) -> Result<(), Vec<SchemaProblem>> {
     Ok(())
 }
 
-/// For one member or element, whichever is looked at most.
+/// Number of visits to the most visited member or element.
 fn below(node: &Node, looks: &[u64]) -> u64 {
     let most = |nodes: &mut dyn Iterator<Item = NodeId>| nodes.map(|id| looks[id]).max().unwrap_or(0);
     let member = most(&mut node.named.values().copied().chain(node.rest));
@@ -50,7 +52,7 @@ fn below(node: &Node, looks: &[u64]) -> u64 {
     always.fold(member.max(element), |sum, id| sum.saturating_add(looks[id]))
 }
 
-/// The subschemas so that each comes after those that look at the same value for it.
+/// Topological order: each subschema follows those that it applies to the same value.
 fn order(graph: &Graph) -> Result<Vec<NodeId>, Vec<SchemaProblem>> {
     let mut states = vec![State::New; graph.nodes.len()];
     let mut order = Vec::with_capacity(graph.nodes.len());
@@ -90,5 +92,5 @@ enum State {
 }
 
 const MOST_LOOKS: u64 = 256;
-/// As deep as events can be.
+/// Maximum depth of events.
 const DEEPEST: usize = 128;

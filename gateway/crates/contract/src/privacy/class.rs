@@ -1,27 +1,29 @@
-//! How sensitive a value is.
+//! Sensitivity classes of values.
 
 use std::str::FromStr;
 
-/// How sensitive a value is. Events leave the house: of what is classified, only what is public does.
+/// Sensitivity of a value.
+///
+/// Events leave the organisation, so of all classified fields only public ones are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// For everybody who receives the event.
+    /// For everyone who receives the event.
     Public,
-    /// For everybody inside.
+    /// For everyone inside the organisation.
     Internal,
-    /// For few inside: contact details, commercial figures, free text.
+    /// For few people inside: contact details, commercial figures, free text.
     Confidential,
-    /// For almost nobody: credentials, compensation, bank and card details, personal identifiers.
+    /// For very few people: credentials, compensation, bank and card details, personal identifiers.
     Restricted,
 }
 
-/// The text is no class.
+/// Error: the text is not a class.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a class is `public`, `internal`, `confidential` or `restricted`")]
 pub struct BadClass;
 
 impl Class {
-    /// Its name.
+    /// Name of the class.
     pub fn name(self) -> &'static str {
         match self {
             Self::Public => "public",

@@ -1,11 +1,11 @@
-//! The names under which confidential and restricted values are usually kept, as the redact plugin has them.
+//! Dictionary of names of confidential and restricted values, shared with the redact plugin.
 
 use std::borrow::Cow;
 
 use super::Class;
 use hookgate_json::{KeyNames, Scratch};
 
-/// One dictionary for both: the file that the plugin is made of.
+/// Shared dictionary: the file from which the plugin is built.
 #[allow(dead_code, reason = "the plugin reads its settings with it")]
 #[path = "../../../../../plugins/redact/src/dictionary.rs"]
 mod names;
@@ -18,11 +18,11 @@ pub(super) mod cases;
 #[derive(Debug)]
 pub struct Dictionary {
     names: KeyNames,
-    /// The same as text: what the rules' mark is made of.
+    /// Text of the names, which is part of the rules' mark.
     text: Cow<'static, str>,
 }
 
-/// Own names are no names of keys.
+/// Error: a profile's own name is not a valid key name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a name is letters and digits, with `*` before or behind it for anything, such as `margin_band` or `*lead_score*`"
@@ -30,7 +30,9 @@ pub struct Dictionary {
 pub struct BadName;
 
 impl Dictionary {
-    /// The names of these classes; nothing where none of them has any. What is confidential includes what is restricted.
+    /// Names of these classes; `None` if they have none.
+    ///
+    /// Confidential names include restricted ones.
     pub fn of(classes: &[Class]) -> Option<Self> {
         let class = if classes.contains(&Class::Confidential) {
             names::Class::Confidential
@@ -47,10 +49,10 @@ impl Dictionary {
         })
     }
 
-    /// The names of these classes, and names of a profile's own; nothing where there are none.
+    /// Names of these classes and names of a profile; `None` if there are none.
     ///
     /// # Errors
-    /// Own names are none, or too many.
+    /// Names of the profile are invalid or too many.
     pub fn with_own(classes: &[Class], own: &[String]) -> Result<Option<Self>, BadName> {
         let known = Self::of(classes);
         if own.is_empty() {
@@ -65,7 +67,7 @@ impl Dictionary {
         }))
     }
 
-    /// Checks a name of a profile's own.
+    /// Checks a name of a profile.
     ///
     /// # Errors
     /// `BadName`.
@@ -78,18 +80,18 @@ impl Dictionary {
         KeyNames::parse(name).map(drop).map_err(|_| BadName)
     }
 
-    /// The same as text.
+    /// Text of the names.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether a key reads like one of the names. `scratch` is room to work in.
+    /// Returns `true` if a key matches one of the names. `scratch` is reused between calls.
     pub fn has(&self, key: &str, scratch: &mut Scratch) -> bool {
         self.names.has(key, scratch)
     }
 }
 
-/// Of a name of a profile's own, in bytes.
+/// Maximum length of a profile's own name, in bytes.
 const LONGEST_NAME: usize = 128;
 
 #[cfg(test)]

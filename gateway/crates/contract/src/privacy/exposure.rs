@@ -1,4 +1,4 @@
-//! Report of what was kept of events: by path, the class that it has today, and whether today's rules would take it out.
+//! Exposure report of stored events: paths of their data with today's class and removals.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,50 +8,52 @@ use super::{Class, Rules};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Document, Limits, Scratch, Value};
 
-/// Paths of events that were kept, with their class.
+/// Paths of stored events, with their class.
 #[derive(Debug)]
 pub struct Exposure {
     paths: BTreeMap<String, ExposedPath>,
-    /// Paths that today's rules leave of the same events.
+    /// Paths of the same events that today's rules leave.
     left: BTreeSet<String>,
     names: Vec<(Class, Dictionary)>,
     max_paths: usize,
-    /// Whether there were more paths than are told.
+    /// Set when there are more paths than listed.
     cut: bool,
     events: u64,
 }
 
-/// A path of events' data.
+/// Path in the data of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExposedPath {
-    /// How many events have it.
+    /// Number of events with this path.
     pub events: u64,
-    /// Its class; `None`: nothing says so.
+    /// Class of the path; `None` if it has none.
     pub class: Option<Class>,
-    /// What says so.
+    /// Basis of the class.
     pub basis: Option<Basis>,
-    /// The last event that has it.
+    /// Last event with this path.
     last: u64,
 }
 
-/// What gives a path its class.
+/// Basis of a path's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
-    /// The default of a schema.
+    /// Default of a schema.
     Default,
-    /// The name of its key, or of one around it.
+    /// Name of the key, or of an enclosing one.
     Name,
-    /// A schema.
+    /// Classification in a schema.
     Schema,
 }
 
 type Judged = Option<(Class, Basis)>;
 
-/// Where a walk is in the fields of each layer.
+/// Current fields of a walk in each layer.
 type Places = Vec<Vec<FieldId>>;
 
 impl Exposure {
-    /// No path yet, and at most so many. `own` are names of the profile's own, with their class.
+    /// Creates an empty report of at most `max_paths` paths.
+    ///
+    /// `own` are names of the profile, with their class.
     pub fn new(own: &[(Class, String)], max_paths: usize) -> Self {
         let names = [Class::Restricted, Class::Confidential].map(|class| {
             let of_class = own.iter().filter(|(of, _)| *of == class);
@@ -69,10 +71,10 @@ impl Exposure {
         }
     }
 
-    /// Adds an event's data as it is stored, by the rules that its type has today.
+    /// Adds the stored data of an event, under today's rules of its type.
     ///
     /// # Errors
-    /// When it takes more work than there is: it is then told in part.
+    /// The work budget is exceeded; the event is then reported in part.
     pub fn add(&mut self, data: &[u8], rules: Option<&Rules>, work: &WorkBudget) -> Result<(), TooMuchWork> {
         let limits = Limits {
             bytes: usize::MAX,
@@ -97,7 +99,9 @@ impl Exposure {
         self.note_left(document.root(), "", work)
     }
 
-    /// The paths, whether today's rules leave them where events have them, and whether there were more.
+    /// Returns the paths and whether the list is truncated.
+    ///
+    /// The flag of each path is `true` if today's rules leave it in the events.
     pub fn into_paths(self) -> (Vec<(String, ExposedPath, bool)>, bool) {
         let left = self.left;
         let told = self.paths.into_iter().map(|(path, found)| {
@@ -163,7 +167,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Where each layer's walk begins, and what its fields say of the whole.
+    /// Start of the walk in each layer, with the class of the whole document.
     fn roots(&self) -> Result<(Places, Vec<Option<Class>>), TooMuchWork> {
         let found = self.rules.into_iter().flat_map(Rules::fields).map(|fields| {
             let found = fields.root(self.work)?;
@@ -172,8 +176,10 @@ impl Walk<'_> {
         found.collect()
     }
 
-    /// The class of a value: the highest that a layer gives it. In the first one what is public keeps its class whatever its name is;
-    /// a later one is the tenant's and lifts nothing.
+    /// Class of a value: the highest that a layer assigns.
+    ///
+    /// In the first layer a public field keeps its class regardless of its name. A later layer is
+    /// the tenant's and cannot lower a class.
     fn judge(
         &mut self,
         (_, classes): &(Places, Vec<Option<Class>>),
@@ -222,7 +228,7 @@ impl Walk<'_> {
             self.report.note(path, judged);
             return Ok(());
         }
-        // What a default says of a container says nothing of what is inside it.
+        // The default class of a container does not apply to its content.
         let around = judged.filter(|(_, basis)| *basis != Basis::Default);
         match value {
             Value::Object(members) => {
@@ -272,7 +278,9 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The path of a member. A key that may be a value itself, such as an address or a number, is told as `*`.
+/// Path of a member.
+///
+/// A key that can itself be a value, such as an address or a number, is reported as `*`.
 fn below(path: &str, key: &str) -> String {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$');
@@ -285,9 +293,9 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-/// Of a key that is told.
+/// Maximum length of a reported key.
 const LONGEST_NAME: usize = 40;
-/// In a key that is told: an id has more.
+/// Maximum number of digits in a reported key: an id has more.
 const MOST_DIGITS: usize = 4;
-/// Bytes of a path that are written in the time of one value.
+/// Number of path bytes that are written for one unit of work.
 const BYTES_A_UNIT: usize = 16;

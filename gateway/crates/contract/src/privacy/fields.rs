@@ -1,7 +1,9 @@
-//! Classified places of a type's data and metadata, as its schema describes them: a graph that a walk through the data follows.
+//! Classified fields of a type's data and metadata, as a graph.
 //!
-//! A schema can look at one value several times over (`$ref`, `allOf`, `anyOf` and their like), so that a walk is at several
-//! places of the graph at once. What any of them takes out goes, whether or not the value fits that part of the schema.
+//! A walk through a document follows the graph of the schema. Several subschemas can apply to one
+//! value (`$ref`, `allOf`, `anyOf` and similar), so that a walk is at several nodes of the graph at
+//! once. A value is removed if any of them removes it, whether or not it conforms to that
+//! subschema.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,67 +11,67 @@ use std::sync::Arc;
 use super::{Class, TextPattern};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 
-/// A place of the graph.
+/// Index of a node of the graph.
 pub type FieldId = usize;
 
-/// Places of a document.
+/// Classified fields of a document.
 #[derive(Debug)]
 pub struct Fields {
     fields: Vec<Field>,
-    /// The whole of it.
+    /// Node of the whole document.
     root: FieldId,
-    /// Each with all that look at the same value.
+    /// For each node, all nodes that apply to the same value.
     together: Vec<Vec<FieldId>>,
-    /// Whether what is not named public goes.
+    /// Set when fields that are not classified as public are removed.
     pub(super) closed: bool,
-    /// The class of what has none.
+    /// Class of unclassified values.
     pub(super) default: Class,
-    /// What the mark is made of.
+    /// Text of the schema, which is part of the rules' mark.
     pub(super) text: String,
 }
 
-/// Classified places of the events of one type.
+/// Classified fields of the events of one type.
 #[derive(Debug, Clone, Default)]
 pub struct Classified {
-    /// Of the data.
+    /// Fields of the data.
     pub data: Option<Arc<Fields>>,
-    /// Of the metadata.
+    /// Fields of the metadata.
     pub metadata: Option<Arc<Fields>>,
 }
 
-/// A place of data and what is inside it.
+/// Node of the graph: a place of the data and its children.
 #[derive(Debug, Default)]
 pub struct Field {
-    /// Its own class.
+    /// Class of the place.
     pub class: Option<Class>,
-    /// Others that look at the same value.
+    /// Nodes that apply to the same value.
     pub same: Vec<FieldId>,
-    /// By the name of a member.
+    /// Nodes by member name.
     pub named: HashMap<String, FieldId>,
-    /// By a pattern of members' names.
+    /// Nodes by a pattern of member names.
     pub patterns: Vec<(Arc<TextPattern>, FieldId)>,
-    /// Every other member.
+    /// Node of all other members.
     pub rest: Option<FieldId>,
-    /// The first elements.
+    /// Nodes of the first elements.
     pub first: Vec<FieldId>,
-    /// Every other element.
+    /// Node of all other elements.
     pub items: Option<FieldId>,
 }
 
-/// What the graph says of one value.
+/// Result of the graph for one value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Where the walk is: each once.
+    /// Current nodes of the walk, without duplicates.
     pub(super) at: Vec<FieldId>,
-    /// It is classified, and not as public.
+    /// Set when the value has a class other than public.
     pub(super) withheld: bool,
-    /// It is named public.
+    /// Set when the value is classified as public.
     pub(super) public: bool,
-    /// The highest class that it is given.
+    /// Highest class of the value.
     pub(super) class: Option<Class>,
 }
 
-/// What is told of the graph so far, and the way to where the tour is.
+/// Traversal of the graph for display: the places found so far and the current path.
 struct Tour {
     way: Vec<FieldId>,
     told: Vec<(String, Class)>,
@@ -77,12 +79,12 @@ struct Tour {
 }
 
 impl Classified {
-    /// Whether anything is classified.
+    /// Returns `true` if anything is classified.
     pub fn has_any(&self) -> bool {
         self.data.is_some() || self.metadata.is_some()
     }
 
-    /// Whether anything is named public.
+    /// Returns `true` if anything is classified as public.
     pub fn has_public(&self) -> bool {
         let mut sides = [&self.data, &self.metadata].into_iter().flatten();
         sides.any(|fields| fields.has_public())
@@ -90,7 +92,10 @@ impl Classified {
 }
 
 impl Fields {
-    /// A graph; `root` is the whole document and `default` the class of what has none. `text` is the schema's.
+    /// Creates a graph.
+    ///
+    /// `root` is the whole document, `default` the class of unclassified values, and `text` the
+    /// text of the schema.
     pub fn new(fields: Vec<Field>, root: FieldId, default: Class, text: String) -> Self {
         let together = (0..fields.len()).map(|id| together(&fields, id)).collect();
         Self {
@@ -103,19 +108,21 @@ impl Fields {
         }
     }
 
-    /// Whether anything is named public.
+    /// Returns `true` if anything is classified as public.
     pub fn has_public(&self) -> bool {
         let mut fields = self.fields.iter();
         fields.any(|field| field.class == Some(Class::Public))
     }
 
-    /// Whether what is not named public goes.
+    /// Returns `true` if fields that are not classified as public are removed.
     pub fn only_public(&self) -> bool {
         self.closed
     }
 
-    /// The classified places for people, at most so many: a pointer (RFC 6901) in which `*` stands for every element, and for
-    /// every member that is named by a pattern or by none. What refers to itself is followed once.
+    /// Lists at most `most` classified places for display, as JSON pointers (RFC 6901).
+    ///
+    /// `*` denotes every element, and every member that is matched by a pattern or by no name.
+    /// Recursive references are followed once.
     pub fn classified(&self, most: usize) -> Vec<(String, Class)> {
         let mut tour = Tour {
             way: Vec::new(),
@@ -158,15 +165,17 @@ impl Fields {
         tour.way.truncate(before);
     }
 
-    /// The whole of the document.
+    /// Result for the whole document.
     pub(super) fn root(&self, work: &WorkBudget) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
         self.reach(self.root, &mut found, work)?;
         Ok(found)
     }
 
-    /// A member of what the walk is at. A key that is too long for a pattern is held against none, and withheld where there
-    /// are any: whether it is classified is not known.
+    /// Result for a member of the current value.
+    ///
+    /// A key that is too long for a pattern is not matched. It is withheld if there are patterns,
+    /// since its class is unknown.
     pub(super) fn member(&self, at: &[FieldId], key: &str, work: &WorkBudget) -> Result<Found, TooMuchWork> {
         let mut found = Found::default();
         for &id in at {
@@ -194,7 +203,7 @@ impl Fields {
         Ok(found)
     }
 
-    /// An element of what the walk is at.
+    /// Result for an element of the current value.
     pub(super) fn element(
         &self,
         at: &[FieldId],
@@ -212,8 +221,9 @@ impl Fields {
         Ok(found)
     }
 
-    /// The most work for a byte of a document; `None`: it may be any, as with patterns, and where several places of the graph
-    /// look at one value.
+    /// Maximum work for a byte of a document; `None` if it is unbounded.
+    ///
+    /// It is unbounded with patterns, and where several nodes apply to one value.
     pub(super) fn units_a_byte(&self) -> Option<u64> {
         let simple = self.fields.iter().all(|field| field.patterns.is_empty());
         let alone = self.together.iter().all(|together| together.len() == 1);
@@ -252,9 +262,9 @@ fn together(fields: &[Field], id: FieldId) -> Vec<FieldId> {
     all
 }
 
-/// Of an object's key, for its patterns.
+/// Maximum length of a key that is matched against patterns.
 const LONGEST_KEY: usize = 1 << 10;
-/// Bytes of a key that are looked at in the time of one field.
+/// Number of key bytes that are compared for one unit of work.
 const BYTES_A_UNIT: usize = 16;
-/// Places of the graph that are compared in the time of one field.
+/// Number of nodes that are compared for one unit of work.
 const FIELDS_A_UNIT: usize = 8;

@@ -1,22 +1,28 @@
-//! What of an event is for nobody outside: taken out before it is first written, whatever the tenant's chain does.
+//! Privacy rules: remove confidential fields of an event before it is first written.
 //!
-//! Two things say so. A profile names classes of a dictionary of names (`dictionary`): what reads like `email` or
-//! `lifetime_value` goes, at any depth. A type's schema classifies places (`fields`): what is not `public` goes, and with a
-//! default that is not public, only what is. A place that the schema names public stays whatever its name reads like. Both hold
-//! for the producer's metadata (a CloudEvent's attributes) as for the data; a profile or a tenant can have all of it dropped.
+//! They apply independently of the tenant's chain. Rules have two sources. A profile names classes
+//! of a dictionary of names (`dictionary`): keys that match names such as `email` or
+//! `lifetime_value` are removed at any depth. The schema of a type classifies fields (`fields`):
+//! those that are not `public` are removed; with a non-public default only public ones remain. A
+//! field that the schema classifies as public remains regardless of its name. Both apply to the
+//! data and to the producer's metadata (a CloudEvent's attributes); a profile or a tenant can also
+//! drop all metadata.
 //!
-//! What a tenant's profile takes out is a floor: a schema that the tenant itself put takes out more and never less, so that
-//! its key cannot undo what the operator decided. A schema of the operator's ([`Authority`]) or of the profile can.
+//! The removals of a tenant's profile are a floor: a schema of the tenant can remove more and never
+//! less, so that a tenant's key cannot override the operator's decision. A schema of the operator
+//! ([`Authority`]) or of the profile can.
 //!
-//! Both are compiled once, when a tenant's snapshot is made, and applied together in one walk ([`Rules::apply`]): `ingest` does
-//! so before the chain, so that no plugin sees what goes, and after it, so that none puts it back. Rules have a mark; an event
-//! keeps the mark of those that it was stored under, and whoever shows or sends it applies today's where the mark differs
-//! ([`Privacy::anew`]). Nothing is asked of the store, and nothing is done for tenants without rules.
+//! Both are compiled once, when a tenant's snapshot is created, and applied in one walk
+//! ([`Rules::apply`]). `ingest` applies them before the chain, so that no plugin sees removed
+//! fields, and after it, so that no plugin restores them. Rules have a mark, and an event stores
+//! the mark of the rules under which it was accepted. When an event is shown or sent and its mark
+//! differs, today's rules are applied again ([`Privacy::anew`]). The store is not involved, and
+//! tenants without rules have no cost.
 //!
-//! A tenant's patterns and the size of its events decide how much work that is: it is charged to a budget, and an event that
-//! takes more is not let through half looked at.
+//! The amount of work depends on a tenant's patterns and the size of its events. It is charged to a
+//! budget, and an event that exceeds it is never passed on after an incomplete scan.
 //!
-//! Pure. Nothing here logs or tells keys or values.
+//! Pure. Logs and messages never contain keys or values.
 
 mod class;
 mod dictionary;
@@ -32,13 +38,13 @@ pub use fields::{Classified, Field, FieldId, Fields};
 pub use pattern::{BadPattern, TextPattern};
 pub use rules::{Authority, OwnFields, Privacy, Rules};
 
-/// What becomes of the producer's metadata.
+/// Treatment of the producer's metadata.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Metadata {
-    /// It is stored and shown, but for what is taken out of it.
+    /// Stored and shown, except for removed fields.
     #[default]
     Kept,
-    /// None is stored, and no plugin sees any.
+    /// Not stored, and no plugin sees any.
     Dropped,
 }
 

@@ -1,31 +1,33 @@
-//! Patterns of texts: regular expressions whose work is known before they run.
+//! Text patterns: regular expressions with a known bound on their work.
 
 use regex::{Regex, RegexBuilder};
 
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 
-/// A regular expression without backtracking: its time is at most its size times the text's.
+/// Regular expression without backtracking.
+///
+/// Its time is at most its size times the length of the text.
 pub struct TextPattern {
-    /// `None`: it is too large to be used.
+    /// Compiled expression; `None` if it is too large to be used.
     regex: Option<Regex>,
     size: usize,
 }
 
-/// It is no regular expression, or one over [`TextPattern::MAX_BYTES`].
+/// Error: the text is not a regular expression, or one over [`TextPattern::MAX_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no pattern that is taken, or too large")]
 pub struct BadPattern;
 
 impl TextPattern {
-    /// The largest program, compiled.
+    /// Maximum size of the compiled program, in bytes.
     pub const MAX_BYTES: usize = 64 << 10;
-    /// The longest text that is matched.
+    /// Maximum length of a matched text, in bytes.
     pub const MAX_TEXT: usize = 64 << 10;
 
-    /// Compiles a regular expression of the `regex` crate's syntax.
+    /// Compiles a regular expression in the syntax of the `regex` crate.
     ///
     /// # Errors
-    /// It is none, or too large.
+    /// The expression is malformed or too large.
     pub fn new(text: &str) -> Result<Self, BadPattern> {
         let mut size = SMALLEST;
         while size <= Self::MAX_BYTES {
@@ -48,7 +50,7 @@ impl TextPattern {
         Err(BadPattern)
     }
 
-    /// In place of one that was taken once and is too large now: no text can be held against it.
+    /// Placeholder for a stored pattern that is now too large: no text can be matched against it.
     pub const fn unusable() -> Self {
         Self {
             regex: None,
@@ -56,21 +58,21 @@ impl TextPattern {
         }
     }
 
-    /// Tells whether it stands for one that is too large.
+    /// Checks whether it is a placeholder for a pattern that is too large.
     pub fn is_unusable(&self) -> bool {
         self.regex.is_none()
     }
 
-    /// Bytes that it takes compiled, rounded up to a power of two.
+    /// Compiled size in bytes, rounded up to a power of two.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Tells whether it matches somewhere in the text.
+    /// Checks whether the pattern matches anywhere in the text.
     ///
     /// # Errors
-    /// When that takes more work than there is, as it always does of a text over [`Self::MAX_TEXT`], and with a pattern
-    /// that is too large.
+    /// The match exceeds the work budget. A text over [`Self::MAX_TEXT`] and an unusable pattern
+    /// always do.
     pub fn is_match(&self, text: &str, work: &WorkBudget) -> Result<bool, TooMuchWork> {
         let regex = self.regex.as_ref().filter(|_| text.len() <= Self::MAX_TEXT);
         let Some(regex) = regex else {
@@ -81,7 +83,7 @@ impl TextPattern {
     }
 }
 
-/// Without the pattern: it says nothing to a log.
+/// Omits the pattern, which is of no use in a log.
 impl std::fmt::Debug for TextPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "pattern of up to {} bytes", self.size)
@@ -89,9 +91,11 @@ impl std::fmt::Debug for TextPattern {
 }
 
 const SMALLEST: usize = 1 << 10;
-/// Bytes of states that a thread keeps of a pattern that it has used.
+/// Bytes of state that a thread caches for a used pattern.
 const SMALLEST_CACHE: usize = 16 << 10;
-/// Of a compiled pattern, for each byte of a text: about 3 states, each looked at in the worst case.
+/// Number of bytes of a compiled pattern per unit of work and byte of text: about 3 states.
+///
+/// In the worst case each state is visited.
 const BYTES_A_UNIT: usize = 256;
 
 #[cfg(test)]

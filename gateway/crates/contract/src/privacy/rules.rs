@@ -1,4 +1,6 @@
-//! Rules applied: the dictionary and the schema in one walk, and the marks that tell which rules an event was stored under.
+//! Privacy rules of event types: apply the dictionary and the schema in one walk.
+//!
+//! The mark of the rules identifies those under which an event was stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,8 +15,10 @@ use hookgate_domain::{Event, EventType};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Document, Limits, Scratch, Sieve, Sifted};
 
-/// What is taken out of the events of one type: by one layer, or by the floor of the tenant's profile and then by the tenant's own
-/// schema, which lifts nothing of the floor.
+/// Privacy rules for the events of one type, in one or two layers.
+///
+/// With two layers, the first is the floor of the tenant's profile and the second the tenant's own
+/// schema, which cannot lift the floor.
 #[derive(Debug, Clone)]
 pub struct Rules {
     layers: Vec<Layer>,
@@ -22,17 +26,19 @@ pub struct Rules {
     mark: RulesMark,
 }
 
-/// Names and classified fields that are applied in one walk: a field that is public stays whatever its name is.
+/// Names and classified fields that are applied in one walk.
+///
+/// A public field remains regardless of its name.
 #[derive(Debug, Clone)]
 struct Layer {
     names: Option<Arc<Dictionary>>,
     fields: Classified,
 }
 
-/// What is taken out of a tenant's events, by their type.
+/// Privacy rules of a tenant, by event type.
 #[derive(Debug, Clone, Default)]
 pub struct Privacy {
-    /// Of types without classified fields.
+    /// Rules of types without classified fields.
     every: Option<Rules>,
     by_type: BTreeMap<EventType, Rules>,
     metadata: Metadata,
@@ -41,24 +47,24 @@ pub struct Privacy {
 /// Classified fields of a tenant's own event type.
 #[derive(Debug, Clone, Default)]
 pub struct OwnFields {
-    /// The fields.
+    /// Classified fields.
     pub fields: Classified,
-    /// Whose word `public` is.
+    /// Authority of the classification as public.
     pub authority: Authority,
 }
 
-/// Who classified fields.
+/// Author of a classification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Authority {
-    /// The tenant: what the profile takes out stays out.
+    /// The tenant: removals of the profile remain in force.
     #[default]
     Tenant,
-    /// The operator: a field that is public stays, whatever the profile says.
+    /// The operator: a public field remains, even if the profile would remove it.
     Operator,
 }
 
 impl Layer {
-    /// Nothing where it takes nothing out.
+    /// Creates a layer; `None` if it removes nothing.
     fn new(names: Option<Arc<Dictionary>>, fields: Classified) -> Option<Self> {
         (names.is_some() || fields.has_any()).then_some(Self { names, fields })
     }
@@ -77,7 +83,7 @@ impl Layer {
         }
     }
 
-    /// Takes out of data or metadata what the names and these of the layer's fields say.
+    /// Removes the fields that the names and the given fields select, from data or metadata.
     fn apply_by(
         &self,
         fields: Option<&Fields>,
@@ -132,36 +138,38 @@ impl Rules {
         })
     }
 
-    /// The classified fields of the data, of each layer that has some.
+    /// Classified fields of the data, of each layer that has some.
     pub(super) fn fields(&self) -> impl Iterator<Item = &Fields> {
         self.layers
             .iter()
             .filter_map(|layer| layer.fields.data.as_deref())
     }
 
-    /// Whether what the first fields name public stays whatever its name is: they are in the layer of the names, or there are none.
+    /// Returns `true` if public fields of the first fields remain regardless of their name.
+    ///
+    /// They do if they are in the same layer as the names, or if there are no names.
     pub(super) fn lifts_names(&self) -> bool {
         self.layers
             .first()
             .is_some_and(|layer| layer.fields.data.is_some())
     }
 
-    /// Which rules they are.
+    /// Mark that identifies the rules.
     pub fn mark(&self) -> RulesMark {
         self.mark
     }
 
-    /// Takes out of an event's data what is for nobody outside.
+    /// Removes confidential fields from an event's data.
     ///
     /// # Errors
-    /// When it takes more work than there is: what is left is then of no use, and is to be seen by nobody.
+    /// The work budget is exceeded. The data is then incomplete and must not be shown.
     pub fn apply(&self, data: &mut Document, work: &WorkBudget) -> Result<(), TooMuchWork> {
         self.layers
             .iter()
             .try_for_each(|layer| layer.apply_by(layer.fields.data.as_deref(), data, work))
     }
 
-    /// Takes the same out of the producer's metadata, or all of it where none is kept.
+    /// Removes confidential fields from the producer's metadata, or all of it if none is stored.
     ///
     /// # Errors
     /// As [`Self::apply`].
@@ -185,16 +193,16 @@ impl Rules {
             .try_for_each(|layer| layer.apply_by(layer.fields.metadata.as_deref(), metadata, work))
     }
 
-    /// The most work that data and metadata of so many bytes together can take; `None`: it may be any.
+    /// Maximum work for data and metadata of this total size in bytes; `None` if it is unbounded.
     pub fn most_work(&self, bytes: usize) -> Option<u64> {
         let mut layers = self.layers.iter();
         layers.try_fold(0_u64, |sum, layer| sum.checked_add(layer.most_work(bytes)?))
     }
 
-    /// A stored event as it may be shown and sent by these rules.
+    /// Applies the rules to a stored event before it is shown or sent.
     ///
     /// # Errors
-    /// When it takes more work than there is: then it is shown [`Self::withheld`].
+    /// The work budget is exceeded; the event is then shown as [`Self::withheld`].
     pub fn shown(&self, event: &Event, work: &WorkBudget) -> Result<Event, TooMuchWork> {
         let metadata = event.metadata.as_ref();
         let metadata = metadata.filter(|_| self.metadata == Metadata::Kept);
@@ -208,7 +216,7 @@ impl Rules {
         })
     }
 
-    /// A stored event of which nothing is shown but that it is there: by these rules it cannot be looked through.
+    /// Stored event without its contents, for one that exceeds the work budget of these rules.
     pub fn withheld(&self, event: &Event) -> Event {
         Event {
             data: NOTHING,
@@ -219,8 +227,9 @@ impl Rules {
     }
 }
 
-/// JSON text of an event that was stored under other rules, by today's. Text that does not read becomes nothing: what cannot be
-/// looked through is not shown.
+/// Applies today's rules to JSON text that was stored under others.
+///
+/// Invalid JSON becomes `null`: text that cannot be scanned is not shown.
 fn applied_to(
     text: &Bytes,
     apply: impl Fn(&mut Document) -> Result<(), TooMuchWork>,
@@ -235,8 +244,10 @@ fn applied_to(
 }
 
 impl Privacy {
-    /// The rules of a tenant: of its profile's dictionary and of the fields that its profile classifies, which are the floor, of
-    /// its own types' classified fields, and of its metadata.
+    /// Rules of a tenant.
+    ///
+    /// The dictionary and the fields that the profile classifies are the floor. The classified
+    /// fields of the tenant's types and the treatment of metadata are added.
     pub fn new(
         names: Option<&Arc<Dictionary>>,
         floor: &BTreeMap<EventType, Classified>,
@@ -256,14 +267,14 @@ impl Privacy {
         }
     }
 
-    /// What becomes of the metadata of all types.
+    /// Treatment of the metadata of all types.
     pub fn metadata(&self) -> Metadata {
         self.metadata
     }
 
-    /// The rules for events of a type, if there are any.
+    /// Rules for events of a type, if there are any.
     pub fn of(&self, kind: &EventType) -> Option<&Rules> {
-        // Most tenants have none.
+        // Most tenants have no own types.
         let own = if self.by_type.is_empty() {
             None
         } else {
@@ -272,16 +283,19 @@ impl Privacy {
         own.or(self.every.as_ref())
     }
 
-    /// The rules by which a stored event is shown and sent today, where that is not as it is: those of its type are others
-    /// than when it was stored.
+    /// Rules to apply before a stored event is shown or sent; `None` if they are unchanged.
+    ///
+    /// They apply if the rules of its type have changed since it was stored.
     pub fn anew(&self, event: &Event) -> Option<&Rules> {
         let rules = self.of(&event.kind)?;
         (rules.mark != event.rules && !event.data.is_empty()).then_some(rules)
     }
 }
 
-/// The layers for events of a type: names and the fields of the floor in one, and then those of the tenant. What the operator
-/// classified stands in the place of the floor, for data and for metadata where it says something of them.
+/// Layers for events of a type.
+///
+/// The names and the floor's fields are the first layer, the tenant's fields the second. An
+/// operator's classification replaces the floor, separately for data and metadata.
 fn layers(
     names: Option<&Arc<Dictionary>>,
     floor: Option<&Classified>,
@@ -297,7 +311,7 @@ fn layers(
             };
             return Layer::new(names.cloned(), replaced).into_iter().collect();
         }
-        // What names nothing public lifts nothing, and one walk will do.
+        // A schema without public fields cannot lift names, so one walk is enough.
         Authority::Tenant if !floor.has_any() && !own.fields.has_public() => {
             return Layer::new(names.cloned(), own.fields).into_iter().collect();
         }
@@ -306,7 +320,9 @@ fn layers(
     first.into_iter().chain(Layer::new(None, own.fields)).collect()
 }
 
-/// What rules of one text mean, as a number that their mark is made of: another where a release takes out more.
+/// Version of the rules' meaning, which is part of their mark.
+///
+/// It changes when a release removes more for the same text.
 const MEANING: u8 = 2;
 const NOTHING: Bytes = Bytes::from_static(b"null");
 const LIMITS: Limits = Limits {
@@ -314,35 +330,37 @@ const LIMITS: Limits = Limits {
     depth: Limits::MAX_DEPTH,
 };
 
-/// A layer on its way through a document.
+/// Walk of a layer through a document.
 struct Walk<'r> {
     names: Option<&'r Dictionary>,
     fields: Option<&'r Fields>,
     work: &'r WorkBudget,
-    /// Everything goes from there on.
+    /// Set when the work budget is exceeded: everything is removed from there on.
     stopped: Option<TooMuchWork>,
     scratch: Scratch,
 }
 
-/// A member, as far as its name says what becomes of it.
+/// Member during the decision by its name.
 #[derive(Debug, Clone, Copy, Default)]
 struct Member<'k> {
     key: Option<&'k str>,
-    /// It is the value of a pair whose name the dictionary has.
+    /// Set for the value of a pair whose name is in the dictionary.
     named_out: bool,
 }
 
-/// What is known of a place whose inside is looked at.
+/// State for a place whose content is examined.
 #[derive(Debug, Default)]
 struct Place {
-    /// Where the walk is in the fields.
+    /// Current nodes of the walk in the fields.
     at: Vec<FieldId>,
-    /// Whether what has no class goes.
+    /// Set when unclassified values are removed.
     closed: bool,
 }
 
 impl Walk<'_> {
-    /// What the fields say, for so much work beside theirs; nothing where there is no more work.
+    /// Result of the fields, after charging `units` of additional work.
+    ///
+    /// `None` if the budget is exceeded.
     fn found(
         &mut self,
         units: usize,
@@ -358,7 +376,9 @@ impl Walk<'_> {
         found.map_err(|stopped| self.stopped = Some(stopped)).ok()
     }
 
-    /// What becomes of a value, of which the fields say this; `open`: what is around it lets it stay.
+    /// Decision about a value for this result of the fields.
+    ///
+    /// `open`: the enclosing value lets it remain.
     fn say(&mut self, found: Found, open: bool, member: Member<'_>) -> Sifted<Place> {
         let names = self.names;
         if found.withheld {
@@ -397,7 +417,7 @@ impl Sieve for Walk<'_> {
 
     fn names_out(&mut self, name: &str) -> bool {
         let Some(names) = self.names else { return false };
-        // Where there is no more work everything goes.
+        // When the budget is exceeded, everything is removed.
         self.found(1 + name.len(), |_, _| Ok(Found::default())).is_none()
             || names.has(name, &mut self.scratch)
     }

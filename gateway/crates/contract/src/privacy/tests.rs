@@ -1,4 +1,4 @@
-//! Rules over documents: what goes and what stays.
+//! Tests of privacy rules: removed and remaining fields of documents.
 
 mod names;
 mod properties;
@@ -33,7 +33,7 @@ fn classified(schema: &Value) -> Classified {
     own.classified().clone()
 }
 
-/// The rules of a schema of the operator's.
+/// Rules with a schema of the operator.
 fn privacy(classes: &[Class], schema: Option<&Value>) -> Privacy {
     layered(classes, None, schema, Authority::Operator)
 }
@@ -138,7 +138,7 @@ fn classified_places_go_wherever_the_schema_finds_them() {
         "pair": [1, 3], "either": { "b": 1 }, "map": { "a-sec-": 1 }, "closed": { "id": 1 },
     });
     assert_eq!(left(&rules, data), expected);
-    // A value of another kind than the schema has in mind does no harm.
+    // A value of another kind than the schema expects is harmless.
     assert_eq!(
         left(&rules, json!([{ "salutation": 1 }])),
         json!([{ "salutation": 1 }])
@@ -194,7 +194,7 @@ fn what_the_schema_names_public_stays_whatever_its_name_and_what_is_inside_does_
     );
 }
 
-/// What is left of metadata.
+/// Remaining metadata.
 fn metadata_left(privacy: &Privacy, metadata: Value) -> Value {
     let mut document = Some(Document::from(metadata));
     let rules = privacy.of(&kind()).expect("rules");
@@ -401,7 +401,8 @@ fn floor_of_a_profile_is_lifted_by_the_operator_alone() {
         "events that were stored under the other are looked through again"
     );
 
-    // What the profile's own schema says is the floor too: an allow-list that the tenant cannot widen, and can narrow.
+    // The profile's own schema is part of the floor: an allow-list that the tenant cannot widen,
+    // and can narrow.
     let floor = json!({
         "x-default-classification": "confidential",
         "properties": { "id": public, "email": public, "nested": { "properties": { "n": public } } },
@@ -431,7 +432,7 @@ fn floor_of_a_profile_holds_for_metadata_too() {
     let operators = layered(BOTH, None, Some(&own), Authority::Operator);
     assert_eq!(metadata_left(&operators, metadata.clone()), metadata);
 
-    // A closed floor empties it but for what it names public; the tenant takes out more and never less.
+    // A closed floor removes all but its public fields; the tenant can remove more and never less.
     let closed = json!({ "x-default-classification": "confidential" });
     let some = json!({
         "x-default-classification": "confidential",

@@ -1,5 +1,7 @@
-//! The shipped profiles against the public documents that they are made from: each printed payload byte for byte, each printed
-//! verifier's computation, each printed number.
+//! Tests of the shipped profiles against the public documents on which they are based.
+//!
+//! Each documented payload is reproduced byte for byte, and each verifier's computation and each
+//! number is checked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,7 @@ fn event(id: &str, kind: &str, created: &str, data: &str) -> Event {
     }
 }
 
-/// Printed JSON without its spaces; numbers stay as they are printed.
+/// Removes the spaces of printed JSON; numbers retain their text.
 fn compact(text: &str) -> Vec<u8> {
     Document::parse(text.as_bytes(), Limits::default())
         .expect("JSON")
@@ -46,7 +48,7 @@ fn body(profile: &Profile, event: &Event) -> String {
     String::from_utf8(body.to_vec()).expect("text")
 }
 
-/// The headers of an attempt, with these secrets, the newest first.
+/// Headers of an attempt that is signed with these secrets, the newest first.
 fn sent(profile: &Profile, event: &Event, secrets: &[&str]) -> Vec<(String, String)> {
     let body = body(profile, event);
     let keys = secrets
@@ -133,7 +135,7 @@ fn synaptis_verifier_as_printed() {
     let data = r#"{"amount": 8500.00, "10": 1e21, "2": -0, "big": 9007199254740993}"#;
     let event = event("evt_1", "lead.verified", "2024-01-15T10:30:00Z", data);
     let body = body(&profile, &event);
-    // What JSON.stringify makes of the parsed body is the body: `document::javascript` is held to Node.
+    // The body is a fixed point of JSON.stringify: `document::javascript` is compared with Node.
     assert!(
         body.contains(r#""data":{"2":0,"10":1e+21,"amount":8500,"big":9007199254740992}"#),
         "{body}"
@@ -270,7 +272,9 @@ fn synthesq_limits_types_and_routes() {
     assert!(answer_names(&profile, Action::CreateSubscription).contains(&"secret"));
 }
 
-/// `backoff_schedule` [0, 1, 5, 30, 120] "between attempts", of which there are five: the last number has no attempt after it.
+/// Documented `backoff_schedule` [0, 1, 5, 30, 120] "between attempts".
+///
+/// There are five attempts, so the last number is followed by none.
 #[test]
 fn synthesqs_numbers_may_be_read_as_delays_between_attempts() {
     let text = "[synthesq.retry]\nschedule = ['0s', '1m', '5m', '30m', '2h']\nattempts = 5";
@@ -371,7 +375,7 @@ fn synthflow_signs_the_call_id() {
     assert_eq!(secret.reveal().len(), 64, "256 bits in hexadecimal");
     let headers = sent(&profile, &event, &[secret.reveal()]);
     let expected = STANDARD.encode(hmac(secret.reveal().as_bytes(), b"d8b3-4"));
-    // The first is what WSGI and CGI make HTTP_SYNTHFLOW_SIGNATURE of.
+    // The first name is the one that WSGI and CGI derive HTTP_SYNTHFLOW_SIGNATURE from.
     for name in ["synthflow-signature", "http_synthflow_signature"] {
         assert_eq!(header(&headers, name), expected, "{name}");
     }

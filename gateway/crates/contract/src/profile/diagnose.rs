@@ -1,7 +1,8 @@
-//! Why a received request is not genuine, for `hookgate verify`: the check of `verify`, and then everything that receivers'
-//! authors commonly get wrong, tried out one after the other and together.
+//! Diagnosis of received requests that are not genuine, for `hookgate verify`.
 //!
-//! Slow on purpose (it signs some hundred variants), and never part of serving anything.
+//! Runs the check of `verify`, then tries the common mistakes of receivers, one by one and in
+//! combination. It signs some hundred variants and is slow by design; it is never used while
+//! serving requests.
 
 use std::time::Duration;
 
@@ -17,33 +18,33 @@ use super::{Profile, SigningKey};
 use hookgate_domain::{Secret, Timestamp};
 use hookgate_json::{Document, Limits, Value};
 
-/// What a receiver has in its hands.
+/// Request as a receiver has it.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {
-    /// The headers as they arrived, in any letters.
+    /// Received headers; names in any case.
     pub headers: &'a [(String, String)],
-    /// The body's bytes.
+    /// Bytes of the body.
     pub body: &'a [u8],
-    /// What it may have been signed with.
+    /// Secrets that may have signed the request.
     pub secrets: &'a [Secret],
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
 }
 
-/// What a genuine request shows.
+/// Result for a genuine request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
-    /// Which of the secrets signed it, counted from 0.
+    /// Index of the secret that signed it, counted from 0.
     pub secret: usize,
-    /// When the attempt was made, where the scheme says so.
+    /// Time of the attempt, if the scheme carries it.
     pub sent: Option<Timestamp>,
 }
 
 impl Profile {
-    /// Checks a request and, where it is not genuine, says everything that is wrong with it: at least one finding.
+    /// Checks a request and explains why it is not genuine.
     ///
     /// # Errors
-    /// What is wrong, the likeliest cause first.
+    /// At least one finding, the likeliest cause first.
     pub fn diagnose(&self, evidence: &Evidence<'_>) -> Result<Proof, Vec<Finding>> {
         let mut findings = Vec::new();
         let keys = self.keys_of(evidence.secrets, &mut findings);
@@ -102,7 +103,7 @@ impl Profile {
         keys
     }
 
-    /// The key of a secret that is right but for what is around it or for its missing prefix.
+    /// Key of a secret after removal of surrounding characters and addition of a missing prefix.
     fn mended_key(&self, secret: &Secret) -> Option<SigningKey> {
         let tidy = secret.reveal().trim_matches(UNTIDY);
         let with_prefix = format!("{}{tidy}", self.secret.prefix);
@@ -150,7 +151,7 @@ impl Profile {
         }
     }
 
-    /// The smallest change of what was given after which a signature matches.
+    /// Smallest set of changes after which a signature matches.
     fn about_mismatch(
         &self,
         evidence: &Evidence<'_>,
@@ -204,7 +205,7 @@ impl Profile {
             .unwrap_or_else(|| vec![Finding::NoMatch])
     }
 
-    /// The secret as somebody may have read it, the scheme's own way first.
+    /// Possible interpretations of the secret, the scheme's first.
     fn secret_readings(&self, secret: &Secret) -> Vec<(Option<SecretReading>, Vec<u8>)> {
         let text = secret.reveal();
         let bare = text.strip_prefix(&self.secret.prefix).unwrap_or(text);
@@ -226,7 +227,7 @@ impl Profile {
         readings
     }
 
-    /// What somebody may have signed, the scheme's own content first.
+    /// Possible signed contents, the scheme's first.
     fn content_readings(&self) -> Vec<(Option<ContentReading>, Template)> {
         let own = self.signature.content.clone();
         let mut readings = vec![(None, own)];
@@ -270,7 +271,10 @@ impl Profile {
         needed.then(|| Document::parse(body, limits).ok()).flatten()
     }
 
-    /// Whether one of the signatures is these bytes, and if so in which unusual writing.
+    /// Searches the signatures for these bytes.
+    ///
+    /// `Some(None)` if one is written as in the scheme, `Some(Some(_))` with the name of another
+    /// encoding.
     fn written_as(&self, captured: &Captured, made: &[u8]) -> Option<Option<&'static str>> {
         captured.signatures.iter().find_map(|given| {
             let text = self.signature.bare(given).unwrap_or(given);
@@ -297,7 +301,7 @@ impl Profile {
     }
 }
 
-/// The form in which a text says a time near now.
+/// Form in which a text denotes a time near `now`.
 fn unit_of(text: &str, now: Timestamp) -> Option<TimestampForm> {
     let forms = [
         TimestampForm::Seconds,
@@ -310,7 +314,9 @@ fn unit_of(text: &str, now: Timestamp) -> Option<TimestampForm> {
     })
 }
 
-/// The body as it may have been before somebody changed it, or after the receiver printed it again: itself first.
+/// Possible original forms of the body, the given one first.
+///
+/// The others undo changes in transit or reprinting by the receiver.
 fn body_variants(body: &[u8]) -> Vec<(Option<BodyChange>, Vec<u8>)> {
     let mut variants: Vec<(Option<BodyChange>, Vec<u8>)> = vec![(None, body.to_vec())];
     let text = std::str::from_utf8(body).ok();
@@ -370,7 +376,7 @@ fn value_of(headers: &[(String, String)], name: &str) -> Option<String> {
     found.map(|(_, value)| value.clone())
 }
 
-/// The header that is meant, perhaps: the same but for `_`, `HTTP_` and `X-`, or a few letters.
+/// Most similar header name: ignores `_`, `HTTP_` and `X-`, or differs in a few letters.
 fn nearest(name: &str, headers: &[(String, String)]) -> Option<String> {
     let plain = |name: &str| {
         let name = name.to_ascii_lowercase().replace('_', "-");
@@ -387,9 +393,9 @@ fn nearest(name: &str, headers: &[(String, String)]) -> Option<String> {
         .map(|(_, own)| own.clone())
 }
 
-/// What is copied along with a secret by mistake.
+/// Characters that are often copied with a secret by mistake.
 const UNTIDY: &[char] = &['"', '\'', ' ', '\t', '\r', '\n'];
-/// The year 2000: no webhook was sent before.
+/// Year 2000: no webhook was sent before.
 const FIRST_WEBHOOKS: Timestamp = Timestamp::from_millis(946_684_800_000);
-/// A number is of a unit if it says a time at most so far from now in it.
+/// Maximum distance from now of a number that is read as a time in some unit.
 const NEAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -1,4 +1,4 @@
-//! What `diagnose` says: every shipped profile's genuine request, and each of the usual mistakes.
+//! Tests of `diagnose`: genuine requests of every shipped profile, and the common mistakes.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const AT: Timestamp = Timestamp::from_millis(1_614_265_330_000);
 const BODY: &[u8] =
     "{\"call_id\":\"c1\",\"n\":[1,2.50],\"name\":\"Jos\u{e9}\",\"data\":{\"call_id\":\"c1\"}}".as_bytes();
 
-/// A request as a receiver has it; the tests change it.
+/// Request as a receiver has it, changed by the tests.
 struct Request {
     profile: Profile,
     headers: Vec<(String, String)>,
@@ -52,7 +52,7 @@ impl Request {
             .collect();
     }
 
-    /// With the signature of these bytes under this key, written by `write`.
+    /// Replaces the signature by one of these bytes under this key, encoded by `write`.
     fn forged(mut self, key: &[u8], content: &[u8], write: impl Fn(&[u8]) -> String) -> Self {
         use hmac::{Hmac, KeyInit as _, Mac as _};
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("any length");

@@ -1,4 +1,6 @@
-//! Front doors: a product's own registration and management routes, as data. `api` serves them; nothing here answers.
+//! Product-specific routes: a product's registration and management API, as data.
+//!
+//! The `api` module serves them.
 
 use std::fmt;
 
@@ -6,76 +8,78 @@ use super::file::{Action, Method};
 use super::{Messages, Problem, Profile};
 use hookgate_domain::{Status, SubscriptionId};
 
-/// A product's own routes and what they have in common.
+/// Product-specific routes and their common settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Door {
-    /// How the API key arrives.
+    /// Location of the API key in a request.
     pub key: KeyPlace,
-    /// What subscriptions' ids begin with here.
+    /// Prefix of subscription ids at these routes.
     pub id_prefix: String,
-    /// The word for a subscription that receives.
+    /// Status word of an active subscription.
     pub active: String,
-    /// The word for one that does not.
+    /// Status word of a disabled subscription.
     pub disabled: String,
-    /// What failures look like; `None`: RFC 9457 problems.
+    /// Format of errors; `None` for RFC 9457 problems.
     pub errors: Option<Errors>,
-    /// What its answers say of the product.
+    /// Product-specific texts and headers of responses.
     pub wording: Wording,
-    /// The routes.
+    /// Routes, in the order of the profile.
     pub routes: Vec<Route>,
 }
 
-/// Words and headers of a door's answers.
+/// Product-specific texts and headers of responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wording {
-    /// Texts of refusals.
+    /// Error texts.
     pub messages: Messages,
-    /// Headers of every answer.
+    /// Headers of every response.
     pub headers: Vec<(String, String)>,
-    /// The header that holds each answer's id.
+    /// Name of the header that holds a response's id.
     pub request_id: Option<String>,
 }
 
-/// What a failure's body looks like.
+/// Format of an error's body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Errors {
-    /// The one member that holds the others, if there is one.
+    /// Member that contains all others, if there is one.
     pub within: Option<String>,
-    /// The members in order.
+    /// Members in order.
     pub members: Vec<(String, Answer<Told>)>,
 }
 
-/// How an API key arrives.
+/// Location of the API key in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyPlace {
     /// `Authorization: Bearer KEY` (RFC 6750 §2.1).
     Bearer,
-    /// As the value of this header, in the product's spelling.
+    /// Value of this header, in the product's spelling.
     Header(String),
 }
 
-/// A route.
+/// Product-specific route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
-    /// The request's method.
+    /// HTTP method.
     pub method: Method,
-    /// The request's path.
+    /// Path.
     pub path: PathTemplate,
-    /// What it does.
+    /// Operation that the route performs.
     pub action: Action,
-    /// The request's fields, or the parameters of a `GET`, with their meanings.
+    /// Fields of the request, or the parameters of a `GET`, with their meanings.
     pub input: Vec<(String, Input)>,
-    /// Fields that must be there.
+    /// Required fields.
     pub required: Vec<String>,
-    /// The status of success.
+    /// Status of a successful response.
     pub status: u16,
-    /// The members of the answer in order; none: no body.
+    /// Members of the response in order; empty for a response without body.
     pub answer: Vec<(String, Answer)>,
-    /// The members of each of the answer's items in order; none in a feed: what is pushed.
+    /// Members of each item of the response in order.
+    ///
+    /// Empty in a feed, whose items are the pushed bodies.
     pub item: Vec<(String, Answer)>,
 }
 
-/// A path of literal segments and at most one `{id}`.
+/// Path template of literal segments and at most one `{id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(Vec<Option<String>>);
 
@@ -86,7 +90,7 @@ macro_rules! words {
         pub enum $name { $($(#[$about])* $variant,)* }
 
         impl $name {
-            /// As a profile writes it.
+            /// Word in a profile.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
@@ -97,71 +101,71 @@ macro_rules! words {
 pub(super) use words;
 
 words!(
-    /// What a request's field means.
+    /// Meaning of a request field.
     Input {
-        /// The endpoint.
+        /// URL of the endpoint.
         Url = "url",
         /// Event patterns.
         Events = "events",
-        /// For people.
+        /// Description for people.
         Description = "description",
         /// A signing secret.
         Secret = "secret",
         /// The payload mode.
         Payload = "payload",
-        /// How long old secrets go on signing, in seconds.
+        /// Grace period of the old secrets, in seconds.
         Grace = "grace",
-        /// A position in a list or the feed.
+        /// Position in a list or the feed.
         Cursor = "cursor",
-        /// How many at most.
+        /// Maximum number of items.
         Limit = "limit",
-        /// Event patterns to filter by.
+        /// Event patterns of a filter.
         Types = "types",
-        /// Seconds to wait for events.
+        /// Long-poll timeout for events, in seconds.
         Wait = "wait",
-        /// How a subscription begins, in the door's words; or how a delivery stands.
+        /// Initial status of a subscription, in the route's words, or the state of deliveries.
         Status = "status",
-        /// From when on.
+        /// Start of a time range.
         Since = "since",
-        /// Until when.
+        /// End of a time range.
         Until = "until",
-        /// Which deliveries to make again.
+        /// Selection of the deliveries to repeat.
         Only = "only",
     }
 );
 
 words!(
-    /// What an answer's member holds.
+    /// Content of a response member.
     Field {
-        /// The id of what the route is about.
+        /// Id of the route's subject.
         Id = "id",
-        /// The endpoint.
+        /// URL of the endpoint.
         Url = "url",
         /// Event patterns.
         Events = "events",
-        /// For people.
+        /// Description for people.
         Description = "description",
         /// The newest signing secret.
         Secret = "secret",
-        /// When the secrets before it stop signing; null: there are none.
+        /// Expiry of the earlier secrets; null if there are none.
         PreviousExpires = "previous_expires",
         /// The payload mode.
         Payload = "payload",
-        /// The door's word.
+        /// Status word of a subscription.
         Status = "status",
-        /// When it was made or happened.
+        /// Time of creation or occurrence.
         Created = "created",
         /// An event's type.
         Kind = "type",
-        /// What a type is about.
+        /// Subject of an event type.
         Entity = "entity",
         /// An event's data.
         Data = "data",
-        /// The list.
+        /// List of items.
         Items = "items",
-        /// Where it goes on.
+        /// Cursor of the next page.
         NextCursor = "next_cursor",
-        /// Whether there is more already.
+        /// Set when more items are available.
         HasMore = "has_more",
         /// An event's id.
         Event = "event",
@@ -169,94 +173,94 @@ words!(
         Subscription = "subscription",
         /// A delivery's id.
         Delivery = "delivery",
-        /// Why a delivery exists.
+        /// Reason for a delivery.
         Trigger = "trigger",
-        /// How many attempts were made.
+        /// Number of attempts made.
         Attempts = "attempts",
-        /// When the next one is due.
+        /// Due time of the next attempt.
         NextAttempt = "next_attempt",
-        /// When the first one was made.
+        /// Time of the first attempt.
         FirstAttempt = "first_attempt",
-        /// When a delivery ended.
+        /// Time at which a delivery ended.
         Finished = "finished",
-        /// What an attempt came to.
+        /// Outcome of an attempt.
         Outcome = "outcome",
-        /// An attempt's number, from 1.
+        /// Number of an attempt, from 1.
         Number = "number",
-        /// When an attempt began.
+        /// Start time of an attempt.
         Started = "started",
-        /// How long it took, in milliseconds.
+        /// Duration in milliseconds.
         Took = "took_ms",
-        /// The status that an endpoint answered.
+        /// Status of the endpoint's response.
         HttpStatus = "http_status",
-        /// The beginning of its answer.
+        /// First bytes of the endpoint's response.
         Response = "response",
-        /// What was under way when an attempt failed.
+        /// Stage at which an attempt failed.
         Stage = "stage",
-        /// Why it failed.
+        /// Reason of the failure.
         Reason = "reason",
-        /// How many deliveries were made.
+        /// Number of created deliveries.
         Deliveries = "deliveries",
-        /// How many events were looked at.
+        /// Number of examined events.
         LookedAt = "looked_at",
-        /// How many of them were left out.
+        /// Number of events that were left out.
         LeftOut = "left_out",
-        /// Over how many seconds attempts are counted.
+        /// Length of the statistics window in seconds.
         Window = "window",
-        /// Since when they are counted.
+        /// Start of the statistics window.
         Since = "since",
-        /// When a stretch of time began.
+        /// Start of a statistics bucket.
         Start = "start",
-        /// Attempts that succeeded.
+        /// Number of successful attempts.
         Delivered = "delivered",
-        /// Attempts that failed.
+        /// Number of failed attempts.
         Failed = "failed",
-        /// Deliveries that were given up.
+        /// Number of deliveries given up.
         Dead = "dead",
-        /// The share of attempts that failed.
+        /// Share of attempts that failed.
         FailedShare = "failed_share",
-        /// How many milliseconds half of the successes took at most.
+        /// Median latency of successful attempts, in milliseconds.
         P50 = "p50_ms",
-        /// How many 95 in a hundred of them took at most.
+        /// 95th percentile of that latency, in milliseconds.
         P95 = "p95_ms",
-        /// When a delivery was last taken.
+        /// Time of the last successful attempt.
         LastSuccess = "last_success",
-        /// When an attempt last failed.
+        /// Time of the last failed attempt.
         LastFailure = "last_failure",
-        /// When its owner was last warned.
+        /// Time of the last warning to the owner.
         Warned = "warned",
     }
 );
 
 words!(
-    /// What a failure's member holds.
+    /// Content of an error member.
     Told {
-        /// One line, the same for every occurrence.
+        /// One-line title, identical for every occurrence.
         Title = "title",
-        /// What happened here.
+        /// Description of this occurrence.
         Detail = "detail",
-        /// The stable word for programs.
+        /// Stable word for programs.
         Code = "code",
         /// The HTTP status.
         Status = "status",
-        /// How to mend it.
+        /// Instruction to fix the error.
         Fix = "fix",
-        /// The fields that are wrong.
+        /// Invalid fields.
         Errors = "errors",
     }
 );
 
-/// A member of an answer.
+/// Member of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer<F = Field> {
-    /// What there is.
+    /// Value of this field.
     Field(F),
-    /// The same always.
+    /// Constant value.
     Constant(serde_json::Value),
 }
 
 impl Door {
-    /// The door's word for how a subscription stands.
+    /// Status word of a subscription at these routes.
     pub fn status(&self, status: &Status) -> &str {
         match status {
             Status::Active => &self.active,
@@ -264,7 +268,7 @@ impl Door {
         }
     }
 
-    /// The profile's table in which another door is written otherwise.
+    /// Name of the profile's table in which another set of routes differs.
     pub(super) fn differs_in(&self, other: &Self) -> &'static str {
         let headers = |door: &Self| (door.wording.headers.clone(), door.wording.request_id.clone());
         if self.routes != other.routes {
@@ -276,12 +280,12 @@ impl Door {
         }
     }
 
-    /// A subscription's id as this door shows it.
+    /// Subscription id as these routes show it.
     pub fn public_id(&self, id: SubscriptionId) -> String {
         format!("{}{}", self.id_prefix, id.ulid())
     }
 
-    /// The subscription that an id of this door means.
+    /// Parses a subscription id of these routes.
     pub fn subscription_id(&self, text: &str) -> Option<SubscriptionId> {
         let digits = text.strip_prefix(&self.id_prefix)?;
         format!("sub_{digits}").parse().ok()
@@ -289,7 +293,7 @@ impl Door {
 }
 
 impl PathTemplate {
-    /// Literal segments of unreserved characters (RFC 3986 §2.3) and at most one `{id}`.
+    /// Parses literal segments of unreserved characters (RFC 3986 §2.3) and at most one `{id}`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let literal = |segment: &str| {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
@@ -303,7 +307,7 @@ impl PathTemplate {
         (segments.iter().filter(|segment| segment.is_none()).count() <= 1).then_some(Self(segments))
     }
 
-    /// Whether a request's path is meant, and the id in it.
+    /// Matches a request path; returns the id in it, if the template has one.
     pub fn matches<'a>(&self, path: &'a str) -> Option<Option<&'a str>> {
         let mut id = None;
         let mut given = path.strip_prefix('/')?.split('/');
@@ -317,13 +321,15 @@ impl PathTemplate {
         given.next().is_none().then_some(id)
     }
 
-    /// The path of one, by its id.
+    /// Path with this id.
     pub fn with_id(&self, id: &str) -> String {
         let segments = self.0.iter().map(|segment| segment.as_deref().unwrap_or(id));
         segments.flat_map(|segment| ["/", segment]).collect()
     }
 
-    /// Whether a route of this template, whose `{names}` stand for any one segment, would take the same requests.
+    /// Returns `true` if a route of this template would match some of the same requests.
+    ///
+    /// Any `{name}` of the template matches one segment.
     pub fn meets_route(&self, template: &str) -> bool {
         let segments = template.trim_start_matches('/').split('/');
         let segments = segments.map(|segment| (!segment.starts_with('{')).then(|| segment.to_owned()));
@@ -334,7 +340,7 @@ impl PathTemplate {
         self.0.contains(&None)
     }
 
-    /// Whether one request could be meant by both.
+    /// Returns `true` if some path matches both templates.
     fn meets(&self, other: &Self) -> bool {
         let same = |(a, b): (&Option<String>, &Option<String>)| a == b || a.is_none() || b.is_none();
         self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
@@ -350,8 +356,10 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-/// Requests that two different front doors would take: told of the later one. A profile that extends another has the same
-/// door, and the key says whose request it is.
+/// Finds requests that routes of two profiles would match, reported for the later one.
+///
+/// A profile that extends another has the same routes; the API key then determines the profile of a
+/// request.
 pub(super) fn collisions<'a>(
     profiles: impl Iterator<Item = &'a Profile>,
     key_of: impl Fn(&str, usize) -> String,

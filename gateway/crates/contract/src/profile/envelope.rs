@@ -1,7 +1,8 @@
-//! Envelopes: the body that an event is sent as.
+//! Envelopes: the body in which an event is sent.
 //!
-//! Most bodies are the event's data with text around it: that is copied together without looking into the data. Only a
-//! profile that spreads the data, picks from it, or prints it as JavaScript does, has it parsed.
+//! Most bodies are the event's data with surrounding text, and are assembled without parsing the
+//! data. The data is parsed only if a profile spreads it, selects from it, or prints it as
+//! JavaScript does.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ use super::{Payload, Unsendable};
 use hookgate_domain::{Event, PayloadMode};
 use hookgate_json::{Allowance, Document, Limits, Object, Pointer, Value};
 
-/// What a body looks like.
+/// Body format of a profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     shape: Shape,
@@ -22,39 +23,39 @@ pub struct Envelope {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Shape {
-    /// The data as it is.
+    /// Event data, unchanged.
     Data,
-    /// Text and what is copied between it.
+    /// Text with inserted copies of event parts.
     Spliced(Vec<Splice>),
-    /// Members, made of values.
+    /// Members with computed values.
     Built(Vec<Member>),
 }
 
-/// One member of a body.
+/// Member of a body.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Member {
-    /// A key and what it holds.
+    /// Key with its value source.
     Named(String, Source),
-    /// The data's own members.
+    /// Members of the event data.
     Spread,
 }
 
-/// What a member holds.
+/// Source of a member's value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Source {
-    /// The event's id.
+    /// Event id.
     Id,
-    /// Its type.
+    /// Event type.
     Kind,
-    /// When it happened, RFC 3339, with so many digits of a second's fraction; `None`: as many as there are.
+    /// Event time in RFC 3339 with this many fractional digits; `None` prints the necessary ones.
     Created(Option<u8>),
-    /// The same in seconds since 1970.
+    /// Event time in seconds since 1970.
     CreatedUnix,
-    /// Its data.
+    /// Event data.
     Data,
-    /// What stands there in its data.
+    /// Value at this pointer in the event data.
     DataAt(String),
-    /// Always the same.
+    /// Constant value.
     Constant(Value),
 }
 
@@ -69,13 +70,13 @@ enum Splice {
 }
 
 impl Envelope {
-    /// The data and nothing else.
+    /// Envelope that consists of the data only.
     pub(super) fn data(numbers: Numbers) -> Self {
         let shape = Shape::Data;
         Self { shape, numbers }
     }
 
-    /// These members in order.
+    /// Envelope with these members in order.
     pub(super) fn members(members: Vec<Member>, numbers: Numbers) -> Self {
         let copied = numbers == Numbers::AsWritten && members.iter().all(is_copied);
         let shape = if copied {
@@ -86,12 +87,13 @@ impl Envelope {
         Self { shape, numbers }
     }
 
-    /// The body, compact JSON. `data` is the event's, or what a delivery chain made of it: compact JSON text.
+    /// Builds the body, as compact JSON.
     ///
-    /// Everything in it is the event's and nothing is the attempt's, so that each attempt sends the same bytes.
+    /// `data` is the event's data or the output of a delivery chain, as compact JSON text. The body
+    /// depends on the event and not on the attempt, so that each attempt sends the same bytes.
     ///
     /// # Errors
-    /// Data that is not JSON.
+    /// The data is not JSON.
     pub fn body(
         &self,
         event: &Event,
@@ -106,7 +108,7 @@ impl Envelope {
         }
     }
 
-    /// What of a received body is the event's data, as far as the body tells.
+    /// Event data within a received body, as far as the format reveals it.
     pub(super) fn data_in<'a>(&self, body: &'a Value) -> Option<&'a Value> {
         let members = match &self.shape {
             Shape::Data => return Some(body),
@@ -120,7 +122,9 @@ impl Envelope {
         })
     }
 
-    /// Whether the body is the data: what is signed of the data is then in the body that is sent.
+    /// Returns `true` if the body is the data.
+    ///
+    /// Signed parts of the data are then found in the sent body.
     pub(super) fn is_data(&self) -> bool {
         self.shape == Shape::Data
     }
@@ -149,7 +153,7 @@ fn parsed(data: &[u8], payload: &Payload, mode: PayloadMode) -> Result<Value, Un
     match (mode, &payload.thin) {
         (PayloadMode::Full, _) => {}
         (PayloadMode::Thin, None) => return Ok(thin(document.root())),
-        // Removing never grows a document over a limit.
+        // Removal never grows a document over a limit.
         (PayloadMode::Thin, Some(kept)) => {
             document
                 .retain(kept, &Allowance::default())
@@ -159,7 +163,9 @@ fn parsed(data: &[u8], payload: &Payload, mode: PayloadMode) -> Result<Value, Un
     Ok(document.into_root())
 }
 
-/// The profile's own members win over the data's of the same name, wherever they stand.
+/// Builds the members.
+///
+/// The profile's members override data members of the same name, regardless of their order.
 fn built(members: &[Member], event: &Event, data: &Value) -> Value {
     let own = |key: &str| {
         members
@@ -189,7 +195,7 @@ fn built(members: &[Member], event: &Event, data: &Value) -> Value {
 }
 
 impl Source {
-    /// Nothing: nothing stands at the pointer.
+    /// Value of the source; `None` if the pointer has no value.
     fn value<'a>(&'a self, event: &Event, data: &'a Value) -> Option<Cow<'a, Value>> {
         Some(match self {
             Self::Id => Cow::Owned(event.id.as_str().into()),
@@ -207,7 +213,9 @@ fn is_copied(member: &Member) -> bool {
     !matches!(member, Member::Spread | Member::Named(_, Source::DataAt(_)))
 }
 
-/// Nothing is escaped: by their grammars neither ids nor types nor timestamps hold a quote or a backslash.
+/// Converts members to text pieces.
+///
+/// No escaping is needed: the grammars of ids, types and timestamps exclude quotes and backslashes.
 fn spliced(members: &[Member]) -> Vec<Splice> {
     let mut pieces = Vec::new();
     let mut text = b"{".to_vec();
@@ -258,7 +266,7 @@ fn splice(pieces: &[Splice], event: &Event, data: &[u8]) -> Bytes {
     body.into()
 }
 
-/// The member that a text before `Data` ends with: `…,"data":`.
+/// Finds the member whose key ends the text before `Data`: `…,"data":`.
 fn spliced_data<'a>(pieces: &[Splice], body: &'a Value) -> Option<&'a Value> {
     let at = pieces.iter().position(|piece| *piece == Splice::Data)?;
     let Some(Splice::Text(before)) = pieces.get(at.checked_sub(1)?) else {
@@ -273,7 +281,9 @@ fn spliced_data<'a>(pieces: &[Splice], body: &'a Value) -> Option<&'a Value> {
     })
 }
 
-/// Digits that are not asked for are cut, never rounded: no event is of a second that has not begun.
+/// Formats the event time.
+///
+/// Further digits are truncated, never rounded, so that the time is never in the future.
 fn created(event: &Event, digits: Option<u8>) -> String {
     match digits {
         Some(digits) => format!("{:.*}", usize::from(digits), event.created),
@@ -285,7 +295,7 @@ fn seconds(event: &Event) -> i64 {
     i64::try_from(event.created.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Of data that was accepted under limits: only what a thread's stack bears still counts.
+/// Limits for data that was already accepted: only the depth matters, for the stack of the thread.
 const LIMITS: Limits = Limits {
     bytes: usize::MAX,
     depth: Limits::MAX_DEPTH,

@@ -1,117 +1,117 @@
-//! What can be wrong with a received request, in words for the author of its receiver.
+//! Findings about a received request, worded for the author of its receiver.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::file::TimestampForm;
 
-/// One thing that is wrong. `Display` says it; `fix` says what to do.
+/// One finding. `Display` describes it; `fix` explains the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// A header that the scheme needs is not there.
+    /// A header that the scheme needs is missing.
     HeaderMissing {
-        /// Which.
+        /// Name of the header.
         name: String,
-        /// One that is there and may be meant.
+        /// Name of a similar header in the request.
         near: Option<String>,
     },
-    /// A header does not look as the scheme writes it.
+    /// A header does not have the format of the scheme.
     HeaderShape {
-        /// Which.
+        /// Name of the header.
         name: String,
-        /// What it looks like.
+        /// Expected format.
         expected: String,
     },
-    /// The timestamp is not a time as the scheme writes it.
+    /// The timestamp does not have the format of the scheme.
     BadTimestamp(String),
-    /// The timestamp says a time near now, in another unit or form than the scheme's.
+    /// The timestamp denotes a time near now in another unit or format than the scheme's.
     TimestampUnit {
-        /// The form that it has.
+        /// Format of the timestamp.
         given: TimestampForm,
-        /// The scheme's.
+        /// Format of the scheme.
         expected: TimestampForm,
     },
-    /// It was sent too long ago.
+    /// The timestamp is too old.
     TooOld {
-        /// How long ago.
+        /// Age of the timestamp.
         age: Duration,
-        /// How long is allowed.
+        /// Maximum age.
         most: Duration,
     },
-    /// It is from the future.
+    /// The timestamp is in the future.
     TooEarly {
-        /// How far.
+        /// Distance from now.
         ahead: Duration,
-        /// How far is allowed.
+        /// Maximum distance.
         most: Duration,
     },
-    /// A secret is not one of this profile.
+    /// A secret does not have the format of this profile.
     BadSecret {
-        /// What is wrong with it, without it.
+        /// Description of the problem, without the secret.
         problem: String,
-        /// Whether it has quotes or spaces around it.
+        /// Set when the secret has surrounding quotes or spaces.
         untidy: bool,
     },
-    /// The body does not hold what the scheme signs.
+    /// The body does not contain the data that the scheme signs.
     NothingSigned,
-    /// The signature is of a body that is a little different from the one given: what was sent was changed on the way.
+    /// The signature belongs to a slightly different body: the body was changed in transit.
     BodyAltered(BodyChange),
-    /// The signature was made over another form of the body.
+    /// The signature was computed over another form of the body.
     BodyRead(BodyChange),
-    /// The signature was made with the secret read in another way.
+    /// The signature was computed with another interpretation of the secret.
     SecretRead(SecretReading),
-    /// The signature was made over something else than the scheme says.
+    /// The signature was computed over other content than the scheme's.
     ContentRead(ContentReading),
-    /// The signature is the right one, in another writing.
+    /// The signature is correct but has another encoding.
     SignatureWritten(&'static str),
-    /// Everything but what was found before is right: the signature matches.
+    /// The signature matches; only the preceding findings are wrong.
     OtherwiseGenuine,
-    /// Nothing that was tried matches.
+    /// No tried variant matches.
     NoMatch,
 }
 
-/// How a body differs from the one that was signed.
+/// Difference between a body and the one that was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyChange {
     /// Spaces or a newline at the end.
     SpaceAtTheEnd,
-    /// Without the newline at its end.
+    /// Missing newline at the end.
     NewlineMissing,
-    /// A byte order mark at the beginning.
+    /// Byte order mark at the beginning.
     ByteOrderMark,
-    /// `\r\n` for `\n`, or the other way round.
+    /// `\r\n` in place of `\n`, or the reverse.
     LineEnds,
-    /// In base64.
+    /// Base64 encoding of the body.
     Base64,
-    /// A JSON text that holds the JSON text.
+    /// JSON text that contains the JSON text as a string.
     Quoted,
-    /// Parsed and printed again, with spaces or escapes.
+    /// Parsed and reprinted, with spaces or escapes.
     PrintedAgain,
-    /// As JavaScript prints it.
+    /// Parsed and reprinted by JavaScript.
     PrintedByJavaScript,
-    /// As Python prints it.
+    /// Parsed and reprinted by Python.
     PrintedByPython,
 }
 
-/// How a secret was read.
+/// Interpretation of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretReading {
-    /// The whole text, prefix and all.
+    /// The whole text, including the prefix.
     Whole,
     /// The text after the prefix.
     WithoutPrefix,
-    /// What the base64 after the prefix says.
+    /// The base64-decoded text after the prefix.
     Base64,
-    /// What the hexadecimal digits after the prefix say.
+    /// The hex-decoded text after the prefix.
     Hexadecimal,
-    /// Without the quotes or spaces around it.
+    /// The text without surrounding quotes or spaces.
     Untidy,
 }
 
-/// What was signed.
+/// Content over which a signature was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentReading {
-    /// The body and nothing else.
+    /// The body only.
     BodyAlone,
     /// `timestamp.body`.
     WithoutId,
@@ -120,7 +120,7 @@ pub enum ContentReading {
 }
 
 impl Finding {
-    /// A stable word for programs.
+    /// Stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::HeaderMissing { .. } => "header_missing",
@@ -141,7 +141,7 @@ impl Finding {
         }
     }
 
-    /// What to do about it.
+    /// Instruction to fix the problem.
     pub fn fix(&self) -> String {
         match self {
             Self::HeaderMissing { near: Some(near), .. } => {

@@ -1,12 +1,15 @@
-//! Profiles: a product's public webhook contract as data. What body an event has, how it is signed, when it is tried again,
-//! what subscriptions may ask for, and which routes the product's customers know.
+//! Profiles: a product's public webhook contract as data.
 //!
-//! A profile is written as TOML (`file`), of which some ship (`gateway/crates/contract/profiles`) and others stand in the configuration;
-//! [`Profiles::new`] puts them together, checks them (`read`) and tells what is wrong by its key. `registry` holds subscriptions
-//! to a profile's rules; `delivery` asks it for the body and the headers of an attempt; `api` serves its front door; `hookgate
-//! verify` asks whether what was received is genuine. Which products there are is known nowhere in the code.
+//! A profile defines the body of an event, its signature, the retry policy, the settings that
+//! subscriptions may request, and the routes that the product's customers use. It is written as
+//! TOML (`file`). Some profiles ship with the gateway (`gateway/crates/contract/profiles`), others
+//! are part of the configuration. [`Profiles::new`] merges them, checks them (`read`) and reports
+//! problems by key. `registry` applies a profile's rules to subscriptions, `delivery` uses it for
+//! the body and the headers of an attempt, `api` serves its routes, and `hookgate verify` uses it
+//! to check received requests. No product is named in the code.
 //!
-//! Pure: no clock, no randomness, no I/O. A profile never sees more of an event than is sent.
+//! Pure: no clock, no randomness, no I/O. A profile accesses only the part of an event that is
+//! sent.
 
 mod diagnose;
 mod door;
@@ -58,75 +61,75 @@ pub use template::{BadTemplate, Template};
 pub use verify::{NotGenuine, Received};
 pub use warnings::{Said, Warning, Warnings};
 
-/// A public contract. What it leaves open (`None`) the gateway's configuration says.
+/// Public webhook contract. The gateway's configuration applies where a field is `None`.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// Its name, as a tenant's configuration says it.
+    /// Name of the profile, as in a tenant's configuration.
     pub name: String,
     /// One sentence for people.
     pub summary: String,
-    /// What the body looks like.
+    /// Body format.
     pub envelope: Envelope,
-    /// How it is signed.
+    /// Signature scheme.
     pub signature: Signature,
-    /// What signing secrets look like.
+    /// Format of signing secrets.
     pub secret: SecretScheme,
-    /// What endpoints must be and how they answer.
+    /// Requirements for endpoints and their responses.
     pub endpoint: Endpoint,
-    /// When a failed delivery is tried again, where a subscription does not say.
+    /// Retry policy of failed deliveries whose subscription has none.
     pub retry: Option<RetryPolicy>,
-    /// How many there may be.
+    /// Maximum counts.
     pub limits: Limits,
     /// Quotas of its tenants.
     pub quotas: Quotas,
-    /// When a subscription that keeps failing is disabled; `None`: it is not.
+    /// Auto-disable rule for subscriptions that keep failing; `None` if they are never disabled.
     pub auto_disable: Option<AutoDisable>,
-    /// How long events stay in the feed.
+    /// Retention of events in the feed.
     pub feed_retention: Option<Duration>,
-    /// Which patterns subscriptions may have.
+    /// Event patterns that subscriptions may have.
     pub patterns: Patterns,
-    /// How much of an event may be sent.
+    /// Payload modes.
     pub payload: Payload,
-    /// What is taken out of every event.
+    /// Fields that are removed from every event.
     pub privacy: Privacy,
     /// The event types that the product documents.
     pub catalogue: Vec<CatalogueEntry>,
-    /// What the API keys begin with that are made for its tenants.
+    /// Prefix of the API keys created for its tenants.
     pub key_prefix: String,
     /// The `User-Agent` of deliveries.
     pub user_agent: String,
-    /// The product's own routes.
+    /// Product-specific routes.
     pub door: Door,
-    /// What customers are told of endpoints that fail.
+    /// Warnings to customers about failing endpoints.
     pub warnings: Warnings,
 }
 
-/// How many there may be, beside the gateway's own limits.
+/// Maximum counts, in addition to the gateway's own limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Subscriptions of a tenant.
+    /// Maximum number of subscriptions of a tenant.
     pub subscriptions: Option<usize>,
-    /// Patterns of a subscription.
+    /// Maximum number of patterns of a subscription.
     pub patterns: Option<usize>,
 }
 
-/// What is taken out of every event.
+/// Fields that are removed from every event.
 #[derive(Debug, Clone, Default)]
 pub struct Privacy {
-    /// As the profile names them.
+    /// Classes of the dictionary that the profile names.
     pub classes: Vec<Class>,
-    /// Their names and the profile's own; none: nothing is taken out by its name.
+    /// Names of these classes and of the profile; `None` if no field is removed by name.
     pub names: Option<Arc<Dictionary>>,
-    /// What becomes of the producer's metadata.
+    /// Treatment of the producer's metadata.
     pub metadata: Metadata,
-    /// Its own names, with their class.
+    /// Names of the profile itself, with their class.
     pub own: Vec<(Class, String)>,
-    /// What the catalogue's schemas classify, in the data and in the metadata.
+    /// Fields of the data and metadata that the catalogue's schemas classify.
     pub fields: BTreeMap<EventType, Classified>,
 }
 
 impl Privacy {
-    /// Whether anything is taken out.
+    /// Returns `true` if any field is removed.
     pub fn takes_out(&self) -> bool {
         self.names.is_some() || !self.fields.is_empty()
     }
@@ -135,45 +138,47 @@ impl Privacy {
 /// An event type that the product documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueEntry {
-    /// Its name; `None`: it is described without one.
+    /// Name of the type; `None` if it is described without a name.
     pub kind: Option<EventType>,
-    /// What it is about.
+    /// Subject of the type.
     pub entity: Option<String>,
-    /// When it is sent.
+    /// Condition under which the event is sent.
     pub description: String,
-    /// A JSON Schema of its data, as text: what it classifies holds for every tenant of the profile.
+    /// JSON Schema of its data, as text; its classification applies to every tenant of the profile.
     pub schema: Option<String>,
 }
 
-/// An event that this profile cannot send.
+/// Reason for which this profile cannot send an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
-    /// Its data is not JSON.
+    /// The data is not JSON.
     #[error("the event's data is not JSON")]
     NotJson,
-    /// It has nothing where the scheme signs a part of its data.
+    /// The data has no value at the pointer that the scheme signs.
     #[error("the profile signs the text or number at `{0}` of the data, and the event has none there")]
     NothingToSign(String),
-    /// A public key signs nothing.
+    /// A public key cannot sign.
     #[error("a public key cannot sign")]
     PublicKey,
 }
 
 impl Profile {
-    /// The body of an event. `data` is the event's, or what a delivery chain made of it: compact JSON text.
+    /// Builds the body of an event.
+    ///
+    /// `data` is the event's data or the output of a delivery chain, as compact JSON text.
     ///
     /// # Errors
-    /// Data that is not JSON.
+    /// The data is not JSON.
     pub fn body(&self, event: &Event, data: &Bytes, mode: PayloadMode) -> Result<Bytes, Unsendable> {
         self.envelope.body(event, data, &self.payload, mode)
     }
 
-    /// Where to look for the parts of the data that are signed: in what is sent, if that is the data.
+    /// Text in which the signed parts of the data are looked up: the body if it is the data.
     pub fn signed_data<'a>(&self, body: &'a [u8], data: &'a [u8]) -> &'a [u8] {
         if self.envelope.is_data() { body } else { data }
     }
 
-    /// Whether an event with this data can be signed.
+    /// Checks that an event with this data can be signed.
     ///
     /// # Errors
     /// `NothingToSign`.
@@ -181,8 +186,10 @@ impl Profile {
         self.signature.check_data(data)
     }
 
-    /// What must hold between this profile and how long the gateway keeps events: they outlive their retries, and the feed
-    /// shows them as long as the profile says.
+    /// Checks the gateway's retention of events against this profile.
+    ///
+    /// Events must be retained as long as they are retried, and as long as the profile's feed shows
+    /// them.
     pub fn check_retention(&self, kept: Duration) -> Option<Problem> {
         let retried = self.retry.as_ref().map(RetryPolicy::longest);
         let needed = retried.max(self.feed_retention)?;
@@ -197,5 +204,5 @@ impl Profile {
     }
 }
 
-/// The name of the default profile.
+/// Name of the default profile.
 pub const STANDARD: &str = "standard";

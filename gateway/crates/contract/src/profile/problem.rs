@@ -1,19 +1,21 @@
-//! What is wrong with a profile, at which key, and how to mend it. Whoever read the file knows the line.
+//! Problems of a profile, each with its key and a remedy.
+//!
+//! The reader of the file adds the line number.
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// One problem of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, dotted: `profiles.acme.signature.content`.
+    /// Dotted key: `profiles.acme.signature.content`.
     pub key: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// How to mend it.
+    /// Instruction to fix it.
     pub hint: Option<String>,
 }
 
-/// What was found so far.
+/// Problems found so far.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     prefix: String,
@@ -21,7 +23,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// For keys below this one.
+    /// Creates a list for keys below this one.
     pub fn below(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
@@ -37,7 +39,7 @@ impl Problems {
         });
     }
 
-    /// The value, or nothing and a problem more.
+    /// Returns the value, or records a problem.
     pub fn take<T, E: ToString>(&mut self, key: &str, result: Result<T, E>, hint: &str) -> Option<T> {
         result
             .map_err(|error| self.add(key, error.to_string(), hint))

@@ -1,11 +1,13 @@
-//! The text that Python's `json.dumps(json.loads(text))` makes of a text: what receivers in Python sign by mistake.
+//! Text of Python's `json.dumps(json.loads(text))`, which receivers in Python sign by mistake.
 
 use std::io;
 
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 
-/// The text as Python prints it, with `, ` and `: ` and everything beyond ASCII escaped. None for what is not JSON.
+/// Prints the text as Python does: with `, ` and `: `, and non-ASCII characters escaped.
+///
+/// `None` if it is not JSON.
 pub(super) fn dumped(text: &str) -> Option<Vec<u8>> {
     let value: Value = serde_json::from_str(text).ok()?;
     let mut out = Vec::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! From a profile as it is written to one that works: everything that must be there and fit together is checked here.
+//! Converts a profile from its file format and checks that it is complete and consistent.
 
 mod actions;
 mod body;
@@ -23,10 +23,10 @@ use hookgate_domain::units::Span;
 use hookgate_domain::{AnswerRules, EventType, Gone, Pause, PayloadMode, RetryAfter, RetryPolicy};
 use hookgate_json::PatternSet;
 
-/// Reads a profile. The problems' keys are those under `profiles.NAME`.
+/// Reads a profile. Keys of problems are relative to `profiles.NAME`.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All problems of the profile.
 pub(super) fn read(name: &str, file: &File) -> Result<Profile, Vec<Problem>> {
     let mut problems = Problems::below(format!("profiles.{name}"));
     let profile = profile(name, file, &mut problems);
@@ -97,7 +97,7 @@ fn is_name(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.bytes().all(plain)
 }
 
-/// An event must be there as long as it is retried.
+/// Checks that events are retained at least as long as they are retried.
 fn outlives(profile: &Profile, problems: &mut Problems) {
     if let (Some(policy), Some(kept)) = (&profile.retry, profile.feed_retention)
         && policy.longest() > kept
@@ -175,7 +175,7 @@ fn answers(file: &file::Endpoint) -> AnswerRules {
     }
 }
 
-/// `None`: the gateway's own policy holds.
+/// Reads the retry policy; `None` selects the gateway's own.
 fn retry(file: &File, problems: &mut Problems) -> Option<RetryPolicy> {
     let given = &file.retry;
     let (key, policy) = match (&given.schedule, given.base, given.max, given.attempts) {
@@ -265,7 +265,7 @@ fn auto_disable(file: &file::AutoDisable, problems: &mut Problems) -> Option<Aut
     })
 }
 
-/// The event types, and what their schemas classify.
+/// Reads the event types and the classifications of their schemas.
 fn catalogue(file: &File, problems: &mut Problems) -> (Vec<CatalogueEntry>, BTreeMap<EventType, Classified>) {
     let mut entries: Vec<CatalogueEntry> = Vec::new();
     let mut classified = BTreeMap::new();
@@ -307,7 +307,7 @@ fn catalogue(file: &File, problems: &mut Problems) -> (Vec<CatalogueEntry>, BTre
     (entries, classified)
 }
 
-/// What the schema of a type classifies.
+/// Reads the classifications of a type's schema.
 fn fields(key: &str, kind: Option<&EventType>, text: &str, problems: &mut Problems) -> Option<Classified> {
     let Some(kind) = kind else {
         let message = "a schema is of events of one type, and this entry has none";
@@ -425,7 +425,7 @@ fn payload(file: &File, problems: &mut Problems) -> Option<Payload> {
     })
 }
 
-/// For how long a subscription must have been failing where a profile does not say.
+/// Default minimum duration of failures before a subscription is disabled.
 const FOR_AT_LEAST: Duration = Duration::from_secs(3600);
 
 fn shown(duration: Duration) -> String {

@@ -1,30 +1,31 @@
-//! Refusals at a product's own routes: their codes, built-in texts, and the texts that a profile has instead (`door.messages`).
+//! Refusals at product-specific routes: codes, built-in texts and texts of a profile.
 //!
-//! Fewer than the codes of the gateway's API, and without a word about what stands behind the routes: customers of a product read
-//! them. `api` maps its problems to these. Pure.
+//! A profile's texts are in `door.messages`. The set of codes is smaller than that of the API's
+//! codes and does not mention the gateway, since customers of a product read them. `api` maps its
+//! problems to refusals. Pure.
 
 use std::collections::BTreeMap;
 
-/// A value that a text can hold, in braces.
+/// Placeholder in a text, written in braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `{code}`: the refusal's code.
+    /// `{code}`: code of the refusal.
     Code,
-    /// `{status}`: the HTTP status.
+    /// `{status}`: HTTP status.
     Status,
-    /// `{request_id}`: the answer's id, where `headers.request_id` names a header for it.
+    /// `{request_id}`: id of the response, if `headers.request_id` names a header for it.
     RequestId,
-    /// `{reason}`: what is wrong with this request.
+    /// `{reason}`: problem of this request.
     Reason,
-    /// `{field}`: the first field that is wrong.
+    /// `{field}`: first invalid field.
     Field,
-    /// `{key}`: where the API key belongs.
+    /// `{key}`: expected location of the API key.
     Key,
-    /// `{method}`: the request's method.
+    /// `{method}`: method of the request.
     Method,
-    /// `{limit}`: how many there may be.
+    /// `{limit}`: maximum count.
     Limit,
-    /// `{retry_after}`: seconds until a repetition makes sense.
+    /// `{retry_after}`: seconds after which a retry makes sense.
     RetryAfter,
 }
 
@@ -40,10 +41,10 @@ impl Placeholder {
         Self::Limit,
         Self::RetryAfter,
     ];
-    /// Those of every refusal.
+    /// Placeholders of every refusal.
     const COMMON: &[Self] = &[Self::Code, Self::Status, Self::RequestId];
 
-    /// The name that stands in braces.
+    /// Name of the placeholder, without braces.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Code => "code",
@@ -65,7 +66,7 @@ impl Placeholder {
 
 macro_rules! refusals {
     ($($variant:ident = $code:literal [$($own:ident)*] $text:literal, $plain:literal;)*) => {
-        /// A refusal as a product's customers see it.
+        /// Refusal as a product's customers see it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Refusal {
             $(#[doc = $plain] $variant,)*
@@ -75,22 +76,22 @@ macro_rules! refusals {
             /// All refusals.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The stable word for programs.
+            /// Stable word for programs.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// The built-in text, with placeholders.
+            /// Built-in text, with placeholders.
             const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// The built-in text without placeholders.
+            /// Built-in text without placeholders.
             pub const fn plain(self) -> &'static str {
                 match self { $(Self::$variant => $plain,)* }
             }
 
-            /// Placeholders beside the common ones.
+            /// Placeholders in addition to the common ones.
             const fn own(self) -> &'static [Placeholder] {
                 match self { $(Self::$variant => &[$(Placeholder::$own,)*],)* }
             }
@@ -157,50 +158,52 @@ refusals! {
 }
 
 impl Refusal {
-    /// The refusal of a code.
+    /// Refusal with this code.
     pub fn named(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.code() == code)
     }
 
-    /// What a text of this refusal can hold.
+    /// Placeholders that a text of this refusal may contain.
     fn placeholders(self) -> impl Iterator<Item = Placeholder> {
         Placeholder::COMMON.iter().chain(self.own()).copied()
     }
 }
 
-/// A profile's own texts, by refusal.
+/// Texts of a profile, by refusal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Messages(BTreeMap<Refusal, String>);
 
-/// A text cannot be one of a refusal.
+/// Reason for which a text is not valid for a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadMessage {
     /// Empty, too long, or with control characters.
     #[error("a text has 1 to {MAX_TEXT} characters, none of them a control character")]
     Text,
-    /// A brace without its partner.
+    /// Unbalanced brace.
     #[error("a `{{` without its `}}`")]
     Unclosed,
-    /// A placeholder that stands for nothing here.
+    /// Unknown placeholder.
     #[error("`{{{name}}}` does not stand for anything here{}", meant.map(|name| format!(" (did you mean `{{{name}}}`?)")).unwrap_or_default())]
     Unknown {
-        /// Its name.
+        /// Name of the placeholder.
         name: String,
-        /// The one that was probably meant.
+        /// Placeholder that was probably meant.
         meant: Option<&'static str>,
-        /// Those that there are.
+        /// List of the known placeholders.
         known: String,
     },
-    /// `{request_id}` where answers have none.
+    /// `{request_id}` although responses have no id.
     #[error("answers have no id: name the header that holds it")]
     NoRequestId,
 }
 
 impl Messages {
-    /// Adds a text of a refusal. `has_id`: answers have an id.
+    /// Adds a text of a refusal.
+    ///
+    /// `has_id`: responses have an id.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The text is not valid for the refusal.
     pub fn add(&mut self, refusal: Refusal, text: &str, has_id: bool) -> Result<(), BadMessage> {
         if text.trim().is_empty() || text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
             return Err(BadMessage::Text);
@@ -228,8 +231,10 @@ impl Messages {
         Ok(())
     }
 
-    /// The text of a refusal: the profile's own or, where that has a placeholder for which this occurrence has no value, the
-    /// built-in one.
+    /// Text of a refusal.
+    ///
+    /// Uses the profile's text, or the built-in one if a placeholder has no value in this
+    /// occurrence.
     pub fn text(&self, refusal: Refusal, value: impl Fn(Placeholder) -> Option<String>) -> String {
         let own = self.0.get(&refusal).map(String::as_str);
         let mut filled = own.into_iter().chain([refusal.text()]);
@@ -238,7 +243,7 @@ impl Messages {
     }
 }
 
-/// The text with its values; `None`: one of them is missing.
+/// Fills the placeholders of a text; `None` if a value is missing.
 fn fill(text: &str, value: impl Fn(Placeholder) -> Option<String>) -> Option<String> {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('{') {
@@ -251,7 +256,7 @@ fn fill(text: &str, value: impl Fn(Placeholder) -> Option<String>) -> Option<Str
     Some(filled)
 }
 
-/// A value as a text may show it: at most `MAX_VALUE` characters, without control characters.
+/// Sanitises a value for a text: at most `MAX_VALUE` characters, no control characters.
 pub fn bounded(value: &str) -> String {
     let mut shown: String = value
         .chars()

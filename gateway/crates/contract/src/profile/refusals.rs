@@ -1,4 +1,4 @@
-//! What is wrong with profiles: each mistake told by its key, with what to do about it.
+//! Tests of invalid profiles: each mistake is reported by its key, with a remedy.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::file::File;
 use super::{Problem, Profiles};
 use hookgate_domain::RetryPolicy;
 
-/// A profile that holds, in TOML; the tables are changed by the tests.
+/// Valid profile in TOML, which the tests modify.
 const BASE: &str = r#"
 envelope.members = [{ name = "id", value = "{id}" }, { name = "data", value = "{data}" }]
 signature.content = "{timestamp}.{body}"
@@ -28,7 +28,7 @@ fn profiles(files: &[(&str, &str)]) -> Result<Profiles, Vec<Problem>> {
     Profiles::new(&files)
 }
 
-/// The base with a key changed: everything that is said of it.
+/// Reports all problems of the base profile with one key changed.
 fn said(changed: &str) -> String {
     let key = changed.split('=').next().unwrap_or_default().trim();
     let kept = BASE

@@ -1,4 +1,4 @@
-//! The rules of a profile that are not about bytes: what endpoints must be, what subscriptions may ask for.
+//! Rules of a profile for endpoints and subscriptions, without those about bytes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,76 +9,78 @@ use super::file::{Mode, PatternKind};
 use hookgate_domain::{AnswerRules, EventPattern, EventType, Outcome, PayloadMode, nearest};
 use hookgate_json::PatternSet;
 
-/// What endpoints must be and how they answer.
+/// Requirements for endpoints and their responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whether only https is taken.
+    /// Set when only https URLs are allowed.
     pub https_only: bool,
-    /// For a whole attempt, where a subscription does not say.
+    /// Timeout of a whole attempt, unless a subscription sets one.
     pub timeout: Option<Duration>,
-    /// Which answers are a success.
+    /// Responses that are a success.
     pub success: Success,
-    /// What the others do to the deliveries that follow.
+    /// Effects of the other responses on deliveries.
     pub answers: AnswerRules,
 }
 
-/// Ranges of statuses that are a success, both ends included.
+/// Inclusive ranges of statuses that are a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Success(pub(super) Vec<(u16, u16)>);
 
-/// Which patterns subscriptions may have.
+/// Event patterns that subscriptions may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patterns {
     pub(super) allow: Vec<PatternKind>,
-    /// Only patterns that match one of these, and events of these, if there are any.
+    /// Documented types: only patterns that match one of them, and their events, are allowed.
     pub(super) known: Option<Vec<EventType>>,
 }
 
-/// How much of an event may be sent.
+/// Payload modes.
 #[derive(Debug, Clone)]
 pub struct Payload {
     pub(super) modes: Vec<PayloadMode>,
-    /// What is kept of data; `None`: what every event is about (`thin`).
+    /// Parts of the data in thin payloads; `None` selects the default of `thin`.
     pub(super) thin: Option<PatternSet>,
 }
 
-/// When a subscription that keeps failing is disabled.
+/// Auto-disable rule for subscriptions that keep failing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AutoDisable {
-    /// The share of failed attempts that must be exceeded, 0 to 1.
+    /// Share of failed attempts above which a subscription is disabled, 0 to 1.
     pub over: f64,
-    /// The rolling window.
+    /// Rolling window in which attempts are counted.
     pub window: Duration,
-    /// How many attempts there must be in it.
+    /// Minimum number of attempts in the window.
     pub least_attempts: u32,
-    /// For how long it must have been failing: a count alone is reached within a second.
+    /// Minimum duration of the failures: a count alone can be reached within a second.
     pub for_at_least: Duration,
-    /// The share that is told of first.
+    /// Share of failed attempts above which a warning is sent.
     pub warn_over: Option<f64>,
 }
 
-/// A subscription asks for what the profile does not have. In words for whoever made it.
+/// Request of a subscription for something that the profile does not offer.
+///
+/// `Display` is worded for the author of the subscription.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOffered {
-    /// An endpoint without TLS.
+    /// Endpoint without TLS.
     #[error("only https:// endpoints are taken")]
     NotHttps,
-    /// A wildcard where there are none.
+    /// Wildcard that the profile does not allow.
     #[error("`{0}`: wildcards of this kind are not taken; name event types")]
     Pattern(EventPattern),
-    /// A pattern that no documented type matches.
+    /// Pattern that matches no documented type.
     #[error("`{0}` matches no event type; {1}")]
     Unknown(EventPattern, String),
-    /// An event of a type that is not documented.
+    /// Event of an undocumented type.
     #[error("there is no event type `{0}`; {1}")]
     UnknownType(EventType, String),
-    /// A payload mode.
+    /// Payload mode that the profile does not allow.
     #[error("this payload mode is not offered")]
     Payload,
 }
 
 impl Endpoint {
-    /// Whether deliveries may go there, as far as the profile has a say.
+    /// Checks that the profile allows deliveries to a URL.
     ///
     /// # Errors
     /// `NotHttps`.
@@ -92,12 +94,12 @@ impl Endpoint {
 }
 
 impl Success {
-    /// Any 2xx.
+    /// Accepts any 2xx as a success.
     pub fn any_2xx() -> Self {
         Self(vec![(200, 299)])
     }
 
-    /// The outcome by this rule, of one that counts any 2xx as a success.
+    /// Converts an outcome in which any 2xx is a success to this rule.
     pub fn judge(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Delivered { status } if !self.holds(status) => Outcome::Refused {
@@ -113,7 +115,7 @@ impl Success {
         self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
     }
 
-    /// `2xx`, `200` or `200-204`.
+    /// Parses `2xx`, `200` or `200-204`.
     pub(super) fn range(text: &str) -> Option<(u16, u16)> {
         let status = |text: &str| text.parse().ok().filter(|status| (200..500).contains(status));
         if let Some(class) = text.strip_suffix("xx") {
@@ -127,7 +129,9 @@ impl Success {
 }
 
 impl Patterns {
-    /// Whether a subscription of a tenant that has these types of its own may have this pattern.
+    /// Checks that a subscription may have this pattern.
+    ///
+    /// `own`: event types of the tenant.
     ///
     /// # Errors
     /// `Pattern`, `Unknown`.
@@ -149,8 +153,10 @@ impl Patterns {
         }
     }
 
-    /// Whether a tenant that has these types of its own may publish events of this type: of a type that nobody can subscribe
-    /// to, nobody would ever hear.
+    /// Checks that a tenant may publish events of this type.
+    ///
+    /// `own`: event types of the tenant. An event of a type without possible subscriptions could
+    /// never be delivered.
     ///
     /// # Errors
     /// `UnknownType`.
@@ -166,7 +172,7 @@ impl Patterns {
 }
 
 impl Payload {
-    /// Whether a subscription may have this mode.
+    /// Checks that a subscription may have this mode.
     ///
     /// # Errors
     /// `Payload`.
@@ -188,7 +194,7 @@ impl From<Mode> for PayloadMode {
     }
 }
 
-/// What was probably meant by a name that is none of these, or which there are.
+/// Name that was probably meant, or a list of the known names.
 fn meant<'a>(name: &str, known: impl Iterator<Item = &'a EventType>) -> String {
     let known: Vec<_> = known.map(EventType::as_str).collect();
     match nearest(name, &known) {
@@ -197,7 +203,7 @@ fn meant<'a>(name: &str, known: impl Iterator<Item = &'a EventType>) -> String {
     }
 }
 
-/// How many types a refusal names.
+/// Maximum number of types that a refusal names.
 const MOST_NAMED: usize = 50;
 
 #[cfg(test)]

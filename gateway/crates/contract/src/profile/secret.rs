@@ -1,4 +1,4 @@
-//! Signing secrets: their text, and the key that it stands for.
+//! Signing secrets: the format of their text, and the keys that they encode.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,81 +11,81 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use super::file::{Encoding, SecretForm, SecretOwner};
 use hookgate_domain::Secret;
 
-/// What a profile's signing secrets look like.
+/// Format of a profile's signing secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretScheme {
     pub(super) form: SecretForm,
     pub(super) prefix: String,
     pub(super) encoding: Encoding,
-    /// Random bytes of a generated one.
+    /// Random bytes of a generated secret.
     pub(super) bytes: usize,
-    /// Key bytes of a given one.
+    /// Allowed numbers of key bytes in a given secret.
     pub(super) lengths: RangeInclusive<usize>,
-    /// Whose they are.
+    /// Owner of the secrets.
     pub owner: SecretOwner,
-    /// What Ed25519 keys begin with; `None`: there are none.
+    /// Prefixes of Ed25519 keys; `None` if the profile has none.
     pub(super) ed25519: Option<KeyPrefixes>,
 }
 
-/// What the texts of Ed25519 keys begin with.
+/// Prefixes of the texts of Ed25519 keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyPrefixes {
     pub secret: String,
     pub public: String,
 }
 
-/// What signs. Not shown by `Debug`.
+/// Signing key, hidden from `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey(Kind);
 
-/// What kind of key it is.
+/// Kind of a signing key.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A key of both sides.
+    /// Symmetric MAC key.
     Mac(Vec<u8>),
-    /// An Ed25519 key's seed (RFC 8032 §5.1.5).
+    /// Seed of an Ed25519 key (RFC 8032 §5.1.5).
     Pair([u8; 32]),
-    /// An Ed25519 public key: verifies, and cannot sign.
+    /// Ed25519 public key, which verifies and cannot sign.
     Public([u8; 32]),
 }
 
-/// The text is not a secret of this scheme.
+/// Error: the text is not a secret of this scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSigningKey {
-    /// Without its beginning.
+    /// Missing prefix.
     #[error("a signing secret begins with `{0}`")]
     Prefix(String),
-    /// Something else after it.
+    /// Wrong encoding after the prefix.
     #[error("a signing secret is `{prefix}` followed by {}", match encoding {
         Encoding::Base64 => "base64 (standard alphabet, with padding)",
         Encoding::Hex => "hexadecimal digits",
     })]
     Digits {
-        /// What it begins with.
+        /// Expected prefix.
         prefix: String,
-        /// What follows.
+        /// Expected encoding after the prefix.
         encoding: Encoding,
     },
     /// Not an Ed25519 key.
     #[error("an Ed25519 key is `{0}` followed by the base64 of 32 bytes, or of 64 with the public key")]
     Ed25519(String),
-    /// A key that is too short to be safe or too long to be one.
+    /// Key that is too short to be safe, or too long.
     #[error("the key of a signing secret has {least} to {most} bytes; this one has {has}")]
     Length {
-        /// What it has.
+        /// Number of bytes.
         has: usize,
-        /// The fewest.
+        /// Minimum number of bytes.
         least: usize,
-        /// The most.
+        /// Maximum number of bytes.
         most: usize,
     },
 }
 
 impl SecretScheme {
-    /// The key that a secret stands for.
+    /// Key of a secret.
     ///
     /// # Errors
-    /// A text out of this scheme. The error does not repeat it.
+    /// The text does not match this scheme. The error does not repeat it.
     pub fn key(&self, secret: &Secret) -> Result<SigningKey, BadSigningKey> {
         if let Some(prefixes) = self.ed25519.as_ref().filter(|_| self.is_ed25519(secret)) {
             return seed(prefixes, secret).map(|seed| SigningKey(Kind::Pair(seed)));
@@ -105,10 +105,10 @@ impl SecretScheme {
         }
     }
 
-    /// The key that a receiver verifies with: of a secret, or a public key.
+    /// Verification key of a receiver, from a secret or a public key.
     ///
     /// # Errors
-    /// A text out of this scheme. The error does not repeat it.
+    /// The text does not match this scheme. The error does not repeat it.
     pub fn verifying_key(&self, secret: &Secret) -> Result<SigningKey, BadSigningKey> {
         let public = self.ed25519.as_ref().map(|prefixes| prefixes.public.as_str());
         match public.and_then(|prefix| Some((prefix, secret.reveal().strip_prefix(prefix)?))) {
@@ -120,20 +120,20 @@ impl SecretScheme {
         }
     }
 
-    /// Whether a secret is an Ed25519 key.
+    /// Returns `true` if a secret is an Ed25519 key.
     pub fn is_ed25519(&self, secret: &Secret) -> bool {
         let prefixes = self.ed25519.as_ref();
         prefixes.is_some_and(|prefixes| secret.reveal().starts_with(&prefixes.secret))
     }
 
-    /// The public key of an Ed25519 key, as its receivers have it; none of other secrets.
+    /// Public key of an Ed25519 key, in the form for receivers; `None` for other secrets.
     pub fn public_key(&self, secret: &Secret) -> Option<String> {
         let prefixes = self.ed25519.as_ref().filter(|_| self.is_ed25519(secret))?;
         let public = public_of(&seed(prefixes, secret).ok()?);
         Some(format!("{}{}", prefixes.public, BASE64.encode(public)))
     }
 
-    /// A new Ed25519 key from random bytes; none where the profile has no such signatures.
+    /// Generates an Ed25519 key from random bytes; `None` if the profile has no Ed25519 signatures.
     pub fn generate_ed25519(&self, random: [u8; 32]) -> Option<Secret> {
         let prefixes = self.ed25519.as_ref()?;
         Some(Secret::new(&format!(
@@ -143,7 +143,7 @@ impl SecretScheme {
         )))
     }
 
-    /// A new secret's text from random bytes, of which it takes as many as it needs.
+    /// Generates the text of a secret from as many of the random bytes as it needs.
     pub fn generate(&self, random: [u8; MOST_RANDOM]) -> Secret {
         let random = &random[..self.bytes.min(MOST_RANDOM)];
         let digits = match self.encoding {
@@ -174,7 +174,7 @@ impl SigningKey {
         &self.0
     }
 
-    /// A MAC's key bytes.
+    /// Bytes of a MAC key.
     pub(super) fn mac(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Mac(bytes) => Some(bytes),
@@ -184,7 +184,7 @@ impl SigningKey {
 }
 
 impl Kind {
-    /// The public key of an Ed25519 key.
+    /// Public key of an Ed25519 key.
     pub fn public(&self) -> Option<[u8; 32]> {
         match self {
             Self::Mac(_) => None,
@@ -194,7 +194,7 @@ impl Kind {
     }
 }
 
-/// Of 32 bytes, or of 64 that end with the public key.
+/// Reads the seed of a text with 32 bytes, or with 64 bytes that end with the public key.
 fn seed(prefixes: &KeyPrefixes, secret: &Secret) -> Result<[u8; 32], BadSigningKey> {
     let bad = || BadSigningKey::Ed25519(prefixes.secret.clone());
     let digits = secret.reveal().strip_prefix(&prefixes.secret).ok_or_else(bad)?;
@@ -219,9 +219,9 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The most random bytes that a generated secret takes.
+/// Maximum number of random bytes for a generated secret.
 pub const MOST_RANDOM: usize = 64;
-/// The most bytes that a given secret may have.
+/// Maximum number of bytes in a given secret.
 pub(super) const LONGEST: usize = 512;
 
 #[cfg(test)]

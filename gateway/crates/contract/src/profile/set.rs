@@ -1,4 +1,4 @@
-//! All profiles by name: those that ship, and those of the configuration over them.
+//! Set of all profiles by name: shipped ones, overridden by those of the configuration.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,28 +10,29 @@ use super::file::File;
 use super::read::read;
 use super::{Problem, Profile, STANDARD};
 
-/// Profiles by name. Cheap to clone.
+/// Profiles by name, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Profiles(Arc<Set>);
 
 #[derive(Debug)]
 struct Set {
     profiles: BTreeMap<String, Arc<Profile>>,
-    /// Each as it is written, with all that it starts from.
+    /// File form of each, merged with all profiles that it extends.
     files: BTreeMap<String, File>,
 }
 
 impl Profiles {
-    /// Those that ship.
+    /// Shipped profiles.
     pub fn shipped() -> Self {
         Self::new(&BTreeMap::new()).expect("a test reads what ships")
     }
 
-    /// Those that ship, and those of the configuration's `profiles`: a new name is a new profile, a shipped name changes
-    /// the shipped one.
+    /// Merges the shipped profiles with `profiles` of the configuration.
+    ///
+    /// A new name defines a new profile; a shipped name changes the shipped one.
     ///
     /// # Errors
-    /// Everything that is wrong, by its key in the configuration.
+    /// All problems, by key of the configuration.
     pub fn new(given: &BTreeMap<String, File>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let shipped = shipped(&mut problems);
@@ -49,7 +50,7 @@ impl Profiles {
                 Err(found) => problems.extend(found),
             }
         }
-        // What collides is told of the profile that somebody wrote: there are lines to point at.
+        // A collision is reported for the profile of the configuration, which has line numbers.
         let (written, shipped): (Vec<_>, Vec<_>) = profiles
             .values()
             .map(AsRef::as_ref)
@@ -63,38 +64,40 @@ impl Profiles {
         }
     }
 
-    /// A profile by its name.
+    /// Profile with this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Profile>> {
         self.0.profiles.get(name)
     }
 
-    /// The default: Standard Webhooks.
+    /// Default profile: Standard Webhooks.
     pub fn standard(&self) -> Arc<Profile> {
         self.get(STANDARD).cloned().expect("it ships")
     }
 
-    /// True where any of them signs with a header of this name, in lower case.
+    /// Returns `true` if any profile signs with a header of this lower-case name.
     pub fn sign_with(&self, name: &str) -> bool {
         self.iter().any(|profile| profile.signature.uses(name))
     }
 
-    /// All of them, by name.
+    /// Iterates over all profiles by name.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.0.profiles.values().map(AsRef::as_ref)
     }
 
-    /// The key of a profile's route in the configuration, by its number in the door.
+    /// Configuration key of a profile's route, by its index.
     pub fn route_key(&self, name: &str, n: usize) -> String {
         route_key(&self.0.files, name, n)
     }
 
-    /// Tells whether a profile is written as in another set.
+    /// Checks whether a profile has the same file form in another set.
     pub fn has_same(&self, other: &Self, name: &str) -> bool {
         self.0.files.get(name) == other.0.files.get(name)
     }
 
-    /// The same profiles with the front doors that are served: a door is as it was at the start. Names the keys of those that
-    /// differ.
+    /// Replaces the routes by those that are currently served.
+    ///
+    /// Routes do not change until a restart. Also returns the configuration keys of the differing
+    /// routes.
     #[must_use]
     pub fn behind_doors_of(&self, served: &Self) -> (Self, Vec<String>) {
         let (mut profiles, mut differing) = (BTreeMap::new(), Vec::new());
@@ -129,7 +132,7 @@ impl Profiles {
         (Self(Arc::new(Set { profiles, files })), keys)
     }
 
-    /// Their names, for people: `a`, `b` and so on.
+    /// Names for display: `a`, `b` and so on.
     pub fn names(&self) -> String {
         let names: Vec<_> = self.0.profiles.keys().map(|name| format!("`{name}`")).collect();
         names.join(", ")
@@ -151,7 +154,7 @@ fn shipped(problems: &mut Vec<Problem>) -> BTreeMap<String, File> {
     files
 }
 
-/// What a profile says, over what the one that it starts from says.
+/// Merges a profile into the one that it extends.
 fn started_from(name: &str, file: &File, shipped: &BTreeMap<String, File>) -> Result<File, Vec<Problem>> {
     let base = file.extends.as_deref().unwrap_or(name);
     let mut started = match shipped.get(base) {
@@ -176,7 +179,7 @@ fn started_from(name: &str, file: &File, shipped: &BTreeMap<String, File>) -> Re
     Ok(started)
 }
 
-/// A route's key in the configuration, by its number in the door.
+/// Configuration key of a route, by its index.
 fn route_key(files: &BTreeMap<String, File>, name: &str, n: usize) -> String {
     let written = files.get(name).and_then(|file| file.all_routes().nth(n));
     let key = written.map_or_else(|| format!("routes.{n}"), |(key, _)| key);
@@ -189,7 +192,9 @@ fn merged(base: &File, over: &File) -> Result<File, serde_json::Error> {
     serde_json::from_value(value)
 }
 
-/// Tables key by key; what is not a table is replaced. A body and members exclude each other, so that the later wins.
+/// Merges tables key by key and replaces other values.
+///
+/// A body and members exclude each other, so the later one wins.
 fn merge(base: &mut Value, over: Value, key: &str) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) if key != CONSTANT => {

@@ -1,4 +1,4 @@
-//! Signature schemes as data: what is signed, how, and which headers carry it.
+//! Signature schemes as data: signed content, algorithm, encoding and headers.
 
 use std::time::Duration;
 
@@ -15,53 +15,53 @@ use super::{SigningKey, Template, Unsendable};
 use hookgate_domain::Timestamp;
 use hookgate_json::{Document, Limits, Pointer, Value};
 
-/// How bodies are signed.
+/// Signature scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     pub(super) content: Template,
     pub(super) algorithm: Algorithm,
     pub(super) encoding: Encoding,
     pub(super) each: Template,
-    /// In place of `each`, for secrets that are Ed25519 keys; `None`: there are none.
+    /// Replaces `each` for Ed25519 keys; `None` if the profile has none.
     pub(super) ed25519: Option<Template>,
     pub(super) between: String,
-    /// By lower-case name.
+    /// Header templates by lower-case name.
     pub(super) headers: Vec<(String, Template)>,
     pub(super) timestamp: TimestampForm,
-    /// For receivers: how old a timestamp may be.
+    /// Maximum age of a timestamp, for receivers.
     pub(super) tolerance: Option<Duration>,
 }
 
-/// What is signed.
+/// Message to be signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The event's id: the same at every attempt, so that a consumer can tell that it has it already.
+    /// Event id: identical at every attempt, so that a consumer can detect duplicates.
     pub id: &'a str,
-    /// The event's type.
+    /// Event type.
     pub kind: &'a str,
-    /// When the attempt is made.
+    /// Time of the attempt.
     pub timestamp: Timestamp,
-    /// The exact bytes that are sent.
+    /// Exact bytes that are sent.
     pub body: &'a [u8],
-    /// The event's data, JSON: looked into only by schemes that sign a part of it.
+    /// Event data, JSON; parsed only by schemes that sign a part of it.
     pub data: &'a [u8],
 }
 
-/// What a template is filled with.
+/// Values for the placeholders of a template.
 pub(super) struct Filling<'a> {
     pub id: &'a str,
     pub kind: &'a str,
     pub timestamp: &'a str,
     pub body: &'a [u8],
-    /// Only for contents that sign a part of it.
+    /// Set only for contents that sign a part of the data.
     pub data: Option<&'a Value>,
 }
 
 impl Signature {
-    /// The headers of an attempt, signed with each key in the order of [`in_turn`](Self::in_turn).
+    /// Headers of an attempt, signed with each key in the order of [`in_turn`](Self::in_turn).
     ///
     /// # Errors
-    /// The event has nothing where the scheme signs a part of its data.
+    /// The event has no value at the pointer that the scheme signs.
     pub fn headers(
         &self,
         message: &Message<'_>,
@@ -79,7 +79,7 @@ impl Signature {
         let signatures = keys.iter().map(|key| self.sign(&filling, key));
         let signatures: Vec<_> = signatures.collect::<Result<_, _>>()?;
         let headers = self.headers.iter().filter(|(_, template)| {
-            // A header of the second signature alone is there only while there is one.
+            // A header for the second signature alone is sent only if there is one.
             signatures.len() > 1 || !template.has(&Part::Second)
         });
         Ok(headers
@@ -87,20 +87,21 @@ impl Signature {
             .collect())
     }
 
-    /// True where one of its headers has this name, in lower case.
+    /// Returns `true` if one of the headers has this lower-case name.
     pub(super) fn uses(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own == name)
     }
 
-    /// Puts the keys of an attempt, which are given the newest first, in the order of their signatures. While a secret is rotated
-    /// its attempts begin with one key after the other: a receiver that reads one signature and compares it accepts one of them,
-    /// whichever of the secrets it has.
+    /// Rotates the keys of an attempt, given newest first, into the order of their signatures.
+    ///
+    /// During a secret rotation each attempt begins with the next key. A receiver that compares
+    /// only one signature therefore accepts one of the attempts with either secret.
     pub fn in_turn(keys: &mut [SigningKey], attempts_before: u32) {
         let count = keys.len().max(1);
         keys.rotate_left(attempts_before as usize % count);
     }
 
-    /// Whether everything stands in the data that is signed of it.
+    /// Checks that the data contains all parts that are signed.
     pub(super) fn check_data(&self, data: &Value) -> Result<(), Unsendable> {
         let missing = self.content.parts().iter().find_map(|part| match part {
             Part::Data(pointer) if signable(data, pointer).is_none() => Some(pointer),
@@ -109,13 +110,13 @@ impl Signature {
         missing.map_or(Ok(()), |pointer| Err(Unsendable::NothingToSign(pointer.clone())))
     }
 
-    /// Whether a part of the data is signed by itself.
+    /// Returns `true` if the scheme signs a part of the data.
     pub(super) fn signs_data(&self) -> bool {
         let parts = self.content.parts();
         parts.iter().any(|part| matches!(part, Part::Data(_)))
     }
 
-    /// One key's signature, as it stands in a header.
+    /// Signs with one key; returns the signature in the form of a header.
     pub(super) fn sign(&self, filling: &Filling<'_>, key: &SigningKey) -> Result<String, Unsendable> {
         let (bytes, each) = match key.kind() {
             Kind::Mac(key) => (self.mac_over(&self.content, filling, key)?, &self.each),
@@ -137,7 +138,7 @@ impl Signature {
         Ok(text)
     }
 
-    /// Whether a request has every header that signatures stand in.
+    /// Returns `true` if a request has every header with signatures.
     pub fn is_carried_by(&self, has: impl Fn(&str) -> bool) -> bool {
         let mut needed = self
             .headers
@@ -146,17 +147,17 @@ impl Signature {
         needed.all(|(name, _)| has(name))
     }
 
-    /// Lets timestamps be so far from the receiver's clock.
+    /// Sets the maximum distance of a timestamp from the receiver's clock.
     pub fn tolerate(&mut self, most: Duration) {
         self.tolerance = Some(most);
     }
 
-    /// How signatures stand in headers when a subscription asks for Ed25519.
+    /// Form of an Ed25519 signature in a header.
     pub(super) fn each_ed25519(&self) -> &Template {
         self.ed25519.as_ref().unwrap_or(&self.each)
     }
 
-    /// A signature's bytes as text.
+    /// Encodes the bytes of a signature as text.
     pub(super) fn encoded(&self, bytes: &[u8]) -> String {
         match self.encoding {
             Encoding::Base64 => BASE64.encode(bytes),
@@ -164,7 +165,7 @@ impl Signature {
         }
     }
 
-    /// What the text of a signature says; nothing for what is none.
+    /// Decodes the text of a signature; `None` if it is malformed.
     pub(super) fn decoded(&self, text: &str) -> Option<Vec<u8>> {
         match self.encoding {
             Encoding::Base64 => BASE64.decode(text).ok(),
@@ -172,7 +173,7 @@ impl Signature {
         }
     }
 
-    /// The MAC of a content under a key.
+    /// MAC of a content under a key.
     pub(super) fn mac_over(
         &self,
         content: &Template,
@@ -185,7 +186,7 @@ impl Signature {
         }
     }
 
-    /// The signed content in one piece, which Ed25519 needs.
+    /// Signed content in one piece, as Ed25519 requires.
     pub(super) fn signed_bytes(&self, filling: &Filling<'_>) -> Result<Vec<u8>, Unsendable> {
         let mut bytes = Vec::with_capacity(filling.body.len() + 64);
         fill(&self.content, filling, |piece| bytes.extend_from_slice(piece))?;
@@ -236,7 +237,9 @@ impl Signature {
 }
 
 impl Filling<'_> {
-    /// What a part of plain text is; nothing for the others, which their places do not allow.
+    /// Value of a text placeholder.
+    ///
+    /// Empty for the others, which the template's place does not allow.
     fn text<'t>(&'t self, part: &'t Part) -> &'t str {
         match part {
             Part::Text(own) => own,
@@ -260,7 +263,7 @@ fn mac<M: Mac + KeyInit>(
     Ok(mac.finalize().into_bytes().to_vec())
 }
 
-/// The pieces of a content, one after the other.
+/// Passes the pieces of a content in order to `take`.
 fn fill(content: &Template, filling: &Filling<'_>, mut take: impl FnMut(&[u8])) -> Result<(), Unsendable> {
     for part in content.parts() {
         match part {
@@ -276,8 +279,10 @@ fn fill(content: &Template, filling: &Filling<'_>, mut take: impl FnMut(&[u8])) 
     Ok(())
 }
 
-/// What is signed of a value: a text that is not empty, or a number as it was written. A signature over nothing would be the
-/// same for every event, and whoever saw one could forge the others.
+/// Text of a value that is signed: a non-empty text, or a number as it was written.
+///
+/// A signature over an empty text would be identical for every event, so an observer of one could
+/// forge the others.
 fn signable(data: &Value, pointer: &str) -> Option<String> {
     let value = data.at(Pointer::parse(pointer).ok()?)?;
     match value {
@@ -301,7 +306,7 @@ mod tests {
         standard().secret.key(&Secret::new(text)).expect("valid")
     }
 
-    /// The example of the reference libraries of Standard Webhooks.
+    /// Example of the reference libraries of Standard Webhooks.
     const MESSAGE: Message<'_> = Message {
         id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
         kind: "test",
@@ -334,8 +339,11 @@ mod tests {
         assert_eq!(headers(&[key(SECRET)]), expected);
     }
 
-    /// Ed25519 is deterministic: these are what the reference library of Standard Webhooks (Go) and Svix's server make of the
-    /// same message, of a seed and of a seed with its public key.
+    /// Published Ed25519 examples.
+    ///
+    /// Ed25519 is deterministic: these are the results of the Standard Webhooks reference library
+    /// (Go) and of Svix's server for the same message, with a seed and with a seed and its public
+    /// key.
     #[test]
     fn the_published_examples_of_ed25519() {
         for (secret, public, expected) in [
@@ -356,7 +364,7 @@ mod tests {
                 public.is_none_or(|public| shown.as_deref() == Some(public)),
                 "{shown:?}"
             );
-            // While a subscription changes from one kind to the other, both sign.
+            // While a subscription changes from one kind of key to the other, both sign.
             let both = headers(&[key(secret), key(SECRET)]);
             let parts: Vec<_> = both[1].1.split(' ').collect();
             assert_eq!(
@@ -392,7 +400,8 @@ mod tests {
             Signature::in_turn(&mut keys, attempts);
             let signed = profile.signature.headers(&MESSAGE, &keys).expect("signed");
             let values: Vec<_> = signed.iter().map(|(_, value)| value).collect();
-            // The one signature of the header is compared as it is, and so is that of the second one.
+            // The single signature of the header is compared as it is, and so is that of the second
+            // one.
             assert_eq!(values, [&made[first].1[0].1, &made[second].1[0].1], "{attempts}");
         }
         Signature::in_turn(&mut [], 1);

@@ -1,73 +1,73 @@
-//! Templates: text with places for what a signature is made of, such as `{id}.{timestamp}.{body}`.
+//! Templates: texts with placeholders for signature parts, such as `{id}.{timestamp}.{body}`.
 
 use std::fmt;
 
 use hookgate_json::Pointer;
 
-/// A parsed template.
+/// Parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
-/// A piece of a template.
+/// Part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// As it is written.
+    /// Literal text.
     Text(String),
-    /// `{id}`: the event's id.
+    /// `{id}`: event id.
     Id,
-    /// `{type}`: the event's type.
+    /// `{type}`: event type.
     Kind,
-    /// `{timestamp}`: the attempt's time.
+    /// `{timestamp}`: time of the attempt.
     Timestamp,
-    /// `{body}`: the exact bytes that are sent.
+    /// `{body}`: exact bytes that are sent.
     Body,
-    /// `{data:/pointer}`: what stands there in the event's data.
+    /// `{data:/pointer}`: value at the pointer in the event data.
     Data(String),
     /// `{signature}`: one signature, encoded.
     Signature,
-    /// `{signatures}`: one signature for each secret, as the scheme joins them.
+    /// `{signatures}`: one signature for each secret, joined as the scheme defines.
     Signatures,
-    /// `{first}`: the first of those signatures.
+    /// `{first}`: first of these signatures.
     First,
-    /// `{second}`: the one after it, while a rotation lasts.
+    /// `{second}`: second of these signatures, during a rotation.
     Second,
 }
 
-/// Where a template stands, which says what it may hold.
+/// Use of a template, which determines the allowed placeholders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// What is signed.
+    /// Signed content.
     Content,
-    /// One secret's signature.
+    /// Signature of one secret.
     Each,
-    /// A header's value.
+    /// Value of a header.
     Header,
 }
 
-/// The text is not a template.
+/// Error: the text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTemplate {
-    /// A brace without its partner.
+    /// Unbalanced brace.
     #[error("a `{{` without its `}}`")]
     Unclosed,
-    /// A name that stands for nothing here.
+    /// Unknown placeholder.
     #[error("`{{{name}}}` does not stand for anything here")]
     Unknown {
-        /// The name.
+        /// Name of the placeholder.
         name: String,
-        /// Where.
+        /// Use of the template.
         place: Place,
     },
-    /// What follows `data:` is not a JSON pointer.
+    /// The text after `data:` is not a JSON pointer.
     #[error("`{0}` is not a JSON pointer (RFC 6901); one begins with `/`")]
     Pointer(String),
 }
 
 impl Template {
-    /// Parses a template of this place.
+    /// Parses a template for this use.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The text is malformed.
     pub fn parse(text: &str, place: Place) -> Result<Self, BadTemplate> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -93,14 +93,14 @@ impl Template {
         self.0.contains(wanted)
     }
 
-    /// Whether two places follow each other without text between them, so that nobody can tell them apart.
+    /// Returns `true` if two placeholders are adjacent, so that their values cannot be separated.
     pub(super) fn runs_together(&self) -> bool {
         let place = |part: &Part| !matches!(part, Part::Text(_));
         self.0.windows(2).any(|two| place(&two[0]) && place(&two[1]))
     }
 }
 
-/// As it is written.
+/// Prints the template as it was written.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
@@ -119,7 +119,7 @@ impl fmt::Display for Template {
 }
 
 impl Place {
-    /// What may stand in braces there.
+    /// Names of the placeholders that are allowed in this use.
     pub fn names(self) -> &'static str {
         match self {
             Self::Content => "{id}, {type}, {timestamp}, {body} and {data:/pointer}",
@@ -150,7 +150,7 @@ impl Part {
     }
 }
 
-/// A pointer into an event's data; not to the whole of it.
+/// Checks a pointer into an event's data, other than the empty pointer.
 pub(super) fn pointer(text: &str) -> Result<String, BadTemplate> {
     match Pointer::parse(text) {
         Ok(_) if !text.is_empty() => Ok(text.to_owned()),

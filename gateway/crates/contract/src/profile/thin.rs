@@ -1,13 +1,18 @@
-//! The thin payload: what an event is about, without what it says. The consumer fetches the rest.
+//! Thin payload: the identity and status of an event's subject, without its content.
 //!
-//! Of an event's data only what stands at the top is looked at, and there what a name and a value both say to be an identity, a
-//! type, a status, a time or a relationship. What could as well be something else is left out: a profile whose data has other
-//! names says what to keep.
+//! The consumer fetches the rest.
+//!
+//! Only top-level members of the data are examined. A member is included if both its name and its
+//! value denote an identity, a type, a status, a time or a relationship. Ambiguous members are left
+//! out: a profile whose data has other names configures the included parts.
 
 use hookgate_json::{Object, Value};
 
-/// Of an object its identity, type, status, times and relationship ids; of anything else nothing. Of an object inside, or of
-/// those in a list, the id alone: it is a relationship, and the rest is what the other one says of itself.
+/// Reduces data to its thin form.
+///
+/// An object is reduced to its identity, type, status, times and relationship ids; any other value
+/// to an empty object. A nested object, or one in a list, is a relationship and is reduced to its
+/// id.
 pub(super) fn thin(data: &Value) -> Value {
     let Value::Object(object) = data else {
         return Value::Object(Object::default());
@@ -20,7 +25,7 @@ pub(super) fn thin(data: &Value) -> Value {
     Value::Object(kept)
 }
 
-/// What is kept of a member.
+/// Thin form of a member; `None` if it is left out.
 fn kept(key: &str, value: &Value) -> Option<Value> {
     if let Value::Object(_) = value {
         return related(value);
@@ -39,7 +44,7 @@ fn kept(key: &str, value: &Value) -> Option<Value> {
     keeps.then(|| value.clone())
 }
 
-/// The id of something that is related, as the object that it stands in.
+/// Object that contains only the id of a related object.
 fn related(value: &Value) -> Option<Value> {
     let id = value
         .get("id")
@@ -48,7 +53,7 @@ fn related(value: &Value) -> Option<Value> {
     Some(Value::Object(related))
 }
 
-/// A number or a text without spaces that is no address of a person, or a list of them.
+/// Returns `true` for a number, a text without spaces or `@`, or a list of them.
 fn is_id(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.len() <= LONGEST && !text.contains(['@', ' ', '\n', '\t']),
@@ -58,7 +63,7 @@ fn is_id(value: &Value) -> bool {
     }
 }
 
-/// A short text, a truth or a number.
+/// Returns `true` for a short text, a boolean or a number.
 fn is_word(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.len() <= LONGEST && !text.contains(['@', '\n']),
@@ -66,7 +71,7 @@ fn is_word(value: &Value) -> bool {
     }
 }
 
-/// A number, or a text that begins like a date, `2024-01-15`.
+/// Returns `true` for a number, or a text that begins with a date, `2024-01-15`.
 fn is_time(value: &Value) -> bool {
     match value {
         Value::Text(text) => {
@@ -86,7 +91,7 @@ fn is_time(value: &Value) -> bool {
 }
 
 const IDS: &[&str] = &["id", "ids", "uuid"];
-/// Of names such as `customer_id` and `customerId`.
+/// Suffixes of names such as `customer_id` and `customerId`.
 const ID_ENDS: &[&str] = &["_id", "_ids", "Id", "Ids", "ID", "IDs", "_uuid", "Uuid"];
 const WORDS: &[&str] = &[
     "type", "object", "kind", "status", "state", "stage", "version", "revision",
@@ -105,11 +110,15 @@ const TIMES: &[&str] = &[
     "date",
     "timestamp",
 ];
-/// Of names such as `paid_at`, `paidAt` and `due_date`; those of a person's own dates are in `PERSONAL`.
+/// Suffixes of names such as `paid_at`, `paidAt` and `due_date`.
+///
+/// Names of personal dates are in `PERSONAL`.
 const TIME_ENDS: &[&str] = &[
     "_at", "At", "_on", "On", "_date", "Date", "_until", "Until", "_from", "From",
 ];
-/// Numbers and dates that a person or a company has from an authority or from nature: no relationship, and confidential.
+/// Prefixes of confidential names.
+///
+/// They are numbers and dates of a person or company, not relationships.
 const PERSONAL: &[&str] = &[
     "tax",
     "vat",
@@ -166,7 +175,7 @@ mod tests {
                 r#"{"id":{"iban":"DE00"},"owner_ids":[{"name":"Ada"}],"paid":true}"#,
                 "{}",
             ),
-            // A name alone does not make a value harmless.
+            // The name alone does not make a value harmless.
             (
                 r#"{"user_id":"ada@example.com","contact_id":"Ada Lovelace","notes_at":"at the clinic","status":{"note":"x"},"follow_up_on":"her illness"}"#,
                 "{}",

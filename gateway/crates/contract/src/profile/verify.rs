@@ -1,7 +1,8 @@
-//! Whether a received request is genuine: the consumer's side of a signature, for `hookgate verify`, `listen` and the demo.
+//! Verifies received requests: the consumer's side of a signature.
 //!
-//! The headers' templates are read backwards: what stands in their places is taken out of what arrived, signed again with
-//! each key, and compared in constant time.
+//! Used by `hookgate verify`, `listen` and the demo. The header templates are matched against the
+//! received values. The extracted parts are signed again with each key, and the signatures are
+//! compared in constant time.
 
 use std::time::Duration;
 
@@ -15,41 +16,41 @@ use super::{Profile, Signature, SigningKey, Template};
 use hookgate_domain::Timestamp;
 use hookgate_json::{Document, Limits};
 
-/// A request as it arrived.
+/// Received request.
 #[derive(Clone, Copy)]
 pub struct Received<'a> {
-    /// A header's value by its lower-case name.
+    /// Value of a header by its lower-case name.
     pub header: &'a dyn Fn(&str) -> Option<String>,
-    /// The body's bytes.
+    /// Bytes of the body.
     pub body: &'a [u8],
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
 }
 
-/// Why a request is not taken for genuine.
+/// Reason for which a request is not genuine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotGenuine {
-    /// A header that the scheme needs is not there.
+    /// A header that the scheme needs is missing.
     #[error("the header `{0}` is missing")]
     Missing(String),
-    /// A header does not look as the scheme writes it.
+    /// A header does not have the format of the scheme.
     #[error("the header `{0}` does not look as this scheme writes it")]
     Shape(String),
-    /// The timestamp is not a time.
+    /// The timestamp is malformed.
     #[error("the timestamp is not a time as this scheme writes it")]
     BadTimestamp,
-    /// It was sent too long ago, or in the future: perhaps a replayed request.
+    /// The timestamp is too old or in the future: possibly a replayed request.
     #[error("the timestamp is more than {} seconds from now", .0.as_secs())]
     OutOfTime(Duration),
-    /// What is signed is a part of the data, and the body does not have it.
+    /// The body does not contain the part of the data that is signed.
     #[error("the body does not hold what this scheme signs")]
     NothingSigned,
-    /// No signature is of any of the keys.
+    /// No signature matches any of the keys.
     #[error("no signature matches: another secret, or the body is not byte for byte what was sent")]
     Mismatch,
 }
 
-/// What the headers held.
+/// Values extracted from the headers.
 #[derive(Default)]
 pub(super) struct Captured {
     pub id: Option<String>,
@@ -62,7 +63,7 @@ impl Profile {
     /// Checks a received request against the keys.
     ///
     /// # Errors
-    /// The first reason why it is not genuine.
+    /// The first reason for which it is not genuine.
     pub fn verify(&self, received: &Received<'_>, keys: &[SigningKey]) -> Result<(), NotGenuine> {
         let captured = self.signature.capture(received)?;
         if let Some(timestamp) = &captured.timestamp {
@@ -71,7 +72,7 @@ impl Profile {
         self.check(received, &captured, keys)
     }
 
-    /// Whether one of the signatures is of one of the keys, whenever it was made.
+    /// Checks that one of the signatures matches one of the keys, without checking the time.
     pub(super) fn check(
         &self,
         received: &Received<'_>,
@@ -124,7 +125,7 @@ impl Profile {
 }
 
 impl Signature {
-    /// Whether an Ed25519 signature, as it stands in a header, is of this key's holder.
+    /// Returns `true` if an Ed25519 signature in the form of a header matches this public key.
     fn is_of(&self, given: &str, signed: &[u8], public: &[u8; 32]) -> bool {
         let text = signature_in(self.each_ed25519(), given);
         let signature = text.and_then(|text| self.decoded(text));
@@ -134,7 +135,7 @@ impl Signature {
         })
     }
 
-    /// One secret's signature alone, without what stands around it.
+    /// Signature of one secret without the surrounding text.
     pub(super) fn bare<'a>(&self, given: &'a str) -> Option<&'a str> {
         signature_in(&self.each, given)
     }
@@ -163,7 +164,7 @@ impl Signature {
         signatures.split(&self.between).map(str::to_owned)
     }
 
-    /// Everything that is signed must have arrived, and one signature at least.
+    /// Checks that all signed parts and at least one signature were received.
     fn check_complete(&self, captured: &Captured) -> Result<(), NotGenuine> {
         let signed = |part: &Part| self.content.has(part) || self.each.has(part);
         let missing = |part: &Part| Err(NotGenuine::Missing(self.header_of(part)));
@@ -186,7 +187,7 @@ impl Signature {
         Ok(())
     }
 
-    /// The event's id, if a header has it.
+    /// Event id, if a header contains it.
     pub fn id_in(&self, header: impl Fn(&str) -> Option<String>) -> Option<String> {
         self.headers.iter().find_map(|(name, template)| {
             let value = header(name).filter(|_| template.has(&Part::Id))?;
@@ -210,11 +211,11 @@ impl Signature {
     }
 }
 
-/// The time that a timestamp says.
+/// Time that a timestamp denotes.
 pub(super) fn sent_at(form: TimestampForm, text: &str) -> Option<Timestamp> {
     let number = || text.parse::<u64>().ok();
     match form {
-        // Not so many that the sum of a time and a span would not be a time any more.
+        // Capped so that the sum of the time and a duration is still a valid time.
         TimestampForm::Seconds => Some(Timestamp::from_millis(
             number()?.saturating_mul(1_000).min(LAST_MILLIS),
         )),
@@ -223,7 +224,7 @@ pub(super) fn sent_at(form: TimestampForm, text: &str) -> Option<Timestamp> {
     }
 }
 
-/// The year 5138.
+/// Time in the year 5138.
 const LAST_MILLIS: u64 = 100_000_000_000_000;
 
 fn signature_in<'a>(each: &Template, given: &'a str) -> Option<&'a str> {
@@ -234,8 +235,10 @@ fn signature_in<'a>(each: &Template, given: &'a str) -> Option<&'a str> {
         .map(|(_, text)| text)
 }
 
-/// What stands in a template's places; nothing if the text is not of this template. A place ends where the text after it
-/// first stands; two places are never side by side.
+/// Extracts the placeholder values of a template from a text; `None` if the text does not match.
+///
+/// A value ends at the first occurrence of the text that follows it; placeholders are never
+/// adjacent.
 fn places<'t, 'v>(template: &'t Template, value: &'v str) -> Option<Vec<(&'t Part, &'v str)>> {
     let mut found = Vec::new();
     let mut rest = value;
@@ -282,7 +285,7 @@ mod tests {
         })
     }
 
-    /// What a profile's receiver, which has the old secret, says to a body that was signed with both.
+    /// Verifies a body that was signed with both secrets, as a receiver with the old secret.
     fn verify(
         profile: &Profile,
         change: impl Fn(&mut BTreeMap<String, String>),
@@ -320,7 +323,7 @@ mod tests {
     #[test]
     fn every_shipped_scheme_can_be_verified_with_either_secret() {
         for profile in Profiles::shipped().iter() {
-            // The example for a scheme of a single signature, which only the newest secret makes.
+            // In the example for a scheme with a single signature, only the newest secret signs.
             let single = !profile
                 .signature
                 .headers

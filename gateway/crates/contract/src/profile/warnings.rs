@@ -1,5 +1,7 @@
-//! What a product's customers are told when an endpoint of theirs keeps failing: events of the product's own types, in its
-//! envelope. The gateway alone makes them, so that whoever receives one can rely on it.
+//! Warnings to a product's customers about failing endpoints.
+//!
+//! A warning is an event of a type of the product, in the product's envelope. Only the gateway
+//! creates them, so that receivers can rely on them.
 
 use serde_json::{Map, Value};
 use ulid::Ulid;
@@ -7,50 +9,50 @@ use ulid::Ulid;
 use super::door::{Answer, words};
 use hookgate_domain::{Event, EventId, EventType, SubscriptionId, Timestamp};
 
-/// The types of the events, and what their data holds.
+/// Types of the warning events, and the format of their data.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Warnings {
-    /// Of the one that says that a subscription keeps failing; `None`: nothing says it.
+    /// Type for a subscription that keeps failing; `None` if no warning is sent.
     pub failing: Option<EventType>,
-    /// Of the one that says that it was disabled for it.
+    /// Type for a subscription that was disabled because of failures.
     pub disabled: Option<EventType>,
-    /// The members of the data in order.
+    /// Members of the data, in order.
     pub members: Vec<(String, Answer<Said>)>,
 }
 
 words!(
-    /// What a member of a warning's data holds.
+    /// Content of a member of a warning's data.
     Said {
-        /// The subscription's id, as the door shows it.
+        /// Subscription id, as the product's routes show it.
         Id = "id",
-        /// Its endpoint.
+        /// URL of the endpoint.
         Url = "url",
-        /// What it is for.
+        /// Description of the subscription.
         Description = "description",
-        /// The door's word for how it stands.
+        /// Status word of the subscription.
         Status = "status",
-        /// Why.
+        /// Reason of the warning.
         Reason = "reason",
-        /// How many attempts were looked at.
+        /// Number of examined attempts.
         Attempts = "attempts",
-        /// How many of them failed.
+        /// Number of failed attempts among them.
         Failed = "failed",
-        /// When it happened.
+        /// Time of the occurrence.
         At = "at",
     }
 );
 
-/// What happened to a subscription.
+/// Kind of a warning about a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
-    /// It keeps failing.
+    /// The subscription keeps failing.
     Failing,
-    /// It was disabled for it.
+    /// The subscription was disabled because of failures.
     Disabled,
 }
 
 impl Warnings {
-    /// The event type that says this; `None`: the profile has none.
+    /// Event type of a warning; `None` if the profile has none.
     pub fn kind(&self, warning: Warning) -> Option<&EventType> {
         match warning {
             Warning::Failing => self.failing.as_ref(),
@@ -58,18 +60,20 @@ impl Warnings {
         }
     }
 
-    /// Tells whether events of this type are warnings, which no producer can send.
+    /// Checks whether events of this type are warnings, which producers cannot send.
     pub fn has(&self, kind: &EventType) -> bool {
         self.of(kind).is_some()
     }
 
-    /// Tells whether an event is a warning about this subscription, which is not sent to itself.
+    /// Checks whether an event is a warning about this subscription, to which it is not sent.
     pub fn is_about(&self, event: &Event, subscription: SubscriptionId) -> bool {
         let warning = self.of(&event.kind);
         warning.is_some_and(|warning| Self::id(warning, subscription, event.created) == event.id)
     }
 
-    /// The event's id: the same whoever tells of what happened to a subscription at this time.
+    /// Event id of a warning.
+    ///
+    /// All gateways derive the same id for the same occurrence.
     pub fn id(warning: Warning, subscription: SubscriptionId, at: Timestamp) -> EventId {
         let told = match warning {
             Warning::Failing => 1_u128,
@@ -81,7 +85,7 @@ impl Warnings {
         EventId::new(Ulid::from_parts(at.as_millis(), own))
     }
 
-    /// The event's data, with what `held` has for each member.
+    /// Data of the event, with the value that `held` returns for each member.
     pub fn data(&self, held: impl Fn(Said) -> Value) -> Value {
         let member = |(name, answer): &(String, Answer<Said>)| {
             let value = match answer {

@@ -1,4 +1,4 @@
-//! One operator of a filter, held against what stands at the places that it is about.
+//! Checks of a filter: one operator, applied to the values at its field.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -7,24 +7,24 @@ use super::{Field, Subject};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Decimal, Kind, Pointer, Value};
 
-/// An operator with its operand.
+/// Operator with its operand.
 #[derive(PartialEq)]
 pub(super) enum Check {
-    /// Something stands there, or nothing does.
+    /// A value is present (`true`) or absent (`false`).
     Exists(bool),
-    /// It is one of these.
+    /// The value is one of these.
     In(Vec<Value>),
-    /// It is none of these.
+    /// The value is none of these.
     NotIn(Vec<Value>),
-    /// It compares so to this number or text.
+    /// The value is on this side of a number or text.
     Compares(Bound, Value),
-    /// It is a text that begins so.
+    /// The value is a text with this prefix.
     StartsWith(String),
-    /// It is a text that ends so.
+    /// The value is a text with this suffix.
     EndsWith(String),
 }
 
-/// On which side of its operand a value must be.
+/// Required side of the operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     Above,
@@ -33,7 +33,9 @@ pub(super) enum Bound {
     AtMost,
 }
 
-/// Whether what stands in the field passes. Of several places one is enough, but for what must not be: then none may.
+/// Returns `true` if the values in the field pass.
+///
+/// Of several values one must pass. For a negative check all must.
 pub(super) fn passes(check: &Check, field: &Field, event: &Subject<'_>) -> Result<bool, TooMuchWork> {
     match check {
         Check::Exists(wanted) => Ok(any(field, event, &|_| Ok(true))? == *wanted),
@@ -61,7 +63,7 @@ fn any(
 }
 
 impl Check {
-    /// Whether one value passes.
+    /// Returns `true` if one value passes.
     pub(super) fn holds_of(&self, found: &Value, work: &WorkBudget) -> Result<bool, TooMuchWork> {
         match self {
             Self::Exists(wanted) => Ok(*wanted),
@@ -95,7 +97,7 @@ impl Bound {
     }
 }
 
-/// Numbers by what they denote, texts by their code points; nothing else has an order.
+/// Orders numbers by value and texts by code points; `None` for other pairs.
 pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
@@ -103,7 +105,7 @@ pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     }
 }
 
-/// A value of an event while operands are held against it: a number is decoded once, however many there are.
+/// Value of an event during comparisons with operands; a number is decoded once for all of them.
 struct Found<'e> {
     value: &'e Value,
     work: &'e WorkBudget,
@@ -132,7 +134,9 @@ impl<'e> Found<'e> {
         Ok(own.as_ref().zip(other).map(|(own, other)| own.compare(&other)))
     }
 
-    /// Of one kind and equal. Operands are scalars: an array or an object is never one of them.
+    /// Returns `true` for values of one kind that are equal.
+    ///
+    /// Operands are scalars, so an array or object never is.
     fn equals(&self, operand: &Value) -> Result<bool, TooMuchWork> {
         Ok(self.value == operand || self.order(operand)? == Some(Ordering::Equal))
     }
@@ -149,7 +153,7 @@ fn is_one_of(found: &Value, values: &[Value], work: &WorkBudget) -> Result<bool,
     Ok(false)
 }
 
-/// What it costs to compare with a value, or to decode it.
+/// Cost of comparing with a value, or of decoding it.
 fn size(value: &Value) -> usize {
     match value {
         Value::Text(text) => 1 + text.len() / BYTES_A_UNIT,
@@ -158,7 +162,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// How many places of an event a pattern is held against.
+/// Maximum number of places that a pattern is tested against.
 const MOST_PLACES: u32 = 1000;
-/// Bytes that are compared in the time of one node.
+/// Number of bytes that are compared for one unit of work.
 const BYTES_A_UNIT: usize = 16;

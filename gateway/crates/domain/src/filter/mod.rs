@@ -1,8 +1,12 @@
-//! Filters: conditions on an event's type and data that a subscription has beside its patterns. Pure.
+//! Filters: conditions of a subscription on an event's type and data, in addition to its patterns.
 //!
-//! A condition is a JSON object: `type`, pointers (`/status`) and patterns (`/items/*/sku`) with what they are to be, and `$and`,
-//! `$or`, `$not` with conditions; all of it must hold. The shipped plugin `filter` means the same by the same words, which
-//! `wit/filter-cases.json` pins for both. `read` compiles, `check` holds a compiled test against an event.
+//! Pure.
+//!
+//! A condition is a JSON object. Its members are `type`, pointers (`/status`) and patterns
+//! (`/items/*/sku`) with their checks, and `$and`, `$or`, `$not` with nested conditions; all
+//! members must hold. The shipped plugin `filter` has the same language; `wit/filter-cases.json`
+//! defines the results for both. `read` compiles a filter, `check` applies a compiled test to an
+//! event.
 
 mod check;
 mod read;
@@ -16,7 +20,7 @@ use hookgate_json::{Document, PatternSet, Value};
 
 use check::{Check, passes};
 
-/// A compiled filter, cheap to clone. Equal to another that is written the same.
+/// Compiled filter, cheap to clone. Filters with equal text are equal.
 #[derive(Clone)]
 pub struct Filter(Arc<Inner>);
 
@@ -25,54 +29,54 @@ struct Inner {
     condition: Condition,
 }
 
-/// How large a filter may be.
+/// Size limits of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilterLimits {
-    /// Bytes of its compact text.
+    /// Maximum bytes of the compact text.
     pub bytes: usize,
-    /// Conditions inside each other, the outermost counted.
+    /// Maximum nesting depth of conditions, including the outermost.
     pub depth: usize,
-    /// Operators in all; a plain value is one.
+    /// Maximum number of operators; a plain value counts as one.
     pub tests: usize,
 }
 
-/// Something wrong with a filter.
+/// Problem of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterProblem {
-    /// Where in the filter: a JSON pointer.
+    /// Position in the filter, as a JSON pointer.
     pub pointer: String,
-    /// What is wrong there, and what was probably meant.
+    /// Description of the problem, with the probable intention.
     pub message: String,
 }
 
-/// The event that a filter is held against.
+/// Event to which a filter is applied.
 struct Subject<'e> {
     kind: &'e EventType,
     data: &'e Value,
     work: &'e WorkBudget,
 }
 
-/// What must hold, all of it.
+/// Conjunction of parts.
 struct Condition(Vec<Part>);
 
 enum Part {
-    /// Each of these.
+    /// All of these conditions hold.
     All(Vec<Condition>),
-    /// One of these.
+    /// One of these conditions holds.
     Any(Vec<Condition>),
-    /// Not this.
+    /// This condition does not hold.
     Not(Condition),
-    /// What stands somewhere passes each check.
+    /// The values of a field pass each check.
     Test(Field, Vec<Check>),
 }
 
-/// Where to look.
+/// Field of an event that is checked.
 enum Field {
-    /// The event's type.
+    /// Event type.
     Kind,
-    /// One place of its data, by a pointer.
+    /// One place of the data, by its pointer.
     At(String),
-    /// Places of its data.
+    /// Several places of the data, by a pattern.
     Matching(PatternSet),
 }
 
@@ -80,7 +84,7 @@ impl Filter {
     /// Compiles a filter.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All problems of the filter.
     pub fn read(given: &Value, limits: FilterLimits) -> Result<Self, Vec<FilterProblem>> {
         read::read(given, limits)
     }
@@ -88,7 +92,7 @@ impl Filter {
     /// Compiles a filter from its JSON text.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All problems of the filter.
     pub fn parse(text: &str, limits: FilterLimits) -> Result<Self, Vec<FilterProblem>> {
         let parsed = Document::parse(text.as_bytes(), Default::default());
         let document = parsed.map_err(|error| {
@@ -100,23 +104,23 @@ impl Filter {
         Self::read(document.root(), limits)
     }
 
-    /// Whether an event with this type and data is wanted.
+    /// Returns `true` if an event with this type and data passes the filter.
     ///
     /// # Errors
-    /// When finding out takes more work than there is.
+    /// The evaluation exceeds the work budget.
     pub fn passes(&self, kind: &EventType, data: &Value, work: &WorkBudget) -> Result<bool, TooMuchWork> {
         let event = Subject { kind, data, work };
         self.0.condition.holds(&event)
     }
 
-    /// Its compact JSON text.
+    /// Compact JSON text of the filter.
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
 }
 
 impl FilterLimits {
-    /// For one that was taken before, under whatever limits.
+    /// No limits, for a filter that was accepted earlier, possibly under other limits.
     pub const NONE: Self = Self {
         bytes: usize::MAX,
         depth: hookgate_json::Limits::MAX_DEPTH,

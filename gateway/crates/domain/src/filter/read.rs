@@ -1,4 +1,4 @@
-//! Compiles a filter, and says everything that is wrong with it: what is no condition, and what no event can satisfy.
+//! Filter compiler: reports malformed conditions and conditions that no event can satisfy.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(super) fn read(given: &Value, limits: FilterLimits) -> Result<Filter, Vec<Fi
 }
 
 struct Reader {
-    /// Where it reads.
+    /// JSON pointer to the current position.
     at: String,
     limits: FilterLimits,
     tests: usize,
@@ -61,7 +61,7 @@ impl Reader {
         });
     }
 
-    /// Reads what stands a step down.
+    /// Reads the value one step down.
     fn inside<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let len = self.at.len();
         self.at.push('/');
@@ -143,7 +143,9 @@ impl Reader {
         Some(Field::Matching(set))
     }
 
-    /// `single`: at most one value stands there, so that all must hold of it.
+    /// Reads the checks of a field.
+    ///
+    /// `single`: the field has at most one value, so all checks apply to it.
     fn test(&mut self, given: &Value, single: bool) -> Vec<Check> {
         let mut checks = Vec::new();
         match given {
@@ -244,7 +246,7 @@ impl Reader {
     }
 }
 
-/// Whether no one value can pass all of the checks, as far as that is plain.
+/// Returns `true` if the checks evidently contradict each other.
 fn nothing_passes(checks: &[Check]) -> bool {
     let absent = |check: &Check| match check {
         Check::Exists(wanted) => !wanted,
@@ -255,7 +257,7 @@ fn nothing_passes(checks: &[Check]) -> bool {
         return !checks.iter().all(absent);
     }
     if let Some(Check::In(values)) = checks.iter().find(|check| matches!(check, Check::In(_))) {
-        // What takes more is not plain.
+        // A contradiction that takes more work to find is not reported.
         let work = WorkBudget::small();
         let passes = |value: &Value| {
             let holds = |check: &Check| check.holds_of(value, &work) != Ok(false);
@@ -272,7 +274,7 @@ fn nothing_passes(checks: &[Check]) -> bool {
     bounds().any(|(low, a)| bounds().any(|(high, b)| apart(low, a, high, b)))
 }
 
-/// Whether nothing is both above one bound and below the other, or they are of different kinds.
+/// Returns `true` if no value lies between the bounds, or the operands have different kinds.
 fn apart(low: Bound, a: &Value, high: Bound, b: &Value) -> bool {
     let Some(order) = order(a, b) else {
         return a.kind() != b.kind();
@@ -284,7 +286,7 @@ fn apart(low: Bound, a: &Value, high: Bound, b: &Value) -> bool {
     }
 }
 
-/// The word that was probably meant.
+/// Known operator that was probably meant.
 fn near<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let bare = given.trim_start_matches('$').to_lowercase();
     if bare.len() > LONGEST_OPERATOR {
@@ -313,8 +315,8 @@ const OPERATORS: &[&str] = &[
     "$startsWith",
     "$endsWith",
 ];
-/// How many patterns with wildcards a filter may have: each is a walk through the event.
+/// Maximum number of patterns with wildcards in a filter: each is a walk through the event.
 const MOST_PATTERNS: usize = 8;
 const MOST_TOLD: usize = 20;
-/// Longer than any: one that is longer is near to none.
+/// Maximum length of a name that is compared with the known operators.
 const LONGEST_OPERATOR: usize = 64;

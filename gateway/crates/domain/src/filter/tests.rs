@@ -1,4 +1,4 @@
-//! What filters mean and what is wrong with them: the table that is shared with the plugin, and what is said.
+//! Tests of filters: the table of cases shared with the plugin, and the reported problems.
 
 use super::*;
 
@@ -99,7 +99,7 @@ fn what_nothing_can_pass_is_refused() {
         r#"{"/a":{"$gte":5,"$lte":5}}"#,
         r#"{"/a":{"$gt":5,"$ne":7}}"#,
         r#"{"/a":{"$exists":false,"$ne":1}}"#,
-        // Two elements can pass one operator each.
+        // Two different elements can each pass one of the operators.
         r#"{"/a/*":{"$gt":5,"$lt":5}}"#,
     ] {
         assert!(Filter::parse(taken, LIMITS).is_ok(), "{taken}");
@@ -148,14 +148,14 @@ fn filter_charges_what_it_looks_at() {
     for (filter, data, least, most) in [
         (r#"{"/a":1}"#.to_owned(), r#"{"a":1}"#.to_owned(), 2, 10),
         (r#"{"type":"a.b"}"#.to_owned(), "{}".to_owned(), 2, 10),
-        // Each of its elements once for each state of the pattern that has got there.
+        // Each element is visited once for each state of the pattern that has reached it.
         (
             r#"{"/**/zz":1}"#.to_owned(),
             format!("[{}]", vec!["1"; 1000].join(",")),
             2000,
             4100,
         ),
-        // The digits are decoded once, not for each operand.
+        // The digits are decoded once, not once per operand.
         (
             format!(r#"{{"/n":{{"$in":[{numbers}]}}}}"#),
             format!(r#"{{"n":{number}}}"#),
@@ -234,7 +234,7 @@ mod properties {
     }
 
     proptest! {
-        /// A filter says the same on every budget that it does not exceed, and nothing on one that it does.
+        /// A filter has the same result on every sufficient budget, and an error on every other.
         #[test]
         fn filter_holds_the_same_on_any_budget(condition in condition(), data in data(), max in 0_u64..400) {
             let Ok(filter) = Filter::parse(&condition, FilterLimits::NONE) else { return Ok(()) };

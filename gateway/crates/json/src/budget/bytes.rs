@@ -1,24 +1,26 @@
-//! Bytes that one operation may still produce.
+//! Byte budget: limits the output of one operation.
 
 use std::cell::Cell;
 
-/// Bytes left to one operation's output: what is cloned, collected or printed on somebody's behalf.
+/// Remaining bytes of one operation's output.
+///
+/// Output is data that is cloned, collected or printed for another party.
 #[derive(Debug)]
 pub struct ByteBudget {
     left: Cell<usize>,
     max: usize,
 }
 
-/// The operation was stopped because it would produce more bytes than it may. A repetition fails the same way.
+/// Error: the operation would exceed its byte budget. A retry fails in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it would produce more than the {max} bytes that are allowed")]
 pub struct OutOfBytes {
-    /// The bytes that were allowed.
+    /// Maximum bytes of the budget.
     pub max: usize,
 }
 
 impl ByteBudget {
-    /// A budget of so many bytes.
+    /// Creates a budget of `max` bytes.
     pub const fn new(max: usize) -> Self {
         Self {
             left: Cell::new(max),
@@ -26,10 +28,10 @@ impl ByteBudget {
         }
     }
 
-    /// Takes bytes off, before they are allocated.
+    /// Charges bytes before they are allocated.
     ///
     /// # Errors
-    /// When fewer are left. Nothing is left then: each further charge fails too.
+    /// Fewer bytes are left. The budget is then exhausted: each further charge fails too.
     pub fn charge(&self, bytes: usize) -> Result<(), OutOfBytes> {
         let left = self.left.get().checked_sub(bytes);
         self.left.set(left.unwrap_or(0));
@@ -39,7 +41,7 @@ impl ByteBudget {
         }
     }
 
-    /// The bytes that are left.
+    /// Remaining bytes.
     pub fn left(&self) -> usize {
         self.left.get()
     }

@@ -1,24 +1,26 @@
-//! Work that one operation may still do.
+//! Work budget: limits the CPU work of one operation.
 
 use std::cell::Cell;
 
-/// Work left to one operation. A unit is a node visited, a comparison, or a byte given to a regular expression.
+/// Remaining work of one operation.
+///
+/// A unit is a visited node, a comparison, or a byte given to a regular expression.
 #[derive(Debug)]
 pub struct WorkBudget {
     left: Cell<u64>,
     max: u64,
 }
 
-/// The operation was stopped because it takes more work than it may. A repetition fails the same way.
+/// Error: the operation exceeds its work budget. A retry fails in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it takes more work than the {max} steps that are allowed")]
 pub struct TooMuchWork {
-    /// The units that were allowed.
+    /// Maximum units of the budget.
     pub max: u64,
 }
 
 impl WorkBudget {
-    /// A budget of so many units.
+    /// Creates a budget of `max` units.
     pub const fn new(max: u64) -> Self {
         Self {
             left: Cell::new(max),
@@ -26,19 +28,21 @@ impl WorkBudget {
         }
     }
 
-    /// A budget so small that its work harms no other on any thread: what is certain to take no more need not wait its
-    /// tenant's turn. Everything else runs in the tenant's lane, which makes its budgets.
+    /// Creates a budget that is small enough to run on any thread without delaying others.
+    ///
+    /// Work that certainly fits into it need not wait in the tenant's queue. All other work runs in
+    /// the tenant's lane, which creates its budgets.
     pub const fn small() -> Self {
         Self::new(Self::SMALL)
     }
 
-    /// The units of [`Self::small`]: less than a millisecond's work.
+    /// Units of [`Self::small`]: less than a millisecond of work.
     pub const SMALL: u64 = 20_000;
 
-    /// Takes units off, before the work that they stand for.
+    /// Charges units before the work is done.
     ///
     /// # Errors
-    /// When fewer are left. Nothing is left then: each further charge fails too.
+    /// Fewer units are left. The budget is then exhausted: each further charge fails too.
     pub fn charge(&self, units: u64) -> Result<(), TooMuchWork> {
         let left = self.left.get().checked_sub(units);
         self.left.set(left.unwrap_or(0));
@@ -48,7 +52,7 @@ impl WorkBudget {
         }
     }
 
-    /// Takes a unit for each byte or element off.
+    /// Charges one unit for each byte or element.
     ///
     /// # Errors
     /// As [`Self::charge`].
@@ -56,18 +60,18 @@ impl WorkBudget {
         self.charge(u64::try_from(len).unwrap_or(u64::MAX))
     }
 
-    /// Takes everything off: what is asked for can be done on no budget.
+    /// Exhausts the budget: the requested work exceeds any budget.
     pub fn exceeded(&self) -> TooMuchWork {
         self.left.set(0);
         TooMuchWork { max: self.max }
     }
 
-    /// The units that are left.
+    /// Remaining units.
     pub fn left(&self) -> u64 {
         self.left.get()
     }
 
-    /// The units that were used.
+    /// Used units.
     pub fn used(&self) -> u64 {
         self.max - self.left.get()
     }

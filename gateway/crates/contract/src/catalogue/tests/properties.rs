@@ -1,4 +1,4 @@
-//! Random schemas and data, held against a validator of others.
+//! Property tests: compares checks of random schemas and data with another validator.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -113,7 +113,7 @@ fn schema() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Data fits a schema where another validator says so, and the same on every budget that is not exceeded.
+    /// The check agrees with another validator, and has the same result on every sufficient budget.
     #[test]
     fn check_agrees_with_another_validator(schema in schema(), data in data(), max in 0_u64..300) {
         let Ok(kind) = made(&schema) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Names of a profile's own.
+//! Tests of a profile's own names.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Properties of rules over any schema and any data.
+//! Property tests of privacy rules over any schema and any data.
 
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn data() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Rules take out the same on every budget that they do not exceed; on one that they do, they say so.
+    /// Rules have the same result on every sufficient budget, and an error on every other.
     #[test]
     fn rules_apply_the_same_on_any_budget(schema in schema(), data in data(), named in any::<bool>(), max in 0_u64..300) {
         let privacy = privacy(if named { BOTH } else { &[] }, Some(&schema));

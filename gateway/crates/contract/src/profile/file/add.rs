@@ -1,4 +1,4 @@
-//! What a profile adds to the lists of the one that it starts from, and which entries of theirs it replaces.
+//! Additions to the lists of the extended profile, and replacements of their entries.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,27 @@ use serde::{Deserialize, Serialize};
 use super::super::Problem;
 use super::{CatalogueEntry, File, Route};
 
-/// Entries that come after those of the profile that this one starts from, where a list of its own would replace them all.
+/// Entries appended to those of the extended profile.
+///
+/// A list of the same name would replace them all.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ProfileAdd")]
 pub struct Add {
-    /// Routes. One of a method and path that are there already needs `replace = true`.
+    /// Routes. A route with an existing method and path needs `replace = true`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
-    /// Event types. One that is there already needs `replace = true`.
+    /// Event types. An existing type needs `replace = true`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub catalogue: Vec<CatalogueEntry>,
 }
 
 impl File {
-    /// Takes out what the added entries replace.
+    /// Removes the entries that added ones replace.
     ///
     /// # Errors
-    /// Entries that are there already and do not replace, and those that replace nothing, by their keys under `profiles.NAME`.
+    /// Entries that exist and are added without `replace`, and entries that replace nothing, by
+    /// their keys under `profiles.NAME`.
     pub(in super::super) fn make_room(&mut self, name: &str) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         let mut problem = |key: String, message: String, hint: &str| {
@@ -76,7 +79,7 @@ impl File {
         }
     }
 
-    /// All routes with their keys under `profiles.NAME`: those of the list, then those that are added.
+    /// All routes with their keys under `profiles.NAME`: listed ones first, then added ones.
     pub(in super::super) fn all_routes(&self) -> impl Iterator<Item = (String, &Route)> {
         let listed = self.routes.iter().flatten().enumerate();
         let listed = listed.map(|(n, route)| (format!("routes.{n}"), route));

@@ -1,4 +1,4 @@
-//! A product's own routes, as they are written.
+//! Product-specific routes in the file format of profiles.
 
 use std::collections::BTreeMap;
 
@@ -7,92 +7,103 @@ use serde::{Deserialize, Serialize};
 
 use super::is_default;
 
-/// What a product's routes have in common.
+/// Common settings of a product's routes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ProfileDoor")]
 pub struct Door {
-    /// How the API key arrives: `bearer`, or the name of a header that holds it. Built in: `bearer`.
+    /// Location of the API key: `bearer`, or the name of a header that holds it.
+    ///
+    /// Built in: `bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What subscriptions' ids begin with, in place of `sub_`.
+    /// Prefix of subscription ids, in place of `sub_`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,
-    /// The word for a subscription that receives. Built in: `active`.
+    /// Status word of an active subscription. Built in: `active`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,
-    /// The word for one that does not. Built in: `disabled`.
+    /// Status word of a disabled subscription. Built in: `disabled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,
-    /// What a failure's body looks like; RFC 9457 problems where nothing is said.
+    /// Format of an error's body; RFC 9457 problems if unset.
     #[serde(skip_serializing_if = "is_default")]
     pub errors: Errors,
-    /// The texts of refusals, by their code: `limit_reached = "You have {limit} webhooks already."`. Which codes and placeholders
-    /// there are, profiles.md says. What is not here has a built-in text.
+    /// Error texts by code: `limit_reached = "You have {limit} webhooks already."`.
+    ///
+    /// Codes and placeholders are listed in profiles.md. A code without an entry has a built-in
+    /// text.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub messages: BTreeMap<String, String>,
 }
 
-/// What a failure's body looks like.
+/// Format of an error's body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ProfileErrors")]
 pub struct Errors {
-    /// The one member that holds the others, as in `{"error": {…}}`; left out: they stand at the top.
+    /// Member that contains all others, as in `{"error": {…}}`.
+    ///
+    /// If unset, they are at the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
-    /// The members, in order: a `value` of `{title}`, `{detail}`, `{code}`, `{status}`, `{fix}` or `{errors}`, or a `constant`.
+    /// Members, in order.
+    ///
+    /// A member is a `value` of `{title}`, `{detail}`, `{code}`, `{status}`, `{fix}` or `{errors}`,
+    /// or a `constant`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<AnswerMember>,
 }
 
-/// One of a product's routes.
+/// One route of a product.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ProfileRoute")]
 pub struct Route {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: Method,
-    /// Such as `/v1/webhooks/{id}`.
+    /// Path, such as `/v1/webhooks/{id}`.
     pub path: String,
-    /// What it does.
+    /// Operation that the route performs.
     pub action: Action,
-    /// What arrives: the request's field, or the parameter of a `GET`, and what it means.
+    /// Request fields, or the parameters of a `GET`, with their meanings.
     #[serde(rename = "in", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub input: BTreeMap<String, String>,
-    /// Fields that must be there.
+    /// Required fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required: Vec<String>,
-    /// The status of success.
+    /// Status of a successful response.
     #[serde(default = "ok")]
     pub status: u16,
-    /// The members of the answer, in order; none: no body.
+    /// Members of the response, in order; empty for a response without body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answer: Vec<AnswerMember>,
-    /// The members of each of `{items}`, in order; none in a feed: what is pushed.
+    /// Members of each of `{items}`, in order.
+    ///
+    /// Empty in a feed, whose items are the pushed bodies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub item: Vec<AnswerMember>,
-    /// Under `add.routes`: it takes the place of the route of this method and path.
+    /// Under `add.routes`: replaces the route of this method and path.
     #[serde(default, skip_serializing_if = "is_default")]
     pub replace: bool,
 }
 
-/// One member of an answer.
+/// One member of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ProfileAnswerMember")]
 pub struct AnswerMember {
-    /// Its key.
+    /// Key of the member.
     pub name: String,
-    /// What it holds, such as `{id}`.
+    /// Value of the member, such as `{id}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The same always, any JSON.
+    /// Constant value, any JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<serde_json::Value>,
 }
 
-/// A request's method.
+/// HTTP method of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(rename = "ProfileMethod")]
@@ -110,7 +121,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As a request has it.
+    /// Name of the method in a request.
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -122,42 +133,42 @@ impl Method {
     }
 }
 
-/// What a route does.
+/// Operation of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "ProfileAction")]
 pub enum Action {
-    /// Makes a subscription.
+    /// Creates a subscription.
     CreateSubscription,
-    /// Lists them.
+    /// Lists subscriptions.
     ListSubscriptions,
-    /// Shows one.
+    /// Shows a subscription.
     GetSubscription,
-    /// Changes one.
+    /// Changes a subscription.
     UpdateSubscription,
-    /// Deletes one.
+    /// Deletes a subscription.
     DeleteSubscription,
-    /// Lets it receive.
+    /// Activates a subscription.
     ActivateSubscription,
-    /// Lets it receive no more.
+    /// Disables a subscription.
     DisableSubscription,
-    /// Gives it a new secret; the old one signs beside it for a grace time.
+    /// Creates a new secret of a subscription; the old one also signs for a grace period.
     RotateSecret,
-    /// Shows its secret.
+    /// Shows the secret of a subscription.
     RevealSecret,
-    /// Sends it a test event.
+    /// Sends a test event to a subscription.
     TestSubscription,
-    /// Makes again what it missed since a time.
+    /// Repeats the deliveries that a subscription missed since a time.
     RecoverSubscription,
-    /// Tells how its attempts fared.
+    /// Shows the attempt statistics of a subscription.
     SubscriptionStats,
-    /// Lists deliveries: of one subscription where the path has `{id}`, else of all.
+    /// Lists deliveries: of one subscription if the path has `{id}`, otherwise all.
     ListDeliveries,
     /// Shows a delivery with its attempts.
     GetDelivery,
-    /// Makes a delivery again.
+    /// Repeats a delivery.
     RetryDelivery,
-    /// Makes the tenant's own secret anew; the old one signs beside it for a grace time.
+    /// Creates a new secret of the tenant; the old one also signs for a grace period.
     CreateTenantSecret,
     /// Pages through events.
     Feed,

@@ -1,18 +1,18 @@
-//! What each action of a route is about, takes and can answer.
+//! Actions of routes: the subject, the inputs and the response members of each.
 
 use super::super::door::{Field, Input};
 use super::super::file::Action;
 
-/// What the `{id}` of a path is.
+/// Subject that the `{id}` of a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
-    /// There is none.
+    /// No subject: the path has no `{id}`.
     Nothing,
-    /// A subscription's.
+    /// A subscription.
     Subscription,
-    /// A subscription's, or there is none.
+    /// A subscription, or no subject.
     PerhapsSubscription,
-    /// A delivery's.
+    /// A delivery.
     Delivery,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn about(action: Action) -> About {
     }
 }
 
-/// Whether it changes nothing.
+/// Returns `true` if the action changes nothing.
 pub(super) fn reads(action: Action) -> bool {
     matches!(
         action,
@@ -53,7 +53,7 @@ pub(super) fn reads(action: Action) -> bool {
     )
 }
 
-/// Without which it can do nothing.
+/// Inputs that the action requires.
 pub(super) fn needed(action: Action) -> &'static [Input] {
     match action {
         Action::CreateSubscription => &[Input::Url, Input::Events],
@@ -88,7 +88,9 @@ pub(super) fn inputs(action: Action) -> &'static [Input] {
     }
 }
 
-/// A secret is shown when it is made, and by the route that is there to show it; nowhere else.
+/// Response members of an action.
+///
+/// A secret is shown only when it is created, and by the route that exists to show it.
 pub(super) fn answers(action: Action) -> &'static [Field] {
     use Field::{
         Attempts, Created, Dead, Delivered, Deliveries, Delivery, Description, Event, Events, Failed,

@@ -1,4 +1,4 @@
-//! Reading an envelope.
+//! Reads an envelope.
 
 use super::super::envelope::{Envelope, Member, Source};
 use super::super::file;

@@ -1,4 +1,4 @@
-//! Reading a product's own routes.
+//! Reads product-specific routes.
 
 use super::super::door::{Answer, Door, Errors, Field, Input, KeyPlace, PathTemplate, Route, Told};
 use super::super::file::{self, Action, File, Method};
@@ -38,7 +38,7 @@ pub(super) fn door(file: &File, problems: &mut Problems) -> Door {
     door
 }
 
-/// `None`: nothing is said.
+/// Reads the error format; `None` if the profile sets none.
 fn errors(given: &file::Errors, problems: &mut Problems) -> Option<Errors> {
     if *given == file::Errors::default() {
         return None;
@@ -124,7 +124,10 @@ fn route(key: &str, given: &file::Route, problems: &mut Problems) -> Option<Rout
     })
 }
 
-/// A route about one thing says which, and no other does; what only reads is a `GET`.
+/// Checks the path and the method of a route.
+///
+/// The path has an `{id}` exactly if the action has a subject, and an action that changes something
+/// is not a `GET`.
 fn check_id(key: &str, given: &file::Route, path: &PathTemplate, problems: &mut Problems) {
     let wrong = match (about(given.action), path.has_id()) {
         (About::Subscription, false) => Some("it does not say which subscription"),
@@ -152,7 +155,7 @@ fn check_id(key: &str, given: &file::Route, path: &PathTemplate, problems: &mut 
     }
 }
 
-/// Nobody could make a subscription without saying where to and of what, nor recover without saying since when.
+/// Checks that the required inputs exist, such as URL and events to create a subscription.
 fn check_needed(key: &str, given: &file::Route, input: &[(String, Input)], problems: &mut Problems) {
     for needed in needed(given.action) {
         if !input.iter().any(|(_, meaning)| meaning == needed) {
@@ -167,7 +170,7 @@ fn check_needed(key: &str, given: &file::Route, input: &[(String, Input)], probl
     }
 }
 
-/// Which of two fields of one meaning would hold?
+/// Checks that no two fields have the same meaning, which would be ambiguous.
 fn check_distinct(key: &str, input: &[(String, Input)], problems: &mut Problems) {
     for (n, (field, meaning)) in input.iter().enumerate() {
         if let Some((other, _)) = input.iter().take(n).find(|(_, earlier)| earlier == meaning) {

@@ -1,4 +1,4 @@
-//! Reading a signature scheme and what its secrets look like.
+//! Reads a signature scheme and the format of its secrets.
 
 use super::super::file::{self, Encoding, SecretForm};
 use super::super::problem::Problems;
@@ -66,7 +66,9 @@ fn each_of(key: &str, text: &str, problems: &mut Problems) -> Option<Template> {
     Some(each)
 }
 
-/// What Ed25519 keys begin with. One kind must be told from the other, and both from other secrets.
+/// Reads the prefixes of Ed25519 keys.
+///
+/// Both kinds of keys must be distinguishable from each other and from other secrets.
 fn prefixes(file: &file::File, problems: &mut Problems) -> Option<KeyPrefixes> {
     let keys = file.signature.ed25519.as_ref()?;
     let own = |prefix: &Option<String>, usual: &str| prefix.clone().unwrap_or_else(|| usual.to_owned());
@@ -191,7 +193,7 @@ fn headers(file: &file::Signature, problems: &mut Problems) -> Option<Vec<(Strin
     Some(headers)
 }
 
-/// A name by RFC 9110 §5.6.2, and not one that HTTP or the gateway itself needs.
+/// Checks a header name (RFC 9110 §5.6.2); refuses those that HTTP or the gateway itself needs.
 fn check_name(key: &str, name: &str, problems: &mut Problems) {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
@@ -224,7 +226,7 @@ fn template(key: &str, text: &str, place: Place, problems: &mut Problems) -> Opt
         .ok()
 }
 
-/// Less could be guessed.
+/// Minimum number of random bytes; fewer could be guessed.
 const LEAST_RANDOM: usize = 16;
 
 const TAKEN: [&str; 12] = [

@@ -1,4 +1,4 @@
-//! Reading what a product's customers are told of endpoints that fail.
+//! Reads the warnings that a product's customers receive about failing endpoints.
 
 use super::super::file::{self, AnswerMember, File};
 use super::super::problem::Problems;
@@ -44,7 +44,7 @@ pub(super) fn warnings(file: &File, problems: &mut Problems) -> Warnings {
     }
 }
 
-/// That a scheme that signs a part of the data finds it in warnings.
+/// Checks that warnings contain the part of the data that the scheme signs.
 pub(super) fn check_signed(profile: &Profile, problems: &mut Problems) {
     let warnings = &profile.warnings;
     if warnings.failing.is_none() && warnings.disabled.is_none() {
@@ -60,7 +60,7 @@ pub(super) fn check_signed(profile: &Profile, problems: &mut Problems) {
     }
 }
 
-/// Adds the types that the profile does not document itself.
+/// Adds the warning types that the profile does not document itself.
 pub(super) fn document(warnings: &Warnings, catalogue: &mut Vec<CatalogueEntry>) {
     for (kind, description) in [
         (&warnings.failing, "A webhook keeps failing"),

@@ -1,4 +1,4 @@
-//! Reading what a product's customers read: the texts of refusals, and names in headers.
+//! Reads customer-facing texts and names: error texts and header names.
 
 use super::super::door::Wording;
 use super::super::file::{self, File};
@@ -6,7 +6,7 @@ use super::super::problem::Problems;
 use super::super::refusal::{BadMessage, Messages, Refusal};
 use hookgate_domain::nearest;
 
-/// The words and headers of a door's answers.
+/// Reads the error texts and headers of a product's routes.
 pub(super) fn wording(file: &File, problems: &mut Problems) -> Wording {
     let given = &file.headers;
     if let Some(name) = &given.request_id {
@@ -19,7 +19,7 @@ pub(super) fn wording(file: &File, problems: &mut Problems) -> Wording {
     }
 }
 
-/// The `User-Agent` of deliveries.
+/// Reads the `User-Agent` of deliveries.
 pub(super) fn user_agent(file: &File, problems: &mut Problems) -> String {
     let given = file.headers.user_agent.as_deref().unwrap_or(USER_AGENT);
     check_value("headers.user_agent", given, problems);
@@ -71,7 +71,7 @@ fn response(given: &file::Headers, problems: &mut Problems) -> Vec<(String, Stri
     pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A header's name (RFC 9110 §5.6.2) that is nobody else's.
+/// Checks a header name (RFC 9110 §5.6.2) that is not reserved or in use.
 fn check_name(key: &str, name: &str, problems: &mut Problems) {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(token) {
@@ -99,9 +99,9 @@ fn check_value(key: &str, value: &str, problems: &mut Problems) {
     }
 }
 
-/// What deliveries say where the profile says nothing.
+/// Default `User-Agent` of deliveries.
 const USER_AGENT: &str = "webhooks/1";
-/// Headers that frame the answer, or that the answer itself decides.
+/// Headers that frame the response, or that the response itself sets.
 const RESERVED: &[&str] = &[
     "allow",
     "cache-control",
