@@ -188,8 +188,7 @@ impl Client {
         Outcome::Refused { status, retry_after }
     }
 
-    /// Exchanges a request for a response head, on a reused connection if one works, else a new
-    /// one.
+    /// Exchanges a request for a response head, on a reused connection if possible.
     async fn round_trip(
         &self,
         endpoint: &Endpoint,

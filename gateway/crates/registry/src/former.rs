@@ -3,8 +3,8 @@
 //! It runs when the tenant is deleted, and again before another tenant of its name is created, for
 //! data that an interrupted purge left or that was written late.
 //!
-//! A lock in the store ensures that only one gateway at a time creates or purges a tenant of a name,
-//! so that no data of a new tenant is removed. The lock expires after [`HOLD`].
+//! A lock in the store ensures that only one gateway at a time creates or purges a tenant of a
+//! name, so that no data of a new tenant is removed. The lock expires after [`HOLD`].
 
 use std::time::Duration;
 
