@@ -1,6 +1,5 @@
-//! Optimistic concurrency: decides a change on a tenant's entries and applies it by
-//! compare-and-set.
-//! It is decided again, up to `TRIES` times, when the tenant's revision grew meanwhile.
+//! Optimistic concurrency: changes of a tenant's entries, applied by compare-and-set.
+//! A change is decided again, up to `TRIES` times, when the tenant's revision grew meanwhile.
 
 use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;

@@ -150,8 +150,7 @@ impl Components {
         Ok(plugins)
     }
 
-    /// Resolves a step's component: the tenant's plugin, then the operator's, then the shipped one
-    /// of that name.
+    /// Resolves a step's component: the tenant's plugin, then the operator's, then the shipped one.
     pub(super) async fn resolve(&self, meaning: Meaning<'_>) -> Result<Resolved, RegistryError> {
         let unknown = || RegistryError::PluginUnknown {
             name: meaning.plugin.to_owned(),
@@ -267,8 +266,7 @@ impl Components {
         came || is_loading(&chain.lacking, missing) != chain.is_loading
     }
 
-    /// Digest of the component that a step runs; `None`: a shipped one that this gateway does not
-    /// have.
+    /// Digest of the component that a step runs; `None`: a shipped one that this gateway lacks.
     fn digest_of<'a>(&'a self, record: &'a StepRecord) -> Option<&'a str> {
         record.digest.as_deref().or_else(|| {
             let shipped = self.shipped.iter().find(|shipped| shipped.name == record.plugin);

@@ -439,8 +439,8 @@ fn declared_id(tenant: &TenantId, name: &str) -> SubscriptionId {
     ]))
 }
 
-/// Deterministic id, the same at every start: a ULID of time 0 whose 80 random bits are a digest of
-/// the parts.
+/// Deterministic id, the same at every start.
+/// It is a ULID of time 0 whose 80 random bits are a digest of the parts.
 fn derived_ulid(parts: &[&[u8]]) -> Ulid {
     let mut hash = Sha256::new();
     for part in parts {

@@ -64,8 +64,7 @@ impl Registry {
         Ok(tenant.keys.iter().filter_map(|key| last(key)).collect())
     }
 
-    /// Writes uses that the store does not have: one note per tenant with used keys, one tenant
-    /// after the other.
+    /// Writes uses that the store lacks: one note per tenant with used keys, one after the other.
     pub async fn write_uses(&self) {
         for tenant in self.tenants() {
             if let Err(error) = self.write_uses_of(&tenant).await {

@@ -223,8 +223,7 @@ impl Tenant {
         self.behind.load(Ordering::Relaxed)
     }
 
-    /// Returns `true` while a chain waits for its components: events are not accepted at that
-    /// place.
+    /// Returns `true` while a chain waits for its components: its place accepts no events.
     pub fn is_loading(&self, place: Place) -> bool {
         let chain = match place {
             Place::Ingress => self.ingress.as_ref(),

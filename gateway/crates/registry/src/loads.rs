@@ -1,5 +1,4 @@
-//! Background loading of the components of tenants' chains: one task per tenant, one component at a
-//! time.
+//! Background loading of the components of tenants' chains: one task per tenant, one load at once.
 //!
 //! `publish` reports the components that a snapshot lacks ([`Loads::want`]); the task compiles them
 //! in the tenant's place of the compiler's queue and rebuilds the chains that can run then. A

@@ -1,7 +1,6 @@
-//! Version upgrades: steps that follow the latest version or a range when another version is
-//! uploaded.
-//! A step moves if the new version accepts its settings; otherwise it keeps its version, and the
-//! upload's response reports it.
+//! Version upgrades of steps that follow the latest version or a range.
+//! When another version is uploaded, a step moves if that version accepts its settings; otherwise
+//! it keeps its version, and the upload's response reports it.
 
 use std::sync::Arc;
 

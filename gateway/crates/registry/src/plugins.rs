@@ -318,7 +318,7 @@ impl Registry {
         digests.collect()
     }
 
-    /// Tenants whose steps run versions of an operator's plugin.
+    /// Chains whose steps run versions of one of the operator's plugins, in words.
     async fn shared_users(&self, name: &str, gone: &[VersionRecord]) -> Result<Vec<String>, RegistryError> {
         self.catch_up().await?;
         let mut used = Vec::new();

@@ -249,7 +249,7 @@ impl fmt::Display for BlockedPart {
     }
 }
 
-/// Names the first [`SHOWN`] parts.
+/// Names the first `SHOWN` parts.
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: Vec<_> = self.parts.iter().take(SHOWN).map(ToString::to_string).collect();

@@ -232,8 +232,8 @@ impl Registry {
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
     }
 
-    /// Waits until a chain's components are loaded or missing, at most `LOADED_WITHIN`; then its
-    /// events wait.
+    /// Waits until a chain's components are loaded or missing, at most `LOADED_WITHIN`.
+    /// After that the chain's events wait.
     pub(super) async fn loaded(&self, id: &TenantId, place: Place) {
         let loaded = async {
             loop {
@@ -482,8 +482,8 @@ const PUBLISHED_AT_ONCE: usize = 32;
 pub(super) const READS: usize = 32;
 /// Maximum of large tenants decoded or built concurrently.
 pub(super) const BUILDS: usize = 4;
-/// Maximum size of entries decoded in place, in bytes; a larger tenant is decoded on a blocking
-/// thread.
+/// Maximum size of entries decoded in place, in bytes.
+/// A larger tenant is decoded on a blocking thread.
 const INLINE_BYTES: usize = 64 << 10;
 /// Interval at which a wait for components checks whether all are loaded.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

@@ -1,5 +1,5 @@
-//! Cache of recently decoded tenants: unchanged entries are not decoded, and their secrets not
-//! opened, again.
+//! Cache of recently decoded tenants.
+//! Unchanged entries are not decoded, and their secrets not opened, again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

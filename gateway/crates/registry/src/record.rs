@@ -200,8 +200,8 @@ pub(super) enum PayloadRecord {
 
 /// Record version, except for records that an older build would misread.
 pub(super) const VERSION: u8 = 1;
-/// Record version of a subscription with a sealed query: an older build would send to the URL
-/// without it.
+/// Record version of a subscription with a sealed query.
+/// An older build would send to the URL without it.
 pub(super) const SEALED_QUERY: u8 = 2;
 /// Record version of a subscription in shadow mode: an older build would send its deliveries.
 pub(super) const SHADOW: u8 = 3;

@@ -1,5 +1,4 @@
-//! Key rotation at rest: counts the stored texts by sealing key, and reseals them with the current
-//! key.
+//! Key rotation at rest: counts stored texts by sealing key, and reseals them with the current key.
 //!
 //! Each tenant is one compare-and-set. Texts sealed with the current key already are not touched,
 //! so an interrupted run is continued by the next one. `keyring` decides when to run it.

@@ -1,5 +1,4 @@
-//! Rotation of signing secrets: the new one signs at once, the old ones also until the grace period
-//! ends.
+//! Rotation of signing secrets: the new one signs at once, the old ones for a grace period.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,8 +48,7 @@ impl Snapshot {
         self.keys.remove(digest);
     }
 
-    /// Replaces a tenant after more of its components were loaded; keys and stored state are the
-    /// same.
+    /// Replaces a tenant after more components were loaded; keys and stored state are the same.
     pub(super) fn replace(&mut self, tenant: Arc<Tenant>) {
         if let Some(held) = self.tenants.get_mut(&tenant.id) {
             *held = tenant;

@@ -103,8 +103,7 @@ pub struct NewSubscription {
     pub status: InitialStatus,
 }
 
-/// Changes of a subscription; `None` leaves a field unchanged, the inner `None` restores the
-/// default.
+/// Changes of a subscription; `None` leaves a field unchanged, `Some(None)` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionPatch {
     /// URL of the endpoint.

@@ -1,5 +1,4 @@
-//! Garbage collection: unreferenced components in the store, and machine code that was not used for
-//! long.
+//! Garbage collection of unreferenced components in the store and of unused machine code.
 //!
 //! A version that was deleted or evicted is remembered (`GoneRecord`), so that it never returns
 //! with other bytes. Its bytes are deleted a day later, unless an entry references them: another
@@ -88,7 +87,8 @@ impl Registry {
     }
 
     /// Stores a component's bytes and adds a reference to them with `name`.
-    /// The component's lock excludes garbage collection in between.
+    /// The component's lock excludes garbage collection in between. A run that checked the
+    /// component before does not delete it either.
     pub(super) async fn keep_component<T>(
         &self,
         digest: &str,

@@ -1,5 +1,4 @@
-//! Chain of a tenant in a snapshot: its specification, the versions of its steps, and its loading
-//! state.
+//! Chain of a tenant in a snapshot: specification, versions of its steps, and loading state.
 //!
 //! A snapshot is published before the components of its chains are loaded (`loads`). Until then the
 //! chain is *loading*: its events are refused or wait, and the previous chain processes none of

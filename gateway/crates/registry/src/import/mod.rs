@@ -74,8 +74,8 @@ pub struct ImportedSubscription {
     pub spec: NewSubscription,
     /// Leaves the headers unchanged, regardless of `spec`: the document does not contain them.
     pub keeps_headers: bool,
-    /// Signing secrets, the newest first; `None`: an existing subscription's are unchanged, a new
-    /// one's are generated.
+    /// Signing secrets, the newest first.
+    /// `None`: an existing subscription's are unchanged, a new one's are generated.
     pub secrets: Option<Vec<SigningSecret>>,
     /// Status: active or disabled.
     pub status: ImportedStatus,
@@ -121,8 +121,7 @@ pub struct ImportRules {
     pub mode: ImportMode,
     /// Initial status of new subscriptions.
     pub begin: Begin,
-    /// Other tenants that have subscriptions of the document; see
-    /// [`Registry::subscription_owners`].
+    /// Other tenants with subscriptions of the document; see [`Registry::subscription_owners`].
     pub owners: Arc<HashMap<SubscriptionId, Vec<TenantId>>>,
 }
 

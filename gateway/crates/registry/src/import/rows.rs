@@ -1,5 +1,4 @@
-//! Comparison of rows with existing entries: merged subscriptions, changed fields, checks of
-//! secrets and keys.
+//! Comparison of rows with entries: merging, changed fields, checks of secrets and keys.
 
 use std::collections::BTreeSet;
 

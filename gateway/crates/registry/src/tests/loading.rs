@@ -1,5 +1,4 @@
-//! Tests of background loading: snapshots are published before the components of their chains are
-//! loaded.
+//! Tests of background loading: snapshots are published before components are loaded.
 
 use super::versions::{Acme, component, wants};
 use super::*;
