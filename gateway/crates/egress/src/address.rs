@@ -23,8 +23,8 @@ pub struct AddressPolicy {
 pub struct RefusedAddress {
     /// Kind of the address, in words.
     pub kind: &'static str,
-    /// Range of the address; allowing it, or a smaller one with the address, would permit the
-    /// address.
+    /// Range of the address.
+    /// Allowing it, or a smaller one with the address, would permit the address.
     pub range: IpNet,
     /// Set if the address was resolved from a name.
     pub by_name: bool,
@@ -93,8 +93,8 @@ impl AddressPolicy {
     }
 }
 
-/// IPv4 address embedded in an IPv6 address by the prefix's length (RFC 6052 §2.2): bits 64 to 71
-/// are skipped.
+/// IPv4 address embedded in an IPv6 address by the prefix's length (RFC 6052 §2.2).
+/// Bits 64 to 71 are skipped.
 fn embedded(net: Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr> {
     let o = address.octets();
     let [a, b, c, d] = match net.prefix_len() {

@@ -14,8 +14,7 @@ pub(super) struct AnswerHead {
 }
 
 impl AnswerHead {
-    /// Parses the final head at the beginning of the received bytes; `None`: not HTTP/1, or
-    /// incomplete.
+    /// Parses the final head at the start of the received bytes; `None`: not HTTP/1, or incomplete.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut lines = Lines(bytes);
         loop {

@@ -86,8 +86,8 @@ impl Connection {
         })
     }
 
-    /// Returns `true` if it accepts a request: its last response is complete and its peer has not
-    /// closed it.
+    /// Returns `true` if it accepts a request.
+    /// Then its last response is complete and its peer has not closed it.
     pub(super) async fn is_usable(&mut self) -> bool {
         let driver = &mut self.driver;
         poll_fn(|cx| {

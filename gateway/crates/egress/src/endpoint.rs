@@ -199,8 +199,7 @@ fn target(url: &Url) -> Result<Uri, BadUrl> {
     text.parse().map_err(|_| BadUrl::Host)
 }
 
-/// Host header (RFC 9110 §7.2): the authority without user info, with the port unless it is the
-/// default.
+/// Host header (RFC 9110 §7.2): the authority without user info or default port.
 fn host_header(url: &Url) -> Result<HeaderValue, BadUrl> {
     let host = url.host_str().ok_or(BadUrl::Host)?;
     let host = host.strip_suffix('.').unwrap_or(host);

@@ -1,5 +1,5 @@
-//! Keep-alive time that an endpoint offers: `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1, as servers
-//! send it).
+//! Keep-alive time that an endpoint offers: `Keep-Alive: timeout=5`.
+//! RFC 2068 §19.7.1.1, as servers send it.
 
 use std::time::Duration;
 

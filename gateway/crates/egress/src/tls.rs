@@ -1,5 +1,4 @@
-//! TLS towards endpoints: public certificate authorities and the operator's, with session
-//! resumption.
+//! TLS towards endpoints: public and the operator's certificate authorities, session resumption.
 
 use std::path::Path;
 use std::sync::Arc;
