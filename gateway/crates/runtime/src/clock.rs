@@ -1,5 +1,4 @@
-//! Clocks: the wall clock for displayed and signed times, a steady one for waits, a manual one for
-//! tests.
+//! Clocks: wall clock for displayed and signed times, steady clock for waits, manual one for tests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -45,8 +45,7 @@ impl IdSource {
         format!("req_{}", self.ulid())
     }
 
-    /// Number of a new run: the time in microseconds, greater than every number before it from this
-    /// source.
+    /// Number of a new run: the time in µs, greater than every earlier number of this source.
     pub fn run(&self) -> u64 {
         let fresh = self.clock.now().as_micros();
         let next = |last: u64| fresh.max(last + 1);

@@ -1,7 +1,7 @@
 //! Names of log fields: one word for one thing, everywhere.
 //!
-//! `tracing`'s macros need literal field names; a check compares them with this list, and the
-//! operating guide prints it.
+//! `tracing`'s macros need literal field names; this list is their reference, and the operating
+//! guide prints it.
 
 /// Fields that a log event may carry, each with its meaning.
 pub const FIELDS: &[(&str, &str)] = &[

@@ -133,7 +133,7 @@ impl Metrics {
         self.inner.chains_not_run.get_or_create(&[("reason", why)]).inc();
     }
 
-    /// Records the end of a delivery attempt. The duration counts only if a request was sent.
+    /// Records the end of a delivery attempt, and its duration unless it was shadowed.
     pub fn delivery_attempted(&self, outcome: &Outcome, took: Duration) {
         self.inner
             .attempts
@@ -144,8 +144,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a failed exchange with an endpoint, or a failed response body; `error` is from a
-    /// closed set.
+    /// Counts a failed exchange or response body of an endpoint; `error` is from a closed set.
     pub fn egress_failed(&self, during: Stage, error: &'static str) {
         let labels = [("stage", during.word()), ("error", error)];
         self.inner.egress_errors.get_or_create(&labels).inc();
