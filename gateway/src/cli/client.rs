@@ -57,7 +57,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Address {
-    /// Client without a key for a gateway on this machine or network, over http.
+    /// Address of a gateway on this machine or network, over http.
     pub(super) fn plain(url: &str) -> Self {
         Self {
             url: url.to_owned(),

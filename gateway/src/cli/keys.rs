@@ -44,8 +44,8 @@ struct Gateway {
 struct Rotate {
     #[command(flatten)]
     gateway: Gateway,
-    /// Confirm that no other gateway uses the same Redis: then a key only this one has may be
-    /// generated.
+    /// Confirm that no other gateway uses the same Redis.
+    /// Then a key may be generated that only this gateway has.
     #[arg(long)]
     alone: bool,
 }

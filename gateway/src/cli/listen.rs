@@ -25,8 +25,7 @@ pub(super) struct Arguments {
     /// Profile of the deliveries: a shipped one, or one of the configuration.
     #[arg(long, default_value = hookgate_contract::profile::STANDARD)]
     profile: String,
-    /// Configuration file with custom profiles; by default `hookgate.toml` in the working
-    /// directory.
+    /// Configuration file with custom profiles; by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Status of the responses.

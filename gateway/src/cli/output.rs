@@ -1,5 +1,4 @@
-//! Output of commands: data on the standard output, errors on the standard error, colours only on a
-//! terminal.
+//! Output of commands: data on standard output, errors on standard error, colours on terminals.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write as _};

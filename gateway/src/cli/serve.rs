@@ -214,8 +214,7 @@ fn end(shutdown: &CancellationToken) {
 }
 
 impl Reloads {
-    /// Applies the current profiles, sealing keys and declared tenants: all of them, or none after
-    /// an error.
+    /// Applies the current profiles, sealing keys and declared tenants; none of them if one is invalid.
     /// Other changes of the configuration need a restart and are reported.
     async fn reload(&self) {
         let loaded = match self.settings.reload() {

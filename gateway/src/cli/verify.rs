@@ -46,8 +46,7 @@ pub(super) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Configuration file with custom profiles; by default `hookgate.toml` in the working
-    /// directory.
+    /// Configuration file with custom profiles; by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

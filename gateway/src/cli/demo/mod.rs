@@ -85,8 +85,7 @@ fn invite(gateway: &str, key: &str) {
     say(dim(&format!("\n    its API: {gateway}/docs")));
 }
 
-/// Shuts down in order, at most five seconds per task: unfinished work of a demonstration has no
-/// value.
+/// Shuts down in order, at most five seconds per task: unfinished work is discarded.
 async fn end(shutdown: CancellationToken, tasks: [JoinHandle<()>; 2]) {
     shutdown.cancel();
     for task in tasks {

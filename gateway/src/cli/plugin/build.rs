@@ -1,5 +1,4 @@
-//! `hookgate plugin build`: compiles the project's crate to a component, with the checks of an
-//! upload.
+//! `hookgate plugin build`: compiles the project's crate to a component, checked like an upload.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -65,8 +65,7 @@ struct Subject {
     /// Component to use instead of the project's.
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// Configuration with the limits (`plugins`); by default `hookgate.toml` in the working
-    /// directory.
+    /// Configuration with the limits (`plugins`); by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
