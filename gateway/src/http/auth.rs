@@ -1,5 +1,4 @@
-//! Authentication: the API key in a request's headers, and the tenant or operator that it belongs
-//! to.
+//! Authentication: the API key in a request's headers, and its tenant or the operator.
 
 use std::sync::Arc;
 
@@ -150,8 +149,8 @@ impl Auth {
     /// It is the key's own tenant, or the one that the operator names in `Hookgate-Tenant`.
     ///
     /// # Errors
-    /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required` if
-    /// a tenant's key names another tenant.
+    /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required`
+    /// if a tenant's key names another tenant.
     pub fn tenant(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Tenant>, Problem> {
         let (tenant, key) = self.acting(key_of(headers)?, headers)?;
         match key {

@@ -1,5 +1,4 @@
-//! One connection: serves requests until the client leaves, is too slow, is evicted, or the gateway
-//! stops.
+//! One connection: serves requests until a close, a slow client, an eviction, or the shutdown.
 
 use std::convert::Infallible;
 use std::pin::pin;

@@ -1,5 +1,4 @@
-//! File descriptors of the process: raises the limit, and reserves enough beside clients'
-//! connections.
+//! File descriptors of the process: raises the limit, and reserves some beside those of clients.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -24,8 +24,8 @@ pub fn hops(headers: &HeaderMap) -> Result<Hops, Problem> {
     Ok(hops)
 }
 
-/// Checks that a request is not a delivery: deliveries may not trigger further deliveries of stored
-/// events.
+/// Checks that a request is not a delivery.
+/// Deliveries may not trigger further deliveries of stored events.
 ///
 /// # Errors
 /// As `hops`; `loop_detected` for a request that has passed a gateway.

@@ -22,8 +22,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
         .closing())
 }
 
-/// Checks the characters of `uri-host [":" port]` (RFC 3986 §3.2.2); empty where the URL has no
-/// authority.
+/// Checks the characters of `uri-host [":" port]` (RFC 3986 §3.2.2).
+/// It is empty where the URL has no authority.
 fn is_host(text: &[u8]) -> bool {
     text.iter().all(|byte| {
         byte.is_ascii_alphanumeric()

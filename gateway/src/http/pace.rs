@@ -1,5 +1,4 @@
-//! Slow-client guard: watches the pace of a connection, so that slow or silent clients are
-//! disconnected.
+//! Slow-client guard: watches the pace of a connection, and ends slow or silent ones.
 //!
 //! The connection's stream and its requests store marks here; the connection's task checks them at
 //! an interval. That costs a few atomic stores per request instead of a timer.
@@ -79,8 +78,7 @@ impl Pace {
         self.authenticated.store(true, Relaxed);
     }
 
-    /// Eviction class of the connection, and the start of its phase; `None`: it must not be
-    /// evicted.
+    /// Eviction class of the connection, and the start of its phase; `None`: not evictable.
     /// The start is an instant on the clock of all connections.
     pub(super) fn eviction_class(&self) -> Option<(EvictionClass, Instant)> {
         let since = self.start + Duration::from_millis(self.since.load(Relaxed));

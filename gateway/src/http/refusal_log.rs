@@ -1,5 +1,5 @@
-//! Log of refused connections: one line when refusals begin and one when they end, not one per
-//! connection.
+//! Log of refused connections: one line when refusals begin and one when they end.
+//! It has no line per connection.
 
 use std::time::{Duration, Instant};
 

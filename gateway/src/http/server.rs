@@ -1,5 +1,4 @@
-//! Listener: accepts connections up to the limit until the shutdown, then lets requests in progress
-//! finish.
+//! Listener: accepts connections up to the limit, and drains requests in progress at the shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,8 +85,7 @@ impl Server {
         })
     }
 
-    /// Binds `server.health_listen`, if it is configured: plain HTTP, with a few connections of its
-    /// own.
+    /// Binds `server.health_listen`, if configured: plain HTTP, with a few connections of its own.
     ///
     /// # Errors
     /// The port cannot be bound.

@@ -57,8 +57,7 @@ struct Inner {
 pub enum Retry {
     /// Nothing happened: repeat it, after `Retry-After` where there is one.
     Safe,
-    /// It may have happened: repeat it under the same idempotency key or event id, and it takes
-    /// effect once.
+    /// Possibly done: repeat it under the same idempotency key or event id; it takes effect once.
     SameKey,
     /// It will fail again until something is fixed.
     No,

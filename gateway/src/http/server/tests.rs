@@ -15,8 +15,8 @@ use hookgate_runtime::memory::{self, MemoryPool};
 
 mod framing;
 
-/// Handler that answers with the body's length; `/wait` only on request; `/refuse` without reading
-/// it.
+/// Handler that answers with the body's length.
+/// `/wait` answers only on request; `/refuse` answers without reading the body.
 #[derive(Clone)]
 struct Length(CancellationToken);
 
