@@ -1,5 +1,4 @@
-//! Endpoints that events name (`deliver_to`): checked together, so that a request waits once for
-//! DNS.
+//! Endpoints that events name (`deliver_to`): checked together, so a request waits once for DNS.
 
 use crate::http::{Code, FieldError, Problem};
 use hookgate_egress::NotAdmitted;

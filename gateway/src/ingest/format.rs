@@ -48,8 +48,8 @@ fn plain(headers: &HeaderMap) -> Format {
     }
 }
 
-/// Returns `true` for `application/json` and `+json` types such as
-/// `application/vnd.acme+json` (RFC 6839 §3.1).
+/// Returns `true` for `application/json` and specific JSON types (RFC 6839 §3.1).
+/// Such a type is `application/vnd.acme+json`.
 pub(super) fn is_json(essence: &str) -> bool {
     let essence = essence.to_ascii_lowercase();
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")

@@ -8,9 +8,9 @@ use hookgate_store::Idempotency;
 
 use super::format::Format;
 
-/// Idempotency key combined with the request's identity: its form, CloudEvents attributes and
-/// bytes.
-/// `since`: creation time of the tenant; a tenant that is created again has other keys.
+/// Idempotency key combined with the request's form, CloudEvents attributes and bytes.
+/// They tell this request from another. `since`: creation time of the tenant; a tenant that is
+/// created again has other keys.
 pub(super) fn of(
     key: &str,
     since: Timestamp,

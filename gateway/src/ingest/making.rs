@@ -1,5 +1,4 @@
-//! Processing of one event: schema check, privacy rules, the tenant's chain, and filters of
-//! subscriptions.
+//! Processing of one event: schema check, privacy rules, ingress chain, and subscription filters.
 //!
 //! It is configured by the tenant and runs in the tenant's lane (`plugin::lane`): one job, with one
 //! budget for everything except the chain, which has limits of its own. Only work that is certain

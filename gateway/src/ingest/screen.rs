@@ -93,8 +93,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Processes a candidate: at once if that is certain to be little work, else in the tenant's
-    /// lane.
+    /// Processes a candidate: at once if it is certainly little work, else in the tenant's lane.
     pub(super) async fn screen_one(
         &self,
         tenant: &Arc<Tenant>,
