@@ -1,4 +1,5 @@
-//! `hookgate backup` and `hookgate restore`: copies of the embedded store, made while a gateway runs and put back while none does.
+//! `hookgate backup` and `hookgate restore`: copies of the embedded store.
+//! A backup is made while a gateway runs, and restored while no gateway runs.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -20,18 +21,18 @@ pub(super) struct Backup {
     /// The operator's key.
     #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
     key: String,
-    /// The gateway's last answer as JSON.
+    /// Print the gateway's last response as JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// The backup's file.
+    /// File of the backup.
     file: PathBuf,
     #[command(flatten)]
     settings: Settings,
-    /// Put the backup in the place of a store that is there. That one is kept beside it, as `hookgate.redb.replaced`.
+    /// Replace an existing store, which is renamed to `hookgate.redb.replaced`.
     #[arg(long)]
     replace: bool,
 }

@@ -1,4 +1,4 @@
-//! A small client of a gateway's API, for commands that speak to one: http or https, one connection a request.
+//! Small client of the gateway's API for commands: http or https, one connection per request.
 
 use std::path::{Path, PathBuf};
 
@@ -19,45 +19,45 @@ use url::Url;
 use super::output::Failure;
 use crate::http::TENANT_HEADER;
 
-/// Which gateway, and how its certificate is checked.
+/// Arguments that select the gateway and the check of its certificate.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Address {
-    /// The gateway.
+    /// URL of the gateway.
     #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
     pub(super) url: String,
-    /// Certificates of authorities, PEM, that are trusted beside the public ones when the gateway is reached over https.
+    /// Certificate authorities (PEM) to trust beside the public ones, for a gateway over https.
     #[arg(long, value_name = "FILE", env = "HG_CA")]
     pub(super) ca: Option<PathBuf>,
 }
 
-/// Speaks to a gateway with a key.
+/// API client with a key.
 #[derive(Clone)]
 pub(super) struct Client {
     base: Url,
     host: String,
     port: u16,
     key: String,
-    /// For which tenant, where the key does not say.
+    /// Tenant that the operator acts for; `None`: the key selects the tenant.
     tenant: Option<String>,
-    /// With https.
+    /// TLS connector and server name, for https.
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
-/// What was answered.
+/// Response of the gateway.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub status: u16,
-    /// JSON null where the answer was none.
+    /// JSON body; null where there is none.
     pub body: Value,
 }
 
-/// What a request runs over.
+/// Connection of a request: plain or TLS.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Address {
-    /// A gateway on this machine or network, over http.
+    /// Address of a gateway on this machine or network, over http.
     pub(super) fn plain(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -77,7 +77,7 @@ impl Client {
             return Err(failure.hint("the gateway says where it listens when it starts"));
         }
         let host = base.host_str().unwrap_or_default();
-        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        // An IPv6 address has brackets in a URL, and none anywhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let tls = (base.scheme() == "https").then(|| tls(&host, address.ca.as_deref()));
         Ok(Self {
@@ -90,7 +90,7 @@ impl Client {
         })
     }
 
-    /// The same, acting for a tenant.
+    /// The same client, acting for a tenant.
     pub(super) fn acting_for(self, tenant: Option<&str>) -> Self {
         Self {
             tenant: tenant.map(str::to_owned),
@@ -98,7 +98,7 @@ impl Client {
         }
     }
 
-    /// A request that must be answered with success.
+    /// Sends a request; a response without success is an error.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -110,7 +110,7 @@ impl Client {
             .await
     }
 
-    /// A request with a body of any kind that must be answered with success.
+    /// Sends a request with a body of any type; a response without success is an error.
     pub(super) async fn send_bytes(
         &self,
         method: Method,
@@ -125,7 +125,7 @@ impl Client {
         Err(refused(&answer))
     }
 
-    /// A request whose answer is read as it comes. One that is no success is the error.
+    /// Sends a GET request and streams the response; a response without success is an error.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, Failure> {
         let response = self.request(Method::GET, path, NONE, Bytes::new()).await?;
         if response.status().is_success() {
@@ -134,7 +134,7 @@ impl Client {
         Err(refused(&read(response).await?))
     }
 
-    /// A request with a body, and whatever is answered.
+    /// Sends a request with a body and returns the response, with any status.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -182,7 +182,7 @@ impl Client {
         }
     }
 
-    /// With what was tried.
+    /// Error with the URL that could not be reached.
     fn unreachable(&self, failure: Failure) -> Failure {
         failure.prefixed(&format!("cannot speak to {}", self.base))
     }
@@ -213,7 +213,7 @@ impl Client {
     }
 }
 
-/// All of an answer.
+/// Reads a response completely.
 async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
@@ -226,7 +226,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
     })
 }
 
-/// What makes TLS connections to a host that proves its name.
+/// TLS connector for a host, whose certificate is verified.
 fn tls(host: &str, ca: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), Failure> {
     let config = hookgate_egress::tls_config(ca).map_err(|error| Failure::of(&error))?;
     let name = ServerName::try_from(host.to_owned())
@@ -234,7 +234,7 @@ fn tls(host: &str, ca: Option<&Path>) -> Result<(TlsConnector, ServerName<'stati
     Ok((TlsConnector::from(config), name))
 }
 
-/// Why there is no TLS, and what helps.
+/// Error of a failed TLS handshake, with a hint.
 fn no_tls(error: &std::io::Error) -> Failure {
     let inner = error
         .get_ref()
@@ -250,7 +250,7 @@ fn no_tls(error: &std::io::Error) -> Failure {
     }
 }
 
-/// What the gateway refused, in its words.
+/// Error from the gateway's own refusal text.
 pub(super) fn refused(answer: &Answer) -> Failure {
     let detail = answer.body["detail"]
         .as_str()
@@ -267,6 +267,6 @@ pub(super) fn refused(answer: &Answer) -> Failure {
     }
 }
 
-/// What a request without a body is said to be.
+/// Content type of a request without a body.
 const NONE: &str = "application/json";
 const LARGEST_ANSWER: usize = 16 << 20;

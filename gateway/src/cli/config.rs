@@ -14,9 +14,10 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the configuration that holds, as TOML, each value with where it comes from. Secrets are hidden.
+    /// Print the effective configuration as TOML, with the source of each value. Secrets are
+    /// hidden.
     Print(Settings),
-    /// Check the configuration and start nothing. Exit code 2: it is refused.
+    /// Check the configuration without starting anything. Exit code 2: it is refused.
     Check(Settings),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,

@@ -1,5 +1,5 @@
-//! `hookgate doctor`: looks at what plugins and the gateway need on this machine, and says how to get what is missing, without a
-//! network too. It changes nothing.
+//! `hookgate doctor`: checks the requirements of plugins and of the gateway on this machine.
+//! It reports how to get what is missing, also without a network, and changes nothing.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -25,20 +25,20 @@ use hookgate_store::{self as store, Shard, Store, StoreError, StoreUrl};
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: Settings,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What was looked at, and how it is.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// A stable word.
+    /// Stable name of the check.
     check: &'static str,
     state: State,
-    /// How it is.
+    /// Result in words.
     says: String,
-    /// How to mend it, the simplest first.
+    /// Ways to fix it, the simplest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fix: Vec<String>,
 }
@@ -47,9 +47,9 @@ struct Finding {
 #[serde(rename_all = "snake_case")]
 enum State {
     Ok,
-    /// Something does not work or will not last.
+    /// A problem now or later.
     Warning,
-    /// The gateway does not start so.
+    /// The gateway does not start with this problem.
     Wrong,
 }
 
@@ -113,7 +113,7 @@ impl Finding {
     }
 }
 
-/// What compiling plugins needs. A gateway runs without it.
+/// Checks the toolchain that compiles plugins. A gateway runs without it.
 fn toolchain(found: &Toolchain) -> Vec<Finding> {
     let rust = match (&found.rustc, &found.cargo) {
         (Some(rustc), Some(_)) => Finding::new("rust", State::Ok, rustc),
@@ -170,7 +170,7 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     Ok(findings)
 }
 
-/// Tells whether there are file descriptors for as many connections as are wanted.
+/// Checks that the file descriptors suffice for the configured connections.
 fn descriptors(config: &Config) -> Finding {
     let wanted = config.server.connections();
     match Descriptors::available().warning(wanted, config.outgoing_connections()) {
@@ -185,7 +185,7 @@ fn descriptors(config: &Config) -> Finding {
     }
 }
 
-/// Tells whether the process that compiles uploaded plugins can do nothing else on this machine.
+/// Checks that the process that compiles uploaded plugins can be sandboxed on this machine.
 fn confinement() -> Finding {
     let finding = |state, says: String| Finding::new("compiling", state, says);
     let probed = std::env::current_exe().and_then(|exe| Confinement::probe(&exe));
@@ -257,7 +257,7 @@ fn permissions(dir: &Path, metadata: &Metadata) -> Finding {
     Finding::new("data-dir", State::Ok, format!("{name} is there, mode {mode:o}"))
 }
 
-/// The files of a data directory that hold the gateway's keys.
+/// Files of a data directory with the gateway's keys.
 fn secrets(dir: &Path) -> impl Iterator<Item = std::path::PathBuf> {
     ["operator.key", "secrets.key"]
         .into_iter()
@@ -308,7 +308,7 @@ async fn stored(loaded: &Loaded) -> Vec<Finding> {
     ]
 }
 
-/// Advises of tenants all of whose keys have every scope. Looks at up to [`MOST_TENANTS`].
+/// Warns of tenants whose keys all have every scope. Checks up to [`MOST_TENANTS`].
 async fn keys(store: &dyn Store) -> Finding {
     let finding = |state, says: String| Finding::new("keys", state, says);
     let unread = |error: &StoreError| finding(State::Warning, format!("tenants cannot be read: {error}"));
@@ -337,7 +337,7 @@ async fn keys(store: &dyn Store) -> Finding {
     .fix("give producers keys with the scope `publish`, customers keys with `consumer`, and revoke the others: /v1/tenants/ID/keys")
 }
 
-/// The embedded store is not opened: a gateway may be running on it.
+/// Checks the embedded store without opening it: a gateway may be running on it.
 fn embedded(directory: &Path) -> Finding {
     let name = directory.display();
     if !directory.exists() {
@@ -367,10 +367,11 @@ fn keys_elsewhere() -> Finding {
     Finding::new("keys", State::Ok, says)
 }
 
-/// How far the store's clock is from this machine's. Leases and retries go by the store's; signatures carry this machine's.
+/// Measures the difference between the store's clock and this machine's.
+/// Leases and retries follow the store's clock; signatures carry this machine's.
 async fn clock(store: &dyn Store) -> Finding {
     let asked = Clock::System.now();
-    // Takes nothing: only the time is wanted.
+    // Claims nothing: only the time is needed.
     let turns = store.turns(Shard(0), 0).await;
     let answered = Clock::System.now();
     match turns {
@@ -397,11 +398,11 @@ fn skew(store: Timestamp, asked: Timestamp, answered: Timestamp) -> Finding {
         .fix("let both follow a time server (chrony, systemd-timesyncd)")
 }
 
-/// A store that does not answer by then does not.
+/// Timeout of the store.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Tenants whose keys are looked at.
+/// Maximum of tenants whose keys are checked.
 const MOST_TENANTS: usize = 1_000;
-/// Receivers commonly allow five minutes.
+/// Largest acceptable clock difference; receivers commonly allow five minutes.
 const MOST_SKEW: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `hookgate event`: events from the command line.
+//! `hookgate event`: sends events from the command line.
 
 use std::io::Read as _;
 
@@ -17,22 +17,22 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send one event, and print the gateway's answer as JSON.
+    /// Send one event, and print the gateway's response as JSON.
     Send(Send),
 }
 
 #[derive(Debug, Args)]
 struct Send {
-    /// The event's type, such as `invoice.paid`.
+    /// Type of the event, such as `invoice.paid`.
     kind: String,
-    /// The payload as JSON; `-` or nothing: from the standard input.
+    /// Payload as JSON; `-` or nothing: from the standard input.
     data: Option<String>,
     #[command(flatten)]
     gateway: Address,
-    /// The tenant's key.
+    /// API key of the tenant.
     #[arg(long, env = "HG_KEY", hide_env_values = true)]
     key: String,
-    /// The event's id, for a producer that has one.
+    /// Id of the event, if the producer has one.
     #[arg(long)]
     id: Option<String>,
 }

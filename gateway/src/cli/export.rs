@@ -16,25 +16,26 @@ use super::output::{Failure, Progress, note, say};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// One tenant alone; all of them where none is given.
+    /// Only this tenant; all tenants by default.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-    /// Where to write, readable for you alone; the standard output where none is given. The file holds secrets.
+    /// Output file, readable only by its owner; the standard output by default. The file has
+    /// secrets.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     gateway: Gateway,
-    /// What was written, as JSON; with `--output`.
+    /// Print a summary as JSON; with `--output`.
     #[arg(long, requires = "output")]
     json: bool,
 }
 
-/// Which gateway, with which key.
+/// Arguments that select the gateway and the key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
     #[command(flatten)]
     address: Address,
-    /// The operator's key; with `--tenant`, a key of that tenant with the scope `manage` will do.
+    /// Operator's key; with `--tenant`, a key of that tenant with the scope `manage` suffices.
     #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
     key: String,
 }
@@ -46,7 +47,7 @@ impl Gateway {
     }
 }
 
-/// What was written.
+/// Summary of an export.
 struct Written {
     rows: u64,
     bytes: u64,
@@ -73,7 +74,7 @@ async fn export(arguments: &Arguments) -> Result<(), Failure> {
         note(format_args!("{} rows", written.rows));
         return Ok(());
     };
-    // Under its own name only when it is complete.
+    // The output gets its final name only when it is complete.
     let partly = partly(output);
     let written = write_file(body, &partly, output).await;
     if written.is_err() {
@@ -112,7 +113,7 @@ async fn write_file(body: Incoming, partly: &Path, output: &Path) -> Result<Writ
     Ok(written)
 }
 
-/// Writes a document as it comes, and sees that all of it came.
+/// Streams a document to the output, and checks that it is complete.
 async fn write(mut body: Incoming, mut to: impl Write) -> Result<Written, Failure> {
     let mut progress = Progress::new();
     let mut written = Written { rows: 0, bytes: 0 };
@@ -133,7 +134,7 @@ async fn write(mut body: Incoming, mut to: impl Write) -> Result<Written, Failur
     }
     to.flush().map_err(|error| Failure::of(&error))?;
     progress.end();
-    // Beside the first and the last line.
+    // Without the first and the last line.
     written.rows = written.rows.saturating_sub(2);
     let end: Option<End> = serde_json::from_slice(&last).ok();
     match end {
@@ -143,12 +144,12 @@ async fn write(mut body: Incoming, mut to: impl Write) -> Result<Written, Failur
     }
 }
 
-/// The last line of a document.
+/// Last line of a document.
 #[derive(Deserialize)]
 pub(super) struct End {
     pub(super) kind: String,
     pub(super) rows: u64,
 }
 
-/// Readable and writable for its owner alone.
+/// File mode: readable and writable for its owner only.
 const PRIVATE: u32 = 0o600;

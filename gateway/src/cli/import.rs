@@ -1,7 +1,8 @@
-//! `hookgate import`: a file that `export` wrote, into a running gateway.
+//! `hookgate import`: imports a file of `export` into a running gateway.
 //!
-//! A long file is sent in parts, each of whole tenants, so that neither side holds all of it. All parts are tried before the first
-//! is imported, unless rows are taken one by one.
+//! A long file is sent in parts of whole tenants, so that neither side holds all of it in memory.
+//! All parts are tried in a dry run before the first one is imported, unless rows are imported one
+//! by one.
 
 mod parts;
 
@@ -19,30 +20,30 @@ use parts::{Document, Part};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The file.
+    /// File to import.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Change nothing, and say what would be changed.
+    /// Change nothing, and report what would change.
     #[arg(long)]
     dry_run: bool,
     /// Import the rows that are not refused. Without it: all of the file, or nothing.
     #[arg(long)]
     rows: bool,
-    /// Subscriptions that are not there yet begin disabled: nothing is sent to them until they are activated, or the file is imported
-    /// again without this.
+    /// Import new subscriptions as disabled.
+    /// They receive nothing until they are activated, or the file is imported again without this.
     #[arg(long)]
     disabled: bool,
-    /// The tenant that the file is about, which must be there already; rows of others are refused. Any tenants where none is given.
+    /// Tenant of the file, which must exist; rows of others are refused. Any tenants by default.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     #[command(flatten)]
     gateway: Gateway,
-    /// What it came to, as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// What an import came to, all parts together.
+/// Result of an import, of all parts together.
 #[derive(Default, Serialize)]
 struct Outcome {
     dry_run: bool,
@@ -62,7 +63,7 @@ struct Counts {
     refused: u64,
 }
 
-/// What is done with the parts.
+/// Step of an import: a dry run, or the import itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Try,
@@ -79,7 +80,7 @@ async fn import(arguments: &Arguments) -> Result<(), Failure> {
     let client = arguments.gateway.client(arguments.tenant.as_deref())?;
     let alone = document.parts.len() < 2;
     let mut outcome = Outcome::default();
-    // One part is tried as a whole by the gateway itself.
+    // The gateway itself tries a single part as a whole.
     if arguments.dry_run || !(arguments.rows || alone) {
         outcome = send(arguments, &client, &mut document, Step::Try).await?;
     }
@@ -152,13 +153,13 @@ impl Outcome {
         self.list(part, &answer["refusals"], |outcome| &mut outcome.refusals);
     }
 
-    /// A part of which nothing was imported.
+    /// Records a part of which nothing was imported.
     fn refuse(&mut self, part: &Part, answer: &Value) {
         self.list(part, &answer["rows"], |outcome| &mut outcome.refusals);
         self.counts.refused += answer["rows"].as_array().map_or(0, Vec::len) as u64;
     }
 
-    /// Lists rows of a part, with their lines in the file.
+    /// Adds rows of a part to a list, with their lines in the file.
     fn list(&mut self, part: &Part, rows: &Value, list: impl Fn(&mut Self) -> &mut Vec<Value>) {
         for row in rows.as_array().into_iter().flatten() {
             if list(self).len() == MOST_LISTED {

@@ -1,4 +1,4 @@
-//! `hookgate keys`: the keys that seal secrets in the store of a running gateway.
+//! `hookgate keys`: manages the keys that seal secrets in the store of a running gateway.
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -16,13 +16,15 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a key and print it: a line for `auth.sealing_keys` or for `secrets.key`. Asks no gateway.
+    /// Generate a key and print it, a line for `auth.sealing_keys` or `secrets.key`. Needs no
+    /// gateway.
     New,
-    /// Show the gateway's keys by their ids, and how many secrets are sealed with each.
+    /// Show the ids of the gateway's keys, and the number of secrets sealed with each.
     List(Gateway),
-    /// Seal every secret with the newest key; where all are, with a new one. May be run again when it was cut short.
+    /// Reseal every secret with the newest key; if all are, with a new key. An interrupted run can
+    /// be repeated.
     Rotate(Rotate),
-    /// Drop a key that nothing is sealed with.
+    /// Remove a key that seals no secret.
     Remove(Remove),
 }
 
@@ -30,10 +32,10 @@ enum Command {
 struct Gateway {
     #[command(flatten)]
     address: Address,
-    /// The operator's key.
+    /// Operator's key.
     #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
     key: String,
-    /// The gateway's answer as JSON.
+    /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -42,14 +44,15 @@ struct Gateway {
 struct Rotate {
     #[command(flatten)]
     gateway: Gateway,
-    /// No other gateway uses the same Redis: a key may be made that only this one has.
+    /// Confirm that no other gateway uses the same Redis.
+    /// Then a key may be generated that only this gateway has.
     #[arg(long)]
     alone: bool,
 }
 
 #[derive(Debug, Args)]
 struct Remove {
-    /// The key's id, as `list` shows it.
+    /// Id of the key, as `list` shows it.
     id: String,
     #[command(flatten)]
     gateway: Gateway,

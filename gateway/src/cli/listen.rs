@@ -1,4 +1,4 @@
-//! `hookgate listen`: an endpoint on this machine that verifies and shows what is delivered to it.
+//! `hookgate listen`: an endpoint on this machine that verifies and shows deliveries.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -16,22 +16,22 @@ use hookgate_runtime::telemetry::Metrics;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The port; 0 takes a free one.
+    /// Port; 0 takes a free one.
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// The signing secret, or the public key; several during a rotation.
+    /// Signing secret or public key; several during a rotation.
     #[arg(long, value_name = "SECRET", env = "HG_SECRET", hide_env_values = true)]
     secret: Vec<String>,
-    /// The profile of what is delivered: one that ships, or one of the configuration.
+    /// Profile of the deliveries: a shipped one, or one of the configuration.
     #[arg(long, default_value = hookgate_contract::profile::STANDARD)]
     profile: String,
-    /// The configuration file, for a profile of one's own; `hookgate.toml` in the working directory where none is given.
+    /// Configuration file with custom profiles; by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The status to answer with.
+    /// Status of the responses.
     #[arg(long, default_value_t = 200)]
     status: u16,
-    /// One JSON object a delivery.
+    /// Print one JSON object per delivery.
     #[arg(long)]
     json: bool,
 }

@@ -1,8 +1,8 @@
-//! The command line: what the binary does, and how it says what went wrong.
+//! Command line of the binary, and its error output.
 //!
-//! Data goes to the standard output, everything else to the standard error. A mistake is told as `error: …` with a
-//! `hint: …` where there is one. Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is at fault
-//! and nothing was started.
+//! Data is written to the standard output, everything else to the standard error. An error is
+//! printed as `error: …` with a `hint: …` where there is one. Exit codes: 0 success, 1 failure, 2
+//! the command line or the configuration is invalid and nothing was started.
 
 mod backup;
 mod client;
@@ -42,45 +42,45 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     Serve(serve::Arguments),
-    /// Show the main job end to end on this machine, with no other service.
+    /// Show the main functions end to end on this machine, without other services.
     Demo(demo::Arguments),
     /// Send events.
     Event(event::Arguments),
     /// Make a backup of the embedded store of a running gateway.
     Backup(backup::Backup),
-    /// Put a backup in the place of the embedded store, while no gateway runs on it.
+    /// Replace the embedded store by a backup, while no gateway runs on it.
     Restore(backup::Restore),
-    /// Write tenants with their subscriptions, secrets, keys and event types to a file: to move them, or to keep them.
+    /// Export tenants with their subscriptions, secrets, keys and event types to a file.
     Export(export::Arguments),
-    /// Take a file that `export` wrote. Nothing is deleted, and doing it again changes nothing.
+    /// Import a file of `export`. Nothing is deleted, and a repetition changes nothing.
     Import(import::Arguments),
-    /// The keys that seal secrets in the store.
+    /// Manage the keys that seal secrets in the store.
     Keys(keys::Arguments),
-    /// Take deliveries on this machine, verify and show them.
+    /// Receive deliveries on this machine, verify and show them.
     Listen(listen::Arguments),
-    /// Say whether a received request is genuine, or exactly why not. Exit code 0: it is, 1: it is not.
+    /// Verify a received request, and explain a failure. Exit code 0: it is genuine, 1: it is not.
     Verify(verify::Arguments),
-    /// Make, build, try and upload plugins.
+    /// Create, build, test and upload plugins.
     Plugin(plugin::Arguments),
-    /// Say what is missing or wrong on this machine, and how to mend it: toolchain, configuration, data directory, store.
+    /// Check this machine's toolchain, configuration, data directory and store, and suggest fixes.
     Doctor(doctor::Arguments),
     /// Show, check or explain the configuration.
     Config(config::Arguments),
 }
 
-/// Flags that every command with a configuration takes.
+/// Flags of every command with a configuration.
 #[derive(Debug, Clone, Default, Args)]
 struct Settings {
-    /// The configuration file; `hookgate.toml` in the working directory where none is given.
+    /// Configuration file; by default `hookgate.toml` in the working directory.
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     /// Address and port to listen on (`server.listen`).
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where events are kept (`store.url`).
+    /// URL of the store of events (`store.url`).
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// Where the gateway keeps its secrets and, without another store, its events (`data_dir`).
+    /// Directory of the gateway's secrets and, without another store, its events (`data_dir`).
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
 }
@@ -90,7 +90,7 @@ impl Settings {
         Ok(self.reload()?)
     }
 
-    /// Everything read again; the environment is that of the process's start.
+    /// Loads the configuration again; the environment is that of the process's start.
     fn reload(&self) -> Result<Loaded, Refused> {
         let values = [
             ("server.listen", &self.listen),
@@ -105,14 +105,14 @@ impl Settings {
             values: values.collect(),
         };
         let environment = std::env::vars_os().filter_map(|(name, value)| {
-            // A name or a value that is no text is none of ours.
+            // Names or values that are not UTF-8 are not hookgate's.
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         load(&flags, &environment.collect())
     }
 }
 
-/// Runs the command that the arguments say.
+/// Runs the command of the arguments.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),

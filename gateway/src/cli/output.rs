@@ -1,4 +1,4 @@
-//! How commands speak: data on the standard output, complaints on the standard error, colours on a terminal only.
+//! Output of commands: data on standard output, errors on standard error, colours on terminals.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write as _};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::config::Refused;
 use hookgate_runtime::telemetry::error_chain;
 
-/// Why a command did not do it, in words for its user.
+/// Error of a command, in words for its user.
 #[derive(Debug)]
 pub(super) struct Failure {
     exit: u8,
@@ -22,7 +22,7 @@ struct Complaint {
 }
 
 impl Failure {
-    /// Something did not work.
+    /// Error with exit code 1.
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             exit: 1,
@@ -33,7 +33,7 @@ impl Failure {
         }
     }
 
-    /// Several things are wrong, each with how to mend it.
+    /// Several errors, each with an optional hint.
     pub(super) fn several(told: impl IntoIterator<Item = (String, Option<String>)>) -> Self {
         let complaints = told
             .into_iter()
@@ -44,12 +44,12 @@ impl Failure {
         }
     }
 
-    /// An error with its causes.
+    /// Error with its causes.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         Self::new(error_chain(error).to_string())
     }
 
-    /// With what was tried before what went wrong.
+    /// Prefixes the message with the attempted operation.
     pub(super) fn prefixed(mut self, tried: &str) -> Self {
         if let Some(last) = self.complaints.last_mut() {
             last.message = format!("{tried}: {}", last.message);
@@ -57,13 +57,13 @@ impl Failure {
         self
     }
 
-    /// The configuration or the command line is at fault.
+    /// Marks the configuration or the command line as invalid: exit code 2.
     pub(super) fn misconfigured(mut self) -> Self {
         self.exit = 2;
         self
     }
 
-    /// With how to mend it.
+    /// Adds a hint on how to fix it.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(last) = self.complaints.last_mut() {
             last.hint = Some(hint.into());
@@ -71,12 +71,12 @@ impl Failure {
         self
     }
 
-    /// Says it, and gives the exit code that goes with it.
+    /// Prints the error. Returns its exit code.
     pub(super) fn report(self) -> ExitCode {
         let mut stderr = io::stderr().lock();
         for complaint in &self.complaints {
             let (error, hint) = (red("error"), cyan("hint"));
-            // Nobody is there to be told that the standard error is gone.
+            // A closed standard error cannot be reported.
             let _ = writeln!(stderr, "{error}: {}", complaint.message);
             if let Some(text) = &complaint.hint {
                 let _ = writeln!(stderr, "{hint}: {text}");
@@ -99,14 +99,14 @@ impl From<Refused> for Failure {
     }
 }
 
-/// Writes a line of data. A reader that has gone away has read enough.
+/// Writes a line of data. A closed standard output is ignored.
 pub(super) fn say(line: impl std::fmt::Display) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{line}");
     let _ = stdout.flush();
 }
 
-/// Writes rows under their columns' names, each column as wide as it must be.
+/// Writes rows under their column names, each column as wide as necessary.
 pub(super) fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) {
     let mut widths = names.map(str::len);
     for row in rows {
@@ -145,12 +145,12 @@ pub(super) fn yellow(text: &str) -> String {
     coloured(text, "33", io::stdout().is_terminal())
 }
 
-/// Writes a line to whoever watches.
+/// Writes a line to the standard error.
 pub(super) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Progress on a terminal: one line of the standard error that is written over. Nothing where there is none.
+/// Progress line on a terminal, overwritten at each update. Nothing is written without a terminal.
 pub(super) struct Progress {
     is_terminal: bool,
     last: Option<Instant>,
@@ -164,7 +164,7 @@ impl Progress {
         }
     }
 
-    /// Shows how far it is, now and then.
+    /// Shows the progress, at most once per interval.
     pub(super) fn show(&mut self, text: impl std::fmt::Display) {
         if self.is_terminal && self.last.is_none_or(|last| last.elapsed() > PROGRESS_INTERVAL) {
             self.last = Some(Instant::now());
@@ -174,7 +174,7 @@ impl Progress {
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(super) fn end(&mut self) {
         if self.last.take().is_some() {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
@@ -198,7 +198,7 @@ fn cyan(text: &str) -> String {
     coloured(text, "1;36", io::stderr().is_terminal())
 }
 
-/// <https://no-color.org>: the variable's presence is enough.
+/// Follows <https://no-color.org>: any value of the variable disables colours.
 fn coloured(text: &str, code: &str, terminal: bool) -> String {
     if terminal && std::env::var_os("NO_COLOR").is_none() {
         format!("\x1b[{code}m{text}\x1b[0m")

@@ -1,4 +1,4 @@
-//! An endpoint on this machine: takes deliveries, verifies their signatures, and tells of each.
+//! Endpoint on this machine: receives deliveries, verifies their signatures, and reports each.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
@@ -10,20 +10,20 @@ use hookgate_domain::Secret;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::memory::{self, MemoryPool};
 
-/// What arrived.
+/// Received delivery.
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub path: String,
-    /// The event's id, as the sender says.
+    /// Id of the event, from the sender's header.
     pub id: String,
     pub body: Bytes,
-    /// What the signature says; `None`: there was no secret to verify it with.
+    /// Result of the signature's verification; `None`: there was no secret to verify it with.
     pub genuine: Option<Result<(), NotGenuine>>,
-    /// What was answered.
+    /// Status of the response.
     pub answered: u16,
 }
 
-/// Answers deliveries. Cheap to clone.
+/// Receiver of deliveries. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Receiver {
     profile: std::sync::Arc<Profile>,
@@ -34,14 +34,15 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver of Standard Webhooks that answers each path as `judge` says; and the end where arrivals are read.
+    /// Creates a receiver of Standard Webhooks whose responses `judge` selects by path.
+    /// Returns it with the channel of arrivals.
     pub(super) fn new(
         judge: impl Fn(&str) -> u16 + Send + Sync + 'static,
     ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
         Self::of(Profiles::shipped().standard(), judge)
     }
 
-    /// A receiver of this profile's deliveries.
+    /// Creates a receiver of this profile's deliveries.
     pub(super) fn of(
         profile: std::sync::Arc<Profile>,
         judge: impl Fn(&str) -> u16 + Send + Sync + 'static,
@@ -57,7 +58,7 @@ impl Receiver {
         (receiver, told)
     }
 
-    /// Verifies with this secret too, from now on. False: the text is not one.
+    /// Adds a secret to verify with. Returns `false` if the text is not a secret.
     pub(super) fn trust(&self, secret: &str) -> bool {
         let Ok(key) = self.profile.secret.key(&Secret::new(secret)) else {
             return false;
@@ -117,7 +118,7 @@ impl Endpoint for Receiver {
             genuine,
             answered,
         };
-        // Nobody looks any more: the answer is the same.
+        // A closed channel does not change the response.
         let _ = self.arrivals.send(arrival);
         let status = StatusCode::from_u16(answered).unwrap_or(StatusCode::OK);
         reply(status, HeaderValue::from_static("text/plain"), Bytes::new())

@@ -1,4 +1,5 @@
-//! The samples of `docs/receivers.md` are run: by Node, by Python, and here, each against a request as its profile signs it.
+//! Tests that run the samples of `docs/receivers.md`: in Node, Python and Rust.
+//! Each sample verifies a request signed by its profile.
 
 use std::process::Command;
 
@@ -15,7 +16,8 @@ use hookgate_runtime::clock::Clock;
 const PAGE: &str = include_str!("../../../docs/receivers.md");
 const BODY: &[u8] = "{\"call_id\":\"c1\",\"name\":\"Jos\u{e9}\",\"amount\":8500.00}".as_bytes();
 
-/// A request of a profile and the text that its receiver verifies with. `rotated`: the secret is on its way out.
+/// Signed request of a profile, and the text that its receiver verifies with.
+/// `rotated`: the secret is being rotated out.
 fn signed(name: &str, ed25519: bool, rotated: bool) -> (Vec<(String, String)>, String) {
     let profiles = Profiles::shipped();
     let profile = profiles.get(name).expect("it is shipped");
@@ -43,7 +45,7 @@ fn signed(name: &str, ed25519: bool, rotated: bool) -> (Vec<(String, String)>, S
     (headers.collect(), verifying)
 }
 
-/// The blocks of a language: what follows its name, and the code.
+/// Code blocks of a language: the text after its name, and the code.
 fn samples(language: &str) -> Vec<(&'static str, &'static str)> {
     let blocks = PAGE.split("\n```").filter_map(|block| {
         let (head, code) = block.split_once('\n')?;
@@ -52,7 +54,7 @@ fn samples(language: &str) -> Vec<(&'static str, &'static str)> {
     blocks.collect()
 }
 
-/// What a sample says to a request: true or false.
+/// Verdict of a sample on a request: true or false.
 fn judged(program: &str, flag: &str, code: &str, input: &serde_json::Value) -> bool {
     let done = Command::new(program)
         .args([flag, code, &input.to_string()])
@@ -76,7 +78,7 @@ fn run(language: &str, program: &str, flag: &str, ending: &str, fewest: usize) {
         let code = format!("{code}\n{ending}");
         for rotated in [false, true] {
             let (headers, secret) = signed(profile, ed25519, rotated);
-            // A scheme of one signature has it in a header that this receiver does not read.
+            // A scheme with one signature has it in a header that this receiver does not read.
             let single = rotated && profile == "synthflow";
             let judge = |body: &[u8], secret: &str, without: &str| {
                 let headers = headers.iter().filter(|(name, _)| name != without);

@@ -1,4 +1,4 @@
-//! `hookgate serve`: the gateway.
+//! `hookgate serve`: runs the gateway.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -20,19 +20,19 @@ use hookgate_domain::Secret;
 use hookgate_registry::{DeclaredTenant, Registry};
 use hookgate_runtime::telemetry::{self, error_chain};
 
-/// What a gateway is started with.
+/// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     settings: Settings,
-    /// Take an empty store, or another one, in the place of the one that was used before (`store.accept_new`).
+    /// Accept an empty or different store in place of the previous one (`store.accept_new`).
     #[arg(long)]
     new_store: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = &arguments.settings;
-    // Whatever the gateway writes is for its own user.
+    // Files of the gateway are accessible to its own user only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let loaded = settings.load()?;
     let declared = loaded.config.declared_tenants()?;
@@ -42,8 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     runtime.block_on(serve(&loaded, &declared, arguments))
 }
 
-/// A core dump, or a debugger of another process, would show the keys and events that are in memory. A system that cannot
-/// prevent that is told of in the log.
+/// Disables core dumps and foreign debuggers, which would reveal keys and events in memory.
+/// A system that cannot prevent that is reported in the log.
 fn leave_no_core() {
     let none = Rlimit {
         current: Some(0),
@@ -76,7 +76,7 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Argumen
     Ok(())
 }
 
-/// A declaration that is refused is told with the place where it stands.
+/// Error of a refused declaration, with its place in the configuration.
 fn refused(loaded: &Loaded, error: StartError) -> Failure {
     let place = match &error {
         StartError::Declared { tenant: Some(id), .. } => Some(loaded.place(&format!("tenants.{id}"))),
@@ -89,11 +89,11 @@ fn refused(loaded: &Loaded, error: StartError) -> Failure {
     }
 }
 
-/// What a start says on the standard output. Programs read the line `listening on`.
+/// Prints the start-up messages on the standard output. Programs read the line `listening on`.
 fn greet(app: &App) {
     let url = app.url();
     if app.operator_key_is_new() {
-        // A log of a container keeps what is said: the key itself is for a terminal alone.
+        // A container's log stores this output: the key itself is shown on a terminal only.
         let shown = std::io::stdout()
             .is_terminal()
             .then(|| app.operator_key().reveal());
@@ -148,8 +148,9 @@ impl Signals {
         })
     }
 
-    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the profiles, the
-    /// declared tenants and the sealing keys again.
+    /// Handles signals until the shutdown.
+    /// SIGTERM and SIGINT shut the gateway down gracefully, a second one at once; SIGHUP reloads
+    /// the profiles, the declared tenants and the sealing keys.
     async fn watch(mut self, shutdown: CancellationToken, reloads: Reloads) {
         let wanted = reloads.wanted.clone();
         tokio::spawn(reloads.run(shutdown.clone()));
@@ -163,8 +164,8 @@ impl Signals {
     }
 }
 
-/// Reads the configuration again when it is wanted. A reload may wait for a plugin to be compiled; a shutdown does not wait for
-/// the reload.
+/// Reloads the configuration on request. A reload may wait for a plugin's compilation; a shutdown
+/// does not wait for the reload.
 struct Reloads {
     wanted: Arc<Notify>,
     registry: Registry,
@@ -173,10 +174,10 @@ struct Reloads {
     fixed: Fixed,
 }
 
-/// What holds from the start of the process to its end.
+/// Settings that are fixed from the start of the process to its end.
 struct Fixed {
     values: Values,
-    /// Whose front doors are served.
+    /// Profiles whose product routes are served.
     profiles: Option<Profiles>,
 }
 
@@ -213,8 +214,8 @@ fn end(shutdown: &CancellationToken) {
 }
 
 impl Reloads {
-    /// Applies the profiles, the sealing keys and the tenants that the configuration has now: all of them, or none where anything is
-    /// wrong with it. What else has changed is named: it takes a restart.
+    /// Applies the current profiles, sealing keys and declared tenants; none of them if one is invalid.
+    /// Other changes of the configuration need a restart and are reported.
     async fn reload(&self) {
         let loaded = match self.settings.reload() {
             Ok(loaded) => loaded,
@@ -240,7 +241,7 @@ impl Reloads {
         }
         if let Err(error) = declare(&self.registry, &declared).await {
             error!(error = %error_chain(&error), "configuration.refused");
-            // They held a moment ago.
+            // These profiles were valid a moment ago.
             if let Err((tenant, error)) = self.registry.adopt_profiles(before).await {
                 error!(%tenant, error = %error_chain(&error), "configuration.refused");
             }
@@ -256,7 +257,8 @@ impl Reloads {
     }
 }
 
-/// The sealing keys as the configuration or their file has them now. A ring without a key that is needed is refused.
+/// Reloads the sealing keys from the configuration or their file.
+/// A ring without a key that is in use is refused.
 async fn reload_keys(keyring: &Keyring, config: &Config) -> Result<(), String> {
     let keys = config.auth.sealing_keys.as_ref().map(SecretText::resolve);
     let keys = keys.transpose().map_err(|error| error.to_string())?;

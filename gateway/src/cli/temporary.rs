@@ -1,15 +1,15 @@
-//! A directory that goes with whoever made it.
+//! Temporary directory, removed on drop.
 
 use std::path::{Path, PathBuf};
 
 use super::output::Failure;
 
-/// A directory among the system's temporary files; it is removed when this is dropped.
+/// Directory among the system's temporary files, removed on drop.
 #[derive(Debug)]
 pub(super) struct TemporaryDir(PathBuf);
 
 impl TemporaryDir {
-    /// A new one, whose name says for what.
+    /// Creates a directory whose name contains its purpose.
     pub(super) fn new(purpose: &str) -> Result<Self, Failure> {
         let name = format!("hookgate-{purpose}-{:08x}", rand::random::<u32>());
         let dir = std::env::temp_dir().join(name);
@@ -25,7 +25,7 @@ impl TemporaryDir {
 
 impl Drop for TemporaryDir {
     fn drop(&mut self) {
-        // What cannot be removed from the system's directory of temporary files is the system's to remove.
+        // A directory that cannot be removed is left to the system's own clean-up.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

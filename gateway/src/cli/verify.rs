@@ -1,4 +1,4 @@
-//! `hookgate verify`: whether a request that a receiver has in its hands is genuine, or exactly why not.
+//! `hookgate verify`: verifies a request that a receiver has recorded, and explains a failure.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use hookgate_runtime::clock::Clock;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The body's file; `-` or nothing: from the standard input.
+    /// File of the body; `-` or nothing: from the standard input.
     body: Option<PathBuf>,
-    /// A header as it arrived, `name: value`; give all of them.
+    /// Header of the request, `name: value`; give all of them.
     #[arg(short = 'H', long = "header", value_name = "LINE")]
     headers: Vec<String>,
-    /// A file of header lines, as `curl -i` and logs show them.
+    /// File of header lines, as `curl -i` and logs show them.
     #[arg(long, value_name = "FILE")]
     headers_from: Option<PathBuf>,
-    /// The signing secret, or the public key; several during a rotation.
+    /// Signing secret or public key; several during a rotation.
     #[arg(
         long,
         value_name = "SECRET",
@@ -34,19 +34,19 @@ pub(super) struct Arguments {
         required = true
     )]
     secret: Vec<String>,
-    /// The profile: one that ships, or one of the configuration.
+    /// Profile: a shipped one, or one of the configuration.
     #[arg(long, default_value = hookgate_contract::profile::STANDARD)]
     profile: String,
-    /// When it arrived: RFC 3339, or seconds since 1970. Now where it is left out.
+    /// Time of arrival: RFC 3339, or seconds since 1970; by default now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// How far the timestamp may be from that; the profile's where it is left out.
+    /// Tolerance of the timestamp; by default the profile's.
     #[arg(long, value_name = "SPAN")]
     tolerance: Option<Span>,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// The configuration file, for a profile of one's own; `hookgate.toml` in the working directory where none is given.
+    /// Configuration file with custom profiles; by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -114,7 +114,7 @@ fn not_genuine(
     }
 }
 
-/// A profile whose headers are all there, if those of the one that was asked for are not.
+/// Another profile whose headers are all present, if those of the requested one are not.
 fn other_profile(
     findings: &[Finding],
     profiles: &Profiles,
@@ -134,7 +134,7 @@ fn other_profile(
     other.map(|profile| profile.name.clone())
 }
 
-/// The profiles in which one of this name stands: those that ship, if it is one of them and no file is named.
+/// Profiles that include this name: the shipped ones if it is one of them and no file is given.
 pub(super) fn profiles_with(name: &str, config: Option<&PathBuf>) -> Result<Profiles, Failure> {
     let shipped = Profiles::shipped();
     if config.is_none() && shipped.get(name).is_some() {
@@ -147,7 +147,7 @@ pub(super) fn profiles_with(name: &str, config: Option<&PathBuf>) -> Result<Prof
     Ok(settings.load()?.config.profiles()?)
 }
 
-/// The profile of this name.
+/// Profile of this name.
 pub(super) fn named<'p>(profiles: &'p Profiles, name: &str) -> Result<&'p Arc<Profile>, Failure> {
     profiles.get(name).ok_or_else(|| {
         let hint = format!(
@@ -160,7 +160,7 @@ pub(super) fn named<'p>(profiles: &'p Profiles, name: &str) -> Result<&'p Arc<Pr
     })
 }
 
-/// The profile with the tolerance that was asked for.
+/// Requested profile with the requested tolerance.
 fn profile(profiles: &Profiles, arguments: &Arguments) -> Result<Profile, Failure> {
     let mut profile = Profile::clone(named(profiles, &arguments.profile)?);
     if let Some(tolerance) = arguments.tolerance {
@@ -175,7 +175,7 @@ fn headers(arguments: &Arguments) -> Result<Vec<(String, String)>, Failure> {
         let text = std::fs::read_to_string(file);
         let text =
             text.map_err(|error| Failure::of(&error).prefixed(&format!("cannot read {}", file.display())))?;
-        // Neither the status line that `curl -i` prints first nor empty lines are headers.
+        // The status line that `curl -i` prints first and empty lines are not headers.
         let own = text
             .lines()
             .filter(|line| !line.trim().is_empty() && !line.starts_with("HTTP/"));

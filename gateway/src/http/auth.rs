@@ -1,4 +1,4 @@
-//! Who is calling: the key in a request's headers, and whose it is.
+//! Authentication: the API key in a request's headers, and its tenant or the operator.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use hookgate_domain::subscription::Owner;
 use hookgate_domain::{Scope, Scopes, Secret, Subscription, SubscriptionId, TenantId};
 use hookgate_registry::{Actor, ApiKey, Registry, Tenant, key_digest};
 
-/// Names the tenant that the operator acts for.
+/// Header that names the tenant that the operator acts for.
 pub const TENANT_HEADER: &str = "hookgate-tenant";
 
-/// The key in `Authorization: Bearer KEY` (RFC 6750).
+/// Key in `Authorization: Bearer KEY` (RFC 6750).
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-/// The key in `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+/// Key in `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 ///
 /// # Errors
 /// `key_missing`.
@@ -39,35 +39,35 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Knows whose a key is. Cheap to clone.
+/// Authenticates keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth {
     registry: Registry,
     operator: [u8; 32],
 }
 
-/// Who is calling.
+/// Authenticated caller.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// One of a tenant's keys.
+    /// Holder of one of a tenant's keys.
     Tenant(Arc<Tenant>, Arc<ApiKey>),
-    /// The operator's key.
+    /// Holder of the operator's key.
     Operator,
 }
 
-/// Which of a tenant's subscriptions, with their deliveries, a caller reaches.
+/// Subscriptions of a tenant, with their deliveries, that a caller reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// All of them.
+    /// All subscriptions of the tenant.
     Tenant,
-    /// Its consumers'.
+    /// Subscriptions of the tenant's consumers.
     Consumer,
-    /// One of them.
+    /// One subscription.
     One(SubscriptionId),
 }
 
 impl Reach {
-    /// Whether a subscription is within reach.
+    /// Returns `true` if a subscription is within reach.
     pub fn covers(self, subscription: &Subscription) -> bool {
         match self {
             Self::Tenant => true,
@@ -76,7 +76,8 @@ impl Reach {
         }
     }
 
-    /// That what is no single subscription's is within reach: the feed, a new subscription, the account's secret.
+    /// Checks the reach of resources that belong to no single subscription.
+    /// Those are the feed, a new subscription, and the account's secret.
     ///
     /// # Errors
     /// `scope_missing`.
@@ -93,7 +94,7 @@ impl Reach {
 }
 
 impl Auth {
-    /// Keys of the registry's tenants, and the operator's.
+    /// Creates the authentication of the registry's keys and the operator's key.
     pub fn new(registry: Registry, operator_key: &Secret) -> Self {
         Self {
             registry,
@@ -101,7 +102,7 @@ impl Auth {
         }
     }
 
-    /// Who is calling.
+    /// Authenticates the caller by the request's headers.
     ///
     /// # Errors
     /// `key_missing`, `key_unknown`, `key_expired`.
@@ -109,7 +110,7 @@ impl Auth {
         self.whose(key_of(headers)?)
     }
 
-    /// Whose key it is, wherever it stood.
+    /// Authenticates a key, regardless of its place in the request.
     ///
     /// # Errors
     /// `key_unknown`, `key_expired`.
@@ -122,7 +123,8 @@ impl Auth {
             self.registry.touch(&key);
             return Ok(Caller::Tenant(tenant, key));
         }
-        // Digests of equal length, compared in constant time: the time tells nothing about the operator's key.
+        // Digests of equal length, compared in constant time: the duration reveals nothing about
+        // the operator's key.
         if bool::from(key_digest(key).ct_eq(&self.operator)) {
             return Ok(Caller::Operator);
         }
@@ -132,7 +134,7 @@ impl Auth {
         ))
     }
 
-    /// Who is calling, as the history of changes names it.
+    /// Caller in the form of the change history.
     ///
     /// # Errors
     /// As `caller`.
@@ -143,12 +145,12 @@ impl Auth {
         })
     }
 
-    /// For which tenant the caller acts, with a key of this scope: its own, or the one that the operator names in
-    /// `Hookgate-Tenant`.
+    /// Tenant that the caller acts for, with a key of this scope.
+    /// It is the key's own tenant, or the one that the operator names in `Hookgate-Tenant`.
     ///
     /// # Errors
-    /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required` where a tenant's key names
-    /// another tenant.
+    /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required`
+    /// if a tenant's key names another tenant.
     pub fn tenant(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Tenant>, Problem> {
         let (tenant, key) = self.acting(key_of(headers)?, headers)?;
         match key {
@@ -159,7 +161,7 @@ impl Auth {
         }
     }
 
-    /// The same where a consumer's key will do too, and which subscriptions the caller reaches.
+    /// Tenant and reach of the caller; a consumer's key suffices.
     ///
     /// # Errors
     /// As `tenant`.
@@ -167,10 +169,10 @@ impl Auth {
         self.consumer_of_key(key_of(headers)?, headers, scope)
     }
 
-    /// The same for a key that stood elsewhere.
+    /// Tenant and reach of a key that was not sent in the usual headers.
     ///
     /// # Errors
-    /// As `tenant`, but for `key_missing`.
+    /// As `tenant`, except `key_missing`.
     pub fn consumer_of_key(
         &self,
         key: &str,
@@ -194,12 +196,12 @@ impl Auth {
         }
     }
 
-    /// Whether a key of this digest would be the operator's.
+    /// Returns `true` if a key of this digest would be the operator's.
     pub fn is_operators(&self, digest: &[u8; 32]) -> bool {
         bool::from(digest.ct_eq(&self.operator))
     }
 
-    /// The tenant that the caller acts for, and its key; no key: the operator's.
+    /// Tenant that the caller acts for, and its key; without a key: the operator.
     fn acting(&self, key: &str, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
         let caller = self.whose(key)?;
         let named = headers
@@ -231,7 +233,7 @@ impl Auth {
         }
     }
 
-    /// That the operator is calling.
+    /// Checks that the caller is the operator.
     ///
     /// # Errors
     /// As `caller`; `operator_required`.

@@ -1,4 +1,4 @@
-//! Reads a request's body: at most so much of it, for at most so long, charged to the memory pool as it comes.
+//! Reads a request's body within limits of size and time, charged to the memory pool as it arrives.
 
 use std::time::Duration;
 
@@ -12,45 +12,46 @@ use hookgate_domain::TenantId;
 use hookgate_json::Document;
 use hookgate_runtime::memory::{MemoryFull, MemoryPool, MemoryUse, Reservation};
 
-/// How much and how long.
+/// Limits of a body: size and time.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
-    /// The most bytes.
+    /// Maximum size in bytes.
     pub max: usize,
-    /// The longest time for all of it.
+    /// Longest time for the whole body.
     pub time: Duration,
 }
 
-/// Account that a body's memory is charged to: a tenant's share, or the total alone.
+/// Memory account of a body: a tenant's share, or the total alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Account<'a> {
-    /// The process's memory.
+    /// Memory pool of the process.
     pub pool: &'a MemoryPool,
-    /// The tenant; `None` for the operator.
+    /// Tenant; `None` for the operator.
     pub owner: Option<&'a TenantId>,
 }
 
 /// Body in memory.
 #[derive(Debug)]
 pub struct Received {
-    /// All of it.
+    /// Complete body.
     pub bytes: Bytes,
-    /// The memory that it is charged for. To be held as long as anything that is made of the body.
+    /// Its memory charge, to be held as long as anything that is derived from the body.
     pub memory: Charge,
 }
 
-/// Memory that a request is charged for. The first `UNCHARGED` bytes of a request are free: there are only so many requests
-/// at once, and most are smaller.
+/// Memory charged for a request.
+/// The first `UNCHARGED` bytes of a request are free: the number of concurrent requests is bounded,
+/// and most are smaller.
 #[derive(Debug, Default)]
 pub struct Charge {
     bytes: usize,
     held: Option<Reservation>,
-    /// What was charged apart.
+    /// Further charges.
     more: Vec<Reservation>,
 }
 
 impl Charge {
-    /// Takes another one over.
+    /// Takes over another charge.
     pub fn add(&mut self, other: Self) {
         self.more.extend(other.held);
         self.more.extend(other.more);
@@ -72,7 +73,8 @@ impl Account<'_> {
     /// Charges more bytes, before they are allocated.
     ///
     /// # Errors
-    /// `memory_share`, `overloaded`; `body_too_large` where the tenant could never hold as much.
+    /// `memory_share`, `overloaded`; `body_too_large` if the body exceeds what the tenant could
+    /// ever hold.
     pub fn charge(self, charge: &mut Charge, bytes: usize) -> Result<(), Problem> {
         charge.bytes = charge.bytes.saturating_add(bytes);
         let Some(wanted) = charge.bytes.checked_sub(UNCHARGED).filter(|over| *over > 0) else {
@@ -120,11 +122,11 @@ impl From<MemoryFull> for Problem {
     }
 }
 
-/// Reads all of it. Memory grows with what came, not with what was announced.
+/// Reads a complete body. Memory grows with the received bytes, not with the announced length.
 ///
 /// # Errors
-/// `unsupported_encoding`, `body_too_large`, `body_timeout`, `body_incomplete`, and those of [`Account::charge`]. The connection
-/// sees to what is left unread.
+/// `unsupported_encoding`, `body_too_large`, `body_timeout`, `body_incomplete`, and those of
+/// [`Account::charge`]. The connection handles the unread rest.
 pub async fn receive<B>(
     headers: &HeaderMap,
     mut body: B,
@@ -138,7 +140,7 @@ where
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > limits.max {
         return Err(too_large(limits.max));
     }
-    // A body that arrived with its head is there at once, and then no timer is set.
+    // A body that arrived with its head is ready at once; then no timer is set.
     match tokio::time::timeout(limits.time, collect(&mut body, limits.max, account)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::new(
@@ -180,7 +182,8 @@ where
         if needed > max {
             return Err(too_large(max));
         }
-        // Twice what there is, or what is needed: never what was announced, of which nothing may come.
+        // Twice the present capacity, or what is needed: never the announced length, of which
+        // nothing may arrive.
         let capacity = needed.max((2 * all.capacity()).min(most));
         if needed > all.capacity() {
             account.charge(&mut memory, capacity.saturating_sub(charged))?;
@@ -203,7 +206,7 @@ where
     })
 }
 
-/// The next bytes; trailers are left out.
+/// Next bytes; trailers are skipped.
 async fn next<B>(body: &mut B) -> Result<Option<Bytes>, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -240,9 +243,9 @@ fn too_large(max: usize) -> Problem {
 
 /// Bytes of a request that are not charged.
 const UNCHARGED: usize = 16 << 10;
-/// A shorter text's document is not charged.
+/// Length in bytes below which a text's document is not charged.
 const SMALL_TEXT: usize = 512;
-/// What `Retry-After` says where memory is short.
+/// `Retry-After` while memory is short.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be set about the server.
+//! Configuration of the HTTP server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,46 +9,51 @@ use serde::{Deserialize, Serialize};
 use super::Listener;
 use hookgate_domain::units::{Size, Span};
 
-/// The server: where it listens and what it allows a client.
+/// HTTP server: its listeners and the limits of clients.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port to listen on; port 0 takes a free one. Serves everything; with `server.public` or `server.admin` what the
-    /// other of them does not, and with both of them it is not opened.
+    /// Address and port to listen on; port 0 takes a free one.
+    /// It serves everything; with only one of `server.public` and `server.admin`, what that one
+    /// does not serve; with both, it is not opened.
     pub listen: SocketAddr,
-    /// A listener for products' customers: the routes of products and what `also` names. Without it: `listen`.
+    /// Listener for products' customers: the routes of products and those that `also` names.
+    /// Without it, `listen` serves them.
     pub public: Option<Public>,
-    /// A listener for everything else: the API, docs, metrics, health. Without it: `listen`.
+    /// Listener for everything else: the API, docs, metrics, health. Without it, `listen` serves
+    /// them.
     pub admin: Option<Admin>,
-    /// The URL at which the gateway's users reach it, such as `https://hooks.example.com`. A subscription whose URL is below it is refused:
-    /// the gateway would deliver to itself.
+    /// URL at which the gateway's users reach it, such as `https://hooks.example.com`.
+    /// A subscription whose URL is below it is refused: the gateway would deliver to itself.
     #[schemars(with = "Option<String>")]
     pub public_url: Option<url::Url>,
-    /// Serve https with this certificate. Without it: http.
+    /// Certificate for https. Without it: http.
     pub tls: Option<Tls>,
-    /// A second address and port, for `/healthz`, `/readyz` and `/metrics` alone, over plain HTTP: what watches the gateway gets
-    /// an answer whatever its clients do. Without it: only the first.
+    /// Second address and port, only for `/healthz`, `/readyz` and `/metrics`, over plain HTTP.
+    /// Monitoring gets a response there regardless of clients' load. Without it: only the first.
     pub health_listen: Option<SocketAddr>,
-    /// Connections at once. Over it a new connection ends one that has sent nothing or waits for its next request; where all are
-    /// in the middle of a request, the new one is refused (503). Lowered at the start where the process may have too few file
-    /// descriptors; see operating.md.
+    /// Maximum of concurrent connections.
+    /// At the limit, a new connection evicts one that has sent nothing or waits for its next
+    /// request; if all are in the middle of a request, the new one is refused (503). Lowered at the
+    /// start if the process may have too few file descriptors; see operating.md.
     pub max_connections: usize,
-    /// Connections at once from one address (of IPv6: from one network of 64 bits); further ones are refused (503). Without it:
-    /// half of `max_connections`. Behind one proxy or load balancer all connections come from its address.
+    /// Maximum of concurrent connections from one address (for IPv6: from one /64 network).
+    /// Further ones are refused (503). Without it: half of `max_connections`. Behind one proxy or
+    /// load balancer all connections come from its address.
     pub max_connections_per_address: Option<usize>,
-    /// How long a client may take to send a request's head, and to shake hands over TLS.
+    /// Timeout of a request's head, and of the TLS handshake.
     pub header_timeout: Span,
-    /// How long a client may take to send a request's body, and to take any part of a reply.
+    /// Timeout of a request's body, and of a client that accepts no part of a reply.
     pub body_timeout: Span,
-    /// How long a connection is kept without a request.
+    /// Time after which a connection without a request is closed.
     pub idle_timeout: Span,
-    /// The largest head of a request, 8KiB or more.
+    /// Largest head of a request, 8KiB or more.
     pub max_header_bytes: Size,
-    /// How long requests under way may go on after the gateway was told to stop.
+    /// Longest time for requests in progress after the gateway was asked to stop.
     pub drain_time: Span,
 }
 
-/// The listener for products' customers. What is not served there is answered as if it did not exist.
+/// Listener for products' customers. Other routes answer there as if they did not exist.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Public {
@@ -57,19 +62,20 @@ pub struct Public {
     /// Its certificate, in place of `server.tls`.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// Its connections at once, in place of `server.max_connections`.
+    /// Its maximum of concurrent connections, in place of `server.max_connections`.
     #[serde(default)]
     pub max_connections: Option<usize>,
-    /// Of those from one address, in place of `server.max_connections_per_address`.
+    /// Its maximum from one address, in place of `server.max_connections_per_address`.
     #[serde(default)]
     pub max_connections_per_address: Option<usize>,
-    /// What is served there beside the routes of products: `publish` (`POST /v1/events`), `feed` (`GET /v1/events`), `health`
-    /// (`/healthz` and `/readyz`, which tell no more than the status there).
+    /// Routes served there beside those of products: `publish`, `feed`, `health`.
+    /// `publish` is `POST /v1/events`, `feed` is `GET /v1/events`, `health` is `/healthz` and
+    /// `/readyz`, which report only the status there.
     #[serde(default)]
     pub also: Vec<Also>,
 }
 
-/// The listener for everything but products' customers.
+/// Listener for everything but products' customers.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
@@ -78,15 +84,15 @@ pub struct Admin {
     /// Its certificate, in place of `server.tls`.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// Its connections at once, in place of `server.max_connections`.
+    /// Its maximum of concurrent connections, in place of `server.max_connections`.
     #[serde(default)]
     pub max_connections: Option<usize>,
-    /// Of those from one address, in place of `server.max_connections_per_address`.
+    /// Its maximum from one address, in place of `server.max_connections_per_address`.
     #[serde(default)]
     pub max_connections_per_address: Option<usize>,
 }
 
-/// A part of the API that the public listener can serve too.
+/// Part of the API that the public listener can also serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Also {
@@ -98,13 +104,13 @@ pub enum Also {
     Health,
 }
 
-/// A certificate and its key.
+/// Certificate and private key.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// A PEM file with the certificate, and after it the certificates between it and the root.
+    /// PEM file with the certificate, followed by the intermediate certificates up to the root.
     pub cert: PathBuf,
-    /// A PEM file with the certificate's private key.
+    /// PEM file with the certificate's private key.
     pub key: PathBuf,
 }
 
@@ -129,12 +135,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What the public listener serves beside the routes of products.
+    /// Routes that the public listener serves beside those of products.
     pub fn also(&self) -> &[Also] {
         self.public.as_ref().map_or(&[], |public| &public.also)
     }
 
-    /// Connections that all listeners may have, but for the health listener.
+    /// Maximum of connections on all listeners, except the health listener.
     pub fn connections(&self) -> usize {
         let listeners = self.listeners();
         listeners
@@ -143,7 +149,7 @@ impl Config {
             .fold(0, usize::saturating_add)
     }
 
-    /// The same server with at most so many connections, shared out as they were wished for.
+    /// Same configuration with at most this many connections, divided in the configured proportion.
     #[must_use]
     pub fn with_connections(mut self, may: usize) -> Self {
         let wanted = self.connections().max(1);
@@ -164,7 +170,7 @@ impl Config {
         self
     }
 
-    /// The listeners, the one with the API first.
+    /// Listeners, the one with the API first.
     pub(super) fn listeners(&self) -> Vec<ListenerConfig> {
         let main = |listener| ListenerConfig {
             listener,
@@ -216,7 +222,7 @@ impl Config {
         }
     }
 
-    /// Connections that one address may have.
+    /// Maximum of connections from one address.
     pub(super) fn connections_per_address(&self) -> usize {
         self.max_connections_per_address
             .unwrap_or(self.max_connections / 2)
@@ -224,11 +230,11 @@ impl Config {
     }
 }
 
-/// A listener's own settings.
+/// Settings of one listener.
 #[derive(Debug, Clone)]
 pub(super) struct ListenerConfig {
     pub listener: Listener,
-    /// The setting that holds its address.
+    /// Setting that has its address.
     pub key: &'static str,
     pub settings: Config,
 }

@@ -1,4 +1,4 @@
-//! One connection: requests one after the other until the client leaves, is too slow, is evicted, or the gateway stops.
+//! One connection: serves requests until a close, a slow client, an eviction, or the shutdown.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -21,16 +21,16 @@ use super::request_body::{Unread, expects_continue};
 use super::{Config, Endpoint, Response, host};
 use hookgate_runtime::telemetry::{ConnectionFailure, Metrics, RouteFigures};
 
-/// How connections are served.
+/// Dependencies and settings of connections.
 #[derive(Debug)]
 pub(super) struct Serving {
     pub http: http1::Builder,
     pub limits: Limits,
     pub drain: Duration,
     pub metrics: Metrics,
-    /// Figures of the hot route, which is not looked up.
+    /// Counters of the hot route, which is not looked up.
     publish: Arc<RouteFigures>,
-    /// Connections, and what they leave to be read.
+    /// Tracked tasks: connections, and the reading of unread bodies.
     pub tasks: TaskTracker,
 }
 
@@ -38,12 +38,12 @@ impl Serving {
     pub(super) fn new(config: &Config, metrics: Metrics) -> Self {
         let mut http = http1::Builder::new();
         let head = config.max_header_bytes.bytes().max(SMALLEST_HEAD);
-        // The pace of a connection is watched here, which costs less than a timer for every request.
+        // The connection's task checks the pace, which costs less than a timer per request.
         http.header_read_timeout(None);
         http.max_header_size(head);
-        // What is read ahead of a slow handler; hyper would hold up to 400 KiB a connection.
+        // Bounds the read-ahead of a slow handler; hyper would buffer up to 400 KiB per connection.
         http.max_buf_size(head.max(READ_AHEAD));
-        // A client may end its sending side and wait for the answer.
+        // A client may close its sending side and wait for the response.
         http.half_close(true);
         Self {
             http,
@@ -59,7 +59,7 @@ impl Serving {
         }
     }
 
-    /// Answers a request, and leaves the connection in a state in which it can go on, or says that it ends.
+    /// Answers a request, and leaves the connection reusable or marks it for closing.
     async fn answer<E: Endpoint>(
         &self,
         endpoint: &E,
@@ -91,7 +91,7 @@ impl Serving {
         }
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-        // Most answers are one client's alone, and some show a secret.
+        // Most responses are for one client only, and some have a secret.
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         response
     }
@@ -146,11 +146,11 @@ pub(super) async fn serve<S, E>(
         }
     }
     connection.as_mut().graceful_shutdown();
-    // Ends at once where no request is under way.
+    // Returns at once if no request is in progress.
     let _ = tokio::time::timeout(serving.drain, connection).await;
 }
 
-/// Counts how a connection ended. Failures are the clients', and are logged at debug only.
+/// Counts the end of a connection. Errors are client-driven and are logged at debug only.
 fn count(metrics: &Metrics, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         let failure = failure(&error);
@@ -169,12 +169,12 @@ fn failure(error: &hyper::Error) -> ConnectionFailure {
     }
 }
 
-/// Tells whether a route is only answered well with a valid key.
+/// Returns `true` if a route succeeds only with a valid key.
 fn needs_key(route: &str) -> bool {
     !matches!(route, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") && !route.starts_with("/docs")
 }
 
-/// A method as a label: one of a closed set.
+/// Method as a label of a closed set.
 fn method_word(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -188,10 +188,10 @@ fn method_word(method: &Method) -> &'static str {
 }
 
 const PUBLISH: &str = "/v1/events";
-/// The label of a request that no route takes.
+/// Label of requests without a route.
 const UNMATCHED: &str = "unmatched";
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// hyper cannot read a request with less.
+/// Smallest buffer with which hyper can read a request.
 const SMALLEST_HEAD: usize = 8 * 1024;
 const READ_AHEAD: usize = 64 * 1024;

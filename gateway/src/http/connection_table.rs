@@ -1,8 +1,10 @@
-//! Connection table: a bounded number of connections, a share per address, eviction of those that hold a place for nothing.
+//! Connection table: a bounded number of connections, a share per address, eviction of idle ones.
 //!
-//! When all places are taken, a new connection evicts others: first those that have sent nothing yet, then idle ones without a
-//! valid key, then those that send a head slowly, then idle ones, the oldest of each first ([`EvictionClass`]). Only where every
-//! connection is in the middle of a request is the new one refused. So a flood of silent connections costs nobody an answer.
+//! When the table is full, a new connection evicts others: first those that have sent nothing yet,
+//! then idle ones without a valid key, then those that send a head slowly, then idle ones, the
+//! oldest of each class first ([`EvictionClass`]). Only if every connection is in the middle of a
+//! request is the new one refused. So a flood of silent connections displaces no client with a
+//! request.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::pace::{EvictionClass, Pace};
 
-/// Connections that are open. Cheap to clone.
+/// Table of open connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionTable {
     inner: Arc<Inner>,
@@ -22,13 +24,13 @@ pub(super) struct ConnectionTable {
 /// Reason to refuse a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// All places are taken by requests under way (`server.max_connections`).
+    /// Requests in progress take all places (`server.max_connections`).
     Full,
-    /// The address has as many as it may (`server.max_connections_per_address`).
+    /// The address has its maximum of connections (`server.max_connections_per_address`).
     Address,
 }
 
-/// A connection's place; it is given back when this is dropped.
+/// Place of a connection in the table, released on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     table: ConnectionTable,
@@ -49,12 +51,12 @@ struct Open {
     next: u64,
     paces: HashMap<u64, (IpAddr, Arc<Pace>)>,
     addresses: HashMap<IpAddr, usize>,
-    /// Connections that were asked to end and have not yet.
+    /// Evicted connections that have not ended yet.
     leaving: usize,
 }
 
 impl ConnectionTable {
-    /// A table of so many places, of which one address may have `max_per_address`.
+    /// Table of `max` places, of which one address may have `max_per_address`.
     pub(super) fn new(max: usize, max_per_address: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -66,10 +68,10 @@ impl ConnectionTable {
         }
     }
 
-    /// A place for a new connection, once those that are evicted for it have ended.
+    /// Takes a place for a new connection, after the connections evicted for it have ended.
     ///
     /// # Errors
-    /// When nothing can be evicted.
+    /// No connection can be evicted.
     pub(super) async fn admit(&self, address: IpAddr, pace: &Arc<Pace>) -> Result<Place, Refused> {
         let address = network(address);
         let patience = Instant::now() + EVICTION_TIME;
@@ -90,18 +92,19 @@ impl ConnectionTable {
         }
     }
 
-    /// Connections that are open.
+    /// Number of open connections.
     #[cfg(test)]
     fn len(&self) -> usize {
         self.lock().paces.len()
     }
 
-    /// A place, or why there is none, and whether one becomes free at once.
+    /// Tries to take a place. The error has the reason, and `true` if a place will be free at once.
     fn try_admit(&self, address: IpAddr, pace: &Arc<Pace>) -> Result<Place, (Refused, bool)> {
         let mut open = self.lock();
         let of_address = open.addresses.get(&address).copied().unwrap_or(0);
         if of_address >= self.inner.max_per_address {
-            // Others' idle connections are none of its business, and its own it may want to use again: only silent ones go.
+            // Only silent connections are evicted: idle ones belong to other clients, or the
+            // address may reuse them.
             let batch = (self.inner.max_per_address / BATCH).max(1);
             let evicted = open.evict(batch, |class, from| {
                 class < EvictionClass::Idle && from == address
@@ -127,13 +130,14 @@ impl ConnectionTable {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // The table is whole again before anything can panic.
+        // The table is consistent at every point that could panic.
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Open {
-    /// Evicts up to so many of those that may go, in the order of their classes, the oldest first; whether any.
+    /// Evicts up to `most` permitted connections, by class and age. Returns `true` if any was
+    /// evicted.
     fn evict(&mut self, most: usize, may_go: impl Fn(EvictionClass, IpAddr) -> bool) -> bool {
         let mut found: Vec<_> = self
             .paces
@@ -157,7 +161,7 @@ impl Open {
 }
 
 impl Place {
-    /// Takes the eviction of this connection back: a request came before it.
+    /// Revokes the eviction of this connection: a request arrived before it.
     pub(super) fn keep(&self, pace: &Pace) {
         let mut open = self.table.lock();
         if pace.keep() {
@@ -187,7 +191,7 @@ impl Drop for Place {
     }
 }
 
-/// Address whose connections count together: an IPv4 address, or the network of 64 bits that an IPv6 client has to itself.
+/// Address whose connections count together: an IPv4 address, or the /64 network of an IPv6 client.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -195,7 +199,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Connections evicted together are one in so many, so that a flood does not search the table for each.
+/// Divisor of the connections evicted together: a flood does not search the table for each.
 const BATCH: usize = 64;
 /// Time that evicted connections have to end.
 const EVICTION_TIME: Duration = Duration::from_secs(1);
@@ -207,7 +211,7 @@ mod tests {
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-    /// A connection whose task ends when it is evicted.
+    /// Connection whose task ends when it is evicted.
     async fn open(table: &ConnectionTable, address: IpAddr, mark: fn(&Pace)) -> Result<Arc<Pace>, Refused> {
         let pace = Pace::new();
         let place = table.admit(address, &pace).await?;

@@ -1,11 +1,11 @@
-//! How a body says that it is written: `Content-Encoding`, `charset`, and a byte order mark before JSON.
+//! Encoding of a body: `Content-Encoding`, `charset`, and a byte order mark before JSON.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::{Code, Problem};
 
-/// Checks that a body is sent as it is. Compressed bodies are refused by name.
+/// Checks that a body is not compressed. An encoding is refused by its name.
 ///
 /// # Errors
 /// `unsupported_encoding`.
@@ -21,14 +21,14 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
                 .collect();
             let detail = format!("The body is encoded as `{shown}`, and is read only as it is.");
             return Err(Problem::new(Code::UnsupportedEncoding, detail)
-                // What is taken (RFC 9110 §12.5.3, §15.5.16).
+                // Accepted encoding (RFC 9110 §12.5.3, §15.5.16).
                 .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
         }
     }
     Ok(())
 }
 
-/// Checks that the `charset` of a content type is UTF-8 or a subset of it, where one is given (RFC 8259 §8.1).
+/// Checks that the `charset` of a content type, if any, is UTF-8 or a subset of it (RFC 8259 §8.1).
 ///
 /// # Errors
 /// `unsupported_media_type`.
@@ -54,7 +54,7 @@ pub fn check_charset(content_type: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The JSON text of a body: without the byte order mark that some write before it (RFC 8259 §8.1).
+/// JSON text of a body, without a UTF-8 byte order mark before it (RFC 8259 §8.1).
 ///
 /// # Errors
 /// `invalid_json` for the marks of UTF-16 and UTF-32.

@@ -1,4 +1,4 @@
-//! Request headers as the OpenAPI document describes them; the routes' descriptions take them from here.
+//! OpenAPI descriptions of request headers and scopes, shared by the routes.
 
 use aide::openapi::{
     HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
@@ -32,7 +32,7 @@ pub fn describe_header(operation: &mut Operation, name: &str, description: &str)
     }));
 }
 
-/// Adds the header by which the operator says for which tenant it acts.
+/// Adds the header that names the tenant that the operator acts for.
 pub fn describe_tenant_header(operation: &mut Operation) {
     describe_header(
         operation,
@@ -41,12 +41,12 @@ pub fn describe_tenant_header(operation: &mut Operation) {
     );
 }
 
-/// Says which scopes of a tenant's key will do for an operation: any of them.
+/// Records the scopes of a tenant's key that permit an operation: any of them suffices.
 pub fn describe_scopes(operation: &mut Operation, scopes: &[Scope]) {
     let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
     operation.extensions.insert(SCOPES.to_owned(), names.into());
 }
 
-/// The member of an operation that has the scopes of tenants' keys that will do for it. Operations without it are the operator's, or
-/// need no key.
+/// Extension of an operation with the permitted scopes of tenants' keys.
+/// Operations without it are the operator's, or need no key.
 pub const SCOPES: &str = "x-hookgate-scopes";

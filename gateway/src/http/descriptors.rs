@@ -1,11 +1,11 @@
-//! File descriptors of the process: the limit is raised as far as it may be, and connections leave enough for everything else.
+//! File descriptors of the process: raises the limit, and reserves some beside those of clients.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// File descriptors that the process may have.
+/// Maximum of file descriptors of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
-    /// `None`: as many as it likes.
+    /// `None`: unlimited.
     max: Option<u64>,
 }
 
@@ -17,7 +17,7 @@ impl Descriptors {
             current: limit.maximum,
             maximum: limit.maximum,
         };
-        // Refused nowhere but in sandboxes: then what there is has to do.
+        // Refused only in sandboxes: then the present limit applies.
         let max = match setrlimit(Resource::Nofile, raised) {
             Ok(()) => limit.maximum,
             Err(_) => limit.current,
@@ -25,15 +25,16 @@ impl Descriptors {
         Self { max }
     }
 
-    /// What [`Self::raise`] would come to.
+    /// Limit that [`Self::raise`] would reach.
     pub fn available() -> Self {
         Self {
             max: getrlimit(Resource::Nofile).maximum,
         }
     }
 
-    /// Connections that clients may have of `wanted`, where `outgoing` connections go out at most: some descriptors are kept for
-    /// those, for the store, for files and for compilations. A quarter of all is the clients' in any case.
+    /// Number of client connections, at most `wanted`, beside `outgoing` outbound connections.
+    /// Some descriptors are reserved for those, for the store, for files and for compilations.
+    /// Clients have a quarter of all in any case.
     pub fn connections(self, wanted: usize, outgoing: usize) -> usize {
         let Some(max) = self.max.and_then(|max| usize::try_from(max).ok()) else {
             return wanted;
@@ -42,7 +43,7 @@ impl Descriptors {
         wanted.min(left.max(max / 4)).max(1)
     }
 
-    /// The warning to give where `wanted` connections are not to be had.
+    /// Warning if `wanted` connections are not possible.
     pub fn warning(self, wanted: usize, outgoing: usize) -> Option<String> {
         let may = self.connections(wanted, outgoing);
         let max = self.max.filter(|_| may < wanted)?;
@@ -52,7 +53,7 @@ impl Descriptors {
     }
 }
 
-/// Descriptors kept for the store, files, compilations and the process's own.
+/// Descriptors reserved for the store, files, compilations and the process itself.
 const OWN: usize = 256;
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
             (Some(1 << 20), 10_000, 1_500, 10_000),
             (Some(4_096), 10_000, 1_500, 2_340),
             (Some(4_096), 1_000, 1_500, 1_000),
-            // Too few for anything: everybody gets some.
+            // Too few for all uses: each gets some.
             (Some(1_024), 10_000, 1_500, 256),
             (Some(256), 10_000, 1_500, 64),
             (Some(2), 10_000, 1_500, 1),

@@ -1,4 +1,4 @@
-//! Who answers a request: the ingest for the hot one, the router for all others.
+//! Root handler of requests: the ingest for the hot route, the router for all others.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,35 +11,35 @@ use tower_service::Service;
 
 use super::{Code, Problem, Refused, RequestBody, Response, hops};
 
-/// Answers requests. Cheap to clone.
+/// Handler of requests. Cheap to clone.
 pub trait Endpoint: Clone + Send + Sync + 'static {
-    /// Answers one.
+    /// Answers a request.
     fn answer(&self, request: Request<RequestBody>) -> impl Future<Output = Response> + Send;
 
-    /// Answers one that is refused by its head.
+    /// Answers a request that is refused because of its head.
     fn refuse(&self, _: Request<()>, problem: Problem) -> impl Future<Output = Response> + Send {
         async { problem.into_reply() }
     }
 }
 
-/// Answers `POST /v1/events`. Cheap to clone.
+/// Handler of `POST /v1/events`. Cheap to clone.
 pub trait Publish: Clone + Send + Sync + 'static {
-    /// Answers one.
+    /// Answers a request.
     fn publish(&self, request: Request<RequestBody>) -> impl Future<Output = Response> + Send;
 }
 
-/// The listener that took a request, as an extension of it.
+/// Listener that accepted a request, as an extension of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
-    /// The only one: everything is served.
+    /// Only listener: serves everything.
     Shared,
-    /// The one for products' customers.
+    /// Listener for products' customers.
     Public,
-    /// The one for everything else, where customers have one of their own.
+    /// Listener for everything else, if customers have one of their own.
     Admin,
 }
 
-/// The gateway as a client sees it.
+/// Root handler of the gateway.
 #[derive(Debug, Clone)]
 pub struct Front<P> {
     ingest: P,
@@ -48,8 +48,9 @@ pub struct Front<P> {
 }
 
 impl<P: Publish> Front<P> {
-    /// Sends `POST /v1/events` to the ingest without going through the router, which costs as much as parsing a small event.
-    /// The router serves the same route for whoever uses it alone, and for the public listener.
+    /// Creates a handler that passes `POST /v1/events` to the ingest without the router.
+    /// The router costs as much as parsing a small event. It serves the same route where it is used
+    /// alone, and for the public listener.
     pub fn new(ingest: P, routes: Router, listener: Listener) -> Self {
         Self {
             ingest,
@@ -64,7 +65,8 @@ impl<P: Publish> Front<P> {
         let answered: Result<_, Infallible> = routes.call(request).await;
         match answered {
             Ok(mut response) => {
-                // Added outside of all layers, to whatever they answer for a method that a path does not have.
+                // The router adds it outside of all layers, to any response for a method that a
+                // path does not have.
                 if response.status() != StatusCode::METHOD_NOT_ALLOWED {
                     response.headers_mut().remove(header::ALLOW);
                 }
@@ -87,7 +89,7 @@ impl<P: Publish> Endpoint for Front<P> {
         self.route(request.map(axum::body::Body::new)).await
     }
 
-    /// Through the router, which knows in whose words a route refuses.
+    /// Refuses through the router, which knows the form of a route's refusals.
     async fn refuse(&self, request: Request<()>, problem: Problem) -> Response {
         let mut request = request.map(|()| axum::body::Body::empty());
         request.extensions_mut().insert(Refused(Arc::new(problem)));
@@ -95,7 +97,7 @@ impl<P: Publish> Endpoint for Front<P> {
     }
 }
 
-/// The gateway as `server.health_listen` shows it: whether it lives, whether it is ready, its figures.
+/// Handler of `server.health_listen`: liveness, readiness and metrics.
 #[derive(Debug, Clone)]
 pub struct HealthFront<P>(pub Front<P>);
 

@@ -1,14 +1,14 @@
-//! Hops of a request: refuses what comes back from this gateway's own deliveries once too often.
+//! Loop detection: refuses requests that are deliveries of gateways beyond a number of hops.
 
 use http::HeaderMap;
 
 use super::{Code, Problem};
 use hookgate_domain::Hops;
 
-/// The number of gateways that a request has passed, by its headers.
+/// Number of gateways that a request has passed, from its headers.
 ///
 /// # Errors
-/// `invalid_parameter`: it is no number. `loop_detected`: it is as large as no request may have.
+/// `invalid_parameter`: not a number. `loop_detected`: the maximum is reached.
 pub fn hops(headers: &HeaderMap) -> Result<Hops, Problem> {
     let bytes = |name| headers.get_all(name).into_iter().map(http::HeaderValue::as_bytes);
     let own = bytes(Hops::HEADER).chain(bytes(Hops::OLD_HEADER));
@@ -24,7 +24,8 @@ pub fn hops(headers: &HeaderMap) -> Result<Hops, Problem> {
     Ok(hops)
 }
 
-/// That a request comes from no delivery at all: what makes deliveries of stored events is not for deliveries to ask for.
+/// Checks that a request is not a delivery.
+/// Deliveries may not trigger further deliveries of stored events.
 ///
 /// # Errors
 /// As `hops`; `loop_detected` for a request that has passed a gateway.

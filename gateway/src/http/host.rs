@@ -1,13 +1,13 @@
-//! The `Host` header of a request: exactly one, with a host in it (RFC 9112 §3.2).
+//! `Host` header of a request: exactly one, with a host in it (RFC 9112 §3.2).
 
 use http::{Request, Version, header};
 
 use super::{Code, Problem};
 
-/// Checks it. HTTP/1.0 knows no `Host`.
+/// Checks the `Host` header. HTTP/1.0 has none.
 ///
 /// # Errors
-/// `invalid_parameter`; the connection ends, as whoever made the request may mean something else by the next one too.
+/// `invalid_parameter`; the connection is closed, as its next request may be ambiguous too.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let detail = match (hosts.next(), hosts.next()) {
@@ -22,7 +22,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
         .closing())
 }
 
-/// Letters of `uri-host [":" port]` (RFC 3986 §3.2.2); empty where the URL has no authority.
+/// Checks the characters of `uri-host [":" port]` (RFC 3986 §3.2.2).
+/// It is empty where the URL has no authority.
 fn is_host(text: &[u8]) -> bool {
     text.iter().all(|byte| {
         byte.is_ascii_alphanumeric()

@@ -1,16 +1,16 @@
-//! The caller's `Idempotency-Key`: the same request under the same key is done once.
+//! `Idempotency-Key` header: a repeated request with the same key takes effect once.
 
 use http::HeaderMap;
 
 use super::{Code, Problem};
 
-/// The header.
+/// Name of the header.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The key in the headers, if there is one.
+/// Idempotency key in the headers, if there is one.
 ///
 /// # Errors
-/// `invalid_parameter` for one that is empty, over 255 bytes, or not visible ASCII.
+/// `invalid_parameter` for a key that is empty, over 255 bytes, or not visible ASCII.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! Admission control: a limit on requests in flight, with a share per tenant. Over it nothing waits: the request is refused.
+//! Admission control: a limit on requests in flight, with a share per tenant.
+//! Above the limit a request is refused; none waits.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -7,22 +8,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hookgate_domain::TenantId;
 
-/// Limit on what is under way at once, in all and per tenant. Cheap to clone.
+/// Limit of concurrent requests, in total and per tenant. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct InFlightLimit {
     inner: Arc<Inner>,
 }
 
-/// Limit that was met.
+/// Limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InFlightFull {
-    /// That of all.
+    /// Limit of all requests.
     Total,
-    /// That of the tenant.
+    /// Limit of the tenant.
     Tenant,
 }
 
-/// One request in flight, until this is dropped.
+/// Request in flight, until this is dropped.
 #[derive(Debug)]
 pub struct InFlight {
     limit: InFlightLimit,
@@ -34,13 +35,13 @@ struct Inner {
     max: usize,
     max_per_tenant: usize,
     all: AtomicUsize,
-    /// Requests by tenant, in shards that different tenants seldom share.
+    /// Requests by tenant, in shards that different tenants rarely share.
     shards: [Mutex<HashMap<TenantId, usize>>; SHARDS],
     hasher: RandomState,
 }
 
 impl InFlightLimit {
-    /// A limit in all and per tenant.
+    /// Creates a limit, in total and per tenant.
     pub fn new(max: usize, max_per_tenant: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -53,10 +54,10 @@ impl InFlightLimit {
         }
     }
 
-    /// Begins a request of a tenant.
+    /// Admits a request of a tenant.
     ///
     /// # Errors
-    /// Which limit is reached.
+    /// The limit that is reached.
     pub fn enter(&self, tenant: &TenantId) -> Result<InFlight, InFlightFull> {
         let inner = &*self.inner;
         if inner.all.fetch_add(1, Relaxed) >= inner.max {
@@ -83,7 +84,7 @@ impl InFlightLimit {
     fn shard(&self, tenant: &TenantId) -> std::sync::MutexGuard<'_, HashMap<TenantId, usize>> {
         let hash = self.inner.hasher.hash_one(tenant);
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
-        // Counts are whole again before anything can panic.
+        // The counts are consistent at every point that could panic.
         self.inner.shards[index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -104,7 +105,7 @@ impl Drop for InFlight {
 }
 
 const SHARDS: usize = 16;
-/// Tenants of a shard that are remembered without a request, so that each request of theirs need not make its entry again.
+/// Idle tenants that a shard retains, so that their next request need not insert an entry.
 const IDLE_TENANTS: usize = 64;
 
 #[cfg(test)]

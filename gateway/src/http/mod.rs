@@ -1,8 +1,8 @@
-//! HTTP as such: the listener, its limits, keys, bodies and problem replies. It knows nothing of events.
+//! HTTP layer: listeners, limits, keys, bodies and problem responses. It knows nothing of events.
 //!
-//! Whoever answers requests is an `Endpoint`; `app` gives the server one (`Front`), which sends the hot request straight to
-//! the ingest and everything else through the router. HTTP/1.1 only: what producers and proxies speak to a service, and the
-//! least that an attacker can play with.
+//! Requests are answered by an `Endpoint`; `app` gives the server one (`Front`), which passes the
+//! hot route straight to the ingest and everything else to the router. HTTP/1.1 only: producers and
+//! proxies use it towards services, and it has the smallest attack surface.
 
 mod auth;
 mod body;
@@ -42,13 +42,13 @@ pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Refused, 
 pub use request_body::RequestBody;
 pub use server::{Error, Server};
 
-/// A body that is sent: bytes at hand, or whatever the router makes.
+/// Body of a response: bytes in memory, or a body from the router.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
 
-/// A reply.
+/// HTTP response.
 pub type Response = http::Response<Body>;
 
-/// A reply with bytes at hand.
+/// Response with bytes in memory.
 pub fn reply(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
     let mut response = http::Response::new(Either::Left(Full::new(body)));
     *response.status_mut() = status;
@@ -56,5 +56,5 @@ pub fn reply(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Resp
     response
 }
 
-/// What JSON is called.
+/// Content type of JSON.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -1,7 +1,7 @@
-//! Watches the pace of a connection, so that a slow or silent client holds nothing for long.
+//! Slow-client guard: watches the pace of a connection, and ends slow or silent ones.
 //!
-//! The connection's stream and its requests leave marks here; the connection's task looks at them now and then. That costs a
-//! request a few atomic stores instead of a timer.
+//! The connection's stream and its requests store marks here; the connection's task checks them at
+//! an interval. That costs a few atomic stores per request instead of a timer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-/// How slow a client may be.
+/// Time limits of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// From a request's first byte to the end of its head.
     pub head: Duration,
     /// Between requests.
     pub idle: Duration,
-    /// Without taking anything of a reply.
+    /// Without accepting any part of a reply.
     pub stall: Duration,
 }
 
-/// What a connection is at, since when.
+/// Phase of a connection, and its start.
 #[derive(Debug)]
 pub(super) struct Pace {
     start: Instant,
     phase: AtomicU8,
-    /// In milliseconds after `start`.
+    /// Start of the phase, in milliseconds after `start`.
     since: AtomicU64,
-    /// When writing began to wait, in milliseconds after `start`, plus one; 0: it does not wait.
+    /// Start of a blocked write, in milliseconds after `start`, plus one; 0: no write is blocked.
     stalled: AtomicU64,
-    /// A request with a valid key was answered on it.
+    /// Set once a request with a valid key was answered.
     authenticated: AtomicBool,
     eviction: Notify,
     evicted: AtomicBool,
@@ -41,21 +41,22 @@ pub(super) struct Pace {
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 const SERVING: u8 = 2;
-/// Nothing has come yet.
+/// Phase: nothing was received yet.
 const SILENT: u8 = 3;
-/// A head that cannot be read was answered; what is unread would take the answer away with it (RFC 9112 §9.6).
+/// Phase: an unreadable head was answered.
+/// Closing with unread data would discard the response (RFC 9112 §9.6), so it is read for a while.
 const LINGERING: u8 = 4;
 
-/// Order in which connections are evicted when places are scarce, the first one first.
+/// Class of eviction of a connection when the table is full; the first class is evicted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum EvictionClass {
     /// It has sent nothing yet.
     Silent,
-    /// It waits for a request, and no valid key has come on it.
+    /// It waits for a request, and had none with a valid key.
     IdleUnauthenticated,
     /// It has been sending a request's head for a while.
     SlowHead,
-    /// It waits for a request of a client with a valid key.
+    /// It waits for a request, and had one with a valid key.
     Idle,
 }
 
@@ -77,7 +78,8 @@ impl Pace {
         self.authenticated.store(true, Relaxed);
     }
 
-    /// How readily the connection is evicted, and since when (an instant on the clock of all connections); `None`: it is not.
+    /// Eviction class of the connection, and the start of its phase; `None`: not evictable.
+    /// The start is an instant on the clock of all connections.
     pub(super) fn eviction_class(&self) -> Option<(EvictionClass, Instant)> {
         let since = self.start + Duration::from_millis(self.since.load(Relaxed));
         if self.evicted.load(Relaxed) {
@@ -99,7 +101,7 @@ impl Pace {
         self.eviction.notify_one();
     }
 
-    /// Tells whether a request's head has begun to come, and is not complete.
+    /// Returns `true` while a request's head is incomplete.
     pub(super) fn is_reading_head(&self) -> bool {
         self.phase.load(Relaxed) == HEAD
     }
@@ -108,12 +110,12 @@ impl Pace {
         self.phase.load(Relaxed) == LINGERING
     }
 
-    /// Takes an eviction back; whether there was one.
+    /// Revokes an eviction. Returns `true` if there was one.
     pub(super) fn keep(&self) -> bool {
         self.evicted.swap(false, Relaxed)
     }
 
-    /// Tells whether the connection was asked to end.
+    /// Returns `true` if the connection was asked to end.
     pub(super) fn is_evicted(&self) -> bool {
         self.evicted.load(Relaxed)
     }
@@ -123,22 +125,22 @@ impl Pace {
         self.eviction.notified().await;
     }
 
-    /// Tells whether a request is being answered.
+    /// Returns `true` while a request is being answered.
     pub(super) fn is_serving(&self) -> bool {
         self.phase.load(Relaxed) == SERVING
     }
 
-    /// A request's head is complete.
+    /// Records that a request's head is complete.
     pub(super) fn serving(&self) {
         self.phase.store(SERVING, Relaxed);
     }
 
-    /// A request is answered; its reply may still be on the way.
+    /// Records that a request is answered; its reply may still be on the way.
     pub(super) fn served(&self) {
         self.mark(IDLE);
     }
 
-    /// Whether the client has been too slow.
+    /// Returns `true` if the client exceeds a limit.
     pub(super) fn too_slow(&self, limits: &Limits) -> bool {
         let over =
             |since: u64, limit: Duration| u128::from(self.millis().saturating_sub(since)) > limit.as_millis();
@@ -166,7 +168,7 @@ impl Pace {
 
     fn sent(&self, done: bool) {
         if !done {
-            // The first time only: waiting goes on until something is taken.
+            // Only the first time: the write is blocked until the client accepts something.
             let _ = self
                 .stalled
                 .compare_exchange(0, self.millis() + 1, Relaxed, Relaxed);
@@ -189,20 +191,20 @@ impl Pace {
 }
 
 impl Limits {
-    /// How often to look, so that no limit is passed by more than half.
+    /// Interval of the checks, so that no limit is exceeded by more than half.
     pub(super) fn glance(&self) -> Duration {
         let shortest = self.head.min(self.idle).min(self.stall);
         (shortest / 2).max(Duration::from_millis(20))
     }
 }
 
-/// A head is sent at once, or slowly.
+/// Age at which an incomplete head counts as slow.
 const SLOW_HEAD: Duration = Duration::from_secs(1);
-/// What is still read, and for how long, of a client whose request was no request.
+/// Bytes, and time, that are still read from a client after an invalid request.
 const LINGER: usize = 256 << 10;
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// A stream that leaves marks.
+/// Stream that stores marks.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
     stream: S,

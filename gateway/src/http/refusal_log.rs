@@ -1,4 +1,5 @@
-//! Log of refused connections: a line when refusing begins and one when it is over, not one for each connection.
+//! Log of refused connections: one line when refusals begin and one when they end.
+//! It has no line per connection.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ struct Refusing {
 }
 
 impl RefusalLog {
-    /// Notes a connection that was refused.
+    /// Records a refused connection.
     pub(super) fn refused(&mut self, why: Refused) {
         if self.is_first() {
             let reason = match why {
@@ -30,16 +31,16 @@ impl RefusalLog {
         }
     }
 
-    /// Notes a connection that could not be accepted.
+    /// Records a connection that could not be accepted.
     pub(super) fn not_accepted(&mut self, error: &std::io::Error) {
         if self.is_first() {
             tracing::warn!(error = %error, "connections.not_accepted");
         }
     }
 
-    /// Notes a connection that was accepted.
+    /// Records an accepted connection.
     pub(super) fn accepted(&mut self) {
-        // Others are refused between those that are accepted: it is over when a while has passed.
+        // Refused and accepted connections alternate: refusals end after a while without any.
         if let Some(refusing) = &self.refusing
             && refusing.last.elapsed() > QUIET
         {
@@ -58,7 +59,7 @@ impl RefusalLog {
     }
 }
 
-/// Refusing is over after so long without a refusal.
+/// Time without a refusal after which refusals have ended.
 const QUIET: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Request body that hands back what was not read of it, so that the connection can be left in a known state.
+//! Request body that returns its unread rest, so that the connection can be left in a known state.
 //!
-//! A refusal often leaves the body unread. RFC 9112 §9.3 wants the rest read before the next request, or the connection closed,
-//! and said so; §9.6 wants a moment of reading before the close, or the client may never see the answer. [`Unread::settle`]
-//! does either, for every answer on every route.
+//! A refusal often leaves the body unread. RFC 9112 §9.3 requires that the rest is read before the
+//! next request, or that the connection is closed and the response announces it; §9.6 requires a
+//! moment of reading before the close, or the client may never see the response. [`Unread::settle`]
+//! does either, for every response on every route.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +18,14 @@ use tokio_util::task::TaskTracker;
 
 use super::Response;
 
-/// Body of a request as it comes from the connection.
+/// Body of a request from the connection.
 #[derive(Debug)]
 pub struct RequestBody {
     body: Option<Incoming>,
     state: Arc<Mutex<State>>,
 }
 
-/// The connection's view of the body of the request that it serves. Cheap to clone; one for all requests of a connection.
+/// State of the body of the connection's current request. Cheap to clone; one for all its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unread {
     state: Arc<Mutex<State>>,
@@ -35,14 +36,14 @@ enum State {
     /// There is none, it was read to its end, or it broke off.
     #[default]
     Ended,
-    /// Somebody has it.
+    /// A handler has it.
     Held,
     /// It was dropped before its end.
     Left(Incoming),
 }
 
 impl Unread {
-    /// The request with a body that is watched.
+    /// Wraps a request's body to watch it.
     pub(super) fn watch(&self, request: Request<Incoming>) -> Request<RequestBody> {
         request.map(|body| {
             let state = if body.is_end_stream() {
@@ -58,8 +59,9 @@ impl Unread {
         })
     }
 
-    /// Reads the rest of the body if it is short and there, or makes the response end the connection, which then lingers as one
-    /// of `tasks`. `expects`: the client waits for `100 Continue`, so that reading would ask for the body.
+    /// Reads a short rest of the body that has arrived, or makes the response close the connection.
+    /// A closing connection lingers as one of `tasks`. `expects`: the client waits for `100
+    /// Continue`, so that reading would request the body.
     pub(super) async fn settle(&self, expects: bool, response: &mut Response, tasks: &TaskTracker) {
         let state = std::mem::take(&mut *lock(&self.state));
         let mut body = match state {
@@ -82,7 +84,7 @@ impl Unread {
     }
 }
 
-/// Tells whether the client waits for `100 Continue` before it sends the body.
+/// Returns `true` if the client waits for `100 Continue` before it sends the body.
 pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
     headers
         .get(header::EXPECT)
@@ -93,7 +95,7 @@ fn close(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
-/// Discards a body up to so many bytes; whether it came to its end, well or not.
+/// Discards a body up to a number of bytes. Returns `true` if it ended, successfully or not.
 async fn drain<B>(body: &mut B, most: usize) -> bool
 where
     B: Body<Data = Bytes> + Unpin,
@@ -109,7 +111,7 @@ where
 }
 
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    // The state is whole again before anything can panic.
+    // The state is consistent at every point that could panic.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -155,10 +157,10 @@ impl Drop for RequestBody {
     }
 }
 
-/// Bytes of a rest that are read before the answer, so that the connection goes on, and for how long.
+/// Bytes of a rest that are read before the response to keep the connection, and the time for it.
 const SHORT: usize = 128 << 10;
 const SHORT_TIME: Duration = Duration::from_millis(200);
-/// Bytes that are still taken after an answer that ends the connection, and for how long.
+/// Bytes that are read after a response that closes the connection, and the time for it.
 const LINGER: usize = 8 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(5);
 

@@ -1,4 +1,4 @@
-//! The listener: accepts connections up to the limit until it is told to stop, then lets requests under way finish.
+//! Listener: accepts connections up to the limit, and drains requests in progress at the shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::pace::Pace;
 use super::{Config, Endpoint, Listener, refusal_log::RefusalLog, tls};
 use hookgate_runtime::telemetry::{ConnectionFailure, Metrics};
 
-/// A server that has its port and does not serve yet.
+/// Server that is bound to its port and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -23,7 +23,7 @@ pub struct Server {
     config: Config,
 }
 
-/// Why the server cannot start.
+/// Error of the start of a server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the port.
@@ -32,19 +32,19 @@ pub enum Error {
         variable(key)
     )]
     PortTaken {
-        /// What was asked for.
+        /// Configured address.
         address: SocketAddr,
-        /// The setting that asked for it.
+        /// Setting of the address.
         key: &'static str,
     },
-    /// The port cannot be had.
+    /// The port cannot be bound.
     #[error("cannot listen on {address} ({key})")]
     Listen {
-        /// What was asked for.
+        /// Configured address.
         address: SocketAddr,
-        /// The setting that asked for it.
+        /// Setting of the address.
         key: &'static str,
-        /// Why not.
+        /// Cause.
         source: std::io::Error,
     },
     /// https cannot be served.
@@ -53,15 +53,16 @@ pub enum Error {
 }
 
 impl Server {
-    /// Takes the port. From here on clients can connect; they are answered once it runs.
+    /// Binds the port. From here on clients can connect; they are answered once `run` is called.
     ///
     /// # Errors
-    /// A port that cannot be had, a certificate that cannot be used.
+    /// The port cannot be bound, or the certificate is unusable.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         Self::bind_at(config, LISTEN).await
     }
 
-    /// Takes the ports of all listeners but the health listener: of one for everything, or of the admin's and then the public one.
+    /// Binds the ports of all listeners except the health listener.
+    /// That is the only one, or the admin listener and then the public one.
     ///
     /// # Errors
     /// As `bind`.
@@ -84,10 +85,10 @@ impl Server {
         })
     }
 
-    /// Takes the port of `server.health_listen`, if there is one: plain HTTP, with a few places of its own.
+    /// Binds `server.health_listen`, if configured: plain HTTP, with a few connections of its own.
     ///
     /// # Errors
-    /// A port that cannot be had.
+    /// The port cannot be bound.
     pub async fn bind_health(config: &Config) -> Result<Option<Self>, Error> {
         let Some(wanted) = config.health_listen else {
             return Ok(None);
@@ -107,18 +108,18 @@ impl Server {
         }))
     }
 
-    /// The address that it has, with the port that it was given.
+    /// Bound address, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address as a URL: `http://127.0.0.1:8080`.
+    /// Address as a URL: `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// Serves until `shutdown`, then for as long as requests under way take, at most the drain time.
+    /// Serves until `shutdown`, then until requests in progress have ended, at most the drain time.
     pub async fn run<E: Endpoint>(self, endpoint: E, metrics: Metrics, shutdown: CancellationToken) {
         let table = ConnectionTable::new(self.config.max_connections, self.config.connections_per_address());
         let serving = Arc::new(Serving::new(&self.config, metrics.clone()));
@@ -132,7 +133,7 @@ impl Server {
             let (stream, client) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Mostly: out of file descriptors. Connections that end give some back.
+                    // Usually no file descriptors are left. Connections that end release some.
                     metrics.connection_refused("descriptors");
                     log.not_accepted(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -150,8 +151,8 @@ impl Server {
                 }
             };
             log.accepted();
-            // Small replies must not wait for the client's acknowledgement (Nagle's algorithm, RFC 896). Fails where the client
-            // has left already.
+            // Small replies must not wait for the client's acknowledgement (Nagle's algorithm, RFC
+            // 896). Fails if the client has closed already.
             let _ = stream.set_nodelay(true);
             let (endpoint, tls, shutdown) = (endpoint.clone(), tls.clone(), shutdown.clone());
             let open = metrics.connection();
@@ -186,14 +187,14 @@ async fn listen(address: SocketAddr, key: &'static str) -> Result<(TcpListener, 
     Ok((listener, address))
 }
 
-/// Tells a connection that there is no place for it, as far as that costs nothing.
+/// Answers a refused connection with [`NO_PLACE`], as far as that does not block.
 fn refuse(stream: &TcpStream, plain: bool) {
     if plain {
         let _ = stream.try_write(NO_PLACE);
     }
 }
 
-/// Shakes hands where that is needed, then serves.
+/// Performs the TLS handshake if necessary, then serves.
 async fn greet<E: Endpoint>(
     serving: Arc<Serving>,
     stream: TcpStream,
@@ -223,7 +224,7 @@ async fn greet<E: Endpoint>(
 }
 
 impl Refused {
-    /// As a label.
+    /// Value of the metric's label.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -232,17 +233,17 @@ impl Refused {
     }
 }
 
-/// A setting's name in the environment.
+/// Name of a setting in the environment.
 fn variable(key: &str) -> String {
     format!("HOOKGATE_{}", key.to_uppercase().replace('.', "__"))
 }
 
 const LISTEN: &str = "server.listen";
 const HEALTH_LISTEN: &str = "server.health_listen";
-/// Places of the health listener.
+/// Maximum of connections of the health listener.
 const HEALTH_CONNECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The answer to a connection that there is no place for: a problem `overloaded`, without a body to parse.
+/// Response to a refused connection: 503, without a body to parse.
 const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 

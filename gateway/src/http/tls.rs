@@ -1,4 +1,4 @@
-//! Reads the server's certificate and key.
+//! TLS configuration of the server: certificate and key.
 
 use std::sync::Arc;
 
@@ -8,37 +8,37 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Tls;
 
-/// Why https cannot be served.
+/// Error of the TLS configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The certificate cannot be read.
     #[error("cannot read certificates from {path} (server.tls.cert)")]
     Certificate {
-        /// Which file.
+        /// Path of the file.
         path: String,
-        /// What is wrong.
+        /// Cause.
         source: rustls::pki_types::pem::Error,
     },
-    /// The file has no certificate in it.
+    /// The file has no certificate.
     #[error("{path} (server.tls.cert) has no certificate in PEM form in it")]
     NoCertificate {
-        /// Which file.
+        /// Path of the file.
         path: String,
     },
     /// The key cannot be read.
     #[error("cannot read a private key from {path} (server.tls.key)")]
     Key {
-        /// Which file.
+        /// Path of the file.
         path: String,
-        /// What is wrong.
+        /// Cause.
         source: rustls::pki_types::pem::Error,
     },
-    /// They do not go together.
+    /// The certificate and the key do not match.
     #[error("the certificate and the key of server.tls cannot be used together")]
     Pair(#[source] rustls::Error),
 }
 
-/// How to shake hands with clients.
+/// Loads the TLS configuration.
 pub(super) fn load(tls: &Tls) -> Result<Arc<ServerConfig>, Error> {
     let path = tls.cert.display().to_string();
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&tls.cert)

@@ -1,4 +1,4 @@
-//! What a producer is answered.
+//! Response to a producer.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -8,40 +8,40 @@ use serde::{Serialize, Serializer};
 use crate::http::{JSON, Response, reply};
 use hookgate_domain::EventId;
 
-/// What became of an event.
+/// Result of an accepted event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AcceptedEvent {
-    /// The event's id: the producer's own where it gave one.
+    /// Id of the event: the producer's own if it gave one.
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     pub id: EventId,
-    /// What became of it.
+    /// Status of the event.
     pub status: EventStatus,
-    /// How many deliveries this request made.
+    /// Number of deliveries that this request created.
     pub deliveries: usize,
 }
 
-/// What became of an event.
+/// Status of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
-    /// It is stored, in the feed, and on its way.
+    /// It is stored, in the feed, and being delivered.
     Accepted,
     /// Its id or idempotency key was accepted before; this request changed nothing.
     Duplicate,
-    /// A plugin dropped it: only that it came and why is kept.
+    /// A plugin dropped it: only its arrival and the reason are stored.
     Filtered,
 }
 
-/// What became of an array's events, in its order.
+/// Results of an array's events, in its order.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AcceptedEvents {
-    /// One for each event of the array.
+    /// One result for each event of the array.
     pub events: Vec<AcceptedEvent>,
 }
 
 impl EventStatus {
-    /// As the answer has it.
+    /// Name in the response.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -52,7 +52,7 @@ impl EventStatus {
 }
 
 impl AcceptedEvent {
-    /// One that was accepted before.
+    /// Result of an event that was accepted before.
     pub(super) fn duplicate(id: EventId) -> Self {
         Self {
             id,
@@ -62,7 +62,7 @@ impl AcceptedEvent {
     }
 }
 
-/// `202 Accepted`: an array is answered as one, a single event by itself.
+/// `202 Accepted`: an array is answered with an array, a single event with one result.
 pub(super) fn reply_to(mut events: Vec<AcceptedEvent>, many: bool) -> Response {
     let body = match events.pop() {
         Some(one) if !many => serde_json::to_vec(&one),

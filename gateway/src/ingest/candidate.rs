@@ -1,4 +1,4 @@
-//! An event as it was sent, before the tenant's chain has seen it; and the reading of its fields.
+//! Parsed event before the tenant's chain, and the parsing of its fields.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,61 +10,61 @@ use crate::http::FieldError;
 use hookgate_domain::{EventId, EventType, Timestamp, nearest};
 use hookgate_json::{Object, Value};
 
-/// An event that wants in. `data` and `metadata` are as they came.
+/// Event to be accepted. `data` and `metadata` are unchanged.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// What happened.
+    /// Event type.
     pub kind: EventType,
     /// The producer's own id.
     pub id: Option<EventId>,
-    /// When it happened, as the producer says.
+    /// Time of the event, from the producer.
     pub created: Option<Timestamp>,
-    /// The field that says when.
+    /// Name of the field with the time.
     pub time_field: &'static str,
-    /// The producer's notes: an object.
+    /// The producer's metadata: an object.
     pub metadata: Option<Value>,
-    /// The payload.
+    /// Payload.
     pub data: Value,
-    /// An endpoint of the event's own.
+    /// Endpoint that the event names.
     pub deliver_to: Option<Url>,
 }
 
-/// Collects what is wrong with a request, up to a number that a person can read.
+/// Problems of a request, collected up to a readable number.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<FieldError>);
 
 impl Faults {
-    /// Notes something wrong.
+    /// Adds a problem.
     pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         if self.0.len() < MOST_TOLD {
             self.0.push(FieldError::new(pointer, detail));
         }
     }
 
-    /// Whether as many were noted as will be told.
+    /// Returns `true` if no further problem will be reported.
     pub(super) fn full(&self) -> bool {
         self.0.len() >= MOST_TOLD
     }
 
-    /// Tells whether nothing was noted.
+    /// Returns `true` if there are no problems.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Nothing wrong, or all that is.
+    /// `Ok` without problems, otherwise the problems.
     pub(super) fn into_result(self) -> Result<(), Vec<FieldError>> {
         if self.0.is_empty() { Ok(()) } else { Err(self.0) }
     }
 }
 
-/// Reads the fields of one object. `prefix` is the pointer to it.
+/// Parser of the fields of one object. `prefix` is the pointer to it.
 pub(super) struct Fields<'a> {
     pub prefix: &'a str,
     pub faults: &'a mut Faults,
 }
 
 impl Fields<'_> {
-    /// The object's members; nothing where it is no object.
+    /// Members of the object; `None` if it is not an object.
     pub(super) fn members(&mut self, value: Value) -> Option<Object> {
         match value {
             Value::Object(object) => Some(object),
@@ -78,7 +78,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A text that must parse; `null` counts as absent.
+    /// Text that must parse; `null` counts as absent.
     pub(super) fn parsed<T>(&mut self, name: &str, value: Value) -> Option<T>
     where
         T: FromStr,
@@ -91,7 +91,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A text; `null` counts as absent.
+    /// Text; `null` counts as absent.
     pub(super) fn text(&mut self, name: &str, value: Value) -> Option<CompactString> {
         match value {
             Value::Text(text) => Some(text),
@@ -100,7 +100,7 @@ impl Fields<'_> {
         }
     }
 
-    /// An RFC 3339 time; `null` counts as absent.
+    /// RFC 3339 time; `null` counts as absent.
     pub(super) fn time(&mut self, name: &str, value: Value) -> Option<Timestamp> {
         let text = self.text(name, value)?;
         match Timestamp::parse(&text) {
@@ -109,21 +109,21 @@ impl Fields<'_> {
         }
     }
 
-    /// Notes that a field is wrong.
+    /// Adds the problem of an invalid field.
     pub(super) fn fault<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
         self.faults.add(format!("{}/{name}", self.prefix), detail);
         None
     }
 
-    /// Notes a required field that is not there.
+    /// Adds the problem of a missing required field.
     pub(super) fn missing(&mut self, name: &str) {
         self.faults
             .add(self.prefix, format!("the field `{name}` is missing"));
     }
 
-    /// Notes a field that is not one, with the one that was probably meant.
+    /// Adds the problem of an unknown field, with the name that was probably meant.
     pub(super) fn unknown(&mut self, name: &str, known: &[&str]) {
-        // The name is the caller's: it is shown back to the caller only, cut and escaped as a pointer.
+        // The name is the caller's: only the caller sees it, cut and escaped as a pointer.
         let shown: String = name.chars().take(64).collect();
         let escaped = shown.replace('~', "~0").replace('/', "~1");
         let detail = match nearest(&shown, known) {
@@ -134,7 +134,7 @@ impl Fields<'_> {
     }
 }
 
-/// What a value is, in words.
+/// Type of a value, in words.
 pub(super) fn word(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

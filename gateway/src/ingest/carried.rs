@@ -1,8 +1,9 @@
-//! Work that is carried to its end even if whoever asked for it goes away.
+//! Future that continues in a task when it is dropped before its end.
 //!
-//! A producer that hangs up has its request dropped wherever it waits. Between the commit and the hand-over that must not
-//! happen: the deliveries would be leased to this process and in nobody's hands until the lease ends. A task of its own would do
-//! it too and cost every request two switches; this costs only those that are dropped one.
+//! When a producer closes its connection, its request is dropped at any `await`. Between the commit
+//! and the hand-over that must not happen: the deliveries would be leased to this process but in no
+//! queue until the lease ends. A separate task for every request would avoid it too, at the cost of
+//! two task switches each; this costs one, and only for dropped requests.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +13,11 @@ use tokio::runtime::Handle;
 
 use hookgate_runtime::tasks::Tasks;
 
-/// A future that goes on in a task when it is dropped before its end.
+/// Future that continues in a task when it is dropped before its end.
 pub(super) struct Carried<T: Send + 'static> {
-    /// `None`: it has ended.
+    /// Work; `None` once it has ended.
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
-    /// What carries it on; a shutdown waits for that.
+    /// Tasks that continue the work; a shutdown waits for them.
     tasks: Tasks,
 }
 
@@ -46,7 +47,8 @@ impl<T: Send + 'static> Future for Carried<T> {
 
 impl<T: Send + 'static> Drop for Carried<T> {
     fn drop(&mut self) {
-        // Without a runtime the process is ending, and what is leased to it is claimed when the lease ends.
+        // Without a runtime the process is ending; its leased deliveries are claimed when the lease
+        // ends.
         if let (Some(work), Ok(_)) = (self.work.take(), Handle::try_current()) {
             self.tasks.spawn(work);
         }

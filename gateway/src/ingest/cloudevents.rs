@@ -1,8 +1,9 @@
-//! CloudEvents 1.0, as JSON (CloudEvents JSON format 1.0.2) and over HTTP (HTTP protocol binding 1.0.2). Pure.
+//! CloudEvents 1.0, as JSON (JSON format 1.0.2) and over HTTP (HTTP protocol binding 1.0.2). Pure.
 //!
-//! `type`, `time` and `data` become the event's own. All other attributes are the event's metadata. A CloudEvent is
-//! identified by `source` and `id` together, so the event's id is made of both: the same two always make the same id, and two
-//! sources that count alike do not swallow each other's events.
+//! `type`, `time` and `data` become the event's own. All other attributes become the event's
+//! metadata. A CloudEvent is identified by `source` and `id` together, so the event's id is derived
+//! from both: the same pair always yields the same id, and sources that use the same ids do not
+//! produce duplicates.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use hookgate_json::{Object, Value};
 use super::candidate::{Candidate, Faults, Fields};
 use super::format::is_json;
 
-/// Reads one event in structured mode; what is wrong with it goes to `faults`, under `prefix`.
+/// Parses one event in structured mode; its problems are added to `faults`, under `prefix`.
 pub(super) fn structured(value: Value, prefix: &str, faults: &mut Faults) -> Option<Candidate> {
     let mut fields = Fields { prefix, faults };
     let members = fields.members(value)?;
@@ -44,11 +45,11 @@ pub(super) fn structured(value: Value, prefix: &str, faults: &mut Faults) -> Opt
     candidate(attributes, data.unwrap_or(Value::Null), fields)
 }
 
-/// Reads one event in binary mode: attributes from the headers, the body is its data.
+/// Parses one event in binary mode: attributes from the headers, data from the body.
 pub(super) fn binary(headers: &HeaderMap, data: Value, faults: &mut Faults) -> Option<Candidate> {
     let mut fields = Fields { prefix: "", faults };
     let mut attributes = Object::new();
-    // One entry a name: a header that is there twice has several values under it.
+    // One entry per name: a repeated header has several values under it.
     for name in headers.keys() {
         let Some(attribute) = name.as_str().strip_prefix("ce-") else {
             continue;
@@ -70,7 +71,7 @@ pub(super) fn binary(headers: &HeaderMap, data: Value, faults: &mut Faults) -> O
         }
     }
     if !fields.faults.is_empty() {
-        // An attribute that is wrong is not missing too.
+        // An invalid attribute is not reported as missing too.
         return None;
     }
     let content_type = headers
@@ -87,7 +88,7 @@ pub(super) fn binary(headers: &HeaderMap, data: Value, faults: &mut Faults) -> O
     candidate(attributes, data, fields)
 }
 
-/// The value of a header that is there once: unquoted, then percent-decoded (HTTP binding §3.1.3.2).
+/// Value of a header that occurs once: unquoted, then percent-decoded (HTTP binding §3.1.3.2).
 fn sole_text(headers: &HeaderMap, name: &HeaderName) -> Result<CompactString, &'static str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -99,7 +100,7 @@ fn sole_text(headers: &HeaderMap, name: &HeaderName) -> Result<CompactString, &'
     decoded.map(CompactString::from).map_err(|_| NOT_ENCODED)
 }
 
-/// The text in a quoted string (RFC 9110 §5.6.4); other text as it is.
+/// Text in a quoted string (RFC 9110 §5.6.4); other text unchanged.
 fn unquoted(text: &str) -> Cow<'_, str> {
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let Some(inner) = inner else { return text.into() };
@@ -110,7 +111,7 @@ fn unquoted(text: &str) -> Cow<'_, str> {
     plain.into()
 }
 
-/// Sets an attribute, if its value is one of the type system's (§3.1 of the specification, JSON format §2.2).
+/// Sets an attribute, if its value has a permitted type (specification §3.1, JSON format §2.2).
 fn set(attributes: &mut Object, name: &str, value: Value, fields: &mut Fields<'_>) {
     let wrong = match &value {
         Value::Text(text) if text.is_empty() && NOT_EMPTY.contains(&name) => Some("must not be empty"),
@@ -132,7 +133,7 @@ fn set(attributes: &mut Object, name: &str, value: Value, fields: &mut Fields<'_
     }
 }
 
-/// Characters that no attribute has (§3.1, "String").
+/// Returns `true` for characters that no attribute may have (§3.1, "String").
 fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c) & 0xFFFF, 0xFFFE | 0xFFFF)
@@ -172,7 +173,7 @@ fn candidate(mut attributes: Object, data: Value, mut fields: Fields<'_>) -> Opt
     })
 }
 
-/// A required attribute: a text that is not empty.
+/// Required attribute: a text that is not empty.
 fn required(attributes: &mut Object, name: &str, fields: &mut Fields<'_>) -> Option<CompactString> {
     let Some(value) = attributes.remove(name).filter(|value| !value.is_null()) else {
         fields.missing(name);
@@ -196,25 +197,25 @@ fn decoded(fields: &mut Fields<'_>, value: Value) -> Option<Value> {
     }
 }
 
-/// The id that stands for a source and an id: `ce_` and 40 hexadecimal digits.
+/// Event id derived from a source and an id: `ce_` and 40 hexadecimal digits.
 fn identity(source: &str, id: &str) -> EventId {
     let mut hash = Sha256::new();
     hash.update(source.as_bytes());
-    // No URI reference has a zero byte in it.
+    // A URI reference has no zero byte.
     hash.update([0]);
     hash.update(id.as_bytes());
     let digits = hex::encode(&hash.finalize()[..20]);
     format!("ce_{digits}").parse().expect("within the grammar of ids")
 }
 
-/// The attribute that says what the data is.
+/// Attribute with the data's content type.
 const CONTENT_TYPE: &str = "datacontenttype";
-/// Optional attributes that have at least one character where they are set.
+/// Optional attributes that are not empty where they are set.
 const NOT_EMPTY: &[&str] = &["subject", "dataschema", CONTENT_TYPE];
 const BAD_NAME: &str = "an attribute's name is lower-case letters and digits only";
 const NOT_ENCODED: &str = "the header is not percent-encoded UTF-8";
 
-/// CloudEvents 1.0.2, "Attribute Naming Convention".
+/// Checks an attribute's name (CloudEvents 1.0.2, "Attribute Naming Convention").
 fn is_attribute(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

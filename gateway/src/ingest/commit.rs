@@ -1,4 +1,4 @@
-//! The one commit of an event, and the passing on of its deliveries to this process's own scheduler.
+//! Commit of events, and the hand-over of their deliveries to this process's scheduler.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use hookgate_store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, Store
 use super::Ingest;
 use super::answer::{AcceptedEvent, EventStatus};
 
-/// What is remembered of an event while the store has it.
+/// Data of an event retained while the store commits it.
 struct Pending {
     id: EventId,
     filtered: bool,
     deliveries: usize,
-    /// Only where this process sends the deliveries itself.
+    /// Event and targets, only if this process sends the deliveries itself.
     own: Option<(Event, Vec<Target>)>,
 }
 
 impl Ingest {
-    /// Stores the events with their deliveries; answers for each what became of it. Not to be dropped half-way: see `carried`.
+    /// Stores the events with their deliveries. Returns the result of each.
+    /// Must not be dropped before its end: see `carried`.
     pub(super) async fn commit(
         self,
         tenant: Arc<Tenant>,
@@ -132,7 +133,7 @@ impl Pending {
     }
 }
 
-/// Passes on the deliveries that were stored leased to this process.
+/// Hands over the deliveries that were stored with a lease of this process.
 fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, fresh: &[bool]) {
     for (pending, &fresh) in pending.into_iter().zip(fresh) {
         let Some((event, targets)) = pending.own.filter(|_| fresh) else {
@@ -140,7 +141,7 @@ fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, 
         };
         let event = Arc::new(event);
         for target in targets {
-            // Those without a place are due in the store.
+            // Deliveries without a place are due in the store.
             let _ = reservation.hand_over(Leased {
                 id: DeliveryId {
                     event: event.id.clone(),

@@ -1,4 +1,4 @@
-//! What can be set about taking events in.
+//! Configuration of the ingest.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,22 +8,22 @@ use hookgate_json::Limits;
 
 use super::parse::Allowed;
 
-/// What a producer may send.
+/// Limits of producers' requests.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The largest body of `POST /v1/events`.
+    /// Largest body of `POST /v1/events`.
     pub max_body: Size,
-    /// How many events one request may bring.
+    /// Maximum of events in one request.
     pub max_events: usize,
-    /// How deep arrays and objects in a body may nest; at most 128.
+    /// Maximum nesting depth of arrays and objects in a body; at most 128.
     pub max_depth: usize,
-    /// The largest `metadata` of an event.
+    /// Largest `metadata` of an event.
     pub max_metadata: Size,
-    /// Requests to `POST /v1/events` that are worked on at once: between their body's end and their answer. Over it: 503 and
-    /// `Retry-After`.
+    /// Maximum of concurrent `POST /v1/events` requests, from their body's end to the response.
+    /// Above it: 503 and `Retry-After`.
     pub max_in_flight: usize,
-    /// Requests of it that one tenant may have. Over it: 429 and `Retry-After`.
+    /// Maximum of these requests of one tenant. Above it: 429 and `Retry-After`.
     pub max_in_flight_per_tenant: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Endpoints that events bring along (`deliver_to`): judged together, so that a request waits once for the names in it.
+//! Endpoints that events name (`deliver_to`): checked together, so a request waits once for DNS.
 
 use crate::http::{Code, FieldError, Problem};
 use hookgate_egress::NotAdmitted;
@@ -7,10 +7,11 @@ use super::Ingest;
 use super::candidate::Candidate;
 
 impl Ingest {
-    /// That the gateway may send to the endpoints of these events. `many`: pointers begin with the index.
+    /// Checks that the gateway may send to the endpoints of these events.
+    /// `many`: pointers begin with the index.
     ///
     /// # Errors
-    /// `address_refused` or `invalid_event`, with the place of the first that is refused.
+    /// `address_refused` or `invalid_event`, with the location of the first refused one.
     pub(super) async fn admit_endpoints(&self, candidates: &[Candidate], many: bool) -> Result<(), Problem> {
         let brought = candidates.iter().enumerate();
         let brought = brought.filter_map(|(index, candidate)| Some((index, candidate.deliver_to.as_ref()?)));

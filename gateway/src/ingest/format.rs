@@ -1,10 +1,10 @@
-//! In which form a request brings its events: decided from its headers alone. Pure.
+//! Format of a request's events, decided from its headers alone. Pure.
 
 use http::{HeaderMap, header};
 
 use crate::http::{Code, Problem, check_charset};
 
-/// The form of a request.
+/// Format of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// hookgate's own: one event, or an array of them.
@@ -18,7 +18,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The form that the headers announce.
+    /// Format that the headers announce.
     ///
     /// # Errors
     /// `unsupported_media_type`.
@@ -48,7 +48,8 @@ fn plain(headers: &HeaderMap) -> Format {
     }
 }
 
-/// `application/json` and what is JSON with a meaning of its own (`application/vnd.acme+json`, RFC 6839 §3.1).
+/// Returns `true` for `application/json` and specific JSON types (RFC 6839 §3.1).
+/// Such a type is `application/vnd.acme+json`.
 pub(super) fn is_json(essence: &str) -> bool {
     let essence = essence.to_ascii_lowercase();
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
@@ -66,7 +67,7 @@ fn unsupported(essence: &str) -> Problem {
     )
 }
 
-/// The header that says that a CloudEvent is in binary mode.
+/// Header that marks a CloudEvent in binary mode.
 pub(super) const SPEC_VERSION: &str = "ce-specversion";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The producer's `Idempotency-Key`: the same key and request are accepted once.
+//! `Idempotency-Key` of a producer: a repeated request with the same key is accepted once.
 
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
@@ -8,8 +8,9 @@ use hookgate_store::Idempotency;
 
 use super::format::Format;
 
-/// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes. `since`: when the tenant
-/// was made; one that was deleted and made again has other keys.
+/// Idempotency key combined with the request's form, CloudEvents attributes and bytes.
+/// They tell this request from another. `since`: creation time of the tenant; a tenant that is
+/// created again has other keys.
 pub(super) fn of(
     key: &str,
     since: Timestamp,

@@ -1,10 +1,10 @@
-//! The making of one event: its data checked by its type's schema, freed of what is for nobody outside, run through the tenant's
-//! chain, and held against the filters of who might receive it.
+//! Processing of one event: schema check, privacy rules, ingress chain, and subscription filters.
 //!
-//! All of it is the tenant's own doing, and runs in its lane (`plugin::lane`): one job, with one budget for everything but
-//! the chain, which has limits of its own. Only what is certain to be less than [`WorkBudget::SMALL`] is done at once, on the
-//! thread that the request is on: of a tenant without a chain, as long as the small budget suffices. What can be asked twice
-//! (the schema, the filters) is tried; what changes the data is done only where its size says beforehand that it is little.
+//! It is configured by the tenant and runs in the tenant's lane (`plugin::lane`): one job, with one
+//! budget for everything except the chain, which has limits of its own. Only work that is certain
+//! to be less than [`WorkBudget::SMALL`] is done at once, on the request's thread: for a tenant
+//! without a chain, as long as the small budget suffices. Repeatable checks (the schema, the
+//! filters) are tried; the data is changed only if its size guarantees little work.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use hookgate_plugin_host::{Call, Phase, TenantLane, Verdict};
 use hookgate_registry::Tenant;
 use hookgate_store::NewEvent;
 
-/// What is known of an event but for its data.
+/// Data of an event apart from its payload.
 pub(super) struct Making {
     tenant: Arc<Tenant>,
     kind: EventType,
@@ -33,24 +33,24 @@ pub(super) struct Making {
     created: Timestamp,
     accepted: Timestamp,
     deliver_to: Option<url::Url>,
-    /// What pointers in problems begin with.
+    /// Prefix of pointers in problems.
     prefix: String,
     purpose: Purpose,
 }
 
-/// How far it has come.
+/// Progress of the processing.
 pub(super) enum Begun {
     /// The data is as it was sent.
     Sent {
         data: Document,
         metadata: Option<Document>,
     },
-    /// It is as it is stored; only the filters are left.
+    /// The data is in its stored form; only the filters are left.
     Cleared { data: Document, metadata: Option<Bytes> },
 }
 
 impl Begun {
-    /// Of a candidate.
+    /// Starts the processing of a candidate.
     pub(super) fn of(candidate: Candidate, limits: Limits) -> Self {
         let metadata = candidate.metadata;
         Self::Sent {
@@ -60,45 +60,45 @@ impl Begun {
     }
 }
 
-/// What an event is made for.
+/// Purpose of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Whoever wants it receives it.
+    /// Published: every matching subscription receives it.
     Publish,
-    /// One subscription is tried with it, whose filter is not asked, and neither is the schema.
+    /// Test of one subscription; neither its filter nor the schema is checked.
     Test,
 }
 
-/// What could be done at once.
+/// Result of the processing on the request's thread.
 pub(super) enum AtOnce {
     Made(Result<NewEvent, Problem>),
-    /// More may be to do than is done here.
+    /// There may be more work than is done here.
     Later(Begun),
 }
 
-/// Why an event is not made.
+/// Reason why an event is not created.
 pub(super) enum Refused {
     Problem(Problem),
-    /// What the chain said of it, and the event's prefix.
+    /// Verdict of the chain, and the event's prefix.
     Verdict(Verdict, String),
 }
 
-/// What came of a job in the lane.
+/// Result of a job in the lane.
 pub(super) struct Ran {
     pub(super) made: Result<NewEvent, Refused>,
-    /// Steps of the chain that failed.
+    /// Failed steps of the chain.
     pub(super) failing: Vec<PluginFailing>,
 }
 
-/// Why a part of it is not done.
+/// Reason why a part of the processing stopped.
 enum Stopped {
     Problem(Problem),
-    /// This takes too much work.
+    /// It takes too much work.
     Overworked(String, TooMuchWork),
 }
 
 impl Making {
-    /// Of a candidate.
+    /// Starts the processing of a candidate.
     pub(super) fn of(
         tenant: &Arc<Tenant>,
         candidate: &Candidate,
@@ -121,7 +121,7 @@ impl Making {
         }
     }
 
-    /// Makes the event where that is little work.
+    /// Processes the event on the request's thread if that is little work.
     pub(super) fn at_once(&self, begun: Begun) -> AtOnce {
         let work = WorkBudget::small();
         let Begun::Sent {
@@ -157,7 +157,7 @@ impl Making {
         }
     }
 
-    /// Makes the event in the tenant's lane.
+    /// Processes the event in the tenant's lane.
     pub(super) fn in_lane(self, begun: Begun, lane: &mut TenantLane<'_>) -> Ran {
         let mut failing = Vec::new();
         let made = self.make(begun, lane, &mut failing);
@@ -201,7 +201,7 @@ impl Making {
                 let mut data = done.data;
                 let metadata = Arc::unwrap_or_clone(done.metadata);
                 let mut metadata = (has_metadata || !is_empty(&metadata)).then_some(metadata);
-                // What a plugin put back goes again.
+                // Removes fields that a plugin put back.
                 self.clear(&mut data, &mut metadata, &work)?;
                 let metadata = metadata.as_ref().map(Document::to_bytes);
                 Ok(self.finish(&data, metadata, done.steps, &work)?)
@@ -215,7 +215,7 @@ impl Making {
         self.tenant.privacy.of(&self.kind)
     }
 
-    /// That the data fits the schema of the event's type, where the type asks for it.
+    /// Checks the data against the schema of the event's type, if the type requires it.
     fn check(&self, data: &Value, work: &WorkBudget) -> Result<(), Stopped> {
         let kind = self.tenant.types.get(&self.kind);
         let check = kind.and_then(|kind| kind.check());
@@ -238,7 +238,7 @@ impl Making {
         Err(Stopped::Problem(problem))
     }
 
-    /// Takes out what is for nobody outside.
+    /// Removes confidential fields.
     fn clear(
         &self,
         data: &mut Document,
@@ -256,7 +256,7 @@ impl Making {
         Stopped::Overworked(what, cause)
     }
 
-    /// The event with its targets, whose data is as it is stored.
+    /// Event with its targets; its data is in the stored form.
     fn finish(
         &self,
         data: &Document,
@@ -293,7 +293,8 @@ impl Making {
         })
     }
 
-    /// That it came and why it went is all that is kept of a dropped event: the metadata is as unscreened as the data.
+    /// Stored form of a dropped event: its arrival and the reason.
+    /// The metadata is not stored, because it was not screened either.
     fn dropped(&self, reason: String, steps: Vec<StepReport>) -> NewEvent {
         NewEvent {
             event: self.event(Fate::Filtered { reason }, steps),

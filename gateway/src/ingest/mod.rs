@@ -1,10 +1,12 @@
-//! Takes events in: from a request's headers and bytes to `202 Accepted`, which means that they are stored durably.
+//! Ingest of events, from a request's headers and bytes to `202 Accepted`: they are stored durably.
 //!
-//! `accept` reads like the way of an event: whose it is, how large, what it says (`format`, `parse`, `native`,
-//! `cloudevents`), what the tenant's schema, rules and chain make of it (`screen`, `making`), who receives it, and the one commit (`commit`). All of a
-//! request is accepted or nothing of it. The server calls it for every `POST /v1/events`, past the router: this is the hot path.
+//! `accept` follows the processing of an event: the tenant, the size, the content (`format`,
+//! `parse`, `native`, `cloudevents`), the tenant's schema, rules and chain (`screen`, `making`),
+//! the receivers, and the only commit (`commit`). A request is accepted as a whole or not at all.
+//! The server calls it for every `POST /v1/events`, without the router: this is the hot path.
 //!
-//! Nothing here keeps or logs what came in: only what the chain let through is stored, and only ids and numbers are logged.
+//! Nothing here stores or logs the received data: only the chain's output is stored, and only ids
+//! and numbers are logged.
 
 mod answer;
 mod candidate;
@@ -62,31 +64,31 @@ pub struct Ingest {
     inner: Arc<Inner>,
 }
 
-/// What the ingest works with.
+/// Dependencies of the ingest.
 pub struct Parts {
-    /// Who is calling.
+    /// Authentication.
     pub auth: Auth,
-    /// Runs the chains.
+    /// Plugin host that runs the chains.
     pub host: Host,
-    /// Stores.
+    /// Group commit of the store.
     pub committer: Committer,
-    /// Passes new deliveries on.
+    /// Hand-over of new deliveries to the scheduler.
     pub handover: Handover,
-    /// Judges the endpoints that events bring along.
+    /// Client that checks the endpoints that events name.
     pub egress: Client,
-    /// Charges tenants' quotas.
+    /// Quotas of tenants.
     pub quotas: QuotaGate,
-    /// Memory for bodies and what is made of them.
+    /// Memory for bodies and data derived from them.
     pub memory: MemoryPool,
-    /// Makes ids.
+    /// Generator of ids.
     pub ids: IdSource,
-    /// Tells the time.
+    /// Source of the time.
     pub clock: Clock,
-    /// Who is told when a plugin fails.
+    /// System events, for failing plugins.
     pub system_events: SystemEvents,
-    /// Counts.
+    /// Metrics.
     pub metrics: Metrics,
-    /// What carries commits on whose producer has gone.
+    /// Tasks that continue commits whose producer has disconnected.
     pub tasks: Tasks,
 }
 
@@ -99,7 +101,7 @@ struct Inner {
 }
 
 impl Ingest {
-    /// An ingest. `body_timeout` is the server's.
+    /// Creates an ingest. `body_timeout` is the server's.
     pub fn new(config: Config, parts: Parts, body_timeout: Duration) -> Self {
         let max = config.max_body.bytes();
         let body = BodyLimits {
@@ -119,10 +121,11 @@ impl Ingest {
         }
     }
 
-    /// Accepts what a request brings, or says why not.
+    /// Accepts the events of a request.
     ///
     /// # Errors
-    /// A problem; nothing was accepted, or, where its `retry` is `same_key`, it is not known whether it was.
+    /// A problem; nothing was accepted, or, if its `retry` is `same_key`, it is unknown whether it
+    /// was.
     pub async fn accept<B>(&self, request: Request<B>) -> Result<Response, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -186,7 +189,7 @@ impl Ingest {
         metrics.events_accepted(AcceptResult::OverQuota, events);
     }
 
-    /// Begins the work on a request, if the gateway and the tenant have not too much of it.
+    /// Admits a request, within the limits of the gateway and of the tenant.
     fn enter(&self, tenant: &Tenant) -> Result<InFlight, Problem> {
         self.inner.in_flight.enter(&tenant.id).map_err(|full| {
             self.inner.parts.metrics.events_accepted(AcceptResult::Unavailable, 1);
@@ -205,10 +208,11 @@ impl Ingest {
     }
 }
 
-/// What `Retry-After` says where too much is under way.
+/// `Retry-After` when too many requests are in flight.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The one log event of each event. Thousands a second: at `debug`, and each is in the store and in the figures.
+/// Logs one event per accepted event.
+/// There are thousands a second: at `debug`, since each is in the store and in the metrics.
 fn told(tenant: &Tenant, accepted: &[AcceptedEvent], took: Duration) {
     for answer in accepted {
         tracing::debug!(

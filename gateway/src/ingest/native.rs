@@ -1,11 +1,11 @@
-//! hookgate's own form: `{type, data, id?, created?, metadata?, deliver_to?}`. Pure.
+//! hookgate's own event format: `{type, data, id?, created?, metadata?, deliver_to?}`. Pure.
 
 use hookgate_egress::EndpointUrl;
 use hookgate_json::Value;
 
 use super::candidate::{Candidate, Faults, Fields, word};
 
-/// Reads one event; what is wrong with it goes to `faults`, under `prefix`.
+/// Parses one event; its problems are added to `faults`, under `prefix`.
 pub(super) fn event(value: Value, prefix: &str, faults: &mut Faults) -> Option<Candidate> {
     let mut fields = Fields { prefix, faults };
     let members = fields.members(value)?;
@@ -44,7 +44,7 @@ pub(super) fn event(value: Value, prefix: &str, faults: &mut Faults) -> Option<C
     })
 }
 
-/// A required field: one that is there but wrong is not told as missing too.
+/// Required field: one that is present but invalid is not reported as missing too.
 enum Field<T> {
     Absent,
     Wrong,

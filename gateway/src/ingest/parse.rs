@@ -1,4 +1,4 @@
-//! From a request's bytes to the events that it brings, all of them or none. Pure.
+//! Parses a request's bytes into its events, all of them or none. Pure.
 
 use std::time::Duration;
 
@@ -12,28 +12,29 @@ use super::candidate::{Candidate, Faults, word};
 use super::format::Format;
 use super::{cloudevents, native};
 
-/// What a request brought.
+/// Events of a request.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    /// At least one, but of an empty batch of CloudEvents.
+    /// Candidates: at least one, except in an empty batch of CloudEvents.
     pub candidates: Vec<Candidate>,
-    /// Whether they came as an array, and so are answered as one.
+    /// Set if they came as an array: then the response is an array too.
     pub many: bool,
 }
 
-/// How much is read.
+/// Limits of the parser.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowed {
-    /// Of the JSON text.
+    /// Limits of the JSON text.
     pub document: Limits,
-    /// Events in an array.
+    /// Maximum of events in an array.
     pub events: usize,
 }
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
-/// `invalid_json` and its kin for what is not JSON, `invalid_event` with every field that is wrong.
+/// `invalid_json` and related codes for a body that is not JSON, `invalid_event` with every invalid
+/// field.
 pub(super) fn parse(
     format: Format,
     headers: &HeaderMap,
@@ -83,8 +84,8 @@ pub(super) fn parse(
     Ok(Parsed { candidates, many })
 }
 
-/// Refuses events that happened more than a day after `now`: a clock or a unit is wrong, and what counts from that time would
-/// never end.
+/// Refuses events with a time more than a day after `now`.
+/// A clock or a unit is wrong, and periods that start at that time would never end.
 ///
 /// # Errors
 /// `invalid_event` with the field of each.
@@ -129,7 +130,7 @@ fn each(
     Ok(candidates)
 }
 
-/// The longest time that an event may lie ahead of the gateway's clock.
+/// Longest time that an event may be ahead of the gateway's clock.
 const MAX_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]

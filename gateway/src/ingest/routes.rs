@@ -1,4 +1,5 @@
-//! `POST /v1/events` as the router and the OpenAPI document have it. The server's fast path calls the same `accept`.
+//! `POST /v1/events` for the router and the OpenAPI document. The server's fast path calls the same
+//! `accept`.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -16,7 +17,7 @@ use hookgate_domain::Scope;
 
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 
-/// The ingest's route.
+/// Route of the ingest.
 pub fn routes(ingest: Ingest) -> ApiRouter {
     ApiRouter::new()
         .api_route("/v1/events", post_with(publish, described))
@@ -34,24 +35,26 @@ async fn publish(State(ingest): State<Ingest>, request: Request) -> axum::respon
     })
 }
 
-/// An event as a producer sends it. For the document only: the ingest reads the fields itself, without a detour over serde.
+/// Event in the producer's form.
+/// For the OpenAPI document only: the ingest parses the fields itself, without serde.
 #[derive(JsonSchema)]
 #[schemars(rename = "NewEvent", example = example(), deny_unknown_fields)]
 #[expect(dead_code, reason = "it is there for its schema")]
 struct NewEventView {
-    /// What happened, such as `invoice.paid`: 1 to 256 printable ASCII characters in parts joined by single dots, without
-    /// `* , " < > \ ^ { | }` and the grave accent.
+    /// Event type, such as `invoice.paid`: 1 to 256 printable ASCII characters.
+    /// Its parts are joined by single dots and have none of `* , " < > \ ^ { | }` and the grave
+    /// accent.
     #[schemars(rename = "type")]
     kind: String,
-    /// The payload: any JSON. It passes the tenant's chain before it is stored.
+    /// Payload: any JSON. It passes the tenant's chain before it is stored.
     data: Value,
-    /// The producer's own id, 1 to 64 of `A-Z a-z 0-9 _ - . :`. An event whose id was accepted before is a duplicate.
+    /// The producer's own id, 1 to 64 of `A-Z a-z 0-9 _ - . :`. A repeated id makes a duplicate.
     id: Option<String>,
-    /// When it happened (RFC 3339); when it is accepted where none is given.
+    /// Time of the event (RFC 3339); by default the time of its acceptance.
     created: Option<String>,
-    /// The producer's own notes. Plugins can read them, consumers never see them.
+    /// The producer's metadata. Plugins can read it, consumers never see it.
     metadata: Option<serde_json::Map<String, Value>>,
-    /// An endpoint of this event's own, beside the subscriptions.
+    /// Endpoint of this event only, in addition to the subscriptions.
     deliver_to: Option<String>,
 }
 
@@ -68,7 +71,7 @@ enum Submitted {
     Many(Vec<NewEventView>),
 }
 
-/// The answer to one event, or to an array.
+/// Response to one event, or to an array.
 #[derive(JsonSchema, serde::Serialize)]
 #[schemars(untagged, rename = "Accepted")]
 #[serde(untagged)]

@@ -1,4 +1,5 @@
-//! Admits what was sent and has an event made of it (`making`). What comes out is the event; what came in is gone.
+//! Admits candidates and processes them into events (`making`). Only the resulting event is
+//! retained.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use super::candidate::Candidate;
 use super::making::{AtOnce, Begun, Making, Purpose, Ran, Refused};
 
 impl Ingest {
-    /// Makes events of candidates, each with its targets. `many`: pointers in problems begin with the index.
+    /// Processes candidates into events, each with its targets. `many`: pointers begin with the
+    /// index.
     pub(super) async fn screen(
         &self,
         tenant: &Arc<Tenant>,
@@ -24,7 +26,8 @@ impl Ingest {
         many: bool,
     ) -> Result<Vec<NewEvent>, Problem> {
         if tenant.is_behind() {
-            // It may have subscriptions that are not known here: the event would miss them.
+            // The newer state may have subscriptions that are unknown here: the event would miss
+            // them.
             let detail = "The tenant changed in a way that this gateway cannot read.";
             return Err(Problem::new(Code::TenantUnreadable, detail).retry_after(PAUSE));
         }
@@ -44,7 +47,7 @@ impl Ingest {
         Ok(events)
     }
 
-    /// What can be refused of an event before any plugin sees it.
+    /// Checks that precede any plugin.
     fn admit(&self, tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
         let kind = &candidate.kind;
         let reserved = if kind.is_system() {
@@ -90,7 +93,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Makes an event of a candidate: at once where that is certain to be little work, else in the tenant's lane.
+    /// Processes a candidate: at once if it is certainly little work, else in the tenant's lane.
     pub(super) async fn screen_one(
         &self,
         tenant: &Arc<Tenant>,
@@ -98,7 +101,7 @@ impl Ingest {
         prefix: String,
         purpose: Purpose,
     ) -> Result<NewEvent, Problem> {
-        // None passes the chain before it, which may lack a redaction.
+        // No event passes the previous chain, which may lack a redaction.
         if tenant.chain.is_some() && tenant.is_loading(Place::Ingress) {
             let detail = "A plugin of the tenant's chain is still being loaded by this gateway.";
             return Err(Problem::new(Code::TenantLoading, detail).retry_after(PAUSE));
@@ -114,7 +117,7 @@ impl Ingest {
         let account = tenant.account.clone();
         let ran = parts.host.run_on_account(&tenant.id, account, job).await;
         let Ran { made, failing } = ran.map_err(lane_refused)?;
-        // Also of the steps that were gone on without.
+        // Includes failed steps that were skipped.
         for failing in failing {
             parts.system_events.plugin_failing(failing, parts.clock.now());
         }
@@ -124,7 +127,7 @@ impl Ingest {
         })
     }
 
-    /// What is said of an event that the chain did not let through.
+    /// Problem of an event that the chain did not pass.
     fn refuse(&self, verdict: Verdict, prefix: &str) -> Problem {
         let metrics = &self.inner.parts.metrics;
         match verdict {
@@ -147,7 +150,8 @@ impl Ingest {
                 metrics.events_accepted(AcceptResult::Unavailable, 1);
                 failed(failure)
             }
-            // The host lets no ingress step ask for a delay; to go on without its word would be to ignore it.
+            // The host permits no delay by an ingress step; to continue would ignore the step's
+            // verdict.
             Verdict::Delay { plugin, .. } => failed(Failure {
                 plugin,
                 kind: "refused",
@@ -162,7 +166,7 @@ impl Ingest {
     }
 }
 
-/// That the type is a known one, where the tenant's profile has no others.
+/// Checks that the type is known, if the tenant's profile permits no others.
 fn check_type(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<(), Problem> {
     let Some(profile) = &tenant.contract else {
         return Ok(());
@@ -174,7 +178,7 @@ fn check_type(tenant: &Tenant, candidate: &Candidate, prefix: &str) -> Result<()
     })
 }
 
-/// A tenant's lane took a job no more.
+/// Problem of a tenant's lane that accepts no more jobs.
 pub(crate) fn lane_refused(refusal: LaneRefusal) -> Problem {
     match refusal {
         LaneRefusal::Busy => {
@@ -195,7 +199,7 @@ pub(crate) fn lane_refused(refusal: LaneRefusal) -> Problem {
     }
 }
 
-/// Something that the tenant declared takes more work with an event than an event may take.
+/// Problem of a tenant's declaration that takes more work than an event may take.
 pub(crate) fn too_much_work(what: &str, cause: TooMuchWork) -> Problem {
     let detail = format!(
         "{what} takes more work with this event than the {} steps that an event may take (`plugins.max_event_work`).",
@@ -238,5 +242,5 @@ pub(super) fn invalid(prefix: &str, field: &str, detail: String) -> Problem {
     )
 }
 
-/// What `Retry-After` says when a plugin failed or a queue is full.
+/// `Retry-After` when a plugin failed or a queue is full.
 const PAUSE: Duration = Duration::from_secs(1);

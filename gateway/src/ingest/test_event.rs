@@ -1,5 +1,7 @@
-//! Test events: what somebody sends to one subscription to try it. It passes the tenant's privacy rules and ingress chain like any
-//! event, and goes to nobody else. The schema of its type is not asked: what is sent to try an endpoint need not be complete.
+//! Test events, sent to one subscription to try it.
+//! A test event passes the tenant's privacy rules and ingress chain like any event, and no other
+//! subscription receives it. The schema of its type is not checked: a test payload need not be
+//! complete.
 
 use std::sync::Arc;
 
@@ -13,11 +15,11 @@ use super::candidate::Candidate;
 use super::making::Purpose;
 
 impl Ingest {
-    /// Makes a test event, to be stored and sent.
+    /// Creates a test event, to be stored and sent.
     ///
     /// # Errors
-    /// `reserved_type` for the gateway's own types but `hookgate.test`; `event_rejected` where the chain rejects or drops it; those
-    /// of a chain that fails.
+    /// `reserved_type` for the gateway's own types except `hookgate.test`; `event_rejected` if the
+    /// chain rejects or drops it; those of a failing chain.
     pub async fn test_event(
         &self,
         tenant: &Arc<Tenant>,

@@ -1,40 +1,42 @@
-//! Which addresses may be reached: public ones, and what the operator allows. Pure.
+//! Address policy: public addresses may be reached, and those that the operator allows. Pure.
 //!
-//! Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its updates).
+//! Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its
+//! updates).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Decides over addresses. Cheap to ask.
+/// Policy of reachable addresses. Cheap to check.
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
     allow: Vec<IpNet>,
     nat64: Vec<Ipv6Net>,
 }
 
-/// An address is not public.
+/// Refusal of an address that is not public.
 ///
-/// Of an address that its tenant wrote, the text says which kind it is. Of a name it does not: who registers names would learn
-/// of the operator's network what they lead to.
+/// For an address that the tenant wrote, the text names its kind. For a name it does not: otherwise
+/// a tenant that registers names could explore the operator's network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusedAddress {
-    /// In words.
+    /// Kind of the address, in words.
     pub kind: &'static str,
-    /// The range that it is in; allowing that, or less, would let it pass.
+    /// Range of the address.
+    /// Allowing it, or a smaller one with the address, would permit the address.
     pub range: IpNet,
-    /// True for an address that was found under a name.
+    /// Set if the address was resolved from a name.
     pub by_name: bool,
 }
 
-/// A prefix that no translator has (RFC 6052 §2.2).
+/// Error: a prefix that no NAT64 translator can have (RFC 6052 §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("egress.nat64: {0} is no prefix of a translator; its length is 32, 40, 48, 56, 64 or 96")]
 pub struct BadTranslation(pub Ipv6Net);
 
 impl AddressPolicy {
-    /// Public addresses and these ranges.
+    /// Policy that permits public addresses and these ranges.
     pub fn new(allow: Vec<IpNet>) -> Self {
         Self {
             allow,
@@ -42,10 +44,10 @@ impl AddressPolicy {
         }
     }
 
-    /// The same where these prefixes lead to translators (NAT64, RFC 6052).
+    /// Adds the prefixes of NAT64 translators (RFC 6052).
     ///
     /// # Errors
-    /// A prefix of a length that there is not.
+    /// A prefix has an invalid length.
     pub fn translated_by(self, nat64: Vec<Ipv6Net>) -> Result<Self, BadTranslation> {
         let wrong = |net: &&Ipv6Net| embedded(**net, net.addr()).is_none();
         match nat64.iter().find(wrong) {
@@ -54,13 +56,14 @@ impl AddressPolicy {
         }
     }
 
-    /// Whether this address may be dialled.
+    /// Checks that an address may be dialled.
     ///
-    /// An address of IPv4 in the clothes of IPv6 (mapped, or by NAT64) is judged as what it is. The metadata addresses
-    /// of clouds hand out credentials to whoever asks: a range does not allow them, only they themselves do.
+    /// An IPv6 address that embeds an IPv4 address (mapped, or by NAT64) is checked as that IPv4
+    /// address. The metadata addresses of clouds give out credentials to every client: a range does
+    /// not allow them, only their exact address does.
     ///
     /// # Errors
-    /// What it is instead of public.
+    /// Kind and range of the address that is not public.
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
         let address = self.unwrapped(address);
         if let Some(refused) = metadata(address) {
@@ -79,7 +82,7 @@ impl AddressPolicy {
         }
     }
 
-    /// The address of IPv4 that an address of IPv6 stands for, where it does.
+    /// Returns the IPv4 address that an IPv6 address embeds; otherwise the address itself.
     pub(super) fn unwrapped(&self, address: IpAddr) -> IpAddr {
         let IpAddr::V6(v6) = address else { return address };
         let known = [MAPPED, NAT64];
@@ -90,7 +93,8 @@ impl AddressPolicy {
     }
 }
 
-/// The address of IPv4 in one of IPv6 by the prefix's length (RFC 6052 §2.2): bits 64 to 71 are left out.
+/// IPv4 address embedded in an IPv6 address by the prefix's length (RFC 6052 §2.2).
+/// Bits 64 to 71 are skipped.
 fn embedded(net: Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr> {
     let o = address.octets();
     let [a, b, c, d] = match net.prefix_len() {
@@ -156,7 +160,8 @@ fn check_v6(address: Ipv6Addr) -> Result<(), RefusedAddress> {
     }
 }
 
-/// Services that hand out credentials or user data to whoever asks. Most clouds have theirs at 169.254.169.254.
+/// Services that give out credentials or user data to every client. Most clouds have theirs at
+/// 169.254.169.254.
 const METADATA: &[(IpAddr, &str)] = &[
     (ip4(169, 254, 169, 254), "the metadata service of a cloud"),
     (ip4(169, 254, 170, 2), "the credentials service of AWS ECS"),
@@ -210,7 +215,7 @@ const V4: &[(Ipv4Net, &str)] = &[
     (v4(240, 0, 0, 0, 4), "a reserved address"),
 ];
 
-/// What is not to be reached within and without the global range.
+/// Refused IPv6 ranges, within and without the global one.
 const V6: &[(Ipv6Net, &str)] = &[
     (v6(0, 0, 0, 0, 127), "a loopback or unspecified address"),
     // Teredo, ORCHID, benchmarks and other protocol assignments.
@@ -225,9 +230,9 @@ const V6: &[(Ipv6Net, &str)] = &[
 ];
 
 const GLOBAL: Ipv6Net = v6(0x2000, 0, 0, 0, 3);
-/// RFC 6052 §2.1.
+/// Well-known NAT64 prefix, RFC 6052 §2.1.
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 0, 0, 96);
-/// RFC 4291 §2.5.5.2: `::ffff:0:0/96`.
+/// Prefix of IPv4-mapped addresses, RFC 4291 §2.5.5.2: `::ffff:0:0/96`.
 const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
 
 const fn ip4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
@@ -386,7 +391,7 @@ mod tests {
 
     #[test]
     fn nat64_prefixes_of_the_network_are_looked_through() {
-        // RFC 6052 §2.4: 192.0.2.33 under each length of a prefix; here of 10.0.2.33 and 8.8.2.33.
+        // RFC 6052 §2.4: 192.0.2.33 with each prefix length; here for 10.0.2.33 and 8.8.2.33.
         let policy = |prefix: &str| {
             let policy = AddressPolicy::new(vec!["2001:db8::/32".parse().expect("a range")]);
             policy.translated_by(vec![prefix.parse().expect("a prefix")])
@@ -456,7 +461,7 @@ mod tests {
     }
 
     proptest! {
-        /// No clothes of IPv6 make an address pass that would not pass by itself.
+        /// Embedding an IPv4 address in IPv6 does not change the verdict.
         #[test]
         fn clothes_change_nothing(bits in any::<u32>()) {
             let policy = AddressPolicy::default();
@@ -467,7 +472,7 @@ mod tests {
             prop_assert_eq!(policy.check(nat64.into()), expected);
         }
 
-        /// The standard library's own idea of the plain cases agrees.
+        /// The standard library's classification agrees in the plain cases.
         #[test]
         fn nothing_local_passes(bits in any::<u32>(), v6 in any::<u128>()) {
             let policy = AddressPolicy::default();
@@ -482,7 +487,7 @@ mod tests {
             }
         }
 
-        /// What the refusal proposes does let the address pass.
+        /// Allowing the proposed range permits the address.
         #[test]
         fn the_proposal_helps(bits in any::<u128>(), short in any::<bool>()) {
             let address = if short { IpAddr::from(bits.to_be_bytes()[..4].iter().fold(0_u32, |n, b| n << 8 | u32::from(*b)).to_be_bytes()) } else { IpAddr::from(bits.to_be_bytes()) };

@@ -1,7 +1,8 @@
-//! Decides over URLs that are to be endpoints, for a clear answer to whoever registers them.
+//! Admission of endpoint URLs at registration, so that the caller learns of a refusal at once.
 //!
-//! Names are looked up concurrently and within one deadline for all of a request, each once, so that a name server that does not
-//! answer holds nobody for long. A name that cannot be looked up in time is taken: it is checked again at every connection.
+//! Names are resolved concurrently, each once, and within one deadline for all of a request, so
+//! that an unresponsive name server delays no request for long. A name that is not resolved in time
+//! is admitted: every connection checks it again.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -20,13 +21,13 @@ use super::{BadUrl, RefusedAddress};
 /// Refusal of a URL as an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// The URL itself.
+    /// The URL itself is invalid.
     #[error(transparent)]
     Url(#[from] BadUrl),
-    /// An address that it leads to.
+    /// An address of the URL's host is refused.
     #[error("the endpoint cannot be used: {0}")]
     Address(#[from] RefusedAddress),
-    /// It leads to the gateway.
+    /// The URL leads to the gateway itself.
     #[error("it leads to this service itself, which would deliver to itself without end")]
     Own,
 }
@@ -34,23 +35,23 @@ pub enum NotAdmitted {
 /// Addresses at which the gateway itself is reached.
 #[derive(Debug, Clone, Default)]
 pub struct OwnAddresses {
-    /// The listeners' addresses.
+    /// Addresses of its listeners.
     pub listen: Vec<SocketAddr>,
-    /// The URL at which its users reach it.
+    /// URL at which its users reach it.
     pub public: Option<Url>,
 }
 
 impl Client {
-    /// Checks that a URL can be an endpoint as things stand.
+    /// Checks that a URL can be an endpoint at present.
     ///
     /// # Errors
-    /// The fault of the URL, or of an address that it leads to.
+    /// Problem of the URL, or of one of its addresses.
     pub async fn admit(&self, url: &Url) -> Result<(), NotAdmitted> {
         let mut verdicts = self.admit_all(&[url]).await;
         verdicts.pop().unwrap_or(Ok(()))
     }
 
-    /// The same of several at once, in their order.
+    /// Checks several URLs at once; the results are in their order.
     pub async fn admit_all(&self, urls: &[&Url]) -> Vec<Result<(), NotAdmitted>> {
         let origins: Vec<_> = urls.iter().map(|url| self.origin(url)).collect();
         let found = self.look_up(origins.iter().flatten()).await;
@@ -74,7 +75,7 @@ impl Client {
         origins.into_iter().map(verdict).collect()
     }
 
-    /// Origin of a URL, unless the URL by itself is refused.
+    /// Origin of a URL, unless the URL itself is refused.
     fn origin(&self, url: &Url) -> Result<Origin, NotAdmitted> {
         let endpoint = self.inner.urls.endpoint(url)?;
         if url.fragment().is_some() {
@@ -86,7 +87,7 @@ impl Client {
         Ok(endpoint.origin)
     }
 
-    /// The addresses of those names that could be looked up in time.
+    /// Addresses of those names that were resolved in time.
     async fn look_up<'o>(&self, origins: impl Iterator<Item = &'o Origin>) -> HashMap<Arc<str>, Vec<IpAddr>> {
         let named = origins.filter(|origin| origin.literal.is_none());
         let names: HashMap<_, _> = named
@@ -104,7 +105,7 @@ impl Client {
 }
 
 impl OwnAddresses {
-    /// True for a URL below the public one.
+    /// Returns `true` for a URL below the public one.
     fn is_public(&self, origin: &Origin, url: &Url) -> bool {
         let Some(public) = &self.public else { return false };
         let host = public.host_str().unwrap_or_default();
@@ -117,13 +118,13 @@ impl OwnAddresses {
             && path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// True for an address at which one of the gateway's own listeners answers.
+    /// Returns `true` for an address at which one of the gateway's own listeners answers.
     fn listens_at(&self, address: IpAddr, port: u16) -> bool {
         let address = address.to_canonical();
         let mut own = self.listen.iter().filter(|listen| listen.port() == port);
         own.any(|listen| {
             let own = listen.ip().to_canonical();
-            // To connect to the unspecified address is to connect to this machine.
+            // A connection to the unspecified address reaches this machine.
             own == address
                 || (address.is_unspecified() && (own.is_loopback() || own.is_unspecified()))
                 || (own.is_unspecified() && is_of_this_machine(address))
@@ -131,14 +132,14 @@ impl OwnAddresses {
     }
 }
 
-/// Only an address of this machine can be bound.
+/// Returns `true` for an address of this machine: only such an address can be bound.
 fn is_of_this_machine(address: IpAddr) -> bool {
     address.is_loopback() || UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// Time that a request waits for the names in it, all together.
+/// Longest wait of a request for the resolution of all its names.
 const ADMISSION: Duration = Duration::from_secs(3);
-/// Names of a request that are looked up at once.
+/// Maximum of a request's names resolved concurrently.
 const AT_ONCE: usize = 16;
 
 #[cfg(test)]
@@ -184,7 +185,7 @@ mod tests {
             let url = url.parse().unwrap();
             assert_eq!(&client.admit(&url).await, expected, "{url}");
         }
-        // Neighbours of the public URL are others; whether they can be looked up here is not the question.
+        // Other hosts beside the public URL's; the test does not depend on their resolution.
         for url in [
             "https://hooks.example.com/gateway",
             "https://hooks.example.com:8443/gate",

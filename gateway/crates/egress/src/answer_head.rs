@@ -1,19 +1,20 @@
-//! Status and Retry-After of an answer's head that hyper refuses, read leniently.
+//! Lenient parser for the status and Retry-After of a response head that hyper refuses.
 //!
-//! RFC 9112 lets a client give up on faulty framing (two lengths, `Transfer-Encoding` in HTTP/1.0) and on characters that no
-//! header holds. A delivery needs the status alone: what an endpoint decided is taken as decided. The connection is closed.
+//! RFC 9112 permits a client to reject faulty framing (two lengths, `Transfer-Encoding` in
+//! HTTP/1.0) and invalid characters in headers. A delivery needs the status only: the endpoint's
+//! decision counts. The connection is closed.
 
-/// Final head of an answer, as far as a delivery needs it.
+/// Final head of a response, as far as a delivery needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AnswerHead {
-    /// The status, 100 to 599; of the informational ones only 101.
+    /// Status, 100 to 599; of the informational ones only 101.
     pub(super) status: u16,
-    /// The value of the first Retry-After, as text.
+    /// Value of the first Retry-After, as text.
     pub(super) retry_after: Option<String>,
 }
 
 impl AnswerHead {
-    /// Reads the final head at the beginning of what came; `None`: it is not HTTP/1, or not complete.
+    /// Parses the final head at the start of the received bytes; `None`: not HTTP/1, or incomplete.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut lines = Lines(bytes);
         loop {
@@ -34,7 +35,7 @@ impl AnswerHead {
     }
 }
 
-/// The status of a status line: `HTTP/1.x`, spaces, three digits, and whatever follows.
+/// Status of a status line: `HTTP/1.x`, spaces, three digits, and any rest.
 fn status(line: &[u8]) -> Option<u16> {
     let rest = line.strip_prefix(b"HTTP/1.")?;
     let (version, rest) = rest.split_first()?;
@@ -46,7 +47,7 @@ fn status(line: &[u8]) -> Option<u16> {
     (numeric && (100..600).contains(&status)).then_some(status)
 }
 
-/// The value of a header line of this name.
+/// Value of a header line of this name.
 fn value_of(line: &[u8], name: &str) -> Option<String> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (own, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
@@ -54,7 +55,7 @@ fn value_of(line: &[u8], name: &str) -> Option<String> {
         .then(|| String::from_utf8_lossy(value).into_owned())
 }
 
-/// Complete lines, without their ends (CR LF, or LF alone: RFC 9112 §2.2).
+/// Iterator over complete lines, without their ends (CR LF, or LF alone: RFC 9112 §2.2).
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {

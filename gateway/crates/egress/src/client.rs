@@ -1,4 +1,4 @@
-//! Sends one request under one deadline and says what came of it.
+//! Outbound HTTP client: sends one request under one deadline and returns its outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,7 +28,7 @@ use hookgate_domain::delivery::Stage;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
 
-/// The outbound client. Cheap to clone; clones share their connections.
+/// Outbound client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
@@ -44,41 +44,41 @@ pub(super) struct Inner {
     metrics: Metrics,
 }
 
-/// A POST to be made.
+/// POST request to send.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// Where to.
+    /// URL of the endpoint.
     pub url: &'a Url,
-    /// Its headers; Host and Content-Length are added.
+    /// Headers; Host and Content-Length are added.
     pub headers: HeaderMap,
-    /// The exact bytes.
+    /// Exact bytes of the body.
     pub body: Bytes,
-    /// For all of it.
+    /// Deadline of the whole exchange.
     pub timeout: Duration,
 }
 
-/// What came of a request.
+/// Result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// What it came to.
+    /// Outcome of the exchange.
     pub outcome: Outcome,
-    /// The beginning of the answer's body, at most 4 KiB.
+    /// Beginning of the response's body, at most 4 KiB.
     pub body: Vec<u8>,
 }
 
 impl Client {
-    /// A client after this configuration, that counts by itself.
+    /// Creates a client with metrics of its own.
     ///
     /// # Errors
-    /// A file of authorities that cannot be used, a prefix that is none.
+    /// The file of certificate authorities is unusable, or a NAT64 prefix is invalid.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, EgressError> {
         Self::of_gateway(config, clock, Metrics::new(), OwnAddresses::default())
     }
 
-    /// A client of a gateway that is reached at these addresses, which are no endpoints.
+    /// Creates the client of a gateway with these own addresses, which cannot be endpoints.
     ///
     /// # Errors
-    /// A file of authorities that cannot be used, a prefix that is none.
+    /// The file of certificate authorities is unusable, or a NAT64 prefix is invalid.
     pub fn of_gateway(
         config: &Config,
         clock: Clock,
@@ -114,7 +114,7 @@ impl Client {
         })
     }
 
-    /// Closes connections that wait too long, until the shutdown.
+    /// Closes idle connections that exceed their timeout, until the shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let between = (self.inner.idle_timeout / 2).max(Duration::from_secs(1));
         while tokio::time::timeout(between, shutdown.cancelled()).await.is_err() {
@@ -122,10 +122,12 @@ impl Client {
         }
     }
 
-    /// Sends a request. Redirects are answers. A request on a kept connection that ends before an answer began is made once
-    /// more, on a new connection and within the same time (RFC 9112 §9.3.1: the endpoint closed it while it was idle).
+    /// Sends a request. Redirects are not followed: they are answers.
+    /// A request on a reused connection that closes before an answer begins is sent once more, on a
+    /// new connection and before the same deadline (RFC 9112 §9.3.1: the endpoint closed it while
+    /// it was idle).
     ///
-    /// The answer counts from its head on, whatever becomes of its body.
+    /// The answer counts once its head is received, regardless of its body.
     pub async fn send(&self, request: Request<'_>) -> Answer {
         let deadline = Instant::now() + request.timeout;
         let endpoint = match self.inner.urls.endpoint(request.url) {
@@ -167,17 +169,17 @@ impl Client {
         Answer { outcome, body }
     }
 
-    /// Headers of a request as `send` would send it. Nothing is looked up, connected or sent.
+    /// Headers that `send` would send with a request. Resolves, connects and sends nothing.
     ///
     /// # Errors
-    /// A URL that the configuration refuses.
+    /// The configuration refuses the URL.
     pub fn headers_of(&self, request: Request<'_>) -> Result<HeaderMap, BadUrl> {
         let endpoint = self.inner.urls.endpoint(request.url)?;
         let (head, _) = http_request(&endpoint, request).into_parts();
         Ok(head.headers)
     }
 
-    /// Outcome of an answer's head.
+    /// Outcome of a response head.
     fn outcome(&self, status: u16, retry_after: Option<&str>) -> Outcome {
         if (200..300).contains(&status) {
             return Outcome::Delivered { status };
@@ -186,7 +188,7 @@ impl Client {
         Outcome::Refused { status, retry_after }
     }
 
-    /// The answer's head, over a kept connection if one still works, else over a new one.
+    /// Exchanges a request for a response head, on a reused connection if possible.
     async fn round_trip(
         &self,
         endpoint: &Endpoint,
@@ -200,7 +202,8 @@ impl Client {
             }
             let again = request.clone();
             match send(&mut connection, request, progress).await {
-                // RFC 9110 §15.5.9: it waited too long for a request that was on its way.
+                // RFC 9110 §15.5.9: the endpoint's idle timeout ended while the request was on its
+                // way.
                 Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT => {}
                 Ok(response) => return Ok((connection, response)),
                 Err(SendError {
@@ -227,7 +230,7 @@ impl Client {
         }
     }
 
-    /// Outcome of an exchange without an answer.
+    /// Outcome of an exchange without a response.
     fn failed(&self, failed: Failed) -> Outcome {
         match failed {
             Failed::Connect(ConnectError::Blocked(refused)) => {
@@ -252,7 +255,7 @@ impl Client {
         }
     }
 
-    /// hyper tells in words what broke; none of them holds an address.
+    /// Outcome of an exchange that broke before its head. hyper's texts contain no addresses.
     fn unanswered(&self, failed: &SendError) -> Outcome {
         if let Some(head) = &failed.head {
             self.count(Stage::Head, Failure::NotHttp);
@@ -281,11 +284,11 @@ impl Client {
 
 type HttpRequest = hyper::Request<Full<Bytes>>;
 
-/// Failure before an answer's head.
+/// Failure before a response head.
 enum Failed {
-    /// There was no connection.
+    /// No connection was established.
     Connect(ConnectError),
-    /// It broke, or what came is no answer.
+    /// The connection broke, or the response is not HTTP.
     Answer(SendError),
 }
 
@@ -309,7 +312,7 @@ fn http_request(endpoint: &Endpoint, request: Request<'_>) -> HttpRequest {
     http
 }
 
-/// The text of a Retry-After.
+/// Text of a Retry-After header.
 fn text_of(headers: &HeaderMap) -> Option<&str> {
     headers.get(RETRY_AFTER)?.to_str().ok()
 }
@@ -323,7 +326,7 @@ impl Answer {
     }
 }
 
-/// How far a request got: written by what is under way, read when the deadline has cut it off.
+/// Stage that an exchange has reached, read when the deadline cuts it off.
 #[derive(Default)]
 struct Progress(AtomicU8);
 
@@ -352,7 +355,7 @@ const BODY: BodyLimits = BodyLimits {
     pieces: 256,
     kept: 4 * 1024,
 };
-/// Time for which a body is read: its answer counts already.
+/// Longest time that a body is read: its answer counts already.
 const BODY_TIME: Duration = Duration::from_secs(2);
-/// When a delivery is tried again that this process had no descriptor for.
+/// Delay of a delivery for which this process had no file descriptor.
 const EXHAUSTED_FOR: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! How the gateway reaches endpoints.
+//! Configuration of outbound connections.
 
 use std::path::PathBuf;
 
@@ -9,29 +9,31 @@ use serde::{Deserialize, Serialize};
 use super::BadTranslation;
 use hookgate_domain::units::Span;
 
-/// Where deliveries may go, and how connections are kept.
+/// Permitted targets of deliveries, and reuse of connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address ranges that deliveries may go to besides public addresses, such as `["127.0.0.0/8", "10.0.0.0/8"]`, for
-    /// development and private networks. The metadata addresses of clouds are allowed only when named alone, with `/32`.
+    /// Address ranges that deliveries may reach besides public addresses.
+    /// For example `["127.0.0.0/8", "10.0.0.0/8"]`, for development and private networks. The
+    /// metadata addresses of clouds are allowed only when named alone, with `/32`.
     #[schemars(with = "Vec<String>")]
     pub allow: Vec<IpNet>,
-    /// IPv6 prefixes of this network's NAT64 translators, such as `["2001:db8:64::/96"]`: an address in one of them is judged
-    /// as the IPv4 address that it stands for. The well-known prefix `64:ff9b::/96` is known.
+    /// IPv6 prefixes of this network's NAT64 translators, such as `["2001:db8:64::/96"]`.
+    /// An address in one of them is checked as the IPv4 address that it embeds. The well-known
+    /// prefix `64:ff9b::/96` is built in.
     #[schemars(with = "Vec<String>")]
     pub nat64: Vec<Ipv6Net>,
-    /// Refuse endpoints without TLS.
+    /// Refuses endpoints without TLS.
     pub https_only: bool,
-    /// The ports that endpoints may have; empty: any.
+    /// Permitted ports of endpoints; empty: any.
     pub ports: Vec<u16>,
-    /// A PEM file with certificate authorities to trust besides the public ones.
+    /// PEM file with certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
-    /// How many unused connections are kept for an endpoint's host.
+    /// Maximum of idle connections per endpoint host.
     pub idle_connections: usize,
-    /// How many unused connections are kept in all.
+    /// Maximum of idle connections in total.
     pub idle_connections_total: usize,
-    /// How long an unused connection is kept.
+    /// Time after which an idle connection is closed.
     pub idle_timeout: Span,
 }
 
@@ -50,32 +52,32 @@ impl Default for Config {
     }
 }
 
-/// The client cannot be made.
+/// Error of the creation of a client.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
     /// The file of certificate authorities cannot be read.
     #[error("cannot read the certificate authorities in {file}")]
     CaFile {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// Why.
+        /// Cause.
         source: rustls::pki_types::pem::Error,
     },
-    /// One of them is no authority.
+    /// One of the certificates is not an authority.
     #[error("{file} holds a certificate that is no authority")]
     Authority {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// Why.
+        /// Cause.
         source: rustls::Error,
     },
-    /// It holds none.
+    /// The file has no certificates.
     #[error("{0} holds no certificate")]
     NoAuthority(PathBuf),
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
-    /// A prefix of a translator that is none.
+    /// A NAT64 prefix is invalid.
     #[error(transparent)]
     Translation(#[from] BadTranslation),
     /// The resolver cannot be set up.

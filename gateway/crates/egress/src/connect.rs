@@ -1,4 +1,4 @@
-//! A new connection: look up, check, dial what was checked, check again, encrypt.
+//! New connections: resolve, check, dial the checked address, check the peer, start TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::resolve::{LookUpError, Resolver};
 use super::{AddressPolicy, RefusedAddress};
 use hookgate_domain::delivery::Stage;
 
-/// Makes connections. Cheap to clone.
+/// Establishes connections. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) policy: Arc<AddressPolicy>,
@@ -25,29 +25,29 @@ pub(super) struct Connector {
     pub(super) tls: TlsConnector,
 }
 
-/// Why there is no connection.
+/// Failure to establish a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectError {
     /// No address of the host may be reached.
     Blocked(RefusedAddress),
-    /// It does not work.
+    /// A stage failed.
     Failed {
-        /// The stage that was under way.
+        /// Stage in progress.
         during: Stage,
-        /// Of which kind.
+        /// Kind of the failure.
         failure: Failure,
-        /// In words, without addresses.
+        /// Reason in words, without addresses.
         reason: String,
     },
-    /// This process or machine is short of descriptors or memory.
+    /// This process or machine has no free file descriptors or memory.
     Exhausted {
-        /// The stage that was under way.
+        /// Stage in progress.
         during: Stage,
     },
 }
 
 impl Connector {
-    /// The addresses of an origin, at least one, whether they may be dialled or not.
+    /// Addresses of an origin, at least one, permitted or not.
     pub(super) async fn addresses(&self, origin: &Origin) -> Result<Vec<IpAddr>, ConnectError> {
         if let Some(address) = origin.literal {
             return Ok(vec![address]);
@@ -62,7 +62,7 @@ impl Connector {
         })
     }
 
-    /// Those of an origin's addresses that may be dialled, at least one.
+    /// Permitted addresses of an origin, at least one.
     pub(super) fn permitted(
         &self,
         origin: &Origin,
@@ -71,7 +71,7 @@ impl Connector {
         permitted(&self.policy, found).map_err(|refused| origin.told(refused))
     }
 
-    /// Connects before the deadline; tells `under_way` how far it got.
+    /// Connects before the deadline and records the current stage in `under_way`.
     pub(super) async fn connect(
         &self,
         origin: &Origin,
@@ -96,7 +96,8 @@ impl Connector {
             .map_err(|_| failed(Stage::Connect, Failure::Other, "the connection broke"))
     }
 
-    /// The first address that answers. Each has an equal share of the time that is left.
+    /// Connects to the first address that answers. Each address gets an equal share of the
+    /// remaining time.
     async fn dial(
         &self,
         origin: &Origin,
@@ -109,7 +110,7 @@ impl Connector {
             let share = deadline.duration_since(Instant::now()) / left;
             match self.dial_one(origin, address, share).await {
                 Ok(stream) => return Ok(stream),
-                // The next address would find the same.
+                // The next address would fail in the same way.
                 Err(exhausted @ ConnectError::Exhausted { .. }) => return Err(exhausted),
                 Err(error) => last = error,
             }
@@ -145,7 +146,7 @@ impl Connector {
         let peer = stream.peer_addr().map_err(broken)?;
         let checked = self.policy.check(peer.ip());
         checked.map_err(|refused| ConnectError::Blocked(origin.told(refused)))?;
-        // Requests are written whole; waiting for more would only delay them.
+        // Requests are written as a whole; Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(broken)?;
         Ok(stream)
     }
@@ -174,8 +175,8 @@ impl Connector {
     }
 }
 
-/// Those of the addresses that pass; when none does, why the first does not. A name that leads to public and private
-/// addresses is reached at its public ones.
+/// Permitted ones of some addresses; if there are none, the refusal of the first.
+/// A name with public and private addresses is reached at its public ones.
 fn permitted(policy: &AddressPolicy, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, RefusedAddress> {
     let mut refused = None;
     let mut passed = Vec::with_capacity(found.len());

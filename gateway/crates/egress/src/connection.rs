@@ -1,8 +1,9 @@
-//! One HTTP/1.1 connection, driven by whoever uses it.
+//! HTTP/1.1 connection, driven by its user.
 //!
-//! hyper splits a connection into a sender and a future that does the work, which is meant for a task of its own. Here the
-//! user of the connection drives that future itself: no task a connection, no switching between two tasks twice a request. An
-//! unused connection is driven by nobody; before it is used again it is asked whether its peer has hung up.
+//! hyper splits a connection into a sender and a future for a separate task. Here the user of the
+//! connection polls that future: no task per connection, and no switch between two tasks twice a
+//! request. An idle connection is not polled; before its reuse, `is_usable` checks that the peer
+//! has not closed it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -20,55 +21,56 @@ use tokio_rustls::client::TlsStream;
 use super::answer_head::AnswerHead;
 use super::intake::{HEAD_BYTES, Intake, Wire};
 
-/// A connection with at most one request under way.
+/// Connection with at most one request in progress.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: Driver,
     intake: Intake,
 }
 
-/// Plain or encrypted, with the bounds of what comes over it.
+/// Plain or encrypted stream, with the bounds of the received data.
 pub(super) struct Stream {
     transport: Transport,
     intake: Intake,
 }
 
-/// Bytes to and from the endpoint.
+/// Transport of the bytes to and from the endpoint.
 pub(super) enum Transport {
     Plain(Wire),
     Tls(Box<TlsStream<Wire>>),
 }
 
-/// A request failed.
+/// Failure of a request.
 #[derive(Debug)]
 pub(super) struct SendError {
-    /// The request, where surely none of it was written.
+    /// The request, if certainly nothing of it was written.
     pub(super) unsent: Option<Box<hyper::Request<Full<Bytes>>>>,
-    /// True once a byte of an answer came.
+    /// Set once a byte of a response arrived.
     pub(super) received: bool,
-    /// True where more came than any head may have.
+    /// Set if the head exceeds its bound.
     pub(super) too_large: bool,
-    /// The answer's head, where it is complete and hyper refuses it.
+    /// Head of the response, if it is complete and hyper refuses it.
     pub(super) head: Option<AnswerHead>,
     pub(super) error: hyper::Error,
 }
 
-/// How the body of an answer ended.
+/// End of a response's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyEnd {
-    /// All of it was read.
+    /// It was read completely.
     Complete,
-    /// It is longer than we listen to, or comes in too many pieces.
+    /// It exceeds the bound on bytes or on pieces.
     TooLong,
-    /// The connection broke, or the framing is wrong.
+    /// The connection broke, or the framing is invalid.
     Broken,
 }
 
 impl Connection {
-    /// Over a stream that was just connected.
+    /// Performs the HTTP handshake on a connected stream.
     pub(super) async fn open(stream: Stream) -> Result<Self, hyper::Error> {
         let intake = stream.intake.clone();
-        // RFC 9112 §5.2: folded lines are read. What else old servers do to lines that nobody here reads is passed over.
+        // RFC 9112 §5.2: folded lines are accepted. Other faults of old servers in unread headers
+        // are ignored.
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(HEAD_BYTES)
             .max_headers(MOST_HEADERS)
@@ -84,7 +86,8 @@ impl Connection {
         })
     }
 
-    /// Whether it takes a request: its last answer is complete and its peer has not hung up.
+    /// Returns `true` if it accepts a request.
+    /// Then its last response is complete and its peer has not closed it.
     pub(super) async fn is_usable(&mut self) -> bool {
         let driver = &mut self.driver;
         poll_fn(|cx| {
@@ -95,7 +98,7 @@ impl Connection {
         self.sender.is_ready()
     }
 
-    /// Sends a request and waits for the answer's head. `written` is called when the first writing is done.
+    /// Sends a request and waits for the response head. `written` is called after the first write.
     pub(super) async fn send(
         &mut self,
         request: hyper::Request<Full<Bytes>>,
@@ -126,7 +129,7 @@ impl Connection {
         }
     }
 
-    /// Reads a body up to a limit and keeps its beginning.
+    /// Reads a body up to a limit and stores its beginning.
     pub(super) async fn read(&mut self, body: Incoming, limits: BodyLimits, kept: &mut Vec<u8>) -> BodyEnd {
         let mut body = body;
         let mut read = 0;
@@ -149,37 +152,37 @@ impl Connection {
     }
 }
 
-/// Bounds on what is read of an answer's body.
+/// Bounds on the body of a response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
-    /// After so many bytes we hang up.
+    /// Bytes after which the connection is closed.
     pub(super) read: usize,
-    /// After so many pieces (chunks, reads) too.
+    /// Pieces (chunks, reads) after which it is closed.
     pub(super) pieces: usize,
-    /// So many bytes are kept.
+    /// Bytes that are stored.
     pub(super) kept: usize,
 }
 
-/// The connection's work; `None` once it has ended.
+/// hyper's connection future; `None` once it has ended.
 struct Driver(Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>);
 
 impl Driver {
-    /// Works as far as it goes without waiting.
+    /// Polls the connection once, without waiting.
     fn step(&mut self, cx: &mut Context<'_>) {
         let Some(connection) = &mut self.0 else { return };
-        // Its error is the one that the sender tells.
+        // The sender returns its error.
         if Pin::new(connection).poll(cx).is_ready() {
             self.0 = None;
         }
     }
 
-    /// Works until `wanted` is there. `stepped` is called after each step.
+    /// Polls the connection until `wanted` is ready. `stepped` is called after each poll.
     async fn drive<T>(&mut self, wanted: impl Future<Output = T>, stepped: impl Fn()) -> T {
         let mut wanted = pin!(wanted);
         poll_fn(|cx| {
             self.step(cx);
             stepped();
-            // What the step brought is picked up here, not at the next wake-up.
+            // A result of this poll is taken here, not at the next wake-up.
             wanted.as_mut().poll(cx)
         })
         .await

@@ -1,4 +1,4 @@
-//! A URL taken apart: where to connect, what to ask for. Refuses what no request is ever made to.
+//! Endpoint URLs: parsed into origin and target, and refused where no request may be sent.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,86 +12,86 @@ use url::{Host, ParseError, Url};
 
 use super::RefusedAddress;
 
-/// A URL as a user writes it for an endpoint: http or https, with a host.
+/// URL that a user gives for an endpoint: http or https, with a host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(pub Url);
 
-/// Which URLs are endpoints.
+/// Policy of endpoint URLs.
 #[derive(Debug, Clone, Default)]
 pub struct UrlPolicy {
-    /// Whether plain http is refused.
+    /// Refuses plain http.
     pub https_only: bool,
-    /// The ports that are allowed; empty: all.
+    /// Permitted ports; empty: all.
     pub ports: Vec<u16>,
 }
 
-/// Where requests go, ready to be sent to.
+/// Parsed endpoint, ready for requests.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// What a connection is made to.
+    /// Origin to connect to.
     pub(super) origin: Origin,
-    /// The path and query, in origin form (RFC 9112 §3.2.1).
+    /// Path and query, in origin form (RFC 9112 §3.2.1).
     pub(super) target: Uri,
-    /// The Host header.
+    /// Value of the Host header.
     pub(super) host: HeaderValue,
 }
 
-/// What a connection is made to, and so what connections are kept for. Cheap to clone.
+/// Target of a connection, and the key of the connection pool. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     pub(super) tls: bool,
     pub(super) host: Arc<str>,
-    /// The address, where the host is one.
+    /// Address, if the host is a literal address.
     pub(super) literal: Option<IpAddr>,
     pub(super) port: u16,
 }
 
-/// Why a URL is no endpoint.
+/// Refusal of an endpoint URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    /// Neither http nor https.
+    /// The scheme is neither http nor https.
     #[error("an endpoint's URL begins with https:// or http://")]
     Scheme,
-    /// http where only https is allowed.
+    /// The scheme is http where only https is permitted.
     #[error("only https:// URLs are delivered to (egress.https_only)")]
     HttpsOnly,
-    /// `user:password@`.
+    /// The URL has `user:password@`.
     #[error("an endpoint's URL holds no user name or password; use a custom header for authorization")]
     UserInfo,
-    /// No host.
+    /// The URL has no host.
     #[error("an endpoint's URL names a host")]
     Host,
-    /// A host's name with an empty label: `example..com`.
+    /// The host's name has an empty label: `example..com`.
     #[error("the host's name has an empty part between two dots")]
     EmptyLabel,
-    /// A host's name with a label that no name server can hold (RFC 1035 §2.3.4).
+    /// The host's name has a label longer than DNS permits (RFC 1035 §2.3.4).
     #[error("a part of the host's name is over {LONGEST_LABEL} characters")]
     LongLabel,
-    /// A host's name that no name server can hold.
+    /// The host's name is longer than DNS permits.
     #[error("the host's name is over {LONGEST_NAME} characters")]
     LongName,
-    /// Port 0, which nothing listens on.
+    /// The port is 0, which cannot be connected to.
     #[error("nothing can be reached at port 0")]
     NoPort,
-    /// A part that is never sent.
+    /// The URL has a fragment, which is never sent.
     #[error("an endpoint's URL has no fragment (`#…`): it is never sent")]
     Fragment,
-    /// A text that is no URL.
+    /// The text is not a URL.
     #[error("it is not a URL: {0}")]
     Malformed(ParseError),
-    /// A port out of the allowed ones.
+    /// The port is not a permitted one.
     #[error("port {0} is not allowed for endpoints (egress.ports)")]
     Port(u16),
-    /// Longer than can be sent.
+    /// The URL exceeds the maximum length.
     #[error("an endpoint's URL is at most {LONGEST} bytes")]
     TooLong,
 }
 
 impl UrlPolicy {
-    /// Takes a URL apart. A fragment is not sent.
+    /// Parses an endpoint URL. A fragment is not sent.
     ///
     /// # Errors
-    /// Why it is no endpoint.
+    /// Reason why the URL is refused.
     pub fn endpoint(&self, url: &Url) -> Result<Endpoint, BadUrl> {
         let tls = match url.scheme() {
             "https" => true,
@@ -146,17 +146,17 @@ impl FromStr for EndpointUrl {
     }
 }
 
-/// Reads the URL of an endpoint, for fields of the configuration.
+/// Deserializes an endpoint URL, for fields of the configuration.
 ///
 /// # Errors
-/// The fault.
+/// Problem of the text.
 pub fn endpoint_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
     let text = String::deserialize(deserializer)?;
     let read: Result<EndpointUrl, _> = text.parse();
     read.map(|url| url.0).map_err(serde::de::Error::custom)
 }
 
-/// Without the query, which may be a secret.
+/// Omits the query, which may be a secret.
 impl fmt::Debug for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.0.host_str().unwrap_or_default();
@@ -165,7 +165,7 @@ impl fmt::Debug for EndpointUrl {
 }
 
 impl Origin {
-    /// The refusal of one of its addresses as its tenant may know it: of a name, not to which kind of network it leads.
+    /// Refusal of an address as its tenant may see it: for a name, without the kind of the network.
     pub(super) fn told(&self, refused: RefusedAddress) -> RefusedAddress {
         let known = self.literal.is_some() || &*self.host == LOCALHOST || self.host.ends_with(".localhost");
         RefusedAddress {
@@ -175,7 +175,7 @@ impl Origin {
     }
 }
 
-/// A name that name servers can hold, without the dot of the root at its end.
+/// Checks that a name is valid in DNS, and removes the root's final dot.
 fn host_name(name: &str) -> Result<&str, BadUrl> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.len() > LONGEST_NAME {
@@ -199,7 +199,7 @@ fn target(url: &Url) -> Result<Uri, BadUrl> {
     text.parse().map_err(|_| BadUrl::Host)
 }
 
-/// RFC 9110 §7.2: the authority without user info, the port only when it is not the scheme's own.
+/// Host header (RFC 9110 §7.2): the authority without user info or default port.
 fn host_header(url: &Url) -> Result<HeaderValue, BadUrl> {
     let host = url.host_str().ok_or(BadUrl::Host)?;
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -247,10 +247,10 @@ mod tests {
                 "example.com:8080",
             ),
             ("http://[::1]:80/x", "http://::1:80", "/x", "[::1]"),
-            // Other spellings of an address are that address before anything looks at them.
+            // Other spellings of an address are normalized before any check.
             ("http://0x7f.1/", "http://127.0.0.1:80", "/", "127.0.0.1"),
             ("http://2130706433/", "http://127.0.0.1:80", "/", "127.0.0.1"),
-            // The root's dot changes nothing.
+            // The root's dot has no effect.
             (
                 "http://localhost.:8080/",
                 "http://localhost:8080",
@@ -298,12 +298,12 @@ mod tests {
         }
     }
 
-    /// A URL whose host has a label of this length.
+    /// URL whose host has a label of this length.
     fn label(length: usize) -> String {
         format!("https://{}.example/", "a".repeat(length))
     }
 
-    /// A URL whose host's name has this length.
+    /// URL whose host's name has this length.
     fn name(length: usize) -> String {
         let labels = "a.".repeat(length / 2 - 1);
         let last = "a".repeat(length - labels.len());

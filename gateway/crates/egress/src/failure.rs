@@ -1,13 +1,13 @@
-//! Kinds of failures of an exchange, for the figures: a closed set, without names or addresses.
+//! Kinds of failures of an exchange, as a closed set for metrics, without names or addresses.
 
 use std::io;
 
-/// Kind of a failure, whatever the stage.
+/// Kind of a failure, at any stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The name does not exist, or has no address.
     NoAddress,
-    /// The name servers do not answer, or not with an answer.
+    /// The name servers do not respond, or without a usable answer.
     LookUp,
     /// No address may be reached.
     Blocked,
@@ -19,24 +19,24 @@ pub(super) enum Failure {
     Reset,
     /// The connection was closed.
     Closed,
-    /// The certificate is none that is trusted for this name.
+    /// The certificate is not trusted for this name.
     Certificate,
-    /// The TLS handshake failed otherwise.
+    /// The TLS handshake failed for another reason.
     Handshake,
-    /// The answer is not HTTP/1.1, or its framing is wrong.
+    /// The response is not HTTP/1.1, or its framing is invalid.
     NotHttp,
-    /// The answer is over its bounds.
+    /// The response exceeds its bounds.
     TooLarge,
-    /// The time was up.
+    /// The deadline passed.
     Timeout,
-    /// This process or machine has no descriptors or memory for a connection.
+    /// This process or machine has no file descriptors or memory for a connection.
     Exhausted,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
 impl Failure {
-    /// As a word.
+    /// Value of the metric's label.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::NoAddress => "no_address",
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// Of an error of the system.
+    /// Kind of an I/O error.
     pub(super) fn of(error: &io::Error) -> Self {
         if is_exhaustion(error) {
             return Self::Exhausted;
@@ -72,7 +72,8 @@ impl Failure {
     }
 }
 
-/// True where this process or machine is short of descriptors, buffers or memory: no failure of the endpoint.
+/// Returns `true` if this process or machine lacks descriptors, buffers or memory.
+/// That is not a failure of the endpoint.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
@@ -80,7 +81,7 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     code.is_some_and(|code| own.iter().any(|own| own.raw_os_error() == code))
 }
 
-/// The system's own texts hold addresses now and then.
+/// Text of an I/O error without addresses, which the system's own texts sometimes contain.
 pub(super) fn words(error: &io::Error) -> &'static str {
     match Failure::of(error) {
         Failure::Refused => "the connection was refused",

@@ -1,32 +1,33 @@
-//! Custom headers of subscriptions: which names a tenant may set.
+//! Custom headers of subscriptions: names that a tenant may set.
 //!
-//! `Authorization` and cookies are allowed: endpoints behind a gateway of their own need them, the values are kept as secrets
-//! and go to that endpoint only. What frames the message or speaks for the network is not a tenant's to say.
+//! `Authorization` and cookies are permitted: endpoints behind a gateway need them; the values are
+//! stored as secrets and sent to that endpoint only. A tenant may not set headers that frame the
+//! message or that make a statement about the network.
 
 use hyper::header::{HeaderName, HeaderValue};
 
 use hookgate_domain::Secret;
 
-/// Why a header cannot be sent.
+/// Refusal of a header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadHeader {
-    /// Not a header's name (RFC 9110 §5.6.2).
+    /// The name is not a header name (RFC 9110 §5.6.2).
     #[error("a header's name is letters, digits and !#$%&'*+-.^_`|~")]
     Name,
-    /// Not a header's value. The error does not repeat it.
+    /// The value is not a header value. The error does not repeat it.
     #[error(
         "the value of header `{0}` holds characters that cannot be sent (visible ASCII, spaces and tabs can), or is over {LONGEST_VALUE} bytes"
     )]
     Value(HeaderName),
-    /// Hookgate sets it, or nobody may.
+    /// Hookgate sets the header itself, or it is forbidden.
     #[error("the header `{0}` cannot be set: it belongs to the connection, to signatures or to proxies")]
     Reserved(HeaderName),
 }
 
-/// A header that may be sent with every attempt. Its value is marked as sensitive.
+/// Header that is sent with every attempt. Its value is marked as sensitive.
 ///
 /// # Errors
-/// Names that are reserved, and what is no header at all.
+/// The name is reserved, or name or value is invalid.
 pub fn custom_header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), BadHeader> {
     let name: HeaderName = name.parse().map_err(|_| BadHeader::Name)?;
     if is_reserved(name.as_str()) {
@@ -42,7 +43,7 @@ pub fn custom_header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderVa
     Ok((name, value))
 }
 
-/// `name` in lower case, as `HeaderName` has it.
+/// Returns `true` for a reserved name; `name` is in lower case, as in `HeaderName`.
 fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || RESERVED_BEGINNINGS.iter().any(|begin| name.starts_with(begin))
 }
@@ -59,13 +60,13 @@ const RESERVED: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
-    // Hookgate says what the body is.
+    // Hookgate describes the body.
     "content-encoding",
     "content-type",
-    // What tells how often a request was forwarded (RFC 8586, RFC 9110 §7.6.3).
+    // Loop counters of forwarded requests (RFC 8586, RFC 9110 §7.6.3).
     "cdn-loop",
     "via",
-    // What proxies say and servers believe: who asks, for which host and path.
+    // Statements of proxies that servers trust: the client, the host and the path.
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "client-ip",
@@ -88,7 +89,7 @@ const RESERVED: &[&str] = &[
     "x-remote-addr",
     "x-remote-ip",
     "x-rewrite-url",
-    // What frameworks take for the method.
+    // Method overrides of frameworks.
     "x-http-method",
     "x-http-method-override",
     "x-method-override",

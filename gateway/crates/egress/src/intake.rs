@@ -1,8 +1,9 @@
-//! Bounds what an endpoint may send in answer to one request, and keeps the head until it is read.
+//! Bounds on the data that an endpoint sends in response to one request, and a copy of the head.
 //!
-//! hyper reads informational responses (1xx) without end, and a body in pieces as small as its sender makes them. So bytes and
-//! reads are counted below it, where they come off the wire: a flood ends the connection, whatever it consists of (heads,
-//! chunks of one byte, empty TLS records). The connection's stream counts; the connection's user sets the bounds.
+//! hyper reads informational responses (1xx) without a limit, and a body in pieces of any size. So
+//! bytes and reads are counted below it, at the socket: a flood of any kind (heads, chunks of one
+//! byte, empty TLS records) ends the connection. The connection's stream counts; the connection's
+//! user sets the bounds.
 
 use std::io;
 use std::pin::Pin;
@@ -19,16 +20,16 @@ pub(super) struct Intake(Arc<Mutex<State>>);
 struct State {
     bytes_left: usize,
     reads_left: usize,
-    /// True once a byte of an answer came since the request.
+    /// Set once a byte of a response arrived since the request.
     received: bool,
-    /// True until the final head was read.
+    /// Set until the final head was read.
     before_head: bool,
     /// Bytes since the request, up to the final head.
     head: Vec<u8>,
 }
 
 impl Intake {
-    /// The budget of a connection that is being made.
+    /// Budget of a connection that is being established.
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             bytes_left: HANDSHAKE_BYTES,
@@ -60,23 +61,23 @@ impl Intake {
         }
     }
 
-    /// True once a byte of an answer came since the request.
+    /// Returns `true` once a byte of a response arrived since the request.
     pub(super) fn received(&self) -> bool {
         self.state().received
     }
 
-    /// True where nothing more may come.
+    /// Returns `true` if the budget is exhausted.
     pub(super) fn is_used_up(&self) -> bool {
         let state = self.state();
         state.bytes_left == 0 || state.reads_left == 0
     }
 
-    /// Takes the bytes since the request, where no final head was read of them.
+    /// Takes the bytes since the request, if no final head was read from them.
     pub(super) fn take_head(&self) -> Vec<u8> {
         std::mem::take(&mut self.state().head)
     }
 
-    /// Notes bytes of an answer, after decryption.
+    /// Records bytes of a response, after decryption.
     pub(super) fn note_answer(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -88,7 +89,7 @@ impl Intake {
         }
     }
 
-    /// Charges a read of so many bytes from the wire.
+    /// Charges a read of this many bytes from the socket.
     fn charge(&self, bytes: usize) {
         let mut state = self.state();
         state.bytes_left = state.bytes_left.saturating_sub(bytes);
@@ -96,16 +97,16 @@ impl Intake {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What is inside is whole between any two statements that could panic.
+        // The state is consistent at every point that could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A TCP connection whose reads are charged.
+/// TCP connection whose reads are charged to the budget.
 pub(super) struct Wire {
     tcp: TcpStream,
     intake: Intake,
-    /// Nothing more can be written.
+    /// Set after a write error.
     broken: bool,
 }
 
@@ -118,8 +119,9 @@ impl Wire {
         }
     }
 
-    /// Swallows an error of writing. An endpoint may answer and hang up before it has read the request (a 413, a 401): the
-    /// answer is then still to be read, and where there is none, reading fails at once.
+    /// Swallows a write error.
+    /// An endpoint may respond and close before it has read the request (a 413, a 401): the
+    /// response can still be read, and without one, reading fails at once.
     fn written(&mut self, written: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Err(_)) => {
@@ -183,13 +185,13 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A TLS handshake: a chain of certificates is seldom over 10 KiB.
+/// Budget of a TLS handshake: a certificate chain is rarely over 10 KiB.
 const HANDSHAKE_BYTES: usize = 256 * 1024;
-/// All heads of an answer together, informational ones included.
+/// Budget of all heads of a response, informational ones included.
 pub(super) const HEAD_BYTES: usize = 64 * 1024;
-/// A body: what is listened to of it, and what its framing and TLS add.
+/// Budget of a body, including its framing and TLS.
 const BODY_BYTES: usize = 128 * 1024;
-/// Reads of a part of an answer, so that one sent byte by byte costs little too.
+/// Maximum of reads for a part of a response: bounds the cost of one that is sent byte by byte.
 const MAX_READS: usize = 1024;
-/// Capacity of the buffer that a connection keeps between two answers.
+/// Buffer capacity that a connection retains between two responses.
 const KEPT_CAPACITY: usize = 4 * 1024;

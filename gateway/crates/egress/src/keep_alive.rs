@@ -1,11 +1,12 @@
-//! Keep-alive time that an endpoint offers: `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1, as servers send it).
+//! Keep-alive time that an endpoint offers: `Keep-Alive: timeout=5`.
+//! RFC 2068 §19.7.1.1, as servers send it.
 
 use std::time::Duration;
 
 use hyper::header::HeaderMap;
 
-/// Time for which a connection is kept here: shorter than the endpoint keeps it, so that a request seldom meets its end.
-/// `None`: the endpoint does not say.
+/// Idle timeout of a connection, from the endpoint's header; `None`: there is no such header.
+/// It is shorter than the endpoint's, so that a request rarely meets a closed connection.
 pub(super) fn offered(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("keep-alive")?.to_str().ok()?;
     let seconds = text.split([',', ';']).find_map(|part| {

@@ -1,18 +1,21 @@
-//! The only way out: every address that a tenant chose is reached through here.
+//! Outbound HTTP under an address policy: the only way to addresses that tenants choose.
 //!
-//! A tenant names a URL, and a URL can name anything that this machine can reach: the metadata service of a cloud, a database
-//! beside the gateway, the gateway itself. So the guard does not look at the URL's text but at what is dialled:
+//! A tenant gives a URL, and a URL can name anything that this machine can reach: the metadata
+//! service of a cloud, a database beside the gateway, the gateway itself. So the policy checks the
+//! dialled address, not the URL's text:
 //!
-//! 1. [`Endpoint`] takes the URL apart and refuses what no policy allows (`endpoint`).
-//! 2. The name is looked up by our own resolver (`resolve`), at every new connection.
-//! 3. Each address is checked ([`AddressPolicy`], pure); one that passed is dialled, by its number, so that a name which
-//!    answers differently the second time gains nothing; the connected peer is checked again (`connect`).
+//! 1. [`Endpoint`] parses the URL and refuses what no policy permits (`endpoint`).
+//! 2. The gateway's own resolver resolves the name (`resolve`), for every new connection.
+//! 3. Each address is checked ([`AddressPolicy`], pure); a permitted one is dialled by its number,
+//! so that a name with another answer the second time (DNS rebinding) gains nothing. The connected
+//! peer is checked again (`connect`).
 //! 4. Redirects are never followed: they are answers like any other.
 //!
-//! One deadline holds for all of it: name, connect, TLS, request, and the answer. An answer counts from its head on; its body
-//! is read as far as the bounds on bytes, pieces and time allow (`intake`). Whoever called learns an
-//! [`hookgate_domain::Outcome`] and the beginning of the body; never a panic, never an error to forget.
-//! This module knows nothing of deliveries and never logs a header, a body or a URL's query.
+//! One deadline covers all of it: name, connect, TLS, request and response. A response counts once
+//! its head is received; its body is read within the bounds on bytes, pieces and time (`intake`).
+//! The caller receives an [`hookgate_domain::Outcome`] and the beginning of the body; there are no
+//! panics and no other errors. This crate knows nothing of deliveries and never logs a header, a
+//! body or a URL's query.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 mod address;

@@ -1,4 +1,4 @@
-//! Connections that wait for their next request, by what they are connected to.
+//! Pool of idle connections, by origin.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::endpoint::Origin;
 
-/// Unused connections. The one that was used last is used next, so that those which are too many grow old and go.
+/// Idle connections; the last used one is reused first, so that surplus ones expire.
 pub(super) struct Pool {
     limits: PoolLimits,
     idle: Mutex<Idle<Connection>>,
 }
 
-/// How many are kept and for how long.
+/// Limits of the pool: counts, and the longest idle time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PoolLimits {
     pub(super) per_origin: usize,
@@ -31,38 +31,40 @@ impl Pool {
         }
     }
 
-    /// A connection, if one waits. Whether its peer has hung up in the meantime is for the caller to ask.
+    /// Takes an idle connection. The caller checks that its peer has not closed it.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
-        // What waited too long is closed outside of the lock.
+        // Expired connections are closed outside of the lock.
         let (found, _closed) = self.idle().take(origin, Instant::now());
         found
     }
 
-    /// Keeps a connection whose answer is complete, where there is room; no longer than its peer says that it does.
+    /// Returns a connection with a complete response to the pool, within its limits.
+    /// It expires after the pool's idle time or the time that its peer offers, whichever is
+    /// shorter.
     pub(super) fn put(&self, origin: &Origin, connection: Connection, offered: Option<Duration>) {
         let age = offered.map_or(self.limits.age, |offered| offered.min(self.limits.age));
         if age.is_zero() {
             return;
         }
         let expires = Instant::now() + age;
-        // Closing one that found no room happens outside of the lock.
+        // A rejected connection is closed outside of the lock.
         let _closed = self.idle().put(origin, connection, expires, self.limits);
     }
 
-    /// Closes what has waited too long.
+    /// Closes expired connections.
     pub(super) fn sweep(&self) {
         let _closed = self.idle().sweep(Instant::now());
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Idle<Connection>> {
-        // What is inside is whole between any two statements that could panic.
+        // The state is consistent at every point that could panic.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The rules, over anything.
+/// Rules of the pool, generic over the connection.
 struct Idle<C> {
-    /// In the order in which they came, each with the end of its time.
+    /// Connections in the order of their return, each with its expiry.
     by_origin: HashMap<Origin, Vec<(Instant, C)>>,
     total: usize,
 }
@@ -77,7 +79,7 @@ impl<C> Default for Idle<C> {
 }
 
 impl<C> Idle<C> {
-    /// The newest whose time is not over, and those whose time is.
+    /// Takes the newest connection that has not expired, and all expired ones.
     fn take(&mut self, origin: &Origin, now: Instant) -> (Option<C>, Vec<C>) {
         let mut expired = Vec::new();
         let Some(waiting) = self.by_origin.get_mut(origin) else {
@@ -93,7 +95,7 @@ impl<C> Idle<C> {
         (None, expired)
     }
 
-    /// What found no room comes back.
+    /// Inserts a connection; returns it if the limits are reached.
     fn put(&mut self, origin: &Origin, connection: C, expires: Instant, limits: PoolLimits) -> Option<C> {
         if self.total >= limits.total {
             return Some(connection);

@@ -1,4 +1,5 @@
-//! Names to addresses: the system's name servers and hosts file, asked by ourselves so that what was checked is what is dialled.
+//! DNS resolver with the system's name servers and hosts file.
+//! The gateway resolves names itself, so that the checked address is the dialled one.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,25 +12,25 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use super::EgressError;
 use super::failure::is_exhaustion;
 
-/// Looks names up. Cheap to clone; clones share a cache that honours the records' time to live.
+/// DNS resolver. Cheap to clone; clones share a cache that honours the records' time to live.
 #[derive(Clone)]
 pub(super) struct Resolver {
     inner: Arc<TokioResolver>,
 }
 
-/// Failure of a look-up, in words.
+/// Failure of a resolution, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookUpError {
-    /// The name servers say so.
+    /// The name has no address, according to the name servers.
     NoAddress(&'static str),
-    /// The name servers could not be asked, or say nothing.
+    /// The name servers could not be reached, or did not answer.
     Failed(&'static str),
-    /// There is no descriptor to ask with.
+    /// No file descriptor is free for the query.
     Exhausted,
 }
 
 impl Resolver {
-    /// With the system's settings; where it has none, names are those of the hosts file.
+    /// Resolver with the system's settings; without any, names come from the hosts file.
     pub(super) fn from_system() -> Result<Self, EgressError> {
         let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|_| {
             TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
@@ -45,7 +46,7 @@ impl Resolver {
         })
     }
 
-    /// The addresses of a name, at most eight.
+    /// Addresses of a name, at most eight.
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookUpError> {
         let found = self
             .inner

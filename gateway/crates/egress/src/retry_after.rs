@@ -1,14 +1,14 @@
-//! Retry-After (RFC 9110 §10.2.3): seconds, or an HTTP date in any of its three forms.
+//! Parser of Retry-After (RFC 9110 §10.2.3): seconds, or an HTTP date in any of its three forms.
 
 use std::time::Duration;
 
 use hookgate_domain::Timestamp;
 
-/// How long it asks to wait, at most 24 hours; `None`: it says nothing that can be understood.
+/// Requested delay, at most 24 hours; `None`: the value is malformed.
 pub(super) fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     let asked = if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
-        // More digits than fit is still a long time.
+        // A number that does not fit is a long time.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         http_date(text)?.since(now)
@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     Some(asked.min(LONGEST))
 }
 
-/// RFC 9110 §5.6.7: the form of today, RFC 850's and asctime's.
+/// HTTP date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 or asctime.
 fn http_date(text: &str) -> Option<Timestamp> {
     let date = [
         "%a, %d %b %Y %H:%M:%S GMT",

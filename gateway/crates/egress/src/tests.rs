@@ -1,4 +1,4 @@
-//! The client against real receivers.
+//! Tests of the client against real receivers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use hookgate_domain::delivery::Stage;
 use hookgate_runtime::clock::Clock;
 use hookgate_testing::receiver::{Reaction, Receiver};
 
-/// A configuration that lets requests reach a receiver.
+/// Configuration that permits requests to a receiver.
 fn reaching(receiver: &Receiver) -> Config {
     Config {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -36,7 +36,7 @@ async fn send(client: &Client, receiver: &Receiver, timeout: Duration) -> Answer
     client.send(request).await
 }
 
-/// An answer that comes, and an end, before the request was read: 413, 401.
+/// A response and a close before the request was read: 413, 401.
 #[tokio::test]
 async fn answer_before_the_request_was_read_counts() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,7 +73,7 @@ async fn answer_before_the_request_was_read_counts() {
     }
 }
 
-/// What one request to a receiver that always reacts like this comes to.
+/// Outcome of one request to a receiver that always reacts in this way.
 async fn outcome(reaction: fn() -> Reaction, timeout: Duration) -> Answer {
     let receiver = Receiver::start(move |_| reaction()).await;
     send(&client(&receiver), &receiver, timeout).await
@@ -82,7 +82,7 @@ async fn outcome(reaction: fn() -> Reaction, timeout: Duration) -> Answer {
 mod answers;
 
 const LONG: Duration = Duration::from_secs(60);
-/// Long enough to connect in.
+/// Timeout that suffices to connect.
 const SHORT: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn tls_of_known_authorities_only() {
 }
 
 proptest! {
-    /// Whatever a URL says: it becomes an endpoint whose literal address is the one that is checked, or a refusal.
+    /// Every URL is either an endpoint with a checked literal address, or refused.
     #[test]
     fn any_url_is_taken_apart(text in "https?://[a-z0-9.\\[\\]:@%]{1,30}(:[0-9]{1,5})?/[ -~]{0,30}") {
         if let Ok(url) = text.parse::<url::Url>()

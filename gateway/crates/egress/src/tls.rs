@@ -1,4 +1,4 @@
-//! TLS towards endpoints: the public authorities and the operator's, sessions resumed.
+//! TLS towards endpoints: public and the operator's certificate authorities, session resumption.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::EgressError;
 
-/// What every TLS connection is made with.
+/// TLS configuration of all connections.
 ///
 /// # Errors
-/// The file cannot be read or holds no certificate.
+/// The file cannot be read, or has no certificates.
 pub fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, EgressError> {
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(file) = ca_file {
@@ -49,5 +49,5 @@ fn add_authorities(roots: &mut RootCertStore, file: &Path) -> Result<(), EgressE
     Ok(())
 }
 
-/// How many hosts' sessions are remembered.
+/// Maximum of hosts whose sessions are cached.
 const SESSIONS: usize = 1024;

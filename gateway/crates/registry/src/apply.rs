@@ -1,4 +1,5 @@
-//! How a change gets into the store: decide on what is there, apply it if that is still there, start again if not.
+//! Optimistic concurrency: changes of a tenant's entries, applied by compare-and-set.
+//! A change is decided again, up to `TRIES` times, when the tenant's revision grew meanwhile.
 
 use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
@@ -11,19 +12,21 @@ use hookgate_store::StoreError;
 /// Entries to write (`Some`) and to remove (`None`).
 pub(super) type Changes = Vec<(String, Option<Bytes>)>;
 
-/// Whether a change counts against the tenant's quota (`registry.max_bytes_per_tenant`).
+/// Quota policy of a change (`registry.max_bytes_per_tenant`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Charge {
-    /// It is refused where the tenant's entries would grow over the quota.
+    /// Refused where the tenant's entries would exceed the quota.
     Quota,
-    /// It is made in any case: the gateway's own, or one that makes a tenant safer. Such changes are small.
+    /// Always applied: changes by the gateway itself, or ones that make a tenant safer. Such
+    /// changes are small.
     Free,
 }
 
 impl Registry {
-    /// Changes a tenant that exists. `decide` is given the entries as they are and says what is to change; it is called
-    /// again when somebody else was faster. An empty list changes nothing. Changes of one tenant wait for each other here, and
-    /// for no other tenant's.
+    /// Changes an existing tenant.
+    /// `decide` is given the current entries and returns the changes; it is called again after a
+    /// lost compare-and-set. An empty list changes nothing. Changes of one tenant are serialized in
+    /// this process; different tenants do not wait for each other.
     pub(super) async fn change<T>(
         &self,
         tenant: &TenantId,
@@ -32,7 +35,7 @@ impl Registry {
         self.change_charged(tenant, Charge::Quota, decide).await
     }
 
-    /// The same for a change that the quota does not stop.
+    /// Changes an existing tenant like `change`, regardless of the quota.
     pub(super) async fn change_freely<T>(
         &self,
         tenant: &TenantId,
@@ -59,8 +62,9 @@ impl Registry {
         Err(RegistryError::Conflict)
     }
 
-    /// Applies changes to the entries that they were decided on, and refreshes this process's snapshot; false: they are others
-    /// now. `draft` may be of a tenant that is not there yet.
+    /// Applies changes by compare-and-set on the draft's revision, and refreshes the snapshot.
+    /// Returns `false` if the revision is another one now. `draft` may be of a tenant that does not
+    /// exist yet.
     pub(super) async fn apply(
         &self,
         draft: &Draft,
@@ -73,7 +77,7 @@ impl Registry {
         self.apply_to(&draft.id, draft.revision, changes).await
     }
 
-    /// Applies changes to a revision, whatever the quota.
+    /// Applies changes to a revision by compare-and-set, regardless of the quota.
     pub(super) async fn apply_to(
         &self,
         tenant: &TenantId,
@@ -90,7 +94,8 @@ impl Registry {
         }
     }
 
-    /// Refuses changes by which a tenant's entries grow over its quota. The operator's own have none.
+    /// Refuses changes by which a tenant's entries exceed its quota. The operator's entries have no
+    /// quota.
     fn check_quota(&self, draft: &Draft, changes: &Changes) -> Result<(), RegistryError> {
         let limit = self.inner.config.max_bytes_per_tenant;
         let before = draft.bytes();
@@ -101,15 +106,16 @@ impl Registry {
         Err(RegistryError::RegistryFull { bytes: after, limit })
     }
 
-    /// Bytes of a tenant's entries, which `registry.max_bytes_per_tenant` limits; `None`: there is no such tenant.
+    /// Size of a tenant's entries in bytes, limited by `registry.max_bytes_per_tenant`.
+    /// `None`: no such tenant.
     pub fn registry_bytes(&self, tenant: &TenantId) -> Option<usize> {
         self.tenant(tenant).map(|tenant| tenant.bytes)
     }
 }
 
-/// Bytes of the entries after changes.
+/// Size of the entries after the changes, in bytes.
 fn changed_bytes(draft: &Draft, before: usize, changes: &Changes) -> usize {
-    // The last of several changes of an entry is the one that stays.
+    // The last of several changes of an entry takes effect.
     let changes: std::collections::BTreeMap<_, _> =
         changes.iter().map(|(name, value)| (name, value)).collect();
     let size = |name: &str, bytes: &Bytes| name.len() + bytes.len();
@@ -121,7 +127,7 @@ fn changed_bytes(draft: &Draft, before: usize, changes: &Changes) -> usize {
     before.saturating_sub(gone) + come
 }
 
-/// How often a change is tried against others' changes.
+/// Attempts of a change before it fails with `Conflict`.
 pub(super) const TRIES: u32 = 8;
 
 #[cfg(test)]

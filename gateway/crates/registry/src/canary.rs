@@ -1,4 +1,4 @@
-//! Canaries and the versions before: promoted and rolled back by hand, and called off by the gateway itself.
+//! Canary promotion and roll-back: on request, and automatic stops of failing canaries.
 
 use tracing::warn;
 
@@ -12,7 +12,7 @@ use super::{Actor, Place, Registry, RegistryError, StepMove};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Incident, Tripped};
 
-/// What is done to the steps of a plugin, and what for.
+/// Operation on the steps of one plugin: its input, and the changes and history entries so far.
 struct Turn<'a> {
     draft: &'a Draft,
     plugin: &'a str,
@@ -22,11 +22,11 @@ struct Turn<'a> {
 }
 
 impl Registry {
-    /// Makes the canaries of a plugin, in all of a tenant's chains at once, what their steps run: each step is pinned to
-    /// its canary's version.
+    /// Promotes a plugin's canaries in all of a tenant's chains at once.
+    /// Each step is pinned to its canary's version.
     ///
     /// # Errors
-    /// `NotFound`, `WrongState` (there is none), `Declared`, `Conflict`, `Store`.
+    /// `NotFound`, `WrongState` (there is no canary), `Declared`, `Conflict`, `Store`.
     pub async fn promote(
         &self,
         tenant: &TenantId,
@@ -42,11 +42,13 @@ impl Registry {
         .await
     }
 
-    /// Calls the canaries of a plugin off, in all of a tenant's chains at once; where a step has none, pins it to the version
-    /// that it ran before.
+    /// Rolls a plugin back in all of a tenant's chains at once.
+    /// Stops its canaries; a step without a running canary is pinned to the version that it ran
+    /// before.
     ///
     /// # Errors
-    /// `NotFound`, `WrongState` (there is nothing to go back to), `Declared`, `Conflict`, `Store`.
+    /// `NotFound`, `WrongState` (no canary and no previous version), `Declared`, `Conflict`,
+    /// `Store`.
     pub async fn roll_back(
         &self,
         tenant: &TenantId,
@@ -75,7 +77,7 @@ impl Registry {
         .await
     }
 
-    /// Calls a canary off that failed too often, unless somebody was faster.
+    /// Stops a canary that failed too often. Returns `false` if it was stopped or replaced already.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Store`.
@@ -113,7 +115,9 @@ impl Registry {
         .await
     }
 
-    /// The same for the service that keeps the registry current: a store that is away is its to tell of.
+    /// Stops a canary for [`Sync`](super::Sync) and reports the incident.
+    /// A missing chain or tenant is no error; an unavailable store is returned for `Sync` to
+    /// report.
     pub(super) async fn called_off(&self, tripped: &Tripped) -> Result<(), RegistryError> {
         let what = &tripped.what;
         match self.call_off(tripped).await {
@@ -134,8 +138,9 @@ impl Registry {
         Ok(())
     }
 
-    /// Does something to every step of a plugin that it can be done to; each says what it came to: the deed, whether it is
-    /// about the canary, and the versions before and after.
+    /// Applies an operation to every step of a plugin that it is possible for.
+    /// `each` returns the action for the history, `true` if it concerns the canary, and the
+    /// versions before and after.
     async fn turn(
         &self,
         tenant: &TenantId,
@@ -186,7 +191,7 @@ impl Turn<'_> {
             let Some((deed, canary, (from, to))) = each(step) else {
                 continue;
             };
-            // What the file says of a step stays true: only a canary can be called off.
+            // The declared version of a step stays in force: only a canary can be stopped.
             not_declared(chain.declared && deed != Deed::CanaryStopped, "chain")?;
             let doing = Doing::new(deed).at(place).of(self.plugin);
             self.doings.push(doing.from(from.as_deref()).to(Some(&to)));
@@ -208,7 +213,7 @@ impl Turn<'_> {
 }
 
 impl StepRecord {
-    /// Runs this version from now on, and no other until it is told to; the versions before and after.
+    /// Pins the step to this version. Returns the versions before and after.
     fn pin(&mut self, to: RunningRecord) -> (Option<String>, String) {
         let before = self.running();
         let versions = (before.as_ref().map(|ran| ran.version.clone()), to.version.clone());

@@ -1,4 +1,4 @@
-//! How chains and plugins stand in the store.
+//! Stored form of chains and plugins.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::spec::{
 use hookgate_domain::Timestamp;
 use hookgate_plugin_host::{BreakerState, OnFailure, StepLimits};
 
-/// An entry `chain` (a tenant's ingress chain) or `chain:SUBSCRIPTION` (that of its deliveries).
+/// Entry `chain` (a tenant's ingress chain) or `chain:SUBSCRIPTION` (a delivery chain).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChainRecord {
     pub v: u8,
@@ -23,19 +23,19 @@ pub(super) struct ChainRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StepRecord {
     pub plugin: String,
-    /// As it was asked for.
+    /// Version requirement as requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// What it comes to; none of a shipped plugin whose version was left open.
+    /// Digest that the requirement resolved to; `None` for a shipped plugin with an open version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The version that the component of this digest says of itself.
+    /// Version that the component of this digest declares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<String>,
-    /// What it came to before.
+    /// Version that the step ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<RunningRecord>,
-    /// JSON text.
+    /// Settings as JSON text.
     pub settings: String,
     pub on_failure: OnFailureRecord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,11 +69,11 @@ pub(super) struct LimitsRecord {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CanaryRecord {
-    /// As it was asked for.
+    /// Version as requested.
     pub version: String,
-    /// What it comes to.
+    /// Version and digest that the request resolved to.
     pub running: RunningRecord,
-    /// Of a million events.
+    /// Share of events, in millionths.
     pub share: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<StoppedRecord>,
@@ -85,11 +85,11 @@ pub(super) struct StoppedRecord {
     pub reason: String,
 }
 
-/// An entry `plugin:NAME`.
+/// Entry `plugin:NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct PluginRecord {
     pub v: u8,
-    /// The last that was uploaded first.
+    /// Versions, the last uploaded first.
     pub versions: Vec<VersionRecord>,
 }
 
@@ -107,11 +107,11 @@ pub(super) struct VersionRecord {
     pub uploaded: u64,
 }
 
-/// An entry `gone:NAME`: versions of a plugin that were deleted, or made room for others.
+/// Entry `gone:NAME`: versions of a plugin that were deleted, or evicted for newer ones.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct GoneRecord {
     pub v: u8,
-    /// The last that went first.
+    /// Versions, the last deleted first.
     pub versions: Vec<GoneVersion>,
 }
 
@@ -119,15 +119,15 @@ pub(super) struct GoneRecord {
 pub(super) struct GoneVersion {
     pub version: String,
     pub digest: String,
-    /// When it went.
+    /// Time of the deletion, in µs since 1970.
     pub at: u64,
-    /// Its bytes were looked at: they are gone, or somebody else's too.
+    /// Garbage collection has handled its component: it is deleted, or still in use elsewhere.
     #[serde(default)]
     pub swept: bool,
 }
 
 impl GoneRecord {
-    /// With versions that go now; those that went the longest ago are forgotten where there are too many.
+    /// Adds versions that are deleted now; beyond `most`, the oldest deletions are forgotten.
     pub(super) fn with<'a>(
         &self,
         gone: impl Iterator<Item = &'a VersionRecord>,
@@ -148,7 +148,8 @@ impl GoneRecord {
         Self { v: VERSION, versions }
     }
 
-    /// Without those whose bytes were looked at: where nobody uploads again, they need not be remembered.
+    /// Drops versions whose components were handled by garbage collection.
+    /// They need not be remembered where no tenant can upload them again.
     pub(super) fn without_swept(&self) -> Self {
         Self {
             v: VERSION,
@@ -156,7 +157,7 @@ impl GoneRecord {
         }
     }
 
-    /// With what others remembered.
+    /// Adds deleted versions that other records remember.
     pub(super) fn and_all<'a>(&self, others: impl Iterator<Item = &'a GoneVersion>) -> Self {
         let known = |other: &&GoneVersion| self.versions.iter().any(|known| known.digest == other.digest);
         let others = others.filter(|other| !known(other));
@@ -164,12 +165,13 @@ impl GoneRecord {
         Self { v: VERSION, versions }
     }
 
-    /// Those whose bytes were not looked at yet.
+    /// Versions whose components garbage collection has not handled yet.
     pub(super) fn unswept(&self) -> impl Iterator<Item = &GoneVersion> {
         self.versions.iter().filter(|gone| !gone.swept)
     }
 
-    /// Notes that the bytes of what went before then were looked at; whether there was any.
+    /// Marks versions deleted up to `before` as handled by garbage collection. Returns `true` if
+    /// there were any.
     pub(super) fn mark_swept(&mut self, before: Timestamp) -> bool {
         let due = |gone: &&mut GoneVersion| !gone.swept && gone.at <= before.as_micros();
         let due = self.versions.iter_mut().filter(due);
@@ -186,7 +188,7 @@ impl ChainRecord {
         }
     }
 
-    /// Tells whether the configuration file declares it, and declared it with these steps.
+    /// Returns `true` if the configuration file declares the chain with exactly these steps.
     pub(super) fn is_declared_as(&self, spec: &ChainSpec) -> bool {
         self.declared && self.to_spec() == *spec
     }
@@ -201,7 +203,7 @@ impl ChainRecord {
         self.steps.iter().map(StepRecord::state).collect()
     }
 
-    /// Every digest that a step runs, now or for a share of events.
+    /// Digests that the steps run, for all events or as a canary.
     pub(super) fn digests(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|step| {
             let canary = step.canary.iter().map(|canary| canary.running.digest.as_str());
@@ -209,7 +211,7 @@ impl ChainRecord {
         })
     }
 
-    /// Every digest that a step ran before.
+    /// Digests that the steps ran before.
     pub(super) fn previous(&self) -> impl Iterator<Item = &str> {
         let previous = self.steps.iter().filter_map(|step| step.previous.as_ref());
         previous.map(|before| before.digest.as_str())
@@ -228,7 +230,7 @@ impl StepRecord {
         self.limits.map(LimitsRecord::limits).unwrap_or_default()
     }
 
-    /// The version and digest that it runs; `None` of a shipped plugin whose version was left open.
+    /// Version and digest that the step runs; `None` for a shipped plugin with an open version.
     pub(super) fn running(&self) -> Option<RunningRecord> {
         Some(RunningRecord {
             version: self.resolved.clone().unwrap_or_default(),
@@ -284,7 +286,7 @@ impl From<OnFailure> for OnFailureRecord {
 }
 
 impl LimitsRecord {
-    /// `None` where nothing is limited further.
+    /// Stored form of a step's limits; `None` where the step sets none.
     pub(super) fn of(limits: StepLimits) -> Option<Self> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
@@ -306,7 +308,7 @@ impl LimitsRecord {
 }
 
 impl VersionRecord {
-    /// By which names a step can mean it.
+    /// Names by which a step can select this version: the version and the digest.
     pub(super) fn names(&self) -> (&str, &str) {
         (&self.version, &self.digest)
     }

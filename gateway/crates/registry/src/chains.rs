@@ -1,4 +1,4 @@
-//! Setting a chain: every step's plugin is found, and checks its settings, before anything is changed.
+//! Setting of a chain: every plugin is resolved and checks its settings before anything is changed.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Component, Config, OnFailure, StepLimits};
 
 impl Registry {
-    /// Sets one of a tenant's chains; no steps: events pass as they are. The events that are under way meanwhile see the
-    /// chain before or the chain after.
+    /// Sets one of a tenant's chains; without steps, events pass unchanged.
+    /// Events in progress run either the previous chain or the new one.
     ///
     /// # Errors
-    /// `NotFound`, `LimitReached`, `Invalid`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Declared`,
-    /// `Conflict`, `Store`.
+    /// `NotFound`, `LimitReached`, `Invalid`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`,
+    /// `RedactionSkipped`, `Declared`, `Conflict`, `Store`.
     pub async fn set_chain(
         &self,
         tenant: &TenantId,
@@ -51,7 +51,8 @@ impl Registry {
             let mut changes = self.chain_change(among, place, &spec, false).await?;
             self.note(&draft, &mut changes, who, set(kept, place, &spec));
             if changes.is_empty() || self.apply(&draft, changes, charge).await? {
-                // What the operator uploaded meanwhile moved the steps that it found, and these were not there yet.
+                // An operator's upload in the meantime moved the stored steps, but not these new
+                // ones: resolve them again.
                 if self.shared().await?.revision == shared.revision {
                     self.loaded(tenant, place).await;
                     return self.held_tenant(tenant);
@@ -61,7 +62,7 @@ impl Registry {
         Err(RegistryError::Conflict)
     }
 
-    /// What setting this chain changes in these entries, after every step has been checked.
+    /// Changes that set this chain in these entries, after every step has been checked.
     pub(super) async fn chain_change(
         &self,
         among: Among<'_>,
@@ -82,7 +83,7 @@ impl Registry {
         Ok(vec![(chain_entry(place), Some(encode(&record)))])
     }
 
-    /// A step as it is kept, after its plugin has checked it.
+    /// Stored form of a step, after its plugin has checked its settings.
     async fn step_record(
         &self,
         among: Among<'_>,
@@ -133,7 +134,7 @@ impl Registry {
             version: resolved.component.description.version.clone(),
             digest: resolved.component.digest.clone(),
         };
-        // Setting a chain begins a canary anew that was stopped.
+        // Setting a chain restarts a stopped canary.
         Ok(CanaryRecord {
             version: canary.version.clone(),
             running,
@@ -142,7 +143,7 @@ impl Registry {
         })
     }
 
-    /// The gateway's limits for a component with a step's own in their place.
+    /// Effective limits of a component: the step's limits override the gateway's.
     pub(super) fn check_limits(
         &self,
         index: usize,
@@ -157,7 +158,7 @@ impl Registry {
         })
     }
 
-    /// Finds a version for a step, and has it check the step's settings.
+    /// Resolves a version for a step, and has it check the step's settings.
     pub(super) async fn check_version(
         &self,
         among: Among<'_>,
@@ -219,7 +220,7 @@ impl Registry {
     }
 }
 
-/// The step that this one takes the place of: the one of the same plugin at the same place, else the only one of it.
+/// Predecessor of a step: same plugin and index, else the only step of that plugin.
 fn before<'a>(kept: &'a ChainRecord, index: usize, step: &StepSpec) -> Option<&'a StepRecord> {
     let same = |record: &&StepRecord| record.plugin == step.plugin;
     let mut others = kept.steps.iter().filter(same);
@@ -227,7 +228,7 @@ fn before<'a>(kept: &'a ChainRecord, index: usize, step: &StepSpec) -> Option<&'
     kept.steps.get(index).filter(same).or(only)
 }
 
-/// What setting a chain comes to.
+/// History entries for setting a chain.
 pub(super) fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<Doing> {
     if spec.steps.is_empty() {
         return vec![Doing::new(Deed::ChainRemoved).at(place)];

@@ -1,4 +1,5 @@
-//! From a plugin's name to a component that is loaded: the shipped ones from this binary, a tenant's own from the store.
+//! Component lookup: from a plugin's name to a loaded component.
+//! Shipped components come from this binary, a tenant's and the operator's from the store.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,43 +22,43 @@ use hookgate_plugin_host::{
 };
 use hookgate_store::Store;
 
-/// Finds components and loads them once.
+/// Resolves components and loads each once.
 pub(super) struct Components {
     host: Host,
     store: Arc<dyn Store>,
     shipped: Vec<Shipped>,
-    /// What is in use, by digest, so that a tenant's refresh does not fetch it again.
+    /// Loaded components in use, by digest, so that a tenant's refresh does not fetch them again.
     loaded: Mutex<HashMap<String, Weak<Component>>>,
-    /// The last that were loaded or checked, the newest last; at most [`RECENT`].
+    /// Components that were loaded or checked recently, the newest last; at most [`RECENT`].
     recent: Mutex<VecDeque<Arc<Component>>>,
-    /// What counts the calls of canaries.
+    /// Failure counters of canaries.
     watches: Kept<Watched, Watch>,
     /// The operator's plugins: name and digest of each version.
     shared: Mutex<HashSet<(String, String)>>,
-    /// Who is told of canaries that fail.
+    /// Channel for canaries that failed too often.
     tripped: UnboundedSender<Tripped>,
 }
 
-/// Among which plugins a step's name is looked up: the tenant's own, and the operator's.
+/// Scope of a plugin name's lookup: the tenant's own plugins, then the operator's.
 #[derive(Clone, Copy)]
 pub(super) struct Among<'a> {
     pub draft: &'a Draft,
     pub shared: &'a Shared,
 }
 
-/// What a step means, and among what.
+/// Plugin reference of a step, and the scope of its lookup.
 pub(super) struct Meaning<'a> {
     pub among: Among<'a>,
     pub plugin: &'a str,
     pub requirement: &'a Requirement,
-    /// The requirement as it was written.
+    /// Version requirement as written.
     pub asked: Option<&'a str>,
 }
 
-/// What was meant.
+/// Component that a reference resolved to.
 pub(super) struct Resolved {
     pub component: Arc<Component>,
-    /// What to pin the step to; `None`: it comes with the gateway.
+    /// Digest to pin the step to; `None` for a shipped component.
     pub digest: Option<String>,
 }
 
@@ -101,7 +102,7 @@ impl Components {
         self.shipped.iter().any(|shipped| shipped.name == name)
     }
 
-    /// Notes what the operator shares now.
+    /// Records the operator's current plugin versions.
     pub(super) fn share(&self, shared: &Shared) {
         let versions = shared.plugins.iter().flat_map(|(name, record)| {
             let digests = record.versions.iter().map(|version| version.digest.clone());
@@ -110,7 +111,8 @@ impl Components {
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = versions.collect();
     }
 
-    /// Tells whether a component of this name is shipped or the operator's, so that the operator knows the name.
+    /// Returns `true` if a component of this name is shipped or the operator's.
+    /// The operator knows such a name.
     fn is_shared(&self, name: &str, digest: &str) -> bool {
         let mut shipped = self.shipped.iter();
         if shipped.any(|shipped| shipped.name == name && shipped.digest == digest) {
@@ -120,7 +122,7 @@ impl Components {
         shared.contains(&(name.to_owned(), digest.to_owned()))
     }
 
-    /// Checks and loads an upload.
+    /// Checks and loads an uploaded component.
     pub(super) async fn admit(
         &self,
         owner: &TenantId,
@@ -148,7 +150,7 @@ impl Components {
         Ok(plugins)
     }
 
-    /// The component that a step means now: the tenant's own, then the operator's, then the shipped one of that name.
+    /// Resolves a step's component: the tenant's plugin, then the operator's, then the shipped one.
     pub(super) async fn resolve(&self, meaning: Meaning<'_>) -> Result<Resolved, RegistryError> {
         let unknown = || RegistryError::PluginUnknown {
             name: meaning.plugin.to_owned(),
@@ -178,14 +180,15 @@ impl Components {
             .requirement
             .pick(&only, |(version, digest)| (version, digest));
         picked.ok_or_else(unknown)?;
-        // It stays when the gateway comes with another one.
+        // The running step keeps these bytes after an upgrade to a gateway that ships another
+        // version.
         let bytes = Bytes::from_static(shipped.bytes);
         self.store.blob_put(&shipped.digest, bytes).await?;
         let digest = Some(shipped.digest.clone());
         Ok(Resolved { component, digest })
     }
 
-    /// The digests of components that somebody holds.
+    /// Digests of components that are loaded and in use.
     pub(super) fn in_use(&self) -> HashSet<String> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let held = loaded
@@ -194,12 +197,12 @@ impl Components {
         held.map(|(digest, _)| digest.clone()).collect()
     }
 
-    /// How the breaker of a version stands in this process.
+    /// State of a version's circuit breaker in this process.
     pub(super) fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
         self.host.breaker_state(tenant, digest)
     }
 
-    /// The host's limits for a component with a step's own in their place.
+    /// Effective bounds of a component: the step's limits override the host's.
     pub(super) fn bounds(
         &self,
         component: &Component,
@@ -208,7 +211,7 @@ impl Components {
         self.host.bounds(component, limits)
     }
 
-    /// What the plugin finds wrong in settings; they must be a JSON object.
+    /// Problems that the plugin finds in settings, which must be a JSON object.
     pub(super) async fn check_settings(
         &self,
         tenant: &TenantId,
@@ -220,8 +223,9 @@ impl Components {
         checked.map_err(|failure| RegistryError::invalid("settings", failure.message))
     }
 
-    /// A chain as it can be run at this moment; never waits. A step whose component is not loaded fails as `missing` at every
-    /// call: an event must never go on without a step only because it is not there yet.
+    /// Runnable chain with the components that are loaded now; never waits.
+    /// A step whose component is not loaded fails as `missing` at every call: no event may skip a
+    /// step because its component is still loading.
     pub(super) fn chain(
         &self,
         tenant: &TenantId,
@@ -252,7 +256,8 @@ impl Components {
         }
     }
 
-    /// Whether a chain would be another one if it were built now: something that it lacks has come, or is known to be missing.
+    /// Returns `true` if a rebuild would change the chain.
+    /// That is: a missing component was loaded, or its load is known to have failed.
     pub(super) fn has_moved(&self, chain: &TenantChain, missing: &HashSet<String>) -> bool {
         let came = chain
             .lacking
@@ -261,7 +266,7 @@ impl Components {
         came || is_loading(&chain.lacking, missing) != chain.is_loading
     }
 
-    /// The component that a step runs; `None`: a shipped one that this gateway does not have.
+    /// Digest of the component that a step runs; `None`: a shipped one that this gateway lacks.
     fn digest_of<'a>(&'a self, record: &'a StepRecord) -> Option<&'a str> {
         record.digest.as_deref().or_else(|| {
             let shipped = self.shipped.iter().find(|shipped| shipped.name == record.plugin);
@@ -269,7 +274,7 @@ impl Components {
         })
     }
 
-    /// A canary that sees events and is loaded.
+    /// Canary of a step, if it is active and loaded.
     fn canary(&self, tenant: &TenantId, place: Place, record: &StepRecord) -> Option<Canary> {
         let canary = running_canary(record)?;
         let digest = canary.running.digest.as_str();
@@ -287,7 +292,7 @@ impl Components {
         Some(Canary::new(step, canary.share, watch))
     }
 
-    /// A step with the component of this digest, if it is loaded.
+    /// Runnable step with the component of this digest, if it is loaded.
     fn step(&self, tenant: &TenantId, record: &StepRecord, digest: Option<&str>) -> Step {
         let component = digest.and_then(|digest| self.held(digest));
         let settings = parse_settings(&record.settings).unwrap_or_default();
@@ -310,18 +315,20 @@ impl Components {
         step
     }
 
-    /// A component that is loaded.
+    /// Loaded component of this digest.
     fn held(&self, digest: &str) -> Option<Arc<Component>> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.get(digest).and_then(Weak::upgrade)
     }
 
-    /// A component, loaded in the gateway's own turn.
+    /// Loads a component with the gateway's own place in the compiler's queue.
     async fn by_digest(&self, digest: &str) -> Result<Option<Arc<Component>>, RegistryError> {
         self.load(None, digest).await
     }
 
-    /// A component, loaded where it is not: in the tenant's turn where it is not a shipped one. `None`: nobody has its bytes.
+    /// Loads a component, unless it is loaded already.
+    /// A component that is not shipped is compiled in the tenant's place in the queue. `None`: no
+    /// stored bytes.
     pub(super) async fn load(
         &self,
         tenant: Option<&TenantId>,
@@ -351,7 +358,7 @@ impl Components {
         }
     }
 
-    /// The bytes of a component.
+    /// Bytes of a component.
     pub(super) async fn source(&self, digest: &str) -> Result<Option<Bytes>, RegistryError> {
         match self.shipped.iter().find(|shipped| shipped.digest == digest) {
             Some(shipped) => Ok(Some(Bytes::from_static(shipped.bytes))),
@@ -367,7 +374,7 @@ impl Components {
         self.recent(component);
     }
 
-    /// Holds a component for a while, so that a chain that was checked with it can run at once when it is set.
+    /// Retains a component for a while, so that a chain checked with it runs as soon as it is set.
     fn recent(&self, component: &Arc<Component>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.retain(|held| held.digest != component.digest);
@@ -378,13 +385,13 @@ impl Components {
     }
 }
 
-/// Tells whether a step's own component may still come.
+/// Returns `true` if the component of one of the chain's own steps may still be loaded.
 fn is_loading(lacking: &[Wanted], missing: &HashSet<String>) -> bool {
     let mut own = lacking.iter().filter(|wanted| wanted.role == Role::Step);
     own.any(|wanted| !missing.contains(&wanted.digest))
 }
 
-/// A step's canary that sees events and is another version than the step's own.
+/// Active canary of a step whose version differs from the step's own.
 fn running_canary(step: &StepRecord) -> Option<&CanaryRecord> {
     let canary = step.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
     (step.digest.as_deref() != Some(&canary.running.digest)).then_some(canary)
@@ -425,10 +432,10 @@ pub(super) fn parse_settings(text: &str) -> Result<Arc<Document>, RegistryError>
 }
 
 const SETTINGS_DEPTH: usize = 64;
-/// How many components are held that no chain may use: more than one chain has.
+/// Maximum of retained components that no chain may use: more than one chain has.
 const RECENT: usize = 64;
 
-/// What `plugins/dist` holds.
+/// Components in `plugins/dist`.
 const SHIPPED: [(&str, &[u8]); 3] = [
     ("filter", include_bytes!("../../../../plugins/dist/filter.wasm")),
     ("redact", include_bytes!("../../../../plugins/dist/redact.wasm")),

@@ -1,4 +1,4 @@
-//! The registry's limits and pace.
+//! Configuration of the registry: limits of each tenant, and poll interval.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,58 +10,60 @@ use hookgate_domain::{FilterLimits, Quotas};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many tenants there may be.
+    /// Maximum of tenants.
     pub max_tenants: usize,
-    /// How many API keys a tenant may have.
+    /// Maximum of API keys per tenant.
     pub max_keys: usize,
-    /// How many subscriptions a tenant may have.
+    /// Maximum of subscriptions per tenant.
     pub max_subscriptions: usize,
-    /// How many event patterns a subscription may have; at most 64.
+    /// Maximum of event patterns per subscription; at most 64.
     pub max_patterns: usize,
-    /// The largest filter that a subscription may have.
+    /// Largest filter of a subscription.
     pub max_filter_size: Size,
-    /// How deep a filter's conditions may stand inside each other, 1 to 32.
+    /// Maximum nesting depth of a filter's conditions, 1 to 32.
     pub max_filter_depth: usize,
-    /// How many operators a filter may have in all.
+    /// Maximum of operators in a filter.
     pub max_filter_operators: usize,
-    /// How many headers of its own a subscription may have.
+    /// Maximum of custom headers per subscription.
     pub max_headers: usize,
-    /// The longest name and value of such a header together.
+    /// Largest custom header: name and value together.
     pub max_header_size: Size,
-    /// The longest timeout that a subscription may ask for: `delivery.max_timeout`, which the lease of a delivery outlasts.
+    /// Largest timeout of a subscription: `delivery.max_timeout`, less than a delivery's lease.
     #[serde(skip)]
     pub max_timeout: Span,
-    /// The operator's quotas, `quotas`.
+    /// Operator's quotas, `quotas`.
     #[serde(skip)]
     pub quotas: Quotas,
-    /// The most events of one request, `ingest.max_events`: a burst holds them where no quota says otherwise.
+    /// Maximum of events in one request, `ingest.max_events`: the burst where no quota sets one.
     #[serde(skip)]
     pub max_events: usize,
-    /// How long events are kept, `retention.events`: longer than any retry schedule takes.
+    /// Retention of events, `retention.events`: longer than any retry schedule takes.
     #[serde(skip)]
     pub kept: Span,
-    /// How many steps a chain may have.
+    /// Maximum of steps in a chain.
     pub max_steps: usize,
-    /// The largest settings of a step.
+    /// Largest settings of a step.
     pub max_settings_size: Size,
-    /// How many plugins of its own a tenant may have.
+    /// Maximum of a tenant's own plugins.
     pub max_plugins: usize,
-    /// How many versions of a plugin are kept; the oldest that no chain uses makes room.
+    /// Maximum of versions of a plugin; the oldest that no chain uses is evicted.
     pub max_versions: usize,
-    /// How many deleted versions of a plugin are remembered, so that none comes back with other bytes.
+    /// Maximum of deleted versions remembered per plugin, so that none returns with other bytes.
     pub max_deleted_versions: usize,
-    /// How many event types of its own a tenant may have.
+    /// Maximum of a tenant's own event types.
     pub max_event_types: usize,
-    /// The largest JSON Schema of an event type.
+    /// Largest JSON Schema of an event type.
     pub max_schema_size: Size,
-    /// How many bytes a tenant's registry may take in the store: its keys, subscriptions with their headers and filters, chains
-    /// with their settings, event types with their schemas, and the list of its plugins. Their components are not counted.
+    /// Quota of a tenant's registry in the store, in bytes.
+    /// It counts keys, subscriptions with their headers and filters, chains with their settings,
+    /// event types with their schemas, and the list of plugins. The plugins' components are not
+    /// counted.
     pub max_bytes_per_tenant: Size,
-    /// How many changes of a tenant's plugins and chains its history keeps.
+    /// Maximum of entries in the history of a tenant's plugins and chains.
     pub max_history: usize,
-    /// How long an old signing secret goes on signing beside the new one after a rotation.
+    /// Grace period in which the previous signing secret signs beside the new one after a rotation.
     pub rotation_grace: Span,
-    /// How often changes made by other processes are looked for.
+    /// Interval at which the store is polled for changes by other processes.
     pub poll_interval: Span,
 }
 
@@ -97,7 +99,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How large a filter may be.
+    /// Limits of a filter.
     pub fn filter_limits(&self) -> FilterLimits {
         FilterLimits {
             bytes: self.max_filter_size.bytes(),

@@ -1,4 +1,4 @@
-//! Another set of profiles, while tenants are served: each tenant of a changed one goes on with the new contract.
+//! Profile reload: tenants of a changed profile continue with the new contract without a restart.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use hookgate_contract::profile::Profiles;
 use hookgate_domain::TenantId;
 
 impl Registry {
-    /// Has these profiles hold from now on. Routes stay as they are: they were made at the start.
+    /// Replaces the profiles of all tenants. Routes do not change: they are built at the start.
     ///
     /// # Errors
-    /// A tenant, and why its new contract cannot hold: nothing is changed then.
+    /// The tenant whose new contract is invalid, and why; nothing is changed then.
     pub async fn adopt_profiles(&self, profiles: Profiles) -> Result<(), (TenantId, RegistryError)> {
         let before = self.profiles();
         let kept = self.inner.config.kept.get();
@@ -34,7 +34,7 @@ impl Registry {
     }
 }
 
-/// Tells of what a tenant's contract blocks since it was changed.
+/// Logs the parts of a tenant that its changed contract blocks.
 fn report(tenant: &Tenant, blocked: &Blocked) {
     if !blocked.parts.is_empty() {
         let count = blocked.parts.len();

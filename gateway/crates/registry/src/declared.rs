@@ -1,7 +1,8 @@
-//! Tenants that the configuration file declares: the registry is made to agree with the file.
+//! Tenants that the configuration file declares: the registry is reconciled with the file.
 //!
-//! What is declared is marked so, is changed only in the file, and goes when the file no longer names it. What was made over
-//! the API beside it is left alone. Doing it again changes nothing.
+//! Declared entries are marked, can be changed only in the file, and are deleted when the file no
+//! longer names them. Entries made over the API beside them are not touched. The reconciliation is
+//! idempotent.
 
 use std::collections::BTreeSet;
 
@@ -31,11 +32,11 @@ use hookgate_domain::{EventType, KeyId, Scopes, Secret, Subscription, Subscripti
 pub struct DeclaredTenant {
     /// The tenant itself.
     pub tenant: NewTenant,
-    /// Another profile than before is taken although it blocks what was made over the API.
+    /// Accepts another profile than before although it blocks entries that were made over the API.
     pub force_profile: bool,
     /// Its API keys.
     pub keys: Vec<Secret>,
-    /// Its chain; `None`: the chain is left to the API.
+    /// Its ingress chain; `None`: the chain is managed over the API.
     pub chain: Option<ChainSpec>,
     /// Its event types.
     pub types: Vec<TypeSpec>,
@@ -46,16 +47,16 @@ pub struct DeclaredTenant {
 /// A subscription as the file declares it.
 #[derive(Debug, Clone)]
 pub struct DeclaredSubscription {
-    /// What tells it from the tenant's others: it keeps its id as long as this stays.
+    /// Name that identifies it among the tenant's subscriptions; its id is derived from the name.
     pub name: String,
-    /// The rest.
+    /// Its settings.
     pub subscription: NewSubscription,
-    /// The chain of its deliveries; `None`: the chain is left to the API.
+    /// Its delivery chain; `None`: the chain is managed over the API.
     pub chain: Option<ChainSpec>,
 }
 
 impl DeclaredTenant {
-    /// All chains that are declared or could be, each with its place.
+    /// Chains that are or could be declared, each with its place.
     fn chains(&self) -> impl Iterator<Item = (Place, Option<&ChainSpec>)> {
         let delivery = self.subscriptions.iter().map(|given| {
             let id = declared_id(&self.tenant.id, &given.name);
@@ -64,7 +65,7 @@ impl DeclaredTenant {
         std::iter::once((Place::Ingress, self.chain.as_ref())).chain(delivery)
     }
 
-    /// The types that the tenant will have of its own: those declared here, and those made over the API.
+    /// Event types of the tenant after the change: the declared ones and those made over the API.
     fn known_types(&self, draft: &Draft) -> Vec<EventType> {
         let made = draft.types.iter().filter(|(_, kept)| !kept.declared);
         let declared = self.types.iter().map(|spec| spec.kind.clone());
@@ -73,10 +74,11 @@ impl DeclaredTenant {
 }
 
 impl Registry {
-    /// Checks all of the declarations, then makes the registry agree with them. Nothing is changed if one is at fault.
+    /// Checks all declarations, then reconciles the registry with them.
+    /// Nothing is changed if one is invalid.
     ///
     /// # Errors
-    /// What is wrong with one, and with which.
+    /// The tenant of the invalid declaration, if it is known, and the problem.
     pub async fn declare(&self, tenants: &[DeclaredTenant]) -> Result<(), (Option<TenantId>, RegistryError)> {
         let mut checks: Vec<BoxFuture<'_, _>> = Vec::with_capacity(tenants.len());
         for declared in tenants {
@@ -85,7 +87,7 @@ impl Registry {
                 checked.map_err(|e| (Some(declared.tenant.id.clone()), e))
             }));
         }
-        // In the file's order: the first that is at fault is named.
+        // In the file's order, so that the error names the first invalid declaration.
         let mut checks = std::pin::pin!(stream::iter(checks).buffered(CHECKED_AT_ONCE));
         while let Some(checked) = checks.next().await {
             checked?;
@@ -141,7 +143,8 @@ impl Registry {
         }
         for (place, chain) in declared.chains() {
             let Some(chain) = chain else { continue };
-            // What is in force was checked when it was set: a start does not wait until its components are loaded.
+            // The chain in force was checked when it was set: a start does not wait until its
+            // components are loaded.
             if draft
                 .chain_at(place)
                 .is_some_and(|kept| kept.is_declared_as(chain))
@@ -197,7 +200,7 @@ impl Registry {
         Err(RegistryError::Conflict)
     }
 
-    /// What must change for these entries to agree with the declaration.
+    /// Changes that reconcile these entries with the declaration.
     async fn declared_changes(
         &self,
         draft: &Draft,
@@ -253,7 +256,7 @@ impl Registry {
         record.feed_from = draft.tenant.feed_from;
         let secrets = match secret {
             None => draft.signing_secrets.clone(),
-            // Another secret in the file is a rotation: receivers have the grace time to follow.
+            // Another secret in the file is a rotation: the old one signs for the grace period.
             Some(secret) => {
                 let grace = self.inner.config.rotation_grace.get();
                 rotated_secrets(&draft.signing_secrets, secret, self.inner.clock.now(), grace)
@@ -327,8 +330,8 @@ impl Registry {
         Ok(changes)
     }
 
-    /// Removes what was declared and is no longer. What was made over the API stays, and the tenant with it; a tenant that
-    /// has nothing else goes.
+    /// Removes declared entries that the file no longer names.
+    /// Entries made over the API stay, and their tenant with them; a tenant without any is deleted.
     async fn undeclare(&self, id: &TenantId) -> Result<(), RegistryError> {
         let removed = self
             .change(id, |draft| {
@@ -384,7 +387,7 @@ fn undeclared_changes(draft: &Draft) -> Changes {
 }
 
 impl Draft {
-    /// A tenant that is not there yet.
+    /// Draft of a tenant that does not exist yet.
     pub(super) fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
         Self {
             id: id.clone(),
@@ -404,8 +407,9 @@ impl Draft {
     }
 }
 
-/// What the file says, with what it leaves to the running system: status, age, and the secrets where it gives none or the
-/// one that signs already.
+/// Merges a declared subscription with its stored state.
+/// The running system keeps status, age, and the secrets where the file gives none or the one that
+/// signs already.
 fn merged(kept: Option<&Subscription>, made: Subscription, given: &DeclaredSubscription) -> Subscription {
     let Some(kept) = kept else { return made };
     let signs_already = |secret: &Secret| kept.secrets.first().is_some_and(|first| first.secret == *secret);
@@ -435,7 +439,8 @@ fn declared_id(tenant: &TenantId, name: &str) -> SubscriptionId {
     ]))
 }
 
-/// An id that is the same at every start: a ULID of time 0 whose 80 random bits are a digest of the parts.
+/// Deterministic id, the same at every start.
+/// It is a ULID of time 0 whose 80 random bits are a digest of the parts.
 fn derived_ulid(parts: &[&[u8]]) -> Ulid {
     let mut hash = Sha256::new();
     for part in parts {
@@ -448,5 +453,5 @@ fn derived_ulid(parts: &[&[u8]]) -> Ulid {
     Ulid::from_bytes(bytes)
 }
 
-/// How many declared tenants are checked at the same time.
+/// Maximum of declared tenants checked concurrently.
 const CHECKED_AT_ONCE: usize = 8;

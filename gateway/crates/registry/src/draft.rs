@@ -1,4 +1,4 @@
-//! A tenant's registry as decoded entries: what a snapshot is built from, and what a change is decided on.
+//! A tenant's decoded registry entries: the input of snapshots and of changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use hookgate_domain::subscription::SigningSecret;
 use hookgate_domain::{EventType, KeyId, Subscription, SubscriptionId, TenantId};
 use hookgate_store::RegistryRecord;
 
-/// Decoded entries under their revision.
+/// Decoded entries of a tenant at one revision.
 #[derive(Clone)]
 pub(super) struct Draft {
     pub id: TenantId,
     pub revision: u64,
     pub tenant: TenantRecord,
-    /// The tenant's own, the newest first.
+    /// Tenant's own signing secrets, the newest first.
     pub signing_secrets: Vec<SigningSecret>,
     pub keys: BTreeMap<KeyId, Declarable<ApiKey>>,
     pub subscriptions: BTreeMap<SubscriptionId, Declarable<Arc<Subscription>>>,
@@ -33,13 +33,13 @@ pub(super) struct Draft {
     pub delivery: BTreeMap<SubscriptionId, Arc<ChainRecord>>,
     pub history: HistoryRecord,
     pub plugins: BTreeMap<String, PluginRecord>,
-    /// Versions of plugins that are there no more.
+    /// Deleted versions of plugins.
     pub gone: BTreeMap<String, GoneRecord>,
-    /// All entries as they are stored, of unknown kinds too.
+    /// All entries in their stored form, including those of unknown kinds.
     pub entries: BTreeMap<String, Bytes>,
 }
 
-/// An entry, and whether the configuration file declares it.
+/// Decoded entry, and the mark of one that the configuration file declares.
 #[derive(Debug, Clone)]
 pub(super) struct Declarable<T> {
     pub value: T,
@@ -47,8 +47,9 @@ pub(super) struct Declarable<T> {
 }
 
 impl Draft {
-    /// Decodes what the store holds. Entries of kinds that this build does not know are left alone. What stands in `former` with
-    /// the same bytes is taken from there: subscriptions, whose secrets need not be opened again, and chains.
+    /// Decodes stored entries; entries of unknown kinds are preserved.
+    /// Subscriptions, chains and event types with the same bytes in `former` are taken from it:
+    /// their secrets need not be opened again.
     pub(super) fn decode(
         id: &TenantId,
         record: RegistryRecord,
@@ -83,7 +84,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Bytes of all entries and their names: what the tenant's quota counts.
+    /// Size of all entries with their names, in bytes: the size that the tenant's quota limits.
     pub(super) fn bytes(&self) -> usize {
         let entries = self.entries.iter();
         entries.map(|(name, bytes)| name.len() + bytes.len()).sum()
@@ -94,7 +95,8 @@ impl Draft {
         self.types.keys().cloned().collect()
     }
 
-    /// Takes an entry that did not change from a former draft; false: of its kind none is.
+    /// Takes an unchanged entry from a former draft. Returns `false` if its kind cannot be taken
+    /// over.
     fn take_over(&mut self, name: &str, former: &Self) -> bool {
         if name == CHAIN {
             self.chain.clone_from(&former.chain);
@@ -161,13 +163,13 @@ impl Draft {
         ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), &**chain)))
     }
 
-    /// What goes with a subscription that goes.
+    /// Change that removes the delivery chain of a deleted subscription, if it has one.
     pub(super) fn without_chain(&self, id: SubscriptionId) -> Option<(String, Option<Bytes>)> {
         let there = self.delivery.contains_key(&id);
         there.then(|| (chain_entry(Place::Delivery(id)), None))
     }
 
-    /// One of them.
+    /// Chain at a place.
     pub(super) fn chain_at(&self, place: Place) -> Option<&ChainRecord> {
         match place {
             Place::Ingress => self.chain.as_deref(),
@@ -203,7 +205,7 @@ pub(super) fn type_entry(kind: &EventType) -> String {
     format!("{TYPE}{kind}")
 }
 
-/// A kind of entry that names components.
+/// Kind of entry that names components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Chain,
@@ -212,7 +214,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of an entry; `None`: it names none.
+    /// Kind of an entry; `None`: it names no components.
     pub(super) fn of(entry: &str) -> Option<Self> {
         if entry == CHAIN || entry.starts_with(DELIVERY_CHAIN) {
             Some(Self::Chain)

@@ -1,4 +1,4 @@
-//! Why the registry did not do it.
+//! Errors of the registry.
 
 use hookgate_contract::catalogue::SchemaProblem;
 use hookgate_domain::EventType;
@@ -6,137 +6,138 @@ use hookgate_domain::units::Size;
 use hookgate_plugin_host::SettingsProblem;
 use hookgate_store::StoreError;
 
-/// Why the registry did not do it. Except for `Store`, nothing was changed.
+/// Error of a registry operation. Except after `Store`, nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// There is none such, or it is another tenant's.
+    /// The resource does not exist, or belongs to another tenant.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// One of that name is there already.
+    /// A resource of that name exists already.
     #[error("there is a {0} of that name already")]
     Exists(&'static str),
-    /// Others kept changing the tenant at the same time.
+    /// The tenant kept changing concurrently: every compare-and-set failed.
     #[error("others changed the tenant at the same time")]
     Conflict,
-    /// No more of these.
+    /// A count limit is reached.
     #[error("the limit of {limit} {what} is reached")]
     LimitReached {
-        /// What there would be too many of, in the plural.
+        /// Limited resource, in the plural.
         what: &'static str,
-        /// How many there may be.
+        /// Maximum count.
         limit: usize,
     },
-    /// The tenant's entries would take more room than its quota.
+    /// The tenant's entries would exceed its quota.
     #[error(
         "the tenant's registry would take {bytes} bytes; at most {limit} are kept (`registry.max_bytes_per_tenant`)"
     )]
     RegistryFull {
-        /// How many it would take.
+        /// Size after the change, in bytes.
         bytes: usize,
-        /// How many it may take.
+        /// Quota.
         limit: Size,
     },
-    /// A value is not acceptable.
+    /// A value is invalid.
     #[error("{field}: {problem}")]
     Invalid {
-        /// Which, as the API and the configuration name it.
+        /// Field, as the API and the configuration name it.
         field: &'static str,
-        /// What is wrong, in words.
+        /// Problem, in words.
         problem: String,
     },
-    /// Another profile would block what the tenant has.
+    /// The new profile would block some of the tenant's entries.
     #[error("the profile does not fit what the tenant has: {0}")]
     ProfileBlocks(Box<super::Blocked>),
-    /// A step names a plugin or a version that is not there.
+    /// A step names a plugin or a version that does not exist.
     #[error("there is no plugin `{name}`{}", version.as_deref().map(|v| format!(" of version {v}")).unwrap_or_default())]
     PluginUnknown {
-        /// The plugin.
+        /// Name of the plugin.
         name: String,
-        /// The version or digest asked for.
+        /// Requested version or digest.
         version: Option<String>,
     },
     /// The plugin refuses the settings of a step.
     #[error("the plugin `{plugin}` refuses the settings of step {step}")]
     SettingsRefused {
-        /// Which step, counted from 0.
+        /// Index of the step, from 0.
         step: usize,
-        /// Its plugin.
+        /// Name of its plugin.
         plugin: String,
-        /// The plugin's own words.
+        /// Problems as the plugin reports them.
         problems: Vec<SettingsProblem>,
     },
-    /// A step that redacts would be skipped when it fails.
+    /// A redacting step would be skipped on failure.
     #[error("step {step} redacts, so its failure must stop the event: on_failure can only be `fail`")]
     RedactionSkipped {
-        /// Which step, counted from 0.
+        /// Index of the step, from 0.
         step: usize,
     },
-    /// The schema of an event type cannot be used.
+    /// The schema of an event type is invalid.
     #[error("the schema of the event type `{kind}` cannot be used: {}", problems.first().map(ToString::to_string).unwrap_or_default())]
     SchemaRefused {
-        /// Which type.
+        /// Event type.
         kind: EventType,
-        /// What is wrong with it.
+        /// Problems of the schema.
         problems: Vec<SchemaProblem>,
     },
-    /// An uploaded component cannot be used.
+    /// An uploaded component is invalid.
     #[error("the component cannot be used")]
     Component(#[source] hookgate_plugin_host::UploadError),
-    /// There are other bytes of that version already.
+    /// The version exists or existed with other bytes.
     #[error(
         "version {version} of `{name}` is or was there, of other bytes (digest {digest}); a version is never changed"
     )]
     VersionExists {
-        /// The plugin.
+        /// Name of the plugin.
         name: String,
-        /// The version.
+        /// Version.
         version: String,
-        /// The digest of what is there.
+        /// Digest of the existing version.
         digest: String,
     },
-    /// A version or a plugin cannot be deleted: steps run it.
+    /// A version or a plugin in use by steps cannot be deleted.
     #[error("it is in use by {}", .by.join(", "))]
     PluginInUse {
-        /// By which chains, in words; the first few.
+        /// Chains that use it, in words; the first few.
         by: Vec<String>,
     },
-    /// What is asked for does not go with how a plugin's steps stand.
+    /// The operation does not fit the state of the plugin's steps.
     #[error("{0}")]
     WrongState(String),
-    /// A field of a step is not acceptable.
+    /// A field of a step is invalid.
     #[error("step {step}: {field}: {problem}")]
     StepInvalid {
-        /// Which step, counted from 0.
+        /// Index of the step, from 0.
         step: usize,
-        /// Which field, as a pointer without its first slash.
+        /// Field, as a JSON pointer without its first slash.
         field: String,
-        /// What is wrong, in words.
+        /// Problem, in words.
         problem: String,
     },
-    /// Another tenant has one of this id, or of this digest.
+    /// Another tenant has a resource of this id or digest.
     #[error("another tenant has this {0}")]
     TakenByAnother(&'static str),
-    /// A tenant's own key cannot change it.
+    /// Only the operator may change it; the caller used a tenant's key.
     #[error("only the operator may change {0}")]
     OperatorsOnly(&'static str),
-    /// It comes from the configuration file and is changed there.
+    /// The configuration file declares it; it can be changed only there.
     #[error("this {0} is declared in the configuration file")]
     Declared(&'static str),
-    /// Something kept cannot be opened with the keys at hand.
+    /// A stored secret cannot be decrypted with the available keys.
     #[error("a stored secret cannot be opened")]
     Sealed(#[from] super::seal::SealError),
     /// An entry in the store cannot be read.
     #[error("the entry `{entry}` of the registry cannot be read: {problem}")]
     Unreadable {
-        /// Its name.
+        /// Name of the entry.
         entry: String,
-        /// What is wrong with it.
+        /// Problem, in words.
         problem: String,
     },
-    /// Somebody makes or removes a tenant of this name, or what one has left is more than is removed at once.
+    /// The data of a deleted tenant of this name is still being purged.
+    /// Another process holds the tenant's lock, or the purge takes longer than the lock lasts.
     #[error("what a tenant of this name has left is still being removed")]
     StillGoing,
-    /// The store did not do it; after `StoreError::Unavailable` nothing is known.
+    /// The store failed; after `StoreError::Unavailable` the outcome is unknown.
     #[error("the registry could not reach the store")]
     Store(#[from] StoreError),
 }

@@ -1,4 +1,4 @@
-//! Changes of a tenant's event types, and their making ready for a snapshot.
+//! Changes of a tenant's event types, and their preparation for a snapshot.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use hookgate_contract::catalogue::{CatalogueType, TypeSpec, Types};
 use hookgate_contract::privacy::Authority;
 use hookgate_domain::{EventType, TenantId};
 
-/// An entry `type:NAME`.
+/// Entry `type:NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TypeRecord {
     pub v: u8,
@@ -21,21 +21,22 @@ pub(super) struct TypeRecord {
     pub entity: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// JSON text.
+    /// Schema as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     #[serde(default)]
     pub validate: bool,
     #[serde(default)]
     pub declared: bool,
-    /// The operator put it.
+    /// Set by the operator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub operators: bool,
 }
 
 impl Registry {
-    /// Makes an event type, or puts it in the place of the one of its name. Events that are accepted from the answer on are
-    /// checked by it here, and everywhere within `poll_interval`.
+    /// Creates or replaces an event type.
+    /// This process checks events by it once the call returns, every other process within
+    /// `poll_interval`.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `SchemaRefused`, `LimitReached`, `Declared`, `Conflict`, `Store`.
@@ -62,7 +63,7 @@ impl Registry {
         held.ok_or(RegistryError::NotFound("event type"))
     }
 
-    /// Deletes an event type. Events of its name are accepted as before it was there.
+    /// Deletes an event type. Events of its name are accepted as if it had never existed.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
@@ -78,7 +79,8 @@ impl Registry {
         .await
     }
 
-    /// The types as events are checked by them. What did not change since the last snapshot is not read again.
+    /// Event types in the form that events are checked by. Unchanged ones are taken from the last
+    /// snapshot.
     pub(super) fn ready_types(&self, draft: &Draft) -> Result<Types, RegistryError> {
         let before = self.tenant(&draft.id);
         let ready = draft.types.iter().map(|(kind, kept)| {
@@ -103,7 +105,7 @@ impl Registry {
         ready.collect()
     }
 
-    /// What holds for declared types, all together.
+    /// Checks the declared types as a whole.
     pub(super) fn check_types(&self, types: &[TypeSpec]) -> Result<(), RegistryError> {
         let limit = self.inner.config.max_event_types;
         if types.len() > limit {
@@ -113,7 +115,7 @@ impl Registry {
         types.iter().try_for_each(|spec| self.check_type(spec).map(drop))
     }
 
-    /// What must change for the declared types to be these.
+    /// Changes that replace the declared types by these.
     pub(super) fn type_changes(&self, draft: &Draft, wanted: &[TypeSpec]) -> Result<Changes, RegistryError> {
         self.check_types(wanted)?;
         let named = |kind: &EventType| wanted.iter().any(|spec| spec.kind == *kind);
@@ -129,7 +131,7 @@ impl Registry {
         Ok(changes)
     }
 
-    /// That a tenant's own schema names nothing public that its profile takes out.
+    /// Checks that a tenant's schema makes no field public that its profile takes out.
     pub(super) fn check_floor(&self, profile: &str, read: &CatalogueType) -> Result<(), RegistryError> {
         let profile = self.profile(profile)?;
         let names = profile.privacy.names.as_ref();

@@ -1,4 +1,5 @@
-//! What is done about subscriptions that keep failing, if they still are as they were judged: by one process, once.
+//! Warnings and automatic disabling of failing subscriptions.
+//! Each is a compare-and-set on the judged state, so that exactly one process does it.
 
 use super::subscriptions::find;
 use super::{Registry, RegistryError};
@@ -6,8 +7,9 @@ use hookgate_domain::subscription::DisableReason;
 use hookgate_domain::{Status, Subscription, SubscriptionId, TenantId, Timestamp};
 
 impl Registry {
-    /// Notes that the owner of an active subscription is warned, if nobody has been since `before`. When; `None`: somebody else
-    /// was faster, or there is nothing to warn of any more.
+    /// Records a warning about an active subscription, if its last one is still `before`.
+    /// Returns its time; `None`: another process was faster, or the subscription is not active any
+    /// more.
     ///
     /// # Errors
     /// `Conflict`, `Store`.
@@ -30,8 +32,8 @@ impl Registry {
         or_gone(changed.await)
     }
 
-    /// Disables a subscription because it keeps failing, if it is active since `activated`. When; `None`: somebody else was
-    /// faster, or it was activated anew.
+    /// Disables a failing subscription that is active since `activated`.
+    /// Returns the time; `None`: another process was faster, or it was activated again.
     ///
     /// # Errors
     /// `Conflict`, `Store`.
@@ -56,7 +58,7 @@ impl Registry {
     }
 }
 
-/// What is gone needs nothing done.
+/// Maps `NotFound` to `None`: a deleted subscription needs no action.
 fn or_gone<T>(changed: Result<Option<T>, RegistryError>) -> Result<Option<T>, RegistryError> {
     match changed {
         Err(RegistryError::NotFound(_)) => Ok(None),

@@ -1,8 +1,10 @@
-//! What is left of a tenant that was deleted: nothing. Its events, deliveries, dead letters and idempotency keys are removed when
-//! it is deleted; and before another is made under its name, whatever was cut short or came late.
+//! Purge of a deleted tenant's events, deliveries, dead letters and idempotency keys.
 //!
-//! Only one gateway at a time removes or makes a tenant of a name, so that nothing is removed that a new tenant has accepted: who
-//! has the turn has left a note in the store, which goes by itself after [`HOLD`].
+//! It runs when the tenant is deleted, and again before another tenant of its name is created, for
+//! data that an interrupted purge left or that was written late.
+//!
+//! A lock in the store ensures that only one gateway at a time creates or purges a tenant of a
+//! name, so that no data of a new tenant is removed. The lock expires after [`HOLD`].
 
 use std::time::Duration;
 
@@ -13,14 +15,14 @@ use hookgate_domain::TenantId;
 use hookgate_runtime::telemetry::error_chain;
 use hookgate_store::FeedPosition;
 
-/// The right to make a tenant of a name, or to remove what one has left.
+/// Lock on a name, held while a tenant is created or purged.
 pub(super) struct Turn {
     name: String,
     own: Bytes,
 }
 
 impl Registry {
-    /// Waits until nobody else has the turn for a name, for a little while.
+    /// Acquires the lock of a tenant's name; waits up to five seconds.
     ///
     /// # Errors
     /// `StillGoing`, `Store`.
@@ -28,7 +30,7 @@ impl Registry {
         self.take_named_turn(format!("tenant:{id}")).await
     }
 
-    /// The same for something else that only one gateway at a time may work on.
+    /// Acquires the lock of another name that only one gateway at a time may work on.
     ///
     /// # Errors
     /// `StillGoing`, `Store`.
@@ -44,8 +46,9 @@ impl Registry {
         Err(RegistryError::StillGoing)
     }
 
-    /// Gives the turn back; false: it had ended before, and somebody else may have had it. A store that does not hear of it
-    /// forgets it by itself.
+    /// Releases a lock. Returns `false` if it had expired before and another process may have held
+    /// it.
+    /// If the store cannot be reached, the lock expires by itself.
     pub(super) async fn end_turn(&self, turn: Turn) -> bool {
         let ended = self
             .inner
@@ -58,10 +61,11 @@ impl Registry {
         })
     }
 
-    /// Removes what a tenant has left that is no more. Of one that is there, nothing.
+    /// Purges the data of a deleted tenant. Does nothing if the tenant exists.
     ///
     /// # Errors
-    /// `StillGoing`: it takes longer than a turn lasts, and the next one goes on. `Store`.
+    /// `StillGoing`: the purge takes longer than half of [`HOLD`], and the next call continues it.
+    /// `Store`.
     pub(super) async fn forget_former(&self, id: &TenantId, _: &Turn) -> Result<(), RegistryError> {
         let store = &self.inner.store;
         if store.registry_load(id).await?.is_some() {
@@ -82,7 +86,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes what a tenant has left that was just deleted, however long it takes.
+    /// Purges the data of a tenant that was just deleted, however long it takes.
     pub(super) async fn forget_deleted(self, id: TenantId) {
         loop {
             let done = match self.take_turn(&id).await {
@@ -97,7 +101,7 @@ impl Registry {
                 Ok(()) => return,
                 Err(RegistryError::StillGoing) => {}
                 Err(error) => {
-                    // It goes when it is old, or before another tenant of this name is made.
+                    // The rest expires, or is purged before another tenant of this name is created.
                     tracing::warn!(tenant = %id, error = %error_chain(&error), "tenant.events_kept");
                     return;
                 }
@@ -106,8 +110,8 @@ impl Registry {
     }
 }
 
-/// How long a turn lasts.
+/// Lease of a lock.
 const HOLD: Duration = Duration::from_secs(60);
-/// How often, and how far apart, a turn is asked for: five seconds in all.
+/// Attempts to acquire a lock, [`PAUSE`] apart: five seconds in all.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The registry's handle: reads from memory, and the loading that fills it.
+//! Handle of the registry: reads from the snapshots in memory, and the start that loads them.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,27 +21,27 @@ use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::Store;
 
-/// All tenants, in memory. Cheap to clone; reads neither wait nor fail.
+/// Registry of all tenants in memory. Cheap to clone; reads neither wait nor fail.
 #[derive(Clone)]
 pub struct Registry {
     pub(super) inner: Arc<Inner>,
 }
 
-/// What the registry works with.
+/// Dependencies of the registry.
 pub struct Parts {
-    /// Where it is kept.
+    /// Durable store of its entries.
     pub store: Arc<dyn Store>,
-    /// What loads components and checks settings.
+    /// Plugin host: loads components and checks settings.
     pub host: Host,
-    /// What seals secrets.
+    /// Encryption of stored secrets.
     pub sealer: Sealer,
-    /// The contracts that tenants can have.
+    /// Profiles that tenants can have.
     pub profiles: Profiles,
-    /// What the time is.
+    /// Source of the time.
     pub clock: Clock,
-    /// Where it counts.
+    /// Metrics that it updates.
     pub metrics: Metrics,
-    /// What loads components and removes what deleted tenants left.
+    /// Background tasks: loading of components, and the purge of deleted tenants.
     pub tasks: Tasks,
 }
 
@@ -56,44 +56,44 @@ pub(super) struct Inner {
     pub metrics: Metrics,
     pub tasks: Tasks,
     pub snapshot: ArcSwap<Snapshot>,
-    /// Held over replacing the snapshot.
+    /// Held while the snapshot is replaced.
     pub swapping: Mutex<()>,
-    /// Tells that the snapshot was replaced.
+    /// Notified after the snapshot was replaced.
     pub published: Notify,
-    /// Held over reading and publishing a tenant, so that what is published never goes back in time.
+    /// Lock per tenant, held from its read to its publication: a newer state is never replaced.
     pub publishing: Kept<TenantId, AsyncMutex<()>>,
-    /// Held over decoding a large tenant for a change.
+    /// Lock per tenant, held while a large tenant is decoded for a change.
     pub decoding: Kept<TenantId, AsyncMutex<()>>,
-    /// Held over a change of a tenant that does not wait for anything but the store.
+    /// Lock per tenant, held during a change that waits for the store only.
     pub changing: Kept<TenantId, AsyncMutex<()>>,
     pub reads: Semaphore,
     pub builds: Semaphore,
-    /// What tenants' rates have taken.
+    /// Token buckets of tenants' rates.
     pub buckets: Kept<TenantId, RateBuckets>,
-    /// When keys were last used.
+    /// Last uses of keys.
     pub uses: Kept<KeyId, KeyUse>,
     pub changed: Changed,
     pub loads: Loads,
     pub recent: Recent,
 }
 
-/// Tenants that a process cannot read as they are in the store now.
+/// Tenants whose current entries in the store this process cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behind {
-    /// How many there are.
+    /// Their number.
     pub count: usize,
-    /// One of them.
+    /// One of these tenants.
     pub first: TenantId,
-    /// Why it cannot be read.
+    /// Reason why it cannot be read.
     pub reason: String,
 }
 
 impl Registry {
-    /// Publishes every tenant, and gives the service that keeps them current. The components of chains are loaded in the
-    /// background.
+    /// Publishes every tenant, and returns the service that keeps them current.
+    /// The components of chains are loaded in the background.
     ///
     /// # Errors
-    /// The store cannot be read, or an entry in it cannot.
+    /// The store or an entry in it cannot be read.
     pub async fn start(config: Config, parts: Parts) -> Result<(Self, Sync), RegistryError> {
         let (tell, tripped) = mpsc::unbounded_channel();
         let components = Components::new(parts.host, Arc::clone(&parts.store), tell);
@@ -123,7 +123,7 @@ impl Registry {
                 recent: Recent::default(),
             }),
         };
-        // First: it decides how the calls of the chains' steps are labelled.
+        // First, because it decides how the calls of the chains' steps are labelled.
         registry.publish_shared().await?;
         registry.catch_up().await?;
         let sync = Sync::new(registry.clone(), tripped);
@@ -135,22 +135,22 @@ impl Registry {
         self.inner.snapshot.load().tenant(id).cloned()
     }
 
-    /// The tenant that an API key belongs to, and what is kept of the key. The look-up is by the key's digest: its time tells
-    /// nothing about keys.
+    /// Tenant of an API key, and the key's record.
+    /// The look-up is by the key's digest, so its duration reveals nothing about keys.
     pub fn by_key(&self, key: &str) -> Option<(Arc<Tenant>, Arc<ApiKey>)> {
         let snapshot = self.inner.snapshot.load();
         let (tenant, key) = snapshot.by_key_digest(&key::digest(key))?;
         Some((Arc::clone(tenant), Arc::clone(key)))
     }
 
-    /// Whether a key of this digest is a tenant's.
+    /// Returns `true` if a tenant has a key of this digest.
     pub(super) fn has_key(&self, digest: &[u8; 32]) -> bool {
         self.inner.snapshot.load().by_key_digest(digest).is_some()
     }
 
-    /// Whether a key opens nothing any more.
+    /// Returns `true` if the key has expired.
     pub fn has_expired(&self, key: &ApiKey) -> bool {
-        // Most have no end, and the time is not asked for.
+        // Most keys do not expire: the clock is not read for them.
         key.expires.is_some() && key.has_expired(self.inner.clock.now())
     }
 
@@ -161,32 +161,32 @@ impl Registry {
         tenants
     }
 
-    /// How many tenants there are.
+    /// Number of tenants.
     pub fn count(&self) -> usize {
         self.inner.snapshot.load().len()
     }
 
-    /// What seals secrets, its own and those of answers that are kept.
+    /// Encryption of secrets, also used for stored responses.
     pub fn sealer(&self) -> &Sealer {
         &self.inner.sealer
     }
 
-    /// What runs the chains.
+    /// Plugin host that runs the chains.
     pub fn host(&self) -> &Host {
         self.inner.components.host()
     }
 
-    /// What limits it.
+    /// Limits of the registry.
     pub fn limits(&self) -> &Config {
         &self.inner.config
     }
 
-    /// The contracts that tenants can have at present.
+    /// Profiles that tenants can have at present.
     pub fn profiles(&self) -> Profiles {
         Profiles::clone(&self.inner.profiles.load())
     }
 
-    /// The profile of this name.
+    /// Profile of this name.
     pub(super) fn profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
         let profiles = self.inner.profiles.load();
         profiles.get(name).cloned().ok_or_else(|| {
@@ -195,7 +195,7 @@ impl Registry {
         })
     }
 
-    /// Tenants of which the store has something newer that this process cannot read; `None`: there are none.
+    /// Tenants whose newer state in the store this process cannot read; `None`: there are none.
     pub fn behind(&self) -> Option<Behind> {
         let snapshot = self.inner.snapshot.load();
         let (first, reason) = snapshot.behind.first_key_value()?;
@@ -206,7 +206,7 @@ impl Registry {
         })
     }
 
-    /// Which tenants this process holds.
+    /// Ids of the tenants that this process holds.
     pub(super) fn held(&self) -> Vec<TenantId> {
         self.inner
             .snapshot

@@ -1,4 +1,5 @@
-//! Who changed what of a tenant's plugins and chains, and when: written with the change itself, the last so many kept.
+//! History of the changes of a tenant's plugins and chains.
+//! Each entry is written in the commit of its change; the last `registry.max_history` are retained.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,67 +12,67 @@ use super::record::{VERSION, encode};
 use super::{Place, Registry};
 use hookgate_domain::{KeyId, Timestamp};
 
-/// Who made a change.
+/// Author of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// Whoever has this API key of the tenant's.
+    /// Holder of this API key of the tenant.
     Key(KeyId),
-    /// Whoever has the operator's key.
+    /// Holder of the operator's key.
     Operator,
     /// The configuration file.
     Declared,
-    /// The gateway by itself: a roll-back.
+    /// The gateway itself: an automatic roll-back.
     Automatic,
 }
 
-/// What kind of change it was.
+/// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// A chain was set.
     ChainSet,
-    /// A chain was taken away.
+    /// A chain was removed.
     ChainRemoved,
     /// A version was uploaded.
     Uploaded,
     /// A version, or a plugin with all of them, was deleted.
     Deleted,
-    /// A step went over to a version that was uploaded.
+    /// A step moved to an uploaded version.
     Moved,
-    /// A step stayed where it was: the uploaded version does not take its settings.
+    /// A step kept its version: the uploaded one does not accept its settings.
     Kept,
-    /// A step's canary began to see events.
+    /// A step's canary was started.
     CanaryBegun,
-    /// A step's canary became what the step runs.
+    /// A step's canary was promoted to the step's version.
     Promoted,
-    /// A step's canary sees no more events.
+    /// A step's canary was stopped.
     CanaryStopped,
-    /// A step went back to the version before.
+    /// A step was rolled back to the version before.
     RolledBack,
 }
 
-/// One change.
+/// Entry of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// Who; the actor's text (`Actor` displays so).
+    /// Author, in the text form of [`Actor`].
     pub who: String,
-    /// What kind.
+    /// Kind of the change.
     pub deed: Deed,
-    /// Which chain, if it is about one.
+    /// Chain that it concerns, if any.
     pub place: Option<Place>,
-    /// Which plugin, if it is about one.
+    /// Plugin that it concerns, if any.
     pub plugin: Option<String>,
-    /// The version before, if there was one.
+    /// Version before, if any.
     pub from: Option<String>,
-    /// The version after, if there is one.
+    /// Version after, if any.
     pub to: Option<String>,
-    /// Why, in words, where it is not plain; at most 256 bytes.
+    /// Reason in words, where it is not obvious; at most 256 bytes.
     pub note: Option<String>,
 }
 
-/// A change that is about to be made.
+/// History entry of a change in preparation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Doing {
     pub deed: Deed,
@@ -82,11 +83,11 @@ pub(super) struct Doing {
     pub note: Option<String>,
 }
 
-/// The entry `history`.
+/// Entry `history`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct HistoryRecord {
     pub v: u8,
-    /// The newest first.
+    /// Changes, the newest first.
     pub changes: Vec<ChangeRecord>,
 }
 
@@ -147,7 +148,7 @@ impl Doing {
 }
 
 impl Registry {
-    /// The last changes of a tenant's plugins and chains, the newest first.
+    /// Last changes of a tenant's plugins and chains, the newest first.
     ///
     /// # Errors
     /// `NotFound`, `Store`.
@@ -164,7 +165,7 @@ impl Registry {
             .collect())
     }
 
-    /// Adds to changes what they come to, in words for the history. Nothing is added to no changes.
+    /// Adds the history entry to a set of changes. An empty set stays empty.
     pub(super) fn note(&self, draft: &Draft, changes: &mut Changes, who: &Actor, doings: Vec<Doing>) {
         if changes.is_empty() || doings.is_empty() {
             return;
@@ -211,7 +212,7 @@ impl ChangeRecord {
 }
 
 impl Deed {
-    /// As a word.
+    /// Name in the API.
     pub fn word(self) -> &'static str {
         match self {
             Self::ChainSet => "chain_set",

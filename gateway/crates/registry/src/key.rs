@@ -1,4 +1,4 @@
-//! API keys and signing secrets: how they are made and recognised.
+//! API keys and signing secrets: generation and digests.
 
 use rand::RngExt;
 use rand::distr::{Alphanumeric, SampleString};
@@ -8,7 +8,8 @@ use hookgate_contract::profile::{MOST_RANDOM, SecretScheme};
 use hookgate_domain::Secret;
 use hookgate_domain::subscription::SigningSecret;
 
-/// A new API key: its profile's prefix and 43 letters and digits, 256 bits from the system's generator.
+/// Generates an API key: its profile's prefix and 43 letters and digits.
+/// That is 256 bits from the system's generator.
 pub fn new_api_key(prefix: &str) -> Secret {
     Secret::new(&format!(
         "{prefix}{}",
@@ -16,36 +17,37 @@ pub fn new_api_key(prefix: &str) -> Secret {
     ))
 }
 
-/// A new signing secret as a profile has them, of random bytes from the system's generator.
+/// Generates a signing secret in the profile's form, of random bytes from the system's generator.
 pub(super) fn new_signing_secret(scheme: &SecretScheme) -> Secret {
     let random: [u8; MOST_RANDOM] = rand::rng().random();
     scheme.generate(random)
 }
 
-/// A new Ed25519 key as a profile has them; none where it has none.
+/// Generates an Ed25519 key in the profile's form; `None` if the profile has none.
 pub(super) fn new_ed25519_secret(scheme: &SecretScheme) -> Option<Secret> {
     scheme.generate_ed25519(rand::rng().random())
 }
 
-/// A new signing secret of the kind of the one before.
+/// Generates the next signing secret, of the same kind as the one before.
 pub(super) fn next_signing_secret(scheme: &SecretScheme, before: Option<&SigningSecret>) -> Secret {
     let ed25519 = before.filter(|before| scheme.is_ed25519(&before.secret));
     let made = ed25519.and_then(|_| new_ed25519_secret(scheme));
     made.unwrap_or_else(|| new_signing_secret(scheme))
 }
 
-/// What is kept of a key, and looked up by. A fast hash is enough: keys have 256 bits, there is nothing to guess.
+/// Digest of a key: its stored form, and the key of look-ups.
+/// A fast hash suffices: keys have 256 bits of entropy and cannot be guessed.
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// As many characters of a new key as of any, behind its prefix.
+/// Hint of a new key: as many characters behind its prefix as for any other prefix.
 pub(super) fn hint_behind(prefix: &str, key: &str) -> String {
     let shown = prefix.chars().count() + HINT_CHARACTERS - PREFIX.len();
     key.chars().take(shown).chain(['…']).collect()
 }
 
-/// The first characters of a key, to tell keys apart without knowing them; of a short key none at all.
+/// Hint of a key: its first characters, to tell keys apart; none of a short key.
 pub(super) fn hint(key: &str) -> String {
     if key.len() < 2 * HINT_CHARACTERS + SHORTEST_KEY {
         return NO_HINT.to_owned();
@@ -53,16 +55,16 @@ pub(super) fn hint(key: &str) -> String {
     key.chars().take(HINT_CHARACTERS).chain(['…']).collect()
 }
 
-/// What is shown of a key of which nothing may be.
+/// Hint of a key that is too short to show any of it.
 pub(super) const NO_HINT: &str = "…";
 
-/// A key that somebody chose must be at least so long, in bytes.
+/// Minimum length of a key that was not generated here, in bytes.
 pub(super) const SHORTEST_KEY: usize = 16;
 
-/// log2(62^43) = 256.03.
+/// Random characters of a key: log2(62^43) = 256.03 bits.
 const KEY_CHARACTERS: usize = 43;
 const HINT_CHARACTERS: usize = 7;
-/// Of keys of no profile.
+/// Prefix of keys without a profile.
 pub const PREFIX: &str = "hg_";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! API keys as they are stored.
+//! Stored form of API keys.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use super::record::{LIMITED_KEY, VERSION};
 use hookgate_domain::{KeyId, Scopes, Timestamp};
 use hookgate_store::RegistryRecord;
 
-/// True where a tenant has keys and each of them has every scope, as all had before there were scopes.
+/// Returns `true` if a tenant has keys and each has every scope.
+/// Keys made before scopes existed have all of them.
 pub fn have_every_scope(tenant: &RegistryRecord) -> bool {
     let entries = tenant.entries.iter();
     let mut keys = entries
@@ -21,17 +22,17 @@ pub fn have_every_scope(tenant: &RegistryRecord) -> bool {
     keys.peek().is_some() && keys.all(|key| key.scopes.is_none())
 }
 
-/// An entry `key:KEY`.
+/// Entry `key:KEY`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct KeyRecord {
     pub v: u8,
-    /// In hexadecimal.
+    /// Digest in hexadecimal.
     pub digest: String,
     pub hint: String,
     pub created: u64,
     #[serde(default)]
     pub declared: bool,
-    /// Names of its scopes; left out: all of them.
+    /// Names of its scopes; all scopes if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

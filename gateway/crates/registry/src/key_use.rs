@@ -1,8 +1,9 @@
-//! Last use of API keys: noted in memory by each request, and written to the store now and then, in one note a tenant.
+//! Last use of API keys: recorded in memory by each request, written to the store at an interval.
 //!
-//! A request within a minute of another with the same key writes nothing, memory included. A use is in the store after
-//! `auth.last_used_interval` at most, or at the shutdown; a process that is killed loses what it has not written. What is in the
-//! store is the latest of all gateways.
+//! There is one note per tenant in the store. A request within a minute of another with the same
+//! key writes nothing, not even to memory. A use is in the store after `auth.last_used_interval` at
+//! most, or at the shutdown; a process that is killed loses the uses that it has not written. The
+//! store has the latest use of all gateways.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use hookgate_domain::{KeyId, TenantId, Timestamp};
 use hookgate_runtime::telemetry::error_chain;
 use hookgate_store::StoreError;
 
-/// When a key was last used in this process, in µs, to the minute; 0: not yet.
+/// Last use of a key in this process, in µs, rounded to the minute; 0: not used yet.
 #[derive(Debug, Default)]
 pub struct KeyUse {
     used: AtomicU64,
@@ -23,7 +24,7 @@ pub struct KeyUse {
 }
 
 impl KeyUse {
-    /// Notes a use.
+    /// Records a use.
     fn touch(&self, now: Timestamp) {
         let now = now.as_micros();
         if now.saturating_sub(self.used.load(Ordering::Relaxed)) >= MINUTE {
@@ -35,7 +36,7 @@ impl KeyUse {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// The last use, where the store does not have it.
+    /// Last use, if the store does not have it.
     fn unwritten(&self) -> Option<u64> {
         let used = self.used();
         (used > self.written.load(Ordering::Relaxed)).then_some(used)
@@ -43,12 +44,12 @@ impl KeyUse {
 }
 
 impl Registry {
-    /// Notes that a key was used.
+    /// Records a use of a key.
     pub fn touch(&self, key: &ApiKey) {
         key.last_use.touch(self.inner.clock.now());
     }
 
-    /// When each of a tenant's keys was last used, to the minute. Those that never were are not in it.
+    /// Last use of each of a tenant's keys, to the minute. Keys that were never used are absent.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -63,11 +64,11 @@ impl Registry {
         Ok(tenant.keys.iter().filter_map(|key| last(key)).collect())
     }
 
-    /// Writes the uses that the store does not have: one note for each tenant whose keys were used, one after the other.
+    /// Writes uses that the store lacks: one note per tenant with used keys, one after the other.
     pub async fn write_uses(&self) {
         for tenant in self.tenants() {
             if let Err(error) = self.write_uses_of(&tenant).await {
-                // They are written the next time.
+                // The next interval writes them.
                 tracing::warn!(error = %error_chain(&error), "keys.uses_not_written");
                 return;
             }
@@ -106,11 +107,11 @@ impl Registry {
                 return Ok(());
             }
         }
-        // Other gateways keep writing it; the next time there is room.
+        // Other gateways keep writing the note; the next interval tries again.
         Ok(())
     }
 
-    /// Forgets the uses of a deleted tenant's keys.
+    /// Deletes the uses of a deleted tenant's keys.
     pub(super) async fn forget_uses(&self, id: &TenantId) -> Result<(), StoreError> {
         let (store, name) = (&self.inner.store, note_name(id));
         if let Some(there) = store.note(&name).await? {
@@ -120,7 +121,7 @@ impl Registry {
     }
 }
 
-/// Uses by the key's id. A note that cannot be read says nothing.
+/// Uses by the key's id; empty if the note cannot be read.
 fn read(note: Option<&Bytes>) -> BTreeMap<String, u64> {
     note.and_then(|note| serde_json::from_slice(note).ok())
         .unwrap_or_default()
@@ -130,11 +131,12 @@ fn note_name(tenant: &TenantId) -> String {
     format!("key-uses:{tenant}")
 }
 
-/// In µs.
+/// One minute, in µs.
 const MINUTE: u64 = 60_000_000;
-/// Longer than anybody keeps a key that is not used: a tenant whose keys all rest so long has them as never used.
+/// Lifetime of a note, longer than an unused key is retained.
+/// After it, the keys of an inactive tenant count as never used.
 const KEPT: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// How often a note is written that others write at the same time.
+/// Attempts to write a note that other gateways write at the same time.
 const TRIES: u32 = 8;
 
 #[cfg(test)]
@@ -151,7 +153,7 @@ mod tests {
             (first + 59_999, first),
             (first + 60_000, first + 60_000),
             (first + 200_000, first + 180_000),
-            // The clock went back.
+            // The clock was set back.
             (first, first + 180_000),
         ] {
             use_of.touch(at(now));

@@ -1,21 +1,25 @@
-//! Tenants, keys, subscriptions, chains, plugins and event types: few, read at every event, changed seldom.
+//! Registry of tenants, keys, subscriptions, chains, plugins and event types.
+//! It is small, read for every event, and changes rarely.
 //!
-//! Each process holds all of it in memory as immutable snapshots, one a tenant; a snapshot is replaced as a whole when the
-//! tenant's revision in the store grows. An event sees a tenant before or after a change, never between.
+//! Each process has all of it in memory as immutable snapshots, one per tenant; a snapshot is
+//! replaced as a whole when the tenant's revision in the store grows. An event sees a tenant before
+//! or after a change, never in between.
 //!
-//! # How a change is made
-//! A caller hands a parsed request (`spec`) to [`Registry`]. It loads the tenant's entries from the store (`draft`), decides
-//! on the new ones, and applies them if the revision is still the same; if somebody was faster it starts again, a few times.
-//! Then it refreshes this process's snapshot, so that the caller sees what it did. Other processes learn of it by polling
-//! the store's changes ([`Sync`]), each within `registry.poll_interval`.
+//! # Changes
+//! A caller passes a parsed request (`spec`) to [`Registry`]. It loads the tenant's entries from
+//! the store (`draft`), decides on the new ones, and applies them by compare-and-set on the
+//! revision; after a conflict it starts again, a few times. Then it refreshes this process's
+//! snapshot, so that the caller sees its change. Other processes learn of it by polling the store
+//! ([`Sync`]), each within `registry.poll_interval`.
 //!
-//! # What waits for whom
-//! A snapshot is published as soon as it is read (`publish`), tenant by tenant, each under a lock of its own. The components of
-//! its chains are loaded afterwards, by a task of the tenant's own (`loads`): no key, subscription or deletion of anybody waits
-//! for a compilation.
+//! # Independence of tenants
+//! A snapshot is published as soon as it is read (`publish`), tenant by tenant, each under its own
+//! lock. The components of its chains are loaded afterwards by a task of the tenant (`loads`): no
+//! change of a key or subscription and no deletion waits for a compilation.
 //!
-//! # What the store never sees
-//! API keys (only their SHA-256 is kept) and secrets (sealed by `seal` for the place that they stand in).
+//! # Secrets
+//! The store never has API keys, only their SHA-256, and secrets only sealed (`seal`), each bound
+//! to its location.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 mod apply;
@@ -104,120 +108,122 @@ pub use trials::TrialChain;
 
 pub use hookgate_plugin_host::LaneRefusal;
 
-/// A tenant as the hot path sees it.
+/// Snapshot of a tenant for the hot path.
 #[derive(Debug, Clone)]
 pub struct Tenant {
-    /// Its name.
+    /// Id of the tenant.
     pub id: TenantId,
-    /// The store's revision of this snapshot.
+    /// Revision of this snapshot in the store.
     pub revision: u64,
-    /// When it was made.
+    /// Creation time.
     pub created: Timestamp,
-    /// Where its feed begins: after that of a tenant that had its name before.
+    /// Start of its feed, after that of a deleted tenant of its name.
     pub feed_from: FeedPosition,
-    /// The name of its profile.
+    /// Name of its profile.
     pub profile: String,
-    /// The profile itself; `None`: the configuration has it no more, and nothing can be sent.
+    /// Profile; `None`: the configuration has no such profile any more, and nothing can be sent.
     pub contract: Option<Arc<Profile>>,
-    /// Its API keys, hashed.
+    /// API keys, hashed.
     pub keys: Vec<Arc<ApiKey>>,
-    /// What signs deliveries to the endpoints that events themselves name (`deliver_to`), and with a profile of one secret
-    /// a tenant everything else: the newest first, as a subscription's. Without one there are no such deliveries.
+    /// Signing secrets of `deliver_to` deliveries (to endpoints that events name), newest first.
+    /// With a profile of one secret per tenant they sign all deliveries. Without any there are no
+    /// `deliver_to` deliveries.
     pub signing_secrets: Vec<SigningSecret>,
-    /// Its subscriptions, the oldest first.
+    /// Subscriptions, the oldest first.
     pub subscriptions: Vec<Arc<Subscription>>,
-    /// Its own event types, by name; those of its profile are in `contract`.
+    /// Event types of the tenant, by name; those of its profile are in `contract`.
     pub types: Types,
-    /// What is taken out of its events before they are stored, and when they are shown and sent.
+    /// Fields that are taken out of its events before they are stored, shown or sent.
     pub privacy: Privacy,
-    /// The account that its work is charged to, if it has one: kept from one snapshot to the next.
+    /// CPU budget that the tenant's work is charged to, if any; carried over to the next snapshot.
     pub account: Option<Arc<Budget>>,
-    /// The quotas that hold for it.
+    /// Effective quotas.
     pub quotas: TenantQuotas,
-    /// What overrides those of its profile and of the operator.
+    /// The tenant's own quotas, which override those of its profile and of the operator.
     pub own_quotas: Quotas,
-    /// What it says itself of its events' metadata.
+    /// The tenant's own setting for the metadata of its events.
     pub keep_metadata: Option<bool>,
-    /// What its rates have taken in this process: kept from one snapshot to the next.
+    /// Token buckets of its rates in this process; carried over to the next snapshot.
     pub buckets: Arc<RateBuckets>,
-    /// Its ingress chain; `None`: events pass as they are.
+    /// Ingress chain; `None`: events pass unchanged.
     pub chain: Option<Arc<Chain>>,
-    /// The chain as it was asked for: for showing.
+    /// Ingress chain as requested, for display.
     pub chain_spec: ChainSpec,
-    /// What its steps run at present, one for each.
+    /// Version that each step of the ingress chain runs at present.
     pub chain_states: Vec<StepState>,
-    /// The chains of its deliveries, by subscription; the subscription itself may be gone.
+    /// Delivery chains, by subscription; the subscription may have been deleted.
     pub delivery: HashMap<SubscriptionId, Arc<TenantChain>>,
-    /// Its ingress chain, with what the three fields above are taken from.
+    /// Ingress chain, from which the three fields above are derived.
     pub(crate) ingress: Option<Arc<TenantChain>>,
-    /// Bytes of its entries in the store, names included.
+    /// Size of its entries in the store with their names, in bytes.
     pub bytes: usize,
-    /// Whether the store has it otherwise, in a way that this process cannot read: it may have subscriptions that are not here.
+    /// Set while the store has a newer state that this process cannot read.
+    /// That state may have subscriptions that are missing here.
     pub behind: Arc<AtomicBool>,
 }
 
 /// Token buckets of a tenant's rates.
 #[derive(Debug, Default)]
 pub struct RateBuckets {
-    /// Of events.
+    /// Bucket of events.
     pub events: TokenBucket,
-    /// Of calls that make deliveries again.
+    /// Bucket of replay calls, which make deliveries again.
     pub replays: TokenBucket,
 }
 
-/// An API key: what is kept of it.
+/// Stored API key.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// Its id.
+    /// Id of the key.
     pub id: KeyId,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
-    /// The first characters, to tell keys apart.
+    /// First characters of the key, to tell keys apart.
     pub hint: String,
-    /// When it was made.
+    /// Creation time.
     pub created: Timestamp,
-    /// What it may be used for.
+    /// Scopes.
     pub scopes: Scopes,
-    /// It opens nothing from then on.
+    /// End of its validity.
     pub expires: Option<Timestamp>,
-    /// The one subscription that it reaches; `None`: as its scopes say.
+    /// The only subscription that it reaches; `None`: as its scopes permit.
     pub subscription: Option<SubscriptionId>,
-    /// Its last use in this process: kept from one snapshot to the next.
+    /// Last use in this process; carried over to the next snapshot.
     pub last_use: Arc<KeyUse>,
 }
 
 impl ApiKey {
-    /// Whether it opens nothing any more.
+    /// Returns `true` if the key has expired.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|end| end <= now)
     }
 }
 
 impl Tenant {
-    /// Its own secrets that sign at this time, the newest first.
+    /// Signing secrets that are valid at this time, the newest first.
     pub fn signing_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         subscription::signing_at(&self.signing_secrets, now)
     }
 
-    /// Whether events of this type are warnings of its profile, which the gateway alone makes.
+    /// Returns `true` for warnings of its profile, which only the gateway creates.
     pub fn is_warning(&self, kind: &EventType) -> bool {
         self.contract
             .as_ref()
             .is_some_and(|profile| profile.warnings.has(kind))
     }
 
-    /// Whether an event is a warning about this subscription, which is not sent to itself.
+    /// Returns `true` for a warning about this subscription, which is not sent to itself.
     pub fn is_warning_about(&self, event: &Event, subscription: SubscriptionId) -> bool {
         let profile = self.contract.as_ref();
         profile.is_some_and(|profile| profile.warnings.is_about(event, subscription))
     }
 
-    /// Whether the store has it otherwise, in a way that this process cannot read.
+    /// Returns `true` while the store has a newer state that this process cannot read.
     pub fn is_behind(&self) -> bool {
         self.behind.load(Ordering::Relaxed)
     }
 
-    /// Whether one of its chains cannot run yet, because its components are being loaded: events of that place are not taken.
+    /// Returns `true` while a chain waits for its components: its place accepts no events.
     pub fn is_loading(&self, place: Place) -> bool {
         let chain = match place {
             Place::Ingress => self.ingress.as_ref(),
@@ -226,14 +232,14 @@ impl Tenant {
         chain.is_some_and(|chain| chain.is_loading())
     }
 
-    /// Its chains, the ingress chain first.
+    /// Chains, the ingress chain first.
     pub(crate) fn chains(&self) -> impl Iterator<Item = (Place, &Arc<TenantChain>)> {
         let ingress = self.ingress.iter().map(|chain| (Place::Ingress, chain));
         let delivery = self.delivery.iter();
         ingress.chain(delivery.map(|(id, chain)| (Place::Delivery(*id), chain)))
     }
 
-    /// Puts a chain in the place of one.
+    /// Replaces the chain at a place.
     pub(crate) fn set_chain(&mut self, place: Place, chain: Arc<TenantChain>) {
         match place {
             Place::Ingress => {
@@ -248,24 +254,24 @@ impl Tenant {
         }
     }
 
-    /// One of its subscriptions.
+    /// Subscription of this id.
     pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
         self.subscriptions.iter().find(|s| s.id == id)
     }
 
-    /// Reads the id of a subscription as this API writes it, or as the tenant's product does.
+    /// Parses a subscription's id in the native form or in that of the tenant's product.
     pub fn subscription_id(&self, text: &str) -> Option<SubscriptionId> {
         let of_product = || self.contract.as_ref()?.door.subscription_id(text);
         text.parse().ok().or_else(of_product)
     }
 
-    /// The id of a subscription as the tenant's product writes it, on every route.
+    /// Subscription's id in the form of the tenant's product, used on every route.
     pub fn public_id(&self, id: SubscriptionId) -> String {
         let contract = self.contract.as_ref();
         contract.map_or_else(|| id.to_string(), |profile| profile.door.public_id(id))
     }
 
-    /// Over how long it is counted how its subscriptions fare: what the profile disables by, or a day.
+    /// Window of subscription statistics: that of the profile's disable policy, or a day.
     pub fn stats_window(&self) -> Duration {
         let policy = self
             .contract

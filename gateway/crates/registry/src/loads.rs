@@ -1,8 +1,9 @@
-//! Components of tenants' chains, loaded in the background: one task a tenant, one component after the other.
+//! Background loading of the components of tenants' chains: one task per tenant, one load at once.
 //!
-//! `publish` says what a snapshot lacks ([`Loads::want`]); the task loads it in the tenant's own turn of the compiler and has
-//! the chains rebuilt that can run then. A component that cannot be had is *missing*: its step fails, and the load is tried
-//! again, less and less often.
+//! `publish` reports the components that a snapshot lacks ([`Loads::want`]); the task compiles them
+//! in the tenant's place of the compiler's queue and rebuilds the chains that can run then. A
+//! component that cannot be loaded is *missing*: its step fails, and the load is retried with
+//! growing delays.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use hookgate_domain::TenantId;
 use hookgate_plugin_host::Component;
 use hookgate_runtime::telemetry::error_chain;
 
-/// What is to be loaded, by tenant. Tenants without anything to load are not in it.
+/// Pending loads by tenant. Tenants without any are absent.
 #[derive(Debug, Default)]
 pub(super) struct Loads {
     tenants: Mutex<HashMap<TenantId, Load>>,
@@ -25,17 +26,17 @@ pub(super) struct Loads {
 #[derive(Debug, Default)]
 struct Load {
     wanted: VecDeque<Wanted>,
-    /// What was tried in vain, by digest.
+    /// Components whose load failed, by digest.
     missing: HashMap<String, Wanted>,
-    /// Whether the tenant has a task.
+    /// Set while the tenant has a running task.
     running: bool,
-    /// How often in a row something was missing.
+    /// Consecutive rounds in which a component was missing.
     failures: u32,
     retry_at: Option<Instant>,
 }
 
 impl Loads {
-    /// Digests that were tried in vain: a chain does not wait for them.
+    /// Digests whose load failed: a chain does not wait for them.
     pub(super) fn missing(&self, tenant: &TenantId) -> HashSet<String> {
         let tenants = self.tenants();
         let missing = tenants
@@ -45,7 +46,8 @@ impl Loads {
         missing.cloned().collect()
     }
 
-    /// Replaces what a tenant wants. Whether a task is to be begun for it.
+    /// Replaces the components that a tenant lacks. Returns `true` if a task must be started for
+    /// it.
     pub(super) fn want(&self, tenant: &TenantId, unloaded: Vec<Wanted>) -> bool {
         let mut tenants = self.tenants();
         if unloaded.is_empty() {
@@ -76,7 +78,7 @@ impl Loads {
         begin
     }
 
-    /// What a tenant's task loads next; `None`: nothing, and the task has ended.
+    /// Next component of a tenant's task; `None`: nothing is left, and the task ends.
     fn next(&self, tenant: &TenantId) -> Option<Wanted> {
         let mut tenants = self.tenants();
         let load = tenants.get_mut(tenant)?;
@@ -108,7 +110,7 @@ impl Loads {
         load.retry_at = Some(Instant::now() + pause.min(RETRY_LAST));
     }
 
-    /// Tenants whose missing components are to be tried again; each of them needs a task.
+    /// Tenants whose missing components are due for a retry; each needs a task.
     fn due(&self, now: Instant) -> Vec<TenantId> {
         let mut due = Vec::new();
         for (tenant, load) in self.tenants().iter_mut() {
@@ -128,7 +130,7 @@ impl Loads {
 }
 
 impl Registry {
-    /// Begins to load what a tenant's chains lack, where nobody does.
+    /// Starts the tenant's task for these components, unless one runs.
     pub(super) fn begin_loading(&self, id: &TenantId, unloaded: Vec<Wanted>) {
         if self.inner.loads.want(id, unloaded) {
             let tasks = &self.inner.tasks;
@@ -136,7 +138,7 @@ impl Registry {
         }
     }
 
-    /// Tries again to load components that were missing, of those tenants whose turn it is.
+    /// Retries the loads of missing components that are due.
     pub(super) fn retry_loads(&self) {
         for id in self.inner.loads.due(Instant::now()) {
             let tasks = &self.inner.tasks;
@@ -144,7 +146,8 @@ impl Registry {
         }
     }
 
-    /// A tenant's task. What it has loaded it holds until its end: all steps of a chain come together.
+    /// Task of a tenant. It holds the loaded components until its end: all steps of a chain become
+    /// ready together.
     async fn load_components(self, id: TenantId) {
         let loads = &self.inner.loads;
         let mut held = Vec::new();
@@ -167,7 +170,7 @@ impl Registry {
         }
     }
 
-    /// Loads a component; a host that is too busy is asked again for a while.
+    /// Loads a component; retries for a while when the host is busy.
     async fn load_component(
         &self,
         id: &TenantId,
@@ -185,10 +188,10 @@ impl Registry {
     }
 }
 
-/// When a component is tried again that could not be had.
+/// First delay before a missing component is retried.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 const RETRY_LAST: Duration = Duration::from_secs(300);
-/// How often, and how far apart, a busy host is asked: a minute in all.
+/// Attempts at a busy host, and the pause between them: a minute in all.
 const BUSY_TRIES: u32 = 240;
 const BUSY_PAUSE: Duration = Duration::from_millis(250);
 

@@ -1,5 +1,6 @@
-//! Steps that want the latest version or a range, when another version is uploaded: each goes over to it, if it takes the
-//! step's settings; otherwise it stays where it is, and whoever uploaded it is told.
+//! Version upgrades of steps that follow the latest version or a range.
+//! When another version is uploaded, a step moves if that version accepts its settings; otherwise
+//! it keeps its version, and the upload's response reports it.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::{Actor, Place, Registry, RegistryError, StepMove, StepState, Tenant};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Component, OnFailure, SettingsProblem};
 
-/// What an upload changes in chains.
+/// Changes of chains caused by an upload.
 #[derive(Debug, Default)]
 pub(super) struct Moved {
     pub changes: Changes,
@@ -22,7 +23,7 @@ pub(super) struct Moved {
     pub doings: Vec<Doing>,
 }
 
-/// A step or its canary that may go over to another version.
+/// Step, or its canary, that may move to another version.
 struct Candidate<'a> {
     place: Place,
     step: usize,
@@ -33,7 +34,7 @@ struct Candidate<'a> {
 }
 
 impl Registry {
-    /// What becomes of the steps that name a plugin, as its versions stand in these entries.
+    /// Moves the steps that name a plugin, given the plugin's versions in these entries.
     pub(super) async fn moved(&self, among: Among<'_>, plugin: &str) -> Result<Moved, RegistryError> {
         let mut moved = Moved::default();
         for (place, chain) in among.draft.chains() {
@@ -60,7 +61,7 @@ impl Registry {
         Ok(moved)
     }
 
-    /// Where a step goes, if it goes anywhere.
+    /// Moves one step, if another version fits its requirement.
     async fn try_move(
         &self,
         among: Among<'_>,
@@ -80,7 +81,7 @@ impl Registry {
         };
         let resolved = match self.inner.components.resolve(meaning).await {
             Ok(resolved) => resolved,
-            // Nothing fits the range any more: the step runs what it runs.
+            // No version fits the range any more: the step keeps its version.
             Err(RegistryError::PluginUnknown { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -123,7 +124,7 @@ impl Registry {
         Ok(goes.then_some(to))
     }
 
-    /// Why a version cannot take a step's place.
+    /// Reasons why a version cannot replace a step's version.
     async fn refusals(
         &self,
         tenant: &TenantId,
@@ -148,13 +149,14 @@ impl Registry {
                 .into_iter()
                 .map(|found| problem(&format!("/settings{}", found.pointer), found.message))
                 .collect()),
-            // It failed at telling: it will not do better with events.
+            // It failed to answer and would fail at events too.
             Err(RegistryError::Invalid { problem: words, .. }) => Ok(vec![problem("/settings", words)]),
             Err(error) => Err(error),
         }
     }
 
-    /// Moves the steps of all tenants that name one of the operator's plugins, tenant by tenant: each at once.
+    /// Moves the steps of all tenants that name one of the operator's plugins.
+    /// Tenant by tenant, all steps of a tenant at once.
     pub(super) async fn move_tenants(
         &self,
         plugin: &str,
@@ -201,7 +203,7 @@ impl Registry {
 }
 
 impl StepRecord {
-    /// Runs another version from now on, itself or as its canary.
+    /// Switches the step, or its canary, to another version.
     fn go_over(&mut self, to: RunningRecord, canary: bool) {
         match &mut self.canary {
             Some(record) if canary => {
@@ -218,7 +220,7 @@ impl StepRecord {
 }
 
 impl Tenant {
-    /// Every step of every chain: which chain, which plugin, and what it runs.
+    /// All steps of all chains: the chain's place, the plugin and the current version.
     pub(super) fn states(&self) -> impl Iterator<Item = (Place, &str, &StepState)> {
         let ingress = self.chain_spec.steps.iter().zip(&self.chain_states);
         let ingress = ingress.map(|(spec, state)| (Place::Ingress, spec.plugin.as_str(), state));
@@ -230,7 +232,7 @@ impl Tenant {
     }
 }
 
-/// The step itself, and its canary.
+/// Candidates of a step: the step itself and its canary.
 fn candidates(place: Place, step: usize, record: &StepRecord) -> Vec<Candidate<'_>> {
     let itself = Candidate {
         place,

@@ -1,5 +1,5 @@
-//! A tenant's own plugins, and those that the operator gives all tenants: uploaded, listed beside the shipped ones, deleted
-//! when nothing uses them.
+//! Plugins of a tenant and of the operator: upload, list and deletion of unused ones.
+//! The operator's plugins are available to all tenants, like the shipped ones.
 
 use bytes::Bytes;
 
@@ -16,13 +16,15 @@ use hookgate_domain::TenantId;
 use hookgate_plugin_host::Component;
 
 impl Registry {
-    /// Checks a component, keeps it as a version of the plugin of this name, where none is given of the name that it says, and
-    /// moves the steps over to it that want what it is. Uploading the same bytes again keeps nothing new.
+    /// Checks a component, stores it as a version of a plugin, and moves the steps that follow it.
+    /// Without a given name, the component's declared name is used. Uploading the same bytes again
+    /// stores nothing new.
     ///
-    /// `owner` may be the operator: then it is every tenant's to name.
+    /// `owner` may be the operator: then every tenant can name the plugin.
     ///
     /// # Errors
-    /// `NotFound`, `Component`, `Invalid` (no name, or another's plugin has it), `VersionExists`, `LimitReached`, `Conflict`, `Store`.
+    /// `NotFound`, `Component`, `Invalid` (no name, or the name is taken by another owner),
+    /// `VersionExists`, `LimitReached`, `Conflict`, `Store`.
     pub async fn upload_plugin(
         &self,
         owner: &TenantId,
@@ -51,7 +53,7 @@ impl Registry {
         })
     }
 
-    /// The plugins that a tenant can name: the shipped ones, the operator's, then its own, each by name.
+    /// Plugins that a tenant can name: the shipped ones, the operator's, its own; each by name.
     ///
     /// # Errors
     /// `NotFound`, `Component` (a shipped one does not load), `Store`.
@@ -68,7 +70,7 @@ impl Registry {
         Ok(plugins)
     }
 
-    /// The plugins that the operator gives all tenants, by name.
+    /// Plugins of the operator, by name.
     ///
     /// # Errors
     /// `Store`.
@@ -80,10 +82,10 @@ impl Registry {
             .collect())
     }
 
-    /// Deletes a tenant's own plugin, or one of the operator's, with all its versions.
+    /// Deletes a plugin of a tenant or of the operator, with all its versions.
     ///
     /// # Errors
-    /// `NotFound` (shipped ones are nobody's to delete), `PluginInUse`, `Conflict`, `Store`.
+    /// `NotFound` (shipped ones cannot be deleted), `PluginInUse`, `Conflict`, `Store`.
     pub async fn delete_plugin(
         &self,
         owner: &TenantId,
@@ -93,7 +95,8 @@ impl Registry {
         self.delete(owner, name, None, who).await
     }
 
-    /// Deletes one version of a plugin, given as `1.4.0` or as its digest; the plugin too, if it is the last one.
+    /// Deletes one version of a plugin, given as `1.4.0` or as its digest.
+    /// With the last version the plugin is deleted too.
     ///
     /// # Errors
     /// `NotFound`, `PluginInUse`, `Conflict`, `Store`.
@@ -142,7 +145,7 @@ impl Registry {
         Err(RegistryError::Conflict)
     }
 
-    /// Keeps a version, and moves the owner's own steps with it, all at once.
+    /// Stores a version and moves the owner's own steps in one commit.
     async fn keep_version(
         &self,
         owner: &TenantId,
@@ -195,7 +198,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether the name was the tenant's before it was the operator's.
+    /// Returns `true` if the tenant has a plugin of this name, older than the operator's.
     async fn has(&self, tenant: &TenantId, name: &str) -> Result<bool, RegistryError> {
         Ok(self.existing(tenant).await?.plugins.contains_key(name))
     }
@@ -262,7 +265,8 @@ impl Registry {
         Ok((changes, record))
     }
 
-    /// That versions were there, so that none comes back with other bytes. Nothing of no versions.
+    /// Remembers deleted versions, so that none returns with other bytes. No change without
+    /// versions.
     fn remembered(&self, draft: &Draft, name: &str, gone: &[VersionRecord]) -> Changes {
         if gone.is_empty() {
             return Changes::new();
@@ -273,8 +277,8 @@ impl Registry {
         vec![(gone_entry(name), Some(encode(&record)))]
     }
 
-    /// Drops versions from the oldest on until so many are left, but none that a chain runs or ran before, nor the newest.
-    /// Which.
+    /// Evicts versions, the oldest first, until the limit holds. Returns the evicted ones.
+    /// The newest version, and those that a chain runs or ran before, are never evicted.
     fn drop_oldest_unused(
         &self,
         record: &mut PluginRecord,
@@ -299,7 +303,7 @@ impl Registry {
         Ok(dropped)
     }
 
-    /// What all tenants run and ran, where the operator's plugins are concerned.
+    /// Digests that all tenants' steps run or ran before, if the owner is the operator.
     fn pinned_shared(&self, owner: &TenantId) -> Vec<String> {
         if owner_of(owner) != Owner::Operator {
             return Vec::new();
@@ -314,7 +318,7 @@ impl Registry {
         digests.collect()
     }
 
-    /// Who runs versions of one of the operator's plugins.
+    /// Chains whose steps run versions of one of the operator's plugins, in words.
     async fn shared_users(&self, name: &str, gone: &[VersionRecord]) -> Result<Vec<String>, RegistryError> {
         self.catch_up().await?;
         let mut used = Vec::new();
@@ -333,7 +337,7 @@ impl Registry {
     }
 }
 
-/// The chains of a tenant whose steps run versions of a plugin, in words.
+/// Chains of a tenant whose steps run versions of a plugin, in words.
 fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
     let uses = draft.chains().filter(|(_, chain)| {
         let of = chain.steps.iter().filter(|step| step.plugin == name);
@@ -350,7 +354,7 @@ fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
     words.take(USERS).collect()
 }
 
-/// Takes a version out, given as itself or as its digest.
+/// Removes a version, given as its number or its digest, from a plugin.
 fn take_version(record: &mut PluginRecord, version: &str) -> Result<VersionRecord, RegistryError> {
     let missing = || RegistryError::NotFound("version");
     let requirement = version.parse().map_err(|_| missing())?;
@@ -363,7 +367,7 @@ fn take_version(record: &mut PluginRecord, version: &str) -> Result<VersionRecor
     Ok(record.versions.remove(index.ok_or_else(missing)?))
 }
 
-/// What can stand in a path and in a chain without a second thought.
+/// Returns `true` for a valid plugin name: usable in a path and in a chain without escaping.
 fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
@@ -386,5 +390,5 @@ fn info(name: &str, owner: Owner, record: &PluginRecord) -> PluginInfo {
     }
 }
 
-/// How many chains are named that use what is to go.
+/// Maximum of chains that an error names as users of a plugin.
 const USERS: usize = 5;

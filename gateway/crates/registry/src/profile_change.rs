@@ -1,8 +1,9 @@
-//! A tenant's change to another profile, checked against what the tenant has: what the profile would block is found before it is
-//! taken, and the change is refused unless it is forced.
+//! Change of a tenant's profile, checked against the tenant's existing entries.
+//! A change that would block any of them is refused unless it is forced.
 //!
-//! Blocked is what would not be delivered, or could not be verified: endpoints without https where the profile demands it, secrets
-//! that it cannot sign with, patterns and payload modes that it does not offer, more subscriptions or patterns than its limits.
+//! Blocked means that it would not be delivered or could not be verified: endpoints without https
+//! where the profile demands it, secrets that it cannot sign with, patterns and payload modes that
+//! it does not offer, more subscriptions or patterns than its limits.
 
 use std::fmt;
 
@@ -13,37 +14,37 @@ use hookgate_contract::profile::{Profile, SecretOwner};
 use hookgate_domain::subscription::{SigningSecret, signing_at};
 use hookgate_domain::{EventType, Subscription, SubscriptionId, TenantId, Timestamp};
 
-/// What a profile would block of a tenant: at most `MOST_PARTS`.
+/// Parts of a tenant that a profile would block: at most `MOST_PARTS`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// What, by subscription.
+    /// Blocked parts, by subscription.
     pub parts: Vec<BlockedPart>,
-    /// Whether there is more.
+    /// Set if there are more.
     pub more: bool,
 }
 
-/// Something that a profile would block.
+/// Part of a tenant that a profile would block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockedPart {
-    /// Of which subscription; `None`: of the tenant itself.
+    /// Subscription that it belongs to; `None`: the tenant itself.
     pub subscription: Option<SubscriptionId>,
-    /// Where in the subscription or tenant: a JSON pointer (RFC 6901).
+    /// Location in the subscription or tenant: a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// Why, in words.
+    /// Problem, in words.
     pub problem: String,
 }
 
-/// What a tenant has that its profile has a say in.
+/// Parts of a tenant that its profile constrains.
 struct Held<'a> {
     subscriptions: Vec<&'a Subscription>,
-    /// Number of further ones, which are checked elsewhere.
+    /// Number of further subscriptions, which are checked elsewhere.
     further: usize,
     secrets: &'a [SigningSecret],
     types: Vec<EventType>,
 }
 
 impl Registry {
-    /// What the change of a tenant's profile would block, without changing anything.
+    /// Parts that a change of a tenant's profile would block; changes nothing.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Invalid`, `Store`.
@@ -56,7 +57,7 @@ impl Registry {
         self.blocked_by_patch(&draft, patch)
     }
 
-    /// Checks the change of a tenant's profile, if it is one.
+    /// Checks a tenant's change of profile, if the patch has one.
     pub(super) fn check_profile_change(
         &self,
         draft: &Draft,
@@ -68,8 +69,8 @@ impl Registry {
         refuse(self.blocked_by_patch(draft, patch)?)
     }
 
-    /// Checks the change of a declared tenant's profile against what was made over the API. What the file declares itself is
-    /// checked as it is taken.
+    /// Checks a declared tenant's change of profile against entries made over the API.
+    /// The declared entries are checked when they are applied.
     pub(super) fn check_declared_profile(
         &self,
         draft: &Draft,
@@ -90,7 +91,7 @@ impl Registry {
         refuse(self.blocked(profile, &held))
     }
 
-    /// What another contract blocks of a tenant that the one before did not.
+    /// Parts of a tenant that the new contract blocks and the previous one did not.
     pub(super) fn newly_blocked(&self, tenant: &Tenant, before: &Profile, now: &Profile) -> Blocked {
         let held = Held {
             subscriptions: tenant.subscriptions.iter().map(|kept| &**kept).collect(),
@@ -145,7 +146,7 @@ impl Registry {
     }
 }
 
-/// What was found so far, and of which subscription the next is.
+/// Findings so far, and the subscription of the next one.
 #[derive(Default)]
 struct Found {
     blocked: Blocked,
@@ -248,7 +249,7 @@ impl fmt::Display for BlockedPart {
     }
 }
 
-/// The first few.
+/// Names the first `SHOWN` parts.
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: Vec<_> = self.parts.iter().take(SHOWN).map(ToString::to_string).collect();
@@ -260,7 +261,7 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// How many are named.
+/// Maximum of blocked parts that are listed.
 const MOST_PARTS: usize = 50;
-/// How many of them stand in one line.
+/// Maximum of blocked parts in one line of text.
 const SHOWN: usize = 5;

@@ -1,7 +1,8 @@
-//! From the store to the snapshot: what changed is noted, and each tenant published on its own, without waiting for any other.
+//! Publication of snapshots: changed tenants are read from the store and swapped in one by one.
 //!
-//! One lock a tenant is held from the reading to the swap, so that what is published never goes back in time; the swap itself
-//! is the only thing that all tenants share. Nothing here waits for a component (`loads`).
+//! One lock per tenant is held from the read to the swap, so that an older state never replaces a
+//! newer one; only the swap itself is shared by all tenants. Nothing here waits for a component
+//! (`loads`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,32 +24,32 @@ use hookgate_domain::{KeyId, Quotas, TenantId, TenantQuotas, Timestamp};
 use hookgate_runtime::telemetry::error_chain;
 use hookgate_store::{FeedPosition, RegistryRecord};
 
-/// Tenants that changed in the store and are not published as they are now.
+/// Tenants with changes in the store that are not published yet.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
-    /// The store's version that was looked at last. Held while the store is asked.
+    /// Version of the store at the last poll. Held while the store is asked.
     seen: AsyncMutex<u64>,
     tenants: Mutex<BTreeMap<TenantId, u64>>,
 }
 
 impl Changed {
-    /// Which tenants.
+    /// Ids of these tenants.
     pub(super) fn tenants(&self) -> Vec<TenantId> {
         self.lock().keys().cloned().collect()
     }
 
-    /// Notes that tenants changed, by the version at which that was seen.
+    /// Records changed tenants, with the version of the store at which the change was seen.
     fn note(&self, tenants: Vec<TenantId>, version: u64) {
         self.lock()
             .extend(tenants.into_iter().map(|tenant| (tenant, version)));
     }
 
-    /// At which version a tenant was seen to have changed; `None`: it is current.
+    /// Version at which a tenant was seen to have changed; `None`: its snapshot is current.
     fn version(&self, tenant: &TenantId) -> Option<u64> {
         self.lock().get(tenant).copied()
     }
 
-    /// Notes that a tenant was read after this version was seen.
+    /// Records that a tenant was read after this version was seen.
     fn done(&self, tenant: &TenantId, version: u64) {
         let mut tenants = self.lock();
         if tenants.get(tenant) == Some(&version) {
@@ -62,7 +63,7 @@ impl Changed {
 }
 
 impl Registry {
-    /// Asks the store which tenants changed since the last time, and notes them.
+    /// Polls the store for tenants that changed since the last poll, and records them.
     ///
     /// # Errors
     /// `Store`.
@@ -71,7 +72,8 @@ impl Registry {
         let mut seen = changed.seen.lock().await;
         let (mut version, mut tenants) = self.inner.store.registry_changes(*seen).await?;
         if version < *seen {
-            // The store went back: it was emptied or restored. What it holds now is the truth, and only that.
+            // The store's version went back: it was emptied or restored. Its present content alone
+            // is valid.
             warn!(revision = version, "registry.reset");
             (version, tenants) = self.inner.store.registry_changes(0).await?;
             tenants.extend(self.held());
@@ -81,10 +83,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Publishes what changed in the store since the last time. For whoever must not decide on what is out of date.
+    /// Publishes all changes since the last poll. For callers that must decide on current data.
     ///
     /// # Errors
-    /// `Store`; or a tenant that cannot be read: the others are current, and the next call looks at it again.
+    /// `Store`; or a tenant that cannot be read: the others are current, and the next call tries it
+    /// again.
     pub async fn catch_up(&self) -> Result<(), RegistryError> {
         self.look().await?;
         let changed = self.inner.changed.tenants();
@@ -103,16 +106,16 @@ impl Registry {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Publishes one tenant as it is now, if it changed in the store since the last time. Waits for no other tenant.
+    /// Publishes one tenant, if it changed since the last poll. Waits for no other tenant.
     ///
     /// # Errors
-    /// `Store`, or it cannot be read.
+    /// `Store`, or the tenant cannot be read.
     pub async fn catch_up_on(&self, id: &TenantId) -> Result<(), RegistryError> {
         self.look().await?;
         self.publish_changed(id).await
     }
 
-    /// Publishes a tenant that was seen to have changed, unless somebody else did meanwhile.
+    /// Publishes a changed tenant, unless another task has done so meanwhile.
     pub(super) async fn publish_changed(&self, id: &TenantId) -> Result<(), RegistryError> {
         let lock = self.publishing(id);
         let _turn = lock.lock().await;
@@ -124,19 +127,19 @@ impl Registry {
         Ok(())
     }
 
-    /// Publishes one tenant as it is in the store now.
+    /// Publishes the current state of one tenant in the store.
     pub(super) async fn refresh(&self, id: &TenantId) -> Result<(), RegistryError> {
         let lock = self.publishing(id);
         let _turn = lock.lock().await;
         self.publish(id).await
     }
 
-    /// The lock that is held over reading and publishing a tenant.
+    /// Lock of a tenant's read and publication.
     fn publishing(&self, id: &TenantId) -> Arc<AsyncMutex<()>> {
         self.inner.publishing.of(id.clone(), AsyncMutex::default)
     }
 
-    /// Reads a tenant and puts it into the snapshot. The caller holds its lock.
+    /// Reads a tenant and puts it into the snapshot. The caller holds the tenant's lock.
     async fn publish(&self, id: &TenantId) -> Result<(), RegistryError> {
         if *id == TenantId::operator() {
             return self.publish_shared().await;
@@ -169,7 +172,7 @@ impl Registry {
         }
     }
 
-    /// Gives a tenant the contract that its profile's name stands for now.
+    /// Gives a tenant the current contract of its profile.
     pub(super) async fn renew_contract(&self, id: &TenantId) {
         let lock = self.publishing(id);
         let _turn = lock.lock().await;
@@ -182,18 +185,18 @@ impl Registry {
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
     }
 
-    /// Notes which plugins are the operator's. What else they are is looked up when it is needed.
+    /// Records the names and digests of the operator's plugins. Their other data is read on demand.
     pub(super) async fn publish_shared(&self) -> Result<(), RegistryError> {
         match self.shared().await {
             Ok(shared) => self.inner.components.share(&shared),
             Err(away @ RegistryError::Store(_)) => return Err(away),
-            // Whoever needs them is told.
+            // Operations that need them return the error.
             Err(error) => warn!(error = %error_chain(&error), "shared_plugins.unreadable"),
         }
         Ok(())
     }
 
-    /// Replaces the snapshot. Short and synchronous: the one thing that changes of all tenants wait for.
+    /// Replaces the snapshot. Short and synchronous: the only step that all tenants share.
     fn swap(&self, change: impl FnOnce(&mut Snapshot)) {
         let inner = &self.inner;
         let _turn = inner.swapping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +207,7 @@ impl Registry {
         inner.published.notify_waiters();
     }
 
-    /// Builds those chains of a tenant anew whose components came or turned out to be missing.
+    /// Rebuilds a tenant's chains whose components were loaded or turned out to be missing.
     pub(super) async fn rebuild_chains(&self, id: &TenantId) {
         let lock = self.publishing(id);
         let _turn = lock.lock().await;
@@ -229,7 +232,8 @@ impl Registry {
         self.swap(|snapshot| snapshot.replace(Arc::new(next)));
     }
 
-    /// Waits until a chain's components are loaded or turned out to be missing, but not for ever: then its events wait.
+    /// Waits until a chain's components are loaded or missing, at most `LOADED_WITHIN`.
+    /// After that the chain's events wait.
     pub(super) async fn loaded(&self, id: &TenantId, place: Place) {
         let loaded = async {
             loop {
@@ -245,7 +249,7 @@ impl Registry {
         let _ = tokio::time::timeout(LOADED_WITHIN, loaded).await;
     }
 
-    /// Waits until all chains can run or turned out to lack something, at most so long.
+    /// Waits until no chain is loading any more, at most this long.
     pub async fn wait_loaded(&self, longest: Duration) {
         let all = async {
             while self.loading() > 0 {
@@ -255,14 +259,14 @@ impl Registry {
         let _ = tokio::time::timeout(longest, all).await;
     }
 
-    /// How many tenants have chains that cannot run yet.
+    /// Number of tenants with chains that cannot run yet.
     pub fn loading(&self) -> usize {
         let snapshot = self.inner.snapshot.load();
         let loading = |tenant: &&Arc<Tenant>| tenant.chains().any(|(_, chain)| chain.is_loading());
         snapshot.tenants().filter(loading).count()
     }
 
-    /// A tenant's entries as the store has them now.
+    /// Current entries of a tenant in the store, decoded.
     pub(super) async fn draft(&self, id: &TenantId) -> Result<Option<Draft>, RegistryError> {
         let Some(record) = self.read(id).await? else {
             return Ok(None);
@@ -271,7 +275,7 @@ impl Registry {
             return self.decode(id, record).map(Some);
         }
         drop(record);
-        // Of each tenant one request at a time: whoever asks much does not take all places.
+        // One request per tenant at a time: a tenant with many requests does not take all permits.
         let own = self.inner.decoding.of(id.clone(), AsyncMutex::default);
         let _own = own.lock().await;
         let _place = self.build_place().await;
@@ -284,7 +288,7 @@ impl Registry {
         Ok(Some(decoded))
     }
 
-    /// A tenant as the hot path sees it, and the entries that it is made of. The caller holds its lock.
+    /// Reads and builds a tenant, with the entries that it is made of. The caller holds its lock.
     async fn load(&self, id: &TenantId) -> Result<Option<(Tenant, Draft)>, RegistryError> {
         let Some(record) = self.read(id).await? else {
             return Ok(None);
@@ -293,7 +297,7 @@ impl Registry {
             let draft = self.decode(id, record)?;
             return Ok(Some((self.build(&draft)?, draft)));
         }
-        // What takes long to build is not waited for by what must not be delayed.
+        // A revocation must not wait for the build, which may take long.
         self.revoke(id, &record);
         drop(record);
         let _place = self.build_place().await;
@@ -309,7 +313,7 @@ impl Registry {
         blocking(build).await.map(Some)
     }
 
-    /// A tenant's entries as they are stored, in a turn of the store.
+    /// Reads a tenant's stored entries, with a permit for reads.
     async fn read(&self, id: &TenantId) -> Result<Option<RegistryRecord>, RegistryError> {
         let _place = self.inner.reads.acquire().await;
         Ok(self.inner.store.registry_load(id).await?)
@@ -324,7 +328,7 @@ impl Registry {
         Draft::decode(id, record, &self.inner.sealer, former.as_deref())
     }
 
-    /// Takes away the keys that are stored no more, before anything else of a tenant is looked at.
+    /// Removes revoked keys from the snapshot before anything else of the tenant is processed.
     fn revoke(&self, id: &TenantId, record: &RegistryRecord) {
         let Some(tenant) = self.tenant(id) else { return };
         let stored = |key: KeyId| {
@@ -340,11 +344,12 @@ impl Registry {
         }
     }
 
-    /// A tenant of its entries. Does not wait; chains whose components are not loaded are loading.
+    /// Builds a tenant from its entries. Does not wait; chains with missing components are marked
+    /// as loading.
     fn build(&self, draft: &Draft) -> Result<Tenant, RegistryError> {
         let id = &draft.id;
         let created = Timestamp::from_micros(draft.tenant.created);
-        // Whoever has the name now is shown nothing of whoever had it before.
+        // A new tenant takes over nothing from a deleted tenant of its name.
         let former = self.tenant(id).filter(|held| held.created == created);
         if former.is_none() {
             self.host().forget(id);
@@ -412,7 +417,7 @@ impl Registry {
         Ok(tenant)
     }
 
-    /// The quotas of a tenant: its own, over its profile's, over the gateway's.
+    /// Effective quotas of a tenant: its own override its profile's, which override the gateway's.
     fn quotas(&self, contract: Option<&Profile>, own: Quotas) -> TenantQuotas {
         let of_profile = contract.map(|profile| profile.quotas).unwrap_or_default();
         let config = &self.inner.config;
@@ -422,7 +427,7 @@ impl Registry {
 }
 
 impl Tenant {
-    /// A chain that is as it is to be, with all of its components.
+    /// Existing chain of the same source with all of its components, to be taken over.
     fn unchanged(&self, place: Place, source: &Arc<ChainRecord>) -> Option<Arc<TenantChain>> {
         let held = match place {
             Place::Ingress => self.ingress.as_ref(),
@@ -458,7 +463,7 @@ fn bytes_of(record: &RegistryRecord) -> usize {
     entries.map(|(name, bytes)| name.len() + bytes.len()).sum()
 }
 
-/// Does what takes long on a thread that serves nobody.
+/// Runs long work on a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
@@ -471,15 +476,16 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
-/// How many tenants are published at the same time.
+/// Maximum of tenants published concurrently.
 const PUBLISHED_AT_ONCE: usize = 32;
-/// How many are read from the store at the same time.
+/// Maximum of concurrent reads of tenants from the store.
 pub(super) const READS: usize = 32;
-/// How many large ones are decoded and built at the same time.
+/// Maximum of large tenants decoded or built concurrently.
 pub(super) const BUILDS: usize = 4;
-/// A tenant whose entries have more bytes is decoded on a thread of its own.
+/// Maximum size of entries decoded in place, in bytes.
+/// A larger tenant is decoded on a blocking thread.
 const INLINE_BYTES: usize = 64 << 10;
-/// How often it is looked whether all is loaded.
+/// Interval at which a wait for components checks whether all are loaded.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// How long a request waits for the chain that it set.
+/// Longest wait of a request for the chain that it set.
 const LOADED_WITHIN: Duration = Duration::from_secs(60);

@@ -1,4 +1,5 @@
-//! Decoded entries of tenants that changed lately: what did not change since is not decoded, and no secret opened, again.
+//! Cache of recently decoded tenants.
+//! Unchanged entries are not decoded, and their secrets not opened, again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::draft::Draft;
 use hookgate_domain::TenantId;
 
-/// A cache of drafts, bounded in number and bytes; the least recently put goes first.
+/// Cache of drafts, bounded in number and bytes; the least recently inserted one is evicted first.
 #[derive(Default)]
 pub(super) struct Recent {
     drafts: Mutex<VecDeque<(usize, Arc<Draft>)>>,
@@ -42,5 +43,5 @@ impl Recent {
 }
 
 const MOST: usize = 256;
-/// Of entries as they are stored; decoded they are of about the same size.
+/// Maximum size of the cached entries in their stored form; decoded they take about as much.
 const MOST_BYTES: usize = 32 << 20;

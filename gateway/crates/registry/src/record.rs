@@ -1,7 +1,8 @@
-//! How the registry's entries stand in the store: JSON with a version of its own, converted by hand.
+//! Stored form of the registry's entries: versioned JSON, converted by hand.
 //!
-//! The domain's types can change without a stored entry changing its meaning. Fields that this build does not know are
-//! passed over; an entry of a newer version is refused. Secrets are sealed for the place that they stand in.
+//! The conversion keeps a stored entry's meaning when the domain's types change. Fields that this
+//! build does not know are ignored; an entry of a newer version is refused. Secrets are sealed,
+//! bound to their location.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use hookgate_domain::{
     SubscriptionId, TenantId, Timestamp,
 };
 
-/// The entry `tenant`.
+/// Entry `tenant`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TenantRecord {
     pub v: u8,
@@ -31,21 +32,21 @@ pub(super) struct TenantRecord {
     pub profile: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<String>,
-    /// Older ones that still sign, the newest first.
+    /// Earlier secrets that still sign, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous_secrets: Vec<SecretRecord>,
     #[serde(default)]
     pub declared: bool,
-    /// Where the feed ended of the tenant that had this name before.
+    /// End of the feed of a deleted tenant of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed_from: Option<(u64, u64)>,
-    /// Whether the configuration file gives the signing secret.
+    /// Set if the configuration file gives the signing secret.
     #[serde(default)]
     pub secret_declared: bool,
-    /// What overrides the quotas of the profile and of the operator.
+    /// Own quotas, which override those of the profile and of the operator.
     #[serde(default, skip_serializing_if = "QuotasRecord::is_empty")]
     pub quotas: QuotasRecord,
-    /// Whether metadata is stored; what the profile says where it is left out.
+    /// Storage of events' metadata; the profile decides if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_metadata: Option<bool>,
 }
@@ -116,17 +117,17 @@ impl From<QuotasRecord> for Quotas {
     }
 }
 
-/// An entry `sub:SUBSCRIPTION`.
+/// Entry `sub:SUBSCRIPTION`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SubscriptionRecord {
     pub v: u8,
-    /// Without its query, which may be a secret; an older build wrote it with it.
+    /// URL without its query, which may be a secret; older builds stored it with the query.
     pub url: String,
     /// The query of `url`, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     pub events: Vec<String>,
-    /// JSON text.
+    /// Filter as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,10 +146,10 @@ pub(super) struct SubscriptionRecord {
     pub activated: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warned: Option<u64>,
-    /// It is its tenant's consumers'.
+    /// Owned by the tenant's consumers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consumer: bool,
-    /// Its deliveries are recorded and not sent.
+    /// Shadow mode: deliveries are recorded and not sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
     #[serde(default)]
@@ -197,23 +198,24 @@ pub(super) enum PayloadRecord {
     Thin,
 }
 
-/// The version of records, but for those that an older build would misread.
+/// Record version, except for records that an older build would misread.
 pub(super) const VERSION: u8 = 1;
-/// The version of a subscription with a sealed query: an older build would send to the URL without it.
+/// Record version of a subscription with a sealed query.
+/// An older build would send to the URL without it.
 pub(super) const SEALED_QUERY: u8 = 2;
-/// The version of a subscription in shadow mode: an older build would send its deliveries.
+/// Record version of a subscription in shadow mode: an older build would send its deliveries.
 pub(super) const SHADOW: u8 = 3;
-/// The version of a key with an end or a subscription: an older build would let it do more.
+/// Record version of a key with an expiry or a subscription: an older build would grant it more.
 pub(super) const LIMITED_KEY: u8 = 2;
 
-/// As it is stored.
+/// Encodes a record.
 pub(super) fn encode<T: Serialize>(record: &T) -> Bytes {
     serde_json::to_vec(record)
         .expect("records are plain structs of texts and numbers")
         .into()
 }
 
-/// From what is stored.
+/// Decodes a stored record of a supported version.
 pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T, RegistryError> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -233,13 +235,13 @@ pub(super) fn decode<T: DeserializeOwned>(entry: &str, bytes: &[u8]) -> Result<T
     serde_json::from_slice(bytes).map_err(|e| RegistryError::unreadable(entry, e))
 }
 
-/// Where a sealed text of a tenant belongs.
+/// Location that a tenant's sealed text is bound to.
 pub(super) fn place(tenant: &TenantId, entry: &str, field: &str) -> String {
     format!("{tenant}/{entry}/{field}")
 }
 
 impl TenantRecord {
-    /// The tenant's own secrets, opened: the newest first.
+    /// The tenant's own secrets, decrypted, the newest first.
     pub(super) fn signing_secrets(
         &self,
         id: &TenantId,
@@ -256,7 +258,7 @@ impl TenantRecord {
         opened.collect()
     }
 
-    /// Seals these secrets into it, the newest first.
+    /// Seals these secrets into the record, the newest first.
     pub(super) fn seal_secrets(&mut self, id: &TenantId, secrets: &[SigningSecret], sealer: &Sealer) {
         let place = place(id, TENANT, "secret");
         let mut sealed = secrets.iter().map(|secret| SecretRecord {
@@ -396,7 +398,7 @@ impl SubscriptionRecord {
 }
 
 impl SubscriptionRecord {
-    /// Seals a query that an older build left in the clear; whether there was one.
+    /// Seals a query that an older build stored in the clear. Returns `true` if there was one.
     pub(super) fn seal_query(&mut self, tenant: &TenantId, entry: &str, sealer: &Sealer) -> bool {
         let Ok(mut url) = self.url.parse::<Url>() else {
             return false;
@@ -465,7 +467,7 @@ impl From<ReasonRecord> for DisableReason {
     }
 }
 
-/// The field of a URL's query: no name of a header.
+/// Field name of a URL's query; it cannot be the name of a header.
 pub(super) const QUERY: &str = "url?query";
 
 fn millis(duration: Duration) -> u64 {

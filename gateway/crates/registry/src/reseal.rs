@@ -1,7 +1,7 @@
-//! Which key sealed what in the store, and sealing everything anew with the key that seals now.
+//! Key rotation at rest: counts stored texts by sealing key, and reseals them with the current key.
 //!
-//! Each tenant is one change, applied only if nobody else changed the tenant meanwhile. What is sealed with the right key
-//! already is left alone, so that a run that was cut short is taken up by the next one. `keyring` decides when.
+//! Each tenant is one compare-and-set. Texts sealed with the current key already are not touched,
+//! so an interrupted run is continued by the next one. `keyring` decides when to run it.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use super::{Registry, RegistryError, Sealer};
 use hookgate_domain::TenantId;
 use hookgate_store::RegistryRecord;
 
-/// What a run did.
+/// Result of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// Tenants that had something to seal anew.
+    /// Tenants with resealed texts.
     pub tenants: usize,
-    /// Texts that were sealed anew.
+    /// Resealed texts.
     pub texts: usize,
 }
 
 impl Registry {
-    /// How many texts in the store are sealed with which key, by the key's id. Whatever the ring has.
+    /// Number of sealed texts in the store, by the id of their key, whether the ring has it or not.
     ///
     /// # Errors
     /// `Store`, `Unreadable`.
@@ -41,10 +41,11 @@ impl Registry {
         Ok(counts)
     }
 
-    /// Seals anew what another key than the ring's first one sealed.
+    /// Reseals all texts that are sealed with another key than the ring's first one.
     ///
     /// # Errors
-    /// `Store`, `Unreadable`, `Conflict`; `Sealed` where a key is not in the ring. What was done until then stays done.
+    /// `Store`, `Unreadable`, `Conflict`; `Sealed` where a key is not in the ring. Tenants resealed
+    /// before the error stay so.
     pub async fn reseal(&self) -> Result<Resealed, RegistryError> {
         let mut done = Resealed::default();
         for id in self.stored_tenants().await? {
@@ -55,7 +56,7 @@ impl Registry {
         Ok(done)
     }
 
-    /// How many texts of this tenant were sealed anew.
+    /// Reseals the texts of one tenant. Returns their number.
     pub(super) async fn reseal_tenant(&self, id: &TenantId) -> Result<usize, RegistryError> {
         for _ in 0..TRIES {
             let Some(record) = self.inner.store.registry_load(id).await? else {
@@ -69,7 +70,7 @@ impl Registry {
         Err(RegistryError::Conflict)
     }
 
-    /// As the store knows them, which may be more than this process has read.
+    /// Tenants in the store, which may be more than this process has read.
     async fn stored_tenants(&self) -> Result<Vec<TenantId>, RegistryError> {
         Ok(self.inner.store.registry_changes(0).await?.1)
     }
@@ -102,7 +103,7 @@ fn resealed(
     Ok((changes, texts))
 }
 
-/// An entry that has sealed texts.
+/// Entry with sealed texts.
 struct Entry {
     name: String,
     kind: Kind,
@@ -129,7 +130,7 @@ impl Entry {
         entries.collect()
     }
 
-    /// Its sealed texts, each with the field that it is sealed for.
+    /// Sealed texts of the entry, each with the field that it is bound to.
     fn texts(&mut self) -> Vec<(String, &mut String)> {
         let secret = || SECRET.to_owned();
         match &mut self.kind {
@@ -156,5 +157,5 @@ impl Entry {
     }
 }
 
-/// The field of every signing secret.
+/// Field name of every signing secret.
 const SECRET: &str = "secret";

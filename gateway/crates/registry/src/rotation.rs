@@ -1,4 +1,4 @@
-//! Rotation of signing secrets: the new one signs at once, the old ones beside it until their grace time ends.
+//! Rotation of signing secrets: the new one signs at once, the old ones for a grace period.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use hookgate_domain::subscription::SigningSecret;
 use hookgate_domain::{Secret, TenantId, Timestamp};
 
 impl Registry {
-    /// Gives the tenant a new signing secret of its own (its first one, where it has none), generated as its profile has
-    /// them where none is given. The old ones go on signing beside it for `grace` (the configuration's `rotation_grace`
-    /// where none is given; zero: they stop at once).
+    /// Rotates the tenant's own signing secret, or gives it its first one.
+    /// Without a given secret, one is generated in its profile's form. The old ones sign beside it
+    /// for `grace` (by default the configuration's `rotation_grace`; zero: they stop at once).
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`, `Declared` (the configuration file gives the secret), `Conflict`, `Store`.
+    /// `NotFound`, `Invalid`, `Declared` (the configuration file gives the secret), `Conflict`,
+    /// `Store`.
     pub async fn rotate_tenant_secret(
         &self,
         id: &TenantId,
@@ -43,7 +44,7 @@ impl Registry {
     }
 }
 
-/// The secrets after a rotation, the newest first. An old one never signs longer than it would have.
+/// Secrets after a rotation, the newest first. The rotation never extends an old secret's validity.
 pub(super) fn rotated_secrets(
     before: &[SigningSecret],
     secret: &Secret,
@@ -64,14 +65,14 @@ pub(super) fn rotated_secrets(
     std::iter::once(newest).chain(signing).take(MAX_SECRETS).collect()
 }
 
-/// A tenant's secret must be one that its profile can sign with.
+/// Checks that the tenant's profile can sign with a secret.
 pub(super) fn check_tenant_secret(secret: &Secret, profile: &Profile) -> Result<(), RegistryError> {
     let key = profile.secret.key(secret);
     key.map(drop)
         .map_err(|bad| RegistryError::invalid("signing_secret", bad))
 }
 
-/// How many sign at the same time: headers have to hold a signature of each.
+/// Maximum of secrets that sign at the same time: the headers must fit a signature of each.
 pub(super) const MAX_SECRETS: usize = 4;
 
 #[cfg(test)]
@@ -90,10 +91,10 @@ mod tests {
         };
         let end = Some(now.plus(hour));
         assert_eq!(told(&second), [("b".to_owned(), None), ("a".to_owned(), end)]);
-        // A second rotation with a longer grace does not prolong the first one's.
+        // A second rotation with a longer grace period does not extend the first one's.
         let third = rotated_secrets(&second, &secret("c"), now, 2 * hour);
         assert_eq!(told(&third)[2], ("a".to_owned(), end));
-        // The same secret again is no old one of its own.
+        // The same secret again does not count as its own predecessor.
         let again = rotated_secrets(&second, &secret("b"), now, hour);
         assert_eq!(told(&again), told(&second));
         assert_eq!(

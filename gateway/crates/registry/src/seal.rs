@@ -1,16 +1,17 @@
-//! Secrets at rest: sealed with a key that the store never sees.
+//! Encryption of secrets at rest, with a key that the store never has.
 //!
 //! # Motivation
-//! Subscriptions' secrets and header values must be readable again, to sign and to send. A copy of the store (a backup, a
-//! Redis that others can read) must not give them away.
+//! Subscriptions' secrets and header values must be readable again, to sign and to send. A copy of
+//! the store (a backup, a Redis that others can read) must not reveal them.
 //!
-//! # How
-//! XChaCha20-Poly1305 with a random 24-byte nonce, so that any number may be sealed under one key. Each text is bound to the
-//! place it belongs to (tenant and entry): moved to another place, it does not open. A ring holds several keys, each with an
-//! id that stands in what it sealed; the first seals, all open, so a key is rotated by putting a new one before it and sealing
-//! everything anew (`keyring`). The ring can be replaced while the gateway runs; every clone sees the new one.
+//! # Method
+//! XChaCha20-Poly1305 with a random 24-byte nonce, so that the number of texts under one key is not
+//! limited. Each text is bound to its location (tenant and entry): it does not open at another one.
+//! A ring has several keys, each with an id that is part of the sealed text; the first key seals,
+//! all keys open. A key is rotated by prepending a new one and resealing everything (`keyring`).
+//! The ring can be replaced while the gateway runs; every clone uses the new one.
 //!
-//! What stands in the store: `v1.KEYID.BASE64URL(nonce ‖ ciphertext ‖ tag)`.
+//! Stored form: `v1.KEYID.BASE64URL(nonce ‖ ciphertext ‖ tag)`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,13 +27,13 @@ use sha2::{Digest, Sha256};
 
 use hookgate_domain::Secret;
 
-/// Seals and opens. Cheap to clone.
+/// Seals and opens secrets. Cheap to clone.
 #[derive(Clone)]
 pub struct Sealer {
     ring: Arc<ArcSwap<Ring>>,
 }
 
-/// Keys, the one that seals first; at least one.
+/// Key ring: at least one key; the first one seals.
 #[derive(Clone)]
 pub struct Ring(Arc<[SealingKey]>);
 
@@ -41,52 +42,52 @@ struct SealingKey {
     cipher: XChaCha20Poly1305,
 }
 
-/// What was sealed does not open, or a key ring is not one.
+/// Error of opening a sealed text, or of parsing a key ring.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SealError {
     /// The ring has no key of this id.
     #[error("no sealing key with the id `{0}` is in the ring")]
     KeyUnknown(String),
-    /// It was changed, or belongs somewhere else.
+    /// The text was modified, or belongs to another location.
     #[error("the sealed text was changed, or belongs to another place")]
     Broken,
-    /// It has not the form of a sealed text.
+    /// The text does not have the form of a sealed text.
     #[error("the text is not a sealed one")]
     Malformed,
-    /// A ring's text is not a list of keys.
+    /// A line of the ring's text is not a key.
     #[error("a sealing key is 32 bytes in base64 (44 characters); line {0} is not")]
     BadKey(usize),
-    /// A ring without keys.
+    /// The ring has no keys.
     #[error("there is no sealing key")]
     NoKey,
 }
 
 impl Sealer {
-    /// Seals and opens with these keys.
+    /// Creates a sealer with this ring.
     pub fn new(ring: Ring) -> Self {
         Self {
             ring: Arc::new(ArcSwap::from_pointee(ring)),
         }
     }
 
-    /// A new ring of one random key, and its text to be kept.
+    /// Generates a ring of one random key, and its text to be stored.
     pub fn generate() -> (Self, Secret) {
         let text = new_key();
         let ring = text.reveal().parse().expect("a new key is one");
         (Self::new(ring), text)
     }
 
-    /// The ring as it is now.
+    /// Current ring.
     pub fn ring(&self) -> Ring {
         Ring::clone(&self.ring.load())
     }
 
-    /// Seals and opens with these keys from now on, in every clone.
+    /// Replaces the ring, in every clone.
     pub fn replace(&self, ring: Ring) {
         self.ring.store(Arc::new(ring));
     }
 
-    /// Seals a text for a place.
+    /// Seals a text for a location.
     pub fn seal(&self, place: &str, secret: &Secret) -> String {
         let ring = self.ring.load();
         let key = &ring.0[0];
@@ -104,10 +105,10 @@ impl Sealer {
         format!("v1.{}.{}", key.id, URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Opens what was sealed for this place.
+    /// Opens a text that was sealed for this location.
     ///
     /// # Errors
-    /// See `SealError`.
+    /// See [`SealError`].
     pub fn open(&self, place: &str, sealed: &str) -> Result<Secret, SealError> {
         let (id, text) = parts(sealed)?;
         let ring = self.ring.load();
@@ -127,7 +128,7 @@ impl Sealer {
         Ok(Secret::new(text))
     }
 
-    /// The id of the key that sealed this text.
+    /// Id of the key that sealed a text.
     ///
     /// # Errors
     /// `Malformed`.
@@ -137,29 +138,30 @@ impl Sealer {
 }
 
 impl Ring {
-    /// The ids of its keys: the one that seals first.
+    /// Ids of the keys, the sealing one first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|key| key.id.as_str())
     }
 
-    /// The id of the key that seals.
+    /// Id of the sealing key.
     pub fn sealing(&self) -> &str {
         &self.0[0].id
     }
 
-    /// Whether it has a key of this id.
+    /// Returns `true` if the ring has a key of this id.
     pub fn has(&self, id: &str) -> bool {
         self.ids().any(|own| own == id)
     }
 }
 
-/// A new random key, as a ring's text has it: 32 bytes from the system's generator, in base64.
+/// Generates a key in the form of a ring's text: 32 bytes from the system's generator, in base64.
 pub fn new_key() -> Secret {
     let bytes: [u8; 32] = rand::rng().random();
     Secret::new(&STANDARD.encode(bytes))
 }
 
-/// The id of the key on a line of a ring's text: the beginning of its SHA-256. None for a line without a key.
+/// Id of the key on a line of a ring's text: a prefix of its SHA-256. `None` for a line without a
+/// key.
 pub fn id_on_line(line: &str) -> Option<String> {
     let bytes: [u8; 32] = STANDARD.decode(line.trim()).ok()?.try_into().ok()?;
     Some(SealingKey::new(bytes).id)
@@ -170,7 +172,8 @@ fn parts(sealed: &str) -> Result<(&str, &str), SealError> {
     rest.split_once('.').ok_or(SealError::Malformed)
 }
 
-/// A ring: one key a line, each 32 bytes in base64, the one that seals first. Empty lines and those with `#` are skipped.
+/// Text form: one key per line, each 32 bytes in base64, the sealing one first.
+/// Empty lines and lines that begin with `#` are skipped.
 impl FromStr for Ring {
     type Err = SealError;
 
@@ -197,7 +200,7 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// By their ids.
+/// Shows the ids of the keys only.
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.ids()).finish()

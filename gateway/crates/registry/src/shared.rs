@@ -1,4 +1,5 @@
-//! The plugins that the operator gives all tenants: kept like a tenant's own, under a name that no tenant can have.
+//! Plugins of the operator, available to all tenants.
+//! They are stored like a tenant's own, under a name that no tenant can have.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use super::draft::Draft;
 use super::{NewTenant, Registry, RegistryError};
 use hookgate_domain::{Quotas, TenantId};
 
-/// What the operator has uploaded.
+/// Plugins that the operator has uploaded.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub revision: u64,
@@ -15,13 +16,13 @@ pub(super) struct Shared {
 }
 
 impl Registry {
-    /// What the operator has uploaded, as the store has it now.
+    /// Current plugins of the operator in the store.
     pub(super) async fn shared(&self) -> Result<Shared, RegistryError> {
         let draft = self.draft(&TenantId::operator()).await?;
         Ok(draft.map(Shared::of).unwrap_or_default())
     }
 
-    /// A tenant's entries, or the operator's own, which need not be there yet.
+    /// Entries of a tenant, or of the operator, whose entries may not exist yet.
     pub(super) async fn owned(&self, owner: &TenantId) -> Result<Draft, RegistryError> {
         let draft = self.draft(owner).await?;
         if *owner != TenantId::operator() {

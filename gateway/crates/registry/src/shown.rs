@@ -1,4 +1,4 @@
-//! Stored events as they may be shown today: by the privacy rules that hold now, in the tenant's lane.
+//! Display of stored events under the present privacy rules, applied in the tenant's lane.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use hookgate_domain::Event;
 use hookgate_plugin_host::{LaneRefusal, TenantLane};
 
 impl Registry {
-    /// Events as they may be shown today. Those that were stored under today's rules are as they are, which costs nothing;
-    /// the others are looked through again, and withheld where that takes more work than an event may.
+    /// Applies the present privacy rules to stored events.
+    /// Events stored under the present rules are returned unchanged, at no cost; the others are
+    /// checked again, and withheld if that exceeds the budget of an event.
     ///
     /// # Errors
-    /// When the tenant's lane takes no more now: nothing may be shown then.
+    /// The tenant's lane is full: no event may be shown then.
     pub async fn shown(
         &self,
         tenant: &Arc<Tenant>,
@@ -35,7 +36,7 @@ impl Registry {
     }
 }
 
-/// One event, already in the lane.
+/// Applies the present privacy rules to one event. To be called in the lane.
 pub fn show(tenant: &Tenant, event: Event, lane: &TenantLane<'_>) -> Event {
     let Some(rules) = tenant.privacy.anew(&event) else {
         return event;
@@ -46,5 +47,5 @@ pub fn show(tenant: &Tenant, event: Event, lane: &TenantLane<'_>) -> Event {
     })
 }
 
-/// How many events are one job: others have a turn in between.
+/// Events per job, so that other jobs of the tenant run in between.
 const AT_ONCE: usize = 8;

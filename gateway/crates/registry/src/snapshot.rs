@@ -1,4 +1,4 @@
-//! All tenants as one immutable value: what the hot path looks into.
+//! Immutable snapshot of all tenants, read by the hot path.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hookgate_domain::TenantId;
 pub(super) struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
     keys: HashMap<[u8; 32], (TenantId, Arc<ApiKey>)>,
-    /// Why tenants cannot be read as they are in the store now.
+    /// Tenants whose current entries cannot be read, with the reason.
     pub(super) behind: BTreeMap<TenantId, String>,
 }
 
@@ -34,7 +34,8 @@ impl Snapshot {
         self.tenants.len()
     }
 
-    /// The snapshot after a tenant changed in a way that cannot be read: it stays as it was, and says so. Whether that is new.
+    /// Marks a tenant whose newer state cannot be read; the previous state stays. Returns `true` if
+    /// that is new.
     pub(super) fn fall_behind(&mut self, id: &TenantId, reason: &str) -> bool {
         if let Some(tenant) = self.tenants.get(id) {
             tenant.behind.store(true, Ordering::Relaxed);
@@ -42,19 +43,19 @@ impl Snapshot {
         self.behind.insert(id.clone(), reason.to_owned()).is_none()
     }
 
-    /// The snapshot without a key that was revoked.
+    /// Removes a revoked key.
     pub(super) fn revoke(&mut self, digest: &[u8; 32]) {
         self.keys.remove(digest);
     }
 
-    /// The snapshot after more of a tenant was loaded that is in it: its keys and what else the store has of it are the same.
+    /// Replaces a tenant after more components were loaded; keys and stored state are the same.
     pub(super) fn replace(&mut self, tenant: Arc<Tenant>) {
         if let Some(held) = self.tenants.get_mut(&tenant.id) {
             *held = tenant;
         }
     }
 
-    /// The snapshot after a tenant came, changed or went.
+    /// Inserts, replaces or removes a tenant.
     pub(super) fn put(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
         self.behind.remove(id);
         if let Some(old) = self.tenants.remove(id) {

@@ -1,4 +1,4 @@
-//! What callers ask the registry for: parsed requests, before they are applied.
+//! Parsed requests to the registry, and the state that it reports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,29 +13,29 @@ use hookgate_domain::{
 };
 use hookgate_plugin_host::{BreakerState, OnFailure, SettingsProblem, StepLimits};
 
-/// A tenant that is to be.
+/// Tenant to create.
 #[derive(Debug, Clone)]
 pub struct NewTenant {
-    /// Its name.
+    /// Id of the tenant.
     pub id: TenantId,
-    /// Its profile's name; the default's where none is given.
+    /// Name of its profile; the default profile if `None`.
     pub profile: Option<String>,
-    /// What signs deliveries to endpoints that events name.
+    /// Signing secret of deliveries to endpoints that events name.
     pub signing_secret: Option<Secret>,
-    /// What overrides the quotas of the profile and of the operator.
+    /// Own quotas, which override those of the profile and of the operator.
     pub quotas: Quotas,
-    /// Whether the metadata of its events is stored, as far as the profile lets it be: it is where nothing is said.
+    /// Storage of its events' metadata, as far as the profile permits it; stored by default.
     pub keep_metadata: Option<bool>,
 }
 
-/// An API key that is to be.
+/// API key to create.
 #[derive(Debug, Clone, Copy)]
 pub struct NewKey {
-    /// What it may be used for.
+    /// Scopes.
     pub scopes: Scopes,
-    /// It opens nothing from then on.
+    /// End of its validity.
     pub expires: Option<Timestamp>,
-    /// The one subscription that it reaches.
+    /// The only subscription that it reaches.
     pub subscription: Option<SubscriptionId>,
 }
 
@@ -49,120 +49,120 @@ impl From<Scopes> for NewKey {
     }
 }
 
-/// What is to change of a tenant; `None`: leave it.
+/// Changes of a tenant; `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct TenantPatch {
-    /// Its profile's name.
+    /// Name of its profile.
     pub profile: Option<String>,
-    /// Its signing secret, or none any more.
+    /// Signing secret; the inner `None` removes it.
     pub signing_secret: Option<Option<Secret>>,
-    /// All that overrides the quotas of the profile and of the operator.
+    /// Own quotas as a whole, which override those of the profile and of the operator.
     pub quotas: Option<Quotas>,
-    /// Whether the metadata of its events is stored.
+    /// Storage of its events' metadata.
     pub keep_metadata: Option<bool>,
-    /// What a new profile blocks does not keep it from being taken.
+    /// Accepts a new profile even though it blocks existing entries.
     pub force: bool,
 }
 
-/// Status of a subscription when it is made.
+/// Initial status of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InitialStatus {
-    /// It receives at once.
+    /// Receives at once.
     #[default]
     Active,
-    /// It receives nothing until it is activated.
+    /// Receives nothing until it is activated.
     Disabled,
 }
 
-/// A subscription that is to be.
+/// Subscription to create.
 #[derive(Debug, Clone)]
 pub struct NewSubscription {
-    /// The endpoint.
+    /// URL of the endpoint.
     pub url: Url,
-    /// At least one.
+    /// Event patterns, at least one.
     pub events: Vec<EventPattern>,
-    /// What else must hold of an event.
+    /// Filter on the event, in addition to the patterns.
     pub filter: Option<Filter>,
-    /// For people.
+    /// Free text for people.
     pub description: Option<String>,
-    /// Its first signing secret; a generated one where none is given.
+    /// First signing secret; generated if `None`.
     pub secret: Option<Secret>,
-    /// Headers to send with every attempt.
+    /// Custom headers of every attempt.
     pub headers: Vec<(String, Secret)>,
-    /// For a whole attempt.
+    /// Timeout of a whole attempt.
     pub timeout: Option<Duration>,
-    /// In place of the configuration's.
+    /// Retry policy, in place of the configuration's.
     pub retry: Option<RetryPolicy>,
-    /// How much is sent.
+    /// Payload mode: the part of the event that is sent.
     pub payload: PayloadMode,
-    /// Whose it is within the tenant.
+    /// Owner within the tenant.
     pub owner: subscription::Owner,
-    /// Whether its deliveries are sent.
+    /// Delivery mode: deliveries are sent, or only recorded.
     pub mode: DeliveryMode,
-    /// How it begins.
+    /// Initial status.
     pub status: InitialStatus,
 }
 
-/// What is to change of a subscription; `None`: leave it. The inner `None` goes back to the default.
+/// Changes of a subscription; `None` leaves a field unchanged, `Some(None)` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionPatch {
-    /// The endpoint.
+    /// URL of the endpoint.
     pub url: Option<Url>,
-    /// The patterns.
+    /// Event patterns.
     pub events: Option<Vec<EventPattern>>,
-    /// What else must hold of an event.
+    /// Filter on the event, in addition to the patterns.
     pub filter: Option<Option<Filter>>,
-    /// For people.
+    /// Free text for people.
     pub description: Option<Option<String>>,
-    /// All of the headers.
+    /// Custom headers as a whole.
     pub headers: Option<Vec<(String, Secret)>>,
-    /// For a whole attempt.
+    /// Timeout of a whole attempt.
     pub timeout: Option<Option<Duration>>,
-    /// In place of the configuration's.
+    /// Retry policy, in place of the configuration's.
     pub retry: Option<Option<RetryPolicy>>,
-    /// How much is sent.
+    /// Payload mode: the part of the event that is sent.
     pub payload: Option<PayloadMode>,
-    /// Whose it is within the tenant.
+    /// Owner within the tenant.
     pub owner: Option<subscription::Owner>,
-    /// Whether its deliveries are sent.
+    /// Delivery mode: deliveries are sent, or only recorded.
     pub mode: Option<DeliveryMode>,
 }
 
-/// Which of a tenant's chains.
+/// Place of a chain in a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
-    /// The one that its events pass before they are stored.
+    /// Ingress: the tenant's events pass the chain before they are stored.
     Ingress,
-    /// The one that what goes to a subscription passes before it is signed.
+    /// Delivery: a subscription's payloads pass the chain before they are signed.
     Delivery(SubscriptionId),
 }
 
-/// A chain as it was asked for; no steps: no chain.
+/// Requested chain; without steps: no chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainSpec {
-    /// In order.
+    /// Steps in order.
     pub steps: Vec<StepSpec>,
 }
 
-/// A step as it was asked for.
+/// Requested step of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepSpec {
-    /// The plugin's name: the tenant's own one, one of the operator's, or a shipped one.
+    /// Name of the plugin: the tenant's own, the operator's, or a shipped one.
     pub plugin: String,
-    /// One version, a range, `latest` or a digest; the latest where none is given.
+    /// Requirement: one version, a range, `latest` or a digest; `None`: the latest.
     pub version: Option<String>,
-    /// A JSON object as text.
+    /// Settings: a JSON object as text.
     pub settings: String,
-    /// What a failure of the step means.
+    /// Reaction to a failure of the step.
     pub on_failure: OnFailure,
-    /// What a call may use, below the gateway's own limits.
+    /// Limits of a call, below the gateway's own.
     pub limits: StepLimits,
-    /// Another version for a share of the events.
+    /// Canary: another version for a share of the events.
     pub canary: Option<CanarySpec>,
 }
 
 impl StepSpec {
-    /// The latest version of a plugin, whose failure stops the event.
+    /// Step with the latest version of a plugin, whose failure stops the event.
     pub fn new(plugin: impl Into<String>, settings: impl Into<String>) -> Self {
         Self {
             plugin: plugin.into(),
@@ -175,26 +175,26 @@ impl StepSpec {
     }
 }
 
-/// Another version of a step's plugin, tried on a share of the events.
+/// Canary: another version of a step's plugin, run on a share of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanarySpec {
-    /// As that of a step.
+    /// Version requirement, in the form of a step's.
     pub version: String,
-    /// Of which share.
+    /// Share of the events.
     pub share: Share,
 }
 
-/// A share: 1 to 1,000,000 of a million.
+/// Share of events: 1 to 1,000,000 millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u32);
 
 impl Share {
-    /// So many of a million, at least 1 and at most all.
+    /// Share in millionths, clamped to 1 to 1,000,000.
     pub fn of_million(count: u32) -> Self {
         Self(count.clamp(1, MILLION))
     }
 
-    /// From a number over 0 and up to 1, to six digits.
+    /// Share from a number over 0 and up to 1, with six digits.
     pub fn from_number(number: f64) -> Option<Self> {
         let valid = number > 0.0 && number <= 1.0;
         #[expect(
@@ -205,132 +205,132 @@ impl Share {
         valid.then(|| Self::of_million((number * f64::from(MILLION)).round() as u32))
     }
 
-    /// How many of a million.
+    /// Share in millionths.
     pub fn millionths(self) -> u32 {
         self.0
     }
 
-    /// As a number over 0 and up to 1.
+    /// Share as a number over 0 and up to 1.
     pub fn as_number(self) -> f64 {
         f64::from(self.0) / f64::from(MILLION)
     }
 }
 
-/// What a step runs at present.
+/// Current state of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepState {
-    /// Which version; `None`: the shipped one that comes with the gateway.
+    /// Version that it runs; `None`: the shipped one that comes with the gateway.
     pub running: Option<Running>,
-    /// What it ran before: a roll-back goes there.
+    /// Version that it ran before: the target of a roll-back.
     pub previous: Option<Running>,
-    /// The canary, if it has one.
+    /// State of its canary, if it has one.
     pub canary: Option<CanaryState>,
 }
 
-/// A version that is run.
+/// Version in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
-    /// What it says of itself.
+    /// Version that the component declares.
     pub version: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub digest: String,
 }
 
-/// How a canary stands.
+/// State of a canary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanaryState {
-    /// Which version.
+    /// Version of the canary.
     pub running: Running,
-    /// It sees no more events: since when, and why.
+    /// Set once the canary was stopped: it receives no more events.
     pub stopped: Option<Stopped>,
 }
 
-/// Since when a canary sees no more events, and why.
+/// Time and reason of a canary's stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
-    /// Since when.
+    /// Time of the stop.
     pub at: Timestamp,
-    /// In words.
+    /// Reason, in words.
     pub reason: String,
 }
 
-/// What became of a step when another version of its plugin was uploaded, promoted or rolled back.
+/// Outcome for one step of an upload, a promotion or a roll-back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepMove {
-    /// Whose; the operator's uploads move steps of many.
+    /// Tenant of the step; the operator's uploads move steps of many tenants.
     pub tenant: TenantId,
-    /// In which chain.
+    /// Chain of the step.
     pub place: Place,
-    /// Which step, counted from 0.
+    /// Index of the step, from 0.
     pub step: usize,
-    /// Whether it is the step's canary.
+    /// Set if the move concerns the step's canary.
     pub canary: bool,
-    /// The version before.
+    /// Version before.
     pub from: Option<String>,
-    /// The version that it is meant to have now.
+    /// Version that it should have now.
     pub to: Option<String>,
-    /// Why it stays at the one before; empty: it does not.
+    /// Reasons why it keeps the version before; empty if it moved.
     pub refused: Vec<SettingsProblem>,
 }
 
-/// What an upload came to.
+/// Result of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
-    /// The plugin.
+    /// Plugin after the upload.
     pub plugin: PluginInfo,
-    /// What of it was uploaded.
+    /// Uploaded version.
     pub version: PluginVersion,
-    /// The steps that it concerned.
+    /// Outcomes of the steps that follow the plugin.
     pub steps: Vec<StepMove>,
 }
 
 /// A plugin that a tenant can name in its chains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Whose it is.
+    /// Owner.
     pub owner: Owner,
-    /// Its versions, the last that was uploaded first.
+    /// Versions, the last uploaded first.
     pub versions: Vec<PluginVersion>,
 }
 
-/// Whose a plugin is.
+/// Owner of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// It came with the gateway, for every tenant.
+    /// Shipped with the gateway, for every tenant.
     Shipped,
-    /// The operator uploaded it, for every tenant.
+    /// Uploaded by the operator, for every tenant.
     Operator,
-    /// It is this tenant's own.
+    /// Uploaded for this tenant only.
     Tenant,
 }
 
 /// One immutable build of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginVersion {
-    /// What it says of itself.
+    /// Version that the component declares.
     pub version: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub digest: String,
-    /// One sentence.
+    /// Description in one sentence.
     pub summary: String,
-    /// A JSON Schema of its settings.
+    /// JSON Schema of its settings.
     pub settings_schema: Option<String>,
-    /// Whether it takes out what must not go on.
+    /// Set if the plugin redacts: it removes confidential data.
     pub redacts: bool,
-    /// The interfaces that it imports.
+    /// Interfaces that it imports.
     pub imports: Vec<String>,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// When it was uploaded; a shipped one has no such time.
+    /// Upload time; `None` for a shipped plugin.
     pub uploaded: Option<Timestamp>,
-    /// Whether it is left alone in this process, where it is asked for by a tenant.
+    /// State of its circuit breaker in this process, in answers to a tenant.
     pub breaker: BreakerState,
 }
 
 impl PluginInfo {
-    /// What this version imports that the one before it in rank does not; nothing for the first.
+    /// Imports of a version that the preceding version does not have; empty for the first version.
     pub fn imports_more<'a>(&self, version: &'a PluginVersion) -> Vec<&'a str> {
         let rank = |version: &PluginVersion| version.version.parse::<semver::Version>().ok();
         let own = rank(version);

@@ -1,4 +1,4 @@
-//! Changes of subscriptions.
+//! Creation, changes, rotation and deletion of subscriptions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use hookgate_domain::subscription::{DisableReason, SigningSecret};
 use hookgate_domain::{EventPattern, EventType, Secret, Status, Subscription, SubscriptionId, TenantId};
 
 impl Registry {
-    /// Makes a subscription.
+    /// Creates a subscription.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `LimitReached`, `Conflict`, `Store`.
@@ -64,7 +64,7 @@ impl Registry {
         self.held_subscription(tenant, id)
     }
 
-    /// Deletes a subscription. Its deliveries under way are called off when their turn comes.
+    /// Deletes a subscription. Its pending deliveries are cancelled when they are due.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
@@ -84,14 +84,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Forgets how subscriptions fared that are no more. What cannot be reached now goes when it is old.
+    /// Deletes the statistics of deleted subscriptions. After a failure of the store they expire.
     pub(super) async fn forget_stats(&self, tenant: &TenantId, gone: &[SubscriptionId]) {
         if let Err(error) = self.inner.store.forget_stats(tenant, gone).await {
             tracing::info!(%tenant, %error, "subscription.stats_kept");
         }
     }
 
-    /// Lets it receive (again).
+    /// Activates a subscription.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Store`.
@@ -103,7 +103,7 @@ impl Registry {
         self.set_status(tenant, id, &Status::Active).await
     }
 
-    /// Lets it receive no more. One that is disabled already keeps its time and reason.
+    /// Disables a subscription. One that is disabled already keeps its time and reason.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Store`.
@@ -118,8 +118,9 @@ impl Registry {
             .await
     }
 
-    /// Gives it a new signing secret, generated where none is given. The old ones go on signing beside it for `grace`
-    /// (the configuration's `rotation_grace` where none is given; zero: they stop at once).
+    /// Rotates a subscription's signing secret; a new one is generated if none is given.
+    /// The old ones sign beside it for `grace` (by default the configuration's `rotation_grace`;
+    /// zero: they stop at once).
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Conflict`, `Store`.
@@ -215,7 +216,7 @@ impl Registry {
         }
     }
 
-    /// How many subscriptions a tenant may have.
+    /// Maximum of subscriptions of a tenant.
     pub fn max_subscriptions_of(&self, tenant: &super::Tenant) -> usize {
         let own = self.inner.config.max_subscriptions;
         tenant
@@ -224,7 +225,7 @@ impl Registry {
             .map_or(own, |profile| self.most_subscriptions(profile))
     }
 
-    /// How many subscriptions a tenant of this profile may have.
+    /// Maximum of subscriptions of a tenant with this profile.
     pub(super) fn most_subscriptions(&self, profile: &Profile) -> usize {
         let limit = self.inner.config.max_subscriptions;
         profile.limits.subscriptions.map_or(limit, |own| own.min(limit))
@@ -276,7 +277,8 @@ fn patched(before: &Subscription, patch: &SubscriptionPatch) -> Subscription {
     }
 }
 
-/// What holds for every subscription, from wherever it comes; `types` are the tenant's own. Whether the address may be dialled is egress's to say.
+/// Checks a subscription, regardless of its source; `types` are the tenant's own event types.
+/// The `egress` crate checks that its address may be dialled.
 pub(super) fn check(
     subscription: &Subscription,
     config: &Config,
@@ -314,7 +316,8 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The newest secret must be one that the profile can sign with. Those before it may be of another profile.
+/// Checks that the profile can sign with the newest secret. Earlier ones may come from another
+/// profile.
 pub(super) fn check_secrets(subscription: &Subscription, profile: &Profile) -> Result<(), RegistryError> {
     let Some(newest) = subscription.secrets.first() else {
         return Ok(());
@@ -330,7 +333,7 @@ pub(super) fn check_secrets(subscription: &Subscription, profile: &Profile) -> R
     key.map(drop).map_err(|bad| RegistryError::invalid("secret", bad))
 }
 
-/// What the profile has to say.
+/// Checks a subscription against its profile's offer.
 fn check_offered(
     subscription: &Subscription,
     profile: &Profile,
@@ -407,7 +410,7 @@ fn check_headers(headers: &[(String, Secret)], config: &Config) -> Result<(), Re
     Ok(())
 }
 
-/// A character of a header's name (RFC 9110 §5.6.2).
+/// Returns `true` for a character of a header's name (RFC 9110 §5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

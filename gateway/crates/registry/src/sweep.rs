@@ -1,7 +1,8 @@
-//! What is thrown away: the bytes of components that nobody names any more, and machine code that was not wanted for long.
+//! Garbage collection of unreferenced components in the store and of unused machine code.
 //!
-//! A version that was deleted, or made room for another, is remembered (`GoneRecord`), so that it never comes back with other
-//! bytes. Its own bytes go a day later, unless somebody names them: another tenant may have uploaded the same.
+//! A version that was deleted or evicted is remembered (`GoneRecord`), so that it never returns
+//! with other bytes. Its bytes are deleted a day later, unless an entry references them: another
+//! tenant may have uploaded the same ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,10 +19,11 @@ use hookgate_domain::{TenantId, Timestamp};
 use hookgate_store::RegistryRecord;
 
 impl Registry {
-    /// Throws away what nobody wants. Called now and then; several processes may do it at once.
+    /// Collects garbage. Called at an interval; several processes may run it concurrently.
     ///
     /// # Errors
-    /// `Store`; or a tenant that cannot be read: it may name what is to go, so nothing does.
+    /// `Store`; or a tenant that cannot be read: it may reference any component, so nothing is
+    /// deleted.
     pub async fn sweep(&self) -> Result<(), RegistryError> {
         self.sweep_at(self.inner.clock.now()).await
     }
@@ -48,7 +50,7 @@ impl Registry {
             *swept.entry(owner).or_insert(true) &= done;
         }
         for (owner, all) in swept {
-            // What somebody works on is looked at by the next sweep.
+            // A component that another process is working on is handled by the next run.
             if all {
                 self.mark_swept(&owner, before).await?;
             }
@@ -56,9 +58,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Deletes a component's bytes, unless somebody named them since the registry was read. Whoever names bytes that nobody may
-    /// name has their turn while he does (`keep_component`): between this look and the deletion nobody can. False: somebody
-    /// else has the turn.
+    /// Deletes a component's bytes, unless an entry references them since the registry was read.
+    /// The component's lock excludes new references between the check and the deletion:
+    /// `keep_component` holds it while a reference is added. Returns `false` if another process
+    /// holds the lock.
     pub(super) async fn throw_away(&self, digest: &str, seen: u64) -> Result<bool, RegistryError> {
         let turn = match self.take_named_turn(turn_of(digest)).await {
             Ok(turn) => turn,
@@ -83,7 +86,9 @@ impl Registry {
         Ok(())
     }
 
-    /// Stores a component's bytes and has `name` name them. No sweep deletes them in between, nor where it looked before.
+    /// Stores a component's bytes and adds a reference to them with `name`.
+    /// The component's lock excludes garbage collection in between. A run that checked the
+    /// component before does not delete it either.
     pub(super) async fn keep_component<T>(
         &self,
         digest: &str,
@@ -104,7 +109,8 @@ impl Registry {
         };
         let named = named.await;
         if !self.end_turn(turn).await && named.is_ok() {
-            // It took longer than a turn lasts. A sweep that has begun since sees that they are named, or ends now.
+            // The lock expired in the meantime. A run that began since sees the reference, or ends
+            // now.
             let turn = take().await?;
             self.inner.store.blob_put(digest, bytes).await?;
             self.end_turn(turn).await;
@@ -112,7 +118,8 @@ impl Registry {
         named
     }
 
-    /// Which components a tenant's entries name, and which went. Nothing else of them is read.
+    /// References to components in a tenant's entries, and its deleted versions. Other entries are
+    /// not read.
     async fn names(&self, owner: &TenantId) -> Result<Names, RegistryError> {
         let record = self.inner.store.registry_load(owner).await?;
         record.as_ref().map_or_else(|| Ok(Names::default()), Names::of)
@@ -130,13 +137,13 @@ impl Registry {
             Ok((changes, ()))
         });
         match marked.await {
-            // It was deleted meanwhile, or somebody else marks it: the next sweep looks again.
+            // The tenant was deleted, or another process marks it: the next run checks it again.
             Err(RegistryError::NotFound(_) | RegistryError::Conflict) => Ok(()),
             other => other,
         }
     }
 
-    /// Remembers what a tenant that is deleted had, so that its bytes are swept.
+    /// Remembers the components of a tenant that is being deleted, so that they are collected.
     pub(super) async fn remember_components(&self, tenant: &TenantId) -> Result<(), RegistryError> {
         let operator = TenantId::operator();
         for _ in 0..TRIES {
@@ -172,7 +179,7 @@ impl Registry {
     }
 }
 
-/// Components that a tenant's entries name, by their digests.
+/// Components that a tenant's entries reference, by their digests.
 #[derive(Debug, Default)]
 struct Names {
     named: HashSet<String>,
@@ -201,7 +208,7 @@ impl Names {
         Ok(names)
     }
 
-    /// Components of versions that went before then and are not swept yet.
+    /// Components of versions that were deleted before this time and are not collected yet.
     fn due(&self, before: Timestamp) -> impl Iterator<Item = &str> {
         let unswept = self.gone.iter().flat_map(GoneRecord::unswept);
         unswept
@@ -210,16 +217,17 @@ impl Names {
     }
 }
 
-/// The name of the turn of whoever stores, names or deletes a component.
+/// Name of a component's lock, held while it is stored, referenced or deleted.
 fn turn_of(digest: &str) -> String {
     format!("component:{digest}")
 }
 
-/// How many tenants are read at the same time.
+/// Maximum of tenants read concurrently.
 const READ_AT_ONCE: usize = 8;
-/// How long the bytes of a version stay after it went: whoever deletes one by mistake uploads it again without a trace.
+/// Delay before the bytes of a deleted version are deleted.
+/// A version deleted by mistake can be uploaded again within it, with no other effect.
 pub(super) const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
-/// Under which name the operator's entries remember what deleted tenants had. No plugin can have it.
+/// Name in the operator's entries for the components of deleted tenants. No plugin can have it.
 const OF_TENANTS: &str = "*";
-/// How many of those: the bytes of what is over it stay.
+/// Maximum of such components; the bytes of those beyond it are not collected.
 const MOST_OF_TENANTS: usize = 10_000;

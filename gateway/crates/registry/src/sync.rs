@@ -1,5 +1,6 @@
-//! The service that keeps a process's snapshots current: it asks the store for tenants changed since it last asked, and has each
-//! of them published on its own. Nothing that takes long is awaited here, so that no tenant's change waits for another's.
+//! Service that keeps a process's snapshots current.
+//! It polls the store for changed tenants and publishes each on its own. It never awaits long work,
+//! so that no tenant's change waits for another's.
 
 use std::collections::HashSet;
 
@@ -14,20 +15,20 @@ use hookgate_domain::TenantId;
 use hookgate_plugin_host::Tripped;
 use hookgate_runtime::telemetry::error_chain;
 
-/// Keeps a process's snapshots current. Run once.
+/// Polls the store and publishes changed tenants. Run once per process.
 pub struct Sync {
     registry: Registry,
     tripped: mpsc::UnboundedReceiver<Tripped>,
-    /// Canaries that could not be called off yet.
+    /// Failing canaries that could not be stopped yet.
     failing: Vec<Tripped>,
-    /// Whether the last look at the store succeeded.
+    /// Set if the last poll of the store succeeded.
     is_current: bool,
     /// Tenants that are being published, each once.
     publishing: HashSet<TenantId>,
     jobs: JoinSet<Done>,
 }
 
-/// A job that has ended.
+/// Finished job.
 enum Done {
     Published(TenantId, Result<(), RegistryError>),
     CalledOff(Vec<Tripped>, Result<(), RegistryError>),
@@ -45,7 +46,8 @@ impl Sync {
         }
     }
 
-    /// Polls until the shutdown. A store that is away is asked again at the same pace; what is in memory goes on serving.
+    /// Polls until the shutdown.
+    /// An unavailable store is polled at the same interval; the snapshots in memory stay in use.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut polls = interval(self.registry.inner.config.poll_interval.get());
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -73,7 +75,7 @@ impl Sync {
         self.jobs.shutdown().await;
     }
 
-    /// Asks what changed, and begins to publish it.
+    /// Polls the store and starts to publish the changed tenants.
     async fn poll(&mut self) {
         let looked = self.registry.look().await;
         self.tell(&looked);
@@ -88,7 +90,7 @@ impl Sync {
         }
     }
 
-    /// Begins to call canaries off that failed too often.
+    /// Starts to stop canaries that failed too often.
     fn call_off(&mut self) {
         let failing = std::mem::take(&mut self.failing);
         if failing.is_empty() {
@@ -115,7 +117,7 @@ impl Sync {
                     self.tell(&result);
                 }
             }
-            // What is left is tried again at the next repair.
+            // The remaining canaries are tried again at the next repair.
             Done::CalledOff(left, result) => {
                 self.failing.extend(left);
                 if result.is_err() {
@@ -125,7 +127,7 @@ impl Sync {
         }
     }
 
-    /// One line when something changes, none while it stays.
+    /// Logs a change of the store's availability, one line each.
     fn tell(&mut self, result: &Result<(), RegistryError>) {
         match result {
             Err(error) if self.is_current => {

@@ -1,7 +1,8 @@
-//! A chain of a tenant as a snapshot has it: what was asked for, what its steps run, and how far its components are loaded.
+//! Chain of a tenant in a snapshot: specification, versions of its steps, and loading state.
 //!
-//! A snapshot is published before the components of its chains are loaded (`loads`). Until then the chain is *loading*: its
-//! events are refused or wait, and none is processed by the chain before it.
+//! A snapshot is published before the components of its chains are loaded (`loads`). Until then the
+//! chain is *loading*: its events are refused or wait, and the previous chain processes none of
+//! them.
 
 use std::sync::Arc;
 
@@ -9,38 +10,38 @@ use super::chain_record::{ChainRecord, StepRecord};
 use super::{ChainSpec, StepState};
 use hookgate_plugin_host::Chain;
 
-/// A chain of a tenant.
+/// Chain of a tenant.
 #[derive(Debug, Clone)]
 pub struct TenantChain {
-    /// As it was asked for.
+    /// Requested chain.
     pub spec: ChainSpec,
-    /// What its steps run at present, one for each.
+    /// Version that each step runs at present.
     pub states: Vec<StepState>,
-    /// As it is run. While it is loading, every step whose component is not there yet fails as `missing`.
+    /// Runnable chain. While it is loading, every step with a missing component fails as `missing`.
     pub run: Arc<Chain>,
-    /// As it is stored.
+    /// Stored form.
     pub(super) source: Arc<ChainRecord>,
-    /// Components that its steps and canaries had to be built without.
+    /// Components that its steps and canaries lack.
     pub(super) lacking: Vec<Wanted>,
-    /// Whether one of them is a step's own and may still come: it was not tried in vain.
+    /// Set while a step's own component may still be loaded: its load has not failed.
     pub(super) is_loading: bool,
 }
 
-/// A component that is to be loaded.
+/// Component to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub digest: String,
-    /// The name of the plugin that it is, for the log.
+    /// Name of its plugin, for the log.
     pub plugin: String,
     pub role: Role,
 }
 
-/// Which events need a component.
+/// Role of a component in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// All of them: it is a step's own.
+    /// A step's own component: all events need it.
     Step,
-    /// Some of them: it is a canary, without which the step runs its own.
+    /// A canary's component: without it the step runs its own.
     Canary,
 }
 
@@ -55,7 +56,7 @@ impl Wanted {
 }
 
 impl TenantChain {
-    /// Tells whether it cannot run yet: a step's component is being loaded.
+    /// Returns `true` while the chain cannot run because a step's component is being loaded.
     pub fn is_loading(&self) -> bool {
         self.is_loading
     }

@@ -1,4 +1,4 @@
-//! Changes of tenants and of their API keys.
+//! Creation, changes and deletion of tenants and of their API keys.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use hookgate_domain::{KeyId, Quotas, Scopes, Secret, TenantId};
 use hookgate_store::FeedPosition;
 
 impl Registry {
-    /// Makes a tenant with a first API key, which is told here and never again. What one of this name has left is removed first.
+    /// Creates a tenant with a first API key, which is returned only here.
+    /// The data of a deleted tenant of this name is purged first.
     ///
     /// # Errors
     /// `Exists`, `LimitReached`, `StillGoing`, `Store`.
@@ -48,10 +49,10 @@ impl Registry {
         }
     }
 
-    /// Makes a tenant without any key where it is not there: for what is the operator's own.
+    /// Creates a tenant without any key if it does not exist: for the operator's own tenant.
     ///
     /// # Errors
-    /// `Store`, or why it cannot be read.
+    /// `Store`, or the tenant cannot be read.
     pub async fn ensure_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
         if self.tenant(id).is_some() {
             return Ok(());
@@ -102,25 +103,26 @@ impl Registry {
         self.held_tenant(id)
     }
 
-    /// A signing secret as this profile has them.
+    /// Generates a signing secret in a profile's form.
     ///
     /// # Errors
-    /// `Invalid`: there is no such profile.
+    /// `Invalid`: no such profile.
     pub fn generate_secret(&self, profile: &str) -> Result<Secret, RegistryError> {
         Ok(key::new_signing_secret(&self.profile(profile)?.secret))
     }
 
-    /// An Ed25519 key as this profile has them.
+    /// Generates an Ed25519 key in a profile's form.
     ///
     /// # Errors
-    /// `Invalid`: there is no such profile, or it has no Ed25519 signatures.
+    /// `Invalid`: no such profile, or it has no Ed25519 signatures.
     pub fn generate_ed25519_secret(&self, profile: &str) -> Result<Secret, RegistryError> {
         let made = key::new_ed25519_secret(&self.profile(profile)?.secret);
         made.ok_or_else(|| RegistryError::invalid("signature", "the profile has no Ed25519 signatures"))
     }
 
-    /// Deletes a tenant with its keys, subscriptions, chain and plugins, and soon after with all that was accepted for it. Its
-    /// deliveries under way find no subscription.
+    /// Deletes a tenant with its keys, subscriptions, chain and plugins.
+    /// Soon after, its accepted events and deliveries are purged. Deliveries in progress find no
+    /// subscription.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
@@ -134,13 +136,14 @@ impl Registry {
             })
             .await?;
         self.forget_stats(id, &gone).await;
-        // What is cut short goes before another tenant of the name is made, or when it is old.
+        // An interrupted purge is continued before another tenant of the name is created; otherwise
+        // the data expires.
         let forgetting = self.clone().forget_deleted(id.clone());
         self.inner.tasks.spawn_until_stopped(forgetting);
         Ok(())
     }
 
-    /// Makes another API key, which is told here and never again.
+    /// Creates a further API key, which is returned only here.
     ///
     /// # Errors
     /// `NotFound`, `LimitReached`, `Conflict`, `Store`.
@@ -157,10 +160,10 @@ impl Registry {
         Ok((key, secret))
     }
 
-    /// Takes an API key that somebody has already, by its SHA-256 digest.
+    /// Imports an existing API key, by its SHA-256 digest.
     ///
     /// # Errors
-    /// `Exists`: it is a key already; `NotFound`, `LimitReached`, `Conflict`, `Store`.
+    /// `Exists`: the key is registered already; `NotFound`, `LimitReached`, `Conflict`, `Store`.
     pub async fn import_key(
         &self,
         id: &TenantId,
@@ -198,7 +201,7 @@ impl Registry {
         .await
     }
 
-    /// Revokes an API key: from the answer on it opens nothing here, and nowhere within `poll_interval`.
+    /// Revokes an API key: in this process at once, in every other within `poll_interval`.
     ///
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
@@ -229,7 +232,7 @@ impl Registry {
         record
     }
 
-    /// Where the feed ends of a tenant that had this name before; nothing where none had.
+    /// End of the feed of a deleted tenant of this name; `None` if there was none.
     pub(super) async fn feed_end(&self, id: &TenantId) -> Result<Option<(u64, u64)>, RegistryError> {
         let last = self.inner.store.feed_back(id, FeedPosition::END, 1).await?;
         let end = last
@@ -239,7 +242,7 @@ impl Registry {
         Ok((end > FeedPosition::START).then_some((end.major, end.minor)))
     }
 
-    /// A profile whose retries and feed do not outlast the events.
+    /// Profile of this name, if its retries and its feed end before the retention of events.
     pub(super) fn lasting_profile(&self, name: &str) -> Result<Arc<Profile>, RegistryError> {
         let profile = self.profile(name)?;
         match profile.check_retention(self.inner.config.kept.get()) {
@@ -258,11 +261,11 @@ impl Registry {
     }
 
     pub(super) fn held_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, RegistryError> {
-        // Somebody else may delete it between the change and this look.
+        // Another request may have deleted it after the change.
         self.tenant(id).ok_or(RegistryError::NotFound("tenant"))
     }
 
-    /// An entry read just before a change, or an error as if it never was.
+    /// Entries of an existing tenant, read from the store.
     pub(super) async fn existing(&self, id: &TenantId) -> Result<Draft, RegistryError> {
         self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
     }

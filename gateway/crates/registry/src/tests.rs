@@ -1,4 +1,4 @@
-//! The registry over the embedded store and the real plugin host.
+//! Tests of the registry over the embedded store and the real plugin host.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Bench {
         }
     }
 
-    /// Another process on the same store.
+    /// Registry of another process on the same store.
     async fn registry(&self, config: Config) -> Registry {
         let parts = Parts {
             store: Arc::clone(&self.store),

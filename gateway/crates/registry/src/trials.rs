@@ -1,4 +1,4 @@
-//! Chains for dry runs: what a tenant has set or thinks of setting, ready to run and in force nowhere.
+//! Chains for dry runs: a tenant's own or a proposed one, runnable but not in force.
 
 use std::sync::Arc;
 
@@ -9,20 +9,21 @@ use super::{ChainSpec, Registry, RegistryError};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Chain, Step};
 
-/// A chain that is to be tried.
+/// Chain of a dry run.
 #[derive(Debug)]
 pub struct TrialChain {
-    /// Ready to run.
+    /// Runnable chain.
     pub chain: Arc<Chain>,
-    /// For each step the bytes of its component, where they can be had.
+    /// Bytes of each step's component, where they are available.
     pub sources: Vec<Option<Bytes>>,
 }
 
 impl Registry {
-    /// Makes a chain of a specification as [`Registry::set_chain`] would, with the same refusals, and sets nothing.
+    /// Builds a chain from a specification like [`Registry::set_chain`], without setting it.
     ///
     /// # Errors
-    /// `NotFound`, `LimitReached`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`, `RedactionSkipped`, `Store`.
+    /// `NotFound`, `LimitReached`, `StepInvalid`, `PluginUnknown`, `SettingsRefused`,
+    /// `RedactionSkipped`, `Store`.
     pub async fn trial_chain(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! Which version of a plugin a step means: one version, a digest, a range, or the latest. Pure.
+//! Version requirement of a step: one version, a digest, a range, or the latest. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +7,27 @@ use semver::{Version, VersionReq};
 
 use super::RegistryError;
 
-/// What a step asks for.
+/// Version requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Requirement {
-    /// The highest release; where there is none, the highest pre-release.
+    /// Highest release; without any release, the highest pre-release.
     Latest,
-    /// This one: `1.4.0`.
+    /// One version: `1.4.0`.
     Exact(Version),
-    /// The bytes with this SHA-256, in hexadecimal.
+    /// Digest: SHA-256 of the bytes, in hexadecimal.
     Digest(String),
-    /// The highest that is in the range: `^1.2`, `1.x`, `>=1.2, <1.5`.
+    /// Highest version in a range: `^1.2`, `1.x`, `>=1.2, <1.5`.
     Range(VersionReq),
 }
 
 impl Requirement {
-    /// What a step's `version` says; nothing said: the latest.
+    /// Parses a step's `version`; `None` is the latest.
     pub(super) fn of(text: Option<&str>) -> Result<Self, RegistryError> {
         let bad = |BadRequirement| RegistryError::invalid("version", BadRequirement);
         text.map_or(Ok(Self::Latest), |text| text.parse().map_err(bad))
     }
 
-    /// The one of some versions, each by its text and its digest, that is meant.
+    /// Picks the version that satisfies the requirement; `named` gives a version's text and digest.
     pub(super) fn pick<'a, T>(
         &self,
         versions: &'a [T],
@@ -51,13 +51,13 @@ impl Requirement {
         }
     }
 
-    /// Whether another upload can change what is meant.
+    /// Returns `true` if another upload can change the picked version.
     pub(super) fn moves(&self) -> bool {
         matches!(self, Self::Latest | Self::Range(_))
     }
 }
 
-/// The text names no version.
+/// Text that is not a version requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadRequirement;
 
@@ -91,7 +91,7 @@ impl FromStr for Requirement {
     }
 }
 
-/// Of a SHA-256 in hexadecimal.
+/// Length of a SHA-256 in hexadecimal.
 const DIGEST_DIGITS: usize = 64;
 const LONGEST: usize = 128;
 

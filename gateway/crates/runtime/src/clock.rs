@@ -1,4 +1,4 @@
-//! Clocks: the wall clock for what is shown and signed, a steady one for what waits, and a manual one for tests.
+//! Clocks: wall clock for displayed and signed times, steady clock for waits, manual one for tests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,42 +6,44 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookgate_domain::Timestamp;
 
-/// Tells the time. Cheap to clone.
+/// Source of the time. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Clock {
     /// The machine's wall clock.
     System,
     /// The wall clock without its jumps.
     Steady(SteadyClock),
-    /// Stands still until it is moved.
+    /// A clock that only advances on request.
     Manual(ManualClock),
 }
 
-/// A clock that stands still until it is moved. Clones are one clock.
+/// Clock that only advances on request. Clones share its time.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<AtomicU64>);
 
-/// A wall clock that never jumps: it runs with the machine's boot clock, and approaches the wall clock by at most a tenth of the
-/// time that passes. Whatever somebody sets the wall clock to, a wait of a minute takes 54 to 67 seconds. Clones are one clock.
+/// Wall clock that never jumps.
+/// It runs with the machine's boot clock and approaches the wall clock by at most a tenth of the
+/// elapsed time: after any adjustment of the wall clock, a wait of a minute takes 54 to 67 seconds.
+/// Clones share its time.
 #[derive(Debug, Clone)]
 pub struct SteadyClock(Arc<Mutex<Reading>>);
 
 /// Times that were read together, in µs.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
-    /// Since the machine was started, with the time that it was suspended.
+    /// Time since the machine was started, including its suspended time.
     boot: u64,
-    /// Shown then.
+    /// Time shown at that moment.
     shown: u64,
 }
 
 impl Clock {
-    /// A steady clock that shows the machine's time now.
+    /// Steady clock that shows the machine's time now.
     pub fn steady() -> Self {
         Self::Steady(SteadyClock::new())
     }
 
-    /// The time now.
+    /// Current time.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::from_micros(wall()),
@@ -68,7 +70,7 @@ impl SteadyClock {
 }
 
 impl Reading {
-    /// The next reading, when the boot clock and the wall clock show this.
+    /// Next reading, for these values of the boot clock and the wall clock.
     fn at(self, boot: u64, wall: u64) -> Self {
         let passed = boot.saturating_sub(self.boot);
         let expected = self.shown.saturating_add(passed);
@@ -97,21 +99,21 @@ fn boot() -> u64 {
 const BOOT: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const BOOT: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
-/// The part of the time that passes by which a steady clock approaches the wall clock.
+/// Divisor of the elapsed time by which a steady clock may approach the wall clock.
 const SLEW: u64 = 10;
 
 impl ManualClock {
-    /// A clock that shows this time.
+    /// Clock that shows this time.
     pub fn at(time: Timestamp) -> Self {
         Self(Arc::new(AtomicU64::new(time.as_micros())))
     }
 
-    /// What it shows.
+    /// Current time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
 
-    /// Moves it on.
+    /// Advances the time.
     pub fn advance(&self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         self.0.fetch_add(micros, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! New ids: ULIDs from the clock and the system's randomness.
+//! Id generation: ULIDs from the clock and the system's randomness.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use ulid::Ulid;
 use crate::clock::Clock;
 use hookgate_domain::{EventId, KeyId, SubscriptionId};
 
-/// Makes ids that sort by time. Cheap to clone.
+/// Generator of ids that sort by time. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct IdSource {
     clock: Clock,
@@ -17,7 +17,7 @@ pub struct IdSource {
 }
 
 impl IdSource {
-    /// Ids that carry this clock's time.
+    /// Generator of ids that carry this clock's time.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -25,27 +25,27 @@ impl IdSource {
         }
     }
 
-    /// A new event's id.
+    /// Id of a new event.
     pub fn event(&self) -> EventId {
         EventId::new(self.ulid())
     }
 
-    /// A new subscription's id.
+    /// Id of a new subscription.
     pub fn subscription(&self) -> SubscriptionId {
         SubscriptionId::new(self.ulid())
     }
 
-    /// A new key's id.
+    /// Id of a new key.
     pub fn key(&self) -> KeyId {
         KeyId::new(self.ulid())
     }
 
-    /// A new request's id.
+    /// Id of a new request.
     pub fn request(&self) -> String {
         format!("req_{}", self.ulid())
     }
 
-    /// A new run's number: the time in microseconds, and greater than every one before it from this source.
+    /// Number of a new run: the time in µs, greater than every earlier number of this source.
     pub fn run(&self) -> u64 {
         let fresh = self.clock.now().as_micros();
         let next = |last: u64| fresh.max(last + 1);

@@ -1,7 +1,8 @@
-//! Background tasks that outlive the request that began them: tracked, so that a shutdown waits for them.
+//! Tracked background tasks, which may outlive the request that started them.
 //!
-//! A task is either carried to its end ([`Tasks::spawn`]) or dropped when the gateway stops ([`Tasks::spawn_until_stopped`]).
-//! Whoever begins tasks bounds their number.
+//! A task either runs to its end, which the shutdown waits for ([`Tasks::spawn`]), or is dropped
+//! when the gateway stops ([`Tasks::spawn_until_stopped`]). The caller bounds the number of its
+//! tasks.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Begins tasks and waits for their end. Cheap to clone.
+/// Spawns tasks and waits for their end. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     inner: Arc<Inner>,
@@ -35,12 +36,13 @@ impl Tasks {
         }
     }
 
-    /// Begins a task that a shutdown waits for.
+    /// Spawns a task that a shutdown waits for.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.inner.tracker.spawn(work)
     }
 
-    /// Begins a task that a shutdown drops at its next `await`: for work that the next start, or another gateway, takes up.
+    /// Spawns a task that a shutdown drops at its next `await`.
+    /// For work that the next start or another gateway continues.
     pub fn spawn_until_stopped(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.inner.stopping.clone();
         self.inner.tracker.spawn(async move {
@@ -48,17 +50,17 @@ impl Tasks {
         });
     }
 
-    /// How many tasks there are.
+    /// Number of running tasks.
     pub fn len(&self) -> usize {
         self.inner.tracker.len()
     }
 
-    /// Tells whether there is no task.
+    /// Returns `true` if no task is running.
     pub fn is_empty(&self) -> bool {
         self.inner.tracker.is_empty()
     }
 
-    /// Waits until all tasks have ended, at most so long; whether they have.
+    /// Waits until all tasks have ended, at most `longest`. Returns `true` if they have.
     pub async fn join(&self, longest: Duration) -> bool {
         self.inner.tracker.close();
         tokio::time::timeout(longest, self.inner.tracker.wait())

@@ -1,7 +1,8 @@
-//! `hookgate demo`: the main job end to end on this machine, with every promise checked as it is shown.
+//! `hookgate demo`: the main functions end to end on this machine, with a check of each promise.
 //!
-//! A gateway with an embedded store in a temporary directory, and a receiver beside it, in one process. Everything goes over
-//! HTTP as it would from outside. With `--once` it ends, and its exit code says whether everything held.
+//! One process runs a gateway with an embedded store in a temporary directory, and a receiver
+//! beside it. All requests use HTTP, as from outside. With `--once` it ends afterwards, and its
+//! exit code reports whether every check passed.
 
 mod samples;
 mod story;
@@ -27,7 +28,7 @@ use story::{Flaky, Story};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// End when all is shown; exit code 0 only if everything held.
+    /// End after the last step; exit code 0 only if every check passed.
     #[arg(long)]
     once: bool,
 }
@@ -72,7 +73,7 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
     told.map(drop)
 }
 
-/// Leaves the gateway up for whoever wants to try it.
+/// Keeps the gateway running for the user, and prints requests to try.
 fn invite(gateway: &str, key: &str) {
     say(bold("\nThe gateway stays up until you press Ctrl-C. Try it:"));
     say(format_args!(
@@ -84,7 +85,7 @@ fn invite(gateway: &str, key: &str) {
     say(dim(&format!("\n    its API: {gateway}/docs")));
 }
 
-/// In order, but not for ever: what a demonstration leaves unfinished is nobody's.
+/// Shuts down in order, at most five seconds per task: unfinished work is discarded.
 async fn end(shutdown: CancellationToken, tasks: [JoinHandle<()>; 2]) {
     shutdown.cancel();
     for task in tasks {
@@ -92,7 +93,7 @@ async fn end(shutdown: CancellationToken, tasks: [JoinHandle<()>; 2]) {
     }
 }
 
-/// The built-in configuration on a free port, with endpoints on this machine allowed and retries that one can wait for.
+/// Built-in configuration on a free port, with local endpoints permitted and short retry delays.
 fn config(dir: &Path) -> Config {
     let mut config = Config {
         data_dir: dir.to_owned(),

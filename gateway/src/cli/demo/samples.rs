@@ -1,8 +1,8 @@
-//! Events as real products send them, with fields that must not leave.
+//! Sample events as real products send them, with confidential fields.
 
 use serde_json::{Value, json};
 
-/// An event, and texts of it that no receiver, feed or store may ever see.
+/// Event, with texts of it that must never reach a receiver, the feed or the store.
 pub(super) struct Sample {
     pub kind: &'static str,
     pub data: Value,

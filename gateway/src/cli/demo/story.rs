@@ -1,4 +1,4 @@
-//! The demonstration's steps, in order, each checked.
+//! Steps of the demonstration, in order, each with its checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use super::super::output::{Failure, bold, dim, green, say};
 use super::super::receiver::{Arrival, Receiver};
 use super::samples::{Sample, samples};
 
-/// What the steps work with.
+/// State shared by the steps.
 pub(super) struct Story {
     pub operator: Client,
     pub gateway: String,
@@ -24,12 +24,12 @@ pub(super) struct Story {
     pub flaky: Flaky,
 }
 
-/// An endpoint that fails at first.
+/// Endpoint that fails at first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flaky(Arc<AtomicU32>);
 
 impl Flaky {
-    /// What each path is answered: 503 the first two times at the flaky one, else 200.
+    /// Status for each path: 503 the first two times at the flaky endpoint, else 200.
     pub(super) fn judge(self) -> impl Fn(&str) -> u16 {
         move |path| {
             let failing = path == FLAKY && self.0.fetch_add(1, Ordering::SeqCst) < FAILURES;
@@ -43,7 +43,7 @@ impl Flaky {
 }
 
 impl Story {
-    /// Tells it all; the tenant's key, if everything held.
+    /// Runs all steps. Returns the tenant's key if every check passed.
     pub(super) async fn tell(&mut self) -> Result<String, Failure> {
         say(format_args!(
             "{} at {}, embedded store, nothing else running",
@@ -96,7 +96,7 @@ impl Story {
         Ok(())
     }
 
-    /// Waits until everything is delivered: each event once to each subscription that wants it.
+    /// Waits until everything is delivered: each event once to each matching subscription.
     async fn receive(&mut self, samples: &[Sample], ids: &[String]) -> Result<(), Failure> {
         step(5, "deliveries, each with its signature verified");
         let deadline = Instant::now() + PATIENCE;
@@ -138,7 +138,7 @@ async fn publish(tenant: &Client, samples: &[Sample]) -> Result<Vec<String>, Fai
     Ok(ids)
 }
 
-/// The failing endpoint's attempts as the gateway recorded them.
+/// Checks the failing endpoint's attempts as the gateway recorded them.
 async fn attempts(tenant: &Client, id: &str) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -233,7 +233,7 @@ fn text(body: &Value, field: &str) -> Result<String, Failure> {
 
 const STEADY: &str = "/hooks/steady";
 const FLAKY: &str = "/hooks/flaky";
-/// How often the failing endpoint fails.
+/// Failed attempts of the failing endpoint.
 const FAILURES: u32 = 2;
-/// How long each step may take.
+/// Timeout of each step.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! A document as a file, cut into parts that are documents of their own: whole tenants, and no more bytes than one request should have.
+//! Division of a document into parts of whole tenants, each small enough for one request.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -10,42 +10,42 @@ use serde_json::json;
 use super::super::export::End;
 use super::super::output::Failure;
 
-/// A file, and how it is cut.
+/// Document in a file, and its division into parts.
 pub(super) struct Document {
     file: File,
     name: String,
     header: Vec<u8>,
     pub(super) parts: Vec<Part>,
-    /// How many rows it has.
+    /// Number of rows.
     pub(super) rows: u64,
 }
 
-/// Lines of a file that follow each other.
+/// Consecutive lines of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Part {
-    /// The first one, counted from 1.
+    /// First line, counted from 1.
     pub(super) first_line: u64,
     start: u64,
     bytes: u64,
     rows: u64,
 }
 
-/// What a row is about.
+/// Fields of a row that the division needs.
 #[derive(Deserialize)]
 struct Row {
     tenant: Option<String>,
 }
 
 impl Part {
-    /// A line of the part as a document, as a line of the file.
+    /// Line of the file for a line of the part's document.
     pub(super) fn line(&self, line: u64) -> u64 {
-        // Behind its header.
+        // After the document's header.
         self.first_line + line.saturating_sub(2)
     }
 }
 
 impl Document {
-    /// Reads a file once, to see that it is complete and where to cut it.
+    /// Reads a file once, to check that it is complete and to find the parts.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         Self::cut(path, PART_BYTES)
     }
@@ -111,7 +111,7 @@ impl Document {
         })
     }
 
-    /// A part as a document of its own.
+    /// Reads a part as a document of its own.
     pub(super) fn read(&mut self, part: &Part) -> Result<Vec<u8>, Failure> {
         let failed = |error: std::io::Error| Failure::of(&error).prefixed(&self.name);
         let mut text = self.header.clone();
@@ -127,7 +127,7 @@ impl Document {
     }
 }
 
-/// How much is sent at once, unless one tenant has more.
+/// Maximum size of a part in bytes, unless one tenant has more.
 const PART_BYTES: u64 = 4 << 20;
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
             }
             assert_eq!(found, expected, "{most}");
             let last = parts.last().unwrap();
-            // The row 4 stands on the file's line 6, behind a blank one.
+            // Row 4 is on line 6 of the file, after a blank line.
             assert_eq!(last.line(1 + last.rows + u64::from(last.rows > 1)), 6, "{most}");
         }
         for cut in [&lines[..2], &[lines[0], lines[6]], &[]] {

@@ -1,4 +1,4 @@
-//! `hookgate plugin bench`: how long the component's calls take, through the host as events go.
+//! `hookgate plugin bench`: measures a component's calls, run through the plugin host like events.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ pub(super) struct Arguments {
     subject: Subject,
     #[command(flatten)]
     given: Given,
-    /// How many calls, one after the other.
+    /// Number of calls, one after the other.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     calls: u32,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let local = Local::start(limits)?;
         let loaded = local.load(&component).await?;
         accepted(&local, &loaded, &settings).await?;
-        // Alone first: what fails is not worth timing, and it warms up what production has warm.
+        // One call first: a failing component is not measured, and the call warms up what is warm
+        // in production.
         let tried = local.try_out(&loaded, &settings, &event).await;
         if let Verdict::Failed(failure) = tried.verdict {
             return Err(Failure::new(format!(
@@ -89,7 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The time that so many of a thousand stay within.
+/// Quantile of sorted durations, in thousandths.
 fn quantile(sorted: &[Duration], thousandths: usize) -> Duration {
     let last = sorted.len().saturating_sub(1);
     sorted

@@ -1,4 +1,4 @@
-//! `hookgate plugin build`: the project's crate as a component, checked as an upload is.
+//! `hookgate plugin build`: compiles the project's crate to a component, checked like an upload.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,24 +12,24 @@ use crate::cli::output::{Failure, note, say};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The project.
+    /// Directory of the project.
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// Only this way; where none is given, one that this machine has.
+    /// Compile only in this way; by default in one that this machine supports.
     #[arg(long, value_enum)]
     way: Option<Way>,
-    /// Also copy the component there.
+    /// Also copy the component to this file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The configuration whose limits hold (`plugins`).
+    /// Configuration with the limits (`plugins`).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What was built.
+/// Result of a build.
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) component: PathBuf,
@@ -115,7 +115,7 @@ pub(super) fn project(dir: &Path, way: Option<Way>) -> Result<Built, Failure> {
     })
 }
 
-/// The component that one of cargo's messages speaks of.
+/// Component that a message of cargo names.
 fn component(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let files = message["filenames"].as_array()?;

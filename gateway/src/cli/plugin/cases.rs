@@ -1,4 +1,5 @@
-//! `hookgate plugin test`: a folder of cases, each an event, settings and what is expected, through the component.
+//! `hookgate plugin test`: runs a folder of cases through the component.
+//! A case is an event, settings and expectations.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +17,15 @@ use hookgate_plugin_host::Phase;
 pub(super) struct Arguments {
     #[command(flatten)]
     subject: Subject,
-    /// The folder of cases; `cases` in the project where none is given.
+    /// Folder of cases; by default `cases` in the project.
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
-    /// One JSON object a case.
+    /// Print one JSON object per case.
     #[arg(long)]
     json: bool,
 }
 
-/// A case, read.
+/// Parsed case.
 struct Case {
     name: String,
     event: input::Event,
@@ -32,17 +33,17 @@ struct Case {
     expected: Expected,
 }
 
-/// What is expected of a case; what is not said is not compared, but for the verdict.
+/// Expectations of a case; an absent one is not compared, except for the verdict.
 struct Expected {
     verdict: String,
     reason: Option<String>,
     code: Option<String>,
     data: Option<Document>,
-    /// Pointers of problems with the settings: the event is not run then.
+    /// Pointers of problems with the settings: then the event is not run.
     problems: Option<Vec<String>>,
 }
 
-/// What is other than expected.
+/// Differences from the expectations.
 #[derive(Default)]
 struct Wrong {
     words: Vec<String>,

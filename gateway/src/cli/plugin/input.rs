@@ -1,4 +1,5 @@
-//! The files that an author writes: events, settings, cases. Read as the gateway reads JSON, so that numbers keep their digits.
+//! Files that an author writes: events, settings, cases.
+//! They are parsed like the gateway parses JSON, so that numbers keep their digits.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -9,7 +10,7 @@ use hookgate_json::{Document, Limits, Object, Value};
 use hookgate_plugin_host::Phase;
 use hookgate_runtime::clock::Clock;
 
-/// An event for a dry run.
+/// Event of a dry run.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) tenant: TenantId,
@@ -21,7 +22,7 @@ pub(super) struct Event {
     pub(super) data: Document,
 }
 
-/// A JSON file; `-` is the standard input.
+/// Reads a JSON file; `-` is the standard input.
 pub(super) fn read(file: &Path) -> Result<Value, Failure> {
     let name = file.display().to_string();
     let mut bytes = Vec::new();
@@ -36,7 +37,7 @@ pub(super) fn read(file: &Path) -> Result<Value, Failure> {
     Ok(document.into_root())
 }
 
-/// The members of an object, of which there are only these.
+/// Members of an object, which may have only the known ones.
 pub(super) fn members(value: Value, what: &str, known: &[&str]) -> Result<Object, Failure> {
     let object = value
         .into_object()
@@ -51,7 +52,7 @@ pub(super) fn members(value: Value, what: &str, known: &[&str]) -> Result<Object
     Ok(object)
 }
 
-/// An event as a producer sends it: `type`, `data`, and what else it has.
+/// Parses an event as a producer sends it: `type`, `data`, and optional fields.
 pub(super) fn event(value: Value, phase: Phase) -> Result<Event, Failure> {
     let mut fields = members(value, "an event", &["type", "data", "id", "created", "metadata"])?;
     let kind = parsed(&mut fields, "type")?.ok_or_else(|| {
@@ -80,7 +81,7 @@ pub(super) fn event(value: Value, phase: Phase) -> Result<Event, Failure> {
     })
 }
 
-/// Settings: an object, empty where none are given.
+/// Parses settings: an object, empty by default.
 pub(super) fn settings(value: Option<Value>) -> Result<Document, Failure> {
     match value {
         None => Ok(document(Value::Object(Object::new()))),

@@ -16,14 +16,14 @@ use hookgate_plugin_host::{
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
 
-/// A host of one's own.
+/// Plugin host of this process.
 pub(super) struct Local {
     host: Host,
-    /// Of compiled components.
+    /// Directory of compiled components.
     _dir: TemporaryDir,
 }
 
-/// A component that is loaded.
+/// Loaded component.
 pub(super) struct Loaded {
     pub(super) component: Arc<Component>,
     pub(super) source: Bytes,
@@ -33,7 +33,8 @@ impl Local {
     pub(super) fn start(limits: Config) -> Result<Self, Failure> {
         let dir = TemporaryDir::new("plugin")?;
         let exe = std::env::current_exe().map_err(|error| Failure::of(&error))?;
-        // Nothing outlives this process that the keys would protect; pseudonyms are the same at every run, for expectations.
+        // A random key suffices: nothing that it protects outlives this process. Pseudonyms are the
+        // same at every run, for expectations.
         let artifacts = Artifacts::new(dir.path().to_owned(), rand::random());
         let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, limits.compiles);
         let host = Host::start(
@@ -49,7 +50,7 @@ impl Local {
         })
     }
 
-    /// Loads a component as an upload would be.
+    /// Loads a component with the checks of an upload.
     pub(super) async fn load(&self, file: &Path) -> Result<Loaded, Failure> {
         let name = file.display().to_string();
         let source = std::fs::read(file).map_err(|error| Failure::of(&error).prefixed(&name))?;
@@ -61,12 +62,12 @@ impl Local {
         })
     }
 
-    /// What the component may use.
+    /// Limits of the component.
     pub(super) fn limits_of(&self, loaded: &Loaded) -> &Config {
         self.host.limits_of(&loaded.component)
     }
 
-    /// What the plugin finds wrong in settings.
+    /// Problems that the plugin finds in settings.
     pub(super) async fn problems(
         &self,
         loaded: &Loaded,
@@ -84,7 +85,7 @@ impl Local {
         })
     }
 
-    /// A dry run of one step, after a call that warms up what production has warm.
+    /// Dry run of one step, after a call that warms up what is warm in production.
     pub(super) async fn try_out(&self, loaded: &Loaded, settings: &Document, event: &Event) -> Tried {
         self.handle(call(loaded, settings, event)).await;
         let trial = Trial {
@@ -94,13 +95,13 @@ impl Local {
         self.host.try_out(trial).await
     }
 
-    /// An event, as the gateway takes it.
+    /// Runs an event like the gateway does.
     pub(super) async fn handle(&self, call: Call) -> Done {
         self.host.run(call).await
     }
 }
 
-/// An event's way through a chain of one step.
+/// Call of an event through a chain of one step.
 pub(super) fn call(loaded: &Loaded, settings: &Document, event: &Event) -> Call {
     let name = loaded.component.description.name.clone();
     let component = Some(Arc::clone(&loaded.component));

@@ -1,7 +1,8 @@
-//! `hookgate plugin`: a plugin author's way, from nothing to a component in a gateway.
+//! `hookgate plugin`: commands for plugin authors, from a new project to a component in a gateway.
 //!
-//! `new` writes a project, `build` compiles it (`toolchain`), `run`, `test` and `bench` call the component through the same host,
-//! under the same limits, as a gateway does (`local`), and the others speak to a gateway (`remote`, `observe`).
+//! `new` writes a project and `build` compiles it (`toolchain`). `run`, `test` and `bench` call the
+//! component through the same plugin host, under the same limits, as a gateway does (`local`). The
+//! others are requests to a gateway (`remote`, `observe`).
 
 mod bench;
 mod build;
@@ -31,46 +32,46 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a new project that builds and tests at once; the SDK's sources come with it.
+    /// Write a new project that builds and tests at once; it includes the SDK's sources.
     New(new::Arguments),
     /// Compile the project in this directory to a component.
     Build(build::Arguments),
-    /// Run the component on an event, and show what it did and used.
+    /// Run the component on an event, and show its verdict, changes and use of limits.
     Run(run::Arguments),
-    /// Run the component on every case of a folder, and show where it does something else than expected.
+    /// Run the component on every case of a folder, and show differences from the expectations.
     Test(cases::Arguments),
-    /// Call the component many times, and show how long the calls take.
+    /// Call the component many times, and measure the calls.
     Bench(bench::Arguments),
     /// Upload the component to a gateway.
     Push(remote::Push),
     /// List the plugins that a gateway has for the tenant.
     List(remote::List),
-    /// Make the version that a plugin's canary runs the one that its steps run, in all of the tenant's chains.
+    /// Promote a plugin's canary to the version of its steps, in all of the tenant's chains.
     Promote(remote::Move),
-    /// Call a plugin's canaries off; where a step has none, go back to the version before.
+    /// Stop a plugin's canaries; a step without one returns to its previous version.
     Rollback(remote::Move),
-    /// Show what a plugin's calls came to, by version.
+    /// Show the results of a plugin's calls, by version.
     Stats(observe::Stats),
-    /// Show what a plugin wrote lately, and how its calls failed.
+    /// Show a plugin's recent log lines and failed calls.
     Logs(observe::Logs),
 }
 
-/// Which component, and under which limits.
+/// Arguments that select the component and its limits.
 #[derive(Debug, Args)]
 struct Subject {
-    /// The project; its component is built first.
+    /// Directory of the project; its component is built first.
     #[arg(long, value_name = "DIR", default_value = ".", conflicts_with = "component")]
     project: PathBuf,
-    /// A component in place of the project's.
+    /// Component to use instead of the project's.
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// The configuration whose limits hold (`plugins`); `hookgate.toml` in the working directory where none is given.
+    /// Configuration with the limits (`plugins`); by default `hookgate.toml` in this directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Subject {
-    /// Where the component is, after it was built.
+    /// Path of the component, after a build if necessary.
     fn component(&self) -> Result<PathBuf, Failure> {
         match &self.component {
             Some(file) => Ok(file.clone()),
@@ -78,13 +79,13 @@ impl Subject {
         }
     }
 
-    /// The limits.
+    /// Limits of the selected configuration.
     fn limits(&self) -> Result<Config, Failure> {
         limits(self.config.clone())
     }
 }
 
-/// The limits of a configuration.
+/// Limits of a configuration.
 fn limits(file: Option<PathBuf>) -> Result<Config, Failure> {
     let settings = Settings {
         config: file,
@@ -109,7 +110,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Does something that waits.
+/// Runs a future to its end on a new runtime.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
     runtime.block_on(work)

@@ -1,4 +1,5 @@
-//! `hookgate plugin new`: a project that builds and tests at once, offline too: the SDK comes with it and needs no other crate.
+//! `hookgate plugin new`: writes a project that builds and tests at once.
+//! It also builds offline: the SDK is included and needs no other crate.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +9,16 @@ use crate::cli::output::{Failure, say};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The plugin's name: 1 to 63 of `a-z 0-9 -`, a letter first. With `--update`: the project's directory.
+    /// Name of the plugin: 1 to 63 of `a-z 0-9 -`, a letter first. With `--update`: the project's
+    /// directory.
     name: String,
-    /// The language.
+    /// Language of the project.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
-    /// Where to put it; a directory of the plugin's name where none is given.
+    /// Directory of the project; by default the plugin's name.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Only replace the SDK in a project that there is (`vendor`) by this hookgate's.
+    /// Only replace the SDK in an existing project (`vendor`) by this hookgate's.
     #[arg(long)]
     update: bool,
 }
@@ -82,20 +84,20 @@ fn is_name(name: &str) -> bool {
     first && name.len() <= 63 && name.bytes().all(plain) && !name.ends_with('-')
 }
 
-/// The template's text with the plugin's name in place of its own.
+/// Template text with the plugin's name in place of the template's.
 fn named(text: &str, name: &str) -> String {
     text.replace("plugin-name", name)
         .replace("PluginName", &type_name(name))
 }
 
-/// `drop-drafts` -> `DropDrafts`
+/// Converts `drop-drafts` to `DropDrafts`.
 fn type_name(name: &str) -> String {
     let words = name.split('-').filter(|word| !word.is_empty());
     let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
     words.map(capital).collect()
 }
 
-/// Git would take a template's own `.gitignore` for the repository's.
+/// Restores a template's `.gitignore`: under its real name, git would apply it to the repository.
 fn dotted(place: &str) -> &str {
     if place == "gitignore" { ".gitignore" } else { place }
 }
@@ -110,11 +112,11 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::of(error).prefixed(&path.display().to_string())
 }
 
-/// What a project is made of: places and texts.
+/// Files of a project: paths and texts.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/project.rs"));
 const VENDOR: &str = "vendor";
 
-/// In the repository the SDK's manifest takes these from the workspace.
+/// SDK manifest with values that it takes from the workspace in the repository.
 const SDK_MANIFEST: &str = concat!(
     "[package]\nname = \"hookgate-sdk\"\nversion = \"",
     env!("CARGO_PKG_VERSION"),

@@ -1,4 +1,4 @@
-//! `hookgate plugin stats` and `logs`: what a plugin does in a gateway.
+//! `hookgate plugin stats` and `logs`: statistics and log lines of a plugin in a gateway.
 
 use std::time::Duration;
 
@@ -12,31 +12,31 @@ use crate::cli::output::{Failure, dim, note, red_out, say, table, yellow};
 
 #[derive(Debug, Args)]
 pub(super) struct Stats {
-    /// The plugin, as chains call it.
+    /// Name of the plugin in chains.
     name: String,
     #[command(flatten)]
     gateway: Gateway,
-    /// The gateway's answer as JSON.
+    /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// The plugin, as chains call it.
+    /// Name of the plugin in chains.
     name: String,
     #[command(flatten)]
     gateway: Gateway,
-    /// How many of the last lines.
+    /// Number of last lines.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
-    /// At least so loud.
+    /// Lowest level.
     #[arg(long, value_enum, default_value_t = Loud::Trace)]
     level: Loud,
-    /// Go on with what comes later, until it is interrupted.
+    /// Follow: print later lines until interrupted.
     #[arg(long, short)]
     follow: bool,
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
 }

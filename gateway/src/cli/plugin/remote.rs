@@ -1,4 +1,4 @@
-//! `hookgate plugin push`, `list`, `promote` and `rollback`: towards a gateway.
+//! `hookgate plugin push`, `list`, `promote` and `rollback`: requests to a gateway.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ use super::build;
 use crate::cli::client::{Address, Client};
 use crate::cli::output::{Failure, say, table};
 
-/// Which gateway, and who asks.
+/// Arguments that select the gateway and the tenant's key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
     #[command(flatten)]
     address: Address,
-    /// The tenant's key.
+    /// API key of the tenant.
     #[arg(long, env = "HG_KEY", hide_env_values = true)]
     key: String,
 }
@@ -25,16 +25,16 @@ pub(super) struct Gateway {
 pub(super) struct Push {
     #[command(flatten)]
     gateway: Gateway,
-    /// The project; its component is built first.
+    /// Directory of the project; its component is built first.
     #[arg(long, value_name = "DIR", default_value = ".", conflicts_with = "component")]
     project: PathBuf,
-    /// A component in place of the project's.
+    /// Component to upload instead of the project's.
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// The name that chains call it; the one that the component says of itself where none is given.
+    /// Name of the plugin in chains; by default the one that the component declares.
     #[arg(long)]
     name: Option<String>,
-    /// The gateway's answer as JSON.
+    /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -43,18 +43,18 @@ pub(super) struct Push {
 pub(super) struct List {
     #[command(flatten)]
     gateway: Gateway,
-    /// The gateway's answer as JSON.
+    /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Move {
-    /// The plugin, as chains call it.
+    /// Name of the plugin in chains.
     name: String,
     #[command(flatten)]
     gateway: Gateway,
-    /// The gateway's answer as JSON.
+    /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -94,12 +94,12 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the plugin's canaries what their steps run.
+/// Promotes the plugin's canaries.
 pub(super) fn promote(arguments: &Move) -> Result<(), Failure> {
     moved(arguments, "promote")
 }
 
-/// Calls the plugin's canaries off, or goes back to the versions before.
+/// Stops the plugin's canaries, or returns to the previous versions.
 pub(super) fn roll_back(arguments: &Move) -> Result<(), Failure> {
     moved(arguments, "rollback")
 }
@@ -116,7 +116,7 @@ fn moved(arguments: &Move, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What became of steps, a line each, and why one did not go over.
+/// Prints the outcome of each step, one line each, with the reasons of a refused move.
 fn steps(answer: &Value) {
     for step in answer["steps"].as_array().into_iter().flatten() {
         let what = match (step["canary"] == true, step["moved"] == true) {
@@ -142,7 +142,7 @@ fn steps(answer: &Value) {
     }
 }
 
-/// As a part of a path or a query.
+/// Percent-encodes a part of a path or a query.
 pub(super) fn encoded(name: &str) -> impl std::fmt::Display {
     percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
 }

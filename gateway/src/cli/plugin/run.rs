@@ -1,4 +1,4 @@
-//! `hookgate plugin run`: one event through the component, and everything of it shown.
+//! `hookgate plugin run`: runs one event through the component and shows the complete result.
 
 use std::path::PathBuf;
 
@@ -17,21 +17,21 @@ pub(super) struct Arguments {
     subject: Subject,
     #[command(flatten)]
     pub(super) given: Given,
-    /// Where in the event's life the step stands.
+    /// Phase of the step in the event's processing.
     #[arg(long, value_enum, default_value_t = PhaseName::Ingress)]
     phase: PhaseName,
-    /// One JSON object, as the API answers a dry run.
+    /// Print one JSON object, in the form of the API's dry run.
     #[arg(long)]
     json: bool,
 }
 
-/// What the component is run on.
+/// Arguments that give the event and the settings.
 #[derive(Debug, Args)]
 pub(super) struct Given {
-    /// The event: JSON with `type` and `data`, or a case; `-` is the standard input.
+    /// Event: JSON with `type` and `data`, or a case; `-` is the standard input.
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
-    /// The step's settings: a JSON object; those of the case where none are given.
+    /// Settings of the step: a JSON object; by default those of the case.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
@@ -43,7 +43,7 @@ enum PhaseName {
 }
 
 impl Given {
-    /// The event, and the settings.
+    /// Reads the event and the settings.
     pub(super) fn read(&self, phase: Phase) -> Result<(input::Event, Document), Failure> {
         let (event, of_case) = match input::read(&self.event)? {
             Value::Object(mut case) if case.contains_key("event") => {
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// The plugin finds nothing wrong in the settings.
+/// Checks that the plugin finds no problems in the settings.
 pub(super) async fn accepted(local: &Local, loaded: &Loaded, settings: &Document) -> Result<(), Failure> {
     let problems = local.problems(loaded, settings).await?;
     if problems.is_empty() {

@@ -1,11 +1,11 @@
-//! A dry run for people: what was said, what changed, the log, and what was used of each limit.
+//! Text output of a dry run: verdict, changes, log, and use of each limit.
 
 use serde_json::value::RawValue;
 
 use crate::api::{ChangeView, SaidView, StepUsageView, TriedStepView, TriedView, UsageView};
 use crate::cli::output::{bold, dim, green, red_out, say, yellow};
 
-/// Shows all of a dry run.
+/// Prints a dry run.
 pub(super) fn tried(tried: &TriedView) {
     for step in &tried.steps {
         self::step(step);
@@ -42,7 +42,7 @@ fn step(step: &TriedStepView) {
     usage(&step.usage);
 }
 
-/// What was said, in a line, in the colour that it has.
+/// Verdict in one coloured line.
 fn said(said: &SaidView) -> String {
     let line = plain(said);
     match said.verdict {
@@ -52,7 +52,7 @@ fn said(said: &SaidView) -> String {
     }
 }
 
-/// What was said, in a line.
+/// Verdict in one line.
 pub(super) fn plain(said: &SaidView) -> String {
     let why = [said.code.as_deref(), said.reason.as_deref()];
     let why: Vec<&str> = why.into_iter().flatten().collect();
@@ -63,7 +63,7 @@ pub(super) fn plain(said: &SaidView) -> String {
     }
 }
 
-/// One line a change: what goes with `-`, what comes with `+`.
+/// Prints one line per change: `-` for removed, `+` for added values.
 pub(super) fn changes(changes: &[ChangeView], left_out: usize) {
     for change in changes {
         let path = if change.path.is_empty() {
@@ -102,7 +102,7 @@ fn usage(usage: &StepUsageView) {
     say(dim(&format!("  {:<11}{fuel:>10}", "fuel")));
 }
 
-/// A value on one line that is not too long.
+/// Value on one short line.
 fn short(value: &RawValue) -> String {
     let text = value.get();
     match text.char_indices().nth(VALUE_CHARACTERS) {
@@ -111,7 +111,7 @@ fn short(value: &RawValue) -> String {
     }
 }
 
-/// With line breaks; numbers keep their digits.
+/// Value with line breaks; numbers keep their digits.
 fn pretty(value: &RawValue) -> String {
     let mut out = String::new();
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);

@@ -1,55 +1,55 @@
-//! How plugins are compiled on this machine: rustup's target `wasm32-wasip2`, or Debian's packages where rustup's server cannot
-//! be reached.
+//! Toolchain of plugins on this machine: rustup's target `wasm32-wasip2`, or Debian's packages.
+//! The latter serve where rustup's server cannot be reached.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::output::{Failure, note};
 
-/// What a component is compiled for.
+/// Compilation target of components.
 pub(in crate::cli) const TARGET: &str = "wasm32-wasip2";
-/// What Debian's way needs.
+/// Packages that a build with Debian's toolchain needs.
 pub(in crate::cli) const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
 
-/// A way to compile.
+/// Toolchain to compile with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Way {
-    /// With rustup's target.
+    /// Rustup's target.
     Rustup,
-    /// With Debian's packages.
+    /// Debian's packages.
     Debian,
 }
 
-/// A cargo that compiles to the target.
+/// Cargo command for the target.
 #[derive(Debug)]
 pub(super) struct Cargo {
     pub(super) command: Command,
-    /// Beside `build`: the target, and what its standard library is made of.
+    /// Arguments after `build`: the target, and the source of its standard library.
     pub(super) arguments: Vec<String>,
-    /// How it compiles, in words.
+    /// Description in words.
     pub(super) words: String,
-    /// Under the project's `target`; `None`: in it.
+    /// Output folder under the project's `target`; `None`: `target` itself.
     pub(super) folder: Option<&'static str>,
 }
 
-/// What this machine has for compiling.
+/// Toolchains found on this machine.
 #[derive(Debug)]
 pub(in crate::cli) struct Toolchain {
-    /// `rustc --version`, where there is one.
+    /// Output of `rustc --version`, if there is one.
     pub(in crate::cli) rustc: Option<String>,
     pub(in crate::cli) cargo: Option<String>,
     pub(in crate::cli) rustup: bool,
-    /// Rustup's target is installed.
+    /// Set if rustup's target is installed.
     pub(in crate::cli) target: bool,
-    /// The linker, where Debian's way finds it.
+    /// Set if the linker is found where the Debian toolchain expects it.
     pub(in crate::cli) linker: bool,
-    /// Of Debian's packages, those that are not installed; `None`: this is no Debian.
+    /// Missing packages of Debian; `None`: the system is not Debian.
     pub(in crate::cli) missing_packages: Option<Vec<&'static str>>,
     tools: PathBuf,
 }
 
 impl Toolchain {
-    /// Looks.
+    /// Searches this machine for toolchains.
     pub(in crate::cli) fn look() -> Self {
         let sysroot = said("rustc", &["--print", "sysroot"]).map(PathBuf::from);
         let verbose = said("rustc", &["--version", "--verbose"]).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Toolchain {
         }
     }
 
-    /// Whether a way is open now.
+    /// Returns `true` if a toolchain is usable now.
     pub(in crate::cli) fn compiles(&self) -> bool {
         self.target || self.debian()
     }
@@ -76,7 +76,7 @@ impl Toolchain {
         self.linker && self.missing_packages.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// How a machine without a way gets one, the simplest first.
+    /// Ways to install a toolchain, the simplest first.
     pub(in crate::cli) fn fixes(&self) -> Vec<String> {
         let mut fixes = Vec::new();
         if self.cargo.is_none() || !(self.rustup || self.linker) {
@@ -100,7 +100,7 @@ impl Toolchain {
         fixes
     }
 
-    /// The way to take: the one that is asked for, else one that is open, else rustup's after adding the target.
+    /// Command of the requested toolchain, else a usable one, else rustup after adding the target.
     pub(super) fn cargo(mut self, asked: Option<Way>) -> Result<Cargo, Failure> {
         let way = match asked {
             Some(way) => way,
@@ -137,7 +137,7 @@ impl Toolchain {
         ))
     }
 
-    /// The project's own `.cargo/config.toml` says the rest.
+    /// Rustup's command; the project's own `.cargo/config.toml` has the other settings.
     fn by_rustup(&self) -> Cargo {
         Cargo {
             command: Command::new("cargo"),
@@ -147,7 +147,9 @@ impl Toolchain {
         }
     }
 
-    /// Debian's compiler has the sources of the standard library beside it and builds it for the target; the linker is rustup's.
+    /// Debian's command.
+    /// Debian's compiler includes the sources of the standard library and builds it for the target;
+    /// the linker is rustup's.
     fn by_debian(&self) -> Result<Cargo, Failure> {
         let rustc = packaged("rustc-web", "/bin/rustc")?;
         let libc = packaged("wasi-libc", "/libc.a")?;
@@ -157,7 +159,8 @@ impl Toolchain {
         let path = std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&path)));
         let mut command = Command::new(packaged("cargo-web", "/bin/cargo")?);
         command
-            // Debian's compiler is a stable one; building the standard library is behind this switch.
+            // Debian's compiler is a stable release; building the standard library needs this
+            // switch.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTC", &rustc)
             .env("PATH", path.map_err(|error| Failure::of(&error))?)
@@ -200,7 +203,7 @@ fn missing_packages() -> Option<Vec<&'static str>> {
     )
 }
 
-/// The file of a Debian package whose path ends so.
+/// File of a Debian package whose path has this ending.
 fn packaged(package: &str, ending: &str) -> Result<PathBuf, Failure> {
     let files = said("dpkg", &["-L", package]).unwrap_or_default();
     let found = files.lines().rfind(|path| path.ends_with(ending));
@@ -211,7 +214,7 @@ fn packaged(package: &str, ending: &str) -> Result<PathBuf, Failure> {
     })
 }
 
-/// What a command that ends well says, trimmed.
+/// Trimmed output of a successful command.
 fn said(command: &str, arguments: &[&str]) -> Option<String> {
     let ran = Command::new(command)
         .args(arguments)
@@ -223,5 +226,5 @@ fn said(command: &str, arguments: &[&str]) -> Option<String> {
     ran.status.success().then(|| text.trim().to_owned())
 }
 
-/// A small stack: the gateway makes a fresh instance for every event.
+/// Small stack: the gateway creates a fresh instance for every event.
 const STACK_BYTES: u32 = 65_536;

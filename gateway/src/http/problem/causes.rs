@@ -1,4 +1,4 @@
-//! From the errors of the modules below to what a caller is told of them. Those modules know nothing of HTTP.
+//! Conversion of the errors of other modules to problems. Those modules know nothing of HTTP.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl From<&StoreError> for Problem {
     }
 }
 
-/// A quota of the store's has no room. What is more than the whole quota fits at no time.
+/// Problem of an exhausted quota in the store. A request over the whole quota can never succeed.
 fn over_quota(over: OverQuota) -> Problem {
     let OverQuota {
         quota,
@@ -90,7 +90,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Says where, and nothing of what stands there.
+/// Names the position only, never the text at it.
 impl From<&ParseError> for Problem {
     fn from(error: &ParseError) -> Self {
         let code = match error.kind {
@@ -185,7 +185,7 @@ impl From<RegistryError> for Problem {
     }
 }
 
-/// Something that is the gateway's own fault: the caller learns that, the log learns why.
+/// Problem of an internal error: the caller learns only that, the log has the cause.
 fn internal(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error = %error_chain(error), "request.failed");
     Problem::new(
@@ -194,18 +194,18 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Problem {
     )
 }
 
-/// Errors are phrases; a detail is a sentence.
+/// Turns an error's phrase into a sentence for the detail.
 fn sentence(phrase: &str) -> String {
     let mut letters = phrase.chars();
     let first = letters.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(letters).chain(['.']).collect()
 }
 
-/// What `Retry-After` says when the store does not take it.
+/// `Retry-After` when the store is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The same when pending deliveries of the tenant have to end first.
+/// `Retry-After` when pending deliveries of the tenant have to end first.
 const DRAINING: Duration = Duration::from_secs(5);
-/// The same when events of the tenant have to become old first.
+/// `Retry-After` when events of the tenant have to expire first.
 const AGEING: Duration = Duration::from_secs(60);
-/// The same when somebody has to mend the store first.
+/// `Retry-After` when an operator has to repair the store first.
 const MENDING: Duration = Duration::from_secs(10);

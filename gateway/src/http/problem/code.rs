@@ -1,13 +1,14 @@
-//! Every code that a problem reply can carry: its status, its words, whether a repetition is safe, and its page.
+//! Codes of problem responses: status, title, fix, retry class and documentation page.
 //!
-//! A code is a promise to programs: it is added, never renamed. Each has a page in `docs/errors/`, which is compiled in
-//! and served under `/docs/errors/CODE`; a code without its page does not compile.
+//! Codes are a public contract: they are added, never renamed. Each has a page in `docs/errors/`,
+//! which is compiled in and served under `/docs/errors/CODE`; a code without its page does not
+//! compile.
 
 use super::Retry;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $retry:ident, $title:literal, $fix:literal;)*) => {
-        /// What went wrong, as programs read it.
+        /// Machine-readable cause of a problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = $title] $variant,)*
@@ -17,32 +18,32 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The stable word.
+            /// Stable name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The HTTP status that goes with it.
+            /// HTTP status.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
             }
 
-            /// One line for people, the same for every occurrence.
+            /// Title in one line, the same for every occurrence.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// How to mend it, where the place that found it knows nothing better.
+            /// Default fix, where the cause has no better one.
             pub const fn fix(self) -> &'static str {
                 match self { $(Self::$variant => $fix,)* }
             }
 
-            /// Whether a repetition is safe.
+            /// Safety of a repeated request.
             pub const fn retry(self) -> Retry {
                 match self { $(Self::$variant => Retry::$retry,)* }
             }
 
-            /// Its page, in Markdown.
+            /// Documentation page in Markdown.
             pub const fn page(self) -> &'static str {
                 match self {
                     $(Self::$variant => include_str!(concat!("../../../../docs/errors/", $name, ".md")),)*
@@ -53,7 +54,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // The request cannot be read.
+    // The request cannot be parsed.
     InvalidJson = "invalid_json", 400, No, "The body is not JSON",
         "Send one JSON text in UTF-8.";
     DuplicateKey = "duplicate_key", 400, No, "An object names a key twice",
@@ -70,7 +71,7 @@ codes! {
         "Name the tenant in the header `Hookgate-Tenant`, or use a key of the tenant itself.";
     BodyIncomplete = "body_incomplete", 400, Safe, "The body ended early",
         "Send the request again.";
-    // The caller may not do it.
+    // The caller is not permitted.
     KeyMissing = "key_missing", 401, No, "No API key was sent",
         "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
     KeyUnknown = "key_unknown", 401, No, "The API key is not known",
@@ -81,7 +82,7 @@ codes! {
         "Use a key that has the scope, or have the operator make one.";
     OperatorRequired = "operator_required", 403, No, "Only the operator may do this",
         "Use the operator's key.";
-    // It is not there.
+    // The resource does not exist.
     RouteUnknown = "route_unknown", 404, No, "There is no such route",
         "See /docs for the routes that there are.";
     NotFound = "not_found", 404, No, "There is nothing under this id",
@@ -90,7 +91,7 @@ codes! {
         "Create the tenant with POST /v1/tenants, or correct its name.";
     MethodNotAllowed = "method_not_allowed", 405, No, "The route does not have this method",
         "Use one of the methods in the `Allow` header.";
-    // It came too slowly, too late or at the wrong moment.
+    // The request is too slow, too late or at the wrong moment.
     BodyTimeout = "body_timeout", 408, Safe, "The body came too slowly",
         "Send the request again over a faster connection, or send less at once.";
     Conflict = "conflict", 409, Safe, "Somebody else changed it at the same time",
@@ -115,14 +116,14 @@ codes! {
         "Read what it made or changed; send it with a new key only if it is to be done once more.";
     CursorExpired = "cursor_expired", 410, No, "The cursor is older than the feed is kept",
         "Go on with `next_cursor`, or without a cursor: the feed continues at the oldest event that is still kept.";
-    // There is too much of it, or it is of the wrong kind.
+    // The request is too large, or of the wrong kind.
     BodyTooLarge = "body_too_large", 413, No, "The body is too large",
         "Send less at once, or raise the limit in the configuration.";
     UnsupportedMediaType = "unsupported_media_type", 415, No, "The content type is not understood",
         "Send `Content-Type: application/json`.";
     UnsupportedEncoding = "unsupported_encoding", 415, No, "The content encoding is not understood",
         "Send the body as it is, without `Content-Encoding`.";
-    // It is read, and refused.
+    // The request was parsed and refused.
     InvalidEvent = "invalid_event", 422, No, "The event is not valid",
         "Correct the fields that `errors` names.";
     EventTypeUnknown = "event_type_unknown", 422, No, "There is no such event type",
@@ -153,7 +154,7 @@ codes! {
         "Remove what is not needed, or have the operator raise the limit.";
     RegistryFull = "registry_full", 422, No, "The tenant's settings take too much room",
         "Delete subscriptions, chains or event types that are not needed, or make their headers, settings and schemas shorter.";
-    // It cannot be done now.
+    // The request cannot be processed now.
     TenantBusy = "tenant_busy", 429, Safe, "The tenant has too much under way",
         "Wait as `Retry-After` says, and send fewer requests at once.";
     MemoryShare = "memory_share", 429, Safe, "The tenant's requests hold as much memory as they may",
@@ -180,7 +181,7 @@ codes! {
         "Send the request again later; the operator should mend the store as /readyz says.";
     StoreDamaged = "store_damaged", 503, SameKey, "What the store holds is damaged",
         "Tell the operator, whose log has the cause; send the same request again, with the same `Idempotency-Key` or event id.";
-    // It comes from the gateway itself.
+    // The request comes from the gateway itself.
     LoopDetected = "loop_detected", 508, No, "The request is a delivery that has come back",
         "Let no subscription's URL lead to the gateway, directly or through another service.";
 }

@@ -1,7 +1,7 @@
-//! What a caller is told when a request fails: an RFC 9457 problem with a stable code, what happened, how to mend it and
-//! whether a repetition is safe.
+//! Problem responses of failed requests (RFC 9457): a code, the details, a fix and the retry class.
 //!
-//! Everything that answers HTTP makes these; modules below it have errors of their own that know nothing of HTTP.
+//! Every module that answers HTTP uses these; modules below have errors of their own that know
+//! nothing of HTTP.
 
 mod causes;
 mod code;
@@ -27,11 +27,11 @@ use hookgate_domain::Quota;
 pub use code::Code;
 pub use refused_row::RefusedRow;
 
-/// Why a request failed. Made with `new` and what is known beyond the code.
+/// Reason of a failed request. Built with `new` and the details beyond the code.
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Inner>);
 
-/// A problem as an extension: of the reply that tells of it, and of a request that is refused before its route is asked.
+/// Problem as an extension of its response, or of a request that is refused before routing.
 #[derive(Debug, Clone)]
 pub struct Refused(pub Arc<Problem>);
 
@@ -51,79 +51,79 @@ struct Inner {
     close: bool,
 }
 
-/// Whether a request that failed may be sent again.
+/// Safety of repeating a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
-    /// Nothing happened: send it again, after `Retry-After` where there is one.
+    /// Nothing happened: repeat it, after `Retry-After` where there is one.
     Safe,
-    /// It may have happened: send it again under the same idempotency key or event id, and it happens once.
+    /// Possibly done: repeat it under the same idempotency key or event id; it takes effect once.
     SameKey,
-    /// It will fail again until something is mended.
+    /// It will fail again until something is fixed.
     No,
 }
 
-/// What is wrong with one field.
+/// Problem of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
-    /// Where in the body: a JSON pointer (RFC 6901).
+    /// Location in the body: a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// What is wrong there.
+    /// Description of the problem.
     pub detail: String,
 }
 
-/// What a plugin said.
+/// Message of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginWords {
-    /// The plugin's name.
+    /// Name of the plugin.
     pub plugin: String,
-    /// The plugin's own code for a rejection, or the kind of its failure.
+    /// The plugin's own code of a rejection, or the kind of its failure.
     pub code: String,
-    /// The plugin's sentence.
+    /// The plugin's message.
     pub message: String,
 }
 
-/// A problem as it is sent (RFC 9457).
+/// Problem in its sent form (RFC 9457).
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub struct ProblemView<'a> {
-    /// Where this code is explained, relative to the gateway.
+    /// Documentation page of the code, relative to the gateway.
     #[serde(rename = "type")]
     page: String,
-    /// One line, the same for every occurrence of the code.
+    /// Title in one line, the same for every occurrence of the code.
     title: &'a str,
-    /// The HTTP status.
+    /// HTTP status.
     status: u16,
-    /// A stable word for programs.
+    /// Stable name for programs.
     code: &'a str,
-    /// What happened here.
+    /// Description of this occurrence.
     detail: &'a str,
-    /// How to mend it.
+    /// Suggested fix.
     fix: &'a str,
-    /// Whether the request may be sent again.
+    /// Safety of repeating the request.
     retry: Retry,
-    /// The fields that are wrong.
+    /// Invalid fields.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
-    /// The rows of an imported document that are refused.
+    /// Refused rows of an imported document.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     rows: &'a [RefusedRow],
-    /// What the plugin said that rejected the event or failed.
+    /// Message of the plugin that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a PluginWords>,
-    /// The tenant's quota that is used up.
+    /// Exhausted quota of the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     quota: Option<&'a str>,
-    /// How much the quota is.
+    /// Size of the quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
-    /// Where to go on in a list of which the place that was asked for is gone.
+    /// Cursor to continue a list from, where the requested position does not exist any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<&'a str>,
 }
 
 impl Problem {
-    /// A problem with this code; `detail` is a sentence about this occurrence.
+    /// Problem with this code; `detail` is a sentence about this occurrence.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -141,109 +141,109 @@ impl Problem {
         }))
     }
 
-    /// Fields that are wrong; the detail is made of the first.
+    /// Problem of invalid fields; the detail is made of the first.
     pub fn fields(code: Code, errors: Vec<FieldError>) -> Self {
         let mut problem = Self::new(code, summed_up(code, &errors));
         problem.0.errors = errors;
         problem
     }
 
-    /// Another detail.
+    /// Replaces the detail.
     #[must_use]
     fn detailed(mut self, detail: String) -> Self {
         self.0.detail = detail.into();
         self
     }
 
-    /// A better way to mend it than the code's.
+    /// Sets a better fix than the code's.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
         self.0.fix = Some(fix.into());
         self
     }
 
-    /// The rows of a document that are refused.
+    /// Sets the refused rows of a document.
     #[must_use]
     pub fn rows(mut self, rows: Vec<RefusedRow>) -> Self {
         self.0.rows = rows;
         self
     }
 
-    /// What a plugin said.
+    /// Sets the message of a plugin.
     #[must_use]
     pub fn plugin(mut self, words: PluginWords) -> Self {
         self.0.plugin = Some(words);
         self
     }
 
-    /// The quota that is used up, and how much it is.
+    /// Sets the exhausted quota and its size.
     #[must_use]
     pub fn quota(mut self, quota: Quota, limit: u64) -> Self {
         self.0.quota = Some((quota, limit));
         self
     }
 
-    /// How many there may be, where that is no quota.
+    /// Sets the maximum of a limit that is not a quota.
     #[must_use]
     pub fn at_most(mut self, limit: u64) -> Self {
         self.0.most = Some(limit);
         self
     }
 
-    /// Where to go on in a list.
+    /// Sets the cursor to continue a list from.
     #[must_use]
     pub fn next_cursor(mut self, cursor: String) -> Self {
         self.0.next_cursor = Some(cursor);
         self
     }
 
-    /// When to come again.
+    /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// A header that the reply has besides.
+    /// Adds a header to the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
-    /// That the connection ends with this reply, because the rest of the request is not read.
+    /// Closes the connection after this response, because the rest of the request is not read.
     #[must_use]
     pub fn closing(mut self) -> Self {
         self.0.close = true;
         self
     }
 
-    /// Its code.
+    /// Code of the problem.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What happened, as it is told.
+    /// Description of this occurrence, as sent.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// How to mend it, as it is told.
+    /// Suggested fix, as sent.
     pub fn remedy(&self) -> &str {
         self.0.fix.as_deref().unwrap_or(self.0.code.fix())
     }
 
-    /// The fields that are wrong.
+    /// Invalid fields.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// How many there may be, where a limit is reached.
+    /// Maximum of the reached limit or quota.
     pub fn limit(&self) -> Option<u64> {
         self.0.quota.map(|(_, limit)| limit).or(self.0.most)
     }
 
-    /// As a reply.
+    /// Converts it to a response.
     pub fn into_reply(self) -> Response {
         let Inner {
             code,
@@ -278,7 +278,8 @@ impl Problem {
         let body = serde_json::to_vec(&view).expect("texts and numbers only");
         let status = StatusCode::from_u16(code.status()).expect("checked by a test");
         let mut response = reply(status, PROBLEM_JSON, Bytes::from(body));
-        // For whoever keeps answers: what may have happened is not to be done again.
+        // For layers that store responses: an operation that may have happened must not be
+        // repeated.
         response.extensions_mut().insert(code.retry());
         let headers = response.headers_mut();
         if let Some(wait) = retry_after {
@@ -305,7 +306,7 @@ fn summed_up(code: Code, errors: &[FieldError]) -> String {
 }
 
 impl FieldError {
-    /// Something wrong at a place.
+    /// Problem at a location.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
@@ -336,7 +337,7 @@ impl From<Problem> for Response {
     }
 }
 
-/// In the OpenAPI document a problem is the default response of every operation.
+/// A problem is the default response of every operation in the OpenAPI document.
 impl OperationOutput for Problem {
     type Inner = ProblemView<'static>;
 

@@ -7,25 +7,25 @@ use serde::Serialize;
 
 use super::{FieldError, Problem};
 
-/// A row of a document that is refused.
+/// Refused row of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RefusedRow {
-    /// Its line in the document, counted from 1.
+    /// Line in the document, from 1.
     line: usize,
-    /// `tenant`, `event_type`, `subscription` or `key`, or what stands there.
+    /// Kind: `tenant`, `event_type`, `subscription`, `key`, or the row's own text.
     kind: String,
-    /// The tenant that it is about.
+    /// Tenant that the row is about.
     tenant: String,
-    /// What it calls itself; empty where it does not.
+    /// Id that the row gives; empty where it has none.
     id: String,
-    /// The stable word of a problem.
+    /// Code of the problem.
     code: &'static str,
-    /// What is wrong with it, by field: at least one.
+    /// Problems by field, at least one.
     errors: Vec<FieldError>,
 }
 
 impl RefusedRow {
-    /// The row on this line, and why it is refused.
+    /// Refused row on this line, with its problem.
     pub fn new(line: usize, problem: &Problem) -> Self {
         let errors = match problem.errors() {
             [] => vec![FieldError::new("", problem.detail())],
@@ -41,7 +41,7 @@ impl RefusedRow {
         }
     }
 
-    /// With what the row is about.
+    /// Sets the subject of the row.
     #[must_use]
     pub fn about(self, kind: String, tenant: String, id: String) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl RefusedRow {
         }
     }
 
-    /// Its line in the document.
+    /// Line in the document.
     pub fn line(&self) -> usize {
         self.line
     }

@@ -1,10 +1,10 @@
-//! A problem in the words of a caller that knows the fields by other names.
+//! Renaming of fields in problems, for callers that know the fields by other names.
 
 use super::{FieldError, Problem, summed_up};
 
 impl Problem {
-    /// The same where fields have other names: `own` has the one for a field's name here. Names stand at the beginning of
-    /// pointers and in backquotes.
+    /// Renames fields: `own` has the caller's name for a field's name here.
+    /// The names occur at the beginning of pointers and in backquotes.
     #[must_use]
     pub fn renamed(mut self, own: impl Fn(&str) -> Option<String>) -> Self {
         let inner = &mut *self.0;

@@ -1,4 +1,4 @@
-//! The server against real sockets.
+//! Tests of the server on real sockets.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use hookgate_runtime::memory::{self, MemoryPool};
 
 mod framing;
 
-/// Answers with the body's length; `/wait` only when told to; `/refuse` without looking at it.
+/// Handler that answers with the body's length.
+/// `/wait` answers only on request; `/refuse` answers without reading the body.
 #[derive(Clone)]
 struct Length(CancellationToken);
 
@@ -84,7 +85,7 @@ async fn exchange(address: SocketAddr, text: &str) -> String {
 
 async fn to_end(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
-    // A reset after the answer is an end too.
+    // A reset after the response also counts as the end.
     let _ = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer))
         .await
         .expect("the server closes");
@@ -205,7 +206,7 @@ async fn connection_over_the_limit_is_refused_or_evicts() {
         .write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await
         .expect("written");
-    // The second is in its request once a third finds no place: until then it may be taken for a silent one.
+    // The second is in its request once a third is refused: until then it may count as silent.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let refused = to_end(TcpStream::connect(running.address).await.expect("it listens")).await;
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");

@@ -1,4 +1,4 @@
-//! Every way to send an event wrong, and each right one.
+//! Tests of every invalid and every valid form of an event.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn read(format: Format, body: &str) -> Result<Parsed, Problem> {
     parse(format, &HeaderMap::new(), body.as_bytes(), ALLOWED)
 }
 
-/// The places of a refused event.
+/// Locations of a refused event's problems.
 fn places(refused: Result<Parsed, Problem>) -> Vec<String> {
     let problem = refused
         .map(|parsed| parsed.candidates.len())

@@ -1,11 +1,11 @@
-//! Answers that are odd, broken or endless, and connections that end.
+//! Tests of odd, broken and endless responses, and of connections that close.
 
 use super::*;
 
-/// Makes the reaction to a request.
+/// Reaction of a receiver to a request.
 type React = fn() -> Reaction;
 
-/// Whatever becomes of the body: the head is the answer.
+/// The head is the answer, regardless of the body.
 #[tokio::test]
 async fn answer_counts_from_its_head_on() {
     let delivered = Outcome::Delivered { status: 200 };
@@ -55,7 +55,7 @@ async fn answer_counts_from_its_head_on() {
             || Reaction::Keep("HTTP/1.1 503 No\r\nretry-after: 30\r\ntransfer-encoding: chunked\r\n\r\n"),
             refused(503, Some(30)),
         ),
-        // Framing that RFC 9112 lets a client give up on: the status is there all the same.
+        // Framing that RFC 9112 permits a client to reject: the status counts nevertheless.
         (
             || Reaction::Last("HTTP/1.1 200 OK\r\ncontent-length: two\r\n\r\nok"),
             delivered.clone(),
@@ -78,7 +78,7 @@ async fn answer_counts_from_its_head_on() {
     }
 }
 
-/// RFC 9112, and what old servers make of it.
+/// Heads of RFC 9112, and deviations of old servers.
 #[tokio::test]
 async fn odd_heads_are_read() {
     for answer in [
@@ -128,7 +128,7 @@ async fn switched_protocol_is_a_refusal() {
     assert_eq!(receiver.connections(), 2, "no other request goes over it");
 }
 
-/// A flood is cut off long before its time is up: each of these would go on until the timeout otherwise.
+/// A flood is cut off long before the timeout; otherwise each of these would last until then.
 #[tokio::test]
 async fn floods_are_cut_off() {
     let too_large = Outcome::Unreachable {
@@ -219,7 +219,7 @@ async fn request_is_not_made_again_once_an_answer_began_or_on_a_new_connection()
     assert!(unreachable(&outcome), "{outcome:?}");
     assert_eq!(begun.requests().len(), 2);
 
-    // Once: the new connection ends in the same way.
+    // Only once: the new connection ends in the same way.
     let ending = Receiver::start(|before| match before {
         0 => Reaction::Say("200 OK"),
         _ => Reaction::Reset,

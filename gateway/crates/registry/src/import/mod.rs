@@ -1,8 +1,9 @@
-//! Import of a tenant's registry: settings, event types, subscriptions and keys as another gateway had them, in one commit.
+//! Import of a tenant's registry in one commit: settings, event types, subscriptions and keys.
 //!
-//! A plan (`plan`) says of each row what it comes to, and has the entries to write; it is made on a thread that serves nobody. A
-//! dry run ends there. Otherwise the entries are applied if the tenant's revision is still the same, and planned again if not.
-//! Nothing is ever deleted, and what is as the row says is not written: the same rows twice change nothing.
+//! A plan (`plan`) has the outcome of each row and the entries to write; it is made on a blocking
+//! thread. A dry run ends there. Otherwise the entries are applied by compare-and-set on the
+//! tenant's revision, and planned again after a conflict. Nothing is ever deleted, and an entry
+//! that equals its row is not written: importing the same rows twice changes nothing.
 
 mod plan;
 mod rows;
@@ -25,12 +26,12 @@ use hookgate_store::FeedPosition;
 
 use super::{NewKey, NewSubscription};
 
-/// Rows of a document about one tenant, each with its line.
+/// Rows of a document about one tenant.
 #[derive(Debug, Clone)]
 pub struct TenantImport {
-    /// Which tenant.
+    /// Id of the tenant.
     pub id: TenantId,
-    /// Its settings. A tenant that is not there is made of them.
+    /// Settings; a tenant that does not exist is created with them.
     pub settings: Option<Row<ImportedTenant>>,
     /// Event types.
     pub types: Vec<Row<TypeSpec>>,
@@ -40,123 +41,124 @@ pub struct TenantImport {
     pub keys: Vec<Row<ImportedKey>>,
 }
 
-/// A value and the line of the document that it stands on.
+/// Value of a row, with its line in the document.
 #[derive(Debug, Clone)]
 pub struct Row<T> {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What it says.
+    /// Parsed value.
     pub value: T,
 }
 
 /// Settings of a tenant.
 #[derive(Debug, Clone)]
 pub struct ImportedTenant {
-    /// Its profile's name.
+    /// Name of its profile.
     pub profile: String,
-    /// When it was made; counts for one that is not there.
+    /// Creation time; used only for a tenant that does not exist.
     pub created: Option<Timestamp>,
     /// Its own quotas.
     pub quotas: Quotas,
-    /// What it says of its events' metadata.
+    /// Its own setting for the metadata of its events.
     pub keep_metadata: Option<bool>,
-    /// Its own signing secrets, the newest first; `None`: they stay as they are.
+    /// Its own signing secrets, the newest first; `None` leaves them unchanged.
     pub signing_secrets: Option<Vec<SigningSecret>>,
 }
 
-/// A subscription.
+/// Subscription of a document.
 #[derive(Debug, Clone)]
 pub struct ImportedSubscription {
     /// Its id.
     pub id: SubscriptionId,
-    /// What it asks for; its `secret` is not looked at.
+    /// Its settings; their `secret` is ignored.
     pub spec: NewSubscription,
-    /// The headers stay as they are, whatever `spec` has: the document does not tell them.
+    /// Leaves the headers unchanged, regardless of `spec`: the document does not contain them.
     pub keeps_headers: bool,
-    /// Its signing secrets, the newest first; `None`: they stay as they are, and a new subscription gets one.
+    /// Signing secrets, the newest first.
+    /// `None`: an existing subscription's are unchanged, a new one's are generated.
     pub secrets: Option<Vec<SigningSecret>>,
-    /// Whether it receives.
+    /// Status: active or disabled.
     pub status: ImportedStatus,
-    /// When it was made; counts for one that is not there.
+    /// Creation time; used only for a subscription that does not exist.
     pub created: Option<Timestamp>,
 }
 
 /// Status of a subscription in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportedStatus {
-    /// It receives.
+    /// Deliveries are sent.
     Active,
-    /// It does not.
+    /// Deliveries are not sent.
     Disabled {
-        /// Since when; `None`: since the import, or as it was.
+        /// Time of the disabling; `None`: the time of the import, or the existing time.
         since: Option<Timestamp>,
-        /// Who or what did it.
+        /// Reason of the disabling.
         reason: DisableReason,
     },
 }
 
-/// An API key by its digest.
+/// API key, identified by its digest.
 #[derive(Debug, Clone)]
 pub struct ImportedKey {
-    /// Its id; `None`: the digest says which it is.
+    /// Id; `None`: the key is found by its digest.
     pub id: Option<KeyId>,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
-    /// Its first characters; `None`: they stay as they are.
+    /// First characters of the key; `None` leaves them unchanged.
     pub hint: Option<String>,
-    /// What it may be used for.
+    /// Scopes and limits of the key.
     pub spec: NewKey,
-    /// When it was made; counts for one that is not there.
+    /// Creation time; used only for a key that does not exist.
     pub created: Option<Timestamp>,
 }
 
-/// How rows are taken.
+/// Options of an import.
 #[derive(Debug, Clone)]
 pub struct ImportRules {
-    /// Who imports. What only the operator may change is refused to a tenant.
+    /// Authority of the caller; changes reserved to the operator are refused to a tenant.
     pub authority: Authority,
-    /// What is done with the plan.
+    /// Application of the plan.
     pub mode: ImportMode,
-    /// How subscriptions begin that are not there yet.
+    /// Initial status of new subscriptions.
     pub begin: Begin,
-    /// Which of the document's subscriptions which other tenant has, too; see [`Registry::subscription_owners`].
+    /// Other tenants with subscriptions of the document; see [`Registry::subscription_owners`].
     pub owners: Arc<HashMap<SubscriptionId, Vec<TenantId>>>,
 }
 
-/// What is done with a plan.
+/// Application of an import plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {
-    /// Nothing.
+    /// Nothing is applied.
     DryRun,
-    /// It is applied if no row is refused.
+    /// The plan is applied only if no row is refused.
     AllOrNothing,
-    /// What is not refused is applied.
+    /// Every row that is not refused is applied.
     RowByRow,
 }
 
-/// How imported subscriptions begin that are not there yet.
+/// Initial status of imported subscriptions that do not exist yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// As their rows say.
+    /// Status of their rows.
     AsGiven,
-    /// Disabled. The status of those that are there stays as it is.
+    /// Disabled. Existing subscriptions keep their status.
     Disabled,
 }
 
-/// What a row came to, or would.
+/// Outcome of a row, applied or planned.
 #[derive(Debug)]
 pub struct RowOutcome {
-    /// The row's line.
+    /// Line of the row.
     pub line: usize,
-    /// What it is about.
+    /// Kind of the row.
     pub kind: RowKind,
-    /// Its id, digest or name; empty where the row is unchanged.
+    /// Id, digest or name; empty where the row is unchanged.
     pub id: String,
-    /// What it came to.
+    /// Outcome.
     pub outcome: Outcome,
 }
 
-/// What a row is about.
+/// Kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// A tenant's settings.
@@ -169,21 +171,21 @@ pub enum RowKind {
     Key,
 }
 
-/// What a row came to.
+/// Outcome of a row.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was not there.
+    /// The entry was created.
     Created,
-    /// These fields were different.
+    /// These fields were changed.
     Changed(Vec<&'static str>),
-    /// It is as the row says.
+    /// The entry equals the row already.
     Unchanged,
-    /// It is not taken.
+    /// The row was refused.
     Refused(RegistryError),
 }
 
 impl RowKind {
-    /// As a document writes it.
+    /// Name in a document.
     pub fn word(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
@@ -195,14 +197,14 @@ impl RowKind {
 }
 
 impl Outcome {
-    /// Whether the row is not taken.
+    /// Returns `true` if the row was refused.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Refused(_))
     }
 }
 
 impl TenantImport {
-    /// Nothing about a tenant.
+    /// Import without rows for a tenant.
     pub fn new(id: TenantId) -> Self {
         Self {
             id,
@@ -213,7 +215,7 @@ impl TenantImport {
         }
     }
 
-    /// Leaves only those rows whose lines this keeps.
+    /// Retains only the rows whose line satisfies the predicate.
     pub fn retain(&mut self, keeps: impl Fn(usize) -> bool) {
         self.settings.take_if(|row| !keeps(row.line));
         self.types.retain(|row| keeps(row.line));
@@ -223,7 +225,8 @@ impl TenantImport {
 }
 
 impl Registry {
-    /// The tenants that have these subscriptions. Looks at every subscription there is: for a thread that serves nobody.
+    /// Tenants that have these subscriptions.
+    /// Looks at every subscription of every tenant: call it on a blocking thread.
     pub fn subscription_owners(
         &self,
         wanted: &HashSet<SubscriptionId>,
@@ -238,10 +241,12 @@ impl Registry {
         owners
     }
 
-    /// Imports the rows of one tenant in one commit, as the mode says. What each row came to, in the order of the document.
+    /// Imports the rows of one tenant in one commit, according to the mode.
+    /// Returns the outcome of each row in the order of the document.
     ///
     /// # Errors
-    /// `StillGoing`, `Conflict`, `Store`; or the tenant cannot be read. Why a row is refused is in its outcome.
+    /// `StillGoing`, `Conflict`, `Store`; or the tenant cannot be read. A row's refusal is in its
+    /// outcome.
     pub async fn import_tenant(
         &self,
         import: Arc<TenantImport>,
@@ -261,7 +266,7 @@ impl Registry {
         put
     }
 
-    /// `turn`: the right to make the tenant.
+    /// Applies an import; `turn` is the lock of the tenant's name if the tenant is created.
     async fn put_import(
         &self,
         import: &Arc<TenantImport>,

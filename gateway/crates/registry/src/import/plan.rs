@@ -1,7 +1,7 @@
-//! Plan of an import: what each row of a tenant comes to, and the entries to write.
+//! Plan of an import: the outcome of each of a tenant's rows, and the entries to write.
 //!
-//! Rows are taken in the order in which they need each other: settings, event types, subscriptions, keys. Each is held against the
-//! entry that is there; a row that says the same is not checked again.
+//! Rows are planned in the order of their dependencies: settings, event types, subscriptions, keys.
+//! Each is compared with the existing entry; a row that equals it is not checked again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,25 +28,25 @@ use hookgate_contract::profile::Profile;
 use hookgate_domain::{EventType, SubscriptionId, Timestamp};
 use hookgate_store::FeedPosition;
 
-/// A plan in the making.
+/// Plan under construction.
 struct Plan<'a> {
     registry: &'a Registry,
     rules: &'a ImportRules,
-    /// What is there; of a tenant that is to be made, nothing but its settings.
+    /// Existing entries; only the settings if the tenant is created by this import.
     draft: &'a Draft,
-    /// That the tenant will have.
+    /// Profile of the tenant after the import.
     profile: Option<Arc<Profile>>,
     now: Timestamp,
     changes: Changes,
     outcomes: Vec<RowOutcome>,
-    /// Bytes of the tenant's entries after the changes so far.
+    /// Size of the tenant's entries after the changes so far, in bytes.
     bytes: usize,
 }
 
-/// The outcome of a row: the fields that differ and the entry to write; no entry: it is as it was.
+/// Outcome of a row: the changed fields and the entry to write; `None`: the entry equals the row.
 type Decided = Result<Option<(Outcome, (String, Bytes))>, RegistryError>;
 
-/// Plans an import. `feed_from`: where the feed ended of a tenant that had the name before.
+/// Plans an import. `feed_from`: position after the feed of a deleted tenant of this name.
 pub(super) fn plan(
     registry: &Registry,
     draft: Option<&Draft>,
@@ -107,7 +107,7 @@ fn new_record(new: &ImportedTenant, feed_from: Option<FeedPosition>, now: Timest
     }
 }
 
-/// Every row of a tenant that is not there and is not made.
+/// Outcomes of the rows of a tenant that neither exists nor is created: all refused.
 fn all_refused(import: &TenantImport, why: Option<RegistryError>) -> Vec<RowOutcome> {
     let refused = |line, kind, id, error| RowOutcome {
         line,
@@ -142,7 +142,8 @@ fn name_of_key(key: &ImportedKey) -> String {
 }
 
 impl Plan<'_> {
-    /// Notes what a row came to, and its entry if the tenant has room for it; whether the entry is there then.
+    /// Records the outcome of a row, and its entry if the tenant's quota permits. Returns `true` if
+    /// the entry exists after it.
     fn take(&mut self, line: usize, kind: RowKind, id: impl Fn() -> String, decided: Decided) -> bool {
         let decided = decided.and_then(|decided| match decided {
             Some((outcome, (entry, bytes))) => self.write(entry, bytes).map(|()| outcome),
@@ -176,7 +177,7 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// What only the operator may change.
+    /// Refuses a change that is reserved to the operator.
     fn operators(&self, what: &'static str) -> Result<(), RegistryError> {
         match self.rules.authority {
             Authority::Operator => Ok(()),
@@ -207,7 +208,7 @@ impl Plan<'_> {
             self.profile = registry.profile(&kept.profile).ok();
             return Ok(None);
         }
-        // Where the row is refused, the others are held against the profile that stays.
+        // If the row is refused, the others are checked against the profile that remains.
         self.profile = registry.profile(&kept.profile).ok().filter(|_| !is_new);
         if is_new || !fields.is_empty() {
             self.operators("a tenant's profile, quotas and metadata")?;
@@ -244,7 +245,7 @@ impl Plan<'_> {
         Ok(Some((outcome, (TENANT.to_owned(), encode(&record)))))
     }
 
-    /// Takes event types; the names of all that the tenant will have.
+    /// Plans event types. Returns the names of all types that the tenant will have.
     fn types(&mut self, rows: &[Row<TypeSpec>]) -> Vec<EventType> {
         let mut names: BTreeSet<_> = self.draft.own_types().into_iter().collect();
         for row in rows {
@@ -283,7 +284,7 @@ impl Plan<'_> {
         Ok(Some((outcome, (type_entry(&spec.kind), encode(&record)))))
     }
 
-    /// Takes subscriptions; the ids of all that the tenant will have.
+    /// Plans subscriptions. Returns the ids of all subscriptions that the tenant will have.
     fn subscriptions(
         &mut self,
         rows: &[Row<ImportedSubscription>],
@@ -372,7 +373,7 @@ impl Plan<'_> {
         Ok(Some((outcome, (key_entry(made.id), encode(&record)))))
     }
 
-    /// The key that a row is about, as it is.
+    /// Existing key that a row is about.
     fn known_key(&self, given: &ImportedKey) -> Result<Option<&Declarable<ApiKey>>, RegistryError> {
         let mut keys = self.draft.keys.values();
         if let Some(kept) = keys.find(|kept| kept.value.digest == given.digest) {

@@ -1,4 +1,4 @@
-//! Rows held against what is there: what a subscription becomes, which fields differ, and what rotations and keys may be.
+//! Comparison of rows with entries: merging, changed fields, checks of secrets and keys.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use hookgate_contract::profile::{Profile, SecretOwner};
 use hookgate_domain::subscription::{DisableReason, SigningSecret};
 use hookgate_domain::{Scope, Secret, Status, Subscription, SubscriptionId, Timestamp};
 
-/// What a subscription becomes. `fresh` has what its row asks for, and a secret of its own.
+/// Merges a row into a subscription. `fresh` is made from the row, with a secret of its own.
 pub(super) fn merged(
     kept: Option<&Subscription>,
     given: &ImportedSubscription,
@@ -59,13 +59,13 @@ fn status(kept: Option<&Status>, given: ImportedStatus, begin: Begin, now: Times
     }
 }
 
-/// Those of a rotation's secrets that sign at this time.
+/// Secrets of a rotation that are valid at this time.
 pub(super) fn signing_now(secrets: &[SigningSecret], now: Timestamp) -> Vec<SigningSecret> {
     let signing = secrets.iter().filter(|s| s.expires.is_none_or(|end| now < end));
     signing.cloned().collect()
 }
 
-/// The fields by which two subscriptions differ.
+/// Names of the fields in which two subscriptions differ.
 pub(super) fn subscription_differences(
     kept: &Subscription,
     made: &Subscription,
@@ -91,7 +91,7 @@ pub(super) fn subscription_differences(
     named(&differences)
 }
 
-/// The fields by which two event types differ.
+/// Names of the fields in which two event types differ.
 pub(super) fn type_differences(kept: &TypeSpec, given: &TypeSpec) -> Vec<&'static str> {
     named(&[
         ("entity", kept.entity != given.entity),
@@ -102,7 +102,7 @@ pub(super) fn type_differences(kept: &TypeSpec, given: &TypeSpec) -> Vec<&'stati
     ])
 }
 
-/// The fields by which two keys differ.
+/// Names of the fields in which two keys differ.
 pub(super) fn key_differences(kept: &ApiKey, made: &ApiKey) -> Vec<&'static str> {
     named(&[
         ("scopes", kept.scopes != made.scopes),
@@ -153,7 +153,8 @@ pub(super) fn check_tenant_secrets(
         .map_err(|error| at(error, "signing_secrets/0/secret"))
 }
 
-/// The newest secret has no end, and those before it have one. Whose form they have is not looked at: they may be of another profile.
+/// Checks that the newest secret has no end and that the earlier ones have one.
+/// The form of the earlier ones is not checked: they may come from another profile.
 fn check_rotation(secrets: &[SigningSecret], field: &'static str) -> Result<(), RegistryError> {
     if secrets.len() > MAX_SECRETS {
         let limit = MAX_SECRETS;
@@ -176,7 +177,7 @@ fn check_rotation(secrets: &[SigningSecret], field: &'static str) -> Result<(), 
     Ok(())
 }
 
-/// The error of a value, at the place where a row has it.
+/// Moves an error to the field of the row that has the value.
 fn at(error: RegistryError, field: &'static str) -> RegistryError {
     match error {
         RegistryError::Invalid { problem, .. } => RegistryError::Invalid { field, problem },
@@ -184,7 +185,7 @@ fn at(error: RegistryError, field: &'static str) -> RegistryError {
     }
 }
 
-/// Checks what a key is limited to.
+/// Checks the limits of a key.
 pub(super) fn check_key(key: &ApiKey, subscriptions: &BTreeSet<SubscriptionId>) -> Result<(), RegistryError> {
     if key.hint.len() > MAX_HINT || key.hint.chars().any(char::is_control) {
         let problem = format!("it is over {MAX_HINT} bytes, or has control characters");

@@ -1,4 +1,4 @@
-//! Canaries: promoted, rolled back, and called off by the gateway itself.
+//! Tests of canaries: promotion, roll-back, and automatic stop.
 
 use super::versions::{Acme, component, wants};
 use super::*;

@@ -1,4 +1,4 @@
-//! Tenants that the configuration file declares.
+//! Tests of tenants that the configuration file declares.
 
 use std::time::Duration;
 

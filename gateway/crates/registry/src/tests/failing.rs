@@ -1,4 +1,4 @@
-//! Subscriptions that keep failing: warned of and disabled by one process, once, and judged anew when activated.
+//! Tests of failing subscriptions: one process warns and disables, and an activation starts anew.
 
 use super::*;
 use hookgate_domain::subscription::DisableReason;

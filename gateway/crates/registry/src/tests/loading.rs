@@ -1,10 +1,10 @@
-//! Snapshots are published before the components of their chains are loaded.
+//! Tests of background loading: snapshots are published before components are loaded.
 
 use super::versions::{Acme, component, wants};
 use super::*;
 
 impl Acme {
-    /// Another process that starts on the same store.
+    /// Registry of another process that starts on the same store.
     async fn other(&self) -> Registry {
         self.bench.registry(Config::default()).await
     }
@@ -53,7 +53,7 @@ async fn component_that_nobody_has_is_missing_and_not_waited_for() {
     let tenant = other.tenant(&acme.id).unwrap();
     assert!(!tenant.is_loading(Place::Ingress));
     assert!(tenant.chain.as_ref().unwrap().steps[0].component.is_none());
-    // A change of something else does not make its events wait again.
+    // An unrelated change does not make its events wait again.
     other.create_key(&acme.id, Scopes::ALL).await.unwrap();
     assert!(!other.tenant(&acme.id).unwrap().is_loading(Place::Ingress));
 }

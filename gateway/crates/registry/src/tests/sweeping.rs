@@ -1,4 +1,4 @@
-//! Versions that are there no more: never with other bytes, and their own bytes go.
+//! Tests of deleted versions: they never return with other bytes, and their bytes are collected.
 
 use std::time::Duration;
 
@@ -121,7 +121,8 @@ async fn sweep_deletes_no_component_while_somebody_names_it() {
     let first = component("1.0.0");
     acme.upload(first.clone()).await;
     acme.registry.delete_plugin(&acme.id, "guest", BY).await.unwrap();
-    // Another gateway is storing and naming the same bytes: it has their turn until the change is made.
+    // Another gateway stores and references the same bytes: it holds their lock until the change is
+    // made.
     let other = acme.bench.registry(Config::default()).await;
     let (begun, go_on) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     let name = digest(&first);
@@ -138,7 +139,7 @@ async fn sweep_deletes_no_component_while_somebody_names_it() {
     };
     let (named, ()) = tokio::join!(naming, sweeping);
     named.unwrap();
-    // Nobody named it after all: it is looked at again, for it was not marked as swept.
+    // No entry references it in the end: it is checked again, because it was not marked as swept.
     acme.sweep_after(LATER).await;
     assert!(!acme.has(&first).await);
 }

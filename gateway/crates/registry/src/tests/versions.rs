@@ -1,4 +1,4 @@
-//! Versions of plugins, and the steps that want them.
+//! Tests of plugin versions, and of the steps that follow them.
 
 use bytes::Bytes;
 
@@ -54,7 +54,7 @@ impl Acme {
         self.registry.set_chain(&self.id, place, chain(steps), BY).await
     }
 
-    /// The versions that the steps of a chain run, as the store has them.
+    /// Versions that the steps of a chain run, read from the store.
     pub(super) async fn running(&self, place: Place) -> Vec<String> {
         let other = self.bench.registry(Config::default()).await;
         let tenant = other.tenant(&self.id).unwrap();

@@ -1,7 +1,8 @@
-//! Memory that requests, events and pages hold: one total for the process, a share per tenant.
+//! Memory budget of requests, events and pages: one total for the process, a share per tenant.
 //!
-//! Whoever keeps a body, an event or a page reserves its bytes first ([`MemoryPool::reserve`]) and holds the [`Reservation`] as
-//! long as the bytes. Over a limit nothing waits: the request is refused, a delivery stays in the store.
+//! Code that holds a body, an event or a page reserves its bytes first ([`MemoryPool::reserve`])
+//! and keeps the [`Reservation`] as long as the bytes. A full budget never blocks: a request is
+//! refused, a delivery stays in the store.
 
 mod config;
 mod pool;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Config;
 use hookgate_domain::TenantId;
 
-/// Memory that requests, events and pages hold, as far as it is accounted for. Cheap to clone.
+/// Accounted memory of requests, events and pages. Cheap to clone.
 ///
-/// Deliveries in memory ([`MemoryUse::Deliveries`]) have at most half of the total, and of each tenant's share, so that a backlog
-/// leaves room for requests.
+/// Deliveries in memory ([`MemoryUse::Deliveries`]) have at most half of the total, and half of
+/// each tenant's share, so that a backlog leaves memory for requests.
 #[derive(Debug, Clone)]
 pub struct MemoryPool {
     inner: Arc<Inner>,
@@ -18,26 +18,26 @@ pub struct MemoryPool {
 /// Purpose of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryUse {
-    /// Bodies of requests, and the documents made of them.
+    /// Bodies of requests, and the documents parsed from them.
     Requests,
     /// Deliveries that wait in memory or are being made.
     Deliveries,
-    /// Pages and other answers until they are sent.
+    /// Pages and other responses until they are sent.
     Pages,
 }
 
-/// Limit that a reservation met. Both pass by themselves: a retry is safe.
+/// Limit that a reservation exceeds. Both are temporary: a retry is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MemoryFull {
-    /// All that the process may hold is held.
+    /// The total of the process.
     #[error("the gateway holds as much as it may (`memory.max_bytes`)")]
     Total,
-    /// All that the tenant may hold is held.
+    /// The share of the tenant.
     #[error("the tenant holds as much as it may (`memory.max_bytes_per_tenant`)")]
     Tenant,
 }
 
-/// Bytes held; they are given back when this is dropped.
+/// Reserved bytes, released on drop.
 #[derive(Debug)]
 pub struct Reservation {
     pool: MemoryPool,
@@ -66,7 +66,7 @@ struct Sums {
 }
 
 impl MemoryPool {
-    /// An empty pool.
+    /// Creates an empty pool.
     pub fn new(config: &Config) -> Self {
         let max = config.max_bytes.bytes();
         Self {
@@ -81,7 +81,7 @@ impl MemoryPool {
     /// Reserves bytes for a tenant, or (`None`) for a client that is not known yet.
     ///
     /// # Errors
-    /// Which limit has too little left.
+    /// The limit that would be exceeded.
     pub fn reserve(
         &self,
         owner: Option<&TenantId>,
@@ -97,22 +97,22 @@ impl MemoryPool {
         })
     }
 
-    /// Bytes that may be held in all.
+    /// Limit of the total, in bytes.
     pub fn max(&self) -> usize {
         self.inner.max
     }
 
-    /// Bytes that one tenant may hold.
+    /// Limit of one tenant, in bytes.
     pub fn max_per_tenant(&self) -> usize {
         self.inner.max_per_tenant
     }
 
-    /// Bytes that are held now.
+    /// Reserved bytes in total.
     pub fn held(&self) -> usize {
         self.lock().all.bytes
     }
 
-    /// Bytes that a tenant holds now.
+    /// Reserved bytes of a tenant.
     pub fn held_by(&self, tenant: &TenantId) -> usize {
         self.lock().tenants.get(tenant).map_or(0, |sums| sums.bytes)
     }
@@ -147,13 +147,13 @@ impl MemoryPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        // Sums are whole again before anything can panic.
+        // The sums are consistent at every point that could panic.
         self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sums {
-    /// The sums with more bytes, if that is within the maximum.
+    /// Sums with more bytes, if that is within the maximum.
     fn with(self, purpose: MemoryUse, bytes: usize, max: usize) -> Option<Self> {
         let sums = Self {
             bytes: self.bytes.checked_add(bytes)?,
@@ -178,24 +178,24 @@ impl Sums {
 }
 
 impl Reservation {
-    /// Reserves more.
+    /// Reserves more bytes.
     ///
     /// # Errors
-    /// Which limit has too little left; what was held stays held.
+    /// The limit that would be exceeded; the existing reservation remains.
     pub fn grow(&mut self, bytes: usize) -> Result<(), MemoryFull> {
         self.pool.add(self.owner.as_ref(), self.purpose, bytes)?;
         self.bytes += bytes;
         Ok(())
     }
 
-    /// Gives back what is over so many bytes.
+    /// Releases the bytes above this size.
     pub fn shrink_to(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
         self.pool.remove(self.owner.as_ref(), self.purpose, less);
         self.bytes -= less;
     }
 
-    /// The bytes that are held.
+    /// Reserved bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

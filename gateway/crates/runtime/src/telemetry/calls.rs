@@ -1,11 +1,12 @@
-//! What is counted of a plugin's calls. Atomics alone: the threads that count never wait for each other, nor for those who read.
+//! Counters of plugin calls. They are atomics: neither threads that count nor readers wait for each
+//! other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::PluginVerdict;
 
-/// The figures of the calls of one plugin in one version: in all, or for one tenant.
+/// Counters of one plugin version's calls: of all tenants, or of one.
 #[derive(Debug)]
 pub struct CallFigures {
     verdicts: [AtomicU64; VERDICTS.len()],
@@ -15,55 +16,55 @@ pub struct CallFigures {
     longest_ns: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    /// When, in ms, above the failure's number: one value, so that both are of the same call.
+    /// Time in ms, above the failure's number: one value, so that both are of the same call.
     last_failure: AtomicU64,
     last_call_ms: AtomicU64,
     opened: AtomicU64,
     closed: AtomicU64,
 }
 
-/// A call that was made.
+/// Completed call.
 #[derive(Debug, Clone, Copy)]
 pub struct Called {
-    /// What it said.
+    /// Verdict.
     pub verdict: PluginVerdict,
-    /// How it failed, if it did: one of `FAILURES`.
+    /// Kind of its failure, one of `FAILURES`; `None`: it succeeded.
     pub failure: Option<&'static str>,
-    /// How long it took.
+    /// Duration.
     pub took: Duration,
-    /// The document's bytes before it.
+    /// Size of the document before it, in bytes.
     pub bytes_in: usize,
-    /// The document's bytes after it, where it goes on.
+    /// Size of the document after it in bytes, if the event continues.
     pub bytes_out: usize,
-    /// When it began, in ms since 1970.
+    /// Start time, in ms since 1970.
     pub at_ms: u64,
 }
 
-/// Figures as they were read.
+/// Values of the counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallCounts {
-    /// Calls by what they said.
+    /// Calls by verdict.
     pub verdicts: [(PluginVerdict, u64); VERDICTS.len()],
-    /// Calls that failed, by how; only what happened.
+    /// Failed calls by kind; only kinds that occurred.
     pub failures: Vec<(&'static str, u64)>,
-    /// The time of all calls.
+    /// Total duration of all calls.
     pub total: Duration,
-    /// The longest time.
+    /// Longest duration.
     pub longest: Duration,
-    /// Bytes of the documents before their calls.
+    /// Total size of the documents before their calls, in bytes.
     pub bytes_in: u64,
-    /// Bytes of the documents after their calls, where they went on.
+    /// Total size of the documents after their calls in bytes, where the event continued.
     pub bytes_out: u64,
-    /// How it failed last, and when, in ms since 1970.
+    /// Kind and time of the last failure, in ms since 1970.
     pub last_failure: Option<(&'static str, u64)>,
-    /// When it was called last, in ms since 1970.
+    /// Start time of the last call, in ms since 1970.
     pub last_call_ms: Option<u64>,
-    /// How often its breaker opened, and closed again.
+    /// Number of times that its circuit breaker opened, and closed again.
     pub breaker: (u64, u64),
     times: Vec<u64>,
 }
 
-/// What a plugin can say, in the order of the counters.
+/// Verdicts of a plugin, in the order of the counters.
 pub const VERDICTS: [PluginVerdict; 5] = [
     PluginVerdict::Pass,
     PluginVerdict::Drop,
@@ -72,7 +73,7 @@ pub const VERDICTS: [PluginVerdict; 5] = [
     PluginVerdict::Failed,
 ];
 
-/// How a call can fail. What is not among them is the last.
+/// Kinds of failures of a call. The last one covers all others.
 pub const FAILURES: [&str; 13] = [
     "trap",
     "panic",
@@ -110,12 +111,12 @@ impl CallFigures {
         }
     }
 
-    /// Counts that a breaker opened, or closed.
+    /// Counts a transition of a circuit breaker: opened or closed.
     pub fn breaker(&self, opened: bool) {
         add(if opened { &self.opened } else { &self.closed }, 1);
     }
 
-    /// As they are now. Calls that end meanwhile may be in one figure and not yet in another.
+    /// Reads the counters. A call that ends meanwhile may be in one counter and not yet in another.
     pub fn read(&self) -> CallCounts {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let failures = FAILURES.iter().zip(&self.failures);
@@ -157,12 +158,12 @@ impl Default for CallFigures {
 }
 
 impl CallCounts {
-    /// How many calls there were.
+    /// Number of calls.
     pub fn calls(&self) -> u64 {
         self.verdicts.iter().map(|(_, count)| count).sum()
     }
 
-    /// How long so many in a hundred calls took at most; up to an eighth too much. `None`: there were none.
+    /// Percentile of the calls' durations; up to an eighth too long. `None`: there were no calls.
     pub fn at_most(&self, percent: u64) -> Option<Duration> {
         let all: u64 = self.times.iter().sum();
         let wanted = (all * percent).div_ceil(100).max(1);
@@ -175,14 +176,15 @@ impl CallCounts {
         Some(most.min(self.longest))
     }
 
-    /// Calls that took less than a time that is a power of two of quarters of a microsecond.
+    /// Number of calls below `2^exponent` quarters of a microsecond.
     pub(super) fn below(&self, exponent: u32) -> u64 {
         let end = slot(1 << exponent);
         self.times[..end].iter().sum()
     }
 }
 
-/// The counter of a time, in quarters of a microsecond: one each up to 4 µs, then eight for each doubling, up to two seconds.
+/// Index of a duration's counter, in quarters of a microsecond.
+/// One counter each up to 4 µs, then eight for each doubling, up to two seconds.
 fn slot(quarters: u64) -> usize {
     if quarters < LINEAR {
         return usize::try_from(quarters).unwrap_or_default();
@@ -193,7 +195,7 @@ fn slot(quarters: u64) -> usize {
     usize::try_from(slot).unwrap_or(usize::MAX).min(TIMES - 1)
 }
 
-/// The shortest time of a counter, in quarters of a microsecond.
+/// Shortest duration of a counter, in quarters of a microsecond.
 fn first_of(slot: usize) -> u64 {
     let slot = slot as u64;
     if slot < LINEAR {
@@ -207,11 +209,11 @@ fn add(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
 }
 
-/// A quarter of a microsecond.
+/// Quarter of a microsecond, in ns.
 pub(super) const QUARTER_NS: u64 = 250;
-/// Times that have a counter each.
+/// Number of durations with a counter each.
 const LINEAR: u64 = 16;
-/// How many counters times have.
+/// Number of counters of durations.
 const TIMES: usize = 16 + 19 * 8;
 const NUMBER_BITS: u32 = 8;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;

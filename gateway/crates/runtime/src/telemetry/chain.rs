@@ -1,12 +1,13 @@
-//! Errors with their causes, as one line.
+//! Display of an error with its causes, in one line.
 
 use std::error::Error;
 use std::fmt;
 
 /// Shows an error followed by its causes: `cannot open the store: the directory is in use`.
 ///
-/// Each error of ours says only its own level; this joins them. A level that repeats the one above it is left out, as
-/// errors of other libraries often print their cause themselves.
+/// Each error of this repository describes its own level only; this joins them. A level that
+/// repeats the one above it is omitted, because errors of other libraries often print their cause
+/// themselves.
 pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + fmt::Debug + 'a {
     Chain(error)
 }

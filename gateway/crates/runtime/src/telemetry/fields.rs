@@ -1,8 +1,9 @@
-//! The names of log fields: one word for one thing, everywhere.
+//! Names of log fields: one word for one thing, everywhere.
 //!
-//! `tracing`'s macros want literal field names; this list is what they are held to and what the operating guide prints.
+//! `tracing`'s macros need literal field names; this list is their reference, and the operating
+//! guide prints it.
 
-/// Every field that a log event may carry, with what it holds.
+/// Fields that a log event may carry, each with its meaning.
 pub const FIELDS: &[(&str, &str)] = &[
     ("tenant", "the tenant's name"),
     ("event", "the event's id"),

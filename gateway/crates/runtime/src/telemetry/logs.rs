@@ -1,4 +1,4 @@
-//! The log's set-up: where lines go and how they look.
+//! Set-up of the log: destination, filter and format.
 
 use std::io::{self, IsTerminal};
 
@@ -7,13 +7,13 @@ use tracing_subscriber::filter::ParseError;
 
 use super::{Config, Format};
 
-/// The log could not be set up.
+/// Error of the log's set-up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// `telemetry.level` is not a filter.
     #[error("telemetry.level `{0}` is not a level (error, warn, info, debug, trace) or a filter")]
     Level(String, #[source] ParseError),
-    /// Somebody set up a log in this process before.
+    /// The process has a log already.
     #[error("this process has a log already")]
     Already,
 }

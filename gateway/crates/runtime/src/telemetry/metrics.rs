@@ -1,8 +1,9 @@
-//! The figures at `/metrics`, in the OpenMetrics text format.
+//! Metrics at `/metrics`, in the OpenMetrics text format.
 //!
-//! Parts are given a clone of [`Metrics`] and call the method named after what happened. Labels come from closed sets only:
-//! enums of ours; but for names and versions of shared plugins, of which there are so many and no more (`series`). No tenant is
-//! a label, and nothing that a tenant named.
+//! Components receive a clone of [`Metrics`] and call the method named after the occurrence. Labels
+//! come from closed sets only: the gateway's enums. The names and versions of shared plugins are
+//! the exception; their number is bounded (`series`). Neither a tenant nor any name given by a
+//! tenant is a label.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,30 +25,30 @@ use hookgate_domain::Outcome;
 use hookgate_domain::delivery::Stage;
 use hookgate_domain::subscription::DisableReason;
 
-/// Counts what happens. Cheap to clone; clones count together.
+/// Handle of the metrics. Cheap to clone; clones share their counters.
 #[derive(Clone)]
 pub struct Metrics {
     inner: Arc<Inner>,
 }
 
-/// What became of an event that a producer sent.
+/// Result of accepting an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AcceptResult {
     /// Stored.
     Stored,
-    /// A plugin dropped it.
+    /// Dropped by a plugin.
     Filtered,
-    /// It had been accepted before.
+    /// Accepted before: a duplicate.
     Duplicate,
-    /// The request was at fault, or a plugin rejected the event.
+    /// Invalid request, or rejected by a plugin.
     Rejected,
-    /// The gateway could not take it now: it is full, busy, or its store is away.
+    /// Not accepted at present: the gateway is full or busy, or its store is unavailable.
     Unavailable,
-    /// A quota of the tenant was used up.
+    /// Refused over a quota of the tenant.
     OverQuota,
 }
 
-/// What a plugin said of an event, or how it failed.
+/// Verdict of a plugin, or its failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PluginVerdict {
     /// Pass.
@@ -58,33 +59,33 @@ pub enum PluginVerdict {
     Reject,
     /// Delay.
     Delay,
-    /// It failed, trapped or broke a limit.
+    /// Failed, trapped or exceeded a limit.
     Failed,
 }
 
-/// Why a chain was not run at all.
+/// Reason why a chain was not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The tenant's plugins have used up their processor time.
+    /// The tenant's plugins have used up their CPU time.
     Budget,
     /// Too many calls wait.
     Busy,
 }
 
-/// How a delivery ended.
+/// Final state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryEnd {
-    /// The endpoint has it.
+    /// Accepted by the endpoint.
     Delivered,
-    /// Its attempts are used up, or no attempt could ever work.
+    /// Dead: its attempts are used up, or no attempt could ever succeed.
     Dead,
-    /// Somebody called it off.
+    /// Cancelled.
     Cancelled,
-    /// Its request was recorded in place of being sent.
+    /// Recorded in place of being sent (shadow mode).
     Shadowed,
 }
 
-/// An operation of the store that works on batches.
+/// Batch operation of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreOperation {
     /// `accept`.
@@ -96,14 +97,14 @@ pub enum StoreOperation {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Creates metrics, all at zero.
     pub fn new() -> Self {
         Self {
             inner: Arc::new(Inner::new()),
         }
     }
 
-    /// Events of a request were dealt with.
+    /// Counts events of a request by their result.
     pub fn events_accepted(&self, result: AcceptResult, events: u64) {
         self.inner
             .events
@@ -111,18 +112,19 @@ impl Metrics {
             .inc_by(events);
     }
 
-    /// A request to accept events was answered; the time from its head's arrival to the answer.
+    /// Records the duration of an accept request, from its head's arrival to the response.
     pub fn accept_took(&self, took: Duration) {
         self.inner.accept_seconds.observe(took.as_secs_f64());
     }
 
-    /// The figures of a shared plugin in one version, to count its calls in: so many at `most` have their own, and the rest
-    /// share one with all plugins that are tenants' own (`None`).
+    /// Counters of a shared plugin in one version.
+    /// At most `most` plugins have their own counters; the others share one set with all tenants'
+    /// own plugins (`None`).
     pub fn plugin_calls(&self, labels: Option<(&str, &str)>, most: usize) -> Arc<CallFigures> {
         self.inner.plugins.of(labels, most)
     }
 
-    /// A chain was not run: its event is refused, its delivery put off.
+    /// Counts a chain that was not run: its event is refused, its delivery deferred.
     pub fn chain_not_run(&self, why: Refusal) {
         let why = match why {
             Refusal::Budget => "budget",
@@ -131,7 +133,7 @@ impl Metrics {
         self.inner.chains_not_run.get_or_create(&[("reason", why)]).inc();
     }
 
-    /// An attempt of a delivery came to its end. What was not sent says nothing of how long endpoints take.
+    /// Records the end of a delivery attempt, and its duration unless it was shadowed.
     pub fn delivery_attempted(&self, outcome: &Outcome, took: Duration) {
         self.inner
             .attempts
@@ -142,23 +144,23 @@ impl Metrics {
         }
     }
 
-    /// An exchange with an endpoint failed, or its answer's body did; `error` is from a closed set.
+    /// Counts a failed exchange or response body of an endpoint; `error` is from a closed set.
     pub fn egress_failed(&self, during: Stage, error: &'static str) {
         let labels = [("stage", during.word()), ("error", error)];
         self.inner.egress_errors.get_or_create(&labels).inc();
     }
 
-    /// A kept connection ended before an answer, and its request was made again on a new one.
+    /// Counts a request that was sent again because a reused connection closed before a response.
     pub fn request_repeated(&self) {
         self.inner.repeated.inc();
     }
 
-    /// A delivery came to its end.
+    /// Counts the end of a delivery.
     pub fn delivery_ended(&self, end: DeliveryEnd) {
         self.inner.deliveries.get_or_create(&[("end", end.word())]).inc();
     }
 
-    /// A subscription was disabled by something other than its owner.
+    /// Counts a subscription that was not disabled by its owner.
     pub fn subscription_disabled(&self, reason: DisableReason) {
         let reason = match reason {
             DisableReason::Asked => "asked",
@@ -168,35 +170,35 @@ impl Metrics {
         self.inner.disabled.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// A system event of this type was stored.
+    /// Counts a stored system event of this type.
     pub fn system_event(&self, kind: &'static str) {
         self.inner.system_events.get_or_create(&[("type", kind)]).inc();
     }
 
-    /// So many reports came to no system event, because there were too many.
+    /// Counts reports without a system event, because there were too many.
     pub fn system_events_left_out(&self, count: u64) {
         self.inner.left_out.inc_by(count);
     }
 
-    /// An attempt is under way until the guard is dropped.
+    /// Counts an attempt as in flight until the guard is dropped.
     pub fn in_flight(&self) -> InFlight {
         self.inner.in_flight.inc();
         InFlight(self.inner.in_flight.clone())
     }
 
-    /// How many deliveries wait in memory now.
+    /// Sets the number of deliveries that wait in memory.
     pub fn ready_queue_is(&self, length: usize) {
         self.inner
             .ready_queue
             .set(i64::try_from(length).unwrap_or(i64::MAX));
     }
 
-    /// A delivery was claimed this long after it was due.
+    /// Records the delay of a claimed delivery after its due time.
     pub fn claimed_late_by(&self, lag: Duration) {
         self.inner.due_lag_seconds.observe(lag.as_secs_f64());
     }
 
-    /// The store answered a batch.
+    /// Records a batch that the store answered.
     pub fn store_answered(&self, operation: StoreOperation, batch: usize, took: Duration) {
         let label = [("operation", operation.word())];
         let size = f64::from(u32::try_from(batch).unwrap_or(u32::MAX));
@@ -207,30 +209,31 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Whether the store answers.
+    /// Sets the availability of the store.
     pub fn store_is(&self, available: bool) {
         self.inner.store_available.set(available.into());
     }
 
-    /// How many tenants this process holds.
+    /// Sets the number of tenants in this process.
     pub fn tenants_are(&self, count: usize) {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Refusals over a quota, by its name.
+    /// Refusals over a quota, by the quota's name.
     pub(super) fn quotas(&self) -> &Family<Labels<1>, Counter> {
         &self.inner.quotas
     }
 
-    /// Figures of HTTP requests and connections.
+    /// Metrics of HTTP requests and connections.
     pub(super) fn http(&self) -> &HttpFigures {
         &self.inner.http
     }
 
-    /// Everything as OpenMetrics text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
+    /// Renders all metrics as OpenMetrics text.
+    /// Its content type is `application/openmetrics-text; version=1.0.0; charset=utf-8`.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
-        // Writing to a String does not fail; what a half-written answer would hold is still well-formed lines.
+        // Writing to a String does not fail; even a partial text would have well-formed lines.
         let _ = encode(&mut text, &self.inner.registry);
         text
     }
@@ -248,7 +251,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// An attempt under way.
+/// Guard of an attempt in flight.
 #[derive(Debug)]
 pub struct InFlight(Gauge);
 
@@ -258,7 +261,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Names and values, both from closed sets.
+/// Label names and values, both from closed sets.
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 struct Inner {
@@ -437,7 +440,7 @@ impl AcceptResult {
 }
 
 impl PluginVerdict {
-    /// As a word.
+    /// Value of the metric's label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -470,7 +473,7 @@ impl StoreOperation {
     }
 }
 
-/// From 0.1 ms to 30 s: answers, attempts, lags.
+/// Buckets from 0.1 ms to 30 s: for responses, attempts and lags.
 fn waits() -> Histogram {
     Histogram::new([
         0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -478,7 +481,7 @@ fn waits() -> Histogram {
     ])
 }
 
-/// From 1 to 1024.
+/// Buckets from 1 to 1024.
 fn sizes() -> Histogram {
     Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
 }

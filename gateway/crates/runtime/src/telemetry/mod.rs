@@ -1,8 +1,9 @@
-//! What an operator sees of a running gateway: logs and metrics.
+//! Telemetry for the operator: logs and metrics.
 //!
-//! Everything done leaves one wide `tracing` event (`event.accepted`, `delivery.attempted`); its field names are in `fields`.
-//! Figures go to a [`Metrics`] handle. Neither ever carries payloads, secrets or a tenant's free text.
-//! `app` sets this up once; nothing here reads time or keeps state in statics beyond the subscriber that `tracing` wants.
+//! Every operation emits one wide `tracing` event (`event.accepted`, `delivery.attempted`); its
+//! field names are in `fields`. Counters and histograms are updated through a [`Metrics`] handle.
+//! Neither ever carries payloads, secrets or a tenant's free text. `app` sets this up once; nothing
+//! here reads time or has static state beyond `tracing`'s subscriber.
 
 mod calls;
 pub mod chain;
@@ -24,24 +25,26 @@ pub use logs::{LogError, init};
 pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, Refusal, StoreOperation};
 pub use requests::{ConnectionFailure, OpenConnection, RouteFigures};
 
-/// Logs.
+/// Configuration of logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How much is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module such as `info,hookgate::delivery=debug`.
+    /// Log level: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module.
+    /// Such a filter is `info,hookgate::delivery=debug`.
     pub level: String,
-    /// How log lines look: `text` for people, `json` for machines. Logs go to the standard error.
+    /// Format of log lines: `text` for people, `json` for machines. Logs are written to the
+    /// standard error.
     pub format: Format,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// For people; coloured on a terminal.
+    /// Text for people; coloured on a terminal.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -1,4 +1,4 @@
-//! The process's own figures, from `/proc/self`: read when metrics are asked for, absent where there is no such thing.
+//! Process metrics from `/proc/self`, read at every scrape; absent on systems without it.
 
 use std::fmt;
 use std::fs;
@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// Reads the process's figures at every scrape.
+/// Collector of the process metrics.
 #[derive(Debug)]
 pub(super) struct Process;
 

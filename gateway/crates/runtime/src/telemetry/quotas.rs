@@ -1,9 +1,9 @@
-//! Figures of quotas at `/metrics`: by the quota's name, never by tenant.
+//! Metrics of quotas, by the quota's name, never by tenant.
 
 use super::Metrics;
 
 impl Metrics {
-    /// Something was refused over a quota of this name, from a closed set.
+    /// Counts a refusal over a quota of this name, from a closed set.
     pub fn quota_refused(&self, quota: &'static str) {
         self.quotas().get_or_create(&[("quota", quota)]).inc();
     }

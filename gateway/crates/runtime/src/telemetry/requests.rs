@@ -1,6 +1,7 @@
-//! Figures of HTTP requests at `/metrics`, by method and route template, and of connections.
+//! Metrics of HTTP requests, by method and route template, and of connections.
 //!
-//! Templates are those of the router, so that there are only so many; what no route takes shares one label.
+//! The templates are those of the router, so their number is bounded; requests without a route
+//! share one label.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Metrics;
 use super::metrics::Labels;
 
-/// Figures of requests and connections.
+/// Metrics of requests and connections.
 #[derive(Debug, Default)]
 pub(super) struct HttpFigures {
     requests: RequestSeries,
@@ -29,68 +30,68 @@ pub(super) struct HttpFigures {
     evicted: Counter,
 }
 
-/// A client's connection that is open.
+/// Guard of an open client connection.
 #[derive(Debug)]
 pub struct OpenConnection(Gauge);
 
-/// Figures by method and route. Cheap to clone.
+/// Counters by method and route. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 struct RequestSeries {
     routes: Arc<RwLock<BTreeMap<Route, Arc<RouteFigures>>>>,
 }
 
-/// A method and a route's template.
+/// Method and route template.
 type Route = (&'static str, String);
 
-/// Figures of one route and method.
+/// Counters of one route and method.
 #[derive(Debug, Default)]
 pub struct RouteFigures {
-    /// Answers by the first digit of their status, from 1.
+    /// Responses by the first digit of their status, from 1.
     classes: [AtomicU64; 5],
-    /// Answers by time, each bucket apart; the last has what is over all bounds.
+    /// Responses by duration, each bucket separately; the last one is above all bounds.
     buckets: [AtomicU64; BOUNDS.len() + 1],
     micros: AtomicU64,
 }
 
-/// How a connection failed.
+/// Failure of a client connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionFailure {
     /// The TLS handshake failed.
     Tls,
-    /// What came is no HTTP/1.1 request.
+    /// The data is not an HTTP/1.1 request.
     Parse,
-    /// A handshake or a request's head came too slowly.
+    /// A handshake or a request's head took too long.
     HeadTimeout,
-    /// The client left in the middle of a request.
+    /// The client closed in the middle of a request.
     Incomplete,
     /// The connection broke.
     Broken,
 }
 
 impl Metrics {
-    /// The figures of a method and a route template, both from closed sets, to count answers in.
+    /// Counters of a method and a route template, both from closed sets.
     pub fn route(&self, method: &'static str, route: &str) -> Arc<RouteFigures> {
         self.http().requests.of(method, route)
     }
 
-    /// A client's connection is open until the guard is dropped.
+    /// Counts a client connection as open until the guard is dropped.
     pub fn connection(&self) -> OpenConnection {
         self.http().connections.inc();
         OpenConnection(self.http().connections.clone())
     }
 
-    /// A client's connection failed.
+    /// Counts a failed client connection.
     pub fn connection_failed(&self, failure: ConnectionFailure) {
         let label = [("kind", failure.word())];
         self.http().failures.get_or_create(&label).inc();
     }
 
-    /// A client's connection was refused: `full`, `address` or `descriptors`.
+    /// Counts a refused client connection: `full`, `address` or `descriptors`.
     pub fn connection_refused(&self, reason: &'static str) {
         self.http().refused.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// A client's connection was ended to make room for another.
+    /// Counts a client connection that was evicted for another.
     pub fn connection_evicted(&self) {
         self.http().evicted.inc();
     }
@@ -117,7 +118,7 @@ impl Drop for OpenConnection {
 }
 
 impl ConnectionFailure {
-    /// As a label.
+    /// Value of the metric's label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Tls => "tls",
@@ -130,7 +131,7 @@ impl ConnectionFailure {
 }
 
 impl RouteFigures {
-    /// Counts an answer; the time from the head's end to the answer's beginning.
+    /// Counts a response; the duration is from the head's end to the start of the response.
     pub fn answered(&self, status: u16, took: Duration) {
         let class = usize::from((status / 100).clamp(1, 5) - 1);
         self.classes[class].fetch_add(1, Relaxed);
@@ -142,7 +143,7 @@ impl RouteFigures {
 }
 
 impl RequestSeries {
-    /// The figures of a method and a route.
+    /// Counters of a method and a route.
     fn of(&self, method: &'static str, route: &str) -> Arc<RouteFigures> {
         let key = (method, route.to_owned());
         let read = self.routes.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! Plugins' figures at `/metrics`, by plugin and version: so many of these label sets, and no name that a tenant gave.
+//! Metrics of plugins, by plugin and version.
+//! The number of label sets is bounded, and no name given by a tenant is a label.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,21 +12,23 @@ use prometheus_client::registry::Unit;
 
 use super::calls::{CallCounts, CallFigures, QUARTER_NS};
 
-/// The figures by their labels. Cheap to clone.
+/// Counters by their labels. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PluginSeries {
     figures: Arc<Mutex<BTreeMap<Key, Arc<CallFigures>>>>,
 }
 
-/// A plugin's name and version.
+/// Name and version of a plugin.
 type Key = (String, String);
 
-/// One family's lines of one plugin and version: a value for each of its own label's values.
+/// Values of one metric family for one plugin and version, each with its own label.
 type Counted = Vec<(&'static str, u64)>;
 
 impl PluginSeries {
-    /// The figures of a plugin and a version that are shipped or the operator's. Those that are over `most` share one; the
-    /// shipped ones have their own always. `None`: a tenant's own, whose name is nobody else's business; these share the same.
+    /// Counters of a shipped or operator's plugin version.
+    /// Beyond `most`, plugins share one set; the shipped ones always have their own. `None`: a
+    /// tenant's own plugin, whose name must not be visible to others; these use the same shared
+    /// set.
     pub(super) fn of(&self, labels: Option<(&str, &str)>, most: usize) -> Arc<CallFigures> {
         let mut figures = self.lock();
         let counts = |(plugin, _): &&Key| !SHIPPED.contains(&plugin.as_str()) && plugin != OTHER;
@@ -133,9 +136,9 @@ fn times(encoder: &mut DescriptorEncoder<'_>, read: &[(Key, CallCounts)]) -> fmt
     Ok(())
 }
 
-/// From 4 µs to 131 ms, as powers of two of quarters of a microsecond.
+/// Buckets from 4 µs to 131 ms, as powers of two of quarters of a microsecond.
 const BOUNDS: std::ops::RangeInclusive<u32> = 4..=19;
-/// What comes with the gateway.
+/// Plugins that come with the gateway.
 const SHIPPED: [&str; 3] = ["redact", "filter", "reshape"];
-/// What tenants' own plugins and all that is over the limit are called.
+/// Label of tenants' own plugins and of all beyond the limit.
 const OTHER: &str = "other";

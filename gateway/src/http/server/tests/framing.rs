@@ -1,4 +1,4 @@
-//! Where a request ends and the next one begins, over raw sockets.
+//! Tests of message framing on raw sockets: the end of a request, and the start of the next one.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{config, exchange, start};
 
-/// Reads one answer with a body of known length.
+/// Reads one response with a body of known length.
 async fn one_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let reading = async {
