@@ -72,8 +72,7 @@ pub(super) enum SignatureView {
     /// HMAC (Standard Webhooks `v1`): a secret that both sides have.
     #[serde(alias = "v1")]
     Hmac,
-    /// Ed25519 (Standard Webhooks `v1a`): a private key in the gateway, a public key for the
-    /// receiver.
+    /// Ed25519 (Standard Webhooks `v1a`): private key in the gateway, public key for the receiver.
     #[serde(alias = "v1a")]
     Ed25519,
 }

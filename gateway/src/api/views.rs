@@ -338,7 +338,7 @@ pub(super) fn raw(json: &[u8]) -> Option<Box<RawValue>> {
     serde_json::from_slice(json).ok()
 }
 
-/// Returns `true` if a delivery goes to this target, or if no target is given.
+/// Returns `true` if a delivery is for this target, or if no target is given.
 pub(super) fn goes_to(delivery: &Delivery, target: Option<Target>) -> bool {
     target.is_none_or(|target| delivery.id.target == target)
 }
