@@ -110,6 +110,7 @@ fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiM
 }
 
 impl Entrance {
+    /// Definition of the adapter.
     pub(super) fn door(&self) -> &Door {
         &self.door
     }

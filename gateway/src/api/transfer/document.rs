@@ -54,8 +54,8 @@ pub(super) struct Header {
 pub(super) enum Reader {
     /// The operator, who sees everything.
     Operator,
-    /// A tenant, which sees no keys, and nothing that no other route shows it: values of headers
-    /// and private keys.
+    /// A tenant, which sees no API keys. It sees neither the values of headers nor private keys,
+    /// which no other route shows it.
     Tenant,
 }
 
@@ -340,6 +340,8 @@ impl SubscriptionRow {
         }
     }
 
+    /// Converts the row to the registry's form.
+    ///
     /// # Errors
     /// `invalid_field`.
     pub(super) fn into_subscription(self, api: &Api) -> Result<ImportedSubscription, Problem> {
@@ -403,6 +405,8 @@ impl KeyRow {
         }
     }
 
+    /// Converts the row to the registry's form.
+    ///
     /// # Errors
     /// `invalid_field`.
     pub(super) fn into_key(self, api: &Api) -> Result<ImportedKey, Problem> {
