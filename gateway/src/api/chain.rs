@@ -128,8 +128,8 @@ struct CanaryView {
     /// Version that runs now. Read-only: ignored in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<RunningView>,
-    /// Present once the canary was stopped and gets no more events. Read-only: ignored in a
-    /// request, which starts the canary anew.
+    /// Time and reason of the stop, if the canary was stopped and gets no more events. Read-only:
+    /// ignored in a request, which starts the canary anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<StoppedView>,
 }
@@ -144,7 +144,7 @@ struct RunningView {
     digest: String,
 }
 
-/// Time and reason at which a canary was stopped.
+/// Time and reason of the stop of a canary.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "StoppedCanary")]
 struct StoppedView {

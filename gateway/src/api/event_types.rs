@@ -77,7 +77,7 @@ struct TypeView {
     /// JSON Schema of the event data.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     schema: Option<JsonText>,
-    /// Validation: refuses data that does not fit the schema.
+    /// Set when data that does not fit the schema is refused.
     validate: bool,
     /// Fields removed from events of the type before they are stored. The removal does not depend
     /// on the chain. Left out if there are none. Read-only.
@@ -94,11 +94,11 @@ struct TypeView {
 struct RemovedView {
     /// Dictionary classes whose names are removed at any depth, as the tenant's profile sets them.
     names: Vec<String>,
-    /// Removes everything except what the schema marks as public, and its parents.
+    /// Set when everything is removed but what the schema marks as public, and its parents.
     all_but_public: bool,
     /// Places in the data that the schema classifies; at most 100.
     fields: Vec<ClassifiedView>,
-    /// Removes all metadata.
+    /// Set when all metadata is removed.
     metadata_dropped: bool,
     /// Places in the metadata that the schema classifies (`x-metadata-schema`); at most 100.
     metadata_fields: Vec<ClassifiedView>,
@@ -130,7 +130,7 @@ struct TypeInput {
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     schema: Option<JsonText>,
-    /// Validation: refuses data that does not fit the schema.
+    /// Refuses data that does not fit the schema.
     #[serde(default)]
     validate: bool,
 }

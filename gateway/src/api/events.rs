@@ -86,7 +86,7 @@ pub(super) struct Read {
     pub memory: Option<Reservation>,
     /// Cursor of the next page.
     pub next_cursor: String,
-    /// More events are available already.
+    /// Set when more events are available already.
     pub more: bool,
 }
 
@@ -98,7 +98,7 @@ struct FeedPage {
     data: Vec<FeedEvent>,
     /// Cursor of the next page, usable now or later. Always present.
     next_cursor: String,
-    /// More events are available already.
+    /// Set when more events are available already.
     has_more: bool,
 }
 

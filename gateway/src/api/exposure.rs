@@ -62,7 +62,7 @@ struct ExposureView {
     since: Option<String>,
     /// Paths in the data of these events, ordered by name; at most 500.
     paths: Vec<PathView>,
-    /// There are more paths.
+    /// Set when there are more paths.
     cut: bool,
 }
 
@@ -80,7 +80,7 @@ struct PathView {
     /// Source of the class: `schema`, `name` or `default`. `name` is that of the path or of a
     /// parent, `default` that of the schema.
     by: Option<&'static str>,
-    /// Delivered by today's rules.
+    /// Set when today's rules deliver the path.
     stays: bool,
 }
 

@@ -15,13 +15,13 @@ pub(super) struct StepMoveView {
     chain: String,
     /// Index of the step in the chain, counted from 0.
     step: usize,
-    /// Concerns the step's canary.
+    /// Set when the change concerns the step's canary.
     canary: bool,
     /// Previous version.
     from: Option<String>,
     /// Version that the step is meant to run.
     to: Option<String>,
-    /// The step runs that version now.
+    /// Set when the step runs that version now.
     moved: bool,
     /// Reasons for a refusal, as the plugin version reports them.
     refused: Vec<RefusalView>,

@@ -116,7 +116,7 @@ pub(super) struct VersionView {
     summary: String,
     /// JSON Schema of the settings.
     settings_schema: Option<Value>,
-    /// Redacts: removes data that must not go on. Its step cannot be skipped.
+    /// Set when the plugin removes data that must not go on. Its step cannot be skipped.
     redacts: bool,
     /// Interfaces that the component imports.
     imports: Vec<String>,

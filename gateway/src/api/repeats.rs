@@ -97,8 +97,9 @@ pub(super) fn answers_of(tenant: &Tenant) -> String {
 
 /// Caller name of a tenant's key.
 ///
-/// The creation time separates a tenant from a former one of the same name. The scopes keep the
-/// responses for one key from keys that may do less.
+/// The creation time separates a tenant from a former one of the same name. The scopes and the
+/// subscription separate the keys of a tenant, so that a key with fewer rights gets no responses
+/// that were stored for a key with more.
 fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
     let of_all = answers_of(tenant);
     match (key.scopes, key.subscription) {

@@ -44,8 +44,8 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
 
 /// Reads the body of a request.
 ///
+/// # Errors
 /// Errors of [`receive`].
-/// Those of [`receive`].
 pub(super) async fn read<B>(
     api: &Api,
     request: http::Request<B>,
@@ -88,7 +88,9 @@ pub(super) fn charge_document(api: &Api, head: &http::request::Parts, text: &[u8
     Ok(())
 }
 
-/// Tenant that a request is for, according to its key; `None` for the operator itself.
+/// Tenant that a request is for, by its key.
+///
+/// `None` for the operator itself, or an unknown caller.
 pub(super) fn owner(api: &Api, headers: &HeaderMap, extensions: &http::Extensions) -> Option<TenantId> {
     if let Some(Owner(tenant)) = extensions.get() {
         return Some(tenant.clone());

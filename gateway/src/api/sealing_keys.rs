@@ -75,9 +75,9 @@ struct KeysView {
 struct KeyView {
     /// Key id: the beginning of the key's SHA-256.
     id: String,
-    /// Seals new values.
+    /// Set when the key seals new values.
     seals: bool,
-    /// Present in this gateway.
+    /// Set when this gateway has the key.
     at_hand: bool,
     /// Number of secrets in the store that are sealed with the key. At 0, a key that does not seal
     /// new values can be removed.
@@ -90,7 +90,7 @@ struct KeyView {
 struct RotatedView {
     /// Id of the key that seals new values.
     key: String,
-    /// The rotation made the key.
+    /// Set when the rotation made the key.
     made: bool,
     /// Number of secrets that were resealed.
     resealed: usize,

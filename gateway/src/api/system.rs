@@ -133,7 +133,7 @@ fn advice(api: &Api, headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Keys with every scope, of tenants whose customers have product routes.
+/// Recommends to limit keys with every scope, of tenants whose customers have product routes.
 ///
 /// A customer that holds such a key has an administrator's rights.
 fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
@@ -152,7 +152,7 @@ fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     ))
 }
 
-/// Tenants without any limited key, as before scopes were introduced.
+/// Recommends to limit keys of tenants that have no limited one, as before there were scopes.
 fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let all = |tenant: &&Arc<Tenant>| {
         !tenant.keys.is_empty() && tenant.keys.iter().all(|key| key.scopes == Scopes::ALL)

@@ -126,7 +126,7 @@ struct TenantView {
     id: String,
     /// Profile, the tenant's public contract.
     profile: String,
-    /// Metadata of events is stored: neither the tenant nor its profile drops it.
+    /// Set when the metadata of events is stored: neither the tenant nor its profile drops it.
     keep_metadata: bool,
     /// Creation time.
     created: String,
@@ -145,7 +145,7 @@ struct ChangedTenant {
     /// Parts that another profile blocks or would block, at most 50. Empty if there are none, or if
     /// the profile is unchanged.
     blocked: Vec<BlockedView>,
-    /// More parts are blocked.
+    /// Set when more parts are blocked.
     more_blocked: bool,
 }
 
@@ -187,7 +187,7 @@ struct KeyView {
     created: String,
     /// Expiry time; `null` if the key does not expire.
     expires: Option<String>,
-    /// The key has expired.
+    /// Set when the key has expired.
     expired: bool,
     /// Time of the last request with the key, to the minute; `null` if there was none. Requests at
     /// other gateways are shown after `auth.last_used_interval`.

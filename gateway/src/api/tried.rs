@@ -32,8 +32,8 @@ pub struct TriedView {
     pub(crate) diff: Vec<ChangeView>,
     /// Number of changes that are not listed: there are too many, or they are too large.
     pub(crate) diff_left_out: usize,
-    /// `before`, `after` or `metadata` is left out. With it, there would be more than 4 MiB to
-    /// show.
+    /// Set when `before`, `after` or `metadata` is left out. With it, there would be more than 4
+    /// MiB to show.
     pub(crate) cut: bool,
     /// Time of all steps, in microseconds.
     pub(crate) time_us: UsageView,
@@ -68,9 +68,9 @@ pub(crate) struct TriedStepView {
     /// Verdict of the step.
     #[serde(flatten)]
     pub said: SaidView,
-    /// The step failed, and the chain went on without it.
+    /// Set when the step failed and the chain went on without it.
     pub skipped: bool,
-    /// Functions that ran when the call was stopped, innermost first, if the component names them.
+    /// Functions that ran when the call was stopped, innermost first, as far as they have names.
     pub backtrace: Vec<String>,
     /// Changes that the step made.
     pub diff: Vec<ChangeView>,

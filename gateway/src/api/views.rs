@@ -150,7 +150,7 @@ pub(super) struct StepView {
     pub version: String,
     /// Version that the component declares; empty if unknown.
     pub release: String,
-    /// The step's canary was called.
+    /// Set when the step's canary was called.
     pub canary: bool,
     /// Result: `passed`, `dropped`, `skipped` or `failed`. `skipped`: the step failed, and the
     /// chain went on without it. `failed`: a canary failed, and the event was given to the version

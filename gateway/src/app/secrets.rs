@@ -18,7 +18,7 @@ use hookgate_store::StoreUrl;
 #[derive(Debug, Clone)]
 pub(super) struct Secrets {
     pub operator_key: Secret,
-    /// The operator's key was made by this start: it is to be shown, once.
+    /// Set when this start made the operator's key: it is to be shown, once.
     pub fresh: bool,
     pub sealer: Sealer,
     /// Source of the sealing keys.

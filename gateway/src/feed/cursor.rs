@@ -53,7 +53,7 @@ impl Cursor {
     /// Decodes the text that `to_text` returned for the same tenant and list.
     ///
     /// # Errors
-    /// The text is any other.
+    /// The text is not a cursor of this tenant and list.
     pub fn from_text(text: &str, key: &CursorKey, tenant: &TenantId, list: &str) -> Result<Self, BadCursor> {
         if text.len() > MAX_TEXT {
             return Err(BadCursor);

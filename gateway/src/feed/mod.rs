@@ -124,7 +124,7 @@ pub struct Query {
 #[derive(Debug, Clone, Copy)]
 struct At {
     after: FeedPosition,
-    /// Makes it an error if the store has removed something after the position.
+    /// Set when it is an error that the store has removed something after the position.
     whole: bool,
 }
 
@@ -145,7 +145,7 @@ pub struct Page {
     pub memory: Option<Reservation>,
     /// Position of the next page.
     pub next: FeedPosition,
-    /// More events are available now.
+    /// Set when more events are available now.
     pub more: bool,
 }
 

@@ -8,9 +8,9 @@ use hookgate_domain::{Stats, Subscription, Tally, Timestamp};
 /// Decision on a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// The owner is to be warned, and was not warned within the window.
+    /// Set when the owner is to be warned, and was not warned within the window.
     pub(super) warn: bool,
-    /// The subscription is to be disabled.
+    /// Set when the subscription is to be disabled.
     pub(super) disable: bool,
     /// Attempts within the window.
     pub(super) figures: Figures,

@@ -54,7 +54,7 @@ pub struct Parts {
     pub origin: Origin,
     /// Root, which other keys are derived from.
     pub root: Root,
-    /// Set if other gateways may use the store, too.
+    /// Set when other gateways may use the store, too.
     pub shared: bool,
 }
 
@@ -72,9 +72,9 @@ pub enum Origin {
 pub struct KeyStatus {
     /// Key id: the beginning of the key's SHA-256.
     pub id: String,
-    /// Seals new values.
+    /// Set when the key seals new values.
     pub seals: bool,
-    /// Present in this gateway.
+    /// Set when this gateway has the key.
     pub at_hand: bool,
     /// Number of texts in the store that are sealed with the key.
     pub sealed: usize,
@@ -85,7 +85,7 @@ pub struct KeyStatus {
 pub struct Rotated {
     /// Id of the key that seals new values.
     pub key: String,
-    /// The rotation made the key.
+    /// Set when the rotation made the key.
     pub made: bool,
     /// Count of what was sealed again.
     pub resealed: Resealed,

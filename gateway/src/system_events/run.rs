@@ -82,7 +82,7 @@ impl Service {
         }
     }
 
-    /// Reports the latest changes again: the process that made them may have ended before the
+    /// Reports the latest changes again. The process that made them may have ended before its
     /// report.
     ///
     /// An event that exists already is not made again.
@@ -130,8 +130,7 @@ impl Service {
         true
     }
 
-    /// Stores the event for the operator, and for the tenant concerned if a subscription asks for
-    /// it.
+    /// Stores the event for the operator, and for the tenant concerned if it subscribed to it.
     async fn tell_one(&self, notice: &Notice) -> Result<(), NotTold> {
         let Ok(kind) = notice.kind().parse::<EventType>() else {
             return Ok(());

@@ -18,7 +18,7 @@ pub(super) struct Missed {
     pub(super) since: Timestamp,
     /// Number of events; `None`: they could not be counted.
     pub(super) events: Option<usize>,
-    /// There may be more events.
+    /// Set when there may be more events.
     pub(super) more: bool,
 }
 

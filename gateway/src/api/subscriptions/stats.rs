@@ -96,7 +96,7 @@ pub(in crate::api) struct PolicyView {
     pub least_attempts: u32,
     /// Minimum time for which the subscription has been failing.
     pub for_at_least: Span,
-    /// Share of failed attempts at which the owner is warned first.
+    /// Share of failed attempts above which the owner is warned first.
     pub warn_over: Option<f64>,
 }
 

@@ -191,7 +191,7 @@ pub(super) struct SubscriptionView {
     pub created: String,
 }
 
-/// Time and reason for which a subscription is disabled.
+/// Time and reason of the disabling of a subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Disabled")]
 pub(super) struct DisabledView {
@@ -235,7 +235,7 @@ pub(super) struct MissedView {
     /// Number of events that it would have been sent, as far as counted. `null`: they could not be
     /// counted.
     pub events: Option<usize>,
-    /// There may be more: 1,000 events are examined, and some may be gone from the feed.
+    /// Set when there may be more: 1,000 events are examined, and some may be gone from the feed.
     pub more: bool,
     /// Path of the recovery: `POST` with `{"since": …}`.
     pub recover: String,

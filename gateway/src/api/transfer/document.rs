@@ -189,7 +189,7 @@ enum StatusView {
     Disabled,
 }
 
-/// Time and reason for which a subscription is disabled.
+/// Time and reason of the disabling of a subscription.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DisabledRow {

@@ -286,5 +286,5 @@ fn twice(kind: &str, pointer: &str, before: usize) -> Problem {
     Problem::fields(Code::AlreadyExists, vec![FieldError::new(pointer, told)])
 }
 
-/// Maximum number of characters shown of a row's name for itself.
+/// Maximum number of characters of a row's label that are shown.
 const LONGEST_SHOWN: usize = 64;

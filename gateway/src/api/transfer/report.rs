@@ -11,7 +11,7 @@ use hookgate_registry::{Outcome, RowOutcome};
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Import")]
 pub(super) struct Report {
-    /// Dry run: nothing was changed.
+    /// Set for a dry run: nothing was changed.
     pub dry_run: bool,
     /// Number of tenants that the document has rows of.
     pub tenants: usize,
