@@ -1,9 +1,11 @@
-//! The composition root: from a configuration to running parts, and to their orderly end. Imports everything; nothing imports
-//! it but `cli`.
+//! Composition root: builds the parts from a configuration, runs them, and ends them in order.
 //!
-//! [`App::start`] makes every part, in the order in which they need each other, and takes the port first: a gateway that cannot
-//! listen touches nothing else. [`App::run`] runs them. They end in the order of an event's way: the server stops listening and
-//! finishes requests, the scheduler finishes attempts, the committer commits what still waits, and then the rest.
+//! It imports every module; only `cli` imports it.
+//!
+//! [`App::start`] creates every part, in the order of their dependencies. It binds the port first:
+//! a gateway that cannot listen changes nothing else. [`App::run`] runs the parts. They end in the
+//! order of an event's way: the server stops listening and finishes requests, the scheduler
+//! finishes attempts, the committer commits what still waits, and then the rest ends.
 
 mod beside;
 mod error;
@@ -55,9 +57,9 @@ use beside::Beside;
 use secrets::Secrets;
 use upkeep::Upkeep;
 
-/// A gateway that has its port and all of its parts, and does not run yet.
+/// Gateway that has bound its port and created its parts, but does not run yet.
 pub struct App {
-    /// The one with the API first.
+    /// Servers, the one with the API first.
     servers: Vec<(Server, Front<Ingest>)>,
     health: Option<Server>,
     metrics: Metrics,
@@ -76,7 +78,7 @@ pub struct App {
     tasks: Tasks,
 }
 
-/// What all parts are given.
+/// Parts that all others use.
 struct Common {
     clock: Clock,
     metrics: Metrics,
@@ -94,10 +96,10 @@ struct Common {
 }
 
 impl App {
-    /// Makes the parts. `declared` are the tenants of the configuration file.
+    /// Creates the parts. `declared` are the tenants of the configuration file.
     ///
     /// # Errors
-    /// The first part that cannot be had, and what to do about it.
+    /// The error of the first part that cannot be created, with a hint.
     pub async fn start(config: &Config, declared: &[DeclaredTenant]) -> Result<Self, StartError> {
         let (server_config, mut warnings) = machine::limited(config);
         warnings.extend(machine::unconfined().await);
@@ -113,7 +115,8 @@ impl App {
         check_contracts(config, &registry)?;
         let operator = config.system_events.tenant.parse()?;
         registry.ensure_tenant(&operator).await?;
-        // Machine code that is kept is loaded in no time: a restart refuses nobody's events for it. Compiling is not waited for.
+        // Stored machine code loads fast enough that a restart refuses no events. Compilation is
+        // not waited for.
         registry.wait_loaded(LOADED_AT_START).await;
         let cursors = feed::CursorKey::new(root.derive("cursors"));
         let keyring = keyring(config, &secrets, &registry, root, &common);
@@ -164,7 +167,7 @@ impl App {
         })
     }
 
-    /// Where it listens, as a URL; where the API is, of two listeners.
+    /// URL of the listener; with two listeners, of the one with the API.
     pub fn url(&self) -> String {
         self.servers
             .first()
@@ -172,42 +175,42 @@ impl App {
             .unwrap_or_default()
     }
 
-    /// Where products' customers have a listener of their own, as a URL.
+    /// URL of the public listener, if products' customers have a separate one.
     pub fn public_url(&self) -> Option<String> {
         self.servers.get(1).map(|(server, _)| server.url())
     }
 
-    /// Where the health listener listens, as a URL, if there is one.
+    /// URL of the health listener, if there is one.
     pub fn health_url(&self) -> Option<String> {
         self.health.as_ref().map(Server::url)
     }
 
-    /// The operator's key.
+    /// API key of the operator.
     pub fn operator_key(&self) -> &Secret {
         &self.secrets.operator_key
     }
 
-    /// The file that the operator's key is kept in, where it was made here.
+    /// Path of the file of the operator's key, if the gateway made the key.
     pub fn operator_key_file(&self) -> &Path {
         &self.operator_key_file
     }
 
-    /// Whether the operator's key was made by this start and has been shown to nobody yet.
+    /// Returns `true` if this start made the operator's key, which has not been shown yet.
     pub fn operator_key_is_new(&self) -> bool {
         self.secrets.fresh
     }
 
-    /// What applies declared tenants while it runs.
+    /// Registry, which applies declared tenants at runtime.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// What takes changed sealing keys while it runs.
+    /// Keyring, which reloads sealing keys at runtime.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 
-    /// Runs until the shutdown, then ends in order.
+    /// Runs until the shutdown, then ends the parts in order.
     pub async fn run(self, shutdown: CancellationToken) {
         let (served, delivered) = (CancellationToken::new(), CancellationToken::new());
         let told = CancellationToken::new();
@@ -224,7 +227,7 @@ impl App {
                 server.run(front, self.metrics.clone(), stopping.clone())
             };
             tokio::join!(join_all(self.servers.into_iter().map(run)), health);
-            // What requests began and left is finished while the store still commits.
+            // Tasks that requests left are finished while the store still commits.
             if !self.tasks.join(TASKS_WITHIN).await {
                 warn!(count = self.tasks.len(), "gateway.tasks_left");
             }
@@ -254,16 +257,18 @@ impl App {
     }
 }
 
-/// Makes the registry agree with the declared tenants: all of them or, where one is at fault, none.
+/// Applies the declared tenants to the registry: all of them, or none if one is at fault.
 ///
 /// # Errors
-/// Which tenant is at fault, and why.
+/// The tenant at fault, and the reason.
 pub async fn declare(registry: &Registry, declared: &[DeclaredTenant]) -> Result<(), StartError> {
     let result = registry.declare(declared).await;
     result.map_err(|(tenant, source)| StartError::Declared { tenant, source })
 }
 
-/// What tenants that were made over the API need of the store must hold however the configuration was changed since.
+/// Checks the retention that tenants need, also those that were created over the API.
+///
+/// The configuration can have changed since they were created.
 fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartError> {
     let kept = config.retention.events.get();
     for tenant in registry.tenants() {
@@ -279,8 +284,11 @@ fn check_contracts(config: &Config, registry: &Registry) -> Result<(), StartErro
     Ok(())
 }
 
-/// Runs a part as a task of its own. What runs in the caller's instead would share its thread, which is none of the runtime's
-/// workers: every wake-up between such a part and a request would be a system call. A part that panics panics here.
+/// Runs a part as a separate task, on the runtime's workers.
+///
+/// A part that runs in the caller's task would share its thread, which is none of the workers:
+/// every wake-up between such a part and a request would be a system call. A panic of the part is
+/// resumed here.
 async fn on_workers(part: impl Future<Output = ()> + Send + 'static) {
     if let Err(ended) = tokio::spawn(part).await
         && let Ok(panic) = ended.try_into_panic()
@@ -402,7 +410,9 @@ fn scheduler(
     Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
 }
 
-/// Without it deliveries go on; what crashes the process is then attempted again and again.
+/// Opens the journal of attempts in flight.
+///
+/// Without it deliveries continue, but an attempt that crashes the process is repeated.
 fn journal(config: &Config) -> Journal {
     let directory = config.data_dir.join("in-flight");
     Journal::open(&directory).unwrap_or_else(|error| {
@@ -480,7 +490,7 @@ fn api_parts(
     }
 }
 
-/// How long a start waits for the plugins whose machine code is kept.
+/// Maximum time for which a start waits for plugins with stored machine code.
 const LOADED_AT_START: Duration = Duration::from_millis(500);
-/// How long a shutdown waits for what requests began and left.
+/// Maximum time for which a shutdown waits for tasks that requests left.
 const TASKS_WITHIN: Duration = Duration::from_secs(30);

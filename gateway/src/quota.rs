@@ -1,8 +1,8 @@
-//! Quotas at work: charges what a tenant asks for before it is done, and refuses what is over a quota.
+//! Quotas: charges a tenant's requests before they are processed, and refuses those over a quota.
 //!
-//! Rates are token buckets of this process, one set a tenant, kept by the registry from one snapshot to the next. What is in the
-//! store is counted there: here it is looked at before a request's body is read, as far as it is known without asking, and the
-//! store itself decides at the commit.
+//! Rates are token buckets of this process, one set per tenant, which the registry carries from one
+//! snapshot to the next. The store counts what it holds. Here its last known counts are checked
+//! before the body of a request is read; the store itself decides at the commit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,26 +13,26 @@ use hookgate_registry::Tenant;
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::{Store, StoreError};
 
-/// Charges tenants' quotas. Cheap to clone.
+/// Charges the quotas of tenants. Cheap to clone.
 #[derive(Clone)]
 pub struct QuotaGate {
-    /// The clock of the buckets begins here.
+    /// Start of the buckets' clock.
     started: Instant,
     store: Arc<dyn Store>,
     metrics: Metrics,
 }
 
-/// Tokens of a tenant's rates that are taken in this process now. `None`: there is no limit, and nothing is counted.
+/// Tokens taken from the rates of a tenant in this process. `None`: no limit, nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateUsage {
-    /// Of events.
+    /// Tokens of the event rate.
     pub events: Option<u32>,
-    /// Of calls that make deliveries again.
+    /// Tokens of the rate of calls that make deliveries again.
     pub replays: Option<u32>,
 }
 
 impl QuotaGate {
-    /// A gate before a store.
+    /// Creates a gate before a store.
     pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
         Self {
             started: Instant::now(),
@@ -41,7 +41,9 @@ impl QuotaGate {
         }
     }
 
-    /// Charges a request that brings events, before its body is read: one event, and room in the store for one.
+    /// Charges a request with events, before its body is read.
+    ///
+    /// It is charged one event, and must find room in the store for one.
     ///
     /// # Errors
     /// `quota_exceeded`.
@@ -52,11 +54,14 @@ impl QuotaGate {
         self.check_room(tenant).await
     }
 
-    /// Charges the further events of a request, all or none. Where there is no room for them, the request's first is given back, so
-    /// that it may come again as a whole.
+    /// Charges the further events of a request, all or none.
+    ///
+    /// If the rate does not allow them, the first event of the request is given back, so that the
+    /// request can be repeated as a whole.
     ///
     /// # Errors
-    /// `quota_exceeded`; `limit_reached` where they are more than may ever come at once.
+    /// `quota_exceeded`; `limit_reached` if there are more events than the rate ever allows at
+    /// once.
     pub fn admit_events(&self, tenant: &Tenant, events: usize) -> Result<(), Problem> {
         let Some(rate) = tenant.quotas.events else {
             return Ok(());
@@ -71,7 +76,7 @@ impl QuotaGate {
         taken.inspect_err(|_| bucket.give_back(rate, 1))
     }
 
-    /// Charges a call that makes deliveries again, before it looks for any.
+    /// Charges a call that makes deliveries again, before it searches for any.
     ///
     /// # Errors
     /// `quota_exceeded`.
@@ -82,7 +87,7 @@ impl QuotaGate {
         }
     }
 
-    /// The store's error as a problem; a refusal over a quota is counted.
+    /// Converts an error of the store to a problem; counts a refusal over a quota.
     pub fn refusal(&self, error: &StoreError) -> Problem {
         if let StoreError::OverQuota(over) = error {
             self.metrics.quota_refused(over.quota.name());
@@ -90,7 +95,7 @@ impl QuotaGate {
         Problem::from(error)
     }
 
-    /// What a tenant's rates have taken in this process.
+    /// Returns the tokens that a tenant's rates have taken in this process.
     pub fn rates(&self, tenant: &Tenant) -> RateUsage {
         let now = self.started.elapsed();
         let missing = |bucket: &TokenBucket, rate: Option<Rate>| rate.map(|rate| bucket.missing(rate, now));
@@ -100,7 +105,9 @@ impl QuotaGate {
         }
     }
 
-    /// Refuses a tenant that has no room in the store for anything. The store is asked only where it seems so.
+    /// Refuses a tenant without any room in the store.
+    ///
+    /// The store is asked only if the last known usage is at a limit.
     async fn check_room(&self, tenant: &Tenant) -> Result<(), Problem> {
         let limits = tenant.quotas.stored;
         let full = |usage| limits.check(usage, StoredUsage::LEAST).err();
@@ -137,7 +144,7 @@ impl QuotaGate {
             rate.count,
             rate.burst,
         );
-        // A second that has begun counts: nobody is told to come before there is room.
+        // Rounded up to whole seconds, so that no client returns before there are tokens.
         let wait = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         Problem::new(Code::QuotaExceeded, detail)
             .quota(quota, rate.count.get().into())
@@ -158,5 +165,5 @@ impl QuotaGate {
     }
 }
 
-/// How old figures may be on which a tenant is refused.
+/// Maximum age of the usage figures by which a tenant is refused.
 const FRESH: Duration = Duration::from_millis(250);

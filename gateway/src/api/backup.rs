@@ -1,4 +1,4 @@
-//! Backups of the embedded store. The operator's.
+//! Backups of the embedded store (operator only).
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -39,53 +39,53 @@ pub(super) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// Backups.
+/// Backups of the embedded store.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Backups")]
 struct BackupsView {
-    /// Where the files are, on the gateway's machine.
+    /// Directory of the backup files on the gateway's machine.
     directory: String,
-    /// The one under way; `null`: none is.
+    /// Backup in progress; `null` if there is none.
     running: Option<RunningView>,
-    /// The last one that ended since the gateway started; `null`: none did.
+    /// Last backup that ended since the gateway started; `null` if there is none.
     last: Option<EndedView>,
-    /// The files, the newest first.
+    /// Backup files, newest first.
     data: Vec<FileView>,
 }
 
-/// A backup under way.
+/// Backup in progress.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RunningBackup")]
 struct RunningView {
-    /// The name that its file will have.
+    /// Name that the backup file will have.
     name: String,
-    /// When it began; RFC 3339.
+    /// Start time, RFC 3339.
     began: String,
-    /// Bytes of rows that are copied.
+    /// Bytes of rows copied so far.
     copied: u64,
 }
 
-/// A backup that has ended.
+/// Backup that has ended.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "EndedBackup")]
 struct EndedView {
-    /// The name of its file.
+    /// Name of the backup file.
     name: String,
-    /// When it began; RFC 3339.
+    /// Start time, RFC 3339.
     began: String,
-    /// When it ended; RFC 3339.
+    /// End time, RFC 3339.
     ended: String,
-    /// Why there is no file; `null`: there is.
+    /// Reason for the failure, which left no file; `null` if the backup succeeded.
     error: Option<String>,
 }
 
-/// A backup's file.
+/// Backup file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BackupFile")]
 struct FileView {
-    /// Its name, which has its time.
+    /// File name, which contains the time of the backup.
     name: String,
-    /// Its size in bytes.
+    /// File size in bytes.
     bytes: u64,
 }
 
@@ -102,7 +102,7 @@ async fn show(State(api): State<Api>, _: Operator) -> Result<Json<BackupsView>, 
         .map(|status| Json(status.into()))
 }
 
-/// Directories are read on threads that serve nobody.
+/// Accesses directories on the blocking thread pool, off the threads that serve requests.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
 ) -> Result<T, Problem> {

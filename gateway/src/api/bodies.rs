@@ -1,5 +1,8 @@
-//! Bodies of requests to routes that take none. They are refused by the names of their fields: a caller that says more than a route
-//! reads would otherwise be told of a success that is not what it asked for. `{}`, `null` and nothing at all pass.
+//! Refuses bodies of requests to routes that take none.
+//!
+//! The refusal names the fields of the body: a caller that sends more than a route reads would
+//! otherwise get a success for something other than what it asked for. `{}`, `null` and an empty
+//! body pass.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use super::request_memory::{self, InMemory};
 use crate::http::{Code, FieldError, Problem, json_text};
 use hookgate_json::{Document, Limits, Value};
 
-/// Routes whose operations read no body, and what the layer reads one with. Cheap to clone.
+/// State of the layer: the routes whose operations read no body. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Bodiless {
     api: Api,
@@ -26,13 +29,15 @@ pub(super) struct Bodiless {
 }
 
 impl Bodiless {
-    /// A layer for these routes of the API, by method and path template.
+    /// Creates the layer for these routes of the API, by method and path template.
     pub(super) fn new(api: Api, routes: impl IntoIterator<Item = (Method, String)>) -> Self {
         let routes = Arc::new(routes.into_iter().collect());
         Self { api, routes }
     }
 
-    /// Tells whether the request has a body and its route takes none. A caller who is not known is for the route to refuse.
+    /// Returns `true` if the request has a body, its route takes none, and the caller is known.
+    ///
+    /// An unknown caller is left to the route to refuse.
     fn concerns(&self, request: &Request) -> bool {
         let extensions = request.extensions();
         let read = extensions.get::<InMemory>();
@@ -59,10 +64,10 @@ pub(super) async fn layer(State(bodiless): State<Bodiless>, request: Request, ne
     }
 }
 
-/// The request without its body, which says nothing.
+/// Returns the request without its body, after checking that the body has no content.
 ///
 /// # Errors
-/// Those of a body that is read; `invalid_json`; `invalid_field` for each member that there is.
+/// Errors of reading the body; `invalid_json`; `invalid_field` for each member of the body.
 pub(super) async fn without(api: &Api, request: Request) -> Result<Request, Problem> {
     let (head, bytes) = request_memory::read(api, request, api.body).await?;
     let bytes = json_text(bytes)?;
@@ -94,5 +99,5 @@ fn check(bytes: &Bytes) -> Result<(), Problem> {
     }
 }
 
-/// How many fields a refusal names.
+/// Maximum number of fields that a refusal names.
 const MOST_NAMED: usize = 20;

@@ -1,4 +1,4 @@
-//! Promoting a plugin's canary, and going back.
+//! Promotion and rollback of a plugin's canary.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -44,11 +44,11 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What was changed.
+/// Result of a promotion or rollback.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MovedSteps")]
 struct MovedView {
-    /// The steps.
+    /// Version changes of the steps concerned.
     steps: Vec<StepMoveView>,
 }
 

@@ -1,5 +1,7 @@
-//! The chains: the plugins that every event of a tenant passes before it is stored, and those that what goes to a subscription
-//! passes before it is signed.
+//! Plugin chains of a tenant (ingress) and of its subscriptions (delivery).
+//!
+//! Every event of a tenant passes the ingress chain before it is stored. What goes to a
+//! subscription passes the subscription's chain before it is signed.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -51,114 +53,117 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// A chain.
+/// Plugin chain.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Chain", example = example())]
 #[serde(deny_unknown_fields)]
 struct ChainView {
-    /// In order.
+    /// Steps, in the order in which they run.
     steps: Vec<StepView>,
-    /// Classes of the dictionary that the tenant's profile takes out of every event, before the chain and again after it. It
-    /// is the profile's to say: leave it out, or send what was read. What the schemas of event types take out beside it is
-    /// shown with each type, as `removed`.
+    /// Dictionary classes that the tenant's profile removes from every event. They are removed
+    /// before the chain and again after it. The profile sets them: leave the field out, or send the
+    /// value that was read. Fields that the schemas of event types remove in addition are shown
+    /// with each type, as `removed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     always_removed: Option<Vec<String>>,
 }
 
-/// A step of a chain.
+/// Step of a chain.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Step")]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepView {
-    /// The plugin's name: the tenant's own, one of the operator's, or a shipped one.
+    /// Plugin name: one of the tenant's own plugins, of the operator's, or a shipped one.
     plugin: String,
-    /// One version (`1.4.0`), a range (`^1.2`, `1.x`), `latest`, or a digest; the latest where none is given. An upload that is
-    /// in the range moves the step.
+    /// Version (`1.4.0`), range (`^1.2`, `1.x`), `latest`, or digest; default: the latest version.
+    /// An upload within the range moves the step to the new version.
     #[serde(default)]
     version: Option<String>,
-    /// What the plugin is told; its schema is at `/v1/plugins`.
+    /// Settings of the plugin; their JSON Schema is at `/v1/plugins`.
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     settings: ObjectText,
-    /// What a failure of the step means.
+    /// Effect of a failure of the step.
     #[serde(default)]
     on_failure: OnFailureView,
-    /// What a call may use, where that is less than the gateway lets it.
+    /// Resource limits of a call, where lower than the gateway's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsView>,
-    /// Another version for a share of the events.
+    /// Canary: another version for a share of the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     canary: Option<CanaryView>,
-    /// What it runs now. Shown only: passed over in a request.
+    /// Version that runs now. Read-only: ignored in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<RunningView>,
-    /// What it ran before: a roll-back goes there. Shown only: passed over in a request.
+    /// Version that ran before, the target of a rollback. Read-only: ignored in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous: Option<RunningView>,
 }
 
-/// What a call of a step may use.
+/// Resource limits of one call of a step.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "StepLimits")]
 #[serde(deny_unknown_fields)]
 struct LimitsView {
-    /// Processor time, at most `plugins.call_deadline`.
+    /// CPU time, at most `plugins.call_deadline`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deadline: Option<Span>,
     /// Linear memory, at most `plugins.memory`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     memory: Option<Size>,
-    /// Log, at most `plugins.log`.
+    /// Log output, at most `plugins.log`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log: Option<Size>,
 }
 
-/// Another version for a share of the events: which events is decided by their ids.
+/// Canary: another version for a share of the events, which are selected by their ids.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Canary")]
 #[serde(deny_unknown_fields)]
 struct CanaryView {
-    /// As that of a step.
+    /// Version, range, `latest` or digest, as for a step.
     version: String,
-    /// Over 0 and up to 1: `0.05` is one event in twenty.
+    /// Share of the events: over 0 and up to 1; `0.05` is one event in twenty.
     share: f64,
-    /// What it runs now. Shown only: passed over in a request.
+    /// Version that runs now. Read-only: ignored in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<RunningView>,
-    /// It sees no more events. Shown only: passed over in a request, which starts it anew.
+    /// Time and reason of the stop, if the canary was stopped and gets no more events. Read-only:
+    /// ignored in a request, which starts the canary anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<StoppedView>,
 }
 
-/// A version that is run.
+/// Plugin version that runs.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "RunningVersion")]
 struct RunningView {
-    /// What it says of itself.
+    /// Version that the component declares.
     version: String,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of the component, in hexadecimal.
     digest: String,
 }
 
-/// Since when a canary sees no more events, and why.
+/// Time and reason of the stop of a canary.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "StoppedCanary")]
 struct StoppedView {
-    /// Since when.
+    /// Time of the stop.
     at: String,
-    /// Why.
+    /// Reason for the stop.
     reason: String,
 }
 
-/// What a failure of a step means.
+/// Effect of a step failure.
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "OnFailure")]
 #[serde(rename_all = "snake_case")]
 enum OnFailureView {
-    /// The event is not accepted: the producer gets 503 and still has it. At delivery: the attempt fails and is retried.
+    /// Refuses the event: the producer gets 503 and still has the event. At delivery, the attempt
+    /// fails and is retried.
     #[default]
     Fail,
-    /// The event goes on without the step. Not for steps that redact.
+    /// Passes the event on without the step. Not allowed for steps that redact.
     Skip,
 }
 
@@ -248,7 +253,7 @@ fn always_removed(tenant: &Tenant) -> Vec<String> {
     classes.map(|class| class.name().to_owned()).collect()
 }
 
-/// Steps as the registry has them.
+/// Converts steps to the registry's form.
 pub(super) fn steps(views: Vec<StepView>) -> Result<Vec<StepSpec>, Problem> {
     let steps = views.into_iter().enumerate();
     steps.map(|(index, step)| step.into_spec(index)).collect()
@@ -259,7 +264,7 @@ impl StepView {
         Self {
             plugin: step.plugin.clone(),
             version: step.version.clone(),
-            // Checked when they were set.
+            // Validated when they were set.
             settings: ObjectText(step.settings.clone()),
             on_failure: match step.on_failure {
                 OnFailure::Fail => OnFailureView::Fail,

@@ -1,31 +1,34 @@
-//! The management API's limits.
+//! Limits of the management API.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::Size;
 
-/// What one call of the management API may ask for.
+/// Limits of one call of the management API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many deliveries one `recover` makes at most; its answer says where to go on.
+    /// Maximum number of deliveries that one `recover` call creates. Its answer has the cursor to
+    /// go on with.
     pub recover_deliveries: usize,
-    /// How many events one `recover` looks at at most.
+    /// Maximum number of events that one `recover` call examines.
     pub recover_events: usize,
-    /// Most deliveries of one event to one endpoint, its retries and replays included.
+    /// Maximum number of deliveries of one event to one endpoint, retries and replays included.
     pub max_deliveries_per_event: usize,
-    /// The largest document that one import may bring.
+    /// Maximum size of an imported document.
     pub max_import_size: Size,
-    /// How many rows a document may have that is imported.
+    /// Maximum number of rows of an imported document.
     pub max_import_rows: usize,
-    /// How many rows the answer to an import names at most: those that were refused, created or changed.
+    /// Maximum number of rows that the answer to an import lists: refused, created or changed rows.
     pub max_import_rows_shown: usize,
-    /// How many exports and imports may be under way at once. Over it: 503 and `Retry-After`.
+    /// Maximum number of concurrent exports and imports. Over it: 503 and `Retry-After`.
     pub max_transfers: usize,
-    /// How many of them may be one tenant's; the operator counts as one. Over it: 429 and `Retry-After`.
+    /// Maximum number of concurrent exports and imports of one tenant. The operator counts as one
+    /// tenant. Over it: 429 and `Retry-After`.
     pub max_transfers_per_tenant: usize,
-    /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
+    /// Maximum number of concurrent component uploads of one tenant. Over it: 429 and
+    /// `Retry-After`.
     pub max_uploads_per_tenant: usize,
 }
 

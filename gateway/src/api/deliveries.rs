@@ -1,4 +1,4 @@
-//! Deliveries: listed, looked at, retried, called off.
+//! Deliveries: list, get, retry and cancel.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
@@ -65,41 +65,41 @@ pub(super) fn routes() -> ApiRouter<Api> {
         .api_route("/v1/deliveries/{id}/cancel", post_with(cancel, does("Deliveries", "cancelDelivery", "Call a pending delivery off")))
 }
 
-/// Which deliveries.
+/// Parameters of the delivery list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveryQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of deliveries, 1 to 500; default: 50.
     pub limit: Option<usize>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
-    /// Only those that stand like this.
+    /// Only deliveries with this status.
     pub status: Option<DeliveryStatus>,
-    /// Only those to this subscription.
+    /// Only deliveries to this subscription.
     pub subscription: Option<String>,
 }
 
-/// Which deliveries of a subscription.
+/// Parameters of a subscription's delivery list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OwnDeliveryQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of deliveries, 1 to 500; default: 50.
     limit: Option<usize>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// Only those that stand like this.
+    /// Only deliveries with this status.
     status: Option<DeliveryStatus>,
 }
 
-/// A delivery that was made.
+/// Delivery that was created.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MadeDelivery")]
 struct Made {
-    /// Its id.
+    /// Delivery id.
     id: String,
 }
 
-/// What is looked for, and from where.
+/// Filter and start position of a list request.
 struct Wanted<'c> {
     caller: &'c Consuming,
     status: Option<DeliveryStatus>,
@@ -116,7 +116,7 @@ async fn list(
     page_of(&api, &caller, query).await.map(Json)
 }
 
-/// Those of a subscription that there is.
+/// Lists the deliveries of a subscription, which must exist.
 async fn list_of(
     State(api): State<Api>,
     caller: Consuming,
@@ -134,7 +134,7 @@ async fn list_of(
     page_of(&api, &caller, query).await.map(Json)
 }
 
-/// A page of them, whichever route asks for it.
+/// Reads a page of deliveries. Shared by all routes that list them.
 pub(super) async fn page_of(
     api: &Api,
     caller: &Consuming,
@@ -177,8 +177,10 @@ fn target(tenant: &Tenant, subscription: &str) -> Result<Target, Problem> {
     })
 }
 
-/// Walks the feed backwards, event by event. A cursor holds the position after the event that it goes on with, and how many
-/// of that event's deliveries were looked at.
+/// Walks the feed backwards, event by event, and collects deliveries.
+///
+/// A cursor holds the position after the event to go on with, and the number of that event's
+/// deliveries that were examined.
 async fn by_event(
     api: &Api,
     of: &Tenant,
@@ -213,8 +215,10 @@ async fn by_event(
     Ok((found, Some(at)))
 }
 
-/// Dead letters have a list of their own, by the time of their death, which the cursor's position holds. Several may have
-/// died at once: `given` counts those of that time that were looked at.
+/// Lists dead letters, ordered by the time at which they were given up.
+///
+/// The position of a cursor holds that time. Several dead letters can have the same time: `given`
+/// counts those of that time that were examined.
 async fn dead(
     api: &Api,
     tenant: &TenantId,
@@ -263,13 +267,13 @@ async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<D
     one(&api, &caller, &id).await.map(Json)
 }
 
-/// One with its attempts, whichever route asks for it.
+/// Returns a delivery with its attempts. Shared by all routes that show one.
 pub(super) async fn one(api: &Api, caller: &Consuming, id: &Id) -> Result<DeliveryDetail, Problem> {
     let (delivery, attempts) = stored(api, caller, &id.parse()?).await?;
     detail(api, caller, &delivery, attempts).await
 }
 
-/// A delivery that is within reach, with its attempts.
+/// Loads a delivery within the caller's reach, with its attempts.
 async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Delivery, Vec<Attempt>), Problem> {
     if !caller.reaches(id.target) {
         return Err(not_found());
@@ -280,8 +284,10 @@ async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Deliv
         .ok_or_else(not_found)
 }
 
-/// A delivery as it may be shown today: an endpoint's answer may repeat what was sent to it, so that answers to an event that was
-/// stored under other privacy rules are left out. A consumer is told nothing of the tenant's plugins.
+/// Builds the view of a delivery under today's privacy rules.
+///
+/// An endpoint's response can repeat what was sent to it: responses to an event that was stored
+/// under other privacy rules are left out. A consumer sees nothing of the tenant's plugins.
 async fn detail(
     api: &Api,
     caller: &Consuming,
@@ -316,7 +322,7 @@ async fn retry(
     Ok(Accepted(Made { id }))
 }
 
-/// Makes one again, whichever route asks for it.
+/// Retries a delivery, charged as a replay. Shared by all routes that retry one.
 pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<DeliveryId, Problem> {
     api.quotas.admit_replay(&caller.tenant)?;
     let id: DeliveryId = id.parse()?;
@@ -350,7 +356,7 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     Ok(again)
 }
 
-/// That an event has no more deliveries to a target than it may have.
+/// Checks that an event may have one more delivery to a target (`api.max_deliveries_per_event`).
 pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) -> Result<(), Problem> {
     let most = api.config.max_deliveries_per_event;
     let made = deliveries
@@ -367,7 +373,7 @@ pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) ->
         .fix("Publish a new event, or have the operator raise the limit."))
 }
 
-/// Whether a delivery can be made again. Pure.
+/// Checks that a delivery can be retried. Pure.
 fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
     if let DeliveryState::Pending { .. } = delivery.state {
         return Err(Problem::new(
@@ -425,8 +431,8 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
     detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
-/// What the list's cursors belong to.
+/// Name of the list that the cursors are bound to.
 const LIST: &str = "deliveries";
 const EVENTS_AT_ONCE: usize = 50;
-/// How many times as many one request looks at before it gives out a cursor instead.
+/// Maximum number of feed pages that one request reads before it returns a cursor instead.
 const MOST_LOOKS: usize = 10;

@@ -1,8 +1,8 @@
-//! How operations are described in the OpenAPI document: each names its tag, its id and what it does.
+//! Descriptions of operations in the OpenAPI document: tag, id and summary of each.
 
 use aide::transform::TransformOperation;
 
-/// An operation whose summary says it all.
+/// Describes an operation by its summary alone.
 pub(super) fn does(
     tag: &'static str,
     id: &'static str,
@@ -11,7 +11,7 @@ pub(super) fn does(
     move |operation| operation.tag(tag).id(id).summary(summary)
 }
 
-/// An operation that needs more words.
+/// Describes an operation by a summary and a longer text.
 pub(super) fn described(
     tag: &'static str,
     id: &'static str,

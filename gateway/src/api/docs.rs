@@ -1,4 +1,6 @@
-//! `/openapi.json`, and `/docs`, which shows it to people: one page with its script and style, needing nothing from elsewhere.
+//! `/openapi.json`, and `/docs`, an HTML page that shows it.
+//!
+//! The page has its script and style inline and needs no external resources.
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use super::input::{needed_scope, not_found};
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 use hookgate_domain::Scope;
 
-/// The routes with their document beside them. `entrances` have sections of their own.
+/// Serves the routes with their OpenAPI document. Each adapter (`entrances`) has a section.
 pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {
     let mut document = OpenApi {
         info: Info {
@@ -45,7 +47,9 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
         .route(ERROR_PAGE, get(error_page))
 }
 
-/// Every call that changes something takes an `Idempotency-Key`; the ingest says so of its own.
+/// Documents the `Idempotency-Key` header of every call that changes something.
+///
+/// The ingest documents its own.
 fn describe_keys(document: &mut OpenApi) {
     let paths = document
         .paths
@@ -71,7 +75,7 @@ fn describe_keys(document: &mut OpenApi) {
     }
 }
 
-/// Puts the scope that the method and path need before those that a route itself names.
+/// Puts the scope that method and path need before those that a route itself names.
 fn complete_scopes(document: &mut OpenApi) {
     let paths = document.paths.iter_mut().flat_map(|paths| &mut paths.paths);
     for (place, path) in paths {
@@ -133,7 +137,7 @@ fn with_doors<'a>(api: TransformOpenApi<'a>, entrances: &[Arc<Entrance>]) -> Tra
         .fold(api, TransformOpenApi::tag)
 }
 
-/// The paths of these routes and of the document's own.
+/// Returns the paths of these routes and of the document's own routes.
 pub(super) fn paths<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> Vec<String> {
     let mut document = OpenApi::default();
     drop(routes.finish_api(&mut document));
@@ -144,7 +148,7 @@ pub(super) fn paths<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> V
     described.chain(UNDESCRIBED.map(str::to_owned)).collect()
 }
 
-/// The method and path of each of these operations that reads no body.
+/// Returns method and path of each of these operations that reads no body.
 pub(super) fn bodiless<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> Vec<(Method, String)> {
     let mut document = OpenApi::default();
     drop(routes.finish_api(&mut document));
@@ -169,7 +173,7 @@ pub(super) fn bodiless<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -
     operations.collect()
 }
 
-/// The page of a code, as a problem's `type` names it.
+/// Serves the page of an error code, which a problem's `type` links to.
 async fn error_page(Path(code): Path<String>) -> Result<impl IntoResponse, Problem> {
     let found = Code::ALL
         .iter()
@@ -189,7 +193,7 @@ const MARKDOWN: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("text/markdown; charset=utf-8"),
 );
 
-/// The page may load nothing but the document, and nobody may frame it.
+/// Content security policy: the page loads nothing but the document, and cannot be framed.
 const POLICY: [(HeaderName, HeaderValue); 1] = [(
     header::CONTENT_SECURITY_POLICY,
     HeaderValue::from_static(

@@ -63,71 +63,74 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// An event type.
+/// Event type.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "EventType")]
 struct TypeView {
-    /// Its name; `null` for one that the profile describes without a name.
+    /// Name of the type; `null` for a type that the profile describes without a name.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// What it is about.
+    /// Entity that the type is about.
     entity: Option<String>,
-    /// When it is sent.
+    /// Description: the occasion on which an event of this type is sent.
     description: Option<String>,
-    /// A JSON Schema of its data.
+    /// JSON Schema of the event data.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     schema: Option<JsonText>,
-    /// Whether data that does not fit the schema is refused.
+    /// Set when data that does not fit the schema is refused.
     validate: bool,
-    /// What is taken out of its events before they are stored, whatever the chain does; left out where nothing is. Shown only.
+    /// Fields removed from events of the type before they are stored. The removal does not depend
+    /// on the chain. Left out if there are none. Read-only.
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<RemovedView>,
-    /// `tenant`: made over the API or declared in the configuration; `profile`: the tenant's profile documents it.
+    /// Origin: `tenant` or `profile`. A type of the tenant is created over the API or declared in
+    /// the configuration; the profile's types are documented by the tenant's profile.
     source: &'static str,
 }
 
-/// What is taken out of a type's events.
+/// Fields removed from the events of a type.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RemovedFields")]
 struct RemovedView {
-    /// Classes of the dictionary whose names go, at any depth: the tenant's profile says which.
+    /// Dictionary classes whose names are removed at any depth, as the tenant's profile sets them.
     names: Vec<String>,
-    /// Whether everything goes but what the schema names public, and the way to it.
+    /// Set when everything is removed but what the schema marks as public, and its parents.
     all_but_public: bool,
-    /// What the schema classifies of the data; at most 100 places.
+    /// Places in the data that the schema classifies; at most 100.
     fields: Vec<ClassifiedView>,
-    /// Whether no metadata is kept at all.
+    /// Set when all metadata is removed.
     metadata_dropped: bool,
-    /// What the schema classifies of the metadata (`x-metadata-schema`); at most 100 places.
+    /// Places in the metadata that the schema classifies (`x-metadata-schema`); at most 100.
     metadata_fields: Vec<ClassifiedView>,
 }
 
-/// A classified place of the data or of the metadata.
+/// Classified place in the data or the metadata.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClassifiedField")]
 struct ClassifiedView {
-    /// A JSON pointer in which `*` stands for every element, and for every member that no other place names.
+    /// JSON pointer; `*` matches every element, and every member that no other place names.
     pointer: String,
-    /// `public`: it stays. `internal`, `confidential`, `restricted`: it goes, with all that is inside.
+    /// Class. `public` is not removed; `internal`, `confidential` and `restricted` are removed with
+    /// all that is inside.
     class: &'static str,
 }
 
-/// What an event type is to be.
+/// Definition of an event type.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewEventType", example = example())]
 #[serde(deny_unknown_fields)]
 struct TypeInput {
-    /// What it is about.
+    /// Entity that the type is about.
     #[serde(default)]
     entity: Option<String>,
-    /// When it is sent.
+    /// Description: the occasion on which an event of this type is sent.
     #[serde(default)]
     description: Option<String>,
-    /// A JSON Schema of its data, draft 2020-12.
+    /// JSON Schema of the event data, draft 2020-12.
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     schema: Option<JsonText>,
-    /// Whether data that does not fit the schema is refused.
+    /// Refuses data that does not fit the schema.
     #[serde(default)]
     validate: bool,
 }
@@ -153,7 +156,7 @@ async fn list(
                 .as_ref()
                 .is_some_and(|kind| tenant.types.contains_key(kind))
         })
-        // After all names: `~` is no letter of theirs.
+        // Sorts after all names: `~` does not occur in them.
         .map(|(at, entry)| {
             let name = entry.kind.as_ref();
             (
@@ -211,7 +214,9 @@ async fn delete(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Resul
     Ok(Gone)
 }
 
-/// Those that the profile documents, in its order, then the tenant's own. A type of one name is there once, as the tenant has it.
+/// Returns the types that the profile documents, in its order, then the tenant's own.
+///
+/// Each name occurs once: the tenant's definition replaces the profile's.
 pub(super) fn all(tenant: &Tenant) -> Vec<CatalogueEntry> {
     let own = |spec: &TypeSpec| CatalogueEntry {
         kind: Some(spec.kind.clone()),
@@ -247,7 +252,7 @@ impl TypeView {
             kind: Some(kind.to_string()),
             entity: entity.clone(),
             description: description.clone(),
-            // Checked when it was put.
+            // Validated when it was set.
             schema: schema.clone().map(JsonText),
             validate: *validate,
             removed: removed(tenant, Some(kind), Some(own)),
@@ -268,7 +273,7 @@ impl TypeView {
     }
 }
 
-/// By the profile's names, the schema of its own, and the tenant's schema.
+/// Computes what is removed, by the profile's names, the profile's schema and the tenant's schema.
 fn removed(tenant: &Tenant, kind: Option<&EventType>, own: Option<&CatalogueType>) -> Option<RemovedView> {
     let privacy = tenant.contract.as_ref().map(|profile| &profile.privacy);
     let classes = privacy.iter().flat_map(|privacy| &privacy.classes);
@@ -305,7 +310,7 @@ fn views(layers: &[Arc<Fields>]) -> Vec<ClassifiedView> {
     views.collect()
 }
 
-/// How many classified places are shown.
+/// Maximum number of classified places that are shown.
 const MOST_TOLD: usize = 100;
 
 const TAG: &str = "Event types";

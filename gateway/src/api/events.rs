@@ -1,4 +1,4 @@
-//! The feed, single events, and replays.
+//! Event feed, single events and replays.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,84 +62,84 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What to read of the feed.
+/// Parameters of the feed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedQuery {
-    /// How many events at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of events, 1 to 500; default: 50.
     pub limit: Option<usize>,
-    /// The `next_cursor` of the page before; from the oldest event that is kept where it is not given.
+    /// The `next_cursor` of the previous page; default: the oldest event in the feed.
     pub cursor: Option<String>,
-    /// In place of a cursor: from the first event that was accepted at this time (RFC 3339) or later.
+    /// Start time in place of a cursor (RFC 3339): the first event accepted at this time or later.
     pub since: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`, separated by commas.
     pub types: Option<String>,
-    /// When there is nothing new, wait so many seconds for it.
+    /// Seconds to wait for new events if there are none (long polling).
     pub wait: Option<u64>,
 }
 
-/// What was read of the feed.
+/// Result of reading the feed.
 pub(super) struct Read {
-    /// The events, the oldest first.
+    /// Events, oldest first.
     pub events: Vec<Event>,
-    /// The memory that the page holds until it is sent.
+    /// Memory that the page holds until it is sent.
     pub memory: Option<Reservation>,
-    /// Where to go on.
+    /// Cursor of the next page.
     pub next_cursor: String,
-    /// Whether there is more already.
+    /// Set when more events are available already.
     pub more: bool,
 }
 
-/// A page of the feed.
+/// Page of the feed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "FeedPage")]
 struct FeedPage {
-    /// The events, the oldest first.
+    /// Events, oldest first.
     data: Vec<FeedEvent>,
-    /// Where to go on, now or later. Always there.
+    /// Cursor of the next page, usable now or later. Always present.
     next_cursor: String,
-    /// Whether there is more already.
+    /// Set when more events are available already.
     has_more: bool,
 }
 
-/// An event as its consumers see it.
+/// Event as its consumers see it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "FeedEvent")]
 struct FeedEvent {
-    /// Its id; the `webhook-id` of its deliveries.
+    /// Event id; the `webhook-id` of its deliveries.
     id: String,
-    /// What happened.
+    /// Event type.
     #[serde(rename = "type")]
     kind: String,
-    /// When it happened.
+    /// Time at which the event happened.
     created: String,
-    /// The payload after the tenant's chain.
+    /// Payload after the tenant's chain.
     #[schemars(with = "Value")]
     data: Option<Box<RawValue>>,
 }
 
-/// An event with all that is known of it.
+/// Event with its status, the steps of its chain and its deliveries.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
 struct EventView {
     #[serde(flatten)]
     event: FeedEvent,
-    /// `published`, `filtered` (a plugin dropped it) or `test`.
+    /// Status: `published`, `filtered` (dropped by a plugin) or `test`.
     status: &'static str,
-    /// Why a plugin dropped it.
+    /// Reason for which a plugin dropped the event.
     reason: Option<String>,
-    /// The producer's notes.
+    /// Metadata of the producer.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     metadata: Option<Box<RawValue>>,
-    /// The endpoint that the event itself named.
+    /// Endpoint that the event itself named.
     deliver_to: Option<String>,
-    /// What each step of the chain did.
+    /// Report of each step of the chain.
     steps: Vec<StepView>,
-    /// Its deliveries: those of its publication, then replays.
+    /// Deliveries: those of the publication, then replays.
     deliveries: Vec<DeliveryView>,
 }
 
-/// What to deliver again.
+/// Parameters of a replay.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct ReplayInput {
@@ -147,11 +147,11 @@ struct ReplayInput {
     subscription: Option<String>,
 }
 
-/// What a replay made.
+/// Result of a replay.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Replayed")]
 struct Replayed {
-    /// The new deliveries.
+    /// Ids of the new deliveries.
     deliveries: Vec<String>,
 }
 
@@ -169,7 +169,7 @@ async fn feed(
     Ok(Held(page, read.memory))
 }
 
-/// Reads a page of the feed, whichever route asks for it.
+/// Reads a page of the feed. Shared by all routes that read it.
 pub(super) async fn read(api: &Api, caller: &Consuming, query: &FeedQuery) -> Result<Read, Problem> {
     caller.reach.check_whole()?;
     let tenant = &caller.tenant;
@@ -214,7 +214,7 @@ fn start(api: &Api, tenant: &Tenant, query: &FeedQuery) -> Result<Start, Problem
     }
 }
 
-/// An error of the feed, with where to go on if the start is too old.
+/// Converts an error of the feed; a start that is too old gets the cursor to go on with.
 fn refused(api: &Api, tenant: &Tenant, start: Start, error: FeedError) -> Problem {
     let FeedError::Expired(oldest) = error else {
         return error.into();
@@ -232,8 +232,10 @@ fn refused(api: &Api, tenant: &Tenant, start: Start, error: FeedError) -> Proble
     Problem::new(Code::CursorExpired, detail).next_cursor(cursor)
 }
 
-/// What a tenant's readers have of the feed lies after this: the feed of whoever had its name before does not, nor what is older
-/// than its profile says.
+/// Position after which the feed is visible to the tenant's readers.
+///
+/// Hidden are the feed of a former tenant of the same name, and events older than the profile's
+/// retention.
 pub(super) async fn floor(api: &Api, tenant: &Tenant) -> Result<FeedPosition, Problem> {
     let Some(kept) = tenant
         .contract
@@ -287,7 +289,7 @@ async fn replay(
     let deliveries = ids.iter().map(ToString::to_string).collect();
     let jobs: Vec<_> = ids.into_iter().map(|id| (id, Trigger::Replay)).collect();
     let wanted = jobs.len();
-    // The event may have been forgotten since it was read.
+    // The event may have been removed since it was read.
     let made = api.store.enqueue(&tenant.id, jobs, tenant.quotas.stored).await;
     if made.map_err(|error| api.quotas.refusal(&error))? == 0 && wanted > 0 {
         return Err(not_found());
@@ -297,7 +299,7 @@ async fn replay(
     Ok(Accepted(Replayed { deliveries }))
 }
 
-/// To whom a replay goes.
+/// Targets of a replay.
 async fn targets(
     api: &Api,
     tenant: &Arc<Tenant>,
@@ -324,7 +326,7 @@ async fn targets(
             let inline = event.deliver_to.iter().map(|_| Target::Inline);
             let inline: Vec<_> = inline.collect();
             let own = Arc::clone(tenant);
-            // Filters see what would be sent.
+            // Filters see the event as it would be sent.
             let job = move |lane: &mut TenantLane<'_>| {
                 let event = show(&own, event, lane);
                 let subscriptions = own.subscriptions.iter();
@@ -410,5 +412,5 @@ impl EventView {
     }
 }
 
-/// What the feed's cursors belong to.
+/// Name of the list that the cursors are bound to.
 const LIST: &str = "events";

@@ -1,4 +1,4 @@
-//! Exposure of an event type: which paths of its events were delivered lately, and the class that each has today.
+//! Exposure of an event type: recently delivered paths, and today's class of each.
 
 use std::sync::Arc;
 
@@ -39,46 +39,48 @@ pub(super) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// How much to look at.
+/// Parameters of an exposure report.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExposureQuery {
-    /// How many events at most: 1 to 100; 20 where it is not given.
+    /// Maximum number of events to examine, 1 to 100; default: 20.
     events: Option<usize>,
 }
 
-/// What the events of a type expose.
+/// Exposure of an event type.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Exposure")]
 struct ExposureView {
-    /// The type.
+    /// Event type.
     #[serde(rename = "type")]
     kind: String,
-    /// How many events were looked at.
+    /// Number of events examined.
     events: usize,
-    /// How many of them took too much work, so that they are told in part.
+    /// Number of these events that exceeded the work budget and are reported in part.
     left_out: usize,
-    /// When the oldest of them happened.
+    /// Time of the oldest of these events.
     since: Option<String>,
-    /// The paths of their data, by name; at most 500.
+    /// Paths in the data of these events, ordered by name; at most 500.
     paths: Vec<PathView>,
-    /// Whether there are more paths.
+    /// Set when there are more paths.
     cut: bool,
 }
 
-/// A path of the data.
+/// Path in the event data.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ExposedPath")]
 struct PathView {
-    /// A JSON pointer in which `*` stands for every element, and for keys that may be values.
+    /// JSON pointer; `*` matches every element, and keys that may be values.
     pointer: String,
-    /// How many of the events have it.
+    /// Number of events that have the path.
     events: u64,
-    /// `public`, `internal`, `confidential` or `restricted`; null: nothing says so.
+    /// Class of the path; `null` if nothing classifies it. One of `public`, `internal`,
+    /// `confidential` and `restricted`.
     class: Option<&'static str>,
-    /// What says so: `schema`, `name` (its own, or of what it is in) or `default` (of the schema).
+    /// Source of the class: `schema`, `name` or `default`. `name` is that of the path or of a
+    /// parent, `default` that of the schema.
     by: Option<&'static str>,
-    /// Whether it is delivered by today's rules.
+    /// Set when today's rules deliver the path.
     stays: bool,
 }
 
@@ -94,7 +96,7 @@ async fn get(
         let detail = format!("`events` is 1 to {MAX_EVENTS}.");
         return Err(Problem::new(Code::InvalidParameter, detail));
     }
-    // What one look at the store may bring, and the sample.
+    // One read of the store, and the sample.
     let most = FEED_PAGE_BYTES + 2 * MAX_BYTES;
     let most = most.min(api.memory.max_per_tenant() / 2);
     let _memory = api.memory.reserve(Some(&tenant.id), MemoryUse::Pages, most)?;
@@ -124,7 +126,7 @@ async fn get(
     }))
 }
 
-/// The newest events of a type, the newest first, as they are stored.
+/// Returns the newest events of a type as they are stored, newest first.
 async fn sample(api: &Api, tenant: &Tenant, kind: &EventType, limit: usize) -> Result<Vec<Event>, Problem> {
     let floor = events::floor(api, tenant).await?;
     let (mut sample, mut bytes, mut at) = (Vec::new(), 0, FeedPosition::END);
@@ -147,7 +149,9 @@ async fn sample(api: &Api, tenant: &Tenant, kind: &EventType, limit: usize) -> R
     Ok(sample)
 }
 
-/// Looks at the events, some at a time, in the tenant's lane; also, how many took too much work.
+/// Examines the events in batches in the tenant's lane.
+///
+/// Also returns the number of events that exceeded the work budget.
 async fn examine(api: &Api, tenant: &Arc<Tenant>, sample: Vec<Event>) -> Result<(Exposure, usize), Problem> {
     let own = tenant
         .contract
@@ -175,11 +179,11 @@ async fn examine(api: &Api, tenant: &Arc<Tenant>, sample: Vec<Event>) -> Result<
 
 const DEFAULT_EVENTS: usize = 20;
 const MAX_EVENTS: usize = 100;
-/// Of the events' data together; the last one may exceed it.
+/// Maximum size of the sampled data in bytes; the last event may exceed it.
 const MAX_BYTES: usize = 1 << 20;
 const MAX_PATHS: usize = 500;
 const EVENTS_AT_ONCE: usize = 50;
-/// How many times as many one request looks at.
+/// Maximum number of feed pages that one request reads.
 const MAX_LOOKS: usize = 10;
-/// How many events are one job in the tenant's lane: others have a turn in between.
+/// Number of events in one job of the tenant's lane; other jobs run in between.
 const EXAMINED_AT_ONCE: usize = 8;

@@ -1,4 +1,4 @@
-//! Fields of a body: texts that must parse, and what is told of a field that does not fit.
+//! Body fields: texts that must parse, and the errors for fields that do not fit.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use crate::http::FieldError;
 use hookgate_domain::nearest;
 use hookgate_json::{Document, Limits};
 
-/// A text that the domain reads: an id, a URL, a pattern.
+/// Text that is parsed as a domain type: an id, a URL, a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Parsed<T>(pub T);
 
@@ -48,12 +48,12 @@ impl<T> JsonSchema for Parsed<T> {
     }
 }
 
-/// JSON of any kind, as compact text with every digit of its numbers.
+/// JSON value of any kind, as compact text with every digit of its numbers.
 #[derive(Debug, Clone)]
 pub(super) struct JsonText(pub String);
 
 impl JsonText {
-    /// The same text as a part of what is shown.
+    /// Returns the text as a part of a response.
     pub(super) fn to_raw(&self) -> Box<RawValue> {
         RawValue::from_string(self.0.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
@@ -74,7 +74,7 @@ impl Serialize for JsonText {
     }
 }
 
-/// A JSON object, as compact text with every digit of its numbers.
+/// JSON object, as compact text with every digit of its numbers.
 #[derive(Debug, Clone)]
 pub(super) struct ObjectText(pub String);
 
@@ -101,7 +101,7 @@ impl Serialize for ObjectText {
     }
 }
 
-/// For a field of a patch: absent leaves it, `null` clears it.
+/// Deserializes a field of a patch: an absent field leaves the value, `null` clears it.
 pub(super) fn clearable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -110,7 +110,7 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// Where a body does not fit its type, and why, in hookgate's words.
+/// Converts a deserialization error to the place that does not fit and the reason.
 pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
     let mut pointer = String::new();
     for segment in error.path() {
@@ -123,7 +123,7 @@ pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
         pointer.push_str(&step);
     }
     let text = error.inner().to_string();
-    // The place in the text says less than the pointer.
+    // The JSON pointer is more precise than the line.
     let text = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(told, _)| told);
@@ -142,7 +142,7 @@ pub(super) fn fault(error: &Error<serde_json::Error>) -> FieldError {
     }
 }
 
-/// What is told of a field that is not one of those known.
+/// Error text for an unknown field, given the known ones.
 pub(super) fn no_such(unknown: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return "there is no such field; the route takes none".to_owned();
@@ -153,7 +153,7 @@ pub(super) fn no_such(unknown: &str, known: &[&str]) -> String {
     }
 }
 
-/// The names in backquotes. serde's messages have no other form, and a test holds them to it.
+/// Returns the names in backquotes. serde's messages have no other form; a test checks it.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

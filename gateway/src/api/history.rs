@@ -1,4 +1,4 @@
-//! Who changed what of a tenant's plugins and chains, and when.
+//! Change history of a tenant's plugins and chains.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -30,34 +30,35 @@ pub(super) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// The last changes.
+/// Latest changes.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ChainHistory")]
 struct HistoryView {
-    /// The newest first.
+    /// Changes, newest first.
     data: Vec<ChangeView>,
 }
 
-/// A change.
+/// Change of a plugin or a chain.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ChainChange")]
 struct ChangeView {
-    /// When.
+    /// Time of the change.
     at: String,
-    /// Who: the id of an API key, `operator`, `declared` (the configuration file) or `automatic` (the gateway by itself).
+    /// Actor of the change. The id of an API key, `operator`, `declared` (the configuration file)
+    /// or `automatic` (the gateway itself).
     who: String,
-    /// What: `chain_set`, `chain_removed`, `uploaded`, `deleted`, `moved` or `kept` (a step, after an upload), `canary_begun`,
-    /// `promoted`, `canary_stopped` or `rolled_back`.
+    /// Action. One of `chain_set`, `chain_removed`, `uploaded`, `deleted`, `moved` or `kept` (a
+    /// step, after an upload), `canary_begun`, `promoted`, `canary_stopped` and `rolled_back`.
     what: &'static str,
-    /// The chain, if it is about one: `ingress`, or a subscription's id.
+    /// Chain concerned, if any: `ingress`, or a subscription's id.
     chain: Option<String>,
-    /// The plugin, if it is about one.
+    /// Plugin concerned, if any.
     plugin: Option<String>,
-    /// The version before.
+    /// Previous version.
     from: Option<String>,
-    /// The version after.
+    /// New version.
     to: Option<String>,
-    /// Why, or what else is to be said.
+    /// Reason, or further details.
     note: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What handlers are given: who calls, the path's ids, the query, the body. Each refuses with a problem of its own.
+//! Inputs of handlers: caller, ids in the path, query and body. Each refuses with its own problem.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -28,73 +28,74 @@ use hookgate_domain::{Scope, Subscription, SubscriptionId, Target};
 use hookgate_json::{Document, Limits};
 use hookgate_registry::{Actor, Tenant};
 
-/// The tenant that the caller acts for.
+/// Tenant that the caller acts for.
 pub(super) struct Acting(pub Arc<Tenant>);
 
-/// The tenant that the caller acts for, and which of its subscriptions it reaches: a consumer's key will do.
+/// Tenant that the caller acts for, and the subscriptions within its reach. Accepts a consumer's
+/// key.
 pub(super) struct Consuming {
     /// The tenant.
     pub tenant: Arc<Tenant>,
-    /// Which of its subscriptions.
+    /// Subscriptions of the tenant within the caller's reach.
     pub reach: Reach,
 }
 
-/// The caller is the operator.
+/// Requires the operator as the caller.
 pub(super) struct Operator;
 
-/// The caller is no delivery: those do not ask for deliveries.
+/// Refuses requests that a delivery makes: a delivery must not create deliveries.
 pub(super) struct NoDelivery;
 
-/// Who is calling, as the history of changes names it.
+/// Caller, as the change history names it.
 pub(super) struct By(pub Actor);
 
-/// A JSON body.
+/// JSON body.
 pub(super) struct Body<T>(pub T);
 
-/// A JSON body, or none at all.
+/// JSON body, or none.
 pub(super) struct OptionalBody<T>(pub T);
 
-/// The query's parameters.
+/// Query parameters.
 pub(super) struct Params<T>(pub T);
 
-/// One id in the path.
+/// Single id in the path.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct OneId {
-    /// Its id.
+    /// Id of the resource.
     pub id: String,
 }
 
-/// A plugin and one of its versions in the path.
+/// Plugin and one of its versions in the path.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct OneVersion {
     /// The plugin's name.
     pub id: String,
-    /// The version as it says of itself, or its digest.
+    /// Version that the component declares, or its digest.
     pub version: String,
 }
 
-/// A plugin and one of its versions in the path, as texts.
+/// Plugin and one of its versions in the path, as texts.
 pub(super) struct VersionId {
     pub plugin: String,
     pub version: String,
 }
 
-/// An id in the path as a text.
+/// Id in the path, as text.
 pub(super) struct Id(pub String);
 
 impl Id {
-    /// The id as its kind has it. What is no id is not there.
+    /// Parses the id as its type. Text that does not parse is `not_found`.
     pub(super) fn parse<T: FromStr>(&self) -> Result<T, Problem> {
         self.0.parse().map_err(|_| not_found())
     }
 
-    /// The id of one of the tenant's subscriptions, as this API or the tenant's product writes it.
+    /// Parses the id of a subscription, in the form of this API or of the tenant's product.
     pub(super) fn subscription(&self, tenant: &Tenant) -> Result<SubscriptionId, Problem> {
         tenant.subscription_id(&self.0).ok_or_else(not_found)
     }
 }
 
-/// What is told of whatever is not there.
+/// Problem for an id that does not exist.
 pub(super) fn not_found() -> Problem {
     Problem::new(Code::NotFound, "There is nothing under this id for this tenant.")
 }
@@ -109,7 +110,7 @@ impl FromRequestParts<Api> for Acting {
 }
 
 impl Consuming {
-    /// One of the subscriptions that are within reach.
+    /// Returns a subscription within the caller's reach.
     ///
     /// # Errors
     /// `not_found`.
@@ -120,7 +121,7 @@ impl Consuming {
             .ok_or_else(not_found)
     }
 
-    /// Whose a subscription is that the caller makes.
+    /// Owner of a subscription that the caller creates.
     pub(super) fn makes(&self) -> Owner {
         match self.reach {
             Reach::Tenant => Owner::Tenant,
@@ -128,7 +129,7 @@ impl Consuming {
         }
     }
 
-    /// Whether what goes to a target is within reach.
+    /// Returns `true` if deliveries to the target are within the caller's reach.
     pub(super) fn reaches(&self, target: Target) -> bool {
         match (self.reach, target) {
             (Reach::Tenant, _) => true,
@@ -236,7 +237,9 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
     }
 }
 
-/// The scope that a key needs for a route of a tenant: to look is to read, but for signing secrets, and all else is to manage.
+/// Scope that a key needs for a route of a tenant.
+///
+/// `read` for safe methods, except on routes that show signing secrets; `manage` for all else.
 pub(super) fn needed_scope(method: &Method, path: &str) -> Scope {
     let shows_secret = matches!(path, "/v1/signing-secret" | "/v1/export")
         || path.starts_with("/v1/subscriptions/") && path.ends_with("/secret");
@@ -247,14 +250,14 @@ pub(super) fn needed_scope(method: &Method, path: &str) -> Scope {
     }
 }
 
-/// Reads strictly (no key twice, bounded depth), then as the type.
+/// Parses a body strictly (no duplicate keys, bounded depth) and deserializes it.
 fn from_json<T: DeserializeOwned>(api: &Api, head: &Parts, bytes: Bytes) -> Result<T, Problem> {
     let bytes = json_text(bytes)?;
     request_memory::charge_document(api, head, &bytes)?;
     read_object(&bytes)
 }
 
-/// Reads an object strictly, as the type.
+/// Parses an object strictly and deserializes it.
 ///
 /// # Errors
 /// `invalid_json`, `duplicate_key`, `too_deep`, `invalid_field`.
@@ -269,7 +272,9 @@ pub(super) fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Proble
         .map_err(|error| Problem::fields(Code::InvalidField, vec![fields::fault(&error)]))
 }
 
-/// A body must say that it is JSON, so that no web page can send one unasked (a form's content types are not JSON).
+/// Checks that the content type is JSON.
+///
+/// A web page cannot send such a request unasked, because a form's content types are not JSON.
 fn check_content_type(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(http::header::CONTENT_TYPE);
     let text = content_type.and_then(|value| value.to_str().ok());

@@ -1,10 +1,10 @@
-//! Fields of API keys, as requests and imported rows have them.
+//! Fields of API keys in requests and imported rows.
 
 use super::Api;
 use crate::http::{Code, FieldError, Problem};
 use hookgate_domain::BadScopes;
 
-/// The digest of a key, that is not the operator's.
+/// Parses the digest of a key, which must not be the operator's.
 pub(super) fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest).map_err(|_| {
@@ -17,7 +17,7 @@ pub(super) fn digest(api: &Api, text: &str) -> Result<[u8; 32], Problem> {
     Ok(digest)
 }
 
-/// The refusal of scopes.
+/// Problem for invalid scopes.
 pub(super) fn bad_scopes(bad: &BadScopes) -> Problem {
     let pointer = match bad {
         BadScopes::None => "/scopes".to_owned(),
@@ -29,7 +29,7 @@ pub(super) fn bad_scopes(bad: &BadScopes) -> Problem {
     )
 }
 
-/// The refusal of a field.
+/// Problem for an invalid field.
 pub(super) fn invalid(pointer: &str, told: impl Into<String>) -> Problem {
     Problem::fields(Code::InvalidField, vec![FieldError::new(pointer, told)])
 }

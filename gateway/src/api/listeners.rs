@@ -1,8 +1,9 @@
-//! The outermost layer: what each listener serves, and whose words and headers an answer has.
+//! Outermost layer: the routes of each listener, and the wording and headers of its responses.
 //!
-//! A request for what its listener does not serve is answered as if it did not exist. A refusal at a product's own route, and any
-//! on the public listener, has the product's words or nobody's: whatever refused it (the route, a layer, the head's checks), the
-//! reply carries its problem, and is reworded here and nowhere else.
+//! A route that its listener does not serve is answered as if it did not exist. A refusal at a
+//! product's route has the product's wording; any other refusal on the public listener has neutral
+//! wording. The response carries its problem as an extension, independently of what refused the
+//! request (the route, a layer, the checks of the head). Only this layer rewords it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,28 +20,28 @@ use super::unknown;
 use crate::http::{Also, Listener, Refused};
 use hookgate_contract::profile::Door;
 
-/// What the layer works with. Cheap to clone.
+/// State of the layer. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Listeners {
     api: Api,
     doors: Arc<HashMap<String, Takers>>,
 }
 
-/// The methods of a path that are products', and whose.
+/// Product routes of a path: the methods, and the adapter of each.
 type Takers = Vec<(Method, Arc<Entrance>)>;
 
-/// Whose route a request is for.
+/// Owner of the route that a request is for.
 enum Place<'a> {
-    /// A product's.
+    /// A product's route.
     Door(&'a Entrance),
-    /// This API's own.
+    /// A route of this API.
     Own(&'a str),
-    /// Nobody's.
+    /// No route.
     Nowhere,
 }
 
 impl Listeners {
-    /// A layer around the API's routes and these doors.
+    /// Creates the layer around the API's routes and these adapters.
     pub(super) fn new(api: Api, entrances: &[Arc<Entrance>]) -> Self {
         let mut doors: HashMap<String, Takers> = HashMap::new();
         for entrance in entrances {
@@ -88,7 +89,7 @@ impl Listeners {
     }
 }
 
-/// Serves what the listener serves, in the words of whose route it is.
+/// Serves the routes of the listener, in the wording of the route's owner.
 pub(super) async fn layer(State(listeners): State<Listeners>, mut request: Request, next: Next) -> Response {
     let listener = request.extensions().get().copied().unwrap_or(Listener::Shared);
     let refused: Option<Refused> = request.extensions_mut().remove();
@@ -108,7 +109,7 @@ pub(super) async fn layer(State(listeners): State<Listeners>, mut request: Reque
     }
 }
 
-/// An answer at a product's own route: its headers, and its words where it is a refusal.
+/// Completes a response of a product's route: its headers, and the wording of a refusal.
 fn at_door(api: &Api, entrance: &Entrance, method: &Method, response: Response) -> Response {
     let door: &Door = entrance.door();
     let wording = &door.wording;
@@ -138,7 +139,7 @@ fn at_door(api: &Api, entrance: &Entrance, method: &Method, response: Response) 
     }
     let own = wording.headers.iter().map(|(name, value)| (name, value.as_str()));
     for (name, value) in own.chain(wording.request_id.iter().zip(id.as_deref())) {
-        // Checked when the profile was read.
+        // Validated when the profile was read.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             response.headers_mut().insert(name, value);
         }
@@ -146,7 +147,7 @@ fn at_door(api: &Api, entrance: &Entrance, method: &Method, response: Response) 
     response
 }
 
-/// Any other answer of the public listener: refusals in nobody's words, and nothing of the gateway's state.
+/// Completes any other response of the public listener: neutral wording, no state of the gateway.
 fn in_public(method: &Method, place: &Place<'_>, mut response: Response) -> Response {
     let refused: Option<Refused> = response.extensions().get().cloned();
     if let Some(Refused(problem)) = refused {

@@ -1,9 +1,12 @@
-//! The management API: one file a resource, each with its routes, its records and its handlers; and the OpenAPI document,
-//! which is made of them.
+//! Management API and its OpenAPI document.
 //!
-//! A handler reads its input (`input`: who calls, ids, query, body), asks the registry, the store or the feed, and answers with
-//! a record of its own (`views`). Changes go through the registry; events enter and are replayed through the same store
-//! operations as everywhere. There is no second way to send. The front doors of products (`doors`) are other names for the same.
+//! One file per resource, each with its routes, records and handlers. The OpenAPI document is
+//! generated from them.
+//!
+//! A handler reads its input (`input`: caller, ids, query, body), calls the registry, the store or
+//! the feed, and returns a record (`views`). Changes go through the registry. Events enter and are
+//! replayed through the same store operations as everywhere else: there is no second way to send.
+//! Product adapters (`doors`) serve the same functions under other names.
 
 mod backup;
 mod bodies;
@@ -80,11 +83,11 @@ use hookgate_store::{Committer, Store};
 
 use uploads::Uploads;
 
-/// What the API works with.
+/// Parts that the API works with.
 pub struct Parts {
-    /// Who is calling.
+    /// Authenticates callers.
     pub auth: Auth,
-    /// What new API keys may be used for where the request does not say.
+    /// Scopes of a new API key whose request names none.
     pub key_scopes: Scopes,
     /// Tenants, subscriptions, chains and plugins.
     pub registry: Registry,
@@ -92,49 +95,49 @@ pub struct Parts {
     pub host: Host,
     /// Makes test events.
     pub ingest: Ingest,
-    /// The keys that seal secrets.
+    /// Keys that seal secrets.
     pub keyring: Keyring,
     /// Backups of the store.
     pub backups: Backups,
-    /// Events and deliveries.
+    /// Store of events and deliveries.
     pub store: Arc<dyn Store>,
     /// Commits test events and cancellations.
     pub committer: Committer,
-    /// Who is told when something becomes due.
+    /// Handover, notified when a delivery becomes due.
     pub handover: Handover,
-    /// The pull feed.
+    /// Pull feed.
     pub feed: Feed,
-    /// Judges endpoints.
+    /// Outbound client, which checks endpoints.
     pub egress: Client,
     /// Charges tenants' quotas.
     pub quotas: QuotaGate,
     /// Memory that requests, events and pages hold.
     pub memory: MemoryPool,
-    /// Makes ids.
+    /// Source of ids.
     pub ids: IdSource,
-    /// Tells the time.
+    /// Source of the time.
     pub clock: Clock,
-    /// What one call may ask for.
+    /// Limits of one call.
     pub config: Config,
-    /// What the public listener serves beside the routes of products.
+    /// Routes that the public listener serves besides those of products.
     pub public_also: Vec<Also>,
-    /// How long the answers to calls with an `Idempotency-Key` are kept.
+    /// Time for which responses to calls with an `Idempotency-Key` are stored.
     pub keep_answers: Duration,
-    /// What `/metrics` shows.
+    /// Metrics that `/metrics` shows.
     pub metrics: Metrics,
-    /// What `/readyz` warns of as long as the process runs.
+    /// Warnings that `/readyz` shows as long as the process runs.
     pub warnings: Vec<String>,
-    /// How much of a JSON body is read, and for how long.
+    /// Size and time limits of a JSON body.
     pub body: BodyLimits,
-    /// The largest component that may be uploaded, in bytes.
+    /// Maximum size of an uploaded component, in bytes.
     pub max_component: usize,
-    /// From then on the gateway is not ready.
+    /// Shutdown signal, after which the gateway is not ready.
     pub shutdown: CancellationToken,
-    /// What carries on what a caller began and does not wait for.
+    /// Background tasks, which carry on work that a caller began and does not wait for.
     pub tasks: Tasks,
 }
 
-/// The parts as handlers share them. Cheap to clone.
+/// Parts, shared by the handlers. Cheap to clone.
 #[derive(Clone)]
 struct Api(Arc<Shared>);
 
@@ -162,8 +165,10 @@ impl Api {
     }
 }
 
-/// All routes of the gateway: the API's, those of the ingest that are given, the front doors of the registry's profiles, and
-/// the document that describes all of them.
+/// Builds the router of the gateway and the document that describes its routes.
+///
+/// The routes are the API's, the given ones of the ingest, and those of the product adapters in the
+/// registry's profiles.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
@@ -176,7 +181,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let once = repeats::Once::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
     let published = docs::publish(ingest.merge(described), &entrances);
-    // After the document: a second one takes the schemas that were made until then.
+    // After the document: building a second one takes the schemas collected until then.
     let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));
     let listeners = listeners::Listeners::new(api, &entrances);
     published
@@ -188,7 +193,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         .layer(from_fn_with_state(listeners, listeners::layer))
 }
 
-/// The paths that no front door can have.
+/// Returns the paths that no product route can have.
 pub fn paths() -> Vec<String> {
     docs::paths(own())
 }

@@ -1,39 +1,39 @@
-//! What became of steps when another version of their plugin came: shared by uploads, promotions and roll-backs.
+//! Version changes of chain steps, shared by uploads, promotions and rollbacks.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use hookgate_registry::StepMove;
 
-/// A step that goes over to another version, or does not.
+/// Version change of a step, which took place or was refused.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StepMove")]
 pub(super) struct StepMoveView {
-    /// Whose step it is.
+    /// Tenant that the step belongs to.
     tenant: String,
-    /// Its chain: `ingress`, or a subscription's id.
+    /// Chain of the step: `ingress`, or a subscription's id.
     chain: String,
-    /// Which step of it, counted from 0.
+    /// Index of the step in the chain, counted from 0.
     step: usize,
-    /// Whether it is the step's canary.
+    /// Set when the change concerns the step's canary.
     canary: bool,
-    /// The version before.
+    /// Previous version.
     from: Option<String>,
-    /// The version that it is meant to run.
+    /// Version that the step is meant to run.
     to: Option<String>,
-    /// Whether it runs that version now.
+    /// Set when the step runs that version now.
     moved: bool,
-    /// Why it does not: the version's own words about the step.
+    /// Reasons for a refusal, as the plugin version reports them.
     refused: Vec<RefusalView>,
 }
 
-/// What a version finds wrong with a step.
+/// Objection of a plugin version to a step.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StepRefusal")]
 struct RefusalView {
-    /// Where in the step, a JSON pointer.
+    /// JSON pointer to the place in the step.
     pointer: String,
-    /// What.
+    /// Error message.
     message: String,
 }
 

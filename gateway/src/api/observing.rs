@@ -1,4 +1,4 @@
-//! What a tenant's plugins do: figures by version, and what they wrote. Both are of the process that answers.
+//! Plugin statistics by version, and plugin logs. Both are of the gateway process that answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,133 +55,134 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What a plugin's calls came to.
+/// Call statistics of a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginStats")]
 struct StatsView {
-    /// The plugin.
+    /// Plugin name.
     plugin: String,
-    /// Whose calls are counted: `process`, those of the gateway process that answers.
+    /// Scope of the counts. `process`: the calls in the gateway process that answers.
     scope: &'static str,
-    /// Its versions, the one first that came into a chain last.
+    /// Versions of the plugin, the one that entered a chain last first.
     versions: Vec<VersionStatsView>,
 }
 
-/// What the calls of one version came to.
+/// Call statistics of a plugin version.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginVersionStats")]
 struct VersionStatsView {
-    /// What it says of itself.
+    /// Version that the component declares.
     version: String,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of the component, in hexadecimal.
     digest: String,
-    /// Since when they are counted.
+    /// Start of counting.
     since: String,
-    /// All calls.
+    /// Number of calls.
     calls: u64,
-    /// Calls by what they said: `pass`, `drop`, `reject`, `delay` and `failed`.
+    /// Calls by verdict: `pass`, `drop`, `reject`, `delay` and `failed`.
     verdicts: BTreeMap<&'static str, u64>,
-    /// Calls that failed, by how: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`,
-    /// `breaker`, `internal`; what did not happen is left out.
+    /// Failed calls by kind; kinds that did not occur are left out. The kinds are `trap`, `panic`,
+    /// `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`, `breaker` and
+    /// `internal`.
     failures: BTreeMap<&'static str, u64>,
-    /// How long they took.
+    /// Duration of the calls.
     time: TimeView,
-    /// Bytes of the documents that it was given.
+    /// Bytes of the documents passed to the version.
     bytes_in: u64,
-    /// Bytes of the documents that it let go on.
+    /// Bytes of the documents that the version passed on.
     bytes_out: u64,
-    /// How its breaker stands.
+    /// State of the circuit breaker.
     breaker: BreakerView,
-    /// How often its breaker opened.
+    /// Number of times that the circuit breaker opened.
     breaker_opened: u64,
-    /// The last call.
+    /// Time of the last call.
     last_call: Option<String>,
-    /// The last call that failed.
+    /// Last call that failed.
     last_failure: Option<LastFailureView>,
 }
 
-/// How long calls took, in microseconds; null where there were none.
+/// Duration of calls in microseconds; `null` if there were none.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CallTime")]
 struct TimeView {
-    /// All together.
+    /// Total duration.
     total_us: u64,
-    /// Half of them took at most so long; up to an eighth too much.
+    /// Median; up to an eighth too high.
     p50_us: Option<u64>,
-    /// 99 in a hundred took at most so long; up to an eighth too much.
+    /// 99th percentile; up to an eighth too high.
     p99_us: Option<u64>,
-    /// The longest.
+    /// Longest duration.
     max_us: Option<u64>,
 }
 
-/// A call that failed.
+/// Failed call.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LastCallFailure")]
 struct LastFailureView {
-    /// When.
+    /// Time of the failure.
     at: String,
-    /// How.
+    /// Kind of the failure.
     kind: &'static str,
 }
 
-/// Which lines.
+/// Parameters of the plugin log.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LogQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of lines, 1 to 500; default: 50.
     limit: Option<usize>,
-    /// The `next_cursor` of the lines before; the last lines where it is not given.
+    /// The `next_cursor` of the previous page; default: the last lines.
     cursor: Option<String>,
-    /// At least so loud.
+    /// Minimum level of the lines.
     level: Option<LevelView>,
 }
 
-/// How loud a line is.
+/// Log level.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LogLevel")]
 #[serde(rename_all = "snake_case")]
 enum LevelView {
-    /// Step by step.
+    /// Single steps of the execution.
     Trace,
-    /// For the author.
+    /// Details for the plugin's author.
     Debug,
-    /// As it should be.
+    /// Normal operation.
     Info,
-    /// Odd.
+    /// Unusual condition.
     Warn,
-    /// Wrong; and how a call failed.
+    /// Error, or the failure of a call.
     Error,
 }
 
-/// What a plugin wrote.
+/// Log of a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginLogs")]
 struct LogsView {
-    /// The lines, the oldest first.
+    /// Lines, oldest first.
     data: Vec<LineView>,
-    /// Where to go on, now or later. Always there.
+    /// Cursor of the next page, usable now or later. Always present.
     next_cursor: String,
 }
 
-/// A line.
+/// Line of a plugin log.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginLogLine")]
 struct LineView {
-    /// When the call began.
+    /// Start of the call.
     at: String,
-    /// The event.
+    /// Event id.
     event: String,
-    /// The chain: `ingress`, or a subscription's id.
+    /// Chain of the call: `ingress`, or a subscription's id.
     chain: String,
-    /// The version that wrote it.
+    /// Version that wrote the line.
     version: String,
-    /// The first digits of its digest.
+    /// First digits of the version's digest.
     digest: String,
-    /// How loud.
+    /// Log level.
     level: LevelView,
-    /// What it wrote; control characters are escaped.
+    /// Text of the line; control characters are escaped.
     text: String,
-    /// How many lines before this one were dropped, because there were too many in a second.
+    /// Number of lines dropped before this one, because there were too many in a second.
     dropped: u64,
 }
 
@@ -232,7 +233,7 @@ async fn logs(
     }))
 }
 
-/// A place in a journal.
+/// Position in a log journal.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     began_ms: u64,
@@ -257,7 +258,7 @@ impl Place {
         URL_SAFE_NO_PAD.encode(format!("{MARK}{}.{}", self.began_ms, self.number))
     }
 
-    /// The number to go on after: in a journal that began later, the first.
+    /// Returns the number to go on after; 0, the beginning, for a journal that began later.
     fn within(self, journal: &Journal) -> u64 {
         if self.began_ms == journal.began_ms() {
             self.number
@@ -347,5 +348,5 @@ fn at(at_ms: u64) -> String {
     text(Timestamp::from_millis(at_ms))
 }
 
-/// Tells a cursor of this list from other texts.
+/// Prefix that marks the cursors of this list.
 const MARK: &str = "log:";

@@ -1,4 +1,4 @@
-//! Answers whose status is not 200.
+//! Responses: `201`, `202`, `204`, and `200` with reserved memory.
 
 use aide::OperationOutput;
 use aide::generate::GenContext;
@@ -13,18 +13,18 @@ use serde::Serialize;
 
 use hookgate_runtime::memory::Reservation;
 
-/// `201 Created`, with where it is.
+/// `201 Created`, with the location of the new resource.
 pub(super) struct Created<T> {
-    /// The path of what was made.
+    /// Path of the new resource.
     pub location: String,
-    /// What was made.
+    /// New resource.
     pub made: T,
 }
 
-/// `202 Accepted`: it will be done.
+/// `202 Accepted`: the work is not done yet.
 pub(super) struct Accepted<T>(pub T);
 
-/// `200 OK`, whose memory is held until it is sent.
+/// `200 OK`, with memory held until the response is sent.
 pub(super) struct Held<T>(pub T, pub Option<Reservation>);
 
 /// `204 No Content`.

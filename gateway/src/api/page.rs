@@ -1,4 +1,4 @@
-//! Pages of lists: `?limit=&cursor=` in, `{"data": […], "next_cursor": …}` out.
+//! Pagination of lists: `?limit=&cursor=` in, `{"data": […], "next_cursor": …}` out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Code, Problem};
 
-/// Which page.
+/// Pagination parameters.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of items, 1 to 500; default: 50.
     pub limit: Option<usize>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
 }
 
-/// A page of a list.
+/// Page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Page<T> {
-    /// What is on it.
+    /// Items of the page.
     pub data: Vec<T>,
-    /// Where the next page begins; `null` on the last one.
+    /// Cursor of the next page; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 
-/// A limit within its bounds.
+/// Checks a limit against its bounds, 1 to 500; 50 if none is given.
 ///
 /// # Errors
 /// `invalid_parameter`.
@@ -40,7 +40,7 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
-/// What is told of a cursor that is none.
+/// Problem for an invalid cursor.
 pub(super) fn bad_cursor() -> Problem {
     Problem::new(
         Code::InvalidCursor,
@@ -48,7 +48,7 @@ pub(super) fn bad_cursor() -> Problem {
     )
 }
 
-/// The page of a short list that is in memory, ordered by a key that every item has for good.
+/// Returns a page of a short list in memory, ordered by a key that never changes for an item.
 ///
 /// # Errors
 /// `invalid_parameter`, `invalid_cursor`.
@@ -81,7 +81,7 @@ fn key_of(cursor: &str) -> Result<String, Problem> {
         .ok_or_else(bad_cursor)
 }
 
-/// Tells a cursor of such a list from other texts.
+/// Prefix that marks the cursors of such lists.
 const MARK: &str = "after:";
 
 #[cfg(test)]

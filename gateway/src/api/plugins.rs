@@ -59,7 +59,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
         .api_route("/v1/plugins/{id}/versions/{version}", version)
 }
 
-/// How an upload is described.
+/// Describes an upload in the OpenAPI document.
 pub(super) fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     let describe = described(
         TAG,
@@ -83,87 +83,89 @@ pub(super) fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'
     operation
 }
 
-/// Under which name.
+/// Parameters of an upload.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UploadQuery {
-    /// The plugin's name in chains: 1 to 64 of `a-z 0-9 -`; the one that the component says of itself where none is given.
+    /// Plugin name in chains: 1 to 64 of `a-z 0-9 -`. Default: the name that the component
+    /// declares.
     pub name: Option<String>,
 }
 
-/// A plugin.
+/// Plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Plugin")]
 pub(super) struct PluginView {
-    /// What a chain's step calls it.
+    /// Name that the steps of chains use.
     name: String,
-    /// Whose it is.
+    /// Owner of the plugin.
     owner: OwnerView,
-    /// Its versions, the last that was uploaded first.
+    /// Versions of the plugin, the last uploaded first.
     versions: Vec<VersionView>,
 }
 
-/// One immutable build of a plugin.
+/// Immutable build of a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginVersion")]
 pub(super) struct VersionView {
-    /// What it says of itself: a semantic version.
+    /// Semantic version that the component declares.
     version: String,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of the component, in hexadecimal.
     digest: String,
-    /// One sentence.
+    /// Summary in one sentence.
     summary: String,
-    /// A JSON Schema of its settings.
+    /// JSON Schema of the settings.
     settings_schema: Option<Value>,
-    /// Whether it takes out what must not go on: its step cannot be skipped.
+    /// Set when the plugin removes data that must not go on. Its step cannot be skipped.
     redacts: bool,
-    /// The interfaces that it imports.
+    /// Interfaces that the component imports.
     imports: Vec<String>,
-    /// Those of them that the version before it in rank does not import.
+    /// Imported interfaces that the previous version in rank does not import.
     imports_more: Vec<String>,
-    /// Its size.
+    /// Size in bytes.
     bytes: u64,
-    /// When it was uploaded.
+    /// Upload time.
     uploaded: Option<String>,
-    /// Whether this gateway calls it for the tenant: one that is stopped again and again is left alone for a while.
+    /// State of the circuit breaker of the version for the tenant. It opens after calls were
+    /// stopped repeatedly; then the gateway makes no calls for a while.
     breaker: BreakerView,
 }
 
-/// Whose a plugin is.
+/// Owner of a plugin.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "PluginOwner")]
 #[serde(rename_all = "snake_case")]
 enum OwnerView {
-    /// It came with the gateway.
+    /// Shipped with the gateway.
     Shipped,
-    /// The operator uploaded it for all tenants.
+    /// Uploaded by the operator for all tenants.
     Operator,
-    /// It is the tenant's own.
+    /// Uploaded by the tenant.
     Tenant,
 }
 
-/// How a breaker stands.
+/// State of a circuit breaker.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "Breaker")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum BreakerView {
-    /// It is called.
+    /// Calls are made.
     Closed,
-    /// It is left alone: its steps fail without a call.
+    /// No calls are made: steps of the version fail without a call.
     Open,
     /// The next call is a probe.
     HalfOpen,
 }
 
-/// What an upload came to.
+/// Result of an upload.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UploadedPlugin")]
 pub(super) struct UploadedView {
     #[serde(flatten)]
     plugin: PluginView,
-    /// What was uploaded.
+    /// Uploaded version.
     uploaded: VersionView,
-    /// The steps that wanted the latest version or a range that it is in.
+    /// Steps configured for the latest version or for a range that contains the uploaded one.
     pub(super) steps: Vec<StepMoveView>,
 }
 
@@ -176,7 +178,7 @@ async fn list(
     page_of(plugins, &query).map(Json)
 }
 
-/// A page of plugins, by name.
+/// Returns a page of plugins, ordered by name.
 pub(super) fn page_of(mut plugins: Vec<PluginInfo>, query: &PageQuery) -> Result<Page<PluginView>, Problem> {
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     page::of(
@@ -200,13 +202,13 @@ async fn get_version(
     version_of(&plugins, &id).map(Json)
 }
 
-/// The plugin of this name.
+/// Finds a plugin by name.
 pub(super) fn named<'a>(plugins: &'a [PluginInfo], name: &str) -> Result<&'a PluginInfo, Problem> {
     let found = plugins.iter().find(|plugin| plugin.name == name);
     found.ok_or_else(not_found)
 }
 
-/// One version of one of these plugins.
+/// Finds one version of one of these plugins, by version or by digest.
 pub(super) fn version_of(plugins: &[PluginInfo], id: &VersionId) -> Result<VersionView, Problem> {
     let plugin = named(plugins, &id.plugin)?;
     let is_it = |version: &&PluginVersion| version.version == id.version || version.digest == id.version;
@@ -228,16 +230,16 @@ async fn upload(
     take(&api, to, &who, &query, request).await
 }
 
-/// Where an upload goes.
+/// Destination of an upload.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shelf<'a> {
-    /// A tenant, or the operator.
+    /// Owner: a tenant, or the operator.
     pub owner: &'a TenantId,
-    /// Where its plugins are found.
+    /// Path of the owner's plugins.
     pub path: &'a str,
 }
 
-/// Takes an upload of a tenant's or of the operator's.
+/// Takes an upload of a tenant or of the operator.
 pub(super) async fn take(
     api: &Api,
     to: Shelf<'_>,
@@ -342,7 +344,7 @@ impl VersionView {
             version: version.version.clone(),
             digest: version.digest.clone(),
             summary: version.summary.clone(),
-            // A plugin's text: shown only where it is JSON.
+            // Text of the plugin: shown only if it is JSON.
             settings_schema: version
                 .settings_schema
                 .as_deref()

@@ -1,8 +1,11 @@
-//! Reads records from JSON objects alone. serde takes an array for a record too, its elements as the fields in their order; what
-//! a caller never meant is refused here, at any depth.
+//! Deserializer that reads records from JSON objects alone.
 //!
-//! A deserializer around another one, which changes nothing but what a record may be read from. What serde keeps before it reads
-//! it (untagged and flattened types) is not seen: bodies have none.
+//! serde also takes an array for a record, its elements as the fields in their order. This
+//! deserializer refuses such input at any depth, because no caller intends it.
+//!
+//! It wraps another deserializer and changes only the input that a record may be read from. It does
+//! not see types that serde buffers before it reads them (untagged and flattened types): bodies
+//! have none.
 
 use std::fmt;
 
@@ -11,10 +14,10 @@ use serde::de::{
     Visitor,
 };
 
-/// A deserializer, a seed or an access whose records are objects.
+/// Wrapper around a deserializer, a seed or an access, which reads records from objects only.
 pub(super) struct Records<T>(pub T);
 
-/// Around what is being read: `record` when that is a record.
+/// Wrapper around a visitor; `record` is set if it reads a record.
 struct Reading<V> {
     visitor: V,
     record: bool,

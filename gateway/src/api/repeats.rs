@@ -1,11 +1,18 @@
-//! `Idempotency-Key` for every call that changes something: the same request under the same key is done once, and answered again
-//! as it was the first time. A layer around all routes; the ingest has its own way, in the commit of the events themselves.
+//! Idempotency-Key layer: replays the stored response to a repeated request.
 //!
-//! A note in the store says first that the request is under way, and then how it was answered. A key is its caller's and its
-//! route's. Only successes are kept: after any other answer the key is as if it had not been used, unless the answer says that it is
-//! not known whether the request was done. A tenant has a number of answers kept (`quotas.kept_answers`): over it a request with a new key
-//! is refused before it is done. An answer can hold a secret: it is sealed. What a process that dies in between has
-//! done is not known either: after [`HOLD`] whoever asks again is told so, and nothing is done twice.
+//! The layer wraps all routes and covers every call that changes something. The ingest has a
+//! separate implementation, in the commit of the events.
+//!
+//! A record in the store first marks the request as in progress, and then holds its response.
+//!
+//! * A key belongs to its caller and its route.
+//! * Only successes are stored. After any other response the key counts as unused, unless the
+//!   response leaves it unknown whether the request was executed.
+//! * The number of stored responses of a tenant is limited (`quotas.kept_answers`). Over the limit,
+//!   a request with a new key is refused before it is executed.
+//! * A response can contain a secret: it is sealed.
+//! * The outcome of a request whose process dies is unknown. After [`HOLD`] a repeated request is
+//!   answered so, and nothing is executed twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +37,16 @@ use hookgate_registry::{ApiKey, Tenant};
 use hookgate_runtime::telemetry::error_chain;
 use hookgate_store::NoteOwner;
 
-/// What the layer works with. Cheap to clone.
+/// State of the layer. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Once {
     api: Api,
-    /// Where front doors have keys besides the usual headers.
+    /// Headers in which adapters expect keys, besides the usual ones.
     key_headers: Arc<[String]>,
 }
 
 impl Once {
-    /// A layer around the API's routes and these doors.
+    /// Creates the layer around the API's routes and these adapters.
     pub(super) fn new(api: Api, entrances: &[Arc<Entrance>]) -> Self {
         let key_headers = entrances
             .iter()
@@ -50,7 +57,9 @@ impl Once {
         }
     }
 
-    /// Whose keys these are, and who owns the answers: a tenant or the operator; nothing where nobody is known.
+    /// Identifies the caller, and the owner of its stored responses: a tenant or the operator.
+    ///
+    /// `None` if the caller is unknown.
     fn caller(&self, headers: &HeaderMap) -> Option<(String, NoteOwner)> {
         let caller = self.api.auth.caller(headers).ok().or_else(|| {
             let keys = self
@@ -79,13 +88,18 @@ impl Once {
     }
 }
 
-/// Owner of a tenant's kept answers in the store. One that was deleted and made again begins with none.
+/// Owner of a tenant's stored responses in the store.
+///
+/// A tenant that was deleted and created again starts with none.
 pub(super) fn answers_of(tenant: &Tenant) -> String {
     format!("{}@{}", tenant.id, tenant.created.as_micros())
 }
 
-/// One that was deleted and made again has another time, and so none of the old answers; and a key that may do less has none of
-/// the answers of one that may do more.
+/// Caller name of a tenant's key.
+///
+/// The creation time separates a tenant from a former one of the same name. The scopes and the
+/// subscription separate the keys of a tenant, so that a key with fewer rights gets no responses
+/// that were stored for a key with more.
 fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
     let of_all = answers_of(tenant);
     match (key.scopes, key.subscription) {
@@ -95,7 +109,7 @@ fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
     }
 }
 
-/// Answers a request once for each key.
+/// Executes a request once for each key.
 pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next) -> Response {
     match name_of(&once, &request) {
         Ok(Some((name, owner))) => Repeatable {
@@ -111,12 +125,13 @@ pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next
     }
 }
 
-/// The note's name: a digest of who calls, of the route, and of the key. Nothing where no key counts; a caller who is not known is
-/// for the route to refuse.
+/// Name of the record: a digest of the caller, the route and the key.
+///
+/// `None` if no key counts. An unknown caller is left to the route to refuse.
 fn name_of(once: &Once, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
     let method = request.method();
     let path = request.uri().path();
-    // A dry run stores nothing, and doing it again does no harm; an import that is done again changes nothing.
+    // A dry run stores nothing and can be repeated; a repeated import changes nothing.
     let harmless = path.ends_with("/try") || IMPORTS.contains(&path);
     if method.is_safe() || (method == Method::POST && path == EVENTS) || harmless {
         return Ok(None);
@@ -140,15 +155,15 @@ fn tenant_named(headers: &HeaderMap) -> &str {
     named.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A request with a key.
+/// Request with an idempotency key.
 struct Repeatable {
     api: Api,
     name: String,
-    /// Whose answers this one is counted with.
+    /// Owner that the stored response is counted for.
     owner: NoteOwner,
 }
 
-/// An answer as it is kept, before it is sealed.
+/// Stored response, before it is sealed.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     status: u16,
@@ -167,7 +182,7 @@ impl Repeatable {
         hash.update(&body);
         let fingerprint: [u8; FINGERPRINT] = hash.finalize().into();
         let now = self.api.clock.now();
-        // Each try has a note of its own: one that comes back late does not touch another's.
+        // Each try has a unique record: a try that returns late does not change another one's.
         let own = self.api.ids.event();
         let begun = [&now.as_micros().to_be_bytes()[..], own.as_str().as_bytes()].concat();
         let waiting = note(WAITING, &fingerprint, &begun);
@@ -183,7 +198,7 @@ impl Repeatable {
         let method = head.method.clone();
         let mut request = Request::from_parts(head, Body::empty());
         request.extensions_mut().insert(InMemory(body));
-        // To its end, whether the caller waits for it or not.
+        // Runs to its end even if the caller disconnects.
         let tasks = self.api.tasks.clone();
         let done = tasks.spawn(async move {
             let response = next.run(request).await;
@@ -197,7 +212,7 @@ impl Repeatable {
         })
     }
 
-    /// Takes the place of an upload before its body is read, as the route would.
+    /// Counts an upload against its limit before the body is read, as the route would.
     fn begin_upload(&self, mut request: Request) -> Result<Request, Problem> {
         if UPLOADS.contains(&request.uri().path()) {
             let owner = request_memory::owner(&self.api, request.headers(), request.extensions());
@@ -208,7 +223,7 @@ impl Repeatable {
         Ok(request)
     }
 
-    /// As the route would read it.
+    /// Limits that the route sets for the body.
     fn limits(&self, request: &Request) -> BodyLimits {
         let upload = UPLOADS.contains(&request.uri().path());
         BodyLimits {
@@ -221,7 +236,7 @@ impl Repeatable {
         }
     }
 
-    /// The answer of the first time, or why there is none.
+    /// Returns the stored response, or the reason for which there is none.
     fn repeated(&self, standing: &Standing<'_>) -> Result<Response, Problem> {
         let sealed = match standing {
             Standing::Kept(sealed) => sealed,
@@ -258,7 +273,7 @@ impl Repeatable {
         kept.into_response().ok_or_else(unreadable)
     }
 
-    /// Keeps a success for whoever asks again, and that nobody knows; lets the key go after anything else.
+    /// Stores a success or an unknown outcome for repetitions. Any other response releases the key.
     async fn keep(
         &self,
         method: &Method,
@@ -284,7 +299,7 @@ impl Repeatable {
             .note_replace(&self.name, waiting, next, Some(&self.owner))
             .await;
         if let Err(error) = noted {
-            // It was done; only a repetition soon after is told to wait.
+            // The request was executed; only a repetition soon after is told to wait.
             tracing::warn!(error = %error_chain(&error), "answer.not_kept");
         }
         Ok(Response::from_parts(head, Body::from(body)))
@@ -292,7 +307,7 @@ impl Repeatable {
 }
 
 impl Kept {
-    /// Nothing of what is no success, and of what is too large.
+    /// Seals a response for the store; `None` if it is no success or is larger than [`LARGEST`].
     fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Secret> {
         if !status.is_success() || body.len() > LARGEST {
             return None;
@@ -321,18 +336,18 @@ impl Kept {
     }
 }
 
-/// What a note says to a request.
+/// State of a key, as its record shows it.
 #[derive(Debug, PartialEq, Eq)]
 enum Standing<'a> {
     /// The key was used for another request.
     Another,
-    /// The request is being answered.
+    /// The request is in progress.
     UnderWay,
-    /// It was begun, and nobody knows how it ended.
+    /// The request was begun, and its outcome is unknown.
     Unknown,
-    /// It was answered; sealed.
+    /// The request was answered; the sealed response.
     Kept(&'a str),
-    /// The note is none.
+    /// The record cannot be read.
     Unreadable,
 }
 
@@ -359,8 +374,9 @@ fn standing<'a>(there: &'a [u8], fingerprint: &[u8], now: Timestamp) -> Standing
     read().unwrap_or(Standing::Unreadable)
 }
 
-/// Whether an answer says that it is not known what was done, and doing it again could do it twice: what `PUT`, `PATCH` and
-/// `DELETE` do once more is the same.
+/// Returns `true` if the outcome is unknown and a repetition could execute the request twice.
+///
+/// A repeated `PUT`, `PATCH` or `DELETE` has the same effect as one.
 fn is_unknown(method: &Method, retry: Option<&Retry>) -> bool {
     method == Method::POST && retry == Some(&Retry::SameKey)
 }
@@ -380,14 +396,16 @@ const WAITING: u8 = b'w';
 const KEPT: u8 = b'k';
 const UNKNOWN: u8 = b'u';
 const FINGERPRINT: usize = 32;
-/// How long a request may be under way: longer than any takes. A note stays longer, so that nobody does it again.
+/// Longest time for which a request counts as in progress, longer than any takes.
+///
+/// The record is stored for longer, so that the request is not executed again.
 const HOLD: Duration = Duration::from_secs(120);
-/// What `Retry-After` says while one is under way.
+/// `Retry-After` while the request is in progress.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Answers above this are not kept: no route's are.
+/// Maximum size of a stored response in bytes; no route exceeds it.
 const LARGEST: usize = 1 << 20;
 const SHOWN_AGAIN: &[HeaderName] = &[header::CONTENT_TYPE, header::LOCATION];
-/// Says that this is the answer of an earlier request.
+/// Header that marks a replayed response.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const EVENTS: &str = "/v1/events";
 const UPLOADS: [&str; 2] = ["/v1/plugins", "/v1/shared/plugins"];
@@ -415,7 +433,7 @@ mod tests {
                 HOLD - Duration::from_millis(1),
                 Standing::UnderWay,
             ),
-            // The process that did it is dead, or the store heard no more of it.
+            // The process that executed it is dead, or the store was not updated.
             (&waiting, &mine, HOLD, Standing::Unknown),
             (&unknown, &mine, Duration::ZERO, Standing::Unknown),
             (&kept, &mine, 10 * HOLD, Standing::Kept("v1.sealed")),

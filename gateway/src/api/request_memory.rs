@@ -1,4 +1,4 @@
-//! Memory that a request's body and document are charged for, held until the request is answered.
+//! Memory charged for the body and document of a request, held until the request is answered.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,21 +13,23 @@ use super::Api;
 use crate::http::{Account, BodyLimits, Caller, Charge, Problem, receive};
 use hookgate_domain::{Scope, TenantId};
 
-/// Memory of a request, as an extension of it.
+/// Memory of a request, as a request extension.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RequestMemory {
     charge: Arc<Mutex<Charge>>,
 }
 
-/// The tenant that a request's memory is charged to, as an extension of it, where its key is not in the usual headers.
+/// Tenant that a request's memory is charged to, as a request extension.
+///
+/// Present if the key is not in the usual headers.
 #[derive(Debug, Clone)]
 pub(super) struct Owner(pub TenantId);
 
-/// The body of a request that another layer has read, as an extension of it.
+/// Body of a request that another layer has read, as a request extension.
 #[derive(Debug, Clone)]
 pub(super) struct InMemory(pub Bytes);
 
-/// Holds the memory of a request until its answer is made, and tells the server which route answered.
+/// Holds the memory of a request until its response is made; tells the server which route answered.
 pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     let memory = RequestMemory::default();
     request.extensions_mut().insert(memory.clone());
@@ -40,10 +42,10 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Reads a request's body.
+/// Reads the body of a request.
 ///
 /// # Errors
-/// Those of [`receive`].
+/// Errors of [`receive`].
 pub(super) async fn read<B>(
     api: &Api,
     request: http::Request<B>,
@@ -68,10 +70,10 @@ where
     Ok((head, received.bytes))
 }
 
-/// Charges the document of a JSON text that was read.
+/// Charges the document of a JSON text.
 ///
 /// # Errors
-/// Those of [`Account::charge_document`].
+/// Errors of [`Account::charge_document`].
 pub(super) fn charge_document(api: &Api, head: &http::request::Parts, text: &[u8]) -> Result<(), Problem> {
     let owner = owner(api, &head.headers, &head.extensions);
     let account = Account {
@@ -86,14 +88,16 @@ pub(super) fn charge_document(api: &Api, head: &http::request::Parts, text: &[u8
     Ok(())
 }
 
-/// The tenant that a request is for, as its key says; `None`: the operator itself.
+/// Tenant that a request is for, by its key.
+///
+/// `None` for the operator itself, or an unknown caller.
 pub(super) fn owner(api: &Api, headers: &HeaderMap, extensions: &http::Extensions) -> Option<TenantId> {
     if let Some(Owner(tenant)) = extensions.get() {
         return Some(tenant.clone());
     }
     match api.auth.caller(headers) {
         Ok(Caller::Tenant(tenant, ..)) => Some(tenant.id.clone()),
-        // The operator acts for a tenant, or for itself; its key has every scope.
+        // The operator acts for a tenant or for itself; its key has every scope.
         Ok(Caller::Operator) => {
             let tenant = api.auth.tenant(headers, Scope::Read);
             tenant.ok().map(|tenant| tenant.id.clone())
@@ -103,7 +107,7 @@ pub(super) fn owner(api: &Api, headers: &HeaderMap, extensions: &http::Extension
 }
 
 impl RequestMemory {
-    /// Holds more until the request is answered.
+    /// Holds further memory until the request is answered.
     fn hold(&self, charge: Charge) {
         self.charge
             .lock()

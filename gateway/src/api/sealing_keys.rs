@@ -1,4 +1,4 @@
-//! The keys that seal secrets in the store. The operator's; the keys themselves are never shown.
+//! Keys that seal secrets in the store (operator only). The keys themselves are never shown.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
@@ -51,50 +51,52 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// How to rotate.
+/// Parameters of a rotation.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "SealingKeyRotation")]
 #[serde(deny_unknown_fields, default)]
 struct RotateInput {
-    /// Whether no other gateway uses the store. Only then is a key made here that others would not have.
+    /// Confirms that no other gateway uses the store. Only then does the rotation make a key that
+    /// other gateways would not have.
     alone: bool,
 }
 
-/// The sealing keys.
+/// Sealing keys.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SealingKeys")]
 struct KeysView {
-    /// The one that seals first.
+    /// Keys, the one that seals first.
     data: Vec<KeyView>,
 }
 
-/// A sealing key.
+/// Sealing key.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SealingKey")]
 struct KeyView {
-    /// Its id: the beginning of its SHA-256.
+    /// Key id: the beginning of the key's SHA-256.
     id: String,
-    /// Whether it seals what is written now.
+    /// Set when the key seals new values.
     seals: bool,
-    /// Whether this gateway has it.
+    /// Set when this gateway has the key.
     at_hand: bool,
-    /// How many secrets in the store are sealed with it. At 0 a key that does not seal can be dropped.
+    /// Number of secrets in the store that are sealed with the key. At 0, a key that does not seal
+    /// new values can be removed.
     sealed: usize,
 }
 
-/// What a rotation did.
+/// Result of a rotation.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SealingKeyRotated")]
 struct RotatedView {
-    /// The id of the key that seals now.
+    /// Id of the key that seals new values.
     key: String,
-    /// Whether it was made by this rotation.
+    /// Set when the rotation made the key.
     made: bool,
-    /// How many secrets were sealed anew.
+    /// Number of secrets that were resealed.
     resealed: usize,
-    /// Of how many tenants.
+    /// Number of tenants that these secrets belong to.
     tenants: usize,
-    /// The ids of the keys that nothing is sealed with any more: they can be dropped.
+    /// Ids of the keys that seal nothing any more and can be removed.
     unused: Vec<String>,
 }
 
@@ -111,7 +113,7 @@ async fn rotate(
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Result<Json<RotatedView>, Problem> {
     let keyring = api.keyring.clone();
-    // Whoever asked may go away: what was begun is carried on.
+    // Runs to its end even if the caller disconnects.
     let rotating = api.tasks.spawn(async move { keyring.rotate(input.alone).await });
     match rotating.await {
         Ok(rotated) => Ok(Json(RotatedView::from(rotated.map_err(problem)?))),

@@ -1,7 +1,7 @@
-//! The tenant's own signing secret, for deliveries to endpoints that events name themselves; and how secrets are shown.
+//! Signing secret of a tenant, for endpoints that events name themselves, and views of secrets.
 //!
-//! A secret is shown by the answer that made it, by a rotation, by its own route, and by an export (`transfer`). No other answer has
-//! one.
+//! A secret is shown by the response that created it, by a rotation, by its own route, and by an
+//! export (`transfer`). No other response contains one.
 
 use std::sync::Arc;
 
@@ -51,28 +51,28 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// A new secret.
+/// Parameters of a secret rotation.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "SecretRotation")]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RotateInput {
-    /// The new secret; made where none is given.
+    /// New secret; generated if left out.
     pub secret: Option<String>,
-    /// What signs with it, where it is made here; as before where it is left out.
+    /// Algorithm of a generated secret; default: the previous one.
     pub signature: Option<SignatureView>,
-    /// How long the old one signs beside it, such as `24h`; `0s`: it stops at once.
+    /// Time for which the old secret still signs, such as `24h`; `0s`: it stops at once.
     pub grace: Option<Span>,
 }
 
-/// What makes signatures.
+/// Signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "SignatureKind")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SignatureView {
-    /// A secret that both sides have (in Standard Webhooks `v1`).
+    /// HMAC (Standard Webhooks `v1`): a secret that both sides have.
     #[serde(alias = "v1")]
     Hmac,
-    /// A private key that the gateway has, and a public one for the receiver (in Standard Webhooks `v1a`).
+    /// Ed25519 (Standard Webhooks `v1a`): private key in the gateway, public key for the receiver.
     #[serde(alias = "v1a")]
     Ed25519,
 }
@@ -81,24 +81,24 @@ pub(super) enum SignatureView {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SigningSecrets")]
 pub(super) struct SecretsView {
-    /// The current one; null where it is an Ed25519 key, whose private half stays here.
+    /// Current secret; `null` for an Ed25519 key, whose private half stays in the gateway.
     pub secret: Option<String>,
-    /// What verifies instead, of an Ed25519 key: `whpk_…`.
+    /// Public key that verifies the signatures of an Ed25519 key: `whpk_…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
-    /// Older ones that still sign beside it.
+    /// Older secrets that still sign.
     pub previous: Vec<PreviousSecret>,
 }
 
-/// A secret in its grace time.
+/// Secret in its grace period.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PreviousSecret {
-    /// The secret; null of an Ed25519 key.
+    /// Secret; `null` for an Ed25519 key.
     pub secret: Option<String>,
-    /// The public key, of an Ed25519 key.
+    /// Public key of an Ed25519 key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
-    /// Until when it signs.
+    /// Time until which the secret signs.
     pub expires: Option<String>,
 }
 
@@ -115,7 +115,7 @@ async fn rotate(
     Ok(Json(SecretsView::new(&rotated, &rotated.signing_secrets)))
 }
 
-/// Gives the tenant a new secret of its own, or its first one, whichever route asks for it.
+/// Rotates the tenant's signing secret, or creates its first one. Shared by all routes that do so.
 pub(super) async fn rotate_tenants(
     api: &Api,
     tenant: &Tenant,
@@ -131,7 +131,9 @@ pub(super) async fn rotate_tenants(
     Ok(rotated)
 }
 
-/// The secret that a request gives, or asks for by its kind; `None`: the registry makes the usual one.
+/// Secret that a request gives, or asks for by its algorithm.
+///
+/// `None`: the registry makes one with the default algorithm.
 pub(super) fn given(
     api: &Api,
     tenant: &Tenant,
@@ -155,7 +157,7 @@ pub(super) fn given(
     }
 }
 
-/// A secret that somebody gives must be one that the tenant's profile can sign with.
+/// Checks that the tenant's profile can sign with a given secret.
 pub(super) fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Problem> {
     match tenant.contract.as_ref().map(|profile| profile.secret.key(secret)) {
         Some(Ok(_)) | None => Ok(()),
@@ -167,7 +169,7 @@ pub(super) fn check_secret(tenant: &Tenant, secret: &Secret) -> Result<(), Probl
 }
 
 impl SecretsView {
-    /// Of the tenant itself, or of one of its subscriptions.
+    /// Creates the view of the secrets of the tenant or of one of its subscriptions.
     pub(super) fn new(tenant: &Tenant, secrets: &[SigningSecret]) -> Self {
         let mut shown = secrets.iter().map(|one| (show(tenant, &one.secret), one.expires));
         let (secret, public_key) = shown.next().map(|(shown, _)| shown).unwrap_or_default();
@@ -184,7 +186,7 @@ impl SecretsView {
     }
 }
 
-/// The secret, or in place of a private key its public one.
+/// Returns the secret, or the public key in place of a private one.
 pub(super) fn show(tenant: &Tenant, secret: &Secret) -> (Option<String>, Option<String>) {
     let profile = tenant.contract.as_ref();
     match profile.and_then(|profile| profile.secret.public_key(secret)) {

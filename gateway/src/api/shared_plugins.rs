@@ -1,4 +1,4 @@
-//! The plugins that the operator gives all tenants, beside the shipped ones.
+//! Plugins that the operator provides to all tenants, besides the shipped ones.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;

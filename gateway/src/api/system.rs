@@ -1,4 +1,4 @@
-//! What watches over the gateway asks: is it alive, is it ready, what are its figures. Nobody needs a key for these.
+//! Liveness, readiness and metrics of the gateway, without a key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
         .api_route("/metrics", get_with(metrics, figures))
 }
 
-/// An operation that needs no key.
+/// Describes an operation that needs no key.
 fn open(
     id: &'static str,
     summary: &'static str,
@@ -65,15 +65,15 @@ fn figures(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     })
 }
 
-/// How the gateway is.
+/// Health of the gateway.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Health")]
 struct HealthView {
-    /// `ok`.
+    /// Status, always `ok`.
     status: &'static str,
-    /// What an operator should know.
+    /// Warnings for the operator.
     warnings: Vec<String>,
-    /// What the operator could do better; told to the operator's key alone.
+    /// Recommendations, shown only to the operator's key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     advice: Vec<String>,
 }
@@ -121,7 +121,7 @@ async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Health
     }
 }
 
-/// Advises of keys that may do everything.
+/// Recommends limits for keys with every scope.
 fn advice(api: &Api, headers: &HeaderMap) -> Vec<String> {
     if api.auth.operator(headers).is_err() {
         return Vec::new();
@@ -133,7 +133,9 @@ fn advice(api: &Api, headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Keys with every scope, of tenants whose customers have routes of their own: one that a customer holds is the administrator's.
+/// Recommends to limit keys with every scope, of tenants whose customers have product routes.
+///
+/// A customer that holds such a key has an administrator's rights.
 fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let customers = |tenant: &Arc<Tenant>| {
         let doors = tenant.contract.as_ref().map(|profile| &profile.door.routes);
@@ -150,7 +152,7 @@ fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     ))
 }
 
-/// Tenants none of whose keys is limited, as all were before there were scopes.
+/// Recommends to limit keys of tenants that have no limited one, as before there were scopes.
 fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let all = |tenant: &&Arc<Tenant>| {
         !tenant.keys.is_empty() && tenant.keys.iter().all(|key| key.scopes == Scopes::ALL)
@@ -164,7 +166,7 @@ fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     ))
 }
 
-/// Warns of tenants that cannot be read. Which one, and why, is the operator's to know.
+/// Warns of tenants that cannot be read. Only the operator sees a tenant's name and the reason.
 fn behind(api: &Api, headers: &HeaderMap) -> Option<String> {
     let behind = api.registry.behind()?;
     let shown = match api.auth.operator(headers) {
@@ -185,7 +187,7 @@ fn loading(api: &Api) -> Option<String> {
 }
 
 async fn metrics(State(api): State<Api>) -> axum::response::Response {
-    // It reads files of the system, and prints much where there are many tenants.
+    // Reads files of the system, and prints much if there are many tenants.
     match tokio::task::spawn_blocking(move || api.metrics.render()).await {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => Problem::new(Code::InternalError, "The figures could not be printed.").into_response(),
@@ -193,6 +195,6 @@ async fn metrics(State(api): State<Api>) -> axum::response::Response {
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// When to look again.
+/// `Retry-After` of a gateway that is not ready.
 const PAUSE: Duration = Duration::from_secs(1);
 const TAG: &str = "System";

@@ -1,4 +1,4 @@
-//! Tenants and their keys: the operator's.
+//! Tenants and their API keys (operator only).
 
 use std::sync::Arc;
 
@@ -74,155 +74,161 @@ pub(super) fn routes() -> ApiRouter<Api> {
         .api_route("/v1/tenants/{id}/keys/{key}", delete_with(revoke, does(TAG, "revokeKey", "Revoke an API key")))
 }
 
-/// A tenant to create.
+/// Parameters of a new tenant.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "NewTenant", example = json!({ "id": "acme" }))]
 #[serde(deny_unknown_fields)]
 struct NewTenantInput {
-    /// Its name: 1 to 63 of `a-z 0-9 -`.
+    /// Tenant name: 1 to 63 of `a-z 0-9 -`.
     id: Parsed<TenantId>,
-    /// Its public contract; `standard` (Standard Webhooks) where none is given.
+    /// Profile, the tenant's public contract; default: `standard` (Standard Webhooks).
     profile: Option<String>,
-    /// What signs deliveries to endpoints that events name themselves; made where none is given.
+    /// Signing secret for endpoints that events name themselves; generated if left out.
     signing_secret: Option<String>,
-    /// Its quotas, over its profile's and the gateway's.
+    /// Quotas that override those of the profile and of the gateway.
     #[serde(default)]
     quotas: Quotas,
-    /// Whether the metadata of its events is stored (a CloudEvent's attributes too). Left out: it is, unless the profile drops it.
+    /// Stores the metadata of events, and the attributes of CloudEvents. Default: stored, unless
+    /// the profile drops it.
     keep_metadata: Option<bool>,
 }
 
-/// What to change of a tenant.
+/// Changes of a tenant.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "TenantPatch")]
 #[serde(deny_unknown_fields)]
 struct TenantPatchInput {
-    /// Its public contract.
+    /// Profile, the tenant's public contract.
     profile: Option<String>,
-    /// What signs deliveries to endpoints that events name themselves; `null`: none, and events cannot name any.
+    /// Signing secret for endpoints that events name themselves. `null` removes it: events can then
+    /// name no endpoints.
     #[serde(default, deserialize_with = "clearable")]
     signing_secret: Option<Option<String>>,
-    /// All of its own quotas, over its profile's and the gateway's; `null` or `{}`: it has none of its own.
+    /// Quotas that override those of the profile and of the gateway, as a whole. `null` or `{}`:
+    /// the tenant has no quotas of its own.
     #[serde(default, deserialize_with = "clearable")]
     quotas: Option<Option<Quotas>>,
-    /// Whether the metadata of its events is stored and shown; `false` holds for events that were accepted before, too.
+    /// Stores and shows the metadata of events. `false` also applies to events accepted before.
     keep_metadata: Option<bool>,
-    /// Changes nothing, and shows what another profile would block.
+    /// Dry run: changes nothing, and shows what another profile would block.
     #[serde(default)]
     dry_run: bool,
-    /// Takes another profile although it blocks what the tenant has.
+    /// Sets another profile although it blocks parts of the tenant.
     #[serde(default)]
     force: bool,
 }
 
-/// A tenant.
+/// Tenant.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Tenant")]
 struct TenantView {
-    /// Its name.
+    /// Tenant name.
     id: String,
-    /// Its public contract.
+    /// Profile, the tenant's public contract.
     profile: String,
-    /// Whether the metadata of its events is stored: neither it nor its profile drops it.
+    /// Set when the metadata of events is stored: neither the tenant nor its profile drops it.
     keep_metadata: bool,
-    /// When it was made.
+    /// Creation time.
     created: String,
-    /// How many subscriptions it has.
+    /// Number of subscriptions.
     subscriptions: usize,
-    /// Its own quotas; what is left out is as its profile or the gateway says.
+    /// Quotas of the tenant. Those left out are the profile's or the gateway's.
     quotas: Quotas,
 }
 
-/// A tenant as it was changed, or is to be.
+/// Tenant after a change or a dry run.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ChangedTenant")]
 struct ChangedTenant {
     #[serde(flatten)]
     tenant: TenantView,
-    /// What another profile blocks, or would, at most 50 places; empty: nothing, or the profile is as before.
+    /// Parts that another profile blocks or would block, at most 50. Empty if there are none, or if
+    /// the profile is unchanged.
     blocked: Vec<BlockedView>,
-    /// Whether it blocks more than that.
+    /// Set when more parts are blocked.
     more_blocked: bool,
 }
 
-/// Something that a profile blocks.
+/// Part of a tenant that a profile blocks.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BlockedPart")]
 struct BlockedView {
-    /// Of which subscription; null: of the tenant itself.
+    /// Subscription concerned; `null` for the tenant itself.
     subscription: Option<String>,
-    /// Where in it: a JSON pointer (RFC 6901).
+    /// JSON pointer (RFC 6901) to the part.
     pointer: String,
-    /// Why.
+    /// Reason.
     detail: String,
 }
 
-/// A tenant as it was made.
+/// Tenant that was created.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CreatedTenant")]
 struct CreatedTenant {
     #[serde(flatten)]
     tenant: TenantView,
-    /// Its first API key. It is not shown again.
+    /// First API key. It is not shown again.
     key: String,
-    /// What signs deliveries to endpoints that events name themselves.
+    /// Signing secret for endpoints that events name themselves.
     signing_secret: Option<String>,
 }
 
-/// An API key: what is known of it.
+/// API key, without the key itself.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Key")]
 struct KeyView {
-    /// Its id.
+    /// Key id.
     id: String,
-    /// Its first characters.
+    /// First characters of the key.
     hint: String,
-    /// What it may be used for.
+    /// Scopes of the key.
     scopes: Vec<&'static str>,
-    /// When it was made.
+    /// Creation time.
     created: String,
-    /// From when on it opens nothing; null: it has no end.
+    /// Expiry time; `null` if the key does not expire.
     expires: Option<String>,
-    /// Whether it opens nothing any more.
+    /// Set when the key has expired.
     expired: bool,
-    /// When a request last came with it, to the minute; null: none ever has. Of requests at other gateways it is told after
-    /// `auth.last_used_interval`.
+    /// Time of the last request with the key, to the minute; `null` if there was none. Requests at
+    /// other gateways are shown after `auth.last_used_interval`.
     last_used: Option<String>,
-    /// The one subscription that it reaches; null: as its scopes say.
+    /// Only subscription within the key's reach; `null` if only the scopes limit it.
     subscription: Option<String>,
 }
 
-/// An API key as it was made.
+/// API key that was created.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CreatedKey")]
 struct CreatedKey {
     #[serde(flatten)]
     about: KeyView,
-    /// The key. It is not shown again; null where it was given by its digest.
+    /// The key. It is not shown again; `null` if it was given by its digest.
     key: Option<String>,
 }
 
-/// A key to make.
+/// Parameters of a new API key.
 #[derive(Default, Deserialize, JsonSchema)]
 #[schemars(rename = "NewKey", example = json!({ "scopes": ["publish"] }))]
 #[serde(deny_unknown_fields)]
 struct NewKeyInput {
-    /// What it may be used for: of `publish`, `read`, `manage` and `consumer`, at least one; left out: `auth.key_scopes`.
+    /// Scopes: one or more of `publish`, `read`, `manage` and `consumer`; default:
+    /// `auth.key_scopes`.
     scopes: Option<Vec<String>>,
-    /// From when on it opens nothing (RFC 3339); left out: it has no end.
+    /// Expiry time (RFC 3339); default: the key does not expire.
     expires: Option<String>,
-    /// The one subscription of the tenant that it reaches, with its deliveries; its only scope is `consumer`.
+    /// Subscription that the key is limited to, with its deliveries. The only scope of such a key
+    /// is `consumer`.
     subscription: Option<String>,
-    /// SHA-256 of a key that somebody has already, 64 hexadecimal digits; left out: a key is made.
+    /// SHA-256 of an existing key, 64 hexadecimal digits; if left out, a key is generated.
     digest: Option<String>,
 }
 
-/// A tenant and one of its keys in the path.
+/// Tenant and one of its keys in the path.
 #[derive(Deserialize, JsonSchema)]
 struct KeyPath {
-    /// The tenant's name.
+    /// Tenant name.
     id: String,
-    /// The key's id.
+    /// Key id.
     key: String,
 }
 
@@ -396,7 +402,7 @@ async fn revoke(State(api): State<Api>, _: Operator, path: KeyPath) -> Result<Go
     Ok(Gone)
 }
 
-/// The end of a key, which is to come.
+/// Parses the expiry time of a key, which must be in the future.
 fn end(api: &Api, text: &str) -> Result<Timestamp, Problem> {
     let end = Timestamp::parse(text).map_err(|error| invalid("/expires", error.to_string()))?;
     if end <= api.clock.now() {
@@ -467,7 +473,7 @@ impl From<&Tenant> for TenantView {
 }
 
 impl KeyView {
-    /// View of a key that was never used.
+    /// Creates the view of a key that was never used.
     fn new(tenant: &Tenant, key: &ApiKey) -> Self {
         Self {
             id: key.id.to_string(),

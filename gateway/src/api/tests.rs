@@ -1,4 +1,4 @@
-//! The API as a client sees it: the router over a real embedded store, registry and plugin host.
+//! Tests of the API: the router over a real embedded store, registry and plugin host.
 
 mod document;
 mod doors;

@@ -1,4 +1,4 @@
-//! Dry runs: an event, sent along or stored, through a plugin or a chain. Nothing is stored or sent.
+//! Dry runs of a plugin or a chain, with a given or a stored event. Nothing is stored or sent.
 
 use std::sync::Arc;
 
@@ -54,63 +54,63 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// A plugin's dry run.
+/// Parameters of a plugin's dry run.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TryPlugin")]
 #[serde(deny_unknown_fields)]
 struct PluginInput {
-    /// An event to send along; it, or `event_id`.
+    /// Event to run; either this or `event_id`.
     event: Option<EventInput>,
-    /// A stored event, as the chain left it when it was accepted.
+    /// Id of a stored event, which is used as the chain left it when it was accepted.
     event_id: Option<Parsed<EventId>>,
-    /// One version, a range, `latest` or a digest; the latest where none is given.
+    /// Version, range, `latest` or digest; default: the latest version.
     version: Option<String>,
-    /// The step's settings.
+    /// Settings of the step.
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     settings: ObjectText,
-    /// Where the step stands.
+    /// Phase of the step.
     #[serde(default)]
     phase: PhaseInput,
 }
 
-/// A chain's dry run.
+/// Parameters of a chain's dry run.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TryChain")]
 #[serde(deny_unknown_fields)]
 struct ChainInput {
-    /// An event to send along; it, or `event_id`.
+    /// Event to run; either this or `event_id`.
     event: Option<EventInput>,
-    /// A stored event, as the chain left it when it was accepted.
+    /// Id of a stored event, which is used as the chain left it when it was accepted.
     event_id: Option<Parsed<EventId>>,
-    /// A chain to try in place of the one that is set.
+    /// Steps to run in place of the configured chain.
     steps: Option<Vec<StepView>>,
-    /// Where the chain stands.
+    /// Phase of the chain.
     #[serde(default)]
     phase: PhaseInput,
 }
 
-/// An event for a dry run.
+/// Event for a dry run.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "TriedEvent")]
 #[serde(deny_unknown_fields)]
 struct EventInput {
-    /// What happened.
+    /// Event type.
     #[serde(rename = "type")]
     kind: Parsed<EventType>,
-    /// The payload.
+    /// Payload of the event.
     #[schemars(with = "Value")]
     data: Box<RawValue>,
-    /// The event's id; one is made where none is given.
+    /// Event id; generated if left out.
     id: Option<Parsed<EventId>>,
-    /// When it happened; now where it is not given.
+    /// Time at which the event happened; default: now.
     created: Option<Parsed<Timestamp>>,
-    /// The producer's notes.
+    /// Metadata of the producer.
     #[schemars(with = "Option<Map<String, Value>>")]
     metadata: Option<Box<RawValue>>,
 }
 
-/// Where in an event's life the chain stands.
+/// Phase of an event's life in which a chain runs.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "Phase")]
 #[serde(rename_all = "snake_case")]
@@ -122,7 +122,7 @@ enum PhaseInput {
     Delivery,
 }
 
-/// An event as a chain is given it.
+/// Event as the input of a chain.
 struct Subject {
     id: EventId,
     kind: EventType,
@@ -166,7 +166,7 @@ async fn try_chain(
     run(&api, &tenant, prepared, subject, input.phase).await
 }
 
-/// The event that is sent along, or the stored one.
+/// Returns the event of the request, or the stored one.
 async fn subject(
     api: &Api,
     tenant: &Tenant,
@@ -243,7 +243,7 @@ async fn run(
     mut subject: Subject,
     phase: PhaseInput,
 ) -> Result<Json<TriedView>, Problem> {
-    // As at ingest: no plugin sees what the tenant's privacy rules take out.
+    // As at ingest: plugins do not see what the tenant's privacy rules remove.
     if let Some(rules) = tenant.privacy.of(&subject.kind).cloned() {
         let job = move |lane: &mut TenantLane<'_>| {
             let work = lane.work();
@@ -283,7 +283,7 @@ async fn run(
     Ok(Json(TriedView::new(tried)))
 }
 
-/// The registry speaks of the steps of a chain; this is one plugin.
+/// Converts a registry error: it names steps of a chain, and this is one plugin.
 fn of_one(error: RegistryError) -> Problem {
     match error {
         RegistryError::PluginUnknown { version: None, .. } => not_found(),

@@ -1,4 +1,4 @@
-//! What a dry run is shown as: by the API, and by the command line, which runs the same host.
+//! Views of a dry run, for the API and for the command line, which runs the same plugin host.
 
 use std::time::Duration;
 
@@ -10,134 +10,137 @@ use serde_json::value::RawValue;
 use hookgate_json::{Allowance, Change, Diff, Document};
 use hookgate_plugin_host::{Figures, Level, LogLine, Tried, TriedStep, Verdict};
 
-/// What came of a dry run. Nothing was stored or sent.
+/// Result of a dry run. Nothing was stored or sent.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Tried")]
 pub struct TriedView {
-    /// What the chain said.
+    /// Verdict of the chain.
     #[serde(flatten)]
     pub(crate) said: SaidView,
-    /// The step that ended the chain; null where all let the event pass.
+    /// Step that ended the chain; `null` if every step passed the event.
     pub(crate) ended_by: Option<String>,
-    /// The data as it came; null where it is `cut`.
+    /// Data before the chain; `null` if `cut`.
     #[schemars(with = "Option<Json>")]
     pub(crate) before: Option<Box<RawValue>>,
-    /// The data as it would be stored; null where the event does not go on, or where it is `cut`.
+    /// Data as it would be stored; `null` if the event does not go on, or if `cut`.
     #[schemars(with = "Option<Json>")]
     pub(crate) after: Option<Box<RawValue>>,
-    /// The metadata as it would be stored; null where the event does not go on, or where it is `cut`.
+    /// Metadata as it would be stored; `null` if the event does not go on, or if `cut`.
     #[schemars(with = "Option<Json>")]
     pub(crate) metadata: Option<Box<RawValue>>,
-    /// What differs between `before` and `after`, in an order in which the changes can be made.
+    /// Changes from `before` to `after`, in an order in which they can be made.
     pub(crate) diff: Vec<ChangeView>,
-    /// Changes that are not listed: there are too many, or they are too large.
+    /// Number of changes that are not listed: there are too many, or they are too large.
     pub(crate) diff_left_out: usize,
-    /// `before`, `after` or `metadata` is left out: with it there would be more than 4 MiB to show.
+    /// Set when `before`, `after` or `metadata` is left out. With it, there would be more than 4
+    /// MiB to show.
     pub(crate) cut: bool,
-    /// Microseconds that all steps took.
+    /// Time of all steps, in microseconds.
     pub(crate) time_us: UsageView,
-    /// Each step that was called, in order.
+    /// Steps that were called, in order.
     pub(crate) steps: Vec<TriedStepView>,
 }
 
-/// What a step, or a whole chain, said of an event.
+/// Verdict of a step or of a whole chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SaidView {
-    /// `pass`, `drop`, `reject`, `delay` or `failed`.
+    /// Verdict: `pass`, `drop`, `reject`, `delay` or `failed`.
     pub verdict: &'static str,
-    /// A rejection's code, or the kind of the failure: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `refused`.
+    /// Code of a rejection, or kind of a failure. The kinds are `trap`, `panic`, `timeout`,
+    /// `memory`, `operations`, `output` and `refused`.
     pub code: Option<String>,
-    /// Why: the plugin's words, the panic's text, or the limit and its figure.
+    /// Reason: the plugin's text, the panic's text, or the limit and its value.
     pub reason: Option<String>,
-    /// For how long it asks.
+    /// Requested delay, in milliseconds.
     pub delay_ms: Option<u64>,
 }
 
-/// What one step did.
+/// Result of one step.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TriedStep")]
 pub(crate) struct TriedStepView {
-    /// The plugin's name.
+    /// Plugin name.
     pub plugin: String,
-    /// The version that the component says of itself.
+    /// Version that the component declares.
     pub version: String,
     /// SHA-256 of the component.
     pub digest: String,
-    /// What it said.
+    /// Verdict of the step.
     #[serde(flatten)]
     pub said: SaidView,
-    /// It failed, and the chain went on without it.
+    /// Set when the step failed and the chain went on without it.
     pub skipped: bool,
-    /// The functions that were running when it was stopped, the innermost first, as far as the component names them.
+    /// Functions that ran when the call was stopped, innermost first, as far as they have names.
     pub backtrace: Vec<String>,
-    /// What it changed.
+    /// Changes that the step made.
     pub diff: Vec<ChangeView>,
-    /// Changes that are not listed.
+    /// Number of changes that are not listed.
     pub diff_left_out: usize,
-    /// What it wrote.
+    /// Log lines that the step wrote.
     pub log: Vec<LogView>,
-    /// What it used, each beside its limit.
+    /// Resources that the step used, with their limits.
     pub usage: StepUsageView,
 }
 
-/// One place that differs.
+/// Single change.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Change")]
 pub(crate) struct ChangeView {
-    /// `add`, `remove` or `replace`.
+    /// Operation: `add`, `remove` or `replace`.
     pub op: &'static str,
-    /// Where: a JSON pointer.
+    /// JSON pointer to the place.
     pub path: String,
-    /// What stood there.
+    /// Previous value.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Json>")]
     pub old: Option<Box<RawValue>>,
-    /// What stands there now.
+    /// New value.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Json>")]
     pub new: Option<Box<RawValue>>,
 }
 
-/// A line of a plugin's log.
+/// Line of a plugin log.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PluginLogLine")]
 pub(crate) struct LogView {
-    /// `trace`, `debug`, `info`, `warn` or `error`.
+    /// Level: `trace`, `debug`, `info`, `warn` or `error`.
     pub level: &'static str,
-    /// The text, control characters escaped.
+    /// Text; control characters are escaped.
     pub text: String,
 }
 
-/// What a step used.
+/// Resources that a step used.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StepUsage")]
 pub(crate) struct StepUsageView {
-    /// Microseconds.
+    /// Time in microseconds.
     pub time_us: UsageView,
-    /// Fuel, about one unit an instruction and the same at every run; without a limit. Null: it could not be counted.
+    /// Fuel, about one unit per instruction and the same for every run. It has no limit. `null` if
+    /// it could not be counted.
     pub fuel: Option<u64>,
     /// Document operations.
     pub operations: UsageView,
-    /// Bytes of linear memory.
+    /// Linear memory in bytes.
     pub memory_bytes: UsageView,
-    /// Bytes of the data that goes on.
+    /// Size of the resulting data in bytes.
     pub output_bytes: UsageView,
-    /// Bytes of log.
+    /// Log output in bytes.
     pub log_bytes: UsageView,
 }
 
-/// What was used and what may be.
+/// Amount used, and its limit.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "Usage")]
 pub(crate) struct UsageView {
-    /// What was used.
+    /// Amount used.
     pub used: u64,
-    /// The limit.
+    /// Limit.
     pub limit: u64,
 }
 
 impl TriedView {
-    /// A dry run.
+    /// Creates the view of a dry run.
     pub(crate) fn new(tried: Tried) -> Self {
         let (before, after) = tried.shown;
         Self {
@@ -264,7 +267,7 @@ fn views(diff: Diff) -> Vec<ChangeView> {
     diff.changes.into_iter().map(ChangeView::from).collect()
 }
 
-/// The changes from one document to the other that there is room for.
+/// Lists the changes from one document to the other, within the default allowance.
 pub(crate) fn changes_between(before: &Document, after: &Document) -> Vec<ChangeView> {
     views(Diff::between(before.root(), after.root(), &Allowance::default()))
 }

@@ -1,11 +1,11 @@
-//! Requests for what there is not: an unknown path, or a path without that method.
+//! Refusals of unknown paths, and of methods that a path does not have.
 
 use axum::http::{Method, Uri};
 
 use crate::http::{Code, Problem};
 use hookgate_domain::nearest;
 
-/// No route has this path.
+/// Refuses a path that no route has.
 pub(super) async fn route(uri: Uri) -> Problem {
     let problem = Problem::new(Code::RouteUnknown, "No route has the path of this request.");
     match suggestion(uri.path()) {
@@ -14,7 +14,7 @@ pub(super) async fn route(uri: Uri) -> Problem {
     }
 }
 
-/// The route does not have this method; which it has is in `Allow`.
+/// Refuses a method that the route does not have. `Allow` names the methods that it has.
 pub(super) async fn method(method: Method) -> Problem {
     Problem::new(
         Code::MethodNotAllowed,
@@ -22,7 +22,7 @@ pub(super) async fn method(method: Method) -> Problem {
     )
 }
 
-/// The collection that was probably meant: a near miss of its name, or one without its version.
+/// Suggests the collection that was probably meant: a similar name, or a path without the version.
 fn suggestion(path: &str) -> Option<String> {
     let name = path
         .trim_start_matches("/v1")

@@ -1,4 +1,6 @@
-//! Limit on component uploads: so many at once per tenant, from before the body is read until the upload is answered.
+//! Limit on concurrent component uploads of a tenant.
+//!
+//! An upload counts from before its body is read until it is answered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +10,12 @@ use http::Extensions;
 use crate::http::{Code, InFlight, InFlightLimit, Problem};
 use hookgate_domain::TenantId;
 
-/// Limit on uploads at once.
+/// Limit on concurrent uploads.
 pub(super) struct Uploads {
     limit: InFlightLimit,
 }
 
-/// An upload under way, as an extension of its request: held once, however many layers read the body.
+/// Upload in progress, as a request extension. Counted once, even if several layers read the body.
 #[derive(Debug, Clone)]
 pub(super) struct Upload {
     _held: Arc<InFlight>,
@@ -26,7 +28,7 @@ impl Uploads {
         }
     }
 
-    /// Begins an upload of an owner's, where the request's extensions do not say that it was begun.
+    /// Counts an upload of an owner, unless the request's extensions show that it is counted.
     ///
     /// # Errors
     /// `tenant_busy`.
@@ -47,5 +49,5 @@ impl Uploads {
     }
 }
 
-/// What `Retry-After` says.
+/// `Retry-After` of a refused upload.
 const PAUSE: Duration = Duration::from_secs(1);

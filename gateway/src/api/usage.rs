@@ -1,4 +1,4 @@
-//! What a tenant uses, and how much of it it may use.
+//! Usage of a tenant's quotas and limits.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -32,63 +32,66 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What a tenant uses, and how much it may.
+/// Usage of a tenant's quotas and limits.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Usage")]
 struct UsageView {
-    /// When the figures were taken.
+    /// Time at which the figures were taken.
     at: String,
-    /// The tenant's quotas.
+    /// Usage of the tenant's quotas.
     quotas: QuotasView,
-    /// Bytes of the tenant's registry (keys, subscriptions, chains, event types) in the store; the limit is
-    /// `registry.max_bytes_per_tenant`.
+    /// Size in bytes of the tenant's registry in the store. The registry has the keys,
+    /// subscriptions, chains and event types. The limit is `registry.max_bytes_per_tenant`.
     registry_bytes: AmountView,
-    /// Subscriptions; the limit is the smaller of the profile's and `registry.max_subscriptions`.
+    /// Number of subscriptions. The limit is the smaller of the profile's and
+    /// `registry.max_subscriptions`.
     subscriptions: AmountView,
-    /// Memory that the tenant's requests, events and pages hold in this gateway; the limit is `memory.max_bytes_per_tenant`.
+    /// Memory in bytes that the tenant's requests, events and pages hold in this gateway. The limit
+    /// is `memory.max_bytes_per_tenant`.
     memory_bytes: AmountView,
-    /// Requests that wait in this gateway for new events; the limit is `feed.max_waiting_per_tenant`.
+    /// Requests that wait for new events in this gateway (long polling). The limit is
+    /// `feed.max_waiting_per_tenant`.
     waiting_polls: AmountView,
 }
 
-/// A tenant's quotas by name.
+/// Usage of a tenant's quotas, by name.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "QuotaUsage")]
 struct QuotasView {
-    /// Events in a second, by each gateway.
+    /// Events per second, in each gateway.
     events_per_second: RateView,
     /// Deliveries that have not ended, in all gateways.
     pending_deliveries: AmountView,
-    /// Bytes of the events that are kept, in all gateways.
+    /// Bytes of stored events, in all gateways.
     stored_bytes: AmountView,
-    /// Calls in a minute that make deliveries again, by each gateway.
+    /// Calls per minute that make deliveries again (replay, retry, recovery), in each gateway.
     replays_per_minute: RateView,
-    /// Answers that are kept for repeated calls, in all gateways.
+    /// Stored responses for repeated calls (`Idempotency-Key`), in all gateways.
     kept_answers: AmountView,
 }
 
-/// An amount that is used, and its limit.
+/// Amount used, and its limit.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AmountUsage")]
 struct AmountView {
-    /// What is used now.
+    /// Amount used now.
     used: u64,
-    /// What may be used; `null`: there is no limit.
+    /// Limit; `null` if there is none.
     limit: Option<u64>,
 }
 
-/// A rate that is used, and its limit.
+/// Rate used, and its limit.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RateUsage")]
 struct RateView {
-    /// How much of `burst` is taken in this gateway at this moment: `limit` of it comes back in every period. `null`: there is no
-    /// limit, and nothing is counted.
+    /// Part of `burst` that is used in this gateway now; `null` if there is no limit. `limit` of it
+    /// is refilled in every period. Without a limit, nothing is counted.
     used: Option<u32>,
-    /// What may be done in a period, in the long run; `null`: there is no limit.
+    /// Sustained rate: number allowed in a period; `null` if there is no limit.
     limit: Option<u32>,
-    /// What may be done at once after a pause.
+    /// Number allowed at once after a pause.
     burst: Option<u32>,
-    /// The period.
+    /// Period of the rate.
     period: &'static str,
 }
 

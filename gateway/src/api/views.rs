@@ -1,4 +1,4 @@
-//! Records that several resources answer with, and how the domain's values become them.
+//! Records that several resources return, and their conversion from domain values.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,157 +10,161 @@ use hookgate_domain::{
 };
 use hookgate_registry::Tenant;
 
-/// A delivery and how it stands.
+/// Delivery and its state.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Delivery")]
 pub(super) struct DeliveryView {
     #[serde(flatten)]
     pub facts: DeliveryFacts,
-    /// Attempts made.
+    /// Number of attempts made.
     pub attempts: u32,
 }
 
-/// A delivery with its attempts.
+/// Delivery with its attempts.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DeliveryDetail")]
 pub(super) struct DeliveryDetail {
     #[serde(flatten)]
     pub facts: DeliveryFacts,
-    /// The attempts, the first first.
+    /// Attempts, oldest first.
     pub attempts: Vec<AttemptView>,
 }
 
-/// What is known of a delivery without its attempts.
+/// Facts of a delivery, without its attempts.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DeliveryFacts {
-    /// Its id.
+    /// Delivery id.
     pub id: String,
-    /// The event that is brought.
+    /// Id of the event that is delivered.
     pub event: String,
-    /// To which subscription; `inline`: the endpoint that the event itself names.
+    /// Id of the subscription; `inline` for the endpoint that the event itself names.
     pub subscription: String,
-    /// Why it exists.
+    /// Cause of the delivery.
     pub trigger: TriggerView,
-    /// How it stands.
+    /// Status of the delivery.
     pub status: DeliveryStatus,
-    /// When it is due, while it is pending; while an attempt is under way, until when it may take.
+    /// Due time of a pending delivery. While an attempt is in progress: the time until which it may
+    /// take.
     pub next_attempt: Option<String>,
-    /// When it ended.
+    /// Time at which the delivery ended.
     pub finished: Option<String>,
-    /// When the first attempt was made.
+    /// Time of the first attempt.
     pub first_attempt: Option<String>,
-    /// What the last attempt came to: `delivered`, `refused`, `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
-    /// `postponed`, `crashed` or `shadowed`.
+    /// Outcome of the last attempt. One of `delivered`, `refused`, `timed_out`, `unreachable`,
+    /// `blocked`, `plugin_failed`, `dropped`, `postponed`, `crashed` and `shadowed`.
     pub last_outcome: Option<&'static str>,
 }
 
-/// Why a delivery exists.
+/// Cause of a delivery.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TriggerView {
-    /// The event was published.
+    /// Publication of the event.
     Published,
-    /// Somebody asked for it again.
+    /// Request to deliver the event again.
     Replay,
-    /// Somebody tried the subscription.
+    /// Test of the subscription.
     Test,
 }
 
-/// How a delivery stands.
+/// Status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum DeliveryStatus {
-    /// It is due, or being attempted.
+    /// Due, or being attempted.
     Pending,
-    /// The endpoint has it.
+    /// Received by the endpoint.
     Delivered,
-    /// Its attempts are used up: a dead letter, which can be retried.
+    /// Dead letter: the attempts are used up. It can be retried.
     Dead,
-    /// Somebody called it off, or a delivery plugin dropped it.
+    /// Cancelled by a request, or dropped by a delivery plugin.
     Cancelled,
-    /// Its request was recorded in place of being sent, as the subscription's mode `shadow` says.
+    /// Recorded in place of being sent, because the subscription's mode is `shadow`.
     Shadowed,
 }
 
-/// One HTTP try of a delivery, or what kept it from being made.
+/// HTTP attempt of a delivery, or the reason for which it was not made.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attempt")]
 pub(super) struct AttemptView {
-    /// Counted from 1.
+    /// Attempt number, from 1.
     pub number: u32,
-    /// When it began.
+    /// Start of the attempt.
     pub started: String,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub took_ms: u64,
-    /// What it came to.
+    /// Outcome of the attempt.
     pub outcome: &'static str,
-    /// The status that was answered.
+    /// HTTP status of the response.
     pub response_status: Option<u16>,
-    /// The beginning of the answer's body.
+    /// Beginning of the response body.
     pub response_body: Option<String>,
-    /// What the answer's Retry-After asked for, in seconds.
+    /// Delay that the response's `Retry-After` asked for, in seconds.
     pub retry_after: Option<u64>,
-    /// What was under way when it failed: `resolve`, `connect`, `tls`, `send`, `head` or `body`.
+    /// Stage of the failure: `resolve`, `connect`, `tls`, `send`, `head` or `body`.
     pub stage: Option<&'static str>,
-    /// Why it failed, or why a step dropped it, in words.
+    /// Reason for the failure, or for the drop by a step.
     pub reason: Option<String>,
-    /// What the subscription's chain did, if it ran for this attempt: once a delivery.
+    /// Report of the subscription's chain, if it ran for this attempt. It runs once per delivery.
     pub steps: Vec<StepView>,
-    /// The request that was recorded in place of being sent.
+    /// Request that was recorded in place of being sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestView>,
 }
 
-/// A request as it would have been sent.
+/// Request as it would have been sent.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UnsentRequest")]
 pub(super) struct RequestView {
-    /// The method.
+    /// HTTP method.
     pub method: &'static str,
-    /// The URL. With `?…` at its end it has a query, which may be a secret and is not kept.
+    /// URL. `?…` at its end stands for a query, which can be a secret and is not stored.
     pub url: String,
-    /// The headers, those of the signature too.
+    /// Headers, including those of the signature.
     pub headers: Vec<HeaderView>,
-    /// Number of further headers, which are not kept.
+    /// Number of further headers, which are not stored.
     pub more_headers: u32,
     /// SHA-256 of the body, in hexadecimal.
     pub body_sha256: String,
-    /// Length of the body.
+    /// Length of the body in bytes.
     pub body_bytes: u64,
 }
 
-/// A header.
+/// Header of a request.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UnsentHeader")]
 pub(super) struct HeaderView {
-    /// Its name.
+    /// Header name.
     pub name: String,
-    /// Its value; null where the subscription sets it, for it may be a secret.
+    /// Header value; `null` if the subscription sets the header, because it can be a secret.
     pub value: Option<String>,
 }
 
-/// What one step of the chain did with an event: paths, never values.
+/// Report of one step of the chain for an event: paths, never values.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StepReport")]
 pub(super) struct StepView {
-    /// The plugin's name.
+    /// Plugin name.
     pub plugin: String,
-    /// The first digits of its version's digest.
+    /// First digits of the digest of the plugin version.
     pub version: String,
-    /// The version that it says of itself; empty where it is not known.
+    /// Version that the component declares; empty if unknown.
     pub release: String,
-    /// Whether the step's canary was called.
+    /// Set when the step's canary was called.
     pub canary: bool,
-    /// `passed`, `dropped`, `skipped` (it failed, and the chain went on without it) or `failed` (of a canary: the event was given
-    /// to what the step runs).
+    /// Result: `passed`, `dropped`, `skipped` or `failed`. `skipped`: the step failed, and the
+    /// chain went on without it. `failed`: a canary failed, and the event was given to the version
+    /// that the step runs.
     pub result: &'static str,
-    /// How it failed, if it did: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`,
-    /// `breaker` or `internal`. The rest is in the plugin's log.
+    /// Kind of the failure, if the step failed. One of `trap`, `panic`, `timeout`, `memory`,
+    /// `operations`, `output`, `verdict`, `refused`, `missing`, `breaker` and `internal`. Details
+    /// are in the plugin's log.
     pub failure: Option<String>,
-    /// How long the call took, in microseconds.
+    /// Duration of the call in microseconds.
     pub took_us: u64,
-    /// Places that it changed or removed: JSON pointers with `*` for every key that the plugin did not spell itself, or may have
-    /// read in the event. At most 64 and 4 KiB in all; `…` at the end: there are more.
+    /// Places that the step changed or removed; at most 64, and 4 KiB in all. JSON pointers with
+    /// `*` for every key that the plugin did not spell itself, or may have read in the event. `…`
+    /// at the end marks that there are more.
     pub changed: Vec<String>,
 }
 
@@ -181,7 +185,7 @@ impl DeliveryDetail {
         }
     }
 
-    /// Leaves out what is the tenant's business: its chain's steps, and plugins' words.
+    /// Removes the tenant's internals: the steps of its chain, and texts of plugins.
     pub(super) fn without_plugins(&mut self) {
         for attempt in &mut self.attempts {
             attempt.steps.clear();
@@ -323,17 +327,18 @@ impl From<&StepReport> for StepView {
     }
 }
 
-/// A time as text, RFC 3339.
+/// Formats a time as RFC 3339.
 pub(super) fn text(time: Timestamp) -> String {
     time.to_string()
 }
 
-/// Stored JSON text, put into an answer as it is. Text that does not read is left out rather than break the answer.
+/// Puts stored JSON text into a response unchanged. Text that does not parse is left out, so that
+/// the response stays valid.
 pub(super) fn raw(json: &[u8]) -> Option<Box<RawValue>> {
     serde_json::from_slice(json).ok()
 }
 
-/// Whether a delivery goes to this target.
+/// Returns `true` if a delivery is for this target, or if no target is given.
 pub(super) fn goes_to(delivery: &Delivery, target: Option<Target>) -> bool {
     target.is_none_or(|target| delivery.id.target == target)
 }

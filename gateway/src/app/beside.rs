@@ -1,4 +1,4 @@
-//! What stands beside the way: subscriptions are watched, and system events told.
+//! Background services: health of subscriptions, and system events.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use hookgate_registry::Registry;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 
-/// The watch and the teller, and what the plugin host has to tell.
+/// Services for health and system events, and the incidents of the plugin host.
 pub(super) struct Beside {
     health: health::Service,
     system_events: system_events::Service,
@@ -51,7 +51,7 @@ impl Beside {
         }
     }
 
-    /// Runs all until the shutdown, and then says that everything is told: the committer ends after that.
+    /// Runs all services until the shutdown, then cancels `told`: the committer ends after that.
     pub(super) async fn run(self, shutdown: CancellationToken, told: CancellationToken) {
         tokio::join!(
             self.system_events.run(shutdown.clone()),
@@ -62,7 +62,7 @@ impl Beside {
     }
 }
 
-/// Makes system events of incidents.
+/// Converts incidents of the plugin host to system events.
 async fn pass_on(incidents: Incidents, events: SystemEvents, clock: Clock) {
     loop {
         let incident = incidents.next().await;

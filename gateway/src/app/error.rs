@@ -1,4 +1,4 @@
-//! Why a gateway does not start, and what to do about it.
+//! Errors that prevent a start, with hints.
 
 use std::io;
 
@@ -15,24 +15,24 @@ use hookgate_registry::RegistryError;
 use hookgate_registry::seal::SealError;
 use hookgate_store::{StoreError, StoreUrl};
 
-/// Why a gateway does not start. What was there before is as it was.
+/// Error that prevents a start. Previous state is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port cannot be had, or https not be served.
+    /// The port is not available, or https cannot be served.
     #[error("the server cannot start")]
     Server(#[from] http::Error),
-    /// Its secrets cannot be had.
+    /// The gateway's secrets cannot be read or made.
     #[error("the gateway's secrets cannot be had")]
     Secrets(#[from] SecretsError),
     /// The store cannot be opened.
     #[error("the store {url} cannot be opened")]
     Store {
-        /// Its address, without credentials.
+        /// Address of the store, without credentials.
         url: StoreUrl,
-        /// Why not.
+        /// Cause of the error.
         source: StoreError,
     },
-    /// The outbound client cannot be made.
+    /// The outbound client cannot be created.
     #[error("the outbound client cannot be made (`egress`)")]
     Egress(#[from] egress::EgressError),
     /// The plugin host cannot be started.
@@ -41,41 +41,41 @@ pub enum StartError {
     /// The file of known stores in the data directory cannot be read or written.
     #[error("the file `{KNOWN_STORES}` of the data directory cannot be read or written")]
     KnownStores(#[source] io::Error),
-    /// What is derived from the sealing keys cannot be had.
+    /// The root, which keys are derived from, cannot be opened.
     #[error(transparent)]
     Root(#[from] RootError),
     /// The registry cannot be read.
     #[error("the tenants cannot be loaded")]
     Registry(#[from] RegistryError),
-    /// A declared tenant cannot be had.
+    /// A tenant of the configuration file is refused.
     #[error("a tenant of the configuration file is refused{}", tenant.as_ref().map(|id| format!(": tenants.{id}")).unwrap_or_default())]
     Declared {
-        /// Which.
+        /// Tenant at fault, if known.
         tenant: Option<TenantId>,
-        /// Why not.
+        /// Cause of the error.
         source: RegistryError,
     },
-    /// A tenant's profile needs events longer than they are kept.
+    /// A tenant's profile needs events for longer than they are stored.
     #[error("{}: {} (the tenant `{tenant}` has it)", problem.key, problem.message)]
     Outlasted {
-        /// Whose.
+        /// Tenant at fault.
         tenant: TenantId,
-        /// What is wrong.
+        /// Contradiction that was found.
         problem: profile::Problem,
     },
-    /// The tenant of system events has no tenant's name.
+    /// The name of the tenant of system events is invalid.
     #[error("system_events.tenant cannot be used")]
     SystemTenant(#[from] BadId),
-    /// A profile makes no sense.
+    /// A profile is invalid.
     #[error("the profiles cannot be used")]
     Profiles(#[from] Refused),
-    /// The retry schedule makes no sense.
+    /// The retry schedule is invalid.
     #[error("the retry schedule cannot be used")]
     Retry(#[from] BadRetryPolicy),
 }
 
 impl StartError {
-    /// Whether the configuration is at fault rather than what is around the gateway.
+    /// Returns `true` if the configuration is at fault rather than the environment of the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Retry(_) | Self::Profiles(_) | Self::Outlasted { .. } | Self::SystemTenant(_) => true,
@@ -93,7 +93,7 @@ impl StartError {
         }
     }
 
-    /// How to mend it, where the message itself does not say.
+    /// Hint at a remedy, unless the message itself has it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Server(http::Error::PortTaken { .. }) => "try `--listen 127.0.0.1:0`, which takes a free port".to_owned(),
@@ -135,7 +135,7 @@ impl StartError {
     }
 }
 
-/// The plugin's own words about settings.
+/// Formats a plugin's problems with its settings.
 fn problems_of(error: &RegistryError) -> Option<String> {
     let RegistryError::SettingsRefused { problems, .. } = error else {
         return None;

@@ -1,10 +1,10 @@
-//! Limits of the machine: file descriptors, and the confinement of compiling processes.
+//! Limits of the machine: file descriptors, and the confinement of compiler processes.
 
 use crate::config::Config;
 use crate::http::Descriptors;
 use hookgate_plugin_host::Confinement;
 
-/// The server's settings, with as many connections as there are file descriptors for, and what to warn of.
+/// Limits the server's connections to the file descriptors. Returns its settings, and warnings.
 pub(super) fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
     let descriptors = Descriptors::raise();
     let (wanted, outgoing) = (config.server.connections(), config.outgoing_connections());
@@ -17,7 +17,7 @@ pub(super) fn limited(config: &Config) -> (crate::http::Config, Vec<String>) {
     (server, warning.into_iter().collect())
 }
 
-/// The warning to give where compiling processes are not confined on this machine.
+/// Warning if compiler processes are not confined on this machine.
 pub(super) async fn unconfined() -> Option<String> {
     let probe = || Confinement::probe(&std::env::current_exe()?);
     let probed = tokio::task::spawn_blocking(probe)

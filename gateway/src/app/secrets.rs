@@ -1,4 +1,6 @@
-//! The gateway's own secrets: taken from the configuration, or made at the first start and kept in the data directory.
+//! Secrets of the gateway, from the configuration, or made at the first start.
+//!
+//! Those that are made are stored in the data directory.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -12,51 +14,51 @@ use hookgate_registry::seal::{SealError, new_key};
 use hookgate_registry::{KEY_PREFIX, Sealer, new_api_key};
 use hookgate_store::StoreUrl;
 
-/// What the gateway keeps secret.
+/// Secrets of the gateway.
 #[derive(Debug, Clone)]
 pub(super) struct Secrets {
     pub operator_key: Secret,
-    /// Whether the operator's key was made just now: it is to be shown, once.
+    /// Set when this start made the operator's key: it is to be shown, once.
     pub fresh: bool,
     pub sealer: Sealer,
-    /// Where the sealing keys come from.
+    /// Source of the sealing keys.
     pub origin: Origin,
 }
 
-/// The secrets cannot be had.
+/// Error of reading or making the secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// The data directory cannot be made.
+    /// The data directory cannot be created.
     #[error("cannot make the data directory {}", dir.display())]
     DataDir {
-        /// Which.
+        /// Path of the data directory.
         dir: PathBuf,
-        /// Why not.
+        /// Cause of the error.
         source: io::Error,
     },
-    /// A secret cannot be kept or read.
+    /// A secret cannot be written or read.
     #[error("cannot keep a secret in {}", file.display())]
     File {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// Why not.
+        /// Cause of the error.
         source: io::Error,
     },
-    /// The ring is none.
+    /// The sealing keys are invalid.
     #[error("the sealing keys in {origin} cannot be used")]
     Sealing {
-        /// Where they stand.
+        /// Source of the keys: a configuration key or a file.
         origin: String,
-        /// Why not.
+        /// Cause of the error.
         source: SealError,
     },
-    /// The configuration names a variable that is not there.
+    /// The configuration names an environment variable that is not set.
     #[error(transparent)]
     NotSet(#[from] NotSet),
 }
 
 impl Secrets {
-    /// Takes or makes them.
+    /// Reads the secrets, or makes them.
     pub(super) fn prepare(config: &Config) -> Result<Self, SecretsError> {
         make_private_dir(&config.data_dir)?;
         if let StoreUrl::Embedded(dir) = config.store_url()
@@ -94,7 +96,7 @@ impl Secrets {
     }
 }
 
-/// The secret in a file, or a new one that is put there; and whether it is new.
+/// Returns the secret in a file, or a new one that is written there; `true` if it is new.
 fn kept(file: &Path, make: impl FnOnce() -> Secret) -> Result<(Secret, bool), SecretsError> {
     let failed = |source| SecretsError::File {
         file: file.to_owned(),
@@ -123,7 +125,9 @@ fn read(file: &Path) -> io::Result<Option<Secret>> {
     }
 }
 
-/// Written whole under another name first: a crash leaves no half secret, and a file that is there is never replaced.
+/// Writes a secret to a new file: a draft first, then under its name.
+///
+/// A crash leaves no incomplete secret, and an existing file is never replaced.
 fn write_new(file: &Path, secret: &Secret) -> io::Result<()> {
     let draft = file.with_extension(format!("new-{}", std::process::id()));
     let mut options = OpenOptions::new();
@@ -152,8 +156,10 @@ fn make_private_dir(dir: &Path) -> Result<(), SecretsError> {
         })
 }
 
-/// Takes all rights of others from a folder that was there before, as packages and volumes make it. One that has other things in
-/// it too is not the gateway's to close: its own files are closed all the same.
+/// Removes all access of other users to a directory that existed before.
+///
+/// Packages and volumes create such directories. A directory that also has other files is left
+/// unchanged; the gateway's files in it are inaccessible for other users in any case.
 fn close_to_others(dir: &Path) -> io::Result<()> {
     let permissions = std::fs::metadata(dir)?.permissions();
     if permissions.mode() & 0o077 == 0 {
@@ -170,7 +176,7 @@ fn close_to_others(dir: &Path) -> io::Result<()> {
     std::fs::set_permissions(dir, Permissions::from_mode(permissions.mode() & 0o700))
 }
 
-/// What the gateway and file systems put into a data directory and a store's.
+/// Names that the gateway and file systems create in a data directory and a store's directory.
 const OWN_NAMES: &[&str] = &[
     "backups",
     "hookgate.redb.replaced",
@@ -185,7 +191,7 @@ const OWN_NAMES: &[&str] = &[
     "lost+found",
     "store",
 ];
-/// The file that an operator's key is kept in when it was made here.
+/// Name of the file of an operator's key that was made by the gateway.
 pub(super) const OPERATOR_KEY: &str = "operator.key";
 const SEALING_KEYS: &str = "secrets.key";
 

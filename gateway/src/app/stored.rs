@@ -13,7 +13,7 @@ use hookgate_runtime::clock::Clock;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_store::{self as store, Store, StoreUrl};
 
-/// Backups of the store, in the data directory where the configuration names no other.
+/// Creates the backups of the store, in the data directory if the configuration names no other.
 pub(super) fn backups(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -35,7 +35,9 @@ pub(super) fn backups(
     Backups::new(config.backup.clone(), parts)
 }
 
-/// Opens the store's root, if the store is the one that was used at its address before; `store.accept_new` takes any.
+/// Opens the store's root, and checks that the store is the one that its address had before.
+///
+/// `store.accept_new` accepts any store.
 pub(super) async fn open_root(
     config: &Config,
     secrets: &Secrets,

@@ -1,5 +1,7 @@
-//! What is done now and then: the store is swept of what is too old, the plugins of what nobody wants, the store looked at, and
-//! the last uses of keys written.
+//! Periodic maintenance: sweeps of the store and of plugins, store health, and last uses of keys.
+//!
+//! The sweep of the store removes expired data. The sweep of plugins removes those that nothing
+//! references. The last uses of keys are written to the store.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use hookgate_registry::Registry;
 use hookgate_runtime::telemetry::{Metrics, error_chain};
 use hookgate_store::{Health, Store};
 
-/// Sweeps and looks, until the shutdown.
+/// Runs the maintenance until the shutdown.
 pub(super) struct Upkeep {
     store: Arc<dyn Store>,
     metrics: Metrics,
@@ -40,8 +42,10 @@ impl Upkeep {
         }
     }
 
-    /// All go on side by side: none waits for another, and the shutdown for none. A sweep that is cut short is taken up
-    /// by the next one. What keys were used for up to the end is written after it, within [`LAST_USES`].
+    /// Runs all tasks concurrently until the shutdown, which waits for none of them.
+    ///
+    /// The next sweep continues one that was interrupted. The uses of keys up to the end are
+    /// written afterwards, within [`LAST_USES`].
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let all = async {
             tokio::join!(
@@ -92,7 +96,7 @@ impl Upkeep {
         }
     }
 
-    /// One line when something changes, none while it stays.
+    /// Reads the store's health, and logs one line per change.
     async fn look(&self) {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
@@ -131,8 +135,8 @@ fn ticks(mut interval: Interval) -> Interval {
     interval
 }
 
-/// How long a shutdown waits for the last uses of keys.
+/// Maximum time for which a shutdown waits for the last uses of keys.
 const LAST_USES: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often components are looked at that nobody names any more: every tenant is read for it.
+/// Interval of the search for unreferenced components, which reads every tenant.
 const PLUGINS_EVERY: Duration = Duration::from_secs(3_600);

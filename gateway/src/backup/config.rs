@@ -7,21 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::{Size, Span};
 
-/// Backups of the embedded store: `hookgate backup`, and by schedule. A Redis is backed up with its own tools.
+/// Backups of the embedded store, by `hookgate backup` and by schedule. A Redis is backed up with
+/// its own tools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the files are; best on another disk. Left out: `backups` in the data directory.
+    /// Directory of the files, preferably on another disk. Default: `backups` in the data
+    /// directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
-    /// Time between scheduled backups. Left out: none is made but those that are asked for.
+    /// Time between scheduled backups. Left out: backups are made on request only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
-    /// Files that are kept, 1 or more; the oldest ones beyond are removed after each backup.
+    /// Number of files to keep, 1 or more. Older files are removed after each backup.
     pub keep: usize,
-    /// Bytes that are copied in a second at most, so that accepting and delivering go on beside it.
+    /// Maximum number of bytes copied per second. The limit lets accepting and delivering go on
+    /// during a backup.
     pub rate: Size,
-    /// Room that a backup leaves on the disk: it is refused where it would leave less.
+    /// Minimum free disk space after a backup. A backup that would leave less is refused.
     pub min_free_disk: Size,
 }
 

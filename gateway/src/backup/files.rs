@@ -1,4 +1,4 @@
-//! Files of backups: a draft while one is written, a name with its time when it is whole.
+//! Files of backups: a draft while one is written, then a name with its time.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hookgate_domain::Timestamp;
 
-/// Directory of backups.
+/// Directory of the backups.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     path: PathBuf,
@@ -16,13 +16,15 @@ pub(super) struct Directory {
 /// File of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupFile {
-    /// Its name, which has its time.
+    /// File name, which contains the time of the backup.
     pub name: String,
-    /// Its size in bytes.
+    /// File size in bytes.
     pub bytes: u64,
 }
 
-/// Name of the file of a backup that begins now: `hookgate-2026-01-31T12-00-00-000Z.redb`. Names sort by time.
+/// File name of a backup that begins at this time.
+///
+/// Its form is `hookgate-2026-01-31T12-00-00-000Z.redb`; names sort by time.
 pub(super) fn name(began: Timestamp) -> String {
     let seconds = Timestamp::from_millis(began.as_millis() / 1_000 * 1_000).to_string();
     let seconds = seconds.trim_end_matches('Z').replace(':', "-");
@@ -38,7 +40,7 @@ impl Directory {
         &self.path
     }
 
-    /// Makes the directory, for this user alone, and removes what former backups left that were cut short.
+    /// Creates the directory, for this user only, and removes the drafts of interrupted backups.
     pub(super) fn prepare(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         for name in self.names(DRAFT)? {
@@ -47,18 +49,18 @@ impl Directory {
         Ok(())
     }
 
-    /// Free bytes of its disk.
+    /// Free bytes on the directory's disk.
     pub(super) fn free(&self) -> io::Result<u64> {
         let disk = rustix::fs::statvfs(&self.path)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// The file that a backup is written to.
+    /// Path of the draft that a backup is written to.
     pub(super) fn draft(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}{DRAFT}"))
     }
 
-    /// Gives a whole backup its name, and removes the oldest files beyond `keep`.
+    /// Renames the draft of a complete backup, and removes the oldest files beyond `keep`.
     pub(super) fn publish(&self, name: &str, keep: usize) -> io::Result<()> {
         std::fs::rename(self.draft(name), self.path.join(name))?;
         File::open(&self.path)?.sync_all()?;
@@ -71,7 +73,7 @@ impl Directory {
         Ok(())
     }
 
-    /// The backups, the newest first. None where there is no directory yet.
+    /// Lists the backups, newest first. Empty if there is no directory yet.
     pub(super) fn files(&self) -> io::Result<Vec<BackupFile>> {
         if !self.path.try_exists()? {
             return Ok(Vec::new());
@@ -79,14 +81,14 @@ impl Directory {
         let mut names = self.names(SUFFIX)?;
         names.sort_unstable_by(|a, b| b.cmp(a));
         let files = names.into_iter().filter_map(|name| {
-            // One that is removed at this moment is none.
+            // A file that is removed at this moment is left out.
             let bytes = std::fs::metadata(self.path.join(&name)).ok()?.len();
             Some(BackupFile { name, bytes })
         });
         Ok(files.collect())
     }
 
-    /// Names of backups with this ending.
+    /// Names of the files with this ending.
     fn names(&self, ending: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {

@@ -1,5 +1,6 @@
-//! Backups of the embedded store: one at a time, asked for or by schedule, each a file that opens as a store; the oldest ones are
-//! removed.
+//! Backups of the embedded store, on request or by schedule.
+//!
+//! One backup runs at a time. Each is a file that opens as a store. The oldest files are removed.
 
 mod config;
 mod files;
@@ -29,15 +30,15 @@ pub struct Backups {
 pub struct Parts {
     /// Store that is backed up.
     pub store: Arc<dyn Store>,
-    /// File of the embedded store; `None`: the store is none.
+    /// File of the embedded store; `None` for another store.
     pub store_file: Option<PathBuf>,
-    /// Directory of the backups, where the configuration names none.
+    /// Directory of the backups if the configuration names none.
     pub directory: PathBuf,
-    /// Tells the time.
+    /// Source of the time.
     pub clock: Clock,
-    /// Tasks that carry a requested backup on.
+    /// Tasks that carry on a requested backup.
     pub tasks: Tasks,
-    /// Stops a backup that is under way.
+    /// Shutdown signal, which stops a running backup.
     pub shutdown: CancellationToken,
 }
 
@@ -54,27 +55,27 @@ struct State {
     last: Option<Ended>,
 }
 
-/// A backup under way.
+/// Backup in progress.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// Its file's name.
+    /// File name.
     pub name: String,
-    /// When it began.
+    /// Start time.
     pub began: Timestamp,
-    /// Count of copied bytes.
+    /// Count of the copied bytes.
     pub pace: Pace,
 }
 
-/// A backup that has ended.
+/// Backup that has ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// Its file's name.
+    /// File name.
     pub name: String,
-    /// When it began.
+    /// Start time.
     pub began: Timestamp,
-    /// When it ended.
+    /// End time.
     pub ended: Timestamp,
-    /// Why there is none; `None`: it is there.
+    /// Reason for the failure; `None` if the backup succeeded.
     pub error: Option<String>,
 }
 
@@ -83,45 +84,45 @@ pub struct Ended {
 pub struct Status {
     /// Directory of the files.
     pub directory: PathBuf,
-    /// The backup under way.
+    /// Backup in progress.
     pub running: Option<Running>,
-    /// The last one that ended since the gateway started.
+    /// Last backup that ended since the gateway started.
     pub last: Option<Ended>,
-    /// The files, the newest first.
+    /// Backup files, newest first.
     pub files: Vec<BackupFile>,
 }
 
-/// Why no backup is begun.
+/// Reason for which no backup is started.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The store is a Redis.
     #[error("the store is a Redis, which has tools of its own for it")]
     NotEmbedded,
-    /// One at a time.
+    /// Another backup is in progress.
     #[error("the backup {0} is under way")]
     UnderWay(String),
-    /// The copy could fill the disk, which others need.
+    /// The copy could fill the disk, which other files need.
     #[error("{} has about {free} MiB free, and a copy with the room that is kept needs {needed} MiB", directory.display())]
     NoRoom {
-        /// Where.
+        /// Directory of the backups.
         directory: PathBuf,
-        /// In MiB.
+        /// Free space in MiB.
         free: u64,
-        /// In MiB.
+        /// Required space in MiB.
         needed: u64,
     },
     /// The directory cannot be used.
     #[error("the directory {} of the backups cannot be used: {source}", directory.display())]
     Directory {
-        /// Which.
+        /// Directory of the backups.
         directory: PathBuf,
-        /// Why not.
+        /// Cause of the error.
         source: std::io::Error,
     },
 }
 
 impl Backups {
-    /// Backups with these settings.
+    /// Creates the backups with these settings.
     pub fn new(config: Config, parts: Parts) -> Self {
         let directory = config.directory.clone();
         let directory = Directory::new(directory.unwrap_or_else(|| parts.directory.clone()));
@@ -135,10 +136,10 @@ impl Backups {
         }
     }
 
-    /// Begins a backup, which goes on whoever waits for it: its file's name.
+    /// Starts a backup, which continues independently of the caller, and returns its file name.
     ///
     /// # Errors
-    /// See `BackupError`; nothing is begun.
+    /// See `BackupError`; no backup is started.
     pub fn begin(&self) -> Result<String, BackupError> {
         let (running, work) = self.prepare()?;
         let name = running.name.clone();
@@ -170,7 +171,7 @@ impl Backups {
         }
     }
 
-    /// State of the backups. Reads the directory.
+    /// Returns the state of the backups. Reads the directory.
     ///
     /// # Errors
     /// `Directory`.
@@ -186,7 +187,7 @@ impl Backups {
         })
     }
 
-    /// Checks that there may be a backup now, and takes the place of the one that is under way.
+    /// Checks that a backup may start now, and registers it as the one in progress.
     fn prepare(&self) -> Result<(Running, impl Future<Output = ()> + Send + 'static), BackupError> {
         let inner = &self.inner;
         let store_file = inner.parts.store_file.as_ref().ok_or(BackupError::NotEmbedded)?;
@@ -235,7 +236,7 @@ impl Backups {
             Ok(()) => info!(name, bytes = running.pace.copied(), millis, "backup.made"),
             Err(error) => {
                 error!(name, %error, "backup.failed");
-                // Its disk may be the fault: what is left of it is tried again before the next one.
+                // Its disk may be the cause: the draft is removed again before the next backup.
                 let _ = std::fs::remove_file(&draft);
             }
         }

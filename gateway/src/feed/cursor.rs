@@ -1,7 +1,7 @@
-//! Cursors: a position as text that its tenant can send back and nobody else can use. Pure.
+//! Cursors: a position as text that only its tenant can use. Pure.
 //!
-//! The text carries a MAC (HMAC-SHA-256, RFC 2104, cut to 8 bytes) of the position, the tenant and what is listed, so that only
-//! what was given out is taken back.
+//! The text contains a MAC (HMAC-SHA-256, RFC 2104, truncated to 8 bytes) of the position, the
+//! tenant and the list, so that only cursors that the gateway returned are accepted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,38 +11,38 @@ use sha2::Sha256;
 use hookgate_domain::TenantId;
 use hookgate_store::FeedPosition;
 
-/// A place in one of a tenant's lists that are ordered like its feed.
+/// Position in a tenant's list that is ordered like its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// The position.
+    /// Position in the feed.
     pub position: FeedPosition,
-    /// How many things at the position were given out already; 0 for the feed itself.
+    /// Number of items at the position that were returned already; 0 for the feed itself.
     pub given: u32,
 }
 
-/// The key of the cursors' MACs; the same in all gateways of a store. Not shown by `Debug`.
+/// Key of the cursors' MACs, the same in all gateways of a store. Not shown by `Debug`.
 #[derive(Clone)]
 pub struct CursorKey([u8; 32]);
 
 impl CursorKey {
-    /// From a derived key.
+    /// Creates the key from a derived key.
     pub const fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 }
 
-/// The text is not a cursor of this tenant and list.
+/// Error: the text is not a cursor of this tenant and list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor was not given out for this list")]
 pub struct BadCursor;
 
 impl Cursor {
-    /// At a position, with nothing given out.
+    /// Creates the cursor of a position at which no item was returned.
     pub fn at(position: FeedPosition) -> Self {
         Self { position, given: 0 }
     }
 
-    /// As text, for a tenant and the list of this name.
+    /// Encodes the cursor for a tenant and a list.
     pub fn to_text(self, key: &CursorKey, tenant: &TenantId, list: &str) -> String {
         let bytes = self.to_bytes();
         let mut all = bytes.to_vec();
@@ -50,10 +50,10 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(all)
     }
 
-    /// From the text that `to_text` made for the same tenant and list.
+    /// Decodes the text that `to_text` returned for the same tenant and list.
     ///
     /// # Errors
-    /// Any other text.
+    /// The text is not a cursor of this tenant and list.
     pub fn from_text(text: &str, key: &CursorKey, tenant: &TenantId, list: &str) -> Result<Self, BadCursor> {
         if text.len() > MAX_TEXT {
             return Err(BadCursor);
@@ -95,7 +95,7 @@ impl Cursor {
 fn mac(key: &CursorKey, bytes: &[u8; BYTES], tenant: &TenantId, list: &str) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of every length");
     mac.update(bytes);
-    // Neither a tenant's name nor a list's has a zero byte in it.
+    // Names of tenants and lists contain no zero byte.
     for part in [tenant.as_str(), "\0", list] {
         mac.update(part.as_bytes());
     }
@@ -104,7 +104,7 @@ fn mac(key: &CursorKey, bytes: &[u8; BYTES], tenant: &TenantId, list: &str) -> H
 
 const BYTES: usize = 20;
 const CHECK: usize = 8;
-/// Characters of a cursor.
+/// Maximum length of a cursor in characters.
 const MAX_TEXT: usize = 64;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The pull feed: a tenant's events in the order in which they were committed, read page by page.
+//! Pull feed: the events of a tenant in the order of their commits, page by page.
 //!
-//! `page` answers `GET /v1/events`; `api` calls it. A reader that comes to the end may wait for what comes next (long poll). A
-//! cursor never skips an event: positions are given out in the order of the commits. What was classified since an event was
-//! accepted is taken out of it here.
+//! `page` answers `GET /v1/events`, which `api` serves. A reader at the end of the feed may wait
+//! for new events (long polling). A cursor never skips an event: positions are assigned in the
+//! order of the commits. Fields that were classified after an event was accepted are removed from
+//! it here.
 
 mod cursor;
 mod waiting;
@@ -28,19 +29,21 @@ use waiting::Waiting;
 pub use cursor::{BadCursor, Cursor, CursorKey};
 pub use waiting::WaitingFull;
 
-/// What a reader may ask for.
+/// Limits of feed readers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The longest that a request may wait for new events.
+    /// Maximum time for which a request may wait for new events.
     pub max_wait: Span,
-    /// How many requests may wait at once.
+    /// Maximum number of requests that wait at once.
     pub max_waiting: usize,
-    /// How many of one tenant may wait at once.
+    /// Maximum number of requests of one tenant that wait at once.
     pub max_waiting_per_tenant: usize,
-    /// Bytes of events after which a page ends, however few they are; at most 4MiB count.
+    /// Maximum size of a page in bytes of events; at most 4MiB count. The page ends after the event
+    /// that reaches it.
     pub max_page: Size,
-    /// How often a waiting request looks for events that other gateways took; those of its own it sees at once.
+    /// Interval at which a waiting request polls for events that other gateways accepted. Events of
+    /// its own gateway wake it at once.
     pub poll_interval: Span,
 }
 
@@ -71,110 +74,110 @@ pub struct Feed {
     shutdown: CancellationToken,
 }
 
-/// What a feed works with.
+/// Parts that a feed works with.
 pub struct Parts {
-    /// Events.
+    /// Store of the events.
     pub store: Arc<dyn Store>,
-    /// What wakes those that wait.
+    /// Commit signals, which wake waiting readers.
     pub commits: CommitSignals,
-    /// Tenants, for what may be shown of their events.
+    /// Tenants, whose privacy rules apply to their events.
     pub registry: Registry,
     /// Memory that pages hold.
     pub memory: MemoryPool,
-    /// The key that cursors are made with.
+    /// Key that authenticates cursors.
     pub cursors: CursorKey,
-    /// Tells the time.
+    /// Source of the time.
     pub clock: Clock,
-    /// Tells the time of the store.
+    /// Clock of the store.
     pub store_clock: StoreClock,
-    /// Answers whoever waits.
+    /// Shutdown signal, which ends waits with a response.
     pub shutdown: CancellationToken,
 }
 
-/// The place in a feed where a reader begins.
+/// Position in a feed at which a reader begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// The oldest event that is kept.
+    /// The oldest stored event.
     Oldest,
-    /// Behind a position that a page gave.
+    /// After a position that a page returned.
     After(FeedPosition),
     /// The first event that was accepted at this time or later.
     Since(Timestamp),
 }
 
-/// What a reader asks for.
+/// Request of a reader.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Where to begin.
+    /// Start of the page.
     pub start: Start,
-    /// What is not after this is no more in the feed for the reader, though the store may have it.
+    /// Position up to which entries are hidden from the reader, though the store may have them.
     pub floor: FeedPosition,
-    /// At most so many events.
+    /// Maximum number of events.
     pub limit: usize,
-    /// Only of these types; empty: all.
+    /// Event types of the page; empty: all types.
     pub types: Vec<EventPattern>,
-    /// How long to wait when there is nothing.
+    /// Maximum time to wait if there are no events.
     pub wait: Duration,
 }
 
-/// A position that is read on from.
+/// Position to read on from.
 #[derive(Debug, Clone, Copy)]
 struct At {
     after: FeedPosition,
-    /// It is an error if the store has removed something behind the position.
+    /// Set when it is an error that the store has removed something after the position.
     whole: bool,
 }
 
 impl At {
-    /// A position that a page gave; of a feed that never had anything, the beginning.
+    /// Creates the position that a page returned; the start of the feed if it was always empty.
     fn behind(after: FeedPosition) -> Self {
         let whole = after != FeedPosition::START;
         Self { after, whole }
     }
 }
 
-/// A page of a feed.
+/// Page of a feed.
 #[derive(Debug)]
 pub struct Page {
-    /// The events that were asked for, the oldest first.
+    /// Requested events, oldest first.
     pub events: Vec<Event>,
-    /// The memory that they and their printed form hold: to be kept until they are sent.
+    /// Memory of the events and their JSON, to be held until they are sent.
     pub memory: Option<Reservation>,
-    /// Where to go on.
+    /// Position of the next page.
     pub next: FeedPosition,
-    /// Whether more is there now.
+    /// Set when more events are available now.
     pub more: bool,
 }
 
-/// Why there is no page.
+/// Error of reading a page.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// Events behind the start are gone already.
+    /// Events after the start have been removed already.
     #[error("the start is older than what the feed still has")]
     Expired(Oldest),
-    /// The time to begin at is to come.
+    /// The start time is in the future.
     #[error("the time is to come")]
     Future,
-    /// As many wait as may.
+    /// A limit on waiting requests is reached.
     #[error("too many requests wait for new events ({0})")]
     TooManyWaiting(WaitingFull),
-    /// As much memory is held as may be.
+    /// A limit on memory is reached.
     #[error("there is no memory for the page now")]
     Memory(#[from] MemoryFull),
     /// The store did not answer.
     #[error("the feed cannot be read")]
     Store(#[from] StoreError),
-    /// Events have to be looked through again, and the tenant's lane takes no more now.
+    /// Events must be filtered again, and the tenant's lane takes no more jobs now.
     #[error("the tenant has too much under way")]
     Lane(LaneRefusal),
 }
 
-/// The oldest that a feed still has.
+/// Oldest entry that a feed still has.
 #[derive(Debug, Clone, Copy)]
 pub struct Oldest {
-    /// The position before it: where a reader goes on.
+    /// Position before it, from which a reader goes on.
     pub after: FeedPosition,
-    /// When it was accepted; `None`: the feed has nothing.
+    /// Time at which it was accepted; `None` if the feed is empty.
     pub accepted: Option<Timestamp>,
 }
 
@@ -185,7 +188,8 @@ impl From<LaneRefusal> for FeedError {
 }
 
 impl Feed {
-    /// A feed over the store. Those that wait are answered with what there is when `shutdown` comes.
+    /// Creates a feed over the store. At `shutdown`, waiting requests are answered with what there
+    /// is.
     pub fn new(config: Config, parts: Parts) -> Self {
         let Parts {
             store,
@@ -212,28 +216,30 @@ impl Feed {
         }
     }
 
-    /// The key that cursors are made with.
+    /// Key that authenticates cursors.
     pub fn cursor_key(&self) -> &CursorKey {
         &self.cursors
     }
 
-    /// Requests of a tenant that wait for new events now.
+    /// Number of a tenant's requests that wait for new events now.
     pub fn waiting_of(&self, tenant: &TenantId) -> usize {
         self.waiting.of(tenant)
     }
 
-    /// How many of a tenant's requests may wait.
+    /// Maximum number of waiting requests per tenant.
     pub fn max_waiting_per_tenant(&self) -> usize {
         self.config.max_waiting_per_tenant
     }
 
-    /// The longest that a request may wait.
+    /// Maximum time for which a request may wait.
     pub fn max_wait(&self) -> Duration {
         self.config.max_wait.get()
     }
 
-    /// The place in a tenant's feed before the first entry that was accepted at a time of this gateway's clock or later. Stores find
-    /// it by their own clock: where that one is behind, the place is earlier by as much, so that nothing is passed over.
+    /// Position before the first entry accepted at a time of this gateway's clock or later.
+    ///
+    /// Stores find it by their own clock. If that clock is behind, the position is earlier by as
+    /// much, so that no entry is skipped.
     ///
     /// # Errors
     /// The store did not answer.
@@ -242,13 +248,13 @@ impl Feed {
         self.store.feed_since(tenant, time.minus(behind)).await
     }
 
-    /// The next page for a reader; when there is none yet, waits for it as long as was asked.
+    /// Returns the next page for a reader. If it is empty, waits for events as long as requested.
     ///
     /// # Errors
     /// `Expired`, `Future`, `TooManyWaiting`, `Memory`, `Store`, `Lane`.
     pub async fn page(&self, tenant: &TenantId, query: Query) -> Result<Page, FeedError> {
         let mut page = self.stored_page(tenant, query).await?;
-        // As the tenant is now, not as it was when a long wait began.
+        // Uses the tenant's current state, not that before a long wait.
         if let Some(tenant) = self.registry.tenant(tenant) {
             page.events = self.registry.shown(&tenant, page.events).await?;
         }
@@ -269,7 +275,7 @@ impl Feed {
                 return Err(self.expired(tenant, query.floor).await);
             }
         }
-        // Before the first look: what is committed after it wakes.
+        // Created before the first read, so that every later commit wakes it.
         let waiter = (!query.wait.is_zero()).then(|| self.commits.waiter(tenant));
         let page = self.look(tenant, &query, at).await?;
         match waiter {
@@ -281,7 +287,7 @@ impl Feed {
         }
     }
 
-    /// The position of a start. A time is found by how stores make positions, in a few looks.
+    /// Returns the position of a start. A time is converted by the store's rule for positions.
     async fn begin(&self, tenant: &TenantId, start: Start) -> Result<At, FeedError> {
         match start {
             Start::Oldest => Ok(At::behind(FeedPosition::START)),
@@ -296,7 +302,8 @@ impl Feed {
             return Err(FeedError::Future);
         }
         let mut after = self.place_since(tenant, time).await?;
-        // By another clock the position may be to come: what is accepted until then must not lie before it.
+        // By another clock the position may be in the future. What is accepted until then must not
+        // precede it.
         if time > now.minus(CLOCKS_DIFFER) {
             let last = self.store.feed_back(tenant, FeedPosition::END, 1).await?;
             let end = last
@@ -305,9 +312,9 @@ impl Feed {
                 .map_or(last.kept_from, |(position, _)| *position);
             after = after.min(end);
         }
-        // What was before it is of another tenant that had the name.
+        // Earlier entries belong to another tenant that had the name.
         let own = self.registry.tenant(tenant).map(|tenant| tenant.feed_from);
-        // What is younger than the retention was not removed.
+        // Entries younger than the retention have not been removed.
         let whole = time < now.minus(self.registry.limits().kept.get());
         Ok(At {
             after: after.max(own.unwrap_or(FeedPosition::START)),
@@ -315,7 +322,7 @@ impl Feed {
         })
     }
 
-    /// The error for a start that is too old, with where to go on.
+    /// Builds the error for a start that is too old, with the position to go on from.
     async fn expired(&self, tenant: &TenantId, floor: FeedPosition) -> FeedError {
         match self.store.feed(tenant, floor, 1).await {
             Ok(page) => FeedError::Expired(Oldest {
@@ -326,7 +333,7 @@ impl Feed {
         }
     }
 
-    /// Looks again after every commit of the tenant, and now and then, until there is something.
+    /// Reads again until there are events: after every commit of the tenant, and periodically.
     async fn waited_page(
         &self,
         tenant: &TenantId,
@@ -334,7 +341,7 @@ impl Feed {
         (mut page, mut commits): (Page, CommitWaiter),
         deadline: Instant,
     ) -> Result<Page, FeedError> {
-        // Of many commits that bring nothing that was asked for, not each is looked at.
+        // Not every commit is read if many bring no requested event.
         let mut not_before = Instant::now();
         while page.events.is_empty() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
             let at = At::behind(page.next);
@@ -352,7 +359,8 @@ impl Feed {
                 not_before = Instant::now() + LOOK_GAP;
             }
             match self.look(tenant, query, at).await {
-                // Others of the tenant's look at this moment: a look after a pause may find room.
+                // The tenant's other reads hold the memory at this moment: a read after a pause may
+                // succeed.
                 Err(FeedError::Memory(_)) => {
                     page.more = false;
                     commits.look_again();
@@ -363,7 +371,7 @@ impl Feed {
         Ok(page)
     }
 
-    /// Looks at entries after the position until there are enough that match, or enough were looked at.
+    /// Reads entries after the position until enough match, or enough were examined.
     async fn look(&self, tenant: &TenantId, query: &Query, at: At) -> Result<Page, FeedError> {
         let mut page = Page {
             events: Vec::new(),
@@ -371,7 +379,7 @@ impl Feed {
             next: at.after.max(query.floor),
             more: true,
         };
-        // What one look at the store may bring; given back but for what is on the page.
+        // Maximum of one store read. All but the memory of the page is given back.
         let most = (2 * FEED_PAGE_BYTES).min(self.memory.max_per_tenant() / 2);
         let mut memory = self.memory.reserve(Some(tenant), MemoryUse::Pages, most)?;
         let (max, mut bytes) = (self.config.max_page.bytes().min(FEED_PAGE_BYTES), 0);
@@ -410,11 +418,13 @@ fn wanted_by(types: &[EventPattern], event: &Event) -> bool {
     types.is_empty() || types.iter().any(|pattern| pattern.matches(&event.kind))
 }
 
-/// How many of the store's pages one request looks at: a filter that matches seldom moves its cursor on without a match.
+/// Maximum number of store pages that one request examines. If a filter matches rarely, the cursor
+/// moves on without a match.
 const MOST_LOOKS: usize = 20;
-/// At most this many more than asked are read from the store at once, which only a filter makes use of.
+/// Minimum number of entries per store read, of use for filters only.
 const FEWEST_LOOKED_AT: usize = 50;
-/// How far clocks of consumers, gateways and the store may be apart: a time that lies so far ahead is taken for now.
+/// Maximum difference between the clocks of consumers, gateways and the store. A time ahead by up
+/// to this much is taken for now.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
-/// The least time between two looks of one request after commits.
+/// Minimum time between two reads of one request after commits.
 const LOOK_GAP: Duration = Duration::from_millis(100);

@@ -1,11 +1,11 @@
-//! Places for requests that wait for new events: so many in all, a share for each tenant.
+//! Limits on requests that wait for new events: a total, and a share per tenant.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hookgate_domain::TenantId;
 
-/// The places. Cheap to clone.
+/// Slots for waiting requests. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting(Arc<Inner>);
 
@@ -22,20 +22,20 @@ struct Taken {
     by_tenant: HashMap<TenantId, usize>,
 }
 
-/// A place, given back when this is dropped.
+/// Slot, given back on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     waiting: Waiting,
     tenant: TenantId,
 }
 
-/// Limit that leaves no place.
+/// Limit that leaves no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WaitingFull {
-    /// All places are taken.
+    /// All slots are taken.
     #[error("`feed.max_waiting`")]
     All,
-    /// The tenant has its share.
+    /// The tenant's share is taken.
     #[error("`feed.max_waiting_per_tenant`")]
     Tenant,
 }
@@ -49,10 +49,10 @@ impl Waiting {
         }))
     }
 
-    /// Takes a place for a tenant's request.
+    /// Takes a slot for a request of a tenant.
     ///
     /// # Errors
-    /// Which limit leaves none.
+    /// The limit that leaves no slot.
     pub(super) fn enter(&self, tenant: &TenantId) -> Result<Place, WaitingFull> {
         let mut taken = self.lock();
         let own = taken.by_tenant.get(tenant).copied().unwrap_or(0);
@@ -70,13 +70,13 @@ impl Waiting {
         })
     }
 
-    /// How many places a tenant has now.
+    /// Number of slots that a tenant has now.
     pub(super) fn of(&self, tenant: &TenantId) -> usize {
         self.lock().by_tenant.get(tenant).copied().unwrap_or(0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        // Counts are whole again before anything can panic.
+        // Counts are consistent before anything can panic.
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,28 +1,31 @@
-//! Whether a subscription fails too often: one pure function.
+//! Decides whether a subscription fails too often: one pure function.
 
 use crate::system_events::Figures;
 use hookgate_contract::profile::AutoDisable;
 use hookgate_domain::stats::Bucket;
 use hookgate_domain::{Stats, Subscription, Tally, Timestamp};
 
-/// What is to be done about a subscription.
+/// Decision on a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Its owner is to be warned, and was not within the window.
+    /// Set when the owner is to be warned, and was not warned within the window.
     pub(super) warn: bool,
-    /// It is to be disabled.
+    /// Set when the subscription is to be disabled.
     pub(super) disable: bool,
-    /// What it did within the window.
+    /// Attempts within the window.
     pub(super) figures: Figures,
 }
 
 /// Judges an active subscription; `None`: nothing is to be done.
 ///
-/// It is disabled when more than `over` of its attempts within the window failed, there were `least_attempts` of them, and the
-/// first bucket with a failure ended `for_at_least` ago: a backlog uses up any count within a second, and a deployment that goes
-/// wrong is not the end of an endpoint. The
-/// warning comes at half as many attempts, so that it comes first even where all fail; and whatever is disabled was warned of.
-/// Only what was counted since the last activation is looked at, and nothing that is older than the window.
+/// It is disabled if more than `over` of its attempts within the window failed, there were
+/// `least_attempts` of them, and the first bucket with a failure ended `for_at_least` ago. The last
+/// condition exists because a backlog uses up any count within a second, and a failed deployment
+/// should not disable an endpoint.
+///
+/// The warning needs half as many attempts, so that it comes first even if all fail; a disabled
+/// subscription was always warned of. Only attempts since the last activation and within the window
+/// count.
 pub(super) fn judge(
     policy: &AutoDisable,
     stats: &Stats,
@@ -49,8 +52,10 @@ pub(super) fn judge(
     })
 }
 
-/// Whether failures are old enough. A bucket ends where the next one would begin: so the time is at least what is asked for, and
-/// at most a bucket longer.
+/// Checks that the failures are old enough.
+///
+/// A bucket ends at the start of the next one. So the time is at least the required one, and at
+/// most one bucket longer.
 fn has_failed_for(policy: &AutoDisable, stats: &Stats, from: Timestamp, now: Timestamp) -> bool {
     if policy.for_at_least.is_zero() {
         return true;
@@ -77,7 +82,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     const START: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 
-    /// The one of the SynthesQ document: over 95 % within 24 hours, of 10 attempts or more.
+    /// Policy of the SynthesQ document: over 95 % within 24 hours, of 10 attempts or more.
     const POLICY: AutoDisable = AutoDisable {
         over: 0.95,
         window: DAY,
@@ -108,7 +113,7 @@ mod tests {
         }
     }
 
-    /// So many attempts at a time, counted as delivery counts them.
+    /// Counts attempts at a time, as delivery counts them.
     fn count(stats: &mut Stats, of: &Subscription, at: Timestamp, delivered: u64, failed: u64) {
         let tally = Tally::new(of.id, of.activated, DAY, at);
         let counts = stats.bucket(tally.bucket);
@@ -205,7 +210,7 @@ mod tests {
         );
         count(&mut stats, &of, START.plus(2 * HOUR), 0, 1);
         assert_eq!(found(&stats, START.plus(2 * HOUR)), Some((true, true)));
-        // What failed a day ago and works since is not disabled for one failure.
+        // Among 500 successes, a few failures neither warn nor disable.
         let (of, mut stats) = (subscription(), Stats::default());
         count(&mut stats, &of, START, 500, 1);
         count(&mut stats, &of, START.plus(3 * HOUR), 0, 10);

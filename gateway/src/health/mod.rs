@@ -1,9 +1,12 @@
-//! Watches subscriptions: one that fails too often, by its profile's policy, is warned of and then disabled.
+//! Health of subscriptions: warns of those that fail too often, and disables them.
 //!
-//! Delivery says of each failed attempt whose it was, which costs a moment's lock. The service looks now and then at those that
-//! failed meanwhile: it asks the store how they fared (all gateways count together there), decides (`judge`, a pure function),
-//! and changes the registry if the subscription still is as it was judged. So one process warns, and one disables, whichever is
-//! first; only that one reports it. Activating a subscription begins anew: what was counted before is not looked at.
+//! The policy is the profile's.
+//!
+//! Delivery reports each failed attempt to [`Watch`], at the cost of a short lock. The [`Service`]
+//! regularly examines the subscriptions that failed: it reads their statistics from the store
+//! (which counts for all gateways), decides (`judge`, a pure function), and changes the registry if
+//! the subscription is unchanged since. So one process warns, and one disables, the first one in
+//! each case, and only that one reports it. An activation begins anew: earlier counts are ignored.
 
 mod judge;
 
@@ -24,7 +27,8 @@ use hookgate_store::{Store, StoreError};
 
 use judge::{Finding, judge};
 
-/// Is told of failures. A [`Service`] must run for them to matter. Cheap to clone.
+/// Receives reports of failed attempts. A [`Service`] must run for them to have an effect. Cheap to
+/// clone.
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
     inner: Arc<Inner>,
@@ -32,32 +36,32 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// At most as many as there are subscriptions.
+    /// At most as many entries as there are subscriptions.
     failed: Mutex<HashSet<(TenantId, SubscriptionId)>>,
     told: Notify,
 }
 
-/// What the service works with.
+/// Parts that the service works with.
 pub struct Parts {
-    /// Where subscriptions are, and are disabled.
+    /// Registry, in which subscriptions are disabled.
     pub registry: Registry,
-    /// Where attempts are counted.
+    /// Store, which counts attempts.
     pub store: Arc<dyn Store>,
-    /// What the time is in the store.
+    /// Clock of the store.
     pub store_clock: StoreClock,
-    /// Where warnings and ends are reported.
+    /// Receiver of warnings and disablings.
     pub system_events: SystemEvents,
-    /// Where it counts.
+    /// Metrics.
     pub metrics: Metrics,
 }
 
-/// Looks after those that failed.
+/// Examines the subscriptions that failed.
 pub struct Service {
     watch: Watch,
     parts: Parts,
 }
 
-/// Why a look came to nothing.
+/// Error of examining a subscription.
 #[derive(Debug, thiserror::Error)]
 enum NotLooked {
     #[error("how it fared cannot be read")]
@@ -67,7 +71,7 @@ enum NotLooked {
 }
 
 impl Watch {
-    /// An attempt failed, and was counted.
+    /// Reports a failed attempt, which was counted.
     pub fn failed(&self, tenant: &TenantId, subscription: SubscriptionId) {
         let new = self.lock().insert((tenant.clone(), subscription));
         if new {
@@ -81,12 +85,12 @@ impl Watch {
 }
 
 impl Service {
-    /// What looks after those that the handle is told of.
+    /// Creates the service that examines what `watch` reports.
     pub fn new(watch: Watch, parts: Parts) -> Self {
         Self { watch, parts }
     }
 
-    /// Looks until the shutdown.
+    /// Runs until the shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let looking = async {
             loop {
@@ -95,7 +99,7 @@ impl Service {
                 for (tenant, subscription) in failed {
                     if let Err(error) = self.look_at(&tenant, subscription).await {
                         let error = error_chain(&error).to_string();
-                        // That the store is away is told by those who need it more.
+                        // Logged at debug only: other parts report that the store is unavailable.
                         tracing::debug!(%tenant, %subscription, %error, "subscription.not_judged");
                         self.watch.failed(&tenant, subscription);
                     }
@@ -179,5 +183,5 @@ impl Service {
     }
 }
 
-/// How often one subscription is looked at, at most.
+/// Minimum interval at which one subscription is examined.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! The file that has the sealing keys: changed whole or not at all, and never readable for others.
+//! File of the sealing keys: replaced atomically, and never readable for other users.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,13 +8,13 @@ use std::path::Path;
 use hookgate_domain::Secret;
 use hookgate_registry::seal::id_on_line;
 
-/// Puts a key before the others. The file's new text.
+/// Inserts a key before the others, and returns the file's new text.
 pub(super) fn with_first(path: &Path, key: &Secret) -> io::Result<String> {
     let before = std::fs::read_to_string(path)?;
     replace(path, format!("{}\n{before}", key.reveal()))
 }
 
-/// Takes a key out. The file's new text.
+/// Removes a key, and returns the file's new text.
 pub(super) fn without(path: &Path, id: &str) -> io::Result<String> {
     let before = std::fs::read_to_string(path)?;
     let kept = before
@@ -24,7 +24,9 @@ pub(super) fn without(path: &Path, id: &str) -> io::Result<String> {
     replace(path, text)
 }
 
-/// Written whole under another name first, and on the disk before anything is sealed with what is new in it.
+/// Replaces the file atomically: writes a draft, syncs it to the disk, and renames it.
+///
+/// The text is on the disk before anything is sealed with a new key in it.
 pub(super) fn replace(path: &Path, text: String) -> io::Result<String> {
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = OpenOptions::new();

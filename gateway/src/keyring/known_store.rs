@@ -1,12 +1,15 @@
-//! Identities of the stores that the keys of a data directory were used with: an empty store, or another one, in the place of a
-//! known store is refused rather than taken for it.
+//! Identities of the stores that the keys of a data directory were used with.
+//!
+//! An empty or different store at the address of a known one is refused.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::replace;
 
-/// Store at an address, as the data directory knows it. The file has a line for each address: the identity, a space, the address.
+/// Store at an address, as the data directory knows it.
+///
+/// The file has a line per address: the identity, a space, the address.
 #[derive(Debug, Clone)]
 pub struct KnownStore {
     file: PathBuf,
@@ -14,7 +17,7 @@ pub struct KnownStore {
 }
 
 impl KnownStore {
-    /// The store at an address, which holds no credentials.
+    /// Creates the entry of an address, which must not contain credentials.
     pub fn new(data_dir: &Path, address: &str) -> Self {
         Self {
             file: data_dir.join(KNOWN_STORES),
@@ -22,7 +25,7 @@ impl KnownStore {
         }
     }
 
-    /// Identity of the store that was used at this address before, if one was.
+    /// Identity of the store that was last used at this address; `None` if there was none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -38,7 +41,7 @@ impl KnownStore {
         Ok(known)
     }
 
-    /// Notes the identity of the store that is used at this address from now on.
+    /// Records the identity of the store that is used at this address from now on.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -57,7 +60,7 @@ impl KnownStore {
     }
 }
 
-/// The file's name in a data directory.
+/// Name of the file in a data directory.
 pub const KNOWN_STORES: &str = "known-stores";
 
 #[cfg(test)]

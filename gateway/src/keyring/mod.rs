@@ -1,16 +1,19 @@
-//! The keys that seal secrets in the store: which there are, what each has sealed, and how one takes another's place.
+//! Keys that seal secrets in the store: list, rotation and removal.
 //!
-//! # Where they are
-//! In the configuration (`auth.sealing_keys`) or in a file of the data directory, one key a line. The first seals, all open.
-//! The store never has one; it has what they sealed (its `root`, the registry's entries).
+//! # Location
+//! The keys are in the configuration (`auth.sealing_keys`) or in a file of the data directory, one
+//! key per line. The first key seals, all open. The store never contains a key, only what they
+//! sealed (the `root`, the registry's entries).
 //!
-//! # How a key is rotated
-//! 1. A new key is put before the others. Gateways that share a store all need it, as a later line at first, before one of them
-//!    seals with it: that is the operator's to do. A gateway that has its keys in a file and its store for itself does it here.
-//! 2. Everything that another key sealed is sealed anew ([`Registry::reseal`]), one tenant at a time. A run that was cut short
-//!    leaves a store that all of the ring's keys together open, and the next run goes on where it ended.
-//! 3. The old key is dropped: refused as long as anything in the store needs it. A gateway that starts, or reads its keys
-//!    again, without a key that is needed refuses too.
+//! # Rotation
+//! 1. A new key is put before the others. Gateways with a common store all need it, as a later line
+//!    at first, before one of them seals with it: the operator does that. A gateway with its keys
+//!    in a file and a store of its own does it here.
+//! 2. Everything that another key sealed is sealed again ([`Registry::reseal`]), one tenant at a
+//!    time. An interrupted run leaves a store that the keys of the ring open together, and the next
+//!    run continues.
+//! 3. The old key is dropped. This is refused as long as anything in the store needs the key. A
+//!    gateway that starts or reloads its keys without a needed key refuses, too.
 
 mod file;
 mod known_store;
@@ -31,109 +34,109 @@ use hookgate_store::{Store, StoreError};
 pub use known_store::{KNOWN_STORES, KnownStore};
 pub use root::{Expected, Root, RootError};
 
-/// Works on the keys. Cheap to clone.
+/// Operations on the sealing keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Keyring {
     inner: Arc<Parts>,
-    /// One change at a time.
+    /// Lock: one change at a time.
     turn: Arc<Mutex<()>>,
 }
 
-/// What it works with.
+/// Parts that the keyring works with.
 pub struct Parts {
-    /// What the gateway seals with.
+    /// Sealer of the gateway.
     pub sealer: Sealer,
-    /// What is sealed.
+    /// Registry, whose entries are sealed.
     pub registry: Registry,
-    /// Where it is.
+    /// Store of the sealed entries.
     pub store: Arc<dyn Store>,
-    /// Where the keys are.
+    /// Source of the keys.
     pub origin: Origin,
-    /// What is derived from the keys.
+    /// Root, which other keys are derived from.
     pub root: Root,
-    /// Whether other gateways may use the store too.
+    /// Set when other gateways may use the store, too.
     pub shared: bool,
 }
 
-/// Where the keys come from.
+/// Source of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The configuration or the environment, which the gateway cannot change.
     Configuration,
-    /// A file of the data directory.
+    /// A file in the data directory.
     File(PathBuf),
 }
 
-/// A key, and what it is needed for.
+/// Sealing key and its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
-    /// Its id: the beginning of its SHA-256.
+    /// Key id: the beginning of the key's SHA-256.
     pub id: String,
-    /// Whether it seals what is written now.
+    /// Set when the key seals new values.
     pub seals: bool,
-    /// Whether this gateway has it.
+    /// Set when this gateway has the key.
     pub at_hand: bool,
-    /// How many texts in the store are sealed with it.
+    /// Number of texts in the store that are sealed with the key.
     pub sealed: usize,
 }
 
-/// What a rotation did.
+/// Result of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated {
-    /// The id of the key that seals now.
+    /// Id of the key that seals new values.
     pub key: String,
-    /// Whether it was made by this rotation.
+    /// Set when the rotation made the key.
     pub made: bool,
-    /// What was sealed anew.
+    /// Count of what was sealed again.
     pub resealed: Resealed,
-    /// The ids of the keys that nothing is sealed with any more.
+    /// Ids of the keys that seal nothing any more.
     pub unused: Vec<String>,
 }
 
-/// Why the keys stay as they are.
+/// Error of an operation on the keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// Everything is sealed with the newest key, and the configuration has the keys.
+    /// Everything is sealed with the newest key, and the keys are in the configuration.
     #[error("everything is sealed with the newest key, and the next one comes from the configuration")]
     Configured,
-    /// Everything is sealed with the newest key, and other gateways would not have one that is made here.
+    /// Everything is sealed with the newest key, and other gateways would not have a key made here.
     #[error(
         "everything is sealed with the newest key, and other gateways may share the store: they need the next one first"
     )]
     Shared,
-    /// There is no key of this id.
+    /// No key has this id.
     #[error("there is no sealing key with the id `{0}`")]
     Unknown(String),
-    /// It seals what is written now.
+    /// The key seals new values.
     #[error("the key `{0}` seals what is written now")]
     Seals(String),
-    /// Something is sealed with it.
+    /// Something is sealed with the key.
     #[error("{sealed} texts in the store are sealed with the key `{id}`")]
     Needed {
-        /// Its id.
+        /// Key id.
         id: String,
-        /// How many.
+        /// Number of texts that are sealed with the key.
         sealed: usize,
     },
     /// The registry cannot be read or written.
     #[error("the secrets in the store cannot be gone through")]
     Registry(#[from] RegistryError),
-    /// The store did not do it.
+    /// The store did not answer.
     #[error("the store did not answer")]
     Store(#[from] StoreError),
-    /// What is derived from the keys cannot be had.
+    /// The root cannot be opened.
     #[error(transparent)]
     Root(#[from] RootError),
     /// The file cannot be read or written.
     #[error("the file of the keys cannot be changed")]
     File(#[source] io::Error),
-    /// The keys are none.
+    /// The keys are invalid.
     #[error("the sealing keys cannot be used")]
     Ring(#[from] SealError),
 }
 
 impl Keyring {
-    /// With everything that it works with.
+    /// Creates the keyring from its parts.
     pub fn new(parts: Parts) -> Self {
         Self {
             inner: Arc::new(parts),
@@ -141,7 +144,7 @@ impl Keyring {
         }
     }
 
-    /// Every key that this gateway has or the store needs: the one that seals first.
+    /// Lists the keys that this gateway has or the store needs, the one that seals first.
     ///
     /// # Errors
     /// `Registry`.
@@ -164,11 +167,14 @@ impl Keyring {
         Ok(keys)
     }
 
-    /// Seals everything with the newest key. Where everything is already, a new key is made first: of keys in a file, and only
-    /// if no other gateway shares the store or `alone` says so.
+    /// Seals everything with the newest key.
+    ///
+    /// If everything is sealed with it already, a new key is made first. That requires keys in a
+    /// file, and that no other gateway shares the store, or `alone`.
     ///
     /// # Errors
-    /// `Configured`, `Shared`: nothing was done. Otherwise what was done stays done, and the next rotation goes on.
+    /// `Configured`, `Shared`: nothing was done. After any other error, completed work persists,
+    /// and the next rotation continues.
     pub async fn rotate(&self, alone: bool) -> Result<Rotated, KeyringError> {
         let _turn = self.turn.lock().await;
         self.refresh().await?;
@@ -194,7 +200,7 @@ impl Keyring {
         })
     }
 
-    /// Drops a key that nothing is sealed with: out of the file, and out of memory.
+    /// Drops a key that seals nothing, from the file and from memory.
     ///
     /// # Errors
     /// `Unknown`, `Seals`, `Needed`, `Configured`: nothing was done.
@@ -224,8 +230,9 @@ impl Keyring {
         Ok(())
     }
 
-    /// Takes the keys from where they are now: the file, or the configuration's text. A ring that lacks a key that is needed is
-    /// refused, and the old one goes on.
+    /// Reloads the keys from the file, or from the configuration's text.
+    ///
+    /// A ring without a key that is needed is refused, and the old ring remains in use.
     ///
     /// # Errors
     /// `Needed`, `Ring`, `File`, `Registry`.
@@ -237,7 +244,7 @@ impl Keyring {
         }
     }
 
-    /// Somebody may have changed the file.
+    /// Reloads the file, which may have been changed.
     async fn refresh(&self) -> Result<(), KeyringError> {
         let Origin::File(path) = &self.inner.origin else {
             return Ok(());
@@ -266,7 +273,10 @@ impl Keyring {
         Ok(())
     }
 
-    /// Makes a key, or says why it cannot; false where the ring has older keys that can go, which is an answer too.
+    /// Makes a key. `false`: none was made, because the ring has older keys that can be dropped.
+    ///
+    /// # Errors
+    /// `Configured`, `Shared`: no key can be made; `File`, `Ring`.
     async fn make(&self, alone: bool) -> Result<bool, KeyringError> {
         let refused = match &self.inner.origin {
             Origin::File(path) if alone || !self.inner.shared => {
@@ -285,7 +295,7 @@ impl Keyring {
     }
 }
 
-/// Reads or writes the file on a thread that serves nobody.
+/// Reads or writes the file on the blocking thread pool, off the threads that serve requests.
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, KeyringError> {
@@ -294,7 +304,7 @@ async fn on_disk<T: Send + 'static>(
         .map_err(KeyringError::File)
 }
 
-/// The ids of other keys than the newest that something is sealed with.
+/// Ids of the keys other than the newest that something is sealed with.
 fn others<'a>(ring: &Ring, counts: &'a BTreeMap<String, usize>) -> Vec<&'a str> {
     let ids = counts.keys().map(String::as_str);
     ids.filter(|id| *id != ring.sealing()).collect()

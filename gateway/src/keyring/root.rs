@@ -1,8 +1,9 @@
-//! The root: a random number that other keys are derived from, the same as long as the store lives.
+//! Root: a random number that other keys are derived from, unchanged for the lifetime of the store.
 //!
-//! Pseudonyms must not change when a sealing key does, so they hang on this and not on a key. It is in the store once for
-//! each key that seals or sealed, sealed with that key; a gateway opens whichever it can. That is also the check that gateways
-//! which share a store share a key: one that opens none, in a store that has some, has other keys.
+//! Pseudonyms must not change with a sealing key, so they are derived from the root. The store
+//! holds the root once for each key that seals or sealed, sealed with that key. A gateway opens any
+//! copy that it can. This also checks that gateways with a common store have a common key: a
+//! gateway that opens none of the copies in a store has other keys.
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -14,23 +15,23 @@ use hookgate_registry::Sealer;
 use hookgate_registry::seal::SealError;
 use hookgate_store::{Store, StoreError};
 
-/// The root itself. Not shown by `Debug`.
+/// Root value, not shown by `Debug`.
 #[derive(Clone)]
 pub struct Root(Secret);
 
-/// Why the root cannot be had.
+/// Error of opening the root.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
-    /// It is sealed with keys that this gateway does not have.
+    /// The root is sealed with keys that this gateway does not have.
     #[error("the secrets in the store were sealed with another key than this gateway has")]
     OtherKeys,
-    /// It was changed.
+    /// The sealed root was changed.
     #[error("what the store says of its sealing keys cannot be opened")]
     Broken(#[source] SealError),
-    /// The store is empty, and one with tenants is known at its address.
+    /// The store is empty, but a store with tenants is known at its address.
     #[error("the store is empty, and the one that this gateway used at the same address before was not")]
     Emptied,
-    /// The store is another one than the one that is known at its address.
+    /// The store is not the one that is known at its address.
     #[error("the store is not the one that this gateway used at the same address before")]
     Another,
     /// The store did not answer.
@@ -41,15 +42,16 @@ pub enum RootError {
 /// Store that is expected at an address.
 #[derive(Debug, Clone, Copy)]
 pub enum Expected<'a> {
-    /// Whichever is there, an empty one too.
+    /// Any store, also an empty one.
     Any,
-    /// The one with this identity.
+    /// The store with this identity.
     Known(&'a str),
 }
 
 impl Root {
-    /// Opens the root of a store, or makes one where there is none yet and none is expected. Afterwards the newest key opens it
-    /// too.
+    /// Opens the root of a store, and stores a copy for the newest key.
+    ///
+    /// Makes a root if there is none yet and no store is expected.
     ///
     /// # Errors
     /// See `RootError`.
@@ -76,7 +78,7 @@ impl Root {
             .await?;
         let first = Bytes::from(ring.sealing().to_owned());
         store.blob_put(FIRST_KEY, first).await.map_err(RootError::Store)?;
-        // Another gateway may have been faster: what it left is the root.
+        // Another gateway may have been faster: its root is the one.
         let first = get(store, FIRST_KEY).await?.unwrap_or_default();
         if !ring.ids().any(|id| id.as_bytes() == first) {
             Self::forget(store, ring.sealing())
@@ -87,12 +89,12 @@ impl Root {
         Self::find(store, sealer).await?.ok_or(RootError::OtherKeys)
     }
 
-    /// Identity of the store that the root is in: 32 hexadecimal digits, which tell nothing of the root.
+    /// Identity of the root's store: 32 hexadecimal digits that do not reveal the root.
     pub fn identity(&self) -> String {
         hex::encode(&self.derive("identity")[..16])
     }
 
-    /// A key for a purpose: HMAC-SHA256(root, purpose).
+    /// Derives a key for a purpose: HMAC-SHA256(root, purpose).
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let root = self.0.reveal().as_bytes();
         let mut mac = Hmac::<Sha256>::new_from_slice(root).expect("HMAC takes keys of any length");
@@ -100,7 +102,7 @@ impl Root {
         mac.finalize().into_bytes().into()
     }
 
-    /// Makes sure that the newest key opens it.
+    /// Stores a copy of the root for the newest key, if there is none.
     pub(super) async fn keep(&self, store: &dyn Store, sealer: &Sealer) -> Result<(), RootError> {
         let name = name(sealer.ring().sealing());
         if get(store, &name).await?.is_none() {
@@ -110,7 +112,7 @@ impl Root {
         Ok(())
     }
 
-    /// Takes away what a key opens.
+    /// Removes the copy of the root for a key.
     pub(super) async fn forget(store: &dyn Store, key: &str) -> Result<(), StoreError> {
         store.blob_delete(&name(key)).await
     }
@@ -142,5 +144,7 @@ fn name(key: &str) -> String {
 }
 
 const PLACE: &str = "sealing-root";
-/// The key that the root was first sealed with: written once, and never looked into again.
+/// Name of the blob with the id of the key that first sealed the root.
+///
+/// It is written once. Its value is used only while a root is made.
 const FIRST_KEY: &str = "sealing-root";

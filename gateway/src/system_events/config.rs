@@ -1,25 +1,28 @@
-//! To whom system events go, and how many there may be.
+//! Settings of system events: their tenant and their limits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::Span;
 
-/// The gateway's own events: `hookgate.subscription.failing`, `hookgate.subscription.disabled`, `hookgate.delivery.dead`,
-/// `hookgate.plugin.failing`, `hookgate.plugin.left_alone`, `hookgate.canary.stopped`.
+/// System events: the gateway's reports about itself. They are `hookgate.subscription.failing`,
+/// `hookgate.subscription.disabled`, `hookgate.delivery.dead`, `hookgate.plugin.failing`,
+/// `hookgate.plugin.left_alone`, `hookgate.canary.stopped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The tenant that they are events of, made at start where it is not there: subscribe to `hookgate.*` there, or read its feed.
+    /// Tenant of the events, created at start if it does not exist. Subscribe to `hookgate.*`
+    /// there, or read its feed.
     pub tenant: String,
-    /// What happens again to the same subscription or plugin within this time is counted, and told together after it.
+    /// Window in which repeated reports on a subscription or plugin are counted. They are sent as
+    /// one event after it.
     pub every: Span,
-    /// How many system events there may be a minute; what is more is told later.
+    /// Maximum number of system events per minute. Further ones are sent later.
     pub per_minute: u32,
-    /// How many subscriptions and plugins are counted for at once; what concerns others meanwhile is left out, and counted in
-    /// the metrics.
+    /// Maximum number of subscriptions and plugins with pending counts. Reports on others are left
+    /// out, and counted in the metrics.
     pub subjects: usize,
-    /// A plugin is told of once it has failed so often within `every`.
+    /// Number of failures of a plugin within `every` after which it is reported.
     pub plugin_failures: u32,
 }
 

@@ -1,19 +1,26 @@
-//! What the gateway itself has to tell: a subscription fails or was disabled, a delivery was given up, a plugin keeps failing, is
-//! left alone, or its canary was called off.
+//! System events: the gateway reports failures as events.
 //!
-//! Parts report what happened to the [`SystemEvents`] handle, which takes a moment's lock and never waits. The service makes
-//! events of the reports: ordinary ones of the tenant that the configuration names, accepted like any other, so that its feed,
-//! subscriptions, signatures and retries are theirs too; and, of the tenant that a report is about, if it has a subscription
-//! that asks for them by name. An event's data holds ids, names, counts and reasons, never a payload.
+//! They report a subscription that fails or was disabled, a delivery that was given up, a plugin
+//! that keeps failing, an opened circuit breaker, and a canary that was stopped.
 //!
-//! A product's customers are warned in its own words, where its profile has any (`warning`): of a consumer's subscription, to the
-//! tenant's other subscriptions and in its feed.
+//! Parts report to the [`SystemEvents`] handle, which takes a short lock and never waits. The
+//! service makes events of the reports. They are ordinary events of the tenant that the
+//! configuration names, accepted like any other, with its feed, subscriptions, signatures and
+//! retries. They are also events of the tenant that a report is about, if it has a subscription
+//! that names their type. The data of an event holds ids, names, counts and reasons, never a
+//! payload.
 //!
-//! A storm makes none here (`pending`): what happens again to the same subscription or plugin is counted and told together, and
-//! there are so many a minute. A system event that cannot be delivered is not reported: nothing here feeds itself.
+//! A product's customers are warned in its own wording, if its profile has one (`warning`): a
+//! warning about a consumer's subscription goes to the tenant's other subscriptions and into its
+//! feed.
 //!
-//! A change of a subscription is told once, whoever reports it and however often: its event's id is made of the subscription's
-//! and the time, and the service reports recent changes again when it starts, in case their reporter died first.
+//! Bursts are limited (`pending`): repeated reports on a subscription or plugin are counted and
+//! sent together, and the number of events per minute is limited. A system event that cannot be
+//! delivered is not reported, so that reports cannot cause further reports.
+//!
+//! A change of a subscription is reported once, independently of the number of reporters and
+//! reports: the id of its event is made of the subscription's id and the time. When it starts, the
+//! service reports recent changes again, in case the process that made them ended first.
 
 mod config;
 mod notice;
@@ -36,7 +43,7 @@ pub use run::{Parts, Service};
 use notice::{Dead, Notice};
 use pending::Pending;
 
-/// Takes reports. Cheap to clone.
+/// Receives reports. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SystemEvents {
     inner: Arc<Inner>,
@@ -49,7 +56,7 @@ struct Inner {
 }
 
 impl SystemEvents {
-    /// A handle. A [`Service`] must run for its reports to become events.
+    /// Creates a handle. A [`Service`] must run for its reports to become events.
     pub fn new(config: &Config) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -59,17 +66,18 @@ impl SystemEvents {
         }
     }
 
-    /// A subscription was disabled at this time by something other than its owner.
+    /// Reports that a subscription was disabled at this time, not by its owner.
     pub fn disabled(&self, change: Change, reason: DisableReason) {
         self.report(|pending, _| pending.changed(Notice::Disabled(change, reason)));
     }
 
-    /// A subscription keeps failing: this is the warning.
+    /// Reports that a subscription keeps failing. This is the warning.
     pub fn failing(&self, change: Change) {
         self.report(|pending, _| pending.changed(Notice::Failing(change)));
     }
 
-    /// A delivery was given up after this outcome. One of a system event is not reported.
+    /// Reports a delivery that was given up after this outcome. Those of system events are not
+    /// reported.
     pub fn dead(&self, event: &Event, delivery: &DeliveryId, outcome: &Outcome, at: Timestamp) {
         if event.kind.is_system() {
             return;
@@ -87,17 +95,19 @@ impl SystemEvents {
         self.report(|pending, now| pending.dead(&event.tenant, dead, now));
     }
 
-    /// A step of a tenant's chain failed. Told once it has failed so often within a while.
+    /// Reports a failed step of a tenant's chain.
+    ///
+    /// It is sent once the step has failed often enough within the window.
     pub fn plugin_failing(&self, failing: PluginFailing, at: Timestamp) {
         self.report(|pending, now| pending.plugin_failed(failing, at, now));
     }
 
-    /// A version of a plugin was stopped so often in a row that it is left alone for a while.
+    /// Reports an opened circuit breaker: a plugin version was stopped too often in a row.
     pub fn left_alone(&self, left: LeftAlone, at: Timestamp) {
         self.report(|pending, now| pending.left_alone(left, at, now));
     }
 
-    /// A canary failed too often, and this process called it off.
+    /// Reports a canary that failed too often and was stopped by this process.
     pub fn canary_stopped(&self, stopped: CanaryStopped, at: Timestamp) {
         self.report(|pending, now| pending.canary_stopped(stopped, at, now));
     }
@@ -113,7 +123,7 @@ impl SystemEvents {
 }
 
 impl Change {
-    /// A change of a subscription at this time.
+    /// Creates the change of a subscription at this time.
     pub fn new(tenant: TenantId, subscription: SubscriptionId, at: Timestamp) -> Self {
         Self {
             tenant,
@@ -123,7 +133,7 @@ impl Change {
         }
     }
 
-    /// The same, with the figures that it was decided by.
+    /// Adds the figures by which the change was decided.
     #[must_use]
     pub fn by(self, figures: Figures) -> Self {
         Self {

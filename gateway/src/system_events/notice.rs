@@ -1,4 +1,4 @@
-//! What there is to tell, and how it reads as an event.
+//! Notices of the gateway, and their form as events.
 
 use serde_json::{Value, json};
 
@@ -8,73 +8,75 @@ use hookgate_domain::{
     DeliveryId, EventId, EventType, StepReport, SubscriptionId, Target, TenantId, Timestamp,
 };
 
-/// A change of a subscription.
+/// Change of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Whose.
+    /// Tenant of the subscription.
     pub tenant: TenantId,
-    /// Which.
+    /// Id of the subscription.
     pub subscription: SubscriptionId,
-    /// When, as the registry has it.
+    /// Time of the change in the registry.
     pub at: Timestamp,
-    /// What it was decided by.
+    /// Figures by which the change was decided.
     pub figures: Option<Figures>,
 }
 
 /// Attempts within the window of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
-    /// All.
+    /// All attempts.
     pub attempts: u64,
-    /// Those that failed.
+    /// Attempts that failed.
     pub failed: u64,
 }
 
-/// A step of a chain that failed.
+/// Step of a chain that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginFailing {
-    /// Whose chain.
+    /// Tenant of the chain.
     pub tenant: TenantId,
-    /// The plugin's name.
+    /// Plugin name.
     pub plugin: String,
-    /// Its version's digest, if it is known here.
+    /// Digest of its version, if known here.
     pub version: Option<String>,
-    /// The failure's kind, a word from a closed set.
+    /// Kind of the failure, a word from a closed set.
     pub kind: String,
 }
 
-/// A version of a plugin that was stopped so often in a row that it is not called for a while.
+/// Plugin version whose circuit breaker opened: it was stopped too often in a row.
+///
+/// It is not called until the breaker allows a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftAlone {
-    /// Whose calls.
+    /// Tenant of the calls.
     pub tenant: TenantId,
-    /// The plugin's name.
+    /// Plugin name.
     pub plugin: String,
-    /// The first digits of its digest.
+    /// First digits of the version's digest.
     pub version: String,
-    /// How it was stopped last, a word from a closed set.
+    /// Kind of the last failure, a word from a closed set.
     pub kind: &'static str,
 }
 
-/// A canary that the gateway called off.
+/// Canary that the gateway stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanaryStopped {
-    /// Whose.
+    /// Tenant of the chain.
     pub tenant: TenantId,
-    /// In which chain: `ingress`, or a subscription's id.
+    /// Chain: `ingress`, or a subscription's id.
     pub chain: String,
-    /// The plugin's name.
+    /// Plugin name.
     pub plugin: String,
-    /// The first digits of the canary's digest.
+    /// First digits of the canary's digest.
     pub version: String,
-    /// How many calls were looked at.
+    /// Number of calls that were examined.
     pub calls: u32,
-    /// How many of them failed.
+    /// Number of these calls that failed.
     pub failed: u32,
 }
 
 impl PluginFailing {
-    /// Of a step that failed so.
+    /// Creates the notice of a step and the kind of its failure.
     pub fn of(tenant: &TenantId, step: &StepReport, kind: &str) -> Self {
         Self {
             tenant: tenant.clone(),
@@ -85,7 +87,7 @@ impl PluginFailing {
     }
 }
 
-/// A delivery that was given up.
+/// Delivery that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dead {
     pub(super) delivery: DeliveryId,
@@ -95,36 +97,36 @@ pub(super) struct Dead {
     pub(super) at: Timestamp,
 }
 
-/// What is told together.
+/// Subject of a notice: reports on the same subject are counted and sent together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
-    /// Deliveries given up.
+    /// Deliveries that were given up.
     Target(TenantId, Target),
     /// Failures of a plugin.
     Plugin(TenantId, String),
-    /// A version that is left alone.
+    /// Plugin version whose circuit breaker opened.
     LeftAlone(TenantId, String, String),
-    /// A canary that was called off.
+    /// Canary that was stopped.
     Canary(TenantId, String, String),
 }
 
-/// One thing to tell.
+/// Single notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Notice {
     Failing(Change),
     Disabled(Change, DisableReason),
-    /// So many, the last of which was this.
+    /// Number of dead deliveries, and the last one.
     Dead(TenantId, u64, Dead),
-    /// So many times, last like this.
+    /// Last failure, number of failures, and time of the last one.
     Plugin(PluginFailing, u64, Timestamp),
-    /// So many times, last like this.
+    /// Last opening, number of openings, and time of the last one.
     LeftAlone(LeftAlone, u64, Timestamp),
-    /// So many times, last like this.
+    /// Last stop, number of stops, and time of the last one.
     Canary(CanaryStopped, u64, Timestamp),
 }
 
 impl Notice {
-    /// Whom it is about.
+    /// Tenant that the notice is about.
     pub(super) fn tenant(&self) -> &TenantId {
         match self {
             Self::Failing(change) | Self::Disabled(change, _) => &change.tenant,
@@ -135,7 +137,7 @@ impl Notice {
         }
     }
 
-    /// The change of a subscription that it is about, if it is about one.
+    /// Change of a subscription that the notice is about, if any.
     pub(super) fn change(&self) -> Option<(&Change, Warning, &'static str)> {
         match self {
             Self::Failing(change) => Some((change, Warning::Failing, "failing")),
@@ -144,7 +146,7 @@ impl Notice {
         }
     }
 
-    /// The event's type.
+    /// Type of the event.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Failing(_) => "hookgate.subscription.failing",
@@ -156,7 +158,7 @@ impl Notice {
         }
     }
 
-    /// The event's id where what is told happens once: the same whoever tells it.
+    /// Id of the event if it happens once: every process that reports it gets the same id.
     pub(super) fn id(&self) -> Option<EventId> {
         let of = |what: &str, change: &Change| {
             let id = format!("{what}:{}:{}", change.subscription.ulid(), change.at.as_micros());
@@ -169,7 +171,7 @@ impl Notice {
         }
     }
 
-    /// When it happened.
+    /// Time at which it happened.
     pub(super) fn at(&self) -> Timestamp {
         match self {
             Self::Failing(change) | Self::Disabled(change, _) => change.at,
@@ -178,7 +180,7 @@ impl Notice {
         }
     }
 
-    /// The event's data.
+    /// Data of the event.
     pub(super) fn data(&self) -> Value {
         match self {
             Self::Failing(change) => of_change(change, "failing"),

@@ -1,4 +1,4 @@
-//! What waits to be told. A value: time is given.
+//! Pending notices. Pure state: time is an argument.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,14 +7,14 @@ use super::Config;
 use super::notice::{CanaryStopped, Dead, LeftAlone, Notice, PluginFailing, Subject};
 use hookgate_domain::{TenantId, Timestamp};
 
-/// Reports, counted by what they are about.
+/// Reports, counted by their subjects.
 #[derive(Debug)]
 pub(super) struct Pending {
     every: Duration,
     per_minute: u32,
     subjects: usize,
     plugin_failures: u64,
-    /// Each is told by itself, in this order.
+    /// Changes of subscriptions, each sent separately, in this order.
     changes: VecDeque<Notice>,
     counted: HashMap<Subject, Counted>,
     minute: Option<Minute>,
@@ -25,9 +25,9 @@ pub(super) struct Pending {
 struct Counted {
     count: u64,
     last: Last,
-    /// It is not told before this.
+    /// Time before which no notice is sent.
     quiet_until: Instant,
-    /// What is counted by then and not told is forgotten.
+    /// Time at which unsent counts expire.
     ends: Instant,
 }
 
@@ -39,7 +39,7 @@ enum Last {
     Canary(CanaryStopped, Timestamp),
 }
 
-/// How many were told in the minute that began then.
+/// Number of notices sent in the minute that began at a time.
 #[derive(Debug, Clone, Copy)]
 struct Minute {
     began: Instant,
@@ -60,7 +60,7 @@ impl Pending {
         }
     }
 
-    /// A change of a subscription, unless it waits already.
+    /// Adds a change of a subscription, unless it is pending already.
     pub(super) fn changed(&mut self, notice: Notice) {
         let id = notice.id();
         if self.changes.iter().any(|waiting| waiting.id() == id) {
@@ -73,28 +73,28 @@ impl Pending {
         }
     }
 
-    /// A delivery of this tenant was given up.
+    /// Counts a delivery of a tenant that was given up.
     pub(super) fn dead(&mut self, tenant: &TenantId, dead: Dead, now: Instant) {
         let subject = Subject::Target(tenant.clone(), dead.delivery.target);
         self.add(subject, 1, Last::Dead(tenant.clone(), dead), now);
     }
 
-    /// A plugin failed.
+    /// Counts a failure of a plugin.
     pub(super) fn plugin_failed(&mut self, failing: PluginFailing, at: Timestamp, now: Instant) {
         self.add(failing.subject(), 1, Last::Plugin(failing, at), now);
     }
 
-    /// A version of a plugin is left alone.
+    /// Counts an opened circuit breaker of a plugin version.
     pub(super) fn left_alone(&mut self, left: LeftAlone, at: Timestamp, now: Instant) {
         self.add(left.subject(), 1, Last::LeftAlone(left, at), now);
     }
 
-    /// A canary was called off.
+    /// Counts a canary that was stopped.
     pub(super) fn canary_stopped(&mut self, stopped: CanaryStopped, at: Timestamp, now: Instant) {
         self.add(stopped.subject(), 1, Last::Canary(stopped, at), now);
     }
 
-    /// What is to be told now, as far as there may be more in this minute.
+    /// Takes the notices that are due, up to the limit per minute.
     pub(super) fn take(&mut self, now: Instant) -> Vec<Notice> {
         let mut room = self.room(now);
         let mut told = Vec::new();
@@ -122,7 +122,7 @@ impl Pending {
         told
     }
 
-    /// Puts back what could not be told.
+    /// Puts back a notice that could not be sent.
     pub(super) fn put_back(&mut self, notice: Notice, now: Instant) {
         match notice {
             Notice::Failing(_) | Notice::Disabled(..) => self.changes.push_front(notice),
@@ -142,12 +142,12 @@ impl Pending {
         }
     }
 
-    /// How many reports were left out since this was last asked.
+    /// Number of reports left out since the last call.
     pub(super) fn take_left_out(&mut self) -> u64 {
         std::mem::take(&mut self.left_out)
     }
 
-    /// Whether there is nothing to look at until the next report.
+    /// Returns `true` if nothing is due until the next report.
     pub(super) fn is_idle(&self) -> bool {
         self.changes.is_empty() && self.counted.is_empty()
     }

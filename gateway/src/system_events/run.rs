@@ -1,4 +1,4 @@
-//! Makes events of reports and has them stored.
+//! Service that makes events of reports and stores them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,30 +19,30 @@ use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::telemetry::{Metrics, error_chain};
 use hookgate_store::{Accepted, Committer, LeasePolicy, NewEvent, StoreError, Submission};
 
-/// What the service works with.
+/// Parts that the service works with.
 pub struct Parts {
-    /// Whose subscriptions receive them.
+    /// Registry, whose subscriptions receive the events.
     pub registry: Registry,
-    /// Where they are stored.
+    /// Committer, which stores the events.
     pub committer: Committer,
-    /// Who is told that deliveries are due.
+    /// Handover, notified when deliveries are due.
     pub handover: Handover,
-    /// Makes ids.
+    /// Source of ids.
     pub ids: IdSource,
-    /// Tells the time.
+    /// Source of the time.
     pub clock: Clock,
-    /// Counts.
+    /// Metrics.
     pub metrics: Metrics,
 }
 
-/// Tells what is reported.
+/// Service that sends the reports.
 pub struct Service {
     tenant: TenantId,
     handle: SystemEvents,
     parts: Parts,
 }
 
-/// Why something could not be told.
+/// Error of sending a report.
 #[derive(Debug, thiserror::Error)]
 enum NotTold {
     #[error("the event cannot be stored")]
@@ -52,7 +52,7 @@ enum NotTold {
 }
 
 impl Service {
-    /// What makes events of this tenant of the handle's reports.
+    /// Creates the service that makes events of this tenant of the handle's reports.
     pub fn new(tenant: TenantId, handle: SystemEvents, parts: Parts) -> Self {
         Self {
             tenant,
@@ -61,8 +61,9 @@ impl Service {
         }
     }
 
-    /// Tells until the shutdown, and then once what still waits. Shut it down after everything that reports, and before the
-    /// committer.
+    /// Runs until the shutdown, then sends once what is still pending.
+    ///
+    /// Shut it down after every part that reports, and before the committer.
     pub async fn run(self, shutdown: CancellationToken) {
         self.report_recent();
         loop {
@@ -81,8 +82,10 @@ impl Service {
         }
     }
 
-    /// Reports the latest changes again: who made them may have died before they were told. An event that is there already is
-    /// not made again.
+    /// Reports the latest changes again. The process that made them may have ended before its
+    /// report.
+    ///
+    /// An event that exists already is not made again.
     fn report_recent(&self) {
         let recent = self.parts.clock.now().minus(RECENT);
         for tenant in self.parts.registry.tenants() {
@@ -102,7 +105,7 @@ impl Service {
         }
     }
 
-    /// Tells what is to be told now. False: the store is away, and it waits on.
+    /// Sends what is due. `false`: the store is not available, and the notices remain pending.
     async fn tell(&self) -> bool {
         let (told, left_out) = {
             let mut pending = self.handle.pending();
@@ -127,12 +130,12 @@ impl Service {
         true
     }
 
-    /// Stores the event for the operator, and for the tenant that it is about where that asks for it.
+    /// Stores the event for the operator, and for the tenant concerned if it subscribed to it.
     async fn tell_one(&self, notice: &Notice) -> Result<(), NotTold> {
         let Ok(kind) = notice.kind().parse::<EventType>() else {
             return Ok(());
         };
-        // Somebody may have deleted it.
+        // The tenant may have been deleted.
         let registry = &self.parts.registry;
         registry
             .ensure_tenant(&self.tenant)
@@ -170,7 +173,7 @@ impl Service {
         Ok(())
     }
 
-    /// Stores an event with its deliveries. False: it was there.
+    /// Stores an event with its deliveries. `false`: it existed already.
     async fn accept(&self, tenant: &Tenant, told: Told) -> Result<bool, NotTold> {
         let id_given = told.id.is_some();
         let event = Event {
@@ -200,7 +203,7 @@ impl Service {
             }],
             idempotency: None,
             lease: LeasePolicy::Due,
-            // What the gateway has to tell is counted and never refused.
+            // System events are counted against the quotas and never refused.
             limits: StoredLimits::default(),
         };
         let accepted = self.parts.committer.accept(submission).await;
@@ -212,8 +215,10 @@ impl Service {
         Ok(new)
     }
 
-    /// Who receives an event. Where filters are asked that is the tenant's own doing, in its lane. A tenant whose lane takes
-    /// no more holds up nobody else's events for long, and finds this one in its feed.
+    /// Targets of an event. Filters that are not small run in the tenant's lane.
+    ///
+    /// If the lane accepts no more jobs, the events of other tenants are not delayed for long: the
+    /// event has no targets then, and the tenant finds it in its feed.
     async fn targets(&self, event: &Event, subscriptions: Vec<Arc<Subscription>>) -> Vec<Target> {
         let small = WorkBudget::small();
         if let Ok(targets) = fan_out_again(event, &subscriptions, &small) {
@@ -236,11 +241,11 @@ impl Service {
     }
 }
 
-/// How often a tenant's lane is asked.
+/// Number of tries to get into a tenant's lane.
 const TRIES: u32 = 4;
-/// How often it is looked whether something that was counted is to be told.
+/// Interval at which counted reports are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// When a store that is away is tried again.
+/// Pause before a retry if the store is not available.
 const STORE_AWAY: Duration = Duration::from_secs(1);
-/// How far back changes are reported again at start.
+/// Age up to which changes are reported again at start.
 const RECENT: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! A notice as it is told a product's customers: an event of the profile's own type. Pure.
+//! Warnings to a product's customers: a notice as an event of the profile's own type. Pure.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use hookgate_domain::subscription::Owner;
 use hookgate_domain::{EventId, EventType, SubscriptionId, Timestamp};
 use hookgate_registry::Tenant;
 
-/// An event to be stored, and to whom it is not sent.
+/// Event to be stored, and the subscription that it is not sent to.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// `None`: it is made.
+    /// Event id; `None`: one is made.
     pub(super) id: Option<EventId>,
     pub(super) kind: EventType,
     pub(super) at: Timestamp,
@@ -20,8 +20,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// A warning to the customers of the tenant's product; `None`: its profile has none of this, or the subscription is gone or not
-    /// theirs. It goes to their other subscriptions, for what it is about does not answer.
+    /// Creates a warning to the customers of the tenant's product.
+    ///
+    /// `None` if the profile has none of this kind, or the subscription is gone or not a
+    /// consumer's. The warning goes to the customers' other subscriptions, because the one
+    /// concerned does not answer.
     pub(super) fn warning(tenant: &Tenant, notice: &Notice) -> Option<Self> {
         let (change, warning, reason) = notice.change()?;
         let profile = tenant.contract.as_ref()?;

@@ -1,4 +1,4 @@
-//! What a request at a door does: the same as this API's own routes, by the same functions.
+//! Actions of product routes, carried out by the functions of this API's routes.
 
 use axum::response::Response;
 use http::{HeaderValue, header};
@@ -18,17 +18,17 @@ use hookgate_contract::profile::{Action, Field, Input, Route};
 use hookgate_domain::subscription::Owner;
 use hookgate_domain::{Subscription, SubscriptionId};
 
-/// Does it, and answers. `id` is the path's.
+/// Carries out the route's action and builds the response. `path_id` is the id in the path.
 ///
 /// # Errors
-/// Those of this API's own routes, with this API's names of the fields.
+/// Errors of this API's routes, with this API's field names.
 pub(super) async fn perform(
     visit: &Visit<'_>,
     path_id: Option<&str>,
     fields: Fields,
 ) -> Result<Response, Problem> {
     let (api, caller) = (visit.api, visit.caller);
-    // What is no id of this door's is not there.
+    // Text that is not an id of this adapter is not found.
     let id = || -> Result<SubscriptionId, Problem> {
         path_id
             .and_then(|text| visit.door.subscription_id(text))
@@ -126,7 +126,7 @@ async fn feed(visit: &Visit<'_>, fields: &Fields) -> Result<Response, Problem> {
     ))
 }
 
-/// Those that have a name: the profile's, and the tenant's own.
+/// Lists the event types with a name: the profile's and the tenant's own.
 fn event_types(visit: &Visit<'_>) -> Response {
     let items: Vec<_> = event_types::all(&visit.caller.tenant)
         .iter()
@@ -177,5 +177,5 @@ impl Visit<'_> {
     }
 }
 
-/// What kind of event tries an endpoint.
+/// Type of the event that tests an endpoint.
 const TEST: &str = "webhook.test";

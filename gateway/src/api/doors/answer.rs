@@ -1,5 +1,7 @@
-//! How a door answers: the members that its profile names, in their order, and what they hold. A member that an answer of its
-//! kind cannot hold would be null; a profile with one is refused when it is read.
+//! Responses of product routes: the members that the profile names, in order, and their values.
+//!
+//! A member that a response of its kind cannot have would be `null`. A profile with such a member
+//! is refused when it is read.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -13,19 +15,19 @@ use hookgate_contract::profile::{Answer, CatalogueEntry, Door, Field, Profile};
 use hookgate_domain::subscription::SigningSecret;
 use hookgate_domain::{Event, EventType, PayloadMode, Subscription, Timestamp};
 
-/// A value, printed.
+/// Serialized JSON value.
 pub(super) type Json = Box<RawValue>;
 
-/// An object's members in order.
+/// Members of an object, in order.
 #[derive(Debug)]
 pub(super) struct Members(Vec<(String, Json)>);
 
-/// Prints a value.
+/// Serializes a value.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Json {
     to_raw_value(value).expect("texts, numbers and lists of them")
 }
 
-/// The members that a profile names, with what `held` has for each.
+/// Builds the members that a profile names; `held` returns the value of each.
 pub(super) fn members<F: Copy>(named: &[(String, Answer<F>)], held: impl Fn(F) -> Json) -> Members {
     let value = |answer: &Answer<F>| match answer {
         Answer::Field(field) => held(*field),
@@ -39,7 +41,7 @@ pub(super) fn members<F: Copy>(named: &[(String, Answer<F>)], held: impl Fn(F) -
     )
 }
 
-/// What a subscription has for a member.
+/// Returns the value of a member for a subscription.
 pub(super) fn of_subscription(
     door: &Door,
     subscription: &Subscription,
@@ -62,7 +64,7 @@ pub(super) fn of_subscription(
     }
 }
 
-/// What secrets, the newest first, have for a member.
+/// Returns the value of a member for secrets, given newest first.
 pub(super) fn of_secrets(secrets: &[SigningSecret], now: Timestamp, field: Field) -> Json {
     match field {
         Field::Secret => json(&secrets.first().map(|newest| newest.secret.reveal())),
@@ -74,14 +76,14 @@ pub(super) fn of_secrets(secrets: &[SigningSecret], now: Timestamp, field: Field
     }
 }
 
-/// What an event has for the feed.
+/// Values of an event in the feed.
 pub(super) mod of_event {
     use super::{Code, Event, Field, Json, PayloadMode, Problem, Profile, json, raw};
 
-    /// What is pushed of it.
+    /// Returns an event as it is pushed.
     ///
     /// # Errors
-    /// `internal_error`: its data is not JSON.
+    /// `internal_error`: the event's data is not JSON.
     pub(in super::super) fn pushed(profile: &Profile, event: &Event) -> Result<Json, Problem> {
         let mode = match profile.payload.check(PayloadMode::Full) {
             Ok(()) => PayloadMode::Full,
@@ -97,7 +99,7 @@ pub(super) mod of_event {
         })
     }
 
-    /// What it has for a member.
+    /// Returns the value of a member for an event.
     pub(in super::super) fn field(event: &Event, field: Field) -> Json {
         match field {
             Field::Id => json(event.id.as_str()),
@@ -109,7 +111,7 @@ pub(super) mod of_event {
     }
 }
 
-/// What a documented event type has for a member.
+/// Returns the value of a member for a documented event type.
 pub(super) fn of_type(entry: &CatalogueEntry, field: Field) -> Json {
     match field {
         Field::Kind => json(&entry.kind.as_ref().map(EventType::as_str)),
@@ -119,18 +121,18 @@ pub(super) fn of_type(entry: &CatalogueEntry, field: Field) -> Json {
     }
 }
 
-/// A time that this API prints, as a door does.
+/// Converts a time that this API prints to the format of product routes.
 pub(super) fn in_seconds(printed: &str) -> String {
     Timestamp::parse(printed).map_or_else(|_| printed.to_owned(), seconds)
 }
 
-/// RFC 3339 without fractions of a second.
+/// Formats a time as RFC 3339 without fractions of a second.
 fn seconds(time: Timestamp) -> String {
     time.in_seconds().to_string()
 }
 
 impl Members {
-    /// As the answer of a request that succeeded; without members it has no body.
+    /// Builds the response of a successful request; without members it has no body.
     pub(super) fn into_reply(self, status: u16) -> Response {
         let status = StatusCode::from_u16(status).expect("a profile's statuses are from 200 to 299");
         if self.0.is_empty() {

@@ -1,4 +1,4 @@
-//! Whose request it is: the tenant that the key belongs to, if its profile has this door.
+//! Authentication at product routes: the tenant of the key, if its profile has the adapter.
 
 use http::HeaderMap;
 
@@ -8,12 +8,15 @@ use crate::http::{Auth, Code, Problem, bearer};
 use hookgate_contract::profile::{Action, KeyPlace};
 use hookgate_domain::Scope;
 
-/// The tenant of the key, which stands where the door says and nowhere else, and which of its subscriptions the key reaches.
-/// A consumer's key will do for every route. The operator's key acts for the tenant that `Hookgate-Tenant` names, so that a
-/// product's own servers can stand between.
+/// Returns the tenant of the key, and the subscriptions within the key's reach.
+///
+/// The key is read only from the place that the adapter names. A consumer's key is accepted for
+/// every route. The operator's key acts for the tenant that `Hookgate-Tenant` names, so that a
+/// product's servers can forward requests.
 ///
 /// # Errors
-/// `key_missing`, `key_unknown`, `scope_missing`, those of the operator's key, and `route_unknown` where the tenant has another contract.
+/// `key_missing`, `key_unknown`, `scope_missing`, errors of the operator's key, and `route_unknown`
+/// if the tenant has another contract.
 pub(super) fn tenant(
     auth: &Auth,
     entrance: &Entrance,
@@ -32,7 +35,7 @@ pub(super) fn tenant(
     ))
 }
 
-/// The scope that a key needs for what a route does, where it has not the scope `consumer`.
+/// Scope that a key without the scope `consumer` needs for an action.
 pub(super) fn needed_scope(action: Action) -> Scope {
     match action {
         Action::ListSubscriptions
@@ -56,7 +59,7 @@ pub(super) fn needed_scope(action: Action) -> Scope {
     }
 }
 
-/// Whether a route makes deliveries, which no delivery may ask for.
+/// Returns `true` if an action creates deliveries: a delivery must not ask for it.
 pub(super) fn asks_for_deliveries(action: Action) -> bool {
     matches!(
         action,

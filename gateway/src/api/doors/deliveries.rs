@@ -1,4 +1,4 @@
-//! Deliveries at a door: how a subscription fares, what was sent, and what is sent again.
+//! Delivery actions of product routes: statistics, list, retry and recovery.
 
 use axum::response::Response;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use hookgate_contract::profile::{Field, Input};
 use hookgate_domain::SubscriptionId;
 use hookgate_domain::units::Span;
 
-/// A page of deliveries, of one subscription or of all within reach.
+/// Lists deliveries, of one subscription or of all within reach.
 pub(super) async fn list(
     visit: &Visit<'_>,
     of: Option<SubscriptionId>,
@@ -42,7 +42,7 @@ pub(super) async fn list(
     Ok(visit.page(&items, page.next_cursor.as_deref(), page.next_cursor.is_some()))
 }
 
-/// One delivery; its items are its attempts.
+/// Returns a delivery; its items are the attempts.
 pub(super) async fn one(visit: &Visit<'_>, id: Option<&str>) -> Result<Response, Problem> {
     let shown = deliveries::one(visit.api, visit.caller, &path_id(id)?).await?;
     let item = |attempt| members(&visit.route.item, |field| of_attempt(attempt, field));
@@ -54,13 +54,13 @@ pub(super) async fn one(visit: &Visit<'_>, id: Option<&str>) -> Result<Response,
     }))
 }
 
-/// Makes one again.
+/// Retries a delivery.
 pub(super) async fn retry(visit: &Visit<'_>, id: Option<&str>) -> Result<Response, Problem> {
     let made = deliveries::again(visit.api, visit.caller, &path_id(id)?).await?;
     Ok(visit.reply(|_| json(&made.to_string())))
 }
 
-/// Makes again what a subscription missed.
+/// Recovers the missed deliveries of a subscription.
 pub(super) async fn recover(
     visit: &Visit<'_>,
     id: SubscriptionId,
@@ -78,7 +78,7 @@ pub(super) async fn recover(
     }))
 }
 
-/// How a subscription fares; the items are stretches of time.
+/// Returns the statistics of a subscription; the items are buckets of time.
 pub(super) async fn stats(visit: &Visit<'_>, id: SubscriptionId) -> Result<Response, Problem> {
     let status = &visit.caller.subscription(id)?.status;
     let found = stats::of(visit.api, visit.caller, id).await?;

@@ -1,4 +1,4 @@
-//! The doors in the OpenAPI document: a section for each, made of the same description that serves it.
+//! OpenAPI sections of the product adapters, built from the definitions that serve them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::http::SCOPES;
 use hookgate_contract::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
 use hookgate_domain::Scope;
 
-/// A section for each door.
+/// Builds a section for each adapter.
 pub(in crate::api) fn tags(entrances: &[Arc<Entrance>]) -> Vec<Tag> {
     let tag = |entrance: &Arc<Entrance>| Tag {
         name: entrance.section(),
@@ -25,7 +25,7 @@ pub(in crate::api) fn tags(entrances: &[Arc<Entrance>]) -> Vec<Tag> {
     entrances.iter().map(tag).collect()
 }
 
-/// How keys arrive where it is not as everywhere.
+/// Security schemes of the adapters whose keys do not come in the usual headers.
 pub(in crate::api) fn schemes(entrances: &[Arc<Entrance>]) -> Vec<(String, SecurityScheme)> {
     let scheme = |entrance: &Arc<Entrance>| match &entrance.door.key {
         KeyPlace::Header(name) if !name.eq_ignore_ascii_case(X_API_KEY) => {
@@ -42,7 +42,7 @@ pub(in crate::api) fn schemes(entrances: &[Arc<Entrance>]) -> Vec<(String, Secur
     entrances.iter().filter_map(scheme).collect()
 }
 
-/// One route. `n` tells those of a door apart.
+/// Describes a route. `n` distinguishes the routes of an adapter.
 pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operation {
     let mut parameters = Vec::new();
     let mut described = json!({
@@ -71,7 +71,7 @@ pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operati
     serde_json::from_value(described).expect("an operation")
 }
 
-/// An operation that is described already.
+/// Uses an operation that is described already.
 pub(super) fn as_is(operation: Operation) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
     move |mut place| {
         *place.inner_mut() = operation;
@@ -246,7 +246,7 @@ fn scheme_of(place: &KeyPlace) -> String {
 }
 
 impl Entrance {
-    /// The name of its first profile.
+    /// Name of the first profile.
     pub(in crate::api) fn name(&self) -> &str {
         self.profiles.first().map_or("", String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Refusals in a product's words: the text and the shape that its profile has, and no word about what stands behind its routes.
+//! Refusals in a product's wording: the text and shape of its profile, without internals.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use super::refusals::{for_customers, of};
 use crate::http::{FieldError, JSON, Problem, Retry};
 use hookgate_contract::profile::{Door, KeyPlace, Messages, Placeholder, Refusal, Told, bounded};
 
-/// A request that is refused, and by whose door; without one the words are nobody's.
+/// Refused request, and the adapter whose wording applies. Without one, the wording is neutral.
 #[derive(Debug)]
 pub(in crate::api) struct Occasion<'a> {
     pub door: Option<&'a Door>,
     pub method: &'a Method,
-    /// The answer's id, if it has one.
+    /// Request id of the response, if it has one.
     pub request_id: Option<&'a str>,
 }
 
-/// What is told (RFC 9457, without a `type`), where the profile has no shape of its own.
+/// Problem (RFC 9457, without a `type`), for profiles that define no shape.
 #[derive(Serialize)]
 struct View<'a> {
     title: &'a str,
@@ -33,7 +33,7 @@ struct View<'a> {
     errors: &'a [FieldError],
 }
 
-/// The reply that tells of the problem, with another body: status and headers are the same.
+/// Replaces the body of the response to a problem; status and headers stay the same.
 pub(in crate::api) fn reword(occasion: &Occasion<'_>, problem: &Problem, mut response: Response) -> Response {
     let refusal = of(problem.code());
     let errors = errors(problem);
@@ -103,7 +103,7 @@ fn shaped(
     (body.get().to_owned(), JSON)
 }
 
-/// The fields that are wrong, each bounded, the first of them.
+/// Returns the first invalid fields, each bounded in length.
 fn errors(problem: &Problem) -> Vec<FieldError> {
     let shown = |error: &FieldError| {
         let detail = for_customers(&error.detail).unwrap_or(NOT_VALID);
@@ -112,7 +112,7 @@ fn errors(problem: &Problem) -> Vec<FieldError> {
     problem.errors().iter().take(MAX_ERRORS).map(shown).collect()
 }
 
-/// What is wrong, in a sentence; nothing where that is not for customers.
+/// Returns the reason in one sentence; `None` if it is not for customers.
 fn reason(problem: &Problem, errors: &[FieldError]) -> Option<String> {
     match errors {
         [] => for_customers(problem.detail()).map(str::to_owned),
@@ -121,7 +121,7 @@ fn reason(problem: &Problem, errors: &[FieldError]) -> Option<String> {
     }
 }
 
-/// The first field that is wrong: the first name of its pointer.
+/// Returns the first invalid field: the first name of its pointer.
 fn field(errors: &[FieldError]) -> Option<String> {
     let mut names = errors
         .iter()

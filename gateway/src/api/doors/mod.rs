@@ -1,10 +1,15 @@
-//! Front doors: the routes that a product's customers know, served as its profile describes them.
+//! Product adapters: the routes that a product's customers know, served as its profile describes.
 //!
-//! Each route of a profile's door becomes a route of the router beside this API's own (`config` refuses a door that would
-//! hide one of those). A request goes through four steps: whose it is (`caller`), what its fields mean (`request`), what is
-//! done (`action`, by the functions that this API's own routes call), and how it is answered (`answer`; `errors` and `refusals`,
-//! which `listeners` calls for whatever is refused, wherever). A door
-//! decides nothing: it gives other names to the same things.
+//! Each route of a profile's adapter (its `Door`) becomes a route of the router, next to this API's
+//! routes. `config` refuses an adapter that would hide one of those. A request passes four steps:
+//!
+//! 1. `caller` authenticates it.
+//! 2. `request` maps its fields to this API's names.
+//! 3. `action` carries it out, by the functions that this API's routes call.
+//! 4. `answer` builds the response. `errors` and `refusals` reword refusals; `listeners` calls them
+//!    for every refusal, independently of its origin.
+//!
+//! An adapter decides nothing: it only maps names.
 
 mod action;
 mod answer;
@@ -33,14 +38,14 @@ use hookgate_contract::profile::{Door, KeyPlace, Method, Profiles, Route};
 pub(super) use describe::{schemes, tags};
 pub(super) use errors::{Occasion, reword};
 
-/// A door and the profiles that have it: one, and those that extend it and leave the door as it is.
+/// Adapter and its profiles: one profile, and those that extend it without changing the adapter.
 #[derive(Debug)]
 pub(super) struct Entrance {
     profiles: Vec<String>,
     door: Door,
 }
 
-/// Somebody who is let in.
+/// Authenticated request.
 struct Visit<'a> {
     api: &'a Api,
     door: &'a Door,
@@ -48,7 +53,7 @@ struct Visit<'a> {
     caller: &'a Consuming,
 }
 
-/// The doors of all profiles.
+/// Collects the adapters of all profiles.
 pub(super) fn entrances(profiles: &Profiles) -> Vec<Arc<Entrance>> {
     let mut entrances: Vec<Entrance> = Vec::new();
     for profile in profiles.iter().filter(|profile| !profile.door.routes.is_empty()) {
@@ -66,7 +71,7 @@ pub(super) fn entrances(profiles: &Profiles) -> Vec<Arc<Entrance>> {
     entrances.into_iter().map(Arc::new).collect()
 }
 
-/// Their routes.
+/// Builds the routes of the adapters.
 pub(super) fn routes(entrances: &[Arc<Entrance>]) -> ApiRouter<Api> {
     let all = entrances.iter().flat_map(|entrance| {
         let routes = entrance.door.routes.iter().enumerate();
@@ -105,18 +110,18 @@ fn served(entrance: &Arc<Entrance>, route: &Route, operation: Operation) -> ApiM
 }
 
 impl Entrance {
-    /// The door itself.
+    /// Definition of the adapter.
     pub(super) fn door(&self) -> &Door {
         &self.door
     }
 
-    /// The paths and methods of its routes.
+    /// Paths and methods of the routes.
     pub(super) fn places(&self) -> impl Iterator<Item = (String, http::Method)> {
         let routes = self.door.routes.iter();
         routes.map(|route| (route.path.to_string(), method(route.method)))
     }
 
-    /// The header that its keys come in, if that is one of its own.
+    /// Header that keys come in, if the adapter names one.
     pub(super) fn key_header(&self) -> Option<&str> {
         match &self.door.key {
             KeyPlace::Bearer => None,

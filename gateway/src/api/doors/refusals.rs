@@ -1,9 +1,9 @@
-//! From this API's problems to what a product's customers are told of them.
+//! Mapping from this API's problems to the refusals that a product's customers see.
 
 use crate::http::Code;
 use hookgate_contract::profile::Refusal;
 
-/// The refusal that a problem is at a product's own route.
+/// Returns the refusal at a product's route for the code of a problem.
 pub(super) fn of(code: Code) -> Refusal {
     match code {
         Code::InvalidJson => Refusal::InvalidJson,
@@ -61,8 +61,10 @@ pub(super) fn of(code: Code) -> Refusal {
     }
 }
 
-/// What of a text may be shown to customers: all of it, or what stands before a last hint in parentheses, which names what an
-/// operator can set. Nothing where the rest names what stands behind the product, too.
+/// Returns the part of a text that customers may see.
+///
+/// It is the whole text, or the text before a final hint in parentheses, which names a setting of
+/// the operator. `None` if the rest names internals, too.
 pub(super) fn for_customers(text: &str) -> Option<&str> {
     let shown = |text: &str| {
         let lower = text.to_lowercase();

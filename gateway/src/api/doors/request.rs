@@ -1,4 +1,4 @@
-//! What a request at a door says: its fields, by the names that this API has for them.
+//! Fields of requests at product routes, under this API's names.
 
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
@@ -13,15 +13,18 @@ use super::super::records::Records;
 use crate::http::{Code, FieldError, Problem};
 use hookgate_contract::profile::{Action, Door, Input, Method, Route};
 
-/// What a request says, by what the door's fields mean.
+/// Fields of a request, by their meaning in the adapter.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Map<String, Value>);
 
-/// Reads them: the parameters of a `GET`, the members of any other's JSON body. A body of a route that reads none is refused unless
-/// it says nothing.
+/// Reads the fields of a request.
+///
+/// They are the parameters of a `GET`, or the members of the JSON body. If the route reads none, a
+/// body with content is refused.
 ///
 /// # Errors
-/// Those of a body; `invalid_field` or `invalid_parameter` for fields that the route does not have, or that it needs.
+/// Errors of reading a body; `invalid_field` or `invalid_parameter` for fields that the route does
+/// not have, or that are missing.
 pub(super) async fn fields(api: &Api, route: &Route, request: Request) -> Result<Fields, Problem> {
     if route.input.is_empty() || route.method == Method::Get {
         let request = bodies::without(api, request).await?;
@@ -39,7 +42,7 @@ pub(super) async fn fields(api: &Api, route: &Route, request: Request) -> Result
     meant(route, given)
 }
 
-/// Each parameter once.
+/// Parses the parameters of a query; each may occur once.
 fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
     let mut given = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -77,7 +80,7 @@ fn meant(route: &Route, given: Map<String, Value>) -> Result<Fields, Problem> {
     }
 }
 
-/// A problem with the door's names of the fields in it.
+/// Rewrites a problem with the adapter's field names.
 pub(super) fn in_its_words(route: &Route, problem: Problem) -> Problem {
     let own = |word: &str| {
         let field = route.input.iter().find(|(_, meaning)| meaning.word() == word);
@@ -87,19 +90,19 @@ pub(super) fn in_its_words(route: &Route, problem: Problem) -> Problem {
 }
 
 impl Fields {
-    /// As a record of this API.
+    /// Deserializes the fields as a record of this API.
     ///
     /// # Errors
-    /// `invalid_field`, with the place.
+    /// `invalid_field`, with the pointer to the place.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
         serde_path_to_error::deserialize(Records(Value::Object(self.0)))
             .map_err(|error| Problem::fields(Code::InvalidField, vec![fault(&error)]))
     }
 
-    /// The door's word for a status as this API writes it.
+    /// Converts the adapter's word for a status to this API's.
     ///
     /// # Errors
-    /// `invalid_field`: it is neither of the two.
+    /// `invalid_field`: it is neither of the two words.
     pub(super) fn status_of(mut self, door: &Door) -> Result<Self, Problem> {
         let given = self.0.get_mut(Input::Status.word());
         if let Some(value) = given.filter(|value| !value.is_null()) {
@@ -117,10 +120,10 @@ impl Fields {
         Ok(self)
     }
 
-    /// A time in seconds as this API writes it.
+    /// Converts a time in seconds to this API's format.
     ///
     /// # Errors
-    /// `invalid_field`: it is no whole number.
+    /// `invalid_field`: it is not a whole number.
     pub(super) fn seconds_to_span(mut self, input: Input) -> Result<Self, Problem> {
         let given = self.0.get_mut(input.word());
         if let Some(value) = given.filter(|value| !value.is_null()) {
@@ -133,7 +136,7 @@ impl Fields {
         Ok(self)
     }
 
-    /// A whole number.
+    /// Reads a whole number.
     ///
     /// # Errors
     /// `invalid_parameter`.
@@ -143,7 +146,7 @@ impl Fields {
             .transpose()
     }
 
-    /// A text; of a list, its texts with commas between.
+    /// Reads a text. The texts of a list are joined with commas.
     ///
     /// # Errors
     /// `invalid_parameter`.
@@ -162,17 +165,17 @@ impl Fields {
             .transpose()
     }
 
-    /// A word of a closed set.
+    /// Reads a word of a closed set.
     ///
     /// # Errors
-    /// `invalid_parameter`, with `what` such words are.
+    /// `invalid_parameter`; `what` describes the allowed words.
     pub(super) fn word<T: DeserializeOwned>(&self, input: Input, what: &str) -> Result<Option<T>, Problem> {
         self.present(input)
             .map(|value| serde_json::from_value(value.clone()).map_err(|_| wrong(input, what)))
             .transpose()
     }
 
-    /// A text with commas in it as the list of its parts.
+    /// Splits a text at its commas into a list.
     #[must_use]
     pub(super) fn text_to_list(mut self, input: Input) -> Self {
         if let Some(value) = self.0.get_mut(input.word())
@@ -188,7 +191,7 @@ impl Fields {
     }
 }
 
-/// As a JSON number, or as a query's text.
+/// Reads a whole number from a JSON number or from the text of a query.
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -1,5 +1,6 @@
-//! What is done with subscriptions, whichever route asks for it: this API's own or a product's front door. Every check that a
-//! subscription passes is here or in the registry.
+//! Actions on subscriptions, shared by this API's routes and product routes.
+//!
+//! Every check of a subscription is here or in the registry.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use hookgate_domain::units::Span;
 use hookgate_domain::{Secret, Subscription, SubscriptionId};
 use hookgate_egress::{BadHeader, NotAdmitted, custom_header};
 
-/// Makes one, which is whose the request says or else `owner`'s.
+/// Creates a subscription. `owner` applies if the request names no owner.
 pub(in crate::api) async fn create(
     api: &Api,
     caller: &Consuming,
@@ -35,7 +36,7 @@ pub(in crate::api) async fn create(
     Ok(made)
 }
 
-/// A page of them, the oldest first.
+/// Returns a page of subscriptions, oldest first.
 pub(in crate::api) fn list<'t>(
     caller: &'t Consuming,
     query: &PageQuery,
@@ -50,7 +51,7 @@ pub(in crate::api) fn list<'t>(
     )
 }
 
-/// Changes one.
+/// Changes a subscription.
 pub(in crate::api) async fn change(
     api: &Api,
     caller: &Consuming,
@@ -73,7 +74,7 @@ pub(in crate::api) async fn change(
     Ok(changed)
 }
 
-/// Deletes one.
+/// Deletes a subscription.
 pub(in crate::api) async fn delete(api: &Api, caller: &Consuming, id: SubscriptionId) -> Result<(), Problem> {
     caller.subscription(id)?;
     api.registry.delete_subscription(&caller.tenant.id, id).await?;
@@ -81,7 +82,7 @@ pub(in crate::api) async fn delete(api: &Api, caller: &Consuming, id: Subscripti
     Ok(())
 }
 
-/// Lets one receive.
+/// Activates a subscription.
 pub(in crate::api) async fn activate(
     api: &Api,
     caller: &Consuming,
@@ -93,7 +94,7 @@ pub(in crate::api) async fn activate(
     Ok(changed)
 }
 
-/// Lets one receive no more.
+/// Disables a subscription.
 pub(in crate::api) async fn disable(
     api: &Api,
     caller: &Consuming,
@@ -109,7 +110,7 @@ pub(in crate::api) async fn disable(
     Ok(changed)
 }
 
-/// Gives one a new secret.
+/// Rotates the secret of a subscription.
 pub(in crate::api) async fn rotate(
     api: &Api,
     caller: &Consuming,
@@ -125,7 +126,7 @@ pub(in crate::api) async fn rotate(
     Ok(rotated)
 }
 
-/// Refuses a field that is the tenant's alone to set: whose a subscription is, and whether anything is sent to it.
+/// Refuses a field that only the tenant may set: the owner and the mode of a subscription.
 fn check_tenants(caller: &Consuming, field: &str, given: bool) -> Result<(), Problem> {
     if given && caller.reach != Reach::Tenant {
         let told = "this is not for consumers to say; a key with the scope `manage` can change it";
@@ -135,13 +136,13 @@ fn check_tenants(caller: &Consuming, field: &str, given: bool) -> Result<(), Pro
     Ok(())
 }
 
-/// Whether the gateway may send there as things stand.
+/// Checks that the gateway may currently send to a URL.
 async fn admit(api: &Api, url: &url::Url) -> Result<(), Problem> {
     let admitted = api.egress.admit(url).await;
     admitted.map_err(|refused| refusal(&refused))
 }
 
-/// The problem of a URL that is not admitted.
+/// Problem for a URL that is not admitted.
 pub(in crate::api) fn refusal(refused: &NotAdmitted) -> Problem {
     let (code, detail) = match refused {
         NotAdmitted::Url(_) | NotAdmitted::Own => (Code::InvalidField, refused.to_string()),

@@ -1,7 +1,8 @@
-//! Events that a subscription missed while it was disabled, counted when it is activated.
+//! Count of the events that a subscription missed while it was disabled, made at its activation.
 //!
-//! The same question as a recovery asks, without making anything: the tenant's feed from a time on, by the subscription's patterns
-//! and its filter. At most [`MOST_EVENTS`] are looked at, in at most [`MOST_PAGES`] pages; beyond that the count is a lower bound.
+//! The criteria are those of a recovery, but no delivery is created: the tenant's feed from a time
+//! on, the subscription's patterns and its filter. At most [`MOST_EVENTS`] are examined, in at most
+//! [`MOST_PAGES`] pages; beyond that the count is a lower bound.
 
 use std::sync::Arc;
 
@@ -11,17 +12,19 @@ use crate::http::Problem;
 use hookgate_domain::{Event, Subscription, Timestamp};
 use hookgate_registry::Tenant;
 
-/// What was missed, as far as it is known.
+/// Missed events, as far as they are known.
 pub(super) struct Missed {
-    /// Since when.
+    /// Time from which events were missed.
     pub(super) since: Timestamp,
     /// Number of events; `None`: they could not be counted.
     pub(super) events: Option<usize>,
-    /// Whether there may be more.
+    /// Set when there may be more events.
     pub(super) more: bool,
 }
 
-/// Counts what a subscription missed since it was disabled. That it cannot be counted now is no error: it is active already.
+/// Counts the events that a subscription missed since it was disabled.
+///
+/// A failure to count is not an error, because the subscription is active already.
 pub(super) async fn missed(
     api: &Api,
     tenant: &Arc<Tenant>,
@@ -51,7 +54,7 @@ async fn count(
     let begin = api.feed.place_since(&tenant.id, since).await?;
     let begin = begin.max(tenant.feed_from);
     let mut at = begin.max(events::floor(api, tenant).await?);
-    // What is younger than the retention is there.
+    // Events younger than the retention have not been removed.
     let kept_since = api.clock.now().minus(api.registry.limits().kept.get());
     let (mut count, mut looked) = (0, 0);
     let mut more = at > begin;
@@ -64,7 +67,7 @@ async fn count(
         looked += page.events.len();
         at = page.events.last().map_or(at, |(position, _)| *position);
         let events = page.events.into_iter().map(|(_, event)| event);
-        // A feed's first place may be a little before the time.
+        // The position in the feed may be slightly before the time.
         let meanwhile: Vec<Event> = events.filter(|event| event.accepted >= since).collect();
         let (found, left_out) = meant(api, tenant, subscription, meanwhile).await?;
         count += found.len();

@@ -1,4 +1,4 @@
-//! Subscriptions: made, changed, switched on and off, their secrets, and a test event.
+//! Subscriptions: create, change, activate, disable, rotate secrets, and send test events.
 
 pub(super) mod act;
 mod missed;

@@ -1,7 +1,8 @@
-//! Recovers what a subscription missed: deliveries that died, were called off, or were never made.
+//! Recovery of missed deliveries: those that died, were cancelled, or were never created.
 //!
-//! Walks the tenant's feed from a time on. What is made again gets the run after the last one that it had, which whoever looks at
-//! the same time finds too: two calls at once make one delivery.
+//! Walks the tenant's feed from a time on. A new delivery gets the run number after the last one of
+//! its event and target. Concurrent calls find the same number, so that two calls at once create
+//! one delivery.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,59 +46,60 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
     )
 }
 
-/// What to recover.
+/// Parameters of a recovery.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "Recovery")]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct RecoverInput {
-    /// Events accepted at this time (RFC 3339) or later. With `only: dead` it may be left out: as far back as events are kept.
+    /// Events accepted at this time (RFC 3339) or later. Optional with `only: dead`: then as far
+    /// back as events are stored.
     since: Option<String>,
-    /// Events accepted before this time.
+    /// Only events accepted before this time.
     until: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`.
     types: Option<Vec<Parsed<EventPattern>>>,
-    /// Which deliveries; `failed` where it is not given.
+    /// Deliveries to recover; default: `failed`.
     #[serde(default)]
     only: Only,
-    /// The `next_cursor` of the call before.
+    /// The `next_cursor` of the previous call.
     cursor: Option<String>,
 }
 
-/// Which deliveries to make again.
+/// Selection of the deliveries to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "RecoverOnly")]
 #[serde(rename_all = "snake_case")]
 enum Only {
-    /// What was not delivered: it died, was called off, or was never made.
+    /// Not delivered: dead, cancelled, or never created.
     #[default]
     Failed,
-    /// Dead letters alone.
+    /// Dead letters only.
     Dead,
-    /// What was delivered too.
+    /// All, including those that were delivered.
     All,
 }
 
-/// What a call recovered.
+/// Result of a recovery call.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Recovered")]
 pub(in crate::api) struct Recovered {
-    /// How many deliveries were made.
+    /// Number of deliveries created.
     pub deliveries: usize,
-    /// How many events were looked at.
+    /// Number of events examined.
     pub events: usize,
-    /// How many of them were left out because the subscription's filter takes too much work with them: it is not known whether
-    /// they are meant.
+    /// Number of events left out because the subscription's filter exceeds the work budget. It is
+    /// unknown whether they match.
     pub left_out: usize,
-    /// Where to go on; `null`: that was all.
+    /// Cursor to go on with; `null` if the recovery is complete.
     pub next_cursor: Option<String>,
 }
 
-/// What is looked for.
+/// Criteria of a recovery.
 struct Wanted<'s> {
     subscription: &'s Arc<Subscription>,
     types: Vec<EventPattern>,
     only: Only,
-    /// Nothing after this.
+    /// Last position to examine.
     last: FeedPosition,
 }
 
@@ -112,7 +114,7 @@ async fn recover(
     missed_by(&api, &caller, id, input).await.map(Accepted)
 }
 
-/// Recovers what one missed, whichever route asks for it.
+/// Recovers the missed deliveries of a subscription. Shared by all routes that do so.
 pub(in crate::api) async fn missed_by(
     api: &Api,
     caller: &Consuming,
@@ -174,7 +176,9 @@ pub(in crate::api) async fn missed_by(
     Ok(recovered)
 }
 
-/// Goes on after a position until the end or the limits. What was made, and where to go on.
+/// Continues after a position until the end or the limits.
+///
+/// Returns the result, and the position to go on at.
 async fn walk(
     api: &Api,
     tenant: &Arc<Tenant>,
@@ -192,7 +196,7 @@ async fn walk(
         let room = api.config.recover_deliveries.saturating_sub(done.deliveries);
         let looks = api.config.recover_events.saturating_sub(done.events);
         let pending = match room_for(api, tenant).await {
-            // What was made before is told; the next call goes on here.
+            // Reports the deliveries created before; the next call goes on here.
             Err(_) if done.deliveries > 0 => return Ok((done, Some(at))),
             room => room?,
         };
@@ -200,7 +204,7 @@ async fn walk(
         if count == 0 {
             return Ok((done, Some(at)));
         }
-        // Each event gives at most one delivery, so that a page of them is never too many.
+        // Each event gives at most one delivery, so that a page never exceeds the limit.
         let page = api.store.feed(&tenant.id, at, count).await?;
         let ended = !page.more
             || page
@@ -230,7 +234,7 @@ async fn walk(
     }
 }
 
-/// How many deliveries the tenant's quota has room for, at least one.
+/// Number of deliveries that the tenant's quota has room for, at least one.
 async fn room_for(api: &Api, tenant: &Tenant) -> Result<usize, Problem> {
     let limits = tenant.quotas.stored;
     let Some(limit) = limits.pending_deliveries else {
@@ -248,7 +252,9 @@ async fn room_for(api: &Api, tenant: &Tenant) -> Result<usize, Problem> {
     Ok(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
-/// Makes again what is wanted of these events; how many deliveries were made, and how many events were left out.
+/// Recovers the selected deliveries of these events.
+///
+/// Returns the number of deliveries created, and the number of events left out.
 async fn make_again(
     api: &Api,
     tenant: &Arc<Tenant>,
@@ -285,7 +291,9 @@ async fn make_again(
     Ok((made, left_out))
 }
 
-/// Those events that the subscription means, and how many were left out because that cannot be known.
+/// Selects the events that match the subscription.
+///
+/// Also returns the number of events left out, whose match is unknown.
 pub(super) async fn meant(
     api: &Api,
     tenant: &Arc<Tenant>,
@@ -315,11 +323,11 @@ pub(super) async fn meant(
     Ok((kept, left_out))
 }
 
-/// The run in which a target is to be sent an event again; `None`: it is not. Pure.
+/// Returns the run number of a new delivery to a target; `None` if there is none to make. Pure.
 fn run_again(deliveries: &[Delivery], target: Target, only: Only) -> Option<u64> {
     let own = || deliveries.iter().filter(|delivery| delivery.id.target == target);
     let any = |is: fn(&DeliveryState) -> bool| own().any(|delivery| is(&delivery.state));
-    // What was shadowed was somebody else's to send.
+    // Another system sent the shadowed deliveries.
     let delivered = any(|state| {
         matches!(
             state,
@@ -351,7 +359,7 @@ fn time(field: &str, given: Option<&str>) -> Result<Option<Timestamp>, Problem> 
 
 const EVENTS_AT_ONCE: usize = 100;
 const LOADS_AT_ONCE: usize = 8;
-/// How many events are one job in the tenant's lane: others have a turn in between.
+/// Number of events in one job of the tenant's lane; other jobs run in between.
 const JUDGED_AT_ONCE: usize = 8;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How a subscription fares: its attempts over the rolling window, by time, and what it last said.
+//! Statistics of a subscription: its attempts in the rolling window, by time, and the last results.
 
 use std::time::Duration;
 
@@ -18,84 +18,85 @@ use hookgate_domain::units::Span;
 use hookgate_domain::{Status, Subscription, SubscriptionId};
 use hookgate_registry::Tenant;
 
-/// How a subscription fares.
+/// Statistics of a subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "SubscriptionStats")]
 pub(in crate::api) struct StatsView {
-    /// The subscription.
+    /// Subscription id.
     pub subscription: String,
-    /// `active` or `disabled`.
+    /// Status: `active` or `disabled`.
     pub status: &'static str,
-    /// Over how long attempts are counted.
+    /// Length of the window over which attempts are counted.
     pub window: Span,
-    /// Since when: the window, or the last activation if that was later. What was before is among the `buckets` only.
+    /// Start of the counts: that of the window, or the last activation if it was later. Attempts
+    /// before it are in `buckets` only.
     pub since: String,
-    /// The attempts since then.
+    /// Attempts since then.
     pub totals: CountsView,
-    /// The attempts by time, the oldest first. Stretches without attempts are left out.
+    /// Attempts by time, the oldest bucket first. Buckets without attempts are left out.
     pub buckets: Vec<BucketView>,
-    /// When it last took a delivery.
+    /// Time of the last successful delivery.
     pub last_success: Option<String>,
-    /// How it last failed.
+    /// Last failure.
     pub last_failure: Option<FailureView>,
-    /// When its owner was last warned that it keeps failing.
+    /// Time of the last warning to the owner that the subscription keeps failing.
     pub warned: Option<String>,
-    /// By what it is disabled when it keeps failing; null: it is not.
+    /// Policy that disables the subscription when it keeps failing; `null` if there is none.
     pub auto_disable: Option<PolicyView>,
 }
 
-/// Attempts counted.
+/// Counts of attempts.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct CountsView {
     /// All attempts. Those of test events do not count.
     pub attempts: u64,
-    /// Those that succeeded.
+    /// Attempts that succeeded.
     pub delivered: u64,
-    /// Those that failed.
+    /// Attempts that failed.
     pub failed: u64,
     /// Deliveries that were given up.
     pub dead: u64,
-    /// The share of attempts that failed, 0 to 1.
+    /// Share of attempts that failed, 0 to 1.
     pub failed_share: f64,
-    /// How long half of the successes took at most, rounded up; null where none succeeded.
+    /// Median duration of successful attempts, rounded up; `null` if none succeeded.
     pub p50: Option<Span>,
-    /// How long 95 in a hundred of them took at most, rounded up.
+    /// 95th percentile of their duration, rounded up.
     pub p95: Option<Span>,
 }
 
-/// Attempts that ended in a stretch of time.
+/// Attempts that ended in a bucket of time.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct BucketView {
-    /// When it began.
+    /// Start of the bucket.
     pub start: String,
     #[serde(flatten)]
     pub counts: CountsView,
 }
 
-/// An attempt that failed.
+/// Attempt that failed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct FailureView {
-    /// When.
+    /// Time of the failure.
     pub at: String,
-    /// What it came to: `refused`, `timed_out`, `unreachable` or `blocked`.
+    /// Outcome: `refused`, `timed_out`, `unreachable` or `blocked`.
     pub outcome: String,
-    /// The status of the answer, if there was one.
+    /// HTTP status of the response, if there was one.
     pub http_status: Option<u16>,
-    /// When that delivery is tried again; null: never.
+    /// Time of the delivery's next attempt; `null` if there is none.
     pub next_attempt: Option<String>,
 }
 
-/// When it is disabled.
+/// Policy that disables a subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AutoDisable")]
 pub(in crate::api) struct PolicyView {
-    /// The share of failed attempts that must be exceeded.
+    /// Share of failed attempts that must be exceeded.
     pub over: f64,
-    /// How many attempts there must be in the window.
+    /// Minimum number of attempts in the window.
     pub least_attempts: u32,
-    /// For how long it must have been failing.
+    /// Minimum time for which the subscription has been failing.
     pub for_at_least: Span,
-    /// The share that is warned of first.
+    /// Share of failed attempts above which the owner is warned first.
     pub warn_over: Option<f64>,
 }
 
@@ -116,7 +117,7 @@ async fn stats(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json
     of(&api, &caller, id).await.map(Json)
 }
 
-/// How one fares, whichever route asks for it.
+/// Returns the statistics of a subscription. Shared by all routes that show them.
 pub(in crate::api) async fn of(
     api: &Api,
     caller: &Consuming,

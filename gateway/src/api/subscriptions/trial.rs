@@ -1,4 +1,4 @@
-//! A test event: sent to one subscription like any other, and in no feed.
+//! Test events: each is sent to one subscription like any other event, and is in no feed.
 
 use std::sync::Arc;
 
@@ -20,26 +20,26 @@ use hookgate_domain::{DeliveryId, EventType, Status, SubscriptionId, Target, Tri
 use hookgate_json::{Document, Limits};
 use hookgate_store::{self as store, LeasePolicy, Leased, NewEvent, Submission};
 
-/// What to send.
+/// Parameters of a test event.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "TestEvent")]
 #[serde(deny_unknown_fields, default)]
 struct TrialInput {
-    /// The event's type; `hookgate.test` where none is given. No other type below `hookgate.` is taken.
+    /// Event type; default: `hookgate.test`. No other type below `hookgate.` is accepted.
     #[serde(rename = "type")]
     kind: Option<Parsed<EventType>>,
-    /// The event's data; a greeting where none is given.
+    /// Event data; default: a greeting.
     #[schemars(with = "Option<Value>")]
     data: Option<Box<RawValue>>,
 }
 
-/// What was made.
+/// Test event that was created.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TestedSubscription")]
 struct Tried {
-    /// The test event's id.
+    /// Id of the test event.
     event: String,
-    /// Its delivery, which shows what came of it.
+    /// Id of its delivery, which shows the outcome.
     delivery: String,
 }
 
@@ -82,7 +82,7 @@ async fn trial(
     }))
 }
 
-/// Sends an event to one subscription alone.
+/// Sends an event to one subscription only.
 pub(in crate::api) async fn send(
     api: &Api,
     caller: &Consuming,
@@ -107,7 +107,7 @@ pub(in crate::api) async fn send(
         targets: vec![target],
         id_given: false,
     };
-    // Sent at once, whatever waits for the endpoint: it shows how it is now.
+    // Sent at once, before what waits for the endpoint: it shows the endpoint's current state.
     let room = api.handover.reserve_forced(&new);
     let held = Arc::new(new.event.clone());
     let submission = Submission {
@@ -135,7 +135,7 @@ pub(in crate::api) async fn send(
                 crashes: 0,
                 body: None,
             };
-            // It has its place; a scheduler that is gone lets its lease end.
+            // The delivery has its slot. Without a scheduler, its lease ends.
             let _ = room.hand_over(leased);
         }
         _ => api.handover.due_now(),

@@ -1,4 +1,4 @@
-//! What is sent and shown of subscriptions.
+//! Requests and responses of subscriptions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,94 +22,96 @@ use hookgate_domain::{
 use hookgate_egress::EndpointUrl;
 use hookgate_registry::{InitialStatus, NewSubscription, SubscriptionPatch, Tenant};
 
-/// An endpoint to register.
+/// Parameters of a new subscription.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "NewSubscription", example = example())]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct NewSubscriptionInput {
-    /// Where to send: https or http, without user name or password.
+    /// Endpoint URL: https or http, without user name or password.
     pub url: Parsed<EndpointUrl>,
-    /// Which events: types (`invoice.paid`), everything below a name (`invoice.*`), or `*`.
+    /// Event types: a type (`invoice.paid`), all below a name (`invoice.*`), or all (`*`).
     pub events: Vec<Parsed<EventPattern>>,
-    /// What else must hold of an event: conditions on its type and data.
+    /// Filter: further conditions on an event's type and data.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = filter_example())]
     pub filter: Option<Box<RawValue>>,
-    /// The signing secret: `whsec_` and the base64 of 24 to 64 bytes, or `whsk_` and an Ed25519 key. Made where none is given.
+    /// Signing secret; generated if left out. Either `whsec_` and the base64 of 24 to 64 bytes, or
+    /// `whsk_` and an Ed25519 key.
     pub secret: Option<String>,
-    /// What signs with the secret that is made; `hmac` where it is left out.
+    /// Algorithm of a generated secret; default: `hmac`.
     pub signature: Option<SignatureView>,
-    /// For people; at most 1024 bytes.
+    /// Description for people; at most 1024 bytes.
     pub description: Option<String>,
-    /// Headers to send with every attempt. Their values are never shown again.
+    /// Headers that are sent with every attempt. Their values are never shown again.
     pub headers: Option<BTreeMap<String, String>>,
-    /// For a whole attempt, such as `5s`.
+    /// Timeout of a whole attempt, such as `5s`.
     pub timeout: Option<Span>,
-    /// When failed deliveries are tried again.
+    /// Retry policy of failed deliveries.
     pub retry: Option<RetryView>,
-    /// How much of an event is sent.
+    /// Payload mode: the part of an event that is sent.
     pub payload: Option<PayloadView>,
-    /// Whose it is: `tenant` where it is left out, and always `consumer` where a consumer's key makes it.
+    /// Owner; default: `tenant`. Always `consumer` if a consumer's key creates the subscription.
     pub owner: Option<OwnerView>,
-    /// Whether its deliveries are sent; `send` where it is left out. Not for a consumer's key.
+    /// Delivery mode; default: `send`. Not allowed for a consumer's key.
     pub mode: Option<ModeView>,
-    /// How it begins; `active` where it is left out. One that is `disabled` is given nothing until it is activated.
+    /// Initial status; default: `active`. A `disabled` subscription is given no events until it is
+    /// activated.
     pub status: Option<StatusView>,
 }
 
-/// What to change.
+/// Changes of a subscription.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SubscriptionPatch")]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct SubscriptionPatchInput {
-    /// Where to send.
+    /// Endpoint URL.
     pub url: Option<Parsed<EndpointUrl>>,
-    /// Which events.
+    /// Event types.
     pub events: Option<Vec<Parsed<EventPattern>>>,
-    /// What else must hold of an event.
+    /// Filter: further conditions on an event's type and data.
     #[serde(default, deserialize_with = "clearable")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub filter: Option<Option<Box<RawValue>>>,
-    /// For people.
+    /// Description for people.
     #[serde(default, deserialize_with = "clearable")]
     pub description: Option<Option<String>>,
-    /// All of the headers.
+    /// Headers, which replace all previous ones.
     #[serde(default, deserialize_with = "clearable")]
     pub headers: Option<Option<BTreeMap<String, String>>>,
-    /// For a whole attempt.
+    /// Timeout of a whole attempt.
     #[serde(default, deserialize_with = "clearable")]
     pub timeout: Option<Option<Span>>,
-    /// When failed deliveries are tried again.
+    /// Retry policy of failed deliveries.
     #[serde(default, deserialize_with = "clearable")]
     pub retry: Option<Option<RetryView>>,
-    /// How much of an event is sent.
+    /// Payload mode: the part of an event that is sent.
     pub payload: Option<PayloadView>,
-    /// Whose it is; not for a consumer's key.
+    /// Owner; not allowed for a consumer's key.
     pub owner: Option<OwnerView>,
-    /// Whether its deliveries are sent; not for a consumer's key.
+    /// Delivery mode; not allowed for a consumer's key.
     pub mode: Option<ModeView>,
 }
 
-/// When failed deliveries are tried again: either `schedule`, or `base`, `max` and `attempts` (exponential backoff with full
-/// jitter).
+/// Retry policy of failed deliveries. Either `schedule`, or `base`, `max` and `attempts`
+/// (exponential backoff with full jitter).
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "RetryPolicy")]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct RetryView {
-    /// The delays between the attempts.
+    /// Delays between the attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Vec<Span>>,
-    /// The longest that the first delay may be.
+    /// Maximum of the first delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Span>,
-    /// The longest that any delay may be.
+    /// Maximum of any delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
-    /// Attempts in all, the first included.
+    /// Total number of attempts, the first included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
 }
 
-/// How much of an event is sent.
+/// Payload mode: the part of an event that is sent.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "PayloadMode")]
 #[serde(rename_all = "snake_case")]
@@ -120,118 +122,122 @@ pub(in crate::api) enum PayloadView {
     Thin,
 }
 
-/// Whose a subscription is.
+/// Owner of a subscription.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "SubscriptionOwner")]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api) enum OwnerView {
-    /// The tenant's own: a consumer's key does not reach it.
+    /// The tenant. A consumer's key does not reach the subscription.
     Tenant,
-    /// Its consumers'.
+    /// The tenant's consumers.
     Consumer,
 }
 
-/// Whether deliveries are sent.
+/// Delivery mode of a subscription.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "SubscriptionMode")]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api) enum ModeView {
-    /// They are.
+    /// Deliveries are sent.
     Send,
-    /// They are made, signed and recorded as they would be sent, and not sent: `GET /v1/deliveries/{id}` shows each.
+    /// Deliveries are created, signed and recorded as they would be sent, but not sent. `GET
+    /// /v1/deliveries/{id}` shows each.
     Shadow,
 }
 
-/// Whether a subscription receives.
+/// Status of a subscription.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "SubscriptionStatus")]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api) enum StatusView {
-    /// It does.
+    /// The subscription receives events.
     Active,
-    /// It does not.
+    /// The subscription receives no events.
     Disabled,
 }
 
-/// A subscription.
+/// Subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Subscription")]
 pub(super) struct SubscriptionView {
-    /// Its id.
+    /// Subscription id.
     pub id: String,
-    /// Where events go.
+    /// Endpoint URL.
     pub url: String,
-    /// Which events.
+    /// Event types.
     pub events: Vec<String>,
-    /// What else must hold of an event.
+    /// Filter: further conditions on an event's type and data.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub filter: Option<Box<RawValue>>,
-    /// `active` or `disabled`.
+    /// Status: `active` or `disabled`.
     pub status: &'static str,
-    /// Why and since when it is disabled.
+    /// Time and reason, if the subscription is disabled.
     pub disabled: Option<DisabledView>,
-    /// For people.
+    /// Description for people.
     pub description: Option<String>,
-    /// The names of the headers that are sent; their values are not shown.
+    /// Names of the headers that are sent; their values are not shown.
     pub headers: Vec<String>,
-    /// For a whole attempt; the configuration's where it is null.
+    /// Timeout of a whole attempt; `null`: the configuration's.
     pub timeout: Option<Span>,
-    /// When failed deliveries are tried again; the configuration's where it is null.
+    /// Retry policy of failed deliveries; `null`: the configuration's.
     pub retry: Option<RetryView>,
-    /// How much of an event is sent.
+    /// Payload mode: the part of an event that is sent.
     pub payload: PayloadView,
-    /// Whose it is within the tenant.
+    /// Owner within the tenant.
     pub owner: OwnerView,
-    /// Whether its deliveries are sent.
+    /// Delivery mode.
     pub mode: ModeView,
-    /// When it was made.
+    /// Creation time.
     pub created: String,
 }
 
-/// Why and since when a subscription is disabled.
+/// Time and reason of the disabling of a subscription.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Disabled")]
 pub(super) struct DisabledView {
-    /// Since when.
+    /// Time at which it was disabled.
     pub since: String,
-    /// `asked`, `gone` (the endpoint answered 410) or `failing` (too many of its attempts failed).
+    /// Reason: `asked`, `gone` or `failing`. `gone`: the endpoint answered 410. `failing`: too many
+    /// of its attempts failed.
     pub reason: &'static str,
 }
 
-/// A subscription as it was made, with its secret.
+/// Subscription that was created, with its secret.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CreatedSubscription")]
 pub(super) struct CreatedSubscription {
     #[serde(flatten)]
     pub subscription: SubscriptionView,
-    /// What deliveries are signed with; null where that is an Ed25519 key, or the tenant's own secret.
+    /// Signing secret; `null` if it is an Ed25519 key, or the tenant's own secret.
     pub secret: Option<String>,
-    /// What verifies deliveries, of an Ed25519 key: `whpk_…`.
+    /// Public key that verifies deliveries, of an Ed25519 key: `whpk_…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
 }
 
-/// A subscription that was activated, with what it missed.
+/// Subscription that was activated, with the events that it missed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ActivatedSubscription")]
 pub(super) struct ActivatedSubscription {
     #[serde(flatten)]
     pub subscription: SubscriptionView,
-    /// What it missed; null where it was active.
+    /// Missed events; `null` if the subscription was active.
     pub missed: Option<MissedView>,
 }
 
-/// Events that a subscription missed while it was disabled: none of them is delivered unless it is asked for.
+/// Events that a subscription missed while it was disabled. None of them is delivered unless a
+/// recovery asks for it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Missed")]
 pub(super) struct MissedView {
-    /// Since when it was disabled: the `since` of a recovery.
+    /// Time at which it was disabled; the `since` of a recovery.
     pub since: String,
-    /// Number of events that it would have been sent, as far as they were counted; null: they could not be counted now.
+    /// Number of events that it would have been sent, as far as counted. `null`: they could not be
+    /// counted.
     pub events: Option<usize>,
-    /// Whether there may be more: 1,000 events are looked at, and some may be gone from the feed.
+    /// Set when there may be more: 1,000 events are examined, and some may be gone from the feed.
     pub more: bool,
-    /// Where to ask for them: `POST` with `{"since": …}`.
+    /// Path of the recovery: `POST` with `{"since": …}`.
     pub recover: String,
 }
 
@@ -258,7 +264,7 @@ fn filter_example() -> serde_json::Value {
 }
 
 impl NewSubscriptionInput {
-    /// `owner`: whose it is where the request does not say.
+    /// Converts the request; `owner` applies if it names no owner.
     pub(in crate::api) fn into_new(
         self,
         limits: FilterLimits,
@@ -315,7 +321,7 @@ fn patterns(given: Vec<Parsed<EventPattern>>) -> Result<Vec<EventPattern>, Probl
     Ok(given.into_iter().map(|pattern| pattern.0).collect())
 }
 
-/// Its numbers keep their text: the body's own text is read.
+/// Parses a filter from the body's text, so that its numbers keep their digits.
 fn filter(given: &RawValue, limits: FilterLimits) -> Result<Filter, Problem> {
     Filter::parse(given.get(), limits).map_err(|problems| {
         let errors = problems.into_iter();

@@ -1,4 +1,4 @@
-//! The OpenAPI document, its page, and routes that there are not.
+//! Tests of the OpenAPI document, its page, and unknown routes.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Products' own routes: those of the shipped profiles as their documents print them, and those of a made-up product.
+//! Tests of product routes: those of the shipped profiles as documented, and of a made-up product.
 
 mod made_up;
 mod refusals;
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::rig::{Answer, Rig};
 
-/// The names of an object's members, in order.
+/// Names of an object's members, in order.
 fn names(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// `2024-01-15T10:00:00Z`
+/// Checks the form `2024-01-15T10:00:00Z`.
 fn is_to_the_second(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     text.len() == 20 && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()

@@ -1,4 +1,4 @@
-//! Event types over the API, and what they ask of events and subscriptions.
+//! Tests of event types over the API, and of their effect on events and subscriptions.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ async fn data_that_does_not_fit_is_refused_with_its_places() {
     rig.post(&key, "/v1/events", &event("order.other", &wrong))
         .await
         .expect(202);
-    // Long data is checked elsewhere, with the same answer.
+    // Long data is checked in a job of the tenant's lane, with the same answer.
     let long = json!({ "id": "x".repeat(100_000), "lines": [{ "n": 0 }] });
     rig.post(&key, "/v1/events", &event("order.created", &long))
         .await

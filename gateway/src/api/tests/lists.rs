@@ -1,4 +1,4 @@
-//! The feed and the lists, page by page.
+//! Tests of the feed and the lists, page by page.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Events in, through the ingest and a real chain.
+//! Tests of publishing, through the ingest and a real chain.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn a_producer_that_hangs_up_before_the_answer_delays_nothing() {
     let key = rig.tenant("acme").await;
     rig.subscribe(&key).await;
     let body = json!({ "type": "invoice.paid", "data": {} });
-    // Once around: up to where it waits for the store's answer.
+    // Polled once: up to the wait for the store's answer.
     let answered = rig.post(&key, "/v1/events", &body).now_or_never();
     assert!(answered.is_none(), "it was dropped too late");
     let ready = tokio::time::timeout(Duration::from_secs(10), rig.ready.recv()).await;

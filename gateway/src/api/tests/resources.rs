@@ -1,4 +1,4 @@
-//! Tenants, subscriptions, chains and plugins over the API.
+//! Tests of tenants, subscriptions, chains and plugins over the API.
 
 use axum::body::Body;
 use http::Method;
@@ -352,7 +352,7 @@ async fn a_tenants_own_secret_is_rotated_by_its_own_key() {
     rig.post(&key, "/v1/signing-secret/rotate", &json!({ "secret": "" }))
         .await
         .refused(422, "invalid_field");
-    // Nowhere else, and nobody else's.
+    // No other route shows it, and no other caller sees it.
     for (who, path) in [
         (OPERATOR, "/v1/tenants"),
         (OPERATOR, "/v1/tenants/acme"),
@@ -392,7 +392,7 @@ async fn a_subscription_may_ask_for_ed25519() {
         shown,
         json!({ "secret": null, "public_key": public, "previous": [] })
     );
-    // Of the same kind, unless another one is asked for.
+    // Of the same algorithm, unless another one is requested.
     let rotate = format!("{path}/rotate-secret");
     let rotated = rig.bare(&key, Method::POST, &rotate).await.expect(200);
     assert_eq!(rotated["previous"][0]["public_key"], public);

@@ -1,4 +1,4 @@
-//! A gateway without its sockets: requests go to the router.
+//! Gateway without sockets: requests go to the router.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -39,15 +39,15 @@ pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
 pub(super) struct Rig {
     router: Router,
     pub(super) store: Arc<dyn Store>,
-    /// What would be sent at once.
+    /// Deliveries that would be sent at once.
     pub(super) ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
-    /// What the scheduler would be told.
+    /// Handover to the scheduler.
     pub(super) handover: Handover,
     shutdown: CancellationToken,
     _folder: TempDir,
 }
 
-/// An answer.
+/// Response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -61,7 +61,7 @@ impl Answer {
         self.body
     }
 
-    /// That it is a problem with this status and code.
+    /// Checks that it is a problem with this status and code.
     #[track_caller]
     pub(super) fn refused(&self, status: u16, code: &str) {
         assert_eq!(
@@ -216,7 +216,7 @@ impl Rig {
         }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let mut router = self.router.clone();
         let response = router.call(request).await.unwrap();
@@ -242,7 +242,7 @@ impl Rig {
         self.json(key, Method::POST, path, body).await
     }
 
-    /// Sends nothing but a head.
+    /// Sends a request without a body.
     pub(super) async fn bare(&self, key: &str, method: Method, path: &str) -> Answer {
         self.send(request(key, method, path).body(Body::empty()).unwrap())
             .await
@@ -252,12 +252,12 @@ impl Rig {
         self.bare(key, Method::GET, path).await
     }
 
-    /// Makes a tenant; its key.
+    /// Creates a tenant; returns its key.
     pub(super) async fn tenant(&self, id: &str) -> String {
         self.tenant_with(id, "standard").await
     }
 
-    /// Makes a tenant with a profile; its key.
+    /// Creates a tenant with a profile; returns its key.
     pub(super) async fn tenant_with(&self, id: &str, profile: &str) -> String {
         let made = self
             .post(OPERATOR, "/v1/tenants", &json!({ "id": id, "profile": profile }))
@@ -266,14 +266,14 @@ impl Rig {
         made["key"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a subscription to everything; its id.
+    /// Creates a subscription to every event type; returns its id.
     pub(super) async fn subscribe(&self, key: &str) -> String {
         let body = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] });
         let made = self.post(key, "/v1/subscriptions", &body).await.expect(201);
         made["id"].as_str().unwrap().to_owned()
     }
 
-    /// Publishes an event; its id.
+    /// Publishes an event; returns its id.
     pub(super) async fn publish(&self, key: &str, kind: &str) -> String {
         let accepted = self
             .post(key, "/v1/events", &json!({ "type": kind, "data": { "n": 1 } }))

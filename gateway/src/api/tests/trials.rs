@@ -1,4 +1,4 @@
-//! Dry runs over the API.
+//! Tests of dry runs over the API.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn a_chain_is_tried_before_it_is_set() {
         "it is not set"
     );
 
-    // The chain that is set, and a stored event: what is stored is what the chain made of it.
+    // The configured chain, and a stored event as the chain left it.
     let set = json!({ "steps": [redacting()] });
     rig.json(&key, Method::PUT, "/v1/chain", &set).await.expect(200);
     let sent = json!({ "type": "a.b", "data": { "n": 1, "email": "x@y.example" } });
@@ -107,7 +107,7 @@ async fn dry_run_shows_the_metadata_that_would_be_stored() {
     let mut body = json!({ "event": { "type": "a.b", "data": {}, "metadata": metadata } });
     let tried = rig.post(&key, "/v1/plugins/redact/try", &body).await.expect(200);
     assert_eq!(tried["metadata"], json!({ "source": "/crm" }));
-    // A delivery has none of it to change.
+    // A delivery has no metadata that a step could change.
     body["phase"] = json!("delivery");
     let tried = rig.post(&key, "/v1/plugins/redact/try", &body).await.expect(200);
     assert_eq!(

@@ -1,7 +1,7 @@
-//! The document of an export: a header, rows of four kinds, and a last line that counts them. One JSON object a line (NDJSON).
+//! Document of an export (NDJSON): a header, rows of four kinds, and a last line with their number.
 //!
-//! The same types are written and read, so that what one gateway exports another one takes. Rows hold secrets: none of these
-//! types has `Debug`.
+//! Each line is a JSON object. The same types are written and read, so that one gateway imports
+//! what another one exports. Rows hold secrets: none of their types has `Debug`.
 
 use std::collections::BTreeMap;
 
@@ -30,35 +30,36 @@ use hookgate_registry::{
     ApiKey, ImportedKey, ImportedStatus, ImportedSubscription, ImportedTenant, NewKey, Tenant,
 };
 
-/// What the first line calls the document.
+/// Format name in the first line.
 pub(super) const FORMAT: &str = "hookgate-registry";
-/// The version of the rows.
+/// Version of the row format.
 pub(super) const VERSION: u64 = 1;
 
-/// The first line.
+/// First line of a document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {
     pub format: String,
     pub version: u64,
-    /// When it was made.
+    /// Creation time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Parsed<Timestamp>>,
-    /// Which release made it.
+    /// Release that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hookgate: Option<String>,
 }
 
-/// Who reads an export.
+/// Reader of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// The operator: everything is told.
+    /// The operator, who sees everything.
     Operator,
-    /// A tenant: no keys, and nothing that no other route tells it, the values of headers and private keys.
+    /// A tenant, which sees no API keys. It sees neither the values of headers nor private keys,
+    /// which no other route shows it.
     Tenant,
 }
 
-/// What a row is about.
+/// Kind of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
@@ -79,16 +80,16 @@ impl Kind {
     ];
 }
 
-/// The last line.
+/// Last line of a document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndRow {
     pub kind: Kind,
-    /// How many rows stand between the first line and this one.
+    /// Number of rows between the first line and this one.
     pub rows: usize,
 }
 
-/// Settings of a tenant.
+/// Row of a tenant's settings.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TenantRow {
@@ -105,7 +106,7 @@ pub(super) struct TenantRow {
     signing_secrets: Option<Vec<SecretRow>>,
 }
 
-/// A signing secret.
+/// Signing secret.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SecretRow {
@@ -114,7 +115,7 @@ struct SecretRow {
     expires: Option<Parsed<Timestamp>>,
 }
 
-/// An event type.
+/// Row of an event type.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TypeRow {
@@ -134,7 +135,7 @@ pub(super) struct TypeRow {
     authority: AuthorityView,
 }
 
-/// Whose word an event type is.
+/// Authority that an event type comes from.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AuthorityView {
@@ -143,7 +144,7 @@ enum AuthorityView {
     Operator,
 }
 
-/// A subscription.
+/// Row of a subscription.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SubscriptionRow {
@@ -179,7 +180,7 @@ pub(super) struct SubscriptionRow {
     created: Option<Parsed<Timestamp>>,
 }
 
-/// Whether a subscription receives.
+/// Status of a subscription.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StatusView {
@@ -188,7 +189,7 @@ enum StatusView {
     Disabled,
 }
 
-/// Since when and why a subscription does not receive.
+/// Time and reason of the disabling of a subscription.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DisabledRow {
@@ -207,7 +208,7 @@ enum ReasonView {
     Failing,
 }
 
-/// An API key by its digest.
+/// Row of an API key, by its digest.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyRow {
@@ -339,6 +340,8 @@ impl SubscriptionRow {
         }
     }
 
+    /// Converts the row to the registry's form.
+    ///
     /// # Errors
     /// `invalid_field`.
     pub(super) fn into_subscription(self, api: &Api) -> Result<ImportedSubscription, Problem> {
@@ -402,6 +405,8 @@ impl KeyRow {
         }
     }
 
+    /// Converts the row to the registry's form.
+    ///
     /// # Errors
     /// `invalid_field`.
     pub(super) fn into_key(self, api: &Api) -> Result<ImportedKey, Problem> {
@@ -419,7 +424,7 @@ impl KeyRow {
     }
 }
 
-/// Reads a row. What is told of a value that is secret does not repeat it.
+/// Reads a row. An error does not repeat a secret value.
 ///
 /// # Errors
 /// `invalid_json`, `duplicate_key`, `too_deep`, `invalid_field`.
@@ -440,10 +445,10 @@ pub(super) fn read_row<T: DeserializeOwned>(line: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Fields whose values are secret.
+/// Fields with secret values.
 const SECRET: [&str; 3] = ["/secrets", "/signing_secrets", "/headers"];
 
-/// Secrets that sign at this time; none where the reader is not told one of them.
+/// Secrets that sign at this time; `None` if there are none, or if the reader may not see one.
 fn secret_rows(
     tenant: &Tenant,
     secrets: &[SigningSecret],

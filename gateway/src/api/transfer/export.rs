@@ -1,4 +1,6 @@
-//! Export: the document of a tenant, or of all, as a stream. One piece of it is in memory at a time, and one tenant's snapshot.
+//! Export: the document of one tenant, or of all, as a stream.
+//!
+//! One piece of it is in memory at a time, and one tenant's snapshot.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,10 +23,10 @@ use crate::http::InFlight;
 use hookgate_domain::{TenantId, Timestamp};
 use hookgate_registry::Tenant;
 
-/// A document on its way.
+/// Export in progress.
 pub(super) struct Export {
     api: Api,
-    /// Those that are still to come.
+    /// Tenants that are still to come.
     tenants: vec::IntoIter<TenantId>,
     current: Option<Cursor>,
     reader: Reader,
@@ -60,7 +62,7 @@ impl Export {
         }
     }
 
-    /// The next piece; none: that was all.
+    /// Returns the next piece; `None` at the end.
     fn next_piece(&mut self) -> Option<Bytes> {
         let mut piece = Vec::with_capacity(PIECE);
         loop {
@@ -92,7 +94,7 @@ impl Export {
         self.part = Part::Done;
     }
 
-    /// Writes the next row; false: there is none.
+    /// Writes the next row; `false` if there is none.
     fn write_row(&mut self, piece: &mut Vec<u8>) -> bool {
         loop {
             if let Some(cursor) = &mut self.current {
@@ -104,7 +106,7 @@ impl Export {
             let Some(id) = self.tenants.next() else {
                 return false;
             };
-            // One that is deleted meanwhile is left out.
+            // A tenant deleted in the meantime is left out.
             self.current = self
                 .api
                 .registry
@@ -115,7 +117,9 @@ impl Export {
 }
 
 impl Cursor {
-    /// Writes the tenant's next row: its settings, its event types, its subscriptions, its keys. False: there is none.
+    /// Writes the tenant's next row; `false` if there is none.
+    ///
+    /// The order is: its settings, event types, subscriptions, keys.
     fn write(&mut self, piece: &mut Vec<u8>, reader: Reader, now: Timestamp) -> bool {
         let (tenant, at) = (&*self.tenant, self.at);
         self.at += 1;
@@ -187,5 +191,5 @@ impl OperationOutput for Export {
     }
 }
 
-/// About how many bytes are sent at once.
+/// Approximate number of bytes that are sent at once.
 const PIECE: usize = 32 << 10;

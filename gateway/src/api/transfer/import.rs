@@ -1,4 +1,6 @@
-//! Import: a document is read and planned as a whole before anything is written, then applied tenant by tenant, each in one commit.
+//! Import: a document is read and planned as a whole before any write, then applied.
+//!
+//! It is applied tenant by tenant, each in one commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,21 +16,21 @@ use hookgate_contract::privacy::Authority;
 use hookgate_domain::TenantId;
 use hookgate_registry::{Begin, ImportMode, ImportRules, Outcome, RowKind, RowOutcome, TenantImport};
 
-/// An import that was asked for.
+/// Import that was requested.
 pub(super) struct Import {
     pub api: Api,
-    /// The one tenant that it may be about.
+    /// Only tenant that the document may be about.
     pub own: Option<TenantId>,
     pub authority: Authority,
     pub mode: ImportMode,
     pub begin: Begin,
 }
 
-/// What the rows of a tenant would come to.
+/// Plan of a tenant's rows.
 struct Planned {
     import: Arc<TenantImport>,
     outcomes: Vec<RowOutcome>,
-    /// Why rows are not taken that the registry would take, by their lines.
+    /// Problems of rows that the registry would accept, by line.
     refused: HashMap<usize, Problem>,
 }
 
@@ -36,8 +38,8 @@ impl Import {
     /// Reads, plans and applies a document.
     ///
     /// # Errors
-    /// `invalid_import`, `import_refused`, `body_too_large`; or what keeps a tenant from being read or written: then those before it
-    /// are imported.
+    /// `invalid_import`, `import_refused`, `body_too_large`; or the error that prevents a tenant
+    /// from being read or written: then the tenants before it are imported.
     pub(super) async fn run(self, bytes: Bytes) -> Result<Report, Problem> {
         let (document, mut report, rules) = self.read(bytes).await?;
         if self.mode == ImportMode::RowByRow {
@@ -59,7 +61,7 @@ impl Import {
             };
             let applied = self.apply(Arc::clone(import), self.mode, &rules).await;
             let outcomes = applied.map_err(|problem| part.problem(problem))?;
-            // Somebody changed the tenant since it was planned.
+            // The tenant was changed since it was planned.
             let mut late = Report::new(false, self.api.config.max_import_rows_shown);
             late.rows = report.rows;
             let refused = outcomes.into_iter().filter(|row| row.outcome.is_refused());
@@ -69,7 +71,7 @@ impl Import {
         Ok(report.sorted())
     }
 
-    /// Reads the document on a thread that serves nobody.
+    /// Reads the document on the blocking thread pool, off the threads that serve requests.
     async fn read(&self, bytes: Bytes) -> Result<(Document, Report, ImportRules), Problem> {
         let (api, own) = (self.api.clone(), self.own.clone());
         let mut report = Report::new(
@@ -148,7 +150,7 @@ impl Import {
         Ok(outcomes)
     }
 
-    /// What a tenant's rows would come to, their URLs and headers looked at too.
+    /// Plans a tenant's rows, including the check of URLs and headers.
     async fn plan(&self, import: &Arc<TenantImport>, rules: &ImportRules) -> Result<Planned, Problem> {
         let rules = rules.clone();
         let outcomes = self.api.registry.import_tenant(Arc::clone(import), rules).await?;
@@ -160,7 +162,7 @@ impl Import {
         })
     }
 
-    /// Rows of subscriptions whose URL or headers are new, and that this gateway does not send to or with.
+    /// Subscription rows with a new URL or headers that this gateway does not send to or with.
     async fn not_admitted(&self, import: &TenantImport, outcomes: &[RowOutcome]) -> HashMap<usize, Problem> {
         let changes = |field: &str| {
             let rows = outcomes
@@ -215,7 +217,7 @@ impl Planned {
     }
 }
 
-/// How far an import has come.
+/// Progress of an import.
 #[derive(Clone, Copy)]
 struct Part {
     done: usize,
@@ -223,7 +225,7 @@ struct Part {
 }
 
 impl Part {
-    /// A failure half-way, with what is done already.
+    /// Adds the progress to the problem of a failure half-way.
     fn problem(self, problem: Problem) -> Problem {
         let Self { done, of } = self;
         let fix = format!(

@@ -1,8 +1,8 @@
-//! Moving in and out: a tenant's registry, or that of all tenants, as one document (docs/moving.md).
+//! Export and import of a tenant's registry, or that of all, as one document (docs/moving.md).
 //!
-//! A tenant's own key exports and imports its subscriptions, event types and signing secrets; profile, quotas and keys are the
-//! operator's. Exports are streamed; an import is read and planned as a whole, within the limits of `api`, before it changes
-//! anything.
+//! A tenant's own key exports and imports its subscriptions, event types and signing secrets.
+//! Profile, quotas and keys belong to the operator. Exports are streamed. An import is read and
+//! planned as a whole, within the limits of `api`, before it changes anything.
 
 mod document;
 mod export;
@@ -80,26 +80,27 @@ fn imports<'o>(
     operation
 }
 
-/// How to import.
+/// Parameters of an import.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ImportQuery {
-    /// Change nothing, and say what would be changed.
+    /// Dry run: changes nothing, and reports the changes.
     #[serde(default)]
     dry_run: bool,
-    /// `all` (where it is left out): everything, or nothing where a row is refused. `rows`: what is not refused.
+    /// Treatment of refused rows; default: `all`. `all`: everything is imported, or nothing if a
+    /// row is refused. `rows`: the rows that are not refused are imported.
     #[serde(default)]
     mode: Mode,
-    /// Subscriptions that are not there yet begin disabled; those that are keep their status.
+    /// Creates new subscriptions disabled; existing ones keep their status.
     #[serde(default)]
     disabled: bool,
 }
 
-/// What happens to a document with a bad row.
+/// Treatment of a document with a refused row.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
-    /// Nothing of it is imported.
+    /// Nothing of the document is imported.
     #[default]
     All,
     /// The other rows are imported.
@@ -183,7 +184,7 @@ async fn import(
             Begin::AsGiven
         },
     };
-    // To its end, whether the caller waits for it or not.
+    // Runs to its end even if the caller disconnects.
     let done = api.tasks.spawn(async move {
         let _held = held;
         import.run(bytes).await
@@ -197,7 +198,7 @@ async fn import(
     done.map(Json)
 }
 
-/// Begins an export or an import.
+/// Counts an export or an import against its limits.
 fn begin(api: &Api, owner: &TenantId) -> Result<InFlight, Problem> {
     api.transfers().enter(owner).map_err(|full| {
         let problem = match full {
@@ -214,7 +215,7 @@ fn begin(api: &Api, owner: &TenantId) -> Result<InFlight, Problem> {
     })
 }
 
-/// A document must say that it is one, so that no web page can send it unasked.
+/// Checks that the content type is that of a document, so that no web page can send one unasked.
 fn check_content_type(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(http::header::CONTENT_TYPE);
     let text = content_type
@@ -231,9 +232,9 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
 const NDJSON: &str = "application/x-ndjson";
 const IMPORT: &str = "/v1/import";
 const IMPORT_ALL: &str = "/v1/import/all";
-/// Imports: doing one again changes nothing, so that no answer of theirs is kept.
+/// Routes of imports: a repetition changes nothing, so that their responses are not stored.
 pub(super) const IMPORTS: [&str; 2] = [IMPORT, IMPORT_ALL];
-/// What `Retry-After` says.
+/// `Retry-After` of a refused export or import.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 const TAG: &str = "Moving";
 

@@ -1,4 +1,6 @@
-//! Reading of a document: its frame first, then row by row. What is wrong with a row is the row's, and the others are read on.
+//! Reader of a document: its frame first, then row by row.
+//!
+//! An error in a row concerns that row only; the others are read.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,14 +20,14 @@ use crate::http::{Code, FieldError, Problem, RefusedRow};
 use hookgate_domain::{KeyId, SubscriptionId, TenantId, nearest};
 use hookgate_registry::{Row, TenantImport};
 
-/// What a document says, by tenant.
+/// Content of a document, by tenant.
 pub(super) struct Document {
     pub tenants: Vec<Arc<TenantImport>>,
-    /// How many rows it has.
+    /// Number of rows.
     pub rows: usize,
 }
 
-/// What names a row.
+/// Fields that identify a row.
 #[derive(Default, Deserialize)]
 struct Label<'a> {
     #[serde(borrow)]
@@ -38,20 +40,20 @@ struct Label<'a> {
     name: Option<&'a RawValue>,
 }
 
-/// Format and version of a first line, whatever else it says.
+/// Format and version in the first line, independently of its other fields.
 #[derive(Deserialize)]
 struct Frame {
     format: Option<String>,
     version: Option<u64>,
 }
 
-/// Rows that were read.
+/// Rows read so far.
 struct Rows<'a> {
     api: &'a Api,
-    /// The one tenant that rows may be about.
+    /// Only tenant that rows may be about.
     own: Option<&'a TenantId>,
     tenants: IndexMap<TenantId, TenantImport>,
-    /// The lines of what must be there once, by what it is.
+    /// Lines of the items that must be unique.
     lines: HashMap<Once, usize>,
 }
 
@@ -63,7 +65,9 @@ enum Once {
     Key(KeyId),
 }
 
-/// Reads a document; rows that cannot be read are in the report. `own`: the one tenant that it may be about.
+/// Reads a document; rows that cannot be read are in the report.
+///
+/// `own`: the only tenant that it may be about.
 ///
 /// # Errors
 /// `invalid_import`, `body_too_large`.
@@ -76,7 +80,7 @@ pub(super) fn read(
     let most = api.config.max_import_rows;
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let lines = lines.zip(1..).filter(|(text, _)| !text.is_empty());
-    // The header and the last line, and one to see that there are more.
+    // The header, the last line, and one more line to detect that there are too many.
     let lines: Vec<(&[u8], usize)> = lines.take(most.saturating_add(3)).collect();
     let (first, inner) = match lines.as_slice() {
         [] => return Err(not_one("it is empty")),
@@ -148,7 +152,7 @@ fn not_one(why: &str) -> Problem {
     )
 }
 
-/// Why a row is not an object with names.
+/// Problem of a row that is not an object with names.
 fn unreadable(text: &[u8]) -> Problem {
     let read = read_row::<EndRow>(text).err();
     read.unwrap_or_else(|| invalid("", "the row cannot be read"))
@@ -244,7 +248,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// What the document says of a tenant so far.
+    /// Rows of a tenant that were read so far.
     fn of(&mut self, tenant: &TenantId) -> Result<&mut TenantImport, Problem> {
         self.check_own(tenant)?;
         let new = || TenantImport::new(tenant.clone());
@@ -259,7 +263,7 @@ impl Rows<'_> {
         Err(Problem::new(Code::OperatorRequired, detail))
     }
 
-    /// Notes what a document may name once.
+    /// Records an item that must be unique, and refuses a second one.
     fn once(&mut self, what: Once, line: usize) -> Result<(), Problem> {
         let (kind, pointer) = match &what {
             Once::Type(..) => ("event type", "/type"),
@@ -282,5 +286,5 @@ fn twice(kind: &str, pointer: &str, before: usize) -> Problem {
     Problem::fields(Code::AlreadyExists, vec![FieldError::new(pointer, told)])
 }
 
-/// How much is shown of what a row calls itself, in characters.
+/// Maximum number of characters of a row's label that are shown.
 const LONGEST_SHOWN: usize = 64;

@@ -1,4 +1,4 @@
-//! Report of an import: how many rows came to what, and which. It names a bounded number of them.
+//! Report of an import: the number of rows by outcome, and a bounded list of rows.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,53 +7,54 @@ use crate::http::{Code, Problem, RefusedRow};
 use hookgate_domain::TenantId;
 use hookgate_registry::{Outcome, RowOutcome};
 
-/// What an import came to, or would.
+/// Result of an import or of its dry run.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Import")]
 pub(super) struct Report {
-    /// Whether nothing was changed, because that was asked for.
+    /// Set for a dry run: nothing was changed.
     pub dry_run: bool,
-    /// How many tenants the document has rows of.
+    /// Number of tenants that the document has rows of.
     pub tenants: usize,
-    /// How many rows it has.
+    /// Number of rows in the document.
     pub rows: usize,
-    /// What was not there.
+    /// Number of rows that were created.
     pub created: usize,
-    /// What was different.
+    /// Number of rows that were changed.
     pub changed: usize,
-    /// What is as the document says.
+    /// Number of rows that were as in the document already.
     pub unchanged: usize,
-    /// What was not taken.
+    /// Number of rows that were refused.
     pub refused: usize,
     /// Rows that were created or changed, as far as they are listed.
     pub changes: Vec<ChangedRow>,
-    /// Rows that were not taken, as far as they are listed.
+    /// Rows that were refused, as far as they are listed.
     pub refusals: Vec<RefusedRow>,
-    /// How many rows that were created, changed or not taken are not listed (`api.max_import_rows_shown`).
+    /// Number of created, changed or refused rows that are not listed. The limit of the lists is
+    /// `api.max_import_rows_shown`.
     pub more: usize,
     #[serde(skip)]
     most: usize,
 }
 
-/// A row that was created or changed.
+/// Row that was created or changed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ChangedRow {
-    /// Its line in the document.
+    /// Line of the row in the document.
     line: usize,
-    /// `tenant`, `event_type`, `subscription` or `key`.
+    /// Kind: `tenant`, `event_type`, `subscription` or `key`.
     kind: &'static str,
-    /// The tenant.
+    /// Tenant of the row.
     tenant: String,
-    /// What it is called.
+    /// Id or name of the row.
     id: String,
-    /// `created` or `changed`.
+    /// Change: `created` or `changed`.
     change: &'static str,
-    /// The fields that were different.
+    /// Fields that differed.
     fields: Vec<&'static str>,
 }
 
 impl Report {
-    /// `most`: how many rows are listed.
+    /// Creates an empty report, which lists up to `most` rows.
     pub(super) fn new(dry_run: bool, most: usize) -> Self {
         Self {
             dry_run,
@@ -70,7 +71,7 @@ impl Report {
         }
     }
 
-    /// Notes a row that is not taken.
+    /// Adds a refused row.
     pub(super) fn refuse(&mut self, row: RefusedRow) {
         self.refused += 1;
         if self.has_room() {
@@ -78,7 +79,7 @@ impl Report {
         }
     }
 
-    /// Notes what a tenant's row came to.
+    /// Adds the outcome of a tenant's row.
     pub(super) fn add(&mut self, tenant: &TenantId, row: RowOutcome) {
         let (change, fields) = match row.outcome {
             Outcome::Unchanged => {
@@ -111,14 +112,16 @@ impl Report {
         }
     }
 
-    /// Whether one more row is listed; counts it where not.
+    /// Returns `true` if one more row can be listed; otherwise counts the row as not listed.
     fn has_room(&mut self) -> bool {
         let room = self.changes.len() + self.refusals.len() < self.most;
         self.more += usize::from(!room);
         room
     }
 
-    /// The refusal of a document of which rows are not taken; none where all are. `done`: how many tenants are imported already.
+    /// Converts a report with refused rows to a problem.
+    ///
+    /// Returns the report if no row is refused. `done`: number of tenants imported already.
     pub(super) fn into_refusal(mut self, done: usize) -> Result<Self, Problem> {
         if self.refused == 0 {
             return Ok(self);
@@ -138,7 +141,7 @@ impl Report {
         Err(Problem::new(Code::ImportRefused, detail).rows(self.refusals))
     }
 
-    /// With its rows in the document's order.
+    /// Sorts its rows in the document's order.
     pub(super) fn sorted(mut self) -> Self {
         self.refusals.sort_by_key(RefusedRow::line);
         self.changes.sort_by_key(|row| row.line);

@@ -1,4 +1,4 @@
-//! Whom a door lets in, and the door of a made-up product.
+//! Tests of authentication at an adapter, and of the adapter of a made-up product.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ async fn a_door_lets_in_its_own_tenants() {
     assert_eq!(listed["data"][0]["id"], made["id"]);
 }
 
-/// A product that nobody has heard of.
+/// Profile of a made-up product.
 const ACME: &str = r#"
 [acme]
 summary = "Acme"
@@ -158,7 +158,7 @@ async fn a_made_up_product_has_its_own_words() {
         .expect(200);
     assert_eq!(off, json!({ "state": "off" }));
 
-    // What goes wrong is told in the product's shape and with its names.
+    // Errors have the product's shape and names.
     let mut wrong = good.clone();
     wrong["target"] = json!("ftp://example.com/");
     let answer = send(Method::PUT, "/hooks/new", wrong).await;

@@ -1,4 +1,4 @@
-//! Every problem that there is, at every door that ships: nothing of it names what stands behind the product.
+//! Tests every problem at every shipped adapter: no refusal names internals.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const INTERNAL: &[&str] = &[
     "the log",
 ];
 
-/// A problem with as much of the inside as there can be in one.
+/// Problem with as many internals as one can have.
 fn telling(code: Code) -> Problem {
     let errors = vec![
         FieldError::new("/url", "the gateway refuses it (egress.allow)"),

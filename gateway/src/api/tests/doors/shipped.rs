@@ -1,4 +1,4 @@
-//! The doors of the shipped profiles.
+//! Tests of the adapters of the shipped profiles.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -39,7 +39,7 @@ async fn synaptis_registers_as_printed() {
         )
     );
     assert!(is_to_the_second(&made["created"]), "{made:#}");
-    // The same subscription by its other name.
+    // The same subscription under its other id.
     let path = format!("/v1/subscriptions/sub_{digits}");
     let native = rig.get(&key, &path).await.expect(200);
     assert_eq!(native["description"], "Production webhook endpoint");
