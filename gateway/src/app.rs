@@ -7,12 +7,12 @@
 //! order of an event's way: the server stops listening and finishes requests, the scheduler
 //! finishes attempts, the committer commits what still waits, and then the rest ends.
 
-mod beside;
+mod background;
 mod error;
 mod machine;
+mod maintenance;
 mod secrets;
 mod stored;
-mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,10 @@ use tracing::{info, warn};
 
 use crate::backup::Backups;
 use crate::config::Config;
-use crate::dispatch::Handover;
-use crate::dispatch::handover::Ready;
+use crate::dispatch::Inbox;
+use crate::dispatch::inbox::Ready;
 use crate::health::Watch;
-use crate::http::{Auth, BodyLimits, Front, HealthFront, Server};
+use crate::http::{Auth, BodyLimits, HealthHandler, RootHandler, Server};
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
@@ -37,7 +37,7 @@ use crate::system_events::SystemEvents;
 use crate::{api, delivery, feed, ingest, scheduler};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
-use hookgate_plugin_host::{Artifacts, Compiler, Host, Workshop};
+use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Host};
 use hookgate_registry as registry;
 use hookgate_registry::{DeclaredTenant, Registry, Sync};
 use hookgate_runtime::clock::Clock;
@@ -53,23 +53,23 @@ use hookgate_store::{Committer, Store, StoreUrl};
 pub use error::StartError;
 pub use secrets::SecretsError;
 
-use beside::Beside;
+use background::Background;
+use maintenance::Maintenance;
 use secrets::Secrets;
-use upkeep::Upkeep;
 
 /// Gateway that has bound its port and created its parts, but does not run yet.
 pub struct App {
     /// Servers, the one with the API first.
-    servers: Vec<(Server, Front<Ingest>)>,
+    servers: Vec<(Server, RootHandler<Ingest>)>,
     health: Option<Server>,
     metrics: Metrics,
     scheduler: Scheduler,
     commits: CommitService,
-    beside: Beside,
+    background: Background,
     sync: Sync,
     egress: egress::Client,
     backups: Backups,
-    upkeep: Upkeep,
+    maintenance: Maintenance,
     registry: Registry,
     keyring: Keyring,
     secrets: Secrets,
@@ -120,11 +120,11 @@ impl App {
         registry.wait_loaded(LOADED_AT_START).await;
         let cursors = feed::CursorKey::new(root.derive("cursors"));
         let keyring = keyring(config, &secrets, &registry, root, &common);
-        let (handover, ready) = Handover::new(config.scheduler.inbox(), common.memory.clone());
-        let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
-        let beside = Beside::new(operator, &registry, &handover, &common);
+        let (inbox, ready) = Inbox::new(config.scheduler.inbox(), common.memory.clone());
+        let scheduler = scheduler(config, &registry, inbox.clone(), ready, &common)?;
+        let background = Background::new(operator, &registry, &inbox, &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
-        let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
+        let ingest = ingest(config, auth.clone(), host.clone(), inbox.clone(), &common);
         let routes = api::router(
             api::Parts {
                 warnings,
@@ -132,7 +132,7 @@ impl App {
                     config,
                     auth,
                     (&registry, &keyring, host, &ingest, cursors),
-                    handover,
+                    inbox,
                     &common,
                 )
             },
@@ -141,17 +141,19 @@ impl App {
         Ok(Self {
             servers: bound
                 .into_iter()
-                .map(|(listener, server)| (server, Front::new(ingest.clone(), routes.clone(), listener)))
+                .map(|(listener, server)| {
+                    (server, RootHandler::new(ingest.clone(), routes.clone(), listener))
+                })
                 .collect(),
             health,
             metrics: common.metrics.clone(),
             scheduler,
             commits,
-            beside,
+            background,
             sync,
             egress: common.egress,
             backups: common.backups,
-            upkeep: Upkeep::new(
+            maintenance: Maintenance::new(
                 common.store,
                 common.metrics,
                 registry.clone(),
@@ -217,13 +219,16 @@ impl App {
         let (serving_ended, delivering_ended) = (served.clone(), delivered.clone());
         let stopping = self.stopping.clone();
         let serving = async move {
-            let admin = self.servers.first().map(|(_, front)| HealthFront(front.clone()));
+            let admin = self
+                .servers
+                .first()
+                .map(|(_, front)| HealthHandler(front.clone()));
             let health = async {
                 if let Some((health, front)) = self.health.zip(admin) {
                     health.run(front, self.metrics.clone(), stopping.clone()).await;
                 }
             };
-            let run = |(server, front): (Server, Front<Ingest>)| {
+            let run = |(server, front): (Server, RootHandler<Ingest>)| {
                 server.run(front, self.metrics.clone(), stopping.clone())
             };
             tokio::join!(join_all(self.servers.into_iter().map(run)), health);
@@ -246,12 +251,12 @@ impl App {
             stopping,
             on_workers(serving),
             on_workers(delivering),
-            on_workers(self.beside.run(delivered.clone(), told.clone())),
+            on_workers(self.background.run(delivered.clone(), told.clone())),
             on_workers(self.commits.run(told)),
             on_workers(self.sync.run(delivered.clone())),
             on_workers(self.egress.run(delivered.clone())),
             on_workers(self.backups.run(delivered.clone())),
-            on_workers(self.upkeep.run(delivered)),
+            on_workers(self.maintenance.run(delivered)),
         );
         info!("gateway.stopped");
     }
@@ -331,7 +336,7 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
 fn host(config: &Config, root: &Root, common: &Common) -> Result<Host, StartError> {
     let exe = std::env::current_exe().map_err(StartError::Host)?;
     let artifacts = Artifacts::new(config.data_dir.join("compiled"), root.derive("artifacts"));
-    let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
+    let workshop = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
     let pseudonyms = root.derive("pseudonyms");
     let plugins = Arc::new(config.plugins.clone());
     let started = Host::start(
@@ -383,7 +388,7 @@ fn keyring(config: &Config, secrets: &Secrets, registry: &Registry, root: Root, 
 fn scheduler(
     config: &Config,
     registry: &Registry,
-    handover: Handover,
+    inbox: Inbox,
     ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
     common: &Common,
 ) -> Result<Scheduler, StartError> {
@@ -391,18 +396,18 @@ fn scheduler(
         registry: registry.clone(),
         client: common.egress.clone(),
         committer: common.committer.clone(),
-        handover: handover.clone(),
+        inbox: inbox.clone(),
         clock: common.clock.clone(),
         store_clock: common.store_clock.clone(),
         watch: common.watch.clone(),
         system_events: common.system_events.clone(),
         metrics: common.metrics.clone(),
     };
-    let courier = delivery::Courier::new(config.delivery.clone(), config.retry.policy()?, parts);
+    let attempter = delivery::Attempter::new(config.delivery.clone(), config.retry.policy()?, parts);
     let parts = scheduler::Parts {
-        courier,
+        attempter,
         store: Arc::clone(&common.store),
-        handover,
+        inbox,
         store_clock: common.store_clock.clone(),
         journal: journal(config),
         metrics: common.metrics.clone(),
@@ -421,12 +426,12 @@ fn journal(config: &Config) -> Journal {
     })
 }
 
-fn ingest(config: &Config, auth: Auth, host: Host, handover: Handover, common: &Common) -> Ingest {
+fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common) -> Ingest {
     let parts = ingest::Parts {
         auth,
         host,
         committer: common.committer.clone(),
-        handover,
+        inbox,
         egress: common.egress.clone(),
         quotas: common.quotas.clone(),
         memory: common.memory.clone(),
@@ -443,7 +448,7 @@ fn api_parts(
     config: &Config,
     auth: Auth,
     (registry, keyring, host, ingest, cursors): (&Registry, &Keyring, Host, &Ingest, feed::CursorKey),
-    handover: Handover,
+    inbox: Inbox,
     common: &Common,
 ) -> api::Parts {
     api::Parts {
@@ -456,7 +461,7 @@ fn api_parts(
         backups: common.backups.clone(),
         store: Arc::clone(&common.store),
         committer: common.committer.clone(),
-        handover,
+        inbox,
         feed: feed::Feed::new(
             config.feed.clone(),
             feed::Parts {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hookgate_domain::units::{Size, Span};
-use hookgate_plugin_host::{Artifacts, Compiler, Component, Config, Host, UploadError, Workshop};
+use hookgate_plugin_host::{Artifacts, Compiler, Component, ComponentLoader, Config, Host, UploadError};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
 
@@ -18,7 +18,7 @@ async fn load(config: Config, component: Bytes) -> Result<Arc<Component>, Upload
         exe: env!("CARGO_BIN_EXE_hookgate").into(),
     };
     let artifacts = Artifacts::new(directory.path().to_owned(), [1; 32]);
-    let workshop = Workshop::new(compiler, artifacts, NonZeroU32::MIN);
+    let workshop = ComponentLoader::new(compiler, artifacts, NonZeroU32::MIN);
     // Time for `describe`, which is not what these tests are about.
     let config = Config {
         call_deadline: Span::from_secs(10),

@@ -351,7 +351,7 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     if made == 0 {
         return Err(not_found());
     }
-    api.handover.due_now();
+    api.inbox.due_now();
     tracing::info!(tenant = %tenant.id, delivery = %again, "delivery.retried");
     Ok(again)
 }

@@ -294,7 +294,7 @@ async fn replay(
     if made.map_err(|error| api.quotas.refusal(&error))? == 0 && wanted > 0 {
         return Err(not_found());
     }
-    api.handover.due_now();
+    api.inbox.due_now();
     tracing::info!(tenant = %tenant.id, event = %id, "event.replayed");
     Ok(Accepted(Replayed { deliveries }))
 }

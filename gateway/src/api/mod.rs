@@ -22,6 +22,7 @@ mod events;
 mod exposure;
 mod fields;
 mod history;
+mod idempotency;
 mod input;
 mod key_fields;
 mod listeners;
@@ -31,7 +32,6 @@ mod output;
 mod page;
 mod plugins;
 mod records;
-mod repeats;
 mod request_memory;
 mod sealing_keys;
 mod secrets;
@@ -64,7 +64,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use crate::backup::Backups;
-use crate::dispatch::Handover;
+use crate::dispatch::Inbox;
 use crate::feed::Feed;
 use crate::http::{Also, Auth, BodyLimits, InFlightLimit};
 use crate::ingest::Ingest;
@@ -104,7 +104,7 @@ pub struct Parts {
     /// Commits test events and cancellations.
     pub committer: Committer,
     /// Handover, notified when a delivery becomes due.
-    pub handover: Handover,
+    pub inbox: Inbox,
     /// Pull feed.
     pub feed: Feed,
     /// Outbound client, which checks endpoints.
@@ -178,7 +178,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         uploads,
         transfers,
     }));
-    let once = repeats::Once::new(api.clone(), &entrances);
+    let once = idempotency::IdempotencyLayer::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
     let published = docs::publish(ingest.merge(described), &entrances);
     // After the document: building a second one takes the schemas collected until then.
@@ -188,7 +188,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
         .layer(from_fn_with_state(bodiless, bodies::layer))
-        .layer(from_fn_with_state(once, repeats::layer))
+        .layer(from_fn_with_state(once, idempotency::layer))
         .layer(from_fn(request_memory::layer))
         .layer(from_fn_with_state(listeners, listeners::layer))
 }

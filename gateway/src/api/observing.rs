@@ -20,7 +20,7 @@ use super::plugins::{BreakerView, TAG, named};
 use super::views::text;
 use crate::http::Problem;
 use hookgate_domain::Timestamp;
-use hookgate_plugin_host::{Entry, Journal, Level, Observation, Wanted};
+use hookgate_plugin_host::{Entry, Level, LogBuffer, Observation, Wanted};
 use hookgate_runtime::telemetry::CallCounts;
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -259,7 +259,7 @@ impl Place {
     }
 
     /// Returns the number to go on after; 0, the beginning, for a journal that began later.
-    fn within(self, journal: &Journal) -> u64 {
+    fn within(self, journal: &LogBuffer) -> u64 {
         if self.began_ms == journal.began_ms() {
             self.number
         } else {

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::Api;
 use super::describe::described;
+use super::idempotency::answers_of;
 use super::input::{Acting, Id, Operator};
-use super::repeats::answers_of;
 use super::tenants;
 use super::views::text;
 use crate::http::Problem;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Courier;
+use super::Attempter;
 use super::destination::{Destination, NoDestination};
-use super::screen::NotSent;
+use super::transform::NotSent;
 use hookgate_contract::profile::{Message, Signature};
 use hookgate_domain::units::Size;
 use hookgate_domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
@@ -38,7 +38,7 @@ pub enum Attempted {
     Crashed,
 }
 
-impl Courier {
+impl Attempter {
     /// Attempts a delivery. What a chain makes of its event is left in the lease.
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
@@ -63,7 +63,7 @@ impl Courier {
                     }
                     answer
                 }
-                Err(NotSent::Later(by)) => return Attempted::Postponed { by },
+                Err(NotSent::Deferred(by)) => return Attempted::Postponed { by },
                 Err(NotSent::Expired(outcome)) => {
                     expired = true;
                     without_body(outcome)
@@ -124,12 +124,14 @@ impl Courier {
             (Some(made), _) => (Arc::clone(&leased.event), made),
             (None, None) if !anew => return Ok(None),
             (None, Some(_)) if destination.is_loading(leased.id.target) => {
-                return Err(NotSent::Later(LOADING_FOR));
+                return Err(NotSent::Deferred(LOADING_FOR));
             }
             (None, chain) => {
                 let began = Instant::now();
                 let tenant = Arc::clone(&destination.tenant);
-                let screened = self.screen(leased, &tenant, chain, destination.timeout).await?;
+                let screened = self
+                    .transform(leased, &tenant, chain, destination.timeout)
+                    .await?;
                 destination.timeout = destination.timeout.saturating_sub(began.elapsed());
                 let Some(made) = screened.made else {
                     return Ok(Some(Event::clone(&screened.event)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Courier;
+use super::Attempter;
 use hookgate_contract::profile::{Profile, SecretOwner, SigningKey};
 use hookgate_domain::{
     AnswerRules, DeliveryMode, Gone, PayloadMode, RetryPolicy, Secret, Status, Subscription, SubscriptionId,
@@ -59,7 +59,7 @@ pub(super) enum NoDestination {
     Unknown,
 }
 
-impl Courier {
+impl Attempter {
     /// Where a delivery goes. Nothing is called off on a snapshot that may be out of date: the store is asked first.
     pub(super) async fn destination(
         &self,

@@ -1,6 +1,6 @@
 //! One attempt of one delivery: look up where it goes, make the body, sign it, send it, decide, settle.
 //!
-//! The scheduler calls [`Courier::attempt`] and then [`Courier::settle`]; between the two the endpoint's place is free again
+//! The scheduler calls [`Attempter::attempt`] and then [`Attempter::settle`]; between the two the endpoint's place is free again
 //! and only the store is waited for. Nothing here waits in a queue or keeps state: what a delivery needs is in the lease, the
 //! registry's snapshot and the event. A crash before the settlement means that the lease runs out and another attempt is
 //! made, with the same `webhook-id` and the same bytes.
@@ -8,15 +8,15 @@
 mod attempt;
 mod config;
 mod destination;
-mod screen;
 mod settle;
 mod shadow;
+mod transform;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::dispatch::Handover;
+use crate::dispatch::Inbox;
 use crate::health::Watch;
 use crate::system_events::SystemEvents;
 use hookgate_domain::RetryPolicy;
@@ -32,7 +32,7 @@ pub use config::{BadConfig, Config};
 
 /// Makes attempts. Cheap to clone.
 #[derive(Clone)]
-pub struct Courier {
+pub struct Attempter {
     parts: Arc<Parts>,
     config: Arc<Config>,
     retry: Arc<RetryPolicy>,
@@ -49,7 +49,7 @@ pub struct Parts {
     /// Where deliveries are settled.
     pub committer: Committer,
     /// Who is told when something becomes due.
-    pub handover: Handover,
+    pub inbox: Inbox,
     /// What the time is here.
     pub clock: Clock,
     /// What the time is in the store.
@@ -62,7 +62,7 @@ pub struct Parts {
     pub metrics: Metrics,
 }
 
-impl Courier {
+impl Attempter {
     /// A courier after this configuration; `retry` holds for subscriptions that do not say otherwise.
     pub fn new(config: Config, retry: RetryPolicy, parts: Parts) -> Self {
         Self {

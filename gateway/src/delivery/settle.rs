@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Attempted, Courier};
+use super::{Attempted, Attempter};
 use crate::system_events::Change;
 use hookgate_domain::decide::{Decision, decide};
 use hookgate_domain::subscription::DisableReason;
@@ -15,7 +15,7 @@ use hookgate_domain::{
 use hookgate_runtime::telemetry::DeliveryEnd;
 use hookgate_store::{Leased, Next, Settled, Settlement, StoreError};
 
-impl Courier {
+impl Attempter {
     /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
     /// delivery is somebody else's. Whether the store has a record of the attempt now.
     pub async fn settle(&self, leased: Leased, attempted: Attempted) -> bool {
@@ -145,8 +145,8 @@ impl Courier {
             (Settled::Applied(_), Next::Dead) => metrics.delivery_ended(DeliveryEnd::Dead),
             (Settled::Applied(_), Next::Cancelled) => metrics.delivery_ended(DeliveryEnd::Cancelled),
             (Settled::Applied(_), Next::Shadowed) => metrics.delivery_ended(DeliveryEnd::Shadowed),
-            (Settled::Applied(_), Next::RetryAt { at, .. }) => self.parts.handover.due_at(*at),
-            (Settled::Applied(_), Next::Release) => self.parts.handover.due_now(),
+            (Settled::Applied(_), Next::RetryAt { at, .. }) => self.parts.inbox.due_at(*at),
+            (Settled::Applied(_), Next::Release) => self.parts.inbox.due_now(),
             (Settled::Applied(_), Next::Extend(_)) => {}
             (Settled::Stale | Settled::Missing, _) => tracing::info!(
                 tenant = %leased.event.tenant,

@@ -6,11 +6,11 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::Courier;
+use super::Attempter;
 use hookgate_domain::{Outcome, UnsentRequest};
 use hookgate_egress::{HeaderMap, HeaderName, HeaderValue, Request};
 
-impl Courier {
+impl Attempter {
     /// Records a request in place of sending it.
     pub(super) fn shadow(&self, request: Request<'_>) -> Outcome {
         let (url, body) = (request.url, request.body.clone());

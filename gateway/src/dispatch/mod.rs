@@ -1,6 +1,6 @@
 //! From an event to its deliveries, and from stored deliveries to the scheduler's ready queue.
 
-pub mod handover;
+pub mod inbox;
 mod shares;
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use hookgate_domain::{Event, EventType, Subscription, SubscriptionId, Target};
 use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Document, Limits, Value};
 
-pub use handover::{Handover, Reservation};
+pub use inbox::{Inbox, Reservation};
 pub use shares::Capacity;
 
 /// A subscription's filter takes more work with an event than there is: whether it passes is not known.

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection_table::Place;
-use super::pace::{Limits, Pace, Paced};
 use super::request_body::{Unread, expects_continue};
+use super::slow_client::{Limits, Pace, PacedStream};
 use super::{Config, Endpoint, Response, host};
 use hookgate_runtime::telemetry::{ConnectionFailure, Metrics, RouteFigures};
 
@@ -119,16 +119,16 @@ pub(super) async fn serve<S, E>(
             Ok::<Response, Infallible>(response)
         }
     });
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+    let io = TokioIo::new(PacedStream::new(stream, Arc::clone(&pace)));
     let mut connection = pin!(serving.http.serve_connection(io, service));
     let mut stopping = pin!(shutdown.cancelled());
-    let mut glance = tokio::time::interval(serving.limits.glance());
-    glance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut check_interval = tokio::time::interval(serving.limits.check_interval());
+    check_interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return count(&serving.metrics, ended),
-            _ = glance.tick() => {
+            _ = check_interval.tick() => {
                 if pace.too_slow(&serving.limits) {
                     if pace.is_reading_head() {
                         serving.metrics.connection_failed(ConnectionFailure::HeadTimeout);

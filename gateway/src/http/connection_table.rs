@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::pace::{EvictionClass, Pace};
+use super::slow_client::{EvictionClass, Pace};
 
 /// Table of open connections. Cheap to clone.
 #[derive(Debug, Clone)]

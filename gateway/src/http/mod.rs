@@ -1,6 +1,6 @@
 //! HTTP layer: listeners, limits, keys, bodies and problem responses. It knows nothing of events.
 //!
-//! Requests are answered by an `Endpoint`; `app` gives the server one (`Front`), which passes the
+//! Requests are answered by an `Endpoint`; `app` gives the server one (`RootHandler`), which passes the
 //! hot route straight to the ingest and everything else to the router. HTTP/1.1 only: producers and
 //! proxies use it towards services, and it has the smallest attack surface.
 
@@ -12,16 +12,16 @@ mod connection_table;
 mod content;
 mod described;
 mod descriptors;
-mod front;
 mod hops;
 mod host;
 mod idempotency;
 mod in_flight;
-mod pace;
 mod problem;
 mod refusal_log;
 mod request_body;
+mod root;
 mod server;
+mod slow_client;
 mod tls;
 
 use bytes::Bytes;
@@ -34,12 +34,12 @@ pub use config::{Admin, Also, Config, Public, Tls};
 pub use content::{check_charset, json_text};
 pub use described::{SCOPES, describe_header, describe_scopes, describe_tenant_header};
 pub use descriptors::Descriptors;
-pub use front::{Endpoint, Front, HealthFront, Listener, Publish};
 pub use hops::{from_no_delivery, hops};
 pub use idempotency::{IDEMPOTENCY_KEY, idempotency_key};
 pub use in_flight::{InFlight, InFlightFull, InFlightLimit};
 pub use problem::{Code, FieldError, PluginWords, Problem, ProblemView, Refused, RefusedRow, Retry};
 pub use request_body::RequestBody;
+pub use root::{Endpoint, HealthHandler, Listener, Publish, RootHandler};
 pub use server::{Error, Server};
 
 /// Body of a response: bytes in memory, or a body from the router.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, Serving};
 use super::connection_table::{ConnectionTable, Place, Refused};
-use super::pace::Pace;
+use super::slow_client::Pace;
 use super::{Config, Endpoint, Listener, refusal_log::RefusalLog, tls};
 use hookgate_runtime::telemetry::{ConnectionFailure, Metrics};
 

@@ -32,7 +32,7 @@ impl Ingest {
     ) -> Result<Vec<AcceptedEvent>, Problem> {
         let parts = &self.inner.parts;
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
-        let reservation = parts.handover.reserve(&tenant.id, &events);
+        let reservation = parts.inbox.reserve(&tenant.id, &events);
         let pending: Vec<Pending> = events
             .iter()
             .map(|new| Pending::of(new, reservation.is_some()))
@@ -68,7 +68,7 @@ impl Ingest {
                             hand_over(reservation, token, pending, &fresh);
                         }
                     }
-                    (None, _) if deliveries > 0 => parts.handover.due_now(),
+                    (None, _) if deliveries > 0 => parts.inbox.due_now(),
                     (None, _) => {}
                 }
                 Ok(answers)

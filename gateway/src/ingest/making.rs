@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::Parts;
 use super::candidate::Candidate;
-use super::screen::{invalid, too_much_work};
+use super::run_chain::{invalid, too_much_work};
 use crate::dispatch::fan_out;
 use crate::http::{Code, FieldError, Problem};
 use crate::system_events::PluginFailing;

@@ -10,10 +10,10 @@
 
 mod answer;
 mod candidate;
-mod carried;
 mod cloudevents;
 mod commit;
 mod config;
+mod detach;
 mod endpoints;
 mod format;
 mod idempotency;
@@ -21,7 +21,7 @@ mod making;
 mod native;
 mod parse;
 mod routes;
-mod screen;
+mod run_chain;
 mod test_event;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use bytes::Bytes;
 use http::Request;
 use hyper::body::Body;
 
-use crate::dispatch::Handover;
+use crate::dispatch::Inbox;
 use crate::http::{
     Account, Auth, BodyLimits, Code, InFlight, InFlightFull, InFlightLimit, Problem, Publish, RequestBody,
     Response, hops, idempotency_key, json_text, receive,
@@ -49,14 +49,14 @@ use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::{AcceptResult, Metrics};
 use hookgate_store::group::Committer;
 
-use carried::Carried;
+use detach::DetachOnDrop;
 use format::Format;
 use parse::Allowed;
 
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
 pub use routes::routes;
-pub(crate) use screen::{lane_refused, too_much_work};
+pub(crate) use run_chain::{lane_refused, too_much_work};
 
 /// Accepts events. Cheap to clone.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ pub struct Parts {
     /// Group commit of the store.
     pub committer: Committer,
     /// Hand-over of new deliveries to the scheduler.
-    pub handover: Handover,
+    pub inbox: Inbox,
     /// Client that checks the endpoints that events name.
     pub egress: Client,
     /// Quotas of tenants.
@@ -154,13 +154,13 @@ impl Ingest {
         }
         self.admit_events(&tenant, parsed.candidates.len())?;
         parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
-        let mut screened = self.screen(&tenant, parsed.candidates, many).await?;
+        let mut screened = self.run_chain(&tenant, parsed.candidates, many).await?;
         for new in &mut screened {
             new.event.hops = hops;
         }
         let commit = self.clone().commit(Arc::clone(&tenant), screened, idempotency);
         let held = (memory, in_flight);
-        let accepted = Carried::new(&self.inner.parts.tasks, async move {
+        let accepted = DetachOnDrop::new(&self.inner.parts.tasks, async move {
             let accepted = commit.await;
             drop(held);
             accepted

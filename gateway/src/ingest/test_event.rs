@@ -43,7 +43,7 @@ impl Ingest {
             deliver_to: None,
         };
         let event = self
-            .screen_one(tenant, candidate, String::new(), Purpose::Test)
+            .run_chain_one(tenant, candidate, String::new(), Purpose::Test)
             .await?
             .event;
         if let Fate::Filtered { reason } = &event.fate {

@@ -5,7 +5,7 @@
 
 /// How quick an endpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum EndpointSpeed {
     /// Nothing has come back yet.
     Unknown,
     /// It answers in time.
@@ -16,11 +16,11 @@ pub(super) enum Pace {
 
 /// Whether a delivery has had its chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Age {
+pub(super) enum AttemptClass {
     /// Its first or second attempt.
-    Young,
+    Fresh,
     /// A later one.
-    Old,
+    Retry,
 }
 
 /// What is used up.
@@ -29,9 +29,9 @@ pub(super) enum Share {
     /// All of it.
     All,
     /// The endpoints' of this pace.
-    Pace(Pace),
+    EndpointSpeed(EndpointSpeed),
     /// Old deliveries'.
-    Old,
+    Retry,
 }
 
 /// Attempts in flight, counted by kind.
@@ -62,42 +62,42 @@ impl Budget {
     }
 
     /// The share that has no place for one more.
-    pub(super) fn lacks(&self, pace: Pace, age: Age) -> Option<Share> {
+    pub(super) fn lacks(&self, pace: EndpointSpeed, age: AttemptClass) -> Option<Share> {
         let part = |of: usize| (self.most / of).max(1);
         if self.in_flight() >= self.most {
             Some(Share::All)
-        } else if (pace == Pace::Slow && self.slow >= part(4))
-            || (pace == Pace::Unknown && self.unknown >= part(2))
+        } else if (pace == EndpointSpeed::Slow && self.slow >= part(4))
+            || (pace == EndpointSpeed::Unknown && self.unknown >= part(2))
         {
-            Some(Share::Pace(pace))
-        } else if age == Age::Old && self.old >= part(2) {
-            Some(Share::Old)
+            Some(Share::EndpointSpeed(pace))
+        } else if age == AttemptClass::Retry && self.old >= part(2) {
+            Some(Share::Retry)
         } else {
             None
         }
     }
 
-    pub(super) fn take(&mut self, pace: Pace, age: Age) {
+    pub(super) fn take(&mut self, pace: EndpointSpeed, age: AttemptClass) {
         *self.of(pace) += 1;
-        self.old += usize::from(age == Age::Old);
+        self.old += usize::from(age == AttemptClass::Retry);
     }
 
-    pub(super) fn give_back(&mut self, pace: Pace, age: Age) {
+    pub(super) fn give_back(&mut self, pace: EndpointSpeed, age: AttemptClass) {
         *self.of(pace) -= 1;
-        self.old -= usize::from(age == Age::Old);
+        self.old -= usize::from(age == AttemptClass::Retry);
     }
 
     /// An endpoint with so many in flight turned out otherwise.
-    pub(super) fn repaced(&mut self, from: Pace, to: Pace, in_flight: usize) {
+    pub(super) fn repaced(&mut self, from: EndpointSpeed, to: EndpointSpeed, in_flight: usize) {
         *self.of(from) -= in_flight;
         *self.of(to) += in_flight;
     }
 
-    fn of(&mut self, pace: Pace) -> &mut usize {
+    fn of(&mut self, pace: EndpointSpeed) -> &mut usize {
         match pace {
-            Pace::Unknown => &mut self.unknown,
-            Pace::Quick => &mut self.quick,
-            Pace::Slow => &mut self.slow,
+            EndpointSpeed::Unknown => &mut self.unknown,
+            EndpointSpeed::Quick => &mut self.quick,
+            EndpointSpeed::Slow => &mut self.slow,
         }
     }
 }
@@ -106,7 +106,7 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn fill(budget: &mut Budget, pace: Pace, age: Age) -> usize {
+    fn fill(budget: &mut Budget, pace: EndpointSpeed, age: AttemptClass) -> usize {
         let mut taken = 0;
         while budget.lacks(pace, age).is_none() {
             budget.take(pace, age);
@@ -118,25 +118,34 @@ mod tests {
     #[test]
     fn nobody_takes_it_all_but_the_young_and_quick() {
         let mut budget = Budget::new(512);
-        assert_eq!(fill(&mut budget, Pace::Slow, Age::Young), 128);
+        assert_eq!(fill(&mut budget, EndpointSpeed::Slow, AttemptClass::Fresh), 128);
         assert_eq!(
-            budget.lacks(Pace::Slow, Age::Young),
-            Some(Share::Pace(Pace::Slow))
+            budget.lacks(EndpointSpeed::Slow, AttemptClass::Fresh),
+            Some(Share::EndpointSpeed(EndpointSpeed::Slow))
         );
-        assert_eq!(fill(&mut budget, Pace::Quick, Age::Old), 256);
-        assert_eq!(budget.lacks(Pace::Quick, Age::Old), Some(Share::Old));
-        assert_eq!(fill(&mut budget, Pace::Quick, Age::Young), 128);
-        assert_eq!(budget.lacks(Pace::Quick, Age::Young), Some(Share::All));
+        assert_eq!(fill(&mut budget, EndpointSpeed::Quick, AttemptClass::Retry), 256);
+        assert_eq!(
+            budget.lacks(EndpointSpeed::Quick, AttemptClass::Retry),
+            Some(Share::Retry)
+        );
+        assert_eq!(fill(&mut budget, EndpointSpeed::Quick, AttemptClass::Fresh), 128);
+        assert_eq!(
+            budget.lacks(EndpointSpeed::Quick, AttemptClass::Fresh),
+            Some(Share::All)
+        );
     }
 
     #[test]
     fn the_unknown_have_half_and_the_found_out_move() {
         let mut budget = Budget::new(512);
-        assert_eq!(fill(&mut budget, Pace::Unknown, Age::Young), 256);
-        budget.repaced(Pace::Unknown, Pace::Slow, 256);
-        assert_eq!(fill(&mut budget, Pace::Slow, Age::Young), 0);
+        assert_eq!(
+            fill(&mut budget, EndpointSpeed::Unknown, AttemptClass::Fresh),
+            256
+        );
+        budget.repaced(EndpointSpeed::Unknown, EndpointSpeed::Slow, 256);
+        assert_eq!(fill(&mut budget, EndpointSpeed::Slow, AttemptClass::Fresh), 0);
         for _ in 0..256 {
-            budget.give_back(Pace::Slow, Age::Young);
+            budget.give_back(EndpointSpeed::Slow, AttemptClass::Fresh);
         }
         assert_eq!(budget.in_flight(), 0);
     }
@@ -144,9 +153,9 @@ mod tests {
     #[test]
     fn the_smallest_budget_still_serves_everybody() {
         for (pace, age) in [
-            (Pace::Slow, Age::Old),
-            (Pace::Unknown, Age::Young),
-            (Pace::Quick, Age::Old),
+            (EndpointSpeed::Slow, AttemptClass::Retry),
+            (EndpointSpeed::Unknown, AttemptClass::Fresh),
+            (EndpointSpeed::Quick, AttemptClass::Retry),
         ] {
             assert_eq!(fill(&mut Budget::new(1), pace, age), 1);
         }

@@ -14,11 +14,11 @@ use rand::RngExt;
 use tokio::time::{Instant as TokioInstant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{Change, Looks};
+use super::poll_schedule::{Change, PollSchedule};
 use super::{Config, Parts};
-use crate::delivery::{Attempted, Courier};
-use crate::dispatch::Handover;
-use crate::dispatch::handover::ClaimRoom;
+use crate::delivery::{Attempted, Attempter};
+use crate::dispatch::Inbox;
+use crate::dispatch::inbox::ClaimPermit;
 use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use hookgate_store::clock::StoreClock;
 use hookgate_store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
@@ -26,8 +26,8 @@ use hookgate_store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
 /// Claims. Owned by the scheduler.
 pub(super) struct Claimer {
     store: Arc<dyn Store>,
-    courier: Courier,
-    handover: Handover,
+    attempter: Attempter,
+    inbox: Inbox,
     store_clock: StoreClock,
     metrics: Metrics,
     config: Config,
@@ -37,8 +37,8 @@ impl Claimer {
     pub(super) fn new(config: &Config, parts: &Parts) -> Self {
         Self {
             store: parts.store.clone(),
-            courier: parts.courier.clone(),
-            handover: parts.handover.clone(),
+            attempter: parts.attempter.clone(),
+            inbox: parts.inbox.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
             config: config.clone(),
@@ -51,7 +51,7 @@ impl Claimer {
     /// Claims from shards that answer follow one another. A claim from a shard that failed before runs beside them: a server
     /// that hangs delays its own shards only. It asks whose turn it is first, so that it holds no room while it waits.
     pub(super) async fn run(self, shutdown: CancellationToken) {
-        let mut looks = Looks::new(
+        let mut schedule = PollSchedule::new(
             self.store.shards(),
             self.config.poll_interval.get(),
             Instant::now(),
@@ -62,35 +62,35 @@ impl Claimer {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some((shard, result)) = beside.next(), if !beside.is_empty() => {
-                    self.looked(shard, &result, &mut looks);
+                    self.looked(shard, &result, &mut schedule);
                     continue;
                 }
-                () = self.wait(&looks) => {}
+                () = self.wait(&schedule) => {}
             }
             if self
-                .handover
+                .inbox
                 .next_due()
                 .is_some_and(|due| due <= self.store_clock.now())
             {
-                self.handover.forget_due();
-                looks.all(Instant::now());
+                self.inbox.forget_due();
+                schedule.all(Instant::now());
             }
             for (shard, endpoints) in self.woken() {
                 // What a shard that fails holds back has its turn again when it answers.
-                if !looks.is_failing(shard)
+                if !schedule.is_failing(shard)
                     && let Err(error) = self.claim(shard, endpoints).await
                 {
-                    self.looked(shard, &Err(error), &mut looks);
+                    self.looked(shard, &Err(error), &mut schedule);
                 }
             }
-            for shard in looks.due(Instant::now()) {
-                if looks.is_failing(shard) {
-                    looks.begin(shard);
+            for shard in schedule.due(Instant::now()) {
+                if schedule.is_failing(shard) {
+                    schedule.begin(shard);
                     beside.push(async move { (shard, claimer.look(shard).await) });
                     continue;
                 }
                 let result = self.look(shard).await;
-                self.looked(shard, &result, &mut looks);
+                self.looked(shard, &result, &mut schedule);
                 if shutdown.is_cancelled() {
                     break;
                 }
@@ -102,7 +102,7 @@ impl Claimer {
     /// Endpoints that have room again, by shard.
     fn woken(&self) -> Vec<(Shard, Vec<Endpoint>)> {
         let mut woken: Vec<(Shard, Vec<Endpoint>)> = Vec::new();
-        for endpoint in self.handover.take_woken() {
+        for endpoint in self.inbox.take_woken() {
             let shard = self.store.shard_of(&endpoint.tenant);
             match woken.iter_mut().find(|(other, _)| *other == shard) {
                 Some((_, endpoints)) => endpoints.push(endpoint),
@@ -113,17 +113,17 @@ impl Claimer {
     }
 
     /// Until something is due, as far as is known.
-    async fn wait(&self, looks: &Looks) {
+    async fn wait(&self, schedule: &PollSchedule) {
         let now = TokioInstant::now();
-        let look = looks.earliest();
+        let look = schedule.earliest();
         let look = look.map_or_else(|| now + self.config.poll_interval.get(), TokioInstant::from_std);
         loop {
-            let told = self.handover.next_due().map(|due| self.store_clock.until(due));
+            let told = self.inbox.next_due().map(|due| self.store_clock.until(due));
             let told = told.map_or(look, |wait| TokioInstant::now() + wait);
             tokio::select! {
                 () = sleep_until(look.min(told)) => return,
-                () = self.handover.earlier_due() => {}
-                () = self.handover.woken() => return,
+                () = self.inbox.earlier_due() => {}
+                () = self.inbox.woken() => return,
             }
         }
     }
@@ -148,9 +148,9 @@ impl Claimer {
     /// Claims from these endpoints of a shard, each as much as it has room for and as its part of the batch is.
     async fn claim(&self, shard: Shard, endpoints: Vec<Endpoint>) -> Result<Look, StoreError> {
         let part = (self.config.claim_batch / endpoints.len().max(1)).max(1);
-        let room = |endpoint: &Endpoint| self.handover.reserve_claim(endpoint, part);
-        let rooms: Vec<ClaimRoom> = endpoints.iter().map(room).collect();
-        let pick = |(endpoint, room): (&Endpoint, &ClaimRoom)| Pick {
+        let room = |endpoint: &Endpoint| self.inbox.reserve_claim(endpoint, part);
+        let rooms: Vec<ClaimPermit> = endpoints.iter().map(room).collect();
+        let pick = |(endpoint, room): (&Endpoint, &ClaimPermit)| Pick {
             endpoint: endpoint.clone(),
             max: room.room.room(),
             hold: room.hold,
@@ -176,7 +176,7 @@ impl Claimer {
         }
         let mut full = false;
         for (pick, more) in picks.iter().zip(more) {
-            self.handover.claimed(&pick.endpoint, more);
+            self.inbox.claimed(&pick.endpoint, more);
             full |= more && pick.hold.is_zero();
         }
         self.hand_over(&endpoints, rooms, leased).await;
@@ -187,7 +187,7 @@ impl Claimer {
     }
 
     /// Hands over what was claimed; what has no room after all goes back.
-    async fn hand_over(&self, endpoints: &[Endpoint], mut rooms: Vec<ClaimRoom>, leased: Vec<Leased>) {
+    async fn hand_over(&self, endpoints: &[Endpoint], mut rooms: Vec<ClaimPermit>, leased: Vec<Leased>) {
         let places: HashMap<&Endpoint, usize> = endpoints.iter().zip(0..).collect();
         let mut refused = Vec::new();
         for leased in leased {
@@ -203,16 +203,16 @@ impl Claimer {
         }
         let back = refused
             .into_iter()
-            .map(|leased| self.courier.settle(leased, Attempted::Returned));
+            .map(|leased| self.attempter.settle(leased, Attempted::Returned));
         join_all(back).await;
     }
 
     /// Sets when a shard is claimed from next. One log line when the first shard fails, one when all answer again.
-    fn looked(&self, shard: Shard, result: &Result<Look, StoreError>, looks: &mut Looks) {
+    fn looked(&self, shard: Shard, result: &Result<Look, StoreError>, schedule: &mut PollSchedule) {
         let now = Instant::now();
         let change = match result {
-            Ok(look) => looks.succeeded(shard, now, look.wait, look.full),
-            Err(_) => looks.failed(shard, now, rand::rng().random()),
+            Ok(look) => schedule.succeeded(shard, now, look.wait, look.full),
+            Err(_) => schedule.failed(shard, now, rand::rng().random()),
         };
         match (change, result) {
             (Change::FirstLost, Err(error)) => {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::endpoint_queues::QueueLimits;
 use super::health::PauseRules;
-use super::lanes::Most;
 use super::queue::Rules;
-use crate::dispatch::handover;
+use crate::dispatch::inbox;
 use hookgate_domain::units::{Size, Span};
 
 /// Attempts in flight, leases and claims.
@@ -110,8 +110,8 @@ impl Config {
     }
 
     /// The limits of the hand-over to the scheduler.
-    pub fn inbox(&self) -> handover::Limits {
-        handover::Limits {
+    pub fn inbox(&self) -> inbox::Limits {
+        inbox::Limits {
             room: self.room,
             bytes: self.room_bytes.bytes(),
             lease: self.lease.get(),
@@ -128,7 +128,7 @@ impl Config {
                 longest: self.pause_longest.get().max(self.pause_first.get()),
                 attempts_between: self.attempts_between_pauses.max(1),
             },
-            lanes: Most {
+            endpoint_queues: QueueLimits {
                 in_all: self.endpoints,
                 named_by_tenant: self.deliver_to_endpoints,
             },

@@ -15,12 +15,12 @@
 mod budget;
 mod claim;
 mod config;
+mod endpoint_queue;
+mod endpoint_queues;
 mod health;
 mod journal;
-mod lane;
-mod lanes;
 mod limit;
-mod pace;
+mod poll_schedule;
 mod queue;
 mod ring;
 mod run;
@@ -34,9 +34,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::Courier;
-use crate::dispatch::Handover;
-use crate::dispatch::handover::Ready;
+use crate::delivery::Attempter;
+use crate::dispatch::Inbox;
+use crate::dispatch::inbox::Ready;
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::Store;
 use hookgate_store::clock::StoreClock;
@@ -44,7 +44,7 @@ use hookgate_store::clock::StoreClock;
 pub use config::{BadConfig, Config};
 pub use journal::Journal;
 
-/// Runs deliveries. The service; its handle is the [`Handover`].
+/// Runs deliveries. The service; its handle is the [`Inbox`].
 pub struct Scheduler {
     config: Config,
     parts: Parts,
@@ -54,11 +54,11 @@ pub struct Scheduler {
 /// What the scheduler works with.
 pub struct Parts {
     /// What makes attempts.
-    pub courier: Courier,
+    pub attempter: Attempter,
     /// Where it claims.
     pub store: Arc<dyn Store>,
     /// Where what is claimed goes: the other end of `ready`.
-    pub handover: Handover,
+    pub inbox: Inbox,
     /// What the time is in the store; claims set it right.
     pub store_clock: StoreClock,
     /// Where attempts under way are noted.

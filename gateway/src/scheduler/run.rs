@@ -12,16 +12,16 @@ use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::budget::Age;
+use super::budget::AttemptClass;
+use super::endpoint_queue::Key;
 use super::journal::Journal;
-use super::lane::Key;
 use super::queue::{Finish, Postponed, Queue, Start};
 use super::signal::Signal;
 use super::suspects::{Suspects, Ticket};
 use super::{Config, Parts};
-use crate::delivery::{Attempted, Courier};
-use crate::dispatch::Handover;
-use crate::dispatch::handover::Ready;
+use crate::delivery::{Attempted, Attempter};
+use crate::dispatch::Inbox;
+use crate::dispatch::inbox::Ready;
 use hookgate_domain::{AnswerRules, Target, Trigger};
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::Leased;
@@ -32,9 +32,9 @@ pub(super) struct Runner {
     ready: mpsc::UnboundedReceiver<Ready>,
     queue: Queue<Ready>,
     suspects: Suspects<Ready>,
-    courier: Courier,
+    attempter: Attempter,
     journal: Journal,
-    handover: Handover,
+    inbox: Inbox,
     store_clock: StoreClock,
     metrics: Metrics,
     tasks: TaskTracker,
@@ -60,10 +60,10 @@ impl Runner {
         Self {
             ready,
             queue: Queue::new(config.rules()),
-            suspects: Suspects::new(parts.courier.max_crashes(), Instant::now()),
-            courier: parts.courier.clone(),
+            suspects: Suspects::new(parts.attempter.max_crashes(), Instant::now()),
+            attempter: parts.attempter.clone(),
             journal: parts.journal.clone(),
-            handover: parts.handover.clone(),
+            inbox: parts.inbox.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
             tasks: TaskTracker::new(),
@@ -88,7 +88,7 @@ impl Runner {
                 Some(ticket) = self.clearances.recv() => self.suspects.finished(ticket),
                 () = waking(suspects) => {}
                 () = looking(look, idle) => {
-                    self.look_around(Instant::now());
+                    self.tick(Instant::now());
                     look = TokioInstant::now() + LOOK;
                 }
             }
@@ -107,7 +107,7 @@ impl Runner {
             }
             for (key, capacity) in self.queue.take_capacities() {
                 if let Some(endpoint) = key.in_store() {
-                    self.handover.set_capacity(&endpoint, capacity);
+                    self.inbox.set_capacity(&endpoint, capacity);
                 }
             }
             self.metrics
@@ -118,7 +118,7 @@ impl Runner {
     fn arrived(&mut self, ready: Ready, now: Instant) {
         match ready.leased.crashes {
             0 => {}
-            crashes if crashes >= self.courier.max_crashes() => {
+            crashes if crashes >= self.attempter.max_crashes() => {
                 return self.give_back(ready, Attempted::Crashed);
             }
             crashes => return self.suspects.push(crashes, ready),
@@ -128,9 +128,9 @@ impl Runner {
             self.queue.push_forced(&key, ready, now)
         } else {
             let age = if ready.leased.attempts < 2 {
-                Age::Young
+                AttemptClass::Fresh
             } else {
-                Age::Old
+                AttemptClass::Retry
             };
             self.queue.push(&key, age, ready, now)
         };
@@ -150,20 +150,20 @@ impl Runner {
         }
     }
 
-    fn look_around(&mut self, now: Instant) {
-        let shed = self.queue.look_around(now);
+    fn tick(&mut self, now: Instant) {
+        let shed = self.queue.tick(now);
         if !shed.is_empty() {
-            self.handover.due_at(self.store_clock.now().plus(SOON));
+            self.inbox.due_at(self.store_clock.now().plus(SOON));
         }
         for shed in shed {
             self.give_back(shed, Attempted::Returned);
         }
-        let courier = self.courier.clone();
-        self.queue.revise(now, |key| revision(&courier, key));
+        let attempter = self.attempter.clone();
+        self.queue.revise(now, |key| revision(&attempter, key));
     }
 
     fn revision(&self, key: &Key) -> Option<u64> {
-        revision(&self.courier, key)
+        revision(&self.attempter, key)
     }
 
     /// One task an attempt. The endpoint's place is free before the store has answered.
@@ -181,7 +181,7 @@ impl Runner {
             signal: Signal::Nothing,
             took: Duration::ZERO,
         };
-        let rules = self.courier.answer_rules(&ready.leased);
+        let rules = self.attempter.answer_rules(&ready.leased);
         let slot = Slot::new(finish, rules, self.finished.clone());
         self.attempt(ready, |attempted| slot.free(attempted));
     }
@@ -212,22 +212,22 @@ impl Runner {
         mut ready: Ready,
         attempted: impl FnOnce(&Attempted) + Send + 'static,
     ) -> JoinHandle<()> {
-        let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
+        let (attempter, in_time) = (self.attempter.clone(), self.in_time(&ready.leased));
         let journal = self.journal.clone();
         self.tasks.spawn(async move {
             if !in_time {
                 attempted(&Attempted::TooLate);
-                courier.settle(ready.leased, Attempted::TooLate).await;
+                attempter.settle(ready.leased, Attempted::TooLate).await;
                 return;
             }
             let begun = journal.begin(&ready.leased);
-            let attempt = AssertUnwindSafe(courier.attempt(&mut ready.leased)).catch_unwind();
+            let attempt = AssertUnwindSafe(attempter.attempt(&mut ready.leased)).catch_unwind();
             let made = match attempt.await {
                 Ok(made) => made,
-                Err(_) => courier.panicked(&ready.leased),
+                Err(_) => attempter.panicked(&ready.leased),
             };
             attempted(&made);
-            if courier.settle(ready.leased, made).await {
+            if attempter.settle(ready.leased, made).await {
                 begun.recorded();
             }
             drop(ready.room);
@@ -236,7 +236,7 @@ impl Runner {
 
     /// Whether the lease outlasts an attempt that begins now.
     fn in_time(&self, leased: &Leased) -> bool {
-        self.store_clock.until(leased.token.0) >= self.courier.longest_attempt()
+        self.store_clock.until(leased.token.0) >= self.attempter.longest_attempt()
     }
 
     /// Back to the store. There one record keeps all of a subscription's deliveries until its pause is over. Endpoints that events
@@ -244,13 +244,13 @@ impl Runner {
     /// not all come back at once.
     fn postpone(&self, postponed: Postponed<Ready>, now: Instant) {
         let pause = postponed.until.duration_since(now);
-        self.handover.due_at(self.store_clock.now().plus(pause));
+        self.inbox.due_at(self.store_clock.now().plus(pause));
         for ready in postponed.items {
             let endpoint = ready.room.endpoint();
             let attempted = if postponed.paused && endpoint.target != Target::Inline {
                 Attempted::Returned
             } else {
-                self.handover.postponed(endpoint);
+                self.inbox.postponed(endpoint);
                 let spread = (pause / 4).max(SPREAD);
                 let by = pause + spread.mul_f64(rand::rng().random::<f64>());
                 Attempted::Postponed { by }
@@ -260,9 +260,9 @@ impl Runner {
     }
 
     fn give_back(&self, ready: Ready, attempted: Attempted) {
-        let courier = self.courier.clone();
+        let attempter = self.attempter.clone();
         self.tasks.spawn(async move {
-            courier.settle(ready.leased, attempted).await;
+            attempter.settle(ready.leased, attempted).await;
             drop(ready.room);
         });
     }
@@ -333,8 +333,8 @@ async fn waking(at: Option<Instant>) {
     }
 }
 
-fn revision(courier: &Courier, key: &Key) -> Option<u64> {
-    courier.revision(&key.in_store()?)
+fn revision(attempter: &Attempter, key: &Key) -> Option<u64> {
+    attempter.revision(&key.in_store()?)
 }
 
 /// When to look around; never while there is nothing to look at.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::notice::Notice;
 use super::warning::Told;
 use super::{Change, SystemEvents};
-use crate::dispatch::{Handover, fan_out_again};
+use crate::dispatch::{Inbox, fan_out_again};
 use hookgate_domain::event::RulesMark;
 use hookgate_domain::subscription::DisableReason;
 use hookgate_domain::{Event, EventType, Fate, Hops, Status, StoredLimits, Subscription, Target, TenantId};
@@ -26,7 +26,7 @@ pub struct Parts {
     /// Committer, which stores the events.
     pub committer: Committer,
     /// Handover, notified when deliveries are due.
-    pub handover: Handover,
+    pub inbox: Inbox,
     /// Source of ids.
     pub ids: IdSource,
     /// Source of the time.
@@ -210,7 +210,7 @@ impl Service {
         let new =
             matches!(accepted.map_err(NotTold::Store)?, Accepted::Stored { fresh, .. } if fresh == [true]);
         if new && due {
-            self.parts.handover.due_now();
+            self.parts.inbox.due_now();
         }
         Ok(new)
     }

@@ -19,7 +19,7 @@ use hookgate_runtime::clock::Clock;
 use hookgate_json::{Document, Limits};
 use hookgate_domain::Timestamp;
 use hookgate_plugin_host::{
-    Artifacts, Call, Chain, Compiler, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Config, Host, OnFailure, Phase, Step, Verdict, ComponentLoader,
 };
 use hookgate_runtime::telemetry::Metrics;
 use serde_json::Value;
@@ -83,7 +83,7 @@ struct Hookgate {
 impl Hookgate {
     async fn start() -> Result<Self> {
         let artifacts = Artifacts::new("target/artifacts".into(), [1; 32]);
-        let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
+        let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
         let config = Config {
             threads: NonZeroU32::new(1),
             ..Config::default()

@@ -7,8 +7,8 @@
 //! 1. [`Endpoint`] parses the URL and refuses what no policy permits (`endpoint`).
 //! 2. The gateway's own resolver resolves the name (`resolve`), for every new connection.
 //! 3. Each address is checked ([`AddressPolicy`], pure); a permitted one is dialled by its number,
-//! so that a name with another answer the second time (DNS rebinding) gains nothing. The connected
-//! peer is checked again (`connect`).
+//!    so that a name with another answer the second time (DNS rebinding) gains nothing. The connected
+//!    peer is checked again (`connect`).
 //! 4. Redirects are never followed: they are answers like any other.
 //!
 //! One deadline covers all of it: name, connect, TLS, request and response. A response counts once

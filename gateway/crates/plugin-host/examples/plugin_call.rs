@@ -15,7 +15,8 @@ use hookgate_domain::Timestamp;
 use hookgate_domain::units::Size;
 use hookgate_json::{Document, Limits};
 use hookgate_plugin_host::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, ComponentLoader, Config, Host, OnFailure, Phase, Step,
+    Verdict,
 };
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
@@ -106,7 +107,7 @@ async fn prepare(bytes: &Bytes, copied: bool) -> anyhow::Result<(Host, Arc<Compo
 
 fn host(directory: &Path, copied: bool) -> anyhow::Result<Host> {
     let artifacts = Artifacts::new(directory.to_owned(), [1; 32]);
-    let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
+    let loader = ComponentLoader::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
     let mut config = Config::default();
     if copied {
         config.upload = LARGE;
@@ -121,7 +122,7 @@ fn host(directory: &Path, copied: bool) -> anyhow::Result<Host> {
         &Arc::new(config),
         Clock::System,
         Metrics::new(),
-        workshop,
+        loader,
         [2; 32],
     )?)
 }

@@ -17,7 +17,8 @@ use bytes::Bytes;
 use hookgate_domain::{Timestamp, units::Span};
 use hookgate_json::{Allowance, Document, Limits, PatternSet, Redaction};
 use hookgate_plugin_host::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Host, OnFailure, Phase, Step, Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, ComponentLoader, Config, Host, OnFailure, Phase, Step,
+    Verdict,
 };
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
@@ -291,12 +292,12 @@ fn host(threads: u32, artifacts: &Path) -> anyhow::Result<Host> {
         ..Config::default()
     };
     let artifacts = Artifacts::new(artifacts.to_owned(), [1; 32]);
-    let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
+    let loader = ComponentLoader::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
     Ok(Host::start(
         &Arc::new(config),
         Clock::System,
         Metrics::new(),
-        workshop,
+        loader,
         [2; 32],
     )?)
 }

@@ -11,6 +11,7 @@ use super::bindings::Plugin;
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
 use super::class::Class;
+use super::code_cache::{CachedComponent, CodeCache};
 use super::config::Config;
 use super::deadline::Deadline;
 use super::engine;
@@ -18,10 +19,9 @@ use super::failure::Fault;
 use super::guest::{Guest, Json, Meter, Place};
 use super::imports;
 use super::incidents::Incidents;
+use super::loader::ComponentLoader;
 use super::log::{Log, LogLine, escaped};
 use super::pseudonyms::Pseudonyms;
-use super::shelf::{Shelf, Shelved};
-use super::workshop::Workshop;
 use hookgate_domain::TenantId;
 use hookgate_json::Document;
 
@@ -30,7 +30,7 @@ use hookgate_json::Document;
 pub(super) struct Caller {
     pub(super) engine: Engine,
     pub(super) config: Arc<Config>,
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) code_cache: Arc<CodeCache>,
     pub(super) incidents: Incidents,
     pub(super) pseudonyms: Pseudonyms,
     /// What a call of an engine that counts fuel may use of it.
@@ -87,14 +87,14 @@ impl Caller {
     /// A caller of the components of the class whose limits these are, with an engine and a shelf of its own.
     pub(super) fn new(
         config: Arc<Config>,
-        workshop: &Workshop,
+        loader: &ComponentLoader,
         incidents: Incidents,
         pseudonyms: Pseudonyms,
     ) -> wasmtime::Result<Self> {
         let engine = engine::running(&config)?;
         let imports = imports::linker(&engine)?;
-        let artifacts = workshop.made_for(config.class.into()).artifacts().clone();
-        let shelf = Shelf::new(
+        let artifacts = loader.made_for(config.class.into()).artifacts().clone();
+        let code_cache = CodeCache::new(
             engine.clone(),
             imports,
             artifacts,
@@ -104,7 +104,7 @@ impl Caller {
         Ok(Self {
             engine,
             config,
-            shelf: Arc::new(shelf),
+            code_cache: Arc::new(code_cache),
             incidents,
             pseudonyms,
             fuel: None,
@@ -121,7 +121,7 @@ impl Caller {
     }
 
     /// The component's own account of itself.
-    pub(super) fn describe(&self, component: &Arc<Shelved>) -> Returned<wit::Description> {
+    pub(super) fn describe(&self, component: &Arc<CachedComponent>) -> Returned<wit::Description> {
         let caller = self.of(component.class());
         caller.call(component, caller.input(), |plugin, store| {
             plugin.hookgate_plugin_handler().call_describe(store)
@@ -131,7 +131,7 @@ impl Caller {
     /// What the component finds wrong in settings.
     pub(super) fn check_settings(
         &self,
-        component: &Arc<Shelved>,
+        component: &Arc<CachedComponent>,
         settings: Arc<Document>,
     ) -> Returned<Vec<SettingsProblem>> {
         let caller = self.of(component.class());
@@ -150,7 +150,7 @@ impl Caller {
     /// An event.
     pub(super) fn handle(
         &self,
-        component: &Arc<Shelved>,
+        component: &Arc<CachedComponent>,
         input: Input,
         event: &types::EventInfo,
     ) -> Returned<Result<wit::Verdict, wit::Failure>> {
@@ -170,11 +170,11 @@ impl Caller {
 
     fn call<T>(
         &self,
-        component: &Arc<Shelved>,
+        component: &Arc<CachedComponent>,
         input: Input,
         call: impl FnOnce(&Plugin, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Returned<T> {
-        let Some(linked) = self.shelf.take(component) else {
+        let Some(linked) = self.code_cache.take(component) else {
             let gone = "its machine code is gone from the data directory; it comes back when the gateway starts again";
             return Returned::failed(Fault::new("missing", gone), input.data);
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::breaker::Breaker;
 use super::budget::Budget;
 use super::canary::Canary;
-use super::observed::Account;
+use super::version_stats::VersionStats;
 use super::{Component, Config};
 use hookgate_domain::units::{Size, Span};
 use hookgate_json::Document;
@@ -45,7 +45,7 @@ pub struct Step {
     /// Another version for a share of the events.
     pub canary: Option<Canary>,
     /// Where its calls are counted and told; `None`: nowhere.
-    pub account: Option<Arc<Account>>,
+    pub account: Option<Arc<VersionStats>>,
 }
 
 /// What a call of a step may use, where that is less than the host lets it.

@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::config::Config;
+use super::cpu_time::Rank;
 use super::engine::{self, Purpose};
 use super::log::escaped;
-use super::processor::Rank;
 use super::sandbox;
 use super::upload::{TEXT_BYTES, UploadError};
 
@@ -173,7 +173,7 @@ fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
         );
         return Err(Stopped::Refused(wrong));
     };
-    Rank::Behind.take();
+    Rank::Background.take();
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
     // What this machine lacks is told by `Confinement`, once and not at every compilation.
     let _ = sandbox::enter();

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::bindings::exports::hookgate::plugin::handler as wit;
+use super::code_cache::CachedComponent;
 use super::log::escaped;
-use super::shelf::Shelved;
 use super::upload::UploadError;
 
 /// A component that was checked, compiled and linked.
@@ -16,7 +16,7 @@ pub struct Component {
     pub description: Description,
     /// The interfaces that it imports, of the gateway's and of WASI.
     pub imports: Vec<String>,
-    pub(super) shelved: Arc<Shelved>,
+    pub(super) cached: Arc<CachedComponent>,
 }
 
 /// What a component says of itself.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::breaker::BreakerConfig;
 use super::canary::CanaryConfig;
 use super::class::{Class, LargeConfig};
-use super::journal::JournalConfig;
+use super::log_buffer::LogBufferConfig;
 use hookgate_domain::units::{Size, Span};
 
 /// What a plugin, and all of them together, may use.
@@ -73,7 +73,7 @@ pub struct Config {
     /// When a canary that fails is called off.
     pub canary: CanaryConfig,
     /// What of a plugin's log is kept for its author.
-    pub journal: JournalConfig,
+    pub journal: LogBufferConfig,
     /// Versions of the operator's shared plugins that have lines of their own at `/metrics`; the shipped ones have them always.
     /// All others and tenants' own plugins, whatever their names, share `other`.
     pub metric_versions: u32,
@@ -135,7 +135,7 @@ impl Default for Config {
             max_event_work: 10_000_000,
             breaker: BreakerConfig::default(),
             canary: CanaryConfig::default(),
-            journal: JournalConfig::default(),
+            journal: LogBufferConfig::default(),
             metric_versions: 100,
             large: LargeConfig::default(),
             queue_per_tenant: 1_024,
@@ -160,7 +160,7 @@ impl Config {
     }
 
     /// How many threads there are in all.
-    pub(super) fn seats(&self) -> usize {
+    pub(super) fn workers(&self) -> usize {
         let behind = self.long_threads.map(|threads| threads.get() as usize);
         self.front_seats() + behind.unwrap_or_else(|| self.thread_count().saturating_sub(1).max(1))
     }

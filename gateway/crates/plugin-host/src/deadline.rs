@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::UpdateDeadline;
 
-use super::processor::Stopwatch;
+use super::cpu_time::Stopwatch;
 use super::ticker::TICK;
 
 /// Ticks before the first look: the first may come at once.

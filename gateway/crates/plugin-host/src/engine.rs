@@ -95,9 +95,9 @@ fn code(purpose: Purpose) -> wasmtime::Result<Wasmtime> {
 
 /// Slots that are reset, not unmapped, between calls.
 fn pool(config: &Config) -> PoolingAllocationConfig {
-    let seats = u32::try_from(config.seats()).unwrap_or(u32::MAX);
+    let workers = u32::try_from(config.workers()).unwrap_or(u32::MAX);
     let shape = Shape::of(config);
-    let slots = seats.max(shape.slots);
+    let slots = workers.max(shape.slots);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(shape.instances))

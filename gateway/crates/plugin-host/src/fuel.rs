@@ -11,30 +11,30 @@ use bytes::Bytes;
 use super::bindings::hookgate::plugin::types;
 use super::call::{Caller, Input};
 use super::class::Class;
+use super::code_cache::{CachedComponent, CodeCache};
 use super::engine::{self, Purpose};
 use super::host::Host;
 use super::imports;
-use super::shelf::{Shelf, Shelved};
+use super::loader::{ComponentLoader, Source};
 use super::ticker::Ticker;
 use super::upload::UploadError;
-use super::workshop::{Source, Workshop};
 
 /// The engine that counts, with what belongs to it.
 pub(super) struct Fuel {
     caller: Caller,
-    workshop: Workshop,
+    loader: ComponentLoader,
     ticker: Ticker,
 }
 
 impl Fuel {
-    fn new(like: &Caller, workshop: &Workshop) -> io::Result<Self> {
+    fn new(like: &Caller, loader: &ComponentLoader) -> io::Result<Self> {
         let engine = engine::counting().map_err(io::Error::other)?;
         let imports = imports::linker(&engine).map_err(io::Error::other)?;
-        let workshop = workshop.made_for(Purpose::Fuel);
-        let shelf = Shelf::new(
+        let loader = loader.made_for(Purpose::Fuel);
+        let code_cache = CodeCache::new(
             engine.clone(),
             imports,
-            workshop.artifacts().clone(),
+            loader.artifacts().clone(),
             Class::Small,
             ROOM,
         );
@@ -42,19 +42,19 @@ impl Fuel {
             ticker: Ticker::start(vec![engine.clone()], || ())?,
             caller: Caller {
                 engine,
-                shelf: Arc::new(shelf),
+                code_cache: Arc::new(code_cache),
                 fuel: Some(MOST),
                 large: None,
                 ..like.clone()
             },
-            workshop,
+            loader,
         })
     }
 
     /// What a call takes; `None`: more than is counted, or it ended for want of time.
     fn count(
         &self,
-        component: &Arc<Shelved>,
+        component: &Arc<CachedComponent>,
         input: Input,
         event: &types::EventInfo,
     ) -> (Option<u64>, Duration) {
@@ -82,8 +82,8 @@ impl Host {
             component: Box::pin(std::future::ready(Ok(source))),
         };
         let counted = fuel
-            .workshop
-            .shelve(&fuel.caller.shelf, source, &fuel.caller.config)
+            .loader
+            .load(&fuel.caller.code_cache, source, &fuel.caller.config)
             .await;
         let component = counted.ok()?;
         let lane = input.tenant.clone();
@@ -102,7 +102,7 @@ impl Host {
         if let Some(made) = self.inner.fuel.get() {
             return Ok(made);
         }
-        let made = Fuel::new(&self.inner.shared.caller, &self.inner.workshop).map_err(UploadError::Host)?;
+        let made = Fuel::new(&self.inner.shared.caller, &self.inner.loader).map_err(UploadError::Host)?;
         Ok(self.inner.fuel.get_or_init(|| Arc::new(made)))
     }
 }

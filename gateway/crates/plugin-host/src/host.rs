@@ -13,26 +13,26 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::aside::{Seats, Watchman};
 use super::breaker::{Breaker, BreakerState};
 use super::budget::Budget;
 use super::call::Caller;
 use super::class::Class;
+use super::code_cache::CachedComponent;
 use super::component::{Component, Description};
 use super::config::Config;
+use super::cpu_time::{Rank, ThreadTime};
 use super::failure::{Failure, Fault};
 use super::fuel::Fuel;
 use super::incidents::Incidents;
-use super::kept::Kept;
 use super::lane::LaneRefusal;
-use super::observed::Observed;
-use super::processor::{Rank, ThreadTime};
+use super::loader::{ComponentLoader, Source, blocking};
+use super::long_calls::{LongCallDetector, WorkerClocks};
 use super::pseudonyms::Pseudonyms;
-use super::queue::{Bounds, FairQueue, Lane, Row};
-use super::shelf::Shelved;
+use super::queue::{Bounds, FairQueue, Lane, Priority};
 use super::ticker::Ticker;
 use super::upload::{self, Checked, UploadError};
-use super::workshop::{Source, Workshop, blocking};
+use super::version_stats::PluginStats;
+use super::weak_map::WeakMap;
 use super::{Call, Chain, Done, SettingsProblem, Step, StepLimits, Verdict};
 use hookgate_domain::TenantId;
 use hookgate_json::Document;
@@ -47,7 +47,7 @@ pub struct Host {
 
 pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
-    pub(super) workshop: Workshop,
+    pub(super) loader: ComponentLoader,
     /// Made when the first dry run asks for it.
     pub(super) fuel: OnceLock<Arc<Fuel>>,
 }
@@ -58,9 +58,9 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     ticker: Ticker,
     queue: Arc<FairQueue<Job>>,
-    breakers: Kept<(TenantId, String), Breaker>,
-    pub(super) budgets: Kept<TenantId, Budget>,
-    pub(super) observed: Observed,
+    breakers: WeakMap<(TenantId, String), Breaker>,
+    pub(super) budgets: WeakMap<TenantId, Budget>,
+    pub(super) observed: PluginStats,
     started: Instant,
 }
 
@@ -91,12 +91,12 @@ impl Host {
         config: &Arc<Config>,
         clock: Clock,
         metrics: Metrics,
-        workshop: Workshop,
+        loader: ComponentLoader,
         pseudonyms: [u8; 32],
     ) -> io::Result<Self> {
         let (incidents, pseudonyms) = (Incidents::default(), Pseudonyms::new(pseudonyms));
         let caller = |config| {
-            let made = Caller::new(config, &workshop, incidents.clone(), pseudonyms.clone());
+            let made = Caller::new(config, &loader, incidents.clone(), pseudonyms.clone());
             made.map_err(io::Error::other)
         };
         let large = match config.large.upload {
@@ -114,34 +114,34 @@ impl Host {
             in_all: config.queue as usize,
             at_once: config.thread_count(),
         }));
-        let seats: Seats = (0..config.seats()).map(|_| OnceLock::new()).collect();
-        let mut watchman = Watchman::new(queue.clone(), seats.clone());
+        let workers: WorkerClocks = (0..config.workers()).map(|_| OnceLock::new()).collect();
+        let mut watchman = LongCallDetector::new(queue.clone(), workers.clone());
         let shared = Arc::new(Shared {
             ticker: Ticker::start(engines, move || watchman.look())?,
             queue,
-            breakers: Kept::default(),
-            budgets: Kept::default(),
-            observed: Observed::new(config, metrics),
+            breakers: WeakMap::default(),
+            budgets: WeakMap::default(),
+            observed: PluginStats::new(config, metrics),
             started: Instant::now(),
             clock,
             caller,
         });
-        for seat in 0..seats.len() {
-            let (shared, seats) = (shared.clone(), seats.clone());
-            let row = if seat < config.front_seats() {
-                Row::Front
+        for worker in 0..workers.len() {
+            let (shared, workers) = (shared.clone(), workers.clone());
+            let priority = if worker < config.front_seats() {
+                Priority::Normal
             } else {
-                Row::Behind
+                Priority::Background
             };
             thread::Builder::new()
-                .name(format!("plugin-{seat}"))
+                .name(format!("plugin-{worker}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || work(&shared, &seats, seat, row))?;
+                .spawn(move || work(&shared, &workers, worker, priority))?;
         }
         Ok(Self {
             inner: Arc::new(Inner {
                 shared,
-                workshop,
+                loader,
                 fuel: OnceLock::new(),
             }),
         })
@@ -176,7 +176,7 @@ impl Host {
     where
         F: Future<Output = Result<Option<Bytes>, UploadError>> + Send,
     {
-        let reading = self.inner.workshop.reading().await?;
+        let reading = self.inner.loader.reading().await?;
         let Some(bytes) = fetch().await? else {
             return Ok(None);
         };
@@ -202,12 +202,12 @@ impl Host {
         });
         let (checked, digest) = looked.await?;
         let caller = self.inner.shared.caller.of(checked.class);
-        let workshop = self.inner.workshop.made_for(checked.class.into());
-        let shelved = workshop.kept(&caller.shelf, &digest).await?;
+        let loader = self.inner.loader.made_for(checked.class.into());
+        let cached = loader.kept(&caller.code_cache, &digest).await?;
         Ok(LookedAt {
             checked,
             digest,
-            shelved,
+            cached,
         })
     }
 
@@ -220,27 +220,27 @@ impl Host {
         let LookedAt {
             checked: Checked { imports, class },
             digest,
-            shelved,
+            cached,
         } = looked;
         let caller = self.inner.shared.caller.of(class);
-        let workshop = self.inner.workshop.made_for(class.into());
-        let shelved = match shelved {
-            Some(shelved) => shelved,
+        let loader = self.inner.loader.made_for(class.into());
+        let cached = match cached {
+            Some(cached) => cached,
             None => {
                 let source = Source {
                     lane: &lane,
                     digest: &digest,
                     component,
                 };
-                workshop.shelve(&caller.shelf, source, &caller.config).await?
+                loader.load(&caller.code_cache, source, &caller.config).await?
             }
         };
-        let description = self.describe(lane, &shelved).await?;
+        let description = self.describe(lane, &cached).await?;
         Ok(Arc::new(Component {
             digest,
             description,
             imports,
-            shelved,
+            cached,
         }))
     }
 
@@ -254,10 +254,10 @@ impl Host {
         component: &Component,
         settings: Arc<Document>,
     ) -> Result<Vec<SettingsProblem>, Failure> {
-        let shelved = component.shelved.clone();
+        let cached = component.cached.clone();
         let checked = self
             .ask(tenant.cloned(), move |caller| {
-                let returned = caller.check_settings(&shelved, settings);
+                let returned = caller.check_settings(&cached, settings);
                 (returned.result, returned.used)
             })
             .await;
@@ -282,7 +282,7 @@ impl Host {
     /// The limits of a component's class.
     pub fn limits_of(&self, component: &Component) -> &Config {
         let caller = &self.inner.shared.caller;
-        &caller.of(component.shelved.class()).config
+        &caller.of(component.cached.class()).config
     }
 
     /// Runs a chain on an event's document, when it is the tenant's turn.
@@ -333,7 +333,7 @@ impl Host {
     /// Removes machine code that is kept on disk and was not wanted for `plugins.keep_compiled`. `in_use`: the digests of
     /// components that somebody holds, whose machine code may be wanted at any call.
     pub async fn sweep(&self, in_use: HashSet<String>) {
-        let artifacts = self.inner.workshop.artifacts().clone();
+        let artifacts = self.inner.loader.artifacts().clone();
         let (now, keep) = (self.inner.shared.clock.now(), self.config().keep_compiled.get());
         let swept = tokio::task::spawn_blocking(move || artifacts.sweep(&in_use, now, keep)).await;
         match swept {
@@ -353,11 +353,11 @@ impl Host {
         &self.inner.shared.caller.config
     }
 
-    async fn describe(&self, lane: Lane, shelved: &Arc<Shelved>) -> Result<Description, UploadError> {
-        let shelved = shelved.clone();
+    async fn describe(&self, lane: Lane, cached: &Arc<CachedComponent>) -> Result<Description, UploadError> {
+        let cached = cached.clone();
         let described = self
             .ask(lane, move |caller| {
-                let returned = caller.describe(&shelved);
+                let returned = caller.describe(&cached);
                 (returned.result, returned.used)
             })
             .await;
@@ -406,7 +406,7 @@ struct LookedAt {
     checked: Checked,
     digest: String,
     /// Where its machine code was kept.
-    shelved: Option<Arc<Shelved>>,
+    cached: Option<Arc<CachedComponent>>,
 }
 
 /// Why something was not done on a guest thread.
@@ -433,18 +433,18 @@ impl Drop for Inner {
 }
 
 /// A guest thread: one job after the other until the queue is closed.
-fn work(shared: &Shared, seats: &Seats, seat: usize, row: Row) {
-    let rank = match row {
-        Row::Front => Rank::Guest,
-        Row::Behind => Rank::Behind,
+fn work(shared: &Shared, workers: &WorkerClocks, worker: usize, priority: Priority) {
+    let rank = match priority {
+        Priority::Normal => Rank::Guest,
+        Priority::Background => Rank::Background,
     };
     rank.take();
     if let Some(time) = ThreadTime::own() {
         // Nobody else sets it.
-        let _ = seats[seat].set(time);
+        let _ = workers[worker].set(time);
     }
     let mut used = Duration::ZERO;
-    while let Some(job) = shared.queue.next(seat, row, used) {
+    while let Some(job) = shared.queue.next(worker, priority, used) {
         used = one(shared, job);
     }
 }

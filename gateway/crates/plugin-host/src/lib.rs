@@ -1,7 +1,7 @@
 //! The plugin host: runs a tenant's chain of components on an event's document, each call in a fresh instance, under limits.
 //!
-//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `workshop` makes machine code of it (`compile`, in a
-//! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `shelf` links and holds it.
+//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `loader` makes machine code of it (`compile`, in a
+//! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `code_cache` links and holds it.
 //! Its `class` says in which `engine`, and under whose limits.
 //! `run` takes an event: it waits its tenant's turn in the `queue`, where who takes long (`aside`, `debts`) stands behind, then
 //! `run` goes through the chain on a guest thread, `call` makes each step's fresh instance, and `said` holds its verdict to what
@@ -14,7 +14,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 mod artifact;
-mod aside;
 mod bindings;
 mod breaker;
 mod budget;
@@ -22,11 +21,13 @@ mod call;
 mod canary;
 mod chain;
 mod class;
+mod code_cache;
 mod compile;
 mod component;
 mod config;
+mod cpu_debt;
+mod cpu_time;
 mod deadline;
-mod debts;
 mod engine;
 mod failure;
 mod fuel;
@@ -34,26 +35,25 @@ mod guest;
 mod host;
 mod imports;
 mod incidents;
-mod journal;
-mod kept;
 mod lane;
+mod loader;
 mod log;
+mod log_buffer;
+mod long_calls;
 mod machine_code;
-mod observed;
 mod patterns;
-mod processor;
 mod pseudonyms;
 mod queue;
 mod run;
-mod said;
 mod sandbox;
-mod shelf;
+mod step_verdict;
 #[cfg(test)]
 pub(crate) mod tests;
 mod ticker;
 mod trial;
 mod upload;
-mod workshop;
+mod version_stats;
+mod weak_map;
 
 pub use artifact::Artifacts;
 pub use breaker::{Breaker, BreakerConfig, BreakerState};
@@ -67,15 +67,15 @@ pub use config::Config;
 pub use failure::Failure;
 pub use host::Host;
 pub use incidents::{Incident, Incidents};
-pub use journal::{Entry, Journal, JournalConfig, Lines, Origin, Wanted};
-pub use kept::Kept;
 pub use lane::{LaneRefusal, TenantLane};
+pub use loader::ComponentLoader;
 pub use log::{Level, LogLine};
-pub use observed::{Account, Observation, Version};
+pub use log_buffer::{Entry, Lines, LogBuffer, LogBufferConfig, Origin, Wanted};
 pub use sandbox::Confinement;
 pub use trial::{Figures, Trial, Tried, TriedStep};
 pub use upload::UploadError;
-pub use workshop::Workshop;
+pub use version_stats::{Observation, Version, VersionStats};
+pub use weak_map::WeakMap;
 
 use std::sync::Arc;
 use std::time::Duration;

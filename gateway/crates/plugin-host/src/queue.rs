@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::debts::Debts;
+use super::cpu_debt::CpuDebts;
 use hookgate_domain::TenantId;
 
 /// Whose lane: a tenant's, or (`None`) the gateway's own, for what is asked of a component outside any tenant.
@@ -22,18 +22,18 @@ pub(super) type Lane = Option<TenantId>;
 #[derive(Debug)]
 pub(super) struct FairQueue<J> {
     state: Mutex<State<J>>,
-    front: Condvar,
-    behind: Condvar,
+    normal: Condvar,
+    background: Condvar,
     started: Instant,
 }
 
 /// Which lanes a thread serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Row {
+pub(super) enum Priority {
     /// Those that owe nothing.
-    Front,
+    Normal,
     /// Those that owe.
-    Behind,
+    Background,
 }
 
 /// How much there may be.
@@ -51,12 +51,12 @@ pub(super) struct Bounds {
 struct State<J> {
     bounds: Bounds,
     lanes: HashMap<Lane, LaneState<J>>,
-    front: RowState,
-    behind: RowState,
+    normal: PriorityState,
+    background: PriorityState,
     waiting: usize,
-    debts: Debts,
+    debts: CpuDebts,
     /// What each thread does now, by the number of its seat.
-    seats: Vec<Option<Seat>>,
+    workers: Vec<Option<Worker>>,
     /// Lanes of the calls that have stepped aside.
     aside: Vec<Lane>,
     turns_given: u64,
@@ -72,11 +72,11 @@ struct LaneState<J> {
     jobs: VecDeque<J>,
     debt: Duration,
     /// Where its turns are.
-    row: Row,
+    priority: Priority,
 }
 
 #[derive(Debug, Default)]
-struct RowState {
+struct PriorityState {
     /// The lanes that have work, in the order of their turns.
     turns: VecDeque<Lane>,
     /// Jobs that run, but for those that have stepped aside.
@@ -87,10 +87,10 @@ struct RowState {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct Worker {
     lane: Lane,
     turn: Turn,
-    row: Row,
+    priority: Priority,
     ticks: u32,
     /// What it has used since it was seen to last.
     long: Duration,
@@ -111,11 +111,11 @@ impl<J> FairQueue<J> {
         let state = State {
             bounds,
             lanes: HashMap::new(),
-            front: RowState::default(),
-            behind: RowState::default(),
+            normal: PriorityState::default(),
+            background: PriorityState::default(),
             waiting: 0,
-            debts: Debts::default(),
-            seats: Vec::new(),
+            debts: CpuDebts::default(),
+            workers: Vec::new(),
             aside: Vec::new(),
             turns_given: 0,
             last: None,
@@ -124,8 +124,8 @@ impl<J> FairQueue<J> {
         };
         Self {
             state: Mutex::new(state),
-            front: Condvar::new(),
-            behind: Condvar::new(),
+            normal: Condvar::new(),
+            background: Condvar::new(),
             started: Instant::now(),
         }
     }
@@ -143,26 +143,29 @@ impl<J> FairQueue<J> {
     }
 
     /// The next job for a thread, whose last one took so long; waits for one. `None` when the queue is closed.
-    pub(super) fn next(&self, seat: usize, row: Row, used: Duration) -> Option<J> {
+    pub(super) fn next(&self, worker: usize, priority: Priority, used: Duration) -> Option<J> {
         let mut state = self.lock();
-        state.leave(seat, used, self.elapsed_us());
+        state.finish_job(worker, used, self.elapsed_us());
         loop {
             if state.closed {
                 return None;
             }
             let now = self.now_us(&state);
-            let next = state.next(seat, row, now);
+            let next = state.next(worker, priority, now);
             if next.is_some() {
                 self.wake(state);
                 return next;
             }
             // What this thread found may be for the other row.
-            if let Some(other) = state.wake_another(row.other()) {
+            if let Some(other) = state.wake_another(priority.other()) {
                 other.of(self).notify_one();
             }
-            state.row(row).idle_threads += 1;
-            state = row.of(self).wait(state).unwrap_or_else(PoisonError::into_inner);
-            let own = state.row(row);
+            state.priority(priority).idle_threads += 1;
+            state = priority
+                .of(self)
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            let own = state.priority(priority);
             own.idle_threads -= 1;
             own.waking = false;
         }
@@ -172,30 +175,30 @@ impl<J> FairQueue<J> {
     pub(super) fn tick(&self, lasting: &mut Vec<(usize, Turn)>) {
         lasting.clear();
         let mut state = self.lock();
-        for (at, seat) in state.seats.iter_mut().enumerate() {
-            let Some(seat) = seat else { continue };
-            seat.ticks += 1;
-            if seat.ticks > 1 {
-                lasting.push((at, seat.turn));
+        for (at, worker) in state.workers.iter_mut().enumerate() {
+            let Some(worker) = worker else { continue };
+            worker.ticks += 1;
+            if worker.ticks > 1 {
+                lasting.push((at, worker.turn));
             }
         }
     }
 
     /// A job that lasts is long: it has used so much processor time since it was seen to last. Another of the front row may run
     /// beside it, and the rest of its lane goes behind until it is over.
-    pub(super) fn is_long(&self, seat: usize, turn: Turn, used: Duration) {
+    pub(super) fn is_long(&self, worker: usize, turn: Turn, used: Duration) {
         let mut state = self.lock();
-        let held = state.seats.get_mut(seat).and_then(Option::as_mut);
+        let held = state.workers.get_mut(worker).and_then(Option::as_mut);
         let Some(held) = held.filter(|held| held.turn == turn) else {
             return;
         };
         held.long = used;
-        if held.row == Row::Behind || held.aside {
+        if held.priority == Priority::Background || held.aside {
             return;
         }
         held.aside = true;
         let lane = held.lane.clone();
-        state.front.running -= 1;
+        state.normal.running -= 1;
         state.aside.push(lane);
         self.wake(state);
     }
@@ -205,11 +208,11 @@ impl<J> FairQueue<J> {
         let mut state = self.lock();
         state.closed = true;
         state.lanes.clear();
-        state.front.turns.clear();
-        state.behind.turns.clear();
+        state.normal.turns.clear();
+        state.background.turns.clear();
         state.waiting = 0;
-        self.front.notify_all();
-        self.behind.notify_all();
+        self.normal.notify_all();
+        self.background.notify_all();
     }
 
     /// How many wait.
@@ -219,10 +222,10 @@ impl<J> FairQueue<J> {
 
     /// Wakes a thread of either row that there is work for.
     fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
-        let woken = [Row::Front, Row::Behind].map(|row| state.wake_another(row));
+        let woken = [Priority::Normal, Priority::Background].map(|priority| state.wake_another(priority));
         drop(state);
-        for row in woken.into_iter().flatten() {
-            row.of(self).notify_one();
+        for priority in woken.into_iter().flatten() {
+            priority.of(self).notify_one();
         }
     }
 
@@ -245,59 +248,59 @@ impl<J> FairQueue<J> {
     }
 }
 
-impl Row {
+impl Priority {
     fn other(self) -> Self {
         match self {
-            Self::Front => Self::Behind,
-            Self::Behind => Self::Front,
+            Self::Normal => Self::Background,
+            Self::Background => Self::Normal,
         }
     }
 
     fn of<J>(self, queue: &FairQueue<J>) -> &Condvar {
         match self {
-            Self::Front => &queue.front,
-            Self::Behind => &queue.behind,
+            Self::Normal => &queue.normal,
+            Self::Background => &queue.background,
         }
     }
 }
 
 impl<J> State<J> {
-    fn row(&mut self, row: Row) -> &mut RowState {
-        match row {
-            Row::Front => &mut self.front,
-            Row::Behind => &mut self.behind,
+    fn priority(&mut self, priority: Priority) -> &mut PriorityState {
+        match priority {
+            Priority::Normal => &mut self.normal,
+            Priority::Background => &mut self.background,
         }
     }
 
     /// Where a lane stands now.
-    fn row_of(&self, lane: &Lane, now_us: u64) -> Row {
+    fn priority_of(&self, lane: &Lane, now_us: u64) -> Priority {
         if self.debts.owes(lane, now_us) || self.aside.contains(lane) {
-            Row::Behind
+            Priority::Background
         } else {
-            Row::Front
+            Priority::Normal
         }
     }
 
     fn add(&mut self, lane: Lane, job: J, now_us: u64) -> Result<(), Full> {
-        let row = self.row_of(&lane, now_us);
+        let priority = self.priority_of(&lane, now_us);
         match self.lanes.get_mut(&lane) {
             Some(state) if state.jobs.len() >= self.bounds.per_lane => return Err(Full),
             Some(state) => {
                 state.jobs.push_back(job);
                 // It owes nothing any more, and need not wait until its turn behind comes.
-                if (state.row, row) == (Row::Behind, Row::Front) {
-                    self.behind.turns.retain(|waiting| *waiting != lane);
-                    self.move_to(row, lane);
+                if (state.priority, priority) == (Priority::Background, Priority::Normal) {
+                    self.background.turns.retain(|waiting| *waiting != lane);
+                    self.move_to(priority, lane);
                 }
             }
             None => {
                 let state = LaneState {
                     jobs: VecDeque::from([job]),
                     debt: Duration::ZERO,
-                    row,
+                    priority,
                 };
                 self.lanes.insert(lane.clone(), state);
-                self.row(row).turns.push_back(lane);
+                self.priority(priority).turns.push_back(lane);
             }
         }
         self.waiting += 1;
@@ -305,62 +308,64 @@ impl<J> State<J> {
     }
 
     /// A lane's turns are in this row from now on.
-    fn move_to(&mut self, row: Row, lane: Lane) {
+    fn move_to(&mut self, priority: Priority, lane: Lane) {
         if let Some(state) = self.lanes.get_mut(&lane) {
-            state.row = row;
+            state.priority = priority;
         }
-        self.row(row).turns.push_back(lane);
+        self.priority(priority).turns.push_back(lane);
     }
 
     /// Whether to wake a thread of a row: where there is work for one more. One at a time, and each wakes the next, for a
     /// wake-up is a system call.
-    fn wake_another(&mut self, row: Row) -> Option<Row> {
-        let state = self.row(row);
-        if state.idle_threads == 0 || state.waking || !self.has_work(row) {
+    fn wake_another(&mut self, priority: Priority) -> Option<Priority> {
+        let state = self.priority(priority);
+        if state.idle_threads == 0 || state.waking || !self.has_work(priority) {
             return None;
         }
-        self.row(row).waking = true;
-        Some(row)
+        self.priority(priority).waking = true;
+        Some(priority)
     }
 
-    fn has_work(&self, row: Row) -> bool {
-        match row {
-            Row::Behind => !self.behind.turns.is_empty(),
-            Row::Front => self.has_room(row) && self.front.turns.iter().any(|lane| !self.has_its_share(lane)),
+    fn has_work(&self, priority: Priority) -> bool {
+        match priority {
+            Priority::Background => !self.background.turns.is_empty(),
+            Priority::Normal => {
+                self.has_room(priority) && self.normal.turns.iter().any(|lane| !self.has_its_share(lane))
+            }
         }
     }
 
-    fn has_room(&self, row: Row) -> bool {
-        row == Row::Behind || self.front.running < self.bounds.at_once
+    fn has_room(&self, priority: Priority) -> bool {
+        priority == Priority::Background || self.normal.running < self.bounds.at_once
     }
 
-    fn next(&mut self, seat: usize, row: Row, now_us: u64) -> Option<J> {
-        if !self.has_room(row) {
+    fn next(&mut self, worker: usize, priority: Priority, now_us: u64) -> Option<J> {
+        if !self.has_room(priority) {
             return None;
         }
         let mut passed_over = 0;
         loop {
-            let lane = self.row(row).turns.pop_front()?;
-            let stands = self.row_of(&lane, now_us);
-            if stands != row {
+            let lane = self.priority(priority).turns.pop_front()?;
+            let stands = self.priority_of(&lane, now_us);
+            if stands != priority {
                 self.move_to(stands, lane);
                 continue;
             }
-            if row == Row::Front && self.has_its_share(&lane) {
-                self.front.turns.push_back(lane);
+            if priority == Priority::Normal && self.has_its_share(&lane) {
+                self.normal.turns.push_back(lane);
                 passed_over += 1;
-                if passed_over >= self.front.turns.len() {
+                if passed_over >= self.normal.turns.len() {
                     return None;
                 }
                 continue;
             }
             passed_over = 0;
-            let alone = self.row(row).turns.is_empty();
+            let alone = self.priority(priority).turns.is_empty();
             // A lane that has a turn has a state, and one that has a state has work.
             let state = self.lanes.get_mut(&lane)?;
             if state.debt >= QUANTUM && !alone {
                 state.debt -= QUANTUM;
-                self.row(row).turns.push_back(lane);
+                self.priority(priority).turns.push_back(lane);
                 continue;
             }
             let job = state.jobs.pop_front()?;
@@ -368,9 +373,9 @@ impl<J> State<J> {
             if state.jobs.is_empty() {
                 self.lanes.remove(&lane);
             } else {
-                self.row(row).turns.push_back(lane.clone());
+                self.priority(priority).turns.push_back(lane.clone());
             }
-            self.sit(seat, row, lane);
+            self.start_job(worker, priority, lane);
             return Some(job);
         }
     }
@@ -378,35 +383,36 @@ impl<J> State<J> {
     /// Whether a lane has as many threads in front as one may have.
     fn has_its_share(&self, lane: &Lane) -> bool {
         let share = self.bounds.at_once.saturating_sub(1).max(1);
-        if self.front.running < share || self.is_alone(lane) {
+        if self.normal.running < share || self.is_alone(lane) {
             return false;
         }
-        let held = |seat: &&Seat| seat.row == Row::Front && !seat.aside && seat.lane == *lane;
-        self.seats.iter().flatten().filter(held).count() >= share
+        let held =
+            |worker: &&Worker| worker.priority == Priority::Normal && !worker.aside && worker.lane == *lane;
+        self.workers.iter().flatten().filter(held).count() >= share
     }
 
     /// Whether no other lane waits, or had a turn lately.
     fn is_alone(&self, lane: &Lane) -> bool {
         let nobody_came = lane.is_none() || self.last.as_ref().is_none_or(|last| last == lane);
-        let nobody_waits = || self.front.turns.iter().all(|waiting| waiting == lane);
+        let nobody_waits = || self.normal.turns.iter().all(|waiting| waiting == lane);
         nobody_came && self.turns_given >= self.alone_from && nobody_waits()
     }
 
-    fn sit(&mut self, seat: usize, row: Row, lane: Lane) {
-        if self.seats.len() <= seat {
-            self.seats.resize_with(seat + 1, || None);
+    fn start_job(&mut self, worker: usize, priority: Priority, lane: Lane) {
+        if self.workers.len() <= worker {
+            self.workers.resize_with(worker + 1, || None);
         }
         self.turns_given += 1;
         // What runs behind takes no place in front, and the gateway's own is nobody's company.
-        if row == Row::Front && lane.is_some() && self.last.as_ref() != Some(&lane) {
+        if priority == Priority::Normal && lane.is_some() && self.last.as_ref() != Some(&lane) {
             let first = self.last.replace(lane.clone()).is_none();
             self.alone_from = if first { 0 } else { self.turns_given + COMPANY };
         }
-        self.row(row).running += 1;
-        self.seats[seat] = Some(Seat {
+        self.priority(priority).running += 1;
+        self.workers[worker] = Some(Worker {
             lane,
             turn: Turn(self.turns_given),
-            row,
+            priority,
             ticks: 0,
             long: Duration::ZERO,
             aside: false,
@@ -414,23 +420,23 @@ impl<J> State<J> {
     }
 
     /// A thread's job is over and took so long.
-    fn leave(&mut self, seat: usize, used: Duration, now_us: u64) {
-        let Some(seat) = self.seats.get_mut(seat).and_then(Option::take) else {
+    fn finish_job(&mut self, worker: usize, used: Duration, now_us: u64) {
+        let Some(worker) = self.workers.get_mut(worker).and_then(Option::take) else {
             return;
         };
-        if seat.aside {
-            let at = self.aside.iter().position(|lane| *lane == seat.lane);
+        if worker.aside {
+            let at = self.aside.iter().position(|lane| *lane == worker.lane);
             at.map(|at| self.aside.swap_remove(at));
         } else {
-            self.row(seat.row).running -= 1;
+            self.priority(worker.priority).running -= 1;
         }
-        if !seat.long.is_zero() {
-            self.debts.charge(&seat.lane, seat.long, now_us);
+        if !worker.long.is_zero() {
+            self.debts.charge(&worker.lane, worker.long, now_us);
         }
         if used < QUANTUM {
             return;
         }
-        if let Some(lane) = self.lanes.get_mut(&seat.lane) {
+        if let Some(lane) = self.lanes.get_mut(&worker.lane) {
             lane.debt = (lane.debt + used).min(MOST_DEBT);
         }
     }

@@ -14,9 +14,9 @@ use super::config::Config;
 use super::failure::Fault;
 use super::incidents::Incident;
 use super::log::LogLine;
-use super::observed::Told;
-use super::said::{Said, said};
+use super::step_verdict::{StepVerdict, check_verdict};
 use super::trial::{Recorder, Seen};
+use super::version_stats::CallReport;
 use super::{Call, Chain, Done, OnFailure, Phase, Step, Verdict};
 use hookgate_domain::event::{StepReport, StepResult};
 use hookgate_domain::{EventId, EventType, TenantId, Timestamp};
@@ -196,7 +196,7 @@ impl Run<'_> {
         let metadata = returned.metadata;
         let changed_to_other =
             !Arc::ptr_eq(&metadata, &self.metadata) && metadata.root().as_object().is_none();
-        let said = said(returned.result, &self.event.phase).and_then(|said| {
+        let said = check_verdict(returned.result, &self.event.phase).and_then(|said| {
             let fault = || {
                 Fault::new(
                     "verdict",
@@ -267,7 +267,7 @@ impl Run<'_> {
             Some(Some(admission)) => admission,
             None => Admission::Call,
         };
-        let caller = self.caller.of(component.shelved.class());
+        let caller = self.caller.of(component.cached.class());
         let config = step.bounds.as_ref().unwrap_or(&caller.config);
         let left = config.chain_deadline.get().saturating_sub(self.used);
         let input = Input {
@@ -280,7 +280,7 @@ impl Run<'_> {
             bounds: step.bounds.clone(),
             limit: left.min(config.call_deadline.get()),
         };
-        let returned = self.caller.handle(&component.shelved, input, &self.event);
+        let returned = self.caller.handle(&component.cached, input, &self.event);
         if let Some(breaker) = breaker {
             let broke = returned.result.as_ref().err().filter(|fault| broke(fault));
             let turned = breaker.called(admission, broke.is_some(), self.now_ms);
@@ -317,22 +317,22 @@ impl Run<'_> {
     fn observe(
         &self,
         step: &Step,
-        said: &Result<Said, Fault>,
+        said: &Result<StepVerdict, Fault>,
         (took, (bytes_in, bytes_out)): (Duration, (usize, usize)),
         lines: &[LogLine],
     ) {
         let fault = said.as_ref().err();
         if let Some(account) = &step.account {
-            let goes_on = matches!(said, Ok(Said::Pass));
+            let goes_on = matches!(said, Ok(StepVerdict::Pass));
             let called = Called {
-                verdict: said.as_ref().map_or(PluginVerdict::Failed, Said::metric),
+                verdict: said.as_ref().map_or(PluginVerdict::Failed, StepVerdict::metric),
                 failure: fault.map(|fault| fault.kind),
                 took,
                 bytes_in,
                 bytes_out: if goes_on { bytes_out } else { 0 },
                 at_ms: self.now_ms,
             };
-            let told = Told {
+            let told = CallReport {
                 event: &self.event.id,
                 subscription: self.event.subscription.as_deref(),
                 at_ms: self.now_ms,

@@ -12,7 +12,7 @@ use super::failure::Fault;
 use super::host::{Host, NotRun, Shared};
 use super::log::LogLine;
 use super::run::{self, event_info, most_output};
-use super::said::Said;
+use super::step_verdict::StepVerdict;
 use super::{Call, Config, Done, OnFailure, Step, Verdict};
 use hookgate_json::budget::{ByteBudget, WorkBudget};
 use hookgate_json::{Allowance, Diff, Document, Limits};
@@ -137,11 +137,11 @@ impl Recorder {
     }
 
     /// Records a step.
-    pub(super) fn step(&mut self, step: &Step, said: &Result<Said, Fault>, seen: &Seen<'_>) {
+    pub(super) fn step(&mut self, step: &Step, said: &Result<StepVerdict, Fault>, seen: &Seen<'_>) {
         let began = Instant::now();
         let skipped = said.is_err() && step.policy() == OnFailure::Skip;
         let after = match said {
-            Ok(Said::Pass) => Some(seen.data),
+            Ok(StepVerdict::Pass) => Some(seen.data),
             Err(_) if skipped => Some(seen.before),
             _ => None,
         };
@@ -160,7 +160,7 @@ impl Recorder {
             log: seen.spent.log as u64,
         };
         let diff = match said {
-            Ok(Said::Pass) => self.diff(seen.before, seen.data),
+            Ok(StepVerdict::Pass) => self.diff(seen.before, seen.data),
             _ => Diff::default(),
         };
         let trace = Trace {

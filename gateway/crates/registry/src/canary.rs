@@ -2,11 +2,11 @@
 
 use tracing::warn;
 
-use super::apply::Changes;
+use super::audit::{AuditAction, AuditEntry};
 use super::chain_record::{ChainRecord, RunningRecord, StepRecord, StoppedRecord};
-use super::draft::{Draft, chain_entry};
-use super::history::{Deed, Doing};
+use super::edit::Changes;
 use super::record::encode;
+use super::tenant_state::{TenantState, chain_entry};
 use super::tenants::not_declared;
 use super::{Actor, Place, Registry, RegistryError, StepMove};
 use hookgate_domain::TenantId;
@@ -14,11 +14,11 @@ use hookgate_plugin_host::{Incident, Tripped};
 
 /// Operation on the steps of one plugin: its input, and the changes and history entries so far.
 struct Turn<'a> {
-    draft: &'a Draft,
+    tenant_state: &'a TenantState,
     plugin: &'a str,
     changes: Changes,
     steps: Vec<StepMove>,
-    doings: Vec<Doing>,
+    entries: Vec<AuditEntry>,
 }
 
 impl Registry {
@@ -37,7 +37,7 @@ impl Registry {
             let canary = step.canary.as_ref().filter(|canary| canary.stopped.is_none())?;
             let to = canary.running.clone();
             step.canary = None;
-            Some((Deed::Promoted, true, step.pin(to)))
+            Some((AuditAction::Promoted, true, step.pin(to)))
         })
         .await
     }
@@ -66,13 +66,13 @@ impl Registry {
                     reason: "it was rolled back by hand".to_owned(),
                 });
                 return Some((
-                    Deed::CanaryStopped,
+                    AuditAction::CanaryStopped,
                     true,
                     (Some(from), running.unwrap_or_default()),
                 ));
             }
             let to = step.previous.take()?;
-            Some((Deed::RolledBack, false, step.pin(to)))
+            Some((AuditAction::RolledBack, false, step.pin(to)))
         })
         .await
     }
@@ -86,11 +86,11 @@ impl Registry {
         let reason = format!("{} of {} calls failed", tripped.failures, tripped.calls);
         let at = self.inner.clock.now().as_micros();
         let place: Place = what.place.parse().map_err(|_| RegistryError::NotFound("chain"))?;
-        self.change_freely(&what.tenant, |draft| {
-            let Some(chain) = draft.chain_at(place) else {
+        self.change_freely(&what.tenant, |tenant_state| {
+            let Some(chain) = tenant_state.chain_at(place) else {
                 return Ok((Vec::new(), false));
             };
-            let (mut next, mut doings) = (chain.clone(), Vec::new());
+            let (mut next, mut entries) = (chain.clone(), Vec::new());
             for step in next.steps.iter_mut().filter(|step| step.plugin == what.plugin) {
                 let to = step.running().map(|ran| ran.version);
                 let Some(canary) = &mut step.canary else { continue };
@@ -101,15 +101,17 @@ impl Registry {
                     at,
                     reason: reason.clone(),
                 });
-                let doing = Doing::new(Deed::CanaryStopped).at(place).of(&what.plugin);
+                let entry = AuditEntry::new(AuditAction::CanaryStopped)
+                    .at(place)
+                    .of(&what.plugin);
                 let from = Some(canary.running.version.as_str());
-                doings.push(doing.from(from).to(to.as_deref()).because(&reason));
+                entries.push(entry.from(from).to(to.as_deref()).because(&reason));
             }
-            if doings.is_empty() {
+            if entries.is_empty() {
                 return Ok((Vec::new(), false));
             }
             let mut changes = vec![(chain_entry(place), Some(encode(&next)))];
-            self.note(draft, &mut changes, &Actor::Automatic, doings);
+            self.note(tenant_state, &mut changes, &Actor::Automatic, entries);
             Ok((changes, true))
         })
         .await
@@ -146,17 +148,17 @@ impl Registry {
         tenant: &TenantId,
         plugin: &str,
         who: &Actor,
-        each: impl Fn(&mut StepRecord) -> Option<(Deed, bool, (Option<String>, String))>,
+        each: impl Fn(&mut StepRecord) -> Option<(AuditAction, bool, (Option<String>, String))>,
     ) -> Result<Vec<StepMove>, RegistryError> {
-        let steps = self.change_freely(tenant, |draft| {
+        let steps = self.change_freely(tenant, |tenant_state| {
             let mut turn = Turn {
-                draft,
+                tenant_state,
                 plugin,
                 changes: Vec::new(),
                 steps: Vec::new(),
-                doings: Vec::new(),
+                entries: Vec::new(),
             };
-            for (place, chain) in draft.chains() {
+            for (place, chain) in tenant_state.chains() {
                 turn.chain(place, chain, &each)?;
             }
             if turn.steps.is_empty() {
@@ -164,7 +166,7 @@ impl Registry {
                     format!("no step of `{plugin}` has a canary that runs, or a version to go back to");
                 return Err(RegistryError::WrongState(words));
             }
-            self.note(draft, &mut turn.changes, who, turn.doings);
+            self.note(tenant_state, &mut turn.changes, who, turn.entries);
             Ok((turn.changes, turn.steps))
         });
         let steps = steps.await?;
@@ -180,7 +182,7 @@ impl Turn<'_> {
         &mut self,
         place: Place,
         chain: &ChainRecord,
-        each: impl Fn(&mut StepRecord) -> Option<(Deed, bool, (Option<String>, String))>,
+        each: impl Fn(&mut StepRecord) -> Option<(AuditAction, bool, (Option<String>, String))>,
     ) -> Result<(), RegistryError> {
         let mut next = chain.clone();
         let done = self.steps.len();
@@ -192,11 +194,11 @@ impl Turn<'_> {
                 continue;
             };
             // The declared version of a step stays in force: only a canary can be stopped.
-            not_declared(chain.declared && deed != Deed::CanaryStopped, "chain")?;
-            let doing = Doing::new(deed).at(place).of(self.plugin);
-            self.doings.push(doing.from(from.as_deref()).to(Some(&to)));
+            not_declared(chain.declared && deed != AuditAction::CanaryStopped, "chain")?;
+            let entry = AuditEntry::new(deed).at(place).of(self.plugin);
+            self.entries.push(entry.from(from.as_deref()).to(Some(&to)));
             self.steps.push(StepMove {
-                tenant: self.draft.id.clone(),
+                tenant: self.tenant_state.id.clone(),
                 place,
                 step: index,
                 canary,

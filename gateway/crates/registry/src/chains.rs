@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::apply::{Changes, Charge, TRIES};
+use super::audit::{AuditAction, AuditEntry};
 use super::chain_record::{CanaryRecord, ChainRecord, LimitsRecord, RunningRecord, StepRecord};
 use super::components::{Among, Meaning, Resolved};
-use super::draft::chain_entry;
-use super::history::{Deed, Doing};
+use super::edit::{Changes, Charge, TRIES};
 use super::record::encode;
+use super::tenant_state::chain_entry;
 use super::tenants::not_declared;
 use super::version::Requirement;
 use super::{Actor, CanarySpec, ChainSpec, Place, Registry, RegistryError, StepSpec, Tenant};
@@ -36,21 +36,21 @@ impl Registry {
         };
         for _ in 0..TRIES {
             let shared = self.shared().await?;
-            let draft = self.existing(tenant).await?;
+            let tenant_state = self.existing(tenant).await?;
             let among = Among {
-                draft: &draft,
+                tenant_state: &tenant_state,
                 shared: &shared,
             };
-            let kept = draft.chain_at(place);
+            let kept = tenant_state.chain_at(place);
             not_declared(kept.is_some_and(|chain| chain.declared), "chain")?;
             if let Place::Delivery(id) = place
-                && !draft.subscriptions.contains_key(&id)
+                && !tenant_state.subscriptions.contains_key(&id)
             {
                 return Err(RegistryError::NotFound("subscription"));
             }
             let mut changes = self.chain_change(among, place, &spec, false).await?;
-            self.note(&draft, &mut changes, who, set(kept, place, &spec));
-            if changes.is_empty() || self.apply(&draft, changes, charge).await? {
+            self.note(&tenant_state, &mut changes, who, set(kept, place, &spec));
+            if changes.is_empty() || self.apply(&tenant_state, changes, charge).await? {
                 // An operator's upload in the meantime moved the stored steps, but not these new
                 // ones: resolve them again.
                 if self.shared().await?.revision == shared.revision {
@@ -70,7 +70,7 @@ impl Registry {
         spec: &ChainSpec,
         declared: bool,
     ) -> Result<Changes, RegistryError> {
-        let kept = among.draft.chain_at(place);
+        let kept = among.tenant_state.chain_at(place);
         if spec.steps.is_empty() {
             return Ok(kept.iter().map(|_| (chain_entry(place), None)).collect());
         }
@@ -186,7 +186,7 @@ impl Registry {
             return Err(RegistryError::RedactionSkipped { step: index });
         }
         let checked = components
-            .check_settings(&among.draft.id, &resolved.component, &step.settings)
+            .check_settings(&among.tenant_state.id, &resolved.component, &step.settings)
             .await;
         let problems = checked.map_err(bad)?;
         if !problems.is_empty() {
@@ -229,12 +229,16 @@ fn before<'a>(kept: &'a ChainRecord, index: usize, step: &StepSpec) -> Option<&'
 }
 
 /// History entries for setting a chain.
-pub(super) fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<Doing> {
+pub(super) fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) -> Vec<AuditEntry> {
     if spec.steps.is_empty() {
-        return vec![Doing::new(Deed::ChainRemoved).at(place)];
+        return vec![AuditEntry::new(AuditAction::ChainRemoved).at(place)];
     }
     let names: Vec<_> = spec.steps.iter().map(|step| step.plugin.as_str()).collect();
-    let mut doings = vec![Doing::new(Deed::ChainSet).at(place).because(&names.join(", "))];
+    let mut entries = vec![
+        AuditEntry::new(AuditAction::ChainSet)
+            .at(place)
+            .because(&names.join(", ")),
+    ];
     for (index, step) in spec.steps.iter().enumerate() {
         let Some(canary) = &step.canary else { continue };
         let same = kept
@@ -242,9 +246,11 @@ pub(super) fn set(kept: Option<&ChainRecord>, place: Place, spec: &ChainSpec) ->
             .and_then(|before| before.canary.as_ref())
             .is_some_and(|before| before.version == canary.version && before.stopped.is_none());
         if !same {
-            let begun = Doing::new(Deed::CanaryBegun).at(place).of(&step.plugin);
-            doings.insert(0, begun.to(Some(&canary.version)));
+            let begun = AuditEntry::new(AuditAction::CanaryBegun)
+                .at(place)
+                .of(&step.plugin);
+            entries.insert(0, begun.to(Some(&canary.version)));
         }
     }
-    doings
+    entries
 }

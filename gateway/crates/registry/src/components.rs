@@ -9,16 +9,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::chain_record::{CanaryRecord, ChainRecord, PluginRecord, StepRecord, VersionRecord};
-use super::draft::Draft;
 use super::shared::Shared;
 use super::tenant_chain::{Role, TenantChain, Wanted};
+use super::tenant_state::TenantState;
 use super::version::Requirement;
 use super::{Owner, Place, PluginInfo, PluginVersion, RegistryError};
 use hookgate_domain::TenantId;
 use hookgate_json::{Document, Limits};
 use hookgate_plugin_host::{
-    self as plugin, BreakerState, Canary, Component, Host, Kept, SettingsProblem, Step, StepLimits, Tripped,
-    UploadError, Watch, Watched,
+    self as plugin, BreakerState, Canary, Component, Host, SettingsProblem, Step, StepLimits, Tripped,
+    UploadError, Watch, Watched, WeakMap,
 };
 use hookgate_store::Store;
 
@@ -32,7 +32,7 @@ pub(super) struct Components {
     /// Components that were loaded or checked recently, the newest last; at most [`RECENT`].
     recent: Mutex<VecDeque<Arc<Component>>>,
     /// Failure counters of canaries.
-    watches: Kept<Watched, Watch>,
+    watches: WeakMap<Watched, Watch>,
     /// The operator's plugins: name and digest of each version.
     shared: Mutex<HashSet<(String, String)>>,
     /// Channel for canaries that failed too often.
@@ -42,7 +42,7 @@ pub(super) struct Components {
 /// Scope of a plugin name's lookup: the tenant's own plugins, then the operator's.
 #[derive(Clone, Copy)]
 pub(super) struct Among<'a> {
-    pub draft: &'a Draft,
+    pub tenant_state: &'a TenantState,
     pub shared: &'a Shared,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Resolved {
 
 impl<'a> Meaning<'a> {
     fn record(&self) -> Option<&'a PluginRecord> {
-        let own = self.among.draft.plugins.get(self.plugin);
+        let own = self.among.tenant_state.plugins.get(self.plugin);
         own.or_else(|| self.among.shared.plugins.get(self.plugin))
     }
 }
@@ -88,7 +88,7 @@ impl Components {
             shipped: shipped.collect(),
             loaded: Mutex::default(),
             recent: Mutex::default(),
-            watches: Kept::default(),
+            watches: WeakMap::default(),
             shared: Mutex::default(),
             tripped,
         }
@@ -159,7 +159,7 @@ impl Components {
         if let Some(record) = meaning.record() {
             let picked = meaning.requirement.pick(&record.versions, VersionRecord::names);
             let digest = picked.ok_or_else(unknown)?.digest.clone();
-            let tenant = Some(&meaning.among.draft.id);
+            let tenant = Some(&meaning.among.tenant_state.id);
             let component = self.load(tenant, &digest).await?.ok_or_else(unknown)?;
             return Ok(Resolved {
                 component,

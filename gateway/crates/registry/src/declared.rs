@@ -12,15 +12,17 @@ use sha2::{Digest, Sha256};
 use tracing::info;
 use ulid::Ulid;
 
-use super::apply::{Changes, Charge, TRIES};
+use super::audit::{AuditAction, AuditEntry};
 use super::chains::set;
 use super::components::Among;
-use super::draft::{CHAIN, Draft, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
-use super::former::Turn;
-use super::history::{Deed, Doing};
+use super::edit::{Changes, Charge, TRIES};
 use super::record::{KeyRecord, encode};
 use super::rotation::rotated_secrets;
 use super::subscriptions::{check, check_secrets};
+use super::tenant_purge::TenantLock;
+use super::tenant_state::{
+    CHAIN, HISTORY, TENANT, TenantState, chain_entry, key_entry, subscription_entry, type_entry,
+};
 use super::{Actor, ApiKey, ChainSpec, NewSubscription, NewTenant, Place, Registry, RegistryError, key};
 use hookgate_contract::catalogue::TypeSpec;
 use hookgate_contract::profile::{Profile, STANDARD};
@@ -66,8 +68,8 @@ impl DeclaredTenant {
     }
 
     /// Event types of the tenant after the change: the declared ones and those made over the API.
-    fn known_types(&self, draft: &Draft) -> Vec<EventType> {
-        let made = draft.types.iter().filter(|(_, kept)| !kept.declared);
+    fn known_types(&self, tenant_state: &TenantState) -> Vec<EventType> {
+        let made = tenant_state.types.iter().filter(|(_, kept)| !kept.declared);
         let declared = self.types.iter().map(|spec| spec.kind.clone());
         made.map(|(kind, _)| kind.clone()).chain(declared).collect()
     }
@@ -127,13 +129,13 @@ impl Registry {
             return Err(RegistryError::LimitReached { what, limit });
         }
         self.check_types(&declared.types)?;
-        let draft = match self.draft(id).await? {
-            Some(draft) => draft,
-            None => Draft::empty(id, self.tenant_record(&declared.tenant, true)),
+        let tenant_state = match self.tenant_state(id).await? {
+            Some(tenant_state) => tenant_state,
+            None => TenantState::empty(id, self.tenant_record(&declared.tenant, true)),
         };
-        let known = declared.known_types(&draft);
-        if draft.tenant.profile != profile.name && !declared.force_profile {
-            self.check_declared_profile(&draft, declared, profile, &known)?;
+        let known = declared.known_types(&tenant_state);
+        if tenant_state.tenant.profile != profile.name && !declared.force_profile {
+            self.check_declared_profile(&tenant_state, declared, profile, &known)?;
         }
         for given in &declared.subscriptions {
             let named = declared_id(id, &given.name);
@@ -145,7 +147,7 @@ impl Registry {
             let Some(chain) = chain else { continue };
             // The chain in force was checked when it was set: a start does not wait until its
             // components are loaded.
-            if draft
+            if tenant_state
                 .chain_at(place)
                 .is_some_and(|kept| kept.is_declared_as(chain))
             {
@@ -154,7 +156,7 @@ impl Registry {
             self.check_size(chain)?;
             let shared = self.shared().await?;
             let among = Among {
-                draft: &draft,
+                tenant_state: &tenant_state,
                 shared: &shared,
             };
             self.chain_change(among, place, chain, true).await?;
@@ -164,36 +166,36 @@ impl Registry {
 
     async fn declare_one(&self, declared: &DeclaredTenant) -> Result<(), RegistryError> {
         let id = &declared.tenant.id;
-        if self.draft(id).await?.is_some() {
+        if self.tenant_state(id).await?.is_some() {
             return self.put_declared(declared, None).await;
         }
-        let turn = self.take_turn(id).await?;
+        let turn = self.lock_tenant(id).await?;
         let put = self.put_declared(declared, Some(&turn)).await;
-        self.end_turn(turn).await;
+        self.unlock(turn).await;
         put
     }
 
     async fn put_declared(
         &self,
         declared: &DeclaredTenant,
-        turn: Option<&Turn>,
+        turn: Option<&TenantLock>,
     ) -> Result<(), RegistryError> {
         let id = &declared.tenant.id;
         for _ in 0..TRIES {
-            let there = self.draft(id).await?;
-            let draft = match there {
-                Some(draft) => draft,
+            let there = self.tenant_state(id).await?;
+            let tenant_state = match there {
+                Some(tenant_state) => tenant_state,
                 None => {
                     if let Some(turn) = turn {
-                        self.forget_former(id, turn).await?;
+                        self.purge_tenant(id, turn).await?;
                     }
                     let mut record = self.tenant_record(&declared.tenant, true);
                     record.feed_from = self.feed_end(id).await?;
-                    Draft::empty(id, record)
+                    TenantState::empty(id, record)
                 }
             };
-            let changes = self.declared_changes(&draft, declared).await?;
-            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
+            let changes = self.declared_changes(&tenant_state, declared).await?;
+            if changes.is_empty() || self.apply(&tenant_state, changes, Charge::Quota).await? {
                 return Ok(());
             }
         }
@@ -203,79 +205,84 @@ impl Registry {
     /// Changes that reconcile these entries with the declaration.
     async fn declared_changes(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         declared: &DeclaredTenant,
     ) -> Result<Changes, RegistryError> {
-        let mut changes = self.tenant_changes(draft, declared);
-        changes.extend(self.key_changes(draft, &declared.keys));
-        changes.extend(self.type_changes(draft, &declared.types)?);
+        let mut changes = self.tenant_changes(tenant_state, declared);
+        changes.extend(self.key_changes(tenant_state, &declared.keys));
+        changes.extend(self.type_changes(tenant_state, &declared.types)?);
         let profile = &self.profile(declared.tenant.profile.as_deref().unwrap_or(STANDARD))?;
-        let known = declared.known_types(draft);
-        changes.extend(self.subscription_changes(draft, &declared.subscriptions, profile, &known)?);
-        let mut doings = Vec::new();
+        let known = declared.known_types(tenant_state);
+        changes.extend(self.subscription_changes(tenant_state, &declared.subscriptions, profile, &known)?);
+        let mut entries = Vec::new();
         for (place, chain) in declared.chains() {
-            let kept = draft.chain_at(place);
+            let kept = tenant_state.chain_at(place);
             match chain {
                 Some(chain) if kept.is_some_and(|kept| kept.is_declared_as(chain)) => {}
                 Some(chain) => {
                     let shared = self.shared().await?;
                     let among = Among {
-                        draft,
+                        tenant_state,
                         shared: &shared,
                     };
                     changes.extend(self.chain_change(among, place, chain, true).await?);
-                    doings.extend(set(kept, place, chain));
+                    entries.extend(set(kept, place, chain));
                 }
                 None if kept.is_some_and(|kept| kept.declared) => {
                     changes.push((chain_entry(place), None));
-                    doings.push(Doing::new(Deed::ChainRemoved).at(place));
+                    entries.push(AuditEntry::new(AuditAction::ChainRemoved).at(place));
                 }
                 None => {}
             }
         }
-        self.note(draft, &mut changes, &Actor::Declared, doings);
+        self.note(tenant_state, &mut changes, &Actor::Declared, entries);
         Ok(changes)
     }
 
-    fn tenant_changes(&self, draft: &Draft, declared: &DeclaredTenant) -> Changes {
+    fn tenant_changes(&self, tenant_state: &TenantState, declared: &DeclaredTenant) -> Changes {
         let wanted = self.tenant_record(&declared.tenant, true);
         let secret = &declared.tenant.signing_secret;
-        let same = draft.revision > 0
-            && draft.tenant.declared
-            && draft.tenant.profile == wanted.profile
-            && draft.tenant.quotas == wanted.quotas
-            && draft.tenant.keep_metadata == wanted.keep_metadata
-            && draft.tenant.secret_declared == secret.is_some()
+        let same = tenant_state.revision > 0
+            && tenant_state.tenant.declared
+            && tenant_state.tenant.profile == wanted.profile
+            && tenant_state.tenant.quotas == wanted.quotas
+            && tenant_state.tenant.keep_metadata == wanted.keep_metadata
+            && tenant_state.tenant.secret_declared == secret.is_some()
             && (secret.is_none()
-                || draft.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
+                || tenant_state.signing_secrets.first().map(|kept| &kept.secret) == secret.as_ref());
         if same {
             return Vec::new();
         }
         let mut record = wanted;
-        record.created = draft.tenant.created;
-        record.feed_from = draft.tenant.feed_from;
+        record.created = tenant_state.tenant.created;
+        record.feed_from = tenant_state.tenant.feed_from;
         let secrets = match secret {
-            None => draft.signing_secrets.clone(),
+            None => tenant_state.signing_secrets.clone(),
             // Another secret in the file is a rotation: the old one signs for the grace period.
             Some(secret) => {
                 let grace = self.inner.config.rotation_grace.get();
-                rotated_secrets(&draft.signing_secrets, secret, self.inner.clock.now(), grace)
+                rotated_secrets(
+                    &tenant_state.signing_secrets,
+                    secret,
+                    self.inner.clock.now(),
+                    grace,
+                )
             }
         };
-        self.put_tenant_secrets(&draft.id, &mut record, &secrets);
+        self.put_tenant_secrets(&tenant_state.id, &mut record, &secrets);
         vec![(TENANT.to_owned(), Some(encode(&record)))]
     }
 
-    fn key_changes(&self, draft: &Draft, keys: &[Secret]) -> Changes {
+    fn key_changes(&self, tenant_state: &TenantState, keys: &[Secret]) -> Changes {
         let mut changes = Changes::new();
         let wanted: Vec<_> = keys.iter().map(|secret| key::digest(secret.reveal())).collect();
-        for (id, kept) in &draft.keys {
+        for (id, kept) in &tenant_state.keys {
             if kept.declared && !wanted.contains(&kept.value.digest) {
                 changes.push((key_entry(*id), None));
             }
         }
         for (secret, digest) in keys.iter().zip(wanted) {
-            if draft.keys.values().any(|kept| kept.value.digest == digest) {
+            if tenant_state.keys.values().any(|kept| kept.value.digest == digest) {
                 continue;
             }
             let made = ApiKey {
@@ -298,7 +305,7 @@ impl Registry {
 
     fn subscription_changes(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         wanted: &[DeclaredSubscription],
         profile: &Profile,
         known: &[EventType],
@@ -306,20 +313,20 @@ impl Registry {
         let mut changes = Changes::new();
         let ids: BTreeSet<_> = wanted
             .iter()
-            .map(|given| declared_id(&draft.id, &given.name))
+            .map(|given| declared_id(&tenant_state.id, &given.name))
             .collect();
-        for (id, kept) in &draft.subscriptions {
+        for (id, kept) in &tenant_state.subscriptions {
             if kept.declared && !ids.contains(id) {
                 changes.push((subscription_entry(*id), None));
-                changes.extend(draft.without_chain(*id));
+                changes.extend(tenant_state.without_chain(*id));
             }
         }
         for given in wanted {
-            let id = declared_id(&draft.id, &given.name);
-            let kept = draft.subscriptions.get(&id).map(|kept| &*kept.value);
+            let id = declared_id(&tenant_state.id, &given.name);
+            let kept = tenant_state.subscriptions.get(&id).map(|kept| &*kept.value);
             let made = merged(
                 kept,
-                self.new_subscription(&draft.id, id, given.subscription.clone(), profile),
+                self.new_subscription(&tenant_state.id, id, given.subscription.clone(), profile),
                 given,
             );
             check(&made, &self.inner.config, profile, known)?;
@@ -334,9 +341,9 @@ impl Registry {
     /// Entries made over the API stay, and their tenant with them; a tenant without any is deleted.
     async fn undeclare(&self, id: &TenantId) -> Result<(), RegistryError> {
         let removed = self
-            .change(id, |draft| {
-                let changes = if draft.tenant.declared {
-                    undeclared_changes(draft)
+            .change(id, |tenant_state| {
+                let changes = if tenant_state.tenant.declared {
+                    undeclared_changes(tenant_state)
                 } else {
                     Changes::new()
                 };
@@ -351,42 +358,53 @@ impl Registry {
     }
 }
 
-fn undeclared_changes(draft: &Draft) -> Changes {
-    let keys = draft
+fn undeclared_changes(tenant_state: &TenantState) -> Changes {
+    let keys = tenant_state
         .keys
         .iter()
         .filter(|(_, kept)| kept.declared)
         .map(|(id, _)| key_entry(*id));
-    let subscriptions = draft.subscriptions.iter().filter(|(_, kept)| kept.declared);
-    let chain = draft
+    let subscriptions = tenant_state
+        .subscriptions
+        .iter()
+        .filter(|(_, kept)| kept.declared);
+    let chain = tenant_state
         .chain
         .iter()
         .filter(|chain| chain.declared)
         .map(|_| CHAIN.to_owned());
-    let types = draft.types.iter().filter(|(_, kept)| kept.declared);
-    let delivery = draft
-        .delivery
-        .keys()
-        .filter(|id| draft.subscriptions.get(*id).is_none_or(|kept| kept.declared));
+    let types = tenant_state.types.iter().filter(|(_, kept)| kept.declared);
+    let delivery = tenant_state.delivery.keys().filter(|id| {
+        tenant_state
+            .subscriptions
+            .get(*id)
+            .is_none_or(|kept| kept.declared)
+    });
     let gone: Vec<_> = keys
         .chain(subscriptions.map(|(id, _)| subscription_entry(*id)))
         .chain(types.map(|(kind, _)| type_entry(kind)))
         .chain(chain)
         .chain(delivery.map(|id| chain_entry(Place::Delivery(*id))))
-        .chain(draft.entries.keys().filter(|name| *name == HISTORY).cloned())
+        .chain(
+            tenant_state
+                .entries
+                .keys()
+                .filter(|name| *name == HISTORY)
+                .cloned(),
+        )
         .collect();
     let mut changes: Changes = gone.into_iter().map(|name| (name, None)).collect();
-    let alone = changes.len() + 1 == draft.entries.len();
+    let alone = changes.len() + 1 == tenant_state.entries.len();
     let tenant = super::record::TenantRecord {
         declared: false,
         secret_declared: false,
-        ..draft.tenant.clone()
+        ..tenant_state.tenant.clone()
     };
     changes.push((TENANT.to_owned(), (!alone).then(|| encode(&tenant))));
     changes
 }
 
-impl Draft {
+impl TenantState {
     /// Draft of a tenant that does not exist yet.
     pub(super) fn empty(id: &TenantId, tenant: super::record::TenantRecord) -> Self {
         Self {
@@ -399,7 +417,7 @@ impl Draft {
             chain: None,
             types: std::collections::BTreeMap::new(),
             delivery: std::collections::BTreeMap::new(),
-            history: super::history::HistoryRecord::default(),
+            history: super::audit::HistoryRecord::default(),
             plugins: std::collections::BTreeMap::new(),
             gone: std::collections::BTreeMap::new(),
             entries: std::collections::BTreeMap::new(),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::apply::Changes;
-use super::draft::{Draft, type_entry};
+use super::edit::Changes;
 use super::record::{VERSION, encode};
+use super::tenant_state::{TenantState, type_entry};
 use super::tenants::not_declared;
 use super::{Registry, RegistryError};
 use hookgate_contract::catalogue::{CatalogueType, TypeSpec, Types};
@@ -46,12 +46,12 @@ impl Registry {
         spec: TypeSpec,
     ) -> Result<Arc<CatalogueType>, RegistryError> {
         let read = self.check_type(&spec)?;
-        self.change(tenant, |draft| {
-            self.check_floor(&draft.tenant.profile, &read)?;
-            let kept = draft.types.get(&spec.kind);
+        self.change(tenant, |tenant_state| {
+            self.check_floor(&tenant_state.tenant.profile, &read)?;
+            let kept = tenant_state.types.get(&spec.kind);
             not_declared(kept.is_some_and(|kept| kept.declared), "event type")?;
             let limit = self.inner.config.max_event_types;
-            if kept.is_none() && draft.types.len() >= limit {
+            if kept.is_none() && tenant_state.types.len() >= limit {
                 let what = "event types";
                 return Err(RegistryError::LimitReached { what, limit });
             }
@@ -68,8 +68,8 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn delete_event_type(&self, tenant: &TenantId, kind: &EventType) -> Result<(), RegistryError> {
-        self.change_freely(tenant, |draft| {
-            let found = draft
+        self.change_freely(tenant, |tenant_state| {
+            let found = tenant_state
                 .types
                 .get(kind)
                 .ok_or(RegistryError::NotFound("event type"))?;
@@ -81,9 +81,9 @@ impl Registry {
 
     /// Event types in the form that events are checked by. Unchanged ones are taken from the last
     /// snapshot.
-    pub(super) fn ready_types(&self, draft: &Draft) -> Result<Types, RegistryError> {
-        let before = self.tenant(&draft.id);
-        let ready = draft.types.iter().map(|(kind, kept)| {
+    pub(super) fn ready_types(&self, tenant_state: &TenantState) -> Result<Types, RegistryError> {
+        let before = self.tenant(&tenant_state.id);
+        let ready = tenant_state.types.iter().map(|(kind, kept)| {
             let known = before.as_ref().and_then(|tenant| tenant.types.get(kind));
             if let Some(known) = known.filter(|known| known.spec == kept.value) {
                 return Ok((kind.clone(), Arc::clone(known)));
@@ -98,7 +98,7 @@ impl Registry {
             })?;
             let patterns = ready.unusable_patterns();
             if patterns > 0 {
-                tracing::warn!(tenant = %draft.id, kind = %kind, count = patterns, "event_type.patterns_too_large");
+                tracing::warn!(tenant = %tenant_state.id, kind = %kind, count = patterns, "event_type.patterns_too_large");
             }
             Ok((kind.clone(), Arc::new(ready)))
         });
@@ -116,14 +116,18 @@ impl Registry {
     }
 
     /// Changes that replace the declared types by these.
-    pub(super) fn type_changes(&self, draft: &Draft, wanted: &[TypeSpec]) -> Result<Changes, RegistryError> {
+    pub(super) fn type_changes(
+        &self,
+        tenant_state: &TenantState,
+        wanted: &[TypeSpec],
+    ) -> Result<Changes, RegistryError> {
         self.check_types(wanted)?;
         let named = |kind: &EventType| wanted.iter().any(|spec| spec.kind == *kind);
-        let kept = draft.types.iter();
+        let kept = tenant_state.types.iter();
         let gone = kept.filter(|(kind, kept)| kept.declared && !named(kind));
         let mut changes: Changes = gone.map(|(kind, _)| (type_entry(kind), None)).collect();
         for spec in wanted {
-            let kept = draft.types.get(&spec.kind);
+            let kept = tenant_state.types.get(&spec.kind);
             if !kept.is_some_and(|kept| kept.declared && kept.value == *spec) {
                 changes.extend(put(spec, true));
             }

@@ -14,7 +14,7 @@ use super::sync::Sync;
 use super::{ApiKey, Config, KeyUse, RateBuckets, RegistryError, Sealer, Tenant, key};
 use hookgate_contract::profile::{Profile, Profiles};
 use hookgate_domain::{KeyId, TenantId};
-use hookgate_plugin_host::{Host, Kept};
+use hookgate_plugin_host::{Host, WeakMap};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::tasks::Tasks;
@@ -61,17 +61,17 @@ pub(super) struct Inner {
     /// Notified after the snapshot was replaced.
     pub published: Notify,
     /// Lock per tenant, held from its read to its publication: a newer state is never replaced.
-    pub publishing: Kept<TenantId, AsyncMutex<()>>,
+    pub publishing: WeakMap<TenantId, AsyncMutex<()>>,
     /// Lock per tenant, held while a large tenant is decoded for a change.
-    pub decoding: Kept<TenantId, AsyncMutex<()>>,
+    pub decoding: WeakMap<TenantId, AsyncMutex<()>>,
     /// Lock per tenant, held during a change that waits for the store only.
-    pub changing: Kept<TenantId, AsyncMutex<()>>,
+    pub changing: WeakMap<TenantId, AsyncMutex<()>>,
     pub reads: Semaphore,
     pub builds: Semaphore,
     /// Token buckets of tenants' rates.
-    pub buckets: Kept<TenantId, RateBuckets>,
+    pub buckets: WeakMap<TenantId, RateBuckets>,
     /// Last uses of keys.
-    pub uses: Kept<KeyId, KeyUse>,
+    pub uses: WeakMap<KeyId, KeyUse>,
     pub changed: Changed,
     pub loads: Loads,
     pub recent: Recent,
@@ -111,13 +111,13 @@ impl Registry {
                 snapshot: ArcSwap::default(),
                 swapping: Mutex::default(),
                 published: Notify::new(),
-                publishing: Kept::default(),
-                decoding: Kept::default(),
-                changing: Kept::default(),
+                publishing: WeakMap::default(),
+                decoding: WeakMap::default(),
+                changing: WeakMap::default(),
                 reads: Semaphore::new(READS),
                 builds: Semaphore::new(BUILDS),
-                buckets: Kept::default(),
-                uses: Kept::default(),
+                buckets: WeakMap::default(),
+                uses: WeakMap::default(),
                 changed: Changed::default(),
                 loads: Loads::default(),
                 recent: Recent::default(),

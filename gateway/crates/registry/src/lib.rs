@@ -7,7 +7,7 @@
 //!
 //! # Changes
 //! A caller passes a parsed request (`spec`) to [`Registry`]. It loads the tenant's entries from
-//! the store (`draft`), decides on the new ones, and applies them by compare-and-set on the
+//! the store (`tenant_state`), decides on the new ones, and applies them by compare-and-set on the
 //! revision; after a conflict it starts again, a few times. Then it refreshes this process's
 //! snapshot, so that the caller sees its change. Other processes learn of it by polling the store
 //! ([`Sync`]), each within `registry.poll_interval`.
@@ -22,7 +22,8 @@
 //! to its location.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
-mod apply;
+mod audit;
+mod auto_disable;
 mod canary;
 mod chain_record;
 mod chains;
@@ -30,19 +31,15 @@ mod components;
 mod config;
 mod contracts;
 mod declared;
-mod draft;
+mod edit;
 mod error;
 mod event_types;
-mod failing;
-mod former;
 mod handle;
-mod history;
 mod import;
 mod key;
 mod key_record;
 mod key_use;
 mod loads;
-mod moves;
 mod plugins;
 mod profile_change;
 mod publish;
@@ -59,10 +56,13 @@ mod subscriptions;
 mod sweep;
 mod sync;
 mod tenant_chain;
+mod tenant_purge;
+mod tenant_state;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod upgrades;
 mod version;
 
 use std::collections::HashMap;
@@ -81,11 +81,11 @@ use hookgate_domain::{
 use hookgate_plugin_host::{Budget, Chain};
 use hookgate_store::FeedPosition;
 
+pub use audit::{Actor, AuditAction, Change};
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
 pub use handle::{Behind, Parts, Registry};
-pub use history::{Actor, Change, Deed};
 pub use import::{
     Begin, ImportMode, ImportRules, ImportedKey, ImportedStatus, ImportedSubscription, ImportedTenant,
     Outcome, Row, RowKind, RowOutcome, TenantImport,

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 
-use super::apply::{Changes, Charge, TRIES};
+use super::audit::{AuditAction, AuditEntry};
 use super::chain_record::{PluginRecord, VersionRecord};
 use super::components::Among;
-use super::draft::{Draft, TENANT, gone_entry, plugin_entry};
-use super::history::{Deed, Doing};
+use super::edit::{Changes, Charge, TRIES};
 use super::record::{VERSION, encode};
 use super::shared::Shared;
+use super::tenant_state::{TENANT, TenantState, gone_entry, plugin_entry};
 use super::version::Requirement;
 use super::{Actor, Owner, PluginInfo, PluginVersion, Registry, RegistryError, StepMove, Uploaded};
 use hookgate_domain::TenantId;
@@ -41,7 +41,7 @@ impl Registry {
         let keep = self.keep_version(owner, &name, &version, who);
         let (record, mut steps) = self.keep_component(&component.digest, bytes, keep).await?;
         if *owner == TenantId::operator() {
-            steps = self.move_tenants(&name, who).await?;
+            steps = self.upgrade_tenants(&name, who).await?;
         }
         for step in &steps {
             self.loaded(&step.tenant, step.place).await;
@@ -58,11 +58,11 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Component` (a shipped one does not load), `Store`.
     pub async fn plugins(&self, tenant: &TenantId) -> Result<Vec<PluginInfo>, RegistryError> {
-        let draft = self.existing(tenant).await?;
+        let tenant_state = self.existing(tenant).await?;
         let mut plugins = self.inner.components.shipped().await?;
         plugins.extend(self.shared_plugins().await?);
-        plugins.retain(|plugin| !draft.plugins.contains_key(&plugin.name));
-        let own = draft.plugins.iter();
+        plugins.retain(|plugin| !tenant_state.plugins.contains_key(&plugin.name));
+        let own = tenant_state.plugins.iter();
         plugins.extend(own.map(|(name, record)| info(name, Owner::Tenant, record)));
         for version in plugins.iter_mut().flat_map(|plugin| &mut plugin.versions) {
             version.breaker = self.inner.components.breaker_state(tenant, &version.digest);
@@ -118,27 +118,27 @@ impl Registry {
         who: &Actor,
     ) -> Result<(), RegistryError> {
         for _ in 0..TRIES {
-            let draft = self.owned(owner).await?;
+            let tenant_state = self.owned(owner).await?;
             let missing = RegistryError::NotFound("plugin");
-            let mut record = draft.plugins.get(name).cloned().ok_or(missing)?;
+            let mut record = tenant_state.plugins.get(name).cloned().ok_or(missing)?;
             let gone = match version {
                 None => record.versions.clone(),
                 Some(version) => vec![take_version(&mut record, version)?],
             };
             let used = match owner_of(owner) {
                 Owner::Operator => self.shared_users(name, &gone).await?,
-                Owner::Tenant | Owner::Shipped => users(&draft, name, &gone),
+                Owner::Tenant | Owner::Shipped => users(&tenant_state, name, &gone),
             };
             if !used.is_empty() {
                 return Err(RegistryError::PluginInUse { by: used });
             }
             let left = version.is_some() && !record.versions.is_empty();
             let mut changes = vec![(plugin_entry(name), left.then(|| encode(&record)))];
-            changes.extend(self.remembered(&draft, name, &gone));
-            let deleted = Doing::new(Deed::Deleted).of(name);
+            changes.extend(self.remembered(&tenant_state, name, &gone));
+            let deleted = AuditEntry::new(AuditAction::Deleted).of(name);
             let which = version.and(gone.first()).map(|version| version.version.as_str());
-            self.note(&draft, &mut changes, who, vec![deleted.from(which)]);
-            if self.apply(&draft, changes, Charge::Free).await? {
+            self.note(&tenant_state, &mut changes, who, vec![deleted.from(which)]);
+            if self.apply(&tenant_state, changes, Charge::Free).await? {
                 return Ok(());
             }
         }
@@ -154,25 +154,29 @@ impl Registry {
         who: &Actor,
     ) -> Result<(PluginRecord, Vec<StepMove>), RegistryError> {
         for _ in 0..TRIES {
-            let mut draft = self.owned(owner).await?;
-            let (mut changes, record) = self.with_version(&draft, name, version)?;
-            if !changes.is_empty() && draft.revision == 0 {
-                changes.push((TENANT.to_owned(), Some(encode(&draft.tenant))));
+            let mut tenant_state = self.owned(owner).await?;
+            let (mut changes, record) = self.with_version(&tenant_state, name, version)?;
+            if !changes.is_empty() && tenant_state.revision == 0 {
+                changes.push((TENANT.to_owned(), Some(encode(&tenant_state.tenant))));
             }
-            draft.plugins.insert(name.to_owned(), record.clone());
-            let mut doings = Vec::new();
+            tenant_state.plugins.insert(name.to_owned(), record.clone());
+            let mut entries = Vec::new();
             if !changes.is_empty() {
-                doings.push(Doing::new(Deed::Uploaded).of(name).to(Some(&version.version)));
+                entries.push(
+                    AuditEntry::new(AuditAction::Uploaded)
+                        .of(name)
+                        .to(Some(&version.version)),
+                );
             }
             let among = Among {
-                draft: &draft,
+                tenant_state: &tenant_state,
                 shared: &Shared::default(),
             };
             let moved = self.moved(among, name).await?;
             changes.extend(moved.changes);
-            doings.extend(moved.doings);
-            self.note(&draft, &mut changes, who, doings);
-            if changes.is_empty() || self.apply(&draft, changes, Charge::Quota).await? {
+            entries.extend(moved.entries);
+            self.note(&tenant_state, &mut changes, who, entries);
+            if changes.is_empty() || self.apply(&tenant_state, changes, Charge::Quota).await? {
                 return Ok((record, moved.steps));
             }
         }
@@ -219,12 +223,12 @@ impl Registry {
 
     fn with_version(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         name: &str,
         version: &VersionRecord,
     ) -> Result<(Changes, PluginRecord), RegistryError> {
         let limit = self.inner.config.max_plugins;
-        if draft.plugins.len() >= limit && !draft.plugins.contains_key(name) {
+        if tenant_state.plugins.len() >= limit && !tenant_state.plugins.contains_key(name) {
             return Err(RegistryError::LimitReached {
                 what: "plugins",
                 limit,
@@ -234,7 +238,7 @@ impl Registry {
             v: VERSION,
             versions: Vec::new(),
         };
-        let mut record = draft.plugins.get(name).cloned().unwrap_or(empty);
+        let mut record = tenant_state.plugins.get(name).cloned().unwrap_or(empty);
         if record.versions.iter().any(|kept| kept.digest == version.digest) {
             return Ok((Vec::new(), record));
         }
@@ -249,7 +253,11 @@ impl Registry {
                 digest: kept.digest.clone(),
             });
         }
-        let gone = draft.gone.get(name).into_iter().flat_map(|gone| &gone.versions);
+        let gone = tenant_state
+            .gone
+            .get(name)
+            .into_iter()
+            .flat_map(|gone| &gone.versions);
         let mut other = gone.filter(|gone| gone.version == version.version && gone.digest != version.digest);
         if let Some(other) = other.next() {
             return Err(RegistryError::VersionExists {
@@ -259,19 +267,19 @@ impl Registry {
             });
         }
         record.versions.insert(0, version.clone());
-        let dropped = self.drop_oldest_unused(&mut record, draft)?;
+        let dropped = self.drop_oldest_unused(&mut record, tenant_state)?;
         let mut changes = vec![(plugin_entry(name), Some(encode(&record)))];
-        changes.extend(self.remembered(draft, name, &dropped));
+        changes.extend(self.remembered(tenant_state, name, &dropped));
         Ok((changes, record))
     }
 
     /// Remembers deleted versions, so that none returns with other bytes. No change without
     /// versions.
-    fn remembered(&self, draft: &Draft, name: &str, gone: &[VersionRecord]) -> Changes {
+    fn remembered(&self, tenant_state: &TenantState, name: &str, gone: &[VersionRecord]) -> Changes {
         if gone.is_empty() {
             return Changes::new();
         }
-        let before = draft.gone.get(name).cloned().unwrap_or_default();
+        let before = tenant_state.gone.get(name).cloned().unwrap_or_default();
         let now = self.inner.clock.now();
         let record = before.with(gone.iter(), now, self.inner.config.max_deleted_versions);
         vec![(gone_entry(name), Some(encode(&record)))]
@@ -282,11 +290,11 @@ impl Registry {
     fn drop_oldest_unused(
         &self,
         record: &mut PluginRecord,
-        draft: &Draft,
+        tenant_state: &TenantState,
     ) -> Result<Vec<VersionRecord>, RegistryError> {
         let limit = self.inner.config.max_versions.max(1);
-        let mut pinned = self.pinned_shared(&draft.id);
-        for (_, chain) in draft.chains() {
+        let mut pinned = self.pinned_shared(&tenant_state.id);
+        for (_, chain) in tenant_state.chains() {
             pinned.extend(chain.digests().chain(chain.previous()).map(str::to_owned));
         }
         let mut dropped = Vec::new();
@@ -323,11 +331,11 @@ impl Registry {
         self.catch_up().await?;
         let mut used = Vec::new();
         for tenant in self.tenants() {
-            let draft = match self.draft(&tenant.id).await? {
-                Some(draft) if !draft.plugins.contains_key(name) => draft,
+            let tenant_state = match self.tenant_state(&tenant.id).await? {
+                Some(tenant_state) if !tenant_state.plugins.contains_key(name) => tenant_state,
                 Some(_) | None => continue,
             };
-            used.extend(users(&draft, name, gone));
+            used.extend(users(&tenant_state, name, gone));
             if used.len() >= USERS {
                 break;
             }
@@ -338,8 +346,8 @@ impl Registry {
 }
 
 /// Chains of a tenant whose steps run versions of a plugin, in words.
-fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
-    let uses = draft.chains().filter(|(_, chain)| {
+fn users(tenant_state: &TenantState, name: &str, gone: &[VersionRecord]) -> Vec<String> {
+    let uses = tenant_state.chains().filter(|(_, chain)| {
         let of = chain.steps.iter().filter(|step| step.plugin == name);
         let mut digests = of.flat_map(|step| {
             let canary = step.canary.iter().map(|canary| &canary.running.digest);
@@ -348,8 +356,8 @@ fn users(draft: &Draft, name: &str, gone: &[VersionRecord]) -> Vec<String> {
         digests.any(|digest| gone.iter().any(|version| version.digest == *digest))
     });
     let words = uses.map(|(place, _)| match place {
-        super::Place::Ingress => format!("the chain of the tenant `{}`", draft.id),
-        super::Place::Delivery(id) => format!("the chain of `{id}` of the tenant `{}`", draft.id),
+        super::Place::Ingress => format!("the chain of the tenant `{}`", tenant_state.id),
+        super::Place::Delivery(id) => format!("the chain of `{id}` of the tenant `{}`", tenant_state.id),
     });
     words.take(USERS).collect()
 }

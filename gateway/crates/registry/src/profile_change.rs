@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::draft::Draft;
+use super::tenant_state::TenantState;
 use super::tenants::{not_declared, only_secret};
 use super::{DeclaredTenant, Registry, RegistryError, Tenant, TenantPatch};
 use hookgate_contract::profile::{Profile, SecretOwner};
@@ -49,43 +49,43 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Invalid`, `Store`.
     pub async fn blocked_by(&self, id: &TenantId, patch: &TenantPatch) -> Result<Blocked, RegistryError> {
-        let draft = self.existing(id).await?;
-        not_declared(draft.tenant.declared, "tenant")?;
+        let tenant_state = self.existing(id).await?;
+        not_declared(tenant_state.tenant.declared, "tenant")?;
         if let Some(profile) = &patch.profile {
             self.lasting_profile(profile)?;
         }
-        self.blocked_by_patch(&draft, patch)
+        self.blocked_by_patch(&tenant_state, patch)
     }
 
     /// Checks a tenant's change of profile, if the patch has one.
     pub(super) fn check_profile_change(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         patch: &TenantPatch,
     ) -> Result<(), RegistryError> {
         if patch.force {
             return Ok(());
         }
-        refuse(self.blocked_by_patch(draft, patch)?)
+        refuse(self.blocked_by_patch(tenant_state, patch)?)
     }
 
     /// Checks a declared tenant's change of profile against entries made over the API.
     /// The declared entries are checked when they are applied.
     pub(super) fn check_declared_profile(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         declared: &DeclaredTenant,
         profile: &Profile,
         types: &[EventType],
     ) -> Result<(), RegistryError> {
         let given = declared.tenant.signing_secret.as_ref().map(only_secret);
-        let kept = draft.subscriptions.values().filter(|kept| !kept.declared);
+        let kept = tenant_state.subscriptions.values().filter(|kept| !kept.declared);
         let held = Held {
             subscriptions: kept.map(|kept| &*kept.value).collect(),
             further: declared.subscriptions.len(),
             secrets: given
                 .as_ref()
-                .map_or(&draft.signing_secrets, std::slice::from_ref),
+                .map_or(&tenant_state.signing_secrets, std::slice::from_ref),
             types: types.to_vec(),
         };
         refuse(self.blocked(profile, &held))
@@ -108,11 +108,15 @@ impl Registry {
         after
     }
 
-    fn blocked_by_patch(&self, draft: &Draft, patch: &TenantPatch) -> Result<Blocked, RegistryError> {
+    fn blocked_by_patch(
+        &self,
+        tenant_state: &TenantState,
+        patch: &TenantPatch,
+    ) -> Result<Blocked, RegistryError> {
         let Some(name) = patch
             .profile
             .as_ref()
-            .filter(|name| **name != draft.tenant.profile)
+            .filter(|name| **name != tenant_state.tenant.profile)
         else {
             return Ok(Blocked::default());
         };
@@ -121,10 +125,14 @@ impl Registry {
             .as_ref()
             .map(|given| given.iter().map(only_secret).collect());
         let held = Held {
-            subscriptions: draft.subscriptions.values().map(|kept| &*kept.value).collect(),
+            subscriptions: tenant_state
+                .subscriptions
+                .values()
+                .map(|kept| &*kept.value)
+                .collect(),
             further: 0,
-            secrets: given.as_deref().unwrap_or(&draft.signing_secrets),
-            types: draft.own_types(),
+            secrets: given.as_deref().unwrap_or(&tenant_state.signing_secrets),
+            types: tenant_state.own_types(),
         };
         let wanted = self.profile(name)?;
         Ok(self.blocked(&wanted, &held))

@@ -13,9 +13,9 @@ use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
 use super::chain_record::ChainRecord;
-use super::draft::{Draft, TENANT, key_entry};
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
+use super::tenant_state::{TENANT, TenantState, key_entry};
 use super::{ApiKey, ChainSpec, KeyUse, Place, RateBuckets, Registry, RegistryError, Tenant};
 use hookgate_contract::catalogue::Types;
 use hookgate_contract::privacy::{Metadata, OwnFields, Privacy};
@@ -145,10 +145,10 @@ impl Registry {
             return self.publish_shared().await;
         }
         match self.load(id).await {
-            Ok(Some((tenant, draft))) => {
+            Ok(Some((tenant, tenant_state))) => {
                 let lacking = tenant.chains().flat_map(|(_, chain)| &chain.lacking);
                 let lacking = lacking.cloned().collect();
-                self.inner.recent.put(draft);
+                self.inner.recent.put(tenant_state);
                 self.swap(|snapshot| snapshot.put(id, Some(Arc::new(tenant))));
                 self.begin_loading(id, lacking);
                 Ok(())
@@ -267,7 +267,7 @@ impl Registry {
     }
 
     /// Current entries of a tenant in the store, decoded.
-    pub(super) async fn draft(&self, id: &TenantId) -> Result<Option<Draft>, RegistryError> {
+    pub(super) async fn tenant_state(&self, id: &TenantId) -> Result<Option<TenantState>, RegistryError> {
         let Some(record) = self.read(id).await? else {
             return Ok(None);
         };
@@ -289,13 +289,13 @@ impl Registry {
     }
 
     /// Reads and builds a tenant, with the entries that it is made of. The caller holds its lock.
-    async fn load(&self, id: &TenantId) -> Result<Option<(Tenant, Draft)>, RegistryError> {
+    async fn load(&self, id: &TenantId) -> Result<Option<(Tenant, TenantState)>, RegistryError> {
         let Some(record) = self.read(id).await? else {
             return Ok(None);
         };
         if bytes_of(&record) <= INLINE_BYTES {
-            let draft = self.decode(id, record)?;
-            return Ok(Some((self.build(&draft)?, draft)));
+            let tenant_state = self.decode(id, record)?;
+            return Ok(Some((self.build(&tenant_state)?, tenant_state)));
         }
         // A revocation must not wait for the build, which may take long.
         self.revoke(id, &record);
@@ -307,8 +307,8 @@ impl Registry {
         self.revoke(id, &record);
         let (registry, tenant) = (self.clone(), id.clone());
         let build = move || {
-            let draft = registry.decode(&tenant, record)?;
-            Ok((registry.build(&draft)?, draft))
+            let tenant_state = registry.decode(&tenant, record)?;
+            Ok((registry.build(&tenant_state)?, tenant_state))
         };
         blocking(build).await.map(Some)
     }
@@ -323,9 +323,9 @@ impl Registry {
         self.inner.builds.acquire().await.ok()
     }
 
-    fn decode(&self, id: &TenantId, record: RegistryRecord) -> Result<Draft, RegistryError> {
+    fn decode(&self, id: &TenantId, record: RegistryRecord) -> Result<TenantState, RegistryError> {
         let former = self.inner.recent.get(id);
-        Draft::decode(id, record, &self.inner.sealer, former.as_deref())
+        TenantState::decode(id, record, &self.inner.sealer, former.as_deref())
     }
 
     /// Removes revoked keys from the snapshot before anything else of the tenant is processed.
@@ -346,21 +346,26 @@ impl Registry {
 
     /// Builds a tenant from its entries. Does not wait; chains with missing components are marked
     /// as loading.
-    fn build(&self, draft: &Draft) -> Result<Tenant, RegistryError> {
-        let id = &draft.id;
-        let created = Timestamp::from_micros(draft.tenant.created);
+    fn build(&self, tenant_state: &TenantState) -> Result<Tenant, RegistryError> {
+        let id = &tenant_state.id;
+        let created = Timestamp::from_micros(tenant_state.tenant.created);
         // A new tenant takes over nothing from a deleted tenant of its name.
         let former = self.tenant(id).filter(|held| held.created == created);
         if former.is_none() {
             self.host().forget(id);
         }
-        let types = self.ready_types(draft)?;
-        let contract = self.inner.profiles.load().get(&draft.tenant.profile).cloned();
-        let keep_metadata = draft.tenant.keep_metadata;
+        let types = self.ready_types(tenant_state)?;
+        let contract = self
+            .inner
+            .profiles
+            .load()
+            .get(&tenant_state.tenant.profile)
+            .cloned();
+        let keep_metadata = tenant_state.tenant.keep_metadata;
         let privacy = privacy(contract.as_deref(), &types, keep_metadata);
-        let own_quotas = Quotas::from(draft.tenant.quotas);
+        let own_quotas = Quotas::from(tenant_state.tenant.quotas);
         let quotas = self.quotas(contract.as_deref(), own_quotas);
-        let mut subscriptions: Vec<_> = draft
+        let mut subscriptions: Vec<_> = tenant_state
             .subscriptions
             .values()
             .map(|kept| Arc::clone(&kept.value))
@@ -368,15 +373,15 @@ impl Registry {
         subscriptions.sort_by_key(|s| (s.created, s.id));
         let mut tenant = Tenant {
             id: id.clone(),
-            revision: draft.revision,
+            revision: tenant_state.revision,
             created,
-            feed_from: match draft.tenant.feed_from {
+            feed_from: match tenant_state.tenant.feed_from {
                 Some((major, minor)) => FeedPosition { major, minor },
                 None => FeedPosition::START,
             },
             contract,
-            profile: draft.tenant.profile.clone(),
-            keys: draft
+            profile: tenant_state.tenant.profile.clone(),
+            keys: tenant_state
                 .keys
                 .values()
                 .map(|key| {
@@ -386,11 +391,11 @@ impl Registry {
                     })
                 })
                 .collect(),
-            signing_secrets: draft.signing_secrets.clone(),
+            signing_secrets: tenant_state.signing_secrets.clone(),
             subscriptions,
             types,
             privacy,
-            account: self.host().cpu_budget(&draft.id),
+            account: self.host().cpu_budget(&tenant_state.id),
             quotas,
             own_quotas,
             keep_metadata,
@@ -400,12 +405,12 @@ impl Registry {
             chain_states: Vec::new(),
             delivery: HashMap::new(),
             ingress: None,
-            bytes: draft.bytes(),
+            bytes: tenant_state.bytes(),
             behind: Arc::default(),
         };
         let missing = self.inner.loads.missing(id);
-        let sources = draft.chain.iter().map(|source| (Place::Ingress, source));
-        let delivery = draft.delivery.iter();
+        let sources = tenant_state.chain.iter().map(|source| (Place::Ingress, source));
+        let delivery = tenant_state.delivery.iter();
         for (place, source) in sources.chain(delivery.map(|(id, source)| (Place::Delivery(*id), source))) {
             let same = former.as_ref().and_then(|former| former.unchanged(place, source));
             let chain = match same {

@@ -4,26 +4,26 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::draft::Draft;
+use super::tenant_state::TenantState;
 use hookgate_domain::TenantId;
 
 /// Cache of drafts, bounded in number and bytes; the least recently inserted one is evicted first.
 #[derive(Default)]
 pub(super) struct Recent {
-    drafts: Mutex<VecDeque<(usize, Arc<Draft>)>>,
+    drafts: Mutex<VecDeque<(usize, Arc<TenantState>)>>,
 }
 
 impl Recent {
-    pub(super) fn get(&self, tenant: &TenantId) -> Option<Arc<Draft>> {
+    pub(super) fn get(&self, tenant: &TenantId) -> Option<Arc<TenantState>> {
         let drafts = self.lock();
-        let found = drafts.iter().find(|(_, draft)| draft.id == *tenant);
-        found.map(|(_, draft)| Arc::clone(draft))
+        let found = drafts.iter().find(|(_, tenant_state)| tenant_state.id == *tenant);
+        found.map(|(_, tenant_state)| Arc::clone(tenant_state))
     }
 
-    pub(super) fn put(&self, draft: Draft) {
+    pub(super) fn put(&self, tenant_state: TenantState) {
         let mut drafts = self.lock();
-        drafts.retain(|(_, held)| held.id != draft.id);
-        drafts.push_back((draft.bytes(), Arc::new(draft)));
+        drafts.retain(|(_, held)| held.id != tenant_state.id);
+        drafts.push_back((tenant_state.bytes(), Arc::new(tenant_state)));
         let mut bytes: usize = drafts.iter().map(|(bytes, _)| bytes).sum();
         while drafts.len() > MOST || bytes > MOST_BYTES {
             let Some((gone, _)) = drafts.pop_front() else {
@@ -37,7 +37,7 @@ impl Recent {
         self.lock().retain(|(_, held)| held.id != *tenant);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(usize, Arc<Draft>)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(usize, Arc<TenantState>)>> {
         self.drafts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

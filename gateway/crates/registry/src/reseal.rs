@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{Changes, TRIES};
-use super::draft::{SUBSCRIPTION, TENANT};
+use super::edit::{Changes, TRIES};
 use super::record::{QUERY, SubscriptionRecord, TenantRecord, decode, encode, place};
+use super::tenant_state::{SUBSCRIPTION, TENANT};
 use super::{Registry, RegistryError, Sealer};
 use hookgate_domain::TenantId;
 use hookgate_store::RegistryRecord;

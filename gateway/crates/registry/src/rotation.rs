@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::TENANT;
 use super::record::encode;
+use super::tenant_state::TENANT;
 use super::{Registry, RegistryError, Tenant, key};
 use hookgate_contract::profile::Profile;
 use hookgate_domain::subscription::SigningSecret;
@@ -25,17 +25,17 @@ impl Registry {
         grace: Option<Duration>,
     ) -> Result<Arc<Tenant>, RegistryError> {
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
-        self.change_freely(id, |draft| {
-            if draft.tenant.secret_declared {
+        self.change_freely(id, |tenant_state| {
+            if tenant_state.tenant.secret_declared {
                 return Err(RegistryError::Declared("signing secret"));
             }
-            let profile = &self.profile(&draft.tenant.profile)?;
-            let made = || key::next_signing_secret(&profile.secret, draft.signing_secrets.first());
+            let profile = &self.profile(&tenant_state.tenant.profile)?;
+            let made = || key::next_signing_secret(&profile.secret, tenant_state.signing_secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             check_tenant_secret(&secret, profile)?;
             let now = self.inner.clock.now();
-            let secrets = rotated_secrets(&draft.signing_secrets, &secret, now, grace);
-            let mut record = draft.tenant.clone();
+            let secrets = rotated_secrets(&tenant_state.signing_secrets, &secret, now, grace);
+            let mut record = tenant_state.tenant.clone();
             self.put_tenant_secrets(id, &mut record, &secrets);
             Ok((vec![(TENANT.to_owned(), Some(encode(&record)))], ()))
         })

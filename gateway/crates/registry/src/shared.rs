@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::chain_record::PluginRecord;
-use super::draft::Draft;
+use super::tenant_state::TenantState;
 use super::{NewTenant, Registry, RegistryError};
 use hookgate_domain::{Quotas, TenantId};
 
@@ -18,15 +18,15 @@ pub(super) struct Shared {
 impl Registry {
     /// Current plugins of the operator in the store.
     pub(super) async fn shared(&self) -> Result<Shared, RegistryError> {
-        let draft = self.draft(&TenantId::operator()).await?;
-        Ok(draft.map(Shared::of).unwrap_or_default())
+        let tenant_state = self.tenant_state(&TenantId::operator()).await?;
+        Ok(tenant_state.map(Shared::of).unwrap_or_default())
     }
 
     /// Entries of a tenant, or of the operator, whose entries may not exist yet.
-    pub(super) async fn owned(&self, owner: &TenantId) -> Result<Draft, RegistryError> {
-        let draft = self.draft(owner).await?;
+    pub(super) async fn owned(&self, owner: &TenantId) -> Result<TenantState, RegistryError> {
+        let tenant_state = self.tenant_state(owner).await?;
         if *owner != TenantId::operator() {
-            return draft.ok_or(RegistryError::NotFound("tenant"));
+            return tenant_state.ok_or(RegistryError::NotFound("tenant"));
         }
         let new = NewTenant {
             id: owner.clone(),
@@ -35,15 +35,15 @@ impl Registry {
             quotas: Quotas::default(),
             keep_metadata: None,
         };
-        Ok(draft.unwrap_or_else(|| Draft::empty(owner, self.tenant_record(&new, false))))
+        Ok(tenant_state.unwrap_or_else(|| TenantState::empty(owner, self.tenant_record(&new, false))))
     }
 }
 
 impl Shared {
-    pub(super) fn of(draft: Draft) -> Self {
+    pub(super) fn of(tenant_state: TenantState) -> Self {
         Self {
-            revision: draft.revision,
-            plugins: draft.plugins,
+            revision: tenant_state.revision,
+            plugins: tenant_state.plugins,
         }
     }
 }

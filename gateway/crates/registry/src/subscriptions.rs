@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::apply::Changes;
-use super::draft::{Declarable, Draft, subscription_entry};
+use super::edit::Changes;
 use super::record::{SubscriptionRecord, encode};
 use super::rotation::rotated_secrets;
+use super::tenant_state::{Declarable, TenantState, subscription_entry};
 use super::tenants::not_declared;
 use super::{Config, InitialStatus, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use hookgate_contract::profile::{Profile, SecretOwner};
@@ -26,13 +26,13 @@ impl Registry {
         new: NewSubscription,
     ) -> Result<Arc<Subscription>, RegistryError> {
         let id = self.inner.ids.subscription();
-        self.change(tenant, |draft| {
-            let profile = &self.profile(&draft.tenant.profile)?;
+        self.change(tenant, |tenant_state| {
+            let profile = &self.profile(&tenant_state.tenant.profile)?;
             let made = self.new_subscription(tenant, id, new.clone(), profile);
-            check(&made, &self.inner.config, profile, &draft.own_types())?;
+            check(&made, &self.inner.config, profile, &tenant_state.own_types())?;
             check_secrets(&made, profile)?;
             let limit = self.most_subscriptions(profile);
-            if draft.subscriptions.len() >= limit {
+            if tenant_state.subscriptions.len() >= limit {
                 let what = "subscriptions";
                 return Err(RegistryError::LimitReached { what, limit });
             }
@@ -52,12 +52,12 @@ impl Registry {
         id: SubscriptionId,
         patch: SubscriptionPatch,
     ) -> Result<Arc<Subscription>, RegistryError> {
-        self.change(tenant, |draft| {
-            let found = find(draft, id)?;
+        self.change(tenant, |tenant_state| {
+            let found = find(tenant_state, id)?;
             not_declared(found.declared, "subscription")?;
             let patched = patched(&found.value, &patch);
-            let profile = &self.profile(&draft.tenant.profile)?;
-            check(&patched, &self.inner.config, profile, &draft.own_types())?;
+            let profile = &self.profile(&tenant_state.tenant.profile)?;
+            check(&patched, &self.inner.config, profile, &tenant_state.own_types())?;
             Ok((self.put(&patched, false), ()))
         })
         .await?;
@@ -73,10 +73,10 @@ impl Registry {
         tenant: &TenantId,
         id: SubscriptionId,
     ) -> Result<(), RegistryError> {
-        self.change_freely(tenant, |draft| {
-            not_declared(find(draft, id)?.declared, "subscription")?;
+        self.change_freely(tenant, |tenant_state| {
+            not_declared(find(tenant_state, id)?.declared, "subscription")?;
             let mut changes = vec![(subscription_entry(id), None)];
-            changes.extend(draft.without_chain(id));
+            changes.extend(tenant_state.without_chain(id));
             Ok((changes, ()))
         })
         .await?;
@@ -132,9 +132,9 @@ impl Registry {
         grace: Option<Duration>,
     ) -> Result<Arc<Subscription>, RegistryError> {
         let grace = grace.unwrap_or(self.inner.config.rotation_grace.get());
-        self.change_freely(tenant, |draft| {
-            let found = find(draft, id)?;
-            let profile = &self.profile(&draft.tenant.profile)?;
+        self.change_freely(tenant, |tenant_state| {
+            let found = find(tenant_state, id)?;
+            let profile = &self.profile(&tenant_state.tenant.profile)?;
             let made = || key::next_signing_secret(&profile.secret, found.value.secrets.first());
             let secret = secret.clone().unwrap_or_else(made);
             let mut rotated = Subscription::clone(&found.value);
@@ -152,8 +152,8 @@ impl Registry {
         id: SubscriptionId,
         status: &Status,
     ) -> Result<Arc<Subscription>, RegistryError> {
-        self.change_freely(tenant, |draft| {
-            let found = find(draft, id)?;
+        self.change_freely(tenant, |tenant_state| {
+            let found = find(tenant_state, id)?;
             let already = (found.value.status == Status::Active) == (*status == Status::Active);
             if already {
                 return Ok((Vec::new(), ()));
@@ -250,10 +250,10 @@ impl Registry {
 }
 
 pub(super) fn find(
-    draft: &Draft,
+    tenant_state: &TenantState,
     id: SubscriptionId,
 ) -> Result<&Declarable<Arc<Subscription>>, RegistryError> {
-    draft
+    tenant_state
         .subscriptions
         .get(&id)
         .ok_or(RegistryError::NotFound("subscription"))

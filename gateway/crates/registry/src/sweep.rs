@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::info;
 
-use super::apply::{Charge, TRIES};
 use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
-use super::draft::{Kind, TENANT, gone_entry};
+use super::edit::{Charge, TRIES};
 use super::record::{decode, encode};
+use super::tenant_state::{Kind, TENANT, gone_entry};
 use super::{Registry, RegistryError};
 use hookgate_domain::{TenantId, Timestamp};
 use hookgate_store::RegistryRecord;
@@ -63,13 +63,13 @@ impl Registry {
     /// `keep_component` holds it while a reference is added. Returns `false` if another process
     /// holds the lock.
     pub(super) async fn throw_away(&self, digest: &str, seen: u64) -> Result<bool, RegistryError> {
-        let turn = match self.take_named_turn(turn_of(digest)).await {
+        let turn = match self.lock_named(turn_of(digest)).await {
             Ok(turn) => turn,
             Err(RegistryError::StillGoing) => return Ok(false),
             Err(error) => return Err(error),
         };
         let done = self.throw_away_in_turn(digest, seen).await;
-        self.end_turn(turn).await;
+        self.unlock(turn).await;
         done.map(|()| true)
     }
 
@@ -96,7 +96,7 @@ impl Registry {
         name: impl Future<Output = Result<T, RegistryError>>,
     ) -> Result<T, RegistryError> {
         let take = || async {
-            let turn = self.take_named_turn(turn_of(digest)).await;
+            let turn = self.lock_named(turn_of(digest)).await;
             turn.map_err(|error| match error {
                 RegistryError::StillGoing => RegistryError::Conflict,
                 other => other,
@@ -108,12 +108,12 @@ impl Registry {
             name.await
         };
         let named = named.await;
-        if !self.end_turn(turn).await && named.is_ok() {
+        if !self.unlock(turn).await && named.is_ok() {
             // The lock expired in the meantime. A run that began since sees the reference, or ends
             // now.
             let turn = take().await?;
             self.inner.store.blob_put(digest, bytes).await?;
-            self.end_turn(turn).await;
+            self.unlock(turn).await;
         }
         named
     }
@@ -126,9 +126,9 @@ impl Registry {
     }
 
     async fn mark_swept(&self, owner: &TenantId, before: Timestamp) -> Result<(), RegistryError> {
-        let marked = self.change_freely(owner, |draft| {
+        let marked = self.change_freely(owner, |tenant_state| {
             let mut changes = Vec::new();
-            for (name, record) in &draft.gone {
+            for (name, record) in &tenant_state.gone {
                 let mut record = record.clone();
                 if record.mark_swept(before) {
                     changes.push((gone_entry(name), Some(encode(&record))));
@@ -147,15 +147,15 @@ impl Registry {
     pub(super) async fn remember_components(&self, tenant: &TenantId) -> Result<(), RegistryError> {
         let operator = TenantId::operator();
         for _ in 0..TRIES {
-            let Some(draft) = self.draft(tenant).await? else {
+            let Some(tenant_state) = self.tenant_state(tenant).await? else {
                 return Ok(());
             };
-            let versions: Vec<_> = draft
+            let versions: Vec<_> = tenant_state
                 .plugins
                 .values()
                 .flat_map(|record| &record.versions)
                 .collect();
-            let unswept = draft.gone.values().flat_map(GoneRecord::unswept);
+            let unswept = tenant_state.gone.values().flat_map(GoneRecord::unswept);
             let now = self.inner.clock.now();
             let there = self.owned(&operator).await?;
             let before = there.gone.get(OF_TENANTS).cloned().unwrap_or_default();

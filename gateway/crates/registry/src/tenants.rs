@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::draft::{Draft, TENANT, key_entry};
-use super::former::Turn;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
+use super::tenant_purge::TenantLock;
+use super::tenant_state::{TENANT, TenantState, key_entry};
 use super::{ApiKey, NewKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use hookgate_contract::profile::{Profile, STANDARD};
 use hookgate_domain::subscription::SigningSecret;
@@ -27,15 +27,20 @@ impl Registry {
         }
         let profile = self.lasting_profile(new.profile.as_deref().unwrap_or(STANDARD))?;
         let (key, secret) = self.made_key(&profile.key_prefix, Scopes::ALL.into());
-        let turn = self.take_turn(&new.id).await?;
+        let turn = self.lock_tenant(&new.id).await?;
         let made = self.put_tenant(&new, &key, &turn).await;
-        self.end_turn(turn).await;
+        self.unlock(turn).await;
         made?;
         Ok((self.held_tenant(&new.id)?, secret))
     }
 
-    async fn put_tenant(&self, new: &NewTenant, key: &ApiKey, turn: &Turn) -> Result<(), RegistryError> {
-        self.forget_former(&new.id, turn).await?;
+    async fn put_tenant(
+        &self,
+        new: &NewTenant,
+        key: &ApiKey,
+        turn: &TenantLock,
+    ) -> Result<(), RegistryError> {
+        self.purge_tenant(&new.id, turn).await?;
         let mut record = self.tenant_record(new, false);
         record.feed_from = self.feed_end(&new.id).await?;
         let changes = vec![
@@ -81,12 +86,12 @@ impl Registry {
         id: &TenantId,
         patch: TenantPatch,
     ) -> Result<Arc<Tenant>, RegistryError> {
-        self.change(id, |draft| {
-            not_declared(draft.tenant.declared, "tenant")?;
-            let mut record = draft.tenant.clone();
+        self.change(id, |tenant_state| {
+            not_declared(tenant_state.tenant.declared, "tenant")?;
+            let mut record = tenant_state.tenant.clone();
             if let Some(profile) = &patch.profile {
                 self.lasting_profile(profile)?;
-                self.check_profile_change(draft, &patch)?;
+                self.check_profile_change(tenant_state, &patch)?;
                 record.profile.clone_from(profile);
             }
             if let Some(quotas) = patch.quotas {
@@ -129,16 +134,23 @@ impl Registry {
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
         self.remember_components(id).await?;
         let gone = self
-            .change_freely(id, |draft| {
-                not_declared(draft.tenant.declared, "tenant")?;
-                let changes = draft.entries.keys().map(|name| (name.clone(), None)).collect();
-                Ok((changes, draft.subscriptions.keys().copied().collect::<Vec<_>>()))
+            .change_freely(id, |tenant_state| {
+                not_declared(tenant_state.tenant.declared, "tenant")?;
+                let changes = tenant_state
+                    .entries
+                    .keys()
+                    .map(|name| (name.clone(), None))
+                    .collect();
+                Ok((
+                    changes,
+                    tenant_state.subscriptions.keys().copied().collect::<Vec<_>>(),
+                ))
             })
             .await?;
         self.forget_stats(id, &gone).await;
         // An interrupted purge is continued before another tenant of the name is created; otherwise
         // the data expires.
-        let forgetting = self.clone().forget_deleted(id.clone());
+        let forgetting = self.clone().purge_deleted(id.clone());
         self.inner.tasks.spawn_until_stopped(forgetting);
         Ok(())
     }
@@ -179,12 +191,16 @@ impl Registry {
     }
 
     async fn put_key(&self, id: &TenantId, key: &ApiKey) -> Result<(), RegistryError> {
-        self.change(id, |draft| {
-            if draft.keys.values().any(|kept| kept.value.digest == key.digest) {
+        self.change(id, |tenant_state| {
+            if tenant_state
+                .keys
+                .values()
+                .any(|kept| kept.value.digest == key.digest)
+            {
                 return Err(RegistryError::Exists("key"));
             }
             if let Some(subscription) = key.subscription
-                && !draft.subscriptions.contains_key(&subscription)
+                && !tenant_state.subscriptions.contains_key(&subscription)
             {
                 return Err(RegistryError::invalid(
                     "subscription",
@@ -192,7 +208,7 @@ impl Registry {
                 ));
             }
             let limit = self.inner.config.max_keys;
-            if draft.keys.len() >= limit {
+            if tenant_state.keys.len() >= limit {
                 return Err(RegistryError::LimitReached { what: "keys", limit });
             }
             let record = KeyRecord::from_key(key, false);
@@ -206,8 +222,11 @@ impl Registry {
     /// # Errors
     /// `NotFound`, `Declared`, `Conflict`, `Store`.
     pub async fn revoke_key(&self, id: &TenantId, key: KeyId) -> Result<(), RegistryError> {
-        self.change_freely(id, |draft| {
-            let found = draft.keys.get(&key).ok_or(RegistryError::NotFound("key"))?;
+        self.change_freely(id, |tenant_state| {
+            let found = tenant_state
+                .keys
+                .get(&key)
+                .ok_or(RegistryError::NotFound("key"))?;
             not_declared(found.declared, "key")?;
             Ok((vec![(key_entry(key), None)], ()))
         })
@@ -266,8 +285,10 @@ impl Registry {
     }
 
     /// Entries of an existing tenant, read from the store.
-    pub(super) async fn existing(&self, id: &TenantId) -> Result<Draft, RegistryError> {
-        self.draft(id).await?.ok_or(RegistryError::NotFound("tenant"))
+    pub(super) async fn existing(&self, id: &TenantId) -> Result<TenantState, RegistryError> {
+        self.tenant_state(id)
+            .await?
+            .ok_or(RegistryError::NotFound("tenant"))
     }
 
     fn made_key(&self, prefix: &str, new: NewKey) -> (ApiKey, Secret) {

@@ -12,9 +12,9 @@ use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::{self as store, Retention, Store, StoreUrl};
 use hookgate_testing::host;
 
+mod auto_disable;
 mod canaries;
 mod declaring;
-mod failing;
 mod loading;
 mod sweeping;
 mod versions;

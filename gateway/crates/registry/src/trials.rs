@@ -30,10 +30,10 @@ impl Registry {
         spec: &ChainSpec,
     ) -> Result<TrialChain, RegistryError> {
         self.check_size(spec)?;
-        let draft = self.existing(tenant).await?;
+        let tenant_state = self.existing(tenant).await?;
         let shared = self.shared().await?;
         let among = Among {
-            draft: &draft,
+            tenant_state: &tenant_state,
             shared: &shared,
         };
         let components = &self.inner.components;

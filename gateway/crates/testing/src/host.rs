@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hookgate_domain::units::Span;
-use hookgate_plugin_host::{Artifacts, Compiler, Config, Host, LargeConfig, Workshop};
+use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Config, Host, LargeConfig};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
 
@@ -28,7 +28,7 @@ pub fn host() -> Host {
     // Shared by all tests of all runs: what was compiled once is only loaded the next time.
     let directory = std::env::temp_dir().join("hookgate-test-compiled");
     let artifacts = Artifacts::new(directory, [7; 32]);
-    let workshop = Workshop::new(Compiler::InProcess, artifacts, config.compiles);
+    let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, config.compiles);
     Host::start(
         &Arc::new(config),
         Clock::System,

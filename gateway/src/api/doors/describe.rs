@@ -252,7 +252,7 @@ impl Entrance {
     }
 
     fn section(&self) -> String {
-        format!("Front door: {}", self.profiles.join(", "))
+        format!("RootHandler door: {}", self.profiles.join(", "))
     }
 }
 

@@ -287,7 +287,7 @@ async fn make_again(
     }
     let made = api.store.enqueue(&tenant.id, again, tenant.quotas.stored).await;
     let made = made.map_err(|error| api.quotas.refusal(&error))?;
-    api.handover.due_now();
+    api.inbox.due_now();
     Ok((made, left_out))
 }
 

@@ -108,7 +108,7 @@ pub(in crate::api) async fn send(
         id_given: false,
     };
     // Sent at once, before what waits for the endpoint: it shows the endpoint's current state.
-    let room = api.handover.reserve_forced(&new);
+    let room = api.inbox.reserve_forced(&new);
     let held = Arc::new(new.event.clone());
     let submission = Submission {
         tenant: tenant.id.clone(),
@@ -138,7 +138,7 @@ pub(in crate::api) async fn send(
             // The delivery has its slot. Without a scheduler, its lease ends.
             let _ = room.hand_over(leased);
         }
-        _ => api.handover.due_now(),
+        _ => api.inbox.due_now(),
     }
     tracing::info!(tenant = %tenant.id, subscription = %id, event = %delivery.event, "subscription.tested");
     Ok(delivery)

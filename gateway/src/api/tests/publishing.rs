@@ -94,10 +94,10 @@ async fn whoever_makes_a_delivery_wakes_the_scheduler() {
         format!("/v1/events/{event}/replay"),
         format!("/v1/deliveries/{}/retry", leased.id),
     ] {
-        assert_eq!(rig.handover.next_due(), None);
+        assert_eq!(rig.inbox.next_due(), None);
         rig.bare(&key, Method::POST, &path).await.expect(202);
-        assert_eq!(rig.handover.next_due(), Some(Timestamp::default()), "{path}");
-        rig.handover.forget_due();
+        assert_eq!(rig.inbox.next_due(), Some(Timestamp::default()), "{path}");
+        rig.inbox.forget_due();
     }
     let path = format!("/v1/subscriptions/{subscription}/test");
     rig.bare(&key, Method::POST, &path).await.expect(202);

@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use super::super::{Parts, router};
 use crate::backup::{self, Backups};
-use crate::dispatch::Handover;
-use crate::dispatch::handover::{Limits, Ready};
+use crate::dispatch::Inbox;
+use crate::dispatch::inbox::{Limits, Ready};
 use crate::feed::Feed;
 use crate::http::{Auth, BodyLimits};
 use crate::ingest::{self, Ingest};
@@ -24,7 +24,7 @@ use crate::keyring::{self, Expected, Keyring, Origin, Root};
 use hookgate_contract::profile::Profiles;
 use hookgate_domain::Secret;
 use hookgate_egress::Client;
-use hookgate_plugin_host::{Artifacts, Compiler, Host, Workshop};
+use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Host};
 use hookgate_registry::{self as registry, Registry, Sealer};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
@@ -42,7 +42,7 @@ pub(super) struct Rig {
     /// Deliveries that would be sent at once.
     pub(super) ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
     /// Handover to the scheduler.
-    pub(super) handover: Handover,
+    pub(super) inbox: Inbox,
     shutdown: CancellationToken,
     _folder: TempDir,
 }
@@ -95,7 +95,7 @@ impl Rig {
         );
         let store: Arc<dyn Store> = Arc::new(opened.unwrap());
         let artifacts = Artifacts::new(folder.path().join("artifacts"), [7; 32]);
-        let workshop = Workshop::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
+        let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, NonZeroU32::MIN);
         let metrics = Metrics::new();
         let plugins = Arc::new(hookgate_testing::patient());
         let host = Host::start(&plugins, clock.clone(), metrics.clone(), workshop, [9; 32]).unwrap();
@@ -134,7 +134,7 @@ impl Rig {
             lease: Duration::from_secs(60),
         };
         let memory = MemoryPool::new(&hookgate_runtime::memory::Config::default());
-        let (handover, ready) = Handover::new(limits, memory.clone());
+        let (inbox, ready) = Inbox::new(limits, memory.clone());
         let auth = Auth::new(registry.clone(), &Secret::new(OPERATOR));
         let ids = IdSource::new(clock.clone());
         let quotas = crate::quota::QuotaGate::new(Arc::clone(&store), metrics.clone());
@@ -142,7 +142,7 @@ impl Rig {
             auth: auth.clone(),
             host: host.clone(),
             committer: committer.clone(),
-            handover: handover.clone(),
+            inbox: inbox.clone(),
             egress: egress.clone(),
             quotas: quotas.clone(),
             memory: memory.clone(),
@@ -186,7 +186,7 @@ impl Rig {
             ),
             store: Arc::clone(&store),
             committer,
-            handover: handover.clone(),
+            inbox: inbox.clone(),
             feed,
             egress,
             ids,
@@ -210,7 +210,7 @@ impl Rig {
             router: router(parts, ingest::routes(ingest)),
             store,
             ready,
-            handover,
+            inbox,
             shutdown,
             _folder: folder,
         }

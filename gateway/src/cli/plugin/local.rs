@@ -10,8 +10,8 @@ use crate::cli::output::Failure;
 use crate::cli::temporary::TemporaryDir;
 use hookgate_json::Document;
 use hookgate_plugin_host::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, SettingsProblem, Step, Trial,
-    Tried, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, ComponentLoader, Config, Done, Host, OnFailure,
+    SettingsProblem, Step, Trial, Tried,
 };
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
@@ -36,7 +36,7 @@ impl Local {
         // A random key suffices: nothing that it protects outlives this process. Pseudonyms are the
         // same at every run, for expectations.
         let artifacts = Artifacts::new(dir.path().to_owned(), rand::random());
-        let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, limits.compiles);
+        let workshop = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, limits.compiles);
         let host = Host::start(
             &Arc::new(limits),
             Clock::System,

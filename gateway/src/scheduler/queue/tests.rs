@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::lane::EndpointKey;
+use super::super::endpoint_queue::EndpointKey;
 use super::*;
 
 const RULES: Rules = Rules {
@@ -14,7 +14,7 @@ const RULES: Rules = Rules {
         longest: Duration::from_secs(60),
         attempts_between: 3,
     },
-    lanes: Most {
+    endpoint_queues: QueueLimits {
         in_all: 1_000,
         named_by_tenant: 1_000,
     },
@@ -56,7 +56,7 @@ fn finish(start: &Start<u32>, signal: Signal, took: Duration) -> Finish {
 fn warm(keys: &[Key], now: Instant) -> Queue<u32> {
     let mut queue = Queue::new(RULES);
     for key in keys {
-        assert!(queue.push(key, Age::Young, 0, now).is_none());
+        assert!(queue.push(key, AttemptClass::Fresh, 0, now).is_none());
         let start = queue.next(now).expect("room");
         queue.finished(&finish(&start, Signal::Success, QUICKLY), now);
     }
@@ -69,11 +69,11 @@ fn tenants_take_turns_whatever_they_brought() {
     let keys = [key("loud", "a"), key("loud", "b"), key("calm", "c")];
     let mut queue = warm(&keys, now);
     for n in 0..100 {
-        queue.push(&keys[0], Age::Young, n, now);
-        queue.push(&keys[1], Age::Young, n, now);
+        queue.push(&keys[0], AttemptClass::Fresh, n, now);
+        queue.push(&keys[1], AttemptClass::Fresh, n, now);
     }
     for n in 0..3 {
-        queue.push(&keys[2], Age::Young, n, now);
+        queue.push(&keys[2], AttemptClass::Fresh, n, now);
     }
     let order: Vec<_> = starts(&mut queue, now)
         .into_iter()
@@ -87,10 +87,10 @@ fn tenants_take_turns_whatever_they_brought() {
 #[test]
 fn an_endpoint_keeps_to_its_limit_and_goes_on_when_one_comes_back() {
     let now = Instant::now();
-    let lane = key("t", "a");
-    let mut queue = warm(std::slice::from_ref(&lane), now);
+    let endpoint_queue = key("t", "a");
+    let mut queue = warm(std::slice::from_ref(&endpoint_queue), now);
     for n in 0..20 {
-        queue.push(&lane, Age::Young, n, now);
+        queue.push(&endpoint_queue, AttemptClass::Fresh, n, now);
     }
     let started = starts(&mut queue, now);
     assert_eq!(
@@ -105,21 +105,30 @@ fn an_endpoint_keeps_to_its_limit_and_goes_on_when_one_comes_back() {
 #[test]
 fn an_endpoint_too_many_waits_outside_and_holds_nobody_up() {
     let now = Instant::now();
-    let lanes = Most {
+    let endpoint_queues = QueueLimits {
         in_all: 1_000,
         named_by_tenant: 2,
     };
-    let mut queue = Queue::new(Rules { lanes, ..RULES });
+    let mut queue = Queue::new(Rules {
+        endpoint_queues,
+        ..RULES
+    });
     let keys: Vec<_> = (0..3).map(|n| key("loud", &n.to_string())).collect();
-    assert!(queue.push(&keys[0], Age::Young, 0, now).is_none());
-    assert!(queue.push(&keys[1], Age::Young, 1, now).is_none());
-    let postponed = queue.push(&keys[2], Age::Young, 2, now).expect("no lane");
+    assert!(queue.push(&keys[0], AttemptClass::Fresh, 0, now).is_none());
+    assert!(queue.push(&keys[1], AttemptClass::Fresh, 1, now).is_none());
+    let postponed = queue
+        .push(&keys[2], AttemptClass::Fresh, 2, now)
+        .expect("no endpoint_queue");
     assert_eq!((postponed.items, postponed.until > now), (vec![2], true));
-    assert!(queue.push(&key("calm", "a"), Age::Young, 3, now).is_none());
+    assert!(
+        queue
+            .push(&key("calm", "a"), AttemptClass::Fresh, 3, now)
+            .is_none()
+    );
     for start in starts(&mut queue, now) {
         queue.finished(&finish(&start, Signal::Success, QUICKLY), now);
     }
-    assert!(queue.push(&keys[2], Age::Young, 4, now).is_none());
+    assert!(queue.push(&keys[2], AttemptClass::Fresh, 4, now).is_none());
     assert_eq!(starts(&mut queue, now).len(), 1);
 }
 
@@ -129,15 +138,15 @@ fn slow_endpoints_leave_three_quarters_to_the_others() {
     let slow: Vec<_> = (0..8).map(|n| key("t", &format!("slow{n}"))).collect();
     let quick = key("t", "quick");
     let mut queue = warm(std::slice::from_ref(&quick), now);
-    for lane in &slow {
-        queue.push(lane, Age::Young, 0, now);
+    for endpoint_queue in &slow {
+        queue.push(endpoint_queue, AttemptClass::Fresh, 0, now);
     }
     for start in starts(&mut queue, now) {
         queue.finished(&finish(&start, Signal::Success, Duration::from_secs(5)), now);
     }
     for n in 0..20 {
-        for lane in slow.iter().chain([&quick]) {
-            queue.push(lane, Age::Young, n, now);
+        for endpoint_queue in slow.iter().chain([&quick]) {
+            queue.push(endpoint_queue, AttemptClass::Fresh, n, now);
         }
     }
     let started = starts(&mut queue, now);
@@ -158,15 +167,15 @@ fn an_endpoint_that_hangs_is_found_out_before_it_times_out() {
     let keys: Vec<_> = (0..4).map(|n| key("t", &format!("hangs{n}"))).collect();
     let mut queue = Queue::new(RULES);
     for n in 0..40 {
-        queue.push(&keys[n % 4], Age::Young, 0, now);
+        queue.push(&keys[n % 4], AttemptClass::Fresh, 0, now);
     }
     // Unknown endpoints have half.
     assert_eq!(starts(&mut queue, now).len(), 16);
     let later = now + Duration::from_secs(2);
-    queue.look_around(later);
+    queue.tick(later);
     assert_eq!(starts(&mut queue, later).len(), 0);
     let fresh = key("t", "fresh");
-    queue.push(&fresh, Age::Young, 0, later);
+    queue.push(&fresh, AttemptClass::Fresh, 0, later);
     assert_eq!(starts(&mut queue, later).len(), 1);
 }
 
@@ -176,11 +185,11 @@ fn later_attempts_leave_half_to_the_first_ones() {
     let keys: Vec<_> = (0..4).map(|n| key("t", &format!("{n}"))).collect();
     let mut queue = warm(&keys, now);
     for n in 0..40 {
-        queue.push(&keys[n % 4], Age::Old, 0, now);
+        queue.push(&keys[n % 4], AttemptClass::Retry, 0, now);
     }
     let started = starts(&mut queue, now);
     assert_eq!(started.len(), 16);
-    queue.push(&keys[0], Age::Young, 1, now);
+    queue.push(&keys[0], AttemptClass::Fresh, 1, now);
     assert_eq!(
         starts(&mut queue, now).iter().map(|s| s.item).collect::<Vec<_>>(),
         [1]
@@ -192,10 +201,10 @@ fn later_attempts_leave_half_to_the_first_ones() {
 #[test]
 fn a_failing_endpoint_is_paused_then_probed() {
     let now = Instant::now();
-    let lane = subscribed("t", 1);
-    let mut queue = warm(std::slice::from_ref(&lane), now);
+    let endpoint_queue = subscribed("t", 1);
+    let mut queue = warm(std::slice::from_ref(&endpoint_queue), now);
     for n in 0..10 {
-        queue.push(&lane, Age::Young, n, now);
+        queue.push(&endpoint_queue, AttemptClass::Fresh, n, now);
     }
     let started = starts(&mut queue, now);
     let failed = |start| finish(start, Signal::Failed, QUICKLY);
@@ -207,9 +216,17 @@ fn a_failing_endpoint_is_paused_then_probed() {
     for start in &started[3..] {
         assert!(queue.finished(&failed(start), now).is_none());
     }
-    assert!(queue.push(&lane, Age::Young, 11, now).is_some());
+    assert!(
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 11, now)
+            .is_some()
+    );
     for n in 12..15 {
-        assert!(queue.push(&lane, Age::Young, n, postponed.until).is_none());
+        assert!(
+            queue
+                .push(&endpoint_queue, AttemptClass::Fresh, n, postponed.until)
+                .is_none()
+        );
     }
     let probe = starts(&mut queue, postponed.until);
     assert_eq!(probe.len(), 1);
@@ -218,10 +235,10 @@ fn a_failing_endpoint_is_paused_then_probed() {
 }
 
 /// An endpoint that was paused, and when its pause ends.
-fn paused(lane: &Key, now: Instant) -> (Queue<u32>, Instant) {
-    let mut queue = warm(std::slice::from_ref(lane), now);
+fn paused(endpoint_queue: &Key, now: Instant) -> (Queue<u32>, Instant) {
+    let mut queue = warm(std::slice::from_ref(endpoint_queue), now);
     for n in 0..3 {
-        queue.push(lane, Age::Young, n, now);
+        queue.push(endpoint_queue, AttemptClass::Fresh, n, now);
     }
     let started = starts(&mut queue, now);
     for start in &started {
@@ -235,10 +252,14 @@ fn paused(lane: &Key, now: Instant) -> (Queue<u32>, Instant) {
 
 #[test]
 fn breaker_lets_what_is_due_through_a_few_at_a_time_between_pauses() {
-    let (now, lane) = (Instant::now(), subscribed("t", 1));
-    let (mut queue, until) = paused(&lane, now);
+    let (now, endpoint_queue) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, until) = paused(&endpoint_queue, now);
     for n in 10..15 {
-        assert!(queue.push(&lane, Age::Young, n, until).is_none());
+        assert!(
+            queue
+                .push(&endpoint_queue, AttemptClass::Fresh, n, until)
+                .is_none()
+        );
     }
     let probe = starts(&mut queue, until);
     assert_eq!(probe.len(), 1);
@@ -260,10 +281,10 @@ fn breaker_lets_what_is_due_through_a_few_at_a_time_between_pauses() {
 
 #[test]
 fn retry_after_keeps_all_of_an_endpoints_deliveries() {
-    let (now, lane, asked) = (Instant::now(), subscribed("t", 1), Duration::from_secs(10));
-    let mut queue = warm(std::slice::from_ref(&lane), now);
+    let (now, endpoint_queue, asked) = (Instant::now(), subscribed("t", 1), Duration::from_secs(10));
+    let mut queue = warm(std::slice::from_ref(&endpoint_queue), now);
     for n in 0..20 {
-        queue.push(&lane, Age::Young, n, now);
+        queue.push(&endpoint_queue, AttemptClass::Fresh, n, now);
     }
     let started = starts(&mut queue, now);
     let throttled = finish(&started[0], Signal::Throttled(Some(asked)), QUICKLY);
@@ -271,44 +292,64 @@ fn retry_after_keeps_all_of_an_endpoints_deliveries() {
     assert_eq!((postponed.items.len(), postponed.until), (12, now + asked));
     queue.finished(&finish(&started[1], Signal::Success, QUICKLY), now);
     assert!(
-        queue.push(&lane, Age::Young, 30, now).is_some(),
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 30, now)
+            .is_some(),
         "another's success changes nothing"
     );
     for start in &started[2..] {
         queue.finished(&finish(start, Signal::Nothing, QUICKLY), now);
     }
-    assert!(queue.push(&lane, Age::Young, 31, now + asked).is_none());
+    assert!(
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 31, now + asked)
+            .is_none()
+    );
     assert_eq!(starts(&mut queue, now + asked).len(), 1);
 }
 
 #[test]
 fn a_test_passes_a_pause_and_its_success_ends_it() {
-    let (now, lane) = (Instant::now(), subscribed("t", 1));
-    let (mut queue, _) = paused(&lane, now);
-    assert!(queue.push_forced(&lane, 20, now).is_none());
+    let (now, endpoint_queue) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, _) = paused(&endpoint_queue, now);
+    assert!(queue.push_forced(&endpoint_queue, 20, now).is_none());
     let test = starts(&mut queue, now);
     assert_eq!(test[0].item, 20);
     queue.finished(&finish(&test[0], Signal::Failed, QUICKLY), now);
     assert!(
-        queue.push(&lane, Age::Young, 21, now).is_some(),
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 21, now)
+            .is_some(),
         "it is paused still"
     );
-    assert!(queue.push_forced(&lane, 22, now).is_none());
+    assert!(queue.push_forced(&endpoint_queue, 22, now).is_none());
     let test = starts(&mut queue, now);
     queue.finished(&finish(&test[0], Signal::Success, QUICKLY), now);
-    assert!(queue.push(&lane, Age::Young, 23, now).is_none());
+    assert!(
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 23, now)
+            .is_none()
+    );
     assert_eq!(starts(&mut queue, now).len(), 1);
 }
 
 #[test]
 fn a_pause_ends_when_the_endpoint_is_another() {
-    let (now, lane) = (Instant::now(), subscribed("t", 1));
-    let (mut queue, _) = paused(&lane, now);
-    queue.paused_with(&lane, Some(1));
+    let (now, endpoint_queue) = (Instant::now(), subscribed("t", 1));
+    let (mut queue, _) = paused(&endpoint_queue, now);
+    queue.paused_with(&endpoint_queue, Some(1));
     queue.revise(now, |_| Some(1));
-    assert!(queue.push(&lane, Age::Young, 20, now).is_some());
+    assert!(
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 20, now)
+            .is_some()
+    );
     queue.revise(now, |_| Some(2));
-    assert!(queue.push(&lane, Age::Young, 21, now).is_none());
+    assert!(
+        queue
+            .push(&endpoint_queue, AttemptClass::Fresh, 21, now)
+            .is_none()
+    );
     let told = queue.take_capacities();
     assert_eq!(told.last().expect("it is told").1.closed_until, None);
 }
@@ -320,11 +361,11 @@ fn capacity_is_what_an_endpoint_can_use() {
     let (_, of_quick) = queue.take_capacities().pop().expect("it is told");
     assert!(of_quick.places >= 1_000, "{of_quick:?}");
     for n in 0..100 {
-        assert!(queue.push(&hangs, Age::Young, n, now).is_none());
+        assert!(queue.push(&hangs, AttemptClass::Fresh, n, now).is_none());
     }
     assert_eq!(starts(&mut queue, now).len(), 8);
     let later = now + Duration::from_secs(2);
-    let shed = queue.look_around(later);
+    let shed = queue.tick(later);
     let told = queue.take_capacities();
     let (_, of_hanging) = told.iter().find(|(key, _)| *key == hangs).expect("it is told");
     assert_eq!((shed.len(), of_hanging.places), (100 - of_hanging.places, 48));
@@ -335,9 +376,9 @@ fn capacity_is_what_an_endpoint_can_use() {
 fn unused_lanes_are_forgotten() {
     let now = Instant::now();
     let mut queue = warm(&[key("t", "a")], now);
-    queue.look_around(now + Duration::from_secs(60));
+    queue.tick(now + Duration::from_secs(60));
     assert!(!queue.is_idle());
-    queue.look_around(now + Duration::from_secs(3600));
+    queue.tick(now + Duration::from_secs(3600));
     assert!(queue.is_idle());
 }
 
@@ -354,7 +395,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0..12_u8, any::<bool>()).prop_map(|(lane, old)| Step::Push(lane, old)),
+        3 => (0..12_u8, any::<bool>()).prop_map(|(endpoint_queue, old)| Step::Push(endpoint_queue, old)),
         3 => Just(Step::Next),
         3 => (any::<usize>(), 0..7_u8).prop_map(|(which, signal)| Step::Finish(which, signal)),
         1 => (0..3000_u16).prop_map(Step::Later),
@@ -386,9 +427,9 @@ proptest! {
         for step in steps {
             let mut postponed = None;
             match step {
-                Step::Push(lane, old) => {
-                    let key = key(["a", "b", "c"][usize::from(lane % 3)], &lane.to_string());
-                    let age = if old { Age::Old } else { Age::Young };
+                Step::Push(endpoint_queue, old) => {
+                    let key = key(["a", "b", "c"][usize::from(endpoint_queue % 3)], &endpoint_queue.to_string());
+                    let age = if old { AttemptClass::Retry } else { AttemptClass::Fresh };
                     pushed += 1;
                     postponed = queue.push(&key, age, pushed, now);
                 }
@@ -404,9 +445,9 @@ proptest! {
                 }
                 Step::Finish(..) => {}
                 Step::Later(millis) => now += Duration::from_millis(millis.into()),
-                Step::Look => left += u32::try_from(queue.look_around(now).len()).expect("few"),
-                Step::Force(lane) => {
-                    let key = key(["a", "b", "c"][usize::from(lane % 3)], &lane.to_string());
+                Step::Look => left += u32::try_from(queue.tick(now).len()).expect("few"),
+                Step::Force(endpoint_queue) => {
+                    let key = key(["a", "b", "c"][usize::from(endpoint_queue % 3)], &endpoint_queue.to_string());
                     pushed += 1;
                     postponed = queue.push_forced(&key, pushed, now);
                 }

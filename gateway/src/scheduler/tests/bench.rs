@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::delivery::{self, Courier};
-use crate::dispatch::Handover;
+use crate::delivery::{self, Attempter};
+use crate::dispatch::Inbox;
 use crate::health::Watch;
 use crate::scheduler::{Config, Journal, Parts, Scheduler};
 use crate::system_events::SystemEvents;
@@ -32,7 +32,7 @@ pub(super) struct Bench {
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Registry,
     pub(super) committer: Committer,
-    pub(super) handover: Handover,
+    pub(super) inbox: Inbox,
     pub(super) secret: Secret,
     clock: Clock,
     event: (&'static str, &'static str),
@@ -97,13 +97,13 @@ impl Bench {
         };
         registry.create_tenant(tenant).await.unwrap();
 
-        let (handover, ready) = Handover::new(wishes.scheduler.inbox(), MemoryPool::new(&Default::default()));
+        let (inbox, ready) = Inbox::new(wishes.scheduler.inbox(), MemoryPool::new(&Default::default()));
         let store_clock = StoreClock::new(clock.clone());
         let parts = delivery::Parts {
             registry: registry.clone(),
             client: Client::new(&wishes.egress, clock.clone()).unwrap(),
             committer: committer.clone(),
-            handover: handover.clone(),
+            inbox: inbox.clone(),
             clock: clock.clone(),
             store_clock: store_clock.clone(),
             watch: Watch::default(),
@@ -111,9 +111,9 @@ impl Bench {
             metrics: metrics.clone(),
         };
         let parts = Parts {
-            courier: Courier::new(delivery::Config::default(), wishes.retry, parts),
+            attempter: Attempter::new(delivery::Config::default(), wishes.retry, parts),
             store: store.clone(),
-            handover: handover.clone(),
+            inbox: inbox.clone(),
             store_clock,
             journal: Journal::none(),
             metrics,
@@ -125,7 +125,7 @@ impl Bench {
             store,
             registry,
             committer,
-            handover,
+            inbox,
             secret,
             clock: wishes.clock,
             event: wishes.event,
@@ -174,7 +174,7 @@ impl Bench {
             targets: vec![target],
             id_given: true,
         };
-        let mut room = self.handover.reserve(&tenant(), &[new]).unwrap();
+        let mut room = self.inbox.reserve(&tenant(), &[new]).unwrap();
         let accepted = self.accept(&event, target, room.lease()).await;
         room.stored();
         let Accepted::Stored {
@@ -212,7 +212,7 @@ impl Bench {
     pub(super) async fn leave(&self, id: &str, target: Target) -> DeliveryId {
         let event = self.event(id, None);
         self.accept(&event, target, LeasePolicy::Due).await;
-        self.handover.due_now();
+        self.inbox.due_now();
         DeliveryId {
             event: event.id,
             target,

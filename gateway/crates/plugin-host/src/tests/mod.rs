@@ -14,8 +14,8 @@ mod uploads;
 use std::sync::Arc;
 
 use super::{
-    Artifacts, Call, Chain, Compiler, Component, Config, Done, Host, OnFailure, Phase, Step, Trial,
-    UploadError, Verdict, Workshop,
+    Artifacts, Call, Chain, Compiler, Component, ComponentLoader, Config, Done, Host, OnFailure, Phase, Step,
+    Trial, UploadError, Verdict,
 };
 use hookgate_domain::Timestamp;
 use hookgate_json::{Document, Limits};
@@ -34,9 +34,9 @@ impl Bench {
         let config = config.with_patience();
         let directory = tempfile::tempdir().unwrap();
         let artifacts = Artifacts::new(directory.path().to_owned(), [7; 32]);
-        let workshop = Workshop::new(Compiler::InProcess, artifacts, config.compiles);
+        let loader = ComponentLoader::new(Compiler::InProcess, artifacts, config.compiles);
         let clock = Clock::Manual(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
-        let host = Host::start(&Arc::new(config), clock, Metrics::new(), workshop, [9; 32]).unwrap();
+        let host = Host::start(&Arc::new(config), clock, Metrics::new(), loader, [9; 32]).unwrap();
         Self { host, directory }
     }
 

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::{
-    Artifacts, Bench, Clock, Compiler, Config, Host, UploadError, Verdict, Workshop, call, failure, step,
+    Artifacts, Bench, Clock, Compiler, ComponentLoader, Config, Host, UploadError, Verdict, call, failure,
+    step,
 };
 use hookgate_domain::units::Size;
 use hookgate_runtime::telemetry::Metrics;
@@ -53,12 +54,12 @@ async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
     let directory = tempfile::tempdir().unwrap();
     let start = |compiler, key| {
         let artifacts = Artifacts::new(directory.path().to_owned(), key);
-        let workshop = Workshop::new(compiler, artifacts, NonZeroU32::MIN);
+        let loader = ComponentLoader::new(compiler, artifacts, NonZeroU32::MIN);
         Host::start(
             &Config::default().into(),
             Clock::System,
             Metrics::new(),
-            workshop,
+            loader,
             [0; 32],
         )
         .unwrap()
@@ -126,12 +127,12 @@ async fn compile_turns_are_fair_between_tenants() {
     std::fs::write(&exe, script).unwrap();
     std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o700)).unwrap();
     let artifacts = Artifacts::new(directory.path().join("compiled"), [3; 32]);
-    let workshop = Workshop::new(Compiler::ChildProcess { exe }, artifacts, NonZeroU32::MIN);
+    let loader = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, NonZeroU32::MIN);
     let host = Host::start(
         &Config::default().into(),
         Clock::System,
         Metrics::new(),
-        workshop,
+        loader,
         [0; 32],
     )
     .unwrap();

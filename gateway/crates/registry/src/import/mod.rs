@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::apply::{Changes, TRIES};
-use super::draft::Draft;
-use super::former::Turn;
+use super::edit::{Changes, TRIES};
 use super::publish::blocking;
+use super::tenant_purge::TenantLock;
+use super::tenant_state::TenantState;
 use super::{Registry, RegistryError};
 use hookgate_contract::catalogue::TypeSpec;
 use hookgate_contract::privacy::Authority;
@@ -252,17 +252,17 @@ impl Registry {
         import: Arc<TenantImport>,
         rules: ImportRules,
     ) -> Result<Vec<RowOutcome>, RegistryError> {
-        let draft = self.draft(&import.id).await?;
+        let tenant_state = self.tenant_state(&import.id).await?;
         if rules.mode == ImportMode::DryRun {
-            let (_, outcomes) = self.planned(draft, &import, &rules).await?;
+            let (_, outcomes) = self.planned(tenant_state, &import, &rules).await?;
             return Ok(outcomes);
         }
-        if draft.is_some() || import.settings.is_none() {
+        if tenant_state.is_some() || import.settings.is_none() {
             return self.put_import(&import, &rules, None).await;
         }
-        let turn = self.take_turn(&import.id).await?;
+        let turn = self.lock_tenant(&import.id).await?;
         let put = self.put_import(&import, &rules, Some(&turn)).await;
-        self.end_turn(turn).await;
+        self.unlock(turn).await;
         put
     }
 
@@ -271,18 +271,20 @@ impl Registry {
         &self,
         import: &Arc<TenantImport>,
         rules: &ImportRules,
-        turn: Option<&Turn>,
+        turn: Option<&TenantLock>,
     ) -> Result<Vec<RowOutcome>, RegistryError> {
         let id = &import.id;
         let changing = self.inner.changing.of(id.clone(), AsyncMutex::default);
         let _turn = changing.lock().await;
         for _ in 0..TRIES {
-            let draft = self.draft(id).await?;
-            if let (None, Some(turn)) = (&draft, turn) {
-                self.forget_former(id, turn).await?;
+            let tenant_state = self.tenant_state(id).await?;
+            if let (None, Some(turn)) = (&tenant_state, turn) {
+                self.purge_tenant(id, turn).await?;
             }
-            let revision = draft.as_ref().map_or(0, |draft| draft.revision);
-            let (changes, outcomes) = self.planned(draft, import, rules).await?;
+            let revision = tenant_state
+                .as_ref()
+                .map_or(0, |tenant_state| tenant_state.revision);
+            let (changes, outcomes) = self.planned(tenant_state, import, rules).await?;
             let refused = outcomes.iter().any(|row| row.outcome.is_refused());
             let nothing = rules.mode == ImportMode::AllOrNothing && refused;
             if nothing || changes.is_empty() || self.apply_to(id, revision, changes).await? {
@@ -294,16 +296,25 @@ impl Registry {
 
     async fn planned(
         &self,
-        draft: Option<Draft>,
+        tenant_state: Option<TenantState>,
         import: &Arc<TenantImport>,
         rules: &ImportRules,
     ) -> Result<(Changes, Vec<RowOutcome>), RegistryError> {
-        let feed_from = match &draft {
+        let feed_from = match &tenant_state {
             Some(_) => None,
             None => self.feed_end(&import.id).await?,
         };
         let (registry, import, rules) = (self.clone(), Arc::clone(import), rules.clone());
         let feed_from = feed_from.map(|(major, minor)| FeedPosition { major, minor });
-        blocking(move || Ok(plan::plan(&registry, draft.as_ref(), &import, &rules, feed_from))).await
+        blocking(move || {
+            Ok(plan::plan(
+                &registry,
+                tenant_state.as_ref(),
+                &import,
+                &rules,
+                feed_from,
+            ))
+        })
+        .await
     }
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::apply::Changes;
-use super::super::draft::{Declarable, Draft, TENANT, key_entry, subscription_entry, type_entry};
+use super::super::edit::Changes;
 use super::super::event_types::TypeRecord;
 use super::super::record::{KeyRecord, SubscriptionRecord, TenantRecord, VERSION, encode};
 use super::super::subscriptions::check;
+use super::super::tenant_state::{
+    Declarable, TENANT, TenantState, key_entry, subscription_entry, type_entry,
+};
 use super::super::{ApiKey, Registry, RegistryError, key};
 use super::rows::{
     check_key, check_subscription_secrets, check_tenant_secrets, key_differences, merged, signing_now,
@@ -33,7 +35,7 @@ struct Plan<'a> {
     registry: &'a Registry,
     rules: &'a ImportRules,
     /// Existing entries; only the settings if the tenant is created by this import.
-    draft: &'a Draft,
+    tenant_state: &'a TenantState,
     /// Profile of the tenant after the import.
     profile: Option<Arc<Profile>>,
     now: Timestamp,
@@ -49,17 +51,17 @@ type Decided = Result<Option<(Outcome, (String, Bytes))>, RegistryError>;
 /// Plans an import. `feed_from`: position after the feed of a deleted tenant of this name.
 pub(super) fn plan(
     registry: &Registry,
-    draft: Option<&Draft>,
+    tenant_state: Option<&TenantState>,
     import: &TenantImport,
     rules: &ImportRules,
     feed_from: Option<FeedPosition>,
 ) -> (Changes, Vec<RowOutcome>) {
     let now = registry.inner.clock.now();
     let made;
-    let draft = match (draft, &import.settings) {
-        (Some(draft), _) => draft,
+    let tenant_state = match (tenant_state, &import.settings) {
+        (Some(tenant_state), _) => tenant_state,
         (None, Some(row)) => {
-            made = Draft::empty(&import.id, new_record(&row.value, feed_from, now));
+            made = TenantState::empty(&import.id, new_record(&row.value, feed_from, now));
             &made
         }
         (None, None) => return (Changes::new(), all_refused(import, None)),
@@ -67,23 +69,23 @@ pub(super) fn plan(
     let mut plan = Plan {
         registry,
         rules,
-        draft,
+        tenant_state,
         profile: None,
         now,
         changes: Changes::new(),
         outcomes: Vec::new(),
-        bytes: draft.bytes(),
+        bytes: tenant_state.bytes(),
     };
     if let Some(row) = &import.settings {
         let decided = plan.settings(&row.value);
-        if draft.revision == 0
+        if tenant_state.revision == 0
             && let Err(error) = decided
         {
             return (Changes::new(), all_refused(import, Some(error)));
         }
         plan.take(row.line, RowKind::Tenant, || import.id.to_string(), decided);
     } else {
-        plan.profile = registry.profile(&draft.tenant.profile).ok();
+        plan.profile = registry.profile(&tenant_state.tenant.profile).ok();
     }
     let types = plan.types(&import.types);
     let subscriptions = plan.subscriptions(&import.subscriptions, &types);
@@ -166,7 +168,10 @@ impl Plan<'_> {
 
     fn write(&mut self, entry: String, bytes: Bytes) -> Result<(), RegistryError> {
         let size = |bytes: &Bytes| entry.len() + bytes.len();
-        let (before, comes) = (self.draft.entries.get(&entry).map_or(0, size), size(&bytes));
+        let (before, comes) = (
+            self.tenant_state.entries.get(&entry).map_or(0, size),
+            size(&bytes),
+        );
         let after = self.bytes - before + comes;
         let limit = self.registry.inner.config.max_bytes_per_tenant;
         if comes > before && after > limit.bytes() {
@@ -186,13 +191,13 @@ impl Plan<'_> {
     }
 
     fn settings(&mut self, given: &ImportedTenant) -> Decided {
-        let (registry, draft) = (self.registry, self.draft);
-        let is_new = draft.revision == 0;
+        let (registry, tenant_state) = (self.registry, self.tenant_state);
+        let is_new = tenant_state.revision == 0;
         let secrets = match &given.signing_secrets {
             Some(given) => signing_now(given, self.now),
-            None => draft.signing_secrets.clone(),
+            None => tenant_state.signing_secrets.clone(),
         };
-        let kept = &draft.tenant;
+        let kept = &tenant_state.tenant;
         let differences = [
             ("profile", kept.profile != given.profile),
             ("quotas", kept.quotas != given.quotas.into()),
@@ -203,7 +208,7 @@ impl Plan<'_> {
             .filter(|(_, differs)| *differs)
             .map(|(field, _)| *field)
             .collect();
-        let other_secrets = secrets != signing_now(&draft.signing_secrets, self.now);
+        let other_secrets = secrets != signing_now(&tenant_state.signing_secrets, self.now);
         if !is_new && fields.is_empty() && !other_secrets {
             self.profile = registry.profile(&kept.profile).ok();
             return Ok(None);
@@ -232,7 +237,7 @@ impl Plan<'_> {
         record.profile.clone_from(&given.profile);
         record.quotas = given.quotas.into();
         record.keep_metadata = given.keep_metadata;
-        registry.put_tenant_secrets(&draft.id, &mut record, &secrets);
+        registry.put_tenant_secrets(&tenant_state.id, &mut record, &secrets);
         self.profile = Some(profile);
         if other_secrets {
             fields.push("signing_secrets");
@@ -247,7 +252,7 @@ impl Plan<'_> {
 
     /// Plans event types. Returns the names of all types that the tenant will have.
     fn types(&mut self, rows: &[Row<TypeSpec>]) -> Vec<EventType> {
-        let mut names: BTreeSet<_> = self.draft.own_types().into_iter().collect();
+        let mut names: BTreeSet<_> = self.tenant_state.own_types().into_iter().collect();
         for row in rows {
             let spec = &row.value;
             let decided = self.event_type(spec, names.len());
@@ -259,7 +264,7 @@ impl Plan<'_> {
     }
 
     fn event_type(&self, spec: &TypeSpec, count: usize) -> Decided {
-        let kept = self.draft.types.get(&spec.kind);
+        let kept = self.tenant_state.types.get(&spec.kind);
         let fields = kept.map(|kept| type_differences(&kept.value, spec));
         if fields.as_ref().is_some_and(Vec::is_empty) {
             return Ok(None);
@@ -273,7 +278,7 @@ impl Plan<'_> {
         let read = self.registry.check_type(spec)?;
         let profile = self.profile.as_ref().map(|profile| profile.name.as_str());
         self.registry
-            .check_floor(profile.unwrap_or(&self.draft.tenant.profile), &read)?;
+            .check_floor(profile.unwrap_or(&self.tenant_state.tenant.profile), &read)?;
         let limit = self.registry.inner.config.max_event_types;
         if kept.is_none() && count >= limit {
             let what = "event types";
@@ -290,7 +295,7 @@ impl Plan<'_> {
         rows: &[Row<ImportedSubscription>],
         types: &[EventType],
     ) -> BTreeSet<SubscriptionId> {
-        let mut ids: BTreeSet<_> = self.draft.subscriptions.keys().copied().collect();
+        let mut ids: BTreeSet<_> = self.tenant_state.subscriptions.keys().copied().collect();
         for row in rows {
             let id = row.value.id;
             let decided = self.subscription(&row.value, types, ids.len());
@@ -302,13 +307,13 @@ impl Plan<'_> {
     }
 
     fn subscription(&self, given: &ImportedSubscription, types: &[EventType], count: usize) -> Decided {
-        let (registry, draft) = (self.registry, self.draft);
-        let kept = draft.subscriptions.get(&given.id);
+        let (registry, tenant_state) = (self.registry, self.tenant_state);
+        let kept = tenant_state.subscriptions.get(&given.id);
         let profile = match &self.profile {
             Some(profile) => Arc::clone(profile),
-            None => registry.profile(&draft.tenant.profile)?,
+            None => registry.profile(&tenant_state.tenant.profile)?,
         };
-        let fresh = registry.new_subscription(&draft.id, given.id, given.spec.clone(), &profile);
+        let fresh = registry.new_subscription(&tenant_state.id, given.id, given.spec.clone(), &profile);
         let made = merged(
             kept.map(|kept| &*kept.value),
             given,
@@ -323,7 +328,7 @@ impl Plan<'_> {
             return Err(RegistryError::Declared("subscription"));
         }
         let owners = self.rules.owners.get(&given.id);
-        if owners.is_some_and(|owners| owners.iter().any(|owner| *owner != draft.id)) {
+        if owners.is_some_and(|owners| owners.iter().any(|owner| *owner != tenant_state.id)) {
             return Err(RegistryError::TakenByAnother("subscription"));
         }
         check(&made, &registry.inner.config, &profile, types)?;
@@ -342,7 +347,7 @@ impl Plan<'_> {
     }
 
     fn keys(&mut self, rows: &[Row<ImportedKey>], subscriptions: &BTreeSet<SubscriptionId>) {
-        let mut count = self.draft.keys.len();
+        let mut count = self.tenant_state.keys.len();
         for row in rows {
             let decided = self.key(&row.value, subscriptions, count);
             let created = matches!(&decided, Ok(Some((Outcome::Created, _))));
@@ -375,7 +380,7 @@ impl Plan<'_> {
 
     /// Existing key that a row is about.
     fn known_key(&self, given: &ImportedKey) -> Result<Option<&Declarable<ApiKey>>, RegistryError> {
-        let mut keys = self.draft.keys.values();
+        let mut keys = self.tenant_state.keys.values();
         if let Some(kept) = keys.find(|kept| kept.value.digest == given.digest) {
             if given.id.is_some_and(|id| id != kept.value.id) {
                 let problem = "the tenant has the key of this digest under another id";
@@ -383,7 +388,10 @@ impl Plan<'_> {
             }
             return Ok(Some(kept));
         }
-        if given.id.is_some_and(|id| self.draft.keys.contains_key(&id)) {
+        if given
+            .id
+            .is_some_and(|id| self.tenant_state.keys.contains_key(&id))
+        {
             let problem = "the tenant has another key under this id";
             return Err(RegistryError::invalid("digest", problem));
         }

@@ -57,7 +57,14 @@ async fn a_canary_is_promoted_and_the_step_rolled_back() {
         .iter()
         .map(|change| change.deed)
         .collect();
-    assert_eq!(deeds[..3], [Deed::RolledBack, Deed::Promoted, Deed::CanaryBegun]);
+    assert_eq!(
+        deeds[..3],
+        [
+            AuditAction::RolledBack,
+            AuditAction::Promoted,
+            AuditAction::CanaryBegun
+        ]
+    );
 }
 
 #[tokio::test]
@@ -102,7 +109,7 @@ async fn one_of_two_gateways_calls_a_failing_canary_off() {
     let history = acme.registry.history(&acme.id).await.unwrap();
     assert_eq!(
         (history[0].deed, history[0].who.as_str()),
-        (Deed::CanaryStopped, "automatic")
+        (AuditAction::CanaryStopped, "automatic")
     );
 
     acme.upload(component("1.2.0")).await;

@@ -171,7 +171,7 @@ async fn declared_chains_of_subscriptions_follow_the_file() {
     let history = registry.history(&id).await.unwrap();
     assert_eq!(
         (history[0].deed, history[0].who.as_str()),
-        (Deed::ChainSet, "declared")
+        (AuditAction::ChainSet, "declared")
     );
     registry.declare(&with(None)).await.unwrap();
     assert!(registry.tenant(&id).unwrap().delivery.is_empty());

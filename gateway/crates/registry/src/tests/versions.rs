@@ -315,9 +315,9 @@ async fn who_changed_what_is_kept() {
     assert_eq!(
         told,
         [
-            (Deed::Uploaded, "operator", None, Some("1.1.0")),
-            (Deed::Moved, "operator", Some("1.0.0"), Some("1.1.0")),
-            (Deed::ChainSet, "operator", None, None),
+            (AuditAction::Uploaded, "operator", None, Some("1.1.0")),
+            (AuditAction::Upgraded, "operator", Some("1.0.0"), Some("1.1.0")),
+            (AuditAction::ChainSet, "operator", None, None),
         ]
     );
     assert_eq!(history[1].place, Some(Place::Ingress));

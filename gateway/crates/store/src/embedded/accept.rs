@@ -4,12 +4,12 @@ use redb::ReadableTable;
 
 use super::keys::{self, Space};
 use super::tables::{DueRow, EventRow, KeyRow};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::codec::encode_event;
 use crate::{Accepted, Idempotency, NewEvent, StoreError, Submission, Token};
 use hookgate_domain::{DeliveryId, Fate, StoredUsage, Timestamp, Trigger};
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Stores a submission, or repeats what its idempotency key stored before.
     pub(super) fn accept(&mut self, submission: &Submission) -> Step<Accepted> {
         if let Some(refusal) = &self.refusing {
@@ -106,7 +106,7 @@ impl Turn<'_> {
         }
         let space = match event.fate {
             Fate::Published => Space::Feed,
-            Fate::Filtered { .. } | Fate::Test => Space::Aside,
+            Fate::Filtered { .. } | Fate::Test => Space::Hidden,
         };
         let place = self.take_place(tenant, space);
         let row = EventRow::encode(self.now, &event.id, record);

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use redb::ReadableTable;
 
-use super::keys::{self, Place, Space};
+use super::keys::{self, EventSlot, Space};
 use super::sweep::STEP;
 use super::tables::{EventRow, KeyRow, corrupt};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::FeedPosition;
 use hookgate_domain::{EventId, TenantId};
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Removes a part of what was accepted for a tenant; whether there may be more. Its sequence goes on where it is.
     pub(super) fn forget_tenant(&mut self, tenant: &TenantId, until: FeedPosition) -> Step<bool> {
         let prefix = keys::tenant(tenant);
@@ -43,7 +43,7 @@ impl Turn<'_> {
         self.forget_keys(&prefix, &end)
     }
 
-    fn forget_event(&mut self, tenant: &TenantId, place: Place, event: &EventId) -> Step<()> {
+    fn forget_event(&mut self, tenant: &TenantId, place: EventSlot, event: &EventId) -> Step<()> {
         let prefix = keys::deliveries_of(tenant, event);
         let end = keys::behind(prefix.clone());
         let mut pending = Vec::new();

@@ -4,10 +4,10 @@ use redb::ReadableTable;
 
 use super::keys;
 use super::tables::{Crashes, DueRow};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::Interrupted;
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Counts a crash of each delivery that is pending still and of which no attempt was recorded since; how many were counted.
     /// One whose rows cannot be read is left out, with a word in the log.
     pub(super) fn interrupted(&mut self, deliveries: &[Interrupted]) -> Step<usize> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::sweep::Stage;
-use super::turn::Turn;
+use super::write_txn::WriteTxn;
 use crate::{Accepted, FeedPosition, Interrupted, NoteOwner, Settled, Settlement, StoreError, Submission};
 use hookgate_domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
 
@@ -66,34 +66,34 @@ pub(super) enum Job {
 
 impl Job {
     /// Does it in a transaction.
-    pub(super) fn perform(self, turn: &mut Turn<'_>) -> Result<Answer, redb::Error> {
+    pub(super) fn perform(self, txn: &mut WriteTxn<'_>) -> Result<Answer, redb::Error> {
         Ok(match self {
             Self::Accept(batch, reply) => {
-                let answers = batch.iter().map(|submission| turn.accept(submission));
+                let answers = batch.iter().map(|submission| txn.accept(submission));
                 with(reply, answers.collect::<Result<_, _>>()?)
             }
             Self::Settle(batch, reply) => {
-                let answers = batch.iter().map(|settlement| turn.settle(settlement));
+                let answers = batch.iter().map(|settlement| txn.settle(settlement));
                 with(reply, answers.collect::<Result<_, _>>()?)
             }
-            Self::Interrupted(deliveries, reply) => with(reply, turn.interrupted(&deliveries)?),
+            Self::Interrupted(deliveries, reply) => with(reply, txn.interrupted(&deliveries)?),
             Self::Enqueue(tenant, deliveries, limits, reply) => {
-                with(reply, turn.enqueue(&tenant, &deliveries, limits)?)
+                with(reply, txn.enqueue(&tenant, &deliveries, limits)?)
             }
             Self::Registry(tenant, expected, changes, reply) => {
-                with(reply, turn.change_registry(&tenant, expected, &changes)?)
+                with(reply, txn.change_registry(&tenant, expected, &changes)?)
             }
-            Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
-            Self::ForgetTenant(tenant, until, reply) => with(reply, turn.forget_tenant(&tenant, until)?),
-            Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),
-            Self::Forget(name, reply) => with(reply, turn.forget_blob(&name)?),
+            Self::ForgetStats(tenant, ids, reply) => with(reply, txn.forget_stats(&tenant, &ids)?),
+            Self::ForgetTenant(tenant, until, reply) => with(reply, txn.forget_tenant(&tenant, until)?),
+            Self::Blob(name, bytes, reply) => with(reply, txn.keep_blob(&name, &bytes)?),
+            Self::Forget(name, reply) => with(reply, txn.forget_blob(&name)?),
             Self::PutNote(name, note, keep, owner, reply) => {
-                with(reply, turn.put_note(&name, &note, keep, owner.as_ref())?)
+                with(reply, txn.put_note(&name, &note, keep, owner.as_ref())?)
             }
             Self::ReplaceNote(name, expected, next, reply) => {
-                with(reply, turn.replace_note(&name, &expected, next.as_ref())?)
+                with(reply, txn.replace_note(&name, &expected, next.as_ref())?)
             }
-            Self::Sweep(stage, reply) => with(reply, turn.sweep(stage)?),
+            Self::Sweep(stage, reply) => with(reply, txn.sweep(stage)?),
         })
     }
 }

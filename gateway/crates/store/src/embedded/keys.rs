@@ -4,7 +4,7 @@ use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Tim
 
 /// Where an event's row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct EventSlot {
     /// Whether the feed shows it.
     pub(super) space: Space,
     /// The tenant's sequence, from 1.
@@ -17,17 +17,17 @@ pub(super) enum Space {
     /// What the feed shows.
     Feed,
     /// The rest: filtered and test events, and those that left the feed with a delivery still pending.
-    Aside,
+    Hidden,
 }
 
 impl Space {
     /// Both, in the order of their keys.
-    pub(super) const ALL: [Self; 2] = [Self::Feed, Self::Aside];
+    pub(super) const ALL: [Self; 2] = [Self::Feed, Self::Hidden];
 
     fn byte(self) -> u8 {
         match self {
             Self::Feed => b'f',
-            Self::Aside => b'x',
+            Self::Hidden => b'x',
         }
     }
 
@@ -36,7 +36,7 @@ impl Space {
     }
 }
 
-impl Place {
+impl EventSlot {
     /// As a value: what an event's id leads to.
     pub(super) fn to_bytes(self) -> [u8; 9] {
         let mut bytes = [self.space.byte(); 9];
@@ -70,16 +70,16 @@ pub(super) fn space(of: &TenantId, space: Space) -> Vec<u8> {
 }
 
 /// An event's row.
-pub(super) fn event(of: &TenantId, place: Place) -> Vec<u8> {
+pub(super) fn event(of: &TenantId, place: EventSlot) -> Vec<u8> {
     let mut key = tenant(of);
     key.extend_from_slice(&place.to_bytes());
     key
 }
 
 /// Whose event a row is, and where.
-pub(super) fn read_event(key: &[u8]) -> Option<(TenantId, Place)> {
+pub(super) fn read_event(key: &[u8]) -> Option<(TenantId, EventSlot)> {
     let (tenant, place) = split_tenant(key)?;
-    Some((tenant, Place::read(place)?))
+    Some((tenant, EventSlot::read(place)?))
 }
 
 /// A row by a text of the tenant's: an event's id, an idempotency key, the name of a registry entry.
@@ -218,7 +218,7 @@ mod tests {
             assert!(key.starts_with(&deliveries_of(&acme, &id.event)));
         }
         for space in Space::ALL {
-            let place = Place { space, sequence: 300 };
+            let place = EventSlot { space, sequence: 300 };
             assert_eq!(read_event(&event(&acme, place)), Some((acme.clone(), place)));
         }
         for noise in [&b""[..], b"acme", b"acme\0", b"acme\0e\0", b"\xff\0e\0\0\0"] {
@@ -235,13 +235,13 @@ mod tests {
         assert!(range.contains(&named(&acme, "\u{7f}zzz")));
         assert!(!range.contains(&named(&longer, "a")));
         let feed = space(&acme, Space::Feed)..behind(space(&acme, Space::Feed));
-        let last = Place {
+        let last = EventSlot {
             space: Space::Feed,
             sequence: u64::MAX,
         };
         assert!(feed.contains(&event(&acme, last)));
-        let aside = Place {
-            space: Space::Aside,
+        let aside = EventSlot {
+            space: Space::Hidden,
             sequence: 1,
         };
         assert!(!feed.contains(&event(&acme, aside)));

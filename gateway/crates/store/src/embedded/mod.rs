@@ -10,6 +10,7 @@
 mod accept;
 mod backup;
 mod config;
+mod disk_space;
 mod file;
 mod forget;
 mod index;
@@ -20,13 +21,12 @@ mod lock;
 mod notes;
 mod read;
 mod registry;
-mod room;
 mod settle;
 mod stats;
 mod sweep;
 mod tables;
-mod turn;
 mod usage;
+mod write_txn;
 mod writer;
 
 use std::path::Path;
@@ -45,6 +45,7 @@ use super::{
 };
 pub use backup::{FILE, restore};
 pub use config::Config;
+use disk_space::DiskSpace;
 use file::File;
 use hookgate_domain::{
     Attempt, Delivery, DeliveryId, DeliveryState, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId,
@@ -55,9 +56,8 @@ use index::Index;
 use jobs::Job;
 use lock::DirectoryLock;
 use read::{FeedRange, Snapshot};
-use room::Room;
 use sweep::Stage;
-use turn::Rules;
+use write_txn::Rules;
 use writer::{Shared, Writer, answered};
 
 /// The embedded store. Dropping it waits until what was asked of it is on the disk.
@@ -100,7 +100,7 @@ impl Embedded {
                 retention,
                 max_pending: config.max_pending,
             },
-            room: Room::new(directory, config.min_free_disk),
+            room: DiskSpace::new(directory, config.min_free_disk),
         });
         let (jobs, queue) = sync_channel(config.queue.max(1));
         let sync_every = config.sync_every.get();

@@ -7,11 +7,11 @@ use redb::ReadableTable;
 
 use super::sweep::Stage;
 use super::tables::{NoteRow, corrupt, get, read_count};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::{NoteOwner, StoreError};
 use hookgate_domain::{OverQuota, Quota, Timestamp};
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Puts a note where there is none; otherwise what the one there says. An owner has it counted.
     pub(super) fn put_note(
         &mut self,

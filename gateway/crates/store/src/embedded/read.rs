@@ -153,7 +153,7 @@ impl Snapshot {
         let at = |sequence| {
             keys::event(
                 tenant,
-                keys::Place {
+                keys::EventSlot {
                     space: Space::Feed,
                     sequence,
                 },
@@ -212,7 +212,7 @@ impl Snapshot {
             let middle = low + (high - low) / 2;
             let from = keys::event(
                 tenant,
-                keys::Place {
+                keys::EventSlot {
                     space,
                     sequence: middle,
                 },

@@ -5,11 +5,11 @@ use redb::ReadableTable;
 
 use super::keys;
 use super::tables::{RevisionRow, read_version};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::StoreError;
 use hookgate_domain::TenantId;
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Changes a registry whose revision is `expected`. A revision is the change's version: unique over all tenants, so that one
     /// that was removed and made again never has a revision twice.
     pub(super) fn change_registry(

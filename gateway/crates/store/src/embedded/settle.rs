@@ -5,13 +5,13 @@ use redb::ReadableTable;
 use super::index::{Entry, Taken};
 use super::keys;
 use super::tables::{Crashes, DueRow, get};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::codec::{DeliveryRecord, encode_attempt};
 use crate::tally::Added;
 use crate::{Next, Settled, Settlement, StoreError, Token};
 use hookgate_domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Ends or prolongs a lease.
     pub(super) fn settle(&mut self, settlement: &Settlement) -> Step<Settled> {
         let key = keys::delivery(&settlement.tenant, &settlement.id);

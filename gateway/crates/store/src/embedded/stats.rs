@@ -8,7 +8,7 @@ use redb::ReadableTable;
 use super::keys;
 use super::sweep::Stage;
 use super::tables::get;
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::codec::StatsRecord;
 use crate::tally::Added;
 use hookgate_domain::{SubscriptionId, TenantId};
@@ -16,7 +16,7 @@ use hookgate_domain::{SubscriptionId, TenantId};
 /// Records that one transaction looks at.
 const STEP: usize = 256;
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Counts an attempt; it is written at the end of the transaction.
     pub(super) fn count(&mut self, tenant: &TenantId, added: Added) -> Result<(), redb::Error> {
         let key = keys::subscription(tenant, added.tally.subscription);

@@ -6,9 +6,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use redb::ReadableTable;
 
-use super::keys::{self, Place, Space};
+use super::keys::{self, EventSlot, Space};
 use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use crate::StoreError;
 use crate::codec::DeliveryRecord;
 use hookgate_domain::{DeliveryId, DeliveryState, EventId, TenantId, Timestamp};
@@ -37,14 +37,14 @@ impl Stage {
 /// What the next event is to a sweep.
 enum Found {
     /// It is old.
-    Old(TenantId, Place, EventId),
+    Old(TenantId, EventSlot, EventId),
     /// It is young, and so are all up to this key.
     Young(Vec<u8>),
     /// There is none.
     Nothing,
 }
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Goes on with a sweep. Where it goes on after this; `None` when it is at its end.
     pub(super) fn sweep(&mut self, stage: Stage) -> Step<Option<Stage>> {
         match stage {
@@ -65,7 +65,7 @@ impl Turn<'_> {
                     if let Err(error) = self.remove_event(&tenant, place, &event)? {
                         return Ok(Err(error));
                     }
-                    let next = Place {
+                    let next = EventSlot {
                         sequence: place.sequence + 1,
                         ..place
                     };
@@ -96,12 +96,12 @@ impl Turn<'_> {
     }
 
     /// Removes an event with all that belongs to it; from the feed only, when a delivery is still pending.
-    pub(super) fn remove_event(&mut self, tenant: &TenantId, place: Place, event: &EventId) -> Step<()> {
+    pub(super) fn remove_event(&mut self, tenant: &TenantId, place: EventSlot, event: &EventId) -> Step<()> {
         let deliveries = keys::deliveries_of(tenant, event);
         let deliveries = deliveries.clone()..keys::behind(deliveries);
         let range = &deliveries.start[..]..&deliveries.end[..];
         let pending = self.tables.due.range::<&[u8]>(range)?.next().is_some();
-        if pending && place.space == Space::Aside {
+        if pending && place.space == Space::Hidden {
             return Ok(Ok(()));
         }
         if place.space == Space::Feed
@@ -110,7 +110,7 @@ impl Turn<'_> {
             return Ok(Err(error));
         }
         if pending {
-            self.set_aside(tenant, place, event)?;
+            self.hide(tenant, place, event)?;
             return Ok(Ok(()));
         }
         if let Err(error) = self.remove_deliveries(tenant, &deliveries)? {
@@ -130,10 +130,10 @@ impl Turn<'_> {
         Ok(Ok(()))
     }
 
-    fn set_aside(&mut self, tenant: &TenantId, place: Place, event: &EventId) -> Result<(), redb::Error> {
+    fn hide(&mut self, tenant: &TenantId, place: EventSlot, event: &EventId) -> Result<(), redb::Error> {
         let from = keys::event(tenant, place);
-        let aside = Place {
-            space: Space::Aside,
+        let aside = EventSlot {
+            space: Space::Hidden,
             ..place
         };
         if let Some(row) = get(&self.tables.events, &from)? {

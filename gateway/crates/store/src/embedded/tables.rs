@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::keys::Place;
+use super::keys::EventSlot;
 use crate::StoreError;
 use hookgate_domain::{EventId, TenantId, Timestamp, Trigger};
 
@@ -12,7 +12,7 @@ type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 /// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
 pub(super) const EVENTS: Definition = Definition::new("events");
-/// Where an event is, by its id. `Place`.
+/// Where an event is, by its id. `EventSlot`.
 pub(super) const PLACES: Definition = Definition::new("places");
 /// Deliveries that are pending: when they are due if nobody held them. `DueRow`. Leases are in memory only.
 pub(super) const DUE: Definition = Definition::new("due");
@@ -389,8 +389,8 @@ impl RevisionRow {
 }
 
 /// A place that a row holds.
-pub(super) fn read_place(row: &[u8]) -> Result<Place, StoreError> {
-    Place::read(row).ok_or_else(|| corrupt("place"))
+pub(super) fn read_place(row: &[u8]) -> Result<EventSlot, StoreError> {
+    EventSlot::read(row).ok_or_else(|| corrupt("place"))
 }
 
 /// The tenant whose change a row of `CHANGES` is.

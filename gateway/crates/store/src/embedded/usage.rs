@@ -12,7 +12,7 @@ use redb::{Database, ReadableTable};
 use super::file::{Sync, begin};
 use super::keys;
 use super::tables::{EventRow, Tables, corrupt, get};
-use super::turn::{Step, Turn};
+use super::write_txn::{Step, WriteTxn};
 use super::writer::Shared;
 use crate::StoreError;
 use hookgate_domain::{StoredLimits, StoredUsage, TenantId};
@@ -29,7 +29,7 @@ pub(super) struct Used {
     stored_bytes: Option<u64>,
 }
 
-impl Turn<'_> {
+impl WriteTxn<'_> {
     /// Checks what is to be added to what a tenant uses.
     pub(super) fn room_for(
         &mut self,

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::disk_space::DiskSpace;
 use super::file::{File, Sync};
 use super::index::Index;
 use super::jobs::{Answer, Job};
-use super::room::Room;
-use super::turn::{Rules, Sequences, Turn};
 use super::usage::Stored;
+use super::write_txn::{Rules, Sequences, WriteTxn};
 use crate::StoreError;
 use hookgate_runtime::clock::Clock;
 
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     pub(super) stored: Mutex<Stored>,
     pub(super) clock: Clock,
     pub(super) rules: Rules,
-    pub(super) room: Room,
+    pub(super) room: DiskSpace,
 }
 
 /// The thread's own.
@@ -125,19 +125,19 @@ impl Writer {
         let forced = group.is_empty();
         let transaction = shared.file.write(sync)?;
         let now = shared.clock.now();
-        let mut turn = Turn::begin(
+        let mut txn = WriteTxn::begin(
             &transaction,
             &shared.rules,
             &shared.index,
             &mut self.sequences,
             now,
         )?;
-        turn.refusing = shared.room.refusal(&shared.file);
-        let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
+        txn.refusing = shared.room.refusal(&shared.file);
+        let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut txn)).collect();
         let answers = answers?;
-        turn.write_counted()?;
-        turn.write_used()?;
-        let (wrote, effects) = turn.end();
+        txn.write_counted()?;
+        txn.write_used()?;
+        let (wrote, effects) = txn.end();
         if wrote || forced {
             transaction.commit()?;
             self.unsynced = match sync {

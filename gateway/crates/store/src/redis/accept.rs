@@ -53,7 +53,7 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
             answers[at] = answer;
         }
     } else {
-        store.link.suspect();
+        store.connection.check_soon();
     }
     for (one, admitted) in prepared.iter().zip(admitted) {
         match admitted {
@@ -157,7 +157,7 @@ impl<'a> Block<'a> {
     async fn commit(&self, store: &Inner, now: Timestamp) -> Result<(), StoreError> {
         let used = self.used();
         let mut replies = store
-            .link
+            .connection
             .atomic(&mut self.transaction(store, now, &used))
             .await?;
         let sequence = replies.pop().ok_or_else(|| reply::unexpected("a sequence"))?;
@@ -308,7 +308,7 @@ fn by_shard<'a>(submissions: Vec<&'a Prepared<'a>>) -> Vec<Vec<&'a Prepared<'a>>
 /// Stores submissions of one shard that may have been stored before.
 async fn store_carefully(store: &Inner, submissions: Vec<&Prepared<'_>>) -> Vec<(usize, Answer)> {
     let calls: Vec<Call<'_>> = submissions.iter().map(|one| careful_call(store, one)).collect();
-    let replies = store.link.calls(&calls).await;
+    let replies = store.connection.calls(&calls).await;
     submissions
         .into_iter()
         .zip(replies)

@@ -25,7 +25,7 @@ const ENDPOINTS_AT_ONCE: usize = 100;
 pub(super) async fn turns(store: &Inner, shard: Shard, max: usize) -> Result<Turns, StoreError> {
     let mut call = store.scripts.turns.call();
     call.key(store.keys.turns(shard)).arg(max.min(MOST_TURNS));
-    let mut parts = reply::array(store.link.call(call).await?)?.into_iter();
+    let mut parts = reply::array(store.connection.call(call).await?)?.into_iter();
     let mut next = || parts.next().ok_or_else(|| reply::unexpected("turns"));
     let now = Timestamp::from_micros(reply::number(next()?)?);
     let first = reply::text(next()?)?;
@@ -105,7 +105,7 @@ async fn take(store: &Inner, shard: Shard, picks: &[Pick], lease: Duration) -> R
         call.key(store.keys.due(tenant, target));
         call.arg(turn_name(tenant, target)).arg(*max).arg(micros(*hold));
     }
-    let mut parts = reply::array(store.link.call(call).await?)?.into_iter();
+    let mut parts = reply::array(store.connection.call(call).await?)?.into_iter();
     let mut next = || {
         parts
             .next()
@@ -162,7 +162,7 @@ async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>
     if pipeline.is_empty() {
         return Ok(Vec::new());
     }
-    let replies = store.link.many(&pipeline).await?;
+    let replies = store.connection.many(&pipeline).await?;
     let mut found: Vec<Option<Leased>> = vec![None; taken.members.len()];
     let mut gone = Vec::new();
     for (wanted, reply) in wanted.iter().zip(replies) {
@@ -252,7 +252,7 @@ async fn drop_gone(store: &Inner, shard: Shard, gone: &[(&TenantId, &DeliveryId)
             .key(store.keys.usage(tenant));
         call.arg(Member::of(tenant, id).as_str());
     }
-    store.link.call(call).await.map(|_| ())
+    store.connection.call(call).await.map(|_| ())
 }
 
 /// More endpoints than anybody asks for at once; what the script gives back is one list on its stack.

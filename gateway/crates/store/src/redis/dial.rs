@@ -12,9 +12,9 @@ use url::Url;
 
 use super::Config;
 use super::checks::{Away, Findings, Info, Settings, judge};
+use super::connection::{Connected, Lines};
 use super::fault::{Failure, Fault, Unfit};
 use super::keys::{Keys, SHARDS};
-use super::link::{Connected, Lines};
 use super::script::{Dialect, Scripts};
 use crate::config::StoreUrl;
 

@@ -53,7 +53,7 @@ pub(super) async fn enqueue(
                 .arg(member.part())
                 .arg(trigger_word(*trigger));
         }
-        made += read_made(store.link.call(call).await?, limits, added)?;
+        made += read_made(store.connection.call(call).await?, limits, added)?;
     }
     Ok(usize::try_from(made).unwrap_or(usize::MAX))
 }
@@ -90,7 +90,7 @@ async fn made_by_accept(
     if pipeline.is_empty() {
         return Ok(vec![false; deliveries.len()]);
     }
-    let mut records = store.link.many(&pipeline).await?.into_iter();
+    let mut records = store.connection.many(&pipeline).await?.into_iter();
     let made = |(id, _): &(DeliveryId, Trigger)| {
         if id.run != 0 {
             return Ok(false);

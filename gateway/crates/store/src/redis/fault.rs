@@ -179,7 +179,7 @@ mod tests {
                 "READONLY",
             ),
             (
-                "-MASTERDOWN Link with MASTER is down",
+                "-MASTERDOWN Connection with MASTER is down",
                 Told::Unavailable,
                 "MASTERDOWN",
             ),

@@ -89,7 +89,7 @@ async fn entries(
         .cmd("HGET")
         .arg(store.keys.kept(Keys::shard(tenant)))
         .arg(tenant.as_str());
-    let mut replies = store.link.many(&pipeline).await?.into_iter();
+    let mut replies = store.connection.many(&pipeline).await?.into_iter();
     let (Some(found), Some(kept)) = (replies.next(), replies.next()) else {
         return Err(reply::unexpected("two replies"));
     };
@@ -147,7 +147,7 @@ async fn read_events(
     }
     let mut stored = 0;
     let sizes = store
-        .link
+        .connection
         .many(&record_of_each("HSTRLEN", store, tenant, &entries))
         .await?;
     let mut fit = 0;
@@ -160,7 +160,7 @@ async fn read_events(
     }
     entries.truncate(fit);
     let records = store
-        .link
+        .connection
         .many(&record_of_each("HGET", store, tenant, &entries))
         .await?;
     let mut bytes = 0;

@@ -18,7 +18,7 @@ pub(super) async fn forget_tenant(
     let shard = Keys::shard(tenant);
     let mut known = redis::cmd("SISMEMBER");
     known.arg(store.keys.tenants(shard)).arg(tenant.as_str());
-    if store.link.one(known).await? != Value::Int(1) {
+    if store.connection.one(known).await? != Value::Int(1) {
         return Ok(false);
     }
     let entries = entries(store, tenant, until).await?;
@@ -34,7 +34,7 @@ pub(super) async fn forget_tenant(
     store.usage.forget(tenant);
     let mut letters = redis::cmd("UNLINK");
     letters.arg(store.keys.dead(tenant));
-    store.link.one(letters).await?;
+    store.connection.one(letters).await?;
     Ok(false)
 }
 
@@ -43,7 +43,7 @@ async fn entries(store: &Inner, tenant: &TenantId, until: FeedPosition) -> Resul
     range.arg(store.keys.feed(tenant)).arg("-");
     range.arg(format!("{}-{}", until.major, until.minor));
     range.arg("COUNT").arg(AT_ONCE);
-    let entries = reply::array(store.link.one(range).await?)?;
+    let entries = reply::array(store.connection.one(range).await?)?;
     entries.into_iter().map(read_entry).collect()
 }
 
@@ -57,7 +57,7 @@ async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, Stor
             .arg(format!("{tenant}|*"))
             .arg("COUNT")
             .arg(1_000);
-        let mut parts = reply::array(store.link.one(scan).await?)?.into_iter();
+        let mut parts = reply::array(store.connection.one(scan).await?)?.into_iter();
         let (Some(next), Some(found)) = (parts.next(), parts.next()) else {
             return Err(reply::unexpected("a part of a set"));
         };
@@ -94,5 +94,5 @@ async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<
             call.arg(Member::of(tenant, delivery).as_str());
         }
     }
-    store.link.call(call).await.map(|_| ())
+    store.connection.call(call).await.map(|_| ())
 }

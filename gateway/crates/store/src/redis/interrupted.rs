@@ -36,6 +36,6 @@ async fn count(store: &Inner, shard: Shard, deliveries: &[&Interrupted]) -> Resu
             .arg(delivery.attempts)
             .arg(delivery.token.0.as_micros());
     }
-    let counted = reply::number(store.link.call(call).await?)?;
+    let counted = reply::number(store.connection.call(call).await?)?;
     Ok(usize::try_from(counted).unwrap_or(usize::MAX))
 }

@@ -3,7 +3,7 @@
 //! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. A delivery that is not finished is
 //! a member of one sorted set, its endpoint's, by when it is due or its lease ends. There is no second list that it could be
 //! lost between: the turns of a shard are an index of those sets, and every script that changes a set sets its turn. What has to be decided and done at once is a script (`scripts/*.lua`); what only has to happen together is a
-//! transaction (`accept`); bodies are fetched by ordinary commands. `link` sends, `watch` keeps it up, `checks` judges the
+//! transaction (`accept`); bodies are fetched by ordinary commands. `connection` sends, `watch` keeps it up, `checks` judges the
 //! server's set-up.
 //!
 //! What Redis confirms is as durable as its `appendfsync` says; `checks` warns of everything weaker than `always`.
@@ -12,6 +12,7 @@ mod accept;
 mod checks;
 mod claim;
 mod config;
+mod connection;
 mod dial;
 mod enqueue;
 mod fault;
@@ -19,7 +20,6 @@ mod feed;
 mod forget;
 mod interrupted;
 mod keys;
-mod link;
 mod lost;
 mod notes;
 mod read;
@@ -48,6 +48,7 @@ use super::{
     Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, NoteOwner, Pick, RegistryRecord, Settled,
     Settlement, Shard, Store, StoreError, StoredEvent, Submission, Turns, codec,
 };
+use connection::Connection;
 use dial::{DialError, Dialer};
 use feed::Way;
 use hookgate_domain::{
@@ -55,7 +56,6 @@ use hookgate_domain::{
     Timestamp, Trigger,
 };
 use keys::Keys;
-use link::Link;
 use script::Scripts;
 use status::{Sequences, Status};
 use time::ServerTime;
@@ -71,7 +71,7 @@ pub struct RedisStore {
 
 /// What every operation needs.
 struct Inner {
-    link: Link,
+    connection: Connection,
     keys: Keys,
     scripts: Scripts,
     time: ServerTime,
@@ -95,7 +95,7 @@ impl RedisStore {
         }
         let status = Arc::new(Status::default());
         let inner = Arc::new(Inner {
-            link: Link::new(config.response_timeout.get(), status.clone()),
+            connection: Connection::new(config.response_timeout.get(), status.clone()),
             keys: Keys::new(&config.prefix),
             scripts: Scripts::default(),
             time: ServerTime::default(),
@@ -298,8 +298,10 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Health {
-        let link = &self.inner.link;
-        self.inner.status.health(link.down().as_deref(), link.lost())
+        let connection = &self.inner.connection;
+        self.inner
+            .status
+            .health(connection.down().as_deref(), connection.lost())
     }
 
     fn shards(&self) -> u16 {

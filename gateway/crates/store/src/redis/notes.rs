@@ -14,7 +14,7 @@ use hookgate_domain::{OverQuota, Quota};
 pub(super) async fn get(store: &Inner, name: &str) -> Result<Option<Bytes>, StoreError> {
     let mut get = redis::cmd("GET");
     get.arg(store.keys.note(name));
-    reply::optional(store.link.one(get).await?)
+    reply::optional(store.connection.one(get).await?)
 }
 
 /// Puts a note where there is none; otherwise what the one there says.
@@ -29,7 +29,7 @@ pub(super) async fn put(
     pipeline.cmd("SET").arg(&key).arg(note.as_ref());
     pipeline.arg("NX").arg("PX").arg(millis(keep));
     pipeline.cmd("GET").arg(&key);
-    let mut replies = store.link.atomic(&mut pipeline).await?.into_iter();
+    let mut replies = store.connection.atomic(&mut pipeline).await?.into_iter();
     let (Some(set), Some(there)) = (replies.next(), replies.next()) else {
         return Err(reply::unexpected("two replies"));
     };
@@ -55,7 +55,7 @@ pub(super) async fn put_owned(
         .arg(millis(keep))
         .arg(owner.most)
         .arg(name);
-    match answer(store.link.call(call).await?)? {
+    match answer(store.connection.call(call).await?)? {
         (PUT, _) => Ok(None),
         (THERE, there) => reply::optional(there),
         (_, used) => Err(StoreError::OverQuota(OverQuota {
@@ -74,7 +74,7 @@ pub(super) async fn count(store: &Inner, owner: &str) -> Result<u64, StoreError>
     // The first key decides where it is sent.
     call.key(key.clone()).key(key);
     call.arg("").arg(0).arg(0).arg("");
-    let (_, used) = answer(store.link.call(call).await?)?;
+    let (_, used) = answer(store.connection.call(call).await?)?;
     reply::number(used)
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn replace(
         None => call.arg("").arg(0),
     };
     call.arg(name);
-    Ok(store.link.call(call).await? == Value::Int(1))
+    Ok(store.connection.call(call).await? == Value::Int(1))
 }
 
 /// What the script says first: the note was put.

@@ -70,7 +70,7 @@ pub(super) async fn skeletons(
         pipeline.cmd("HGET").arg(&key).arg(fields::EVENT);
         pipeline.cmd("HKEYS").arg(&key);
     }
-    let mut replies = store.link.many(&pipeline).await?.into_iter();
+    let mut replies = store.connection.many(&pipeline).await?.into_iter();
     let mut next = || replies.next().unwrap_or_default();
     events
         .iter()
@@ -132,7 +132,7 @@ async fn deliveries(
         fetch.write_arg_fmt(format_args!("{}{}", fields::TRIGGER, member.part()));
     }
     pipeline.add_command(fetch);
-    let mut scores = store.link.many(&pipeline).await?;
+    let mut scores = store.connection.many(&pipeline).await?;
     let mut found = reply::array(scores.pop().unwrap_or_default())?.into_iter();
     let mut scores = scores.into_iter();
     let deliveries: Result<Vec<Delivery>, StoreError> = ids
@@ -186,7 +186,7 @@ async fn with_attempts(
     }
     let any = deliveries.iter().any(|delivery| delivery.attempts > 0);
     let records = if any {
-        reply::array(store.link.one(fetch).await?)?
+        reply::array(store.connection.one(fetch).await?)?
     } else {
         Vec::new()
     };
@@ -219,7 +219,7 @@ pub(super) async fn dead_letters(
         None => fetch.arg("+inf"),
     };
     fetch.arg("-inf").arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
-    let mut parts = reply::array(store.link.one(fetch).await?)?.into_iter();
+    let mut parts = reply::array(store.connection.one(fetch).await?)?.into_iter();
     let mut letters = Vec::with_capacity(parts.len() / 2);
     while let (Some(member), Some(died)) = (parts.next(), parts.next()) {
         letters.push(read_letter(member, died)?);

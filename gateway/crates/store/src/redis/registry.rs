@@ -20,7 +20,7 @@ pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<Tenan
     pipeline.cmd("GET").arg(keys.registry_version());
     pipeline.cmd("ZRANGEBYSCORE").arg(keys.registry_changed());
     pipeline.arg(format!("({since}")).arg("+inf");
-    let (version, tenants) = pair(store.link.many(&pipeline).await?)?;
+    let (version, tenants) = pair(store.connection.many(&pipeline).await?)?;
     let version = if version == Value::Nil {
         0
     } else {
@@ -51,7 +51,7 @@ async fn existing(store: &Inner, tenants: Vec<TenantId>) -> Result<Vec<TenantId>
     for tenant in &tenants {
         pipeline.cmd("EXISTS").arg(store.keys.registry(tenant));
     }
-    let exist = store.link.many(&pipeline).await?;
+    let exist = store.connection.many(&pipeline).await?;
     let kept = tenants
         .into_iter()
         .zip(exist)
@@ -66,7 +66,7 @@ pub(super) async fn load(store: &Inner, tenant: &TenantId) -> Result<Option<Regi
     }
     let mut get = redis::cmd("HGETALL");
     get.arg(store.keys.registry(tenant));
-    let mut fields = reply::array(store.link.one(get).await?)?.into_iter();
+    let mut fields = reply::array(store.connection.one(get).await?)?.into_iter();
     let mut revision = None;
     let mut entries = Vec::with_capacity(fields.len() / 2);
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
@@ -82,7 +82,7 @@ pub(super) async fn load(store: &Inner, tenant: &TenantId) -> Result<Option<Regi
         // Of a server that was emptied nobody has noticed it yet, perhaps: the tenant is not gone.
         let mut get = redis::cmd("GET");
         get.arg(store.keys.registry_version());
-        let version = reply::optional(store.link.one(get).await?)?;
+        let version = reply::optional(store.connection.one(get).await?)?;
         store.status.registry_is_at(u64::from(version.is_some()))?;
     }
     Ok(revision.map(|revision| RegistryRecord { revision, entries }))
@@ -110,7 +110,7 @@ pub(super) async fn apply(
             None => call.arg("del").arg(name),
         };
     }
-    match store.link.call(call).await? {
+    match store.connection.call(call).await? {
         Value::Int(revision) => reply::number(Value::Int(revision)),
         _ => Err(StoreError::Conflict),
     }
@@ -120,21 +120,21 @@ pub(super) async fn apply(
 pub(super) async fn blob_put(store: &Inner, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
     let mut set = redis::cmd("SET");
     set.arg(store.keys.blob(name)).arg(bytes.as_ref()).arg("NX");
-    store.link.one(set).await.map(|_| ())
+    store.connection.one(set).await.map(|_| ())
 }
 
 /// Bytes that were kept.
 pub(super) async fn blob_get(store: &Inner, name: &str) -> Result<Option<Bytes>, StoreError> {
     let mut get = redis::cmd("GET");
     get.arg(store.keys.blob(name));
-    reply::optional(store.link.one(get).await?)
+    reply::optional(store.connection.one(get).await?)
 }
 
 /// Forgets bytes that were kept.
 pub(super) async fn blob_delete(store: &Inner, name: &str) -> Result<(), StoreError> {
     let mut delete = redis::cmd("DEL");
     delete.arg(store.keys.blob(name));
-    store.link.one(delete).await.map(|_| ())
+    store.connection.one(delete).await.map(|_| ())
 }
 
 fn pair(replies: Vec<Value>) -> Result<(Value, Value), StoreError> {

@@ -65,7 +65,7 @@ async fn settle_shard(
             call
         })
         .collect();
-    let replies = store.link.calls(&calls).await;
+    let replies = store.connection.calls(&calls).await;
     let mut answers = Vec::with_capacity(places.len());
     for (places, reply) in chunks.into_iter().zip(replies) {
         match reply.and_then(|reply| read(reply, places.len())) {

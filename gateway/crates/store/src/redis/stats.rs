@@ -14,7 +14,7 @@ use hookgate_domain::{Stats, SubscriptionId, TenantId, Timestamp};
 pub(super) async fn stats(store: &Inner, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
     let mut get = redis::cmd("HGETALL");
     get.arg(store.keys.stats(tenant, id));
-    read(store.link.one(get).await?)
+    read(store.connection.one(get).await?)
 }
 
 /// Forgets how subscriptions fared.
@@ -30,7 +30,7 @@ pub(super) async fn forget(
     for id in ids {
         unlink.arg(store.keys.stats(tenant, *id));
     }
-    store.link.one(unlink).await.map(drop)
+    store.connection.one(unlink).await.map(drop)
 }
 
 /// The field `ko`.

@@ -28,7 +28,7 @@ pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
             let mut letters = redis::cmd("ZREMRANGEBYSCORE");
             letters.arg(store.keys.dead(&tenant)).arg("-inf");
             letters.arg(format!("({}", oldest.as_micros()));
-            store.link.one(letters).await?;
+            store.connection.one(letters).await?;
         }
     }
     Ok(())
@@ -37,7 +37,7 @@ pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
 pub(super) async fn tenants(store: &Inner, shard: Shard) -> Result<Vec<TenantId>, StoreError> {
     let mut members = redis::cmd("SMEMBERS");
     members.arg(store.keys.tenants(shard));
-    reply::array(store.link.one(members).await?)?
+    reply::array(store.connection.one(members).await?)?
         .into_iter()
         .map(|tenant| {
             reply::text(tenant)?
@@ -54,7 +54,7 @@ async fn forget_unlisted(store: &Inner, shard: Shard, now: Timestamp) -> Result<
         old.arg(store.keys.unlisted(shard)).arg("-inf");
         old.arg(format!("({}", now.as_micros()));
         old.arg("LIMIT").arg(0).arg(AT_ONCE);
-        let names = reply::array(store.link.one(old).await?)?;
+        let names = reply::array(store.connection.one(old).await?)?;
         let count = names.len();
         let events: Result<Vec<_>, StoreError> = names
             .into_iter()
@@ -89,7 +89,7 @@ pub(super) async fn cut(store: &Inner, tenant: &TenantId, last: FeedPosition) ->
     cut.key(store.keys.feed(tenant));
     cut.key(store.keys.kept(Keys::shard(tenant)));
     cut.arg(tenant.as_str()).arg(text(last)).arg(text(after(last)));
-    store.link.call(cut).await.map(|_| ())
+    store.connection.call(cut).await.map(|_| ())
 }
 
 async fn old_entries(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result<Vec<Entry>, StoreError> {
@@ -97,7 +97,7 @@ async fn old_entries(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Res
     range.arg(store.keys.feed(tenant)).arg("-");
     range.arg(format!("({}-0", oldest.as_millis()));
     range.arg("COUNT").arg(AT_ONCE);
-    let entries: Value = store.link.one(range).await?;
+    let entries: Value = store.connection.one(range).await?;
     reply::array(entries)?.into_iter().map(read_entry).collect()
 }
 
@@ -118,7 +118,7 @@ async fn forget(store: &Inner, shard: Shard, events: &[(TenantId, EventId)]) -> 
             call.arg(Member::of(tenant, delivery).as_str());
         }
     }
-    store.link.call(call).await.map(|_| ())
+    store.connection.call(call).await.map(|_| ())
 }
 
 fn after(position: FeedPosition) -> FeedPosition {

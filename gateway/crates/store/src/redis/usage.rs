@@ -129,7 +129,7 @@ pub(super) async fn read(
     }
     let mut get = redis::cmd("HMGET");
     get.arg(store.keys.usage(tenant)).arg(&FIELDS);
-    let mut values = reply::array(store.link.one(get).await?)?.into_iter();
+    let mut values = reply::array(store.connection.one(get).await?)?.into_iter();
     let mut next = || sum(values.next());
     let usage = StoredUsage {
         pending_deliveries: next(),
@@ -159,7 +159,7 @@ async fn count_shard(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     };
     let mut first = redis::cmd("GET");
     first.arg(store.keys.counted(shard));
-    let counted = sum(Some(store.link.one(first).await?));
+    let counted = sum(Some(store.connection.one(first).await?));
     let again = Duration::from_millis(now.as_millis().saturating_sub(counted)) < COUNTED_FOR;
     if counted > 0 && !again {
         return Ok(());
@@ -168,17 +168,17 @@ async fn count_shard(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     let mut lock = redis::cmd("SET");
     lock.arg(store.keys.counting(shard)).arg("1").arg("NX");
     lock.arg("PX").arg(LOCKED_MS);
-    if store.link.one(lock).await? == Value::Nil {
+    if store.connection.one(lock).await? == Value::Nil {
         return Ok(());
     }
     let done = count_tenants(store, shard).await;
     let mut unlock = redis::cmd("DEL");
     unlock.arg(store.keys.counting(shard));
-    store.link.one(unlock).await?;
+    store.connection.one(unlock).await?;
     done?;
     let mut set = redis::cmd("SET");
     set.arg(store.keys.counted(shard)).arg(now.as_millis()).arg("NX");
-    store.link.one(set).await.map(|_| ())
+    store.connection.one(set).await.map(|_| ())
 }
 
 async fn count_tenants(store: &Inner, shard: Shard) -> Result<(), StoreError> {
@@ -192,7 +192,7 @@ async fn count_tenants(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     for tenant in &tenants {
         mend.key(store.keys.usage(tenant)).arg(tenant.as_str());
     }
-    store.link.call(mend).await?;
+    store.connection.call(mend).await?;
     let mut unlisted = unlisted(store, shard).await?;
     for tenant in &tenants {
         let aside = unlisted.remove(tenant).unwrap_or_default();
@@ -214,7 +214,7 @@ async fn count_bytes(store: &Inner, tenant: &TenantId, aside: &[EventId]) -> Res
         .arg("-")
         .arg("COUNT")
         .arg(1);
-    let mut replies = store.link.atomic(&mut begin).await?.into_iter();
+    let mut replies = store.connection.atomic(&mut begin).await?.into_iter();
     let before = sum(replies.next());
     let last = reply::array(replies.next().unwrap_or_default())?.pop();
     let mut bytes = sizes(store, tenant, aside).await?;
@@ -225,7 +225,7 @@ async fn count_bytes(store: &Inner, tenant: &TenantId, aside: &[EventId]) -> Res
             range.arg(&feed).arg(&from);
             range.arg(format!("{}-{}", last.position.major, last.position.minor));
             range.arg("COUNT").arg(AT_ONCE);
-            let entries = reply::array(store.link.one(range).await?)?;
+            let entries = reply::array(store.connection.one(range).await?)?;
             let entries = entries.into_iter().map(read_entry);
             let entries = entries.collect::<Result<Vec<_>, StoreError>>()?;
             let Some(end) = entries.last() else { break };
@@ -238,7 +238,7 @@ async fn count_bytes(store: &Inner, tenant: &TenantId, aside: &[EventId]) -> Res
     if missing != 0 {
         let mut correct = redis::cmd("HINCRBY");
         correct.arg(&usage).arg(FIELDS[1]).arg(missing);
-        store.link.one(correct).await?;
+        store.connection.one(correct).await?;
         tracing::info!(%tenant, bytes, "usage.counted");
     }
     Ok(())
@@ -253,7 +253,7 @@ async fn sizes(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<u
         let key = store.keys.event(tenant, event);
         pipeline.cmd("HSTRLEN").arg(key).arg(fields::EVENT);
     }
-    let sizes = store.link.many(&pipeline).await?.into_iter();
+    let sizes = store.connection.many(&pipeline).await?.into_iter();
     Ok(sizes.map(|size| sum(Some(size))).sum())
 }
 
@@ -262,7 +262,7 @@ async fn unlisted(store: &Inner, shard: Shard) -> Result<BTreeMap<TenantId, Vec<
     let mut all: BTreeMap<TenantId, Vec<EventId>> = BTreeMap::new();
     let mut range = redis::cmd("ZRANGE");
     range.arg(store.keys.unlisted(shard)).arg(0).arg(-1);
-    for name in reply::array(store.link.one(range).await?)? {
+    for name in reply::array(store.connection.one(range).await?)? {
         if let Some((tenant, event)) = read_event_name(&reply::text(name)?) {
             all.entry(tenant).or_default().push(event);
         }

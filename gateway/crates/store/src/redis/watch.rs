@@ -12,9 +12,9 @@ use redis::{Pipeline, Value};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Wire;
 use super::dial::{DialError, inspect};
 use super::keys::Keys;
-use super::link::Wire;
 use super::{Inner, reply};
 use crate::{Shard, StoreError};
 
@@ -28,11 +28,15 @@ pub(super) async fn watch(store: Arc<Inner>, shutdown: CancellationToken) {
 
 async fn keep(store: &Inner) {
     loop {
-        if store.link.down().is_some() {
+        if store.connection.down().is_some() {
             connect(store).await;
         }
         // Either somebody noticed something or it is time to look.
-        let _ = timeout(store.dialer.config.check_every.get(), store.link.fell.notified()).await;
+        let _ = timeout(
+            store.dialer.config.check_every.get(),
+            store.connection.fell.notified(),
+        )
+        .await;
         look(store).await;
     }
 }
@@ -43,7 +47,7 @@ async fn connect(store: &Inner) {
     while let Err(error) = raise(store).await {
         store.status.set_reason(&error.to_string());
         if let DialError::Unfit(unfit, _) = error {
-            store.link.refused(unfit);
+            store.connection.refused(unfit);
         }
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE.1);
@@ -66,7 +70,7 @@ pub(super) async fn start(store: &Inner) -> Result<(), DialError> {
 async fn raise(store: &Inner) -> Result<(), DialError> {
     let (connected, findings) = store.dialer.dial(&store.keys, &store.scripts).await?;
     store.status.found(&findings);
-    store.link.raise(connected);
+    store.connection.connect(connected);
     pulse(store).await;
     Ok(())
 }
@@ -74,23 +78,23 @@ async fn raise(store: &Inner) -> Result<(), DialError> {
 /// Looks at the server once. What fails takes the link down by itself; a part of a cluster only itself.
 async fn look(store: &Inner) {
     let alive = pulse(store).await;
-    let wire = store.link.wire();
+    let wire = store.connection.wire();
     let Wire::Up(connected) = &*wire else { return };
     if alive == 0 {
-        store.link.lower("no shard answers");
+        store.connection.disconnect("no shard answers");
         return;
     }
     let limit = store.dialer.config.response_timeout.get();
     let inspected = timeout(limit, inspect(&connected.lines, store.dialer.config.full_at)).await;
     match inspected {
         Ok(Ok((findings, _))) => match &findings.away {
-            Some(away) => store.link.lower(&away.to_string()),
+            Some(away) => store.connection.disconnect(&away.to_string()),
             None => store.status.found(&findings),
         },
         // Some servers of a cluster answer: the pulse says so.
-        Ok(Err(_)) | Err(_) if store.link.lost().is_some() => {}
-        Ok(Err(error)) => store.link.lower(&error.to_string()),
-        Err(_) => store.link.lower("no answer within the time allowed"),
+        Ok(Err(_)) | Err(_) if store.connection.lost().is_some() => {}
+        Ok(Err(error)) => store.connection.disconnect(&error.to_string()),
+        Err(_) => store.connection.disconnect("no answer within the time allowed"),
     }
 }
 
@@ -119,14 +123,14 @@ async fn pulse(store: &Inner) -> usize {
 async fn takes_writes(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     let mut persist = redis::cmd("PERSIST");
     persist.arg(store.keys.sequence(shard));
-    store.link.one(persist).await.map(|_| ())
+    store.connection.one(persist).await.map(|_| ())
 }
 
 async fn pulse_of(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     let least = store.sequences.confirmed(shard);
     let mut pipeline = Pipeline::with_capacity(2);
     pipeline.cmd("GET").arg(store.keys.sequence(shard)).cmd("TIME");
-    let mut replies = store.link.many(&pipeline).await?.into_iter();
+    let mut replies = store.connection.many(&pipeline).await?.into_iter();
     let (Some(sequence), Some(time)) = (replies.next(), replies.next()) else {
         return Err(reply::unexpected("two replies"));
     };

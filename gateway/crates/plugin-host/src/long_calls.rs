@@ -6,28 +6,28 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::processor::ThreadTime;
+use super::cpu_time::ThreadTime;
 use super::queue::{FairQueue, Turn};
 use super::ticker::TICK;
 
 /// The processor time of the threads, by the numbers of their seats. Each adds its own.
-pub(super) type Seats = Arc<[OnceLock<ThreadTime>]>;
+pub(super) type WorkerClocks = Arc<[OnceLock<ThreadTime>]>;
 
 /// Looks at the threads of a queue.
-pub(super) struct Watchman<J> {
+pub(super) struct LongCallDetector<J> {
     queue: Arc<FairQueue<J>>,
-    seats: Seats,
+    workers: WorkerClocks,
     lasting: Vec<(usize, Turn)>,
     /// What was seen of each seat: in which turn, and its thread's time then.
     seen: Vec<Option<(Turn, Duration)>>,
 }
 
-impl<J> Watchman<J> {
-    pub(super) fn new(queue: Arc<FairQueue<J>>, seats: Seats) -> Self {
-        let seen = vec![None; seats.len()];
+impl<J> LongCallDetector<J> {
+    pub(super) fn new(queue: Arc<FairQueue<J>>, workers: WorkerClocks) -> Self {
+        let seen = vec![None; workers.len()];
         Self {
             queue,
-            seats,
+            workers,
             lasting: Vec::new(),
             seen,
         }
@@ -36,10 +36,10 @@ impl<J> Watchman<J> {
     /// To be called at every tick.
     pub(super) fn look(&mut self) {
         self.queue.tick(&mut self.lasting);
-        for &(seat, turn) in &self.lasting {
-            let used = used(&self.seats[seat], &mut self.seen[seat], turn);
+        for &(worker, turn) in &self.lasting {
+            let used = used(&self.workers[worker], &mut self.seen[worker], turn);
             if used >= TICK {
-                self.queue.is_long(seat, turn, used);
+                self.queue.is_long(worker, turn, used);
             }
         }
     }

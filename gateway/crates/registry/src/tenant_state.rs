@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::ApiKey;
 use super::Place;
+use super::audit::HistoryRecord;
 use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
 use super::error::RegistryError;
 use super::event_types::TypeRecord;
-use super::history::HistoryRecord;
 use super::record::{KeyRecord, SubscriptionRecord, TenantRecord, decode};
 use super::seal::Sealer;
 use hookgate_contract::catalogue::TypeSpec;
@@ -20,7 +20,7 @@ use hookgate_store::RegistryRecord;
 
 /// Decoded entries of a tenant at one revision.
 #[derive(Clone)]
-pub(super) struct Draft {
+pub(super) struct TenantState {
     pub id: TenantId,
     pub revision: u64,
     pub tenant: TenantRecord,
@@ -46,7 +46,7 @@ pub(super) struct Declarable<T> {
     pub declared: bool,
 }
 
-impl Draft {
+impl TenantState {
     /// Decodes stored entries; entries of unknown kinds are preserved.
     /// Subscriptions, chains and event types with the same bytes in `former` are taken from it:
     /// their secrets need not be opened again.
@@ -59,7 +59,7 @@ impl Draft {
         let tenant = record.entries.iter().find(|(name, _)| name == TENANT);
         let (_, bytes) = tenant.ok_or_else(|| RegistryError::unreadable(TENANT, "it is missing"))?;
         let tenant: TenantRecord = decode(TENANT, bytes)?;
-        let mut draft = Self {
+        let mut tenant_state = Self {
             id: id.clone(),
             revision: record.revision,
             signing_secrets: tenant.signing_secrets(id, sealer)?,
@@ -76,12 +76,12 @@ impl Draft {
         };
         for (name, bytes) in &record.entries {
             let known = former.filter(|former| former.entries.get(name) == Some(bytes));
-            if !known.is_some_and(|former| draft.take_over(name, former)) {
-                draft.take(name, bytes, sealer)?;
+            if !known.is_some_and(|former| tenant_state.take_over(name, former)) {
+                tenant_state.take(name, bytes, sealer)?;
             }
         }
-        draft.entries = record.entries.into_iter().collect();
-        Ok(draft)
+        tenant_state.entries = record.entries.into_iter().collect();
+        Ok(tenant_state)
     }
 
     /// Size of all entries with their names, in bytes: the size that the tenant's quota limits.
@@ -155,7 +155,7 @@ impl Draft {
     }
 }
 
-impl Draft {
+impl TenantState {
     /// The tenant's chains, the ingress chain first.
     pub(super) fn chains(&self) -> impl Iterator<Item = (Place, &ChainRecord)> {
         let ingress = self.chain.iter().map(|chain| (Place::Ingress, &**chain));

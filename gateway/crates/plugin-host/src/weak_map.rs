@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Values by their keys.
 #[derive(Debug)]
-pub struct Kept<K, V> {
+pub struct WeakMap<K, V> {
     values: Mutex<HashMap<K, Weak<V>>>,
 }
 
-impl<K, V> Default for Kept<K, V> {
+impl<K, V> Default for WeakMap<K, V> {
     fn default() -> Self {
         Self {
             values: Mutex::default(),
@@ -19,7 +19,7 @@ impl<K, V> Default for Kept<K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> Kept<K, V> {
+impl<K: Eq + Hash, V> WeakMap<K, V> {
     /// The value of this key; one is made where nobody has any.
     pub fn of(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);

@@ -39,13 +39,13 @@ use hookgate_store::NoteOwner;
 
 /// State of the layer. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Once {
+pub(super) struct IdempotencyLayer {
     api: Api,
     /// Headers in which adapters expect keys, besides the usual ones.
     key_headers: Arc<[String]>,
 }
 
-impl Once {
+impl IdempotencyLayer {
     /// Creates the layer around the API's routes and these adapters.
     pub(super) fn new(api: Api, entrances: &[Arc<Entrance>]) -> Self {
         let key_headers = entrances
@@ -110,9 +110,9 @@ fn of_tenant(tenant: &Tenant, key: &ApiKey) -> String {
 }
 
 /// Executes a request once for each key.
-pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next) -> Response {
+pub(super) async fn layer(State(once): State<IdempotencyLayer>, request: Request, next: Next) -> Response {
     match name_of(&once, &request) {
-        Ok(Some((name, owner))) => Repeatable {
+        Ok(Some((name, owner))) => KeyedRequest {
             api: once.api,
             name,
             owner,
@@ -128,7 +128,7 @@ pub(super) async fn layer(State(once): State<Once>, request: Request, next: Next
 /// Name of the record: a digest of the caller, the route and the key.
 ///
 /// `None` if no key counts. An unknown caller is left to the route to refuse.
-fn name_of(once: &Once, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
+fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
     let method = request.method();
     let path = request.uri().path();
     // A dry run stores nothing and can be repeated; a repeated import changes nothing.
@@ -156,7 +156,7 @@ fn tenant_named(headers: &HeaderMap) -> &str {
 }
 
 /// Request with an idempotency key.
-struct Repeatable {
+struct KeyedRequest {
     api: Api,
     name: String,
     /// Owner that the stored response is counted for.
@@ -165,13 +165,13 @@ struct Repeatable {
 
 /// Stored response, before it is sealed.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-impl Repeatable {
+impl KeyedRequest {
     async fn answer(self, request: Request, next: Next) -> Result<Response, Problem> {
         let limits = self.limits(&request);
         let request = self.begin_upload(request)?;
@@ -237,29 +237,29 @@ impl Repeatable {
     }
 
     /// Returns the stored response, or the reason for which there is none.
-    fn repeated(&self, standing: &Standing<'_>) -> Result<Response, Problem> {
+    fn repeated(&self, standing: &KeyState<'_>) -> Result<Response, Problem> {
         let sealed = match standing {
-            Standing::Kept(sealed) => sealed,
-            Standing::Another => {
+            KeyState::StoredResponse(sealed) => sealed,
+            KeyState::Another => {
                 return Err(Problem::new(
                     Code::IdempotencyKeyReused,
                     "The `Idempotency-Key` of this request was used for another request to this route.",
                 ));
             }
-            Standing::UnderWay => {
+            KeyState::UnderWay => {
                 return Err(Problem::new(
                     Code::RequestUnderWay,
                     "A request with this `Idempotency-Key` is being answered at this moment.",
                 )
                 .retry_after(PAUSE));
             }
-            Standing::Unknown => {
+            KeyState::Unknown => {
                 return Err(Problem::new(
                     Code::OutcomeUnknown,
                     "A request with this `Idempotency-Key` was begun, and how it ended is not known.",
                 ));
             }
-            Standing::Unreadable => return Err(unreadable()),
+            KeyState::Unreadable => return Err(unreadable()),
         };
         let opened = self.api.registry.sealer().open(&self.name, sealed);
         let opened = opened.map_err(|error| {
@@ -269,7 +269,7 @@ impl Repeatable {
                 "This request was done before; the key that sealed its answer is not there any more.",
             )
         })?;
-        let kept: Kept = serde_json::from_str(opened.reveal()).map_err(|_| unreadable())?;
+        let kept: StoredResponse = serde_json::from_str(opened.reveal()).map_err(|_| unreadable())?;
         kept.into_response().ok_or_else(unreadable)
     }
 
@@ -286,7 +286,7 @@ impl Repeatable {
             Ok(body) => body.to_bytes(),
             Err(_) => return Err(Problem::new(Code::InternalError, "The answer could not be made.")),
         };
-        let kept = Kept::of(head.status, &head.headers, &body);
+        let kept = StoredResponse::of(head.status, &head.headers, &body);
         let kept = kept.map(|kept| {
             let sealed = self.api.registry.sealer().seal(&self.name, &kept);
             note(KEPT, fingerprint, sealed.as_bytes())
@@ -306,7 +306,7 @@ impl Repeatable {
     }
 }
 
-impl Kept {
+impl StoredResponse {
     /// Seals a response for the store; `None` if it is no success or is larger than [`LARGEST`].
     fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Secret> {
         if !status.is_success() || body.len() > LARGEST {
@@ -338,7 +338,7 @@ impl Kept {
 
 /// State of a key, as its record shows it.
 #[derive(Debug, PartialEq, Eq)]
-enum Standing<'a> {
+enum KeyState<'a> {
     /// The key was used for another request.
     Another,
     /// The request is in progress.
@@ -346,32 +346,32 @@ enum Standing<'a> {
     /// The request was begun, and its outcome is unknown.
     Unknown,
     /// The request was answered; the sealed response.
-    Kept(&'a str),
+    StoredResponse(&'a str),
     /// The record cannot be read.
     Unreadable,
 }
 
-fn standing<'a>(there: &'a [u8], fingerprint: &[u8], now: Timestamp) -> Standing<'a> {
+fn standing<'a>(there: &'a [u8], fingerprint: &[u8], now: Timestamp) -> KeyState<'a> {
     let read = || {
         let (state, rest) = there.split_first()?;
         let (of, rest) = rest.split_at_checked(FINGERPRINT)?;
         if of != fingerprint {
-            return Some(Standing::Another);
+            return Some(KeyState::Another);
         }
         Some(match *state {
             WAITING => {
                 let begun = Timestamp::from_micros(u64::from_be_bytes(*rest.first_chunk()?));
                 if now.since(begun) < HOLD {
-                    Standing::UnderWay
+                    KeyState::UnderWay
                 } else {
-                    Standing::Unknown
+                    KeyState::Unknown
                 }
             }
-            UNKNOWN => Standing::Unknown,
-            _ => Standing::Kept(std::str::from_utf8(rest).ok()?),
+            UNKNOWN => KeyState::Unknown,
+            _ => KeyState::StoredResponse(std::str::from_utf8(rest).ok()?),
         })
     };
-    read().unwrap_or(Standing::Unreadable)
+    read().unwrap_or(KeyState::Unreadable)
 }
 
 /// Returns `true` if the outcome is unknown and a repetition could execute the request twice.
@@ -426,24 +426,24 @@ mod tests {
         let kept = note(KEPT, &mine, b"v1.sealed");
         let unknown = note(UNKNOWN, &mine, &[]);
         for (there, fingerprint, passed, expected) in [
-            (&waiting, &mine, Duration::ZERO, Standing::UnderWay),
+            (&waiting, &mine, Duration::ZERO, KeyState::UnderWay),
             (
                 &waiting,
                 &mine,
                 HOLD - Duration::from_millis(1),
-                Standing::UnderWay,
+                KeyState::UnderWay,
             ),
             // The process that executed it is dead, or the store was not updated.
-            (&waiting, &mine, HOLD, Standing::Unknown),
-            (&unknown, &mine, Duration::ZERO, Standing::Unknown),
-            (&kept, &mine, 10 * HOLD, Standing::Kept("v1.sealed")),
-            (&kept, &others, Duration::ZERO, Standing::Another),
-            (&waiting, &others, HOLD, Standing::Another),
+            (&waiting, &mine, HOLD, KeyState::Unknown),
+            (&unknown, &mine, Duration::ZERO, KeyState::Unknown),
+            (&kept, &mine, 10 * HOLD, KeyState::StoredResponse("v1.sealed")),
+            (&kept, &others, Duration::ZERO, KeyState::Another),
+            (&waiting, &others, HOLD, KeyState::Another),
             (
                 &Bytes::from_static(b"w"),
                 &mine,
                 Duration::ZERO,
-                Standing::Unreadable,
+                KeyState::Unreadable,
             ),
         ] {
             assert_eq!(standing(there, fingerprint, begun.plus(passed)), expected);

@@ -9,24 +9,24 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use super::artifact::Artifacts;
+use super::code_cache::{CachedComponent, CodeCache};
 use super::compile::Compiler;
 use super::config::Config;
 use super::engine::Purpose;
-use super::kept::Kept;
 use super::queue::Lane;
-use super::shelf::{Shelf, Shelved};
 use super::upload::UploadError;
+use super::weak_map::WeakMap;
 
 /// Who makes machine code, and where it is kept. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Workshop {
+pub struct ComponentLoader {
     compiler: Compiler,
     artifacts: Artifacts,
     purpose: Purpose,
     /// One compilation each.
     turns: Arc<Semaphore>,
     /// Of each lane one compilation at a time waits for a turn: who uploads much does not hold up the others.
-    lanes: Arc<Kept<Lane, Semaphore>>,
+    lanes: Arc<WeakMap<Lane, Semaphore>>,
     /// One stored component each that is read and checked.
     reads: Arc<Semaphore>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Source<'a> {
     pub(super) component: BoxFuture<'a, Result<Bytes, UploadError>>,
 }
 
-impl Workshop {
+impl ComponentLoader {
     /// A workshop that makes so many at the same time (`plugins.compiles`).
     pub fn new(compiler: Compiler, artifacts: Artifacts, compiles: NonZeroU32) -> Self {
         Self {
@@ -71,36 +71,36 @@ impl Workshop {
     }
 
     /// Compiles a component that was checked, in its lane's turn, unless it is kept already.
-    pub(super) async fn shelve(
+    pub(super) async fn load(
         &self,
-        shelf: &Arc<Shelf>,
+        code_cache: &Arc<CodeCache>,
         source: Source<'_>,
         config: &Config,
-    ) -> Result<Arc<Shelved>, UploadError> {
+    ) -> Result<Arc<CachedComponent>, UploadError> {
         let Source {
             lane,
             digest,
             component,
         } = source;
-        if let Some(shelved) = self.kept(shelf, digest).await? {
-            return Ok(shelved);
+        if let Some(cached) = self.kept(code_cache, digest).await? {
+            return Ok(cached);
         }
         let lane = self.lanes.of(lane.clone(), || Semaphore::new(1));
         let _first = lane.acquire().await.map_err(|_| UploadError::Busy)?;
         let turn = self.turns.acquire().await.map_err(|_| UploadError::Busy)?;
         // Whoever had the turn before may have made the same.
-        if let Some(shelved) = self.kept(shelf, digest).await? {
-            return Ok(shelved);
+        if let Some(cached) = self.kept(code_cache, digest).await? {
+            return Ok(cached);
         }
         let made = self
             .compiler
             .compile(component.await?, self.purpose, config)
             .await?;
         drop(turn);
-        let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
+        let (code_cache, artifacts, digest) = (code_cache.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {
             let artifact = artifacts.put(&digest, made).map_err(UploadError::Host)?;
-            shelf.add(digest, &artifact)
+            code_cache.add(digest, &artifact)
         })
         .await
     }
@@ -109,13 +109,13 @@ impl Workshop {
     /// none: making it anew says what is wrong.
     pub(super) async fn kept(
         &self,
-        shelf: &Arc<Shelf>,
+        code_cache: &Arc<CodeCache>,
         digest: &str,
-    ) -> Result<Option<Arc<Shelved>>, UploadError> {
-        let (shelf, artifacts, digest) = (shelf.clone(), self.artifacts.clone(), digest.to_owned());
+    ) -> Result<Option<Arc<CachedComponent>>, UploadError> {
+        let (code_cache, artifacts, digest) = (code_cache.clone(), self.artifacts.clone(), digest.to_owned());
         blocking(move || {
             let artifact = artifacts.get(&digest);
-            Ok(artifact.and_then(|artifact| shelf.add(digest, &artifact).ok()))
+            Ok(artifact.and_then(|artifact| code_cache.add(digest, &artifact).ok()))
         })
         .await
     }

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use super::apply::{Changes, Charge, TRIES};
+use super::audit::{AuditAction, AuditEntry};
 use super::chain_record::{RunningRecord, StepRecord};
 use super::components::{Among, Meaning};
-use super::draft::chain_entry;
-use super::history::{Deed, Doing};
+use super::edit::{Changes, Charge, TRIES};
 use super::record::encode;
+use super::tenant_state::chain_entry;
 use super::version::Requirement;
 use super::{Actor, Place, Registry, RegistryError, StepMove, StepState, Tenant};
 use hookgate_domain::TenantId;
@@ -17,10 +17,10 @@ use hookgate_plugin_host::{Component, OnFailure, SettingsProblem};
 
 /// Changes of chains caused by an upload.
 #[derive(Debug, Default)]
-pub(super) struct Moved {
+pub(super) struct Upgraded {
     pub changes: Changes,
     pub steps: Vec<StepMove>,
-    pub doings: Vec<Doing>,
+    pub entries: Vec<AuditEntry>,
 }
 
 /// Step, or its canary, that may move to another version.
@@ -35,9 +35,9 @@ struct Candidate<'a> {
 
 impl Registry {
     /// Moves the steps that name a plugin, given the plugin's versions in these entries.
-    pub(super) async fn moved(&self, among: Among<'_>, plugin: &str) -> Result<Moved, RegistryError> {
-        let mut moved = Moved::default();
-        for (place, chain) in among.draft.chains() {
+    pub(super) async fn moved(&self, among: Among<'_>, plugin: &str) -> Result<Upgraded, RegistryError> {
+        let mut moved = Upgraded::default();
+        for (place, chain) in among.tenant_state.chains() {
             let mut next = chain.clone();
             for (step, record) in chain.steps.iter().enumerate() {
                 if record.plugin != plugin {
@@ -45,7 +45,7 @@ impl Registry {
                 }
                 for candidate in candidates(place, step, record) {
                     let (step, canary) = (candidate.step, candidate.canary);
-                    if let Some(running) = self.try_move(among, candidate, &mut moved).await? {
+                    if let Some(running) = self.try_upgrade(among, candidate, &mut moved).await? {
                         next.steps[step].go_over(running, canary);
                     }
                 }
@@ -62,11 +62,11 @@ impl Registry {
     }
 
     /// Moves one step, if another version fits its requirement.
-    async fn try_move(
+    async fn try_upgrade(
         &self,
         among: Among<'_>,
         candidate: Candidate<'_>,
-        moved: &mut Moved,
+        moved: &mut Upgraded,
     ) -> Result<Option<RunningRecord>, RegistryError> {
         let requirement = Requirement::of(candidate.asked)?;
         if !requirement.moves() {
@@ -97,23 +97,23 @@ impl Registry {
             return Ok(None);
         }
         let refused = self
-            .refusals(&among.draft.id, &resolved.component, candidate.record)
+            .refusals(&among.tenant_state.id, &resolved.component, candidate.record)
             .await?;
         let from = candidate.running.map(|from| from.version);
         let deed = if refused.is_empty() {
-            Deed::Moved
+            AuditAction::Upgraded
         } else {
-            Deed::Kept
+            AuditAction::Kept
         };
-        let mut doing = Doing::new(deed).at(candidate.place).of(plugin);
-        doing = doing.from(from.as_deref()).to(Some(&to.version));
+        let mut entry = AuditEntry::new(deed).at(candidate.place).of(plugin);
+        entry = entry.from(from.as_deref()).to(Some(&to.version));
         if let Some(first) = refused.first() {
-            doing = doing.because(&format!("{}: {}", first.pointer, first.message));
+            entry = entry.because(&format!("{}: {}", first.pointer, first.message));
         }
-        moved.doings.push(doing);
+        moved.entries.push(entry);
         let goes = refused.is_empty();
         moved.steps.push(StepMove {
-            tenant: among.draft.id.clone(),
+            tenant: among.tenant_state.id.clone(),
             place: candidate.place,
             step: candidate.step,
             canary: candidate.canary,
@@ -157,7 +157,7 @@ impl Registry {
 
     /// Moves the steps of all tenants that name one of the operator's plugins.
     /// Tenant by tenant, all steps of a tenant at once.
-    pub(super) async fn move_tenants(
+    pub(super) async fn upgrade_tenants(
         &self,
         plugin: &str,
         who: &Actor,
@@ -167,13 +167,13 @@ impl Registry {
         for tenant in self.tenants() {
             let named = tenant.states().any(|(_, name, _)| name == plugin);
             if named {
-                steps.extend(self.move_tenant(&tenant.id, plugin, who).await?);
+                steps.extend(self.upgrade_tenant(&tenant.id, plugin, who).await?);
             }
         }
         Ok(steps)
     }
 
-    async fn move_tenant(
+    async fn upgrade_tenant(
         &self,
         tenant: &TenantId,
         plugin: &str,
@@ -181,20 +181,20 @@ impl Registry {
     ) -> Result<Vec<StepMove>, RegistryError> {
         for _ in 0..TRIES {
             let shared = self.shared().await?;
-            let Some(draft) = self.draft(tenant).await? else {
+            let Some(tenant_state) = self.tenant_state(tenant).await? else {
                 return Ok(Vec::new());
             };
-            if draft.plugins.contains_key(plugin) {
+            if tenant_state.plugins.contains_key(plugin) {
                 return Ok(Vec::new());
             }
             let among = Among {
-                draft: &draft,
+                tenant_state: &tenant_state,
                 shared: &shared,
             };
             let moved = self.moved(among, plugin).await?;
             let mut changes = moved.changes;
-            self.note(&draft, &mut changes, who, moved.doings);
-            if changes.is_empty() || self.apply(&draft, changes, Charge::Free).await? {
+            self.note(&tenant_state, &mut changes, who, moved.entries);
+            if changes.is_empty() || self.apply(&tenant_state, changes, Charge::Free).await? {
                 return Ok(moved.steps);
             }
         }

@@ -10,11 +10,11 @@ use super::queue::Lane;
 
 /// Until when each lane owes; only of those that made long calls.
 #[derive(Debug, Default)]
-pub(super) struct Debts {
+pub(super) struct CpuDebts {
     until_us: HashMap<Lane, u64>,
 }
 
-impl Debts {
+impl CpuDebts {
     /// A lane's long call took so long.
     pub(super) fn charge(&mut self, lane: &Lane, used: Duration, now_us: u64) {
         if self.until_us.len() == self.until_us.capacity() {
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn long_calls_are_paid_back_slowly() {
-        let mut debts = Debts::default();
+        let mut debts = CpuDebts::default();
         debts.charge(&lane("long"), Duration::from_millis(10), 0);
         assert!(!debts.owes(&lane("other"), 0));
         assert!(debts.owes(&lane("long"), 499_999));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_debt_has_a_maximum_and_is_forgotten_once_it_is_paid() {
-        let mut debts = Debts::default();
+        let mut debts = CpuDebts::default();
         for _ in 0..1_000 {
             debts.charge(&lane("always"), Duration::from_millis(10), 0);
         }

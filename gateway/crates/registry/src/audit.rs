@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::apply::Changes;
-use super::draft::{Draft, HISTORY};
+use super::edit::Changes;
 use super::record::{VERSION, encode};
+use super::tenant_state::{HISTORY, TenantState};
 use super::{Place, Registry};
 use hookgate_domain::{KeyId, Timestamp};
 
@@ -28,7 +28,7 @@ pub enum Actor {
 /// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
+pub enum AuditAction {
     /// A chain was set.
     ChainSet,
     /// A chain was removed.
@@ -38,7 +38,7 @@ pub enum Deed {
     /// A version, or a plugin with all of them, was deleted.
     Deleted,
     /// A step moved to an uploaded version.
-    Moved,
+    Upgraded,
     /// A step kept its version: the uploaded one does not accept its settings.
     Kept,
     /// A step's canary was started.
@@ -59,7 +59,7 @@ pub struct Change {
     /// Author, in the text form of [`Actor`].
     pub who: String,
     /// Kind of the change.
-    pub deed: Deed,
+    pub deed: AuditAction,
     /// Chain that it concerns, if any.
     pub place: Option<Place>,
     /// Plugin that it concerns, if any.
@@ -74,8 +74,8 @@ pub struct Change {
 
 /// History entry of a change in preparation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Doing {
-    pub deed: Deed,
+pub(super) struct AuditEntry {
+    pub deed: AuditAction,
     pub place: Option<Place>,
     pub plugin: Option<String>,
     pub from: Option<String>,
@@ -95,7 +95,7 @@ pub(super) struct HistoryRecord {
 pub(super) struct ChangeRecord {
     at: u64,
     who: String,
-    deed: Deed,
+    deed: AuditAction,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,8 +108,8 @@ pub(super) struct ChangeRecord {
     note: Option<String>,
 }
 
-impl Doing {
-    pub(super) fn new(deed: Deed) -> Self {
+impl AuditEntry {
+    pub(super) fn new(deed: AuditAction) -> Self {
         Self {
             deed,
             place: None,
@@ -156,8 +156,8 @@ impl Registry {
         &self,
         tenant: &hookgate_domain::TenantId,
     ) -> Result<Vec<Change>, super::RegistryError> {
-        let draft = self.existing(tenant).await?;
-        Ok(draft
+        let tenant_state = self.existing(tenant).await?;
+        Ok(tenant_state
             .history
             .changes
             .iter()
@@ -166,22 +166,30 @@ impl Registry {
     }
 
     /// Adds the history entry to a set of changes. An empty set stays empty.
-    pub(super) fn note(&self, draft: &Draft, changes: &mut Changes, who: &Actor, doings: Vec<Doing>) {
-        if changes.is_empty() || doings.is_empty() {
+    pub(super) fn note(
+        &self,
+        tenant_state: &TenantState,
+        changes: &mut Changes,
+        who: &Actor,
+        entries: Vec<AuditEntry>,
+    ) {
+        if changes.is_empty() || entries.is_empty() {
             return;
         }
         let at = self.inner.clock.now().as_micros();
         let mut history = HistoryRecord {
             v: VERSION,
-            changes: doings.into_iter().map(|doing| doing.record(at, who)).collect(),
+            changes: entries.into_iter().map(|entry| entry.record(at, who)).collect(),
         };
-        history.changes.extend(draft.history.changes.iter().cloned());
+        history
+            .changes
+            .extend(tenant_state.history.changes.iter().cloned());
         history.changes.truncate(self.inner.config.max_history);
         changes.push((HISTORY.to_owned(), Some(encode(&history))));
     }
 }
 
-impl Doing {
+impl AuditEntry {
     fn record(self, at: u64, who: &Actor) -> ChangeRecord {
         ChangeRecord {
             at,
@@ -211,7 +219,7 @@ impl ChangeRecord {
     }
 }
 
-impl Deed {
+impl AuditAction {
     /// Name in the API.
     pub fn word(self) -> &'static str {
         match self {
@@ -219,7 +227,7 @@ impl Deed {
             Self::ChainRemoved => "chain_removed",
             Self::Uploaded => "uploaded",
             Self::Deleted => "deleted",
-            Self::Moved => "moved",
+            Self::Upgraded => "moved",
             Self::Kept => "kept",
             Self::CanaryBegun => "canary_begun",
             Self::Promoted => "promoted",

@@ -17,7 +17,7 @@ use hookgate_domain::units::Size;
 /// How much of what plugins write is kept in memory for their authors; never on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct JournalConfig {
+pub struct LogBufferConfig {
     /// Lines of one plugin of one tenant; 0: none are kept.
     pub lines: u32,
     /// Bytes of one plugin of one tenant.
@@ -28,7 +28,7 @@ pub struct JournalConfig {
     pub lines_per_second: u32,
 }
 
-impl Default for JournalConfig {
+impl Default for LogBufferConfig {
     fn default() -> Self {
         Self {
             lines: 1_000,
@@ -41,20 +41,20 @@ impl Default for JournalConfig {
 
 /// What all journals share.
 #[derive(Debug)]
-pub(super) struct Room {
-    config: JournalConfig,
+pub(super) struct LogMemory {
+    config: LogBufferConfig,
     /// How many journals hold lines.
     writers: AtomicUsize,
     /// Those that do, and some that are gone.
-    journals: Mutex<Vec<Weak<Journal>>>,
+    journals: Mutex<Vec<Weak<LogBuffer>>>,
 }
 
 /// The lines of one plugin of one tenant.
 #[derive(Debug)]
-pub struct Journal {
+pub struct LogBuffer {
     /// When it began, in ms since 1970: tells it from the one of another process.
     began_ms: u64,
-    room: Arc<Room>,
+    room: Arc<LogMemory>,
     ring: Mutex<Ring>,
 }
 
@@ -119,8 +119,8 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-impl Room {
-    pub(super) fn new(config: JournalConfig) -> Self {
+impl LogMemory {
+    pub(super) fn new(config: LogBufferConfig) -> Self {
         Self {
             config,
             writers: AtomicUsize::new(0),
@@ -129,7 +129,7 @@ impl Room {
     }
 
     /// One more holds lines: the others keep to what is left for them.
-    fn share_anew(&self, with: &Arc<Journal>) {
+    fn share_anew(&self, with: &Arc<LogBuffer>) {
         self.writers.fetch_add(1, Ordering::Relaxed);
         let mut journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         journals.retain(|journal| journal.strong_count() > 0);
@@ -146,8 +146,8 @@ impl Room {
     }
 }
 
-impl Journal {
-    pub(super) fn new(room: Arc<Room>, began_ms: u64) -> Self {
+impl LogBuffer {
+    pub(super) fn new(room: Arc<LogMemory>, began_ms: u64) -> Self {
         Self {
             began_ms,
             room,
@@ -226,7 +226,7 @@ impl Journal {
     }
 }
 
-impl Drop for Journal {
+impl Drop for LogBuffer {
     fn drop(&mut self) {
         if self.ring().writes {
             self.room.writers.fetch_sub(1, Ordering::Relaxed);
@@ -268,8 +268,8 @@ const ENTRY_BYTES: usize = 256;
 mod tests {
     use super::*;
 
-    fn room(config: JournalConfig) -> Arc<Room> {
-        Arc::new(Room::new(config))
+    fn room(config: LogBufferConfig) -> Arc<LogMemory> {
+        Arc::new(LogMemory::new(config))
     }
 
     fn at(at_ms: u64) -> Origin {
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn lines_are_read_from_the_end_and_gone_on_after() {
-        let journal = Arc::new(Journal::new(room(JournalConfig::default()), 1));
+        let journal = Arc::new(LogBuffer::new(room(LogBufferConfig::default()), 1));
         journal.add(at(1), lines(Level::Info, &["a", "b", "c"]));
         let last = journal.read(wanted(None, 2));
         assert_eq!((texts(&last), last.next), (vec!["b", "c"], 3));
@@ -325,12 +325,12 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_dropped() {
-        let config = JournalConfig {
+        let config = LogBufferConfig {
             lines: 3,
             lines_per_second: 4,
-            ..JournalConfig::default()
+            ..LogBufferConfig::default()
         };
-        let journal = Arc::new(Journal::new(room(config), 1));
+        let journal = Arc::new(LogBuffer::new(room(config), 1));
         journal.add(at(1_000), lines(Level::Info, &["a", "b", "c", "d", "e", "f"]));
         assert_eq!(texts(&journal.read(wanted(None, 9))), ["b", "c", "d"]);
         journal.add(at(2_000), lines(Level::Info, &["g"]));
@@ -340,16 +340,16 @@ mod tests {
 
     #[test]
     fn all_together_keep_to_their_room_in_equal_shares() {
-        let config = JournalConfig {
+        let config = LogBufferConfig {
             size_in_all: Size::from_bytes(4_000),
-            ..JournalConfig::default()
+            ..LogBufferConfig::default()
         };
         let room = room(config);
-        let journal = || Arc::new(Journal::new(room.clone(), 1));
+        let journal = || Arc::new(LogBuffer::new(room.clone(), 1));
         let (first, second) = (journal(), journal());
         let text = "x".repeat(244);
-        let add = |journal: &Arc<Journal>| journal.add(at(1), lines(Level::Info, &[text.as_str(); 20]));
-        let held = |journal: &Journal| journal.read(wanted(None, 99)).entries.len();
+        let add = |journal: &Arc<LogBuffer>| journal.add(at(1), lines(Level::Info, &[text.as_str(); 20]));
+        let held = |journal: &LogBuffer| journal.read(wanted(None, 99)).entries.len();
         add(&first);
         assert_eq!(held(&first), 8);
         add(&second);

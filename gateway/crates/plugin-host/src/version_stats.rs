@@ -11,21 +11,21 @@ use arc_swap::ArcSwap;
 use super::config::Config;
 use super::failure::Fault;
 use super::host::Host;
-use super::journal::{Journal, Origin, Room};
 use super::log::{Level, LogLine};
+use super::log_buffer::{LogBuffer, LogMemory, Origin};
 use hookgate_domain::TenantId;
 use hookgate_runtime::telemetry::{CallCounts, CallFigures, Called, Metrics, Refusal};
 
 /// One version of a tenant's plugin.
 #[derive(Debug)]
-pub struct Account {
+pub struct VersionStats {
     release: String,
     digest: String,
     since_ms: u64,
     figures: CallFigures,
     /// The same for all tenants together.
     of_all: ArcSwap<CallFigures>,
-    journal: Arc<Journal>,
+    journal: Arc<LogBuffer>,
 }
 
 /// Which version of a component.
@@ -54,9 +54,9 @@ pub struct Observation {
 
 /// All accounts of this process.
 #[derive(Debug)]
-pub(super) struct Observed {
+pub(super) struct PluginStats {
     tenants: Mutex<HashMap<TenantId, Plugins>>,
-    room: Arc<Room>,
+    room: Arc<LogMemory>,
     metrics: Metrics,
     most_versions: usize,
 }
@@ -66,13 +66,13 @@ type Plugins = HashMap<String, Plugin>;
 
 #[derive(Debug)]
 struct Plugin {
-    journal: Arc<Journal>,
-    versions: Vec<Arc<Account>>,
+    journal: Arc<LogBuffer>,
+    versions: Vec<Arc<VersionStats>>,
 }
 
 /// What is told of a call whose lines are kept.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct CallReport<'a> {
     pub(super) event: &'a str,
     pub(super) subscription: Option<&'a str>,
     pub(super) at_ms: u64,
@@ -80,11 +80,11 @@ pub(super) struct Told<'a> {
     pub(super) fault: Option<&'a Fault>,
 }
 
-impl Observed {
+impl PluginStats {
     pub(super) fn new(config: &Config, metrics: Metrics) -> Self {
         Self {
             tenants: Mutex::default(),
-            room: Arc::new(Room::new(config.journal)),
+            room: Arc::new(LogMemory::new(config.journal)),
             metrics,
             most_versions: config.metric_versions as usize,
         }
@@ -95,7 +95,13 @@ impl Observed {
         self.metrics.chain_not_run(why);
     }
 
-    fn account(&self, tenant: &TenantId, plugin: &str, version: Version<'_>, now_ms: u64) -> Arc<Account> {
+    fn account(
+        &self,
+        tenant: &TenantId,
+        plugin: &str,
+        version: Version<'_>,
+        now_ms: u64,
+    ) -> Arc<VersionStats> {
         let mut tenants = self.lock();
         let plugins = tenants.entry(tenant.clone()).or_default();
         let found = plugins.get(plugin).and_then(|held| held.version(version.digest));
@@ -110,10 +116,10 @@ impl Observed {
         }
         let of_all = ArcSwap::new(of_all(version.release));
         let place = plugins.entry(plugin.to_owned()).or_insert_with(|| Plugin {
-            journal: Arc::new(Journal::new(Arc::clone(&self.room), now_ms)),
+            journal: Arc::new(LogBuffer::new(Arc::clone(&self.room), now_ms)),
             versions: Vec::new(),
         });
-        let account = Arc::new(Account {
+        let account = Arc::new(VersionStats {
             release: version.release.to_owned(),
             digest: version.digest.to_owned(),
             since_ms: now_ms,
@@ -131,9 +137,9 @@ impl Observed {
     }
 }
 
-impl Account {
+impl VersionStats {
     /// Counts a call, and keeps what it wrote and how it failed.
-    pub(super) fn called(&self, called: &Called, told: &Told<'_>) {
+    pub(super) fn called(&self, called: &Called, told: &CallReport<'_>) {
         self.figures.count(called);
         self.of_all.load().count(called);
         if told.lines.is_empty() && told.fault.is_none() {
@@ -171,7 +177,7 @@ fn lines_of(fault: &Fault) -> impl Iterator<Item = LogLine> {
 }
 
 impl Plugin {
-    fn version(&self, digest: &str) -> Option<&Arc<Account>> {
+    fn version(&self, digest: &str) -> Option<&Arc<VersionStats>> {
         self.versions.iter().find(|account| account.digest == digest)
     }
 }
@@ -188,7 +194,7 @@ fn forget_unused(plugins: &mut Plugins) {
         if unused.len() <= MOST_UNUSED {
             return;
         }
-        let called = |account: &Account| account.figures.read().last_call_ms.unwrap_or(account.since_ms);
+        let called = |account: &VersionStats| account.figures.read().last_call_ms.unwrap_or(account.since_ms);
         let oldest = unused.into_iter().min_by_key(|(_, account)| called(account));
         let Some((name, digest)) = oldest.map(|(name, account)| (name.clone(), account.digest.clone()))
         else {
@@ -205,7 +211,7 @@ fn forget_unused(plugins: &mut Plugins) {
 
 impl Host {
     /// Where a tenant's calls of a version of a plugin are counted and told. It begins when this is asked first.
-    pub fn account(&self, tenant: &TenantId, plugin: &str, version: Version<'_>) -> Arc<Account> {
+    pub fn account(&self, tenant: &TenantId, plugin: &str, version: Version<'_>) -> Arc<VersionStats> {
         let now_ms = self.inner.shared.clock.now().as_millis();
         self.inner
             .shared
@@ -229,7 +235,7 @@ impl Host {
     }
 
     /// What a tenant's plugin wrote lately in this process; `None`: it has not been in a chain here.
-    pub fn journal(&self, tenant: &TenantId, plugin: &str) -> Option<Arc<Journal>> {
+    pub fn journal(&self, tenant: &TenantId, plugin: &str) -> Option<Arc<LogBuffer>> {
         let tenants = self.inner.shared.observed.lock();
         Some(Arc::clone(&tenants.get(tenant)?.get(plugin)?.journal))
     }

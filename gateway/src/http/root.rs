@@ -41,13 +41,13 @@ pub enum Listener {
 
 /// Root handler of the gateway.
 #[derive(Debug, Clone)]
-pub struct Front<P> {
+pub struct RootHandler<P> {
     ingest: P,
     routes: Router,
     listener: Listener,
 }
 
-impl<P: Publish> Front<P> {
+impl<P: Publish> RootHandler<P> {
     /// Creates a handler that passes `POST /v1/events` to the ingest without the router.
     /// The router costs as much as parsing a small event. It serves the same route where it is used
     /// alone, and for the public listener.
@@ -77,7 +77,7 @@ impl<P: Publish> Front<P> {
     }
 }
 
-impl<P: Publish> Endpoint for Front<P> {
+impl<P: Publish> Endpoint for RootHandler<P> {
     async fn answer(&self, request: Request<RequestBody>) -> Response {
         if let Err(problem) = hops(request.headers()) {
             return self.refuse(request.map(drop), problem).await;
@@ -99,9 +99,9 @@ impl<P: Publish> Endpoint for Front<P> {
 
 /// Handler of `server.health_listen`: liveness, readiness and metrics.
 #[derive(Debug, Clone)]
-pub struct HealthFront<P>(pub Front<P>);
+pub struct HealthHandler<P>(pub RootHandler<P>);
 
-impl<P: Publish> Endpoint for HealthFront<P> {
+impl<P: Publish> Endpoint for HealthHandler<P> {
     async fn answer(&self, request: Request<RequestBody>) -> Response {
         if HEALTH.contains(&request.uri().path()) {
             return self.0.answer(request).await;

@@ -21,7 +21,7 @@ use super::upload::{TEXT_BYTES, UploadError};
 use hookgate_runtime::telemetry::error_chain;
 
 /// Loads components, and puts away what was not used for long.
-pub(super) struct Shelf {
+pub(super) struct CodeCache {
     engine: Engine,
     imports: Linker<Guest>,
     artifacts: Artifacts,
@@ -30,13 +30,13 @@ pub(super) struct Shelf {
     /// Bytes of machine code that may be loaded.
     room: usize,
     /// What is loaded.
-    held: Mutex<Vec<Weak<Shelved>>>,
+    held: Mutex<Vec<Weak<CachedComponent>>>,
     /// Grows with every use; what a component's `used` is compared by.
     uses: AtomicU64,
 }
 
 /// A component's place on the shelf.
-pub(super) struct Shelved {
+pub(super) struct CachedComponent {
     digest: String,
     class: Class,
     used: AtomicU64,
@@ -53,7 +53,7 @@ pub(super) struct Linked {
     bytes: usize,
 }
 
-impl Shelf {
+impl CodeCache {
     /// An empty shelf for components of this class, with room for so many bytes of machine code.
     pub(super) fn new(
         engine: Engine,
@@ -74,10 +74,14 @@ impl Shelf {
     }
 
     /// Links machine code and gives it a place. Here it shows whether the component fits the pool and the world.
-    pub(super) fn add(&self, digest: String, artifact: &Artifact) -> Result<Arc<Shelved>, UploadError> {
+    pub(super) fn add(
+        &self,
+        digest: String,
+        artifact: &Artifact,
+    ) -> Result<Arc<CachedComponent>, UploadError> {
         let patterns = Arc::<PatternCache>::default();
         let linked = Arc::new(self.link(artifact, patterns.clone())?);
-        let shelved = Arc::new(Shelved {
+        let cached = Arc::new(CachedComponent {
             digest,
             class: self.class,
             used: AtomicU64::new(self.use_now()),
@@ -85,23 +89,23 @@ impl Shelf {
             linked: Mutex::new(Some(linked)),
             unloadable: AtomicBool::new(false),
         });
-        self.hold(&shelved);
-        Ok(shelved)
+        self.hold(&cached);
+        Ok(cached)
     }
 
     /// Machine code to call; blocks for as long as it takes to load when it was put away. `None`: its artifact is gone.
-    pub(super) fn take(&self, shelved: &Arc<Shelved>) -> Option<Arc<Linked>> {
-        shelved.used.store(self.use_now(), Ordering::Relaxed);
-        let mut place = shelved.place();
+    pub(super) fn take(&self, cached: &Arc<CachedComponent>) -> Option<Arc<Linked>> {
+        cached.used.store(self.use_now(), Ordering::Relaxed);
+        let mut place = cached.place();
         if let Some(linked) = &*place {
             return Some(linked.clone());
         }
-        let artifact = self.artifacts.get(&shelved.digest)?;
-        let linked = match self.link(&artifact, shelved.patterns.clone()) {
+        let artifact = self.artifacts.get(&cached.digest)?;
+        let linked = match self.link(&artifact, cached.patterns.clone()) {
             Ok(linked) => Arc::new(linked),
             Err(error) => {
-                if !shelved.unloadable.swap(true, Ordering::Relaxed) {
-                    let version = shelved.digest.get(..12);
+                if !cached.unloadable.swap(true, Ordering::Relaxed) {
+                    let version = cached.digest.get(..12);
                     tracing::warn!(version, error = %error_chain(&error), "plugin.not_loaded");
                 }
                 return None;
@@ -109,7 +113,7 @@ impl Shelf {
         };
         *place = Some(linked.clone());
         drop(place);
-        self.hold(shelved);
+        self.hold(cached);
         Some(linked)
     }
 
@@ -136,18 +140,18 @@ impl Shelf {
     }
 
     /// Notes what is loaded, and makes room.
-    fn hold(&self, shelved: &Arc<Shelved>) {
+    fn hold(&self, cached: &Arc<CachedComponent>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.push(Arc::downgrade(shelved));
+        held.push(Arc::downgrade(cached));
         let mut loaded: Vec<_> = held.iter().filter_map(Weak::upgrade).collect();
-        loaded.sort_by_key(|shelved| shelved.used.load(Ordering::Relaxed));
-        let mut bytes: usize = loaded.iter().map(|shelved| shelved.bytes()).sum();
+        loaded.sort_by_key(|cached| cached.used.load(Ordering::Relaxed));
+        let mut bytes: usize = loaded.iter().map(|cached| cached.bytes()).sum();
         let mut kept = loaded.as_slice();
         while let [oldest, rest @ ..] = kept
             && bytes > self.room
-            && !Arc::ptr_eq(oldest, shelved)
+            && !Arc::ptr_eq(oldest, cached)
         {
-            bytes -= oldest.put_away();
+            bytes -= oldest.evict();
             kept = rest;
         }
         *held = kept.iter().map(Arc::downgrade).collect();
@@ -158,7 +162,7 @@ impl Shelf {
     }
 }
 
-impl Shelved {
+impl CachedComponent {
     /// Which engine runs it.
     pub(super) fn class(&self) -> Class {
         self.class
@@ -170,7 +174,7 @@ impl Shelved {
     }
 
     /// Unloads; a call that is running keeps what it took until its end.
-    fn put_away(&self) -> usize {
+    fn evict(&self) -> usize {
         self.place().take().map_or(0, |linked| linked.bytes)
     }
 
@@ -179,17 +183,17 @@ impl Shelved {
     }
 }
 
-impl fmt::Debug for Shelf {
+impl fmt::Debug for CodeCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf")
+        f.debug_struct("CodeCache")
             .field("room", &self.room)
             .finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Shelved {
+impl fmt::Debug for CachedComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelved")
+        f.debug_struct("CachedComponent")
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }

@@ -24,11 +24,11 @@ use super::status::Status;
 use crate::StoreError;
 
 /// The way to the server. Shared by everything in this store.
-pub(super) struct Link {
+pub(super) struct Connection {
     wire: ArcSwap<Wire>,
     turn: AtomicUsize,
     /// How long a request may take.
-    patience: Duration,
+    timeout: Duration,
     status: Arc<Status>,
     /// The parts of a cluster whose server does not answer.
     lost: Lost,
@@ -61,13 +61,13 @@ pub(super) enum Lines {
     Cluster(ClusterConnection),
 }
 
-impl Link {
+impl Connection {
     /// A link that is down until `raise`.
-    pub(super) fn new(patience: Duration, status: Arc<Status>) -> Self {
+    pub(super) fn new(timeout: Duration, status: Arc<Status>) -> Self {
         Self {
             wire: ArcSwap::from_pointee(Wire::Down(Failure::away("not connected yet"))),
             turn: AtomicUsize::new(0),
-            patience,
+            timeout,
             status,
             lost: Lost::default(),
             fell: Notify::new(),
@@ -75,7 +75,7 @@ impl Link {
     }
 
     /// Sends over these connections from now on.
-    pub(super) fn raise(&self, connected: Connected) {
+    pub(super) fn connect(&self, connected: Connected) {
         self.lost.clear();
         let before = self.wire.swap(Arc::new(Wire::Up(connected)));
         if let Wire::Down(_) = &*before {
@@ -119,7 +119,7 @@ impl Link {
     }
 
     /// Takes the link down, whatever is in use.
-    pub(super) fn lower(&self, reason: &str) {
+    pub(super) fn disconnect(&self, reason: &str) {
         let wire = self.wire.load_full();
         if let Wire::Up(_) = &*wire {
             self.fall(&wire, reason);
@@ -132,7 +132,7 @@ impl Link {
     }
 
     /// Somebody got no answer in time: have a look.
-    pub(super) fn suspect(&self) {
+    pub(super) fn check_soon(&self) {
         self.fell.notify_one();
     }
 
@@ -253,7 +253,7 @@ impl Link {
             Some(failure) => {
                 if self.lost.lose(&tag, &failure.text, Instant::now()) {
                     tracing::warn!(part = %tag, reason = %failure.text, "store.part_lost");
-                    self.suspect();
+                    self.check_soon();
                 }
             }
             None => {
@@ -274,7 +274,7 @@ impl Link {
 
     async fn sent(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        match timeout(self.patience, connected.lines.send(turn, pipeline)).await {
+        match timeout(self.timeout, connected.lines.send(turn, pipeline)).await {
             Ok(Ok(replies)) => Ok(replies),
             Ok(Err(error)) => Err(Failure::from(error)),
             Err(_) => Err(Failure::away("no answer within the time allowed")),

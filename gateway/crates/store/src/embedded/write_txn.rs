@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{ReadableTable, WriteTransaction};
 
 use super::index::{Index, Key};
-use super::keys::{self, Place, Space};
+use super::keys::{self, EventSlot, Space};
 use super::tables::{DueRow, FeedRow, Tables};
 use super::usage::{Stored, Used};
 use crate::codec::StatsRecord;
@@ -29,7 +29,7 @@ pub(super) struct Rules {
 }
 
 /// A transaction under way.
-pub(super) struct Turn<'t> {
+pub(super) struct WriteTxn<'t> {
     pub(super) tables: Tables<'t>,
     pub(super) rules: &'t Rules,
     /// The store's time, the same for all of the transaction.
@@ -57,7 +57,7 @@ pub(super) struct Effects {
     pub(super) stored: Vec<(TenantId, u64)>,
 }
 
-impl<'t> Turn<'t> {
+impl<'t> WriteTxn<'t> {
     /// Begins. The tables live as long as the transaction is borrowed.
     pub(super) fn begin(
         transaction: &'t WriteTransaction,
@@ -142,11 +142,11 @@ impl<'t> Turn<'t> {
     }
 
     /// The next place in a list of a tenant whose sequence is known.
-    pub(super) fn take_place(&mut self, tenant: &TenantId, space: Space) -> Place {
+    pub(super) fn take_place(&mut self, tenant: &TenantId, space: Space) -> EventSlot {
         let next = self.sequences.entry(tenant.clone()).or_insert(1);
         let sequence = *next;
         *next += 1;
-        Place { space, sequence }
+        EventSlot { space, sequence }
     }
 
     /// The next sequence of a tenant whose sequence is known.

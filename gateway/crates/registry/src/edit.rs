@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::draft::Draft;
+use super::tenant_state::TenantState;
 use super::{Registry, RegistryError};
 use hookgate_domain::TenantId;
 use hookgate_store::StoreError;
@@ -30,7 +30,7 @@ impl Registry {
     pub(super) async fn change<T>(
         &self,
         tenant: &TenantId,
-        decide: impl Fn(&Draft) -> Result<(Changes, T), RegistryError>,
+        decide: impl Fn(&TenantState) -> Result<(Changes, T), RegistryError>,
     ) -> Result<T, RegistryError> {
         self.change_charged(tenant, Charge::Quota, decide).await
     }
@@ -39,7 +39,7 @@ impl Registry {
     pub(super) async fn change_freely<T>(
         &self,
         tenant: &TenantId,
-        decide: impl Fn(&Draft) -> Result<(Changes, T), RegistryError>,
+        decide: impl Fn(&TenantState) -> Result<(Changes, T), RegistryError>,
     ) -> Result<T, RegistryError> {
         self.change_charged(tenant, Charge::Free, decide).await
     }
@@ -48,14 +48,14 @@ impl Registry {
         &self,
         tenant: &TenantId,
         charge: Charge,
-        decide: impl Fn(&Draft) -> Result<(Changes, T), RegistryError>,
+        decide: impl Fn(&TenantState) -> Result<(Changes, T), RegistryError>,
     ) -> Result<T, RegistryError> {
         let changing = self.inner.changing.of(tenant.clone(), AsyncMutex::default);
         let _turn = changing.lock().await;
         for _ in 0..TRIES {
-            let draft = self.existing(tenant).await?;
-            let (changes, answer) = decide(&draft)?;
-            if changes.is_empty() || self.apply(&draft, changes, charge).await? {
+            let tenant_state = self.existing(tenant).await?;
+            let (changes, answer) = decide(&tenant_state)?;
+            if changes.is_empty() || self.apply(&tenant_state, changes, charge).await? {
                 return Ok(answer);
             }
         }
@@ -63,18 +63,19 @@ impl Registry {
     }
 
     /// Applies changes by compare-and-set on the draft's revision, and refreshes the snapshot.
-    /// Returns `false` if the revision is another one now. `draft` may be of a tenant that does not
+    /// Returns `false` if the revision is another one now. `tenant_state` may be of a tenant that does not
     /// exist yet.
     pub(super) async fn apply(
         &self,
-        draft: &Draft,
+        tenant_state: &TenantState,
         changes: Changes,
         charge: Charge,
     ) -> Result<bool, RegistryError> {
         if charge == Charge::Quota {
-            self.check_quota(draft, &changes)?;
+            self.check_quota(tenant_state, &changes)?;
         }
-        self.apply_to(&draft.id, draft.revision, changes).await
+        self.apply_to(&tenant_state.id, tenant_state.revision, changes)
+            .await
     }
 
     /// Applies changes to a revision by compare-and-set, regardless of the quota.
@@ -96,11 +97,11 @@ impl Registry {
 
     /// Refuses changes by which a tenant's entries exceed its quota. The operator's entries have no
     /// quota.
-    fn check_quota(&self, draft: &Draft, changes: &Changes) -> Result<(), RegistryError> {
+    fn check_quota(&self, tenant_state: &TenantState, changes: &Changes) -> Result<(), RegistryError> {
         let limit = self.inner.config.max_bytes_per_tenant;
-        let before = draft.bytes();
-        let after = changed_bytes(draft, before, changes);
-        if draft.id == TenantId::operator() || after <= before || after <= limit.bytes() {
+        let before = tenant_state.bytes();
+        let after = changed_bytes(tenant_state, before, changes);
+        if tenant_state.id == TenantId::operator() || after <= before || after <= limit.bytes() {
             return Ok(());
         }
         Err(RegistryError::RegistryFull { bytes: after, limit })
@@ -114,14 +115,17 @@ impl Registry {
 }
 
 /// Size of the entries after the changes, in bytes.
-fn changed_bytes(draft: &Draft, before: usize, changes: &Changes) -> usize {
+fn changed_bytes(tenant_state: &TenantState, before: usize, changes: &Changes) -> usize {
     // The last of several changes of an entry takes effect.
     let changes: std::collections::BTreeMap<_, _> =
         changes.iter().map(|(name, value)| (name, value)).collect();
     let size = |name: &str, bytes: &Bytes| name.len() + bytes.len();
     let (mut gone, mut come) = (0, 0);
     for (name, value) in changes {
-        gone += draft.entries.get(name).map_or(0, |bytes| size(name, bytes));
+        gone += tenant_state
+            .entries
+            .get(name)
+            .map_or(0, |bytes| size(name, bytes));
         come += value.as_ref().map_or(0, |bytes| size(name, bytes));
     }
     before.saturating_sub(gone) + come
@@ -138,10 +142,10 @@ mod tests {
     #[test]
     fn quota_counts_names_and_values_of_what_is_there_afterwards() {
         let record: TenantRecord = serde_json::from_str(r#"{"v":1,"created":1,"profile":"p"}"#).unwrap();
-        let mut draft = Draft::empty(&"acme".parse().unwrap(), record);
+        let mut tenant_state = TenantState::empty(&"acme".parse().unwrap(), record);
         let bytes = |size: usize| Bytes::from(vec![0; size]);
-        draft.entries.insert("chain".to_owned(), bytes(100));
-        let before = draft.bytes();
+        tenant_state.entries.insert("chain".to_owned(), bytes(100));
+        let before = tenant_state.bytes();
         assert_eq!(before, 105);
         for (changes, after) in [
             (vec![("chain".to_owned(), Some(bytes(50)))], 55),
@@ -152,7 +156,11 @@ mod tests {
                 105,
             ),
         ] {
-            assert_eq!(changed_bytes(&draft, before, &changes), after, "{changes:?}");
+            assert_eq!(
+                changed_bytes(&tenant_state, before, &changes),
+                after,
+                "{changes:?}"
+            );
         }
     }
 }

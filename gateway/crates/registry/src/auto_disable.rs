@@ -20,8 +20,8 @@ impl Registry {
         before: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, RegistryError> {
         let now = self.inner.clock.now();
-        let changed = self.change_freely(tenant, |draft| {
-            let found = find(draft, id)?;
+        let changed = self.change_freely(tenant, |tenant_state| {
+            let found = find(tenant_state, id)?;
             if found.value.status != Status::Active || found.value.warned != before {
                 return Ok((Vec::new(), None));
             }
@@ -44,8 +44,8 @@ impl Registry {
         activated: Timestamp,
     ) -> Result<Option<Timestamp>, RegistryError> {
         let since = self.inner.clock.now();
-        let changed = self.change_freely(tenant, |draft| {
-            let found = find(draft, id)?;
+        let changed = self.change_freely(tenant, |tenant_state| {
+            let found = find(tenant_state, id)?;
             if found.value.status != Status::Active || found.value.activated != activated {
                 return Ok((Vec::new(), None));
             }

@@ -12,7 +12,7 @@ use hookgate_domain::units::Size;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Watches a directory's disk and the file in it.
-pub(super) struct Room {
+pub(super) struct DiskSpace {
     directory: PathBuf,
     least: Size,
     seen: Mutex<Seen>,
@@ -33,7 +33,7 @@ struct Failing {
     count: u64,
 }
 
-impl Room {
+impl DiskSpace {
     /// Room is what leaves `least` free.
     pub(super) fn new(directory: &Path, least: Size) -> Self {
         Self {

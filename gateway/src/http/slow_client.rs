@@ -192,7 +192,7 @@ impl Pace {
 
 impl Limits {
     /// Interval of the checks, so that no limit is exceeded by more than half.
-    pub(super) fn glance(&self) -> Duration {
+    pub(super) fn check_interval(&self) -> Duration {
         let shortest = self.head.min(self.idle).min(self.stall);
         (shortest / 2).max(Duration::from_millis(20))
     }
@@ -206,14 +206,14 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// Stream that stores marks.
 #[derive(Debug)]
-pub(super) struct Paced<S> {
+pub(super) struct PacedStream<S> {
     stream: S,
     pace: Arc<Pace>,
     /// Bytes that are still discarded while it lingers.
     linger: usize,
 }
 
-impl<S> Paced<S> {
+impl<S> PacedStream<S> {
     pub(super) fn new(stream: S, pace: Arc<Pace>) -> Self {
         Self {
             stream,
@@ -228,7 +228,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -243,7 +243,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
-use crate::dispatch::Handover;
+use crate::dispatch::Inbox;
 use crate::system_events::{CanaryStopped, LeftAlone, SystemEvents};
 use crate::{health, system_events};
 use hookgate_domain::TenantId;
@@ -15,7 +15,7 @@ use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 
 /// Services for health and system events, and the incidents of the plugin host.
-pub(super) struct Beside {
+pub(super) struct Background {
     health: health::Service,
     system_events: system_events::Service,
     incidents: Incidents,
@@ -23,8 +23,8 @@ pub(super) struct Beside {
     clock: Clock,
 }
 
-impl Beside {
-    pub(super) fn new(operator: TenantId, registry: &Registry, handover: &Handover, common: &Common) -> Self {
+impl Background {
+    pub(super) fn new(operator: TenantId, registry: &Registry, inbox: &Inbox, common: &Common) -> Self {
         let parts = health::Parts {
             registry: registry.clone(),
             store: Arc::clone(&common.store),
@@ -36,7 +36,7 @@ impl Beside {
         let parts = system_events::Parts {
             registry: registry.clone(),
             committer: common.committer.clone(),
-            handover: handover.clone(),
+            inbox: inbox.clone(),
             ids: IdSource::new(common.clock.clone()),
             clock: common.clock.clone(),
             metrics: common.metrics.clone(),

@@ -12,7 +12,7 @@ use hookgate_runtime::telemetry::PluginVerdict;
 
 /// A plugin's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum StepVerdict {
     Pass,
     Drop(String),
     Reject { code: String, message: String },
@@ -20,20 +20,20 @@ pub(super) enum Said {
 }
 
 /// What the plugin said, if its phase lets it.
-pub(super) fn said(
+pub(super) fn check_verdict(
     result: Result<Result<wit::Verdict, wit::Failure>, Fault>,
     phase: &Phase,
-) -> Result<Said, Fault> {
+) -> Result<StepVerdict, Fault> {
     match (result?, phase) {
-        (Ok(wit::Verdict::Pass), _) => Ok(Said::Pass),
-        (Ok(wit::Verdict::Drop(reason)), _) => Ok(Said::Drop(escaped(&reason, REASON_BYTES))),
-        (Ok(wit::Verdict::Reject(rejection)), Phase::Ingress) => Ok(Said::Reject {
+        (Ok(wit::Verdict::Pass), _) => Ok(StepVerdict::Pass),
+        (Ok(wit::Verdict::Drop(reason)), _) => Ok(StepVerdict::Drop(escaped(&reason, REASON_BYTES))),
+        (Ok(wit::Verdict::Reject(rejection)), Phase::Ingress) => Ok(StepVerdict::Reject {
             code: escaped(&rejection.code, CODE_BYTES),
             message: escaped(&rejection.message, MESSAGE_BYTES),
         }),
-        (Ok(wit::Verdict::Delay(ms)), Phase::Delivery) => {
-            Ok(Said::Delay(Duration::from_millis(ms.into()).min(LONGEST_DELAY)))
-        }
+        (Ok(wit::Verdict::Delay(ms)), Phase::Delivery) => Ok(StepVerdict::Delay(
+            Duration::from_millis(ms.into()).min(LONGEST_DELAY),
+        )),
         (Ok(wit::Verdict::Reject(_)), Phase::Delivery) => {
             Err(Fault::new("verdict", "only a step at ingress can reject"))
         }
@@ -44,7 +44,7 @@ pub(super) fn said(
     }
 }
 
-impl Said {
+impl StepVerdict {
     /// What it makes of the chain; `None`: it goes on.
     pub(super) fn verdict(self, plugin: &str) -> Option<Verdict> {
         let plugin = plugin.to_owned();
@@ -105,18 +105,19 @@ mod tests {
             code: long.clone(),
             message: long.clone(),
         };
-        let Ok(Said::Reject { code, message }) =
-            said(Ok(Ok(wit::Verdict::Reject(rejection))), &Phase::Ingress)
+        let Ok(StepVerdict::Reject { code, message }) =
+            check_verdict(Ok(Ok(wit::Verdict::Reject(rejection))), &Phase::Ingress)
         else {
             panic!("a step at ingress can reject");
         };
         assert_eq!((code.len(), message.len()), (CODE_BYTES, MESSAGE_BYTES));
         assert!(!message.contains('\n'));
-        let Ok(Said::Drop(reason)) = said(Ok(Ok(wit::Verdict::Drop(long))), &Phase::Delivery) else {
+        let Ok(StepVerdict::Drop(reason)) = check_verdict(Ok(Ok(wit::Verdict::Drop(long))), &Phase::Delivery)
+        else {
             panic!("every step can drop");
         };
         assert!(reason.len() <= REASON_BYTES);
-        let delay = said(Ok(Ok(wit::Verdict::Delay(u32::MAX))), &Phase::Delivery);
-        assert_eq!(delay, Ok(Said::Delay(LONGEST_DELAY)));
+        let delay = check_verdict(Ok(Ok(wit::Verdict::Delay(u32::MAX))), &Phase::Delivery);
+        assert_eq!(delay, Ok(StepVerdict::Delay(LONGEST_DELAY)));
     }
 }

@@ -16,7 +16,7 @@ use hookgate_runtime::telemetry::error_chain;
 use hookgate_store::FeedPosition;
 
 /// Lock on a name, held while a tenant is created or purged.
-pub(super) struct Turn {
+pub(super) struct TenantLock {
     name: String,
     own: Bytes,
 }
@@ -26,20 +26,20 @@ impl Registry {
     ///
     /// # Errors
     /// `StillGoing`, `Store`.
-    pub(super) async fn take_turn(&self, id: &TenantId) -> Result<Turn, RegistryError> {
-        self.take_named_turn(format!("tenant:{id}")).await
+    pub(super) async fn lock_tenant(&self, id: &TenantId) -> Result<TenantLock, RegistryError> {
+        self.lock_named(format!("tenant:{id}")).await
     }
 
     /// Acquires the lock of another name that only one gateway at a time may work on.
     ///
     /// # Errors
     /// `StillGoing`, `Store`.
-    pub(super) async fn take_named_turn(&self, name: String) -> Result<Turn, RegistryError> {
+    pub(super) async fn lock_named(&self, name: String) -> Result<TenantLock, RegistryError> {
         let own = Bytes::copy_from_slice(self.inner.ids.event().as_str().as_bytes());
         for _ in 0..TRIES {
             let there = self.inner.store.note_put(&name, own.clone(), HOLD, None).await?;
             if there.is_none_or(|there| there == own) {
-                return Ok(Turn { name, own });
+                return Ok(TenantLock { name, own });
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -49,7 +49,7 @@ impl Registry {
     /// Releases a lock. Returns `false` if it had expired before and another process may have held
     /// it.
     /// If the store cannot be reached, the lock expires by itself.
-    pub(super) async fn end_turn(&self, turn: Turn) -> bool {
+    pub(super) async fn unlock(&self, turn: TenantLock) -> bool {
         let ended = self
             .inner
             .store
@@ -66,7 +66,7 @@ impl Registry {
     /// # Errors
     /// `StillGoing`: the purge takes longer than half of [`HOLD`], and the next call continues it.
     /// `Store`.
-    pub(super) async fn forget_former(&self, id: &TenantId, _: &Turn) -> Result<(), RegistryError> {
+    pub(super) async fn purge_tenant(&self, id: &TenantId, _: &TenantLock) -> Result<(), RegistryError> {
         let store = &self.inner.store;
         if store.registry_load(id).await?.is_some() {
             return Ok(());
@@ -87,12 +87,12 @@ impl Registry {
     }
 
     /// Purges the data of a tenant that was just deleted, however long it takes.
-    pub(super) async fn forget_deleted(self, id: TenantId) {
+    pub(super) async fn purge_deleted(self, id: TenantId) {
         loop {
-            let done = match self.take_turn(&id).await {
+            let done = match self.lock_tenant(&id).await {
                 Ok(turn) => {
-                    let done = self.forget_former(&id, &turn).await;
-                    self.end_turn(turn).await;
+                    let done = self.purge_tenant(&id, &turn).await;
+                    self.unlock(turn).await;
                     done
                 }
                 Err(error) => Err(error),

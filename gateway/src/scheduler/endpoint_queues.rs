@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::endpoint_queue::{EndpointQueue, Key};
 use super::health::Gate;
-use super::lane::{Key, Lane};
 use hookgate_domain::TenantId;
 
 /// Lanes by endpoint.
 #[derive(Debug)]
-pub(super) struct Lanes<T> {
-    most: Most,
-    all: IndexMap<Key, Lane<T>>,
+pub(super) struct EndpointQueues<T> {
+    most: QueueLimits,
+    all: IndexMap<Key, EndpointQueue<T>>,
     /// Those of endpoints that events name themselves. Subscriptions are bounded by the registry.
     named: HashMap<TenantId, IndexSet<Key>>,
     /// Where the next lane to forget is looked for: it goes round, as a clock's hand does.
@@ -25,15 +25,15 @@ pub(super) struct Lanes<T> {
 
 /// How many there may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Most {
+pub(super) struct QueueLimits {
     /// In all.
     pub(super) in_all: usize,
     /// One tenant's endpoints that its events name themselves.
     pub(super) named_by_tenant: usize,
 }
 
-impl<T> Lanes<T> {
-    pub(super) fn new(most: Most) -> Self {
+impl<T> EndpointQueues<T> {
+    pub(super) fn new(most: QueueLimits) -> Self {
         Self {
             most,
             all: IndexMap::new(),
@@ -43,14 +43,17 @@ impl<T> Lanes<T> {
         }
     }
 
-    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Lane<T>> {
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut EndpointQueue<T>> {
         self.all.get_mut(key)
     }
 
     /// The lane, made where it is not there yet. `None`: there is no room for it.
-    pub(super) fn open(&mut self, key: &Key, now: Instant) -> Option<&mut Lane<T>> {
+    pub(super) fn open(&mut self, key: &Key, now: Instant) -> Option<&mut EndpointQueue<T>> {
         if let Some(at) = self.all.get_index_of(key) {
-            return self.all.get_index_mut(at).map(|(_, lane)| lane);
+            return self
+                .all
+                .get_index_mut(at)
+                .map(|(_, endpoint_queue)| endpoint_queue);
         }
         if key.is_named() && !self.has_room_for_named(&key.tenant, now) {
             return None;
@@ -62,14 +65,18 @@ impl<T> Lanes<T> {
             let named = self.named.entry(key.tenant.clone()).or_default();
             named.insert(key.clone());
         }
-        Some(self.all.entry(key.clone()).or_insert_with(|| Lane::new(now)))
+        Some(
+            self.all
+                .entry(key.clone())
+                .or_insert_with(|| EndpointQueue::new(now)),
+        )
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Lane<T>)> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut EndpointQueue<T>)> {
         self.all.iter_mut()
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Lane<T>> {
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut EndpointQueue<T>> {
         self.all.values_mut()
     }
 
@@ -80,8 +87,8 @@ impl<T> Lanes<T> {
     /// Forgets the lanes that have had nothing to do for long.
     pub(super) fn forget_old(&mut self, now: Instant) {
         let (named, forgotten) = (&mut self.named, &mut self.forgotten);
-        self.all.retain(|key, lane| {
-            let kept = !lane.is_forgettable(now);
+        self.all.retain(|key, endpoint_queue| {
+            let kept = !endpoint_queue.is_forgettable(now);
             if !kept {
                 forget_named(named, key);
                 forgotten.push(key.clone());
@@ -106,13 +113,13 @@ impl<T> Lanes<T> {
         let mut paused = None;
         for _ in 0..LOOKS {
             self.hand = self.hand.wrapping_add(1);
-            let Some((key, lane)) = self.at_hand(of) else {
+            let Some((key, endpoint_queue)) = self.at_hand(of) else {
                 return false;
             };
-            if !lane.is_unused() {
+            if !endpoint_queue.is_unused() {
                 continue;
             }
-            if let Gate::ClosedUntil(_) = lane.health.gate(now) {
+            if let Gate::ClosedUntil(_) = endpoint_queue.health.gate(now) {
                 paused.get_or_insert_with(|| key.clone());
                 continue;
             }
@@ -122,7 +129,7 @@ impl<T> Lanes<T> {
         paused.is_some_and(|key| self.forget(&key))
     }
 
-    fn at_hand(&self, of: Option<&TenantId>) -> Option<(&Key, &Lane<T>)> {
+    fn at_hand(&self, of: Option<&TenantId>) -> Option<(&Key, &EndpointQueue<T>)> {
         let Some(tenant) = of else {
             return self.all.get_index(self.hand.checked_rem(self.all.len())?);
         };
@@ -151,11 +158,11 @@ const LOOKS: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::Age;
-    use super::super::lane::EndpointKey;
+    use super::super::budget::AttemptClass;
+    use super::super::endpoint_queue::EndpointKey;
     use super::*;
 
-    const MOST: Most = Most {
+    const MOST: QueueLimits = QueueLimits {
         in_all: 5,
         named_by_tenant: 2,
     };
@@ -178,36 +185,46 @@ mod tests {
     #[test]
     fn i10_a_tenants_named_endpoints_are_few_and_the_unused_make_room() {
         let now = Instant::now();
-        let mut lanes: Lanes<u32> = Lanes::new(MOST);
+        let mut endpoint_queues: EndpointQueues<u32> = EndpointQueues::new(MOST);
         for n in 0..1_000 {
-            assert!(lanes.open(&named("loud", &n.to_string()), now).is_some());
-            assert!(lanes.all.len() <= 2 && lanes.named.len() == 1);
+            assert!(
+                endpoint_queues
+                    .open(&named("loud", &n.to_string()), now)
+                    .is_some()
+            );
+            assert!(endpoint_queues.all.len() <= 2 && endpoint_queues.named.len() == 1);
         }
-        assert!(lanes.open(&named("calm", "a"), now).is_some());
-        assert_eq!((lanes.all.len(), lanes.named.len()), (3, 2));
+        assert!(endpoint_queues.open(&named("calm", "a"), now).is_some());
+        assert_eq!((endpoint_queues.all.len(), endpoint_queues.named.len()), (3, 2));
     }
 
     #[test]
     fn what_is_in_use_is_not_forgotten() {
         let now = Instant::now();
-        let mut lanes = Lanes::new(MOST);
+        let mut endpoint_queues = EndpointQueues::new(MOST);
         for n in 0..5 {
-            lanes.open(&subscribed(n), now).expect("room").push(Age::Young, n);
+            endpoint_queues
+                .open(&subscribed(n), now)
+                .expect("room")
+                .push(AttemptClass::Fresh, n);
         }
-        assert!(lanes.open(&named("u", "a"), now).is_none());
-        assert!(lanes.open(&subscribed(3), now).is_some(), "it is there");
-        lanes.get_mut(&subscribed(3)).expect("a lane").drain();
-        assert!(lanes.open(&named("u", "a"), now).is_some());
-        assert!(lanes.get_mut(&subscribed(3)).is_none());
-        assert_eq!(lanes.all.len(), 5);
+        assert!(endpoint_queues.open(&named("u", "a"), now).is_none());
+        assert!(endpoint_queues.open(&subscribed(3), now).is_some(), "it is there");
+        endpoint_queues
+            .get_mut(&subscribed(3))
+            .expect("a endpoint_queue")
+            .drain();
+        assert!(endpoint_queues.open(&named("u", "a"), now).is_some());
+        assert!(endpoint_queues.get_mut(&subscribed(3)).is_none());
+        assert_eq!(endpoint_queues.all.len(), 5);
     }
 
     #[test]
     fn the_old_are_forgotten_everywhere() {
         let now = Instant::now();
-        let mut lanes: Lanes<u32> = Lanes::new(MOST);
-        lanes.open(&named("t", "a"), now);
-        lanes.forget_old(now + std::time::Duration::from_secs(16 * 60));
-        assert!(lanes.is_empty() && lanes.named.is_empty());
+        let mut endpoint_queues: EndpointQueues<u32> = EndpointQueues::new(MOST);
+        endpoint_queues.open(&named("t", "a"), now);
+        endpoint_queues.forget_old(now + std::time::Duration::from_secs(16 * 60));
+        assert!(endpoint_queues.is_empty() && endpoint_queues.named.is_empty());
     }
 }

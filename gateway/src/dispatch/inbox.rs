@@ -2,7 +2,7 @@
 //!
 //! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first, of which each
 //! tenant and each endpoint has its share (`shares`). Whoever leaves something due in the store instead says so with
-//! [`Handover::due_at`], so that nobody has to look for it.
+//! [`Inbox::due_at`], so that nobody has to look for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use hookgate_store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
 /// Hands leased deliveries over. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Handover {
+pub struct Inbox {
     shares: Arc<Shares>,
     memory: MemoryPool,
     lease: Duration,
@@ -42,12 +42,12 @@ pub struct Ready {
     /// The delivery.
     pub leased: Leased,
     /// Its place in memory.
-    pub room: Room,
+    pub room: MemoryBudget,
 }
 
 /// A place for one delivery in memory.
 #[derive(Debug)]
-pub struct Room {
+pub struct MemoryBudget {
     shares: Arc<Shares>,
     endpoint: Endpoint,
     bytes: usize,
@@ -57,7 +57,7 @@ pub struct Room {
 /// Room for deliveries of one tenant.
 #[derive(Debug)]
 pub struct Reservation {
-    handover: Handover,
+    inbox: Inbox,
     tenant: TenantId,
     /// Places by target; none where deliveries have to wait in the store.
     places: Vec<(Target, usize)>,
@@ -69,7 +69,7 @@ pub struct Reservation {
 
 /// Answer to a claim that asks for room.
 #[derive(Debug)]
-pub struct ClaimRoom {
+pub struct ClaimPermit {
     /// The room there is; it may be for none.
     pub room: Reservation,
     /// How long the store is to leave the endpoint alone, if it has more that is due.
@@ -84,7 +84,7 @@ struct Due {
     earlier: Notify,
 }
 
-impl Handover {
+impl Inbox {
     /// A hand-over with these limits, whose deliveries have their share of the process's memory, and the end that the scheduler
     /// reads.
     pub fn new(limits: Limits, memory: MemoryPool) -> (Self, mpsc::UnboundedReceiver<Ready>) {
@@ -93,14 +93,14 @@ impl Handover {
             earliest: AtomicU64::new(u64::MAX),
             earlier: Notify::new(),
         };
-        let handover = Self {
+        let inbox = Self {
             shares: Arc::new(Shares::new(limits.room, limits.bytes)),
             memory,
             lease: limits.lease,
             ready,
             due: Arc::new(due),
         };
-        (handover, scheduler)
+        (inbox, scheduler)
     }
 
     /// Room for the deliveries of new events of a tenant, as far as there is room now: [`Reservation::lease`] says which of them
@@ -117,7 +117,7 @@ impl Handover {
         let targets = events.iter().flat_map(|new| new.targets.iter().copied());
         let taken = self.shares.take_new(tenant, targets, Instant::now());
         Some(Reservation {
-            handover: self.clone(),
+            inbox: self.clone(),
             tenant: tenant.clone(),
             places: taken.places,
             unseen: taken.unseen,
@@ -136,7 +136,7 @@ impl Handover {
             target,
         };
         self.shares.take_forced(&endpoint).then(|| Reservation {
-            handover: self.clone(),
+            inbox: self.clone(),
             tenant: tenant.clone(),
             places: vec![(target, 1)],
             unseen: false,
@@ -145,12 +145,12 @@ impl Handover {
     }
 
     /// Room for up to so many deliveries of an endpoint that are to be claimed.
-    pub fn reserve_claim(&self, endpoint: &Endpoint, max: usize) -> ClaimRoom {
+    pub fn reserve_claim(&self, endpoint: &Endpoint, max: usize) -> ClaimPermit {
         let max = if self.shares.has_no_bytes() { 0 } else { max };
         let grant = self.shares.take_some(endpoint, max, Instant::now());
-        ClaimRoom {
+        ClaimPermit {
             room: Reservation {
-                handover: self.clone(),
+                inbox: self.clone(),
                 tenant: endpoint.tenant.clone(),
                 places: vec![(endpoint.target, grant.places)],
                 unseen: false,
@@ -224,7 +224,7 @@ impl Handover {
 impl Reservation {
     /// How the deliveries are to be stored: leased, where they have room.
     pub fn lease(&self) -> LeasePolicy {
-        let lease = self.handover.lease;
+        let lease = self.inbox.lease;
         let waiting: Vec<Target> = self
             .places
             .iter()
@@ -253,11 +253,11 @@ impl Reservation {
         else {
             return Err(Box::new(leased));
         };
-        let (shares, bytes) = (&self.handover.shares, size(&leased));
+        let (shares, bytes) = (&self.inbox.shares, size(&leased));
         let memory = match &self.memory {
             Some(memory) => Arc::clone(memory),
             None => match self
-                .handover
+                .inbox
                 .memory
                 .reserve(Some(&self.tenant), MemoryUse::Deliveries, bytes)
             {
@@ -270,7 +270,7 @@ impl Reservation {
         };
         *places -= 1;
         shares.add_bytes(bytes);
-        let room = Room {
+        let room = MemoryBudget {
             shares: Arc::clone(shares),
             endpoint: Endpoint {
                 tenant: self.tenant.clone(),
@@ -280,7 +280,7 @@ impl Reservation {
             _memory: memory,
         };
         // A scheduler that is gone has stopped claiming too: the lease ends and another process claims it.
-        let _ = self.handover.ready.send(Ready { leased, room });
+        let _ = self.inbox.ready.send(Ready { leased, room });
         Ok(())
     }
 
@@ -292,7 +292,7 @@ impl Reservation {
     /// Says that the events are stored: those of the deliveries that wait are claimed.
     pub fn stored(&self) {
         if self.unseen {
-            self.handover.due_now();
+            self.inbox.due_now();
         }
     }
 }
@@ -302,19 +302,19 @@ impl Drop for Reservation {
         for (target, places) in self.places.drain(..).filter(|(_, places)| *places > 0) {
             let tenant = self.tenant.clone();
             let endpoint = Endpoint { tenant, target };
-            self.handover.shares.give_back(&endpoint, places, 0);
+            self.inbox.shares.give_back(&endpoint, places, 0);
         }
     }
 }
 
-impl Room {
+impl MemoryBudget {
     /// Whose place it is.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 }
 
-impl Drop for Room {
+impl Drop for MemoryBudget {
     fn drop(&mut self) {
         self.shares.give_back(&self.endpoint, 1, self.bytes);
     }
@@ -387,7 +387,7 @@ mod tests {
         }
     }
 
-    fn handover(bytes: usize, memory: u64) -> (Handover, mpsc::UnboundedReceiver<Ready>) {
+    fn inbox(bytes: usize, memory: u64) -> (Inbox, mpsc::UnboundedReceiver<Ready>) {
         let memory = MemoryPool::new(&memory::Config {
             max_bytes: Size::from_bytes(memory),
             max_bytes_per_tenant: Size::from_bytes(memory),
@@ -397,39 +397,39 @@ mod tests {
             bytes,
             lease: LEASE,
         };
-        Handover::new(limits, memory)
+        Inbox::new(limits, memory)
     }
 
     #[tokio::test]
     async fn i10_large_events_fill_it_before_many_do() {
-        let (handover, mut ready) = handover(10_000, 1 << 30);
+        let (inbox, mut ready) = inbox(10_000, 1 << 30);
         let tenant = endpoint().tenant;
         for bytes in [4_000, 6_000] {
-            let mut room = handover.reserve(&tenant, &new(bytes)).expect("there is room");
+            let mut room = inbox.reserve(&tenant, &new(bytes)).expect("there is room");
             assert_eq!(room.lease(), LeasePolicy::Hold(LEASE));
             room.hand_over(leased(bytes)).expect("it has room");
         }
-        assert!(handover.reserve(&tenant, &new(1)).is_none());
-        assert_eq!(handover.reserve_claim(&endpoint(), 10).room.room(), 0);
+        assert!(inbox.reserve(&tenant, &new(1)).is_none());
+        assert_eq!(inbox.reserve_claim(&endpoint(), 10).room.room(), 0);
         drop(ready.recv().await);
-        assert!(handover.reserve_claim(&endpoint(), 10).room.room() > 0);
+        assert!(inbox.reserve_claim(&endpoint(), 10).room.room() > 0);
     }
 
     #[tokio::test]
     async fn a_tenant_without_memory_leaves_its_deliveries_in_the_store() {
-        let (handover, mut ready) = handover(usize::MAX, 10_000);
-        let mut claimed = handover.reserve_claim(&endpoint(), 10).room;
+        let (inbox, mut ready) = inbox(usize::MAX, 10_000);
+        let mut claimed = inbox.reserve_claim(&endpoint(), 10).room;
         claimed.hand_over(leased(4_000)).expect("it has room");
         let refused = claimed.hand_over(leased(4_000)).expect_err("no memory");
         assert_eq!(refused.event.data.len(), 4_000);
         drop(claimed);
         assert_eq!(
-            handover.reserve_claim(&endpoint(), 10).room.room(),
+            inbox.reserve_claim(&endpoint(), 10).room.room(),
             0,
             "not for a while"
         );
-        assert!(handover.reserve(&endpoint().tenant, &new(4_000)).is_none());
+        assert!(inbox.reserve(&endpoint().tenant, &new(4_000)).is_none());
         drop(ready.recv().await);
-        assert_eq!((handover.room(), handover.memory.held()), (100, 0));
+        assert_eq!((inbox.room(), inbox.memory.held()), (100, 0));
     }
 }

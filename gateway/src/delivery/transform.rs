@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Courier;
+use super::Attempter;
 use crate::system_events::PluginFailing;
 use hookgate_domain::units::Span;
 use hookgate_domain::{Event, Outcome, StepReport, Target, Timestamp};
@@ -17,7 +17,7 @@ use hookgate_registry::Tenant;
 use hookgate_store::Leased;
 
 /// What is sent of an event.
-pub(super) struct Screened {
+pub(super) struct Transformed {
     /// The event as it may be sent today.
     pub(super) event: Arc<Event>,
     /// What a chain made of its data.
@@ -37,21 +37,21 @@ pub(super) enum NotSent {
     /// The attempt came to this, after what the steps did.
     Failed(Outcome, Vec<StepReport>),
     /// There is no attempt for so long.
-    Later(Duration),
+    Deferred(Duration),
     /// There never was time for an attempt: it came to this, and none follows.
     Expired(Outcome),
 }
 
-impl Courier {
+impl Attempter {
     /// Makes of the event of a delivery what is sent, in the tenant's lane: takes out what was classified since it was stored,
     /// and runs the chain, if there is one. Takes at most `time`.
-    pub(super) async fn screen(
+    pub(super) async fn transform(
         &self,
         leased: &Leased,
         tenant: &Arc<Tenant>,
         chain: Option<Arc<Chain>>,
         time: Duration,
-    ) -> Result<Screened, NotSent> {
+    ) -> Result<Transformed, NotSent> {
         let blocked = |reason| NotSent::Failed(Outcome::Blocked { reason }, Vec::new());
         let (own, stored) = (Arc::clone(tenant), Arc::clone(&leased.event));
         let (target, attempt) = (leased.id.target, leased.attempts.saturating_add(1));
@@ -79,7 +79,7 @@ impl Courier {
             .map_err(|refusal| self.refused(leased, refusal, waiting.as_deref()))?
             .map_err(blocked)?;
         let Some(done) = done else {
-            return Ok(Screened { event, made: None });
+            return Ok(Transformed { event, made: None });
         };
         // Of a system event it is not told: it would come the same way and fail again.
         for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
@@ -95,7 +95,7 @@ impl Courier {
             Verdict::Pass => {
                 let data = done.data.to_bytes();
                 let made = Some(Made { data, steps });
-                Ok(Screened { event, made })
+                Ok(Transformed { event, made })
             }
             Verdict::Drop { plugin, reason } => came_to(Outcome::Dropped { plugin, reason }, steps),
             Verdict::Delay { plugin, by } => {
@@ -105,7 +105,7 @@ impl Courier {
                     by,
                     self.config.longest_delay.get(),
                 ) {
-                    return Err(NotSent::Later(by));
+                    return Err(NotSent::Deferred(by));
                 }
                 let longest = self.config.longest_delay;
                 let reason = format!("it asked for a delay over {longest} in all (`delivery.longest_delay`)");
@@ -129,7 +129,7 @@ impl Courier {
         let least = self.config.max_plugin_wait.get();
         let longest = self.retry_policy(leased).longest().max(least);
         if may_wait(leased, self.parts.clock.now(), by, longest) {
-            return NotSent::Later(by);
+            return NotSent::Deferred(by);
         }
         let first = chain.and_then(|chain| chain.steps.first());
         let plugin = first.map_or_else(String::new, |step| step.name.clone());

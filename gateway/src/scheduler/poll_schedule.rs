@@ -8,7 +8,7 @@ use hookgate_store::Shard;
 
 /// The next claim from each shard.
 #[derive(Debug)]
-pub(super) struct Looks {
+pub(super) struct PollSchedule {
     poll: Duration,
     shards: Vec<Look>,
 }
@@ -39,7 +39,7 @@ pub(super) enum Change {
     None,
 }
 
-impl Looks {
+impl PollSchedule {
     /// All are claimed from now.
     pub(super) fn new(shards: u16, poll: Duration, now: Instant) -> Self {
         let look = Look {
@@ -165,40 +165,44 @@ mod tests {
     fn looks_when_something_is_due_and_never_later_than_the_poll() {
         let now = Instant::now();
         let secs = Duration::from_secs;
-        let mut looks = Looks::new(3, secs(10), now);
-        assert_eq!(looks.due(now), [Shard(0), Shard(1), Shard(2)]);
-        looks.succeeded(Shard(0), now, Some(secs(3)), false);
-        looks.succeeded(Shard(1), now, Some(secs(30)), false);
-        looks.succeeded(Shard(2), now, None, true);
-        assert_eq!(looks.due(now), [Shard(2)]);
-        looks.succeeded(Shard(2), now, None, false);
-        assert_eq!(looks.earliest(), Some(now + secs(3)));
-        assert_eq!(looks.due(now + secs(10)), [Shard(0), Shard(1), Shard(2)]);
-        looks.succeeded(Shard(0), now, Some(secs(0)), false);
-        assert!(looks.due(now).is_empty());
-        looks.all(now);
-        assert_eq!(looks.due(now).len(), 3);
+        let mut schedule = PollSchedule::new(3, secs(10), now);
+        assert_eq!(schedule.due(now), [Shard(0), Shard(1), Shard(2)]);
+        schedule.succeeded(Shard(0), now, Some(secs(3)), false);
+        schedule.succeeded(Shard(1), now, Some(secs(30)), false);
+        schedule.succeeded(Shard(2), now, None, true);
+        assert_eq!(schedule.due(now), [Shard(2)]);
+        schedule.succeeded(Shard(2), now, None, false);
+        assert_eq!(schedule.earliest(), Some(now + secs(3)));
+        assert_eq!(schedule.due(now + secs(10)), [Shard(0), Shard(1), Shard(2)]);
+        schedule.succeeded(Shard(0), now, Some(secs(0)), false);
+        assert!(schedule.due(now).is_empty());
+        schedule.all(now);
+        assert_eq!(schedule.due(now).len(), 3);
     }
 
     #[test]
     fn shard_that_fails_backs_off_alone() {
         let now = Instant::now();
-        let mut looks = Looks::new(3, Duration::from_secs(10), now);
-        assert_eq!(looks.failed(Shard(1), now, 0.0), Change::FirstLost);
-        assert_eq!(looks.due(now), [Shard(0), Shard(2)]);
-        assert_eq!(looks.failed(Shard(2), now, 0.0), Change::None);
-        assert_eq!(looks.succeeded(Shard(0), now, None, false), Change::None);
-        looks.all(now);
-        assert_eq!(looks.due(now), [Shard(0)], "what fails keeps its backoff");
-        assert!(looks.is_failing(Shard(1)) && !looks.is_failing(Shard(0)));
+        let mut schedule = PollSchedule::new(3, Duration::from_secs(10), now);
+        assert_eq!(schedule.failed(Shard(1), now, 0.0), Change::FirstLost);
+        assert_eq!(schedule.due(now), [Shard(0), Shard(2)]);
+        assert_eq!(schedule.failed(Shard(2), now, 0.0), Change::None);
+        assert_eq!(schedule.succeeded(Shard(0), now, None, false), Change::None);
+        schedule.all(now);
+        assert_eq!(schedule.due(now), [Shard(0)], "what fails keeps its backoff");
+        assert!(schedule.is_failing(Shard(1)) && !schedule.is_failing(Shard(0)));
 
         let later = now + Duration::from_millis(50);
-        assert_eq!(looks.due(later), [Shard(0), Shard(1), Shard(2)]);
-        looks.begin(Shard(1));
-        assert_eq!(looks.due(later), [Shard(0), Shard(2)], "its claim is under way");
-        assert_eq!(looks.succeeded(Shard(1), later, None, false), Change::None);
-        assert_eq!(looks.succeeded(Shard(2), later, None, false), Change::AllFound);
-        assert_eq!(looks.succeeded(Shard(2), later, None, false), Change::None);
+        assert_eq!(schedule.due(later), [Shard(0), Shard(1), Shard(2)]);
+        schedule.begin(Shard(1));
+        assert_eq!(
+            schedule.due(later),
+            [Shard(0), Shard(2)],
+            "its claim is under way"
+        );
+        assert_eq!(schedule.succeeded(Shard(1), later, None, false), Change::None);
+        assert_eq!(schedule.succeeded(Shard(2), later, None, false), Change::AllFound);
+        assert_eq!(schedule.succeeded(Shard(2), later, None, false), Change::None);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) enum Rank {
     /// Guests: connections are served first, in microseconds, and then the guests.
     Guest = 5,
     /// What takes long.
-    Behind = 15,
+    Background = 15,
 }
 
 impl Rank {

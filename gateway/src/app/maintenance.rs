@@ -15,7 +15,7 @@ use hookgate_runtime::telemetry::{Metrics, error_chain};
 use hookgate_store::{Health, Store};
 
 /// Runs the maintenance until the shutdown.
-pub(super) struct Upkeep {
+pub(super) struct Maintenance {
     store: Arc<dyn Store>,
     metrics: Metrics,
     registry: Registry,
@@ -24,7 +24,7 @@ pub(super) struct Upkeep {
     last: Mutex<Option<Health>>,
 }
 
-impl Upkeep {
+impl Maintenance {
     pub(super) fn new(
         store: Arc<dyn Store>,
         metrics: Metrics,

@@ -19,7 +19,7 @@ use super::making::{AtOnce, Begun, Making, Purpose, Ran, Refused};
 impl Ingest {
     /// Processes candidates into events, each with its targets. `many`: pointers begin with the
     /// index.
-    pub(super) async fn screen(
+    pub(super) async fn run_chain(
         &self,
         tenant: &Arc<Tenant>,
         candidates: Vec<Candidate>,
@@ -40,7 +40,7 @@ impl Ingest {
         for (index, candidate) in candidates.into_iter().enumerate() {
             let prefix = prefix(index);
             events.push(
-                self.screen_one(tenant, candidate, prefix, Purpose::Publish)
+                self.run_chain_one(tenant, candidate, prefix, Purpose::Publish)
                     .await?,
             );
         }
@@ -94,7 +94,7 @@ impl Ingest {
     }
 
     /// Processes a candidate: at once if it is certainly little work, else in the tenant's lane.
-    pub(super) async fn screen_one(
+    pub(super) async fn run_chain_one(
         &self,
         tenant: &Arc<Tenant>,
         candidate: Candidate,

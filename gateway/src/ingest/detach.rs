@@ -14,14 +14,14 @@ use tokio::runtime::Handle;
 use hookgate_runtime::tasks::Tasks;
 
 /// Future that continues in a task when it is dropped before its end.
-pub(super) struct Carried<T: Send + 'static> {
+pub(super) struct DetachOnDrop<T: Send + 'static> {
     /// Work; `None` once it has ended.
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     /// Tasks that continue the work; a shutdown waits for them.
     tasks: Tasks,
 }
 
-impl<T: Send + 'static> Carried<T> {
+impl<T: Send + 'static> DetachOnDrop<T> {
     pub(super) fn new(tasks: &Tasks, work: impl Future<Output = T> + Send + 'static) -> Self {
         Self {
             work: Some(Box::pin(work)),
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Carried<T> {
     }
 }
 
-impl<T: Send + 'static> Future for Carried<T> {
+impl<T: Send + 'static> Future for DetachOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -45,7 +45,7 @@ impl<T: Send + 'static> Future for Carried<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Carried<T> {
+impl<T: Send + 'static> Drop for DetachOnDrop<T> {
     fn drop(&mut self) {
         // Without a runtime the process is ending; its leased deliveries are claimed when the lease
         // ends.

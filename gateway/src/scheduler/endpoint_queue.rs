@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::budget::{Age, Pace, Share};
+use super::budget::{AttemptClass, EndpointSpeed, Share};
 use super::health::{Gate, Health, Sign};
 use super::limit::Limit;
 use super::queue::{Finish, Rules};
@@ -29,7 +29,7 @@ pub(super) enum EndpointKey {
 }
 
 #[derive(Debug)]
-pub(super) struct Lane<T> {
+pub(super) struct EndpointQueue<T> {
     /// Deliveries that somebody waits for to learn how the endpoint is: no pause keeps them.
     forced: VecDeque<T>,
     young: VecDeque<T>,
@@ -41,7 +41,7 @@ pub(super) struct Lane<T> {
     pub(super) among_old: bool,
     pub(super) health: Health,
     pub(super) limit: Limit,
-    pub(super) pace: Pace,
+    pub(super) pace: EndpointSpeed,
     pub(super) in_flight: usize,
     forced_in_flight: usize,
     /// The capacity that was told last.
@@ -58,7 +58,7 @@ pub(super) struct Lane<T> {
 
 /// A delivery that was taken from a lane.
 pub(super) struct Popped<T> {
-    pub(super) age: Age,
+    pub(super) age: AttemptClass,
     /// It is attempted whether the endpoint is paused or not.
     pub(super) forced: bool,
     pub(super) item: T,
@@ -72,7 +72,7 @@ pub(super) enum Place {
     /// Its turn comes.
     Ring,
     /// It waits for this share of the budget.
-    Aside(Share),
+    Parked(Share),
 }
 
 impl Key {
@@ -111,7 +111,7 @@ impl Key {
     }
 }
 
-impl<T> Lane<T> {
+impl<T> EndpointQueue<T> {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             forced: VecDeque::new(),
@@ -122,7 +122,7 @@ impl<T> Lane<T> {
             among_old: false,
             health: Health::NEW,
             limit: Limit::NEW,
-            pace: Pace::Unknown,
+            pace: EndpointSpeed::Unknown,
             in_flight: 0,
             forced_in_flight: 0,
             told: Capacity::NEW,
@@ -133,10 +133,10 @@ impl<T> Lane<T> {
         }
     }
 
-    pub(super) fn push(&mut self, age: Age, item: T) {
+    pub(super) fn push(&mut self, age: AttemptClass, item: T) {
         match age {
-            Age::Young => self.young.push_back(item),
-            Age::Old => self.old.push_back(item),
+            AttemptClass::Fresh => self.young.push_back(item),
+            AttemptClass::Retry => self.old.push_back(item),
         }
     }
 
@@ -148,7 +148,10 @@ impl<T> Lane<T> {
     pub(super) fn pop(&mut self, may_be_old: bool, now: Instant) -> Option<Popped<T>> {
         let popped = |age, forced, item| Popped { age, forced, item };
         if self.may_force() {
-            return self.forced.pop_front().map(|item| popped(Age::Young, true, item));
+            return self
+                .forced
+                .pop_front()
+                .map(|item| popped(AttemptClass::Fresh, true, item));
         }
         if !self.has_own_room(now) {
             return None;
@@ -156,9 +159,13 @@ impl<T> Lane<T> {
         let old = may_be_old && !self.old.is_empty() && (self.old_next || self.young.is_empty());
         self.old_next = !old;
         if old {
-            self.old.pop_front().map(|item| popped(Age::Old, false, item))
+            self.old
+                .pop_front()
+                .map(|item| popped(AttemptClass::Retry, false, item))
         } else {
-            self.young.pop_front().map(|item| popped(Age::Young, false, item))
+            self.young
+                .pop_front()
+                .map(|item| popped(AttemptClass::Fresh, false, item))
         }
     }
 
@@ -219,13 +226,13 @@ impl<T> Lane<T> {
             Gate::ClosedUntil(_) | Gate::Probe => PROBES,
             Gate::Few => 2 * FEW,
             Gate::Open => match self.pace {
-                Pace::Unknown => Capacity::NEW.places,
-                Pace::Quick => {
+                EndpointSpeed::Unknown => Capacity::NEW.places,
+                EndpointSpeed::Quick => {
                     let usual = self.usual.as_micros().max(100);
                     let a_second = rules.slow.as_micros() * limit as u128 / usual;
                     usize::try_from(a_second).unwrap_or(usize::MAX).max(busy)
                 }
-                Pace::Slow => busy,
+                EndpointSpeed::Slow => busy,
             },
         };
         let closed_until = match gate {
@@ -298,23 +305,23 @@ impl<T> Lane<T> {
             self.health = self.health.after(sign, now, rules.pauses);
         }
         if sign.is_some() {
-            self.usual = if self.pace == Pace::Unknown {
+            self.usual = if self.pace == EndpointSpeed::Unknown {
                 finish.took
             } else {
                 (self.usual * 3 + finish.took) / 4
             };
             self.pace = if self.usual > rules.slow {
-                Pace::Slow
+                EndpointSpeed::Slow
             } else {
-                Pace::Quick
+                EndpointSpeed::Quick
             };
         }
     }
 
     /// An endpoint from which nothing has come back for too long is slow, whatever it was.
-    pub(super) fn find_out(&mut self, now: Instant, slow: Duration) {
+    pub(super) fn mark_slow(&mut self, now: Instant, slow: Duration) {
         if self.in_flight > 0 && now.duration_since(self.progress) > slow {
-            self.pace = Pace::Slow;
+            self.pace = EndpointSpeed::Slow;
             self.usual = self.usual.max(now.duration_since(self.progress));
         }
     }
