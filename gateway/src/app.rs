@@ -1,8 +1,6 @@
 //! Composition root: builds the parts from a configuration, runs them, and ends them in order.
 //!
-//! It imports every module; only `cli` imports it.
-//!
-//! [`App::start`] creates every part, in the order of their dependencies. It binds the port first:
+//! It imports every module; only `cli` imports it. [`App::start`] creates every part, in the order of their dependencies. It binds the port first:
 //! a gateway that cannot listen changes nothing else. [`App::run`] runs the parts. They end in the
 //! order of an event's way: the server stops listening and finishes requests, the scheduler
 //! finishes attempts, the committer commits what still waits, and then the rest ends.
@@ -38,17 +36,15 @@ use crate::{api, delivery, feed, ingest, scheduler};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
 use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Host};
-use hookgate_registry as registry;
-use hookgate_registry::{DeclaredTenant, Registry, Sync};
+use hookgate_registry::{self as registry, DeclaredTenant, Registry, Sync};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
-use hookgate_store as store;
 use hookgate_store::clock::StoreClock;
 use hookgate_store::group::Service as CommitService;
-use hookgate_store::{Committer, Store, StoreUrl};
+use hookgate_store::{self as store, Committer, Store, StoreUrl};
 
 pub use error::StartError;
 pub use secrets::SecretsError;
