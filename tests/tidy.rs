@@ -5,6 +5,8 @@
 mod dependencies;
 #[path = "tidy/modules.rs"]
 mod modules;
+#[path = "tidy/prose.rs"]
+mod prose;
 #[path = "tidy/wit.rs"]
 mod wit;
 
