@@ -212,7 +212,7 @@ mod tests {
         assert!(endpoint_queues.open(&subscribed(3), now).is_some(), "it is there");
         endpoint_queues
             .get_mut(&subscribed(3))
-            .expect("a endpoint_queue")
+            .expect("an endpoint queue")
             .drain();
         assert!(endpoint_queues.open(&named("u", "a"), now).is_some());
         assert!(endpoint_queues.get_mut(&subscribed(3)).is_none());

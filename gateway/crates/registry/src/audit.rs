@@ -38,6 +38,7 @@ pub enum AuditAction {
     /// A version, or a plugin with all of them, was deleted.
     Deleted,
     /// A step moved to an uploaded version.
+    #[serde(rename = "moved")]
     Upgraded,
     /// A step kept its version: the uploaded one does not accept its settings.
     Kept,

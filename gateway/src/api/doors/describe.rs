@@ -252,7 +252,7 @@ impl Entrance {
     }
 
     fn section(&self) -> String {
-        format!("RootHandler door: {}", self.profiles.join(", "))
+        format!("Front door: {}", self.profiles.join(", "))
     }
 }
 

@@ -118,7 +118,7 @@ fn an_endpoint_too_many_waits_outside_and_holds_nobody_up() {
     assert!(queue.push(&keys[1], AttemptClass::Fresh, 1, now).is_none());
     let postponed = queue
         .push(&keys[2], AttemptClass::Fresh, 2, now)
-        .expect("no endpoint_queue");
+        .expect("no endpoint queue");
     assert_eq!((postponed.items, postponed.until > now), (vec![2], true));
     assert!(
         queue

@@ -179,7 +179,7 @@ mod tests {
                 "READONLY",
             ),
             (
-                "-MASTERDOWN Connection with MASTER is down",
+                "-MASTERDOWN Link with MASTER is down",
                 Told::Unavailable,
                 "MASTERDOWN",
             ),

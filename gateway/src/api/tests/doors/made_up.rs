@@ -229,7 +229,7 @@ async fn doors_are_in_the_document() {
     let rig = Rig::with_profiles(ingest::Config::default(), profiles(ACME).expect("a profile")).await;
     let document = rig.get("", "/openapi.json").await.expect(200);
     let create = &document["paths"]["/v1/webhooks"]["post"];
-    assert_eq!(create["tags"], json!(["RootHandler door: synaptis"]));
+    assert_eq!(create["tags"], json!(["Front door: synaptis"]));
     let schema = &create["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(schema["required"], json!(["url", "events"]));
     assert_eq!(
@@ -250,7 +250,7 @@ async fn doors_are_in_the_document() {
         .map(|tag| &tag["name"])
         .collect();
     assert!(
-        sections.contains(&&json!("RootHandler door: acme")),
+        sections.contains(&&json!("Front door: acme")),
         "{sections:?}"
     );
 }
