@@ -109,8 +109,8 @@ pub struct Auth {
     /// first start and stored in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing_keys: Option<SecretText>,
-    /// Scopes of new API keys of tenants that `POST /v1/tenants/{id}/keys` does not scope: of
-    /// `publish` (send events), `read` (feed, events, deliveries, settings), `manage` (everything
+    /// Default scopes of new API keys of tenants, for a `POST /v1/tenants/{id}/keys` without scopes:
+    /// of `publish` (send events), `read` (feed, events, deliveries, settings), `manage` (everything
     /// else of the tenant) and `consumer` (a product's own routes, the feed, and consumers'
     /// subscriptions).
     pub key_scopes: Vec<String>,
