@@ -139,7 +139,8 @@ impl<'a> View<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object, [`AccessError::WrongKind`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object,
+    /// [`AccessError::WrongKind`].
     pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
         Operations::get(self.json, pointer)
     }
@@ -324,7 +325,8 @@ impl<'a> Document<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or
+    /// [`AccessError::Limit`].
     pub fn set(&self, pointer: &str, value: impl Into<Scalar>) -> Result<(), AccessError> {
         Operations::set(self.view.json, pointer, &value.into())
     }
@@ -375,7 +377,8 @@ impl<'a> Document<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or
+    /// [`AccessError::Limit`].
     pub fn rename(&self, source: &str, target: &str) -> Result<(), AccessError> {
         Operations::move_to(self.view.json, source, target)
     }

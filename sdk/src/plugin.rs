@@ -70,7 +70,9 @@ pub struct Description {
 }
 
 impl Description {
-    /// A plugin without settings that does not redact. The version is usually `env!("CARGO_PKG_VERSION")`.
+    /// Describes a plugin without settings that does not redact.
+    ///
+    /// The version is usually `env!("CARGO_PKG_VERSION")`.
     ///
     /// ```
     /// use hookgate_sdk::Description;

@@ -137,7 +137,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     let feed = customer.get("/v1/events").await.expect(200);
     assert_eq!(ids(&feed), [event.as_str()]);
 
-    // What is another's is not there, on any route.
+    // Objects of other tenants do not exist for it, on any route.
     for (method, path, body) in [
         ("GET", format!("/v1/subscriptions/{tenants}"), None),
         (
@@ -188,7 +188,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     assert_eq!(retried.status, 202, "{:#}", retried.body);
     receiver.wait_for(3).await;
 
-    // Nobody makes a subscription another's but who may change all of them.
+    // Only a key that may change all subscriptions can change a subscription's owner.
     let owned = json!({ "url": receiver.url(), "events": ["*"], "owner": "tenant" });
     for refused in [
         customer.post("/v1/subscriptions", &owned).await,
@@ -210,7 +210,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
         .await
         .expect(200);
 
-    // What is kept for a repetition is nobody's who may do less.
+    // A stored answer is not replayed to a key with fewer rights.
     let post = |client: &Client, body: &Value| {
         let request = client.request(Method::POST, "/v1/subscriptions");
         request.header("idempotency-key", "once").json(body)
@@ -220,7 +220,8 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     assert!(first["id"] != again["id"] && first["secret"] != again["secret"]);
 }
 
-/// A subscription that is made at a product's own route is its consumers', whichever key made it.
+/// A subscription created at a product's own route belongs to its consumers, whichever key created
+/// it.
 #[tokio::test]
 async fn consumer_reaches_what_was_made_at_the_door() {
     let gateway = Setup::embedded().start();

@@ -86,7 +86,9 @@ impl Setup {
         self
     }
 
-    /// Limits the memory of the process (`RLIMIT_DATA`), as a container does: an allocation over it ends the process.
+    /// Limits the memory of the process (`RLIMIT_DATA`) as a container does.
+    ///
+    /// An allocation over the limit ends the process.
     #[must_use]
     pub fn with_data_limit(mut self, bytes: u64) -> Self {
         self.data_limit = Some(bytes);

@@ -1,4 +1,4 @@
-//! Standard Webhooks signatures, written from the specification and independent of the gateway's code.
+//! Standard Webhooks signatures, implemented from the specification without the gateway's code.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -140,7 +140,8 @@ impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     }
 }
 
-/// A pattern of places in the event's data, as [`Document::redact`](crate::Document::redact) takes it.
+/// A pattern of places in the event's data, in the form of
+/// [`Document::redact`](crate::Document::redact).
 ///
 /// ```
 /// use hookgate_sdk::settings::{Pattern, Setting};

@@ -148,8 +148,8 @@ fn decimal(code: u32) -> Option<u32> {
     Some(code - zero)
 }
 
-/// The zeros of scripts: Arabic-Indic, extended Arabic-Indic, Devanagari, Bengali, Gurmukhi, Gujarati, Tamil, Telugu, Kannada,
-/// Malayalam, Thai, Lao, Myanmar, Khmer.
+/// The zeros of scripts: Arabic-Indic, extended Arabic-Indic, Devanagari, Bengali, Gurmukhi,
+/// Gujarati, Tamil, Telugu, Kannada, Malayalam, Thai, Lao, Myanmar, Khmer.
 const SCRIPTS: [u32; 14] = [
     0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0x1040, 0x17e0,
 ];
