@@ -18,8 +18,7 @@ use core::ops::RangeInclusive;
 
 use crate::{AccessError, Kind, Problem, Settings, pointer};
 
-/// Maximum number of keys of an object, and of elements of a list without a limit, that are
-/// checked.
+/// Maximum number of keys of an object and of elements of an unlimited list that are checked.
 const MAX_PARTS: u32 = 1000;
 
 /// The problems found so far. An absent setting is not a problem unless it is

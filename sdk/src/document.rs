@@ -96,8 +96,7 @@ impl<'a> View<'a> {
         self.kind_of(pointer) != Kind::Absent
     }
 
-    /// Number of members of an object, elements of an array or bytes of a string; `None` for any
-    /// other value.
+    /// Number of members of an object, elements of an array or bytes of a string; else `None`.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -111,8 +110,7 @@ impl<'a> View<'a> {
         Operations::length(self.json, pointer)
     }
 
-    /// Returns up to `max` keys of the object at a pointer from the `offset`th on, in document
-    /// order.
+    /// Returns up to `max` keys of the object at a pointer, from `offset` on, in document order.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -196,8 +194,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The strings of the array at a pointer, without its other elements; empty if there is no
-    /// array.
+    /// The strings of the array at a pointer, without its other elements; empty without an array.
     ///
     /// ```
     /// # use hookgate_sdk::testing;

@@ -119,8 +119,9 @@ impl Description {
         self.with_settings_schema(T::schema().leak())
     }
 
-    /// Marks the plugin as redacting: its step can never be skipped, and an event on which it fails
-    /// is stopped.
+    /// Marks the plugin as redacting: its step can never be skipped.
+    ///
+    /// An event on which the step fails is stopped.
     ///
     /// ```
     /// assert!(hookgate_sdk::Description::new("a", "0.1.0", "").that_redacts().redacts);

@@ -81,8 +81,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// A tenant's latency from accepted to received, alone and behind another tenant's deliveries
-    /// to an endpoint that hangs.
+    /// A tenant's latency to receipt, alone and behind another's deliveries to a hanging endpoint.
     Backlog {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,

@@ -89,8 +89,7 @@ async fn kept_answers_are_not_shown_once_a_class_changed(on: On) {
     );
 }
 
-/// A profile that removes personal data from events stores no answers, unless the operator enables
-/// it.
+/// A profile that removes personal data stores no answers unless the operator enables it.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_kept_by_profile_and_configuration() {
     for (toml, profile, kept) in [
@@ -208,8 +207,9 @@ async fn headers_of_proxies_and_signatures_are_refused() {
     assert_eq!(carried, ("1", "webhook-hops; hops=1"));
 }
 
-/// Starts an endpoint that answers each connection's first request with these bytes, then closes it
-/// or leaves it open.
+/// Starts an endpoint that answers the first request of each connection with these bytes.
+///
+/// It then closes the connection, or leaves it open.
 async fn endpoint(answer: &'static str, open: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -8,8 +8,10 @@ use hookgate_tests::gateway::{binary, command, patience, patient_command, root};
 use hookgate_tests::{Receiver, Setup};
 use serde_json::{Value, json};
 
-/// Runs the `sh` blocks of the first section in a shell in an empty directory, with an empty cargo
-/// home and no network for cargo. Only the gateway's address and key are inserted.
+/// Runs the `sh` blocks of the first section in a shell in an empty directory.
+///
+/// The cargo home is empty, and cargo has no network. Only the gateway's address and key are
+/// inserted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(
     clippy::print_stdout,

@@ -220,8 +220,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     assert!(first["id"] != again["id"] && first["secret"] != again["secret"]);
 }
 
-/// A subscription created at a product's own route belongs to its consumers, whichever key created
-/// it.
+/// A subscription created at a product's own route with any key belongs to its consumers.
 #[tokio::test]
 async fn consumer_reaches_what_was_made_at_the_door() {
     let gateway = Setup::embedded().start();

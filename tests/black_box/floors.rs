@@ -156,8 +156,7 @@ async fn own_names_and_schemas_of_a_profile_are_taken_out(on: On) {
     assert_eq!(shown["removed"]["all_but_public"], true);
 }
 
-/// A product that publishes only named fields of paid orders, and withholds confidential names of
-/// every event.
+/// A product that publishes named fields of paid orders only, and removes its confidential names.
 const PROFILE: &str = r#"
 [profiles.shop]
 summary = "A shop"

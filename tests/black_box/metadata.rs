@@ -1,5 +1,7 @@
-//! Removed parts of metadata, of a CloudEvent's attributes, and of keys, numbers and pairs appear
-//! nowhere: not in the store's bytes, an answer, the feed, a delivery or the log.
+//! Removed metadata, keys, numbers and values of pairs appear nowhere.
+//!
+//! Searched are the store's bytes, answers, the feed, deliveries and the log. A CloudEvent's
+//! attributes are metadata.
 
 use hookgate_tests::guests::{PASS, handling};
 use hookgate_tests::{Client, Receiver, eventually};

@@ -1,6 +1,7 @@
-//! Tables of names in a running gateway: every confidential name is removed, and every harmless one
-//! stays, in each style, in push, feed and answers. The tables are shared with the unit tests of
-//! the plugin and the gateway.
+//! Tables of names in a running gateway: confidential names are removed, harmless ones stay.
+//!
+//! Each name is tried in each style, in push, feed and answers. The tables are shared with the unit
+//! tests of the plugin and the gateway.
 
 use std::collections::BTreeSet;
 

@@ -211,8 +211,7 @@ async fn what_a_schema_classifies_is_nowhere(on: On) {
     }
 }
 
-/// A plugin does not see removed values, and a value that it creates under such a name is removed
-/// too.
+/// A plugin cannot see removed values, and values that it creates under such names are removed.
 async fn what_a_plugin_puts_back_is_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
     let schema = json!({ "properties": { "email": { "x-classification": "confidential" } } });
@@ -287,8 +286,10 @@ async fn what_was_reclassified_appears_no_more(on: On) {
     assert_eq!(site.acme.get(&path).await.expect(200)["data"], left);
 }
 
-/// Publishes an event with all planted values, has it received by one endpoint and refused by
-/// another, replays it, sends it in refused forms, and searches everywhere.
+/// Publishes an event with all planted values and searches for them everywhere.
+///
+/// One endpoint receives the event and another refuses it; it is replayed, and sent in refused
+/// forms.
 async fn publish_and_search(site: &Site, tenant: &Client, metadata: Value) {
     let good = Receiver::start(vec![]).await;
     let bad = Receiver::start(vec![Reply::Status(500); 9]).await;

@@ -139,8 +139,7 @@ async fn refused_reload_changes_nothing(on: On) {
     }
 }
 
-/// A catalogue's schema, names and `keep_metadata` apply to new events, and to the view of stored
-/// ones.
+/// A catalogue's schema, names and `keep_metadata` apply to new events and to the view of old ones.
 async fn privacy_that_is_reloaded_holds_at_once(on: On) {
     let first = "[profiles.crm]\nextends = \"standard\"\n[[profiles.crm.catalogue]]\ntype = \"deal.won\"\ndescription = \"A deal was won\"\n\
         [profiles.crm.catalogue.schema]\nproperties.pet.x-classification = \"confidential\"\n";

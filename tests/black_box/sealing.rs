@@ -1,5 +1,4 @@
-//! The key that seals secrets in the store is rotated while the gateway runs, and never dropped
-//! while it is needed.
+//! Rotation of the sealing key while the gateway runs; a key in use is never dropped.
 
 use std::path::PathBuf;
 
@@ -144,9 +143,10 @@ async fn a_rotation_that_was_killed_is_taken_up(on: On) {
     }
 }
 
-/// The steps of an operator of several gateways: add the new key as the last, everywhere; make it
-/// the first, everywhere; rotate; remove the old one. Nothing is restarted, and each gateway reads
-/// every secret at each step.
+/// Rotation of the sealing key of several gateways, without a restart.
+///
+/// The steps of the operator: add the new key as the last, everywhere; make it the first,
+/// everywhere; rotate; remove the old one. Each gateway reads every secret at each step.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_gateways_change_their_key_without_a_restart() {
     let redis = RedisServer::start(Fsync::EverySec).unwrap();

@@ -90,8 +90,7 @@ async fn a_secret_is_shown_where_it_is_made_and_by_its_own_route(on: On) {
     }
 }
 
-/// Answers of every readable route, except those of secrets and exports, which contain them, to the
-/// operator and to the tenant.
+/// Answers of every readable route to the operator and the tenant, without secrets and exports.
 async fn answers(
     operator: &Client,
     tenant: &Client,

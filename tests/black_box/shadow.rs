@@ -139,8 +139,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
     assert_eq!(counter.count(), 0);
 }
 
-/// After the switch, events are sent, the shadowed ones are not, and a replay of a shadowed one
-/// equals the recorded request.
+/// After the switch, new events are sent; a replay of a shadowed one equals the recorded request.
 async fn switches_and_sends_the_same(
     site: &Site,
     path: &str,

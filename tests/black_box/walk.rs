@@ -9,9 +9,10 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(the_walk_in_the_readme_works_as_written);
 
-/// Runs the `sh` blocks below the README's heading "First subscription" in a shell against a
-/// gateway of the test. Only the gateway's address, the operator's key and the receiver's address
-/// are inserted.
+/// Runs the `sh` blocks below the README's heading "First subscription" in a shell.
+///
+/// Only the gateway's address, the operator's key and the receiver's address are inserted. The
+/// gateway is the test's.
 async fn the_walk_in_the_readme_works_as_written(on: On) {
     let site = Site::start(on).await;
     let receiver = Receiver::start(vec![]).await;

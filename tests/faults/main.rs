@@ -1,5 +1,6 @@
-//! Long rounds of faults: `cargo build --release --workspace && target/release/faults --store redis
-//! --minutes 30`.
+//! Long rounds of faults, run by hand.
+//!
+//! `cargo build --release --workspace && target/release/faults --store redis --minutes 30`
 //!
 //! Each round prints a line for each cycle and ends with a table in Markdown, which `--report`
 //! writes into a file too. Exit code 1: an event was lost, or an invariant was violated.

@@ -141,8 +141,7 @@ impl Language {
     }
 }
 
-/// Directory of the libraries, which are installed first if they are missing or do not match the
-/// lock files.
+/// Directory of the libraries, installed first unless they match the lock files.
 fn installed() -> PathBuf {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {

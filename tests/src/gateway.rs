@@ -18,8 +18,10 @@ use crate::{BOUND, Client};
 /// The operator's key of every gateway in a test.
 pub const OPERATOR_KEY: &str = "hg_test_operator_key_0123456789abcdef";
 
-/// Time limits too wide for a slow machine to reach, for every gateway in a test that does not set
-/// its own. A test of a limit then meets that limit and no other.
+/// Time limits too wide for a slow machine to reach.
+///
+/// They apply to every gateway in a test that does not set its own. A test of a limit then meets
+/// that limit and no other.
 const PATIENT: &[(&str, &str)] = &[
     ("server.header_timeout", "2m"),
     ("server.body_timeout", "2m"),
@@ -370,8 +372,10 @@ pub fn patience() -> impl Iterator<Item = (String, &'static str)> {
     })
 }
 
-/// Path of the gateway's binary: `HOOKGATE_BINARY`, so that two builds can be compared in one run;
-/// otherwise built from this tree in the profile of the test itself.
+/// Path of the gateway's binary.
+///
+/// `HOOKGATE_BINARY` names it, so that two builds can be compared in one run; otherwise it is built
+/// from this tree in the profile of the test itself.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("HOOKGATE_BINARY") {

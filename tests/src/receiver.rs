@@ -129,8 +129,7 @@ impl Receiver {
         lock(&self.state).received.clone()
     }
 
-    /// Takes the requests since the last call, for runs whose requests do not fit into memory
-    /// together.
+    /// Takes the requests since the last call, for runs too long to hold all requests in memory.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut lock(&self.state).received)
     }

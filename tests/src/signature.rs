@@ -5,8 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Returns `true` if one of the `v1` signatures in the header is valid for the message under the
-/// secret.
+/// Returns `true` if one of the header's `v1` signatures is valid for the message under the secret.
 pub fn verifies(secret: &str, id: &str, timestamp: &str, header: &str, body: &[u8]) -> bool {
     let Some(encoded) = secret.strip_prefix("whsec_") else {
         return false;

@@ -24,8 +24,9 @@ fn dependencies_are_as_deny_toml_allows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A crate whose features change with the tests' dependencies is compiled twice, with all its
-/// dependents.
+/// A crate whose features change with the tests' dependencies is compiled twice.
+///
+/// All crates that depend on it are compiled twice, too.
 #[test]
 fn a_build_and_a_test_have_the_same_features() {
     let (build, test) = (

@@ -1,5 +1,4 @@
-//! Layers of single values from the environment or the command line, so that an error names the
-//! value.
+//! Layers of single values from the environment or the command line, so that errors name the value.
 
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};

@@ -21,8 +21,7 @@ pub(crate) struct Evaluation<'e> {
 type Found = Vec<Option<Scalar>>;
 
 impl Evaluation<'_> {
-    /// Returns `true` if the event satisfies every member of the condition at a pointer of the
-    /// settings.
+    /// Returns `true` if the event satisfies the whole condition at a pointer of the settings.
     pub(crate) fn holds(&self, condition: &str) -> Result<bool, Failure> {
         for key in self.settings.keys(condition, 0, MAX_PARTS)? {
             let part = pointer::member(condition, &key);

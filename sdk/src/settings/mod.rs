@@ -140,8 +140,7 @@ impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     }
 }
 
-/// A pattern of places in the event's data, in the form of
-/// [`Document::redact`](crate::Document::redact).
+/// A pattern of places in the event's data, as for [`Document::redact`](crate::Document::redact).
 ///
 /// ```
 /// use hookgate_sdk::settings::{Pattern, Setting};

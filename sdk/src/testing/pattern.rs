@@ -93,8 +93,7 @@ impl Patterns {
         found
     }
 
-    /// As [`places`](Self::places), with the values of pairs whose names a pattern matches in the
-    /// pair's place.
+    /// As [`places`](Self::places), with the values of pairs whose names a pattern matches.
     pub(super) fn places_and_pairs(&self, root: &Node) -> Vec<Place> {
         let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();

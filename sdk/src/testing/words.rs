@@ -71,9 +71,10 @@ impl KeyWords {
         self.ends.iter().rev().filter_map(|&end| self.text.get(..end))
     }
 
-    /// Returns `true` if the key denotes the value that `head` names, `head` being a prefix that
-    /// ends at a word. False for a key that describes a property of it: `email_verified`,
-    /// `token_type`, `has_password`.
+    /// Returns `true` if the key denotes the value that `head` names.
+    ///
+    /// `head` is a prefix that ends at a word. False for a key that describes a property of the
+    /// value: `email_verified`, `token_type`, `has_password`.
     pub fn is_of(&self, head: &str) -> bool {
         head.len() >= self.shortest_head
     }

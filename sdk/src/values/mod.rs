@@ -1,5 +1,4 @@
-//! Redaction by value: finds e-mail addresses and card numbers by their form under any name, in
-//! free text too.
+//! Redaction by value: finds e-mail addresses and card numbers by their form, in free text too.
 //!
 //! ```
 //! # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};

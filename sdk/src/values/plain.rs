@@ -84,8 +84,7 @@ fn encoded(text: &[u8], first: u8, more: usize, mut at: usize) -> Option<(char, 
     Some((decoded.chars().next()?, at))
 }
 
-/// A percent-encoded octet, encoded once (`%40`) or several times (`%2540`), and its length in
-/// bytes.
+/// A percent-encoded octet, encoded once (`%40`) or repeatedly (`%2540`), and its length in bytes.
 fn octet(text: &[u8]) -> Option<(u8, usize)> {
     let mut digits = text.strip_prefix(b"%")?;
     let mut len = 3;

@@ -352,8 +352,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Removes every `x` and 7, replaces every `y` by a quote, and lists all tokens with their
-    /// pointers.
+    /// Removes every `x` and 7, turns every `y` into a quote, and lists all tokens and pointers.
     fn rewritten(text: &str) -> (Option<Rewritten>, Vec<String>) {
         let mut seen = Vec::new();
         let result = rewrite(text, |token, way| {

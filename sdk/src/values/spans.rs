@@ -106,8 +106,7 @@ fn domain_name(text: &[u8]) -> Option<usize> {
     (top.len() >= 2 && (is_encoded || top.iter().all(is_letter))).then_some(end)
 }
 
-/// Bytes of an address literal (RFC 5321 §4.1.3), with both brackets; `text` starts after the
-/// first.
+/// Bytes of an address literal (RFC 5321 §4.1.3), with both brackets; `text` lacks the first.
 fn address_literal(text: &[u8]) -> Option<usize> {
     let is_inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':');
     let len = text.iter().take(MAX_LITERAL).take_while(is_inside).count();

@@ -1,6 +1,7 @@
-//! Secrets that are rotated, and rotated again within the grace period: a receiver that reads one
-//! signature and compares it, as the documents print it, accepts every event with any of the valid
-//! secrets.
+//! Secrets that are rotated, and rotated again within the grace period.
+//!
+//! A receiver that reads one signature and compares it, as the documents print it, accepts every
+//! event with any of the valid secrets.
 
 use hookgate_tests::{Authority, Client, Consumer, Language, Relay, eventually};
 use serde_json::json;

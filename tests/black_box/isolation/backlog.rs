@@ -55,8 +55,9 @@ async fn a_neighbours_backlog_delays_no_first_attempt_and_no_retry(on: On) {
     assert!(reached < 500, "{reached} of 3000 are not waiting any more");
 }
 
-/// Creates an endpoint that asked for an hour, and another of the same tenant that accepts
-/// everything. The next events of `acme` wait for the first.
+/// Creates an endpoint that asked for an hour, and another one that accepts everything.
+///
+/// Both belong to `acme`, whose next events wait for the first.
 async fn throttled(site: &Site, then: Vec<Reply>) -> (Receiver, String) {
     let asks = ("retry-after", "3600".to_owned());
     let mut script = vec![Reply::With(429, vec![asks])];

@@ -1,5 +1,6 @@
-//! Memory of the plugin host: data that a guest, a chain or a dry run makes the gateway collect is
-//! charged before it is copied. The gateway runs under a container's memory limit, and a neighbour
+//! Memory of the plugin host: data collected for a guest, a chain or a dry run is charged first.
+//!
+//! The charge precedes the copy. The gateway runs under a container's memory limit, and a neighbour
 //! is served meanwhile.
 
 use std::sync::Arc;
@@ -61,8 +62,7 @@ impl Street {
         }
     }
 
-    /// Asserts that the neighbour was served to the end by the same process, within the bound of
-    /// memory.
+    /// Asserts that the same process served the neighbour to the end, within its memory bound.
     async fn nobody_noticed(self, attack: &str) {
         self.stop.store(true, Ordering::Relaxed);
         let served = self.neighbour.await.unwrap();

@@ -58,8 +58,7 @@ async fn ended(client: &Client, event: &str) -> Value {
     .await
 }
 
-/// An event dated in the future waits no longer than one dated now, and one dated in the past is
-/// not given up at once.
+/// Future event times do not prolong a delay, and past ones do not end it at once.
 async fn delay_counts_from_acceptance_whatever_the_producer_says(on: On) {
     let site = Site::with(on, "delivery.longest_delay = \"15s\"\nretry.schedule = [\"0s\"]").await;
     let receiver = Receiver::start(vec![]).await;

@@ -146,8 +146,7 @@ async fn move_under_load(on: On, subscriptions: usize) {
     same_from_both(&producer, &receiver).await;
 }
 
-/// Both gateways deliver the same event with the same bytes, and with signatures of the same
-/// secret.
+/// Both gateways deliver the same event with the same bytes and signatures of the same secret.
 async fn same_from_both(producer: &Producer, receiver: &Receiver) {
     for number in [0, 7] {
         let event = json!({ "id": format!("twice-{number}"), "type": format!("moved.n{number}"),

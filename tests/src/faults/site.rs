@@ -86,8 +86,7 @@ impl Site {
         Ok(())
     }
 
-    /// Ends the first gateway and restarts it as the last one, so that faults meet each gateway in
-    /// turn.
+    /// Ends the first gateway and restarts it as the last one: faults meet each gateway in turn.
     fn restart(&mut self, orderly: bool) -> Result<()> {
         let mut gateway = self.gateways.remove(0);
         if orderly {

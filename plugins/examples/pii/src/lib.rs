@@ -1,5 +1,4 @@
-//! Removes e-mail addresses and card numbers from free text in every field, and counts the affected
-//! texts.
+//! Removes e-mail addresses and card numbers from free text, and counts the affected texts.
 
 use hookgate_sdk::values::{self, Found};
 use hookgate_sdk::{
