@@ -1,4 +1,4 @@
-//! Tenants declared in the file: parsed into what the registry takes.
+//! Tenants declared in the file, parsed into the types of the registry.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct Tenant {
     /// Name of the profile; `standard` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// API keys: each the key itself, at least 16 characters, or `env:NAME`.
+    /// API keys of the tenant: each at least 16 characters, or `env:NAME`.
     pub keys: Vec<SecretText>,
     /// Secret that signs deliveries to endpoints named by events (`deliver_to`).
     #[serde(skip_serializing_if = "Option::is_none")]
