@@ -1,4 +1,4 @@
-//! Lists what is compiled in as files: the project that `hookgate plugin new` writes, with the SDK's sources.
+//! Lists the files to embed: the project that `hookgate plugin new` writes, with the SDK's sources.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn main() -> io::Result<()> {
     fs::write(out.join("project.rs"), project(&root)?)
 }
 
-/// Every file of a new project, with its place in it.
+/// Lists every file of a new project with its path in the project.
 fn project(root: &Path) -> io::Result<String> {
     let (template, sdk, wit) = (
         root.join("template/plugin"),
@@ -25,7 +25,7 @@ fn project(root: &Path) -> io::Result<String> {
     let vendored = files(&sdk)?;
     let vendored = vendored
         .iter()
-        // The table of cases is the repository's.
+        // The table of cases is in the repository only.
         .filter(|file| !file.ends_with("testing/cases.rs"))
         .map(|file| (format!("vendor/sdk/src/{}", place(file, &sdk)), file.as_path()));
     list(
@@ -39,7 +39,7 @@ fn place(file: &Path, folder: &Path) -> String {
     file.strip_prefix(folder).unwrap_or(file).display().to_string()
 }
 
-/// A constant's text: names, and the files that are included under them.
+/// Source of a constant: names, and the files included under them.
 fn list<'f>(files: impl IntoIterator<Item = (String, &'f Path)>) -> io::Result<String> {
     let mut list = String::from("&[\n");
     for (name, path) in files {
@@ -49,7 +49,7 @@ fn list<'f>(files: impl IntoIterator<Item = (String, &'f Path)>) -> io::Result<S
     Ok(list)
 }
 
-/// All files below a folder, in order.
+/// All files below a folder, sorted.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,5 +1,5 @@
-//! Checks of the repository itself, so that a laptop and CI agree: which module may use which, how long a file may be,
-//! that documents' links lead somewhere, that what was generated is fresh, what the project depends on.
+//! Checks of the repository itself, the same on a laptop and in CI: imports between modules, the
+//! length of files, links in documents, freshness of generated files, and dependencies.
 
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
@@ -85,14 +85,15 @@ fn every_promise_of_the_contracts_has_its_tests() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A budget of any size is made where tenants take turns, and nowhere else: whatever loops over what a tenant declared needs one,
-/// and so cannot run on a thread that serves connections.
+/// Budgets of any size are created on guest threads only, where tenants take turns. A loop over a
+/// tenant's declarations needs a budget, and therefore cannot run on a thread that serves
+/// connections.
 #[test]
 fn work_budgets_are_made_on_guest_threads_alone() {
     let mut wrong = Vec::new();
     for (file, text) in gateway_sources() {
         let makes_them = crate_of(&file).is_some_and(|name| name == "plugin-host" || name == "json");
-        // Properties are tests in files of their own.
+        // Property tests are in separate files.
         let tests = text.contains("proptest! {");
         if !tests && !makes_them && code(without_tests(&text)).contains("WorkBudget::new(") {
             wrong.push(file);
@@ -308,7 +309,7 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-/// A file up to its tests, which stand at its end.
+/// A file up to its tests, which are at its end.
 fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }

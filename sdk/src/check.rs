@@ -1,4 +1,4 @@
-//! Finds everything that is wrong with a step's settings, each with its pointer, for
+//! Validation of a step's settings: collects every problem with its pointer, for
 //! [`Plugin::check_settings`](crate::Plugin::check_settings).
 //!
 //! ```
@@ -18,10 +18,11 @@ use core::ops::RangeInclusive;
 
 use crate::{AccessError, Kind, Problem, Settings, pointer};
 
-/// How many keys of an object, and how many elements of a list without a limit of its own, are looked at.
+/// Maximum number of keys of an object and of elements of an unlimited list that are checked.
 const MAX_PARTS: u32 = 1000;
 
-/// The problems found so far. A setting that is absent is none, unless it is [`required`](Check::required).
+/// The problems found so far. An absent setting is not a problem unless it is
+/// [`required`](Check::required).
 ///
 /// ```
 /// # use hookgate_sdk::{check::Check, testing};
@@ -37,7 +38,7 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Starts with no problem.
+    /// Creates a check without problems.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -54,7 +55,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The settings that are looked at.
+    /// The settings being checked.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -85,7 +86,7 @@ impl<'a> Check<'a> {
         self.problems.push(Problem::new(pointer, message));
     }
 
-    /// Something must stand at the pointer.
+    /// Requires a value at the pointer.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -101,7 +102,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// An object with no other keys than these must stand at the pointer; the keys that it has of these.
+    /// Requires an object without other keys than `known` at the pointer. Returns those of `known`
+    /// that it has.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -126,7 +128,7 @@ impl<'a> Check<'a> {
         keys
     }
 
-    /// An object must stand at the pointer; its keys.
+    /// Requires an object at the pointer and returns its keys.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -145,7 +147,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A text, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is a string.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -162,7 +164,7 @@ impl<'a> Check<'a> {
         text
     }
 
-    /// `true` or `false`, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is a boolean.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -180,7 +182,7 @@ impl<'a> Check<'a> {
         value
     }
 
-    /// A whole number of a range, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is an integer within the range.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -205,7 +207,7 @@ impl<'a> Check<'a> {
         value
     }
 
-    /// A number, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is a number.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -222,7 +224,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// One of these words, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is one of these words.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -242,7 +244,8 @@ impl<'a> Check<'a> {
         word
     }
 
-    /// A list of 1 to `max` elements, if anything, must stand at the pointer; the pointers of the elements.
+    /// Checks that the value at the pointer, if present, is a list of 1 to `max` elements. Returns
+    /// the pointers of the elements.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -273,7 +276,7 @@ impl<'a> Check<'a> {
             .collect()
     }
 
-    /// A pattern, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is a pattern.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -285,7 +288,8 @@ impl<'a> Check<'a> {
     /// ```
     pub fn pattern(&mut self, pointer: &str) -> Option<String> {
         let pattern = self.text(pointer)?;
-        // The gateway's own parser judges; what it finds in the settings does not matter.
+        // Only the parser of the gateway can validate a pattern; matches in the settings are
+        // irrelevant.
         if self.settings.find(&pattern, 0) == Err(AccessError::BadPointer) {
             self.problem(
                 pointer,
@@ -296,7 +300,7 @@ impl<'a> Check<'a> {
         Some(pattern)
     }
 
-    /// A JSON pointer, if anything, must stand at the pointer.
+    /// Checks that the value at the pointer, if present, is a JSON pointer.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -314,7 +318,7 @@ impl<'a> Check<'a> {
         Some(text)
     }
 
-    /// The problems, if there are any.
+    /// Returns the problems, if there are any.
     ///
     /// ```
     /// # use hookgate_sdk::{check::Check, testing};
@@ -327,7 +331,7 @@ impl<'a> Check<'a> {
     /// ```
     ///
     /// # Errors
-    /// All problems that were found, at least one.
+    /// All problems found, at least one.
     pub fn finish(self) -> Result<(), Vec<Problem>> {
         if self.problems.is_empty() {
             Ok(())
@@ -337,7 +341,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// A sentence that ends in a list.
+/// Joins a sentence and the list at its end.
 fn list_of(start: &str, words: &[&str]) -> String {
     let mut sentence = String::from(start);
     for (index, word) in words.iter().enumerate() {

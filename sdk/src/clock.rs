@@ -1,8 +1,9 @@
-//! Time.
+//! The clock of a plugin call.
 
 use crate::backend;
 
-/// Milliseconds since the Unix epoch at the start of the call. It does not advance during one, so that a replay is exact.
+/// Milliseconds since the Unix epoch at the start of the call. Constant during a call, so that a
+/// replay is exact.
 ///
 /// ```
 /// # use hookgate_sdk::{clock, testing};

@@ -1,13 +1,15 @@
-//! The payload, metadata and settings as a plugin sees them: handles to JSON that lives in the gateway.
+//! The payload, the metadata and the settings of a plugin call: handles to JSON that the gateway
+//! holds.
 //!
-//! A *pointer* is an RFC 6901 JSON pointer, a *pattern* adds `*`, `**` and `~name`; `wit/plugin.wit` says all of both.
+//! A *pointer* is an RFC 6901 JSON pointer. A *pattern* adds `*`, `**` and `~name`;
+//! `wit/plugin.wit` defines both.
 
 use core::ops::Deref;
 
 use crate::backend::Json;
 use crate::{AccessError, Kind, Redaction, Scalar, pointer};
 
-/// A step's settings.
+/// The settings of a step.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -18,8 +20,9 @@ use crate::{AccessError, Kind, Redaction, Scalar, pointer};
 /// ```
 pub type Settings<'a> = View<'a>;
 
-/// The operations of the WIT resource `json`, on this crate's own types. Implemented by the bindings for `wasm32` and by the
-/// test double natively; [`View`] and [`Document`] are its comfortable face.
+/// The operations of the WIT resource `json` on the types of this crate. Implemented by the
+/// bindings for `wasm32` and natively by the test double; [`View`] and [`Document`] are the public
+/// interface to them.
 pub(crate) trait Operations {
     fn kind_of(&self, pointer: &str) -> Kind;
     fn length(&self, pointer: &str) -> Option<u32>;
@@ -36,7 +39,8 @@ pub(crate) trait Operations {
     fn retain(&self, patterns: &[&str]) -> Result<u32, AccessError>;
 }
 
-/// JSON that can be read. Every operation is one call into the gateway and counts towards the limit of a call.
+/// Read-only JSON. Every operation is one call into the gateway and counts towards the limit of a
+/// call.
 ///
 /// ```
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
@@ -64,7 +68,7 @@ impl<'a> View<'a> {
         Self { json }
     }
 
-    /// The kind of what stands at a pointer.
+    /// The kind of the value at a pointer.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -78,7 +82,7 @@ impl<'a> View<'a> {
         Operations::kind_of(self.json, pointer)
     }
 
-    /// Whether anything, `null` too, stands at a pointer.
+    /// Returns `true` if there is a value at the pointer, `null` included.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -92,7 +96,7 @@ impl<'a> View<'a> {
         self.kind_of(pointer) != Kind::Absent
     }
 
-    /// Members of an object, elements of an array, bytes of a text; none for anything else.
+    /// Number of members of an object, elements of an array or bytes of a string; else `None`.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -106,7 +110,7 @@ impl<'a> View<'a> {
         Operations::length(self.json, pointer)
     }
 
-    /// Up to `max` keys of the object at a pointer from the `offset`th on, in the order of the document.
+    /// Returns up to `max` keys of the object at a pointer, from `offset` on, in document order.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -133,12 +137,13 @@ impl<'a> View<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object, [`AccessError::WrongKind`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`] or, for an array or object,
+    /// [`AccessError::WrongKind`].
     pub fn get(&self, pointer: &str) -> Result<Scalar, AccessError> {
         Operations::get(self.json, pointer)
     }
 
-    /// The text at a pointer; none when anything else or nothing stands there.
+    /// The string at a pointer; `None` if the value is absent or of another kind.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -155,7 +160,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The boolean at a pointer; none when anything else or nothing stands there.
+    /// The boolean at a pointer; `None` if the value is absent or of another kind.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -172,7 +177,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The whole number at a pointer; none when anything else or nothing stands there.
+    /// The integer at a pointer; `None` if the value is absent or of another kind.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -189,7 +194,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The texts of the array at a pointer, without its other elements; empty when no array stands there.
+    /// The strings of the array at a pointer, without its other elements; empty without an array.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -217,7 +222,7 @@ impl<'a> View<'a> {
         texts.collect()
     }
 
-    /// The scalars at several pointers in one operation; none where no scalar stands.
+    /// The scalars at several pointers in one operation; `None` for a pointer without a scalar.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -247,7 +252,7 @@ impl<'a> View<'a> {
         Operations::get_json(self.json, pointer)
     }
 
-    /// Pointers of up to `max` places that a pattern matches, in the order of the document.
+    /// Pointers of up to `max` places that a pattern matches, in document order.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -264,7 +269,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// JSON that can be read and changed in place: the event's data. Everything of [`View`] works on it too.
+/// JSON that can be read and changed in place: the event's data. Every operation of [`View`] is
+/// available.
 ///
 /// ```
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
@@ -302,7 +308,8 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Sets a scalar. The parent must exist; a member is added at the end or replaced in place; `-` appends to an array.
+    /// Sets a scalar. The parent must exist; a member is appended or replaced in place; `-` appends
+    /// to an array.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -315,12 +322,13 @@ impl<'a> Document<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or
+    /// [`AccessError::Limit`].
     pub fn set(&self, pointer: &str, value: impl Into<Scalar>) -> Result<(), AccessError> {
         Operations::set(self.view.json, pointer, &value.into())
     }
 
-    /// Sets a subtree given as JSON text; otherwise like [`Document::set`].
+    /// Sets a subtree given as JSON text; otherwise equal to [`Document::set`].
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -337,7 +345,7 @@ impl<'a> Document<'a> {
         Operations::set_json(self.view.json, pointer, value)
     }
 
-    /// Removes every place that a pattern matches; how many there were.
+    /// Removes every place that a pattern matches. Returns their number.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -354,7 +362,7 @@ impl<'a> Document<'a> {
         Operations::remove(self.view.json, pattern)
     }
 
-    /// Moves a subtree; a target member is replaced.
+    /// Moves a subtree; replaces a member at the target.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -366,12 +374,13 @@ impl<'a> Document<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or [`AccessError::Limit`].
+    /// [`AccessError::BadPointer`], [`AccessError::Absent`], [`AccessError::WrongKind`] or
+    /// [`AccessError::Limit`].
     pub fn rename(&self, source: &str, target: &str) -> Result<(), AccessError> {
         Operations::move_to(self.view.json, source, target)
     }
 
-    /// Redacts every place that one of the patterns matches, in one pass; how many there were.
+    /// Redacts every place that one of the patterns matches, in one pass. Returns their number.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -388,7 +397,8 @@ impl<'a> Document<'a> {
         Operations::redact(self.view.json, patterns, how)
     }
 
-    /// Keeps only what the patterns match, with the way to it, and removes all else; how many places were removed.
+    /// Removes everything except the matches of the patterns and their ancestors. Returns the
+    /// number of removed places.
     ///
     /// ```
     /// # use hookgate_sdk::testing;

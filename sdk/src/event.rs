@@ -1,10 +1,10 @@
-//! The event that a plugin is called with.
+//! The event that a plugin call handles.
 
 use crate::backend::Json;
 use crate::settings::Setting;
 use crate::{Document, Failure, Settings};
 
-/// An event on its way through a chain: what is known of it, its metadata, its data, and the step's settings.
+/// An event in a chain: its attributes, its metadata, its data, and the settings of the step.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -55,7 +55,7 @@ impl<'a> Event<'a> {
         &self.info.kind
     }
 
-    /// Everything that is known about the event beside its data.
+    /// The attributes of the event, without its data.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -68,8 +68,9 @@ impl<'a> Event<'a> {
         &self.info
     }
 
-    /// What the producer said beside the data, such as a CloudEvent's attributes. It can be changed at ingress, and is stored as
-    /// the chain leaves it; a delivery has none of it, and there it is read-only.
+    /// Metadata that the producer sent beside the data, such as a CloudEvent's attributes. A chain
+    /// may change it at ingress, and it is stored as the chain leaves it. It is empty and read-only
+    /// in the delivery phase.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -82,7 +83,7 @@ impl<'a> Event<'a> {
         Document::new(self.metadata)
     }
 
-    /// The payload: read it, change it in place.
+    /// The payload, readable and changeable in place.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -96,7 +97,7 @@ impl<'a> Event<'a> {
         Document::new(self.data)
     }
 
-    /// The step's settings, as `check_settings` accepted them; an empty object where none were given.
+    /// The step's settings, as `check_settings` accepted them; an empty object if none were given.
     ///
     /// ```
     /// # use hookgate_sdk::testing;
@@ -109,7 +110,7 @@ impl<'a> Event<'a> {
         Settings::new(self.settings)
     }
 
-    /// The step's settings as a type of [`settings!`](crate::settings!).
+    /// Reads the step's settings into a type of [`settings!`](crate::settings!).
     ///
     /// ```
     /// # use hookgate_sdk::{testing, settings, Description, Event, Failure, Plugin, Verdict};
@@ -127,14 +128,15 @@ impl<'a> Event<'a> {
     /// ```
     ///
     /// # Errors
-    /// `bad-settings` where they do not fit the type, which [`settings::check`](crate::settings::check) has refused before.
+    /// `bad-settings` if they do not fit the type, which
+    /// [`settings::check`](crate::settings::check) has refused before.
     pub fn settings_as<T: Setting>(&self) -> Result<T, Failure> {
         T::read(&self.settings(), "")
             .ok_or_else(|| Failure::bad_settings("the settings do not fit their type"))
     }
 }
 
-/// What is known about an event beside its data.
+/// The attributes of an event, without its data.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -149,17 +151,17 @@ pub struct Info {
     pub id: String,
     /// The event's type, for example `invoice.paid`.
     pub kind: String,
-    /// When the event was created, in milliseconds since the Unix epoch.
+    /// Creation time of the event, in milliseconds since the Unix epoch.
     pub created_ms: u64,
-    /// Where in the event's life the step stands.
+    /// Phase of the event that the step runs in.
     pub phase: Phase,
-    /// Which attempt of the delivery this is, from 1; 0 at ingress.
+    /// Number of the delivery attempt, from 1; 0 at ingress.
     pub attempt: u32,
-    /// The subscription, in the delivery phase.
+    /// The subscription; present in the delivery phase only.
     pub subscription: Option<String>,
 }
 
-/// Where in an event's life a step stands.
+/// Phase of an event that a step runs in.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -169,8 +171,8 @@ pub struct Info {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Once an event, before it is stored.
+    /// Runs once per event, before the event is stored.
     Ingress,
-    /// Once a delivery, before it is signed.
+    /// Runs once per delivery, before the delivery is signed.
     Delivery,
 }

@@ -1,6 +1,6 @@
-//! The words of the document interface: what a value is, why an operation was refused, how a value is redacted.
+//! Types of the document interface: kinds of values, errors of operations, and redactions.
 
-/// What stands at a place of a document.
+/// Kind of the value at a place of a document.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -10,7 +10,7 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing.
+    /// No value.
     Absent,
     /// `null`.
     Null,
@@ -18,7 +18,7 @@ pub enum Kind {
     Boolean,
     /// A number.
     Number,
-    /// A text.
+    /// A string.
     Text,
     /// An array.
     Array,
@@ -26,7 +26,7 @@ pub enum Kind {
     Object,
 }
 
-/// A value that has no parts.
+/// A value that is neither an array nor an object.
 ///
 /// ```
 /// use hookgate_sdk::Scalar;
@@ -46,12 +46,12 @@ pub enum Scalar {
     Decimal(f64),
     /// Any other number, as its text.
     RawNumber(String),
-    /// A text.
+    /// A string.
     Text(String),
 }
 
 impl Scalar {
-    /// The text, when it is one.
+    /// The string; `None` for another scalar.
     ///
     /// ```
     /// assert_eq!(hookgate_sdk::Scalar::from("a").as_str(), Some("a"));
@@ -95,7 +95,7 @@ impl From<String> for Scalar {
     }
 }
 
-/// Why an operation was refused. Nothing was changed by it.
+/// Error of an operation. The document is unchanged.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -105,22 +105,22 @@ impl From<String> for Scalar {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessError {
-    /// The pointer or pattern is not one.
+    /// The pointer or pattern is invalid.
     BadPointer,
-    /// Nothing stands there.
+    /// There is no value at the pointer.
     Absent,
-    /// Something of another kind stands there.
+    /// The value at the pointer is of another kind.
     WrongKind(Kind),
     /// Settings and metadata cannot be changed.
     ReadOnly,
-    /// The document would grow over its limit of size or depth.
+    /// The document would exceed its limit of size or depth.
     Limit,
-    /// The text given is not JSON: what is wrong, and where.
+    /// The text given is not JSON; describes the error and its position.
     BadJson(String),
 }
 
 impl AccessError {
-    /// One sentence that names no value of the document.
+    /// The error as one sentence, without any value of the document.
     ///
     /// ```
     /// assert_eq!(hookgate_sdk::AccessError::ReadOnly.message(), "the document is read-only");
@@ -146,7 +146,7 @@ impl core::fmt::Display for AccessError {
 
 impl core::error::Error for AccessError {}
 
-/// What becomes of a value that is redacted.
+/// Replacement of a redacted value.
 ///
 /// ```
 /// # use hookgate_sdk::testing;
@@ -158,13 +158,13 @@ impl core::error::Error for AccessError {}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redaction {
-    /// The member or element goes.
+    /// Removes the member or element.
     Remove,
-    /// The value becomes this text.
+    /// Replaces the value by this text.
     Mask(String),
-    /// All but the last so many characters become `*`.
+    /// Replaces all characters by `*`, except this many at the end.
     KeepLast(u8),
-    /// The value becomes this label and a keyed digest of it, under a key that no plugin sees: equal values stay
-    /// recognisable as equal.
+    /// Replaces the value by this label and a digest of it under a key that no plugin sees. Equal
+    /// values have equal pseudonyms.
     Pseudonym(String),
 }

@@ -1,4 +1,4 @@
-//! Write a hookgate plugin in Rust: a type, one trait and one macro.
+//! Rust SDK for hookgate plugins: a type, one trait and one macro.
 //!
 //! ```
 //! use hookgate_sdk::{Description, Event, Failure, Plugin, Redaction, Verdict};
@@ -24,11 +24,13 @@
 //! assert_eq!(outcome.data, r#"{"id":7}"#);
 //! ```
 //!
-//! The payload never enters the plugin: it is parsed once, in the gateway, and a plugin works on it with JSON pointers and
-//! patterns. So a plugin needs no JSON parser, starts in microseconds and stays small.
+//! The payload never enters the plugin: the gateway parses it once, and a plugin works on it with
+//! JSON pointers and patterns. A plugin therefore needs no JSON parser, starts in microseconds and
+//! stays small.
 //!
-//! For `wasm32` this crate holds the bindings of the WIT package `hookgate:plugin`; natively it holds [`testing`], a test
-//! double of the gateway whose behaviour a shared table of cases pins to the gateway's own.
+//! For `wasm32` this crate holds the bindings of the WIT package `hookgate:plugin`. Natively it
+//! holds [`testing`], a test double of the gateway; a shared table of cases checks that the double
+//! and the gateway behave alike.
 
 mod document;
 mod event;
@@ -58,7 +60,7 @@ pub use event::{Event, Info, Phase};
 pub use json::{AccessError, Kind, Redaction, Scalar};
 pub use plugin::{Description, Failure, FailureCode, Plugin, Problem, Verdict};
 
-/// Makes a type that implements [`Plugin`] the plugin of this crate's component.
+/// Exports a type that implements [`Plugin`] as the plugin of this crate's component.
 ///
 /// ```
 /// use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
@@ -78,8 +80,8 @@ pub use plugin::{Description, Failure, FailureCode, Plugin, Problem, Verdict};
 /// hookgate_sdk::export!(PassAll);
 /// ```
 ///
-/// Once a crate, whose `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`. Natively it exports nothing, so that
-/// the crate's tests are ordinary ones.
+/// Use it once per crate; the crate's `Cargo.toml` needs `crate-type = ["cdylib", "rlib"]`. The
+/// macro exports nothing natively, so that the crate's tests are ordinary tests.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {

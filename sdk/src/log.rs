@@ -1,10 +1,12 @@
-//! The plugin's log. A call's log has a limit of bytes; what is over it is counted and dropped.
+//! The log of a plugin. The log of a call has a limit in bytes; the gateway counts and drops lines
+//! beyond it.
 //!
-//! Never write a payload's values here: the plugin's author reads the log, and may not be one who may read the payload.
+//! Never log values of the payload: the plugin's author reads the log, and may lack the right to
+//! read the payload.
 
 use crate::backend;
 
-/// How loud a line is.
+/// Severity of a log line.
 ///
 /// ```
 /// use hookgate_sdk::log::Level;
@@ -12,15 +14,15 @@ use crate::backend;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Every step of the work.
+    /// Individual steps of the work.
     Trace,
-    /// What helps to find a mistake.
+    /// Details for debugging.
     Debug,
-    /// What happened.
+    /// Regular progress.
     Info,
-    /// Something is odd.
+    /// An unexpected but tolerable condition.
     Warn,
-    /// Something went wrong.
+    /// An error.
     Error,
 }
 

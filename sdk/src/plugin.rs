@@ -1,9 +1,9 @@
-//! What a plugin author writes: the trait, what it answers with, and how it fails.
+//! The interface of a plugin: the trait, its verdicts and its failures.
 
 use crate::settings::Setting;
 use crate::{AccessError, Event, Settings};
 
-/// A plugin. Every call runs in a fresh instance: nothing is kept between two events.
+/// A plugin. Every call runs in a fresh instance: no state survives between two events.
 ///
 /// ```
 /// use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict};
@@ -24,11 +24,11 @@ use crate::{AccessError, Event, Settings};
 /// }
 /// ```
 pub trait Plugin {
-    /// What the plugin is; asked once, when its component is uploaded.
+    /// Describes the plugin; called once, when its component is uploaded.
     fn describe() -> Description;
 
-    /// Says everything that is wrong with a step's settings, each with a pointer; asked whenever settings are set, so that
-    /// [`Plugin::handle`] may rely on them.
+    /// Validates a step's settings and reports every problem with a pointer. Called whenever
+    /// settings are set, so that [`Plugin::handle`] may rely on them.
     ///
     /// # Errors
     /// The problems, at least one.
@@ -37,14 +37,14 @@ pub trait Plugin {
         Ok(())
     }
 
-    /// Looks at an event, changes its data in place, and says what becomes of it.
+    /// Handles an event: inspects it, changes its data in place, and returns the verdict.
     ///
     /// # Errors
-    /// When the work cannot be done; the step's failure policy decides what becomes of the event.
+    /// The plugin cannot process the event; the failure policy of the step decides the outcome.
     fn handle(event: &Event) -> Result<Verdict, Failure>;
 }
 
-/// What a component says of itself.
+/// Self-description of a component.
 ///
 /// ```
 /// use hookgate_sdk::Description;
@@ -65,12 +65,14 @@ pub struct Description {
     pub summary: &'static str,
     /// A JSON Schema of the settings, as text.
     pub settings_schema: Option<&'static str>,
-    /// Whether it takes out what must not go on.
+    /// Set for a plugin that removes confidential values.
     pub redacts: bool,
 }
 
 impl Description {
-    /// A plugin without settings that does not redact. The version is usually `env!("CARGO_PKG_VERSION")`.
+    /// Describes a plugin without settings that does not redact.
+    ///
+    /// The version is usually `env!("CARGO_PKG_VERSION")`.
     ///
     /// ```
     /// use hookgate_sdk::Description;
@@ -88,7 +90,7 @@ impl Description {
         }
     }
 
-    /// Adds a JSON Schema of the settings.
+    /// Adds the JSON Schema of the settings.
     ///
     /// ```
     /// use hookgate_sdk::Description;
@@ -103,7 +105,7 @@ impl Description {
         }
     }
 
-    /// Adds the JSON Schema of settings that [`settings!`](crate::settings!) made.
+    /// Adds the JSON Schema of settings made by [`settings!`](crate::settings!).
     ///
     /// ```
     /// hookgate_sdk::settings! { struct Tag { tag: String } }
@@ -113,12 +115,13 @@ impl Description {
     /// ```
     #[must_use]
     pub fn with_settings<T: Setting>(self) -> Self {
-        // An instance describes itself once, and ends.
+        // An instance describes itself once and then ends, so the leak is bounded.
         self.with_settings_schema(T::schema().leak())
     }
 
-    /// Says that the plugin takes out what must not go on: its step can never be skipped, an event on which it fails stops
-    /// there.
+    /// Marks the plugin as redacting: its step can never be skipped.
+    ///
+    /// An event on which the step fails is stopped.
     ///
     /// ```
     /// assert!(hookgate_sdk::Description::new("a", "0.1.0", "").that_redacts().redacts);
@@ -132,7 +135,7 @@ impl Description {
     }
 }
 
-/// What a plugin says of an event.
+/// Result of a plugin for an event.
 ///
 /// ```
 /// use hookgate_sdk::Verdict;
@@ -141,22 +144,22 @@ impl Description {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on with the document as it is now.
+    /// Continues with the document in its present state.
     Pass,
-    /// End here, for the reason given: no delivery is made.
+    /// Ends the processing, with a reason: no delivery is made.
     Drop(String),
-    /// Refuse the event to its producer (ingress only).
+    /// Refuses the event to its producer (ingress only).
     Reject {
         /// A short stable word, for programs.
         code: String,
         /// A sentence, for people.
         message: String,
     },
-    /// Try this delivery again so many milliseconds later (delivery only).
+    /// Repeats this delivery after this many milliseconds (delivery only).
     Delay(u32),
 }
 
-/// What is wrong with the settings, and where.
+/// A problem in the settings, with its pointer.
 ///
 /// ```
 /// let problem = hookgate_sdk::Problem::new("/field", "must be a text");
@@ -166,12 +169,12 @@ pub enum Verdict {
 pub struct Problem {
     /// A JSON pointer into the settings.
     pub pointer: String,
-    /// What is wrong, and what would be right.
+    /// Description of the problem and of a valid value.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem at a pointer.
+    /// Creates a problem at a pointer.
     ///
     /// ```
     /// let problem = hookgate_sdk::Problem::new("/limit", "must be a whole number from 1 to 100");
@@ -185,7 +188,7 @@ impl Problem {
     }
 }
 
-/// Whose fault a failure is.
+/// Cause of a failure.
 ///
 /// ```
 /// use hookgate_sdk::{Failure, FailureCode};
@@ -201,7 +204,7 @@ pub enum FailureCode {
     Internal,
 }
 
-/// The plugin could not do its work.
+/// Failure of a plugin to process an event.
 ///
 /// ```
 /// let failure = hookgate_sdk::Failure::bad_payload("the event has no customer");
@@ -209,14 +212,14 @@ pub enum FailureCode {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Whose fault it is.
+    /// Cause of the failure.
     pub code: FailureCode,
     /// A sentence without values of the payload.
     pub message: String,
 }
 
 impl Failure {
-    /// The settings' fault.
+    /// A failure caused by the settings.
     ///
     /// ```
     /// let failure = hookgate_sdk::Failure::bad_settings("`from` is after `to`");
@@ -229,7 +232,7 @@ impl Failure {
         }
     }
 
-    /// The payload's fault.
+    /// A failure caused by the payload.
     ///
     /// ```
     /// let failure = hookgate_sdk::Failure::bad_payload("the event has no customer");
@@ -242,7 +245,7 @@ impl Failure {
         }
     }
 
-    /// The plugin's own fault.
+    /// A failure of the plugin itself.
     ///
     /// ```
     /// let failure = hookgate_sdk::Failure::internal("the table of regions is empty");
@@ -256,7 +259,7 @@ impl Failure {
     }
 }
 
-/// A refused document operation ends the call as an internal failure; so `?` works in `handle`.
+/// Makes `?` usable in `handle`: a refused document operation ends the call as an internal failure.
 impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         Self::internal(error.message())

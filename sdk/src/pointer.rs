@@ -1,4 +1,4 @@
-//! Makes JSON pointers (RFC 6901) and patterns out of keys.
+//! Construction of JSON pointers (RFC 6901) and of patterns from keys.
 
 /// The pointer to a member of the object at `parent`.
 ///
@@ -30,7 +30,7 @@ pub fn element(parent: &str, index: usize) -> String {
     [parent, "/", &index.to_string()].concat()
 }
 
-/// The pattern that matches the place of a pointer and no other.
+/// The pattern that matches the place of a pointer and no other place.
 ///
 /// ```
 /// assert_eq!(hookgate_sdk::pointer::to_pattern("/a/*"), "/a/~2");
@@ -40,7 +40,7 @@ pub fn to_pattern(pointer: &str) -> String {
     pointer.replace('*', "~2")
 }
 
-/// The pointer to the parent, and the last step as it is written; none for the whole document.
+/// Splits a pointer into its parent and its last step as written; `None` for the whole document.
 ///
 /// ```
 /// assert_eq!(hookgate_sdk::pointer::split_last("/a/0"), Some(("/a", "0")));
@@ -50,7 +50,7 @@ pub fn split_last(pointer: &str) -> Option<(&str, &str)> {
     pointer.rsplit_once('/')
 }
 
-/// The key that a pointer's step stands for.
+/// Decodes the key of a pointer's step.
 ///
 /// ```
 /// assert_eq!(hookgate_sdk::pointer::key("b~1c"), "b/c");

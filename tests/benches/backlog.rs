@@ -1,5 +1,5 @@
-//! What a tenant notices of a neighbour's backlog: from accepted to received, alone and behind many deliveries that wait for an
-//! endpoint that hangs.
+//! Effect of a backlog on another tenant: its latency from accepted to received, alone and behind
+//! many deliveries to an endpoint that hangs.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::Bench;
 use crate::load::Connection;
 use crate::sink::Sink;
 
-/// How it is measured.
+/// Parameters of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Deliveries that wait for the endpoint that hangs.
+    /// Deliveries waiting for the endpoint that hangs.
     pub waiting: usize,
-    /// The neighbour's events a second.
+    /// Events per second of the measured tenant.
     pub rate: u32,
-    /// For so many seconds, alone and behind.
+    /// Duration in seconds, each of alone and behind.
     pub seconds: u32,
 }
 
-/// Microseconds from accepted to received, sorted.
+/// Latencies from accepted to received, in microseconds, sorted.
 pub struct Measured {
     alone: Vec<u64>,
     behind: Vec<u64>,
 }
 
-/// Measures the neighbour alone, then behind the backlog.
+/// Measures the tenant alone, then behind the backlog.
 pub async fn measure(bench: &Bench, plan: Plan) -> Result<Measured> {
     let operator = bench.gateway.operator();
     let neighbour = operator.create_tenant("acme").await;
@@ -63,7 +63,7 @@ pub async fn measure(bench: &Bench, plan: Plan) -> Result<Measured> {
     Ok(Measured { alone, behind })
 }
 
-/// Publishes at the rate and waits until all has come.
+/// Publishes at the rate and waits until all events have arrived.
 async fn run(sink: &Sink, connection: &mut Connection, plan: Plan, first: usize) -> Result<Vec<u64>> {
     let events = usize::try_from(plan.rate * plan.seconds)?;
     let (start, mut accepted) = (Instant::now(), Vec::with_capacity(events));

@@ -1,4 +1,4 @@
-//! A gateway that does nothing: what it holds and burns, and how long it takes to start.
+//! An idle gateway: its memory, its processor time and its start time.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 
 use crate::{Bench, StoreKind};
 
-/// What was measured.
+/// Result of the measurement.
 pub struct Measured {
     start: Duration,
     memory: u64,
     processor: f64,
 }
 
-/// Starts a gateway and watches it for ten seconds.
+/// Starts a gateway and measures it for ten seconds.
 pub fn measure(store: StoreKind) -> Result<Measured> {
     drop(Bench::start(store)?); // builds the binary, warms the page cache
     let before = Instant::now();

@@ -1,4 +1,4 @@
-//! From accepted to received, at a steady rate that does not wait for answers.
+//! Latency from accepted to received, at a steady rate that does not wait for answers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::Bench;
 use crate::load::Connection;
 use crate::sink::Sink;
 
-/// What was measured, in microseconds, sorted.
+/// Measured latencies, in microseconds, sorted.
 pub struct Measured {
     accepted_to_received: Vec<u64>,
     posted_to_received: Vec<u64>,

@@ -1,4 +1,4 @@
-//! The cheapest producer there can be: prepared requests over kept-alive connections, one at a time on each.
+//! A minimal producer: prepared requests over kept-alive connections, one at a time on each.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// How much to send.
+/// Amount of load.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub events: usize,
@@ -60,7 +60,7 @@ impl Connection {
         })
     }
 
-    /// Posts event number i; it must be accepted.
+    /// Posts event number i and requires its acceptance.
     pub async fn post(&mut self, number: usize) -> Result<()> {
         let status = self.exchange(&event(number)).await?;
         let answer = String::from_utf8_lossy(&self.buffer);
@@ -68,7 +68,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Posts a body and reads the answer; its status.
+    /// Posts a body and returns the status of the answer.
     pub async fn exchange(&mut self, body: &str) -> Result<u16> {
         let request = format!("{}content-length: {}\r\n\r\n{body}", self.head, body.len());
         self.stream.write_all(request.as_bytes()).await?;

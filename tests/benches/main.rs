@@ -2,8 +2,9 @@
 //!
 //! `cargo build --release --workspace && target/release/bench end-to-end --store redis`
 //!
-//! Figures are of one run on one machine; what counts is a ratio within one run, so `end-to-end` can also run the bare relay
-//! beside the gateway and say what share of the machine's limit it reaches.
+//! Figures are of one run on one machine, and only ratios within a run are comparable. `end-to-end`
+//! can therefore also run the bare relay beside the gateway and report the gateway's share of the
+//! machine's limit.
 #![expect(clippy::print_stdout, reason = "figures are this program's output")]
 
 mod backlog;
@@ -38,62 +39,63 @@ enum What {
         /// Connections of the producer.
         #[arg(long, default_value_t = 64)]
         connections: usize,
-        /// Leave the plugin out, to see what it costs.
+        /// Omit the plugin, to see its cost.
         #[arg(long)]
         without_plugin: bool,
         /// Measure the bare relay in the same run.
         #[arg(long)]
         with_relay: bool,
     },
-    /// From accepted to received, at a steady rate.
+    /// Latency from accepted to received, at a steady rate.
     Latency {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,
         /// Events per second.
         #[arg(long, default_value_t = 1_000)]
         rate: u32,
-        /// For so many seconds.
+        /// Duration in seconds.
         #[arg(long, default_value_t = 15)]
         seconds: u32,
     },
-    /// A tenant's latency at ingest, alone and beside tenants whose plugins mean harm.
+    /// A tenant's ingest latency, alone and beside tenants with hostile plugins.
     Neighbours {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,
         /// Events per second of the tenant.
         #[arg(long, default_value_t = 500)]
         rate: u32,
-        /// Turns of a second, alone and beside each guest.
+        /// Rounds of one second, alone and beside each guest.
         #[arg(long, default_value_t = 15)]
         turns: usize,
         /// Connections of the other tenant.
         #[arg(long, default_value_t = 16)]
         connections: usize,
-        /// Only these guests, by the names that are printed.
+        /// Only these guests, by their printed names.
         #[arg(long)]
         only: Vec<String>,
-        /// More configuration, TOML; plugins that are stopped are called again and again where nothing else is said.
+        /// Additional configuration, TOML; by default the breaker is off, so that stopped plugins
+        /// are called again and again.
         #[arg(long, default_value = "plugins.breaker.failures = 0")]
         config: String,
         /// Print the figures as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// A tenant's latency from accepted to received, alone and behind another's deliveries that wait for an endpoint that hangs.
+    /// A tenant's latency to receipt, alone and behind another's deliveries to a hanging endpoint.
     Backlog {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,
-        /// Deliveries that wait.
+        /// Waiting deliveries.
         #[arg(long, default_value_t = 14_000)]
         waiting: usize,
         /// Events per second of the tenant.
         #[arg(long, default_value_t = 100)]
         rate: u32,
-        /// For so many seconds, alone and behind.
+        /// Duration in seconds, each of alone and behind.
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
-    /// Memory and processor time of a gateway that does nothing, and how long it takes to start.
+    /// Memory and processor time of an idle gateway, and its start time.
     Idle {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,

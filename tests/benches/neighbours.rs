@@ -1,9 +1,11 @@
-//! What a tenant notices of another one whose plugin means harm: its ingest latency at a steady rate, alone and beside it.
+//! Effect of a hostile plugin on another tenant: the ingest latency of that tenant at a steady
+//! rate, alone and beside it.
 //!
-//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing. Alone and
-//! beside take turns of a second, and the median of the turns counts: a machine that is shared with strangers is now and then
-//! taken away, and a turn in which that was seen does not count at all. What remains of the machine shows in the case of a burner, a
-//! process that has nothing to do with the gateway, keeps one processor busy and lets everybody else go first.
+//! The latency counts from the time when an event was due, so that a delayed producer hides
+//! nothing. Alone and beside alternate in rounds of one second, and the median of the rounds
+//! counts. Other guests of a shared machine take it away at times; a round in which that was
+//! detected is discarded. The baseline for the remaining noise is the case of a burner, a
+//! low-priority process outside the gateway that keeps one processor busy.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,39 +24,39 @@ use tokio::time::{Instant, sleep_until};
 use crate::Bench;
 use crate::load::{self, Connection};
 
-/// How it is measured.
+/// Parameters of the measurement.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The neighbour's events a second.
+    /// Events per second of the measured tenant.
     pub rate: u32,
-    /// Turns of a second, alone and beside each guest.
+    /// Rounds of one second, alone and beside each guest.
     pub turns: usize,
-    /// Connections of the other tenant, each of which sends one event after the other.
+    /// Connections of the hostile tenant, each of which sends one event after the other.
     pub connections: usize,
-    /// Only these guests; empty: all.
+    /// Names of the guests to run; all if empty.
     pub only: Vec<String>,
 }
 
-/// What was measured.
+/// Result of the measurement.
 pub struct Measured(Vec<Case>);
 
 struct Case {
     guest: &'static str,
     attacks_per_second: usize,
-    /// Turns that count, alone and beside.
+    /// Rounds that count, alone and beside.
     turns: (usize, usize),
     alone: Latency,
     beside: Latency,
 }
 
-/// Microseconds.
+/// Latencies in microseconds.
 #[derive(Clone, Copy)]
 struct Latency {
     p50: u64,
     p99: u64,
 }
 
-/// Measures the neighbour alone and beside each of the guests, one after the other, in one gateway.
+/// Measures the tenant alone and beside each of the guests, one after the other, in one gateway.
 pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
     let operator = bench.gateway.operator();
     let neighbour = operator.create_tenant("neighbour").await;
@@ -82,7 +84,7 @@ pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
     Ok(Measured(cases))
 }
 
-/// Takes the turns of one case, beside an attacker or the burner.
+/// Runs the rounds of one case, beside an attacker or the burner.
 async fn case(
     guest: &'static str,
     to: SocketAddr,
@@ -114,7 +116,7 @@ async fn case(
     })
 }
 
-/// A tenant with a chain of this guest.
+/// Creates a tenant with a chain of this guest.
 async fn author(gateway: &Gateway, name: &str, component: bytes::Bytes) -> Client {
     let client = gateway.operator().create_tenant(name).await;
     client
@@ -126,7 +128,8 @@ async fn author(gateway: &Gateway, name: &str, component: bytes::Bytes) -> Clien
     client
 }
 
-/// The neighbour's latency at its rate, for a second; nothing if the machine was taken away meanwhile.
+/// Latency of the measured tenant at its rate, for a second; `None` if the machine was taken away
+/// meanwhile.
 async fn latency(to: SocketAddr, key: &str, rate: u32) -> Result<Option<Latency>> {
     let events = usize::try_from(rate)?;
     let stolen = stolen();
@@ -155,8 +158,8 @@ async fn latency(to: SocketAddr, key: &str, rate: u32) -> Result<Option<Latency>
     Ok((self::stolen() == stolen).then_some(Latency { p50, p99 }))
 }
 
-/// How much processor time the system says that strangers took from this machine so far, in hundredths of a second; where it does
-/// not say, nothing.
+/// Steal time of this machine so far, in hundredths of a second; `None` if the system does not
+/// report it.
 fn stolen() -> Option<u64> {
     let statistics = std::fs::read_to_string("/proc/stat").ok()?;
     let mut fields = statistics.lines().next()?.split_ascii_whitespace();
@@ -181,7 +184,7 @@ impl Drop for Burner {
     }
 }
 
-/// A tenant that sends as fast as it is answered.
+/// A tenant that sends each event as soon as the previous one is answered.
 struct Attack {
     stop: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
@@ -212,13 +215,13 @@ impl Attack {
                 Ok(())
             });
         }
-        // What is at its beginning only is over.
+        // Excludes effects that occur at the beginning only.
         tokio::time::sleep(Duration::from_millis(500)).await;
         attack.calls.store(0, Ordering::Relaxed);
         Ok(attack)
     }
 
-    /// How many answers it got since it had begun.
+    /// Stops the attack and returns the number of its answers.
     async fn end(mut self) -> Result<usize> {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(done) = self.workers.join_next().await {
@@ -228,7 +231,7 @@ impl Attack {
     }
 }
 
-/// The guests; the first does nothing, to see what a tenant costs that is only busy.
+/// The guests. The first does nothing, to show the cost of a busy tenant.
 fn guests() -> Vec<(&'static str, bytes::Bytes)> {
     let forever = |call: &str| handling("", &format!("(loop $again {call} (br $again)) (unreachable)"));
     let turns = |count: u32| {
@@ -263,7 +266,7 @@ fn guests() -> Vec<(&'static str, bytes::Bytes)> {
 }
 
 impl Latency {
-    /// The median of the turns, of each figure for itself.
+    /// The median of the rounds, separately for each figure.
     fn median(mut of: Vec<Self>) -> Result<Self> {
         let mut middle = |figure: fn(&Self) -> u64| {
             of.sort_unstable_by_key(figure);
@@ -286,7 +289,7 @@ impl Case {
 }
 
 impl Measured {
-    /// The figures, for programs.
+    /// The figures as JSON.
     pub fn json(&self) -> Value {
         let latency = |of: Latency| json!({ "p50_us": of.p50, "p99_us": of.p99 });
         let cases = self.0.iter().map(|case| {
@@ -331,7 +334,8 @@ impl fmt::Display for Measured {
 
 /// The case without a guest.
 const BURNER: &str = "burner";
-/// Of the line of all processors in `/proc/stat`: after the name and seven kinds of time.
+/// Index of the steal time in the line of all processors in `/proc/stat`: after the name and seven
+/// kinds of time.
 const STEAL_FIELD: usize = 8;
-/// Connections of the neighbour.
+/// Connections of the measured tenant.
 const WORKERS: usize = 16;

@@ -1,4 +1,4 @@
-//! The machine's limit: a bare hyper relay that signs and forwards; no store, no plugin.
+//! The machine's limit: a bare hyper relay that signs and forwards, without a store or plugins.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

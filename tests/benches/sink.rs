@@ -1,4 +1,4 @@
-//! The cheapest receiver there can be: it counts requests, answers 200 and notes when which event came.
+//! A minimal receiver: counts requests, answers 200 and records the arrival time of each event.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ pub struct Sink {
 struct State {
     start: Instant,
     count: AtomicUsize,
-    /// Nanoseconds after `start` at which event number i came first; 0: not yet.
+    /// Nanoseconds from `start` to the first arrival of event number i; 0 before it.
     arrivals: Vec<AtomicU64>,
 }
 
 impl Sink {
-    /// A sink that can note so many events.
+    /// Starts a sink with room for this many events.
     pub async fn start(events: usize) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -43,12 +43,12 @@ impl Sink {
         Ok(Self { address, state })
     }
 
-    /// Requests so far.
+    /// Number of requests so far.
     pub fn count(&self) -> usize {
         self.state.count.load(Ordering::Relaxed)
     }
 
-    /// Different events so far.
+    /// Number of different events so far.
     pub fn distinct(&self) -> usize {
         self.state
             .arrivals
@@ -57,7 +57,7 @@ impl Sink {
             .count()
     }
 
-    /// When event number i came, in nanoseconds of `now_nanos`.
+    /// Arrival time of event number i, in nanoseconds of `now_nanos`.
     pub fn arrival(&self, number: usize) -> Option<u64> {
         self.state
             .arrivals
@@ -66,7 +66,7 @@ impl Sink {
             .filter(|&at| at > 0)
     }
 
-    /// The time on the sink's clock.
+    /// Time of the sink's clock.
     pub fn now_nanos(&self) -> u64 {
         nanos(self.state.start)
     }
@@ -100,7 +100,7 @@ impl State {
     }
 }
 
-/// Head and body together; `None` while the head is not complete.
+/// Length of head and body together; `None` while the head is incomplete.
 fn request_length(buffer: &[u8]) -> Result<Option<usize>> {
     let Some(end) = find(buffer, b"\r\n\r\n") else {
         return Ok(None);

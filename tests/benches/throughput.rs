@@ -9,7 +9,7 @@ use crate::load::Plan;
 use crate::sink::Sink;
 use crate::{Bench, load};
 
-/// What was measured.
+/// Result of the measurement.
 pub struct Measured {
     events: usize,
     accepted: Duration,
@@ -19,7 +19,7 @@ pub struct Measured {
     processor: Duration,
 }
 
-/// Sends the plan's events through one subscription and waits until the last one has come.
+/// Sends the plan's events through one subscription and waits for the arrival of the last one.
 pub async fn measure(bench: &Bench, plan: &Plan, with_plugin: bool) -> Result<Measured> {
     let sink = Sink::start(plan.events).await?;
     let tenant = bench.gateway.operator().create_tenant("bench").await;
@@ -72,7 +72,7 @@ impl fmt::Display for Measured {
         writeln!(f, "end to end        {:>9.0} events/s", rate(self.delivered))?;
         writeln!(f, "delivered twice   {:>9}", self.extra)?;
         writeln!(f, "resident memory   {:>9} KiB", self.memory)?;
-        // Unlike the rates, this says much the same when the machine is busy with something else.
+        // Unlike the rates, this figure hardly depends on other load of the machine.
         let each = self.processor.as_secs_f64() * 1e6 / self.events as f64;
         write!(f, "gateway processor {each:>9.1} µs/event")
     }

@@ -1,4 +1,5 @@
-//! Answers of endpoints: what counts of them, whatever else they do.
+//! Answers of endpoints: the part of an answer that decides the outcome of an attempt, however it
+//! is sent.
 
 use std::net::SocketAddr;
 
@@ -88,7 +89,7 @@ async fn kept_answers_are_not_shown_once_a_class_changed(on: On) {
     );
 }
 
-/// A profile that takes personal data out of events keeps no answers, unless the operator says so.
+/// A profile that removes personal data stores no answers unless the operator enables it.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_kept_by_profile_and_configuration() {
     for (toml, profile, kept) in [
@@ -121,7 +122,7 @@ async fn answers_are_kept_by_profile_and_configuration() {
     }
 }
 
-/// URLs that lead nowhere are refused where they are registered, in words that say what to write.
+/// Unreachable URLs are refused at registration, with a hint at a valid one.
 #[tokio::test(flavor = "multi_thread")]
 async fn urls_that_lead_nowhere_are_refused() {
     let site = Site::start(On::Embedded).await;
@@ -156,7 +157,7 @@ async fn urls_that_lead_nowhere_are_refused() {
     );
 }
 
-/// An endpoint that closes connections which it said it keeps costs no attempt.
+/// An endpoint that announces keep-alive and closes the connection costs no attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_kept_connections_cost_no_attempt() {
     let site = Site::start(On::Embedded).await;
@@ -206,7 +207,9 @@ async fn headers_of_proxies_and_signatures_are_refused() {
     assert_eq!(carried, ("1", "webhook-hops; hops=1"));
 }
 
-/// An endpoint that answers each connection's first request with these bytes; then it hangs up, or leaves it open.
+/// Starts an endpoint that answers the first request of each connection with these bytes.
+///
+/// It then closes the connection, or leaves it open.
 async fn endpoint(answer: &'static str, open: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

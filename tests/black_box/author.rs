@@ -1,4 +1,4 @@
-//! A plugin author's way, as docs/plugins.md has it, and the tools on the way.
+//! The workflow of a plugin author in docs/plugins.md, and its tools.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -8,8 +8,10 @@ use hookgate_tests::gateway::{binary, command, patience, patient_command, root};
 use hookgate_tests::{Receiver, Setup};
 use serde_json::{Value, json};
 
-/// The `sh` blocks of the first section, run by a shell in an empty directory, with an empty cargo home and no network for cargo:
-/// only the gateway's address and key are put in.
+/// Runs the `sh` blocks of the first section in a shell in an empty directory.
+///
+/// The cargo home is empty, and cargo has no network. Only the gateway's address and key are
+/// inserted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(
     clippy::print_stdout,
@@ -65,7 +67,7 @@ async fn the_authors_way_in_the_documents_works_as_written() {
         assert!(said.contains(words), "`{words}` is missing:\n{said}");
     }
 
-    // The chain is in force: what comes out of the gateway has passed the plugin.
+    // The chain is in force: every event from the gateway has passed the plugin.
     acme.post(
         "/v1/subscriptions",
         &json!({ "url": receiver.url(), "events": ["page.*"] }),
@@ -200,7 +202,7 @@ fn the_limits_are_those_of_the_configuration() {
         "plugins.operation_output = \"512B\"\n",
     )
     .unwrap();
-    // Enough for the settings' check, and not for a hundred texts.
+    // Enough for the validation of the settings, and not for a hundred texts.
     let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 100] });
     std::fs::write(dir.path().join("event.json"), event.to_string()).unwrap();
     let ran = patient_command()
@@ -278,7 +280,7 @@ fn component(name: &str) -> PathBuf {
     file
 }
 
-/// The `sh` blocks between a heading and the next one of its level.
+/// The `sh` blocks between a heading and the next heading of its level.
 fn blocks(text: &str, heading: &str) -> Vec<String> {
     let section = text.split_once(heading).expect("the heading").1;
     let section = section.split("\n## ").next().unwrap_or(section);

@@ -1,4 +1,5 @@
-//! Backups of the embedded store: made under load, restored, and refused where they would do harm.
+//! Backups of the embedded store: made under load, restored, and refused where they would cause
+//! damage.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +105,7 @@ async fn scheduled_backups_are_kept_up_to_their_number() {
     .await;
 }
 
-/// Makes a backup with the command; the gateway's last answer.
+/// Makes a backup with the command and returns the gateway's last answer.
 async fn back_up(site: &Site) -> Value {
     let base = site.gateway.base().to_owned();
     let made = tokio::task::spawn_blocking(move || {
@@ -119,7 +120,7 @@ async fn back_up(site: &Site) -> Value {
     serde_json::from_slice(&made.stdout).unwrap()
 }
 
-/// The newest file of an answer.
+/// The newest file in an answer.
 fn newest(state: &Value) -> PathBuf {
     let directory = Path::new(state["directory"].as_str().unwrap());
     directory.join(state["data"][0]["name"].as_str().unwrap())

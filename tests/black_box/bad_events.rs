@@ -1,10 +1,10 @@
-//! Events that cannot be accepted: each gets a clear problem and changes nothing.
+//! Invalid events: each gets a clear problem and changes nothing.
 
 use serde_json::json;
 
 use crate::site::{On, Site};
 
-/// Content type, body, status, code, and a word of the answer that names what is wrong.
+/// Content type, body, status, code, and a word of the answer that names the mistake.
 const BAD: &[(&str, &str, u16, &str, &str)] = &[
     (JSON, "{", 400, "invalid_json", "line 1"),
     (JSON, "", 400, "invalid_json", ""),
@@ -213,7 +213,7 @@ async fn keys_open_only_their_own_tenant() {
             .status,
         200
     );
-    // Only the operator makes tenants, and a tenant's key cannot be lent to another.
+    // Only the operator creates tenants, and a tenant's key cannot act for another tenant.
     let refused = site.acme.post("/v1/tenants", &json!({ "id": "mine" })).await;
     assert_eq!(
         (refused.status, refused.code()),

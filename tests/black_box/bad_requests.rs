@@ -1,4 +1,4 @@
-//! Subscriptions, chains and plugins that cannot be: each gets a clear problem and changes nothing.
+//! Invalid subscriptions, chains and plugins: each gets a clear problem and changes nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -263,7 +263,7 @@ async fn components() {
         "{:#}",
         big.body
     );
-    // An empty component: it is one, and offers nothing.
+    // An empty component: valid, but without exports.
     let empty = upload("mine", b"\0asm\x0d\0\x01\0".to_vec()).await;
     assert_eq!(
         (empty.status, empty.code()),

@@ -1,4 +1,4 @@
-//! Bodies that say more than a route reads: refused by the names of the fields, on every route, and nothing is changed.
+//! Bodies with unknown fields: every route refuses them, names the fields, and changes nothing.
 
 use hookgate_tests::client::Answer;
 use hookgate_tests::{Client, Receiver};
@@ -12,7 +12,7 @@ on_both_stores!(
     body_of_a_route_that_takes_none_is_refused,
 );
 
-/// Routes whose body is no JSON object of fields: components, and documents of rows.
+/// Routes whose body is not a JSON object of fields: components, and documents of rows.
 const NO_OBJECTS: &[&str] = &[
     "/v1/plugins",
     "/v1/shared/plugins",
@@ -28,7 +28,7 @@ async fn send(client: &Client, method: &Method, path: &str, body: &str) -> Answe
     client.send(request.body(body.to_owned())).await
 }
 
-/// A tenant with a profile whose own routes are in the document too, and a key of it.
+/// Creates a tenant with a profile whose own routes are in the document too, and a key of it.
 async fn of_profile(site: &Site, profile: &str) -> Client {
     let tenant = json!({ "id": profile, "profile": profile });
     let made = site
@@ -40,7 +40,8 @@ async fn of_profile(site: &Site, profile: &str) -> Client {
     site.acme.with_key(made["key"].as_str().unwrap())
 }
 
-/// Whose call a route takes: the operator's or a tenant's, of the product that the route belongs to.
+/// The client that a route requires: the operator's or a tenant's, of the product that the route
+/// belongs to.
 fn caller<'a>(operation: &Value, path: &str, operator: &'a Client, tenants: &'a [(&str, Client)]) -> Client {
     let section = operation["tags"][0].as_str().unwrap_or_default();
     let product = section.strip_prefix("Front door: ").unwrap_or("acme");
@@ -86,7 +87,7 @@ async fn unknown_fields_are_refused_by_name_on_every_route(on: On) {
                 .replace("{id}", id)
                 .replace("{key}", "key_1")
                 .replace("{version}", "1");
-            // What needs no key at all is not what anybody sends fields to.
+            // Routes without a key take no fields.
             if operation["security"] == json!([])
                 || !(template.starts_with("/v1") || template.contains("hooks"))
             {
@@ -115,7 +116,7 @@ async fn unknown_fields_are_refused_by_name_on_every_route(on: On) {
     );
 }
 
-/// All that a request could have changed.
+/// All state that a request could have changed.
 async fn state(site: &Site, operator: &Client, subscription: &str) -> Vec<Value> {
     let mut found = Vec::new();
     for path in [
@@ -163,7 +164,7 @@ async fn body_of_a_route_that_takes_none_is_refused(on: On) {
     }
     let own = format!("/v1/subscriptions/{id}");
     assert_eq!(site.acme.get(&own).await.expect(200)["status"], "active");
-    // A key that is not known is told of first, and a repetition under a key of idempotency is refused too.
+    // An unknown key is reported first, and a repetition under an idempotency key is refused too.
     let nobody = site.acme.with_key("hg_of_nobody_0123456789abcdef");
     let refused = send(&nobody, &Method::POST, &disable, "not json").await;
     assert_eq!((refused.status, refused.code()), (401, "key_unknown"));

@@ -1,4 +1,5 @@
-//! Chains and versions of plugins: changed while events come in, moved by uploads, and the chain of a subscription.
+//! Chains and versions of plugins: changes under load, upgrades by uploads, and the chain of a
+//! subscription.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ on_both_stores!(
     an_upload_moves_steps_and_they_go_back,
 );
 
-/// Two steps that both write the same number.
+/// A chain of two steps that both write the same number.
 fn both_write(number: u32) -> Value {
     let step = |pointer: &str| json!({ "plugin": "reshape", "settings": { "operations": [{ "set": pointer, "value": number }] } });
     json!({ "steps": [step("/first"), step("/second")] })
@@ -105,7 +106,7 @@ async fn a_subscriptions_chain_makes_the_same_bytes_for_every_attempt(on: On) {
     assert_eq!((gone.status, gone.code()), (404, "not_found"));
 }
 
-/// The shipped `reshape`, as a version that it is not.
+/// The shipped `reshape` under another version number.
 fn reshape(version: &str) -> Vec<u8> {
     let mut bytes = std::fs::read(root().join("plugins/dist/reshape.wasm")).unwrap();
     let said = b"reshape0.1.0";
@@ -204,7 +205,7 @@ async fn an_upload_moves_steps_and_they_go_back(on: On) {
     );
 }
 
-/// With the file's own words, and what the API says of it.
+/// Checks the file's own keys, and the API's answer about them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_declared_chain_of_a_subscription_is_the_files_alone() {
     let toml = |share: &str| {

@@ -1,4 +1,4 @@
-//! Somebody sets the machine's clock while the gateway runs: what waits goes by a steady clock.
+//! Steps of the machine's clock while the gateway runs: waiting depends on a steady clock.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn leased_delivery_stays_leased_when_the_clock_steps_on(on: On) {
     let id = site.acme.publish("invoice.paid", json!({})).await;
     receiver.wait_for(1).await;
     clock.step(3_600).unwrap();
-    // Others' deliveries go on, and with them claims.
+    // Other deliveries continue, and claims with them.
     let other = site.gateway.tenant("globex").await;
     other.subscribe(&prompt.url()).await;
     for n in 1..=20 {
@@ -48,7 +48,7 @@ async fn leased_delivery_stays_leased_when_the_clock_steps_on(on: On) {
     assert_eq!(receiver.count(), 1, "its lease has not ended");
 }
 
-/// A gateway whose wall clock can be set.
+/// Starts a gateway whose wall clock can be set.
 async fn stepped(on: On) -> (StepClock, Site) {
     let clock = StepClock::new().unwrap();
     let site = Site::under(on, &clock.exports(), "").await;

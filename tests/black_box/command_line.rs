@@ -1,4 +1,4 @@
-//! The binary on the command line: what it says, where, and with which exit code.
+//! The binary on the command line: its messages, their stream, and its exit codes.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -126,7 +126,7 @@ fn the_first_start_makes_its_secrets_and_shows_the_key_once() {
         process.kill().unwrap();
         process.wait().unwrap();
     }
-    // The standard output is no terminal here: whoever keeps it would keep the key.
+    // The standard output is not a terminal here: a log of it would contain the key.
     assert!(
         shown[0].contains("operator.key"),
         "the first start says where the operator's key is:\n{}",

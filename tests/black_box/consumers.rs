@@ -1,4 +1,5 @@
-//! Consumers' keys: what a product's own customers may call and reach.
+//! Consumers' keys: the routes that a product's own customers may call, and the objects they can
+//! reach.
 
 use std::process::Command;
 
@@ -14,7 +15,7 @@ on_both_stores!(
     keys_of_customers_are_limited_and_imported,
 );
 
-/// This API's own routes that a consumer's key may call. Routes of front doors come to these.
+/// The API's own routes that a consumer's key may call; routes of adapters are added to these.
 const FOR_CONSUMERS: &[&str] = &[
     "GET /v1/events",
     "GET /v1/subscriptions",
@@ -36,10 +37,10 @@ const FOR_CONSUMERS: &[&str] = &[
     "POST /v1/deliveries/{id}/cancel",
 ];
 
-/// Routes that need no key at all.
+/// Routes that need no key.
 const OPEN: &[&str] = &["/healthz", "/readyz", "/metrics"];
 
-/// Makes a key of a tenant; the client that has it.
+/// Creates a key of a tenant and returns a client with it.
 async fn key(gateway: &Gateway, tenant: &str, key: &Value) -> Client {
     let operator = gateway.operator();
     let path = format!("/v1/tenants/{tenant}/keys");
@@ -136,7 +137,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     let feed = customer.get("/v1/events").await.expect(200);
     assert_eq!(ids(&feed), [event.as_str()]);
 
-    // What is another's is not there, on any route.
+    // Objects of other tenants do not exist for it, on any route.
     for (method, path, body) in [
         ("GET", format!("/v1/subscriptions/{tenants}"), None),
         (
@@ -187,7 +188,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     assert_eq!(retried.status, 202, "{:#}", retried.body);
     receiver.wait_for(3).await;
 
-    // Nobody makes a subscription another's but who may change all of them.
+    // Only a key that may change all subscriptions can change a subscription's owner.
     let owned = json!({ "url": receiver.url(), "events": ["*"], "owner": "tenant" });
     for refused in [
         customer.post("/v1/subscriptions", &owned).await,
@@ -209,7 +210,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
         .await
         .expect(200);
 
-    // What is kept for a repetition is nobody's who may do less.
+    // A stored answer is not replayed to a key with fewer rights.
     let post = |client: &Client, body: &Value| {
         let request = client.request(Method::POST, "/v1/subscriptions");
         request.header("idempotency-key", "once").json(body)
@@ -219,7 +220,7 @@ async fn consumer_reaches_own_subscriptions_and_deliveries_only(on: On) {
     assert!(first["id"] != again["id"] && first["secret"] != again["secret"]);
 }
 
-/// A subscription that is made at a product's own route is its consumers', whichever key made it.
+/// A subscription created at a product's own route with any key belongs to its consumers.
 #[tokio::test]
 async fn consumer_reaches_what_was_made_at_the_door() {
     let gateway = Setup::embedded().start();
@@ -259,7 +260,7 @@ async fn key_opens_nothing_after_its_end() {
     assert_eq!(ending.post("/v1/events", &event).await.code(), "key_expired");
 }
 
-/// Keys look as the product's do, and the operator is told of those that may do everything.
+/// Keys look like the product's keys, and the operator is warned of unrestricted ones.
 #[tokio::test]
 async fn keys_of_a_profile_have_its_prefix_and_advice() {
     let toml = "[profiles.synaptis.keys]\nprefix = \"sk_live_\"";
@@ -338,7 +339,7 @@ async fn keys_of_customers_are_limited_and_imported(on: On) {
         assert_eq!((refused.status, refused.code()), (403, "scope_missing"));
     }
 
-    // A key that a customer has already.
+    // A key that a customer already has.
     let (theirs, operator) = ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", gateway.operator());
     let digest = hex::encode(Sha256::digest(theirs));
     let import = json!({ "scopes": ["consumer"], "digest": digest });

@@ -1,7 +1,7 @@
-//! Nothing that was answered 202 is lost, whatever dies.
+//! No event that was answered 202 is lost when any process is killed.
 //!
-//! The oracle: the producer writes down each id that it got a 202 for; the receiver writes down what came. When the dust has
-//! settled, everything accepted has come, and nothing has come that was not sent.
+//! The oracle: the producer records each id that was answered 202; the receiver records each
+//! request. At the end, every accepted event has arrived, and no other event has arrived.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ on_both_stores!(
 const POSTS: usize = 10_000;
 
 async fn a_killed_gateway_loses_nothing(on: On) {
-    // On Redis, what the dead gateway held is taken over when its leases end.
+    // On Redis, the deliveries of the dead gateway are claimed by another when their leases end.
     let lease = "delivery.timeout = \"10s\"\ndelivery.max_timeout = \"10s\"\nscheduler.lease = \"13s\"";
     let mut site = Site::with(on, lease).await;
     let receiver = Receiver::start(vec![]).await;
@@ -74,7 +74,7 @@ async fn a_stopped_gateway_finishes_what_it_has(on: On) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_redis_loses_nothing_and_is_found_again() {
-    // How soon a producer is told is part of it; a Redis that is slow instead is come to again.
+    // The time until a producer is answered is part of the test; a slow Redis is retried.
     let mut site = Site::with(On::Redis, "store.redis.accept_timeout = \"250ms\"").await;
     let receiver = Receiver::start(vec![]).await;
     site.acme.subscribe(&receiver.url()).await;
@@ -111,8 +111,8 @@ async fn a_killed_redis_loses_nothing_and_is_found_again() {
     all_came(&accepted, &receiver).await;
 }
 
-/// Posts events over several connections and writes down the ids it got a 202 for. A connection comes again where the answer says
-/// so, until it is told to finish; it ends at the first other error.
+/// Posts events over several connections and records the ids answered 202. A connection retries
+/// where the answer asks for it, until it is told to finish; it ends at the first other error.
 struct Producer {
     accepted: Arc<Mutex<HashSet<String>>>,
     finishing: Arc<AtomicBool>,
@@ -173,7 +173,7 @@ impl Producer {
     }
 }
 
-/// Waits until each accepted event has come; what came.
+/// Waits until each accepted event has arrived and returns the ids that arrived.
 async fn all_came(accepted: &HashSet<String>, receiver: &Receiver) -> HashSet<String> {
     eventually("every accepted event has come", async || {
         if receiver.count() < accepted.len() {

@@ -1,4 +1,4 @@
-//! Deliveries: retries, dead letters, replay, an endpoint that is gone, disabled subscriptions.
+//! Deliveries: retries, dead letters, replay, a deleted endpoint, disabled subscriptions.
 
 use std::time::Duration;
 

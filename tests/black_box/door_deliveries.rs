@@ -1,5 +1,5 @@
-//! Deliveries at a product's own routes: what was sent, sent again and missed, each customer's own alone. The routes are added to
-//! those of a shipped profile.
+//! Deliveries at a product's own routes: listing, retry and recovery, restricted to each customer's
+//! own deliveries. The routes are added to those of a shipped profile.
 
 use hookgate_tests::{Client, Gateway, Receiver, Reply, eventually};
 use reqwest::Method;
@@ -12,7 +12,7 @@ on_both_stores!(
     doors_deliveries_are_nobody_elses,
 );
 
-/// Deliveries die after two attempts.
+/// Deliveries become dead letters after two attempts.
 const WEBHOOKS: &str = r#"
 [profiles.synaptis.retry]
 schedule = ["0s"]
@@ -118,7 +118,7 @@ answer = [{ name = "types", value = "{items}" }]
 item = [{ name = "name", value = "{type}" }]
 "#;
 
-/// A tenant with the profile: its own key, and one of its customers'.
+/// Creates a tenant with the profile: its own key, and a key of one of its customers.
 async fn leads(gateway: &Gateway, id: &str) -> (Client, Client) {
     let operator = gateway.operator();
     let tenant = json!({ "id": id, "profile": "synaptis" });
@@ -140,7 +140,7 @@ fn names(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// The one delivery of a webhook that stands so.
+/// The only delivery of a webhook in this state.
 async fn the_one(client: &Client, webhook: &str, state: &str) -> Value {
     let path = format!("/v1/webhooks/{webhook}/deliveries?state={state}");
     eventually(&format!("one that is {state}"), async || {
@@ -189,7 +189,7 @@ async fn customer_follows_and_repeats_deliveries_at_the_door(on: On) {
         (&shown["tries"][1]["n"], &shown["tries"][1]["code"]),
         (&json!(2), &json!(503))
     );
-    // As a client may spell it.
+    // In another spelling that a client may use.
     let spelt = customer.get(&path.replace('~', "%7E")).await.expect(200);
     assert_eq!(spelt["id"], shown["id"]);
 
@@ -201,7 +201,7 @@ async fn customer_follows_and_repeats_deliveries_at_the_door(on: On) {
     let delivered = the_one(&customer, &hook, "delivered").await;
     assert_eq!(delivered["delivery"], again["id"]);
 
-    // What was missed since: the second event alone.
+    // Missed since: the second event only.
     receiver.answer(vec![Reply::Status(500); 2]);
     own.publish("lead.verified", json!({ "n": 2 })).await;
     eventually("it died", async || {
@@ -313,7 +313,7 @@ async fn doors_deliveries_are_nobody_elses(on: On) {
         }
     }
 
-    // What is wrong is told in the route's words, and a delivery makes no deliveries.
+    // Mistakes are reported in the route's words, and a delivery does not cause deliveries.
     let replay = format!("/v1/webhooks/{hook}/replay");
     for (body, place) in [
         (json!({}), ""),

@@ -1,4 +1,4 @@
-//! Front doors: the routes that products' customers know, over the running gateway.
+//! Product-specific routes over the running gateway, as products' customers know them.
 
 use std::process::Output;
 
@@ -22,7 +22,7 @@ on_both_stores!(
     a_made_up_product_comes_from_the_configuration,
 );
 
-/// Makes a tenant with a profile; its key.
+/// Creates a tenant with a profile and returns its key.
 async fn tenant(gateway: &Gateway, id: &str, profile: &str) -> String {
     let tenant = json!({ "id": id, "profile": profile });
     let made = gateway.operator().post("/v1/tenants", &tenant).await.expect(201);
@@ -128,7 +128,7 @@ async fn a_subscription_lives_its_whole_life_at_the_door(on: On) {
         .collect();
     assert_eq!(seen, [1, 2, 4], "what came while it was disabled is not sent");
 
-    // It is all there after a restart.
+    // All of it persists over a restart.
     let site = site.restart();
     let crm = site.acme.with_key(&key);
     assert_eq!(crm.get(&path).await.expect(200)["status"], "active");
@@ -173,7 +173,7 @@ async fn the_feed_has_exactly_what_is_pushed(on: On) {
         "{pushed}\nis not in\n{text}"
     );
 
-    // Who waits at the end is told of the next one.
+    // A long poll at the end receives the next event.
     let cursor = serde_json::from_str::<Value>(&text).unwrap()["next_cursor"]
         .as_str()
         .unwrap()
@@ -213,7 +213,7 @@ async fn an_account_makes_its_secret(on: On) {
     assert_eq!(sent.header("http_synthflow_signature"), expected);
 }
 
-/// A product that nobody has heard of, as an operator writes it down.
+/// A new product, described by an operator.
 const PARCELS: &str = r#"
 [profiles.parcels]
 summary = "Parcels: hooks on shipments"
@@ -300,7 +300,7 @@ async fn a_made_up_product_comes_from_the_configuration(on: On) {
             .unwrap()
             .starts_with("/callback: ")
     );
-    // Keys open the door of their tenant's product only, in their place only.
+    // A key is valid only for the routes of its tenant's product, and only in their place.
     assert_eq!(send("/v1/webhooks", &hook).await.code(), "key_missing");
     let parcels = site.acme.with_key(&key);
     assert_eq!(parcels.post("/v1/webhooks", &hook).await.code(), "route_unknown");
@@ -311,7 +311,7 @@ async fn a_made_up_product_comes_from_the_configuration(on: On) {
     shared_door(&site.gateway, &site.acme).await;
 }
 
-/// A profile that extends another has its door; whose request it is, the key says.
+/// A profile that extends another has its routes; the key decides the product of a request.
 async fn shared_door(gateway: &Gateway, client: &Client) {
     let sandbox = client.with_key(&tenant(gateway, "sandbox", "sandbox").await);
     let hook = json!({ "url": "http://127.0.0.1:9/", "events": ["lead.verified"] });

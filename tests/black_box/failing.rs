@@ -1,4 +1,5 @@
-//! Endpoints that keep failing: the warning, the end, the events about both, the statistics, and a new beginning.
+//! Persistently failing endpoints: warning, auto-disable, system events about both, statistics, and
+//! reactivation.
 
 use hookgate_tests::{Client, Received, Receiver, Reply, eventually};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ on_both_stores!(
     pause_ends_on_activation_changed_url_and_test,
 );
 
-/// As the SynthesQ profile has it, and dead letters at once.
+/// As in the SynthesQ profile, with dead letters at once.
 const POLICY: &str = r#"
 [profiles.standard.auto_disable]
 over = 0.95
@@ -25,7 +26,7 @@ warn_over = 0.8
 schedule = ["0s"]
 "#;
 
-/// A subscription to system events of a tenant, and its secret.
+/// Creates a subscription to system events of a tenant and returns its secret.
 async fn listen(client: &Client, receiver: &Receiver) -> String {
     let wanted = json!({ "url": receiver.url(), "events": ["hookgate.*"] });
     let made = client.post("/v1/subscriptions", &wanted).await.expect(201);
@@ -38,7 +39,7 @@ async fn subscribe(client: &Client, receiver: &Receiver) -> String {
     format!("/v1/subscriptions/{}", made["id"].as_str().unwrap())
 }
 
-/// Waits until it is so.
+/// Waits until the path has the wanted status.
 async fn status(client: &Client, path: &str, wanted: &str) -> Value {
     eventually(&format!("{path} is {wanted}"), async || {
         let found = client.get(path).await.expect(200);
@@ -47,7 +48,7 @@ async fn status(client: &Client, path: &str, wanted: &str) -> Value {
     .await
 }
 
-/// The system events that came, of types that begin so.
+/// Waits for system events whose types have this prefix.
 async fn told(receiver: &Receiver, kind: &str, count: usize) -> Vec<Received> {
     eventually(&format!("{count} {kind}"), async || {
         let mut received = receiver.received();
@@ -111,7 +112,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
     let ours = site.acme.get("/v1/events?types=invoice.*").await.expect(200);
     assert_eq!(ours["data"].as_array().unwrap().len(), 8);
 
-    // Its pending deliveries are called off when their turn comes.
+    // Its pending deliveries are cancelled when they are due.
     for id in ids {
         eventually("nothing is pending", async || {
             let event = site.acme.get(&format!("/v1/events/{id}")).await.expect(200);
@@ -120,7 +121,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
         .await;
     }
 
-    // What comes while it is disabled stays in the feed.
+    // Events during the disablement stay in the feed.
     let kept = site.acme.publish("invoice.paid", json!({})).await;
     let kept = site.acme.get(&format!("/v1/events/{kept}")).await.expect(200);
     assert_eq!(kept["deliveries"], json!([]));
@@ -130,7 +131,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
     assert_eq!(stats["last_failure"]["http_status"], 500);
     assert_ne!(stats["warned"], Value::Null);
 
-    // Counted and disabled over a restart; and an activation begins anew.
+    // The count and the disablement persist over a restart; an activation resets them.
     let site = site.restart();
     let again = site.acme.get(&format!("{path}/stats")).await.expect(200);
     assert_eq!(again["buckets"], stats["buckets"]);
@@ -169,7 +170,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
     })
     .await;
 
-    // What is gone is gone with its statistics; another's never were there.
+    // A deleted subscription has no statistics; another tenant's are never visible.
     site.acme.delete(&path).await.expect(204);
     assert_eq!(site.acme.get(&format!("{path}/stats")).await.code(), "not_found");
 }
@@ -177,7 +178,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
 async fn dead_letters_are_told_of_together_and_never_feed_themselves(on: On) {
     let site = Site::with(on, &format!("system_events.every = \"1s\"\n{POLICY}")).await;
     let operator = site.gateway.operator().acting_for("operator");
-    // The operator's own endpoint fails too: its dead letters are not told of.
+    // The operator's own endpoint fails too: no system events are sent about its dead letters.
     let desk = Receiver::start(vec![Reply::Status(500); 2]).await;
     listen(&operator, &desk).await;
     let broken = Receiver::start(vec![Reply::Status(500); 8]).await;
@@ -207,7 +208,7 @@ async fn dead_letters_are_told_of_together_and_never_feed_themselves(on: On) {
         dead["data"].get(0).map(|_| ())
     })
     .await;
-    // A producer can send none of these.
+    // A producer cannot send any of these.
     let refused = site
         .acme
         .post(
@@ -279,7 +280,7 @@ async fn a_count_alone_disables_nobody_and_activation_offers_what_was_missed(on:
     );
 }
 
-/// A pause that no test waits for, after one failure.
+/// A pause longer than any test, after one failure.
 const LONG_PAUSE: &str = r#"
 scheduler.pause_after = 1
 scheduler.pause_first = "10m"

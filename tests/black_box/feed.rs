@@ -1,4 +1,4 @@
-//! The feed: the same events, pulled.
+//! The feed: the same events by pull.
 
 use hookgate_tests::{Client, eventually};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn pages_join_without_gap_or_repeat(on: On) {
         cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
     }
     assert_eq!(read, published);
-    // A cursor at the end goes on with what comes later.
+    // A cursor at the end continues with later events.
     let later = site.acme.publish("order.created", json!({})).await;
     assert_eq!(
         ids(&site
@@ -111,7 +111,8 @@ async fn long_polls_of_one_tenant_leave_places_to_others(on: On) {
     assert!(polls.iter().all(|poll| !poll.is_finished()));
 }
 
-/// It does not look by itself within this test: each event that it did not ask for wakes it, and the one that it did ends it.
+/// The feed does not read the store by itself within this test: a commit of an event of another
+/// type wakes a long poll, and an event of the requested type ends it.
 async fn long_poll_is_woken_by_the_commit(on: On) {
     let idle = "feed.poll_interval = \"1h\"\nfeed.max_wait = \"1h\"";
     let site = Site::with(on, idle).await;
@@ -184,13 +185,13 @@ async fn a_tenant_made_again_has_a_feed_of_its_own(on: On) {
     }
 }
 
-/// When an event was accepted, which is when it happened where its producer does not say.
+/// Time of an event's acceptance, which is its time unless its producer sets one.
 async fn accepted(client: &Client, event: &str) -> String {
     let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
     event["created"].as_str().unwrap().to_owned()
 }
 
-/// Milliseconds of a time's second and all above.
+/// Milliseconds of a time since the Unix epoch.
 fn millis(time: &str) -> u128 {
     let date = std::process::Command::new("date")
         .args(["-d", time, "+%s%3N"])
@@ -203,7 +204,7 @@ async fn feed_begins_at_a_time(on: On) {
     let site = Site::start(on).await;
     let first = site.acme.publish("order.created", json!({ "n": 0 })).await;
     let began = accepted(&site.acme, &first).await;
-    // One that came later by any clock.
+    // One that is later by any clock.
     let (later, since) = eventually("time has passed", async || {
         let event = site.acme.publish("order.created", json!({})).await;
         let time = accepted(&site.acme, &event).await;
@@ -220,7 +221,7 @@ async fn feed_begins_at_a_time(on: On) {
     let found = ids(&read);
     assert!(all.ends_with(&found) && !found.contains(&first), "{found:?}");
     assert!(found.contains(&later) && found.last() == Some(&last), "{found:?}");
-    // Its cursor goes on like any other, and types and limits hold.
+    // Its cursor continues like any other, and types and limits apply.
     let page = site
         .acme
         .get(&format!("/v1/events?limit=1&since={since}"))
@@ -234,12 +235,12 @@ async fn feed_begins_at_a_time(on: On) {
     assert_eq!(ids(&site.acme.get(&rest).await.expect(200)), found[1..]);
     let typed = format!("/v1/events?since={since}&types=invoice.*");
     assert_eq!(ids(&site.acme.get(&typed).await.expect(200)), [last]);
-    // Nothing was ever removed: a time before all is the beginning.
+    // Nothing was removed yet: a time before all events is the beginning.
     for old in ["1970-01-01T00:00:00Z", "2020-01-01T00:00:00%2B02:00"] {
         let read = site.acme.get(&format!("/v1/events?limit=500&since={old}")).await;
         assert_eq!(ids(&read.expect(200)), all);
     }
-    // A tenant has what is its own.
+    // A tenant reads its own events only.
     let other = site.gateway.tenant("other").await;
     let none = other
         .get("/v1/events?since=2020-01-01T00:00:00Z")
@@ -248,7 +249,7 @@ async fn feed_begins_at_a_time(on: On) {
     assert_eq!(ids(&none), [] as [&str; 0]);
 }
 
-/// A reader whose clock is ahead asks for what comes from now on, and has all of it.
+/// A reader whose clock is ahead asks for events from now on, and receives all of them.
 async fn time_just_ahead_skips_nothing(on: On) {
     let site = Site::start(on).await;
     site.acme.publish("order.created", json!({})).await;
@@ -293,7 +294,7 @@ async fn time_before_the_retention_is_told_with_where_to_go_on(on: On) {
             "{detail}"
         );
     }
-    // The cursor of the answer goes on with the oldest event that is kept, as long as it is.
+    // The cursor of the answer continues with the oldest stored event, as long as that is stored.
     let (read, told) = eventually("the cursor of the refusal is read", async || {
         let newest = site.acme.publish("order.created", json!({})).await;
         let refused = site.acme.get("/v1/events?since=2020-01-01T00:00:00Z").await;
@@ -308,14 +309,14 @@ async fn time_before_the_retention_is_told_with_where_to_go_on(on: On) {
     let detail = told["detail"].as_str().unwrap();
     let oldest = read["data"][0]["created"].as_str().unwrap();
     assert!(detail.contains(oldest), "{detail} {oldest}");
-    // What is younger than the retention was not removed, whatever else was.
+    // Events younger than the retention are never removed.
     let event = site.acme.publish("order.created", json!({})).await;
     let since = accepted(&site.acme, &event).await;
     let read = site.acme.get(&format!("/v1/events?since={since}")).await;
     if read.status == 200 {
         assert!(ids(&read.body).contains(&event), "{:#}", read.body);
     } else {
-        // On a slow machine it is old by now.
+        // On a slow machine it is past the retention by now.
         assert_eq!(read.code(), "cursor_expired");
     }
 }
@@ -385,7 +386,7 @@ async fn bad_cursors_and_parameters_are_refused() {
         assert_eq!(refused.status, 400, "{query}: {:#}", refused.body);
         assert!(!refused.code().is_empty(), "{query}: {:#}", refused.body);
     }
-    // A cursor is its tenant's own.
+    // A cursor is valid for its own tenant only.
     let cursor = site.acme.get("/v1/events").await.expect(200)["next_cursor"]
         .as_str()
         .unwrap()

@@ -1,4 +1,4 @@
-//! Filters of subscriptions: set, shown, changed, refused, and who receives what because of them.
+//! Filters of subscriptions: set, shown, changed, refused, and their effect on the recipients.
 
 use hookgate_tests::{Client, Receiver, eventually};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn subscribe(client: &Client, receiver: &Receiver, filter: Value) -> Value
     client.post("/v1/subscriptions", &wanted).await.expect(201)
 }
 
-/// How many deliveries an event has.
+/// Number of deliveries of an event.
 async fn deliveries(client: &Client, event: &str) -> usize {
     let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
     event["deliveries"].as_array().unwrap().len()
@@ -40,7 +40,7 @@ async fn a_filter_decides_what_is_sent(on: On) {
     for unwanted in [&small, &tried] {
         assert_eq!(deliveries(&site.acme, unwanted).await, 0);
     }
-    // A replay to all goes to those that want it, and one to a named subscription to that.
+    // A replay to all subscriptions obeys the filters; a replay to a named one ignores them.
     site.acme
         .post(&format!("/v1/events/{small}/replay"), &json!({}))
         .await
@@ -53,7 +53,7 @@ async fn a_filter_decides_what_is_sent(on: On) {
         .expect(202);
     assert_eq!(receiver.wait_for(2).await[1].id(), small);
 
-    // Numbers are compared by every digit of theirs, in the event and in the filter.
+    // Numbers are compared with all their digits, in the event and in the filter.
     let exact = r#"{"filter":{"/n":12345678901234567890}}"#;
     let patch = site
         .acme
@@ -93,7 +93,7 @@ async fn a_declared_filter_is_applied_and_kept_over_a_restart(on: On) {
         let wanted = globex.publish("order.created", json!({ "region": "uk" })).await;
         assert_eq!(receiver.wait_for(round).await[round - 1].id(), wanted);
         assert_eq!(deliveries(&globex, &elsewhere).await, 0);
-        // What a killed gateway has not noted as delivered is delivered again.
+        // Deliveries that a killed gateway has not recorded as delivered are repeated.
         eventually("the delivery is noted", async || {
             let event = globex.get(&format!("/v1/events/{wanted}")).await.expect(200);
             (event["deliveries"][0]["status"] == "delivered").then_some(())

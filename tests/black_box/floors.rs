@@ -1,4 +1,4 @@
-//! The floor of a profile: what it takes out of every event, whatever a tenant's own key says.
+//! The floor of a profile: redactions of every event that a tenant's own key cannot lift.
 
 use hookgate_tests::Receiver;
 use serde_json::json;
@@ -11,7 +11,7 @@ on_both_stores!(
     exposure_tells_paths_and_classes_of_what_was_sent,
 );
 
-/// A customer's own key cannot lift what its product's profile takes out, however it says so.
+/// A customer's own key cannot lift the redactions of its product's profile in any way.
 async fn tenant_key_lifts_nothing_of_its_profile(on: On) {
     let site = Site::start(on).await;
     let operator = site.gateway.operator();
@@ -38,7 +38,7 @@ async fn tenant_key_lifts_nothing_of_its_profile(on: On) {
         ]
     );
 
-    // Ways that name no field: they are taken, and lift nothing.
+    // Paths that name no field are accepted, and lift nothing.
     let event = json!({ "type": "customer.created", "data":
         { "id": "c", "password": "planted-1", "salary": 777_123_451, "notes": "planted-2", "email": "planted-3", "n": { "email": "planted-4" } } });
     let receiver = Receiver::start(vec![]).await;
@@ -57,7 +57,7 @@ async fn tenant_key_lifts_nothing_of_its_profile(on: On) {
         assert_eq!(data, json!({ "id": "c", "n": {} }), "{schema}");
     }
 
-    // A type from before: it was put while another profile had nothing against it.
+    // An older type: it was put while another profile allowed it.
     let tenant = json!({ "id": "moved" });
     let made = operator.post("/v1/tenants", &tenant).await.expect(201);
     let moved = site.acme.with_key(made["key"].as_str().unwrap());
@@ -91,7 +91,7 @@ async fn tenant_key_lifts_nothing_of_its_profile(on: On) {
     );
 }
 
-/// Names and schemas of a profile in the configuration hold for every tenant of it.
+/// Names and schemas of a profile in the configuration apply to every tenant with the profile.
 async fn own_names_and_schemas_of_a_profile_are_taken_out(on: On) {
     let site = Site::with(on, PROFILE).await;
     let operator = site.gateway.operator();
@@ -107,7 +107,7 @@ async fn own_names_and_schemas_of_a_profile_are_taken_out(on: On) {
         (&shown["source"], &shown["removed"]["all_but_public"]),
         (&json!("profile"), &json!(true))
     );
-    // A schema of the tenant's own under the same name widens nothing.
+    // The tenant's own schema under the same name widens nothing.
     let public = json!({ "x-classification": "public" });
     let wider = json!({ "schema": { "properties": { "extra": public, "lines": public, "id": public } } });
     for (kind, own, expected) in [
@@ -138,7 +138,8 @@ async fn own_names_and_schemas_of_a_profile_are_taken_out(on: On) {
         assert_eq!(sent, expected, "{kind} {own:?}");
     }
 
-    // The same of metadata: nothing but what the profile's schema names public, whatever the tenant's says.
+    // The same for metadata: only the members that the profile's schema names public, regardless of
+    // the tenant's schema.
     let wider = json!({ "schema": { "x-metadata-schema": { "properties": { "subject": public } } } });
     for own in [None, Some(&wider)] {
         if let Some(own) = own {
@@ -155,7 +156,7 @@ async fn own_names_and_schemas_of_a_profile_are_taken_out(on: On) {
     assert_eq!(shown["removed"]["all_but_public"], true);
 }
 
-/// A product that shows of paid orders what it names, and of no event its own confidential names.
+/// A product that publishes named fields of paid orders only, and removes its confidential names.
 const PROFILE: &str = r#"
 [profiles.shop]
 summary = "A shop"
@@ -206,7 +207,7 @@ async fn exposure_tells_paths_and_classes_of_what_was_sent(on: On) {
     );
     assert!(!told.to_string().contains("planted"), "{told:#}");
 
-    // What is classified since then stays no more.
+    // Newly classified fields are no longer shown.
     let schema = json!({ "schema": { "properties": {
         "total": { "x-classification": "internal" },
         "lines": { "items": { "properties": { "cost_price": { "x-classification": "public" } } } },
@@ -237,7 +238,7 @@ async fn exposure_tells_paths_and_classes_of_what_was_sent(on: On) {
     let never = acme.get("/v1/event-types/never.sent/exposure").await.expect(200);
     assert_eq!((&never["events"], &never["paths"]), (&json!(0), &json!([])));
 
-    // However many paths there are, so many are told.
+    // The answer lists at most 500 paths, and marks a list that was cut.
     let many: serde_json::Map<_, _> = (0..600).map(|n| (format!("k{n}"), json!(1))).collect();
     acme.publish("order.wide", many.into()).await;
     let told = acme.get("/v1/event-types/order.wide/exposure").await.expect(200);
@@ -247,7 +248,7 @@ async fn exposure_tells_paths_and_classes_of_what_was_sent(on: On) {
     );
 }
 
-/// What a profile's privacy cannot mean is refused with its place.
+/// Invalid privacy settings of a profile are refused with their place.
 #[tokio::test]
 async fn privacy_of_a_profile_is_refused_by_name_where_it_is_wrong() {
     for (toml, key) in [

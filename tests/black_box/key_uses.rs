@@ -1,4 +1,5 @@
-//! When keys were last used: shown to the operator, kept across restarts, and known to every gateway on a store.
+//! Last uses of keys: shown to the operator, persistent over restarts, and known to every gateway
+//! on a store.
 
 use hookgate_tests::{Client, Fsync, Gateway, RedisServer, Setup, eventually};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ on_both_stores!(
     keys_that_all_have_every_scope_are_advised,
 );
 
-/// A further key of the tenant; its id.
+/// Creates a further key of the tenant and returns its id and a client.
 async fn key(gateway: &Gateway, body: &Value) -> (String, Client) {
     let operator = gateway.operator();
     let made = operator.post("/v1/tenants/acme/keys", body).await.expect(201);
@@ -24,7 +25,7 @@ async fn key(gateway: &Gateway, body: &Value) -> (String, Client) {
     (id, operator.with_key(made["key"].as_str().unwrap()))
 }
 
-/// What is told of a key.
+/// The operator's view of a key.
 async fn told(operator: &Client, id: &str) -> Value {
     let listed = operator.get("/v1/tenants/acme/keys").await.expect(200);
     let mut keys = listed["data"].as_array().unwrap().iter();
@@ -39,7 +40,7 @@ async fn last_use_of_keys_is_shown_and_survives_a_restart(on: On) {
     client.post("/v1/events", &event).await.expect(202);
     let operator = site.gateway.operator();
     let last = told(&operator, &used).await["last_used"].clone();
-    // To the minute, and of this time.
+    // To the minute, and recent.
     let at: jiff::Timestamp = last.as_str().unwrap().parse().unwrap();
     assert_eq!(at.as_second() % 60, 0);
     let age = jiff::Timestamp::now().as_second() - at.as_second();
@@ -66,7 +67,7 @@ async fn last_use_is_of_keys_that_open_something(on: On) {
     let refused = client.get("/v1/events").await;
     assert_eq!((refused.status, refused.code()), (401, "key_expired"));
     assert_eq!(told(&operator, &id).await["last_used"], Value::Null);
-    // What a key's scopes refuse is a use of it all the same.
+    // A request that a key's scopes refuse is a use of the key too.
     let (id, client) = key(&site.gateway, &json!({ "scopes": ["publish"] })).await;
     assert_eq!(client.get("/v1/events").await.status, 403);
     assert_ne!(told(&operator, &id).await["last_used"], Value::Null);
@@ -124,7 +125,7 @@ async fn last_use_at_one_gateway_is_told_by_the_other() {
             .await;
         }
     }
-    // What was written outlives the process that is killed.
+    // A recorded use outlives the killed process.
     one.kill();
     assert_ne!(told(&two.operator(), &here).await["last_used"], Value::Null);
 }
@@ -160,14 +161,14 @@ async fn keys_that_all_have_every_scope_are_advised(on: On) {
     );
     let found = doctor();
     match on {
-        // A gateway has the file open.
+        // A running gateway has locked the file.
         On::Embedded => assert!(found["says"].as_str().unwrap().contains("/readyz"), "{found}"),
         On::Redis => {
             assert_eq!(found["state"], "warning");
             assert!(found["says"].as_str().unwrap().contains("`acme`"), "{found}");
         }
     }
-    // One that is limited shows that somebody has thought of it.
+    // A key with few scopes shows that its owner has chosen them.
     key(&site.gateway, &json!({ "scopes": ["publish"] })).await;
     let ready = operator.get("/readyz").await.expect(200);
     assert_eq!(ready["advice"], Value::Null);

@@ -1,4 +1,5 @@
-//! A store that was removed, emptied or exchanged: no key becomes unknown, no event is taken that the next start would not find.
+//! A store that was removed, emptied or exchanged: keys stay known, and no event is accepted that
+//! the next start would not find.
 
 use std::path::PathBuf;
 
@@ -71,10 +72,10 @@ async fn removed_store_file_refuses_events() {
     site.acme.get("/v1/subscriptions").await.expect(200);
 }
 
-/// Changes a store on the disk.
+/// A change of a store on the disk.
 type Change = fn(&PathBuf);
 
-/// What happens to a store while no gateway runs, and a word of the refusal.
+/// Changes of a store while no gateway runs, with a word of the refusal.
 const CHANGES: &[(&str, Change, &str)] = &[
     (
         "removed",

@@ -1,5 +1,5 @@
-//! Plugins in other languages: the components of `plugins/examples/build`, with an interpreter inside, in a gateway whose operator
-//! lets large components in.
+//! Plugins in other languages: the components of `plugins/examples/build`, which contain an
+//! interpreter, in a gateway whose operator admits large components.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ async fn a_plugin_in_python() {
     an_event_passes(On::Redis, "python", "contacts-py").await;
 }
 
-/// An upload, a chain, and an event that comes out of it as the plugin made it.
+/// Asserts an upload, a chain, and an event changed by the plugin.
 async fn an_event_passes(on: On, language: &str, plugin: &str) {
     let component = std::fs::read(component(language)).unwrap();
     let site = Site::with(on, LARGE).await;
@@ -54,13 +54,13 @@ async fn an_event_passes(on: On, language: &str, plugin: &str) {
 }
 
 async fn upload(client: &Client, component: Vec<u8>) -> Value {
-    // Compiling an interpreter takes a debug build its time.
+    // The compilation of an interpreter takes long in a debug build.
     let request = client.request(reqwest::Method::POST, "/v1/plugins");
     let request = request.header("content-type", "application/wasm").body(component);
     client.send(request.timeout(6 * BOUND)).await.expect(201)
 }
 
-/// Both do the same: each does what the cases of both say.
+/// Both plugins pass the shared cases.
 #[test]
 fn their_cases_pass() {
     let examples = root().join("plugins/examples");

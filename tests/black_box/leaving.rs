@@ -1,4 +1,4 @@
-//! What goes: events that are older than the retention, and all that a deleted tenant has left.
+//! Deletion of data: events older than the retention, and everything of a deleted tenant.
 
 use hookgate_tests::client::Answer;
 use hookgate_tests::{Client, eventually};
@@ -12,11 +12,11 @@ on_both_stores!(
     nothing_is_left_for_a_tenant_of_the_same_name,
 );
 
-/// Nobody listens there: one attempt, and a delivery is a dead letter.
+/// An address without a listener: after one attempt the delivery is a dead letter.
 const NOWHERE: &str = "http://127.0.0.1:9/hook";
 
 async fn what_is_older_than_the_retention_is_gone(on: On) {
-    // Long enough for the dead letter to be seen before it goes.
+    // Long enough to see the dead letter before its removal.
     let short = "retention.events = \"5s\"\nretention.sweep_every = \"100ms\"\nretry.attempts = 1";
     let site = Site::with(on, short).await;
     let letter = with_a_dead_letter(&site.acme, "old", "an-event-that-is-old").await;
@@ -43,7 +43,7 @@ async fn what_is_older_than_the_retention_is_gone(on: On) {
     assert_eq!((expired.status, expired.code()), (410, "cursor_expired"));
     let replayed = site.acme.post("/v1/events/old/replay", &json!({})).await;
     assert_eq!(replayed.status, 404, "{:#}", replayed.body);
-    // A database file is not shredded where a row was; Redis has no pages.
+    // The database file is not overwritten where a row was; Redis has no pages.
     if matches!(on, On::Redis) {
         eventually("its bytes are gone", async || {
             let kept = stored(&site);
@@ -74,7 +74,7 @@ async fn nothing_is_left_for_a_tenant_of_the_same_name(on: On) {
             json!([]),
             "its feed"
         );
-        // What was a repetition for the former one is new for this one: the ids, and the key.
+        // A repetition of the former tenant's ids and key is new for this tenant.
         letters.push(with_a_dead_letter(&globex, "order-1", "mine").await);
         for (n, status) in [(round, "accepted"), (round, "accepted"), (99, "")] {
             let event = json!({ "type": "order.created", "id": "order-2", "data": { "round": n } });
@@ -94,7 +94,7 @@ async fn nothing_is_left_for_a_tenant_of_the_same_name(on: On) {
         json!({ "of": "theirs" })
     );
     assert_eq!(dead_letters(&neighbour).await.as_array().unwrap().len(), 1);
-    // It goes soon, whether or not another comes.
+    // It is removed soon, with or without later events.
     if matches!(on, On::Redis) {
         eventually("its bytes are gone", async || {
             let kept = stored(&site);
@@ -114,7 +114,7 @@ async fn drop_every_event(client: &Client) {
     assert_eq!(answer["status"], "filtered", "{answer:#}");
 }
 
-/// Publishes an event to a subscription that nobody serves; its dead letter's id.
+/// Publishes an event to a subscription without a listener; returns its dead letter's id.
 async fn with_a_dead_letter(client: &Client, id: &str, of: &str) -> String {
     let subscription = json!({ "url": NOWHERE, "events": ["*"] });
     client.post("/v1/subscriptions", &subscription).await.expect(201);

@@ -1,4 +1,4 @@
-//! Everything has a limit, and an answer at the limit.
+//! Limits, and the answer at each limit.
 
 use hookgate_tests::{BOUND, Gateway, Receiver, Setup};
 use serde_json::json;
@@ -13,7 +13,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let mut stream = TcpStream::connect(site.gateway.base().trim_start_matches("http://"))
         .await
         .unwrap();
-    // Ten gigabytes are announced and none is sent.
+    // Announces ten gigabytes and sends none.
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nhookgate-tenant: acme\r\n\
          content-type: application/json\r\ncontent-length: 10000000000\r\n\r\n",
@@ -36,7 +36,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
         "{:#}",
         refused.body
     );
-    // A client that is still sending sees the reply too.
+    // A client that is still sending receives the reply too.
     let bytes = vec![0; 6 << 20];
     let refused = site.acme.post_raw("/v1/plugins", "application/wasm", bytes).await;
     assert_eq!((refused.status, refused.code()), (413, "body_too_large"));
@@ -45,7 +45,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_client_is_cut_off() {
     let address = |gateway: &Gateway| gateway.base().trim_start_matches("http://").to_owned();
-    // A head that never ends.
+    // A head without an end.
     let gateway = Setup::embedded()
         .with("server.header_timeout = \"300ms\"")
         .start();
@@ -59,7 +59,7 @@ async fn a_slow_client_is_cut_off() {
         .await
         .unwrap()
         .ok();
-    // A body that never comes.
+    // A body that never arrives.
     let site = Site::with(On::Embedded, "server.body_timeout = \"2s\"").await;
     let mut stream = TcpStream::connect(address(&site.gateway)).await.unwrap();
     let head = format!(

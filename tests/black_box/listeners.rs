@@ -1,4 +1,4 @@
-//! A listener for products' customers, and one for everything else.
+//! Two listeners: one for products' customers, and one for everything else.
 
 use hookgate_tests::gateway::{OPERATOR_KEY, command};
 use hookgate_tests::{Answer, Authority, Client, Gateway, Receiver, Setup, eventually};
@@ -14,7 +14,7 @@ on_both_stores!(product_lives_on_the_public_listener);
 
 const APART: &str = "server.public = { listen = \"127.0.0.1:0\" }";
 
-/// A client towards the public listener, with the key that it had.
+/// A client of the public listener with the same key.
 async fn towards_public(gateway: &Gateway, client: &Client) -> Client {
     let address = eventually("the public listener's address", async || {
         let log = gateway.log().join("\n");
@@ -38,7 +38,7 @@ async fn tenant(gateway: &Gateway, id: &str, profile: &str) -> Client {
     gateway.operator().with_key(made["key"].as_str().unwrap())
 }
 
-/// Every operation of the document: method, path, and whether it is a product's.
+/// Every operation of the OpenAPI document: method, path, and whether it belongs to a product.
 fn operations(document: &Value) -> Vec<(Method, String, bool)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, item)| {
@@ -59,7 +59,7 @@ fn operations(document: &Value) -> Vec<(Method, String, bool)> {
     operations.collect()
 }
 
-/// What an answer says but for the time.
+/// An answer without its time.
 fn said(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
     let headers = answer.headers.iter().filter(|(name, _)| *name != "date");
     let headers =
@@ -88,7 +88,7 @@ async fn listeners_serve_their_own_routes_and_no_other() {
         let place = format!("{method} {path}");
         if at_door {
             doors += 1;
-            // The operator names no tenant.
+            // The operator's request names no tenant.
             assert_refusal(&outside, 400, "forbidden", &place);
             assert_eq!((inside.status, inside.code()), (404, "route_unknown"), "{place}");
             assert_eq!(inside.body["detail"], missing["detail"], "{place}");
@@ -117,7 +117,7 @@ async fn listeners_serve_their_own_routes_and_no_other() {
             assert_eq!(said(&answer), said(&nothing), "{path}");
         }
     }
-    // The head's checks come first, and have nobody's words either.
+    // The checks of the head come first, and their answers are not in a product's words either.
     let looped = public
         .request(Method::GET, "/v1/events")
         .header("webhook-hops", "3");
@@ -151,7 +151,7 @@ async fn product_lives_on_the_public_listener(on: On) {
     receiver.wait_for(1).await;
     let feed = customer.get("/api/v1/webhooks/events").await.expect(200);
     assert_eq!(feed["data"][0]["event"], "product.created");
-    // Neither listener is an endpoint.
+    // Neither listener is a valid endpoint.
     let root = customer.request(Method::GET, "").build().unwrap();
     let public = format!("{}x", root.url());
     for url in [public, format!("{}/x", site.gateway.base())] {
@@ -204,7 +204,7 @@ async fn public_listener_serves_more_where_asked_in_neutral_words() {
         "key_unknown",
         "a key",
     );
-    // The limit is the other listener's, too, in its own words.
+    // The limit applies at the other listener too, in its own words.
     let told = acme.post("/v1/events", &large).await;
     assert_eq!((told.status, told.code()), (413, "body_too_large"));
     assert!(told.body["type"].as_str().unwrap().starts_with("/docs/"));
@@ -228,7 +228,7 @@ async fn listeners_have_certificates_and_connections_of_their_own() {
     public.get("/api/v1/webhooks/subscriptions").await.expect(200);
     let url = public.request(Method::GET, "/").build().unwrap().url().clone();
     let address = format!("127.0.0.1:{}", url.port().unwrap());
-    // Connections over the limit end without a word: there is no handshake for them.
+    // Connections over the limit are closed without an answer: there is no handshake for them.
     let mut open = Vec::new();
     for _ in 0..12 {
         open.push(TcpStream::connect(&address).await.unwrap());
@@ -245,7 +245,7 @@ async fn listeners_have_certificates_and_connections_of_their_own() {
     drop(open);
 }
 
-/// Whether a connection is open, with nothing to be read.
+/// Returns `true` if a connection is open, without bytes to read.
 fn is_open(stream: &TcpStream) -> bool {
     let read = stream.try_read(&mut [0]);
     read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
@@ -266,7 +266,7 @@ async fn full_listener_refuses_without_a_name() {
         .unwrap();
     let connect = || TcpStream::connect(("127.0.0.1", port));
     let mut first = connect().await.unwrap();
-    // In the middle of a request, so that it is not ended for the next.
+    // In the middle of a request, so that the next connection does not replace it.
     let head = format!(
         "POST /v1/webhooks HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: 9\r\n\r\n{{",

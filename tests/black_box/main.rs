@@ -1,4 +1,4 @@
-//! The binary over HTTP, as its users meet it; what concerns the store runs on both stores.
+//! Black-box tests of the binary over HTTP. Tests that concern the store run on both stores.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,7 @@
-//! What is taken out of metadata, of a CloudEvent's attributes, and of keys, numbers and pairs is nowhere: not in the store's
-//! bytes, an answer, the feed, a delivery or the log.
+//! Removed metadata, keys, numbers and values of pairs appear nowhere.
+//!
+//! Searched are the store's bytes, answers, the feed, deliveries and the log. A CloudEvent's
+//! attributes are metadata.
 
 use hookgate_tests::guests::{PASS, handling};
 use hookgate_tests::{Client, Receiver, eventually};
@@ -21,7 +23,7 @@ const PLANTED: &str = "planted";
 const TRACE: &str = "telemetry.level = \"trace\"";
 const CLOUD: &str = "application/cloudevents+json";
 
-/// A CloudEvent that has something to hide in its attributes and as little in its data as that.
+/// A CloudEvent with confidential values in its attributes and in its data.
 fn cloud_event(id: &str) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": "/crm", "type": "customer.created",
@@ -35,7 +37,7 @@ async fn publish(tenant: &Client, event: &Value) -> String {
     answer.expect(202)["id"].as_str().unwrap().to_owned()
 }
 
-/// Looks for what was planted in every place that an event leaves something in; the event as it is shown.
+/// Searches every place that an event reaches for the planted values; returns the event as shown.
 async fn search(site: &Site, tenant: &Client, receiver: &Receiver, id: &str) -> Value {
     let event = tenant.get(&format!("/v1/events/{id}")).await.expect(200);
     let deliveries = eventually("a delivery that succeeded", async || {
@@ -124,7 +126,7 @@ async fn redact_leaves_values_in_keys_numbers_and_pairs_nowhere(on: On) {
         json!({ "classes": ["confidential"], "values": ["email", "card"] }),
     )
     .await;
-    // The card's number is planted too: it is looked for below.
+    // The card's number is planted too: the search below includes it.
     let data = json!({
         "orders": [{ "id": 1_700_000_000_007_u64, "paid_with": 4_111_111_111_111_111_u64, "total": 12.50 }],
         "members": { "planted@example.com": { "since": 2019 }, "card 4111 1111 1111 1111": { "n": 1 }, "usr_1": 7 },
@@ -210,7 +212,7 @@ async fn closed_schema_leaves_metadata_nowhere(on: On) {
     let event = search(&site, &site.acme, &good, &second).await;
     assert_eq!(event["metadata"], json!({ "region": "eu", "source": "/crm" }));
 
-    // What was stored under looser rules is shown by today's.
+    // An event stored under looser rules is shown by the present rules.
     put(
         &json!({ "x-metadata-schema": { "properties": { "source": { "x-classification": "restricted" } } } }),
     )
@@ -241,7 +243,7 @@ async fn metadata_that_is_not_kept_is_nowhere(on: On) {
         let tenant = site.acme.with_key(&key);
         let good = Receiver::start(vec![]).await;
         tenant.subscribe(&good.url()).await;
-        // A chain sees none of it, and what it does to it comes to nothing.
+        // A chain does not see it, and its changes to it have no effect.
         set_chain(&tenant, json!({ "fields": ["/subject"], "action": "mask" })).await;
         let event = publish(&tenant, &cloud_event(id)).await;
         good.wait_for(1).await;
@@ -250,7 +252,7 @@ async fn metadata_that_is_not_kept_is_nowhere(on: On) {
         assert_eq!(event["data"], json!({ "customer_id": "cus_1" }));
     }
 
-    // Of what was stored before nothing is shown.
+    // Nothing of previously stored metadata is shown.
     let id = publish(&site.acme, &cloud_event("1")).await;
     let path = format!("/v1/events/{id}");
     assert_eq!(
@@ -267,10 +269,12 @@ async fn metadata_that_is_not_kept_is_nowhere(on: On) {
     }
 }
 
-/// A guest of the tenant's own sets confidential members of metadata that were not there: they go as if they had been sent.
+/// A guest of the tenant adds confidential members of metadata: they are removed as if they had
+/// been sent.
 async fn what_a_plugin_puts_into_metadata_is_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
-    // One letter is put in by the guest: the component and its machine code, which are stored, do not have the word.
+    // The guest inserts one letter, so that the stored component and its machine code do not
+    // contain the word.
     let items = r#"(data (i32.const 1024) "/email\22pl-nted-again\22/touchedtrue")"#;
     let handle = format!(
         "(i32.store8 (i32.const 1033) (i32.const 97))

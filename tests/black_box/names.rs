@@ -1,5 +1,7 @@
-//! Tables of names, seen from outside: every confidential one goes, and every harmless one stays, in each style, in push, feed
-//! and answers. The tables are those of the plugin's and the gateway's unit tests.
+//! Tables of names in a running gateway: confidential names are removed, harmless ones stay.
+//!
+//! Each name is tried in each style, in push, feed and answers. The tables are shared with the unit
+//! tests of the plugin and the gateway.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +22,14 @@ on_both_stores!(
 
 const FEED: &str = "/api/v1/webhooks/events";
 
-/// The names of a table, each in the styles that it can be written in.
+/// The names of a table, in every style that a name can be written in.
 fn in_every_style(table: &str) -> Vec<String> {
     let distinct: BTreeSet<&str> = table.split_whitespace().collect();
     assert!(distinct.len() >= 150, "{} names", distinct.len());
     let mut styled = BTreeSet::new();
     for name in distinct {
         styled.insert(name.to_owned());
-        // Only of names whose words are known to be parted.
+        // Only names with known word boundaries.
         if !name.is_ascii() || !name.contains('_') || name.chars().any(|c| c.is_ascii_uppercase()) {
             continue;
         }
@@ -49,7 +51,8 @@ fn in_every_style(table: &str) -> Vec<String> {
     styled.into_iter().collect()
 }
 
-/// Publishes data as an event of a tenant with SynthesQ's contract; the data in its push, in the feed, and in the answer about it.
+/// Publishes data as an event of a tenant with SynthesQ's contract; returns the data of its push,
+/// of the feed, and of the answer about it.
 async fn shown(on: On, data: Value) -> [Value; 3] {
     let site = Site::start(on).await;
     let client = client_of(&site, "synthesq").await;
@@ -68,7 +71,7 @@ async fn shown(on: On, data: Value) -> [Value; 3] {
     ]
 }
 
-/// Every name beside the others, and again within an object within an array.
+/// An object with every name, and again within an object within an array.
 fn members(names: &[String]) -> Value {
     let all: Map<String, Value> = names
         .iter()

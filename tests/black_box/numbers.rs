@@ -1,4 +1,5 @@
-//! Numbers keep their digits wherever a tenant writes them: in schemas, in settings of plugins, in test events.
+//! Numbers keep their digits wherever a tenant writes them: in schemas, settings of plugins and
+//! test events.
 
 use hookgate_tests::{Client, Receiver};
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! What is to be seen of plugins: figures, log lines, each event's steps, and what operators are told; and the commands for it.
+//! Observability of plugins: metrics, log lines, the steps of each event, system events to
+//! operators, and the commands.
 
 use std::process::Output;
 
@@ -27,7 +28,7 @@ fn built(name: &str) -> Vec<u8> {
     .unwrap()
 }
 
-/// The shipped `reshape`, as a version that it is not.
+/// The shipped `reshape` under another version number.
 fn reshape(version: &str) -> Vec<u8> {
     let mut bytes = std::fs::read(root().join("plugins/dist/reshape.wasm")).unwrap();
     let said = b"reshape0.1.0";
@@ -48,13 +49,13 @@ async fn upload(client: &Client, name: &str, bytes: Vec<u8>) -> Value {
         .expect(201)
 }
 
-/// A step that fails where an event has no `wanted`.
+/// A step that fails for an event without `wanted`.
 fn picky(plugin: &str) -> Value {
     let operation = json!({ "move": "/wanted", "to": "/found", "required": true });
     json!({ "plugin": plugin, "settings": { "operations": [operation] } })
 }
 
-/// The first version of a plugin's figures.
+/// The statistics of a plugin's first version.
 async fn version(client: &Client, plugin: &str) -> Value {
     let stats = client
         .get(&format!("/v1/plugins/{plugin}/stats"))
@@ -158,7 +159,7 @@ async fn figures_lines_and_steps_are_the_tenants_own(on: On) {
         "a plugin's text is its author's"
     );
 
-    // Whoever has the name next sees nothing of it.
+    // The next tenant of this name sees nothing of it.
     let operator = site.gateway.operator();
     operator.delete("/v1/tenants/acme").await.expect(204);
     let again = site.gateway.tenant("acme").await;
@@ -369,7 +370,7 @@ async fn a_plugin_that_is_left_alone_is_told_of(on: On) {
     let chain = json!({ "steps": [{ "plugin": "pii" }] });
     site.acme.put("/v1/chain", &chain).await.expect(200);
     for _ in 0..3 {
-        // Enough for the settings' check, and not for a hundred texts.
+        // Enough for the validation of the settings, and not for a hundred texts.
         let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 100] });
         site.acme.post("/v1/events", &event).await;
     }

@@ -1,4 +1,5 @@
-//! What one tenant has, another cannot see, change or tell from what is not there.
+//! Tenant isolation: an object of one tenant cannot be seen, changed or distinguished from an
+//! absent one by another tenant.
 
 use hookgate_tests::{Client, Receiver};
 use reqwest::Method;
@@ -84,7 +85,7 @@ async fn a_key_may_stand_in_either_header() {
     nobody.send(request.header("x-api-key", key)).await.expect(202);
 }
 
-/// What the first tenant has.
+/// Objects of the first tenant.
 struct Mine {
     event: String,
     subscription: String,
@@ -110,7 +111,7 @@ impl Mine {
         }
     }
 
-    /// Every request that names one of these.
+    /// Every request that names one of these objects.
     fn requests(&self) -> Vec<(Method, String, Option<Value>)> {
         let Self {
             event,
@@ -140,7 +141,7 @@ impl Mine {
         ]
     }
 
-    /// What their owner sees of them.
+    /// The owner's view of the objects.
     async fn seen_by(&self, owner: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
         for path in [
@@ -150,7 +151,7 @@ impl Mine {
             "/v1/plugins/mine".to_owned(),
         ] {
             let mut answer = owner.get(&path).await.expect(200);
-            // The receiver has it before the attempt is written down.
+            // The receiver has the request before the attempt is recorded.
             for moving in [
                 "status",
                 "attempts",

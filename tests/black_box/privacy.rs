@@ -1,4 +1,5 @@
-//! What a redaction removed is nowhere: not in a delivery, the feed, an answer, the store's bytes, the log, the metrics.
+//! Redacted values appear nowhere: not in a delivery, the feed, an answer, the store's bytes, the
+//! log or the metrics.
 
 use std::path::Path;
 
@@ -18,7 +19,8 @@ on_both_stores!(
     what_was_reclassified_appears_no_more,
 );
 
-/// An event's data with a secret of each class, in each style, nested and in arrays; each of `PLANTED` stands in it.
+/// An event's data with a secret of each class, in each style, nested and in arrays; contains each
+/// of `PLANTED`.
 fn data() -> Value {
     json!({
         "customer_id": "cus_1", "status": "active", "created_at": "2026-01-15T10:30:00Z", "addressId": "adr_7",
@@ -48,7 +50,7 @@ const PLANTED: &[&str] = &[
     "0.314159265",
 ];
 
-/// What every event is about, and is never taken out.
+/// Asserts the presence of the fields that are never removed.
 fn assert_the_rest_is_there(data: &Value) {
     for (pointer, value) in [
         ("/customer_id", "cus_1"),
@@ -74,12 +76,13 @@ async fn what_the_plugin_redacts_is_nowhere(on: On) {
     publish_and_search(&site, &acme, json!({})).await;
 }
 
-/// Keys may be as personal as values: contacts by address, an address as a member's name, in reports of what changed too.
+/// Keys may be as personal as values: contacts by address, an address as a member's name, also in
+/// reports of changes.
 async fn keys_that_the_plugin_removes_are_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
     let redact = |settings: Value| json!({ "plugin": "redact", "settings": settings });
     let steps = json!([
-        // It changes something inside before all of it is removed.
+        // It changes a value inside before all of it is removed.
         redact(json!({ "values": ["email"], "action": "mask" })),
         redact(json!({ "fields": ["/**/~phone"], "action": "mask" })),
         redact(json!({ "fields": ["/contacts/*"] })),
@@ -147,7 +150,7 @@ async fn keys_that_the_plugin_removes_are_nowhere(on: On) {
     assert!(delivery.to_string().contains("/people/*"), "{delivery:#}");
 }
 
-/// SynthesQ's tenants have no chain, and need none.
+/// SynthesQ's tenants need no chain for this.
 async fn what_a_profile_takes_out_is_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
     let tenant = json!({ "id": "synq", "profile": "synthesq" });
@@ -208,7 +211,7 @@ async fn what_a_schema_classifies_is_nowhere(on: On) {
     }
 }
 
-/// A plugin sees nothing of what goes, and what it makes up under such a name goes too.
+/// A plugin cannot see removed values, and values that it creates under such names are removed.
 async fn what_a_plugin_puts_back_is_nowhere(on: On) {
     let site = Site::with(on, TRACE).await;
     let schema = json!({ "properties": { "email": { "x-classification": "confidential" } } });
@@ -232,7 +235,8 @@ async fn what_a_plugin_puts_back_is_nowhere(on: On) {
     assert!(stored(&site).iter().all(|bytes| !contains(bytes, "planted-mail")));
 }
 
-/// What was sent before stays sent; from the change on it is in no answer, no retry and no replay.
+/// Deliveries sent earlier are unaffected; after the change the value is in no answer, no retry and
+/// no replay.
 async fn what_was_reclassified_appears_no_more(on: On) {
     let site = Site::with(on, "retry.attempts = 1").await;
     let receiver = Receiver::start(vec![Reply::Status(500)]).await;
@@ -277,13 +281,15 @@ async fn what_was_reclassified_appears_no_more(on: On) {
         assert_eq!(again.json()["data"], left);
         assert_eq!(again.id(), id);
     }
-    // A restart asks the store, which has the same to say.
+    // A restarted gateway reads the store, which gives the same answer.
     let site = site.restart();
     assert_eq!(site.acme.get(&path).await.expect(200)["data"], left);
 }
 
-/// Publishes an event with all that is planted, lets one endpoint receive it and another not, has it replayed and refused, and
-/// looks for it everywhere.
+/// Publishes an event with all planted values and searches for them everywhere.
+///
+/// One endpoint receives the event and another refuses it; it is replayed, and sent in refused
+/// forms.
 async fn publish_and_search(site: &Site, tenant: &Client, metadata: Value) {
     let good = Receiver::start(vec![]).await;
     let bad = Receiver::start(vec![Reply::Status(500); 9]).await;
@@ -317,7 +323,7 @@ async fn publish_and_search(site: &Site, tenant: &Client, metadata: Value) {
     for received in good.wait_for(2).await.into_iter().chain(bad.received()) {
         places.push(("a delivery".to_owned(), received.body.to_vec()));
     }
-    // Refused for what stands beside the data, and, where a schema asks for more, for the data.
+    // Refused for a field beside the data and, where a schema requires more, for the data.
     let mut wrong = data();
     wrong.as_object_mut().unwrap().remove("customer_id");
     for refused in [
@@ -372,7 +378,7 @@ async fn publish_and_search(site: &Site, tenant: &Client, metadata: Value) {
     }
 }
 
-/// What stands around a find, for whoever has to mend it.
+/// Context of a find, for debugging.
 fn around(bytes: &[u8], text: &str) -> String {
     let at = bytes
         .windows(text.len())
@@ -383,7 +389,8 @@ fn around(bytes: &[u8], text: &str) -> String {
 
 const TRACE: &str = "telemetry.level = \"trace\"";
 
-/// A chain that fails before it has redacted: nothing of the event is kept, and the answer does not repeat it.
+/// A chain fails before its redaction: nothing of the event is stored, and the answer does not
+/// repeat it.
 async fn what_a_failed_plugin_saw_is_nowhere(on: On) {
     let site = Site::with(on, "telemetry.level = \"trace\"").await;
     let failing = json!({ "operations": [{ "move": "/not/there", "to": "/here", "required": true }] });
@@ -410,7 +417,7 @@ async fn what_a_failed_plugin_saw_is_nowhere(on: On) {
     );
 }
 
-/// Every byte the store holds: the files of the embedded one, every key's content of Redis.
+/// Every byte of the store: the files of the embedded one, every key's content of Redis.
 pub(crate) fn stored(site: &Site) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     read_all(&site.gateway.dir().join("data"), &mut found);
@@ -441,7 +448,7 @@ fn everything(connection: &mut redis::Connection, key: &[u8]) -> Vec<u8> {
         "stream" => redis::cmd("XRANGE").arg(key).arg("-").arg("+").to_owned(),
         "set" => redis::cmd("SMEMBERS").arg(key).to_owned(),
         "list" => redis::cmd("LRANGE").arg(key).arg(0).arg(-1).to_owned(),
-        // It went since the keys were listed.
+        // It was deleted after the keys were listed.
         "none" => return Vec::new(),
         other => panic!("a key of type {other}"),
     };

@@ -1,4 +1,5 @@
-//! A tenant's change to another profile: what it would block is told and refused, shown by a dry run, and taken by force.
+//! A tenant's change to another profile: conflicts are reported and refused, shown by a dry run,
+//! and overridden by force.
 
 use hookgate_tests::{Client, Receiver};
 use rustix::process::Signal;
@@ -12,7 +13,7 @@ on_both_stores!(
     profile_change_in_the_file_is_refused_with_what_it_blocks,
 );
 
-/// https alone, two types, secrets of another form, one subscription.
+/// A profile with https only, two types, secrets of another form, and one subscription.
 const STRICT: &str = r#"
 [profiles.strict]
 extends = "standard"
@@ -88,7 +89,8 @@ async fn profile_change_is_refused_with_what_it_blocks(on: On) {
     );
     assert_eq!(profile(&site).await, "standard");
 
-    // Forced, it is as it said: what does not fit is blocked, and the rest goes on.
+    // Forced, it takes effect as announced: conflicting subscriptions are blocked, and the others
+    // continue.
     let forced = change(&site, json!({ "profile": "strict", "force": true }))
         .await
         .expect(200);
@@ -105,7 +107,7 @@ async fn profile_change_is_refused_with_what_it_blocks(on: On) {
     .await;
     assert_ne!(delivery["status"], "delivered");
     assert_eq!(receiver.count(), 0);
-    // The way back blocks nothing.
+    // The change back blocks nothing.
     let back = change(&site, json!({ "profile": "standard" })).await.expect(200);
     assert_eq!(
         (&back["blocked"], &back["profile"]),
@@ -116,7 +118,7 @@ async fn profile_change_is_refused_with_what_it_blocks(on: On) {
 }
 
 async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
-    // A secret that the old profile takes and the new one does not.
+    // A secret that the old profile accepts and the new one does not.
     let full = json!({ "payload": "full" });
     site.acme
         .patch(&format!("/v1/subscriptions/{wide}"), &full)
@@ -132,7 +134,7 @@ async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
         .delete(&format!("/v1/subscriptions/{text}"))
         .await
         .expect(204);
-    // Nothing has a secret of its own that anybody knows.
+    // The profile needs the tenant's secret, which is missing, and refuses the subscriptions' own.
     let refused = change(site, json!({ "profile": "one", "signing_secret": null })).await;
     let own = |id: &str| format!("/subscriptions/{id}/secret");
     let mut told = pointers(&refused.body);
@@ -140,7 +142,7 @@ async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
     let mut expected = vec![own(wide), own(fits), "/signing_secret".to_owned()];
     expected.sort();
     assert_eq!(told, expected, "{:#}", refused.body);
-    // Too many, and more than are named.
+    // Too many, and more than the answer names.
     change(site, json!({ "profile": "standard" })).await.expect(200);
     for _ in 0..60 {
         let new = json!({ "url": "http://127.0.0.1:9/", "events": ["invoice.paid"] });
@@ -155,7 +157,7 @@ async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
         (&blocked[0]["subscription"], &blocked[0]["pointer"]),
         (&Value::Null, &json!("/profile"))
     );
-    // What is no change of the profile asks for nothing.
+    // A request that does not change the profile requires no force.
     change(site, json!({ "profile": "standard", "keep_metadata": true }))
         .await
         .expect(200);
@@ -168,7 +170,7 @@ async fn secrets_and_counts(site: &Site, wide: &str, fits: &str) {
     }
 }
 
-/// Rewrites the configuration file, sends SIGHUP, and waits for the line of the log that tells what came of it.
+/// Rewrites the configuration file, sends SIGHUP, and waits for the log line with the result.
 async fn reload(site: &Site, rewrite: impl Fn(&str) -> String) -> String {
     let file = site.gateway.dir().join("hookgate.toml");
     let before = std::fs::read_to_string(&file).unwrap();
@@ -200,7 +202,7 @@ async fn profile_change_in_the_file_is_refused_with_what_it_blocks(on: On) {
     assert_eq!(profile().await, "standard");
     let event = shop.publish("invoice.paid", json!({})).await;
     assert_eq!(settled(&shop, &event).await["status"], "delivered");
-    // A dry run over the API tells of the file.
+    // A dry run over the API refers to the file.
     let patch = json!({ "profile": "strict", "dry_run": true });
     let refused = site.gateway.operator().patch("/v1/tenants/shop", &patch).await;
     assert_eq!((refused.status, refused.code()), (409, "declared_in_file"));
@@ -214,7 +216,7 @@ async fn profile_change_in_the_file_is_refused_with_what_it_blocks(on: On) {
     let line = reload(&site, forced).await;
     assert!(line.contains("configuration.reloaded"), "{line}");
     assert_eq!(profile().await, "strict");
-    // A profile that becomes stricter under its tenants holds, and what it blocks is told of.
+    // A profile that becomes stricter takes effect, and the blocked subscriptions are reported.
     let stricter = |toml: &str| format!("{toml}\n[profiles.standard.endpoint]\nhttps_only = true\n");
     let own = subscribe(&site.acme, &new).await;
     let line = reload(&site, stricter).await;

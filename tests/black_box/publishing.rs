@@ -1,4 +1,4 @@
-//! Events come in: alone, in arrays, as CloudEvents, twice.
+//! Publishing: single events, arrays, CloudEvents, and repetitions.
 
 use hookgate_tests::{Receiver, eventually};
 use reqwest::Method;
@@ -115,7 +115,7 @@ async fn a_given_id_is_accepted_once(on: On) {
     );
     let again = site.acme.post("/v1/events", &event).await.expect(202);
     assert_eq!(again["status"], "duplicate");
-    // Another tenant's ids are its own.
+    // Ids of different tenants are independent.
     let other = site.gateway.tenant("other").await;
     assert_eq!(
         other.post("/v1/events", &event).await.expect(202)["status"],

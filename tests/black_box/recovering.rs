@@ -1,4 +1,5 @@
-//! Recovery: what a subscription missed is made again, in parts, once, and no further back than events are kept.
+//! Recovery: missed deliveries are made again, in parts, once, and no further back than the
+//! retention.
 
 use hookgate_tests::{Client, Receiver, Reply, eventually};
 use serde_json::{Value, json};
@@ -21,13 +22,13 @@ async fn switch(client: &Client, subscription: &str, to: &str) {
     client.post(&path, &json!({})).await.expect(200);
 }
 
-/// When an event was accepted, or a little before.
+/// A time at or just before an event's acceptance.
 async fn created(client: &Client, event: &str) -> String {
     let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
     event["created"].as_str().unwrap().to_owned()
 }
 
-/// Waits until all deliveries of an event have ended; how.
+/// Waits until all deliveries of an event have ended; returns their states.
 async fn ended(client: &Client, event: &str) -> Vec<String> {
     eventually("all deliveries have ended", async || {
         let event = client.get(&format!("/v1/events/{event}")).await.expect(200);
@@ -64,7 +65,7 @@ async fn what_died_or_was_missed_is_made_again(on: On) {
     let other = site.acme.publish("invoice.paid", json!({})).await;
     switch(&site.acme, &id, "activate").await;
 
-    // Dead letters alone, from as far back as there are any.
+    // Dead letters only, from the earliest on.
     let dead = recover(&site.acme, &id, json!({ "only": "dead" })).await;
     assert_eq!(
         (&dead["deliveries"], &dead["next_cursor"]),
@@ -83,7 +84,7 @@ async fn what_died_or_was_missed_is_made_again(on: On) {
     );
     assert_eq!(ended(&site.acme, &other).await, [] as [&str; 0]);
 
-    // All of it, until before the last one.
+    // All deliveries, of events before the last one.
     let until = created(&site.acme, &missed).await;
     let all = recover(
         &site.acme,

@@ -1,10 +1,11 @@
-//! Profiles that cannot hold are refused before anything starts, each with its line and what to do; and types that the file declares.
+//! Invalid profiles are refused before the start, each with its line and its fix; and types that
+//! the file declares.
 
 use hookgate_tests::Setup;
 use hookgate_tests::gateway::command;
 use serde_json::json;
 
-/// A profile that holds.
+/// A valid profile.
 const GOOD: &str = r#"[profiles.acme]
 summary = "Acme"
 [profiles.acme.envelope]
@@ -168,7 +169,7 @@ schema = { required = ["id"], properties = { id = { type = "string" }, card = { 
     }
 }
 
-/// What `config check` and `serve` say of a file; they refuse it in the same words.
+/// The message of `config check` and `serve` for a file, which must be the same.
 fn refused(toml: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hookgate.toml"), toml).unwrap();

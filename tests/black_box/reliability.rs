@@ -1,4 +1,4 @@
-//! A short round of faults on each store, each fault once; and the oracle that judges it.
+//! A short round of faults on each store, each fault once; and tests of the oracle.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn round(store: Store) {
     assert!(report.accepted > 0);
 }
 
-/// A request with an event's number, signed as the gateway signs.
+/// A request with an event's number, signed as by the gateway.
 fn request(id: &str, number: u64) -> Received {
     let body = format!(r#"{{"type":"order.created","data":{{"n":{number}}}}}"#);
     let headers = [

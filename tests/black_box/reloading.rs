@@ -1,4 +1,4 @@
-//! SIGHUP: profiles are read again and hold at once, and what takes a restart is named.
+//! SIGHUP: profiles are reloaded and take effect at once; keys that need a restart are named.
 
 use hookgate_tests::{Client, Receiver, Reply, eventually};
 use rustix::process::Signal;
@@ -18,7 +18,7 @@ const LIMITED: &str = r#"
 subscriptions = 1
 "#;
 
-/// Appends to the configuration file, sends SIGHUP, and waits for the line of the log that tells what came of it.
+/// Appends to the configuration file, sends SIGHUP, and waits for the log line with the result.
 async fn reload(site: &Site, more: &str) -> String {
     let file = site.gateway.dir().join("hookgate.toml");
     let before = std::fs::read_to_string(&file).unwrap();
@@ -81,7 +81,7 @@ members = [{ name = "event", value = "{type}" }, { name = "at", value = "{create
         body,
         json!({ "event": "customer.created", "at": "2024-01-15T10:30:00.500Z" })
     );
-    // A new profile can be had at once, and the shipped ones are as they were.
+    // A new profile can be used at once, and the shipped ones are unchanged.
     let line = reload(
         &site,
         "[profiles.acme]\nextends = \"github\"\n[profiles.acme.endpoint]\nhttps_only = true",
@@ -109,7 +109,7 @@ async fn what_takes_a_restart_is_named(on: On) {
     for key in ["feed.max_waiting_per_tenant", "profiles.synthesq.routes"] {
         assert!(line.contains(key), "{line}");
     }
-    // What can be applied is.
+    // The other changes are applied.
     let wanted = json!({ "url": "https://example.com/a", "events": ["*"] });
     shop.post("/api/v1/webhooks/subscriptions", &wanted)
         .await
@@ -127,7 +127,7 @@ async fn what_takes_a_restart_is_named(on: On) {
 async fn refused_reload_changes_nothing(on: On) {
     let site = Site::start(on).await;
     let shop = of_profile(&site, "synthesq").await;
-    // The tenant's declaration cannot be met, and so its profile is not taken either.
+    // The tenant's declaration is invalid, so that its profile is not applied either.
     let declared = "[tenants.other]\nprofile = \"synthesq\"\nkeys = [\"a-key-of-the-declared-tenant\"]\n\
         [[tenants.other.subscriptions]]\nname = \"a\"\nurl = \"https://example.com/\"\nevents = [\"*\"]\n\
         [[tenants.other.subscriptions]]\nname = \"b\"\nurl = \"https://example.com/\"\nevents = [\"*\"]\n";
@@ -139,7 +139,7 @@ async fn refused_reload_changes_nothing(on: On) {
     }
 }
 
-/// A catalogue's schema, names and `keep_metadata`: for what comes, and for what is shown of what came before.
+/// A catalogue's schema, names and `keep_metadata` apply to new events and to the view of old ones.
 async fn privacy_that_is_reloaded_holds_at_once(on: On) {
     let first = "[profiles.crm]\nextends = \"standard\"\n[[profiles.crm.catalogue]]\ntype = \"deal.won\"\ndescription = \"A deal was won\"\n\
         [profiles.crm.catalogue.schema]\nproperties.pet.x-classification = \"confidential\"\n";
@@ -165,7 +165,7 @@ async fn privacy_that_is_reloaded_holds_at_once(on: On) {
     );
     assert_eq!(seen["metadata"], json!({ "source": "crm" }));
 
-    // The file is written anew: the schema classifies another member.
+    // The file is rewritten: the schema classifies another member.
     let file = site.gateway.dir().join("hookgate.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let changed = text.replace("properties.pet.", "properties.nick.").replace(
@@ -182,7 +182,8 @@ async fn privacy_that_is_reloaded_holds_at_once(on: On) {
     assert_eq!(pushed["data"], left);
     let seen = shown(&after).await;
     assert_eq!((&seen["data"], &seen["metadata"]), (&left, &json!(null)));
-    // What the former schema took out is gone; what the new one does is shown no more.
+    // The value that the former schema removed is lost; the one that the new schema removes is
+    // shown no more.
     let seen = shown(&before).await;
     assert_eq!(
         (&seen["data"], &seen["metadata"]),

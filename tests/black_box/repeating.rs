@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on calls that change something: done once, answered twice.
+//! `Idempotency-Key` on state-changing calls: executed once, answered twice.
 
 use hookgate_tests::guests::Guest;
 use hookgate_tests::{Client, eventually};
@@ -57,7 +57,7 @@ async fn a_repetition_is_answered_as_the_first_was(on: On) {
 
     let other = keyed(&site.acme, Method::POST, path, "k-1", &subscription(2)).await;
     assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
-    // What was refused did nothing: the key is free for the request as it should have been.
+    // A refused request did nothing: its key is free for the corrected request.
     let wrong = keyed(
         &site.acme,
         Method::POST,
@@ -163,7 +163,7 @@ async fn dry_run_with_a_key_stores_nothing(on: On) {
             assert_eq!(tried.header("idempotent-replayed"), "", "{path}: each is run");
         }
     }
-    // One that is kept has a note; the dry runs have none, sealed or not.
+    // A stored response has a note; the dry runs have none, sealed or not.
     let notes = || {
         stored(&site)
             .iter()
@@ -213,7 +213,7 @@ async fn kept_answers_over_the_quota_are_refused_before_anything_is_done(on: On)
         keyed(client, Method::POST, path, &format!("k-{n}"), &subscription(n)).await
     };
     let first = make(&site.acme, 0).await.expect(201);
-    // What is refused keeps nothing.
+    // A refused request stores nothing.
     for _ in 0..4 {
         let wrong = json!({ "url": "x", "events": [] });
         let refused = keyed(&site.acme, Method::POST, path, "k-bad", &wrong).await;
@@ -239,14 +239,14 @@ async fn kept_answers_over_the_quota_are_refused_before_anything_is_done(on: On)
         );
         assert!(over.header("retry-after").parse::<u32>().unwrap() > 0);
         assert_eq!(count(&site.acme).await, 3, "nothing was done");
-        // What is kept is promised: the first answer is given again.
+        // A stored response remains valid: the first answer is replayed.
         let again = make(&site.acme, 0).await;
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert_eq!(again.expect(201), first);
         let usage = site.acme.get("/v1/usage").await.expect(200);
         assert_eq!(usage["quotas"]["kept_answers"], json!({ "used": 3, "limit": 3 }));
     }
-    // Others have their own, and a request without a key keeps nothing.
+    // Other tenants have their own limit, and a request without a key stores nothing.
     let globex = site.gateway.tenant("globex").await;
     make(&globex, 3).await.expect(201);
     site.acme.post(path, &subscription(9)).await.expect(201);

@@ -1,11 +1,11 @@
-//! Scopes of API keys: what each may be used for, on every route of the API.
+//! Scopes of API keys: the permitted uses of each, on every route of the API.
 
 use hookgate_tests::client::Answer;
 use hookgate_tests::{Client, Gateway, Setup};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Routes that need no key at all.
+/// Routes that need no key.
 const OPEN: &[&str] = &[
     "/",
     "/healthz",
@@ -16,7 +16,7 @@ const OPEN: &[&str] = &[
     "/docs/errors/{code}",
 ];
 
-/// A key of the tenant `shop` with these scopes.
+/// Creates a key of the tenant `shop` with these scopes.
 async fn key(gateway: &Gateway, scopes: &[&str]) -> Client {
     let operator = gateway.operator();
     let made = operator
@@ -28,7 +28,7 @@ async fn key(gateway: &Gateway, scopes: &[&str]) -> Client {
 }
 
 async fn call(client: &Client, method: &Method, path: &str, body: Option<Value>) -> Answer {
-    // Where some front doors have it.
+    // The place of the key at some adapters.
     let request = client
         .request(method.clone(), path)
         .header("x-api-key", client.key());

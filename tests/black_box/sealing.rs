@@ -1,4 +1,4 @@
-//! The key that seals secrets in the store is rotated while the gateway runs, and never dropped while it is needed.
+//! Rotation of the sealing key while the gateway runs; a key in use is never dropped.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ async fn a_key_is_rotated_and_the_old_one_dropped(on: On) {
     let old = id(&before[0]);
     assert_eq!((before.len(), &before[0]["seals"]), (1, &json!(true)));
 
-    // Another gateway may be on the same Redis, and would not have a key that is made here.
+    // Another gateway may be on the same Redis, and would lack a key generated here.
     let alone = matches!(on, On::Redis);
     if alone {
         let refused = operator.post("/v1/sealing-keys/rotate", &json!({})).await;
@@ -47,7 +47,7 @@ async fn a_key_is_rotated_and_the_old_one_dropped(on: On) {
         (&json!(true), &json!([old])),
         "{rotated:#}"
     );
-    // The tenant's own secret, the subscription's, and its header.
+    // The tenant's own secret, the subscription's secret, and its header.
     assert_eq!(
         (&rotated["resealed"], &rotated["tenants"]),
         (&json!(3), &json!(1))
@@ -100,7 +100,7 @@ async fn a_rotation_that_was_killed_is_taken_up(on: On) {
     site.gateway.kill();
     let _ = asking.await;
 
-    // Wherever it was, all of it can be opened.
+    // Every secret can be opened.
     let site = site.restart();
     let operator = site.gateway.operator();
     for (n, secret) in secrets.iter().enumerate() {
@@ -143,8 +143,10 @@ async fn a_rotation_that_was_killed_is_taken_up(on: On) {
     }
 }
 
-/// As the operator of several gateways does it: the new key last, everywhere; then first, everywhere; then rotate; then the old
-/// one goes. Nothing is restarted, and each gateway reads every secret at each step.
+/// Rotation of the sealing key of several gateways, without a restart.
+///
+/// The steps of the operator: add the new key as the last, everywhere; make it the first,
+/// everywhere; rotate; remove the old one. Each gateway reads every secret at each step.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_gateways_change_their_key_without_a_restart() {
     let redis = RedisServer::start(Fsync::EverySec).unwrap();
@@ -173,7 +175,7 @@ async fn several_gateways_change_their_key_without_a_restart() {
                 (own.count() == keys.len() && shown[0]["seals"] == true).then_some(())
             })
             .await;
-            // What any of them seals, both open.
+            // Both gateways open the secrets that either of them seals.
             for operator in &operators {
                 let acme = operator.acting_for("acme");
                 let rotated = acme
@@ -289,7 +291,8 @@ async fn the_command_line_does_it_too() {
     assert!(code == Some(1) && again.contains("404"), "{again}");
 }
 
-/// The request was done; its answer was sealed with a key that is gone. It is not done again.
+/// The request was executed; its answer was sealed with a key that was removed. It is not executed
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_whose_key_was_dropped_is_told_so() {
     let site = Site::start(On::Embedded).await;
@@ -326,7 +329,7 @@ async fn an_answer_whose_key_was_dropped_is_told_so() {
     assert_eq!(listed["data"].as_array().unwrap().len(), 1, "it was done once");
 }
 
-/// Somebody gave one gateway a new key to seal with before the other one has it.
+/// One gateway has a new key to seal with before the other gateway has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_lacks_a_key_takes_nothing_that_it_could_misplace() {
     let redis = RedisServer::start(Fsync::EverySec).unwrap();
@@ -363,7 +366,8 @@ async fn a_gateway_that_lacks_a_key_takes_nothing_that_it_could_misplace() {
     })
     .await;
     other.publish("a.b", json!({})).await;
-    // What the other gateway takes is delivered, whoever claims it; nothing is disabled.
+    // Events that the other gateway accepts are delivered, whichever gateway claims them; nothing
+    // is disabled.
     acme.publish("a.b", json!({})).await;
     receiver.wait_for(1).await;
     let path = two.dir().join("hookgate.toml");

@@ -1,4 +1,5 @@
-//! Secrets are shown when they are made, when they are rotated, and by their own route; nowhere else.
+//! Secrets are shown when they are created, when they are rotated, and by their own route; nowhere
+//! else.
 
 use hookgate_tests::gateway::OPERATOR_KEY;
 use hookgate_tests::{Client, Receiver};
@@ -51,7 +52,7 @@ async fn a_secret_is_shown_where_it_is_made_and_by_its_own_route(on: On) {
     let sealing = std::fs::read_to_string(file).unwrap();
     secrets.push(("the sealing key", sealing.trim().to_owned()));
 
-    // Their own routes show them, and the door's do not.
+    // Their own routes show them, and the product's routes do not.
     let shown = tenant
         .get(&format!("/v1/subscriptions/{id}/secret"))
         .await
@@ -75,7 +76,7 @@ async fn a_secret_is_shown_where_it_is_made_and_by_its_own_route(on: On) {
     ];
     places.extend(answers(&operator, &tenant, &id, &event).await);
     let store = stored(&site).into_iter();
-    // The file of the sealing key is where that key is.
+    // The file of the sealing key contains that key.
     places.extend(
         store
             .filter(|bytes| *bytes != sealing.as_bytes())
@@ -89,7 +90,7 @@ async fn a_secret_is_shown_where_it_is_made_and_by_its_own_route(on: On) {
     }
 }
 
-/// Every route that is read, but for those of secrets and exports, which have them, asked by the operator and by the tenant.
+/// Answers of every readable route to the operator and the tenant, without secrets and exports.
 async fn answers(
     operator: &Client,
     tenant: &Client,
@@ -127,7 +128,7 @@ async fn answers(
     answers
 }
 
-/// As each profile's document has them, or the scheme that it is in the style of.
+/// As in each profile's document, or in the scheme whose style it follows.
 #[tokio::test(flavor = "multi_thread")]
 async fn generated_secrets_have_the_form_of_their_profile() {
     let site = Site::start(On::Embedded).await;

@@ -1,5 +1,5 @@
-//! Shadow mode: deliveries are made, signed and recorded, and nothing is connected; subscriptions that begin disabled; and the
-//! switch to sending.
+//! Shadow mode: deliveries are made, signed and recorded without a connection; initially disabled
+//! subscriptions; and the switch to sending.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ on_both_stores!(
     switching_to_shadow_ends_a_pause,
 );
 
-/// A listener that answers nothing and counts who connects.
+/// A listener that answers nothing and counts connections.
 struct Counter {
     url: String,
     connections: Arc<AtomicUsize>,
@@ -71,7 +71,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
     );
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
     let path = format!("/v1/subscriptions/{id}");
-    // It is stored so.
+    // The store has it in this form.
     let site = site.restart();
     assert_eq!(site.acme.get(&path).await.expect(200)["mode"], "shadow");
 
@@ -97,7 +97,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
         assert!(!told.contains(planted), "{planted} in {told}");
     }
 
-    // A test event is a delivery like another, and says so.
+    // A test event is a delivery like another, and marked as a test.
     let tried = site
         .acme
         .post(&format!("{path}/test"), &json!({}))
@@ -110,7 +110,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
     let other = site.acme.get("/v1/deliveries?status=cancelled").await.expect(200);
     assert_eq!(other["data"], json!([]));
 
-    // It is made again as it was, and what was shadowed is recovered by nobody.
+    // It is made again unchanged, and a shadowed delivery is never recovered.
     let again = format!("/v1/deliveries/{}/retry", delivery["id"].as_str().unwrap());
     site.acme.post(&again, &json!({})).await.expect(202);
     let recover = json!({ "since": "2020-01-01T00:00:00Z" });
@@ -139,7 +139,7 @@ async fn shadow_records_what_would_be_sent_and_connects_to_nothing(on: On) {
     assert_eq!(counter.count(), 0);
 }
 
-/// From the switch on events are sent, what was shadowed is not, and a replay of it is what was recorded.
+/// After the switch, new events are sent; a replay of a shadowed one equals the recorded request.
 async fn switches_and_sends_the_same(
     site: &Site,
     path: &str,
@@ -159,7 +159,7 @@ async fn switches_and_sends_the_same(
     assert_eq!(sent.id(), shadowed);
     assert_eq!(recorded["body_sha256"], hex::encode(Sha256::digest(&sent.body)));
     assert_eq!(recorded["body_bytes"], sent.body.len());
-    // Every header but what is of the place and time.
+    // Every header that does not depend on place and time.
     let names: Vec<_> = recorded["headers"].as_array().unwrap().iter().collect();
     assert_eq!(names.len(), sent.headers.len(), "{recorded:#} {:?}", sent.headers);
     for one in names {
@@ -176,14 +176,14 @@ async fn switches_and_sends_the_same(
     assert!(signature::verifies(secret, shadowed, time, signed, &sent.body));
 }
 
-/// A pause that no test waits for, after one failure.
+/// A pause longer than any test, after one failure.
 const LONG_PAUSE: &str = r#"
 scheduler.pause_after = 1
 scheduler.pause_first = "10m"
 scheduler.pause_longest = "10m"
 "#;
 
-/// Any failure at all disables.
+/// Disables after any failure.
 const STRICT: &str = r#"
 [profiles.standard.auto_disable]
 over = 0.1
@@ -275,7 +275,7 @@ async fn subscription_created_disabled_waits_for_its_activation(on: On) {
     );
 }
 
-/// What an endpoint's pause holds back is shadowed at once, and sent by nobody.
+/// Deliveries held back by an endpoint's pause are shadowed at once, and never sent.
 async fn switching_to_shadow_ends_a_pause(on: On) {
     let site = Site::with(on, LONG_PAUSE).await;
     let receiver = Receiver::start(vec![Reply::Status(500); 100]).await;
@@ -338,7 +338,7 @@ async fn mode_and_status_are_checked_and_the_tenants_to_say() {
     let own = format!("/v1/subscriptions/{}", own["id"].as_str().unwrap());
     let refused = customer.patch(&own, &json!({ "mode": "send" })).await;
     assert_eq!(refused.status, 422);
-    // The tenant switches it, and its consumer sees what would be sent to it, and nobody else's.
+    // The tenant switches it, and its consumer sees the requests recorded for it, and no others.
     site.acme
         .patch(&own, &json!({ "mode": "shadow" }))
         .await
@@ -363,7 +363,8 @@ async fn mode_and_status_are_checked_and_the_tenants_to_say() {
     assert_eq!(other.get(&path).await.status, 404);
 }
 
-/// The file says how a subscription begins and whether it is sent to; a product's own route says it in its words.
+/// The file sets a subscription's initial status and mode; a product's own route uses its own words
+/// for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_and_doors_have_shadow_and_disabled() {
     let receiver = Receiver::start(vec![]).await;
@@ -391,7 +392,7 @@ async fn files_and_doors_have_shadow_and_disabled() {
         .expect(200);
     let next = shop.publish("a.b", json!({})).await;
     assert_eq!(receiver.wait_for(1).await[0].id(), next);
-    // The file says how it begins, and no more.
+    // The file sets the initial status only.
     let site = site.restart();
     let shop = shop.towards(site.gateway.base());
     assert_eq!(shop.get(&path).await.expect(200)["status"], "active");

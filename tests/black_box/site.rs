@@ -9,7 +9,7 @@ pub(crate) struct Site {
     pub(crate) redis: Option<RedisServer>,
 }
 
-/// Which store.
+/// Kind of store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum On {
     Embedded,
@@ -21,17 +21,18 @@ impl Site {
         Self::with(on, "").await
     }
 
-    /// With more configuration, TOML. Redis flushes before each answer: these tests are about what may be lost.
+    /// Starts it with additional configuration, TOML. Redis flushes before each answer, because
+    /// these tests check for loss.
     pub(crate) async fn with(on: On, toml: &str) -> Self {
         Self::set_up(on, toml, |setup| setup).await
     }
 
-    /// With limits of the process, as the shell's `ulimit` sets them.
+    /// Starts it under limits of the process, in the form of the shell's `ulimit`.
     pub(crate) async fn under(on: On, limits: &str, toml: &str) -> Self {
         Self::set_up(on, toml, |setup| setup.under(limits)).await
     }
 
-    /// With a limit of the gateway's memory: an allocation over it ends the process.
+    /// Starts it under a limit of the gateway's memory: an allocation over it ends the process.
     pub(crate) async fn limited(on: On, toml: &str, bytes: u64) -> Self {
         Self::set_up(on, toml, |setup| setup.with_data_limit(bytes)).await
     }
@@ -49,7 +50,7 @@ impl Site {
         Self { gateway, acme, redis }
     }
 
-    /// The gateway's process ends and another takes its place, on another port.
+    /// Ends the gateway's process and starts another, on another port.
     pub(crate) fn restart(mut self) -> Self {
         self.gateway = self.gateway.restart();
         self.acme = self.acme.towards(self.gateway.base());
@@ -57,7 +58,7 @@ impl Site {
     }
 }
 
-/// Tests do not wait for the backoff of production.
+/// Short retries, so that tests do not wait for the backoff of production.
 const QUICK_RETRIES: &str = "retry.base = \"20ms\"\nretry.max = \"200ms\"";
 
 /// Runs `async fn(On)` on both stores, as two tests.

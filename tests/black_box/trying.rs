@@ -1,4 +1,4 @@
-//! What a subscription is sent: test events, and how much of an event.
+//! Test events, and the detail of an event that a subscription is sent.
 
 use hookgate_tests::{Receiver, eventually};
 use serde_json::json;
@@ -16,7 +16,7 @@ on_both_stores!(
 async fn a_test_event_is_signed_marked_and_in_no_feed(on: On) {
     let site = Site::start(on).await;
     let receiver = Receiver::start(vec![]).await;
-    // Neither its patterns nor its filter keep a test away.
+    // A test is sent regardless of the patterns and the filter.
     let wanted = json!({ "url": receiver.url(), "events": ["none.*"], "filter": { "/none": 1 } });
     let made = site.acme.post("/v1/subscriptions", &wanted).await.expect(201);
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
@@ -46,7 +46,7 @@ async fn a_test_event_is_signed_marked_and_in_no_feed(on: On) {
     assert_eq!(feed["data"], json!([]));
 }
 
-/// What the chain takes out is neither stored nor sent; what it drops is refused.
+/// Values removed by the chain are neither stored nor sent; a dropped event is refused.
 async fn test_event_passes_the_ingress_chain(on: On) {
     let site = Site::start(on).await;
     let receiver = Receiver::start(vec![]).await;

@@ -15,7 +15,7 @@ async fn share_the_work_and_deliver_each_event_once() {
     let first = one.tenant("acme").await;
     let second = first.towards(two.base());
     let (_, secret) = first.subscribe(&receiver.url()).await;
-    // What one changed the other knows within a second.
+    // A change at one gateway is known to the other within a second.
     eventually("the second gateway knows the subscription", async || {
         let list = second.get("/v1/subscriptions").await;
         (list.status == 200 && list.body["data"].as_array()?.len() == 1).then_some(())
@@ -73,7 +73,7 @@ async fn a_second_one_with_other_sealing_keys_is_refused() {
     assert!(refused.contains("auth.sealing_keys"), "{refused}");
 }
 
-/// Another gateway on the same Redis, with the same sealing keys.
+/// Starts another gateway on the same Redis, with the same sealing keys.
 fn beside(first: &Gateway, setup: &Setup) -> Gateway {
     let keys = std::fs::read_to_string(first.dir().join("data/secrets.key")).unwrap();
     setup

@@ -1,11 +1,12 @@
-//! A Redis that answers and keeps nothing: producers are told to come again, operators what to mend, once.
+//! A Redis that answers and stores nothing: producers are asked to retry, and operators get one
+//! description of the fix.
 
 use hookgate_tests::{RedisServer, eventually};
 use serde_json::json;
 
 use crate::site::{On, Site};
 
-/// A setting that makes Redis unfit, the one that mends it, and the word that names it.
+/// A setting that makes Redis unfit, the setting that repairs it, and the word that names it.
 const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("maxmemory-policy", "allkeys-lru", "noeviction", "allkeys-lru"),
     ("min-replicas-to-write", "1", "0", "min-replicas-to-write"),

@@ -1,4 +1,4 @@
-//! `hookgate verify` on what a receiver got: yes, or exactly why not.
+//! The command `hookgate verify` on received requests: success, or the exact mistake.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use hookgate_tests::gateway::command;
 use hookgate_tests::{Received, Receiver, Setup};
 use serde_json::{Value, json};
 
-/// The exit code and everything it said.
+/// Runs the command; returns its exit code and its output.
 fn verify(arguments: &[&str], secret: &str, received: &Received, body: &[u8]) -> (Option<i32>, String) {
     let mut command = command();
     command.arg("verify").args(arguments).env("HG_SECRET", secret);

@@ -1,4 +1,4 @@
-//! The README's commands, run as they are written.
+//! Runs the README's commands as written.
 
 use std::process::Command;
 
@@ -9,8 +9,10 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(the_walk_in_the_readme_works_as_written);
 
-/// The `sh` blocks below the README's heading "First subscription", run by a shell against a gateway of the test: only the
-/// gateway's address, the operator's key and the receiver's address are put in.
+/// Runs the `sh` blocks below the README's heading "First subscription" in a shell.
+///
+/// Only the gateway's address, the operator's key and the receiver's address are inserted. The
+/// gateway is the test's.
 async fn the_walk_in_the_readme_works_as_written(on: On) {
     let site = Site::start(on).await;
     let receiver = Receiver::start(vec![]).await;
@@ -44,7 +46,7 @@ async fn the_walk_in_the_readme_works_as_written(on: On) {
     .await;
 }
 
-/// The `sh` blocks between a heading and the next one of its level.
+/// The `sh` blocks between a heading and the next heading of its level.
 fn shell_blocks(text: &str, heading: &str) -> Vec<String> {
     let section = text.split_once(heading).expect("the heading").1;
     let section = section.split("\n## ").next().unwrap_or(section);

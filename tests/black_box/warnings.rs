@@ -12,7 +12,7 @@ on_both_stores!(
     warnings_that_fail_lead_to_nothing,
 );
 
-/// Two attempts a delivery, so that five events come to ten, and no time that they must take.
+/// Two attempts per delivery, so that five events make ten; no minimum duration.
 const WARNINGS: &str = r#"
 [profiles.synthesq.retry]
 schedule = ["0s"]
@@ -59,7 +59,7 @@ async fn until_disabled(client: &Client, id: &str) {
     .await;
 }
 
-/// Five events at a time until the tenant's subscription is disabled.
+/// Publishes five events at a time until the tenant's subscription is disabled.
 async fn fail(client: &Client, id: &str) {
     for n in 0..5 {
         client.publish("product.created", json!({ "n": n })).await;
@@ -93,7 +93,7 @@ async fn customer_is_warned_at_other_webhooks_in_the_products_words(on: On) {
     )
     .await;
     register(&crm, SUBSCRIPTIONS, &thin, &["webhook.disabled"]).await;
-    // Six attempts are enough to be warned of, and too few to be disabled.
+    // Six attempts suffice for a warning, and not for disabling.
     for n in 0..3 {
         crm.publish("product.created", json!({ "n": n })).await;
     }
@@ -145,7 +145,7 @@ async fn customer_is_warned_at_other_webhooks_in_the_products_words(on: On) {
     let pulled = feed(&crm).await;
     assert_eq!(pulled, [received[0].json(), received[1].json()]);
 
-    // The disabled one hears nothing of itself, nor when it recovers what it missed.
+    // The disabled one receives nothing about itself, nor when it recovers its missed deliveries.
     broken.answer(vec![]);
     crm.post(&format!("{SUBSCRIPTIONS}/{id}/activate"), &json!({}))
         .await
@@ -181,7 +181,7 @@ async fn customer_is_warned_at_other_webhooks_in_the_products_words(on: On) {
         "{received:?}"
     );
 
-    // Nobody else makes one; and a restart tells nothing twice.
+    // No other client can create one; and a restart repeats none.
     let forged = json!({ "type": "webhook.disabled", "data": {} });
     let refused = crm.post("/v1/events", &forged).await;
     assert_eq!((refused.status, refused.code()), (400, "reserved_type"));
@@ -198,13 +198,13 @@ async fn customer_is_warned_at_other_webhooks_in_the_products_words(on: On) {
     assert_eq!(feed(&crm).await.len(), 2);
 }
 
-/// Its own words for what fails are for consumers' webhooks; a warning that fails is no failure to warn of.
+/// The product's words apply to consumers' webhooks; a failing warning causes no warning.
 async fn warnings_that_fail_lead_to_nothing(on: On) {
     let toml = format!("{WARNINGS}\n[profiles.synthesq.endpoint]\ngone = \"disable\"\n");
     let site = Site::with(on, &toml).await;
     let crm = crm(&site.gateway).await;
     let broken = Receiver::start(vec![Reply::Status(500); 100]).await;
-    // The tenant's own is no business of its customers.
+    // The tenant's own subscription is hidden from its customers.
     let own = register(&crm, "/v1/subscriptions", &broken, &["product.*"]).await;
     fail(&crm, &own).await;
 

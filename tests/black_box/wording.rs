@@ -1,4 +1,5 @@
-//! What products' customers read: no answer at a product's own route, and no delivery, names what stands behind it.
+//! Wording for products' customers: no answer at a product's own route, and no delivery, names the
+//! gateway behind it.
 
 use hookgate_tests::{Answer, Client, Gateway, Receiver, Setup, eventually};
 use reqwest::{Method, RequestBuilder};
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::site::{On, Site};
 
-/// Words that customers have no business with.
+/// Words that must not appear in answers to customers.
 pub(crate) const INTERNAL: &[&str] = &[
     "hookgate",
     "gateway",
@@ -22,7 +23,7 @@ pub(crate) const INTERNAL: &[&str] = &[
     "/v1/subscriptions",
 ];
 
-/// A product that ships: its profile, where keys stand, and its routes.
+/// A shipped product: its profile, the place of its keys, and its routes.
 struct Product {
     profile: &'static str,
     key_header: &'static str,
@@ -62,7 +63,7 @@ const PRODUCTS: &[Product] = &[
     },
 ];
 
-/// Asserts that nothing of an answer names what stands behind the product.
+/// Asserts that an answer does not name the gateway behind the product.
 #[track_caller]
 pub(crate) fn assert_neutral(answer: &Answer, occasion: &str) {
     let headers = answer.headers.iter();
@@ -74,7 +75,7 @@ pub(crate) fn assert_neutral(answer: &Answer, occasion: &str) {
     }
 }
 
-/// Asserts a refusal in the shape that products have where their documents print none.
+/// Asserts a refusal in the products' shape, for cases that their documents do not print.
 #[track_caller]
 pub(crate) fn assert_refusal(answer: &Answer, status: u16, code: &str, occasion: &str) {
     assert_eq!(
@@ -135,7 +136,7 @@ impl Product {
     }
 }
 
-/// Every way that a request can be wrong by itself.
+/// Sends every kind of request that is invalid by itself.
 async fn wrong_requests(gateway: &Gateway, product: &Product, other: &str) {
     let client = gateway.operator();
     let [_, key, publisher] = keys(gateway, product).await;
@@ -227,7 +228,7 @@ async fn wrong_requests(gateway: &Gateway, product: &Product, other: &str) {
     refused(once(&json!({ "events": [] })), 422, "idempotency_key_reused").await;
 }
 
-/// Subscriptions that are refused, and lists, and ids.
+/// Sends subscriptions that are refused, and lists, and ids.
 async fn wrong_subscriptions(gateway: &Gateway, product: &Product, key: &str) {
     let client = gateway.operator();
     let Product { profile, create, .. } = *product;
@@ -313,7 +314,7 @@ async fn wrong_subscriptions(gateway: &Gateway, product: &Product, key: &str) {
     assert_eq!(client.send(gone).await.status, 204);
 }
 
-/// The head's own checks, on a connection of their own: whose route it is decides the words.
+/// Checks of the head, each on its own connection: the route decides the wording.
 async fn bad_heads(gateway: &Gateway, product: &Product) {
     let address = gateway.base().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -346,7 +347,7 @@ async fn refusals_at_doors_name_nothing_behind_the_product() {
         wrong_requests(&gateway, product, acme.key()).await;
         bad_heads(&gateway, product).await;
     }
-    // The feed has limits of its own.
+    // The feed has its own limits.
     let crm = gateway.operator();
     let made = json!({ "scopes": ["consumer"] });
     let made = crm.post("/v1/tenants/synthesq/keys", &made).await.expect(201);
@@ -387,7 +388,7 @@ async fn deliveries_and_test_events_name_the_product_only() {
                 .expect(201);
         }
         let event = json!({ "type": kind, "data": data, "deliver_to": receiver.url() });
-        // https alone: an event of its own endpoint needs no subscription.
+        // https only: an event with its own endpoint needs no subscription.
         let accepted = client.post("/v1/events", &event).await;
         if profile == "syncai" {
             assert_eq!(accepted.status, 422, "{:#}", accepted.body);
@@ -450,7 +451,7 @@ async fn doors_have_the_texts_and_headers_of_their_profile() {
     );
     assert_eq!(message(&wrong), "Please look at url.");
     assert_eq!(wrong.body["error"]["type"], "invalid_field");
-    // What is not the product's is as it was.
+    // Routes outside the product are unchanged.
     let own = leads.get("/v1/subscriptions/x").await;
     assert_eq!((own.header("server"), own.code()), ("", "not_found"));
     assert!(own.body["type"].as_str().unwrap().starts_with("/docs/"));

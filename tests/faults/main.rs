@@ -1,7 +1,9 @@
-//! Long rounds of faults: `cargo build --release --workspace && target/release/faults --store redis --minutes 30`.
+//! Long rounds of faults, run by hand.
 //!
-//! Each round prints a line for each cycle and ends with a table in Markdown, which `--report` writes into a file too. Exit code
-//! 1: something was lost, or what must never be was.
+//! `cargo build --release --workspace && target/release/faults --store redis --minutes 30`
+//!
+//! Each round prints a line for each cycle and ends with a table in Markdown, which `--report`
+//! writes into a file too. Exit code 1: an event was lost, or an invariant was violated.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -19,13 +21,13 @@ use hookgate_tests::faults::{Plan, Store, run};
 #[derive(Parser)]
 #[command(about = "Faults injected into gateways under load, and an oracle")]
 struct Arguments {
-    /// The store.
+    /// Store of the gateways.
     #[arg(long, value_enum, default_value = "embedded")]
     store: Kind,
-    /// How long.
+    /// Duration in minutes.
     #[arg(long, default_value_t = 5)]
     minutes: u64,
-    /// Events in a second.
+    /// Events per second.
     #[arg(long, default_value_t = 300)]
     rate: u32,
     /// Seed of the order of faults.

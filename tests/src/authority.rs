@@ -1,4 +1,4 @@
-//! A certificate authority of one's own, for receivers that are reached over TLS.
+//! A certificate authority for receivers over TLS.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,10 +16,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     ///
     /// # Panics
-    /// When there is no temporary directory.
+    /// If there is no temporary directory.
     pub fn new() -> Self {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
         let mut file = NamedTempFile::new().expect("a temporary file");
@@ -42,12 +42,12 @@ impl Authority {
         }
     }
 
-    /// PEM.
+    /// Path of its certificate, PEM.
     pub fn file(&self) -> &Path {
         self.file.path()
     }
 
-    /// Files of a server's certificate and its key, PEM.
+    /// Paths of a server's certificate and its key, PEM.
     pub fn server_files(&self) -> (&Path, &Path) {
         (self.file.path(), self.key.path())
     }

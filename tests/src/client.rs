@@ -1,4 +1,4 @@
-//! A producer's or an operator's client: JSON in, status and JSON out.
+//! HTTP client of a producer or an operator: JSON in, status and JSON out.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::BOUND;
 
-/// Speaks to one gateway with one key.
+/// A client of one gateway with one key.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -25,17 +25,17 @@ pub struct Answer {
     pub status: u16,
     /// The headers, names in lower case.
     pub headers: reqwest::header::HeaderMap,
-    /// The body as JSON; a string where it is none.
+    /// The body as JSON; a string if it is not JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// The stable code of a problem; empty where it is none.
+    /// The stable code of a problem; empty for other bodies.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// A header; empty where there is none.
+    /// A header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -43,8 +43,8 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// After how long the answer asks to come again. What the tenant's own plugins cause is no matter of the machine's speed:
-    /// tests see it.
+    /// The delay after which the answer asks for a retry. Omits answers about the tenant's own
+    /// plugins, which do not depend on the machine's speed: tests must see those.
     pub fn come_again(&self) -> Option<Duration> {
         let own = matches!(self.code(), "plugin_failed" | "tenant_busy");
         let asks = matches!(self.status, 429 | 503) && !own;
@@ -52,10 +52,10 @@ impl Answer {
         seconds.filter(|_| asks).map(Duration::from_secs)
     }
 
-    /// The body, if the status is as expected.
+    /// Returns the body if the status is as expected.
     ///
     /// # Panics
-    /// When it is not; the text shows the answer.
+    /// If it is not; the message shows the answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "the answer was {:#}", self.body);
@@ -64,12 +64,12 @@ impl Answer {
 }
 
 impl Client {
-    /// A client with a key.
+    /// Creates a client with a key.
     ///
     /// # Panics
-    /// Never in practice: the HTTP client has nothing to load.
+    /// Never in practice: the HTTP client loads nothing.
     pub fn new(base: &str, key: &str) -> Self {
-        // A second client finds the provider installed: that is no error.
+        // A second client finds the provider installed, which is no error.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -83,10 +83,10 @@ impl Client {
         }
     }
 
-    /// The same, towards a gateway with a certificate of this authority, PEM.
+    /// As [`new`](Self::new), towards a gateway with a certificate of this authority, PEM.
     ///
     /// # Panics
-    /// When the file is none.
+    /// If the file is not a PEM certificate.
     #[must_use]
     pub fn trusting(&self, authority: &Path) -> Self {
         let pem = std::fs::read(authority).expect("a file");
@@ -99,7 +99,7 @@ impl Client {
         Self { http, ..self.clone() }
     }
 
-    /// The same with another key.
+    /// The same client with another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self {
@@ -109,12 +109,12 @@ impl Client {
         }
     }
 
-    /// The key, for clients of other kinds.
+    /// The key, for other kinds of clients.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The operator acting for a tenant.
+    /// A client of the operator that acts for a tenant.
     #[must_use]
     pub fn acting_for(&self, tenant: &str) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// The same towards another gateway.
+    /// The same client towards another gateway.
     #[must_use]
     pub fn towards(&self, base: &str) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Client {
         }
     }
 
-    /// A request with the key, to be completed and given to `send`.
+    /// Builds a request with the key, to be completed and passed to `send`.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if !self.key.is_empty() {
@@ -144,10 +144,10 @@ impl Client {
         request
     }
 
-    /// Sends; an error of the transport is an `Err`, for tests that kill the gateway.
+    /// Sends a request. A transport error is an `Err`, for tests that kill the gateway.
     ///
     /// # Errors
-    /// When no whole answer came.
+    /// If no complete answer arrived.
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -160,40 +160,40 @@ impl Client {
         })
     }
 
-    /// Sends.
+    /// Sends a request.
     ///
     /// # Panics
-    /// When no whole answer came.
+    /// If no complete answer arrived.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         self.try_send(request).await.expect("an answer of the gateway")
     }
 
-    /// GET.
+    /// Sends GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// POST of JSON.
+    /// Sends POST with JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// PUT of JSON.
+    /// Sends PUT with JSON.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
-    /// PATCH of JSON.
+    /// Sends PATCH with JSON.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// DELETE.
+    /// Sends DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
     }
 
-    /// POST of text with a content type.
+    /// Sends POST with text of a content type.
     pub async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         self.send(
             self.request(Method::POST, path)
@@ -203,13 +203,13 @@ impl Client {
         .await
     }
 
-    /// Makes a tenant (with the operator's key); a client with its key.
+    /// Creates a tenant (with the operator's key) and returns a client with its key.
     pub async fn create_tenant(&self, id: &str) -> Self {
         let made = self.post("/v1/tenants", &json!({ "id": id })).await.expect(201);
         self.with_key(made["key"].as_str().expect("a key"))
     }
 
-    /// Makes a subscription to everything; its id and secret.
+    /// Creates a subscription to all events and returns its id and secret.
     pub async fn subscribe(&self, url: &str) -> (String, String) {
         let made = self
             .post("/v1/subscriptions", &json!({ "url": url, "events": ["*"] }))
@@ -219,7 +219,7 @@ impl Client {
         (text("id"), text("secret"))
     }
 
-    /// Posts an event; its id. A producer that is told to come again does, with the same key.
+    /// Posts an event and returns its id. Retries with the same key when the answer asks for it.
     pub async fn publish(&self, kind: &str, data: Value) -> String {
         static KEYS: AtomicU64 = AtomicU64::new(0);
         let key = format!("publish-{}", KEYS.fetch_add(1, Ordering::Relaxed));
@@ -240,7 +240,7 @@ impl Client {
         }
     }
 
-    /// A tenant's chain that redacts the confidential and restricted classes.
+    /// Sets a chain that redacts the confidential and restricted classes.
     pub async fn redact(&self) {
         let step = json!({ "plugin": "redact", "settings": { "classes": ["confidential", "restricted"] } });
         self.put("/v1/chain", &json!({ "steps": [step] }))

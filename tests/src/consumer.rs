@@ -1,4 +1,5 @@
-//! A customer's server and the public libraries, run by real Node and real Python: `tests/receivers`.
+//! A customer's server and the public libraries, run by real Node and real Python:
+//! `tests/receivers`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use crate::gateway::{gather, root};
 use crate::{BOUND, eventually};
 
-/// What runs a script of `tests/receivers`.
+/// Interpreter of a script of `tests/receivers`.
 #[derive(Debug, Clone, Copy)]
 pub enum Language {
     /// Node.
@@ -20,7 +21,7 @@ pub enum Language {
     Python,
 }
 
-/// A running server of a customer's; it ends when this is dropped.
+/// A running server of a customer, ended on drop.
 #[derive(Debug)]
 pub struct Consumer {
     process: Child,
@@ -32,7 +33,7 @@ impl Consumer {
     /// Starts a script with the customer's secret and waits until it listens.
     ///
     /// # Panics
-    /// When it does not; the text shows what it said.
+    /// If it does not; the message shows its output.
     pub fn start(language: Language, script: &str, secret: &str) -> Self {
         let mut process = language
             .command(script)
@@ -63,7 +64,7 @@ impl Consumer {
         }
     }
 
-    /// Where it listens.
+    /// Address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -71,7 +72,7 @@ impl Consumer {
     /// Waits until it has printed this line.
     ///
     /// # Panics
-    /// When it does not.
+    /// If it does not.
     pub async fn says(&self, line: &str) {
         eventually(&format!("the customer's server says {line:?}"), async || {
             let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,10 +90,11 @@ impl Drop for Consumer {
 }
 
 impl Language {
-    /// What a library or printed code says of messages: an answer for each, `true` or why not.
+    /// Verifies messages with a library or printed code. Returns a result for each: `true` or the
+    /// reason of the refusal.
     ///
     /// # Panics
-    /// When the script ends before it has answered.
+    /// If the script ends before it has answered.
     pub async fn check(self, messages: &[Value]) -> Vec<Value> {
         let script = match self {
             Self::Node => "check.js",
@@ -139,7 +141,7 @@ impl Language {
     }
 }
 
-/// Where the libraries are; they are installed first where they are not there or not those of the lock files.
+/// Directory of the libraries, installed first unless they match the lock files.
 fn installed() -> PathBuf {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {

@@ -3,12 +3,13 @@
 use serde_json::Value;
 use tokio::process::Command;
 
-/// Runs a command line that begins with `curl`; the status and the body of the answer.
+/// Runs a command line that begins with `curl`; returns the status and the body of the answer.
 ///
 /// # Panics
-/// When curl is missing or there is no answer.
+/// If curl is missing or there is no answer.
 pub async fn curl(line: &str) -> (u16, Value) {
-    // What a document does not print stands in a file of curl's own, so that the line stays as it is.
+    // Options that a document does not print are in curl's own configuration file, so that the line
+    // is unchanged.
     let home = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(
         home.path().join(".curlrc"),

@@ -1,4 +1,4 @@
-//! A gateway process of one's own, started as a user starts it.
+//! A gateway process for a test, started as a user starts it.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -18,8 +18,10 @@ use crate::{BOUND, Client};
 /// The operator's key of every gateway in a test.
 pub const OPERATOR_KEY: &str = "hg_test_operator_key_0123456789abcdef";
 
-/// Limits of time so wide that a slow machine never meets them, for every gateway in a test that does not set its own: a test of
-/// a limit meets that one, and no other before it.
+/// Time limits too wide for a slow machine to reach.
+///
+/// They apply to every gateway in a test that does not set its own. A test of a limit then meets
+/// that limit and no other.
 const PATIENT: &[(&str, &str)] = &[
     ("server.header_timeout", "2m"),
     ("server.body_timeout", "2m"),
@@ -36,7 +38,8 @@ const PATIENT: &[(&str, &str)] = &[
     ("plugins.canary.window", "1h"),
 ];
 
-/// How a gateway is set up; what is not said is the default, but for loopback addresses, which tests must reach, and `PATIENT`.
+/// Builder of a gateway. Unset options have their defaults, except loopback addresses, which tests
+/// must reach, and `PATIENT`.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     store: Option<String>,
@@ -45,7 +48,7 @@ pub struct Setup {
     limits: String,
 }
 
-/// A running gateway; it ends when this is dropped.
+/// A running gateway, ended on drop.
 #[derive(Debug)]
 pub struct Gateway {
     process: Child,
@@ -64,12 +67,12 @@ struct Launch {
 }
 
 impl Setup {
-    /// The embedded store, in the gateway's own directory.
+    /// Uses the embedded store, in the gateway's own directory.
     pub fn embedded() -> Self {
         Self::default()
     }
 
-    /// A Redis.
+    /// Uses a Redis.
     pub fn redis(url: &str) -> Self {
         Self {
             store: Some(url.to_owned()),
@@ -77,7 +80,7 @@ impl Setup {
         }
     }
 
-    /// More configuration, TOML.
+    /// Adds configuration, TOML.
     #[must_use]
     pub fn with(mut self, toml: &str) -> Self {
         self.toml.push_str(toml);
@@ -85,14 +88,16 @@ impl Setup {
         self
     }
 
-    /// Limits the memory of the process (`RLIMIT_DATA`), as a container does: an allocation over it ends the process.
+    /// Limits the memory of the process (`RLIMIT_DATA`) as a container does.
+    ///
+    /// An allocation over the limit ends the process.
     #[must_use]
     pub fn with_data_limit(mut self, bytes: u64) -> Self {
         self.data_limit = Some(bytes);
         self
     }
 
-    /// Limits of the process: a command of the shell, such as `ulimit -n 256`.
+    /// Limits the process by a shell command, such as `ulimit -n 256`.
     #[must_use]
     pub fn under(mut self, limits: &str) -> Self {
         limits.clone_into(&mut self.limits);
@@ -105,7 +110,8 @@ impl Setup {
             .store
             .clone()
             .unwrap_or_else(|| format!("embedded:{}", data.join("store").display()));
-        // Dotted keys, so that `toml` may open the same tables again by dotted keys or open other tables.
+        // Dotted keys, so that `toml` may open the same tables again by dotted keys or open other
+        // tables.
         format!(
             "data_dir = {data:?}\nserver.listen = \"127.0.0.1:0\"\nstore.url = {store:?}\n\
              auth.operator_key = \"{OPERATOR_KEY}\"\negress.allow = [\"127.0.0.0/8\"]\n{}{}",
@@ -114,7 +120,7 @@ impl Setup {
         )
     }
 
-    /// What `toml` does not set of `PATIENT`.
+    /// The settings of `PATIENT` that `toml` does not set.
     fn patience(&self) -> String {
         let own: DocumentMut = self.toml.parse().unwrap_or_default();
         let is_set = |key: &str| {
@@ -128,18 +134,18 @@ impl Setup {
             .collect()
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the gateway and waits until it listens.
     ///
     /// # Panics
-    /// When it does not start; the text shows what it said.
+    /// If it does not start; the message shows its output.
     pub fn start(&self) -> Gateway {
         self.try_start().expect("the gateway starts")
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the gateway and waits until it listens.
     ///
     /// # Errors
-    /// When it does not start; the text shows what it said.
+    /// If it does not start; the message shows its output.
     pub fn try_start(&self) -> Result<Gateway> {
         let dir = Arc::new(tempfile::tempdir().context("a temporary directory")?);
         let config = dir.path().join("hookgate.toml");
@@ -154,7 +160,7 @@ impl Setup {
 }
 
 impl Gateway {
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Base URL: `http://127.0.0.1:PORT`.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -164,12 +170,12 @@ impl Gateway {
         Client::new(&self.base, OPERATOR_KEY)
     }
 
-    /// A client of a new tenant.
+    /// Creates a tenant and returns a client of it.
     pub async fn tenant(&self, id: &str) -> Client {
         self.operator().create_tenant(id).await
     }
 
-    /// Its directory: the configuration file, and `data`.
+    /// Directory of the gateway: the configuration file, and `data`.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -179,18 +185,18 @@ impl Gateway {
         self.process.id()
     }
 
-    /// Its resident memory, in bytes.
+    /// Resident memory of the process, in bytes.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the process has ended.
     pub fn resident(&self) -> Result<u64> {
         self.memory("VmRSS:")
     }
 
-    /// The most resident memory that it had since it started, in bytes.
+    /// Peak resident memory of the process since its start, in bytes.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the process has ended.
     pub fn peak_resident(&self) -> Result<u64> {
         self.memory("VmHWM:")
     }
@@ -202,33 +208,33 @@ impl Gateway {
         Ok(kib << 10)
     }
 
-    /// What it has said on standard output and error, line by line.
+    /// Lines on standard output and error so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ends it with SIGKILL, as a crash would.
+    /// Kills the process with SIGKILL, as a crash would end it.
     ///
     /// # Panics
-    /// When it cannot be signalled.
+    /// If it cannot be signalled.
     pub fn kill(&mut self) {
         self.process.kill().expect("a signal");
         self.process.wait().expect("an end");
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     ///
     /// # Panics
-    /// When it cannot be signalled.
+    /// If it cannot be signalled.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = Pid::from_child(&self.process);
         rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
-    /// Asks it to end (SIGTERM) and waits for it.
+    /// Asks the process to end (SIGTERM) and waits for it.
     ///
     /// # Panics
-    /// When it does not end within the bound.
+    /// If it does not end within the bound.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
         let start = Instant::now();
@@ -245,29 +251,29 @@ impl Gateway {
         }
     }
 
-    /// Starts it again in the same directory, on another port.
+    /// Restarts the gateway in the same directory, on another port.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn restart(self) -> Self {
         self.try_restart().expect("the gateway starts again")
     }
 
-    /// The same, where it may not start.
+    /// As [`restart`](Self::restart), for a start that may fail.
     ///
     /// # Errors
-    /// When it does not start; the text shows what it said.
+    /// If it does not start; the message shows its output.
     pub fn try_restart(mut self) -> Result<Self> {
         let _ = self.process.kill();
         let _ = self.process.wait();
         Self::spawn(self.dir.clone(), self.launch.clone())
     }
 
-    /// Puts a line of configuration before the others, for the next start.
+    /// Inserts a line of configuration before the others, for the next start.
     ///
     /// # Panics
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub fn configure(&self, line: &str) {
         let path = self.dir().join("hookgate.toml");
         let text = std::fs::read_to_string(&path).expect("the configuration");
@@ -318,7 +324,7 @@ impl Drop for Gateway {
     }
 }
 
-/// Sets the most memory that a process may have for its data from now on.
+/// Limits the data memory of a process from now on.
 fn limit_data(process: &Child, bytes: u64) -> Result<()> {
     let limit = Rlimit {
         current: Some(bytes),
@@ -328,12 +334,12 @@ fn limit_data(process: &Child, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// The binary, as a command without inherited configuration.
+/// The binary as a command, without inherited configuration.
 pub fn command() -> Command {
     command_under("")
 }
 
-/// The same under limits of the shell.
+/// The same command under limits of the shell.
 fn command_under(limits: &str) -> Command {
     let mut command = if limits.is_empty() {
         Command::new(binary())
@@ -351,14 +357,14 @@ fn command_under(limits: &str) -> Command {
     command
 }
 
-/// The same for commands that run plugins, with `PATIENT`.
+/// As [`command`], for commands that run plugins, with `PATIENT`.
 pub fn patient_command() -> Command {
     let mut command = command();
     command.envs(patience());
     command
 }
 
-/// `PATIENT` as variables of the environment, for whoever starts commands of the binary.
+/// `PATIENT` as environment variables, for tests that start commands of the binary.
 pub fn patience() -> impl Iterator<Item = (String, &'static str)> {
     PATIENT.iter().map(|(key, value)| {
         let name = key.to_uppercase().replace('.', "__");
@@ -366,8 +372,10 @@ pub fn patience() -> impl Iterator<Item = (String, &'static str)> {
     })
 }
 
-/// The gateway's binary: the one that `HOOKGATE_BINARY` names, so that two builds can be compared in one run; else built from
-/// this tree in the profile of the test itself.
+/// Path of the gateway's binary.
+///
+/// `HOOKGATE_BINARY` names it, so that two builds can be compared in one run; otherwise it is built
+/// from this tree in the profile of the test itself.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("HOOKGATE_BINARY") {
@@ -398,14 +406,14 @@ fn build() -> Result<PathBuf> {
     Ok(profile.join("hookgate"))
 }
 
-/// The repository.
+/// Root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."))
 }
 
-/// Keeps the lines of a process, and tells what follows `listening on `.
+/// Collects the output lines of a process, and sends the rest of the line after `listening on `.
 pub(crate) fn gather(
     source: impl std::io::Read + Send + 'static,
     log: Arc<Mutex<Vec<String>>>,

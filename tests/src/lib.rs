@@ -1,7 +1,9 @@
-//! What the black-box tests are made of: a gateway process of one's own, a redis-server of one's own, receivers, a client.
+//! Parts of the black-box tests: a gateway process, a redis-server, receivers and a client for each
+//! test.
 //!
-//! Every part takes a free port and a temporary directory, and ends when it is dropped, so that tests run side by side.
-//! Nothing here knows the gateway's insides: it is started as a user starts it and spoken to over HTTP.
+//! Every part takes a free port and a temporary directory, and ends on drop, so that tests run in
+//! parallel. Nothing here uses the gateway's internals: it is started as a user starts it and
+//! called over HTTP.
 
 pub mod authority;
 pub mod bindings;

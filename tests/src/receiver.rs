@@ -1,4 +1,4 @@
-//! A consumer's endpoint: answers as it is told and remembers what it was sent.
+//! A consumer's endpoint: follows a script of replies and records its requests.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,31 +18,31 @@ use tokio::task::JoinHandle;
 
 use crate::{eventually, signature};
 
-/// How to answer a request.
+/// Reply to a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// With this status and no body.
+    /// Answers with this status and no body.
     Status(u16),
-    /// With this status and these headers.
+    /// Answers with this status and these headers.
     With(u16, Vec<(&'static str, String)>),
-    /// With 200, after so long.
+    /// Answers with 200, after this time.
     After(Duration),
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// The path it was sent to.
+    /// Path of the request.
     pub path: String,
     /// Its headers, names in lower case.
     pub headers: HashMap<String, String>,
     /// Its body.
     pub body: Bytes,
-    /// The status that it was answered with.
+    /// Status of the answer.
     pub answered: u16,
 }
 
-/// A running receiver; it ends when this is dropped.
+/// A running receiver, ended on drop.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
@@ -53,7 +53,7 @@ pub struct Receiver {
 #[derive(Debug, Default)]
 struct State {
     received: Vec<Received>,
-    /// What to answer next; 200 when there is nothing more.
+    /// The next replies; 200 after the last one.
     script: Vec<Reply>,
 }
 
@@ -67,17 +67,17 @@ impl Reply {
 }
 
 impl Received {
-    /// The body as JSON; `null` where it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The body as text; empty where it is none.
+    /// The body as text; empty if it is not UTF-8.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// A header; empty where there is none.
+    /// A header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -87,7 +87,7 @@ impl Received {
         self.header("webhook-id")
     }
 
-    /// Whether the Standard Webhooks signature is right.
+    /// Returns `true` if the Standard Webhooks signature is valid.
     pub fn verifies(&self, secret: &str) -> bool {
         let (id, time) = (self.header("webhook-id"), self.header("webhook-timestamp"));
         signature::verifies(secret, id, time, self.header("webhook-signature"), &self.body)
@@ -95,10 +95,10 @@ impl Received {
 }
 
 impl Receiver {
-    /// A receiver that answers the requests in turn as the script says, and 200 from then on.
+    /// Starts a receiver that follows the script of replies, and answers 200 from then on.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port is available.
     pub async fn start(script: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -114,7 +114,7 @@ impl Receiver {
         }
     }
 
-    /// Where it listens.
+    /// Address that the receiver listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -124,22 +124,22 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
-    /// What came so far.
+    /// Requests received so far.
     pub fn received(&self) -> Vec<Received> {
         lock(&self.state).received.clone()
     }
 
-    /// Takes what came since the last time: for runs whose requests do not fit into memory together.
+    /// Takes the requests since the last call, for runs too long to hold all requests in memory.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut lock(&self.state).received)
     }
 
-    /// How many requests came so far.
+    /// Number of requests so far.
     pub fn count(&self) -> usize {
         lock(&self.state).received.len()
     }
 
-    /// Waits until at least so many requests have come.
+    /// Waits until at least this many requests have been received.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} requests at the receiver"), async || {
             (self.count() >= count).then(|| self.received())
@@ -147,7 +147,7 @@ impl Receiver {
         .await
     }
 
-    /// Answers as the script says from now on, and 200 after it.
+    /// Replaces the script of replies; answers 200 after it.
     pub fn answer(&self, script: Vec<Reply>) {
         lock(&self.state).script = script;
     }

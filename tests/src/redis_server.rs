@@ -1,4 +1,4 @@
-//! A redis-server of one's own: a free port, a temporary directory, appendonly.
+//! A redis-server for a test: a free port, a temporary directory, appendonly.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::BOUND;
 
-/// When Redis flushes its append-only file.
+/// Policy of flushing Redis' append-only file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fsync {
     /// Before each answer.
@@ -18,7 +18,7 @@ pub enum Fsync {
     EverySec,
 }
 
-/// A running redis-server; it ends when this is dropped.
+/// A running redis-server, ended on drop.
 #[derive(Debug)]
 pub struct RedisServer {
     process: Child,
@@ -28,13 +28,14 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one and waits until it answers.
+    /// Starts a server and waits until it answers.
     ///
     /// # Errors
-    /// When there is no redis-server (the text says how to install it) or it does not start.
+    /// If there is no redis-server (the message says how to install it) or it does not start.
     pub fn start(fsync: Fsync) -> Result<Self> {
         let dir = tempfile::tempdir().context("a temporary directory")?;
-        // The port may be taken between asking and binding: then another one is tried.
+        // Another process may take the port between the query and the bind: then the next port is
+        // tried.
         for _ in 0..5 {
             let port = free_port()?;
             let mut process = spawn(port, fsync, &dir)?;
@@ -55,34 +56,34 @@ impl RedisServer {
         )
     }
 
-    /// Where it listens.
+    /// URL of the server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// Ends it with SIGKILL, as a crash would.
+    /// Kills the server with SIGKILL, as a crash would end it.
     ///
     /// # Errors
-    /// When it cannot be signalled.
+    /// If it cannot be signalled.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill().context("kill redis-server")?;
         self.process.wait().context("wait for redis-server")?;
         Ok(())
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the server.
     ///
     /// # Errors
-    /// When it cannot be signalled.
+    /// If it cannot be signalled.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, signal).context("signal redis-server")
     }
 
-    /// Starts it again on the same port and directory.
+    /// Restarts the server on the same port and directory.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub fn restart(&mut self) -> Result<()> {
         self.process = spawn(self.port, self.fsync, &self.dir)?;
         if answers(self.port, &mut self.process) {

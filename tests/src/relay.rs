@@ -1,4 +1,5 @@
-//! Stands between the gateway and a consumer's server: ends TLS where there is any, passes every byte on, keeps the requests.
+//! Relay between the gateway and a consumer's server: terminates TLS if configured, forwards every
+//! byte, records the requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{Authority, eventually};
 
-/// A running relay; it ends when this is dropped.
+/// A running relay, ended on drop.
 #[derive(Debug)]
 pub struct Relay {
     base: String,
@@ -24,16 +25,17 @@ pub struct Relay {
 #[derive(Debug, Clone)]
 pub struct Message {
     head: String,
-    /// Its body.
+    /// The body of the request.
     pub body: Vec<u8>,
 }
 
 impl Relay {
-    /// With an authority it speaks TLS to the gateway; never to the server. It hangs up until it is told where that is:
-    /// a customer's secret, which its server needs, is known once a URL was registered.
+    /// Starts a relay. With an authority it speaks TLS to the gateway, and never to the server. It
+    /// closes connections until it knows the server: a customer's secret, which the server needs,
+    /// is known only after a URL was registered.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port is available.
     pub async fn start(authority: Option<&Authority>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -49,12 +51,12 @@ impl Relay {
         }
     }
 
-    /// Leads to this server from now on.
+    /// Forwards to this server from now on.
     pub fn lead_to(&self, server: SocketAddr) {
         *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
     }
 
-    /// The URL of a path behind it.
+    /// The URL of a path behind the relay.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -67,7 +69,7 @@ impl Relay {
             .clone()
     }
 
-    /// Waits until at least so many requests have come.
+    /// Waits until at least this many requests have been received.
     pub async fn wait_for(&self, count: usize) -> Vec<Message> {
         eventually(&format!("{count} requests at the relay"), async || {
             let came = self.messages.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -93,7 +95,7 @@ impl Message {
         })
     }
 
-    /// A header by its lower-case name; empty where there is none.
+    /// A header by its lower-case name; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers()
             .find(|(own, _)| own == name)
@@ -105,12 +107,12 @@ impl Message {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// The body as JSON; `null` where it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The same with another body.
+    /// The same message with another body.
     #[must_use]
     pub fn with_body(&self, body: &str) -> Self {
         let length = body.len().to_string();
@@ -120,10 +122,10 @@ impl Message {
         }
     }
 
-    /// The same with other text in its body.
+    /// The same message with a text of its body replaced.
     ///
     /// # Panics
-    /// When the body does not have it: then nothing would be changed.
+    /// If the body does not contain the text, because nothing would change.
     #[must_use]
     #[track_caller]
     pub fn replaced(&self, from: &str, to: &str) -> Self {
@@ -131,10 +133,10 @@ impl Message {
         self.with_body(&self.text().replacen(from, to, 1))
     }
 
-    /// The same with another value of a header that it has.
+    /// The same message with another value of an existing header.
     ///
     /// # Panics
-    /// When it does not have it.
+    /// If it has no such header.
     #[must_use]
     #[track_caller]
     pub fn with_header(&self, name: &str, value: &str) -> Self {
@@ -149,7 +151,7 @@ impl Message {
         }
     }
 
-    /// The same without a header.
+    /// The same message without a header.
     #[must_use]
     pub fn without_header(&self, name: &str) -> Self {
         let other = |line: &&str| !line.to_ascii_lowercase().starts_with(&format!("{name}:"));
@@ -159,10 +161,10 @@ impl Message {
         }
     }
 
-    /// Sends it to a server; the status of the answer.
+    /// Sends the message to a server and returns the status of the answer.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no answer.
     pub async fn send(&self, to: SocketAddr) -> u16 {
         let mut stream = TcpStream::connect(to).await.expect("a server");
         let head = format!("{}\r\nconnection: close\r\n\r\n", self.head);
@@ -175,7 +177,7 @@ impl Message {
         status.parse().expect("an answer begins with its status")
     }
 
-    /// The first whole request of these bytes, and how many it takes.
+    /// The first complete request in these bytes, and its length.
     fn first(bytes: &[u8]) -> Option<(Self, usize)> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let mut message = Self {
@@ -223,7 +225,7 @@ async fn listen(
     }
 }
 
-/// Until either side hangs up.
+/// Forwards until either side closes the connection.
 async fn pass(client: impl AsyncRead + AsyncWrite, server: TcpStream, messages: &Mutex<Vec<Message>>) {
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = server.into_split();

@@ -1,11 +1,11 @@
-//! Standard Webhooks signatures, written from the specification and independent of the gateway's code.
+//! Standard Webhooks signatures, implemented from the specification without the gateway's code.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Whether one of the `v1` signatures in the header is that of the message under the secret.
+/// Returns `true` if one of the header's `v1` signatures is valid for the message under the secret.
 pub fn verifies(secret: &str, id: &str, timestamp: &str, header: &str, body: &[u8]) -> bool {
     let Some(encoded) = secret.strip_prefix("whsec_") else {
         return false;
@@ -28,10 +28,10 @@ pub fn verifies(secret: &str, id: &str, timestamp: &str, header: &str, body: &[u
         })
 }
 
-/// The value of a signature header for a message, as the specification has it.
+/// The value of a signature header for a message, as specified.
 ///
 /// # Panics
-/// When the secret is none.
+/// If the secret is invalid.
 pub fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     let encoded = secret.strip_prefix("whsec_").expect("a prefix");
     let key = STANDARD.decode(encoded).expect("base64");

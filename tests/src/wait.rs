@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true. It bounds a test that has failed; it is no claim about speed.
+/// Maximum time for a condition to come true. It bounds a failed test and is no claim about speed.
 pub const BOUND: Duration = Duration::from_secs(120);
 
-/// Waits until the condition gives a value and returns it.
+/// Waits until the condition returns a value, and returns it.
 ///
 /// # Panics
-/// When the bound is over; the text says what was waited for.
+/// After the bound; the message names the condition.
 #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();

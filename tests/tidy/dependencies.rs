@@ -1,5 +1,5 @@
-//! What the project depends on: the rules of `deny.toml` that need no database of advisories, and that whatever is built once serves
-//! builds, tests and `cargo run` alike.
+//! Dependencies of the project: the rules of `deny.toml` that need no advisory database, and a
+//! single build of each crate for builds, tests and `cargo run`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,8 @@ use hookgate_tests::gateway::root;
 use serde_json::Value;
 use toml_edit::DocumentMut;
 
-/// `cargo deny check bans licenses sources` says the same of the same file, and `cargo deny check advisories` the rest.
+/// `cargo deny check bans licenses sources` applies the same file, and `cargo deny check
+/// advisories` checks the rest.
 #[test]
 fn dependencies_are_as_deny_toml_allows() {
     let rules = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
@@ -23,7 +24,9 @@ fn dependencies_are_as_deny_toml_allows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A crate whose features the tests' own dependencies change is compiled twice, with all that depend on it.
+/// A crate whose features change with the tests' dependencies is compiled twice.
+///
+/// All crates that depend on it are compiled twice, too.
 #[test]
 fn a_build_and_a_test_have_the_same_features() {
     let (build, test) = (
@@ -37,7 +40,7 @@ fn a_build_and_a_test_have_the_same_features() {
     );
 }
 
-/// What `cargo tree` says of each package that is compiled for this machine.
+/// Output of `cargo tree` for each package that is compiled for this machine.
 fn tree(kinds: &str, format: &str) -> BTreeSet<String> {
     let fixed = ["tree", "--workspace", "--locked", "--prefix", "none"];
     let said = cargo(&[&fixed[..], &["--edges", kinds, "--format", format]].concat());
@@ -55,7 +58,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(ran.stdout).expect("text")
 }
 
-/// The packages that are compiled for this machine, as `cargo metadata` has them.
+/// The packages that are compiled for this machine, in the form of `cargo metadata`.
 fn crates() -> Vec<Value> {
     let rustc = Command::new("rustc").arg("-vV").output().expect("rustc runs");
     let version = String::from_utf8_lossy(&rustc.stdout).into_owned();
@@ -71,7 +74,7 @@ fn crates() -> Vec<Value> {
     let Value::Array(mut packages) = metadata["packages"].take() else {
         return Vec::new();
     };
-    // It has what no feature asks for, too.
+    // The metadata also contains optional packages that no feature enables.
     let compiled: BTreeSet<String> = tree("normal,build,dev", "{p}")
         .iter()
         .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
@@ -109,7 +112,7 @@ fn licences(rules: &DocumentMut, crates: &[Value], wrong: &mut Vec<String>) {
     }
 }
 
-/// Tells whether the licences that are allowed satisfy an SPDX expression; `/` is how old manifests write `OR`.
+/// Checks that the allowed licences satisfy an SPDX expression; `/` is the `OR` of old manifests.
 fn allows(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression
         .replace('/', " OR ")
@@ -186,7 +189,7 @@ fn bans(rules: &DocumentMut, crates: &[Value], wrong: &mut Vec<String>) {
     }
 }
 
-/// Each version beside the newest is known, and each that is known is there: `bans.skip`.
+/// Compares `bans.skip` with the older versions of duplicate crates, in both directions.
 fn duplicates(rules: &DocumentMut, crates: &[Value], wrong: &mut Vec<String>) {
     assert_eq!(
         rules["bans"]["multiple-versions"].as_str(),

@@ -1,6 +1,8 @@
-//! The table of the gateway's own modules: who may use whom. What may use which crate is said by Cargo.
+//! The table of imports between the gateway's own modules. Imports between crates are checked by
+//! Cargo.
 
-/// Which of the gateway's modules each may use, besides itself. What is not in this table is refused.
+/// Modules that each of the gateway's modules may use, besides itself. All other imports are
+/// refused.
 pub const MAY_USE: &[(&str, &[&str])] = &[
     ("keyring", &[]),
     ("backup", &[]),
@@ -19,10 +21,10 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// These compose; they may use everything.
+/// Modules that compose the others and may use everything.
 pub const COMPOSERS: &[&str] = &["app", "cli", "config", "lib", "main"];
 
-/// The crates that are pure, and what they must never touch.
+/// The pure crates; `IMPURE` lists what they must never use.
 pub const PURE: &[&str] = &["json", "domain", "contract"];
 pub const IMPURE: &[&str] = &[
     "tokio::",

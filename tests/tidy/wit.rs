@@ -1,7 +1,9 @@
-//! Whether one state of the WIT package can take the place of another: what was built for the one must run with the other.
+//! Compatibility of two states of the WIT package: components built for the one must run with the
+//! other.
 //!
-//! A component links by structure: each function and type that it imports must be there as it was, and what it is asked for must
-//! be what it exports. So what the gateway offers may grow by functions and interfaces, and nothing else may change.
+//! A component links by structure: each function and type that it imports must be unchanged, and
+//! its exports must be those that the gateway calls. The gateway's side may therefore add functions
+//! and interfaces, and nothing else may change.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,20 +18,20 @@ use wit_bindgen_core::wit_parser::{
 
 /// The world `plugin` of one state of the package.
 struct World {
-    /// Of the package, as `0.1.0`.
+    /// Version of the package, such as `0.1.0`.
     version: String,
     imports: BTreeMap<String, Face>,
     exports: BTreeMap<String, Face>,
 }
 
-/// An interface: names, and what stands under them.
+/// An interface: its names and their definitions.
 #[derive(Default)]
 struct Face {
     functions: BTreeMap<String, String>,
     types: BTreeMap<String, Shape>,
 }
 
-/// A type: which kind, and its members, cases or meaning.
+/// A type: its kind, and its members, cases or meaning.
 #[derive(PartialEq)]
 struct Shape {
     kind: &'static str,
@@ -45,7 +47,7 @@ impl World {
         Self::read(&resolve, world)
     }
 
-    /// What a component uses of the world.
+    /// Parts of the world that a component uses.
     fn of_component(resolve: &Resolve, world: WorldId) -> Result<Self> {
         Self::read(resolve, world)
     }
@@ -80,7 +82,7 @@ impl World {
         })
     }
 
-    /// Every function of it, as `document#[method]json.get`.
+    /// Every function of the world, in the form `document#[method]json.get`.
     fn functions(&self) -> Vec<String> {
         let faces = self.imports.iter().chain(&self.exports);
         faces
@@ -92,7 +94,7 @@ impl World {
             .collect()
     }
 
-    /// Why components built for this cannot run with another; none: they can.
+    /// Reasons why components built for this world cannot run with another; empty if they can.
     fn broken_by(&self, next: &Self) -> Vec<String> {
         let mut wrong = Vec::new();
         for (name, face) in &self.imports {
@@ -234,7 +236,7 @@ fn shape(resolve: &Resolve, def: &TypeDef) -> Shape {
     }
 }
 
-/// A type as it would be written; a named one under the interface that first defines it.
+/// A type in WIT notation; a named one under the interface that first defines it.
 fn written(resolve: &Resolve, ty: &Type) -> String {
     let Type::Id(id) = ty else {
         return format!("{ty:?}").to_lowercase();

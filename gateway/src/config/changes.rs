@@ -1,4 +1,4 @@
-//! Keys in which two configurations differ: what a reload does not apply is told by its name.
+//! Keys in which two configurations differ: a reload names the ones that it does not apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::Config;
 
-/// Values by their dotted keys; no secret is among them.
+/// Values by their dotted keys, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Values(BTreeMap<String, String>);
 
 impl Values {
-    /// The values of a configuration that hold from the start of the process to its end: all but profiles, tenants and sealing keys,
-    /// which a reload applies.
+    /// The values that are fixed from the start of the process to its end: all but profiles,
+    /// tenants and sealing keys, which a reload applies.
     pub fn fixed(config: &Config) -> Self {
         let mut values = BTreeMap::new();
-        // What JSON cannot hold is no value of a configuration.
+        // A configuration holds only values that JSON can represent.
         if let Ok(Value::Object(tables)) = serde_json::to_value(config) {
             for (name, table) in tables
                 .iter()
@@ -28,7 +28,7 @@ impl Values {
         Self(values)
     }
 
-    /// The keys whose values are others, or are there in one of both alone.
+    /// The keys with different values, or present in only one of both.
     pub fn differing(&self, other: &Self) -> Vec<String> {
         let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         let differs = |key: &&&String| self.0.get(**key) != other.0.get(**key);

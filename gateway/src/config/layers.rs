@@ -1,4 +1,4 @@
-//! One value of the environment or of the command line as a layer of its own, so that an error names it.
+//! Layers of single values from the environment or the command line, so that errors name the value.
 
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
@@ -9,12 +9,13 @@ use figment::{Metadata, Profile, Provider};
 pub(super) struct Single {
     key: String,
     value: String,
-    /// A variable's name, or what flags are called.
+    /// Name of the variable, or of the flags as a whole.
     origin: String,
 }
 
 impl Single {
-    /// Of a variable: `HOOKGATE_SERVER__LISTEN` sets `server.listen`. `None`: it is not one of ours.
+    /// Layer of a variable: `HOOKGATE_SERVER__LISTEN` sets `server.listen`. `None` for a variable
+    /// of another program.
     pub(super) fn of_variable(name: &str, value: &str) -> Option<Self> {
         let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
         Some(Self {
@@ -39,7 +40,7 @@ impl Provider for Single {
     }
 
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
-        // Lists, tables, numbers and truth values as in TOML; anything else is a text.
+        // Lists, tables, numbers and booleans as in TOML; anything else is a string.
         let value: Value = match self.value.parse() {
             Ok(value) => value,
             Err(never) => match never {},
@@ -54,7 +55,7 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
 }
 
-/// What all variables begin with.
+/// Prefix of all variables.
 pub(super) const PREFIX: &str = "HOOKGATE_";
-/// The origin of what flags say.
+/// Origin of values set by flags.
 pub(super) const FLAGS: &str = "command line";

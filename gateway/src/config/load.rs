@@ -1,4 +1,5 @@
-//! The layers: built-in values, then a file, then the environment, then flags; the later wins.
+//! Loads the configuration from its layers: built-in values, then a file, then the environment,
+//! then flags. The later wins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,39 +12,39 @@ use super::layers::{FLAGS, Single};
 use super::locate::Map;
 use super::{Config, Place, Problem, Refused, rules};
 
-/// What the command line says; it wins over everything. Nothing is `None`.
+/// Values from the command line, which override all other layers. Absent flags are `None`.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
-    /// The file; without it `hookgate.toml` in the working directory, if it is there.
+    /// The file; if `None`, `hookgate.toml` in the working directory, if it exists.
     pub file: Option<PathBuf>,
-    /// Keys, dotted, with their values.
+    /// Dotted keys with their values.
     pub values: Vec<(&'static str, String)>,
 }
 
-/// The environment's variables, as `std::env::vars` gives them.
+/// Environment variables, as `std::env::vars` returns them.
 pub type Environment = Vec<(String, String)>;
 
-/// A checked configuration, and where each value comes from.
+/// A validated configuration, with the origin of each value.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// The file that was read.
+    /// The file that was read, if any.
     pub file: Option<PathBuf>,
     sources: Sources,
 }
 
-/// Finds where a value stands.
+/// Maps a key to the place of its value.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     figment: Figment,
     map: Map,
 }
 
-/// Reads and checks everything.
+/// Reads and validates the whole configuration.
 ///
 /// # Errors
-/// Everything that is wrong, or the first thing that keeps the rest from being read.
+/// All problems, or the first problem that prevents reading the rest.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Refused> {
     let file = find_file(flags)?;
     let mut sources = Sources::default();
@@ -94,12 +95,12 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Refused>
 }
 
 impl Loaded {
-    /// Where a key's value comes from.
+    /// Place of a key's value.
     pub fn place(&self, key: &str) -> Place {
         self.sources.place(key)
     }
 
-    /// Where the value comes from that stands under exactly this key: a table that says something else does not count.
+    /// Origin of the value under exactly this key. A table that sets another key does not count.
     pub(super) fn origin(&self, key: &str) -> Place {
         let figment = &self.sources.figment;
         figment
@@ -115,7 +116,7 @@ impl Sources {
             if let Some(metadata) = self.figment.find_metadata(key) {
                 return self.place_of(metadata, key);
             }
-            // An element of a list, or a table around a key that is not there.
+            // The key is an element of a list, or a table around an absent key.
             match key.rsplit_once('.') {
                 Some((around, _)) => key = around,
                 None => return Place::Default,
@@ -153,7 +154,7 @@ impl Sources {
         Refused(error.into_iter().map(|error| self.explain(&error)).collect())
     }
 
-    /// An error of a layer, or of taking a value, in our words.
+    /// Translates an error of a layer or of deserialisation into a problem.
     fn explain(&self, error: &figment::Error) -> Problem {
         let mut path = error.path.clone();
         if let Kind::UnknownField(name, _) | Kind::UnknownVariant(name, _) = &error.kind
@@ -198,7 +199,7 @@ fn words(kind: &Kind) -> (String, Option<String>) {
     }
 }
 
-/// A bare number where a text is expected is most often a duration or a size without its unit.
+/// Hint for a bare number in place of a string, most often a duration or a size without its unit.
 fn in_quotes(actual: &Actual, expected: &str) -> Option<String> {
     let number = matches!(actual, Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_));
     (number && expected == "a string")

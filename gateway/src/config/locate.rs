@@ -1,8 +1,8 @@
-//! From a key to the line of the file that it stands in.
+//! Maps a key to its line in the configuration file.
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-/// A configuration file's text with what stands where. Only of a file that is TOML.
+/// Text and parsed structure of a configuration file that is valid TOML.
 #[derive(Debug, Default)]
 pub(super) struct Map {
     document: Option<Document<String>>,
@@ -28,7 +28,7 @@ impl Map {
         }
     }
 
-    /// The line of a key, or of the nearest table around it that the file has.
+    /// The line of a key, or of the nearest enclosing table in the file.
     pub(super) fn line(&self, path: &[&str]) -> Option<usize> {
         let document = self.document.as_ref()?;
         let mut found = None;
@@ -52,7 +52,7 @@ enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// One step down: where that begins in the text, and what it is.
+    /// Descends one step: returns the child's offset in the text, and the child.
     fn step(&self, name: &str) -> Option<(Option<usize>, Self)> {
         match self {
             Self::Table(table) => {

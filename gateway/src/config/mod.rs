@@ -1,9 +1,11 @@
-//! The configuration: every part's own `Config` put together, read from files, the environment and flags, and checked.
+//! The configuration: combines the `Config` of every part, reads files, environment and flags, and
+//! validates the result.
 //!
-//! Each part owns its limits and describes each of them in one doc comment, which becomes the reference page
-//! (`docs/configuration.md`), the JSON Schema and the comments of `config print`. Here are only what belongs to no part, the
-//! layers (`load`), and the rules between the parts (`rules`). Whatever is wrong is told with file, line and fix, and nothing
-//! is started. Called by `cli`; nothing else knows that there are files.
+//! Each part owns its limits and describes each of them in one doc comment, which becomes the
+//! reference page (`docs/configuration.md`), the JSON Schema and the comments of `config print`.
+//! This module holds the keys that belong to no part, the layers (`load`), and the rules between
+//! the parts (`rules`). A problem is reported with file, line and fix, and prevents the start.
+//! Called by `cli`; no other module knows that there are files.
 
 mod changes;
 mod layers;
@@ -43,71 +45,78 @@ pub use retry::Retry;
 pub use secret::{NotSet, SecretText};
 pub use tenants::{DeclaredType, Payload, Step, StepFailure, Subscription, Tenant};
 
-/// Everything that can be set.
+/// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the gateway keeps its secrets, compiled plugins and, without another store, its events.
+    /// Directory of the gateway's secrets, compiled plugins and, unless another store is
+    /// configured, its events.
     pub data_dir: PathBuf,
     /// The HTTP server.
     pub server: http::Config,
-    /// Who may do everything.
+    /// Operator access and key scopes.
     pub auth: Auth,
-    /// Where events are kept.
+    /// Store of events.
     pub store: store::Config,
     /// Backups of the embedded store.
     pub backup: backup::Config,
     /// Memory for requests, events and pages.
     pub memory: memory::Config,
-    /// How long events are kept.
+    /// Retention of events.
     pub retention: Retention,
-    /// What producers may send.
+    /// Limits of requests from producers.
     pub ingest: ingest::Config,
-    /// What plugins may use.
+    /// Limits of plugins.
     pub plugins: plugin::Config,
     /// Limits of each tenant.
     pub registry: registry::Config,
-    /// What each tenant may use, where its profile and its own quotas do not say; without any of them there is no limit.
+    /// Limits of a tenant's usage that neither its profile nor its own quotas set. A limit that
+    /// none of them sets does not exist.
     pub quotas: Quotas,
     /// Attempts in flight, leases and claims.
     pub scheduler: scheduler::Config,
     /// Single attempts.
     pub delivery: delivery::Config,
-    /// When failed deliveries are tried again, where a subscription does not say.
+    /// Retry schedule of failed deliveries, unless a subscription has its own.
     pub retry: Retry,
-    /// Where deliveries may go.
+    /// Permitted destinations of deliveries.
     pub egress: egress::Config,
     /// The pull feed.
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
-    /// The gateway's own events: to whom they go, and how many there may be.
+    /// System events: their recipient and their limits.
     pub system_events: system_events::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
-    /// Products' contracts by name, beside those that ship; a shipped name changes that one. See profiles.md.
+    /// Products' contracts by name, in addition to the built-in ones; a built-in name changes that
+    /// contract. See profiles.md.
     pub profiles: BTreeMap<String, profile::file::File>,
-    /// Tenants that are declared here, by name.
+    /// Tenants declared in the file, by name.
     pub tenants: BTreeMap<String, Tenant>,
 }
 
-/// Who may do everything.
+/// Operator access and key scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// The operator's key, at least 16 characters. Left out: made at the first start, shown once, and kept in the data directory.
+    /// The operator's key, at least 16 characters. If omitted, it is generated at the first start,
+    /// shown once, and stored in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_key: Option<SecretText>,
-    /// What seals secrets in the store: one key a line, each 32 bytes in base64, the newest first. Gateways that share a store
-    /// need the same. Left out: made at the first start and kept in the data directory.
+    /// Keys that seal secrets in the store: one key a line, each 32 bytes in base64, the newest
+    /// first. Gateways that share a store need the same keys. If omitted, a key is generated at the
+    /// first start and stored in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing_keys: Option<SecretText>,
-    /// What new API keys of tenants may be used for where `POST /v1/tenants/{id}/keys` does not say: of `publish` (send events),
-    /// `read` (feed, events, deliveries, settings), `manage` (all else that is the tenant's) and `consumer` (a product's own routes, the
-    /// feed, and consumers' subscriptions).
+    /// Default scopes of new API keys of tenants, for a `POST /v1/tenants/{id}/keys` without scopes:
+    /// of `publish` (send events), `read` (feed, events, deliveries, settings), `manage` (everything
+    /// else of the tenant) and `consumer` (a product's own routes, the feed, and consumers'
+    /// subscriptions).
     pub key_scopes: Vec<String>,
-    /// How often the times are written to the store at which tenants' API keys were last used (`last_used`, to the minute): one
-    /// write for each tenant whose keys were. A gateway that is killed forgets those of so long.
+    /// Interval of writing the last use of tenants' API keys to the store (`last_used`, to the
+    /// minute): one write for each tenant whose keys were used. A gateway that is killed loses the
+    /// uses of the last interval.
     pub last_used_interval: Span,
 }
 
@@ -123,10 +132,10 @@ impl Default for Auth {
 }
 
 impl Auth {
-    /// What new keys may be used for.
+    /// Parses `key_scopes`.
     ///
     /// # Errors
-    /// Which of `key_scopes` is none, or that there is none.
+    /// The scope that does not exist, or an empty list.
     pub fn scopes(&self) -> Result<Scopes, BadScopes> {
         Scopes::parse(&self.key_scopes)
     }
@@ -161,7 +170,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Which store is meant.
+    /// URL of the configured store.
     pub fn store_url(&self) -> StoreUrl {
         self.store
             .url
@@ -169,7 +178,8 @@ impl Config {
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
     }
 
-    /// Address of the store among those that the data directory knows, without credentials: a directory in it moves with it.
+    /// Address of the store among those that the data directory records, without credentials. A
+    /// directory inside it moves with it.
     pub fn store_address(&self) -> String {
         match self.store_url() {
             StoreUrl::Embedded(directory) => match directory.strip_prefix(&self.data_dir) {
@@ -180,31 +190,31 @@ impl Config {
         }
     }
 
-    /// Connections to endpoints that there may be at once: attempts in flight, and those that are kept.
+    /// Maximum number of connections to endpoints: attempts in flight and pooled connections.
     pub fn outgoing_connections(&self) -> usize {
         self.scheduler
             .in_flight
             .saturating_add(self.egress.idle_connections_total)
     }
 
-    /// The profiles that ship and those that are declared here.
+    /// The built-in profiles and those of the configuration.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// All problems of the profiles.
     pub fn profiles(&self) -> Result<profile::Profiles, Refused> {
         let refused = |found: Vec<profile::Problem>| Refused(found.into_iter().map(Problem::from).collect());
         profile::Profiles::new(&self.profiles).map_err(refused)
     }
 
-    /// The declared tenants as the registry takes them.
+    /// The declared tenants, in the registry's form.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// All problems of the declarations.
     pub fn declared_tenants(&self) -> Result<Vec<DeclaredTenant>, Refused> {
         let limits = self.registry.filter_limits();
         tenants::declared(&self.tenants, &self.profiles()?, limits).map_err(Refused)
     }
 }
 
-/// The fewest characters of a key that somebody chose.
+/// Minimum length of a key that an operator chose, in characters.
 const SHORTEST_KEY: usize = 16;

@@ -1,4 +1,4 @@
-//! `config print`: the effective configuration as TOML, each value with where it comes from.
+//! `config print`: the effective configuration as TOML, each value with its origin.
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
@@ -14,7 +14,7 @@ pub fn print(loaded: &Loaded) -> Result<String, toml_edit::ser::Error> {
     Ok(document.to_string())
 }
 
-/// Makes tables of inline tables, and says at each value where it comes from.
+/// Turns inline tables into tables, and adds the origin of each value as a comment.
 fn spread(table: &mut Table, around: &str, loaded: &Loaded) {
     let names: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
     for name in names {

@@ -1,36 +1,36 @@
-//! What is wrong with a configuration, where, and how to mend it.
+//! Problems of a configuration: description, place and fix.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong.
+/// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it stands.
+    /// Place of the value.
     pub place: Place,
-    /// The key, dotted, where it is about one.
+    /// The dotted key, if the problem concerns one.
     pub key: Option<String>,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// How to mend it.
+    /// Description of the fix.
     pub hint: Option<String>,
 }
 
-/// Where a value stands.
+/// Place of a configuration value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// In a file.
+    /// A file.
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Which line, counted from 1.
+        /// Line in the file, counted from 1.
         line: Option<usize>,
     },
-    /// In an environment variable.
+    /// An environment variable.
     Environment(String),
-    /// On the command line.
+    /// The command line.
     Flag,
-    /// Nowhere: it is the built-in value.
+    /// No place: the built-in value.
     Default,
 }
 
@@ -40,7 +40,7 @@ pub enum Place {
 pub struct Refused(pub Vec<Problem>);
 
 impl Problem {
-    /// About a key, wherever it stands.
+    /// Creates a problem of a key in whichever layer it is set.
     pub(super) fn of(key: impl Into<String>, message: impl Into<String>, hint: Option<String>) -> Self {
         Self {
             place: Place::Default,

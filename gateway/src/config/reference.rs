@@ -12,7 +12,7 @@ pub fn schema() -> Schema {
     schema_for!(Config)
 }
 
-/// The reference page: every key with its built-in value and what it means.
+/// The reference page: every key with its built-in value and its meaning.
 pub fn reference() -> String {
     let schema = schema().to_value();
     let mut page = Page {
@@ -63,7 +63,8 @@ impl Page {
         );
     }
 
-    /// The table that a property is, directly, by reference, as a map's value or as a list's element.
+    /// The table of a property: itself, by reference, as the value of a map or as the element of a
+    /// list.
     fn table_of(&self, property: &Value) -> Option<Value> {
         let resolved = self.resolve(property);
         let is_table = resolved["properties"].is_object();

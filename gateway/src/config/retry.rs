@@ -1,4 +1,4 @@
-//! The retry schedule of subscriptions that have none of their own.
+//! The default retry schedule, for subscriptions without their own.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,22 +7,23 @@ use hookgate_domain::RetryPolicy;
 use hookgate_domain::retry::BadRetryPolicy;
 use hookgate_domain::units::Span;
 
-/// When a failed delivery is tried again: exponential backoff with full jitter, or a schedule.
+/// Retry schedule of failed deliveries: exponential backoff with full jitter, or a list of delays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
-    /// The wait before the second attempt is random between nothing and this; it doubles with every attempt.
+    /// Upper bound of the random delay before the second attempt; doubles with every attempt.
     pub base: Span,
-    /// No wait is longer than this.
+    /// Maximum delay between two attempts.
     pub max: Span,
-    /// How many attempts there are in all, 1 to 100.
+    /// Maximum number of attempts, 1 to 100.
     pub attempts: u32,
-    /// The waits between the attempts as they are, such as `["1m", "5m", "2h"]`, in place of `base`, `max` and `attempts`.
+    /// Fixed delays between the attempts, such as `["1m", "5m", "2h"]`, in place of `base`, `max`
+    /// and `attempts`.
     pub schedule: Vec<Span>,
 }
 
 impl Default for Retry {
-    /// Twenty attempts over two and a half days at the longest, half of that on average.
+    /// Twenty attempts over at most two and a half days, half of that on average.
     fn default() -> Self {
         Self {
             base: Span::from_secs(5),
@@ -34,10 +35,10 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// As the rules know it.
+    /// Converts the schedule into the domain's type.
     ///
     /// # Errors
-    /// Values that make no sense together.
+    /// Values that contradict each other.
     pub fn policy(&self) -> Result<RetryPolicy, BadRetryPolicy> {
         if self.schedule.is_empty() {
             RetryPolicy::exponential(self.base.get(), self.max.get(), self.attempts)

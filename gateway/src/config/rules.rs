@@ -1,4 +1,4 @@
-//! What must hold between values, and of values that a type cannot check by itself. Pure.
+//! Rules between values, and rules of single values that a type cannot express. Pure.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use hookgate_domain::TenantId;
 use hookgate_domain::units::Span;
 use hookgate_runtime::telemetry::{check_level, error_chain};
 
-/// Everything that is wrong with a configuration.
+/// Returns all problems of a configuration.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     retry(config, &mut problems);
@@ -25,13 +25,14 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     problems
 }
 
-/// Profiles, and the tenants that have them.
+/// Checks profiles, and the tenants that use them.
 fn profiles(config: &Config, problems: &mut Vec<Problem>) {
     let profiles = match config.profiles() {
         Ok(profiles) => profiles,
         Err(refused) => return problems.extend(refused.0),
     };
-    // Of those that ship, only what a tenant has: the others' retries need not fit.
+    // Of the built-in profiles, only those that a tenant uses are checked: the retries of the
+    // others need not fit.
     let named = |tenant: &Tenant, name: &str| tenant.profile.as_deref() == Some(name);
     for profile in profiles.iter() {
         let name = &profile.name;
@@ -51,7 +52,7 @@ fn profiles(config: &Config, problems: &mut Vec<Problem>) {
     problems.extend(declared.err().unwrap_or_default());
 }
 
-/// The key of the configuration's own profile that asks for events longer than they are kept.
+/// The key of a declared profile that needs events for longer than `retention.events`.
 fn asks_for_more(config: &Config, profile: &Profile) -> Option<String> {
     let (file, kept) = (config.profiles.get(&profile.name)?, config.retention.events.get());
     let retried = profile.retry.as_ref().is_some_and(|retry| retry.longest() > kept);
@@ -63,7 +64,7 @@ fn asks_for_more(config: &Config, profile: &Profile) -> Option<String> {
     Some(format!("profiles.{}.{key}", profile.name))
 }
 
-/// Front doors at paths that are the gateway's own. Those that ship have none.
+/// Finds profiles' routes that collide with the gateway's own paths. Built-in profiles have none.
 fn hidden_routes(config: &Config, profiles: &Profiles) -> Vec<Problem> {
     let own = crate::api::paths();
     let mut problems = Vec::new();
@@ -101,7 +102,7 @@ fn retry(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// I4: a lease outlasts the longest attempt, or two processes would make the same one.
+/// I4: a lease must outlast the longest attempt, or two processes would make the same attempt.
 fn attempts(config: &Config, problems: &mut Vec<Problem>) {
     if let Err(error) = config.scheduler.validate() {
         let message = error.to_string();
@@ -120,7 +121,7 @@ fn attempts(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The parts' own messages begin with the key that they are about.
+/// The key at the beginning of a part's message.
 fn first_key(message: &str) -> String {
     message.split_whitespace().next().unwrap_or_default().to_owned()
 }
@@ -148,7 +149,7 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Listeners have addresses of their own, and places for somebody.
+/// Checks that listeners have different addresses and admit connections.
 fn listeners(config: &Config, problems: &mut Vec<Problem>) {
     let server = &config.server;
     let (public, admin) = (server.public.as_ref(), server.admin.as_ref());
@@ -186,7 +187,7 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// An event must outlive its deliveries, or a retry would find nothing to send.
+/// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
     let Ok(policy) = config.retry.policy() else { return };
     let longest = Span::from_millis(u64::try_from(policy.longest().as_millis()).unwrap_or(u64::MAX));
@@ -336,7 +337,7 @@ mod tests {
             });
             assert_eq!(found, expected, "{listen}");
         }
-        // What is not opened is in nobody's way.
+        // A listener that is not opened cannot collide.
         let both = |c: &mut Config| {
             c.server.public = Some(public("127.0.0.1:8080", None));
             c.server.admin = Some(crate::http::Admin {

@@ -1,4 +1,4 @@
-//! A secret in the configuration: written in the file, or named there and kept in the environment.
+//! A secret in the configuration: written in the file, or a reference to an environment variable.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,17 +9,18 @@ use serde::ser::{Serialize, Serializer};
 
 use hookgate_domain::Secret;
 
-/// A secret text, or `env:NAME` for one that stands in an environment variable. Shown nowhere: it serialises to `[secret]`.
+/// A secret string, or `env:NAME` for one in an environment variable. Never shown: it serialises to
+/// `[secret]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(String);
 
-/// The environment variable that a secret is to be read from is not there.
+/// The environment variable of a secret is not set.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the environment variable `{0}` is not set")]
 pub struct NotSet(String);
 
 impl SecretText {
-    /// The secret itself.
+    /// Reads the secret.
     ///
     /// # Errors
     /// `env:NAME` without such a variable.
@@ -40,7 +41,7 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Also from a number or a truth value: an environment variable that reads like one is still a text.
+/// Accepts numbers and booleans too: an environment variable that looks like one is still a string.
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]

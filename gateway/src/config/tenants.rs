@@ -1,4 +1,4 @@
-//! Tenants declared in the file: parsed into what the registry takes.
+//! Tenants declared in the file, parsed into the types of the registry.
 
 use std::collections::BTreeMap;
 
@@ -19,30 +19,33 @@ use hookgate_registry::{
     NewTenant, Share, StepSpec,
 };
 
-/// A tenant that the file declares. What stands here is changed here only; the API changes what it made itself.
+/// A tenant declared in the file. Its declarations can be changed in the file only; the API changes
+/// what it created itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tenant {
-    /// The profile's name; `standard` where it is left out.
+    /// Name of the profile; `standard` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// API keys: each the key itself, at least 16 characters, or `env:NAME`.
+    /// API keys of the tenant: each at least 16 characters, or `env:NAME`.
     pub keys: Vec<SecretText>,
-    /// What signs deliveries to endpoints that events name themselves (`deliver_to`).
+    /// Secret that signs deliveries to endpoints named by events (`deliver_to`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<SecretText>,
-    /// What it may use, over its profile's quotas and the gateway's.
+    /// Quotas of the tenant, which override those of its profile and of the gateway.
     #[serde(skip_serializing_if = "Quotas::is_empty")]
     pub quotas: Quotas,
-    /// Whether the `metadata` of its events is stored (a CloudEvent's attributes too); `false`: it is dropped before the first
-    /// write, and no plugin sees it. Left out: it is stored, unless the profile drops it.
+    /// Stores the `metadata` of its events (a CloudEvent's attributes too). `false` drops it before
+    /// the first write, and no plugin sees it. If omitted, it is stored unless the profile drops
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_metadata: Option<bool>,
-    /// Takes another profile than before although it blocks what was made over the API: subscriptions that do not fit it get
-    /// nothing until they are changed. `false`: such a change is refused, and what would be blocked is named.
+    /// Accepts a change of the profile that blocks what was created over the API: subscriptions
+    /// that do not fit it receive nothing until they are changed. `false` refuses such a change and
+    /// names what would be blocked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub force_profile: bool,
-    /// The ingress chain's steps in order. Left out: the chain is set over the API.
+    /// Steps of the ingress chain, in order. If omitted, the chain is set over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
     /// Event types by name.
@@ -57,16 +60,16 @@ pub struct Tenant {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "EventType")]
 pub struct DeclaredType {
-    /// What it is about.
+    /// Entity that the type is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// When it is sent.
+    /// Description of when it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// A JSON Schema of its data, draft 2020-12: as a table, or as a text of JSON.
+    /// JSON Schema of its data, draft 2020-12, as a table or as JSON text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// Whether data that does not fit the schema is refused.
+    /// Refuses data that does not fit the schema.
     pub validate: bool,
 }
 
@@ -76,57 +79,58 @@ pub struct DeclaredType {
 pub struct Step {
     /// The plugin's name.
     pub plugin: String,
-    /// One version (`1.4.0`), a range (`^1.2`), `latest` or a digest; left out: the latest.
+    /// Version of the plugin (`1.4.0`), a range (`^1.2`), `latest` or a digest; the latest if
+    /// omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The plugin's settings.
     #[serde(default)]
     pub settings: Map<String, Value>,
-    /// What a failure of the step means: `fail` or `skip`.
+    /// Failure policy of the step: `fail` or `skip`.
     #[serde(default)]
     pub on_failure: StepFailure,
-    /// What a call may use, where that is less than `plugins` lets it.
+    /// Limits of a call, where they are lower than those of `plugins`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// Another version for a share of the events.
+    /// Canary: another version for a share of the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
 }
 
-/// What a call of a step may use.
+/// Limits of a call of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "StepLimits")]
 pub struct Limits {
-    /// Processor time, at most `plugins.call_deadline`.
+    /// Processor time of a call, at most `plugins.call_deadline`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Span>,
-    /// Linear memory, at most `plugins.memory`.
+    /// Linear memory of a call, at most `plugins.memory`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,
-    /// Log, at most `plugins.log`.
+    /// Size of a call's log, at most `plugins.log`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Size>,
 }
 
-/// Another version for a share of a step's events.
+/// Canary: another version for a share of a step's events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Canary {
-    /// As that of a step.
+    /// Version of the canary, in the form of a step's `version`.
     pub version: String,
-    /// Over 0 and up to 1: `0.05` is one event in twenty.
+    /// Share of the events, over 0 and up to 1: `0.05` is one event in twenty.
     pub share: f64,
 }
 
-/// What a failure of a step means.
+/// Failure policy of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepFailure {
-    /// The event is not accepted.
+    /// Refuses the event.
     #[default]
     Fail,
-    /// Go on without the step.
+    /// Continues without the step.
     Skip,
 }
 
@@ -134,86 +138,88 @@ pub enum StepFailure {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
-    /// What tells it from the tenant's others, and keeps its id when the rest changes; the URL where it is left out.
+    /// Name that is unique within the tenant and keeps the id when the rest changes; the URL if
+    /// omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The endpoint.
+    /// URL of the endpoint.
     #[schemars(with = "String")]
     #[serde(deserialize_with = "hookgate_egress::endpoint_url")]
     pub url: url::Url,
-    /// Event patterns: `invoice.paid`, `invoice.*` or `*`.
+    /// Patterns of event types: `invoice.paid`, `invoice.*` or `*`.
     pub events: Vec<String>,
-    /// What else must hold of an event: conditions on its type and data, such as `{ "/total" = { "$gte" = 100 } }`.
+    /// Filter: conditions on the event's type and data, such as `{ "/total" = { "$gte" = 100 } }`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
-    /// The signing secret; left out: one is generated, and shown by the API.
+    /// The signing secret. If omitted, one is generated and shown by the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretText>,
-    /// For people.
+    /// Description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Headers to send with every attempt.
+    /// Additional headers of every attempt.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, SecretText>,
-    /// For a whole attempt, in place of `delivery.timeout`.
+    /// Timeout of a whole attempt, in place of `delivery.timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// In place of `retry`.
+    /// Retry schedule, in place of `retry`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
-    /// How much of an event is sent: `full` or `thin`.
+    /// Detail of the event that is sent: `full` or `thin`.
     #[serde(default)]
     pub payload: Payload,
-    /// Whether its deliveries are sent (`send`), or made, signed and recorded alone (`shadow`).
+    /// Sending mode: `send`, or `shadow` to make, sign and record deliveries without sending them.
     #[serde(default)]
     pub mode: Mode,
-    /// How it begins: `active`, or `disabled` until it is activated over the API, which alone changes it later.
+    /// Initial status: `active`, or `disabled` until activated over the API, which alone changes it
+    /// later.
     #[serde(default)]
     pub status: InitialStatus,
-    /// The steps of the chain that its deliveries pass, in order. Left out: the chain is set over the API.
+    /// Steps of the delivery chain, in order. If omitted, the chain is set over the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Step>>,
 }
 
-/// How much of an event is sent.
+/// Detail of the event that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// All of its data.
+    /// All of the event's data.
     #[default]
     Full,
     /// Identity, type, status, times and relationship ids.
     Thin,
 }
 
-/// Whether deliveries are sent.
+/// Sending mode of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SubscriptionMode")]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// They are.
+    /// Sends them.
     #[default]
     Send,
-    /// They are recorded as they would be sent.
+    /// Records them as they would be sent, without sending them.
     Shadow,
 }
 
-/// How a subscription begins.
+/// Initial status of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SubscriptionStatus")]
 #[serde(rename_all = "snake_case")]
 pub enum InitialStatus {
-    /// It receives.
+    /// Receives deliveries.
     #[default]
     Active,
-    /// It receives nothing until it is activated.
+    /// Receives nothing until it is activated.
     Disabled,
 }
 
 /// Parses all declarations.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All problems of the declarations.
 pub(super) fn declared(
     tenants: &BTreeMap<String, Tenant>,
     profiles: &Profiles,
@@ -374,7 +380,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The inner `None`: there is no filter.
+    /// The inner `None` means: there is no filter.
     #[expect(
         clippy::option_option,
         reason = "the outer one is a fault, as of every other field"

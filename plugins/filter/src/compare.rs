@@ -1,26 +1,28 @@
-//! How two scalars compare.
+//! Comparison of two scalars.
 
 use core::cmp::Ordering;
 
 use hookgate_sdk::Scalar;
 
-/// Equal values of one kind; numbers by what they denote, not by how they are written.
+/// Returns `true` for equal values of one kind; numbers are compared by value, not by notation.
 pub(crate) fn equal(a: &Scalar, b: &Scalar) -> bool {
     a == b || order(a, b) == Some(Ordering::Equal)
 }
 
-/// Numbers by what they denote, exactly and whatever their size; texts by their code points; nothing else has an order.
+/// Orders numbers by value, exactly and at any size, and strings by code points; nothing else has
+/// an order.
 pub(crate) fn order(a: &Scalar, b: &Scalar) -> Option<Ordering> {
     match (a, b) {
         (Scalar::Text(a), Scalar::Text(b)) => Some(a.cmp(b)),
         (Scalar::Integer(a), Scalar::Integer(b)) => Some(a.cmp(b)),
-        // The shortest texts of two floats, which is what they stand for here, are in the order of the floats.
+        // The scalars hold the shortest texts of two floats, whose order is that of the floats.
         (Scalar::Decimal(a), Scalar::Decimal(b)) => a.partial_cmp(b),
         _ => Some(Digits::of(a)?.compare(&Digits::of(b)?)),
     }
 }
 
-/// What a number denotes: its sign, its digits without zeros at the ends, and the power of ten after the first digit.
+/// A normalised number: its sign, its digits without zeros at the ends, and the power of ten after
+/// the first digit.
 struct Digits {
     negative: bool,
     digits: Vec<u8>,
@@ -28,7 +30,7 @@ struct Digits {
 }
 
 impl Digits {
-    /// Nothing of what is no number, or when its exponent is out of all bounds.
+    /// Normalises a number; `None` for another kind, and for an exponent out of range.
     fn of(scalar: &Scalar) -> Option<Self> {
         match scalar {
             Scalar::Integer(value) => Self::of_text(&value.to_string()),
@@ -67,7 +69,8 @@ impl Digits {
         }
     }
 
-    /// Of what is not zero. Without zeros at their ends, a shorter beginning of others' digits is less.
+    /// Compares magnitudes of numbers other than zero. Digits have no zeros at their ends, so a
+    /// proper prefix is less.
     fn compare_size(&self, other: &Self) -> Ordering {
         let exponents = self.exponent.cmp(&other.exponent);
         exponents.then_with(|| self.digits.cmp(&other.digits))

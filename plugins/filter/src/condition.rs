@@ -1,4 +1,5 @@
-//! Whether a condition of the settings holds for an event. The settings were checked: they have the shape of `settings.rs`.
+//! Evaluates a condition of the settings for an event. The settings were validated by
+//! `settings.rs`.
 
 use core::cmp::Ordering;
 
@@ -6,21 +7,21 @@ use hookgate_sdk::{AccessError, Event, Failure, Kind, Scalar, Settings, pointer}
 
 use crate::compare::{equal, order};
 
-/// How many places of an event a pattern is held against.
+/// Maximum number of places of an event that a pattern is matched against.
 const MAX_PLACES: u32 = 1000;
 const MAX_PARTS: u32 = 100;
 
-/// An event, and the settings that say the conditions.
+/// An event, and the settings that hold the conditions.
 pub(crate) struct Evaluation<'e> {
     pub(crate) event: &'e Event<'e>,
     pub(crate) settings: Settings<'e>,
 }
 
-/// What stands at the places that a condition names; `None` for what is no scalar.
+/// Values at the places that a condition names; `None` for a value that is not a scalar.
 type Found = Vec<Option<Scalar>>;
 
 impl Evaluation<'_> {
-    /// Whether everything that the condition at a pointer of the settings says is so.
+    /// Returns `true` if the event satisfies the whole condition at a pointer of the settings.
     pub(crate) fn holds(&self, condition: &str) -> Result<bool, Failure> {
         for key in self.settings.keys(condition, 0, MAX_PARTS)? {
             let part = pointer::member(condition, &key);
@@ -37,7 +38,7 @@ impl Evaluation<'_> {
         Ok(true)
     }
 
-    /// Whether a condition of a list holds, or does not.
+    /// Returns `true` if a condition of a list evaluates to `wanted`.
     fn any_is(&self, list: &str, wanted: bool) -> Result<bool, Failure> {
         for index in 0..self.settings.length(list).unwrap_or(0) {
             if self.holds(&pointer::element(list, index as usize))? == wanted {
@@ -65,7 +66,8 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Whether what was found is as the test at a pointer of the settings wants it: a value to be equal to, or operators.
+    /// Checks the values found against the test at a pointer of the settings: a value to be equal
+    /// to, or operators.
     fn passes(&self, test: &str, found: &Found) -> Result<bool, Failure> {
         if self.settings.kind_of(test) != Kind::Object {
             return Ok(any(found, &self.settings.get(test)?, equal));

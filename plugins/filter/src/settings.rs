@@ -1,5 +1,5 @@
-//! What is wrong with the settings. A condition is an object: `type`, pointers and patterns with what they are to be, and
-//! `$and`, `$or`, `$not` with conditions; all of it must hold.
+//! Validation of the settings. A condition is an object: `type`, and pointers and patterns with
+//! their expected values, and `$and`, `$or`, `$not` with conditions. All members must hold.
 
 use hookgate_sdk::check::Check;
 use hookgate_sdk::{Kind, Problem, Settings, pointer};
@@ -11,7 +11,7 @@ const MAX_DEPTH: u32 = 8;
 const MAX_CONDITIONS: u32 = 100;
 const MAX_VALUES: u32 = 1000;
 
-/// Says everything that is wrong.
+/// Validates the settings and reports every problem.
 pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
     let mut check = Check::new(settings);
     let keys = check.known_keys("", &["pass", "drop", "reason"]);

@@ -1,4 +1,4 @@
-//! The plugin as a step runs it.
+//! Tests of the plugin as a step runs it.
 
 use hookgate_sdk::{Verdict, testing};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::Filter;
 
-/// What conditions mean, here and in the gateway's own filters.
+/// Meaning of conditions, shared with the gateway's own filters.
 #[derive(Deserialize)]
 struct Table {
     r#type: String,

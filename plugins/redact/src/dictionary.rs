@@ -1,20 +1,23 @@
-//! Dictionary of the names under which confidential and restricted values are usually kept.
+//! Dictionary of common names of confidential and restricted values.
 //!
-//! A name is matched at any depth, whatever its case and style (`lifetimeValue`, `lifetime_value`). A `*` before it stands
-//! for anything: `*email` is `billing_email` too. A `*` behind it stands for more words: `email*` is `email_old` and `email2` too,
-//! but not `email_verified_at`, so that status and dates survive (the words that make a key say something about a value, and
-//! not be it, are the gateway's: docs/plugins.md has the rule). Left out on purpose, because they tell who, what state and
-//! when, or mean too many things: `name`, `title`, `description`, `message`, `body`, `city`, `country`, `account_number`, `amount`,
-//! `price`, `total`, and what ends in `id` or `at` (but for `tax_id` and its like).
+//! A name is matched at any depth, in any case and style (`lifetimeValue`, `lifetime_value`). A `*`
+//! before it matches any prefix: `*email` matches `billing_email` too. A `*` behind it matches
+//! further words: `email*` matches `email_old` and `email2`, but not `email_verified_at`, so that
+//! status and dates survive. (The gateway defines the words that make a key describe a property of
+//! a value: docs/plugins.md has the rule.) Names that identify, state a status or a time, or have
+//! too many meanings are omitted on purpose: `name`, `title`, `description`, `message`, `body`,
+//! `city`, `country`, `account_number`, `amount`, `price`, `total`, and names that end in `id` or
+//! `at` (except `tax_id` and similar ones).
 
 use Class::{Confidential, Restricted};
 
-/// How sensitive a value is. To redact a class is to redact the more sensitive ones too.
+/// Sensitivity of a value. Redacting a class redacts the more sensitive classes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// For few inside the company: contact details, commercial figures, free text.
+    /// For few people inside the company: contact details, commercial figures, free text.
     Confidential,
-    /// For almost nobody: credentials, compensation, bank and card details, personal identifiers.
+    /// For the fewest people: credentials, compensation, bank and card details, personal
+    /// identifiers.
     Restricted,
 }
 
@@ -37,16 +40,16 @@ impl Class {
     }
 }
 
-/// What stands before the names in a pattern: any depth, read loosely.
+/// Prefix of a pattern before its names: any depth, matched loosely.
 pub(crate) const PATTERN_START: &str = "/**/~";
 
-/// Names that belong together, parted by spaces.
+/// Names of one kind, separated by spaces.
 struct Group {
     class: Class,
     names: &'static str,
-    /// What each name may also end with, written together with it; `-` is nothing.
+    /// Endings that each name may have, written without a separator; `-` is the empty ending.
     endings: &'static str,
-    /// Whether more words may be behind each.
+    /// Allows further words behind each name.
     more: bool,
 }
 
@@ -56,7 +59,7 @@ const RATIOS: &str = "percent percentage pct rate ratio perunit";
 const RANGES: &str = "rate min max range band grade percent percentage pct";
 
 const GROUPS: &[Group] = &[
-    // Personal contact details, and where somebody is.
+    // Personal contact details, and locations of persons.
     with_more(
         Confidential,
         "*email *emails *emailaddr *mailto mail mailbox *phone *phones *telephone *phonenumber *phonenumbers *telephonenumber \
@@ -136,7 +139,7 @@ const GROUPS: &[Group] = &[
         NOTHING,
     ),
     group(Restricted, "*cardexpiry *cardlast4 *cardlastfour", NOTHING),
-    // What identifies a person for life, and what the law protects specially.
+    // Lifelong identifiers of a person, and data under special legal protection.
     with_more(
         Restricted,
         "*ssn *socialsecuritynumber *socialsecurity *nationalidnumber *nationalinsurancenumber nino *passport *passportnumber \
@@ -170,12 +173,12 @@ const fn with_more(class: Class, names: &'static str, endings: &'static str) -> 
     }
 }
 
-// Made when the plugin is compiled: a call copies one text, and the gateway knows it again.
+// Built at compile time: a call copies one text, and the gateway recognises it.
 static CONFIDENTIAL: &str =
     text_of(&Pattern::<{ Pattern::<0>::of(Confidential).len }>::of(Confidential).bytes);
 static RESTRICTED: &str = text_of(&Pattern::<{ Pattern::<0>::of(Restricted).len }>::of(Restricted).bytes);
 
-/// A pattern in the making: as much of it as there is room for, and how long it is.
+/// A pattern under construction: the part that fits into `ROOM` bytes, and the length of the whole.
 struct Pattern<const ROOM: usize> {
     bytes: [u8; ROOM],
     len: usize,
@@ -232,7 +235,7 @@ impl<const ROOM: usize> Pattern<ROOM> {
     }
 }
 
-/// The first word of a text, and what comes after it; none at the end.
+/// The first word of a text and the rest; `None` at the end.
 const fn split_word(text: &str) -> Option<(&str, &str)> {
     let mut end = 0;
     while end < text.len() && text.as_bytes()[end] != b' ' {

@@ -1,6 +1,7 @@
-//! Names and pairs that the dictionary takes, and those that stay: the plugin and the gateway are tested with the same.
+//! Names and pairs that the dictionary takes, and those that stay. Shared by the tests of the
+//! plugin and of the gateway.
 
-/// Keys whose values go when both classes are redacted.
+/// Keys whose values are removed when both classes are redacted.
 pub(crate) const TAKEN: &str = "
     email e-mail E_MAIL EMAIL emailAddress email_address email_addr emailAddr emailaddr email_work email_value email_01 email4
     email_list emails_csv emailData email_raw email_normalized email_old email_new email_before email_after emailHome
@@ -51,7 +52,7 @@ pub(crate) const KEPT: &str = "
     shape tapestry zipped zip_file cellular
 ";
 
-/// Pairs whose values go when both classes are redacted, with what is left of them.
+/// Pairs whose values are removed when both classes are redacted, with the remaining document.
 pub(crate) const PAIRS_TAKEN: &[(&str, &str)] = &[
     (r#"{"name":"email","value":"v"}"#, r#"{"name":"email"}"#),
     (r#"{"Name":"E-Mail","Value":"v"}"#, r#"{"Name":"E-Mail"}"#),
@@ -127,7 +128,7 @@ pub(crate) const PAIRS_TAKEN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Pairs and what only looks like them: all of it stays.
+/// Pairs that the dictionary does not take, and objects that only resemble pairs: all of it stays.
 pub(crate) const PAIRS_KEPT: &[&str] = &[
     r#"{"name":"plan","value":"pro"}"#,
     r#"{"name":"Anna","value":1}"#,

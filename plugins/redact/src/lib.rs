@@ -1,5 +1,5 @@
-//! Takes confidential fields out of events, data and metadata: by a dictionary of names, by patterns, by a projection, and by
-//! value.
+//! Removes confidential fields from events, data and metadata: by a dictionary of names, by
+//! patterns, by a projection, and by value.
 
 mod dictionary;
 mod settings;
@@ -31,7 +31,7 @@ impl Plugin for Redact {
         let plan = settings::read(&event.settings());
         redact(&event.data(), &plan)?;
         let metadata = event.metadata();
-        // A delivery has none of it: nothing of it is sent, and what is stored was redacted at ingress.
+        // A delivery sends no metadata, and the stored metadata was redacted at ingress.
         let changes = plan.metadata && event.info().phase == Phase::Ingress;
         if changes && metadata.length("") != Some(0) {
             redact(&metadata, &plan)?;

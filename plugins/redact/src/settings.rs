@@ -1,4 +1,4 @@
-//! The step's settings: what is wrong with them, and what they say.
+//! Validation and parsing of the step's settings.
 
 use hookgate_sdk::check::Check;
 use hookgate_sdk::values::Found;
@@ -15,31 +15,31 @@ const DEFAULT_KEEP_LAST: u8 = 4;
 const MAX_KEEP_LAST: i64 = 16;
 const DEFAULT_LABEL: &str = "pseudonym";
 
-/// What the settings say.
+/// The parsed settings.
 pub(crate) struct Plan {
-    /// The projection, if there is one: nothing else passes.
+    /// The projection, if there is one: only these fields pass.
     pub(crate) keep: Vec<String>,
-    /// What is redacted by name: the dictionary and the own fields.
+    /// Patterns of redaction by name: the dictionary and the additional fields.
     pub(crate) patterns: Patterns,
-    /// What becomes of it.
+    /// Replacement of a redacted value.
     pub(crate) action: Redaction,
-    /// What an e-mail address or a card number amid other text becomes.
+    /// Replacement of an e-mail address or a card number within other text.
     pub(crate) mask: String,
-    /// What is redacted by value.
+    /// Kinds of values that are redacted by value.
     pub(crate) values: Vec<Found>,
-    /// Whether the same is done to the metadata.
+    /// Set if the metadata is redacted in the same way.
     pub(crate) metadata: bool,
 }
 
 /// The patterns of one redaction.
 pub(crate) struct Patterns {
-    /// As it was compiled, where nothing is excepted from it.
+    /// The dictionary as compiled, if no name is excepted from it.
     dictionary: Option<&'static str>,
     own: Vec<String>,
 }
 
 impl Patterns {
-    /// All of them.
+    /// Texts of all patterns.
     pub(crate) fn texts(&self) -> Vec<&str> {
         self.dictionary
             .into_iter()
@@ -48,7 +48,7 @@ impl Patterns {
     }
 }
 
-/// Says everything that is wrong.
+/// Validates the settings and reports every problem.
 pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
     let mut check = Check::new(settings);
     check.known_keys(
@@ -97,9 +97,10 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
     check.finish()
 }
 
-/// Reads settings that were checked. Without any, the dictionary's confidential class, and so all of it, is removed.
+/// Parses validated settings. Without any, the dictionary's confidential class, and so all of the
+/// dictionary, is removed.
 pub(crate) fn read(settings: &View) -> Plan {
-    // One operation says all that most steps set, and which lists there are.
+    // One operation reads the settings of most steps, and which lists are present.
     let mut first = settings
         .get_many(&[
             "/classes/0",
@@ -189,7 +190,7 @@ fn patterns_of(class: Option<Class>, mut own: Vec<String>, except: &[String]) ->
     }
 }
 
-/// The dictionary's pattern without some names; none when no name is left.
+/// The dictionary's pattern without some names; `None` if no name remains.
 fn without(dictionary: &str, except: &[String]) -> Option<String> {
     let excepted: Vec<String> = except.iter().map(|name| reading(name)).collect();
     let mut pattern = String::with_capacity(dictionary.len());
@@ -212,7 +213,7 @@ fn names_of(dictionary: &str) -> impl Iterator<Item = &str> {
         .split('|')
 }
 
-/// Its letters and digits, in lower case. The dictionary's names are ASCII.
+/// The letters and digits of a name, in lower case. The dictionary's names are ASCII.
 fn reading(name: &str) -> String {
     name.chars()
         .filter(char::is_ascii_alphanumeric)

@@ -1,4 +1,4 @@
-//! The plugin as a step runs it.
+//! Tests of the plugin as a step runs it.
 
 use hookgate_sdk::{Phase, Verdict, testing};
 
@@ -64,7 +64,7 @@ fn members(names: &str) -> String {
 
 #[test]
 fn dictionary_takes_confidential_names_and_leaves_others() {
-    // The test double does not know characters that only look the same; the gateway does.
+    // The test double does not fold look-alike characters; the gateway does.
     let ascii: Vec<&str> = cases::TAKEN
         .split_whitespace()
         .filter(|name| name.is_ascii())
@@ -95,7 +95,7 @@ fn pairs_lose_the_values_of_confidential_names_and_others_stay() {
     );
 }
 
-/// A step at a place in an event's life; the metadata that it leaves.
+/// Runs a step in a phase and returns the metadata that it leaves.
 fn metadata_after(settings: &str, phase: Phase, metadata: &str) -> String {
     let event = testing::event("customer.created");
     let mut info = event.clone().with(|event| event.info().clone());

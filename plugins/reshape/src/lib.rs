@@ -1,4 +1,5 @@
-//! Changes the shape of events: moves, renames, copies, sets, composes, nests and flattens fields, in the order of the settings.
+//! Changes the structure of events: moves, renames, copies, sets, composes, nests and flattens
+//! fields, in order of the settings.
 
 mod operation;
 mod perform;

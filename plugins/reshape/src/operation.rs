@@ -1,23 +1,23 @@
-//! The operations, and which settings each has.
+//! The operations and the settings of each.
 
-/// What an operation does. Its verb is the setting that says on what.
+/// Verb of an operation. The setting of the same name holds its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
-    /// A value goes to another place.
+    /// Moves a value to another place.
     Move,
-    /// A member gets another key in the same object.
+    /// Gives a member another key in the same object.
     Rename,
-    /// A value stands at another place too.
+    /// Copies a value to another place.
     Copy,
-    /// A fixed value is set.
+    /// Sets a fixed value.
     Set,
-    /// A text is composed of others.
+    /// Composes a text from others.
     Template,
-    /// Members go into an object.
+    /// Moves members into an object.
     Nest,
-    /// An object's members take its place.
+    /// Replaces an object by its members.
     Flatten,
-    /// What a pattern matches goes.
+    /// Removes the matches of a pattern.
     Remove,
 }
 
@@ -33,7 +33,7 @@ impl Verb {
         Self::Remove,
     ];
 
-    /// Its name in the settings.
+    /// Name of the operation in the settings.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Move => "move",
@@ -47,7 +47,7 @@ impl Verb {
         }
     }
 
-    /// The other setting that it has, and whether it must be there.
+    /// The second setting of the operation, and whether it is required.
     pub(crate) fn other(self) -> Option<(&'static str, bool)> {
         match self {
             Self::Move | Self::Rename | Self::Copy => Some(("to", true)),
@@ -59,7 +59,7 @@ impl Verb {
         }
     }
 
-    /// Whether it works on what is there, so that it can be `required`.
+    /// Returns `true` if the operation works on an existing value, so that it can be `required`.
     pub(crate) fn has_source(self) -> bool {
         !matches!(self, Self::Set | Self::Template)
     }

@@ -1,14 +1,15 @@
-//! Performs the operations of the settings on an event, one after the other. The settings were checked.
+//! Performs the operations of the settings on an event in order. The settings were validated.
 
 use hookgate_sdk::{AccessError, Document, Event, Failure, Settings, pointer};
 
 use crate::operation::Verb;
 use crate::template;
 
-/// How many keys are read at once.
+/// Number of keys read at once.
 const KEYS_AT_ONCE: u32 = 1000;
 
-/// Performs all operations. What an operation needs and is not there is passed over, unless it is required.
+/// Performs all operations. An operation whose source is absent is skipped, unless it is
+/// `required`.
 pub(crate) fn all(event: &Event) -> Result<(), Failure> {
     let settings = event.settings();
     for index in 0..settings.length("/operations").unwrap_or(0) {
@@ -21,7 +22,7 @@ pub(crate) fn all(event: &Event) -> Result<(), Failure> {
 struct Operation<'e> {
     event: &'e Event<'e>,
     settings: Settings<'e>,
-    /// Where in the settings it stands.
+    /// Pointer to the operation in the settings.
     at: String,
 }
 
@@ -57,12 +58,12 @@ impl Operation<'_> {
         pointer::member(&self.at, name)
     }
 
-    /// A text of the settings.
+    /// A string of the settings.
     fn argument(&self, name: &str) -> String {
         self.settings.get_str(&self.argument_at(name)).unwrap_or_default()
     }
 
-    /// Does something with the place that the verb names, if it is there; whether it was.
+    /// Calls `act` with the place that the verb names, if it exists. Returns `true` if it existed.
     fn on_source(
         &self,
         verb: Verb,
@@ -76,7 +77,7 @@ impl Operation<'_> {
         Ok(is_there)
     }
 
-    /// Whether all members were there.
+    /// Returns `true` if all members existed.
     fn nest(&self, data: &Document) -> Result<bool, AccessError> {
         let under = self.argument("under");
         let mut all = true;
@@ -120,7 +121,8 @@ fn copy(data: &Document, source: &str, target: &str) -> Result<(), AccessError> 
     data.set_json(target, &value)
 }
 
-/// The members go to where the object was. They are read first: one may have the object's own key.
+/// Moves the members to the object's parent. Reads them first, because one may have the object's
+/// own key.
 fn flatten(data: &Document, object: &str, prefix: &str) -> Result<(), AccessError> {
     let parent = pointer::split_last(object).map_or("", |(parent, _)| parent);
     let mut keys = Vec::new();
@@ -144,7 +146,7 @@ fn flatten(data: &Document, object: &str, prefix: &str) -> Result<(), AccessErro
     Ok(())
 }
 
-/// Makes the objects that are missing on the way to a place.
+/// Creates the missing objects on the path to a place.
 fn make_parents(data: &Document, place: &str) -> Result<(), AccessError> {
     match pointer::split_last(place) {
         Some((parent, _)) if !parent.is_empty() && !data.has(parent) => {

@@ -1,4 +1,4 @@
-//! What is wrong with the settings.
+//! Validation of the settings.
 
 use hookgate_sdk::check::Check;
 use hookgate_sdk::{Problem, Settings, pointer};
@@ -9,11 +9,11 @@ use crate::template;
 /// A JSON Schema of the settings.
 pub(crate) const SCHEMA: &str = include_str!("settings.schema.json");
 
-/// How many operations a step has at most.
+/// Maximum number of operations of a step.
 const MAX_OPERATIONS: u32 = 100;
 const MAX_NESTED: u32 = 100;
 
-/// Says everything that is wrong.
+/// Validates the settings and reports every problem.
 pub(crate) fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
     let mut check = Check::new(settings);
     check.known_keys("", &["operations"]);
@@ -93,7 +93,7 @@ fn arguments(check: &mut Check, verb: Verb, at: &str) {
     }
 }
 
-/// A place inside the event's data.
+/// Checks for a place inside the event's data.
 fn place(check: &mut Check, at: &str) {
     if check.pointer(at).is_some_and(|place| place.is_empty()) {
         check.problem(at, "must not be the whole event");

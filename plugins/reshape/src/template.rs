@@ -1,13 +1,13 @@
-//! Template strings: `{/first} {/last}`, `{type}`, `{id}`; `{{` and `}}` stand for the braces themselves.
+//! Template strings: `{/first} {/last}`, `{type}`, `{id}`; `{{` and `}}` denote literal braces.
 
 use hookgate_sdk::{AccessError, Event, Kind};
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece<'t> {
-    /// As it stands.
+    /// Literal text.
     Text(&'t str),
-    /// What stands at a pointer; nothing where nothing stands.
+    /// The value at a pointer; empty if it is absent.
     At(&'t str),
     /// The event's type.
     Type,
@@ -18,7 +18,7 @@ pub(crate) enum Piece<'t> {
 /// The pieces of a template.
 ///
 /// # Errors
-/// A sentence about what is wrong with it.
+/// A sentence that describes the mistake.
 pub(crate) fn parse(template: &str) -> Result<Vec<Piece<'_>>, &'static str> {
     let mut pieces = Vec::new();
     let mut rest = template;
@@ -47,7 +47,7 @@ pub(crate) fn parse(template: &str) -> Result<Vec<Piece<'_>>, &'static str> {
     Ok(pieces)
 }
 
-/// Up to the next brace, and from it on.
+/// Splits a text before its next brace; `None` without a brace.
 fn split_at_any(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(text.find(['{', '}'])?)
 }
@@ -61,7 +61,7 @@ fn placeholder(inside: &str) -> Result<Piece<'_>, &'static str> {
     }
 }
 
-/// The text that a template makes of an event.
+/// Renders a template for an event.
 pub(crate) fn fill(pieces: &[Piece], event: &Event) -> Result<String, AccessError> {
     let mut text = String::new();
     for piece in pieces {
@@ -75,7 +75,7 @@ pub(crate) fn fill(pieces: &[Piece], event: &Event) -> Result<String, AccessErro
     Ok(text)
 }
 
-/// Texts as they are, everything else as JSON: numbers keep their digits.
+/// Appends a string as it is, and any other value as JSON: numbers keep their digits.
 fn push_value(text: &mut String, pointer: &str, event: &Event) -> Result<(), AccessError> {
     let data = event.data();
     match data.kind_of(pointer) {

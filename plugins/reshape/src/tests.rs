@@ -1,4 +1,4 @@
-//! The plugin as a step runs it.
+//! Tests of the plugin as a step runs it.
 
 use hookgate_sdk::{FailureCode, Verdict, testing};
 

@@ -1,6 +1,7 @@
-//! The border to the gateway, for `wasm32` only: the generated bindings, and the conversion of their types to this crate's.
+//! The boundary to the gateway, for `wasm32` only: the generated bindings, and the conversion of
+//! their types to those of this crate.
 //!
-//! Hidden from the documentation: [`export!`](crate::export) uses it, a plugin does not.
+//! Hidden from the documentation: [`export!`](crate::export) uses this module; a plugin does not.
 
 use core::marker::PhantomData;
 
@@ -27,7 +28,7 @@ pub(crate) use wit::Json;
 pub mod bindings;
 mod rt;
 
-/// Turns a [`Plugin`] into what the component exports.
+/// Implements the exports of the component for a [`Plugin`].
 pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Plugin> Guest for Exported<P> {

@@ -1,4 +1,4 @@
-//! What the generated bindings call beside the standard library: memory for a list's lowered elements.
+//! Runtime functions that the generated bindings call: memory for a list's lowered elements.
 #![allow(
     unsafe_code,
     reason = "the bindings give such memory back by its layout, so it must come from the allocator itself"
@@ -8,14 +8,14 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 
-/// Gives the memory back when it is dropped, unless it was handed over.
+/// Frees the memory on drop unless it was handed over.
 pub(crate) struct Cleanup {
     address: NonNull<u8>,
     layout: Layout,
 }
 
 impl Cleanup {
-    /// The memory's address, and what holds it; nothing for a layout without size.
+    /// Allocates memory: its address and its owner; no owner for a layout of size zero.
     pub(crate) fn new(layout: Layout) -> (*mut u8, Option<Self>) {
         if layout.size() == 0 {
             return (core::ptr::null_mut(), None);
@@ -27,7 +27,7 @@ impl Cleanup {
         (address.as_ptr(), Some(Self { address, layout }))
     }
 
-    /// Hands the memory over: whoever has the address gives it back.
+    /// Hands the memory over: the holder of the address must free it.
     pub(crate) fn forget(self) {
         core::mem::forget(self);
     }
@@ -35,10 +35,10 @@ impl Cleanup {
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        // SAFETY: it was allocated with this layout, and was neither handed over nor given back before.
+        // SAFETY: it was allocated with this layout, and was neither handed over nor freed before.
         unsafe { dealloc(self.address.as_ptr(), self.layout) }
     }
 }
 
-/// The standard library of `wasm32-wasip2` exports the function that this would keep from being left out.
+/// The standard library of `wasm32-wasip2` exports the function that this call would keep linked.
 pub(crate) fn maybe_link_cabi_realloc() {}

@@ -1,4 +1,5 @@
-//! What settings are made of: texts, truth values, numbers, places, lists and objects.
+//! Implementations of [`Setting`](crate::settings::Setting): strings, booleans, numbers, places,
+//! lists and objects.
 
 use std::collections::BTreeMap;
 
@@ -179,5 +180,5 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
     }
 }
 
-/// How many elements of a list, and how many keys of an object, are read.
+/// Maximum number of elements of a list, and of keys of an object, that are read.
 const MAX_PARTS: u32 = 1_000;

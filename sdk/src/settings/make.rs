@@ -1,7 +1,10 @@
-//! The macro that makes settings of a type.
+//! The macro `settings!`, which derives settings from a type.
 
-/// Makes a [`Setting`](crate::settings::Setting) of a struct, whose fields are the settings, or of an enum, whose variants are words.
-/// The comments become descriptions in the JSON Schema. A field with a value behind `=`, or of an `Option`, may be left out.
+/// Implements [`Setting`](crate::settings::Setting) for a struct, whose fields are the settings, or
+/// for an enum, whose variants are words.
+///
+/// The comments become descriptions in the JSON Schema. A field with a default behind `=`, or of
+/// type `Option`, may be omitted.
 ///
 /// ```
 /// use hookgate_sdk::{settings, settings::Setting};

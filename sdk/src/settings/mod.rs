@@ -1,5 +1,6 @@
-//! Typed settings: a struct that says what a step can be told. Its JSON Schema, the check of a step's settings with a pointer
-//! for every problem, and the reading of them are all made of it, by [`settings!`](crate::settings!).
+//! Typed settings: a struct declares the settings of a step. [`settings!`](crate::settings!)
+//! derives the JSON Schema, the validation with a pointer for every problem, and the
+//! deserialisation from it.
 //!
 //! ```
 //! use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Problem, Settings, Verdict};
@@ -53,31 +54,31 @@ use crate::{Problem, Settings};
 #[doc(hidden)]
 pub use schema::{ObjectSchema, words_schema};
 
-/// What settings can be made of. Made for structs and enums by [`settings!`](crate::settings!); texts, truth values, whole and
-/// other numbers, lists and objects of any keys have it already.
+/// A type that settings can consist of. [`settings!`](crate::settings!) implements it for structs
+/// and enums. Strings, booleans, numbers, lists and objects of any keys implement it already.
 ///
 /// ```
 /// use hookgate_sdk::settings::Setting;
 /// assert_eq!(Vec::<String>::schema(), r#"{"type":"array","items":{"type":"string"},"minItems":1}"#);
 /// ```
 pub trait Setting: Sized {
-    /// Its JSON Schema, as text.
+    /// The JSON Schema of the type, as text.
     fn schema() -> String;
 
-    /// Finds what is wrong with what stands at the pointer. Where nothing stands, nothing is.
+    /// Validates the value at the pointer. An absent value is valid.
     fn check(check: &mut Check, pointer: &str);
 
-    /// What stands at the pointer; none where something else or nothing stands.
+    /// Reads the value at the pointer; `None` if it is absent or of another kind.
     fn read(settings: &Settings, pointer: &str) -> Option<Self>;
 
-    /// What it is where nothing stands; none: it must be given.
+    /// The value of an absent setting; `None` for a required one.
     #[must_use]
     fn absent() -> Option<Self> {
         None
     }
 }
 
-/// All that is wrong with a step's settings: what [`Plugin::check_settings`](crate::Plugin::check_settings) answers.
+/// Validates a step's settings, for [`Plugin::check_settings`](crate::Plugin::check_settings).
 ///
 /// ```
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Problem, Settings, Verdict, settings};
@@ -101,7 +102,7 @@ pub fn check<T: Setting>(settings: &Settings) -> Result<(), Vec<Problem>> {
     check.finish()
 }
 
-/// A whole number of a range.
+/// An integer within a range.
 ///
 /// ```
 /// use hookgate_sdk::settings::{Setting, Whole};
@@ -112,7 +113,7 @@ pub fn check<T: Setting>(settings: &Settings) -> Result<(), Vec<Problem>> {
 pub struct Whole<const LEAST: i64, const MOST: i64>(i64);
 
 impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
-    /// This number, or the end of the range that is nearest to it.
+    /// Clamps a number to the range.
     ///
     /// ```
     /// assert_eq!(hookgate_sdk::settings::Whole::<1, 9>::new(12).get(), 9);
@@ -139,7 +140,7 @@ impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     }
 }
 
-/// A pattern of places in the event's data, as [`Document::redact`](crate::Document::redact) takes it.
+/// A pattern of places in the event's data, as for [`Document::redact`](crate::Document::redact).
 ///
 /// ```
 /// use hookgate_sdk::settings::{Pattern, Setting};
@@ -242,7 +243,7 @@ mod tests {
             Route::schema(),
             r#"{"type":"object","additionalProperties":false,"description":"Where an event goes.","properties":{"region":{"type":"string","description":"The region's \"name\"."},"weight":{"type":"number"}},"required":["region"]}"#
         );
-        // The test double's parser refuses what is no JSON.
+        // The test double's parser refuses invalid JSON.
         let _ = testing::double::Json::read_only(&All::schema());
     }
 }

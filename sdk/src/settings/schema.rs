@@ -1,8 +1,8 @@
-//! Puts JSON Schemas together, as text: a component has no JSON printer.
+//! Builds JSON Schemas as text, because a component has no JSON printer.
 
 use super::Setting;
 
-/// The schema of an object, as [`settings!`](crate::settings!) puts it together.
+/// Builder of an object's schema, used by [`settings!`](crate::settings!).
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ObjectSchema {
@@ -61,7 +61,7 @@ impl ObjectSchema {
     }
 }
 
-/// The schema of words, as [`settings!`](crate::settings!) puts it together.
+/// The schema of an enumeration of words, used by [`settings!`](crate::settings!).
 #[doc(hidden)]
 #[must_use]
 pub fn words_schema(words: &[&str]) -> String {
@@ -79,7 +79,7 @@ fn list(out: &mut String, words: &[&str]) {
     out.push(']');
 }
 
-/// Lines of a text as one JSON string.
+/// Prints the lines of a text as one JSON string.
 fn print(out: &mut String, lines: &[&str]) {
     out.push('"');
     for (index, line) in lines.iter().enumerate() {

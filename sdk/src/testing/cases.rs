@@ -7,7 +7,8 @@ use crate::{AccessError, Kind, Redaction, Scalar};
 
 const TABLE: &str = include_str!("../../../wit/document-cases.json");
 
-/// What of the table the double leaves out: the gateway's key, and the limit of a document's size.
+/// Parts of the table that do not apply to the double: the gateway's key, and the limit of a
+/// document's size.
 const LEFT_OUT: &[&str] = &["digest", "bytes"];
 
 #[test]
@@ -41,7 +42,7 @@ impl Case<'_> {
         !needs.iter().any(|need| LEFT_OUT.contains(&text(need)))
     }
 
-    /// What is other than expected, if anything is.
+    /// Runs the case. The error is the difference from the expectation.
     fn run(&self) -> Result<(), String> {
         let before = field(self.0, "document");
         let max_depth = get(self.0, "depth").map_or(64, |depth| number(depth) as usize);
@@ -200,7 +201,7 @@ fn from_kind(kind: Kind) -> Node {
     )
 }
 
-/// A decimal is compared as Rust's debug output of a float has it: `8500.0`, `1e21`.
+/// Converts a scalar; a decimal becomes Rust's debug output of the float: `8500.0`, `1e21`.
 fn from_scalar(scalar: Scalar) -> Node {
     match scalar {
         Scalar::Null => only("null", Node::Null),

@@ -1,4 +1,4 @@
-//! The test double of what the gateway gives a plugin: the document, the log and the clock.
+//! Test double of the gateway's interface to a plugin: the document, the log and the clock.
 
 use std::cell::{Cell, RefCell};
 
@@ -8,11 +8,12 @@ use crate::document::Operations;
 use crate::log::Level;
 use crate::{AccessError, Kind, Redaction, Scalar};
 
-/// How deep a document may be.
+/// Maximum depth of a document.
 const MAX_DEPTH: usize = 64;
 
 thread_local! {
-    // Tests run on threads of their own, and a plugin calls `log` and `clock` as plain functions.
+    // Thread-local: tests run on separate threads, and a plugin calls `log` and `clock` as plain
+    // functions.
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     static NOW_MS: Cell<u64> = const { Cell::new(0) };
 }
@@ -34,7 +35,7 @@ pub(crate) fn now_ms() -> u64 {
     NOW_MS.get()
 }
 
-/// A document as the gateway would hold it.
+/// A document with the behaviour of the gateway's.
 #[derive(Debug)]
 pub(crate) struct Json {
     root: RefCell<Node>,
@@ -72,7 +73,7 @@ impl Json {
         Ok(read(node_at(&root, &place)))
     }
 
-    /// Changes a copy, and keeps it when the change was not refused.
+    /// Applies a change to a copy, and keeps the copy unless the change was refused.
     fn change<T>(&self, change: impl FnOnce(&mut Node) -> Result<T, AccessError>) -> Result<T, AccessError> {
         if !self.writable {
             return Err(AccessError::ReadOnly);
@@ -98,13 +99,14 @@ impl Json {
             return Err(AccessError::BadPointer);
         }
         self.change(|root| {
-            // `/**` matches the whole document too, which cannot be removed: all that is inside is.
+            // `/**` also matches the whole document, which cannot be removed: its content is
+            // removed instead.
             let places = outermost(
                 places(&patterns, root)
                     .into_iter()
                     .filter(|place| !removes || !place.is_empty()),
             );
-            // From the back, so that a place that is removed does not shift those that are still to come.
+            // Removes in reverse order, so that a removal does not shift the places that follow.
             for place in places.iter().rev() {
                 redact_at(root, place, how);
             }
@@ -249,7 +251,7 @@ fn node_at_mut<'n>(root: &'n mut Node, place: &[usize]) -> &'n mut Node {
     })
 }
 
-/// Sets what stands at a pointer whose parent exists.
+/// Sets the value at a pointer whose parent exists.
 fn put(root: &mut Node, pointer: &str, value: Node) -> Result<(), AccessError> {
     let steps = pointer_steps(pointer).ok_or(AccessError::BadPointer)?;
     let Some((last, _)) = steps.split_last() else {
@@ -291,7 +293,7 @@ fn redacted(value: &Node, how: &Redaction) -> String {
         (Redaction::Mask(text), _) => text.clone(),
         (Redaction::KeepLast(keep), Node::Text(text) | Node::Number(text)) => {
             let characters = text.chars().count();
-            // What has no more than these would be shown whole.
+            // A value of no more characters than these would be shown whole.
             let hidden = if characters > usize::from(*keep) {
                 characters - usize::from(*keep)
             } else {
@@ -304,7 +306,7 @@ fn redacted(value: &Node, how: &Redaction) -> String {
     }
 }
 
-/// Removes the children that neither are kept, lie in what is kept, nor lead to it.
+/// Removes the children that are not kept, are not inside a kept place, and are no ancestor of one.
 fn retain_below(node: &mut Node, place: &mut Place, kept: &[Place], removed: &mut u32) {
     if kept.contains(place) {
         return;
@@ -327,7 +329,7 @@ fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// Stands in for the gateway's keyed digest: equal values give equal pseudonyms.
+/// Substitute for the gateway's keyed digest: equal values give equal pseudonyms.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

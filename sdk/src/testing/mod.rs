@@ -1,5 +1,5 @@
-//! Runs a plugin natively, in an ordinary `#[test]`: an event is built, the plugin handles it, and the verdict, the
-//! document after it and the log are there to look at.
+//! Native test harness for plugins: runs a plugin on an event in an ordinary `#[test]`, and returns
+//! the verdict, the resulting document and the log.
 //!
 //! ```
 //! # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
@@ -16,8 +16,9 @@
 //! assert_eq!(outcome.data, r#"{"id":7,"loud":true}"#);
 //! ```
 //!
-//! The document here is a test double. `wit/document-cases.json` pins what it does to what the gateway does; it has none of
-//! the gateway's limits of time, memory and operations. A pseudonym has the gateway's form, not its digest.
+//! The document is a test double. `wit/document-cases.json` checks that it behaves like the
+//! gateway's. It has none of the gateway's limits of time, memory and operations. A pseudonym has
+//! the gateway's form but another digest.
 
 mod node;
 mod pairs;
@@ -34,7 +35,7 @@ use crate::log::Level;
 use crate::{Event, Failure, Info, Phase, Plugin, Problem, Settings, Verdict};
 use double::Json;
 
-/// Starts an event of a type; its data and settings are empty objects until they are given.
+/// Creates an event of a type; its data and settings are empty objects unless set.
 ///
 /// ```
 /// use hookgate_sdk::testing;
@@ -62,7 +63,7 @@ pub fn event(kind: &str) -> TestEvent {
     }
 }
 
-/// What a plugin says of settings given as JSON text.
+/// Validates settings given as JSON text with a plugin.
 ///
 /// ```
 /// use hookgate_sdk::{testing, settings, Description, Event, Failure, Plugin, Problem, Settings, Verdict};
@@ -81,12 +82,12 @@ pub fn event(kind: &str) -> TestEvent {
 /// The plugin's problems.
 ///
 /// # Panics
-/// When the text is not JSON.
+/// If the text is not JSON.
 pub fn check_settings<P: Plugin>(settings: &str) -> Result<(), Vec<Problem>> {
     P::check_settings(&Settings::new(&Json::read_only(settings)))
 }
 
-/// An event to run a plugin on.
+/// Builder of an event to run a plugin on.
 ///
 /// ```
 /// use hookgate_sdk::testing;
@@ -103,7 +104,7 @@ pub struct TestEvent {
 }
 
 impl TestEvent {
-    /// The event's data, as JSON text.
+    /// Sets the event's data, as JSON text.
     ///
     /// ```
     /// use hookgate_sdk::testing;
@@ -117,7 +118,7 @@ impl TestEvent {
         }
     }
 
-    /// The step's settings, as JSON text.
+    /// Sets the step's settings, as JSON text.
     ///
     /// ```
     /// use hookgate_sdk::testing;
@@ -131,7 +132,7 @@ impl TestEvent {
         }
     }
 
-    /// The event's metadata, as JSON text.
+    /// Sets the event's metadata, as JSON text.
     ///
     /// ```
     /// use hookgate_sdk::testing;
@@ -145,7 +146,7 @@ impl TestEvent {
         }
     }
 
-    /// Everything that is known about the event beside its data.
+    /// Sets the attributes of the event.
     ///
     /// ```
     /// use hookgate_sdk::{Phase, testing};
@@ -158,7 +159,8 @@ impl TestEvent {
         Self { info, ..self }
     }
 
-    /// The time that [`clock::now_ms`](crate::clock::now_ms) tells, in milliseconds since the Unix epoch.
+    /// Sets the time that [`clock::now_ms`](crate::clock::now_ms) returns, in milliseconds since
+    /// the Unix epoch.
     ///
     /// ```
     /// use hookgate_sdk::{clock, testing};
@@ -169,7 +171,7 @@ impl TestEvent {
         Self { now_ms, ..self }
     }
 
-    /// Runs a plugin on the event as a step would: its settings are checked first.
+    /// Runs a plugin on the event as a step would: its settings are validated first.
     ///
     /// ```
     /// use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Verdict};
@@ -183,8 +185,8 @@ impl TestEvent {
     /// ```
     ///
     /// # Panics
-    /// When the data, settings or metadata are not JSON, or the plugin refuses the settings (test those with
-    /// [`check_settings`]).
+    /// If the data, settings or metadata are not JSON, or the plugin refuses the settings (test
+    /// those with [`check_settings`]).
     #[must_use]
     pub fn run<P: Plugin>(self) -> Outcome {
         let settings = Json::read_only(&self.settings);
@@ -202,7 +204,7 @@ impl TestEvent {
         }
     }
 
-    /// Gives the event to a function, for testing the parts of a plugin one by one.
+    /// Passes the event to a function, for testing the parts of a plugin one by one.
     ///
     /// ```
     /// use hookgate_sdk::{Event, testing};
@@ -215,7 +217,7 @@ impl TestEvent {
     /// ```
     ///
     /// # Panics
-    /// When the data, settings or metadata are not JSON.
+    /// If the data, settings or metadata are not JSON.
     pub fn with<T>(self, look: impl FnOnce(&Event) -> T) -> T {
         let settings = Json::read_only(&self.settings);
         let (metadata, data) = (self.metadata_as_lent(), Json::writable(&self.data));
@@ -231,7 +233,7 @@ impl TestEvent {
     }
 }
 
-/// What came of a run.
+/// Result of a run.
 ///
 /// ```
 /// use hookgate_sdk::{testing, log, Description, Event, Failure, Plugin, Verdict};
@@ -245,17 +247,17 @@ impl TestEvent {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the plugin said.
+    /// The verdict of the plugin.
     pub verdict: Result<Verdict, Failure>,
     /// The data as the plugin left it, as compact JSON text.
     pub data: String,
     /// The metadata as the plugin left it, as compact JSON text.
     pub metadata: String,
-    /// What the plugin logged.
+    /// The log lines of the plugin.
     pub log: Vec<(Level, String)>,
 }
 
-/// The plugins that the documents show are plugins.
+/// Compiles the plugins that the documents show.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../../README.md")]

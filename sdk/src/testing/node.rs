@@ -35,7 +35,7 @@ impl Node {
         })
     }
 
-    /// The scalar; none for what has parts.
+    /// The scalar; `None` for an array or object.
     pub(super) fn to_scalar(&self) -> Option<Scalar> {
         Some(match self {
             Self::Null => Scalar::Null,
@@ -57,7 +57,7 @@ impl Node {
         }
     }
 
-    /// The child with a number: the element of an array, the member of an object.
+    /// The child at an index: an element of an array or a member of an object.
     pub(super) fn child(&self, index: usize) -> Option<&Self> {
         match self {
             Self::Array(elements) => elements.get(index),
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// How many parts it has.
+    /// Number of children.
     pub(super) fn children(&self) -> usize {
         match self {
             Self::Array(elements) => elements.len(),
@@ -103,7 +103,7 @@ impl Node {
     }
 }
 
-/// Compact JSON text.
+/// Prints compact JSON text.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -134,7 +134,8 @@ impl fmt::Display for Node {
     }
 }
 
-/// An integer where an `i64` prints the same text; a decimal where a float's shortest digits denote the same number.
+/// An integer if an `i64` prints the same text; a decimal if a float's shortest digits denote the
+/// same number.
 fn number_of(text: &str) -> Scalar {
     if let Ok(integer) = text.parse::<i64>()
         && integer.to_string() == text
@@ -149,7 +150,8 @@ fn number_of(text: &str) -> Scalar {
     }
 }
 
-/// What a number's text denotes: its sign, its digits without zeros at the ends, and the power of ten before them.
+/// Normalises a number's text: sign, digits without zeros at the ends, and the power of ten before
+/// them.
 fn denotes(text: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -163,7 +165,7 @@ fn denotes(text: &str) -> Option<(bool, String, i64)> {
     Some((mantissa.starts_with('-'), significant.into(), exponent))
 }
 
-/// As ECMAScript's `Number::toString` prints a finite number.
+/// Prints a finite number as ECMAScript's `Number::toString` does.
 fn print_decimal(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -179,7 +181,8 @@ fn print_decimal(value: f64) -> String {
     }
 }
 
-/// As the gateway prints texts: `"`, `\` and control characters escaped, the short way where there is one.
+/// Prints a string as the gateway does: `"`, `\` and control characters escaped, in the short form
+/// if there is one.
 fn print_text(text: &str) -> String {
     let mut printed = String::with_capacity(text.len() + 2);
     printed.push('"');

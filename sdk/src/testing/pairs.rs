@@ -1,8 +1,9 @@
-//! Pairs: objects that keep the name of a value beside it, such as `{"name":"email","value":"…"}`.
+//! Name-value pairs: objects that hold the name of a value beside it, such as
+//! `{"name":"email","value":"…"}`.
 //!
 //! The gateway and the test double read the same table.
 
-/// Tells whether a key is one under which the name of a pair is kept: `name`, `key`, `field_name`.
+/// Checks that a key holds the name of a pair: `name`, `key`, `field_name`.
 pub(super) fn is_name(key: &str) -> bool {
     let mut letters = [0; LONGEST];
     matches!(
@@ -32,7 +33,7 @@ pub(super) fn is_name(key: &str) -> bool {
     )
 }
 
-/// Tells whether a key is one under which a value of a pair is kept: `value`, `old`, `newValue`.
+/// Checks that a key holds the value of a pair: `value`, `old`, `newValue`.
 pub(super) fn is_value(key: &str) -> bool {
     let mut letters = [0; LONGEST];
     matches!(
@@ -68,7 +69,7 @@ pub(super) fn is_value(key: &str) -> bool {
     )
 }
 
-/// The letters and digits of a key in lower case; nothing of one that has more than any name here.
+/// The letters and digits of a key in lower case; empty for a key that has more than any name here.
 fn letters_of<'l>(key: &str, letters: &'l mut [u8; LONGEST]) -> &'l [u8] {
     let mut count = 0;
     for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {

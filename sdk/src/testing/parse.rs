@@ -1,8 +1,9 @@
-//! Reads JSON for the test double (RFC 8259): strict, members in order, numbers as they were written.
+//! JSON parser of the test double (RFC 8259): strict, members in order, numbers as they were
+//! written.
 
 use super::node::Node;
 
-/// A whole text.
+/// Parses a whole text.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
     let mut reader = Reader {
         text,
@@ -40,7 +41,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What an array or an object holds; its own recursion is bounded.
+    /// Parses the content of an array or object; bounds the parser's recursion.
     fn within(&mut self, read: impl FnOnce(&mut Self) -> Result<Node, String>) -> Result<Node, String> {
         self.at += 1;
         self.depth += 1;
@@ -184,14 +185,14 @@ impl<'t> Reader<'t> {
         self.at > start
     }
 
-    /// Goes past one byte of these, if it comes next.
+    /// Skips one of these bytes if it comes next.
     fn skips(&mut self, any: &[u8]) -> bool {
         let comes = self.peek().is_some_and(|next| any.contains(&next));
         self.at += usize::from(comes);
         comes
     }
 
-    /// Goes past white space and then this byte, if it comes next.
+    /// Skips white space and then this byte if it comes next.
     fn takes(&mut self, byte: u8) -> bool {
         self.space();
         self.skips(&[byte])
@@ -218,7 +219,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// As deep as the reader's own recursion goes.
+/// Bound of the parser's recursion.
 const MAX_DEPTH: usize = 128;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Pointers and patterns of the test double: parsing, and which places of a tree a pattern matches.
+//! Pointers and patterns of the test double: parsing, and matching against a tree.
 
 use super::node::Node;
 use super::pairs::{is_name, is_value};
@@ -9,7 +9,7 @@ use super::words::KeyWords;
 enum Step {
     /// A member's key or an element's index.
     Exactly(String),
-    /// Keys that read like one of these.
+    /// Keys that loosely match one of these.
     Loosely(Vec<LooseName>),
     /// Any one step.
     Any,
@@ -17,20 +17,20 @@ enum Step {
     AnyDepth,
 }
 
-/// A name that a key may read like: letters and digits, in lower case.
+/// A name for loose matching: letters and digits, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LooseName {
     name: String,
-    /// Only the end of the key has to read like it.
+    /// The name may match only the end of a key.
     end: bool,
-    /// Words may be behind it.
+    /// Allows further words behind the name.
     more: bool,
 }
 
-/// A place in a tree: which child to take at each level.
+/// A place in a tree: the index of the child at each level.
 pub(super) type Place = Vec<usize>;
 
-/// The steps of an RFC 6901 pointer; none when it is not one.
+/// The steps of an RFC 6901 pointer; `None` for an invalid one.
 pub(super) fn pointer_steps(pointer: &str) -> Option<Vec<String>> {
     split(pointer)?
         .into_iter()
@@ -57,7 +57,7 @@ pub(super) fn pointer_to(root: &Node, place: &[usize]) -> String {
     pointer
 }
 
-/// The child that a pointer's step leads to.
+/// Index of the child that a pointer's step selects.
 pub(super) fn step_into(node: &Node, step: &str) -> Option<usize> {
     match node {
         Node::Object(members) => members.iter().position(|(key, _)| key == step),
@@ -72,11 +72,11 @@ pub(super) fn index_of(step: &str) -> Option<usize> {
     if canonical { step.parse().ok() } else { None }
 }
 
-/// Several patterns, looked for together.
+/// Several patterns, matched together.
 pub(super) struct Patterns(Vec<Vec<Step>>);
 
 impl Patterns {
-    /// None when one of them is not a pattern.
+    /// Parses patterns; `None` if one of them is invalid.
     pub(super) fn parse(patterns: &[&str]) -> Option<Self> {
         patterns
             .iter()
@@ -85,7 +85,7 @@ impl Patterns {
             .map(Self)
     }
 
-    /// Every place that matches, in the order of the document, parents before their children.
+    /// Every place that matches, in document order, parents before their children.
     pub(super) fn places(&self, root: &Node) -> Vec<Place> {
         let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();
@@ -93,7 +93,7 @@ impl Patterns {
         found
     }
 
-    /// The same, and the values of pairs whose names a pattern matches in the pair's place.
+    /// As [`places`](Self::places), with the values of pairs whose names a pattern matches.
     pub(super) fn places_and_pairs(&self, root: &Node) -> Vec<Place> {
         let start: Vec<&[Step]> = self.0.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();
@@ -101,13 +101,13 @@ impl Patterns {
         found
     }
 
-    /// Whether one of the patterns is the empty pointer.
+    /// Returns `true` if one of the patterns is the empty pointer.
     pub(super) fn name_the_whole(&self) -> bool {
         self.0.iter().any(Vec::is_empty)
     }
 }
 
-/// Of places in the order of the document, those that lie in none of the others.
+/// Of places in document order, those that lie inside none of the others.
 pub(super) fn outermost(places: impl IntoIterator<Item = Place>) -> Vec<Place> {
     let mut outermost: Vec<Place> = Vec::new();
     for place in places {
@@ -118,7 +118,7 @@ pub(super) fn outermost(places: impl IntoIterator<Item = Place>) -> Vec<Place> {
     outermost
 }
 
-/// Walks the tree with, for each pattern, the steps that are still to be taken from here.
+/// Walks the tree with the remaining steps of each pattern.
 fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, pairs: bool, found: &mut Vec<Place>) {
     let mut index = 0;
     while index < ahead.len() {
@@ -148,7 +148,7 @@ fn visit(node: &Node, place: &mut Place, mut ahead: Vec<&[Step]>, pairs: bool, f
     }
 }
 
-/// Whether a pattern ends at a member of the name that an object gives its values.
+/// Returns `true` if a pattern ends at a member with the name that a pair gives its value.
 fn names_value(node: &Node, ahead: &[&[Step]]) -> bool {
     let Node::Object(members) = node else { return false };
     let names = members.iter().filter(|(key, _)| is_name(key));
@@ -169,7 +169,8 @@ fn key_of(node: &Node, child: usize) -> Option<&str> {
     }
 }
 
-/// What is still to be taken of a pattern after the step to a child; none when the child is not on its way.
+/// Remaining steps of a pattern after the step to a child; `None` if the pattern does not lead
+/// there.
 fn advance<'p>(steps: &'p [Step], key: Option<&str>, child: usize) -> Option<&'p [Step]> {
     let (first, rest) = steps.split_first()?;
     match first {
@@ -255,7 +256,7 @@ fn unescape(step: &str, in_pattern: bool) -> Option<String> {
     Some(plain)
 }
 
-/// How a key reads: its letters and digits, in lower case.
+/// Normalises a key for loose matching: its letters and digits, in lower case.
 fn loose(name: &str) -> String {
     name.chars()
         .filter(|character| character.is_alphanumeric())

@@ -1,6 +1,8 @@
-//! Words of a key, and the ends that names may have inside it. The gateway is compiled with this very file.
+//! Splits a key into words and finds the prefixes at which a name may end. The gateway compiles
+//! this file too.
 
-/// A key as names are compared with it: its letters and digits in lower case, and where its words end.
+/// A key prepared for comparison with names: its letters and digits in lower case, and the ends of
+/// its words.
 ///
 /// ```text
 /// emailVerified_at   ->   emailverifiedat, with ends after email, verified and at
@@ -8,13 +10,13 @@
 #[derive(Debug, Default, Clone)]
 pub struct KeyWords {
     text: String,
-    /// Where words end, in bytes of `text`.
+    /// Ends of words, in bytes of `text`.
     ends: Vec<usize>,
-    /// See `is_of`.
+    /// Result of `find_shortest_head`, used by `is_of`.
     shortest_head: usize,
 }
 
-/// Kinds of characters, as far as they tell words apart.
+/// Classes of characters that separate words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Lower,
@@ -24,7 +26,7 @@ enum Kind {
 }
 
 impl KeyWords {
-    /// Reads a key; what was read before is forgotten.
+    /// Reads a key and discards the previous one.
     pub fn read(&mut self, key: &str) {
         self.text.clear();
         self.ends.clear();
@@ -64,18 +66,21 @@ impl KeyWords {
         &self.text
     }
 
-    /// The beginnings of the key up to the end of each of its words, the whole first.
+    /// The prefixes of the key up to the end of each of its words, the whole key first.
     pub fn heads(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().rev().filter_map(|&end| self.text.get(..end))
     }
 
-    /// Tells whether a name that ends where `head` does, and so has the words after it behind it, is what the key is of; not
-    /// where the key only says something about it: `email_verified`, `token_type`, `has_password`.
+    /// Returns `true` if the key denotes the value that `head` names.
+    ///
+    /// `head` is a prefix that ends at a word. False for a key that describes a property of the
+    /// value: `email_verified`, `token_type`, `has_password`.
     pub fn is_of(&self, head: &str) -> bool {
         head.len() >= self.shortest_head
     }
 
-    /// Bytes of the shortest head that the key is of: no word behind it says something about it. Each word is looked at once.
+    /// Bytes of the shortest head that the key denotes: no word behind it describes a property.
+    /// Inspects each word once.
     fn find_shortest_head(&self) -> usize {
         let whole = self.text.len();
         let (mut start, mut shortest) = (0, 0);
@@ -115,7 +120,7 @@ impl Kind {
     }
 }
 
-/// Words behind a name that say something about it, without it. Sorted.
+/// Words behind a name that describe a property of the value, not the value. Sorted.
 const ABOUT: &[&str] = &[
     "algorithm",
     "attempts",
@@ -217,7 +222,7 @@ const ABOUT: &[&str] = &[
     "version",
 ];
 
-/// First words of keys that ask about what comes after them.
+/// First words of keys that ask about the words behind them.
 const QUESTIONS: &[&str] = &[
     "allow", "allows", "can", "has", "is", "needs", "num", "require", "requires", "should",
 ];

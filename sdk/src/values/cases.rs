@@ -1,6 +1,6 @@
-//! Values that go and values that stay, by what they look like: texts, keys and numbers of JSON.
+//! Test values that are redacted and test values that are not: strings, keys and numbers of JSON.
 
-/// Texts that hold an e-mail address or a card number, each as a value and as a key.
+/// Strings that hold an e-mail address or a card number, each used as a value and as a key.
 pub(super) const TAKEN_TEXTS: &[&str] = &[
     "anna@example.com",
     "ANNA.B+news@Mail.Example.CO.UK",
@@ -65,7 +65,7 @@ pub(super) const TAKEN_TEXTS: &[&str] = &[
     "ref:4111111111111111;",
 ];
 
-/// Numbers of JSON that are a card's.
+/// JSON numbers that are card numbers.
 pub(super) const TAKEN_NUMBERS: &[&str] = &[
     "4111111111111111",
     "-4111111111111111",
@@ -83,7 +83,7 @@ pub(super) const TAKEN_NUMBERS: &[&str] = &[
     "676770000005",
 ];
 
-/// Texts that stay, as values and as keys.
+/// Strings that are not redacted, as values and as keys.
 pub(super) const KEPT_TEXTS: &[&str] = &[
     "",
     "@",
@@ -196,7 +196,7 @@ pub(super) const KEPT_TEXTS: &[&str] = &[
     "true",
 ];
 
-/// Numbers of JSON that stay.
+/// JSON numbers that are not redacted.
 pub(super) const KEPT_NUMBERS: &[&str] = &[
     "0",
     "-1",

@@ -1,4 +1,4 @@
-//! Redaction by value: e-mail addresses and card numbers by what they look like, whatever they are called, in free text too.
+//! Redaction by value: finds e-mail addresses and card numbers by their form, in free text too.
 //!
 //! ```
 //! # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
@@ -25,7 +25,8 @@ use crate::{AccessError, Document, Failure, Redaction, pointer};
 use rewrite::{Outcome, Rewritten, Token, Way, rewrite};
 use spans::Span;
 
-/// What a text can be found to contain. It may be percent-encoded, and in full-width, mathematical and other letters and digits.
+/// Kinds of values to find. The text may be percent-encoded, or in full-width, mathematical and
+/// other letters and digits.
 ///
 /// ```
 /// use hookgate_sdk::values::{Found, find};
@@ -33,14 +34,15 @@ use spans::Span;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// An e-mail address, as RFC 5322 and 6531 write the common ones, quoted local parts too.
+    /// An e-mail address in the common forms of RFC 5322 and 6531, quoted local parts included.
     Email,
-    /// A card number: of a length that a network uses with its beginning, and right by the Luhn check (ISO/IEC 7812-1).
-    /// Single spaces, hyphens or dots may part its digits. Numbers of JSON are looked at too.
+    /// A card number: its length and prefix belong to a network, and its Luhn check (ISO/IEC
+    /// 7812-1) is right. Single spaces, hyphens or dots may separate its digits. Numbers of JSON
+    /// are checked too.
     Card,
 }
 
-/// The places of a text, in bytes and in order, that hold one of these. They overlap nowhere.
+/// Byte ranges of a text that hold one of these values, in order and without overlap.
 ///
 /// ```
 /// use hookgate_sdk::values::{Found, find};
@@ -53,9 +55,11 @@ pub fn find(text: &str, what: &[Found]) -> Vec<core::ops::Range<usize>> {
     spans::find(text, what.contains(&Found::Email), what.contains(&Found::Card))
 }
 
-/// Redacts what is found in all texts, numbers and keys of a document; how many there were. A text that is nothing but an address
-/// or a number is treated as a field is; amid other text it becomes the mask (or, with [`Redaction::KeepLast`], stars and its
-/// end). A member whose key holds one goes.
+/// Redacts every value found in the strings, numbers and keys of a document. Returns their number.
+///
+/// A string that is only an address or a number is treated like a field. Within other text, the
+/// value becomes the mask (or, with [`Redaction::KeepLast`], stars and its end). A member whose key
+/// holds a value is removed.
 ///
 /// ```
 /// # use hookgate_sdk::{testing, Description, Event, Failure, Plugin, Redaction, Verdict};
@@ -72,8 +76,9 @@ pub fn find(text: &str, what: &[Found]) -> Vec<core::ops::Range<usize>> {
 /// # assert_eq!(testing::event("a.b").data(r#"{"t":"by a@b.example"}"#).run::<P>().data, r#"{"t":"by *******mple"}"#);
 /// ```
 ///
-/// It reads the event's whole text once and, where it found something, writes it once: what it needs grows with the event
-/// and with nothing else. The gateway notes the whole event as changed. Pseudonyms alone are made place by place.
+/// Reads the event's whole text once and, if it found a value, writes it once: the cost depends on
+/// the size of the event only. The gateway notes the whole event as changed. Only pseudonyms are
+/// made place by place.
 ///
 /// # Errors
 /// Those of [`Document::set_json`], and for a pseudonym of [`Document::redact`].
@@ -83,7 +88,8 @@ pub fn redact(data: &Document, what: &[Found], how: &Redaction, mask: &str) -> R
         return Ok(0);
     }
     let (mut count, text) = match how {
-        // They are made in the document itself, so that what goes must be gone from it by then.
+        // Pseudonyms are made in the document itself, so removed members must be gone from it by
+        // then.
         Redaction::Pseudonym(_) => remove_members(data, text, what)?,
         _ => (0, text),
     };
@@ -127,13 +133,13 @@ pub fn redact(data: &Document, what: &[Found], how: &Redaction, mask: &str) -> R
     match rewritten {
         None => {}
         Some(Rewritten::Document(text)) => data.set_json("", &text)?,
-        // As of any other document that is removed.
+        // Same error as for any other removal of a whole document.
         Some(Rewritten::Nothing) => return Err(AccessError::BadPointer.into()),
     }
     Ok(count)
 }
 
-/// Removes the members whose keys hold a value; how many there were, and the document's text after it.
+/// Removes the members whose keys hold a value. Returns their number and the resulting text.
 fn remove_members(data: &Document, text: String, what: &[Found]) -> Result<(u32, String), Failure> {
     let mut count = 0;
     let rewritten = rewrite(&text, |token, _| match token {
@@ -152,7 +158,7 @@ fn remove_members(data: &Document, text: String, what: &[Found]) -> Result<(u32,
     }
 }
 
-/// Places whose values become pseudonyms, made so many at a time. That moves no other place.
+/// Places whose values become pseudonyms, applied in batches. Applying them moves no other place.
 struct Pseudonyms<'d> {
     data: &'d Document<'d>,
     how: &'d Redaction,
@@ -162,9 +168,9 @@ struct Pseudonyms<'d> {
 }
 
 impl<'d> Pseudonyms<'d> {
-    /// Steps of the patterns of one operation; the gateway takes 4096.
+    /// Maximum number of pattern steps of one operation; the gateway accepts 4096.
     const MAX_STEPS: usize = 2_048;
-    /// Bytes of the patterns of one operation.
+    /// Maximum size of the patterns of one operation, in bytes.
     const MAX_BYTES: usize = 256 << 10;
 
     fn new(data: &'d Document<'d>, how: &'d Redaction) -> Self {
@@ -216,7 +222,7 @@ fn replace(text: &str, spans: &[Span], how: &Redaction, mask: &str) -> String {
         redacted.push_str(part(text, at..span.start));
         match how {
             Redaction::KeepLast(count) => keep_last(&mut redacted, part(text, span.clone()), (*count).into()),
-            // A pseudonym is the gateway's to make, and only of a whole value.
+            // Only the gateway makes pseudonyms, and only of a whole value.
             _ => redacted.push_str(mask),
         }
         at = span.end;
@@ -225,7 +231,8 @@ fn replace(text: &str, spans: &[Span], how: &Redaction, mask: &str) -> String {
     redacted
 }
 
-/// A part of a text. Spans begin and end between characters; indexing would bring the text of its panic along.
+/// A part of a text. Spans begin and end between characters. Indexing would link the text of its
+/// panic.
 fn part(text: &str, span: Span) -> &str {
     text.get(span).unwrap_or_default()
 }
@@ -287,7 +294,8 @@ mod tests {
             assert_eq!(redacted(&data, &Redaction::Remove).0, 0, "{text}");
         }
         for number in KEPT_NUMBERS {
-            // Beside a value that goes, so that the document is written anew: numbers keep their text.
+            // Added beside a value that is removed, so that the document is rewritten: numbers keep
+            // their text.
             let data = format!(r#"{{"a":{number},"b":"a@b.example"}}"#);
             let after = format!(r#"{{"a":{number}}}"#);
             assert_eq!(redacted(&data, &Redaction::Remove), (1, after), "{number}");

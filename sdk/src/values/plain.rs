@@ -1,22 +1,24 @@
-//! Texts as values are looked for in them: what is written in other characters made plain, with the way back.
+//! Normalises a text before the search for values, with a mapping back to the original.
 //!
-//! Full-width, mathematical, circled, superscript and subscript letters and digits (Unicode's NFKC) and the decimal digits of other
-//! scripts become ASCII; percent-encoded characters are decoded, however often they were encoded; spaces and dashes of all kinds
-//! become one; what is invisible goes.
+//! Full-width, mathematical, circled, superscript and subscript letters and digits (Unicode's NFKC)
+//! and the decimal digits of other scripts become ASCII. Percent-encoded characters are decoded,
+//! through any number of encodings. Spaces and dashes of all kinds become one. Invisible characters
+//! are removed.
 
 use std::borrow::Cow;
 
 use super::spans::Span;
 
-/// A text in plain characters.
+/// A normalised text.
 pub(super) struct Plain<'t> {
     pub(super) text: Cow<'t, str>,
-    /// Ends of units that are not as long as what they stand for: first here, then in the original, in bytes.
+    /// Ends of units whose length differs from that of their original: in the normalised text, then
+    /// in the original, in bytes.
     ends: Vec<(usize, usize)>,
 }
 
 impl<'t> Plain<'t> {
-    /// Makes a text plain.
+    /// Normalises a text.
     pub(super) fn of(text: &'t str) -> Self {
         if text.bytes().all(|byte| byte.is_ascii() && byte != b'%') {
             return Self {
@@ -40,7 +42,7 @@ impl<'t> Plain<'t> {
         }
     }
 
-    /// Where a span of the plain text is in the original.
+    /// Maps a span of the normalised text to the original.
     pub(super) fn original(&self, span: &Span) -> Span {
         self.place(span.start)..self.place(span.end)
     }
@@ -54,7 +56,7 @@ impl<'t> Plain<'t> {
     }
 }
 
-/// The first character of a text that is not empty, decoded where it is percent-encoded, and its bytes there.
+/// The first character of a text that is not empty, percent-decoded, and its length in bytes there.
 fn first_of(text: &str) -> (char, usize) {
     if let Some((first, len)) = octet(text.as_bytes()) {
         let more = match first {
@@ -82,7 +84,7 @@ fn encoded(text: &[u8], first: u8, more: usize, mut at: usize) -> Option<(char, 
     Some((decoded.chars().next()?, at))
 }
 
-/// A percent-encoded octet, encoded once (`%40`) or again and again (`%2540`), and its bytes.
+/// A percent-encoded octet, encoded once (`%40`) or repeatedly (`%2540`), and its length in bytes.
 fn octet(text: &[u8]) -> Option<(u8, usize)> {
     let mut digits = text.strip_prefix(b"%")?;
     let mut len = 3;
@@ -100,7 +102,7 @@ fn hexadecimal([high, low]: [u8; 2]) -> Option<u8> {
     u8::try_from((digit(high)? << 4) | digit(low)?).ok()
 }
 
-/// A character in plain ones; none for what is invisible.
+/// The normalised form of a character; `None` for an invisible one.
 fn plain_of(character: char) -> Option<char> {
     if character.is_ascii() {
         return Some(character);
@@ -145,18 +147,18 @@ fn decimal(code: u32) -> Option<u32> {
     Some(code - zero)
 }
 
-/// The zeros of scripts: Arabic-Indic, extended Arabic-Indic, Devanagari, Bengali, Gurmukhi, Gujarati, Tamil, Telugu, Kannada,
-/// Malayalam, Thai, Lao, Myanmar, Khmer.
+/// The zeros of scripts: Arabic-Indic, extended Arabic-Indic, Devanagari, Bengali, Gurmukhi,
+/// Gujarati, Tamil, Telugu, Kannada, Malayalam, Thai, Lao, Myanmar, Khmer.
 const SCRIPTS: [u32; 14] = [
     0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0x1040, 0x17e0,
 ];
 
-/// Tells whether a character is a digit in plain characters.
+/// Returns `true` for a character that is a digit in its normalised form.
 pub(super) fn is_digit(character: char) -> bool {
     plain_of(character).is_some_and(|plain| plain.is_ascii_digit())
 }
 
-/// Tells whether a character is an `@` in plain characters.
+/// Returns `true` for a character that is an `@` in its normalised form.
 pub(super) fn is_at_sign(character: char) -> bool {
     plain_of(character) == Some('@')
 }

@@ -1,6 +1,7 @@
-//! Writes a document's JSON text anew while it walks through its texts: one pass, and no list of places.
+//! Rewrites a document's JSON text in one pass over its strings, without a list of places.
 //!
-//! The text is the compact one of [`View::get_json`](crate::document::View::get_json), so that what is around a token is known.
+//! The text is the compact form of [`View::get_json`](crate::document::View::get_json), so that the
+//! bytes around a token are known.
 
 use std::borrow::Cow;
 
@@ -11,33 +12,33 @@ use crate::{Failure, pointer};
 /// A part of a document that can hold a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// The key of a member: it stays, or goes with the member.
+    /// The key of a member: stays, or is removed with the member.
     Key(&'a str),
-    /// A text.
+    /// A string.
     Text(&'a str),
-    /// A number, as it is written.
+    /// A number, as written.
     Number(&'a str),
 }
 
 /// Decision about a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It stays as it is.
+    /// Leaves the token unchanged.
     Stays,
-    /// It becomes this text.
+    /// Replaces the token by this text.
     Becomes(String),
-    /// Its member or element goes.
+    /// Removes the token's member or element.
     Goes,
 }
 
-/// The way to a text: what is needed to make a pointer of it.
+/// The path to a token, from which a pointer can be made.
 pub(super) struct Way<'a> {
     text: &'a str,
     steps: &'a [Step],
 }
 
 impl Way<'_> {
-    /// The pointer.
+    /// Makes the pointer.
     pub(super) fn pointer(&self) -> String {
         self.steps.iter().fold(String::new(), |parent, step| match step {
             Step::Member(key) => pointer::member(&parent, &unescape(part(self.text, key.clone()))),
@@ -45,20 +46,20 @@ impl Way<'_> {
         })
     }
 
-    /// Number of its steps.
+    /// Number of steps.
     pub(super) fn len(&self) -> usize {
         self.steps.len()
     }
 }
 
 enum Step {
-    /// The key, as it stands between its quotes.
+    /// The key, as written between its quotes.
     Member(Span),
     Element(usize),
 }
 
-/// Asks what becomes of every key, text and number. The document after it; none where nothing changed. What is inside of a
-/// member that goes is not asked for.
+/// Calls `decide` for every key, string and number and returns the resulting document; `None` if
+/// nothing changed. The content of a removed member is not visited.
 ///
 /// # Errors
 /// Those of `decide`.
@@ -80,12 +81,12 @@ pub(super) fn rewrite(
     Ok(rewriter.finish().map(Rewritten::Document))
 }
 
-/// A document that was written anew.
+/// A rewritten document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rewritten {
-    /// It is one text or number, and would go as a whole.
+    /// The document is one string or number that would be removed as a whole.
     Nothing,
-    /// Its text.
+    /// Text of the document.
     Document(String),
 }
 
@@ -93,7 +94,7 @@ struct Rewriter<'t, F> {
     text: &'t str,
     /// Position in the text.
     at: usize,
-    /// The new document, as far as the text up to `copied`.
+    /// The new document, for the text up to `copied`.
     out: String,
     copied: usize,
     steps: Vec<Step>,
@@ -101,7 +102,7 @@ struct Rewriter<'t, F> {
 }
 
 impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> {
-    /// Passes a value; true: it stays, changed or not.
+    /// Processes a value. Returns `true` if it stays, changed or not.
     fn value(&mut self) -> Result<bool, Failure> {
         match self.next() {
             Some(b'{') => self.children(b'}', |rewriter, _| rewriter.member()),
@@ -142,9 +143,9 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
             let comma = usize::from(self.next() == Some(b','));
             match (stays, any_stayed) {
                 (true, _) => any_stayed = true,
-                // With the comma before it.
+                // Removes the comma before it too.
                 (false, true) => self.replace(start - 1..self.at, ""),
-                // With the comma after it.
+                // Removes the comma after it too.
                 (false, false) => self.replace(start..self.at + comma, ""),
             }
             self.at += comma;
@@ -153,7 +154,7 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
         Ok(true)
     }
 
-    /// Passes a member; true: it stays.
+    /// Processes a member. Returns `true` if it stays.
     fn member(&mut self) -> Result<bool, Failure> {
         let key = self.skip_string();
         // The colon.
@@ -171,7 +172,7 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
         })
     }
 
-    /// Does something one step further down.
+    /// Runs a function one step deeper in the document.
     fn inside<T>(
         &mut self,
         step: Step,
@@ -183,7 +184,8 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
         done
     }
 
-    /// Has a token decided that begins at a place and was passed; true: it stays, changed or not. A key is not changed.
+    /// Calls `decide` for the token that begins at `start` and ends here. Returns `true` if it
+    /// stays, changed or not. A key is never changed.
     fn token(&mut self, token: Token<'_>, start: usize) -> Result<bool, Failure> {
         let way = Way {
             text: self.text,
@@ -200,7 +202,7 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
         }
     }
 
-    /// Passes a value that is not looked at.
+    /// Skips a value without a decision.
     fn skip_value(&mut self) {
         let mut depth = 0_usize;
         loop {
@@ -228,14 +230,14 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
         }
     }
 
-    /// Passes a number, `true`, `false` or `null`.
+    /// Skips a number, `true`, `false` or `null`.
     fn skip_word(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}');
         self.at += rest.iter().position(ends).unwrap_or(rest.len());
     }
 
-    /// Passes a string and gives what is between its quotes.
+    /// Skips a string and returns its content between the quotes.
     fn skip_string(&mut self) -> Span {
         let start = self.at + 1;
         let mut end = start;
@@ -273,7 +275,7 @@ impl<F: FnMut(Token<'_>, &Way<'_>) -> Result<Outcome, Failure>> Rewriter<'_, F> 
     }
 }
 
-/// A string of JSON, without its quotes, as what it says (RFC 8259, section 7).
+/// Decodes the content of a JSON string, without its quotes (RFC 8259, section 7).
 fn unescape(inside: &str) -> Cow<'_, str> {
     if !inside.contains('\\') {
         return inside.into();
@@ -302,7 +304,7 @@ fn unescape(inside: &str) -> Cow<'_, str> {
     text.into()
 }
 
-/// The character of four digits, or of a pair of surrogates.
+/// Decodes the character of four hexadecimal digits, or of a surrogate pair.
 fn unicode(characters: &mut core::str::Chars<'_>) -> char {
     let code = match code_unit(characters) {
         Some(first @ 0xd800..0xdc00) => {
@@ -325,7 +327,7 @@ fn code_unit(characters: &mut core::str::Chars<'_>) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// A text as a string of JSON.
+/// Quotes a text as a JSON string.
 fn quoted(text: &str) -> String {
     let mut string = String::with_capacity(text.len() + 2);
     string.push('"');
@@ -350,7 +352,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Every `x` and 7 goes, every `y` becomes a quote; all tokens with their pointers.
+    /// Removes every `x` and 7, turns every `y` into a quote, and lists all tokens and pointers.
     fn rewritten(text: &str) -> (Option<Rewritten>, Vec<String>) {
         let mut seen = Vec::new();
         let result = rewrite(text, |token, way| {

@@ -2,10 +2,10 @@
 
 use super::plain::{Plain, is_at_sign, is_digit};
 
-/// From where to where, in bytes.
+/// A byte range.
 pub(super) type Span = core::ops::Range<usize>;
 
-/// The places of a text, in order, that overlap nowhere.
+/// The values of a text, in order and without overlap.
 pub(super) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
     let plain = Plain::of(text);
     let bytes = plain.text.as_bytes();
@@ -21,17 +21,17 @@ pub(super) fn find(text: &str, emails: bool, cards: bool) -> Vec<Span> {
     spans.iter().map(|span| plain.original(span)).collect()
 }
 
-/// Quick look at a document's whole text: false where nothing can be found in it.
+/// Quick check of a document's whole text: `false` if it can hold no value.
 pub(super) fn may_contain(document: &str, emails: bool, cards: bool) -> bool {
     let at_signs = || document.contains(is_at_sign) || (document.contains('%') && document.contains("40"));
     let digits = || document.chars().filter(|character| is_digit(*character));
-    // An exponent makes many digits of one.
+    // With an exponent, one digit stands for many.
     let exponents = || document.contains(['e', 'E']) && document.contains(is_digit);
     (emails && at_signs())
         || (cards && (digits().take(MIN_CARD_DIGITS).count() == MIN_CARD_DIGITS || exponents()))
 }
 
-/// Tells whether a number of JSON, as it is written, is a card's: an integer, in whatever notation.
+/// Returns `true` if a JSON number, as written, is a card number: an integer in any notation.
 pub(super) fn is_card_number(number: &str) -> bool {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -49,14 +49,15 @@ pub(super) fn is_card_number(number: &str) -> bool {
         match digits.get_mut(place).filter(|_| place < count) {
             Some(known) => *known = digit,
             None if digit == 0 => {}
-            // It is no integer.
+            // The number is not an integer.
             None => return false,
         }
     }
     is_card(digits.get(..count).unwrap_or_default())
 }
 
-/// Puts a span where it belongs; one that overlaps another is left out: digits in an address go with the address.
+/// Inserts a span in order and omits one that overlaps another: digits in an address belong to the
+/// address.
 fn insert(spans: &mut Vec<Span>, new: Span) {
     let at = spans.iter().take_while(|known| known.end <= new.start).count();
     if spans.get(at).is_none_or(|next| new.end <= next.start) {
@@ -79,8 +80,8 @@ fn find_emails(text: &[u8], spans: &mut Vec<Span>) {
     }
 }
 
-/// The address whose `@` is at a place: something before it, and after it a name with a dot and letters behind the last one,
-/// or an address literal.
+/// The address around the `@` at a position: a local part before it, and after it a name with a dot
+/// and letters behind the last dot, or an address literal.
 fn email_around(text: &[u8], at: usize, floor: usize) -> Option<Span> {
     let start = local_part(text, at, floor);
     let after = &text[at + 1..];
@@ -105,20 +106,20 @@ fn domain_name(text: &[u8]) -> Option<usize> {
     (top.len() >= 2 && (is_encoded || top.iter().all(is_letter))).then_some(end)
 }
 
-/// Bytes of an address literal (RFC 5321 §4.1.3) with its brackets, of what comes after the first.
+/// Bytes of an address literal (RFC 5321 §4.1.3), with both brackets; `text` lacks the first.
 fn address_literal(text: &[u8]) -> Option<usize> {
     let is_inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':');
     let len = text.iter().take(MAX_LITERAL).take_while(is_inside).count();
     (len > 0 && text.get(len) == Some(&b']')).then_some(len + 2)
 }
 
-/// Where the local part before an `@` begins: RFC 5322's dot-atom or quoted string.
+/// Start of the local part before an `@`: RFC 5322's dot-atom or quoted string.
 fn local_part(text: &[u8], at: usize, floor: usize) -> usize {
     let before = &text[floor..at];
     if let [inner @ .., b'"'] = before {
         let longest = inner.len().saturating_sub(MAX_LOCAL_PART);
         let opening = (longest..inner.len()).rev().find(|&place| {
-            // One behind a backslash is a character of the string (RFC 5322 §3.2.4).
+            // A quote behind a backslash is a character of the string (RFC 5322 §3.2.4).
             inner[place] < b' ' || (inner[place] == b'"' && (place == 0 || inner[place - 1] != b'\\'))
         });
         return opening
@@ -141,7 +142,7 @@ fn last_character(text: &[u8]) -> Option<usize> {
     text.iter().rev().position(begins).map(|more| more + 1)
 }
 
-/// What comes after the characters for which the test holds.
+/// The rest of a text after the leading characters that satisfy `holds`.
 fn rest_after(mut text: &[u8], holds: fn(&[u8]) -> bool) -> &[u8] {
     while let Some(&first) = text.first() {
         let len = match first {
@@ -158,12 +159,12 @@ fn rest_after(mut text: &[u8], holds: fn(&[u8]) -> bool) -> &[u8] {
     text
 }
 
-/// Bytes of the longest local part (RFC 5321 §4.5.3.1.1).
+/// Maximum length of a local part in bytes (RFC 5321 §4.5.3.1.1).
 const MAX_LOCAL_PART: usize = 64;
-/// Bytes of the longest address literal: `IPv6:` and eight groups.
+/// Maximum length of an address literal in bytes: `IPv6:` and eight groups.
 const MAX_LITERAL: usize = 64;
 
-/// RFC 5322's characters of an unquoted local part; letters outside ASCII too (RFC 6531).
+/// RFC 5322's characters of an unquoted local part, and letters outside ASCII (RFC 6531).
 fn is_local(character: &[u8]) -> bool {
     match character {
         [byte] => byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(byte),
@@ -178,7 +179,8 @@ fn is_domain(character: &[u8]) -> bool {
     }
 }
 
-/// Characters outside ASCII but punctuation: quotation marks around an address are no part of it.
+/// Characters outside ASCII, without punctuation: quotation marks around an address do not belong
+/// to it.
 fn is_letter(character: &[u8]) -> bool {
     // U+00A1 to U+00BF; U+2000 to U+206F; U+3000 to U+303F.
     !matches!(character, [0xc2, ..] | [0xe2, 0x80 | 0x81, ..] | [0xe3, 0x80, ..])
@@ -206,10 +208,11 @@ fn find_cards(text: &[u8]) -> Vec<Span> {
     spans
 }
 
-/// The end of the longest card number that begins here: digits, of which single separators may part some.
+/// The end of the longest card number that begins here: digits, some separated by single
+/// separators.
 fn card_from(text: &[u8], start: usize) -> Option<usize> {
     let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-    // With its country's code, as E.164 has it.
+    // Has a country code, in the form of E.164.
     let is_phone = start > 0 && text[start - 1] == b'+' && (start < 2 || !is_digit(start - 2));
     let mut digits = [0; MAX_CARD_DIGITS];
     let (mut count, mut at, mut end) = (0, start, None);
@@ -233,12 +236,14 @@ fn card_from(text: &[u8], start: usize) -> Option<usize> {
 
 const MIN_CARD_DIGITS: usize = 12;
 const MAX_CARD_DIGITS: usize = 19;
-/// Of an international number (ITU-T E.164).
+/// Maximum number of digits of an international phone number (ITU-T E.164).
 const MAX_PHONE_DIGITS: usize = 15;
 
-/// Digits of a length that a card network uses with such a beginning, and that satisfy the Luhn check (ISO/IEC 7812-1). Of 12 or
-/// 13 digits, which no network gives out any more but for Maestro, those that are an article's number (GTIN-12, GTIN-13) are
-/// none. Times in milliseconds to nanoseconds begin with 1, which no network does.
+/// Checks the length and prefix of a card network and the Luhn check (ISO/IEC 7812-1).
+///
+/// Numbers of 12 or 13 digits are no longer issued by any network but Maestro; those that are an
+/// article number (GTIN-12, GTIN-13) are refused. Times in milliseconds to nanoseconds begin with
+/// 1, which no network uses.
 fn is_card(digits: &[u8]) -> bool {
     is_issued(digits) && luhn(digits) && !(digits.len() <= 13 && is_article(digits))
 }
@@ -262,7 +267,8 @@ fn is_issued(digits: &[u8]) -> bool {
     }
 }
 
-/// The check digit of GS1's article numbers: from the right, every other digit counts three times.
+/// Verifies the check digit of GS1's article numbers: from the right, every other digit counts
+/// three times.
 fn is_article(digits: &[u8]) -> bool {
     let weights = [1, 3].into_iter().cycle();
     let sum: u32 = digits

@@ -1,4 +1,4 @@
-//! What is found in texts, and what is not.
+//! Tests of the search for values in texts.
 
 use super::super::cases::{KEPT_NUMBERS, KEPT_TEXTS, TAKEN_NUMBERS, TAKEN_TEXTS};
 use super::*;

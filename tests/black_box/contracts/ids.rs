@@ -1,4 +1,4 @@
-//! A subscription has one id, the product's, on every route: its own and the gateway's.
+//! A subscription has one id, in the product's form, on the product's routes and on the gateway's.
 
 use hookgate_tests::{Client, Receiver, eventually};
 use reqwest::Method;
@@ -73,7 +73,7 @@ async fn product_id_is_taken_and_shown_on_every_native_route(on: On) {
     }
     client.get(&format!("{own}/secret")).await.expect(200);
     client.get(&format!("{own}/chain")).await.expect(200);
-    // The gateway's own spelling goes on, and another product's is none.
+    // The gateway's own spelling still works, and another product's does not.
     let digits = id.strip_prefix("wh_").unwrap();
     client
         .get(&format!("/v1/subscriptions/sub_{digits}"))

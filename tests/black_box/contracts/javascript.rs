@@ -1,5 +1,5 @@
-//! Random JSON through the Synaptis contract, from the request to the receiver: Node prints every body as it was sent, and the
-//! printed verifier, which relies on that, accepts it.
+//! Random JSON through the Synaptis contract, from the request to the receiver. Node prints every
+//! body as it was sent, and the printed verifier, which relies on that, accepts it.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ mod texts;
 const REQUESTS: usize = 15;
 const EVENTS: usize = 100;
 
-/// What random texts would seldom have.
+/// Values that random texts would seldom contain.
 const CHOSEN: &[&str] = &[
     "8500.00",
     "1e21",

@@ -1,4 +1,5 @@
-//! Schemes with public libraries: Standard Webhooks by all three of its own, Stripe's by Stripe's, GitHub's as documented.
+//! Schemes with public libraries: Standard Webhooks with its three libraries, Stripe with its
+//! library, GitHub as documented.
 
 use hookgate_tests::{Authority, Language, Received, Receiver, Relay};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -39,7 +40,7 @@ async fn standard_webhooks_libraries_accept_deliveries_and_both_secrets_of_a_rot
         ("/body", plain.text().replace("8500.00", "8500.01")),
         ("/body", plain.text().replace("8500.00", "8500.0")),
         ("/headers/webhook-id", "evt_another".to_owned()),
-        // Another time is another signature, and one that is long past is refused for itself.
+        // Another time requires another signature, and a time long past is refused for itself.
         ("/headers/webhook-timestamp", earlier(&plain, 1)),
         ("/headers/webhook-timestamp", earlier(&plain, 3_600)),
         (
@@ -74,7 +75,7 @@ async fn standard_webhooks_libraries_accept_deliveries_and_both_secrets_of_a_rot
     }
 }
 
-/// Behind TLS: the style asks for https.
+/// Behind TLS: the style requires https.
 #[tokio::test(flavor = "multi_thread")]
 async fn stripes_library_accepts_deliveries_in_its_style() {
     let authority = Authority::new();
@@ -141,7 +142,7 @@ async fn githubs_documented_check_accepts_deliveries_in_its_style() {
     );
 }
 
-/// What a verifier is given.
+/// Input of a verifier.
 fn message(scheme: &str, received: &Received, secret: &str) -> Value {
     json!({ "scheme": scheme, "secret": secret, "headers": received.headers, "body": received.text() })
 }

@@ -1,4 +1,5 @@
-//! The public webhook documents of real products, run: their printed request lines, their printed verification code.
+//! The public webhook documents of real products, executed: their printed requests and their
+//! printed verification code.
 
 mod ids;
 mod javascript;
@@ -27,24 +28,24 @@ impl Product {
         Self::with(on, profile, "").await
     }
 
-    /// With more configuration, TOML.
+    /// Starts it with additional configuration, TOML.
     pub(crate) async fn with(on: On, profile: &str, toml: &str) -> Self {
         let site = Site::with(on, toml).await;
         let client = client_of(&site, profile).await;
         Self { site, client }
     }
 
-    /// Publishes an event as it is written; its id.
+    /// Publishes an event as written and returns its id.
     pub(crate) async fn publish(&self, event: &str) -> String {
         publish(&self.client, event).await
     }
 
-    /// Fields of an event over the native API, once each delivery has been attempted.
+    /// Fields of an event in the native API, once each delivery has been attempted.
     pub(crate) async fn attempted(&self, event: &str) -> Vec<Value> {
         attempted(&self.client, event).await
     }
 
-    /// Each of the event's deliveries has been delivered: the receivers have accepted it.
+    /// Asserts that each of the event's deliveries was accepted by a receiver.
     pub(crate) async fn assert_delivered(&self, event: &str, count: usize) {
         let deliveries = self.attempted(event).await;
         let delivered = deliveries
@@ -57,7 +58,8 @@ impl Product {
         );
     }
 
-    /// Runs a document's request line but for its host, its key and what else is replaced; the answer.
+    /// Runs a document's request line with its host, its key and the given texts replaced; returns
+    /// the answer.
     pub(crate) async fn curl(&self, printed: &str, replaced: &[(&str, &str)]) -> (u16, Value) {
         let host = [(host_of(printed), self.site.gateway.base())];
         let line = host
@@ -71,7 +73,7 @@ impl Product {
     }
 }
 
-/// A client of a new tenant that has a product's contract.
+/// Creates a client of a new tenant with a product's contract.
 pub(crate) async fn client_of(site: &Site, profile: &str) -> Client {
     let tenant = json!({ "id": profile, "profile": profile });
     let made = site
@@ -100,18 +102,18 @@ pub(crate) async fn attempted(client: &Client, event: &str) -> Vec<Value> {
     .await
 }
 
-/// What was accepted is accepted again, and no changed copy of it is.
+/// Asserts that an accepted message is accepted again, and that no changed copy of it is.
 pub(crate) async fn assert_tamper_proof(consumer: &Consumer, genuine: &Message, tampered: &[Message]) {
     assert_eq!(genuine.send(consumer.address()).await, 200, "as it was sent");
     for message in tampered {
         let status = message.send(consumer.address()).await;
-        // A verifier that throws, as `timingSafeEqual` does for lengths that differ, refuses too.
+        // A verifier that throws, as `timingSafeEqual` does for different lengths, refuses too.
         assert!(matches!(status, 401 | 500), "{status} for {message:?}");
     }
     assert_eq!(genuine.send(consumer.address()).await, 200, "and it still runs");
 }
 
-/// Printed JSON without the spaces between its parts; numbers and escapes stay as they are printed.
+/// Removes the spaces between the parts of printed JSON; numbers and escapes stay as printed.
 pub(crate) fn compact(printed: &str) -> String {
     let (mut within, mut escaped) = (false, false);
     let stays = |c: &char| {
@@ -125,12 +127,12 @@ pub(crate) fn compact(printed: &str) -> String {
     printed.chars().filter(stays).collect()
 }
 
-/// The names of an object's members, in their order.
+/// The names of an object's members, in document order.
 pub(crate) fn names(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// The text of a member.
+/// The string value of a member.
 pub(crate) fn text(object: &Value, name: &str) -> String {
     let found = object[name].as_str();
     found
@@ -138,14 +140,14 @@ pub(crate) fn text(object: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// As the documents print times: `2024-01-15T10:00:00Z`.
+/// Asserts the time format of the documents: `2024-01-15T10:00:00Z`.
 pub(crate) fn assert_time(value: &Value) {
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
     let shape: String = value.as_str().unwrap_or_default().chars().map(shape).collect();
     assert_eq!(shape, "0000-00-00T00:00:00Z", "{value}");
 }
 
-/// A signature with another last digit.
+/// Changes the last digit of a signature.
 pub(crate) fn other_digit(signature: &str) -> String {
     let last = if signature.ends_with('0') { '1' } else { '0' };
     format!("{}{last}", &signature[..signature.len() - 1])

@@ -1,4 +1,5 @@
-//! Endpoints that are away: what a product's document prints of retries holds for every event, whatever the endpoint answers.
+//! Endpoint outages: the retry schedule in a product's document applies to every event, whatever
+//! the endpoint answers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -32,7 +33,7 @@ async fn register(product: &Product, receiver: &Receiver) -> String {
     text(&made, "id")
 }
 
-/// Publishes so many events, a hundred in a request.
+/// Publishes this many events, a hundred per request.
 async fn publish_many(client: &Client, count: usize) {
     for first in (0..count).step_by(100) {
         let event = |n: usize| json!({ "type": "delivery.failed", "data": { "n": n } });
@@ -41,7 +42,8 @@ async fn publish_many(client: &Client, count: usize) {
     }
 }
 
-/// An overloaded endpoint answers 503 at once: a circuit breaker that lets one attempt through each pause would need hours.
+/// An overloaded endpoint answers 503 at once: a circuit breaker that lets one attempt through per
+/// pause would need hours.
 async fn printed_schedule_holds_for_each_of_1000_events(on: On) {
     let product = Product::with(on, "synaptis", IN_SECONDS).await;
     let dead = Receiver::start(vec![Reply::Status(503); 10_000]).await;
@@ -64,16 +66,17 @@ async fn printed_schedule_holds_for_each_of_1000_events(on: On) {
     for (id, times) in attempts {
         assert_eq!(times.len(), 3, "{id}: three attempts, and none of them was burnt");
         let waits: Vec<_> = times.windows(2).map(|two| two[1] - two[0]).collect();
-        // In whole seconds, by a clock that is set right by the store's meanwhile.
+        // In whole seconds, by a clock that the store's clock corrects meanwhile.
         assert!(waits[0] >= 1 && waits[1] >= 4, "{id} waited {waits:?}");
     }
-    // A new event does not wait for anything.
+    // A new event does not wait.
     dead.answer(vec![]);
     product.publish(r#"{"type":"delivery.failed","data":{}}"#).await;
     dead.wait_for(3 * EVENTS + 1).await;
 }
 
-/// An endpoint that takes requests and never answers holds each attempt for its timeout: they are late, and all are made.
+/// An endpoint that never answers holds each attempt for its timeout: attempts are late, and all
+/// are made.
 async fn printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs(on: On) {
     let toml = format!("{IN_SECONDS}\n[profiles.synaptis.endpoint]\ntimeout = \"50ms\"\n");
     let product = Product::with(on, "synaptis", &toml).await;
@@ -111,14 +114,15 @@ async fn printed_schedule_holds_for_1000_events_to_an_endpoint_that_hangs(on: On
     }
 }
 
-/// When an attempt was made, in seconds.
+/// Time of an attempt, in seconds.
 fn signed(got: &Received) -> u64 {
     let header = got.header("x-synaptis-signature");
     let (time, _) = header.split_once(',').unwrap();
     time.strip_prefix("t=").unwrap().parse().unwrap()
 }
 
-/// Neither 410 nor Retry-After is in the printed table: the next attempts are made when it says, and nobody is disabled.
+/// Neither 410 nor Retry-After is in the printed table: attempts follow the schedule, and no
+/// subscription is disabled.
 async fn answer_changes_nothing_of_a_printed_schedule(on: On) {
     let product = Product::with(on, "synaptis", IN_SECONDS).await;
     let hour = || vec![("retry-after", "3600".to_owned())];
@@ -143,7 +147,7 @@ async fn answer_changes_nothing_of_a_printed_schedule(on: On) {
         .await
         .expect(200);
     assert_eq!(shown["status"], "active");
-    // A 503 with a Retry-After holds back no other event either.
+    // A 503 with a Retry-After delays no other event either.
     receiver.answer(vec![Reply::With(503, hour())]);
     for _ in 0..2 {
         product.publish(r#"{"type":"delivery.failed","data":{}}"#).await;
@@ -151,7 +155,7 @@ async fn answer_changes_nothing_of_a_printed_schedule(on: On) {
     receiver.wait_for(3 + 3).await;
 }
 
-/// What is not said in a profile is as RFC 9110 has it.
+/// Without a rule in the profile, RFC 9110 applies.
 async fn gateways_own_profile_disables_at_410_and_honours_retry_after(on: On) {
     let site = Site::with(on, "retry.attempts = 5").await;
     let asks = vec![("retry-after", "3600".to_owned())];
@@ -181,7 +185,7 @@ async fn gateways_own_profile_disables_at_410_and_honours_retry_after(on: On) {
     assert_eq!(busy.count(), 1);
 }
 
-/// The seconds of a time's day: `2024-01-15T10:30:00Z`.
+/// Seconds since midnight of a time: `2024-01-15T10:30:00Z`.
 fn of_day(time: &Value) -> u64 {
     let time = time.as_str().unwrap();
     let part = |at: usize| time[at..at + 2].parse::<u64>().unwrap();

@@ -1,5 +1,7 @@
-//! Secrets that are rotated, and rotated again within the grace time: a receiver that reads one signature and compares it, as the
-//! documents print it, accepts every event, whichever of the secrets it has.
+//! Secrets that are rotated, and rotated again within the grace period.
+//!
+//! A receiver that reads one signature and compares it, as the documents print it, accepts every
+//! event with any of the valid secrets.
 
 use hookgate_tests::{Authority, Client, Consumer, Language, Relay, eventually};
 use serde_json::json;
@@ -12,7 +14,8 @@ on_both_stores!(
     each_secret_of_an_account_verifies_on_each_kind_of_server,
 );
 
-/// What a product's receivers run, where they listen, and the header that only one signature stands in.
+/// Receivers of a product: their scripts, their address, and the header that holds a single
+/// signature.
 struct Printed {
     profile: &'static str,
     scripts: &'static [(Language, &'static str)],
@@ -70,7 +73,7 @@ async fn each_secret_of_two_rotations_verifies_with_the_printed_code(on: On) {
         let id = publish(&client, &format!(r#"{{"type":"{kind}","data":{data}}}"#)).await;
         let mut attempts = accepted_by_all(&client, &id).await;
         attempts.sort_unstable();
-        // The newest at once, the others when their turn has come.
+        // The newest at once, the others in order of their attempts.
         let turns = |n: u64| vec![n; printed.scripts.len()];
         assert_eq!(
             attempts,
@@ -129,7 +132,7 @@ async fn subscribe_and_rotate_twice(client: &Client, url: &str, kind: &str) {
     }
 }
 
-/// How many attempts each delivery of the event took.
+/// Number of attempts of each delivery of the event.
 async fn accepted_by_all(client: &Client, event: &str) -> Vec<u64> {
     eventually("every receiver has accepted the event", async || {
         let event = client.get(&format!("/v1/events/{event}")).await.expect(200);

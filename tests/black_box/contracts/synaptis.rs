@@ -1,4 +1,5 @@
-//! Synaptis: the body comes back from JavaScript as it was, and the printed verifier, which prints it again, accepts it.
+//! Synaptis: JavaScript reproduces the body, and the printed verifier, which serialises it again,
+//! accepts it.
 
 use hookgate_tests::{Consumer, Language, Receiver, Relay, Reply};
 use serde_json::{Value, json};
@@ -45,7 +46,8 @@ const PAYLOAD: &str = r#"{
   "api_version": "2024-01-01"
 }"#;
 
-/// What is published for the printed payload to be sent: all of it but the version, which the contract adds.
+/// The event that results in the printed payload: all of it but the version, which the contract
+/// adds.
 fn printed_event() -> String {
     let (event, _) = PAYLOAD.rsplit_once(",\n  \"api_version\"").unwrap();
     format!("{event}}}")
@@ -168,7 +170,7 @@ async fn the_printed_verifier_accepts_deliveries_and_refuses_tampered_ones(on: O
     let stranger = Consumer::start(Language::Node, "synaptis.js", "whsec_of-somebody-else");
     assert_eq!(sent.send(stranger.address()).await, 401);
 
-    // A repetition has the id by which a customer tells that it has the event already.
+    // A repetition has the same id, by which a customer recognises it.
     product
         .client
         .post(&format!("/v1/events/{id}/replay"), &json!({}))
@@ -192,7 +194,7 @@ async fn a_rotated_secret_signs_first_and_the_one_before_after_it(on: On) {
     let id = product.publish(&printed_event()).await;
     product.assert_delivered(&id, 1).await;
     let sent = relay.wait_for(1).await.remove(0);
-    // The scheme has room for more signatures; the printed verifier reads the first.
+    // The scheme allows several signatures; the printed verifier reads the first.
     let header = sent.header("x-synaptis-signature").to_owned();
     let parts: Vec<_> = header.split(',').collect();
     assert_eq!(parts.len(), 3, "{header}");
@@ -230,7 +232,7 @@ async fn only_2xx_is_success() {
     }
 }
 
-/// The printed registration of a customer's server that has the printed verifier.
+/// The printed registration, of a customer's server with the printed verifier.
 async fn registered(product: &Product) -> (Value, Consumer, Relay) {
     let relay = Relay::start(None).await;
     let url = relay.url("/webhooks/synaptis");

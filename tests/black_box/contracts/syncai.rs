@@ -1,4 +1,4 @@
-//! SyncAI: https only, and both printed applications, Flask's and Express', accept what is sent.
+//! SyncAI: https only; the printed Flask and Express applications accept the deliveries.
 
 use hookgate_tests::{Authority, Consumer, Language, Relay};
 use serde_json::{Value, json};
@@ -50,7 +50,8 @@ const PAYLOAD: &str = r#"{
   }
 }"#;
 
-/// What is published for the printed payload to be sent: its first two members are the event's type and time.
+/// The event that results in the printed payload: its first two members are the event's type and
+/// time.
 fn printed_event() -> String {
     let (_, data) = PAYLOAD.split_once("\"2024-01-15T10:35:00Z\",").unwrap();
     format!(r#"{{"type": "document.verified", "created": "2024-01-15T10:35:00Z", "data": {{{data}}}"#)
@@ -143,7 +144,7 @@ async fn both_printed_applications_accept_deliveries_and_refuse_tampered_ones(on
     }
 }
 
-/// The document prints no rotation; a customer that has one of the two secrets is served all the same.
+/// The document prints no rotation; a customer with either of the two secrets is served.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_secret_is_rotated_each_has_a_header_of_its_own() {
     let authority = Authority::new();
@@ -175,7 +176,7 @@ async fn while_a_secret_is_rotated_each_has_a_header_of_its_own() {
     assert_eq!(as_before.send(before.address()).await, 200);
 }
 
-/// `event` and `timestamp` are the product's: no producer can say them.
+/// `event` and `timestamp` belong to the product: a producer cannot set them.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_cannot_forge_the_event() {
     let authority = Authority::new();

@@ -1,4 +1,5 @@
-//! SynthesQ: subscriptions with wildcards and their whole life, push and pull with one schema, secrets that are rotated.
+//! SynthesQ: subscriptions with wildcards over their whole life cycle, push and pull with one
+//! schema, rotated secrets.
 
 use hookgate_tests::{Consumer, Language, Received, Receiver, Relay, eventually};
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ async fn both_secrets_verify_in_a_rotations_grace_time(on: On) {
         401
     );
 
-    // A rotation without grace: the ones before sign no more.
+    // A rotation without grace period: the previous secrets sign no more.
     let native = format!("/v1/subscriptions/{}/rotate-secret", text(&made, "id"));
     let last = product
         .client
@@ -193,7 +194,7 @@ async fn the_feed_has_what_is_pushed_page_by_page(on: On) {
     let order: Vec<_> = pulled.iter().map(|event| names(event).join(" ")).collect();
     assert_eq!(order, ["event data timestamp"; 5]);
     assert_eq!(pulled, pushed);
-    // What comes later comes after the cursor; a filter takes types and wildcards.
+    // Later events follow the cursor; a filter takes types and wildcards.
     product
         .publish(r#"{"type":"product.activated","data":{"n":5}}"#)
         .await;
@@ -315,7 +316,7 @@ async fn each_limit_has_its_answer() {
     );
     let listed = product.client.get(SUBSCRIPTIONS).await.expect(200);
     assert_eq!(listed["data"].as_array().unwrap().len(), 25);
-    // One that is deleted makes room for another.
+    // A deleted one makes room for another.
     let path = format!("{SUBSCRIPTIONS}/{}", text(&listed["data"][0], "id"));
     product.client.delete(&path).await.expect(204);
     eventually("there is room again", async || {
@@ -325,7 +326,7 @@ async fn each_limit_has_its_answer() {
     .await;
 }
 
-/// A subscription of a customer's server that verifies over the raw body.
+/// Creates a subscription of a customer's server that verifies over the raw body.
 async fn subscribed(product: &Product, mut subscription: Value) -> (Value, Consumer, Relay) {
     let relay = Relay::start(None).await;
     subscription["url"] = relay.url("/hooks").into();

@@ -1,4 +1,4 @@
-//! Synthflow: the account's secret signs the call's id, and servers of three kinds find the header.
+//! Synthflow: the account's secret signs the call's id, and three kinds of servers find the header.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,8 @@ on_both_stores!(
 /// The product's settings under Security, Webhooks.
 const SECRET: &str = "/settings/security/webhooks/secret";
 
-/// The kinds of server: WSGI and CGI, which make `HTTP_SYNTHFLOW_SIGNATURE` of a header, and one that reads it literally.
+/// The kinds of server: WSGI and CGI, which turn a header into `HTTP_SYNTHFLOW_SIGNATURE`, and one
+/// that reads it literally.
 const SERVERS: [(Language, &str, &str); 3] = [
     (Language::Python, "synthflow.py", "/wsgi"),
     (Language::Python, "synthflow.py", "/cgi"),
@@ -39,7 +40,8 @@ async fn every_kind_of_server_verifies_calls_and_refuses_forged_ones(on: On) {
         let consumer = Consumer::start(language, script, &secret);
         let relay = Relay::start(None).await;
         relay.lead_to(consumer.address());
-        // The URL comes with the request that causes the event; a call that came in, and one that ended.
+        // The URL is part of the request that causes the event: for an incoming call, and for one
+        // that ended.
         for (k, kind) in ["call.completed", "call.inbound"].into_iter().enumerate() {
             let call = call(&format!("call-{n}-{k}"));
             let url = relay.url(path);
@@ -97,7 +99,7 @@ async fn while_the_accounts_secret_is_rotated_both_sign(on: On) {
     product.assert_delivered(&id, 1).await;
     let sent = relay.wait_for(1).await.remove(0);
     assert_eq!(sent.send(before.address()).await, 401);
-    // The account has had a third one since it was made; the header holds the one before alone.
+    // The account has got a third secret since then; the header holds only the previous one.
     let previous = sent.header("synthflow-signature-previous").to_owned();
     let as_before = sent.with_header("synthflow-signature", &previous);
     assert_eq!(as_before.send(before.address()).await, 200);

@@ -1,4 +1,4 @@
-//! "Return a 200 status within 5 seconds": an answer that comes later is none.
+//! "Return a 200 status within 5 seconds": a later answer is a failure.
 
 use std::time::Duration;
 
@@ -44,7 +44,8 @@ async fn an_endpoint_has_five_seconds() {
             (&json!("timed_out"), &json!("head")),
             "{profile}"
         );
-        // It is given all of its time; that the endpoint would have answered after ten minutes bounds the other side.
+        // It has its full time; the endpoint would have answered after ten minutes, which bounds
+        // the other side.
         assert!(
             attempt["took_ms"].as_u64() >= Some(5_000),
             "{profile}: {attempt:#}"
@@ -52,7 +53,7 @@ async fn an_endpoint_has_five_seconds() {
     }
 }
 
-/// Of an event that its producer gives no time, and of one whose time has a fraction.
+/// For an event without a time from its producer, and for a time with a fraction.
 #[tokio::test(flavor = "multi_thread")]
 async fn time_the_gateway_takes_is_printed_in_whole_seconds() {
     let authority = Authority::new();

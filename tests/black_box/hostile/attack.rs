@@ -1,4 +1,4 @@
-//! What every guest of the tables is put through.
+//! Checks applied to every guest of the tables.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Town, chain, event, has_all};
 
-/// A guest, and what is to become of its tenant's events.
+/// A guest, and the expected outcome of its tenant's events.
 pub(super) struct Hostile {
     pub name: &'static str,
     pub component: Bytes,
@@ -18,16 +18,17 @@ pub(super) struct Hostile {
     pub fate: Fate,
 }
 
-/// What becomes of an event.
+/// Outcome of an event.
 #[derive(Clone, Copy)]
 pub(super) enum Fate {
-    /// It is accepted: what the guest did is allowed, or was refused to it and it did without. The dry run's log has these words.
+    /// Accepted: the guest's actions were allowed, or denied without consequences. The dry run's
+    /// log contains these words.
     Passes { log: &'static [&'static str] },
     /// The step fails.
     Fails {
         /// The kind of the failure.
         kind: &'static str,
-        /// What its author reads.
+        /// Words of the message to its author.
         words: &'static [&'static str],
         /// Functions that were running.
         backtrace: &'static [&'static str],
@@ -35,7 +36,7 @@ pub(super) enum Fate {
 }
 
 impl Hostile {
-    /// One that needs no settings.
+    /// A guest without settings.
     pub(super) fn new(name: &'static str, component: Bytes, fate: Fate) -> Self {
         Self {
             name,
@@ -45,7 +46,8 @@ impl Hostile {
         }
     }
 
-    /// Its chain. Who is to run out of time has little of it, all others have more than they need on any machine.
+    /// The chain of the guest. A guest that is expected to time out has a short deadline; all
+    /// others have ample time.
     fn chain(&self, on_failure: &str) -> Value {
         let mut chain = chain(on_failure, &self.settings);
         if let Fate::Fails { kind: "timeout", .. } = self.fate {
@@ -56,7 +58,7 @@ impl Hostile {
 }
 
 impl Town {
-    /// Puts each through all of it.
+    /// Applies all checks to each guest.
     pub(super) async fn withstands(&self, guests: Vec<Hostile>) {
         for guest in guests {
             let client = self.author(guest.name, guest.component.clone()).await;
@@ -67,7 +69,8 @@ impl Town {
         }
     }
 
-    /// `fail`: nothing is accepted, and the producer is told to come again. `skip`: accepted, and the event says so.
+    /// `fail`: the event is refused, and the producer is asked to retry. `skip`: accepted, and the
+    /// event records the skip.
     async fn policy_decides(&self, client: &Client, guest: &Hostile) {
         let name = guest.name;
         client.put("/v1/chain", &guest.chain("fail")).await.expect(200);
@@ -107,7 +110,7 @@ impl Town {
         }
     }
 
-    /// The tenant runs at full rate, and another one's events pass.
+    /// The tenant runs at full rate, and another tenant's events pass.
     async fn neighbour_notices_nothing(&self, client: &Client, guest: &Hostile) {
         let expected = match guest.fate {
             Fate::Passes { .. } => 202,
@@ -156,7 +159,7 @@ impl Town {
     }
 }
 
-/// A dry run tells which limit, the text of the panic, or the trap and where it was.
+/// A dry run reports the limit, the text of the panic, or the trap and its location.
 async fn author_sees_why(client: &Client, guest: &Hostile) {
     let name = guest.name;
     let trial = json!({ "event": event(), "steps": guest.chain("fail")["steps"] });
@@ -183,9 +186,10 @@ async fn author_sees_why(client: &Client, guest: &Hostile) {
     }
 }
 
-/// Connections of a tenant that attacks, each sending one event after the other.
+/// Connections of an attacking tenant, each of which sends one event after the other.
 const ATTACKERS: usize = 4;
-/// Calls of an attack: enough that what each left behind would be seen.
+/// Calls of an attack: enough to detect a leak of each call.
 const ATTACKS: usize = 100;
-/// What the gateway may keep of it all: the slots' first pages, and the code of what was uploaded.
+/// Bound of the memory that the gateway may retain: the slots' first pages, and the code of the
+/// uploads.
 const KEPT: u64 = 128 << 20;

@@ -1,4 +1,5 @@
-//! What a tenant's plugins take together: a budget of processor time, and a breaker for what is stopped again and again.
+//! Limits on all plugins of a tenant together: a budget of processor time, and a circuit breaker
+//! for plugins stopped repeatedly.
 
 use bytes::Bytes;
 use hookgate_tests::guests::{PASS, handling};
@@ -16,7 +17,7 @@ on_both_stores!(
 );
 
 async fn a_tenant_over_its_budget_is_refused_and_no_other_is(on: On) {
-    // One call takes five seconds' worth: the next comes before those are over.
+    // One call uses five seconds' worth: the next call comes before they are over.
     let town = Town::with(on, "plugins.budgets.endless = \"10ms\"").await;
     let endless = handling("", "(loop $again (br $again)) (unreachable)");
     let client = town.author("endless", endless).await;
@@ -142,7 +143,7 @@ async fn a_probe_that_goes_through_closes_the_breaker(on: On) {
     has_all(&figures(&town).await, &["to=\"closed\"} 1"], "the figures");
 }
 
-/// Three failures in a row, and pauses that are never longer.
+/// Opens after three failures in a row, with pauses of constant length.
 fn breaking(pause: &str) -> String {
     format!(
         "plugins.breaker.failures = 3\nplugins.breaker.pause = \"{pause}\"\nplugins.breaker.longest_pause = \"{pause}\""
@@ -163,7 +164,7 @@ fn bad() -> Value {
     json!({ "type": "a.b", "data": { "bad": 1 } })
 }
 
-/// How the gateway says that it stands with the tenant's plugin.
+/// State of the circuit breaker of the tenant's plugin, as the API shows it.
 async fn breaker(client: &Client) -> Value {
     let plugin = client.get("/v1/plugins/guest").await.expect(200);
     plugin["versions"][0]["breaker"].clone()
@@ -174,6 +175,6 @@ async fn figures(town: &Town) -> String {
     figures.as_str().unwrap().to_owned()
 }
 
-/// More than a budget of a second ahead is enough for, however fast the machine is.
+/// More than a budget of one second in advance covers, on a machine of any speed.
 const DELIVERIES: usize = 10;
 const OVER_BUDGET: &str = "hookgate_chains_not_run_total{reason=\"budget\"}";

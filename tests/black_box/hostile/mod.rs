@@ -1,8 +1,8 @@
-//! Guests that mean harm, through a real gateway on both stores: what each of them gets, what its author is told, and that
-//! nobody else notices.
+//! Hostile guests in a real gateway on both stores: the outcome for each guest, the message to its
+//! author, and the isolation of the other tenants.
 //!
-//! The tables are in `running` (guests that are taken, and do it when they are called), `uploads` (what is not taken) and
-//! `settings`. `attack` is what each guest of `running` is put through.
+//! The tables are in `running` (accepted guests that misbehave when called), `uploads` (refused
+//! uploads) and `settings`. `attack` holds the checks applied to each guest of `running`.
 
 mod attack;
 mod fairness;
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 
 use crate::site::{On, Site};
 
-/// A gateway, a tenant that does nothing wrong (`acme`), and its receiver.
+/// A gateway, a tenant without hostile plugins (`acme`), and its receiver.
 struct Town {
     site: Site,
     receiver: Receiver,
-    /// Resident memory once everything that the neighbour needs is there.
+    /// Resident memory after everything that the neighbour needs has been loaded.
     resident: u64,
 }
 
@@ -31,7 +31,8 @@ impl Town {
     }
 
     async fn with(on: On, toml: &str) -> Self {
-        // A plugin that is left alone harms nobody; here each is called every time. Few operations, for a debug build is slow.
+        // An open circuit breaker would hide the harm, so it is off and each guest is called every
+        // time. Few operations, because a debug build is slow.
         let breaker = match toml.contains("plugins.breaker") {
             true => "",
             false => "plugins.breaker.failures = 0",
@@ -57,7 +58,7 @@ impl Town {
         }
     }
 
-    /// A new tenant with a plugin of its own.
+    /// Creates a tenant with its own plugin.
     async fn author(&self, tenant: &str, component: Bytes) -> Client {
         let client = self.site.gateway.tenant(tenant).await;
         upload(&client, component).await.expect(201);
@@ -94,7 +95,7 @@ fn event() -> Value {
     json!({ "type": "a.b", "data": { "n": 1, "text": "some text", "list": [1, 2, 3] } })
 }
 
-/// That a text has all of these words.
+/// Asserts that a text contains all of these words.
 #[track_caller]
 fn has_all(text: &str, words: &[&str], of: &str) {
     for word in words {

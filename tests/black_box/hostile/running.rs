@@ -1,4 +1,4 @@
-//! Guests that are taken and do harm when they are called.
+//! Guests that are accepted and misbehave when they are called.
 
 use hookgate_tests::guests::{FAIL, Guest, PASS, handling};
 
@@ -39,7 +39,7 @@ const OUT_OF_TIME: Fate = fails(
 async fn who_takes_time(on: On) {
     let looping = |handle: &str| handling("", &format!("(local $n i32) {handle} {PASS}"));
     let spins_at_start = Guest {
-        // Not when it is asked what it is: then the clock stands at nothing.
+        // Not during `describe`, where the clock returns zero.
         items: "(func $spin (if (i64.ne (call $now_ms) (i64.const 0)) (then (loop $again (br $again))))) (start $spin)",
         ..Guest::default()
     };
@@ -49,7 +49,7 @@ async fn who_takes_time(on: On) {
     };
     let guests = vec![
         Hostile::new("endless-loop", looping("(loop $again (br $again))"), OUT_OF_TIME),
-        // A few milliseconds at every event, for ever.
+        // A few milliseconds for every event, forever.
         Hostile::new(
             "slow-but-legal",
             looping(
@@ -119,7 +119,7 @@ async fn who_is_large(on: On) {
         };
         guest.component()
     };
-    // All of the image is written to, which makes each page a page of this instance.
+    // Writes to all of the image, which makes each page private to this instance.
     let spoils = format!("(memory.fill (i32.const 65536) (i32.const 7) (i32.const 2500000)) {PASS}");
     let guests = vec![
         Hostile::new(
@@ -170,7 +170,7 @@ async fn who_floods_the_host(on: On) {
             forever("", "(call $log (i32.const 0) (i32.const 0) (i32.const 0))"),
             OUT_OF_TIME,
         ),
-        // 5 MiB, which is all there.
+        // All of the memory, 5 MiB.
         Hostile::new(
             "giant-string",
             handling(
@@ -201,7 +201,7 @@ async fn who_floods_the_host(on: On) {
             ),
             fails("output", &["twice its input and 64KiB (`plugins.growth`)"]),
         ),
-        // A hundred thousand arrays inside each other.
+        // A hundred thousand nested arrays.
         Hostile::new(
             "deep-json",
             handling(
@@ -228,7 +228,7 @@ async fn who_floods_the_host(on: On) {
 async fn who_breaks_the_boundary(on: On) {
     const NESTED: &str = "(func $inner (unreachable)) (func $outer (call $inner))";
     const NO_UTF_8: &str = r#"(data (i32.const 1024) "\c3\28\ff\fe")"#;
-    // A drop whose reason is no UTF-8.
+    // A drop whose reason is not UTF-8.
     let reason = r#"(data (i32.const 1024) "\c3\28\ff\fe") (data (i32.const 1032) "\00\00\00\00\01\00\00\00\00\04\00\00\04\00\00\00")"#;
     let keeps = Guest {
         afterwards: "(call $drop (local.get $metadata))",
@@ -320,7 +320,7 @@ async fn who_breaks_the_boundary(on: On) {
     Town::new(on).await.withstands(guests).await;
 }
 
-/// So many functions, each of which does something.
+/// A component with many functions, none of them empty.
 fn many_functions(count: u32) -> bytes::Bytes {
     let functions: String = (0..count)
         .map(|n| format!("(func (param i32) (result i32) (i32.mul (local.get 0) (i32.const {n})))"))
@@ -328,13 +328,13 @@ fn many_functions(count: u32) -> bytes::Bytes {
     handling(&functions, PASS)
 }
 
-/// Nearly as much data as an upload may have, to be written into every instance's memory.
+/// Nearly the maximum data of an upload, to be written into every instance's memory.
 fn largest_data() -> bytes::Bytes {
     let data = "x".repeat(1_900_000);
     with_pages(40, &format!(r#"(data (i32.const 65536) "{data}")"#))
 }
 
-/// Many segments, each to be written by itself.
+/// Many data segments, each to be written separately.
 fn many_data_segments() -> bytes::Bytes {
     let segments = r#"(data (i32.const 65536) "x")"#.repeat(5_000);
     with_pages(2, &segments)

@@ -1,4 +1,5 @@
-//! What goes wrong in ordinary Rust: `tests/guests/careless`, through the same as the others.
+//! Failures of ordinary Rust code: `tests/guests/careless`, under the same checks as the other
+//! guests.
 
 use hookgate_tests::gateway::root;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! A plugin that does harm when it is asked what it thinks of settings: the change is refused in words, nothing is changed.
+//! A plugin that misbehaves while it validates settings: the change is refused with a message, and
+//! nothing is changed.
 
 use hookgate_tests::guests::Guest;
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::site::{On, on_both_stores};
 on_both_stores!(who_does_harm_when_settings_are_checked);
 
 async fn who_does_harm_when_settings_are_checked(on: On) {
-    // A hundred million problems, by its own account.
+    // Claims a hundred million problems.
     let problems = r#"(data (i32.const 1024) "\01\00\00\00\00\08\00\00\00\e1\f5\05")"#;
     let town = Town::with(on, "plugins.call_deadline = \"250ms\"").await;
     for (name, items, check, words) in [

@@ -1,4 +1,4 @@
-//! What is not taken: the upload is refused in words, and the gateway goes on.
+//! Refused uploads: the answer explains the refusal, and the gateway continues.
 
 use bytes::Bytes;
 use hookgate_tests::guests::{Guest, PASS, handling};
@@ -53,7 +53,7 @@ fn text(component: &str) -> Vec<u8> {
     wat::parse_str(component).unwrap()
 }
 
-/// What is seen before anything is compiled.
+/// Mistakes found before compilation.
 fn outside() -> Vec<Refused> {
     let too_large = Refused {
         status: 413,
@@ -105,7 +105,7 @@ fn outside() -> Vec<Refused> {
     ]
 }
 
-/// What is seen when it is compiled and linked.
+/// Mistakes found by compilation and linking.
 fn inside() -> Vec<Refused> {
     let of_the_world = |core: &str| {
         text(&format!(
@@ -145,7 +145,7 @@ fn inside() -> Vec<Refused> {
     ]
 }
 
-/// What is seen when it is asked what it is.
+/// Mistakes found by calling `describe`.
 fn in_describe() -> Vec<Refused> {
     let describes = |items: &str, describe: &str| {
         let guest = Guest {
@@ -191,8 +191,8 @@ fn in_describe() -> Vec<Refused> {
     ]
 }
 
-/// A function that is short to write down and long to compile: each of many variables may have another value in each of
-/// many nested loops.
+/// A function with a short text and a long compilation: each of many variables may have another
+/// value in each of many nested loops.
 fn explodes(variables: usize, loops: usize) -> String {
     let locals = "i64 ".repeat(variables);
     let uses: String = (0..variables)

@@ -1,5 +1,5 @@
-//! Backlogs: many deliveries that wait for an endpoint that hangs, fails or asks for time cost nobody else, and nothing of their
-//! own schedule.
+//! Backlogs: many deliveries to an endpoint that hangs, fails or asks for time delay no other
+//! endpoint, and do not change their own schedule.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ on_both_stores!(
     each_delivery_to_a_dead_endpoint_has_its_attempts,
 );
 
-/// Little room, so that a backlog meets its end; and nobody is paused for failing.
+/// A small inbox, so that a backlog fills it; no endpoint is paused for failures.
 const LITTLE_ROOM: &str = "scheduler.room = 64\nscheduler.pause_after = 1000000\nscheduler.claim_batch = 32";
 
-/// Publishes so many events, a hundred in a request.
+/// Publishes this many events, a hundred per request.
 async fn publish_many(client: &Client, count: usize) {
     for first in (0..count).step_by(100) {
         let event = |n: usize| json!({ "type": "a.b", "data": { "n": n } });
@@ -27,7 +27,7 @@ async fn publish_many(client: &Client, count: usize) {
     }
 }
 
-/// An endpoint that takes requests and does not answer while a test lasts.
+/// An endpoint that accepts requests and does not answer during a test.
 async fn hanging() -> Receiver {
     Receiver::start(vec![Reply::After(Duration::from_secs(3600)); 5_000]).await
 }
@@ -55,7 +55,9 @@ async fn a_neighbours_backlog_delays_no_first_attempt_and_no_retry(on: On) {
     assert!(reached < 500, "{reached} of 3000 are not waiting any more");
 }
 
-/// An endpoint that asked for an hour, and one more of the tenant that takes everything. `acme`'s next events wait for the first.
+/// Creates an endpoint that asked for an hour, and another one that accepts everything.
+///
+/// Both belong to `acme`, whose next events wait for the first.
 async fn throttled(site: &Site, then: Vec<Reply>) -> (Receiver, String) {
     let asks = ("retry-after", "3600".to_owned());
     let mut script = vec![Reply::With(429, vec![asks])];

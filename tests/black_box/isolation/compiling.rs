@@ -1,4 +1,4 @@
-//! The process that compiles what tenants upload: it can do nothing but compile.
+//! The process that compiles tenants' uploads: its sandbox permits only compilation.
 
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
@@ -8,15 +8,15 @@ use hookgate_tests::gateway::command;
 use hookgate_tests::guests::{PASS, handling};
 use serde_json::Value;
 
-/// The arguments of a compiling process: bytes of memory, seconds, and code for small components.
+/// Arguments of a compiling process: bytes of memory, seconds, and code for small components.
 const ARGUMENTS: [&str; 4] = ["internal-compile", "536870912", "60", ""];
 
-/// Tells whether this machine has the filters at all: a container may forbid them.
+/// Returns `true` if this machine supports the filters: a container may forbid them.
 fn has_seccomp() -> bool {
     std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 
-/// It waits for its component: what it can do then, it can do while it compiles.
+/// The process waits for its component: its rights are then those of a compilation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compiler_has_no_privileges_and_a_system_call_filter() {
     let mut child = command()
@@ -73,7 +73,7 @@ fn doctor_says_how_compiling_is_confined() {
     }
 }
 
-/// The gateway's own memory holds secrets: it ends without a core file.
+/// The gateway's own memory holds secrets: a crash writes no core file.
 #[tokio::test]
 async fn gateway_leaves_no_core_file() {
     let gateway = hookgate_tests::Setup::embedded().start();

@@ -1,4 +1,5 @@
-//! Connections, descriptors, bodies in flight and uploads: what one client holds, others do not miss.
+//! Connections, descriptors, bodies in flight and uploads: one client cannot exhaust them for
+//! others.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ async fn connect(gateway: &Gateway) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Connections that say nothing. Those that the gateway has ended stay open on this side.
+/// Opens silent connections. Those that the gateway has closed stay open on this side.
 async fn silent(gateway: &Gateway, count: usize) -> Vec<TcpStream> {
     let mut silent = Vec::new();
     for _ in 0..count {
@@ -29,7 +30,7 @@ fn head(method: &str, path: &str, key: &str, headers: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{headers}\r\n")
 }
 
-/// Reads one answer with a body of known length; what there is where the connection ends.
+/// Reads one answer with a body of known length, or the bytes up to the end of the connection.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let reading = async {
@@ -52,7 +53,7 @@ async fn answer(stream: &mut TcpStream) -> String {
     tokio::time::timeout(BOUND, reading).await.expect("an answer")
 }
 
-/// That a tenant's event is accepted and delivered once.
+/// Asserts that a tenant's event is accepted and delivered once.
 async fn is_served(neighbour: &Client) {
     let receiver = Receiver::start(vec![]).await;
     neighbour.subscribe(&receiver.url()).await;
@@ -76,7 +77,7 @@ async fn is_served(neighbour: &Client) {
 }
 
 async fn silent_connections_leave_descriptors_to_others(on: On) {
-    // With the soft limit of most systems, and with a hard limit that leaves too few for everything.
+    // With the soft limit of most systems, and with a hard limit too low for all parts.
     for limits in ["ulimit -S -n 256", "ulimit -n 256"] {
         let site = Site::under(on, limits, "server.max_connections = 1000").await;
         let silent = silent(&site.gateway, 400).await;
@@ -123,7 +124,7 @@ async fn unfinished_bodies_are_kept_to_the_tenants_share() {
     let before = site.gateway.resident().unwrap();
     let headers = "content-type: application/json\r\ncontent-length: 1048576\r\n";
     let head = head("POST", "/v1/events", site.acme.key(), headers);
-    // Much is announced, and little comes.
+    // Long bodies are announced, and few bytes are sent.
     let mut open = Vec::new();
     for _ in 0..400 {
         let mut stream = connect(&site.gateway).await;
@@ -134,11 +135,11 @@ async fn unfinished_bodies_are_kept_to_the_tenants_share() {
     assert_eq!(neighbour.get("/healthz").await.status, 200);
     let announced = site.gateway.resident().unwrap().saturating_sub(before);
     assert!(announced < 64 << 20, "{announced} bytes for what was announced");
-    // All but the last bytes come.
+    // All but the last bytes are sent.
     let body = vec![b' '; 1_000_000];
     let mut refused = 0;
     for stream in &mut open {
-        // The gateway may have refused it and have stopped reading.
+        // The gateway may have refused the request and stopped reading.
         let _ = tokio::time::timeout(Duration::from_secs(5), stream.write_all(&body)).await;
         let mut first = [0; 12];
         if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(1), stream.read_exact(&mut first)).await
@@ -201,7 +202,7 @@ async fn uploads_of_one_tenant_are_few_at_once() {
         if fifth.code() == "tenant_busy" {
             return Some(());
         }
-        // It came before one of the four, which was refused instead.
+        // It preceded one of the four, which was refused instead.
         open.push(begin("").await);
         None
     })
@@ -271,7 +272,7 @@ async fn early_answers_leave_connections_usable_or_say_that_they_end() {
             let _ = stream.write_all(&vec![b'x'; size]).await;
             let first = answer(&mut stream).await;
             let name = format!("{method} {path} {headers:?} with {size} bytes");
-            // What is over the limit may be told instead.
+            // The answer may report an exceeded limit instead.
             let expected =
                 first.starts_with(&format!("HTTP/1.1 {status}")) || first.starts_with("HTTP/1.1 413");
             assert!(expected || size == 0, "{name}: {first}");
@@ -300,7 +301,7 @@ async fn health_is_answered_by_a_listener_of_its_own() {
         Some(port.chars().take_while(char::is_ascii_digit).collect::<String>())
     })
     .await;
-    // Every place of the first listener is taken by a request.
+    // Requests occupy all connections of the first listener.
     let length = "content-type: application/json\r\ncontent-length: 100\r\n";
     let mut open = Vec::new();
     for _ in 0..20 {

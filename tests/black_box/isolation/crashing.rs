@@ -1,4 +1,4 @@
-//! A delivery that ends the gateway's process is given up, and nothing else is.
+//! A delivery that crashes the gateway's process is given up, and no other delivery is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ on_both_stores!(
     delivery_in_flight_at_a_kill_survives_more_kills,
 );
 
-/// Nothing here waits for leases: the process that comes next knows what the dead one attempted.
+/// No test here waits for leases: the next process knows which attempts the dead one made.
 const SETUP: &str = "scheduler.lease = \"10s\"\ndelivery.max_timeout = \"5s\"\ndelivery.timeout = \"5s\"";
 
 async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
@@ -33,7 +33,7 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
     subscribe(&globex, &quick.url(), "order.*").await;
     subscribe(&globex, &slow.url(), "slow.*").await;
 
-    // These are under way when the process ends for the first time.
+    // Under way when the process ends for the first time.
     for n in 0..3 {
         post(&globex, &format!("slow-{n}"), "slow.order").await;
     }
@@ -41,7 +41,7 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
     killer.aim_at(site.gateway.pid());
     for crash in 1..=CRASHES {
         if crash == 1 {
-            // The answer may not come any more.
+            // The answer may never arrive.
             let event = json!({ "id": "poison", "type": "poison.sent", "data": {} });
             let request = site.acme.request(Method::POST, "/v1/events").json(&event);
             let _ = site.acme.try_send(request).await;
@@ -52,7 +52,7 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
         .await;
         site.gateway.kill();
         site = site.restart();
-        // Before anything that was interrupted is attempted again.
+        // Before any interrupted delivery is attempted again.
         killer.aim_at(site.gateway.pid());
         let globex = globex.towards(site.gateway.base());
         for n in 0..5 {
@@ -107,7 +107,8 @@ async fn delivery_that_crashes_the_gateway_is_dead_and_no_other(on: On) {
     .await;
 }
 
-/// Kills that have nothing to do with it: it is not attempted right after a start, so that it is not counted for these.
+/// Kills without relation to the delivery: it is not attempted right after a start, so they do not
+/// count against it.
 async fn delivery_in_flight_at_a_kill_survives_more_kills(on: On) {
     let mut site = Site::with(on, SETUP).await;
     let receiver = Receiver::start(vec![Reply::After(Duration::from_secs(4))]).await;
@@ -129,7 +130,7 @@ async fn subscribe(client: &Client, url: &str, events: &str) {
     client.post("/v1/subscriptions", &wanted).await.expect(201);
 }
 
-/// Posts until it is taken: the process may end at any moment.
+/// Posts until the event is accepted: the process may end at any moment.
 async fn post(client: &Client, id: &str, kind: &str) {
     let event = json!({ "id": id, "type": kind, "data": {} });
     eventually("the event is taken", async || {
@@ -150,7 +151,8 @@ async fn delivered(client: &Client, event: &str) {
     .await;
 }
 
-/// An endpoint that kills a process with each request, before it answers; aimed at none, it answers 200.
+/// An endpoint that kills a process at each request, before it answers; without a target it answers
+/// 200.
 struct Killer {
     address: SocketAddr,
     aim: Arc<AtomicU32>,
@@ -201,7 +203,7 @@ async fn strike(mut stream: TcpStream, aim: Arc<AtomicU32>, kills: Arc<AtomicUsi
     if !stream.read(&mut head).await.is_ok_and(|read| read > 0) {
         return;
     }
-    // One shot a process.
+    // One kill per process.
     let pid = i32::try_from(aim.swap(0, Ordering::SeqCst))
         .ok()
         .and_then(Pid::from_raw);

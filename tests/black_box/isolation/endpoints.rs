@@ -1,4 +1,4 @@
-//! Endpoints that would hurt the gateway or other tenants: those that lead back to it, and those that flood.
+//! Endpoints that could harm the gateway or other tenants: loops back to the gateway, and floods.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ on_both_stores!(
     deliveries_of_one_event_are_bounded,
 );
 
-/// Each delivery is the next event: without a bound there would be as many as it is deep.
+/// Each delivery causes the next event: without a bound, the loop would never end.
 async fn events_that_come_back_end(on: On) {
     let site = Site::with(on, "retry.attempts = 1").await;
     let tenant = json!({ "id": "looping", "profile": "github" });
@@ -36,7 +36,7 @@ async fn events_that_come_back_end(on: On) {
         event = json!({ "type": "a.b", "data": event });
     }
     looping.post("/v1/events", &event).await.expect(202);
-    // One, two of it, and four of those; what these bring is refused.
+    // One delivery, two of it, and four of those; further events are refused.
     let deliveries = eventually("everything has ended", async || {
         let deliveries = looping.get("/v1/deliveries?limit=500").await.expect(200)["data"].clone();
         let deliveries = deliveries.as_array()?.clone();
@@ -68,7 +68,7 @@ async fn events_that_come_back_end(on: On) {
     );
 }
 
-/// A subscription that leads to the retry of its own delivery.
+/// A subscription whose endpoint is the retry route of its own delivery.
 async fn a_delivery_makes_no_deliveries(on: On) {
     let site = Site::with(on, "retry.attempts = 1").await;
     let receiver = Receiver::start(vec![]).await;
@@ -135,7 +135,7 @@ async fn deliveries_of_one_event_are_bounded(on: On) {
     let path = format!("/v1/subscriptions/{subscription}/recover");
     ended(&site.acme, &event, 3).await;
     assert_eq!(site.acme.post(&path, &recover).await.expect(202)["deliveries"], 0);
-    // Another event is not concerned.
+    // Another event is unaffected.
     let other = site.acme.publish("a.b", json!({})).await;
     ended(&site.acme, &other, 1).await;
     site.acme
@@ -217,8 +217,8 @@ async fn the_gateway_is_no_endpoint() {
     }
 }
 
-/// Heads and chunks without end: the attempt ends at once, and others' deliveries do not wait for it. Without the bounds
-/// each would last for its timeout.
+/// Endless heads and chunks: the attempt ends at once, and other deliveries do not wait for it.
+/// Without the bounds, each would last for its timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_end_their_attempt() {
     let site = Site::with(On::Embedded, "retry.attempts = 1\ndelivery.timeout = \"30s\"").await;
@@ -252,7 +252,7 @@ async fn floods_end_their_attempt() {
     }
 }
 
-/// An endpoint that answers with these bytes, and others again and again.
+/// Starts an endpoint that answers with these bytes, and then with others repeatedly.
 async fn flood(begin: &'static str, again: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -270,14 +270,14 @@ async fn flood(begin: &'static str, again: &'static str) -> SocketAddr {
     address
 }
 
-/// A way to the gateway that is not its own address.
+/// Starts a relay: a route to the gateway through another address.
 async fn relay_to(site: &Site) -> Relay {
     let relay = Relay::start(None).await;
     relay.lead_to(site.gateway.base().trim_start_matches("http://").parse().unwrap());
     relay
 }
 
-/// A subscription that leads back to the gateway.
+/// Creates a subscription that leads back to the gateway.
 async fn back_to(tenant: &Client, relay: &Relay, path: &str) {
     let new = json!({ "url": relay.url(path), "events": ["*"], "headers": authorization(tenant) });
     tenant.post("/v1/subscriptions", &new).await.expect(201);
@@ -287,7 +287,7 @@ fn authorization(client: &Client) -> Value {
     json!({ "authorization": format!("Bearer {}", client.key()) })
 }
 
-/// The event's deliveries, once there are so many and all have ended.
+/// The event's deliveries, once their number is `count` and all have ended.
 async fn ended(client: &Client, event: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} deliveries have ended"), async || {
         let event = client.get(&format!("/v1/events/{event}")).await.expect(200);

@@ -1,5 +1,7 @@
-//! The plugin host's own work for a guest: what a guest, a chain or a dry run makes the gateway collect is counted before it is
-//! copied. The gateway runs under a limit of memory as a container's, and a neighbour is served all the while.
+//! Memory of the plugin host: data collected for a guest, a chain or a dry run is charged first.
+//!
+//! The charge precedes the copy. The gateway runs under a container's memory limit, and a neighbour
+//! is served meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,17 +21,17 @@ on_both_stores!(
     reports_of_changes_are_bounded_and_name_no_key,
 );
 
-/// Memory that the gateway's process may have, as a container gives it.
+/// Memory limit of the gateway's process, as in a container.
 const LIMIT: u64 = 3 << 30;
 
-/// Resident memory that no attack here takes the gateway over.
+/// Bound of the gateway's resident memory under every attack here.
 const PEAK: u64 = 768 << 20;
 
-/// Every limit but those under test is out of reach of a slow machine.
+/// Limits other than those under test, too wide for a slow machine to reach.
 const PATIENT: &str = "plugins.call_deadline = \"20s\"\nplugins.chain_deadline = \"60s\"\nplugins.breaker.failures = 0\n\
     store.redis.accept_timeout = \"30s\"\nstore.redis.response_timeout = \"60s\"";
 
-/// A gateway with a neighbour that publishes and asks for its health without a pause.
+/// A gateway with a neighbour that publishes and requests the health endpoint continuously.
 struct Street {
     site: Site,
     process: u32,
@@ -60,7 +62,7 @@ impl Street {
         }
     }
 
-    /// The neighbour was served to the end, by the same process, which never took more memory than it may.
+    /// Asserts that the same process served the neighbour to the end, within its memory bound.
     async fn nobody_noticed(self, attack: &str) {
         self.stop.store(true, Ordering::Relaxed);
         let served = self.neighbour.await.unwrap();
@@ -75,7 +77,7 @@ impl Street {
     }
 }
 
-/// Objects inside each other under long keys: every pointer to the inside is as long as all of them.
+/// Nested objects under long keys: every pointer to the inside is as long as all keys together.
 fn nest(inside: Value, levels: usize, key: usize) -> Value {
     (0..levels).fold(inside, |inside, _| json!({ "k".repeat(key): inside }))
 }
@@ -142,7 +144,7 @@ async fn values_are_redacted_within_the_events_own_size(on: On) {
     let data = nest(json!(vec!["planted@b.example"; 20_000]), 50, 8_000);
     let redacted = nest(json!([]), 50, 8_000);
 
-    // A delivery that killed the process would kill the next one too.
+    // A delivery that killed the process would kill the next process too.
     let receiver = Receiver::start(vec![]).await;
     let (subscription, _) = honest.subscribe(&receiver.url()).await;
     let chain = format!("/v1/subscriptions/{subscription}/chain");
@@ -199,7 +201,7 @@ async fn reports_of_changes_are_bounded_and_name_no_key(on: On) {
     let kept = acme.get(&format!("/v1/events/{id}")).await.expect(200);
     assert_eq!(kept["steps"][0]["changed"], json!(["/*".repeat(62)]));
 
-    // A guest that spells what it has read names no key either.
+    // The logs of a guest that prints its input name no key either.
     acme.post_raw("/v1/plugins", "application/wasm", guest("careless"))
         .await
         .expect(201);

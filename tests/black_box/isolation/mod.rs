@@ -1,4 +1,4 @@
-//! What one tenant does is no other tenant's loss.
+//! Isolation between tenants: one tenant's actions do not harm another.
 
 mod backlog;
 mod compiling;

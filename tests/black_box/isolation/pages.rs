@@ -1,4 +1,4 @@
-//! Pages of the feed: what readers that ask for much and read nothing make the gateway hold.
+//! Pages of the feed: memory held for readers that request large pages and do not read them.
 
 use hookgate_tests::{Client, eventually};
 use serde_json::json;
@@ -9,16 +9,16 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(pages_that_nobody_reads_hold_a_bounded_memory);
 
-/// Memory that the gateway's process may have, as a container gives it.
+/// Memory limit of the gateway's process, as in a container.
 const LIMIT: u64 = 3 << 30;
 
-/// Resident memory that no reader takes the gateway over: without bounds the pages below are several GiB.
+/// Bound of the gateway's resident memory: without limits, the pages below would take several GiB.
 const PEAK: u64 = 768 << 20;
 
-/// Events of a MiB, about; a page may have as many.
+/// Number of events of about one MiB; a page may hold as many.
 const EVENTS: usize = 500;
 
-/// Readers of one tenant that read nothing.
+/// Readers of one tenant that do not read.
 const READERS: usize = 20;
 
 async fn pages_that_nobody_reads_hold_a_bounded_memory(on: On) {
@@ -51,18 +51,19 @@ async fn pages_that_nobody_reads_hold_a_bounded_memory(on: On) {
         Some(())
     })
     .await;
-    // A neighbour reads and publishes all the while.
+    // A neighbour reads and publishes meanwhile.
     let id = site.acme.publish("a.b", json!({ "n": 1 })).await;
     let page = site.acme.get("/v1/events").await.expect(200);
     assert_eq!(page["data"][0]["id"], json!(id));
     drop(readers);
-    // Whoever reads has all of them, page by page.
+    // A client that reads receives all of them, page by page.
     assert_eq!(read_all(&evil).await, published);
     let peak = site.gateway.peak_resident().unwrap();
     assert!(peak < PEAK, "{} MiB at the most", peak >> 20);
 }
 
-/// All ids of a feed. What the readers before held is given back when the gateway notices that they are gone.
+/// All ids of a feed. Memory held for the earlier readers is freed when the gateway notices their
+/// disconnection.
 async fn read_all(client: &Client) -> Vec<String> {
     let (mut read, mut cursor) = (Vec::new(), String::new());
     loop {

@@ -1,4 +1,5 @@
-//! Quotas: each is reached by one tenant, who is told which and when to come again, and by nobody else.
+//! Quotas: each refuses one tenant, names the quota and the time of a retry, and affects no other
+//! tenant.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ on_both_stores!(
     test_events_count,
 );
 
-/// Publishes so many events in one request.
+/// Publishes this many events in one request.
 async fn publish(client: &Client, count: usize) -> Answer {
     let event = |n: usize| json!({ "type": "a.b", "data": { "n": n } });
     let events: Vec<Value> = (0..count).map(event).collect();
@@ -29,7 +30,7 @@ async fn usage(client: &Client) -> Value {
     client.get("/v1/usage").await.expect(200)
 }
 
-/// Asserts that an answer refuses over this quota; after how long it asks to come again.
+/// Asserts that an answer refuses over this quota, and returns its retry delay.
 #[track_caller]
 fn refused(answer: &Answer, quota: &str, limit: u64) -> Duration {
     assert_eq!(
@@ -48,7 +49,7 @@ fn refused(answer: &Answer, quota: &str, limit: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Text that hardly shrinks: the store compresses what it keeps.
+/// Text that hardly compresses: the store compresses its data.
 fn noise(length: usize) -> String {
     let mut state = 1_u32;
     let mut letter = || {
@@ -58,18 +59,18 @@ fn noise(length: usize) -> String {
     (0..length).map(|_| letter()).collect()
 }
 
-/// How many events a tenant's feed has.
+/// Number of events in a tenant's feed.
 async fn feed_length(client: &Client) -> usize {
     let page = client.get("/v1/events?limit=500").await.expect(200);
     page["data"].as_array().expect("events").len()
 }
 
-/// Refuses everything as long as a test lasts.
+/// Starts an endpoint that refuses everything during a test.
 async fn refusing() -> Receiver {
     Receiver::start(vec![Reply::Status(500); 5_000]).await
 }
 
-/// A retry that is far away: what failed once is pending.
+/// A distant retry: a delivery that failed once stays pending.
 const LATER: &str = "[profiles.standard.retry]\nschedule = [\"1h\"]\n";
 
 async fn events_over_the_rate_are_refused_until_it_allows(on: On) {
@@ -77,7 +78,7 @@ async fn events_over_the_rate_are_refused_until_it_allows(on: On) {
     let site = Site::with(on, quotas).await;
     let globex = site.gateway.tenant("globex").await;
     publish(&site.acme, 50).await.expect(202);
-    // A second gives one of the 50 back: they are not there in less than many of them.
+    // One of the 50 returns per second, so that 50 take many seconds.
     let over = publish(&site.acme, 50).await;
     let wait = refused(&over, "events_per_second", 1);
     assert!(wait <= Duration::from_secs(50));
@@ -138,7 +139,7 @@ async fn pending_deliveries_over_the_quota_are_refused_until_they_end(on: On) {
     let pending = usage(&site.acme).await["quotas"]["pending_deliveries"].clone();
     assert_eq!(pending, json!({ "used": 10, "limit": 10 }));
 
-    // A replay makes pending deliveries, too.
+    // A replay creates pending deliveries too.
     let events = site.acme.get("/v1/events?limit=1").await.expect(200);
     let event = events["data"][0]["id"].as_str().expect("an id").to_owned();
     let replay = site
@@ -147,7 +148,7 @@ async fn pending_deliveries_over_the_quota_are_refused_until_they_end(on: On) {
         .await;
     refused(&replay, "pending_deliveries", 10);
 
-    // What is being attempted just now is called off as soon as that has ended.
+    // A delivery being attempted is cancelled when its attempt ends.
     eventually("all is called off", async || {
         let pending = site
             .acme
@@ -221,8 +222,8 @@ async fn replays_over_the_rate_are_refused(on: On) {
     receiver.wait_for(1).await;
     let replay = format!("/v1/events/{event}/replay");
     site.acme.post(&replay, &json!({})).await.expect(202);
-    // A minute gives one back: that a test's three calls take one each is as good as certain, and the first of them is refused
-    // unless a minute has passed.
+    // One returns per minute. The test's three calls very probably take one each, and the first
+    // refusal is certain unless a minute has passed.
     let over = site.acme.post(&replay, &json!({})).await;
     let wait = refused(&over, "replays_per_minute", 1);
     assert!(wait <= Duration::from_secs(60));
@@ -341,7 +342,7 @@ async fn cloudevents_batch_is_taken_or_refused_whole(on: On) {
     let over = site.acme.post_raw("/v1/events", kind, batch(2, 4)).await;
     refused(&over, "pending_deliveries", 3);
     assert_eq!(feed_length(&site.acme).await, 2);
-    // Events that are there already add nothing.
+    // Events that exist already add nothing.
     site.acme.post_raw("/v1/events", kind, batch(1, 3)).await;
     let pending = usage(&site.acme).await["quotas"]["pending_deliveries"]["used"].clone();
     assert!(pending.as_u64().expect("a number") <= 3);

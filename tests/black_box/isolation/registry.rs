@@ -1,7 +1,9 @@
-//! Nothing in the registry waits for one tenant: keys, deletions and subscriptions of others take effect at every gateway while a
-//! tenant's component is compiled, and the tenant's own events wait for its chain rather than pass without it.
+//! The registry waits for no single tenant. Keys, deletions and subscriptions of others take effect
+//! at every gateway while a tenant's component is compiled, and the tenant's own events wait for
+//! its chain rather than pass without it.
 //!
-//! A compilation is held under way by stopping the compiling process, so that no test depends on how long one takes.
+//! The tests suspend the compiling process to keep a compilation under way, so that none depends on
+//! its duration.
 
 use bytes::Bytes;
 use hookgate_tests::guests::{PASS, handling};
@@ -39,7 +41,7 @@ async fn revocations_reach_a_gateway_that_compiles_for_another_tenant() {
     acme.put("/v1/chain", &chain("1.0.0")).await.expect(200);
     let held = Held::compiler_of(&two).await;
     is_loading(&two).await;
-    // The same at the first gateway: another component is being uploaded.
+    // The same at the first gateway, during another upload.
     let uploading = tokio::spawn(async move {
         let sent = hooli.post_raw("/v1/plugins", "application/wasm", slow(2));
         sent.await
@@ -101,7 +103,7 @@ async fn start_listens_while_components_compile(on: On) {
     site.acme.put("/v1/chain", &chain("1.0.0")).await.expect(200);
     let of_deliveries = format!("/v1/subscriptions/{id}/chain");
     hooli.put(&of_deliveries, &chain("1.0.0")).await.expect(200);
-    // As after an upgrade of the engine: no machine code is kept.
+    // As after an upgrade of the engine: no machine code is stored.
     site.gateway.stop();
     std::fs::remove_dir_all(site.gateway.dir().join("data/compiled")).unwrap();
     let site = site.restart();
@@ -157,7 +159,7 @@ async fn registry_quota_refuses_growth_and_takes_deletions(on: On) {
     let chain = json!({ "steps": [{ "plugin": "reshape", "settings": { "operations": [{ "set": "/a", "value": "c".repeat(8_000) }] } }] });
     assert_eq!(site.acme.put("/v1/chain", &chain).await.code(), "registry_full");
     globex.post("/v1/subscriptions", &new).await.expect(201);
-    // What makes a tenant safer or smaller is always taken.
+    // Changes that make a tenant safer or smaller are always accepted.
     let of = |id: &str, what: &str| format!("/v1/subscriptions/{id}{what}");
     site.acme
         .post(&of(&made[0], "/disable"), &json!({}))
@@ -181,11 +183,11 @@ async fn shutdown_does_not_wait_for_a_reload_that_compiles(on: On) {
     drop(held);
 }
 
-/// A compiling process of a gateway, stopped in the middle of its work; it goes on when this is dropped.
+/// A suspended compiling process of a gateway, resumed on drop.
 struct Held(Pid);
 
 impl Held {
-    /// Waits until a gateway compiles.
+    /// Waits until a gateway compiles, and suspends that process.
     async fn compiler_of(gateway: &Gateway) -> Self {
         let child = eventually("the gateway compiles", async || compiler_of(gateway.pid())).await;
         kill_process(child, Signal::STOP).unwrap();
@@ -195,7 +197,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // It may have been killed with its gateway.
+        // The process may have been killed with its gateway.
         let _ = kill_process(self.0, Signal::CONT);
     }
 }
@@ -217,7 +219,7 @@ async fn is_loading(gateway: &Gateway) {
     assert!(warnings.contains("tenants are still being loaded"), "{warnings}");
 }
 
-/// Waits until a gateway knows a key.
+/// Waits until a gateway accepts a key.
 async fn known(client: &Client) {
     eventually("the gateway knows the key", async || {
         (client.get("/v1/subscriptions").await.status == 200).then_some(())
@@ -225,7 +227,7 @@ async fn known(client: &Client) {
     .await;
 }
 
-/// Publishes as soon as the gateway takes it.
+/// Publishes as soon as the gateway accepts it.
 async fn accepted(client: &Client) {
     eventually("the event is accepted", async || {
         let answer = publish(client).await;
@@ -264,7 +266,7 @@ fn chain(version: &str) -> serde_json::Value {
     json!({ "steps": [{ "plugin": "guest", "version": version }] })
 }
 
-/// A guest that takes a while to compile: long enough to be found doing it.
+/// A guest whose compilation takes long enough to be observed.
 fn slow(variant: usize) -> Bytes {
     let locals = "i64 ".repeat(1_000);
     let uses: String = (0..1_000)

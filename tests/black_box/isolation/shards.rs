@@ -1,17 +1,18 @@
-//! A part of Redis that fails delays its own tenants and nobody else.
+//! A failing shard of Redis delays only its own tenants.
 
 use hookgate_tests::{Receiver, Reply, eventually};
 use serde_json::json;
 
 use crate::site::{On, Site};
 
-/// Claims from one shard fail: every retry of a tenant of another shard is claimed all the same.
+/// Claims from one shard fail: every retry of a tenant in another shard is still claimed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shard_that_fails_delays_no_other() {
     let site = Site::start(On::Redis).await;
     let redis = redis::Client::open(site.redis.as_ref().unwrap().url()).unwrap();
     let mut redis = redis.get_connection().unwrap();
-    // The shard of a tenant `globex` (`store/redis/keys.rs`), before that of `acme`: no sorted set any more.
+    // The shard of a tenant `globex` (`store/redis/keys.rs`), claimed before that of `acme`: its
+    // key is no longer a sorted set.
     let due = "{hg:09}turns";
     redis::cmd("DEL").arg(due).exec(&mut redis).unwrap();
     redis::cmd("SET").arg(due).arg("no set").exec(&mut redis).unwrap();

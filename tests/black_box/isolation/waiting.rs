@@ -1,4 +1,5 @@
-//! Deliveries that wait for what is no fault of their endpoint: none waits for ever, and none is lost for it.
+//! Deliveries that wait for a reason outside their endpoint: none waits forever, and none is lost
+//! because of it.
 
 use bytes::Bytes;
 use hookgate_tests::guests::{PASS, handling};
@@ -13,7 +14,7 @@ on_both_stores!(
     delivery_waits_while_the_process_has_no_descriptors,
 );
 
-/// A plugin that says: later, in so many milliseconds.
+/// A plugin that delays by this many milliseconds.
 fn delaying(ms: u32) -> Bytes {
     let says = format!(
         "(i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2052) (i32.const 3))
@@ -22,7 +23,7 @@ fn delaying(ms: u32) -> Bytes {
     handling("", &says)
 }
 
-/// A plugin that takes a tenth of a second of processor time and more.
+/// A plugin that takes over a tenth of a second of processor time.
 fn slow() -> Bytes {
     let counts = format!(
         "(local $n i32) (local.set $n (i32.const 300000000))
@@ -31,7 +32,7 @@ fn slow() -> Bytes {
     handling("", &counts)
 }
 
-/// A subscription whose chain is this component.
+/// Creates a subscription whose chain is this component.
 async fn subscribe_through(client: &Client, receiver: &Receiver, component: Bytes) {
     client
         .post_raw("/v1/plugins", "application/wasm", component)
@@ -57,7 +58,7 @@ async fn ended(client: &Client, event: &str) -> Value {
     .await
 }
 
-/// Neither an event of the future waits longer than one of now, nor is one of the past given up at once.
+/// Future event times do not prolong a delay, and past ones do not end it at once.
 async fn delay_counts_from_acceptance_whatever_the_producer_says(on: On) {
     let site = Site::with(on, "delivery.longest_delay = \"15s\"\nretry.schedule = [\"0s\"]").await;
     let receiver = Receiver::start(vec![]).await;
@@ -82,7 +83,7 @@ async fn delay_counts_from_acceptance_whatever_the_producer_says(on: On) {
     assert_eq!(refused.body["errors"][0]["pointer"], "/created");
 }
 
-/// How often the plugin has asked for a delay.
+/// Number of delays that the plugin has asked for.
 async fn delayed(client: &Client) -> u64 {
     let stats = client.get("/v1/plugins/guest/stats").await.expect(200);
     stats["versions"][0]["verdicts"]["delay"].as_u64().unwrap_or(0)
@@ -97,7 +98,7 @@ async fn delivery_without_processor_time_is_given_up(on: On) {
     subscribe_through(&tenant, &receiver, slow()).await;
     let first = tenant.publish("a.b", json!({ "n": 0 })).await;
     assert_eq!(ended(&tenant, &first).await["status"], "delivered");
-    // That one call took the time of many seconds: there is none left for these.
+    // That call used the budget of many seconds: none is left for these.
     for n in 1..3 {
         let event = tenant.publish("a.b", json!({ "n": n })).await;
         let delivery = ended(&tenant, &event).await;
@@ -108,14 +109,15 @@ async fn delivery_without_processor_time_is_given_up(on: On) {
             "{text}"
         );
     }
-    // Others have theirs.
+    // Other tenants have their own budget.
     let own = Receiver::start(vec![]).await;
     site.acme.subscribe(&own.url()).await;
     site.acme.publish("a.b", json!({})).await;
     own.wait_for(1).await;
 }
 
-/// The process is short of descriptors, which is no failure of an endpoint: with one attempt in all it is delivered.
+/// The process lacks descriptors, which is no failure of an endpoint: with a single attempt the
+/// event is delivered.
 async fn delivery_waits_while_the_process_has_no_descriptors(on: On) {
     use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
@@ -127,7 +129,7 @@ async fn delivery_waits_while_the_process_has_no_descriptors(on: On) {
         current: Some(3),
         maximum: getrlimit(Resource::Nofile).maximum,
     };
-    // The client's connection is there already, and no other can be made.
+    // The client's connection exists already, and no other can be opened.
     let former = prlimit(process, Resource::Nofile, few).unwrap();
     let event = site.acme.publish("a.b", json!({})).await;
     eventually("attempts are postponed", async || {

@@ -1,4 +1,5 @@
-//! What a tenant declares costs the tenant: filters, schemas and classifications are bounded, and others are answered meanwhile.
+//! Cost of a tenant's declarations: filters, schemas and classifications are bounded, and other
+//! tenants are answered meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ on_both_stores!(
     replay_and_recovery_say_what_filters_cannot_judge,
 );
 
-/// Sends events at the same time, and counts what a neighbour gets done until all are answered.
+/// Sends events at the same time, and counts a neighbour's answers until all are answered.
 async fn attack(site: &Site, events: Vec<Value>) -> (Vec<Answer>, usize) {
     let other = site.gateway.tenant("other").await;
     other.publish("x.y", json!({})).await;
@@ -47,7 +48,7 @@ async fn neighbour(other: Client, over: Arc<AtomicBool>) -> usize {
     done
 }
 
-/// Publishes until the lane takes it.
+/// Publishes until the tenant's queue accepts it.
 async fn publish(client: &Client, event: &Value) -> Answer {
     loop {
         let answer = client.post("/v1/events", event).await;
@@ -92,7 +93,8 @@ fn too_much(answers: &[Answer], what: &str) {
     }
 }
 
-/// Enough to tell that nothing stood still: an attack takes a second or more of a processor, and a neighbour's turn milliseconds.
+/// Proof of progress: an attack takes a second or more of a processor, and a neighbour's request
+/// milliseconds.
 const FEWEST: usize = 2;
 
 async fn neighbours_are_answered_while_filters_walk(on: On) {
@@ -107,7 +109,7 @@ async fn neighbours_are_answered_while_filters_walk(on: On) {
     let (answers, done) = attack(&site, vec![big(json!(items)); 4]).await;
     too_much(&answers, "The filter of the subscription `sub_");
     assert!(done >= FEWEST, "{done}");
-    // A smaller one is filtered by all of them.
+    // All filters evaluate a smaller event.
     let small = big(json!([{ "a": { "b": 1 } }]));
     publish(&site.acme, &small).await.expect(202);
 }
@@ -125,7 +127,7 @@ async fn neighbours_are_answered_while_keys_are_classified(on: On) {
         "The classification of the data of the event type `big.one`",
     );
     assert!(done >= FEWEST, "{done}");
-    // A key that is too long for a pattern goes.
+    // A key that is too long for a pattern is removed.
     let event = big(json!({ "ab".repeat(400_000): "planted", "id": 1 }));
     let made = publish(&site.acme, &event).await.expect(202);
     let path = format!("/v1/events/{}", made["id"].as_str().unwrap());

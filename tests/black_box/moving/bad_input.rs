@@ -13,7 +13,7 @@ on_both_stores!(bad_row_is_named_and_nothing_of_the_document_is_imported);
 const URL: &str = "http://127.0.0.1:9/hook";
 const KEY: &str = "some-key-of-acme-0123456789";
 
-/// Rows that are taken: a tenant, two subscriptions, a key.
+/// Valid rows: a tenant, two subscriptions, a key.
 fn good() -> Vec<Value> {
     vec![
         tenant_row("moved"),
@@ -32,7 +32,7 @@ type Case = (
     &'static str,
 );
 
-/// What is done to the good rows; the line, the code, the pointer and a word of the refusal.
+/// Changes of the valid rows, with the line, the code, the pointer and a word of the refusal.
 const CASES: &[Case] = &[
     (
         "another's id",
@@ -330,7 +330,7 @@ async fn bad_row_is_named_and_nothing_of_the_document_is_imported(on: On) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // A row that is no object, and one with a key twice.
+    // A row that is not an object, and one with a duplicate key.
     for (bad, code) in [
         ("[1]", "invalid_field"),
         ("{\"kind\":\"key\",", "invalid_json"),
@@ -349,7 +349,7 @@ async fn bad_row_is_named_and_nothing_of_the_document_is_imported(on: On) {
     }
     assert_eq!(export(&operator, "/v1/export/all").await, before);
 
-    // Row by row, the others are there.
+    // Row by row, the other rows are applied.
     let mut rows = good();
     rows[2]["secrets"][0]["secret"] = json!("not-standard");
     let report = import(&operator, "/v1/import/all?mode=rows", document(&rows))

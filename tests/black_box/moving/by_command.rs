@@ -1,4 +1,4 @@
-//! `hookgate export` and `hookgate import`.
+//! The commands `hookgate export` and `hookgate import`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The tenants of a gateway beside that of system events.
+/// The tenants of a gateway, without that of system events.
 async fn tenants(gateway: &Gateway) -> usize {
     let listed = gateway.operator().get("/v1/tenants").await.expect(200);
     let listed = listed["data"].as_array().unwrap().iter();
@@ -78,7 +78,7 @@ async fn export_and_import_commands_move_all_tenants() {
     seeded.expect(200);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("all.ndjson");
-    // One that was there keeps neither its bytes nor its mode.
+    // An existing file keeps neither its bytes nor its mode.
     std::fs::write(&file, "old").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     let said = succeeded(&run(&old, &["export", "--output", text(&file), "--json"]).await);
@@ -113,7 +113,7 @@ async fn export_and_import_commands_move_all_tenants() {
     let rows = export(&old.operator(), "/v1/export/all").await;
     assert_eq!(export(&new.operator(), "/v1/export/all").await, rows);
 
-    // One tenant, to a pipe; and into a gateway where it is already.
+    // One tenant, to a pipe; and into a gateway that already has it.
     let one = succeeded(&run(&old, &["export", "--tenant", "globex"]).await);
     assert!(one.lines().count() == 34 && !one.contains("\"acme\""));
     let file = dir.path().join("globex.ndjson");

@@ -1,4 +1,4 @@
-//! A tenant's own key: what it exports and imports, and what of it stays the operator's.
+//! Exports and imports with a tenant's own key, and the parts reserved to the operator.
 
 use hookgate_tests::{Gateway, Setup};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn tenant_key_moves_its_subscriptions_and_types_alone() {
             refused.body
         );
     }
-    // What its key could not do by the row's own route it cannot do by rows.
+    // Rows cannot do more than the key could do by the rows' own routes.
     for (client, path) in [(&manager, "/v1/export/all"), (&acme, "/v1/export/all")] {
         assert_eq!(client.get(path).await.code(), "operator_required");
         let refused = import(client, "/v1/import/all", document(&rows)).await;
@@ -106,7 +106,7 @@ async fn tenant_key_moves_its_subscriptions_and_types_alone() {
     }
 }
 
-/// An import lifts nothing of what a tenant's profile takes out.
+/// An import lifts no redaction of a tenant's profile.
 #[tokio::test]
 async fn tenant_import_lifts_no_floor_of_its_profile() {
     let gateway = Setup::embedded().start();
@@ -138,14 +138,14 @@ async fn tenant_import_lifts_no_floor_of_its_profile() {
         .await
         .expect(200);
     assert_eq!(counts(&report), [1, 0, 0, 0], "the operator may");
-    // The tenant's import leaves it as it is, and cannot make it its own with less.
+    // The tenant's import leaves it unchanged, and cannot take it over with less.
     let report = import(&manager, "/v1/import", document(&[kind("operator")]))
         .await
         .expect(200);
     assert_eq!(counts(&report), [0, 0, 1, 0], "{report:#}");
 }
 
-/// Rows of what the configuration file declares are left as they are, and not changed.
+/// Rows that the configuration file declares are left unchanged.
 #[tokio::test]
 async fn import_changes_nothing_that_is_declared() {
     let toml = "[tenants.acme]\nkeys = [\"declared-key-0123456789\"]\n[[tenants.acme.subscriptions]]\nname = \"erp\"\n\

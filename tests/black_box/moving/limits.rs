@@ -1,4 +1,4 @@
-//! Limits of what a document brings: counts, and the room of a tenant's registry.
+//! Limits of imports: counts, and the size of a tenant's registry.
 
 use hookgate_tests::Setup;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn import_refuses_more_subscriptions_than_the_limit(on: On) {
         .await
         .expect(200);
     assert_eq!(counts(&report), [6, 0, 0, 3], "{report:#}");
-    // A profile's own limit holds, too.
+    // A profile's own limit applies too.
     let mut rows = vec![json!({ "kind": "tenant", "tenant": "synq", "profile": "synthesq" })];
     for n in 10..13 {
         let mut row = subscription_row("synq", n, "https://127.0.0.1:9/hook");
@@ -54,7 +54,7 @@ async fn import_refuses_more_subscriptions_than_the_limit(on: On) {
     assert_eq!(counts(&report), [3, 0, 0, 1], "{report:#}");
 }
 
-/// The room that a tenant's registry may take holds for an import, row by row.
+/// The limit on a tenant's registry applies to an import, row by row.
 #[tokio::test]
 async fn import_refuses_rows_for_which_the_registry_has_no_room() {
     let gateway = Setup::embedded()

@@ -1,4 +1,4 @@
-//! Moving in and out: the document of a tenant's registry, from one gateway into another.
+//! Export and import: the document of a tenant's registry, from one gateway into another.
 
 mod bad_input;
 mod by_command;
@@ -49,7 +49,7 @@ async fn export(client: &Client, path: &str) -> Vec<Value> {
     );
     let end = rows.pop().unwrap();
     assert_eq!(end, json!({ "kind": "end", "rows": rows.len() }));
-    // That of system events: every gateway has one.
+    // Every gateway has the tenant of system events.
     rows.retain(|row| row["tenant"] != "operator");
     rows
 }
@@ -70,7 +70,7 @@ fn key_row(tenant: &str, key: &str, scopes: &[&str]) -> Value {
     json!({ "kind": "key", "tenant": tenant, "digest": digest(key), "scopes": scopes })
 }
 
-/// A subscription's id from a number.
+/// Makes a subscription's id from a number.
 fn id(number: usize) -> String {
     format!("sub_01J000000000000000{number:08}")
 }
@@ -87,7 +87,7 @@ fn subscription_row(tenant: &str, number: usize, url: &str) -> Value {
         "created": "2025-03-01T10:00:00Z" })
 }
 
-/// Another gateway, with a store of its own.
+/// Starts another gateway with its own store.
 fn another(on: On) -> (Gateway, Option<RedisServer>) {
     match on {
         On::Embedded => (Setup::embedded().start(), None),
@@ -98,7 +98,7 @@ fn another(on: On) -> (Gateway, Option<RedisServer>) {
     }
 }
 
-/// A tenant that has something of everything; its receiver.
+/// Creates one object of every kind for a tenant; returns its receiver.
 async fn furnish(site: &Site) -> Receiver {
     let operator = site.gateway.operator();
     let acting = operator.acting_for("acme");
@@ -162,11 +162,11 @@ async fn export_moves_a_tenant_with_all_it_has(on: On) {
         assert_eq!(counts(&again), [0, 0, 8, 0], "{again:#}");
         assert_eq!(again["changes"], json!([]));
     }
-    // The one that has it already takes it without a change, too.
+    // The gateway that has it already accepts it without a change too.
     let own = import(&old, "/v1/import/all", &text).await.expect(200);
     assert_eq!(counts(&own), [0, 0, 8, 0], "{own:#}");
 
-    // The keys that customers have open the same, and deliveries have the same signatures.
+    // Customers' keys work as before, and deliveries have the same signatures.
     let acme = site.acme.towards(gateway.base());
     let subscription = rows
         .iter()
@@ -251,7 +251,7 @@ async fn dry_run_of_an_import_tells_differences_and_changes_nothing(on: On) {
     );
     assert_eq!(export(&operator, "/v1/export/all").await, rows, "nothing changed");
 
-    // Row by row, all but the bad one is there; then nothing is left to do.
+    // Row by row, all but the invalid row is applied; after that, nothing is left to do.
     let report = import(&operator, "/v1/import/all?mode=rows", &text)
         .await
         .expect(200);
@@ -268,7 +268,7 @@ async fn dry_run_of_an_import_tells_differences_and_changes_nothing(on: On) {
     .await;
 }
 
-/// Subscriptions that are made by an import receive nothing until they are let.
+/// Subscriptions created by an import receive nothing until they are activated.
 #[tokio::test]
 async fn imported_subscriptions_begin_disabled_where_asked() {
     let gateway = Setup::embedded().start();

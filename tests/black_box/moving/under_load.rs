@@ -1,4 +1,4 @@
-//! The move of many subscriptions from one gateway to another while a producer publishes.
+//! Migration of many subscriptions from one gateway to another while a producer publishes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ async fn subscriptions_move_under_load_on_redis() {
     move_under_load(On::Redis, 1_000).await;
 }
 
-/// Publishes to whichever gateway is named, until it is stopped.
+/// Publishes to the current gateway until it is stopped.
 struct Producer {
     gateways: Vec<String>,
     current: AtomicUsize,
@@ -32,14 +32,14 @@ struct Producer {
     subscriptions: usize,
 }
 
-/// An event that was accepted: its id, and the number of the only subscription that it is for.
+/// An accepted event: its id, and the number of its only subscription.
 type Accepted = (String, usize);
 
 impl Producer {
     async fn run(self: Arc<Self>, worker: usize) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         while !self.stopped.load(Ordering::Relaxed) {
-            // Steps that reach every tenant and, in the end, many subscriptions.
+            // A stride that reaches every tenant and, in the end, many subscriptions.
             let number = (worker + accepted.len() * 37) % self.subscriptions;
             let gateway = &self.gateways[self.current.load(Ordering::Relaxed)];
             let client = self
@@ -104,7 +104,7 @@ async fn move_under_load(on: On, subscriptions: usize) {
     let said = succeeded(&run(&new, &["import", file, "--json"]).await);
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["created"], json!(subscriptions + 2 * TENANTS));
-    // What changed meanwhile comes with a second pass.
+    // A second pass transfers the changes made meanwhile.
     let acting = operator.acting_for(&tenant(7));
     let described = json!({ "description": "changed meanwhile" });
     acting
@@ -126,7 +126,8 @@ async fn move_under_load(on: On, subscriptions: usize) {
     }
     assert!(accepted.len() > 100, "{}", accepted.len());
 
-    // Every accepted event is seen, at its endpoint, with its subscription's own secret and its own body.
+    // Every accepted event arrives at its endpoint, with its subscription's own secret and its own
+    // body.
     let received = eventually("every accepted event", async || {
         let received = receiver.received();
         let seen: HashMap<_, _> = received.iter().map(|r| (r.id().to_owned(), r.clone())).collect();
@@ -145,7 +146,7 @@ async fn move_under_load(on: On, subscriptions: usize) {
     same_from_both(&producer, &receiver).await;
 }
 
-/// The same event, published to both gateways, comes from both with the same bytes, and signatures of the same secret.
+/// Both gateways deliver the same event with the same bytes and signatures of the same secret.
 async fn same_from_both(producer: &Producer, receiver: &Receiver) {
     for number in [0, 7] {
         let event = json!({ "id": format!("twice-{number}"), "type": format!("moved.n{number}"),

@@ -1,10 +1,12 @@
-//! The same redaction by a hookgate plugin and by an Extism plugin: an event's text in, the redacted event's text out.
+//! The same redaction by a hookgate plugin and by an Extism plugin: an event's text in, the
+//! redacted event's text out.
 //!
 //! `tests/extism/run`
 //!
-//! The figures are processor time of this process per event, so that a host that uses threads of its own is not flattered. Both
-//! plugins give every event an instance of its own; Extism is also measured with one instance for all events, which keeps
-//! what a plugin leaves in its memory from one tenant's event to the next.
+//! The figures are processor time of this process per event, so that a host with its own threads
+//! gains no advantage. Both plugins use a fresh instance for every event. Extism is also measured
+//! with one instance for all events, in which a plugin's memory persists from one tenant's event to
+//! the next.
 
 use std::fs;
 use std::num::NonZeroU32;
@@ -31,7 +33,7 @@ const REDACT: &[u8] = include_bytes!("../../../plugins/dist/redact.wasm");
 const ORDER: &str = include_str!("../../../gateway/examples/order.json");
 const SETTINGS: &str = r#"{"fields":["/**/~email|phone|street|postcode|taxId|iban|lifetimeValue|discountRate|notes|password"],"action":"mask"}"#;
 const EVENTS: u32 = 20_000;
-/// Rounds, of which the best counts: another program's work only ever adds.
+/// Number of rounds, of which the best counts, because other load only adds time.
 const ROUNDS: u32 = 5;
 
 #[tokio::main]
@@ -96,7 +98,7 @@ impl Hookgate {
         Ok(Self { host, chain })
     }
 
-    /// As many as are measured, several on their way at a time.
+    /// Runs all measured events, several at a time.
     async fn events(&self) -> Result<()> {
         let ways = 32;
         let tasks: Vec<_> = (0..ways)
@@ -141,7 +143,7 @@ fn compiled(wasm: &Path) -> Result<CompiledPlugin> {
     CompiledPlugin::new(PluginBuilder::new(manifest))
 }
 
-/// Of all threads of this process.
+/// Processor time of all threads of this process.
 fn processor_time() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit(')').next().context("a process's statistics")?;

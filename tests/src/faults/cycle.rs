@@ -1,4 +1,4 @@
-//! One cycle: load, a fault, recovery, and the oracle's word.
+//! One cycle of a round: load, a fault, recovery, and the oracle's check.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::site::Site;
 use super::{Fault, Line, Plan, Report};
 use crate::{BOUND, Client, Receiver};
 
-/// A round under way.
+/// A round in progress.
 pub(super) struct Round {
     site: Site,
     tenant: Client,
@@ -39,8 +39,8 @@ impl Round {
         })
     }
 
-    /// Injects a fault after a moment of load, and waits until all that was accepted until its end has arrived, and an event
-    /// that was posted after its end too.
+    /// Injects a fault after a moment of load. Waits until all events accepted before its end have
+    /// arrived, and an event posted after its end too.
     pub(super) async fn cycle(&mut self, fault: Fault, moment: Duration) -> Result<Line> {
         let (accepted, duplicates) = (self.oracle.accepted_count(), self.oracle.duplicates());
         self.settle_for(moment).await;
@@ -64,7 +64,7 @@ impl Round {
         })
     }
 
-    /// Ends the load and waits for what is left.
+    /// Ends the load and waits for the remaining events.
     pub(super) async fn end(&mut self, report: &mut Report) -> Result<()> {
         self.producers.stop().await;
         let ended = Instant::now();
@@ -80,7 +80,7 @@ impl Round {
         Ok(())
     }
 
-    /// Lets time pass, and tells the oracle what arrives.
+    /// Waits, and reports arrivals to the oracle meanwhile.
     async fn settle_for(&self, time: Duration) {
         let until = Instant::now() + time;
         loop {

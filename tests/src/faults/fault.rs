@@ -14,25 +14,25 @@ pub enum Store {
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// A gateway ends by SIGKILL and is started again.
+    /// Kills a gateway by SIGKILL and starts it again.
     KilledGateway,
-    /// A gateway ends by SIGTERM and is started again.
+    /// Ends a gateway by SIGTERM and starts it again.
     RestartedGateway,
-    /// A gateway stands still for longer than a lease, then goes on.
+    /// Suspends a gateway for longer than a lease, then resumes it.
     StoppedGateway,
-    /// Somebody sets the machine's clock an hour back.
+    /// Sets the machine's clock back by an hour.
     ClockBack,
-    /// Somebody sets the machine's clock an hour on.
+    /// Sets the machine's clock forward by an hour.
     ClockOn,
-    /// The receiver answers 500 for a while.
+    /// Lets the receiver answer 500 for a while.
     FailingReceiver,
-    /// Redis ends by SIGKILL and is started again.
+    /// Kills Redis by SIGKILL and starts it again.
     KilledRedis,
-    /// Redis stands still for some seconds.
+    /// Suspends Redis for some seconds.
     StoppedRedis,
-    /// Redis closes all connections.
+    /// Lets Redis close all connections.
     CutConnections,
-    /// Redis forgets its scripts.
+    /// Lets Redis forget its scripts.
     ForgottenScripts,
 }
 
@@ -58,7 +58,8 @@ impl Fault {
         all
     }
 
-    /// Whether deliveries in flight may be attempted again: an attempt whose end nobody could note, or whose lease has ended.
+    /// Returns `true` if deliveries in flight may be attempted again: the end of an attempt could
+    /// not be recorded, or its lease has ended.
     pub fn may_duplicate(self) -> bool {
         matches!(
             self,

@@ -1,8 +1,9 @@
-//! Faults injected into gateways under load, and the oracle that says whether anything was lost.
+//! Faults injected into gateways under load, and the oracle that detects losses.
 //!
-//! A round starts gateways, a store, producers and a receiver, and then goes through cycles: load, a fault, recovery. The oracle
-//! knows each number that a producer was told to be accepted and each request that the receiver took, and checks after each
-//! cycle that everything accepted has arrived, with its signature, and that nothing has arrived that was not sent.
+//! A round starts gateways, a store, producers and a receiver, and then runs cycles: load, a fault,
+//! recovery. The oracle records each number that was answered as accepted and each request that the
+//! receiver took. After each cycle it checks that every accepted event has arrived, with its
+//! signature, and that no other event has arrived.
 
 mod cycle;
 mod fault;
@@ -22,23 +23,24 @@ pub use site::StepClock;
 
 use cycle::Round;
 
-/// A round of faults.
+/// Parameters of a round of faults.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The store, and with it how many gateways there are: one on the embedded store, two on Redis.
+    /// The store, which also decides the number of gateways: one on the embedded store, two on
+    /// Redis.
     pub store: Store,
-    /// Events that producers send in a second.
+    /// Events per second of all producers.
     pub rate: u32,
     /// Seed of the order of faults and of their moments.
     pub seed: u64,
-    /// Ends the round; each fault is injected once at least.
+    /// Duration of the round; each fault is injected at least once.
     pub time: Duration,
 }
 
-/// Runs a round. `tell` is told of each cycle.
+/// Runs a round and calls `tell` for each cycle.
 ///
 /// # Errors
-/// When a part of the round cannot be started, or a gateway does not come back.
+/// If a part of the round cannot be started, or a gateway does not come back.
 pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let began = Instant::now();
     let mut round = Round::start(plan).await?;
@@ -69,7 +71,7 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     }
 }
 
-/// Numbers that look random and are the same for the same seed (SplitMix64).
+/// Pseudo-random numbers, the same for the same seed (SplitMix64).
 struct Random(u64);
 
 impl Random {

@@ -1,35 +1,35 @@
-//! What was accepted and what arrived.
+//! The oracle of a round: compares accepted events with received ones.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Received;
 
-/// Judges a round. Clones are one oracle.
+/// Checks a round. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Oracle(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Numbers that were posted.
+    /// Posted numbers.
     posted: HashSet<u64>,
-    /// Numbers that were answered 202, with the event's id.
+    /// Numbers answered 202, with the event's id.
     accepted: HashMap<u64, String>,
-    /// Numbers that have not arrived, of those accepted.
+    /// Accepted numbers that have not arrived.
     awaited: HashSet<u64>,
-    /// Numbers that arrived, with the event's id.
+    /// Numbers that have arrived, with the event's id.
     arrived: HashMap<u64, String>,
     duplicates: u64,
     faults: Vec<String>,
 }
 
 impl Oracle {
-    /// A producer posts a number.
+    /// Records that a producer posts a number.
     pub fn posted(&self, number: u64) {
         self.state().posted.insert(number);
     }
 
-    /// A producer was answered 202.
+    /// Records that a producer was answered 202.
     pub fn accepted(&self, number: u64, id: &str) {
         let mut state = self.state();
         if let Some(other) = state.arrived.get(&number)
@@ -44,7 +44,7 @@ impl Oracle {
         state.accepted.insert(number, id.to_owned());
     }
 
-    /// The receiver took a request and answered it with success.
+    /// Records a request that the receiver answered with success.
     pub fn arrived(&self, request: &Received, secret: &str) {
         let mut state = self.state();
         if !request.verifies(secret) {
@@ -75,32 +75,33 @@ impl Oracle {
         }
     }
 
-    /// How many numbers were accepted.
+    /// Number of accepted events.
     pub fn accepted_count(&self) -> u64 {
         self.state().accepted.len() as u64
     }
 
-    /// How many of those accepted have not arrived.
+    /// Number of accepted events that have not arrived.
     pub fn awaited_count(&self) -> u64 {
         self.state().awaited.len() as u64
     }
 
-    /// Numbers that are awaited now.
+    /// Numbers awaited at present.
     pub fn awaited(&self) -> HashSet<u64> {
         self.state().awaited.clone()
     }
 
-    /// Whether a number has arrived.
+    /// Returns `true` if a number has arrived.
     pub fn has_arrived(&self, number: u64) -> bool {
         self.state().arrived.contains_key(&number)
     }
 
-    /// Requests beyond the first for a number.
+    /// Number of requests beyond the first for each number.
     pub fn duplicates(&self) -> u64 {
         self.state().duplicates
     }
 
-    /// What must never be: wrong signatures, events that nobody sent, one number under two ids.
+    /// Violations of invariants: wrong signatures, events that were never sent, one number under
+    /// two ids.
     pub fn faults(&self) -> Vec<String> {
         self.state().faults.clone()
     }

@@ -1,4 +1,5 @@
-//! Producers: post numbered events at a rate, and again where the answer or the lack of one says that a retry is safe.
+//! Producers: post numbered events at a rate, and retry where the answer, or its absence, makes a
+//! retry safe.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub(super) struct Producers {
 }
 
 impl Producers {
-    /// Starts to post to these gateways in turn.
+    /// Starts posting to these gateways in rotation.
     pub(super) fn start(targets: Vec<Client>, rate: u32, oracle: &Oracle) -> Self {
         let producers = Self {
             targets: Arc::new(Mutex::new(targets)),
@@ -53,12 +54,12 @@ impl Producers {
         *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 
-    /// A number that is not posted yet, and all later ones.
+    /// A number that is not posted yet; all later ones are not posted either.
     pub(super) fn next(&self) -> u64 {
         self.next.load(Ordering::Relaxed) + CONNECTIONS
     }
 
-    /// Posts nothing more, and waits until all is answered or given up.
+    /// Stops posting, and waits until all posts are answered or given up.
     pub(super) async fn stop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         while self.connections.join_next().await.is_some() {}
@@ -84,7 +85,8 @@ async fn post(targets: &Mutex<Vec<Client>>, number: u64, oracle: &Oracle, stoppe
                 oracle.accepted(number, answer.body["id"].as_str().unwrap_or_default());
                 return;
             }
-            // The moment a gateway needs, rather than the whole seconds that it names: the fault is what is measured.
+            // A gateway's own recovery time, not the whole seconds that it names: the fault is
+            // measured.
             Ok(_) | Err(_) => PAUSE,
         };
         if stopped.load(Ordering::Relaxed) {

@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use super::{Fault, Plan};
 
-/// What came of a cycle.
+/// Result of a cycle.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Line {
-    /// Events that were accepted during it.
+    /// Events accepted during the cycle.
     pub accepted: u64,
-    /// Events that were accepted before the end of the fault and did not arrive within the bound.
+    /// Events accepted before the end of the fault that did not arrive within the bound.
     pub lost: u64,
     /// Requests beyond the first of an event.
     pub duplicates: u64,
-    /// From the end of the fault until an event arrived that was posted after it.
+    /// Time from the end of the fault to the arrival of an event posted after it.
     pub recovery: Duration,
 }
 
-/// What came of a round.
+/// Result of a round.
 #[derive(Debug)]
 pub struct Report {
     plan: Plan,
     faults: BTreeMap<Fault, Row>,
-    /// Events that were accepted.
+    /// Accepted events.
     pub accepted: u64,
-    /// Events that were accepted and never arrived.
+    /// Accepted events that never arrived.
     pub lost: u64,
     /// Requests beyond the first of an event.
     pub duplicates: u64,
-    /// What must never be: wrong signatures, events that nobody sent, one event under two ids.
+    /// Violations of invariants: wrong signatures, events that were never sent, one event under two
+    /// ids.
     pub faulty: Vec<String>,
 }
 
@@ -56,12 +57,12 @@ impl Report {
         }
     }
 
-    /// How many cycles there were.
+    /// Number of cycles.
     pub fn cycles(&self) -> usize {
         self.faults.values().map(|row| row.cycles).sum()
     }
 
-    /// Duplicates of faults that must not make any.
+    /// Number of duplicates of faults that must not cause any.
     pub fn unexpected_duplicates(&self) -> u64 {
         let rows = self.faults.iter().filter(|(fault, _)| !fault.may_duplicate());
         rows.map(|(_, row)| row.duplicates).sum()

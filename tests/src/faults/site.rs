@@ -1,4 +1,4 @@
-//! Gateways and a store that faults are injected into.
+//! Gateways and a store as targets of faults.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,7 +49,7 @@ impl Site {
         &self.gateways[0]
     }
 
-    /// A client of a tenant, towards each gateway.
+    /// A tenant's clients, one towards each gateway.
     pub(super) fn towards_all(&self, client: &Client) -> Vec<Client> {
         self.gateways
             .iter()
@@ -57,7 +57,7 @@ impl Site {
             .collect()
     }
 
-    /// Injects a fault, and takes it away again.
+    /// Injects a fault, and removes it again.
     pub(super) async fn inject(&mut self, fault: Fault, receiver: &Receiver) -> Result<()> {
         match fault {
             Fault::KilledGateway => self.restart(false)?,
@@ -86,7 +86,7 @@ impl Site {
         Ok(())
     }
 
-    /// Ends the first gateway and starts it again, as the last one: faults meet each in turn.
+    /// Ends the first gateway and restarts it as the last one: faults meet each gateway in turn.
     fn restart(&mut self, orderly: bool) -> Result<()> {
         let mut gateway = self.gateways.remove(0);
         if orderly {
@@ -99,7 +99,7 @@ impl Site {
         Ok(())
     }
 
-    /// Sets the clock off for some seconds, and right again.
+    /// Sets the clock wrong for some seconds, and right again.
     async fn step(&self, seconds: i64) -> Result<()> {
         self.clock.step(seconds)?;
         sleep(Duration::from_secs(2)).await;
@@ -121,16 +121,16 @@ impl Site {
     }
 }
 
-/// Wall clock of gateways that can be set: a library that is loaded before others.
+/// Settable wall clock of gateways: a library that is loaded before others.
 pub struct StepClock {
     dir: TempDir,
 }
 
 impl StepClock {
-    /// A clock that is right.
+    /// Creates a clock that is right.
     ///
     /// # Errors
-    /// When the library cannot be compiled (`cc`).
+    /// If the library cannot be compiled (`cc`).
     pub fn new() -> Result<Self> {
         let clock = Self {
             dir: tempfile::tempdir()?,
@@ -149,7 +149,7 @@ impl StepClock {
         Ok(clock)
     }
 
-    /// Commands of the shell that give a process this clock.
+    /// Shell commands that give a process this clock.
     pub fn exports(&self) -> String {
         let export = |name: &str, path: &Path| format!("export {name}='{}'", path.display());
         [
@@ -159,12 +159,12 @@ impl StepClock {
         .join("; ")
     }
 
-    /// Sets it this many seconds off.
+    /// Sets the clock this many seconds off.
     ///
     /// # Errors
-    /// When its file cannot be written.
+    /// If its file cannot be written.
     pub fn step(&self, seconds: i64) -> Result<()> {
-        // As long as any other: a reader sees the one or the other.
+        // Of constant length, so that a reader sees either the old or the new value.
         Ok(std::fs::write(self.file(), format!("{seconds:<20}"))?)
     }
 
@@ -177,7 +177,8 @@ impl StepClock {
     }
 }
 
-/// Leases end soon enough to be lived through, and retries come soon; auto-disable and dead letters are other tests' matter.
+/// Leases and retries are short enough for a round; auto-disable and dead letters are covered by
+/// other tests.
 const SETTINGS: &str = "delivery.timeout = \"2s\"\ndelivery.max_timeout = \"2s\"\nscheduler.lease = \"5s\"\nretry.base = \"50ms\"\n\
     retry.max = \"500ms\"\nretry.attempts = 40\nstore.redis.accept_timeout = \"1s\"\nstore.redis.response_timeout = \"1s\"\n\
     store.redis.connect_timeout = \"1s\"\nscheduler.drain = \"3s\"";

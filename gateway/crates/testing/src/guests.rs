@@ -1,4 +1,5 @@
-//! Guests for tests, by hand: a core module in text whose `handle` does what the test wants, made a component of our world.
+//! Hand-written guest components: a core module in text form with a test-specific `handle`, wrapped
+//! into our world.
 
 use bytes::Bytes;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -9,26 +10,28 @@ pub const PASS: &str = "(i32.const 64)";
 /// A result of `handle`: `err(failure)`, internal, "no luck".
 pub const FAIL: &str = "(i32.const 128)";
 
-/// A guest by hand: what it is, and the bodies of its exports.
+/// A hand-written guest: its description, and the bodies of its exports.
 #[derive(Debug, Clone, Copy)]
 pub struct Guest<'a> {
-    /// Of five characters.
+    /// Version, five characters long.
     pub version: &'a str,
-    /// Pages of memory that it begins with.
+    /// Initial pages of memory.
     pub pages: u32,
-    /// Further items of its module.
+    /// Further items of the module.
     pub items: &'a str,
-    /// Leaves the address of a description on the stack: 0 is one.
+    /// Leaves the address of a description on the stack; 0 is a valid one.
     pub describe: &'a str,
-    /// Leaves the address of a result on the stack: 64 is `ok`, 160 the problem "no luck" at "".
+    /// Leaves the address of a result on the stack: 64 is `ok`, 160 is the problem "no luck" at "".
     pub check_settings: &'a str,
-    /// Leaves the address of a result on the stack: [`PASS`], [`FAIL`]. It may use memory from 1024 to 4095, and further pages.
+    /// Leaves the address of a result on the stack: [`PASS`], [`FAIL`]. May use memory from 1024 to
+    /// 4095, and further pages.
     pub handle: &'a str,
-    /// What becomes of the documents that `handle` was lent.
+    /// Instructions that release the documents lent to `handle`.
     pub afterwards: &'a str,
-    /// How it makes room for what it is given: leaves an address; the last parameter is for how many bytes.
+    /// Body of the allocator: leaves an address on the stack; the last parameter is the number of
+    /// bytes.
     pub realloc: &'a str,
-    /// Whether it says that it redacts.
+    /// Set for a guest that declares itself as redacting.
     pub redacts: bool,
 }
 
@@ -60,7 +63,7 @@ pub fn handling(items: &str, handle: &str) -> Bytes {
     guest.component()
 }
 
-/// A component `guest` of this version, of five characters, whose `handle` has this body.
+/// A component `guest` of this version (five characters) whose `handle` has this body.
 pub fn versioned(version: &str, handle: &str) -> Bytes {
     let guest = Guest {
         version,
@@ -70,7 +73,7 @@ pub fn versioned(version: &str, handle: &str) -> Bytes {
     guest.component()
 }
 
-/// The same of one that refuses all settings, with "no luck" at "".
+/// As [`versioned`], refusing all settings with "no luck" at "".
 pub fn refusing(version: &str) -> Bytes {
     let guest = Guest {
         version,
@@ -80,7 +83,7 @@ pub fn refusing(version: &str) -> Bytes {
     guest.component()
 }
 
-/// The same of a plugin that redacts.
+/// As [`handling`], for a plugin that redacts.
 pub fn redacting(handle: &str) -> Bytes {
     let guest = Guest {
         handle,
@@ -91,7 +94,7 @@ pub fn redacting(handle: &str) -> Bytes {
 }
 
 impl Guest<'_> {
-    /// It as a component of our world.
+    /// Builds a component of our world.
     pub fn component(&self) -> Bytes {
         assert_eq!(self.version.len(), 5, "it has a place of five bytes");
         component(&self.module())
@@ -172,7 +175,7 @@ impl Guest<'_> {
     }
 }
 
-/// A core module as a component of our world and of what the guests here use of WASI.
+/// Wraps a core module into a component of our world and of the WASI imports that these guests use.
 fn component(module: &str) -> Bytes {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();

@@ -1,4 +1,4 @@
-//! A registry's surroundings for tests: a real plugin host that compiles in this process.
+//! Environment of a registry for tests: a real plugin host that compiles in this process.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Config, Host, L
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
 
-/// Limits for tests that are not about time: a call has enough of it in a build without optimisation on a slow machine.
+/// Generous time limits for tests that are not about time: for unoptimised builds on slow machines.
 pub fn patient() -> Config {
     let plenty = Span::from_secs(10);
     let default = Config::default();
@@ -22,10 +22,10 @@ pub fn patient() -> Config {
     }
 }
 
-/// A host for one test.
+/// Creates a host for one test.
 pub fn host() -> Host {
     let config = patient();
-    // Shared by all tests of all runs: what was compiled once is only loaded the next time.
+    // Shared by all tests of all runs, so that a component is compiled once and then only loaded.
     let directory = std::env::temp_dir().join("hookgate-test-compiled");
     let artifacts = Artifacts::new(directory, [7; 32]);
     let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, config.compiles);

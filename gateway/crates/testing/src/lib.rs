@@ -1,4 +1,5 @@
-//! Real counterparts for the tests of the other crates: an HTTP receiver, components made by hand, and a plugin host.
+//! Real test counterparts for the other crates: an HTTP receiver, hand-written components, and a
+//! plugin host.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
 pub mod guests;

@@ -1,4 +1,4 @@
-//! A receiver for tests: a real server on a port of its own that does as it is told, and remembers what it got.
+//! Test receiver: a real server on its own port that follows a script and records its requests.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use url::Url;
 /// A running receiver; it ends with its runtime.
 pub struct Receiver {
     pub url: Url,
-    /// PEM of the authority that its certificate is from.
+    /// PEM of the certificate authority of its certificate.
     pub authority: Option<tempfile::NamedTempFile>,
     state: Arc<State>,
 }
@@ -25,46 +25,46 @@ struct State {
     connections: AtomicUsize,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Got {
     pub head: String,
     pub body: Vec<u8>,
 }
 
-/// What to do with a request.
+/// Reaction to a request.
 pub enum Reaction {
-    /// Answer with this status line and headers, an empty body, and keep the connection.
+    /// Answers with this status line and headers and an empty body, and keeps the connection open.
     Say(&'static str),
-    /// These bytes as they are, and keep the connection.
+    /// Sends these bytes as they are, and keeps the connection open.
     Keep(&'static str),
-    /// These bytes, then hang up.
+    /// Sends these bytes, then closes the connection.
     Last(&'static str),
-    /// These bytes, then others again and again.
+    /// Sends these bytes, then the others repeatedly.
     Endless(&'static str, &'static str),
-    /// These bytes, then hang up with RST.
+    /// Sends these bytes, then resets the connection (RST).
     Cut(&'static str),
-    /// Nothing, ever.
+    /// Never answers.
     Hang,
-    /// A head that promises a body, then a byte now and then.
+    /// Sends a head that announces a body, then one byte at intervals.
     Drip,
-    /// A gigabyte.
+    /// Sends a gigabyte.
     Flood,
-    /// Hang up with RST.
+    /// Resets the connection (RST).
     Reset,
-    /// 200, once this says so.
+    /// Answers 200 once the watched value is `true`.
     When(tokio::sync::watch::Receiver<bool>),
 }
 
 type React = dyn Fn(usize) -> Reaction + Send + Sync;
 
 impl Receiver {
-    /// Plain HTTP. `react` is given how many requests came before.
+    /// Starts a plain HTTP server. `react` is called with the number of requests received before.
     pub async fn start(react: impl Fn(usize) -> Reaction + Send + Sync + 'static) -> Self {
         Self::listen(Arc::new(react), None).await
     }
 
-    /// TLS with a certificate for `localhost` of an authority of its own.
+    /// Starts a TLS server with a certificate for `localhost` from its own authority.
     pub async fn start_tls(react: impl Fn(usize) -> Reaction + Send + Sync + 'static) -> Self {
         Self::listen(
             Arc::new(react),
@@ -95,7 +95,7 @@ impl Receiver {
         }
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until this many requests have been received.
     pub async fn wait_for(&self, requests: usize) {
         for _ in 0..3000 {
             if self.requests().len() >= requests {
@@ -114,7 +114,7 @@ impl Receiver {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// The file of the authority that its certificate is from.
+    /// The file with the authority of its certificate.
     pub fn ca_file(&self) -> Option<PathBuf> {
         self.authority.as_ref().map(|file| file.path().to_owned())
     }
@@ -176,7 +176,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, react: &React, 
             Reaction::Last(answer) => {
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
-                // Until the other side has hung up too: a reset would overtake the answer.
+                // Wait until the peer has closed too: a reset would overtake the answer.
                 let _ = stream.read(&mut [0]).await;
                 false
             }

@@ -1,4 +1,5 @@
-//! Adds to every event what the settings say of its customer: a lookup without a network.
+//! Adds customer attributes from the step's settings to every event: a lookup without network
+//! access.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +7,19 @@ use hookgate_sdk::settings::Pointer;
 use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict, settings};
 
 settings! {
-    /// What is known of whom.
+    /// Customer attributes and their place in an event.
     struct Known {
-        /// Where an event has the key.
+        /// Pointer to the lookup key in the event.
         key: Pointer = Pointer("/customer/id".into()),
-        /// Where the facts go: a member of an object that is there.
+        /// Pointer to the target: a member of an existing object.
         into: Pointer = Pointer("/customer/facts".into()),
-        /// The facts by key.
+        /// Attributes by lookup key.
         facts: BTreeMap<String, Facts>,
     }
 }
 
 settings! {
-    /// What is added.
+    /// Attributes to add.
     struct Facts {
         /// The plan.
         plan: Option<String>,

@@ -1,4 +1,4 @@
-//! Takes e-mail addresses and card numbers out of free text, wherever it stands, and counts the texts that had some.
+//! Removes e-mail addresses and card numbers from free text, and counts the affected texts.
 
 use hookgate_sdk::values::{self, Found};
 use hookgate_sdk::{
@@ -6,17 +6,17 @@ use hookgate_sdk::{
 };
 
 settings! {
-    /// What is taken out.
+    /// Values to remove.
     struct Options {
-        /// What is looked for; both where nothing is given.
+        /// Kinds of values to find; both if omitted.
         find: Option<Vec<Kind>>,
-        /// What stands in its place.
+        /// Text that replaces a value.
         mask: String = "[removed]",
     }
 }
 
 settings! {
-    /// What a text can contain.
+    /// Kind of value in a text.
     enum Kind {
         Email = "email",
         Card = "card",

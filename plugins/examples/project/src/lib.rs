@@ -1,5 +1,5 @@
-//! Lets only the fields through that are listed for an event's type. A type without a list is dropped: what was not thought of
-//! does not leave.
+//! Forwards only the fields that are listed for an event's type. An event of a type without a list
+//! is dropped, so that a new type is not forwarded by accident.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use hookgate_sdk::settings::Pattern;
 use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict, settings};
 
 settings! {
-    /// What goes out.
+    /// Fields to forward.
     struct Projections {
-        /// The fields by event type; the type `*` is for all others.
+        /// The fields by event type; the type `*` applies to all others.
         types: BTreeMap<String, Vec<Pattern>>,
     }
 }

@@ -1,22 +1,22 @@
-//! Lets through what belongs to this gateway's region, and marks it; everything else is another gateway's.
+//! Forwards and marks the events of this gateway's region; drops the events of other regions.
 
 use hookgate_sdk::settings::Pattern;
 use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Settings, Verdict, settings};
 
 settings! {
-    /// Which region this is.
+    /// Region of this gateway.
     struct Here {
-        /// The region that goes on.
+        /// Name of the region to forward.
         region: String,
-        /// Where events say a region; the first of them that is a text counts.
+        /// Places of the region in an event; the first one that holds a string counts.
         places: Option<Vec<Pattern>>,
-        /// What becomes of an event that says none.
+        /// Treatment of an event without a region.
         unknown: Unknown = Unknown::Reject,
     }
 }
 
 settings! {
-    /// What becomes of an event that says no region.
+    /// Treatment of an event without a region.
     enum Unknown {
         Pass = "pass",
         Drop = "drop",

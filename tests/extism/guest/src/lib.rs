@@ -1,4 +1,5 @@
-//! The redaction of ten fields as one writes it for Extism: the event's text in, the redacted event's text out.
+//! Redaction of ten fields as typical for Extism: the event's text in, the redacted event's text
+//! out.
 
 use extism_pdk::{FnResult, plugin_fn};
 use serde_json::Value;
@@ -16,7 +17,7 @@ const NAMES: [&str; 10] = [
     "password",
 ];
 
-/// Masks the fields with these names, whatever their case and style, at any depth.
+/// Masks the fields with these names in any case and style, at any depth.
 #[plugin_fn]
 pub fn redact(event: String) -> FnResult<String> {
     let mut event: Value = serde_json::from_str(&event)?;
@@ -40,7 +41,7 @@ fn mask(value: &mut Value) {
     }
 }
 
-/// Its letters and digits, in lower case.
+/// The letters and digits of a name, in lower case.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|letter| letter.to_ascii_lowercase()).collect()

@@ -1,4 +1,4 @@
-//! A plugin that goes wrong as its settings say, in the ways that ordinary Rust goes wrong. For the gateway's tests.
+//! Test plugin that fails as its settings request, in the ways in which ordinary Rust code fails.
 
 use hookgate_sdk::{Description, Event, Failure, Plugin, Verdict, pointer};
 
@@ -27,21 +27,21 @@ impl Plugin for Careless {
     }
 }
 
-/// The same place, as often as the settings say, in one operation.
+/// Reads one place in one operation, as often as the settings request.
 fn reads_many(event: &Event) {
     let settings = event.settings();
     let pointer = settings.get_str("/pointer").unwrap_or_default();
     let _ = event.data().get_many(&vec![pointer.as_str(); count(event)]);
 }
 
-/// All places that a pattern of the settings matches.
+/// Finds all places that a pattern of the settings matches.
 fn finds(event: &Event) -> Result<(), Failure> {
     let pattern = event.settings().get_str("/pattern").unwrap_or_default();
     event.data().find(&pattern, u32::MAX)?;
     Ok(())
 }
 
-/// The same places one by one, by their own pointers.
+/// Removes the same places one by one, by their own pointers.
 fn removes_found(event: &Event) -> Result<(), Failure> {
     let pattern = event.settings().get_str("/pattern").unwrap_or_default();
     for place in event.data().find(&pattern, 100)? {

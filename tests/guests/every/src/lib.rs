@@ -1,5 +1,6 @@
-//! A plugin that uses every function of the world and every word of its types: built once with each release of the SDK, its
-//! component stays in `tests/golden` and must do the same in every gateway after it.
+//! Test plugin that uses every function of the world and every case of its types. It is built with
+//! each release of the SDK; its component stays in `tests/golden` and must behave the same in every
+//! later gateway.
 
 use std::fmt::Debug;
 
@@ -55,7 +56,7 @@ impl Plugin for Every {
 
 hookgate_sdk::export!(Every);
 
-/// What a call came to, under a name in `/out`.
+/// Records the result of a call under a name in `/out`.
 fn keep(data: &Document, name: &str, what: impl Debug) -> Result<(), AccessError> {
     data.set(&format!("/out/{name}"), format!("{what:?}"))
 }
@@ -148,7 +149,7 @@ fn change(data: &Document) -> Result<(), AccessError> {
     keep(data, "retained", data.retain(&kept))
 }
 
-/// The settings cannot be changed; the SDK does not even offer it.
+/// Tries to change the settings, which is impossible; the SDK does not even offer it.
 #[cfg(target_arch = "wasm32")]
 fn settings_changed() -> Option<AccessError> {
     use hookgate_sdk::guest::bindings::hookgate::plugin::{config, document};
