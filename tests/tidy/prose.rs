@@ -17,7 +17,9 @@ fn summaries_are_noun_phrases_or_begin_with_a_verb() {
             let mut within = false;
             for (at, line) in text.lines().map(str::trim_start).enumerate() {
                 let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
-                let first = doc.filter(|_| !within).and_then(|doc| doc.split_whitespace().next());
+                let first = doc
+                    .filter(|_| !within)
+                    .and_then(|doc| doc.split_whitespace().next());
                 if first.is_some_and(|word| NO_BEGINNING.contains(&word)) {
                     wrong.push(format!("{}:{}: {line}", file.display(), at + 1));
                 }

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::edit::Changes;
+use super::audit_record::{AuditAction, ChangeRecord, HistoryRecord};
+use super::entry::Changes;
+use super::entry::HISTORY;
 use super::record::{VERSION, encode};
-use super::tenant_state::{HISTORY, TenantState};
+use super::tenant_state::TenantState;
 use super::{Place, Registry};
 use hookgate_domain::{KeyId, Timestamp};
 
@@ -23,33 +23,6 @@ pub enum Actor {
     Declared,
     /// The gateway itself: an automatic roll-back.
     Automatic,
-}
-
-/// Kind of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuditAction {
-    /// A chain was set.
-    ChainSet,
-    /// A chain was removed.
-    ChainRemoved,
-    /// A version was uploaded.
-    Uploaded,
-    /// A version, or a plugin with all of them, was deleted.
-    Deleted,
-    /// A step moved to an uploaded version.
-    #[serde(rename = "moved")]
-    Upgraded,
-    /// A step kept its version: the uploaded one does not accept its settings.
-    Kept,
-    /// A step's canary was started.
-    CanaryBegun,
-    /// A step's canary was promoted to the step's version.
-    Promoted,
-    /// A step's canary was stopped.
-    CanaryStopped,
-    /// A step was rolled back to the version before.
-    RolledBack,
 }
 
 /// Entry of the history.
@@ -82,31 +55,6 @@ pub(super) struct AuditEntry {
     pub from: Option<String>,
     pub to: Option<String>,
     pub note: Option<String>,
-}
-
-/// Entry `history`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct HistoryRecord {
-    pub v: u8,
-    /// Changes, the newest first.
-    pub changes: Vec<ChangeRecord>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct ChangeRecord {
-    at: u64,
-    who: String,
-    deed: AuditAction,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    place: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    plugin: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
 }
 
 impl AuditEntry {
@@ -158,12 +106,7 @@ impl Registry {
         tenant: &hookgate_domain::TenantId,
     ) -> Result<Vec<Change>, super::RegistryError> {
         let tenant_state = self.existing(tenant).await?;
-        Ok(tenant_state
-            .history
-            .changes
-            .iter()
-            .map(ChangeRecord::to_change)
-            .collect())
+        Ok(tenant_state.history.changes.iter().map(Change::from).collect())
     }
 
     /// Adds the history entry to a set of changes. An empty set stays empty.
@@ -205,35 +148,20 @@ impl AuditEntry {
     }
 }
 
-impl ChangeRecord {
-    fn to_change(&self) -> Change {
-        Change {
-            at: Timestamp::from_micros(self.at),
-            who: self.who.clone(),
-            deed: self.deed,
-            place: self.place.as_deref().and_then(|text| Place::from_str(text).ok()),
-            plugin: self.plugin.clone(),
-            from: self.from.clone(),
-            to: self.to.clone(),
-            note: self.note.clone(),
-        }
-    }
-}
-
-impl AuditAction {
-    /// Name in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::ChainSet => "chain_set",
-            Self::ChainRemoved => "chain_removed",
-            Self::Uploaded => "uploaded",
-            Self::Deleted => "deleted",
-            Self::Upgraded => "moved",
-            Self::Kept => "kept",
-            Self::CanaryBegun => "canary_begun",
-            Self::Promoted => "promoted",
-            Self::CanaryStopped => "canary_stopped",
-            Self::RolledBack => "rolled_back",
+impl From<&ChangeRecord> for Change {
+    fn from(record: &ChangeRecord) -> Self {
+        Self {
+            at: Timestamp::from_micros(record.at),
+            who: record.who.clone(),
+            deed: record.deed,
+            place: record
+                .place
+                .as_deref()
+                .and_then(|text| Place::from_str(text).ok()),
+            plugin: record.plugin.clone(),
+            from: record.from.clone(),
+            to: record.to.clone(),
+            note: record.note.clone(),
         }
     }
 }

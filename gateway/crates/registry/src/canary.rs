@@ -2,12 +2,14 @@
 
 use tracing::warn;
 
-use super::audit::{AuditAction, AuditEntry};
+use super::audit::AuditEntry;
+use super::audit_record::AuditAction;
 use super::chain_record::{ChainRecord, RunningRecord, StepRecord, StoppedRecord};
-use super::edit::Changes;
+use super::entry::Changes;
+use super::entry::chain_entry;
+use super::error::not_declared;
 use super::record::encode;
-use super::tenant_state::{TenantState, chain_entry};
-use super::tenants::not_declared;
+use super::tenant_state::TenantState;
 use super::{Actor, Place, Registry, RegistryError, StepMove};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Incident, Tripped};

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::audit::{AuditAction, AuditEntry};
+use super::audit::AuditEntry;
+use super::audit_record::AuditAction;
 use super::chain_record::{CanaryRecord, ChainRecord, LimitsRecord, RunningRecord, StepRecord};
 use super::components::{Among, Meaning, Resolved};
-use super::edit::{Changes, Charge, TRIES};
+use super::edit::{Charge, TRIES};
+use super::entry::Changes;
+use super::entry::chain_entry;
+use super::error::not_declared;
 use super::record::encode;
-use super::tenant_state::chain_entry;
-use super::tenants::not_declared;
 use super::version::Requirement;
 use super::{Actor, CanarySpec, ChainSpec, Place, Registry, RegistryError, StepSpec, Tenant};
 use hookgate_domain::TenantId;

@@ -12,17 +12,18 @@ use sha2::{Digest, Sha256};
 use tracing::info;
 use ulid::Ulid;
 
-use super::audit::{AuditAction, AuditEntry};
+use super::audit::AuditEntry;
+use super::audit_record::AuditAction;
 use super::chains::set;
 use super::components::Among;
-use super::edit::{Changes, Charge, TRIES};
+use super::edit::{Charge, TRIES};
+use super::entry::Changes;
+use super::entry::{CHAIN, HISTORY, TENANT, chain_entry, key_entry, subscription_entry, type_entry};
 use super::record::{KeyRecord, encode};
 use super::rotation::rotated_secrets;
 use super::subscriptions::{check, check_secrets};
 use super::tenant_purge::TenantLock;
-use super::tenant_state::{
-    CHAIN, HISTORY, TENANT, TenantState, chain_entry, key_entry, subscription_entry, type_entry,
-};
+use super::tenant_state::TenantState;
 use super::{Actor, ApiKey, ChainSpec, NewSubscription, NewTenant, Place, Registry, RegistryError, key};
 use hookgate_contract::catalogue::TypeSpec;
 use hookgate_contract::profile::{Profile, STANDARD};
@@ -417,7 +418,7 @@ impl TenantState {
             chain: None,
             types: std::collections::BTreeMap::new(),
             delivery: std::collections::BTreeMap::new(),
-            history: super::audit::HistoryRecord::default(),
+            history: super::audit_record::HistoryRecord::default(),
             plugins: std::collections::BTreeMap::new(),
             gone: std::collections::BTreeMap::new(),
             entries: std::collections::BTreeMap::new(),

@@ -4,13 +4,11 @@
 use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::entry::Changes;
 use super::tenant_state::TenantState;
 use super::{Registry, RegistryError};
 use hookgate_domain::TenantId;
 use hookgate_store::StoreError;
-
-/// Entries to write (`Some`) and to remove (`None`).
-pub(super) type Changes = Vec<(String, Option<Bytes>)>;
 
 /// Quota policy of a change (`registry.max_bytes_per_tenant`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -165,3 +165,12 @@ impl RegistryError {
         }
     }
 }
+
+/// Refuses a change of what the configuration file declares.
+pub(super) fn not_declared(declared: bool, what: &'static str) -> Result<(), RegistryError> {
+    if declared {
+        Err(RegistryError::Declared(what))
+    } else {
+        Ok(())
+    }
+}

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ApiKey;
+use super::entry::KEY;
 use super::error::RegistryError;
 use super::record::{LIMITED_KEY, VERSION};
-use super::tenant_state::KEY;
 use hookgate_domain::{KeyId, Scopes, Timestamp};
 use hookgate_store::RegistryRecord;
 

@@ -23,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 mod audit;
+mod audit_record;
 mod auto_disable;
 mod canary;
 mod chain_record;
@@ -32,7 +33,9 @@ mod config;
 mod contracts;
 mod declared;
 mod edit;
+mod entry;
 mod error;
+mod event_type_record;
 mod event_types;
 mod handle;
 mod import;
@@ -81,7 +84,8 @@ use hookgate_domain::{
 use hookgate_plugin_host::{Budget, Chain};
 use hookgate_store::FeedPosition;
 
-pub use audit::{Actor, AuditAction, Change};
+pub use audit::{Actor, Change};
+pub use audit_record::AuditAction;
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;

@@ -3,13 +3,16 @@
 
 use bytes::Bytes;
 
-use super::audit::{AuditAction, AuditEntry};
+use super::audit::AuditEntry;
+use super::audit_record::AuditAction;
 use super::chain_record::{PluginRecord, VersionRecord};
 use super::components::Among;
-use super::edit::{Changes, Charge, TRIES};
+use super::edit::{Charge, TRIES};
+use super::entry::Changes;
+use super::entry::{TENANT, gone_entry, plugin_entry};
 use super::record::{VERSION, encode};
 use super::shared::Shared;
-use super::tenant_state::{TENANT, TenantState, gone_entry, plugin_entry};
+use super::tenant_state::TenantState;
 use super::version::Requirement;
 use super::{Actor, Owner, PluginInfo, PluginVersion, Registry, RegistryError, StepMove, Uploaded};
 use hookgate_domain::TenantId;

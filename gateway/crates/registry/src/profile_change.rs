@@ -7,8 +7,9 @@
 
 use std::fmt;
 
+use super::error::not_declared;
 use super::tenant_state::TenantState;
-use super::tenants::{not_declared, only_secret};
+use super::tenants::only_secret;
 use super::{DeclaredTenant, Registry, RegistryError, Tenant, TenantPatch};
 use hookgate_contract::profile::{Profile, SecretOwner};
 use hookgate_domain::subscription::{SigningSecret, signing_at};

@@ -13,9 +13,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
 use super::chain_record::ChainRecord;
+use super::entry::{TENANT, key_entry};
 use super::snapshot::Snapshot;
 use super::tenant_chain::TenantChain;
-use super::tenant_state::{TENANT, TenantState, key_entry};
+use super::tenant_state::TenantState;
 use super::{ApiKey, ChainSpec, KeyUse, Place, RateBuckets, Registry, RegistryError, Tenant};
 use hookgate_contract::catalogue::Types;
 use hookgate_contract::privacy::{Metadata, OwnFields, Privacy};

@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::entry::{KEY, SUBSCRIPTION, TENANT};
 use super::error::RegistryError;
 pub(super) use super::key_record::KeyRecord;
 use super::seal::Sealer;
-use super::tenant_state::{KEY, SUBSCRIPTION, TENANT};
 use hookgate_domain::quota::{CountLimit, Quotas, SizeLimit};
 use hookgate_domain::retry::RetryShape;
 use hookgate_domain::subscription::{DisableReason, Owner, SigningSecret};
@@ -272,7 +272,7 @@ impl TenantRecord {
 
 impl SubscriptionRecord {
     pub(super) fn from_subscription(s: &Subscription, declared: bool, sealer: &Sealer) -> Self {
-        let entry = super::tenant_state::subscription_entry(s.id);
+        let entry = super::entry::subscription_entry(s.id);
         let seal = |field: &str, secret: &Secret| sealer.seal(&place(&s.tenant, &entry, field), secret);
         let query = s.url.query().map(|query| seal(QUERY, &Secret::new(query)));
         let mut url = s.url.clone();
@@ -330,7 +330,7 @@ impl SubscriptionRecord {
         id: SubscriptionId,
         sealer: &Sealer,
     ) -> Result<Subscription, RegistryError> {
-        let entry = super::tenant_state::subscription_entry(id);
+        let entry = super::entry::subscription_entry(id);
         let open = |field: &str, sealed: &str| sealer.open(&place(tenant, &entry, field), sealed);
         let secrets = self.secrets.iter().map(|s| {
             Ok(SigningSecret {
@@ -536,7 +536,7 @@ mod tests {
         (old.v, old.url, old.query) = (VERSION, before.url.to_string(), None);
         let read = old.clone().into_subscription(&before.tenant, before.id, &sealer);
         assert_eq!(read.unwrap(), before);
-        let entry = super::super::tenant_state::subscription_entry(before.id);
+        let entry = super::super::entry::subscription_entry(before.id);
         assert!(old.seal_query(&before.tenant, &entry, &sealer));
         assert!(!old.seal_query(&before.tenant, &entry, &sealer), "once");
         assert!(!old.url.contains("s3cret"), "{}", old.url);

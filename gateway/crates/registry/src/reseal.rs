@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::edit::{Changes, TRIES};
+use super::edit::TRIES;
+use super::entry::Changes;
+use super::entry::{SUBSCRIPTION, TENANT};
 use super::record::{QUERY, SubscriptionRecord, TenantRecord, decode, encode, place};
-use super::tenant_state::{SUBSCRIPTION, TENANT};
 use super::{Registry, RegistryError, Sealer};
 use hookgate_domain::TenantId;
 use hookgate_store::RegistryRecord;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::entry::TENANT;
 use super::record::encode;
-use super::tenant_state::TENANT;
 use super::{Registry, RegistryError, Tenant, key};
 use hookgate_contract::profile::Profile;
 use hookgate_domain::subscription::SigningSecret;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::edit::Changes;
+use super::entry::Changes;
+use super::entry::subscription_entry;
+use super::error::not_declared;
 use super::record::{SubscriptionRecord, encode};
 use super::rotation::rotated_secrets;
-use super::tenant_state::{Declarable, TenantState, subscription_entry};
-use super::tenants::not_declared;
+use super::tenant_state::{Declarable, TenantState};
 use super::{Config, InitialStatus, NewSubscription, Registry, RegistryError, SubscriptionPatch, key};
 use hookgate_contract::profile::{Profile, SecretOwner};
 use hookgate_domain::subscription::{DisableReason, SigningSecret};

@@ -12,8 +12,8 @@ use tracing::info;
 
 use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
 use super::edit::{Charge, TRIES};
+use super::entry::{Kind, TENANT, gone_entry};
 use super::record::{decode, encode};
-use super::tenant_state::{Kind, TENANT, gone_entry};
 use super::{Registry, RegistryError};
 use hookgate_domain::{TenantId, Timestamp};
 use hookgate_store::RegistryRecord;

@@ -7,10 +7,13 @@ use bytes::Bytes;
 
 use super::ApiKey;
 use super::Place;
-use super::audit::HistoryRecord;
+use super::audit_record::HistoryRecord;
 use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
+use super::entry::{
+    CHAIN, DELIVERY_CHAIN, GONE, HISTORY, KEY, PLUGIN, SUBSCRIPTION, TENANT, TYPE, chain_entry,
+};
 use super::error::RegistryError;
-use super::event_types::TypeRecord;
+use super::event_type_record::TypeRecord;
 use super::record::{KeyRecord, SubscriptionRecord, TenantRecord, decode};
 use super::seal::Sealer;
 use hookgate_contract::catalogue::TypeSpec;
@@ -177,61 +180,3 @@ impl TenantState {
         }
     }
 }
-
-pub(super) fn chain_entry(place: Place) -> String {
-    match place {
-        Place::Ingress => CHAIN.to_owned(),
-        Place::Delivery(id) => format!("{DELIVERY_CHAIN}{id}"),
-    }
-}
-
-pub(super) fn key_entry(id: KeyId) -> String {
-    format!("{KEY}{id}")
-}
-
-pub(super) fn subscription_entry(id: SubscriptionId) -> String {
-    format!("{SUBSCRIPTION}{id}")
-}
-
-pub(super) fn plugin_entry(name: &str) -> String {
-    format!("{PLUGIN}{name}")
-}
-
-pub(super) fn gone_entry(name: &str) -> String {
-    format!("{GONE}{name}")
-}
-
-pub(super) fn type_entry(kind: &EventType) -> String {
-    format!("{TYPE}{kind}")
-}
-
-/// Kind of entry that names components.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Chain,
-    Plugin,
-    Gone,
-}
-
-impl Kind {
-    /// Kind of an entry; `None`: it names no components.
-    pub(super) fn of(entry: &str) -> Option<Self> {
-        if entry == CHAIN || entry.starts_with(DELIVERY_CHAIN) {
-            Some(Self::Chain)
-        } else if entry.starts_with(PLUGIN) {
-            Some(Self::Plugin)
-        } else {
-            entry.starts_with(GONE).then_some(Self::Gone)
-        }
-    }
-}
-
-pub(super) const TENANT: &str = "tenant";
-pub(super) const CHAIN: &str = "chain";
-pub(super) const HISTORY: &str = "history";
-const DELIVERY_CHAIN: &str = "chain:";
-pub(super) const KEY: &str = "key:";
-pub(super) const SUBSCRIPTION: &str = "sub:";
-const PLUGIN: &str = "plugin:";
-const GONE: &str = "gone:";
-const TYPE: &str = "type:";

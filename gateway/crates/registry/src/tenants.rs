@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::entry::{TENANT, key_entry};
+use super::error::not_declared;
 use super::record::{KeyRecord, TenantRecord, VERSION, encode};
 use super::tenant_purge::TenantLock;
-use super::tenant_state::{TENANT, TenantState, key_entry};
+use super::tenant_state::TenantState;
 use super::{ApiKey, NewKey, NewTenant, Registry, RegistryError, Tenant, TenantPatch, key};
 use hookgate_contract::profile::{Profile, STANDARD};
 use hookgate_domain::subscription::SigningSecret;
@@ -315,13 +317,5 @@ pub(super) fn only_secret(secret: &Secret) -> SigningSecret {
     SigningSecret {
         secret: secret.clone(),
         expires: None,
-    }
-}
-
-pub(super) fn not_declared(declared: bool, what: &'static str) -> Result<(), RegistryError> {
-    if declared {
-        Err(RegistryError::Declared(what))
-    } else {
-        Ok(())
     }
 }

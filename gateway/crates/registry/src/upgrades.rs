@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use super::audit::{AuditAction, AuditEntry};
+use super::audit::AuditEntry;
+use super::audit_record::AuditAction;
 use super::chain_record::{RunningRecord, StepRecord};
 use super::components::{Among, Meaning};
-use super::edit::{Changes, Charge, TRIES};
+use super::edit::{Charge, TRIES};
+use super::entry::Changes;
+use super::entry::chain_entry;
 use super::record::encode;
-use super::tenant_state::chain_entry;
 use super::version::Requirement;
 use super::{Actor, Place, Registry, RegistryError, StepMove, StepState, Tenant};
 use hookgate_domain::TenantId;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::edit::{Changes, TRIES};
+use super::edit::TRIES;
+use super::entry::Changes;
 use super::publish::blocking;
 use super::tenant_purge::TenantLock;
 use super::tenant_state::TenantState;

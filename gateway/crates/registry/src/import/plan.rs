@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::edit::Changes;
-use super::super::event_types::TypeRecord;
+use super::super::entry::Changes;
+use super::super::entry::{TENANT, key_entry, subscription_entry, type_entry};
+use super::super::event_type_record::TypeRecord;
 use super::super::record::{KeyRecord, SubscriptionRecord, TenantRecord, VERSION, encode};
 use super::super::subscriptions::check;
-use super::super::tenant_state::{
-    Declarable, TENANT, TenantState, key_entry, subscription_entry, type_entry,
-};
+use super::super::tenant_state::{Declarable, TenantState};
 use super::super::{ApiKey, Registry, RegistryError, key};
 use super::rows::{
     check_key, check_subscription_secrets, check_tenant_secrets, key_differences, merged, signing_now,

@@ -249,8 +249,5 @@ async fn doors_are_in_the_document() {
         .iter()
         .map(|tag| &tag["name"])
         .collect();
-    assert!(
-        sections.contains(&&json!("Front door: acme")),
-        "{sections:?}"
-    );
+    assert!(sections.contains(&&json!("Front door: acme")), "{sections:?}");
 }
