@@ -38,7 +38,7 @@ pub struct Config {
 pub enum StoreUrl {
     /// Embedded store: a directory of this machine.
     Embedded(PathBuf),
-    /// One Redis.
+    /// Single Redis server.
     Redis(Url),
     /// Redis cluster, by some of its nodes: at least one.
     Cluster(Vec<Url>),

@@ -20,7 +20,7 @@ pub enum StoreError {
     /// The stored data cannot be read.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
-    /// It cannot be opened, or keeps nothing as it is set up: nothing happened.
+    /// It cannot be opened, or its setup persists nothing: nothing happened.
     #[error("the store cannot be used: {0}")]
     Unusable(String),
 }

@@ -26,10 +26,11 @@ pub use signals::{CommitSignals, CommitWaiter};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Most submissions or settlements in one batch, 1 or more.
+    /// Maximum number of submissions or settlements in one batch, 1 or more.
     pub max_batch: usize,
-    /// Batches of each kind under way at once, 1 or more. The embedded store has one writer and needs no more than one; a Redis
-    /// works on one while another is on the network.
+    /// Maximum number of concurrent batches of each kind, 1 or more.
+    /// The embedded store has one writer and needs no more than one; a Redis works on one while
+    /// another is on the network.
     pub in_flight: usize,
     /// Maximum number of waiting submissions, and of waiting settlements.
     /// More submissions are refused with `Full`; more settlements wait outside.
@@ -110,7 +111,8 @@ impl Committer {
 }
 
 impl Service {
-    /// Forms batches until the shutdown, and then commits what still waits. Shut it down after everything that settles.
+    /// Forms batches until the shutdown, then commits the waiting operations.
+    /// Shut it down after everything that settles.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self {
             store,

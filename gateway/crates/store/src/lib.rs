@@ -65,7 +65,8 @@ pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 /// Durable store. The module's documentation lists the rules.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
+    /// Commits submissions; one answer each, in order.
+    /// Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 
     /// Endpoints of a shard whose turn has come, the longest waiting first; up to `max`.
@@ -371,7 +372,7 @@ pub struct Leased {
     pub body: Option<Bytes>,
 }
 
-/// A delivery whose attempt was under way when the process that made it ended.
+/// Delivery whose attempt was in progress when the process that made it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interrupted {
     /// Tenant of the delivery.

@@ -26,7 +26,7 @@ fn span() -> impl Strategy<Value = Duration> {
     any::<u64>().prop_map(Duration::from_micros)
 }
 
-/// Bytes of both kinds: noise that does not compress and repetition that does.
+/// Bytes of both kinds: incompressible noise and compressible repetition.
 fn bytes() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         vec(any::<u8>(), 0..64).prop_map(Bytes::from),

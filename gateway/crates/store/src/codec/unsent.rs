@@ -1,4 +1,4 @@
-//! Records of requests that were not sent: at most [`MOST_HEADERS`] bytes of headers and [`MOST_URL`] of a URL.
+//! Records of unsent requests: headers up to [`MOST_HEADERS`], a URL up to [`MOST_URL`] bytes.
 
 use super::wire::{Reader, Writer};
 use crate::StoreError;

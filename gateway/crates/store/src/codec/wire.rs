@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         Err(self.corrupt())
     }
 
-    /// A number of a narrower type.
+    /// Reads a number of a narrower type.
     pub(super) fn small<T: TryFrom<u64>>(&mut self) -> Result<T, StoreError> {
         let number = self.number()?;
         T::try_from(number).map_err(|_| self.corrupt())

@@ -122,7 +122,7 @@ impl Keys {
         self.of_tenant("feed:", tenant, &[])
     }
 
-    /// Sorted set: the tenant's dead letters by when they died.
+    /// Sorted set: the tenant's dead letters by their time of death.
     pub(super) fn dead(&self, tenant: &TenantId) -> String {
         self.of_tenant("dead:", tenant, &[])
     }
