@@ -20,7 +20,7 @@ use hookgate_store::Endpoint;
 pub struct Capacity {
     /// Number of slots.
     pub places: usize,
-    /// End of the endpoint's pause, before which it has no slots.
+    /// End of the endpoint's pause, before which no slots are granted.
     pub closed_until: Option<Instant>,
 }
 

@@ -55,7 +55,7 @@ const TOLD_IN_FULL: u8 = 0x10;
 const KEYS_WITHHELD: u8 = 0x20;
 /// Marker in the place of an outcome: the steps of the delivery chain come first.
 const STEPS: u8 = 0x40;
-/// Marker in the place of an event's fate: the hops of an event that a delivery brought.
+/// Marker in the place of an event's fate: the hops, if it passed other gateways.
 /// The fate follows.
 const HOPS: u8 = 0x40;
 const FIRST_HOPS: u8 = HOPS | 1;

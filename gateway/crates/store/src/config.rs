@@ -16,8 +16,10 @@ use super::{embedded, group, redis};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a
-    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
+    /// Address of the store; by default embedded, in the data directory.
+    /// Forms: `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
+    /// `rediss://` over TLS; for a cluster `redis+cluster://HOST[:PORT][,HOST…]`, or
+    /// `rediss+cluster://`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
     /// Accepts an empty or different store in place of the known one.

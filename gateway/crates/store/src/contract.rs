@@ -71,7 +71,8 @@ impl Settings {
     }
 }
 
-/// Makes a test of every case: `contract_suite!(fresh)`, where `async fn fresh(Settings) -> impl Subject`.
+/// Makes a test of every case.
+/// Usage: `contract_suite!(fresh)`, where `async fn fresh(Settings) -> impl Subject`.
 macro_rules! contract_suite {
     ($fresh:path) => {
         contract_suite! { @with $fresh, default;

@@ -26,8 +26,10 @@ impl StatsRecord {
         out.finish()
     }
 
+    /// Decodes a record.
+    ///
     /// # Errors
-    /// `Corrupt` when it is not such a record.
+    /// `Corrupt` if it is not such a record.
     pub(crate) fn decode(record: &Bytes) -> Result<Self, StoreError> {
         let mut from = Reader::new(record, VERSION, "statistics")?;
         let forget_at = from.time()?;
