@@ -1,8 +1,9 @@
-//! The short way: deliveries that this process stored leased to itself go from memory to the ready queue.
+//! In-memory inbox of the scheduler: leased deliveries go from memory to the ready queue.
 //!
-//! Ingest hands over what it accepted, the scheduler's claims hand over what they took; both need room first, of which each
-//! tenant and each endpoint has its share (`shares`). Whoever leaves something due in the store instead says so with
-//! [`Inbox::due_at`], so that nobody has to look for it.
+//! Ingest passes on deliveries that it stored leased to this process, the scheduler's claims those
+//! that they took. Both must reserve memory first, of which each tenant and each endpoint has a
+//! share (`shares`). A caller that leaves due deliveries in the store reports them with
+//! [`Inbox::due_at`], so that the scheduler need not poll for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use hookgate_domain::{Target, TenantId, Timestamp};
 use hookgate_runtime::memory::{self, MemoryPool, MemoryUse};
 use hookgate_store::{Endpoint, LeasePolicy, Leased, NewEvent};
 
-/// Hands leased deliveries over. Cheap to clone.
+/// Sending end of the inbox, with its limits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Inbox {
     shares: Arc<Shares>,
@@ -25,27 +26,27 @@ pub struct Inbox {
     due: Arc<Due>,
 }
 
-/// Limits of a hand-over.
+/// Limits of the inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Deliveries in memory.
+    /// Maximum number of deliveries in memory.
     pub room: usize,
-    /// About how many bytes their events take.
+    /// Approximate maximum bytes of their events.
     pub bytes: usize,
-    /// How long they are this process's.
+    /// Duration of a new delivery's lease.
     pub lease: Duration,
 }
 
-/// A leased delivery in memory; the room it takes is given back when it is dropped.
+/// Leased delivery in memory; dropping it releases its memory budget.
 #[derive(Debug)]
 pub struct Ready {
     /// The delivery.
     pub leased: Leased,
-    /// Its place in memory.
+    /// Memory budget of the delivery.
     pub room: MemoryBudget,
 }
 
-/// A place for one delivery in memory.
+/// Memory budget of one delivery: a slot and its bytes, released on drop.
 #[derive(Debug)]
 pub struct MemoryBudget {
     shares: Arc<Shares>,
@@ -54,39 +55,39 @@ pub struct MemoryBudget {
     _memory: Arc<memory::Reservation>,
 }
 
-/// Room for deliveries of one tenant.
+/// Reserved slots for deliveries of one tenant.
 #[derive(Debug)]
 pub struct Reservation {
     inbox: Inbox,
     tenant: TenantId,
-    /// Places by target; none where deliveries have to wait in the store.
+    /// Number of slots by target; 0 for targets whose deliveries have to wait in the store.
     places: Vec<(Target, usize)>,
-    /// Some of those that wait are to be looked for.
+    /// Flag: some deliveries wait in the store, and the scheduler has to look for them.
     unseen: bool,
-    /// Of new events; that of claimed ones is reserved when they are here.
+    /// Memory of new events; that of claimed events is reserved once they are read.
     memory: Option<Arc<memory::Reservation>>,
 }
 
-/// Answer to a claim that asks for room.
+/// Permit for a claim of an endpoint's deliveries.
 #[derive(Debug)]
 pub struct ClaimPermit {
-    /// The room there is; it may be for none.
+    /// Reserved slots, possibly none.
     pub room: Reservation,
-    /// How long the store is to leave the endpoint alone, if it has more that is due.
+    /// Time for which the store skips the endpoint, if it has more due deliveries.
     pub hold: Duration,
 }
 
-/// When something in the store is due that nobody has been told of.
+/// Earliest due time of deliveries in the store that were reported and not looked for yet.
 #[derive(Debug)]
 struct Due {
-    /// In µs; `u64::MAX`: nothing.
+    /// In µs; `u64::MAX` for none.
     earliest: AtomicU64,
     earlier: Notify,
 }
 
 impl Inbox {
-    /// A hand-over with these limits, whose deliveries have their share of the process's memory, and the end that the scheduler
-    /// reads.
+    /// Creates an inbox with these limits, and the end that the scheduler reads.
+    /// Its deliveries have their share of the process's memory.
     pub fn new(limits: Limits, memory: MemoryPool) -> (Self, mpsc::UnboundedReceiver<Ready>) {
         let (ready, scheduler) = mpsc::unbounded_channel();
         let due = Due {
@@ -103,8 +104,9 @@ impl Inbox {
         (inbox, scheduler)
     }
 
-    /// Room for the deliveries of new events of a tenant, as far as there is room now: [`Reservation::lease`] says which of them
-    /// are to be stored leased. Without any, all are to be stored due: they will be claimed.
+    /// Reserves slots for the deliveries of a tenant's new events, as far as there are free ones.
+    /// [`Reservation::lease`] is the lease policy for storing them. Without a reservation all are
+    /// to be stored due: they will be claimed.
     pub fn reserve(&self, tenant: &TenantId, events: &[NewEvent]) -> Option<Reservation> {
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
         if deliveries == 0 || self.shares.has_no_bytes() {
@@ -125,7 +127,8 @@ impl Inbox {
         })
     }
 
-    /// Room for a delivery that somebody waits for to learn how the endpoint is: whatever waits for it, or pauses it.
+    /// Reserves a slot for a forced delivery, such as a test of a subscription.
+    /// It ignores pauses of the endpoint and deliveries that wait for it.
     pub fn reserve_forced(&self, event: &NewEvent) -> Option<Reservation> {
         let (tenant, bytes) = (&event.event.tenant, event.event.size() + OVERHEAD);
         let memory = self.memory.reserve(Some(tenant), MemoryUse::Deliveries, bytes);
@@ -144,7 +147,7 @@ impl Inbox {
         })
     }
 
-    /// Room for up to so many deliveries of an endpoint that are to be claimed.
+    /// Reserves up to `max` slots for a claim of an endpoint's deliveries.
     pub fn reserve_claim(&self, endpoint: &Endpoint, max: usize) -> ClaimPermit {
         let max = if self.shares.has_no_bytes() { 0 } else { max };
         let grant = self.shares.take_some(endpoint, max, Instant::now());
@@ -160,27 +163,28 @@ impl Inbox {
         }
     }
 
-    /// Notes what a claim left in the store: whether the endpoint has more that is due.
+    /// Records after a claim whether the endpoint has more due deliveries in the store.
     pub fn claimed(&self, endpoint: &Endpoint, more: bool) {
         self.shares.claimed(endpoint, more);
     }
 
-    /// Sets how many deliveries an endpoint may have in memory.
+    /// Sets the maximum number of an endpoint's deliveries in memory.
     pub fn set_capacity(&self, endpoint: &Endpoint, capacity: Capacity) {
         self.shares.set_capacity(endpoint, capacity);
     }
 
-    /// Notes that a claimed delivery was postponed alone: fewer are claimed of the endpoint's.
+    /// Records that a claimed delivery was postponed individually: the next claim takes fewer.
     pub fn postponed(&self, endpoint: &Endpoint) {
         self.shares.postponed(endpoint);
     }
 
-    /// How many more there is room for.
+    /// Number of free slots.
     pub fn room(&self) -> usize {
         self.shares.free_places()
     }
 
-    /// Endpoints with more in the store that have room again since they were asked for last.
+    /// Endpoints with more deliveries in the store that have free slots again.
+    /// Each is returned once per wake-up.
     pub fn take_woken(&self) -> Vec<Endpoint> {
         self.shares.take_woken()
     }
@@ -190,8 +194,9 @@ impl Inbox {
         self.shares.woken().await;
     }
 
-    /// Something in the store will be due then, or is due already: it is claimed in time by this process, if no other is
-    /// faster. Without this it is found by the next look.
+    /// Reports that a delivery in the store is due at this time, or already.
+    /// This process then claims it in time, unless another one is faster. An unreported delivery is
+    /// found by the next poll of the store.
     pub fn due_at(&self, at: Timestamp) {
         let at = at.as_micros();
         if self.due.earliest.fetch_min(at, Ordering::AcqRel) > at {
@@ -199,18 +204,18 @@ impl Inbox {
         }
     }
 
-    /// Something was left in the store that is due already.
+    /// Reports that a delivery in the store is due already.
     pub fn due_now(&self) {
         self.due_at(Timestamp::default());
     }
 
-    /// When the earliest of what `due_at` was told is due.
+    /// Earliest time reported with `due_at`.
     pub fn next_due(&self) -> Option<Timestamp> {
         let earliest = self.due.earliest.load(Ordering::Acquire);
         (earliest != u64::MAX).then(|| Timestamp::from_micros(earliest))
     }
 
-    /// Forgets what was told: a look at all of the store begins.
+    /// Clears the reported times, at the beginning of a poll of the whole store.
     pub fn forget_due(&self) {
         self.due.earliest.store(u64::MAX, Ordering::Release);
     }
@@ -222,7 +227,7 @@ impl Inbox {
 }
 
 impl Reservation {
-    /// How the deliveries are to be stored: leased, where they have room.
+    /// Lease policy for storing the deliveries: leased if they have slots.
     pub fn lease(&self) -> LeasePolicy {
         let lease = self.inbox.lease;
         let waiting: Vec<Target> = self
@@ -240,10 +245,11 @@ impl Reservation {
         }
     }
 
-    /// Hands one delivery over.
+    /// Passes one delivery to the scheduler.
     ///
     /// # Errors
-    /// The delivery, where it has no room: its tenant has no memory left for it. It is to go back to the store.
+    /// The delivery, if it has no slot or its tenant has no memory left. It has to be released to
+    /// the store.
     pub fn hand_over(&mut self, leased: Leased) -> Result<(), Box<Leased>> {
         let target = leased.id.target;
         let Some((_, places)) = self
@@ -279,17 +285,18 @@ impl Reservation {
             bytes,
             _memory: memory,
         };
-        // A scheduler that is gone has stopped claiming too: the lease ends and another process claims it.
+        // If the scheduler has ended, it has stopped claiming too: the lease ends and another
+        // process claims the delivery.
         let _ = self.inbox.ready.send(Ready { leased, room });
         Ok(())
     }
 
-    /// For how many more there is room.
+    /// Number of unused slots.
     pub fn room(&self) -> usize {
         self.places.iter().map(|(_, places)| places).sum()
     }
 
-    /// Says that the events are stored: those of the deliveries that wait are claimed.
+    /// Records that the events are stored: the deliveries that wait in the store are claimed.
     pub fn stored(&self) {
         if self.unseen {
             self.inbox.due_now();
@@ -308,7 +315,7 @@ impl Drop for Reservation {
 }
 
 impl MemoryBudget {
-    /// Whose place it is.
+    /// Endpoint of the delivery.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -320,7 +327,7 @@ impl Drop for MemoryBudget {
     }
 }
 
-/// What a delivery holds in memory, about.
+/// Approximate memory of a delivery, in bytes.
 fn size(leased: &Leased) -> usize {
     let body = leased.body.as_ref().map_or(0, bytes::Bytes::len);
     OVERHEAD + leased.event.size() + body

@@ -1,4 +1,4 @@
-//! From an event to its deliveries, and from stored deliveries to the scheduler's ready queue.
+//! Deliveries: targets of an event, and the inbox to the scheduler's ready queue.
 
 pub mod inbox;
 mod shares;
@@ -12,20 +12,20 @@ use hookgate_json::{Document, Limits, Value};
 pub use inbox::{Inbox, Reservation};
 pub use shares::Capacity;
 
-/// A subscription's filter takes more work with an event than there is: whether it passes is not known.
+/// Error: a subscription's filter exceeds the work budget, so its result is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the filter of the subscription {subscription} cannot be applied: {cause}")]
 pub struct FilterOverworked {
-    /// Whose filter.
+    /// Subscription of the filter.
     pub subscription: SubscriptionId,
-    /// How much there was.
+    /// The exceeded budget.
     pub cause: TooMuchWork,
 }
 
-/// Which targets an event with this type and data has: every active subscription that wants it, once. Pure.
+/// Targets of an event with this type and data: every matching active subscription, once. Pure.
 ///
 /// # Errors
-/// When a filter takes more work than there is for all of them.
+/// A filter exceeds the work budget, which all filters share.
 pub fn fan_out(
     kind: &EventType,
     data: &Value,
@@ -41,7 +41,7 @@ pub fn fan_out(
     Ok(targets)
 }
 
-/// The same of an event that was stored; its data is read only when a filter asks. Pure.
+/// Targets of a stored event, as [`fan_out`]; parses its data only if a filter needs it. Pure.
 ///
 /// # Errors
 /// As [`fan_out`].
@@ -58,15 +58,15 @@ pub fn fan_out_again(
     fan_out(&event.kind, &data, subscriptions, work)
 }
 
-/// Tells whether a filter decides of an event of this type. Pure.
+/// Returns `true` if a filter applies to events of this type. Pure.
 pub fn has_filters(kind: &EventType, subscriptions: &[Arc<Subscription>]) -> bool {
     subscriptions.iter().any(|s| s.filter.is_some() && s.wants(kind))
 }
 
-/// Whether a subscription's patterns and filter mean a stored event, be it active or not. Pure.
+/// Checks a stored event against a subscription's patterns and filter, active or not. Pure.
 ///
 /// # Errors
-/// When the filter takes more work than there is.
+/// The filter exceeds the work budget.
 pub fn means(
     subscription: &Subscription,
     event: &Event,
@@ -97,7 +97,7 @@ fn passes(
     })
 }
 
-/// What is stored was accepted as JSON; of what is none nothing holds but that nothing is there.
+/// Parsed data of a stored event, which was accepted as JSON; null if it cannot be parsed.
 fn data_of(event: &Event) -> Value {
     let limits = Limits {
         bytes: usize::MAX,

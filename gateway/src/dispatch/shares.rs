@@ -1,9 +1,10 @@
-//! Shares of the room for deliveries in memory, by tenant and by endpoint.
+//! Shares of the in-memory slots for deliveries, by tenant and by endpoint.
 //!
-//! A tenant may hold as many deliveries as there are places free (dynamic thresholds: A. Choudhury and E. Hahne, "Dynamic
-//! Queue Length Thresholds", 1998). One tenant alone has half of the room, n tenants that want all of it have 1/(n + 1) each,
-//! and a tenant that comes later always finds a place. An endpoint may hold as many as the scheduler says that it can use
-//! ([`Capacity`]). A delivery beyond its share waits in the store, where it is due.
+//! A tenant may hold as many slots as are free (dynamic thresholds: A. Choudhury and E. Hahne,
+//! "Dynamic Queue Length Thresholds", 1998). A single tenant has half of the slots, n tenants that
+//! want all of them have 1/(n + 1) each, and a new tenant always finds a free slot. An endpoint may
+//! hold as many as the scheduler determines ([`Capacity`]). A delivery beyond its share waits in
+//! the store, due.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,34 +15,34 @@ use tokio::sync::Notify;
 use hookgate_domain::{Target, TenantId};
 use hookgate_store::Endpoint;
 
-/// Deliveries of one endpoint that may be in memory, waiting or in flight.
+/// Maximum deliveries of one endpoint in memory, waiting or in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// How many.
+    /// Number of slots.
     pub places: usize,
-    /// None before: the endpoint is paused.
+    /// End of the endpoint's pause, before which no slots are granted.
     pub closed_until: Option<Instant>,
 }
 
-/// Answer to a claim that asks for places.
+/// Slots granted to a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grant {
-    /// How many places it has.
+    /// Number of slots.
     pub(super) places: usize,
-    /// How long the store is to leave the endpoint alone, if it has more that is due.
+    /// Time for which the store skips the endpoint, if it has more due deliveries.
     pub(super) hold: Duration,
 }
 
-/// Places of new deliveries.
+/// Slots taken for new deliveries.
 #[derive(Debug)]
 pub(super) struct Taken {
-    /// How many each target has, 0 where its deliveries have to wait in the store.
+    /// Number of slots by target; 0 for targets whose deliveries have to wait in the store.
     pub(super) places: Vec<(Target, usize)>,
-    /// Some wait that the next claim has to look for.
+    /// Flag: some deliveries wait in the store, and the next claim has to look for them.
     pub(super) unseen: bool,
 }
 
-/// Deliveries in memory, counted.
+/// Accounting of the deliveries in memory.
 #[derive(Debug)]
 pub(super) struct Shares {
     room: usize,
@@ -56,14 +57,14 @@ struct Held {
     bytes: usize,
     tenants: HashMap<TenantId, Tenant>,
     queues: HashMap<Endpoint, Queue>,
-    /// Endpoints with more in the store that have places again.
+    /// Endpoints with more deliveries in the store that have free slots again.
     woken: Vec<Endpoint>,
 }
 
 #[derive(Debug)]
 struct Tenant {
     places: usize,
-    /// Its bytes were used up: nothing is claimed before.
+    /// End of the wait after its bytes were used up, before which no claim is granted.
     full_until: Option<Instant>,
 }
 
@@ -71,22 +72,24 @@ struct Tenant {
 struct Queue {
     places: usize,
     capacity: Capacity,
-    /// More deliveries of the endpoint are due in the store: new ones wait behind them.
+    /// Flag: more deliveries of the endpoint are due in the store, and new ones queue behind them.
     behind: bool,
-    /// It is in `woken`.
+    /// Flag: the endpoint is in `woken`.
     woken: bool,
-    /// Some of the last that were claimed were postponed.
+    /// Flag: some of the last claimed deliveries were postponed.
     postponed: bool,
 }
 
 impl Capacity {
-    /// Of an endpoint that nothing is known of.
+    /// Capacity of a new endpoint.
     pub const NEW: Self = Self {
         places: 256,
         closed_until: None,
     };
 
-    /// Events name many endpoints themselves, which are one queue in the store: each is bounded by its lane.
+    /// Initial capacity of an endpoint; unlimited for `Inline`.
+    /// Endpoints that events name themselves share one queue in the store; each is bounded by its
+    /// queue in the scheduler.
     fn of_new(endpoint: &Endpoint) -> Self {
         match endpoint.target {
             Target::Subscription(_) => Self::NEW,
@@ -112,7 +115,7 @@ impl Shares {
         }
     }
 
-    /// Takes places for new deliveries of a tenant, all of an endpoint's or none.
+    /// Takes slots for new deliveries of a tenant, all of an endpoint's or none.
     pub(super) fn take_new(
         &self,
         tenant: &TenantId,
@@ -139,7 +142,7 @@ impl Shares {
             if !queue.behind && !closed && *count <= own && *count <= free {
                 held.add(&endpoint, *count);
             } else {
-                // Whoever has places is woken when they are given back.
+                // An endpoint that holds slots is woken when they are released.
                 unseen |= !queue.behind && (closed || queue.places == 0);
                 queue.behind = true;
                 *count = 0;
@@ -151,7 +154,8 @@ impl Shares {
         }
     }
 
-    /// Takes a place for a delivery that no pause keeps. A few more than an endpoint may have.
+    /// Takes a slot for a forced delivery, which ignores pauses; returns `true` if there is one.
+    /// Up to `FORCED` slots beyond the endpoint's capacity.
     pub(super) fn take_forced(&self, endpoint: &Endpoint) -> bool {
         let mut held = self.lock();
         let free = self.room.saturating_sub(held.places);
@@ -163,7 +167,7 @@ impl Shares {
         few && free > 0
     }
 
-    /// Takes up to `max` places for a claim of an endpoint's deliveries.
+    /// Takes up to `max` slots for a claim of an endpoint's deliveries.
     pub(super) fn take_some(&self, endpoint: &Endpoint, max: usize, now: Instant) -> Grant {
         let mut held = self.lock();
         let none = |hold| Grant { places: 0, hold };
@@ -191,7 +195,7 @@ impl Shares {
         if places > 0 {
             held.add(endpoint, places);
         }
-        // With all of its places taken it is woken when it has some again.
+        // An endpoint that holds all of its slots is woken when some are free again.
         let hold = if places < own && places == max {
             Duration::ZERO
         } else {
@@ -200,21 +204,21 @@ impl Shares {
         Grant { places, hold }
     }
 
-    /// Notes what a claim left in the store: whether the endpoint has more that is due.
+    /// Records after a claim whether the endpoint has more due deliveries in the store.
     pub(super) fn claimed(&self, endpoint: &Endpoint, more: bool) {
         let mut held = self.lock();
         held.queue(endpoint).behind = more;
         held.forget_unused(endpoint);
     }
 
-    /// Notes that a claimed delivery was postponed alone: fewer are claimed next.
+    /// Records that a claimed delivery was postponed individually: the next claim takes fewer.
     pub(super) fn postponed(&self, endpoint: &Endpoint) {
         if let Some(queue) = self.lock().queues.get_mut(endpoint) {
             queue.postponed = true;
         }
     }
 
-    /// Notes that a tenant's bytes are used up.
+    /// Records that a tenant's bytes are used up.
     pub(super) fn is_full(&self, tenant: &TenantId, now: Instant) {
         let mut held = self.lock();
         if let Some(tenant) = held.tenants.get_mut(tenant) {
@@ -222,17 +226,17 @@ impl Shares {
         }
     }
 
-    /// Counts the bytes of a delivery that has its place.
+    /// Counts the bytes of a delivery that holds a slot.
     pub(super) fn add_bytes(&self, bytes: usize) {
         self.lock().bytes += bytes;
     }
 
-    /// Tells whether all bytes are used up.
+    /// Returns `true` if all bytes are used up.
     pub(super) fn has_no_bytes(&self) -> bool {
         self.lock().bytes >= self.max_bytes
     }
 
-    /// Gives places of an endpoint back, and bytes.
+    /// Releases slots of an endpoint, and bytes.
     pub(super) fn give_back(&self, endpoint: &Endpoint, places: usize, bytes: usize) {
         let wake = {
             let mut held = self.lock();
@@ -244,7 +248,7 @@ impl Shares {
         }
     }
 
-    /// Sets how many deliveries an endpoint may have in memory.
+    /// Sets the maximum number of an endpoint's deliveries in memory.
     pub(super) fn set_capacity(&self, endpoint: &Endpoint, capacity: Capacity) {
         let wake = {
             let mut held = self.lock();
@@ -258,12 +262,13 @@ impl Shares {
         }
     }
 
-    /// Places that are free of all.
+    /// Number of free slots.
     pub(super) fn free_places(&self) -> usize {
         self.room.saturating_sub(self.lock().places)
     }
 
-    /// Endpoints with more in the store that have places again since they were asked for last.
+    /// Endpoints with more deliveries in the store that have free slots again.
+    /// Each is returned once per wake-up.
     pub(super) fn take_woken(&self) -> Vec<Endpoint> {
         let mut held = self.lock();
         let woken = std::mem::take(&mut held.woken);
@@ -280,11 +285,11 @@ impl Shares {
         self.woken.notified().await;
     }
 
-    /// Places that a tenant may still take.
+    /// Number of slots that a tenant may still take.
     fn free(&self, held: &Held, tenant: &TenantId) -> usize {
         let free = self.room.saturating_sub(held.places);
         let own = held.tenants.get(tenant).map_or(0, |tenant| tenant.places);
-        // After n more it holds own + n, and free - n are free.
+        // After n more slots the tenant holds own + n, and free - n are free.
         match own {
             0 => free.div_ceil(2),
             own => free.saturating_sub(own).div_ceil(2),
@@ -292,7 +297,7 @@ impl Shares {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        // Counts are whole again before anything can panic.
+        // The counts are consistent again before anything can panic.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -327,7 +332,7 @@ impl Held {
         self.queue(endpoint).places += places;
     }
 
-    /// Tells whether an endpoint was woken.
+    /// Releases slots; returns `true` if the endpoint was woken.
     fn remove(&mut self, endpoint: &Endpoint, places: usize) -> bool {
         self.places -= places;
         if let Some(tenant) = self.tenants.get_mut(&endpoint.tenant) {
@@ -344,7 +349,7 @@ impl Held {
         wake
     }
 
-    /// Wakes an endpoint that has more in the store, when a quarter of its places is free.
+    /// Wakes an endpoint with more deliveries in the store, when a quarter of its slots is free.
     fn wake(&mut self, endpoint: &Endpoint) -> bool {
         let Some(queue) = self.queues.get_mut(endpoint) else {
             return false;
@@ -371,13 +376,13 @@ impl Held {
     }
 }
 
-/// How long the store leaves an endpoint alone that has no places: then its turn comes again, should nobody have woken it.
+/// Hold of an endpoint without free slots: the fallback if it is not woken.
 const FULL_FOR: Duration = Duration::from_millis(500);
-/// How many deliveries that no pause keeps may be in memory beyond an endpoint's capacity.
+/// Maximum number of forced deliveries beyond an endpoint's capacity.
 const FORCED: usize = 4;
-/// How many are claimed after some were postponed.
+/// Maximum number of deliveries claimed after some were postponed.
 const FEW: usize = 64;
-/// A longer pause is looked at in between: another process may have taken it back.
+/// Maximum hold of a paused endpoint, since another process may end the pause.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -416,7 +421,7 @@ mod tests {
             shares.set_capacity(hog, wide(1_000));
             while claim(&shares, hog, 7).places > 0 {}
         }
-        // The first took half; the second as much as it left free then.
+        // The first tenant took half; the second takes as much as it left free then.
         let held = |of: &Endpoint| shares.lock().tenants[&of.tenant].places;
         assert_eq!((held(&hogs[0]), held(&hogs[1])), (60, 30));
         shares.give_back(&hogs[0], 30, 0);

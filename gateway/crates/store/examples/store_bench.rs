@@ -1,10 +1,11 @@
-//! How many events a second a store accepts and settles, through the committer, with many callers at once.
+//! Benchmark of a store: events accepted and settled a second, through the committer.
 //!
 //! ```text
 //! cargo run --release --example store_bench -- --store embedded:/tmp/bench --events 200000 --callers 512
 //! ```
-//! Each caller accepts one event with one delivery leased to itself, as ingest does, and settles it as delivered. What is printed
-//! is wall time and the latencies of single calls. Run it on an otherwise idle machine.
+//! Each of many concurrent callers accepts one event with one delivery leased to itself, as ingest
+//! does, and settles it as delivered. The output is wall time and the latencies of single calls.
+//! Run it on an otherwise idle machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,28 +27,28 @@ use hookgate_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What to measure.
+/// Parameters of the benchmark.
 #[derive(Parser)]
 struct Plan {
-    /// `embedded:DIR`, `redis://HOST:PORT`.
+    /// Address of the store: `embedded:DIR`, `redis://HOST:PORT`.
     #[arg(long, default_value = "embedded:bench-data")]
     store: StoreUrl,
-    /// Events in all.
+    /// Total number of events.
     #[arg(long, default_value_t = 100_000)]
     events: usize,
-    /// Callers at once, each with one event under way.
+    /// Number of concurrent callers, each with one event in progress.
     #[arg(long, default_value_t = 256)]
     callers: usize,
-    /// Tenants they are spread over.
+    /// Number of tenants.
     #[arg(long, default_value_t = 16)]
     tenants: usize,
     /// Bytes of data of each event.
     #[arg(long, default_value_t = 520)]
     bytes: usize,
-    /// Batches of each kind under way at once.
+    /// Maximum number of concurrent batches of each kind.
     #[arg(long, default_value_t = 1)]
     in_flight: usize,
-    /// Most in a batch.
+    /// Maximum number of operations in a batch.
     #[arg(long, default_value_t = 256)]
     max_batch: usize,
 }
@@ -105,7 +106,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// One of those who accept and settle.
+/// Caller that accepts and settles events.
 struct Caller {
     tenant: TenantId,
     target: Target,
@@ -117,7 +118,7 @@ struct Caller {
 impl Caller {
     fn new(number: usize, plan: &Plan, committer: Committer) -> Result<Self> {
         let tenant = format!("tenant-{}", number % plan.tenants.max(1));
-        // Text of its own for every byte: not one that compresses to nothing.
+        // Pseudo-random text, so that it does not compress to nothing.
         let text: String = (0..plan.bytes)
             .map(|n| char::from(b'0' + u8::try_from((n * n + n / 7) % 75).unwrap_or(0)))
             .collect();
@@ -130,7 +131,7 @@ impl Caller {
         })
     }
 
-    /// The time that each call took.
+    /// Runs the calls; returns the duration of each.
     async fn run(self, left: Arc<AtomicUsize>) -> Result<Vec<(Duration, Duration)>> {
         let mut took = Vec::new();
         let one_less = |n: usize| n.checked_sub(1);

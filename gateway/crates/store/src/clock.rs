@@ -1,8 +1,9 @@
-//! The store's time as this process knows it: a clock of its own and how far the store's is from it.
+//! Store clock as this process estimates it: a local clock and the offset of the store's clock.
 //!
-//! Leases end and deliveries are due by the store's clock. A gateway whose clock is an hour off must still know when its
-//! leases end, so every claim's answer, which tells the store's time, sets this right. Between claims somebody may set the
-//! machine's clock: the own clock should be a steady one.
+//! Leases end and deliveries are due by the store's clock. A gateway whose clock is an hour off
+//! must still know when its leases end. Every claim's answer therefore carries the store's time,
+//! which corrects the offset. The local clock should be a steady one, because the machine's wall
+//! clock may be set between claims.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,16 +12,16 @@ use std::time::Duration;
 use hookgate_domain::Timestamp;
 use hookgate_runtime::clock::Clock;
 
-/// Tells the store's time. Cheap to clone; clones are set right together.
+/// Estimate of the store's time. Cheap to clone; clones share corrections.
 #[derive(Debug, Clone)]
 pub struct StoreClock {
     own: Clock,
-    /// The store's time less ours, in µs.
+    /// Offset: the store's time minus the local time, in µs.
     ahead: Arc<AtomicI64>,
 }
 
 impl StoreClock {
-    /// Taken to agree with our own until it is known better.
+    /// Assumes the local time until the first correction.
     pub fn new(own: Clock) -> Self {
         Self {
             own,
@@ -28,7 +29,7 @@ impl StoreClock {
         }
     }
 
-    /// The own clock's time: between two of these the store was asked what `set` is told.
+    /// Local time, for the arguments `asked` and `answered` of `set`.
     pub fn own(&self) -> Timestamp {
         self.own.now()
     }
@@ -44,12 +45,13 @@ impl StoreClock {
         }
     }
 
-    /// How long until then, zero when it has passed.
+    /// Duration until `then`; zero if it has passed.
     pub fn until(&self, then: Timestamp) -> Duration {
         then.since(self.now())
     }
 
-    /// The store said its time, between `asked` and `answered` of our own clock.
+    /// Corrects the offset by a reading of the store's time.
+    /// The store read it between `asked` and `answered` of the local clock.
     pub fn set(&self, said: Timestamp, asked: Timestamp, answered: Timestamp) {
         let middle = asked.plus(answered.since(asked) / 2);
         let micros = |later: Timestamp, earlier: Timestamp| {

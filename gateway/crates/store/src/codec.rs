@@ -1,9 +1,10 @@
-//! How stored records look as bytes, the same in every store: events, deliveries, attempts.
+//! Binary encoding of stored records, the same in every store: events, deliveries, attempts.
 //!
-//! A record begins with the version of its layout; whatever cannot be read is `StoreError::Corrupt`, never a panic, and the
-//! error never says what was in it. A record is as large as the data, metadata or answer in it and [`MOST_BESIDE`] at most:
-//! what steps and outcomes tell is cut. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
-//! is and its id are in the store's key and not repeated here.
+//! A record begins with the version of its layout. An unreadable record is `StoreError::Corrupt`,
+//! never a panic, and the error omits the content. The size of a record is bounded by the data,
+//! metadata or answer in it plus [`MOST_BESIDE`]: the details of steps and outcomes are truncated.
+//! Integers are LEB128, texts and bytes are preceded by their length, a list by its count. The
+//! tenant and the id are in the store's key and not repeated in the record.
 
 mod stats;
 mod unsent;
@@ -26,31 +27,36 @@ use super::StoreError;
 pub(crate) use stats::StatsRecord;
 use wire::{Reader, Writer};
 
-/// The layout that is written.
+/// Layout version that is written.
 const VERSION: u8 = 1;
-/// The layout of events, which have the time of their acceptance since; layout 1 is read as well.
+/// Layout version of events, which contain the time of acceptance since version 2.
+/// Version 1 is read as well.
 const EVENT_VERSION: u8 = 2;
-/// What a record has at most beside data, metadata, a body, an answer, the URL of an event and 17 bytes for each target.
+/// Maximum overhead of a record in bytes.
+/// That is its size less data, metadata, a body, an answer, the URL of an event and 17 bytes for
+/// each target.
 #[cfg(test)]
 pub(crate) const MOST_BESIDE: usize = 96 << 10;
-/// Steps of a chain that are kept.
+/// Maximum number of chain steps that are stored.
 const MOST_STEPS: usize = 64;
-/// Bytes of pointers that are kept of all steps.
+/// Maximum bytes of pointers that are stored for all steps.
 const MOST_CHANGED: usize = 32 << 10;
-/// Stands for pointers that were left out; no pointer is like it.
+/// Placeholder of truncated pointers; not a valid pointer.
 const MORE: &str = "…";
-/// Bytes of names, versions and kinds.
+/// Maximum bytes of names, versions and kinds.
 const MOST_NAME: usize = 128;
-/// Bytes of a reason.
+/// Maximum bytes of a reason.
 const MOST_REASON: usize = 4 << 10;
-/// Of a step's result: its version, failure and time follow. Without it they are not known.
+/// Flag of a step's result: its version, failure and time follow; otherwise they are unknown.
 const TOLD_IN_FULL: u8 = 0x10;
-/// Of a step's result: the places that follow have `*` for every key that the plugin did not spell. Records without it, of
-/// release 0.1.0, may name keys that were removed: their places are not read.
+/// Flag of a step's result: in the following pointers, keys that the plugin did not spell are `*`.
+/// Records without it, of release 0.1.0, may name keys that were removed: their pointers are not
+/// read.
 const KEYS_WITHHELD: u8 = 0x20;
-/// Where an outcome stands otherwise: the steps of the delivery chain come first.
+/// Marker in the place of an outcome: the steps of the delivery chain come first.
 const STEPS: u8 = 0x40;
-/// In place of an event's fate, of one that a delivery brought: its hops. The fate follows.
+/// Marker in the place of an event's fate: the hops, if it passed other gateways.
+/// The fate follows.
 const HOPS: u8 = 0x40;
 const FIRST_HOPS: u8 = HOPS | 1;
 const LAST_HOPS: u8 = HOPS | Hops::MAX.get();
@@ -74,10 +80,10 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     out.finish()
 }
 
-/// The event of this name that `encode_event` wrote.
+/// Decodes a record of `encode_event`.
 ///
 /// # Errors
-/// `Corrupt` when it is not such a record.
+/// `Corrupt` if it is not such a record.
 pub(crate) fn decode_event(
     tenant: &TenantId,
     id: &EventId,
@@ -116,25 +122,25 @@ pub(crate) fn decode_event(
     Ok((event, targets))
 }
 
-/// What a store keeps of a delivery beside its key.
+/// Stored record of a delivery, without its key.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DeliveryRecord {
-    /// Why it exists.
+    /// Origin of the delivery.
     pub(crate) trigger: Trigger,
-    /// How it stands.
+    /// Current state.
     pub(crate) state: DeliveryState,
-    /// Attempts made.
+    /// Number of attempts made.
     pub(crate) attempts: u32,
-    /// When the first was made.
+    /// Time of the first attempt.
     pub(crate) first_attempt: Option<Timestamp>,
     /// The last attempt.
     pub(crate) last: Option<Attempt>,
-    /// What a delivery chain made of the event, to be sent at every attempt.
+    /// Body made by a delivery chain, sent at every attempt.
     pub(crate) body: Option<Bytes>,
 }
 
 impl DeliveryRecord {
-    /// As bytes.
+    /// Encodes the record.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new(VERSION, 64 + self.body.as_ref().map_or(0, Bytes::len));
         out.trigger(self.trigger);
@@ -146,10 +152,10 @@ impl DeliveryRecord {
         out.finish()
     }
 
-    /// What `encode` wrote.
+    /// Decodes a record of `encode`.
     ///
     /// # Errors
-    /// `Corrupt` when it is not such a record.
+    /// `Corrupt` if it is not such a record.
     pub(crate) fn decode(record: &Bytes) -> Result<Self, StoreError> {
         let mut from = Reader::new(record, VERSION, "delivery")?;
         let read = Self {
@@ -165,17 +171,17 @@ impl DeliveryRecord {
     }
 }
 
-/// An attempt.
+/// Encodes an attempt.
 pub(crate) fn encode_attempt(attempt: &Attempt) -> Vec<u8> {
     let mut out = Writer::new(VERSION, 32 + attempt.response.len());
     write_attempt(&mut out, attempt);
     out.finish()
 }
 
-/// What `encode_attempt` wrote.
+/// Decodes a record of `encode_attempt`.
 ///
 /// # Errors
-/// `Corrupt` when it is not such a record.
+/// `Corrupt` if it is not such a record.
 pub(crate) fn decode_attempt(record: &Bytes) -> Result<Attempt, StoreError> {
     let mut from = Reader::new(record, VERSION, "attempt")?;
     let attempt = read_attempt(&mut from)?;
@@ -203,8 +209,8 @@ fn read_fate(from: &mut Reader, tag: u8) -> Result<Fate, StoreError> {
     })
 }
 
-/// The pointers of all steps together have a bound: a chain of one tenant must not make records many times as large as its
-/// events.
+/// Writes steps within a bound on the pointers of all steps together.
+/// Without it a tenant's chain could make records many times as large as its events.
 fn write_steps(out: &mut Writer, steps: &[StepReport]) {
     let steps = &steps[..steps.len().min(MOST_STEPS)];
     out.number(steps.len() as u64);

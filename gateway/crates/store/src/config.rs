@@ -1,4 +1,4 @@
-//! Which store, and how to reach it.
+//! Configuration of the store: its address and the settings of each kind.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,37 +12,41 @@ use url::Url;
 
 use super::{embedded, group, redis};
 
-/// Where events are kept.
+/// Store of events: its address and settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a
-    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
+    /// Address of the store; by default embedded, in the data directory.
+    /// Forms: `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
+    /// `rediss://` over TLS; for a cluster `redis+cluster://HOST[:PORT][,HOST…]`, or
+    /// `rediss+cluster://`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
-    /// Takes an empty store, or another one, where the data directory knows a store at this address. A start without this refuses
-    /// it: its tenants would be gone, and every key unknown. Meant for one start, by the flag `--new-store`.
+    /// Accepts an empty or different store in place of the known one.
+    /// The data directory knows which store was used at this address. A start without this flag
+    /// refuses another one: its tenants would be gone, and every key unknown. Meant for one start,
+    /// by the flag `--new-store`.
     pub accept_new: bool,
-    /// How single operations are put together before they go to the store.
+    /// Batching of single operations before they go to the store.
     pub commit: group::Config,
-    /// What matters with the embedded store only.
+    /// Settings of the embedded store.
     pub embedded: embedded::Config,
-    /// What matters with a Redis only.
+    /// Settings of a Redis store.
     pub redis: redis::Config,
 }
 
-/// A store's address, read.
+/// Parsed address of a store.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// A directory of this machine.
+    /// Embedded store: a directory of this machine.
     Embedded(PathBuf),
-    /// One Redis.
+    /// Single Redis server.
     Redis(Url),
-    /// A Redis cluster, by some of its nodes: at least one.
+    /// Redis cluster, by some of its nodes: at least one.
     Cluster(Vec<Url>),
 }
 
-/// The text is no store's address. It does not show the text: there may be a password in it.
+/// Text that is not a store address. The error omits the text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a store's address: {0}; write embedded:DIR, redis://HOST:PORT, rediss://HOST:PORT or redis+cluster://HOST:PORT,HOST:PORT"
@@ -72,7 +76,7 @@ impl FromStr for StoreUrl {
     }
 }
 
-/// The user and the password stand before the first node and are for all of them.
+/// Parses a list of cluster nodes. The credentials precede the first node and apply to all.
 fn nodes(scheme: &str, rest: &str) -> Result<Vec<Url>, BadStoreUrl> {
     let rest = rest.trim_start_matches('/').trim_end_matches('/');
     let (user, hosts) = match rest.rsplit_once('@') {
@@ -100,7 +104,7 @@ fn server(scheme: &str, rest: &str) -> Result<Url, BadStoreUrl> {
     Ok(url)
 }
 
-/// Without the password.
+/// Omits the password.
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,7 +140,7 @@ impl<'de> Deserialize<'de> for StoreUrl {
     }
 }
 
-/// Without the password: what is written is for people to look at.
+/// Omits the password, because the output is for people to read.
 impl Serialize for StoreUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

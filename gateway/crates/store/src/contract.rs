@@ -1,5 +1,7 @@
-//! What every store must do, as tests. Each case is a function over a [`Subject`]; `contract_suite!` makes one `#[test]` of each
-//! for a store, so that a case that fails is named for the store that fails it.
+//! Contract suite: tests that every store must pass.
+//!
+//! Each case is a function over a [`Subject`]; `contract_suite!` makes one `#[test]` of each for a
+//! store, so that a failing case names the store.
 
 pub(crate) mod accepting;
 pub(crate) mod feed;
@@ -29,36 +31,36 @@ use hookgate_domain::{
     Timestamp,
 };
 
-/// A lease that no test outlives.
+/// Lease longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
-/// A lease that a test may wait for.
+/// Lease short enough to wait for in a test.
 pub(crate) const SHORT: Duration = Duration::from_millis(250);
 
-/// When everything is old with `Settings::forgetful`.
+/// Age at which everything has expired with `Settings::forgetful`.
 pub(crate) const OLD: Duration = Duration::from_millis(1_600);
 
-/// A store of its own for one case, and a hand on its time.
+/// Store under test, separate for each case, with control of its time.
 #[async_trait]
 pub(crate) trait Subject: Send + Sync {
     /// The store.
     fn store(&self) -> &Arc<dyn Store>;
 
-    /// Returns when at least so much of the store's time has passed.
+    /// Waits until at least this much of the store's time has passed.
     async fn pass(&self, time: Duration);
 
-    /// Whether the store's time stands still but for `pass`.
+    /// Returns `true` if the store's time advances only by `pass`.
     fn stands_still(&self) -> bool;
 }
 
-/// What a case wants of its store.
+/// Settings of the store that a case needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    /// How long things are kept.
+    /// Retention of the store.
     pub(crate) retention: Retention,
 }
 
 impl Settings {
-    /// Everything is soon old.
+    /// Settings with a short retention.
     pub(crate) fn forgetful() -> Self {
         let retention = Retention {
             events: Span::from_millis(1_500),
@@ -69,7 +71,8 @@ impl Settings {
     }
 }
 
-/// Makes a test of every case: `contract_suite!(fresh)`, where `async fn fresh(Settings) -> impl Subject`.
+/// Makes a test of every case.
+/// Usage: `contract_suite!(fresh)`, where `async fn fresh(Settings) -> impl Subject`.
 macro_rules! contract_suite {
     ($fresh:path) => {
         contract_suite! { @with $fresh, default;
@@ -117,12 +120,12 @@ macro_rules! contract_suite {
 }
 pub(crate) use contract_suite;
 
-/// A tenant's name.
+/// Tenant of this name.
 pub(crate) fn tenant(name: &str) -> TenantId {
     name.parse().unwrap()
 }
 
-/// A subscription as a target.
+/// Target of a subscription with this number.
 pub(crate) fn target(number: u128) -> Target {
     Target::Subscription(SubscriptionId::new(ulid::Ulid(number)))
 }
@@ -145,7 +148,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
     }
 }
 
-/// Events of these ids in one submission, each to these targets, due at once.
+/// Submission of events with these ids, each to these targets, due at once.
 pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) -> Submission {
     let new = |id: &&str| NewEvent {
         event: event(tenant, id),
@@ -161,7 +164,7 @@ pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) ->
     }
 }
 
-/// The submission under an idempotency key, of a request with this fingerprint.
+/// Adds an idempotency key and a request fingerprint to a submission.
 pub(crate) fn keyed(mut submission: Submission, key: &str, request: u8) -> Submission {
     submission.idempotency = Some(Idempotency {
         key: key.to_owned(),
@@ -170,7 +173,7 @@ pub(crate) fn keyed(mut submission: Submission, key: &str, request: u8) -> Submi
     submission
 }
 
-/// What storing so many new events answers, when they are due at once.
+/// Expected answer to storing events that are due at once; `fresh` flags the new ones.
 pub(crate) fn stored(fresh: &[bool]) -> Accepted {
     Accepted::Stored {
         fresh: fresh.to_vec(),
@@ -197,7 +200,7 @@ pub(crate) fn attempt(number: u32, status: u16) -> Attempt {
     }
 }
 
-/// A run-0 delivery's id.
+/// Id of a run-0 delivery.
 pub(crate) fn delivery_id(event: &str, target: Target) -> DeliveryId {
     DeliveryId {
         event: event.parse().unwrap(),
@@ -206,7 +209,7 @@ pub(crate) fn delivery_id(event: &str, target: Target) -> DeliveryId {
     }
 }
 
-/// A settlement of what was leased.
+/// Settlement of a leased delivery.
 pub(crate) fn settlement(leased: &Leased, attempt: Option<Attempt>, next: Next) -> Settlement {
     Settlement {
         tenant: leased.event.tenant.clone(),
@@ -225,7 +228,7 @@ pub(crate) async fn accept(subject: &impl Subject, submission: Submission) -> Ac
     answers.remove(0).unwrap()
 }
 
-/// Claims from every shard; in a case with one tenant that is one shard's answer.
+/// Claims from every shard; with one tenant, that is one shard's answer.
 pub(crate) async fn claim(subject: &impl Subject, max: usize, lease: Duration) -> Vec<Leased> {
     let mut leased = vec![];
     for shard in 0..subject.store().shards() {
@@ -242,7 +245,7 @@ pub(crate) async fn claim_one(subject: &impl Subject, lease: Duration) -> Leased
     leased.remove(0)
 }
 
-/// Settles one.
+/// Settles one delivery.
 pub(crate) async fn settle(subject: &impl Subject, settlement: Settlement) -> Settled {
     let mut answers = subject.store().settle(vec![settlement]).await;
     assert_eq!(answers.len(), 1);
@@ -258,7 +261,7 @@ pub(crate) async fn delivery(
     subject.store().delivery(tenant, id).await.unwrap().unwrap()
 }
 
-/// When the next delivery of any shard is due; asks without taking any.
+/// Time of the next due delivery of any shard; takes none.
 pub(crate) async fn next_due(subject: &impl Subject) -> Option<Timestamp> {
     let mut next = None;
     for shard in 0..subject.store().shards() {

@@ -1,8 +1,10 @@
-//! Group commit: callers ask for one thing each, the store is asked for batches.
+//! Group commit: callers pass single operations, the store receives batches.
 //!
-//! Ingest and the API accept through here, delivery settles through here; the other operations go to the store itself. While one
-//! batch is under way the next forms, so a batch is as large as the store is slow: no timer, and at low load a batch of one that
-//! leaves at once. It never reorders what one caller does (callers wait for their answer) and never asks twice.
+//! Ingest and the API accept through this module, delivery settles through it; the other operations
+//! go to the store directly. The next batch forms while one is under way, so the batch size grows
+//! with the store's latency. There is no timer: at low load a batch of one leaves at once. The
+//! operations of one caller are never reordered (callers wait for their answer), and no operation
+//! is sent twice.
 
 mod lane;
 mod signals;
@@ -20,16 +22,18 @@ use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use lane::{Lane, LaneService};
 pub use signals::{CommitSignals, CommitWaiter};
 
-/// How batches are formed.
+/// Batching of operations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Most submissions or settlements in one batch, 1 or more.
+    /// Maximum number of submissions or settlements in one batch, 1 or more.
     pub max_batch: usize,
-    /// Batches of each kind under way at once, 1 or more. The embedded store has one writer and needs no more than one; a Redis
-    /// works on one while another is on the network.
+    /// Maximum number of concurrent batches of each kind, 1 or more.
+    /// The embedded store has one writer and needs no more than one; a Redis works on one while
+    /// another is on the network.
     pub in_flight: usize,
-    /// Submissions, and settlements, that may wait. More submissions are refused with `Full`; more settlements wait outside.
+    /// Maximum number of waiting submissions, and of waiting settlements.
+    /// More submissions are refused with `Full`; more settlements wait outside.
     pub queue: usize,
 }
 
@@ -43,7 +47,7 @@ impl Default for Config {
     }
 }
 
-/// Commits single things in groups. Cheap to clone.
+/// Commits single operations in groups. Cheap to clone.
 #[derive(Clone)]
 pub struct Committer {
     accepts: Lane<Submission, Accepted>,
@@ -51,7 +55,7 @@ pub struct Committer {
     signals: CommitSignals,
 }
 
-/// What forms the batches.
+/// Background service that forms the batches.
 pub struct Service {
     store: Arc<dyn Store>,
     metrics: Metrics,
@@ -81,31 +85,34 @@ impl Committer {
         (committer, service)
     }
 
-    /// Signals of what is accepted through here.
+    /// Signals of submissions that are accepted here.
     pub fn signals(&self) -> &CommitSignals {
         &self.signals
     }
 
-    /// Commits a submission with whatever else is waiting.
+    /// Commits a submission in a batch.
     ///
     /// # Errors
-    /// The store's; `Full` at once when too many wait; `Unavailable` once the service has ended.
+    /// The store's errors; `Full` at once if too many submissions wait; `Unavailable` once the
+    /// service has ended.
     pub async fn accept(&self, submission: Submission) -> Result<Accepted, StoreError> {
         self.accepts.offer(submission).await
     }
 
-    /// Settles a delivery with whatever else is waiting. When too many wait it waits too: what is refused here is delivered
-    /// twice, and those who settle are bounded already by what they may have in flight.
+    /// Settles a delivery in a batch.
+    /// If too many settlements wait, this call waits too: a refused settlement would be delivered
+    /// twice, and callers are already bounded by their deliveries in flight.
     ///
     /// # Errors
-    /// The store's; `Unavailable` once the service has ended.
+    /// The store's errors; `Unavailable` once the service has ended.
     pub async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
         self.settles.push(settlement).await
     }
 }
 
 impl Service {
-    /// Forms batches until the shutdown, and then commits what still waits. Shut it down after everything that settles.
+    /// Forms batches until the shutdown, then commits the waiting operations.
+    /// Shut it down after everything that settles.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self {
             store,
@@ -119,7 +126,7 @@ impl Service {
             let tenants: Vec<_> = batch.iter().map(|submission| submission.tenant.clone()).collect();
             measured(&metrics, StoreOperation::Accept, size, async move {
                 let answers = store.accept(batch).await;
-                // Whatever the answer: one that says nothing may have been stored.
+                // Independent of the answer: after an unknown outcome it may have been stored.
                 signals.committed(&tenants);
                 answers
             })

@@ -1,14 +1,14 @@
 //! Health of a store, as `/readyz` and the log show it.
 
-/// How a store is.
+/// Health of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
-    /// It answers.
+    /// Flag: the store answers.
     pub available: bool,
-    /// It takes new events (it may be full and still drain).
+    /// Flag: the store accepts new events (a full store may still deliver).
     pub accepting: bool,
-    /// Why it keeps nothing that is sent to it, where its setup or state is such; the operator has to mend it.
+    /// Reason why the store persists no data, because of its setup or state; an operator must act.
     pub unfit: Option<String>,
-    /// What an operator should know: durability that is weaker than promised, memory that runs out.
+    /// Warnings for the operator: durability weaker than promised, memory nearly exhausted.
     pub warnings: Vec<String>,
 }

@@ -1,22 +1,26 @@
-//! Where accepted events live until they are delivered, and for as long as the feed keeps them.
+//! Durable store of accepted events, their deliveries, the feed and the registry.
 //!
-//! One trait and two stores behind it: `redis` for many machines, `embedded` for one. Both pass the same contract suite
-//! (`contract`). The rules every store keeps:
+//! One trait ([`Store`]) with two implementations: `redis` for many machines, `embedded` for one.
+//! Both pass the same contract suite (`contract`). Rules of every store:
 //!
-//! * `accept` is the only way in and commits all of a submission or nothing of it. When it has answered, a crash of the
-//!   gateway loses nothing of what it answered for.
-//! * A delivery is due, leased or finished. Waiting and leased are one place: its endpoint's ordered set, whose score is when the
-//!   delivery is due *or* when its lease ends. The score is also the fencing token: `settle` with a token that is no longer the
-//!   score is `Stale` and changes nothing, except that a success always counts.
-//! * Endpoints take turns. Whose turn it is comes from an index of the sets (an endpoint's turn comes when its first delivery is
-//!   due, or when its hold is over), so that what waits for one endpoint hides nothing of another's.
-//! * Every operation may be sent twice. `Unavailable` means that *nothing is known*: it may have happened.
-//! * Time is the store's time: Redis's clock there, the gateway's here.
-//! * Every key carries its tenant.
-//! * What a tenant uses (pending deliveries, bytes of events) is counted in the commit that changes it.
+//! * `accept` is the only way in. It commits a submission completely or not at all. After its
+//!   answer, a crash of the gateway loses nothing of that submission.
+//! * A delivery is due, leased or finished. Due and leased deliveries are members of one ordered
+//!   set, their endpoint's. The score is the time at which the delivery is due *or* its lease ends.
+//!   The score is also the fencing token: `settle` with another token answers `Stale` and changes
+//!   nothing, except that a success always counts.
+//! * Endpoints take turns. An index of these sets holds each endpoint's next turn: the time at which
+//!   its first delivery is due, or the end of its hold. Deliveries that wait for one endpoint
+//!   therefore never block another endpoint.
+//! * Every operation is safe to repeat. `Unavailable` means that the outcome is unknown: the
+//!   operation may have happened.
+//! * Time is the store's time: the clock of the Redis server, or the gateway's for `embedded`.
+//! * Every key contains its tenant.
+//! * A tenant's usage (pending deliveries, bytes of events) is counted in the commit that changes
+//!   it.
 //!
-//! Batches are the unit, because both stores live from batching. Callers do not batch: `group::Committer` collects
-//! what waits while the last batch is under way.
+//! Operations take batches, because both stores are fast only with batches. Callers do not batch:
+//! `group::Committer` collects what waits while the last batch is under way.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 pub mod clock;
@@ -58,20 +62,23 @@ pub use registry_record::RegistryRecord;
 pub use retention::Retention;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
-/// A durable store. See the module for the rules.
+/// Durable store. The module's documentation lists the rules.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
+    /// Commits submissions; one answer each, in order.
+    /// Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 
-    /// Endpoints of a shard whose turn it is, the longest waiting first; up to `max`. Changes nothing.
+    /// Endpoints of a shard whose turn has come, the longest waiting first; up to `max`.
+    /// Read-only.
     async fn turns(&self, shard: Shard, max: usize) -> Result<Turns, StoreError>;
 
-    /// Takes due deliveries of the endpoints that are picked, each leased for `lease`, whether or not it is their turn. The next
-    /// turn of each endpoint picked is set: when its hold is over if it has more that is due, otherwise when it will have.
+    /// Claims due deliveries of the given endpoints, each leased for `lease`.
+    /// The endpoints' turns need not have come. The next turn of each endpoint is set: at the end of
+    /// its hold if more of its deliveries are due, otherwise when the next one will be.
     async fn claim_from(&self, shard: Shard, picks: &[Pick], lease: Duration) -> Result<Claimed, StoreError>;
 
-    /// Takes up to `max` due deliveries of a shard, whosever turn it is, each leased for `lease`.
+    /// Claims up to `max` due deliveries of a shard, of any endpoint, each leased for `lease`.
     async fn claim(&self, shard: Shard, max: usize, lease: Duration) -> Result<Claimed, StoreError> {
         let turns = self.turns(shard, max).await?;
         let mut claimed = Claimed {
@@ -95,17 +102,20 @@ pub trait Store: Send + Sync + 'static {
         Ok(claimed)
     }
 
-    /// Ends or prolongs leases; one answer each, in order.
+    /// Ends or extends leases; one answer each, in order.
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>>;
 
-    /// Counts a crash for deliveries that were interrupted, and ends the leases that the process held. One that has ended, or
-    /// of which an attempt was recorded since, is left as it is. A lease counts once, however often it is told. How many were
-    /// counted. The count ends with the next attempt that is recorded.
+    /// Counts a crash for interrupted deliveries and ends the leases of the crashed process.
+    /// Returns the number that was counted. A delivery whose lease has ended, or of which an
+    /// attempt was recorded since, is not changed. A lease counts once, however often it is
+    /// reported. The next recorded attempt resets the count.
     async fn interrupted(&self, deliveries: Vec<Interrupted>) -> Result<usize, StoreError>;
 
-    /// Makes new deliveries of events that are stored already (replays); those whose event is unknown are left out.
-    /// How many were made. A delivery that exists already is not made again. All are refused with `OverQuota` where they are more
-    /// than `limits` leave room for.
+    /// Makes new deliveries of stored events (replays); returns the number made.
+    /// Deliveries of unknown events are left out. An existing delivery is not made again.
+    ///
+    /// # Errors
+    /// `OverQuota`, for all of them, if they exceed what `limits` allow.
     async fn enqueue(
         &self,
         tenant: &TenantId,
@@ -113,8 +123,9 @@ pub trait Store: Send + Sync + 'static {
         limits: StoredLimits,
     ) -> Result<usize, StoreError>;
 
-    /// A page of the tenant's feed after a position (from the beginning: `FeedPosition::START`), in commit order: up to `limit`
-    /// events, or fewer where they have [`FEED_PAGE_BYTES`].
+    /// Page of the tenant's feed after a position, in commit order.
+    /// `FeedPosition::START` is the beginning. A page has up to `limit` events, or fewer if they
+    /// reach [`FEED_PAGE_BYTES`].
     async fn feed(
         &self,
         tenant: &TenantId,
@@ -122,7 +133,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<FeedPage, StoreError>;
 
-    /// A page of the tenant's feed before a position, the newest first (from the end: `FeedPosition::END`), as large as of `feed`.
+    /// Page of the tenant's feed before a position, the newest first.
+    /// `FeedPosition::END` is the end. The page size is that of `feed`.
     async fn feed_back(
         &self,
         tenant: &TenantId,
@@ -130,14 +142,14 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<FeedPage, StoreError>;
 
-    /// The place in the tenant's feed before the first entry that was accepted at a time or later; some that were accepted in the
-    /// same millisecond may lie behind it too.
+    /// Position in the tenant's feed before the first entry accepted at `since` or later.
+    /// Some entries accepted in the same millisecond may come after it too.
     async fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError>;
 
     /// One event with its deliveries.
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError>;
 
-    /// One delivery with its attempts, the first first.
+    /// One delivery with its attempts, the oldest first.
     async fn delivery(
         &self,
         tenant: &TenantId,
@@ -152,37 +164,43 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError>;
 
-    /// How a subscription fares: what settlements with a tally counted. Buckets that are of no more use may still be in it.
+    /// Delivery statistics of a subscription, counted by settlements with a tally.
+    /// Expired buckets may still be among them.
     async fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError>;
 
-    /// Forgets how subscriptions fared.
+    /// Deletes the statistics of subscriptions.
     async fn forget_stats(&self, tenant: &TenantId, ids: &[SubscriptionId]) -> Result<(), StoreError>;
 
-    /// Removes a part of what was accepted for a tenant up to a place in its feed, and of what is in no feed: events with their
-    /// deliveries, pending ones too, dead letters, idempotency keys (of those a store may leave what expires by itself). Whether
-    /// there may be more. Its feed goes on behind what is removed. For tenants that are no more.
+    /// Removes a batch of a deleted tenant's data; returns `true` if there may be more.
+    /// Covers the feed up to `until` and the events in no feed: events with their deliveries
+    /// (pending ones too), dead letters, idempotency keys (a store may leave those that expire by
+    /// themselves). The feed continues behind the removed entries.
     async fn forget_tenant(&self, tenant: &TenantId, until: FeedPosition) -> Result<bool, StoreError>;
 
-    /// What a tenant uses now, or did at most `max_age` ago.
+    /// Current usage of a tenant, at most `max_age` old.
     async fn usage(&self, tenant: &TenantId, max_age: Duration) -> Result<StoredUsage, StoreError>;
 
-    /// What a tenant used when this process last saw it, without asking the store; `None`: it has not seen it yet.
+    /// Usage of a tenant as this process last saw it, without asking the store.
+    /// `None` if this process has not seen it yet.
     fn last_usage(&self, tenant: &TenantId) -> Option<StoredUsage>;
 
-    /// Removes what is older than the retention: feed entries, finished events, idempotency keys. Called now and then.
+    /// Removes data older than the retention; called periodically.
+    /// Covers feed entries, finished events and idempotency keys.
     async fn sweep(&self) -> Result<(), StoreError>;
 
-    /// The tenants whose registry changed after a version, and the version now. `since` 0: all tenants that exist.
+    /// Tenants whose registry changed after version `since`, and the current version.
+    /// `since` 0: all existing tenants.
     async fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError>;
 
-    /// A tenant's registry; `None` where the tenant does not exist.
+    /// Registry of a tenant; `None` if the tenant does not exist.
     async fn registry_load(&self, tenant: &TenantId) -> Result<Option<RegistryRecord>, StoreError>;
 
-    /// Applies changes to a tenant's registry at once, if its revision still is `expected` (0: it must not exist).
-    /// The new revision. A change of `None` removes an entry; a registry without entries does not exist.
+    /// Applies changes to a tenant's registry atomically, by compare-and-set.
+    /// Returns the new revision. `expected` is the current revision, 0 for a registry that must not
+    /// exist. A change of `None` removes an entry; a registry without entries does not exist.
     ///
     /// # Errors
-    /// `Conflict` when somebody else was faster.
+    /// `Conflict` if the revision is not `expected`.
     async fn registry_apply(
         &self,
         tenant: &TenantId,
@@ -190,23 +208,23 @@ pub trait Store: Send + Sync + 'static {
         changes: Vec<(String, Option<Bytes>)>,
     ) -> Result<u64, StoreError>;
 
-    /// Keeps bytes under the name that they are known by (a component's digest). Doing it again changes nothing.
+    /// Stores a blob under its name (a component's digest). Idempotent.
     async fn blob_put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Bytes that were kept.
+    /// Blob of this name; `None` if there is none.
     async fn blob_get(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
 
-    /// Forgets bytes that were kept. Those that are not there are forgotten already.
+    /// Deletes a blob. Idempotent.
     async fn blob_delete(&self, name: &str) -> Result<(), StoreError>;
 
     /// Note under a name, if there is one.
     async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError>;
 
-    /// Puts a note under a name for so long, if there is none: `None`. Otherwise what the note says that is there. An owner has its
-    /// notes counted until they end.
+    /// Puts a note under a name for `keep`, if there is none; returns the existing note otherwise.
+    /// An owner's notes are counted until they end.
     ///
     /// # Errors
-    /// `OverQuota` where the owner has as many as it may.
+    /// `OverQuota` if the owner already has its maximum.
     async fn note_put(
         &self,
         name: &str,
@@ -215,7 +233,8 @@ pub trait Store: Send + Sync + 'static {
         owner: Option<&NoteOwner>,
     ) -> Result<Option<Bytes>, StoreError>;
 
-    /// Replaces a note, or removes it, if it says what is expected; whether it did. `owner`: as when it was put.
+    /// Replaces or removes a note by compare-and-set; returns `true` if it did.
+    /// `owner` is the one it was put with.
     async fn note_replace(
         &self,
         name: &str,
@@ -224,19 +243,19 @@ pub trait Store: Send + Sync + 'static {
         owner: Option<&NoteOwner>,
     ) -> Result<bool, StoreError>;
 
-    /// Number of an owner's notes. Those that ended lately may be among them.
+    /// Number of an owner's notes. Those that ended lately may be included.
     async fn notes_of(&self, owner: &str) -> Result<u64, StoreError>;
 
-    /// Copies all that is committed now into a new file, while everything else goes on; how many bytes that is. `None`: the
-    /// server has tools of its own for it.
+    /// Copies a snapshot of the committed data into a new file, concurrently with other operations.
+    /// Returns the number of bytes. `None`: the server has backup tools of its own.
     async fn backup(&self, _: &Path, _: Pace) -> Option<Result<u64, StoreError>> {
         None
     }
 
-    /// How the store is.
+    /// Current health of the store.
     async fn health(&self) -> Health;
 
-    /// How many shards there are: fixed when the store was first used.
+    /// Number of shards, fixed at the first use of the store.
     fn shards(&self) -> u16;
 
     /// The shard of a tenant.
@@ -246,67 +265,71 @@ pub trait Store: Send + Sync + 'static {
 /// Owner of notes that are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteOwner {
-    /// Its name.
+    /// Name of the owner.
     pub name: String,
-    /// Notes that it may have at once.
+    /// Maximum number of notes at once.
     pub most: u64,
 }
 
-/// A part of the store that is claimed from by itself. A tenant is in one shard.
+/// Partition of the store, claimed from separately. A tenant is in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard(pub u16);
 
-/// When a delivery is due, or when its lease ends, in µs of the store's clock; and so the proof that a lease is still held.
+/// Fencing token of a delivery: when it is due or its lease ends, in µs of the store's clock.
+/// The current token proves that the lease is still held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(pub Timestamp);
 
-/// What one request brought: accepted as a whole or not at all.
+/// Events of one request: accepted completely or not at all.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// Whose; every event in it says the same.
+    /// Tenant; the same in every event.
     pub tenant: TenantId,
-    /// 1 to the configured maximum.
+    /// Events, 1 to the configured maximum.
     pub events: Vec<NewEvent>,
-    /// The producer's key, if it gave one.
+    /// The producer's idempotency key, if it gave one.
     pub idempotency: Option<Idempotency>,
-    /// Whether this process sends the deliveries itself now.
+    /// Lease of the new deliveries: held by this process, or left due.
     pub lease: LeasePolicy,
-    /// What the tenant may use with it; over it the submission is refused with `OverQuota`. Several processes that accept at the same
-    /// time may each pass it by what they have under way.
+    /// Limits of the tenant's usage, this submission included; above them it is refused.
+    /// The error is `OverQuota`. Several processes that accept at the same time may each exceed the
+    /// limits by what they have under way.
     pub limits: StoredLimits,
 }
 
-/// An event and to whom it goes.
+/// New event and its targets.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     /// The event.
     pub event: Event,
-    /// Its deliveries, no target twice; all of run 0. Those of a test event have the trigger `Test`, all others `Published`.
+    /// Targets of its deliveries, each at most once; all deliveries are of run 0.
+    /// Those of a test event have the trigger `Test`, all others `Published`.
     pub targets: Vec<Target>,
-    /// Whether the producer chose the id, so that it may have been accepted before.
+    /// Flag: the producer chose the id, so the event may have been accepted before.
     pub id_given: bool,
 }
 
-/// A producer's idempotency key, kept 24 hours by tenant.
+/// Producer's idempotency key, stored for 24 hours by tenant.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    /// 1 to 300 bytes.
+    /// The key, 1 to 300 bytes.
     pub key: String,
     /// SHA-256 of the request; another request under the same key is an error.
     pub fingerprint: [u8; 32],
 }
 
-/// What became of a submission.
+/// Outcome of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
     /// Stored.
     Stored {
-        /// For each event whether it was new; an event whose given id existed already was left as it is.
+        /// Flag for each event: it was new.
+        /// An existing event with the same given id is not changed.
         fresh: Vec<bool>,
-        /// Proof of the lease of every new delivery that is held.
+        /// Lease token of every new delivery that this process holds.
         token: Option<Token>,
     },
-    /// The idempotency key was used for the same request before, which stored these.
+    /// The idempotency key was used before for the same request, which stored these events.
     Repeated(Vec<EventId>),
     /// The idempotency key was used for another request.
     KeyReused,
@@ -315,105 +338,107 @@ pub enum Accepted {
 /// Deliveries that were claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// What was taken, by endpoint as they were picked, the longest due first.
+    /// Claimed deliveries, in the order of the picked endpoints, the longest due first.
     pub leased: Vec<Leased>,
-    /// How long after it was due each was taken; for one whose lease ran out, how long after that.
+    /// Delay of each delivery: the time since it was due, or since its lease ran out.
     pub late: Vec<Duration>,
-    /// Of each pick whether the endpoint has more that is due.
+    /// Flag for each pick: the endpoint has more due deliveries.
     pub more: Vec<bool>,
     /// The store's time.
     pub now: Timestamp,
-    /// The first turn of the shard from now on: when a delivery is due, a lease ends or a hold is over; `None`: nothing waits.
+    /// Next turn of the shard: when a delivery is due, a lease ends or a hold is over.
+    /// `None`: no delivery waits.
     pub next_due: Option<Timestamp>,
 }
 
-/// A delivery in this process's hands.
+/// Delivery leased to this process.
 #[derive(Clone)]
 pub struct Leased {
-    /// The event that is to be brought.
+    /// The event to deliver.
     pub event: std::sync::Arc<Event>,
-    /// Which delivery.
+    /// Id of the delivery.
     pub id: DeliveryId,
-    /// Why it exists.
+    /// Origin of the delivery.
     pub trigger: Trigger,
-    /// Proof of the lease, and when it ends.
+    /// Lease token, which is also the end of the lease.
     pub token: Token,
-    /// Attempts made before.
+    /// Number of earlier attempts.
     pub attempts: u32,
-    /// When the first was made.
+    /// Time of the first attempt.
     pub first_attempt: Option<Timestamp>,
-    /// How often a process ended during an attempt of it, since an attempt of it last had an outcome.
+    /// Number of process crashes during attempts since the last attempt with an outcome.
     pub crashes: u32,
-    /// What a delivery chain made of the event's data at the first attempt: every attempt sends the same.
+    /// Event data as the delivery chain made it at the first attempt; every attempt sends the same.
     pub body: Option<Bytes>,
 }
 
-/// A delivery whose attempt was under way when the process that made it ended.
+/// Delivery whose attempt was in progress when the process that made it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interrupted {
-    /// Whose.
+    /// Tenant of the delivery.
     pub tenant: TenantId,
-    /// Which.
+    /// Id of the delivery.
     pub id: DeliveryId,
-    /// Proof of the lease that the process held.
+    /// Lease token that the crashed process held.
     pub token: Token,
-    /// Attempts made before.
+    /// Number of earlier attempts.
     pub attempts: u32,
 }
 
-/// What is to become of a leased delivery.
+/// Outcome of a leased delivery, to be recorded.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// Whose.
+    /// Tenant of the delivery.
     pub tenant: TenantId,
-    /// Which.
+    /// Id of the delivery.
     pub id: DeliveryId,
-    /// Proof of the lease.
+    /// Lease token.
     pub token: Token,
-    /// The attempt that was made, if one was: it is kept, and counted whatever its number says.
+    /// The attempt, if one was made: stored, and counted whatever its number is.
     pub attempt: Option<Attempt>,
-    /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
+    /// Statistics bucket of the attempt, if it counts.
+    /// Updated in the same commit if the settlement applies.
     pub tally: Option<Tally>,
-    /// What is next.
+    /// Next state of the delivery.
     pub next: Next,
 }
 
-/// What is next for a delivery.
+/// Next state of a delivery.
 #[derive(Clone)]
 pub enum Next {
     /// Delivered; counted even if the lease has run out.
     Done,
-    /// Due again then.
+    /// Due again later.
     RetryAt {
-        /// When.
+        /// Time at which it is due.
         at: Timestamp,
-        /// What a delivery chain made, to be sent again.
+        /// Body made by a delivery chain, to be sent again.
         body: Option<Bytes>,
     },
     /// No more attempts.
     Dead,
-    /// Called off.
+    /// Cancelled on request, or dropped by a delivery plugin.
     Cancelled,
-    /// Recorded in place of being sent.
+    /// Recorded instead of being sent.
     Shadowed,
-    /// Not attempted: due at once for whoever claims it.
+    /// Not attempted: due at once, for any process to claim.
     Release,
-    /// The lease goes on for so long from now.
+    /// Extends the lease to this long from now.
     Extend(Duration),
 }
 
-/// What a settlement did.
+/// Effect of a settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// It happened. The token now, where the lease goes on.
+    /// Applied. Contains the new token if the lease continues.
     Applied(Option<Token>),
-    /// The token is not the one that the delivery has now: nothing changed.
+    /// The token is not the delivery's current one: nothing changed.
     Stale,
-    /// There is no such delivery pending (any more): nothing changed.
+    /// No such delivery is pending (any more): nothing changed.
     Missing,
 }
 
-/// A place in a tenant's feed: opaque but for its order. In Redis a stream id, here a counter.
+/// Position in a tenant's feed: opaque except for its order. A Redis stream id, or a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FeedPosition {
     /// The major part.
@@ -432,19 +457,20 @@ impl FeedPosition {
     };
 }
 
-/// Bytes of events after which a page of the feed ends, however few they are: at least one, and so at most that and the largest
-/// event.
+/// Maximum bytes of events in a feed page, plus one event at most.
+/// A page ends with the event that reaches this size; it has at least one event.
 pub const FEED_PAGE_BYTES: usize = 4 << 20;
 
 /// A page of the feed.
 #[derive(Debug, Clone)]
 pub struct FeedPage {
-    /// The events with their positions.
+    /// The events with their feed positions.
     pub events: Vec<(FeedPosition, Event)>,
-    /// A cursor before this has expired: something after it was removed. It lies between the newest entry that was removed and
-    /// the oldest that is kept; `START` when nothing ever was.
+    /// Start of the retained feed: a cursor before this has expired.
+    /// It lies between the newest removed entry and the oldest retained one; `START` if nothing was
+    /// ever removed.
     pub kept_from: FeedPosition,
-    /// Whether there is more beyond this page.
+    /// Flag: there are more events beyond this page.
     pub more: bool,
 }
 
@@ -457,7 +483,7 @@ pub struct StoredEvent {
     pub deliveries: Vec<Delivery>,
 }
 
-/// Without the body: it may be anyone's personal data.
+/// Omits the body, which may contain personal data.
 impl fmt::Debug for Leased {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leased")
@@ -469,7 +495,7 @@ impl fmt::Debug for Leased {
     }
 }
 
-/// Without the body.
+/// Omits the body.
 impl fmt::Debug for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Opens the store that an address names.
+//! Opens the store of an address.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::redis::RedisStore;
 use super::{Config, Retention, Store, StoreError, StoreUrl};
 use hookgate_runtime::clock::Clock;
 
-/// Opens the store at an address. A Redis has its own clock; the embedded store goes by the given one.
+/// Opens the store at an address. Redis has a clock; the embedded store uses the given one.
 ///
 /// # Errors
-/// `Unavailable` when nobody answers at the address, `Unusable` when what is there must not be used as it is; both name it,
-/// without a password.
+/// `Unavailable` if there is no answer from the address, `Unusable` if the store there must not be
+/// used in its state; both name it, without a password.
 pub async fn open(
     url: &StoreUrl,
     config: &Config,

@@ -1,4 +1,4 @@
-//! Throttle of work that copies bytes beside the ordinary traffic.
+//! Throttle of work that copies bytes concurrently with the ordinary traffic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use hookgate_domain::units::Size;
 
-/// Throttle of copied bytes, with a count of them and a way to stop. Clones are one throttle.
+/// Throttle of copied bytes, with a count and a stop signal. Clones share the throttle.
 #[derive(Debug, Clone)]
 pub struct Pace {
     bytes_per_second: u64,
@@ -17,7 +17,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A throttle of so many bytes a second, at least one, until it is stopped.
+    /// Creates a throttle of this many bytes a second, at least one, until it is stopped.
     pub fn new(bytes_per_second: Size, stopped: CancellationToken) -> Self {
         Self {
             bytes_per_second: (bytes_per_second.bytes() as u64).max(1),
@@ -26,12 +26,13 @@ impl Pace {
         }
     }
 
-    /// Bytes that were copied.
+    /// Number of bytes copied.
     pub fn copied(&self) -> u64 {
         self.copied.load(Ordering::Relaxed)
     }
 
-    /// Counts bytes, and sleeps as long as they are ahead of the rate since `began`. False: it is stopped. Blocks.
+    /// Counts bytes and sleeps while they are ahead of the rate since `began`; blocks.
+    /// Returns `false` once it is stopped.
     pub(super) fn copy(&self, bytes: u64, began: Instant) -> bool {
         let copied = self.copied.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let micros = u128::from(copied) * 1_000_000 / u128::from(self.bytes_per_second);
@@ -47,5 +48,5 @@ impl Pace {
     }
 }
 
-/// How often a sleeping copy looks whether it is stopped.
+/// Interval at which a sleeping copy checks the stop signal.
 const LOOK: Duration = Duration::from_millis(50);

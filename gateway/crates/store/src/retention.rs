@@ -1,20 +1,21 @@
-//! How long a store keeps what is finished.
+//! Retention: the age at which stored data is removed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::Span;
 
-/// How long things are kept. The same for every store.
+/// Retention of stored data. The same for every store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Events with their deliveries, attempts and dead letters, from when they were accepted; the feed goes back so far. An event
-    /// with a delivery still pending is kept until that is finished.
+    /// Events with their deliveries, attempts and dead letters, from their acceptance.
+    /// The feed goes back as far. An event with a pending delivery is stored until that is
+    /// finished.
     pub events: Span,
     /// Idempotency keys, from their first use.
     pub idempotency_keys: Span,
-    /// How often what is too old is removed.
+    /// Interval of the removal of expired data.
     pub sweep_every: Span,
 }
 

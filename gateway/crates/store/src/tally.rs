@@ -1,26 +1,26 @@
-//! What a settlement adds to its subscription's statistics: the same in every store.
+//! Contribution of a settlement to its subscription's statistics; the same in every store.
 
 use hookgate_domain::stats::{DEAD, FAILED, LastFailure, cell};
 use hookgate_domain::{Outcome, Stats, Tally, Timestamp};
 
 use super::{Next, Settlement};
 
-/// An attempt that counts.
+/// Counted attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Added {
     pub(super) tally: Tally,
-    /// Where it is counted.
+    /// Index of its counter.
     pub(super) cell: usize,
-    /// Whether its delivery was given up.
+    /// Flag: the delivery was given up.
     pub(super) dead: bool,
-    /// When it ended.
+    /// End of the attempt.
     pub(super) at: Timestamp,
-    /// How it failed, if it did.
+    /// Failure of the attempt, if it failed.
     pub(super) failure: Option<LastFailure>,
 }
 
 impl Added {
-    /// What a settlement adds once it applies; `None`: nothing.
+    /// Contribution of a settlement once it applies; `None` if it does not count.
     pub(super) fn of(settlement: &Settlement) -> Option<Self> {
         let (tally, attempt) = (settlement.tally?, settlement.attempt.as_ref()?);
         let cell = cell(&attempt.outcome, attempt.took)?;
@@ -46,7 +46,7 @@ impl Added {
         })
     }
 
-    /// Counts it, and drops what is of no more use when a bucket begins.
+    /// Counts the attempt, and drops expired buckets when a new one begins.
     pub(super) fn count(self, stats: &mut Stats) {
         let counts = stats.bucket(self.tally.bucket);
         let begins = counts.attempts() == 0;

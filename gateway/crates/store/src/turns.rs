@@ -1,57 +1,58 @@
-//! Endpoints as a store orders their deliveries: whose turn it is, what is claimed of each, who sends what is new.
+//! Endpoints as a store orders their deliveries: order of turns, picks of a claim, lease policy.
 
 use std::time::Duration;
 
 use hookgate_domain::{Target, TenantId, Timestamp};
 
-/// Receiver of deliveries as a store orders them: each has a queue of its own in its shard.
+/// Receiver of deliveries in the store's order: each has a separate queue in its shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// Whose.
+    /// Tenant of the endpoint.
     pub tenant: TenantId,
-    /// A subscription, or all endpoints that the tenant's events name themselves.
+    /// Subscription, or all endpoints that the tenant's events name themselves.
     pub target: Target,
 }
 
-/// Endpoints whose turn it is.
+/// Endpoints whose turn has come.
 #[derive(Debug, Clone)]
 pub struct Turns {
-    /// The longest waiting first.
+    /// The endpoints, the longest waiting first.
     pub endpoints: Vec<Endpoint>,
     /// The store's time.
     pub now: Timestamp,
-    /// The first turn of the shard, which may have come; `None`: nothing waits.
+    /// Next turn of the shard, which may be in the past; `None`: no delivery waits.
     pub next: Option<Timestamp>,
 }
 
 /// Claim of one endpoint's deliveries.
 #[derive(Debug, Clone)]
 pub struct Pick {
-    /// Whose deliveries.
+    /// Endpoint to claim from.
     pub endpoint: Endpoint,
-    /// Most deliveries to take, of which a store may take fewer at once; 0 takes none and only sets the next turn.
+    /// Maximum number of deliveries; a store may take fewer at once. 0 only sets the next turn.
     pub max: usize,
-    /// Time from now before which the endpoint has no turn again, whatever is due: one record instead of a postponement of
-    /// each of its deliveries. A store may end it early when a delivery is added or settled.
+    /// Hold: time from now until the endpoint's next turn, even if deliveries are due.
+    /// One record instead of a postponement of each due delivery. A store may end it early when a
+    /// delivery is added or settled.
     pub hold: Duration,
 }
 
 impl Pick {
-    /// So many deliveries at most, and the next turn behind the others whose turn it is.
+    /// Pick of at most `max` deliveries; the next turn is after the other endpoints due now.
     pub fn of(endpoint: Endpoint, max: usize) -> Self {
         let hold = Duration::ZERO;
         Self { endpoint, max, hold }
     }
 }
 
-/// Who sends new deliveries.
+/// Lease policy of new deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeasePolicy {
-    /// This process, at once: they are stored leased for so long.
+    /// This process sends them at once: they are stored leased for this long.
     Hold(Duration),
-    /// This process, but for deliveries to these targets, which are stored due.
+    /// This process sends them, except those to these targets, which are stored due.
     HoldExcept(Duration, Vec<Target>),
-    /// Whoever claims them.
+    /// They are stored due, for any process to claim.
     Due,
 }
 
@@ -64,7 +65,7 @@ impl LeasePolicy {
         }
     }
 
-    /// Tells whether this process sends deliveries to a target.
+    /// Returns `true` if this process sends deliveries to a target.
     pub fn holds(&self, target: Target) -> bool {
         match self {
             Self::Hold(_) => true,

@@ -1,4 +1,4 @@
-//! How a subscription's statistics look as bytes.
+//! Binary encoding of a subscription's statistics.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::wire::{Reader, Writer};
 use super::{Stats, StoreError, Timestamp, VERSION};
 use hookgate_domain::stats::{Bucket, CELLS, Counts, LastFailure};
 
-/// Statistics and when all of them may be forgotten.
+/// Statistics and the time at which all of them expire.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StatsRecord {
     pub(crate) stats: Stats,
@@ -26,8 +26,10 @@ impl StatsRecord {
         out.finish()
     }
 
+    /// Decodes a record.
+    ///
     /// # Errors
-    /// `Corrupt` when it is not such a record.
+    /// `Corrupt` if it is not such a record.
     pub(crate) fn decode(record: &Bytes) -> Result<Self, StoreError> {
         let mut from = Reader::new(record, VERSION, "statistics")?;
         let forget_at = from.time()?;

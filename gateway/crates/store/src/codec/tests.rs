@@ -1,4 +1,4 @@
-//! Records survive the way to bytes and back, and broken bytes are told, never trusted.
+//! Round trips of records, and rejection of corrupt bytes.
 
 use std::iter;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn span() -> impl Strategy<Value = Duration> {
     any::<u64>().prop_map(Duration::from_micros)
 }
 
-/// Bytes of both kinds: noise that does not compress and repetition that does.
+/// Bytes of both kinds: incompressible noise and compressible repetition.
 fn bytes() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         vec(any::<u8>(), 0..64).prop_map(Bytes::from),
@@ -242,7 +242,7 @@ proptest! {
     }
 }
 
-/// An event of nothing but this data.
+/// Event with only this data.
 fn bare(data: Bytes) -> Event {
     Event {
         id: id(),
@@ -320,7 +320,7 @@ fn another_layout_is_told() {
     assert!(error.to_string().contains("layout 9"), "{error}");
 }
 
-/// Records keep what they hold out of `Debug`; proptest wants something to print.
+/// Makes a record printable for proptest; `Debug` of records omits the content.
 struct Hidden(DeliveryRecord);
 
 impl std::fmt::Debug for Hidden {

@@ -1,14 +1,14 @@
-//! Records of requests that were not sent: at most [`MOST_HEADERS`] bytes of headers and [`MOST_URL`] of a URL.
+//! Records of unsent requests: headers up to [`MOST_HEADERS`], a URL up to [`MOST_URL`] bytes.
 
 use super::wire::{Reader, Writer};
 use crate::StoreError;
 use hookgate_domain::UnsentRequest;
 
-/// Bytes of names and values that are kept of the headers; those behind are counted.
+/// Maximum bytes of header names and values that are stored; the number of the rest is stored.
 const MOST_HEADERS: usize = 16 << 10;
-/// Bytes that are kept of a URL.
+/// Maximum bytes of a stored URL.
 const MOST_URL: usize = 4 << 10;
-/// Bytes that a header takes beside its name and value, at most.
+/// Maximum encoding overhead of a header in bytes, without its name and value.
 const BESIDE: usize = 8;
 
 pub(super) fn write(out: &mut Writer, request: &UnsentRequest) {

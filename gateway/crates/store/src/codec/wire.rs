@@ -1,4 +1,4 @@
-//! The alphabet of stored records: integers, texts, lists, and bytes that are compressed when it pays.
+//! Primitives of the record encoding: integers, texts, lists and optionally compressed bytes.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use bytes::Bytes;
 
 use crate::StoreError;
 
-/// Shorter bytes are not worth the trouble of compressing.
+/// Minimum size in bytes for compression.
 const PACK_FROM: usize = 1024;
-/// LZ4 cannot make more than so many bytes of one: a corrupt length never allocates more.
+/// Maximum expansion factor of LZ4: bounds the allocation for a corrupt length.
 const LZ4_MOST: usize = 255;
 
-/// Writes a record.
+/// Record writer.
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// A record of this layout, of probably so many bytes.
+    /// Begins a record of this layout version; `about` is the expected size in bytes.
     pub(super) fn new(version: u8, about: usize) -> Self {
         let mut bytes = Vec::with_capacity(about + 1);
         bytes.push(version);
@@ -53,7 +53,7 @@ impl Writer {
         self.raw(text.as_bytes());
     }
 
-    /// A text, cut to so many bytes at most where a character ends.
+    /// Writes a text, truncated to at most `most` bytes at a character boundary.
     pub(super) fn cut_text(&mut self, text: &str, most: usize) {
         self.text(&text[..text.floor_char_boundary(most)]);
     }
@@ -72,8 +72,8 @@ impl Writer {
         }
     }
 
-    /// Bytes, as LZ4 when that saves a fifth. What is written first is the length that they will have again, and 0 when they
-    /// stand as they are.
+    /// Writes bytes, compressed with LZ4 if that saves a fifth.
+    /// The first number is the uncompressed length, or 0 if the bytes are not compressed.
     pub(super) fn packed(&mut self, bytes: &[u8]) {
         if bytes.len() >= PACK_FROM {
             let packed = lz4_flex::block::compress(bytes);
@@ -90,7 +90,7 @@ impl Writer {
     }
 }
 
-/// Reads a record from its beginning to its end.
+/// Record reader.
 pub(super) struct Reader<'a> {
     record: &'a Bytes,
     at: usize,
@@ -98,12 +98,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of this layout; `what` is the word for the record in errors.
+    /// Begins to read a record of this layout; `what` names the record in errors.
     pub(super) fn new(record: &'a Bytes, version: u8, what: &'static str) -> Result<Self, StoreError> {
         Self::of_any(record, version..=version, what).map(|(reader, _)| reader)
     }
 
-    /// A reader of any of these layouts, and which of them it is.
+    /// Begins to read a record of any of these layouts; returns the reader and the layout.
     pub(super) fn of_any(
         record: &'a Bytes,
         versions: RangeInclusive<u8>,
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         )))
     }
 
-    /// Refuses a record of which something is left.
+    /// Checks that the whole record was read.
     pub(super) fn end(self) -> Result<(), StoreError> {
         if self.at == self.record.len() {
             Ok(())
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         Err(self.corrupt())
     }
 
-    /// A number of a narrower type.
+    /// Reads a number of a narrower type.
     pub(super) fn small<T: TryFrom<u64>>(&mut self) -> Result<T, StoreError> {
         let number = self.number()?;
         T::try_from(number).map_err(|_| self.corrupt())
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
         self.str().map(str::to_owned)
     }
 
-    /// A text that is something more.
+    /// Reads a text and parses it.
     pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T, StoreError> {
         let parsed = self.str()?.parse();
         parsed.map_err(|_| self.corrupt())
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         (0..count).map(|_| read(self)).collect()
     }
 
-    /// What `Writer::packed` wrote; shares the record's memory where it was not compressed.
+    /// Reads bytes of `Writer::packed`; uncompressed bytes share the record's memory.
     pub(super) fn packed(&mut self) -> Result<Bytes, StoreError> {
         let unpacked: usize = self.small()?;
         let range = self.range()?;
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(&self.record[range]).map_err(|_| self.corrupt())
     }
 
-    /// A length and where the bytes of that length are.
+    /// Reads a length; returns the range of the bytes of that length.
     fn range(&mut self) -> Result<std::ops::Range<usize>, StoreError> {
         let length = self.length()?;
         let from = self.at;
@@ -236,7 +236,8 @@ impl<'a> Reader<'a> {
         Ok(from..self.at)
     }
 
-    /// A count of things of at least one byte each, so that a corrupt one never allocates more than the record has.
+    /// Reads a count of items of at least one byte each.
+    /// The bound prevents a corrupt count from allocating more than the record's size.
     fn length(&mut self) -> Result<usize, StoreError> {
         let length = self.small()?;
         if length <= self.record.len() - self.at {

@@ -1,4 +1,4 @@
-//! Accepting: once, all or nothing, and everything that was accepted is there.
+//! Accepting: exactly once, atomic, and durable.
 
 use super::*;
 use crate::codec;
@@ -106,7 +106,7 @@ pub(crate) async fn a_key_for_another_request_changes_nothing(subject: &impl Sub
 }
 
 pub(crate) async fn keys_and_ids_are_by_tenant(subject: &impl Subject) {
-    // Names of which one begins with the other: neither sees what is the other's.
+    // One name is a prefix of the other; neither tenant sees the other's data.
     let (acme, other) = (tenant("acme"), tenant("acme-2"));
     for (of, request) in [(&acme, 1), (&other, 2)] {
         let one = keyed(submission(of, &["e1"], &[target(1)]), "key", request);
@@ -207,10 +207,10 @@ pub(crate) async fn held_deliveries_are_leased_from_the_start(subject: &impl Sub
     );
 }
 
-/// The largest that an event, a delivery and an attempt can be: what a chain has to tell is cut, and everything else is kept.
+/// The largest event, delivery and attempt: chain reports are truncated, the rest is stored.
 pub(crate) async fn the_largest_record_is_bounded_and_kept(subject: &impl Subject) {
     let acme = tenant("acme");
-    // Bytes that no compression makes smaller.
+    // Incompressible bytes.
     let noise = |length: usize| {
         let mut state = 0x9e37_79b9_u32;
         let next = |_| {

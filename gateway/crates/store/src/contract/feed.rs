@@ -1,4 +1,4 @@
-//! The feed: every published event once, in commit order, from any position either way.
+//! Feed: every published event once, in commit order, from any position in both directions.
 
 use super::*;
 use crate::{FEED_PAGE_BYTES, FeedPage, FeedPosition};
@@ -68,7 +68,7 @@ pub(crate) async fn pages_meet_both_ways(subject: &impl Subject) {
     assert_eq!(ids(&middle), ["e2", "e1"], "before a position, without it");
 }
 
-/// Events of any sizes: whatever the limit, a page ends with the event that fills its bytes, and the pages leave nothing out.
+/// A page ends with the event that fills its bytes, whatever the limit; the pages omit nothing.
 pub(crate) async fn pages_end_with_their_bytes(subject: &impl Subject) {
     let acme = tenant("acme");
     let mut random = proptest::test_runner::TestRunner::deterministic();
@@ -176,7 +176,7 @@ pub(crate) async fn a_time_is_a_place_in_the_feed(subject: &impl Subject) {
     assert_eq!(start, FeedPosition::START);
 }
 
-/// Whatever a cursor says, there is an answer: positions beyond both ends have nothing behind them.
+/// Every position has a page: positions beyond both ends have empty ones.
 pub(crate) async fn any_position_has_a_page(subject: &impl Subject) {
     let acme = tenant("acme");
     accept(subject, submission(&acme, &["e1", "e2"], &[target(1)])).await;

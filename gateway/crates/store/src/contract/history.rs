@@ -1,4 +1,4 @@
-//! Random histories: whatever is done in whatever order, the store answers as a model of a few lines does.
+//! Random histories of operations: the store answers as a small model does.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use proptest::test_runner::{Config, TestRunner};
 use super::*;
 use hookgate_domain::DeliveryState;
 
-/// What may be done. Deliveries are named by numbers, so that histories meet the same ones again and again.
+/// Operation of a history. Deliveries are named by small numbers, so that histories reuse them.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Accepts an event of a tenant, with so many targets.
+    /// Accepts an event of a tenant, with this many targets.
     Accept { tenant: u8, event: u8, targets: u8 },
-    /// Claims so many.
+    /// Claims up to `max` deliveries.
     Claim { max: usize },
-    /// Settles a delivery with the token it has, or one that is not its own.
+    /// Settles a delivery with its token, or with a wrong one.
     Settle { which: usize, end: End, stale: bool },
-    /// Lets all leases and waits end, where time can be moved.
+    /// Advances the time beyond all leases and waits, where the store's time can be advanced.
     Pass,
 }
 
@@ -36,7 +36,7 @@ enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stands {
     Due,
-    /// With its token.
+    /// Leased, with the token.
     Leased(Timestamp),
     Waiting(Timestamp),
     Delivered,
@@ -44,7 +44,7 @@ enum Stands {
     Cancelled,
 }
 
-/// Every delivery: how it stands, and attempts made.
+/// State and number of attempts of every delivery.
 #[derive(Default)]
 struct Model(BTreeMap<(TenantId, DeliveryId), (Stands, u32)>);
 
@@ -68,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Runs histories, each with tenants of its own in the same store.
+/// Runs histories, each with separate tenants in the same store.
 pub(crate) async fn any_history_is_as_the_model_says(subject: &impl Subject) {
     let mut runner = TestRunner::new(Config {
         failure_persistence: None,
@@ -76,7 +76,8 @@ pub(crate) async fn any_history_is_as_the_model_says(subject: &impl Subject) {
     });
     let histories = prop::collection::vec(step(), 1..60);
     for number in 0..20 {
-        // Histories are drawn and not shrunk: the cases run on an async store, which the runner cannot wait for.
+        // Histories are generated and not shrunk: the cases run on an async store, which the runner
+        // cannot await.
         let history = histories.new_tree(&mut runner).unwrap().current();
         let mut model = Model::default();
         for (at, step) in history.iter().enumerate() {
@@ -143,7 +144,7 @@ impl Model {
             .filter(|(stands, _)| *stands == Stands::Due)
             .count();
         let claimed = claim(subject, max, LONG).await;
-        // Tenants may be in different shards, each of which is asked for so many.
+        // Tenants may be in different shards, and `max` applies to each shard.
         assert!(claimed.len() >= due.min(max) && claimed.len() <= due);
         for leased in claimed {
             let key = (leased.event.tenant.clone(), leased.id.clone());
@@ -162,7 +163,7 @@ impl Model {
         let own = match stands {
             Stands::Leased(token) | Stands::Waiting(token) => *token,
             Stands::Due if stale => Timestamp::from_micros(1),
-            // What its score is, only the store knows.
+            // Only the store knows its score.
             Stands::Due => return,
             Stands::Delivered | Stands::Dead | Stands::Cancelled => Timestamp::from_micros(1),
         };
@@ -213,7 +214,7 @@ impl Model {
         }
     }
 
-    /// Whether the store says of every delivery what the model says.
+    /// Checks that the state of every delivery in the store is the model's.
     async fn holds(&self, subject: &impl Subject) -> Result<(), String> {
         for ((of, id), (stands, attempts)) in &self.0 {
             let (delivery, log) = delivery(subject, of, id).await;
@@ -233,7 +234,7 @@ impl Model {
         Ok(())
     }
 
-    /// Ends every delivery, so that the next history has none but its own.
+    /// Ends every delivery, so that the next history starts without any.
     async fn end_all(mut self, subject: &impl Subject) {
         for which in 0..self.0.len() {
             self.settle(subject, which, End::Done, true).await;

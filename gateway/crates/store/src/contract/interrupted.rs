@@ -1,4 +1,4 @@
-//! Crashes during attempts: each is counted once, for the attempt that it interrupted, until an attempt has an outcome.
+//! Crashes during attempts: each counts once, until an attempt has an outcome.
 
 use super::*;
 use hookgate_domain::DeliveryState;
@@ -14,7 +14,8 @@ async fn tell(subject: &impl Subject, leased: &[&Leased]) -> usize {
     subject.store().interrupted(deliveries).await.unwrap()
 }
 
-/// Claims the only delivery that is due, at another time than what was claimed before: leases are told apart by their ends.
+/// Claims the only due delivery, at another time than the previous claim.
+/// Leases are distinguished by their ends.
 async fn claim_next(subject: &impl Subject) -> Leased {
     subject.pass(Duration::from_millis(1)).await;
     claim_one(subject, LONG).await
@@ -46,7 +47,7 @@ pub(crate) async fn an_outcome_ends_the_count(subject: &impl Subject) {
     let first = claim_one(subject, LONG).await;
     assert_eq!(tell(subject, &[&first]).await, 1);
 
-    // Without an attempt nothing is known of it.
+    // Without a recorded attempt the store does not know that it was made.
     let second = claim_next(subject).await;
     let at = now(subject).await;
     let later = Next::RetryAt { at, body: None };
@@ -87,7 +88,7 @@ pub(crate) async fn a_crash_of_what_has_ended_counts_nothing(subject: &impl Subj
     assert!(matches!(delivery.state, DeliveryState::Delivered { .. }));
 }
 
-/// Somebody else holds the lease by now: the crash counts, and the lease goes on.
+/// Another process holds the lease by now: the crash counts, and the lease continues.
 pub(crate) async fn a_crash_leaves_anothers_lease(subject: &impl Subject) {
     let acme = tenant("acme");
     accept(subject, submission(&acme, &["e1"], &[target(1)])).await;

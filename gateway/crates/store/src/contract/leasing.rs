@@ -1,4 +1,4 @@
-//! Leasing: one holder at a time, the longest due first, and nothing forgotten when a holder is.
+//! Leasing: one holder at a time, the longest due first, and no delivery lost with a holder.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ pub(crate) async fn the_longest_due_comes_first(subject: &impl Subject) {
     let claimed = claim(subject, 10, LONG).await;
     assert_eq!(order(claimed.clone()), ids, "as they came");
 
-    // Due again in the order of the alphabet, all in the past.
+    // Due again in alphabetical order, all in the past.
     let base = now(subject).await.minus(Duration::from_secs(100));
     for leased in &claimed {
         let letter = u64::from(leased.id.event.as_str().as_bytes()[0]);
@@ -152,7 +152,7 @@ pub(crate) async fn a_lease_is_released(subject: &impl Subject) {
     assert_eq!((again.id, again.attempts), (leased.id, 0));
 }
 
-/// A subscription of a tenant, as claims name it.
+/// Endpoint of a tenant's subscription.
 fn endpoint(tenant: &TenantId, number: u128) -> Endpoint {
     Endpoint {
         tenant: tenant.clone(),
@@ -160,13 +160,13 @@ fn endpoint(tenant: &TenantId, number: u128) -> Endpoint {
     }
 }
 
-/// The endpoints whose turn it is in a tenant's shard.
+/// Endpoints whose turn has come in a tenant's shard.
 async fn turns(subject: &impl Subject, tenant: &TenantId) -> Vec<Endpoint> {
     let store = subject.store();
     store.turns(store.shard_of(tenant), 10).await.unwrap().endpoints
 }
 
-/// Claims from one endpoint: what was leased, and whether there is more.
+/// Claims from one endpoint: the leased deliveries, and `true` if there are more.
 async fn pick(subject: &impl Subject, pick: Pick) -> (Vec<Leased>, bool) {
     let store = subject.store();
     let shard = store.shard_of(&pick.endpoint.tenant);
@@ -192,7 +192,7 @@ pub(crate) async fn endpoints_take_turns(subject: &impl Subject) {
     assert_eq!((late.len(), more), (1, false));
     assert_eq!(turns(subject, &acme).await, std::slice::from_ref(&loud));
 
-    // What is due again has its turn again, and what is finished has none.
+    // An endpoint with a due delivery has a turn again, a finished one has none.
     let now = now(subject).await;
     let retry = Next::RetryAt { at: now, body: None };
     settle(subject, settlement(&late[0], None, retry)).await;

@@ -1,4 +1,4 @@
-//! Notes: who puts one first has it, until its end.
+//! Notes: the first caller's note is stored, until its end.
 
 use super::*;
 
@@ -83,10 +83,10 @@ pub(crate) async fn notes_of_an_owner_are_counted_and_bounded(subject: &impl Sub
     };
     assert_eq!((over.limit, over.used, over.added), (2, 2, 1));
     assert_eq!(store.note("c").await.unwrap(), None);
-    // Others have room of their own, and what nobody owns is not counted.
+    // Other owners have separate limits, and notes without an owner are not counted.
     assert_eq!(put("c", LONG, &other).await.unwrap(), None);
     assert_eq!(store.note_put("d", note("one"), LONG, None).await.unwrap(), None);
-    // One that is replaced is counted once; one that goes makes room.
+    // A replaced note counts once; a removed one frees its slot.
     let next = Some((note("two"), LONG));
     assert!(
         store
@@ -105,7 +105,7 @@ pub(crate) async fn notes_of_an_owner_are_counted_and_bounded(subject: &impl Sub
     assert_eq!(store.notes_of("acme").await.unwrap(), 1);
     assert_eq!(put("e", SHORT, &acme).await.unwrap(), None);
     put("f", LONG, &acme).await.unwrap_err();
-    // One that ends makes room; and taken again it is counted once.
+    // An expired note frees its slot; put again, it counts once.
     subject.pass(OLD).await;
     assert_eq!(store.note("e").await.unwrap(), None, "it has ended");
     assert_eq!(put("e", SHORT, &acme).await.unwrap(), None);

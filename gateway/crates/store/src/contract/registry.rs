@@ -1,4 +1,4 @@
-//! The registry and blobs: a revision that only one can change, and a log of who changed.
+//! Registry and blobs: compare-and-set by revision, and a log of changed tenants.
 
 use super::*;
 use crate::FeedPosition;
@@ -175,7 +175,7 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
             .unwrap()
             .is_none()
     );
-    // Another tenant's are as they were.
+    // The other tenant's data is unchanged.
     assert_eq!(claim_one(subject, LONG).await.event.tenant, other);
     assert_eq!(
         store
@@ -187,12 +187,12 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
         1
     );
 
-    // Whoever has the name now has all ids for itself, and a feed that goes on.
+    // A new tenant of the same name may use all ids, and its feed continues.
     let again = accept(subject, submission(&acme, &["dead", "dropped"], &[target(3)])).await;
     assert_eq!(again, stored(&[true, true]));
     let page = store.feed(&acme, last, 10).await.unwrap();
     assert_eq!(page.events.len(), 2);
-    // What was accepted behind the place stays.
+    // Events accepted after the position stay.
     assert!(!store.forget_tenant(&acme, last).await.unwrap());
     assert_eq!(claim(subject, 10, LONG).await.len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Retention: what is old goes, what is still owed stays.
+//! Retention: expired data is removed, events with pending deliveries stay.
 
 use super::*;
 use crate::FeedPosition;
@@ -74,7 +74,7 @@ pub(crate) async fn keys_expire(subject: &impl Subject) {
         "without a sweep too"
     );
     if !subject.stands_still() {
-        // The second use may be over already too.
+        // The second use may have expired already too.
         return;
     }
     let again = keyed(submission(&acme, &["e3"], &[]), "key", 2);

@@ -1,4 +1,4 @@
-//! Settling: the token decides, a success always counts, and what is finished stays so.
+//! Settling: the token decides, a success always counts, and finished deliveries do not change.
 
 use super::*;
 use hookgate_domain::{DeliveryState, Trigger, UnsentRequest};
@@ -42,7 +42,7 @@ pub(crate) async fn a_retry_keeps_the_body_and_the_count(subject: &impl Subject)
     assert_eq!(leased.first_attempt, Some(attempt(1, 500).started));
     assert!(leased.body == Some(body), "every attempt sends the same");
 
-    // Put off without an attempt: nothing is counted.
+    // Postponed without an attempt: nothing is counted.
     let at = now(subject).await;
     let next = Next::RetryAt { at, body: None };
     settle(subject, settlement(&leased, None, next)).await;

@@ -59,7 +59,7 @@ pub(crate) async fn attempts_are_counted_with_their_settlements(subject: &impl S
     for answer in subject.store().settle(batch.clone()).await {
         assert!(matches!(answer, Ok(Settled::Applied(_))));
     }
-    // What is asked again has happened already.
+    // A repeated settlement has been applied already.
     for answer in subject.store().settle(batch).await {
         assert!(!matches!(answer, Ok(Settled::Applied(_))));
     }

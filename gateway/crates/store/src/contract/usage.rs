@@ -1,4 +1,4 @@
-//! Usage: what a tenant has in the store is counted with what changes it, and a limit refuses the whole of a submission.
+//! Usage: a tenant's sums change with its data; a limit refuses a whole submission.
 
 use super::*;
 use crate::FeedPosition;
@@ -8,7 +8,7 @@ async fn usage(subject: &impl Subject, tenant: &TenantId) -> StoredUsage {
     subject.store().usage(tenant, Duration::ZERO).await.unwrap()
 }
 
-/// Bytes that the store counts of the events of a submission.
+/// Bytes that the store counts for the events of a submission.
 fn bytes(submission: &Submission) -> u64 {
     let records = submission
         .events
@@ -27,7 +27,7 @@ fn limited(submission: Submission, pending: Option<u64>, stored_bytes: Option<u6
     }
 }
 
-/// The same, of events that nobody can have sent before.
+/// Submission with new ids, which cannot have been accepted before.
 fn fresh(mut submission: Submission) -> Submission {
     submission.events.iter_mut().for_each(|new| new.id_given = false);
     submission
@@ -78,7 +78,7 @@ pub(crate) async fn usage_is_what_was_stored_and_has_not_ended(subject: &impl Su
         settle(subject, settlement(one, Some(attempt(1, 500)), next)).await;
         assert_eq!(usage(subject, &acme).await, of(pending, stored_bytes));
     }
-    // Once more: it has ended already.
+    // Repeated: it has ended already.
     settle(subject, settlement(&leased[0], Some(attempt(2, 200)), Next::Done)).await;
     let replay = DeliveryId {
         run: 7,
@@ -135,7 +135,7 @@ pub(crate) async fn submission_over_a_limit_stores_nothing(subject: &impl Subjec
     let done = claim(subject, 10, LONG).await;
     let done = done.iter().find(|one| one.event.tenant == acme).unwrap();
     settle(subject, settlement(done, Some(attempt(1, 200)), Next::Done)).await;
-    // A store may take some time to hear that there is room again.
+    // A store may learn with a delay that there is space again.
     subject.pass(SHORT).await;
     let one = fresh(submission(&acme, &["e8"], &[target(1)]));
     accept(subject, limited(one, Some(6), Some(stored + size))).await;

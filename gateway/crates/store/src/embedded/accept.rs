@@ -1,4 +1,4 @@
-//! Accepting, inside the writer's transaction.
+//! Accepts submissions, inside the write transaction.
 
 use redb::ReadableTable;
 
@@ -10,7 +10,7 @@ use crate::{Accepted, Idempotency, NewEvent, StoreError, Submission, Token};
 use hookgate_domain::{DeliveryId, Fate, StoredUsage, Timestamp, Trigger};
 
 impl WriteTxn<'_> {
-    /// Stores a submission, or repeats what its idempotency key stored before.
+    /// Stores a submission, or returns the result stored under its idempotency key.
     pub(super) fn accept(&mut self, submission: &Submission) -> Step<Accepted> {
         if let Some(refusal) = &self.refusing {
             return Ok(Err(refusal.clone()));
@@ -41,7 +41,7 @@ impl WriteTxn<'_> {
         self.store(submission, &records)
     }
 
-    /// What a submission adds to what its tenant uses.
+    /// Increase of the tenant's usage by a submission.
     fn addition(&self, submission: &Submission, records: &[Vec<u8>]) -> Result<StoredUsage, redb::Error> {
         let mut added = StoredUsage::default();
         for (new, record) in submission.events.iter().zip(records) {
@@ -54,7 +54,7 @@ impl WriteTxn<'_> {
         Ok(added)
     }
 
-    /// What the key says already; `None` when it is new.
+    /// Stored result of the idempotency key; `None` if the key is new.
     fn look_up(&mut self, submission: &Submission, idempotency: &Idempotency) -> Step<Option<Accepted>> {
         let name = keys::named(&submission.tenant, &idempotency.key);
         let row = self.tables.keys.get(&name[..])?;
@@ -75,7 +75,7 @@ impl WriteTxn<'_> {
 
     fn store(&mut self, submission: &Submission, records: &[Vec<u8>]) -> Step<Accepted> {
         let end = submission.lease.lease().map(|lease| self.now.plus(lease));
-        // The sequence is the only thing here that can be unreadable: it is asked for before anything is written.
+        // Only the sequence can be unreadable here, so it is read before anything is written.
         if !submission.events.is_empty()
             && let Err(error) = self.know_sequence(&submission.tenant)?
         {
@@ -92,7 +92,7 @@ impl WriteTxn<'_> {
         Ok(Ok(Accepted::Stored { fresh, token }))
     }
 
-    /// Tells whether it was new. `end`: of the leases, where there are any.
+    /// Stores an event; returns `true` if it was new. `end` is the end of its leases, if any.
     fn store_event(
         &mut self,
         submission: &Submission,
@@ -145,7 +145,8 @@ impl WriteTxn<'_> {
             fingerprint: idempotency.fingerprint,
             events: submission.events.iter().map(|new| new.event.id.clone()).collect(),
         };
-        // The row by age of an expired use stays behind; the sweep finds that it is not this use's and removes only it.
+        // The age row of an expired use stays; the sweep compares the time of first use and removes
+        // only that row.
         self.tables.keys.insert(&name[..], &row.encode()[..])?;
         self.tables
             .key_ages

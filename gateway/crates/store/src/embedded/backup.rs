@@ -12,13 +12,15 @@ use super::read::Snapshot;
 use super::tables::{self, ALL};
 use crate::{Pace, StoreError};
 
-/// Name of the file in a store's directory, whose place a backup takes.
+/// Name of the database file in a store's directory.
 pub const FILE: &str = "hookgate.redb";
 
-/// Copies a snapshot into a new file, which is on the disk afterwards, and checks the copy; how many bytes of rows it has.
+/// Copies a snapshot into a new file and checks the copy; returns its number of row bytes.
+/// The file is synced to the disk afterwards.
 ///
 /// # Errors
-/// `Unavailable`: the file cannot be written, or the copy was stopped; what is there of it is to be removed.
+/// `Unavailable`: the file cannot be written, or the copy was stopped; the caller has to remove the
+/// partial file.
 pub(super) fn copy(snapshot: &Snapshot, file: &Path, pace: &Pace) -> Result<u64, StoreError> {
     let failed = |error: redb::Error| failure(file, &error);
     let database = Database::builder()
@@ -64,12 +66,12 @@ pub(super) fn copy(snapshot: &Snapshot, file: &Path, pace: &Pace) -> Result<u64,
     Ok(pace.copied())
 }
 
-/// Puts a copy of a backup in the place of the store of a directory, which no gateway may use meanwhile. A store that is there is
-/// kept as `hookgate.redb.replaced` where it is to be replaced.
+/// Restores a backup as the store of a directory, which no gateway may use in the meantime.
+/// With `replace`, an existing store is renamed to `hookgate.redb.replaced`.
 ///
 /// # Errors
-/// `Unusable`: the directory is in use, there is a store and it is not to be replaced, or the file cannot be copied; `Corrupt`: the
-/// backup is damaged. The store is as it was.
+/// `Unusable`: the directory is in use, it contains a store and `replace` is not set, or the file
+/// cannot be copied; `Corrupt`: the backup is damaged. The existing store is unchanged.
 pub fn restore(backup: &Path, directory: &Path, replace: bool) -> Result<(), StoreError> {
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -94,7 +96,7 @@ pub fn restore(backup: &Path, directory: &Path, replace: bool) -> Result<(), Sto
         synced.map_err(failed("the copy cannot be written"))
     });
     if let Err(error) = checked {
-        // It was never the store: the backup itself is as it was.
+        // The draft was never the store, and the backup is unchanged.
         let _ = std::fs::remove_file(&draft);
         return Err(error);
     }
@@ -106,10 +108,10 @@ pub fn restore(backup: &Path, directory: &Path, replace: bool) -> Result<(), Sto
     placed.map_err(failed("the copy cannot be put in place"))
 }
 
-/// Checks every page of a file that is to be a store, and that this version can read it.
+/// Checks every page of a database file, and that this version can read it.
 ///
 /// # Errors
-/// `Unusable`, `Corrupt`: it is none, it is damaged, or another version wrote it.
+/// `Unusable`, `Corrupt`: it is not a store, it is damaged, or another version wrote it.
 fn check(file: &Path) -> Result<(), StoreError> {
     let damaged = |error: redb::Error| {
         StoreError::Corrupt(format!("{} is damaged or no store: {error}", file.display()))
@@ -128,7 +130,7 @@ fn check(file: &Path) -> Result<(), StoreError> {
     check_layout(&database).map_err(damaged)?
 }
 
-/// Copies rows until they are a chunk; how many bytes, 0 where there is no more.
+/// Copies one chunk of rows; returns its number of bytes, 0 at the end.
 fn copy_chunk(
     database: &Database,
     definition: tables::Definition,
@@ -159,7 +161,7 @@ fn count(file: &Path, definition: tables::Definition) -> Result<u64, redb::Error
     }
 }
 
-/// The table, if there is one.
+/// The table; `None` if it does not exist.
 fn existing<T>(opened: Result<T, TableError>) -> Result<Option<T>, redb::Error> {
     match opened {
         Ok(table) => Ok(Some(table)),
@@ -172,9 +174,9 @@ fn failure(file: &Path, error: &redb::Error) -> StoreError {
     StoreError::Unavailable(format!("{} cannot be written: {error}", file.display()))
 }
 
-/// Bytes of rows between two looks at the pace.
+/// Bytes of rows between two calls of the throttle.
 const CHUNK: u64 = 4 << 20;
-/// Memory for pages of the copy, in bytes.
+/// Page cache of the copy, in bytes.
 const CACHE: usize = 16 << 20;
 
 #[cfg(test)]

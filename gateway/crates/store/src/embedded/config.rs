@@ -1,24 +1,26 @@
-//! How the embedded store is set up.
+//! Settings of the embedded store.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::{Size, Span};
 
-/// The embedded store: one file on this machine.
+/// Settings of the embedded store: one file on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Memory for pages of the file. The operating system keeps more of it in its own cache.
+    /// Memory for the file's page cache, in addition to the operating system's cache.
     pub cache: Size,
-    /// How long a commit may wait until it is on the disk. `0s`: every answer waits for it, and nothing that was answered is lost.
-    /// With more than that, this much of what was answered last is lost when the process or the machine dies.
+    /// Maximum delay until a commit is on the disk; the data at risk in a crash.
+    /// `0s`: every answer waits for the disk, and nothing that was answered is lost. Otherwise the
+    /// answers of this last period are lost when the process or the machine crashes.
     pub sync_every: Span,
-    /// Most deliveries that may be pending; each takes about 250 bytes of memory. New events are refused beyond.
+    /// Maximum number of pending deliveries; each takes about 250 bytes of memory.
+    /// New events are refused beyond.
     pub max_pending: usize,
-    /// New events are refused when the disk has less room than this; what is pending is still delivered.
+    /// Minimum free disk space for new events; with less, pending events are still delivered.
     pub min_free_disk: Size,
-    /// Operations that may wait for the writer, each a batch. More are refused.
+    /// Maximum number of operations, each a batch, that wait for the writer. More are refused.
     pub queue: usize,
 }
 

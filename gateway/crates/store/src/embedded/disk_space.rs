@@ -1,4 +1,6 @@
-//! Reasons to take no new events: too little room on the disk, a file that is not at its path any more, commits that fail.
+//! Disk guard: reasons to refuse new events.
+//!
+//! There is too little free disk space, the file is no longer at its path, or commits fail.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,20 +13,20 @@ use hookgate_domain::units::Size;
 /// Lifetime of an answer of the file system.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Watches a directory's disk and the file in it.
+/// Monitor of a directory's disk and of the file in it.
 pub(super) struct DiskSpace {
     directory: PathBuf,
     least: Size,
     seen: Mutex<Seen>,
 }
 
-/// State that was seen last.
+/// Last observed state.
 #[derive(Default)]
 struct Seen {
     at: Option<Instant>,
     free: Option<u64>,
     misplaced: Option<String>,
-    /// Why the last commit failed, and how many have since the last one that did not.
+    /// Failure of the last commit, with the number of failed commits since the last success.
     failing: Option<Failing>,
 }
 
@@ -34,7 +36,7 @@ struct Failing {
 }
 
 impl DiskSpace {
-    /// Room is what leaves `least` free.
+    /// Creates a monitor that refuses new events if less than `least` is free.
     pub(super) fn new(directory: &Path, least: Size) -> Self {
         Self {
             directory: directory.to_owned(),
@@ -43,7 +45,7 @@ impl DiskSpace {
         }
     }
 
-    /// Why new events are not taken, if so.
+    /// Error of new events, if they are refused.
     pub(super) fn refusal(&self, file: &File) -> Option<StoreError> {
         let mut seen = self.seen();
         self.look(&mut seen, file);
@@ -60,19 +62,19 @@ impl DiskSpace {
         })
     }
 
-    /// Why the last commit failed, if it did.
+    /// Reason of the last commit's failure, if it failed.
     pub(super) fn failure(&self) -> Option<String> {
         let seen = self.seen();
         let failing = seen.failing.as_ref()?;
         Some(format!("its last commit failed: {}", failing.reason))
     }
 
-    /// Tells whether the last commit failed.
+    /// Returns `true` if the last commit failed.
     pub(super) fn is_failing(&self) -> bool {
         self.seen().failing.is_some()
     }
 
-    /// Notes a commit that failed. Logs the first one, and each whose reason is new.
+    /// Records a failed commit. Logs the first one, and each with a new reason.
     pub(super) fn failed(&self, error: &redb::Error) {
         let reason = error.to_string();
         let mut seen = self.seen();
@@ -84,14 +86,15 @@ impl DiskSpace {
         seen.failing = Some(Failing { reason, count });
     }
 
-    /// Notes a commit that succeeded. Logs it where the last one failed, with how many did.
+    /// Records a successful commit. After failures, logs their number.
     pub(super) fn succeeded(&self) {
         if let Some(failing) = self.seen().failing.take() {
             tracing::info!(failed = failing.count, "store.commits_again");
         }
     }
 
-    /// Asks the file system, where the last answer is old. What it does not tell is no reason to refuse.
+    /// Queries the file system, unless the last answer is recent.
+    /// A failed query is no reason to refuse.
     fn look(&self, seen: &mut Seen, file: &File) {
         if seen.at.is_some_and(|at| at.elapsed() < FRESH) {
             return;

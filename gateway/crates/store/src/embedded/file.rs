@@ -1,4 +1,4 @@
-//! The database file: opened, read from, and opened anew after a failure.
+//! Database file: opening, snapshots, transactions, and reopening after a failure.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::usage;
 use crate::StoreError;
 use hookgate_domain::units::Size;
 
-/// The layout of the tables and rows that this version reads and writes.
+/// Layout version of the tables and rows that this version reads and writes.
 const LAYOUT: &[u8] = &[1];
 
-/// The database file. Readers share it; only its owner writes.
+/// Database file. Readers share it; only the writer writes.
 pub(super) struct File {
     path: PathBuf,
     cache: Size,
@@ -26,17 +26,17 @@ pub(super) struct File {
     database: RwLock<Option<Database>>,
 }
 
-/// How a transaction ends up on the disk.
+/// Durability of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sync {
-    /// It is there when the commit returns.
+    /// On the disk when the commit returns.
     Now,
-    /// With a later transaction's.
+    /// On the disk with a later transaction.
     Later,
 }
 
 impl File {
-    /// Opens the file in a directory, made if it is not there.
+    /// Opens the file in a directory; creates it if it does not exist.
     pub(super) fn open(directory: &Path, cache: Size) -> Result<Self, StoreError> {
         let path = directory.join(FILE);
         let unusable = |error: redb::Error| {
@@ -58,18 +58,20 @@ impl File {
         })
     }
 
-    /// Opens the file anew: after a failed commit the database takes no more, and only an opening tells what was committed.
+    /// Reopens the file after a failed commit.
+    /// The database then accepts no more transactions, and only reopening shows what was committed.
     pub(super) fn reopen(&self) -> Result<(), redb::Error> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // First away with the old one: it holds the file's lock.
+        // The old database must be closed first: it holds the file's lock.
         *database = None;
-        // Not made where it is not there: what was in it would be forgotten.
+        // A missing file is not created, because its data would be lost silently.
         let mut builder = Database::builder();
         *database = Some(builder.set_cache_size(self.cache.bytes()).open(&self.path)?);
         Ok(())
     }
 
-    /// Why the file must not be written to: it is not at its path any more, so that the next start would not find it.
+    /// Reason why the file must not be written to: it is no longer at its path.
+    /// The next start would not find it.
     pub(super) fn misplaced(&self) -> Option<String> {
         let found = identity(&self.path);
         let what = match (&self.identity, &found) {
@@ -77,7 +79,7 @@ impl File {
             (None, _) => return None,
             (Some(_), Ok(_)) => "was replaced",
             (Some(_), Err(error)) if error.kind() == std::io::ErrorKind::NotFound => "was removed",
-            // It cannot be seen, which says nothing of where it is.
+            // The path cannot be read, so the file's place is unknown.
             (Some(_), Err(_)) => return None,
         };
         Some(format!(
@@ -86,12 +88,12 @@ impl File {
         ))
     }
 
-    /// Takes nothing more, and tells nothing more, until it is opened anew.
+    /// Closes the file until it is reopened: no reads and no writes.
     pub(super) fn close(&self) {
         *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// What is committed now.
+    /// Snapshot of the committed data.
     pub(super) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
@@ -102,8 +104,9 @@ impl File {
         database.begin_read().map(Snapshot::new).map_err(broken)
     }
 
-    /// A transaction. Every durable one also saves which pages are free (`quick_repair`): see the decision record on opening
-    /// after a crash.
+    /// Begins a write transaction.
+    /// Every durable one also saves the free pages (`quick_repair`): see the decision record on
+    /// opening after a crash.
     pub(super) fn write(&self, sync: Sync) -> Result<WriteTransaction, redb::Error> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
@@ -113,7 +116,7 @@ impl File {
     }
 }
 
-/// Tells damage in the file from trouble in getting at it.
+/// Returns `true` if the error is damage in the file, not a failure to access it.
 fn is_damage(error: &redb::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, UnexpectedEof};
     match error {
@@ -142,7 +145,7 @@ pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction,
     Ok(transaction)
 }
 
-/// Makes the tables of a new file; refuses one that another version wrote otherwise.
+/// Creates the tables of a new file; checks the layout version of an existing one.
 pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
     let found = {

@@ -1,4 +1,4 @@
-//! Forgetting a tenant: all that was accepted for it, inside the writer's transaction and a little at a time, as a sweep does.
+//! Removes a deleted tenant's data in small steps, inside the write transaction.
 
 use bytes::Bytes;
 use redb::ReadableTable;
@@ -11,7 +11,8 @@ use crate::FeedPosition;
 use hookgate_domain::{EventId, TenantId};
 
 impl WriteTxn<'_> {
-    /// Removes a part of what was accepted for a tenant; whether there may be more. Its sequence goes on where it is.
+    /// Removes a batch of a tenant's data; returns `true` if there may be more.
+    /// Its sequence continues where it is.
     pub(super) fn forget_tenant(&mut self, tenant: &TenantId, until: FeedPosition) -> Step<bool> {
         let prefix = keys::tenant(tenant);
         let end = keys::behind(prefix.clone());

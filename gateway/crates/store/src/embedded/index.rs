@@ -1,9 +1,11 @@
-//! The pending deliveries in memory: an ordered set for each endpoint, of when each delivery is due or its lease ends, and the
-//! endpoints in the order of their turns.
+//! In-memory index of the pending deliveries.
 //!
-//! Leases live here and nowhere else: claiming writes nothing. The writer changes the index when it settles, claims change it
-//! between; both under its lock. What a transaction has touched and not yet committed is *parked*: it keeps its place, and no
-//! claim gets it.
+//! It has an ordered set for each endpoint, scored by the time at which each delivery is due or its
+//! lease ends, and the endpoints in the order of their turns.
+//!
+//! Leases exist only here: claiming writes nothing to the disk. The writer changes the index when
+//! it settles, claims change it concurrently; both hold its lock. A delivery that an uncommitted
+//! transaction has touched is *parked*: it stays in the index, and no claim gets it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,77 +15,78 @@ use super::tables::DueRow;
 use crate::{Endpoint, Pick, Token};
 use hookgate_domain::{TenantId, Timestamp, Trigger};
 
-/// A delivery's key in the database; the set and the map share one.
+/// Database key of a delivery, shared by the set and the map.
 pub(super) type Key = Arc<[u8]>;
 
-/// Every pending delivery.
+/// Index of every pending delivery.
 #[derive(Default)]
 pub(super) struct Index {
     entries: HashMap<Key, Entry>,
     names: HashMap<Endpoint, usize>,
-    /// By number; those of `free` are empty.
+    /// Queues by number; those listed in `free` are empty.
     queues: Vec<Queue>,
     free: Vec<usize>,
-    /// The queues with something in their order, by when their turn comes.
+    /// Queues with unparked deliveries, by their next turn.
     turns: BTreeSet<(Timestamp, usize)>,
-    /// Pending deliveries by tenant; of each that has any.
+    /// Number of pending deliveries by tenant, without zeros.
     tenants: HashMap<TenantId, u64>,
 }
 
 /// A pending delivery.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    /// When it is due, or its lease ends.
+    /// Time at which it is due or its lease ends.
     pub(super) score: Timestamp,
-    /// When it is due if nobody holds it, as the database has it.
+    /// Time at which it is due without a lease, as in the database.
     pub(super) due: Timestamp,
-    /// Why it exists.
+    /// Origin of the delivery.
     pub(super) trigger: Trigger,
-    /// Crashes during its attempts, as the database has them.
+    /// Number of crashes during its attempts, as in the database.
     pub(super) crashes: u32,
     parked: bool,
     queue: usize,
 }
 
-/// The pending deliveries of one endpoint.
+/// Pending deliveries of one endpoint.
 struct Queue {
     endpoint: Endpoint,
-    /// Those that are not parked.
+    /// Unparked deliveries by score.
     order: BTreeSet<(Timestamp, Key)>,
-    /// All of them.
+    /// Number of deliveries, parked ones included.
     entries: usize,
-    /// It has no turn before.
+    /// End of the hold, before which the endpoint has no turn.
     hold: Timestamp,
-    /// Its entry in `turns`.
+    /// Time of its entry in `turns`.
     turn: Option<Timestamp>,
 }
 
-/// A delivery that was claimed.
+/// Claimed delivery.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) key: Key,
-    /// When it was due, or its last lease ended.
+    /// Time at which it was due, or its last lease ended.
     pub(super) due: Timestamp,
-    /// Why it exists.
+    /// Origin of the delivery.
     pub(super) trigger: Trigger,
-    /// Crashes during its attempts.
+    /// Number of crashes during its attempts.
     pub(super) crashes: u32,
 }
 
-/// Whether a settlement may go on.
+/// Result of taking a delivery for a settlement.
 #[derive(Debug)]
 pub(super) enum Taken {
-    /// It is parked now.
+    /// The delivery is parked now.
     Parked(Entry),
-    /// The token is not its score.
+    /// The token is not the delivery's score.
     Stale,
-    /// It is not pending.
+    /// The delivery is not pending.
     Missing,
 }
 
 impl Index {
-    /// From the rows of the database. Where `before` knows the same duty, its lease goes on; all other deliveries are due as
-    /// their row says, which is at once for those that were leased when the process ended.
+    /// Builds the index from the rows of the database.
+    /// A delivery that `before` contains with the same due time keeps its lease. All others are due
+    /// by their row, which is at once for those that were leased when the process ended.
     pub(super) fn build(rows: impl IntoIterator<Item = (Key, DueRow)>, before: &Self) -> Self {
         let mut index = Self::default();
         for (key, row) in rows {
@@ -94,22 +97,22 @@ impl Index {
         index
     }
 
-    /// How many deliveries are pending.
+    /// Number of pending deliveries.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// How many deliveries of a tenant are pending.
+    /// Number of a tenant's pending deliveries.
     pub(super) fn pending_of(&self, tenant: &TenantId) -> u64 {
         self.tenants.get(tenant).copied().unwrap_or(0)
     }
 
-    /// When a delivery is due or its lease ends, if it is pending.
+    /// Time at which a pending delivery is due or its lease ends.
     pub(super) fn score(&self, key: &[u8]) -> Option<Timestamp> {
         self.entries.get(key).map(|entry| entry.score)
     }
 
-    /// When the first turn comes.
+    /// Time of the first turn.
     pub(super) fn next_turn(&self) -> Option<Timestamp> {
         self.turns.first().map(|(turn, _)| *turn)
     }
@@ -122,8 +125,8 @@ impl Index {
             .collect()
     }
 
-    /// Leases due deliveries of an endpoint until `end`, the longest due first, and sets its next turn. Whether it has more that
-    /// are due.
+    /// Leases due deliveries of an endpoint until `end`, the longest due first.
+    /// Sets the endpoint's next turn. Returns `true` if more of its deliveries are due.
     pub(super) fn claim(
         &mut self,
         pick: &Pick,
@@ -150,7 +153,7 @@ impl Index {
                 });
             }
         }
-        // Not in the loop: a lease of no time would be claimed again and again.
+        // Not in the loop: a lease of zero length would be claimed again and again.
         for Claim { key, .. } in &claimed[begin..] {
             queue.order.insert((end, key.clone()));
         }
@@ -164,7 +167,7 @@ impl Index {
         more
     }
 
-    /// Parks a delivery if the token is its score, or whatever its score when `always`.
+    /// Parks a delivery if the token is its score, or in any case if `always` is set.
     pub(super) fn take(&mut self, key: &[u8], token: Token, always: bool) -> Taken {
         let Some((key, entry)) = self.entries.get_key_value(key) else {
             return Taken::Missing;
@@ -181,7 +184,7 @@ impl Index {
         Taken::Parked(found)
     }
 
-    /// Gives a delivery another score; parked, it stays so. `due`: what the database will have.
+    /// Changes the score of a delivery, parked or not. `due` is the due time in the database.
     pub(super) fn rescore(&mut self, key: &[u8], score: Timestamp, due: Timestamp) {
         let Some((key, entry)) = self.entries.get_key_value(key) else {
             return;
@@ -209,7 +212,7 @@ impl Index {
         }
     }
 
-    /// Lets claims have a delivery again.
+    /// Makes a parked delivery claimable again.
     pub(super) fn unpark(&mut self, key: &[u8]) {
         let Some((key, entry)) = self.entries.get_key_value(key) else {
             return;
@@ -249,7 +252,7 @@ impl Index {
         self.set_turn(queue);
     }
 
-    /// Forgets a delivery that is finished.
+    /// Removes a finished delivery.
     pub(super) fn remove(&mut self, key: &[u8]) {
         let Some((key, entry)) = self.entries.remove_entry(key) else {
             return;
@@ -271,7 +274,7 @@ impl Index {
         }
     }
 
-    /// The number of an endpoint's queue, made where there is none.
+    /// Number of an endpoint's queue, which is created if necessary.
     fn queue(&mut self, endpoint: Endpoint) -> usize {
         if let Some(number) = self.names.get(&endpoint) {
             return *number;
@@ -294,7 +297,7 @@ impl Index {
         number
     }
 
-    /// Puts a queue where it belongs among the turns.
+    /// Updates a queue's entry in `turns`.
     fn set_turn(&mut self, number: usize) {
         let queue = &mut self.queues[number];
         let turn = queue.order.first().map(|(score, _)| (*score).max(queue.hold));

@@ -1,4 +1,4 @@
-//! Counts crashes of deliveries, inside the writer's transaction.
+//! Counts crashes of deliveries, inside the write transaction.
 
 use redb::ReadableTable;
 
@@ -8,8 +8,8 @@ use super::write_txn::{Step, WriteTxn};
 use crate::Interrupted;
 
 impl WriteTxn<'_> {
-    /// Counts a crash of each delivery that is pending still and of which no attempt was recorded since; how many were counted.
-    /// One whose rows cannot be read is left out, with a word in the log.
+    /// Counts a crash of each pending delivery without an attempt recorded since.
+    /// Returns the number counted. A delivery with unreadable rows is left out and logged.
     pub(super) fn interrupted(&mut self, deliveries: &[Interrupted]) -> Step<usize> {
         let mut counted = 0;
         for delivery in deliveries {
@@ -57,7 +57,7 @@ impl WriteTxn<'_> {
         Ok(Ok(true))
     }
 
-    /// The crashes of a pending delivery, as its row has them.
+    /// Crashes of a pending delivery, from its row.
     pub(super) fn crashes(&self, key: &[u8]) -> Step<Crashes> {
         let row = self.tables.due.get(key)?;
         let row = row.map(|row| DueRow::read(row.value())).transpose();

@@ -1,4 +1,4 @@
-//! What the writer is asked for, and how each is done and answered.
+//! Operations of the writer, and their answers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::write_txn::WriteTxn;
 use crate::{Accepted, FeedPosition, Interrupted, NoteOwner, Settled, Settlement, StoreError, Submission};
 use hookgate_domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
 
-/// Gives an answer; called when the transaction is committed, dropped when it failed.
+/// Sends an answer; called after the commit, dropped if the transaction failed.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
 type Reply<T> = oneshot::Sender<T>;
 type Each<T> = Vec<Result<T, StoreError>>;
@@ -30,7 +30,7 @@ pub(super) enum Job {
         StoredLimits,
         Reply<Result<usize, StoreError>>,
     ),
-    /// `Store::registry_apply`: whose, the revision expected, the changes.
+    /// `Store::registry_apply`: tenant, expected revision, changes.
     Registry(
         TenantId,
         u64,
@@ -65,7 +65,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Does it in a transaction.
+    /// Performs the operation in a transaction.
     pub(super) fn perform(self, txn: &mut WriteTxn<'_>) -> Result<Answer, redb::Error> {
         Ok(match self {
             Self::Accept(batch, reply) => {
@@ -100,7 +100,7 @@ impl Job {
 
 fn with<T: Send + 'static>(reply: Reply<T>, answer: T) -> Answer {
     Box::new(move || {
-        // Who has stopped waiting does not hear of it: it happened all the same.
+        // A caller that stopped waiting gets no answer; the operation happened all the same.
         let _ = reply.send(answer);
     })
 }

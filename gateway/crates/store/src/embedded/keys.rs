@@ -1,22 +1,25 @@
-//! How rows are named. Every key begins with its tenant's name and a zero byte, so no range of one tenant reaches another's.
+//! Keys of rows.
+//!
+//! Every key begins with its tenant's name and a zero byte, so no range of one tenant contains rows
+//! of another.
 
 use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Timestamp};
 
-/// Where an event's row is.
+/// Position of an event's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventSlot {
-    /// Whether the feed shows it.
+    /// List that contains the event.
     pub(super) space: Space,
     /// The tenant's sequence, from 1.
     pub(super) sequence: u64,
 }
 
-/// The two lists of a tenant's events, each in commit order.
+/// Lists of a tenant's events, each in commit order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
-    /// What the feed shows.
+    /// Events in the feed.
     Feed,
-    /// The rest: filtered and test events, and those that left the feed with a delivery still pending.
+    /// Events in no feed: filtered and test events, and expired ones with a pending delivery.
     Hidden,
 }
 
@@ -37,14 +40,14 @@ impl Space {
 }
 
 impl EventSlot {
-    /// As a value: what an event's id leads to.
+    /// Encodes the slot as a value of `tables::PLACES`.
     pub(super) fn to_bytes(self) -> [u8; 9] {
         let mut bytes = [self.space.byte(); 9];
         bytes[1..].copy_from_slice(&self.sequence.to_be_bytes());
         bytes
     }
 
-    /// What `to_bytes` made.
+    /// Decodes the bytes of `to_bytes`.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (space, sequence) = bytes.split_first()?;
         Some(Self {
@@ -54,7 +57,7 @@ impl EventSlot {
     }
 }
 
-/// What all of a tenant's keys begin with.
+/// Prefix of all keys of a tenant.
 pub(super) fn tenant(tenant: &TenantId) -> Vec<u8> {
     let mut key = Vec::with_capacity(tenant.as_str().len() + 64);
     key.extend_from_slice(tenant.as_str().as_bytes());
@@ -62,48 +65,48 @@ pub(super) fn tenant(tenant: &TenantId) -> Vec<u8> {
     key
 }
 
-/// What the keys of one list of a tenant's events begin with.
+/// Prefix of the keys of one list of a tenant's events.
 pub(super) fn space(of: &TenantId, space: Space) -> Vec<u8> {
     let mut key = tenant(of);
     key.push(space.byte());
     key
 }
 
-/// An event's row.
+/// Key of an event's row.
 pub(super) fn event(of: &TenantId, place: EventSlot) -> Vec<u8> {
     let mut key = tenant(of);
     key.extend_from_slice(&place.to_bytes());
     key
 }
 
-/// Whose event a row is, and where.
+/// Tenant and slot of an event, from its row's key.
 pub(super) fn read_event(key: &[u8]) -> Option<(TenantId, EventSlot)> {
     let (tenant, place) = split_tenant(key)?;
     Some((tenant, EventSlot::read(place)?))
 }
 
-/// A row by a text of the tenant's: an event's id, an idempotency key, the name of a registry entry.
+/// Key by a text: an event's id, an idempotency key, the name of a registry entry.
 pub(super) fn named(of: &TenantId, name: &str) -> Vec<u8> {
     let mut key = tenant(of);
     key.extend_from_slice(name.as_bytes());
     key
 }
 
-/// A row of a subscription's.
+/// Key of a subscription's row.
 pub(super) fn subscription(of: &TenantId, id: SubscriptionId) -> Vec<u8> {
     let mut key = tenant(of);
     key.extend_from_slice(&id.ulid().to_bytes());
     key
 }
 
-/// What the keys of all deliveries of an event begin with.
+/// Prefix of the keys of all deliveries of an event.
 pub(super) fn deliveries_of(of: &TenantId, event: &EventId) -> Vec<u8> {
     let mut key = named(of, event.as_str());
     key.push(0);
     key
 }
 
-/// A delivery's row.
+/// Key of a delivery's row.
 pub(super) fn delivery(of: &TenantId, id: &DeliveryId) -> Vec<u8> {
     let mut key = deliveries_of(of, &id.event);
     match id.target {
@@ -117,7 +120,7 @@ pub(super) fn delivery(of: &TenantId, id: &DeliveryId) -> Vec<u8> {
     key
 }
 
-/// Which delivery a row is.
+/// Tenant and id of a delivery, from its row's key.
 pub(super) fn read_delivery(key: &[u8]) -> Option<(TenantId, DeliveryId)> {
     let (tenant, rest) = split_tenant(key)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
@@ -135,12 +138,12 @@ pub(super) fn read_delivery(key: &[u8]) -> Option<(TenantId, DeliveryId)> {
     Some((tenant, DeliveryId { event, target, run }))
 }
 
-/// An earlier attempt of a delivery, counted from 0.
+/// Key of an earlier attempt of a delivery, counted from 0.
 pub(super) fn attempt(delivery: &[u8], index: u32) -> Vec<u8> {
     [delivery, &index.to_be_bytes()].concat()
 }
 
-/// A dead letter: a tenant's are in the order of their time.
+/// Key of a dead letter; a tenant's keys are in the order of time.
 pub(super) fn dead_letter(of: &TenantId, at: Timestamp, id: &DeliveryId) -> Vec<u8> {
     let prefix = tenant(of);
     let delivery = delivery(of, id);
@@ -152,12 +155,12 @@ pub(super) fn dead_letter(of: &TenantId, at: Timestamp, id: &DeliveryId) -> Vec<
     .concat()
 }
 
-/// What dead letters of this time or later are not before.
+/// Lower bound of the keys of dead letters of this time or later.
 pub(super) fn dead_letters_until(of: &TenantId, at: Timestamp) -> Vec<u8> {
     [&tenant(of), &at.as_micros().to_be_bytes()[..]].concat()
 }
 
-/// Which delivery died when.
+/// Id and time of a dead letter, from its row's key.
 pub(super) fn read_dead_letter(key: &[u8]) -> Option<(DeliveryId, Timestamp)> {
     let end = key.iter().position(|byte| *byte == 0)? + 1;
     let (at, delivery) = key[end..].split_first_chunk::<8>()?;
@@ -165,12 +168,13 @@ pub(super) fn read_dead_letter(key: &[u8]) -> Option<(DeliveryId, Timestamp)> {
     Some((id, Timestamp::from_micros(u64::from_be_bytes(*at))))
 }
 
-/// An idempotency key's row by its age.
+/// Key of an idempotency key's row by age.
 pub(super) fn aged(first_used: Timestamp, named: &[u8]) -> Vec<u8> {
     [&first_used.as_micros().to_be_bytes()[..], named].concat()
 }
 
-/// The first key behind everything that begins so. The prefix must not end in 0xFF; those made here do not.
+/// First key after all keys with this prefix.
+/// The prefix must not end in 0xFF; the prefixes of this module do not.
 pub(super) fn behind(mut prefix: Vec<u8>) -> Vec<u8> {
     if let Some(last) = prefix.last_mut() {
         *last = last.saturating_add(1);

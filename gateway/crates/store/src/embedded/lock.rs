@@ -1,4 +1,4 @@
-//! One process has a data directory: a lock file with its number in it.
+//! Lock file of a data directory, with the process number; one process at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::StoreError;
 
-/// Holds the directory until it is dropped, or the process ends however it ends.
+/// Lock of the directory until it is dropped or the process ends in any way.
 pub(super) struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
-    /// Takes the directory.
+    /// Locks the directory.
     ///
     /// # Errors
-    /// `Unusable`, which names the process that has it.
+    /// `Unusable`, which names the process that holds the lock.
     pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join("lock");
         let failed = |error: std::io::Error| {

@@ -1,11 +1,13 @@
-//! The store on one machine: one file, one process, nothing to install.
+//! Store on one machine: one file, one process, no server.
 //!
-//! `writer` is the only one that writes: it groups whatever waits (accepted events, settlements, replays, registry changes) into
-//! one transaction and one wait for the disk. Reads are snapshots and wait for nobody. What is pending is kept twice: on the disk
-//! with the time it is due (`tables::DUE`), and in memory with its lease (`index`). Claiming writes nothing.
+//! Only `writer` writes: it groups waiting operations (accepted events, settlements, replays,
+//! registry changes) into one transaction and one disk sync. Reads use snapshots and never wait. A
+//! pending delivery is stored twice: on the disk with its due time (`tables::DUE`), and in memory
+//! with its lease (`index`). Claiming writes nothing.
 //!
-//! So leases end with the process: whatever it held is due at once when the file is opened again, and is attempted again with the
-//! same id. There is one shard, and time is the gateway's clock.
+//! Leases therefore end with the process: deliveries that it held are due at once when the file is
+//! opened again, and are attempted again with the same id. There is one shard, and time is the
+//! gateway's clock.
 
 mod accept;
 mod backup;
@@ -60,10 +62,10 @@ use sweep::Stage;
 use write_txn::Rules;
 use writer::{Shared, Writer, answered};
 
-/// The embedded store. Dropping it waits until what was asked of it is on the disk.
+/// Embedded store. Dropping it waits until all submitted operations are on the disk.
 pub struct Embedded {
     shared: Arc<Shared>,
-    /// `None` only while it is dropped.
+    /// Queue to the writer; `None` only during the drop.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     sync_every: Duration,
@@ -71,11 +73,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the store in a directory, which is made if it is not there. Blocks while it reads what is pending.
+    /// Opens the store in a directory; creates it if it does not exist.
+    /// Blocks while it reads the pending deliveries.
     ///
     /// # Errors
-    /// `Unusable` when the directory is another process's (which is named) or the file cannot be opened; `Corrupt` when what is
-    /// pending cannot be read.
+    /// `Unusable` if another process uses the directory (the error names it) or the file cannot be
+    /// opened; `Corrupt` if the pending deliveries cannot be read.
     pub fn open(
         directory: &Path,
         config: &Config,
@@ -118,7 +121,7 @@ impl Embedded {
         })
     }
 
-    /// Asks the writer.
+    /// Sends an operation to the writer and waits for the answer.
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let Some(jobs) = &self.jobs else {
@@ -131,7 +134,7 @@ impl Embedded {
         answered(answer).await
     }
 
-    /// Asks the writer for one answer each.
+    /// Sends a batch to the writer and waits for one answer each.
     async fn ask_each<T>(
         &self,
         count: usize,
@@ -143,7 +146,7 @@ impl Embedded {
         }
     }
 
-    /// Reads off the async threads: a page may have to come from the disk.
+    /// Reads on a blocking thread, because a page may have to come from the disk.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
@@ -158,7 +161,7 @@ impl Embedded {
         self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says of a pending delivery when its lease ends, which only memory knows.
+    /// Adds the end of the lease, which is only in memory, to a pending delivery.
     fn with_lease(&self, tenant: &TenantId, delivery: Delivery) -> Delivery {
         let key = keys::delivery(tenant, &delivery.id);
         match (delivery.state, self.index().score(&key)) {
@@ -386,7 +389,7 @@ impl Store for Embedded {
         next: Option<(Bytes, Duration)>,
         _: Option<&NoteOwner>,
     ) -> Result<bool, StoreError> {
-        // Whose a note is stands beside it.
+        // The owner of a note is stored in a separate row.
         let name = name.to_owned();
         self.ask(|reply| Job::ReplaceNote(name, expected, next, reply))
             .await?
@@ -452,10 +455,10 @@ impl Store for Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        // The writer ends when nobody can ask it any more.
+        // Closing the queue ends the writer.
         self.jobs = None;
         if let Some(writer) = self.writer.take() {
-            // It has logged what went wrong; there is nobody to tell.
+            // The writer has logged its errors; there is no caller to return them to.
             let _ = writer.join();
         }
     }

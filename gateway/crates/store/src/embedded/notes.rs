@@ -1,4 +1,5 @@
-//! Notes, inside the writer's transaction: small values that somebody put under a name first, until their end.
+//! Notes, inside the write transaction: small values under a name until their end.
+//! The first caller's note is stored.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::{NoteOwner, StoreError};
 use hookgate_domain::{OverQuota, Quota, Timestamp};
 
 impl WriteTxn<'_> {
-    /// Puts a note where there is none; otherwise what the one there says. An owner has it counted.
+    /// Puts a note if there is none, counted for its owner; returns the existing one otherwise.
     pub(super) fn put_note(
         &mut self,
         name: &str,
@@ -25,7 +26,7 @@ impl WriteTxn<'_> {
             Ok(_) => {}
             Err(error) => return Ok(Err(error)),
         }
-        // One of this name that has ended may not be swept yet.
+        // An expired note of this name may not be swept yet.
         if let Err(error) = self.disown_note(name)? {
             return Ok(Err(error));
         }
@@ -38,7 +39,7 @@ impl WriteTxn<'_> {
         Ok(Ok(None))
     }
 
-    /// Replaces or removes a note that says what is expected; whether it did.
+    /// Replaces or removes a note by compare-and-set; returns `true` if it did.
     pub(super) fn replace_note(
         &mut self,
         name: &str,
@@ -63,7 +64,7 @@ impl WriteTxn<'_> {
         Ok(Ok(true))
     }
 
-    /// Counts a note for its owner, if it may have another.
+    /// Counts a note for its owner, within the owner's limit.
     fn own_note(&mut self, name: &str, owner: &NoteOwner) -> Step<()> {
         let used = match self.count_of(owner.name.as_bytes())? {
             Ok(used) => used,
@@ -84,7 +85,7 @@ impl WriteTxn<'_> {
         Ok(Ok(()))
     }
 
-    /// Counts a note no more, where it was counted.
+    /// Removes a note from its owner's count, if it was counted.
     fn disown_note(&mut self, name: &str) -> Step<()> {
         let Some(owner) = get(&self.tables.note_owners, name.as_bytes())? else {
             return Ok(Ok(()));
@@ -115,7 +116,8 @@ impl WriteTxn<'_> {
         Ok(row.map(|row| NoteRow::read(&row)).transpose())
     }
 
-    /// The row of an earlier end stays behind; the sweep finds that it is not this note's and removes only it.
+    /// Writes a note. The row of an earlier end stays.
+    /// The sweep finds that it is not this note's end, and removes only that row.
     fn write_note(&mut self, name: &str, note: &Bytes, keep: Duration) -> Result<(), redb::Error> {
         let row = NoteRow {
             end: self.now.plus(keep),
@@ -128,7 +130,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// Removes up to `most` notes whose end has come. Where the sweep goes on.
+    /// Removes up to `most` expired notes; returns the next stage of the sweep.
     pub(super) fn sweep_notes(&mut self, most: usize) -> Step<Option<Stage>> {
         let mut over = Vec::new();
         for row in self.tables.note_ends.range::<&[u8]>(..)?.take(most) {

@@ -1,4 +1,5 @@
-//! Reading: a snapshot of what is committed, while the writer goes on. Everything here blocks and runs off the async threads.
+//! Reads: snapshots of the committed data, concurrent with the writer.
+//! Everything here blocks and runs on blocking threads.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Guard<'t> = AccessGuard<'t, &'static [u8]>;
 type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
 
-/// What is committed, as it was when this was made.
+/// Snapshot of the committed data at its creation.
 pub(super) struct Snapshot(ReadTransaction);
 
 impl Snapshot {
@@ -34,13 +35,13 @@ impl Snapshot {
         Self(transaction)
     }
 
-    /// The transaction that it reads in.
+    /// Read transaction of the snapshot.
     pub(super) fn transaction(&self) -> &ReadTransaction {
         &self.0
     }
 
-    /// Claimed deliveries with all that an attempt needs. One that cannot be read is left out, with a word in the log: its lease
-    /// ends, and the others go on.
+    /// Claimed deliveries with all data of an attempt.
+    /// An unreadable one is left out and logged: its lease ends, and the others go on.
     pub(super) fn leased(&self, claimed: &[Claim], token: Token) -> Result<Vec<Leased>, StoreError> {
         let (places, events) = (self.rows(tables::PLACES)?, self.rows(tables::EVENTS)?);
         let deliveries = self.rows(tables::DELIVERIES)?;
@@ -91,7 +92,7 @@ impl Snapshot {
             return Ok(None);
         };
         let mut deliveries = self.deliveries_of(tenant, id)?;
-        // Those of run 0 as the event's targets are, then the others by time.
+        // Those of run 0 in the order of the event's targets, then the others by time.
         let place = |target: Target| targets.iter().position(|t| *t == target);
         deliveries.sort_by_cached_key(|d| (d.id.run, place(d.id.target), d.id.target));
         Ok(Some(StoredEvent { event, deliveries }))
@@ -141,7 +142,7 @@ impl Snapshot {
         Ok(Some((tried(id.clone(), record), attempts)))
     }
 
-    /// Entries of a feed on one side of a position, from there on.
+    /// Entries of a feed on one side of a position.
     pub(super) fn feed(
         &self,
         tenant: &TenantId,
@@ -192,8 +193,8 @@ impl Snapshot {
         Ok(page)
     }
 
-    /// The place before the first entry of a feed that was accepted at a time or later. Sequences grow with time, so that a few
-    /// looks find it.
+    /// Position before the first entry of a feed that was accepted at `since` or later.
+    /// Sequences grow with time, so a binary search finds it.
     pub(super) fn feed_since(&self, tenant: &TenantId, since: Timestamp) -> Result<FeedPosition, StoreError> {
         let events = self.rows(tables::EVENTS)?;
         let space = Space::Feed;
@@ -206,7 +207,7 @@ impl Snapshot {
             Ok::<_, StoreError>((place.sequence, row.accepted))
         };
         let last = scan(&events, &prefix, &end)?.next_back().map(entry).transpose()?;
-        // Everything before `low` is older; from `high` on nothing is, or nothing is there.
+        // Every entry before `low` is older; from `high` on none is older, or there is none.
         let (mut low, mut high) = (0, last.map_or(0, |(sequence, _)| sequence.saturating_add(1)));
         while low < high {
             let middle = low + (high - low) / 2;
@@ -258,7 +259,7 @@ impl Snapshot {
         Ok(letters)
     }
 
-    /// Whose registry changed after a version, and the version now.
+    /// Tenants whose registry changed after a version, and the current version.
     pub(super) fn registry_changes(&self, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
         let changes = self.rows(tables::CHANGES)?;
         let from = since.saturating_add(1).to_be_bytes();
@@ -299,7 +300,7 @@ impl Snapshot {
         RevisionRow::read(row.as_deref())
     }
 
-    /// How a subscription fares.
+    /// Statistics of a subscription.
     pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
         let row = get(&self.rows(tables::STATS)?, &keys::subscription(tenant, id)).map_err(broken)?;
         let record = row.map(|row| StatsRecord::decode(&row)).transpose()?;
@@ -354,7 +355,7 @@ impl Snapshot {
     }
 }
 
-/// Which entries of a feed.
+/// Range of a feed's entries.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FeedRange {
     /// Those after a position, the oldest first.
@@ -363,7 +364,7 @@ pub(super) enum FeedRange {
     Before(FeedPosition),
 }
 
-/// What the database says, as the store says it.
+/// Converts an error of the database into one of the store.
 pub(super) fn broken(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => StoreError::Corrupt(what),
@@ -376,7 +377,8 @@ fn scan<'t>(
     from: &[u8],
     to: &[u8],
 ) -> Result<redb::Range<'t, &'static [u8], &'static [u8]>, StoreError> {
-    // A range that ends before it begins is a panic in the database; after the end of a feed there is nothing.
+    // The database panics on a range that ends before it begins. After the end of a feed there are
+    // no entries.
     let from = from.min(to);
     ReadableTable::range::<&[u8]>(table, from..to).map_err(broken)
 }

@@ -1,4 +1,4 @@
-//! The registry and blobs, inside the writer's transaction.
+//! Registry and blobs, inside the write transaction.
 
 use bytes::Bytes;
 use redb::ReadableTable;
@@ -10,8 +10,9 @@ use crate::StoreError;
 use hookgate_domain::TenantId;
 
 impl WriteTxn<'_> {
-    /// Changes a registry whose revision is `expected`. A revision is the change's version: unique over all tenants, so that one
-    /// that was removed and made again never has a revision twice.
+    /// Changes a registry whose revision is `expected`.
+    /// A revision is the change's version: unique over all tenants, so that a registry that was
+    /// removed and created again never has a revision twice.
     pub(super) fn change_registry(
         &mut self,
         tenant: &TenantId,
@@ -37,7 +38,7 @@ impl WriteTxn<'_> {
         Ok(Ok(version))
     }
 
-    /// How many entries there are then.
+    /// Changes entries; returns their number afterwards.
     fn change_entries(
         &mut self,
         tenant: &TenantId,
@@ -67,7 +68,7 @@ impl WriteTxn<'_> {
         })
     }
 
-    /// Keeps bytes under a name.
+    /// Stores a blob under its name.
     pub(super) fn keep_blob(&mut self, name: &str, bytes: &[u8]) -> Step<()> {
         let known = self.tables.blobs.get(name.as_bytes())?;
         if known.is_none_or(|known| known.value() != bytes) {
@@ -77,7 +78,7 @@ impl WriteTxn<'_> {
         Ok(Ok(()))
     }
 
-    /// Forgets the bytes under a name.
+    /// Deletes a blob.
     pub(super) fn forget_blob(&mut self, name: &str) -> Step<()> {
         if self.tables.blobs.remove(name.as_bytes())?.is_some() {
             self.wrote();

@@ -1,4 +1,4 @@
-//! Settling and replaying, inside the writer's transaction.
+//! Settles and enqueues deliveries, inside the write transaction.
 
 use redb::ReadableTable;
 
@@ -12,7 +12,7 @@ use crate::{Next, Settled, Settlement, StoreError, Token};
 use hookgate_domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 
 impl WriteTxn<'_> {
-    /// Ends or prolongs a lease.
+    /// Ends or extends a lease.
     pub(super) fn settle(&mut self, settlement: &Settlement) -> Step<Settled> {
         let key = keys::delivery(&settlement.tenant, &settlement.id);
         let always = matches!(settlement.next, Next::Done);
@@ -95,7 +95,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// The crashes that a delivery keeps: an attempt with an outcome ends the count.
+    /// Crashes of a delivery after a settlement: an attempt with an outcome resets the count.
     fn crashes_after(&self, key: &[u8], entry: Entry, attempt: Option<&Attempt>) -> Step<Crashes> {
         if entry.crashes == 0 || attempt.is_some() {
             return Ok(Ok(Crashes::default()));
@@ -121,8 +121,9 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// The delivery's record with an attempt more. What was the last attempt goes among the earlier ones: most deliveries have
-    /// one attempt, and so one row.
+    /// Record of the delivery with one more attempt.
+    /// The previous last attempt becomes a row of its own: most deliveries have one attempt, and so
+    /// one row.
     fn attempted(&mut self, key: &[u8], entry: Entry, attempt: Option<&Attempt>) -> Step<DeliveryRecord> {
         let mut record = match self.record(key, entry)? {
             Ok(record) => record,
@@ -157,7 +158,7 @@ impl WriteTxn<'_> {
         })
     }
 
-    /// Makes deliveries of events that are stored. How many were new.
+    /// Makes deliveries of stored events; returns the number made.
     pub(super) fn enqueue(
         &mut self,
         tenant: &TenantId,

@@ -1,5 +1,7 @@
-//! Counting attempts, inside the writer's transaction: a subscription's record is read once and written once, however many of
-//! its attempts are settled together.
+//! Counts attempts, inside the write transaction.
+//!
+//! A subscription's record is read once and written once per transaction, for any number of
+//! attempts.
 
 use std::collections::hash_map::Entry;
 
@@ -13,18 +15,18 @@ use crate::codec::StatsRecord;
 use crate::tally::Added;
 use hookgate_domain::{SubscriptionId, TenantId};
 
-/// Records that one transaction looks at.
+/// Maximum number of records per transaction.
 const STEP: usize = 256;
 
 impl WriteTxn<'_> {
-    /// Counts an attempt; it is written at the end of the transaction.
+    /// Counts an attempt, to be written at the end of the transaction.
     pub(super) fn count(&mut self, tenant: &TenantId, added: Added) -> Result<(), redb::Error> {
         let key = keys::subscription(tenant, added.tally.subscription);
         let record = match self.counted.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let row = get(&self.tables.stats, new.key())?;
-                // A record that cannot be read is begun anew: no delivery is held up for its statistics.
+                // An unreadable record is started anew: statistics never delay a delivery.
                 let known = row.and_then(|row| StatsRecord::decode(&row).ok());
                 new.insert(known.unwrap_or_default())
             }
@@ -35,7 +37,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// Writes what was counted.
+    /// Writes the changed statistics.
     pub(super) fn write_counted(&mut self) -> Result<(), redb::Error> {
         for (key, record) in std::mem::take(&mut self.counted) {
             self.tables.stats.insert(&key[..], &record.encode()[..])?;
@@ -44,7 +46,7 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// Forgets how subscriptions fared.
+    /// Deletes the statistics of subscriptions.
     pub(super) fn forget_stats(&mut self, tenant: &TenantId, ids: &[SubscriptionId]) -> Step<()> {
         for id in ids {
             let key = keys::subscription(tenant, *id);
@@ -55,7 +57,7 @@ impl WriteTxn<'_> {
         Ok(Ok(()))
     }
 
-    /// Removes records that are old, from this key on.
+    /// Removes expired records from this key on; returns the next stage of the sweep.
     pub(super) fn sweep_stats(&mut self, from: &[u8]) -> Step<Option<Stage>> {
         let (mut old, mut seen) = (Vec::new(), 0);
         let mut last = None;

@@ -1,5 +1,6 @@
-//! Removing what is old, inside the writer's transaction, a little at a time: those who accept and settle wait no longer for it
-//! than for a batch.
+//! Removes expired data in small steps, inside the write transaction.
+//!
+//! Accepts and settlements wait no longer for a step than for a batch.
 
 use std::ops::Range;
 
@@ -13,10 +14,10 @@ use crate::StoreError;
 use crate::codec::DeliveryRecord;
 use hookgate_domain::{DeliveryId, DeliveryState, EventId, TenantId, Timestamp};
 
-/// Rows that one transaction looks at.
+/// Maximum number of rows per transaction.
 pub(super) const STEP: usize = 256;
 
-/// How far a sweep has come.
+/// Progress of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Events from this key on.
@@ -25,27 +26,27 @@ pub(super) enum Stage {
     Keys,
     /// Statistics from this key on.
     Stats(Vec<u8>),
-    /// Notes that are over.
+    /// Expired notes.
     Notes,
 }
 
 impl Stage {
-    /// Where a sweep begins.
+    /// First stage of a sweep.
     pub(super) const FIRST: Self = Self::Events(Vec::new());
 }
 
-/// What the next event is to a sweep.
+/// Next event, as seen by a sweep.
 enum Found {
-    /// It is old.
+    /// Expired event.
     Old(TenantId, EventSlot, EventId),
-    /// It is young, and so are all up to this key.
+    /// The event has not expired, and neither have all events up to this key.
     Young(Vec<u8>),
-    /// There is none.
+    /// No event.
     Nothing,
 }
 
 impl WriteTxn<'_> {
-    /// Goes on with a sweep. Where it goes on after this; `None` when it is at its end.
+    /// Performs one step of a sweep; returns the next stage, `None` at the end.
     pub(super) fn sweep(&mut self, stage: Stage) -> Step<Option<Stage>> {
         match stage {
             Stage::Events(from) => self.sweep_events(from),
@@ -95,7 +96,7 @@ impl WriteTxn<'_> {
         )
     }
 
-    /// Removes an event with all that belongs to it; from the feed only, when a delivery is still pending.
+    /// Removes an event with its deliveries; with a pending delivery, from the feed only.
     pub(super) fn remove_event(&mut self, tenant: &TenantId, place: EventSlot, event: &EventId) -> Step<()> {
         let deliveries = keys::deliveries_of(tenant, event);
         let deliveries = deliveries.clone()..keys::behind(deliveries);
@@ -148,7 +149,8 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// Notes that the feed begins later, and where its sequence is: soon no event may be left that tells it.
+    /// Records the new beginning of the feed, and the tenant's sequence.
+    /// After the removal there may be no event left from which to derive the sequence.
     fn feed_begins_after(&mut self, tenant: &TenantId, removed: u64) -> Step<()> {
         if let Err(error) = self.know_sequence(tenant)? {
             return Ok(Err(error));
@@ -202,7 +204,7 @@ impl WriteTxn<'_> {
         for (first_used, name) in &aged {
             let row = get(&self.tables.keys, name)?;
             match row.map(|row| KeyRow::read(&row)).transpose() {
-                // The key may have been used anew since it expired.
+                // The key may have been used again since it expired.
                 Ok(Some(row)) if row.first_used != *first_used => {}
                 Ok(_) => {
                     self.tables.keys.remove(&name[..])?;

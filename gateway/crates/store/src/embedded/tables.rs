@@ -1,4 +1,4 @@
-//! The tables of the database file, and what the rows of the smaller ones hold.
+//! Tables of the database file, and the rows of the smaller ones.
 
 use bytes::Bytes;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -12,43 +12,44 @@ type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 /// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
 pub(super) const EVENTS: Definition = Definition::new("events");
-/// Where an event is, by its id. `EventSlot`.
+/// Positions of events by id. `EventSlot`.
 pub(super) const PLACES: Definition = Definition::new("places");
-/// Deliveries that are pending: when they are due if nobody held them. `DueRow`. Leases are in memory only.
+/// Pending deliveries, with the time at which they are due without a lease. `DueRow`.
+/// Leases are in memory only.
 pub(super) const DUE: Definition = Definition::new("due");
 /// Deliveries that were attempted or are finished. `DeliveryRecord`, with the last attempt.
 pub(super) const DELIVERIES: Definition = Definition::new("deliveries");
 /// Attempts before the last one. `codec::encode_attempt`.
 pub(super) const ATTEMPTS: Definition = Definition::new("attempts");
-/// Dead letters by time: all is in the key.
+/// Dead letters by time: all data is in the key.
 pub(super) const DEAD: Definition = Definition::new("dead");
 /// Idempotency keys. `KeyRow`.
 pub(super) const KEYS: Definition = Definition::new("keys");
-/// Idempotency keys by age: all is in the key.
+/// Idempotency keys by age: all data is in the key.
 pub(super) const KEY_AGES: Definition = Definition::new("key_ages");
-/// A tenant's sequence where its events alone do not tell it any more. `FeedRow`.
+/// Sequences of tenants whose events do not determine it any more. `FeedRow`.
 pub(super) const FEEDS: Definition = Definition::new("feeds");
-/// A registry's entries, as they are.
+/// Registry entries, unchanged.
 pub(super) const ENTRIES: Definition = Definition::new("entries");
 /// A tenant's last registry change. `RevisionRow`.
 pub(super) const REVISIONS: Definition = Definition::new("revisions");
-/// The tenant that a registry change was of, by the change's version; only each tenant's last.
+/// Tenants by the version of their last registry change.
 pub(super) const CHANGES: Definition = Definition::new("changes");
-/// How a subscription fares. `StatsRecord`.
+/// Statistics of subscriptions. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
 pub(super) const USAGE: Definition = Definition::new("usage");
-/// Blobs by name, as they are.
+/// Blobs by name, unchanged.
 pub(super) const BLOBS: Definition = Definition::new("blobs");
 /// Notes by name. `NoteRow`.
 pub(super) const NOTES: Definition = Definition::new("notes");
-/// Notes by their end: all is in the key.
+/// Notes by their end: all data is in the key.
 pub(super) const NOTE_ENDS: Definition = Definition::new("note_ends");
 /// Owners of notes that are counted, by the note's name.
 pub(super) const NOTE_OWNERS: Definition = Definition::new("note_owners");
 /// Number of an owner's notes. 8 bytes, big-endian.
 pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
-/// The layout of this file, under `layout`; and, under `usage`, that `USAGE` counts all of its events.
+/// Layout version of this file, under `layout`; under `usage`, the mark that `USAGE` is complete.
 pub(super) const META: Definition = Definition::new("meta");
 
 /// Every table.
@@ -100,7 +101,7 @@ pub(super) struct Tables<'t> {
 }
 
 impl<'t> Tables<'t> {
-    /// Opens every table, made where it is not there.
+    /// Opens every table; creates it if it does not exist.
     pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
         let open = |table| transaction.open_table(table);
         Ok(Self {
@@ -128,7 +129,7 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// A row's bytes, out of the database's memory.
+/// Copy of a row's bytes.
 pub(super) fn get(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     key: &[u8],
@@ -136,9 +137,9 @@ pub(super) fn get(
     Ok(table.get(key)?.map(|row| Bytes::copy_from_slice(row.value())))
 }
 
-/// An event as its row has it: the record of the codec with what it leaves to the store.
+/// Row of an event: the codec's record with the fields that it omits.
 pub(super) struct EventRow {
-    /// When it was accepted: what its retention counts from.
+    /// Time of acceptance, from which its retention counts.
     pub(super) accepted: Timestamp,
     /// Its id.
     pub(super) id: EventId,
@@ -176,25 +177,25 @@ impl EventRow {
 /// A pending delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DueRow {
-    /// When it is due.
+    /// Time at which it is due.
     pub(super) due: Timestamp,
-    /// Why it exists.
+    /// Origin of the delivery.
     pub(super) trigger: Trigger,
-    /// Crashes during its attempts since the last one that is recorded; stored only where there are any.
+    /// Crashes during its attempts since the last recorded one; stored only if there are any.
     pub(super) crashes: Crashes,
 }
 
-/// How often a process ended during an attempt of a delivery.
+/// Number of process crashes during attempts of a delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Crashes {
-    /// How often.
+    /// Number of crashes.
     pub(super) count: u32,
-    /// The lease that was counted last.
+    /// Lease that was counted last.
     pub(super) last: Timestamp,
 }
 
 impl DueRow {
-    /// A delivery that never crashed.
+    /// Row of a delivery without crashes.
     pub(super) fn new(due: Timestamp, trigger: Trigger) -> Self {
         Self {
             due,
@@ -255,7 +256,7 @@ impl Crashes {
     }
 }
 
-/// The bytes of a [`DueRow`].
+/// Bytes of a [`DueRow`].
 pub(super) struct DueBytes {
     bytes: [u8; 21],
     length: usize,
@@ -269,11 +270,11 @@ impl std::ops::Deref for DueBytes {
     }
 }
 
-/// An idempotency key that was used.
+/// Row of a used idempotency key.
 pub(super) struct KeyRow {
-    /// When first.
+    /// Time of its first use.
     pub(super) first_used: Timestamp,
-    /// For which request.
+    /// Fingerprint of its request.
     pub(super) fingerprint: [u8; 32],
     /// The events of that request.
     pub(super) events: Vec<EventId>,
@@ -308,11 +309,11 @@ impl KeyRow {
     }
 }
 
-/// A note.
+/// Row of a note.
 pub(super) struct NoteRow {
-    /// It is over from then on.
+    /// End, from which on it is expired.
     pub(super) end: Timestamp,
-    /// What it says.
+    /// Value of the note.
     pub(super) note: Bytes,
 }
 
@@ -330,19 +331,19 @@ impl NoteRow {
     }
 }
 
-/// Number of an owner's notes in its row; without a row it has none.
+/// Decodes the number of an owner's notes; 0 without a row.
 pub(super) fn read_count(row: Option<&[u8]>) -> Result<u64, StoreError> {
     let Some(row) = row else { return Ok(0) };
     let count = row.try_into().map_err(|_| corrupt("note count"))?;
     Ok(u64::from_be_bytes(count))
 }
 
-/// Two numbers: of a feed the next sequence and the newest that was removed.
+/// State of a feed: the next sequence and the newest removed entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FeedRow {
-    /// No event has had this sequence or a later one.
+    /// Next sequence: no event has had it or a later one.
     pub(super) next: u64,
-    /// The newest entry of the feed that was removed; 0: none ever was.
+    /// Newest entry that was removed from the feed; 0 if none was.
     pub(super) removed: u64,
 }
 
@@ -365,7 +366,7 @@ impl FeedRow {
 pub(super) struct RevisionRow {
     /// Its version, unique over all tenants and growing: the registry's revision.
     pub(super) version: u64,
-    /// How many entries there are since; the registry exists when there are any.
+    /// Number of entries afterwards; the registry exists if there are any.
     pub(super) entries: u64,
 }
 
@@ -388,12 +389,12 @@ impl RevisionRow {
     }
 }
 
-/// A place that a row holds.
+/// Decodes an event's slot.
 pub(super) fn read_place(row: &[u8]) -> Result<EventSlot, StoreError> {
     EventSlot::read(row).ok_or_else(|| corrupt("place"))
 }
 
-/// The tenant whose change a row of `CHANGES` is.
+/// Tenant of a row of `CHANGES`.
 pub(super) fn read_change(row: &[u8]) -> Result<TenantId, StoreError> {
     let tenant = std::str::from_utf8(row)
         .ok()
@@ -401,7 +402,7 @@ pub(super) fn read_change(row: &[u8]) -> Result<TenantId, StoreError> {
     tenant.ok_or_else(|| corrupt("change"))
 }
 
-/// The version that a key of `CHANGES` is.
+/// Version of a key of `CHANGES`.
 pub(super) fn read_version(key: &[u8]) -> Result<u64, StoreError> {
     let version = key.try_into().map(u64::from_be_bytes);
     version.map_err(|_| corrupt("change"))

@@ -1,4 +1,4 @@
-//! The embedded store passes the contract suite; below, what only it has to prove.
+//! Contract suite of the embedded store, and tests of its particular properties.
 
 use async_trait::async_trait;
 
@@ -63,7 +63,7 @@ async fn a_file_opened_anew_is_what_was_committed() {
     store.accept(vec![both]).await[0].clone().unwrap();
     let held = store.claim(Shard(0), 1, contract::LONG).await.unwrap().leased;
 
-    // What the writer does after a failed commit.
+    // As the writer does after a failed commit.
     let before = std::mem::take(&mut *store.index());
     store.shared.file.reopen().unwrap();
     let pending = store.shared.file.snapshot().unwrap().pending().unwrap();
@@ -98,7 +98,7 @@ async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
     tables.due.insert(&b"?"[..], &b"?"[..]).unwrap();
     drop(tables);
     transaction.commit().unwrap();
-    // As if a commit had failed: the file has to be opened anew.
+    // As after a failed commit: the file has to be reopened.
     std::fs::rename(at("store"), at("away")).unwrap();
     store.shared.file.reopen().unwrap_err();
     std::fs::rename(at("away"), at("store")).unwrap();
@@ -111,7 +111,7 @@ async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
             matches!(answers[0], Err(StoreError::Unavailable(_))),
             "{id}: {answers:?}"
         );
-        // The writer may be looking at the file once more just now.
+        // The writer may be checking the file once more at this moment.
         let given_up = async {
             while store.health().await.available {
                 tokio::task::yield_now().await;
@@ -188,7 +188,7 @@ async fn usage_is_counted_at_the_opening_of_an_older_file() {
     let used = store.shared.usage(&acme);
     assert_eq!(used.pending_deliveries, 2);
     assert!(used.stored_bytes > 0);
-    // As a version without counts would leave it.
+    // As a version without counts would have left it.
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
     let mut tables = tables::Tables::open(&transaction).unwrap();
     tables.usage.remove(&b"acme"[..]).unwrap();

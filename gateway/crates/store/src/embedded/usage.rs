@@ -1,7 +1,8 @@
-//! What tenants use of the store: pending deliveries and bytes of events.
+//! Usage of tenants: pending deliveries and bytes of events.
 //!
-//! Pending deliveries are counted by the index, which is built of the pending rows at each opening. Bytes have a row a tenant, which
-//! is written in the transaction that stores or removes events: at most once in each, however many there are.
+//! Pending deliveries are counted by the index, which is built from the pending rows at each
+//! opening. Bytes have one row per tenant, written in the transaction that stores or removes
+//! events: at most once in each, for any number of events.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -17,20 +18,20 @@ use super::writer::Shared;
 use crate::StoreError;
 use hookgate_domain::{StoredLimits, StoredUsage, TenantId};
 
-/// Bytes of the events of each tenant, as they are committed.
+/// Committed bytes of events by tenant.
 pub(super) type Stored = HashMap<TenantId, u64>;
 
-/// What a tenant uses within a transaction, as far as it was changed.
+/// Usage of a tenant as changed within a transaction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Used {
-    /// Pending deliveries that are new.
+    /// Number of new pending deliveries.
     pub(super) added_pending: u64,
-    /// Bytes of its events; `None`: as they are in its row.
+    /// Bytes of its events; `None` if unchanged.
     stored_bytes: Option<u64>,
 }
 
 impl WriteTxn<'_> {
-    /// Checks what is to be added to what a tenant uses.
+    /// Checks an increase of a tenant's usage against its limits.
     pub(super) fn room_for(
         &mut self,
         tenant: &TenantId,
@@ -48,19 +49,19 @@ impl WriteTxn<'_> {
         Ok(limits.check(used, added).map_err(StoreError::OverQuota))
     }
 
-    /// What is noted of a tenant in this transaction.
+    /// Usage of a tenant as changed within this transaction.
     pub(super) fn used(&mut self, tenant: &TenantId) -> &mut Used {
         self.used.entry(tenant.clone()).or_default()
     }
 
-    /// Counts bytes of an event that is stored.
+    /// Counts the bytes of a stored event.
     pub(super) fn store_bytes(&mut self, tenant: &TenantId, bytes: u64) -> Result<(), redb::Error> {
         let sum = self.stored_bytes(tenant)?.saturating_add(bytes);
         self.used(tenant).stored_bytes = Some(sum);
         Ok(())
     }
 
-    /// Counts bytes of an event that is removed.
+    /// Subtracts the bytes of a removed event.
     pub(super) fn free_bytes(&mut self, tenant: &TenantId, bytes: u64) -> Result<(), redb::Error> {
         let rest = self.stored_bytes(tenant)?.saturating_sub(bytes);
         self.used(tenant).stored_bytes = Some(rest);
@@ -72,11 +73,11 @@ impl WriteTxn<'_> {
             return Ok(known);
         }
         let row = self.tables.usage.get(tenant.as_str().as_bytes())?;
-        // A row that cannot be read is begun anew: no event is refused for it.
+        // An unreadable row is started anew: no event is refused because of it.
         Ok(row.and_then(|row| read_bytes(row.value())).unwrap_or(0))
     }
 
-    /// Writes what tenants use.
+    /// Writes the changed usage of tenants.
     pub(super) fn write_used(&mut self) -> Result<(), redb::Error> {
         for (tenant, used) in std::mem::take(&mut self.used) {
             let Some(bytes) = used.stored_bytes else { continue };
@@ -94,7 +95,7 @@ impl WriteTxn<'_> {
 }
 
 impl Shared {
-    /// What a tenant uses, as it is committed.
+    /// Committed usage of a tenant.
     pub(super) fn usage(&self, tenant: &TenantId) -> StoredUsage {
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let pending_deliveries = index.pending_of(tenant);
@@ -107,7 +108,7 @@ impl Shared {
     }
 }
 
-/// Counts the events of a file that an older version wrote, once.
+/// Counts the events of a file of an older version, once.
 pub(super) fn count(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
     let counted = {
@@ -151,7 +152,7 @@ fn sum(tables: &Tables<'_>) -> Step<Stored> {
     Ok(Ok(sums))
 }
 
-/// A row of `tables::USAGE`.
+/// Decodes a row of `tables::USAGE`.
 pub(super) fn read_row(tenant: &[u8], bytes: &[u8]) -> Result<(TenantId, u64), StoreError> {
     let name = std::str::from_utf8(tenant).ok();
     let tenant = name.and_then(|name| TenantId::from_store(name).ok());

@@ -1,4 +1,4 @@
-//! One transaction of the writer: its tables, and what memory must learn once it is committed.
+//! Write transaction: its tables, and the changes of the memory after the commit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,52 +13,53 @@ use crate::codec::StatsRecord;
 use crate::{Retention, StoreError};
 use hookgate_domain::{TenantId, Timestamp};
 
-/// What one operation comes to. The outer error ends the transaction for everybody in it; the inner one is this one's own answer,
-/// and then it has written nothing.
+/// Result of one operation.
+/// The outer error ends the whole transaction. The inner error is the answer of this operation,
+/// which then has written nothing.
 pub(super) type Step<T> = Result<Result<T, StoreError>, redb::Error>;
 
-/// Every tenant's next sequence, as far as it was asked for.
+/// Next sequence by tenant, for the tenants that were looked up.
 pub(super) type Sequences = HashMap<TenantId, u64>;
 
-/// What operations need to know beside the tables.
+/// Limits and retention for operations.
 pub(super) struct Rules {
-    /// How long things are kept.
+    /// Retention of stored data.
     pub(super) retention: Retention,
-    /// Most deliveries that may be pending.
+    /// Maximum number of pending deliveries.
     pub(super) max_pending: usize,
 }
 
-/// A transaction under way.
+/// Write transaction in progress.
 pub(super) struct WriteTxn<'t> {
     pub(super) tables: Tables<'t>,
     pub(super) rules: &'t Rules,
-    /// The store's time, the same for all of the transaction.
+    /// The store's time, constant during the transaction.
     pub(super) now: Timestamp,
-    /// Why new events are not taken, if so.
+    /// Error of new events, if they are refused.
     pub(super) refusing: Option<StoreError>,
     index: &'t Mutex<Index>,
     sequences: &'t mut Sequences,
     pub(super) effects: Effects,
-    /// Statistics that were changed, to be written at the end.
+    /// Changed statistics, written at the end.
     pub(super) counted: HashMap<Vec<u8>, StatsRecord>,
-    /// What tenants use, as far as it was changed, to be written at the end.
+    /// Changed usage of tenants, written at the end.
     pub(super) used: HashMap<TenantId, Used>,
     wrote: bool,
 }
 
-/// What memory learns after the commit.
+/// Changes of the memory after the commit.
 #[derive(Default)]
 pub(super) struct Effects {
-    /// Pending deliveries that are new, with when they are due or their lease ends.
+    /// New pending deliveries, with the time at which they are due or their lease ends.
     added: Vec<(Key, Timestamp, DueRow)>,
-    /// Deliveries that claims may have again.
+    /// Deliveries that become claimable again.
     unparked: Vec<Key>,
-    /// Bytes of the events of tenants.
+    /// Bytes of events by tenant.
     pub(super) stored: Vec<(TenantId, u64)>,
 }
 
 impl<'t> WriteTxn<'t> {
-    /// Begins. The tables live as long as the transaction is borrowed.
+    /// Begins a transaction. The tables live as long as the transaction is borrowed.
     pub(super) fn begin(
         transaction: &'t WriteTransaction,
         rules: &'t Rules,
@@ -80,27 +81,28 @@ impl<'t> WriteTxn<'t> {
         })
     }
 
-    /// Closes the tables. Whether there is anything to commit, and what to tell the index then.
+    /// Closes the tables; returns the flag that there is data to commit, and the effects.
     pub(super) fn end(self) -> (bool, Effects) {
         (self.wrote, self.effects)
     }
 
-    /// Says that something was written.
+    /// Records that data was written.
     pub(super) fn wrote(&mut self) {
         self.wrote = true;
     }
 
-    /// The pending deliveries; held for a moment only, claims wait for it.
+    /// Locks the index of pending deliveries; only briefly, because claims wait for it.
     pub(super) fn index(&self) -> MutexGuard<'t, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many deliveries are pending, with those of this transaction.
+    /// Number of pending deliveries, those of this transaction included.
     pub(super) fn pending(&self) -> usize {
         self.index().len() + self.effects.added.len()
     }
 
-    /// Writes a pending delivery, which claims see after the commit: due by its row, or leased until `score`.
+    /// Writes a pending delivery, which claims see after the commit.
+    /// It is due by its row, or leased until `score`.
     pub(super) fn add_pending(
         &mut self,
         tenant: &TenantId,
@@ -115,7 +117,7 @@ impl<'t> WriteTxn<'t> {
         Ok(())
     }
 
-    /// Lets no claim have a delivery any more whose row is removed.
+    /// Removes a delivery from the index, because its row is removed.
     pub(super) fn drop_pending(&mut self, tenant: &TenantId, key: &[u8]) {
         self.index().remove(key);
         let before = self.effects.added.len();
@@ -126,12 +128,12 @@ impl<'t> WriteTxn<'t> {
         self.wrote = true;
     }
 
-    /// Lets claims have a parked delivery again after the commit.
+    /// Makes a parked delivery claimable after the commit.
     pub(super) fn unpark_later(&mut self, key: &[u8]) {
         self.effects.unparked.push(Arc::from(key));
     }
 
-    /// Makes sure that the tenant's next sequence is known.
+    /// Loads the tenant's next sequence.
     pub(super) fn know_sequence(&mut self, tenant: &TenantId) -> Step<()> {
         if self.sequences.contains_key(tenant) {
             return Ok(Ok(()));
@@ -141,7 +143,7 @@ impl<'t> WriteTxn<'t> {
         }))
     }
 
-    /// The next place in a list of a tenant whose sequence is known.
+    /// Takes the next slot in a list of a tenant with a loaded sequence.
     pub(super) fn take_place(&mut self, tenant: &TenantId, space: Space) -> EventSlot {
         let next = self.sequences.entry(tenant.clone()).or_insert(1);
         let sequence = *next;
@@ -149,12 +151,12 @@ impl<'t> WriteTxn<'t> {
         EventSlot { space, sequence }
     }
 
-    /// The next sequence of a tenant whose sequence is known.
+    /// Next sequence of a tenant with a loaded sequence.
     pub(super) fn sequence(&self, tenant: &TenantId) -> u64 {
         self.sequences.get(tenant).copied().unwrap_or(1)
     }
 
-    /// The sequence after the last one that the tenant's rows tell of.
+    /// Sequence after the last one in the tenant's rows.
     fn first_sequence(&self, tenant: &TenantId) -> Step<u64> {
         let feed = self.tables.feeds.get(tenant.as_str().as_bytes())?;
         let mut next = match FeedRow::read(feed.as_ref().map(redb::AccessGuard::value)) {
@@ -176,7 +178,7 @@ impl<'t> WriteTxn<'t> {
 }
 
 impl Effects {
-    /// Tells the index and the usage in memory.
+    /// Applies the changes to the index and the usage in memory.
     pub(super) fn apply(self, index: &Mutex<Index>, stored: &Mutex<Stored>) {
         if !self.stored.is_empty() {
             let mut stored = stored.lock().unwrap_or_else(PoisonError::into_inner);

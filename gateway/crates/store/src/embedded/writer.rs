@@ -1,7 +1,8 @@
-//! The one writer: a thread that takes what waits, does all of it in one transaction, and answers when that is on the disk.
+//! Writer thread: performs waiting operations in one transaction, and answers after the commit.
 //!
-//! While one transaction is under way the next group forms in the queue. A transaction that fails answers nobody: whoever asked
-//! finds the answer missing, which means that nothing is known. Then the file is opened anew, for only that tells what is so.
+//! The next group forms in the queue while one transaction is in progress. A failed transaction
+//! answers no operation: a missing answer means that the outcome is unknown. The file is then
+//! reopened, because only that shows what was committed.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,39 +19,40 @@ use super::write_txn::{Rules, Sequences, WriteTxn};
 use crate::StoreError;
 use hookgate_runtime::clock::Clock;
 
-/// Operations in one transaction: each is a batch already, and who came first should not wait for too many who came later.
+/// Maximum number of operations in one transaction.
+/// Each is a batch already, and the first should not wait for too many later ones.
 const MOST_JOBS: usize = 64;
 /// Wait for a job, after a failed commit, before an empty commit is tried.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long a file that could not be opened again is left alone.
+/// Pause between attempts to reopen the file.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the writer and the readers share.
+/// State shared by the writer and the readers.
 pub(super) struct Shared {
     pub(super) file: File,
     pub(super) index: Mutex<Index>,
-    /// What is committed of `tables::USAGE`.
+    /// Committed rows of `tables::USAGE`.
     pub(super) stored: Mutex<Stored>,
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     pub(super) room: DiskSpace,
 }
 
-/// The thread's own.
+/// State of the thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
     sequences: Sequences,
-    /// How long a commit may wait for the disk.
+    /// Maximum delay of a commit until it is on the disk.
     sync_every: Duration,
-    /// When something was committed first that is not on the disk yet.
+    /// Time of the first commit that is not on the disk yet.
     unsynced: Option<Instant>,
-    /// When the file failed to open again.
+    /// Time of the last failure to reopen the file.
     failed: Option<Instant>,
 }
 
 impl Writer {
-    /// A writer that takes jobs from this queue.
+    /// Creates a writer that takes jobs from this queue.
     pub(super) fn new(shared: Arc<Shared>, jobs: Receiver<Job>, sync_every: Duration) -> Self {
         Self {
             shared,
@@ -62,7 +64,7 @@ impl Writer {
         }
     }
 
-    /// Writes until nobody can ask any more, and everything is on the disk.
+    /// Runs until the queue is closed and everything is on the disk.
     pub(super) fn run(mut self) {
         loop {
             match self.next() {
@@ -80,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// The next job; `Timeout` when what was committed must be on the disk now, or it is time to see whether commits still fail.
+    /// Next job; `Timeout` if commits must be synced now, or if failed commits have to be retried.
     fn next(&self) -> Result<Job, RecvTimeoutError> {
         match self.unsynced {
             None if self.shared.room.is_failing() => self.jobs.recv_timeout(RETRY),
@@ -119,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// Does all of a group in one transaction. The answers, to be given now that it is committed.
+    /// Performs a group in one transaction; returns the answers, to be sent now.
     fn commit(&mut self, group: Vec<Job>, sync: Sync) -> Result<Vec<Answer>, redb::Error> {
         let shared = &*self.shared;
         let forced = group.is_empty();
@@ -151,8 +153,9 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Opens the file anew and learns from it what is pending. Leases that are held go on. A file that cannot say what is
-    /// pending is closed again: memory does not agree with it, and no transaction may build on that.
+    /// Reopens the file and rebuilds the index of pending deliveries.
+    /// Current leases continue. A file with unreadable pending deliveries is closed again: memory
+    /// does not agree with it, and no transaction may build on that.
     fn recover(&mut self) {
         if self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return;

@@ -1,4 +1,4 @@
-//! One kind of thing on its way to the store: a bounded queue, and the loop that turns it into batches.
+//! Bounded queue of one kind of operation, and the loop that turns it into batches.
 
 use std::future::Future;
 
@@ -11,12 +11,12 @@ use super::{Config, StoreError};
 
 type Answer<A> = Result<A, StoreError>;
 
-/// The end that takes things.
+/// Sending end: queues operations.
 pub(super) struct Lane<T, A> {
     queue: mpsc::Sender<Waiting<T, A>>,
 }
 
-/// The end that forms batches.
+/// Receiving end: forms batches.
 pub(super) struct LaneService<T, A> {
     queue: mpsc::Receiver<Waiting<T, A>>,
     max_batch: usize,
@@ -48,7 +48,7 @@ impl<T, A> Clone for Lane<T, A> {
 }
 
 impl<T, A> Lane<T, A> {
-    /// Queues a thing if there is room now, and waits for its answer.
+    /// Queues an operation if the queue has space, and waits for its answer.
     pub(super) async fn offer(&self, thing: T) -> Answer<A> {
         let (answer, answered) = oneshot::channel();
         self.queue
@@ -62,7 +62,7 @@ impl<T, A> Lane<T, A> {
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Waits for room, queues a thing, and waits for its answer.
+    /// Waits for space, queues an operation, and waits for its answer.
     pub(super) async fn push(&self, thing: T) -> Answer<A> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { thing, answer };
@@ -72,7 +72,7 @@ impl<T, A> Lane<T, A> {
 }
 
 impl<T, A> LaneService<T, A> {
-    /// Commits batches with `commit` until the shutdown, then what is left.
+    /// Commits batches with `commit` until the shutdown, then the remaining operations.
     pub(super) async fn run<F>(mut self, shutdown: CancellationToken, commit: impl Fn(Vec<T>) -> F)
     where
         F: Future<Output = Vec<Answer<A>>>,
@@ -104,7 +104,8 @@ fn split<T, A>(batch: Vec<Waiting<T, A>>) -> (Vec<T>, Vec<oneshot::Sender<Answer
         .unzip()
 }
 
-/// Gives each its answer. Who has stopped waiting gets none: it may have happened, as after any answer that is lost.
+/// Sends each caller its answer; callers that stopped waiting get none.
+/// Their operation may have happened, as after any lost answer.
 fn reply<A>(callers: Vec<oneshot::Sender<Answer<A>>>, answers: Vec<Answer<A>>) {
     let mut answers = answers.into_iter();
     for caller in callers {

@@ -1,5 +1,5 @@
-//! Signals of commits: wake whoever waits in this process for new events of a tenant. What other processes commit to the same
-//! store is not seen here.
+//! Commit signals: wake tasks of this process that wait for new events of a tenant.
+//! Commits of other processes to the same store are not seen here.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use hookgate_domain::TenantId;
 
-/// Signals by tenant, of those alone that somebody waits for. Cheap to clone; clones share them.
+/// Signals by tenant, only for tenants with waiters. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct CommitSignals(Arc<Mutex<HashMap<TenantId, Signal>>>);
 
@@ -19,7 +19,7 @@ struct Signal {
     sender: watch::Sender<()>,
 }
 
-/// A wait for commits of one tenant. None is missed that ends after this was made.
+/// Waiter for the commits of one tenant. Misses no commit that ends after its creation.
 #[derive(Debug)]
 pub struct CommitWaiter {
     signals: CommitSignals,
@@ -43,7 +43,7 @@ impl CommitSignals {
         }
     }
 
-    /// Wakes those that wait for one of these tenants, each of which may be named more than once.
+    /// Wakes the waiters of these tenants, each of which may be named more than once.
     pub(super) fn committed<'a>(&self, tenants: impl IntoIterator<Item = &'a TenantId>) {
         let signals = self.lock();
         for tenant in tenants {
@@ -54,19 +54,19 @@ impl CommitSignals {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Signal>> {
-        // Counts are whole again before anything can panic.
+        // The counts are consistent again before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CommitWaiter {
-    /// Waits for a commit since the last that was seen.
+    /// Waits for a commit since the last one seen.
     pub async fn committed(&mut self) {
         // The sender lives as long as this.
         let _ = self.receiver.changed().await;
     }
 
-    /// Makes the next wait end at once: what was seen could not be looked at.
+    /// Makes the next wait return at once, because the last commits could not be read.
     pub fn look_again(&mut self) {
         self.receiver.mark_changed();
     }

@@ -1,4 +1,4 @@
-//! Batches form while one is under way, and every caller gets its own answer.
+//! Batches form while one is under way; every caller gets the answer to its operation.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use hookgate_domain::{
     Timestamp, Trigger,
 };
 
-/// Answers when it is let to, and writes down the sizes of the batches it was asked for.
+/// Store that answers when permitted, and records the batch sizes.
 struct Gated {
     gate: Semaphore,
     asked: Mutex<Vec<usize>>,
@@ -42,7 +42,7 @@ impl Gated {
         self.asked.lock().unwrap().clone()
     }
 
-    /// Waits until so many batches were asked for.
+    /// Waits until this many batches were received.
     async fn was_asked(&self, times: usize) {
         let wait = async {
             while self.asked().len() < times {

@@ -1,9 +1,10 @@
-//! Accepting: the only way in.
+//! Accepts submissions: the only way in.
 //!
-//! What is new for certain goes in one transaction by shard: `HSET` and `XADD` of each event, one `ZADD` of all deliveries to an
-//! endpoint, one of their endpoints' turns.
-//! The server either queues every command of it or, when one is refused (it is full), runs none. What may have been stored
-//! before, because the producer gave ids or an idempotency key, is decided and stored by one script by submission.
+//! Submissions that are certainly new are stored in one transaction per shard: `HSET` and `XADD` of
+//! each event, one `ZADD` of all deliveries to an endpoint, one of their endpoints' turns. The
+//! server either queues every command of the transaction or, if one is refused (the server is
+//! full), runs none. A submission that may have been stored before (the producer gave ids or an
+//! idempotency key) is checked and stored by one script.
 
 use std::collections::BTreeMap;
 
@@ -64,13 +65,13 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
     answers
 }
 
-/// A submission with what is sent of it.
+/// Submission with its encoded records.
 struct Prepared<'a> {
     at: usize,
     submission: &'a Submission,
-    /// Of each event its record.
+    /// Encoded record of each event.
     records: Vec<Vec<u8>>,
-    /// What it adds to what its tenant uses, if all of its events are new.
+    /// Increase of the tenant's usage, if all of its events are new.
     added: StoredUsage,
 }
 
@@ -115,7 +116,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Submissions of one shard that are new for certain.
+/// Submissions of one shard that are certainly new.
 struct Block<'a> {
     shard: Shard,
     submissions: Vec<&'a Prepared<'a>>,
@@ -177,7 +178,7 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// What is added to what each tenant uses.
+    /// Increase of each tenant's usage.
     fn used(&self) -> BTreeMap<&'a TenantId, Added> {
         let mut used: BTreeMap<&TenantId, Added> = BTreeMap::new();
         for one in &self.submissions {
@@ -188,7 +189,8 @@ impl<'a> Block<'a> {
         used
     }
 
-    /// Ends with the sums of what each tenant uses, and the sequence.
+    /// Builds the transaction.
+    /// Its last replies are the sums of each tenant's usage and the sequence.
     fn transaction(&self, store: &Inner, now: Timestamp, used: &BTreeMap<&TenantId, Added>) -> Pipeline {
         let events = self.submissions.iter().flat_map(|one| &one.submission.events);
         let count = events.clone().count();
@@ -241,11 +243,11 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What is added to what one tenant uses.
+/// Increase of one tenant's usage.
 #[derive(Debug, Default)]
 struct Added {
     usage: StoredUsage,
-    /// Whether the sums are to be known here.
+    /// Flag: the tenant has limits, so the resulting sums are cached.
     limited: bool,
 }
 
@@ -255,7 +257,9 @@ fn add_due(store: &Inner, tenant: &TenantId, target: Target) -> Cmd {
     due
 }
 
-/// What is in no feed is listed elsewhere, so that it is found when it is old or its tenant is gone.
+/// Adds the commands that store an event.
+/// Events in no feed are listed in `unlisted`, so that they are found when they expire or their
+/// tenant is deleted.
 fn store_event(
     store: &Inner,
     pipeline: &mut Pipeline,
@@ -284,7 +288,7 @@ fn store_event(
     }
 }
 
-/// The type under which the feed lists it; nothing when it does not.
+/// Event type of the feed entry; `None` for an event in no feed.
 fn in_feed(new: &NewEvent) -> Option<&str> {
     match new.event.fate {
         Fate::Published => Some(new.event.kind.as_str()),

@@ -1,42 +1,43 @@
-//! What the server's own account of itself (INFO and CONFIG GET) means for us. Pure.
+//! Evaluation of the server's INFO and CONFIG GET. Pure.
 //!
-//! Whatever loses acknowledged events by itself is refused; what makes a loss possible is a warning that an operator sees in
-//! the health and in the log.
+//! A setup that loses acknowledged events by itself is refused. A setup that makes a loss possible
+//! causes a warning, which an operator sees in the health and in the log.
 
 use std::collections::HashMap;
 
 use super::script::Dialect;
 
-/// What INFO says: `name:value` lines under headings.
+/// Parsed INFO: `name:value` lines under headings.
 #[derive(Debug, Default)]
 pub(super) struct Info<'a>(HashMap<&'a str, &'a str>);
 
-/// Settings that INFO does not tell. Absent where the server does not let us ask (managed services often do not).
+/// Settings that INFO omits.
+/// `None` if the server does not permit CONFIG GET (managed services often do not).
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    /// When the append-only file is synced: `always`, `everysec` or `no`.
+    /// Sync policy of the append-only file: `always`, `everysec` or `no`.
     pub(super) appendfsync: Option<String>,
-    /// Whether it is not synced while it is rewritten: `yes` or `no`.
+    /// Suspends syncs during a rewrite of the file: `yes` or `no`.
     pub(super) no_appendfsync_on_rewrite: Option<String>,
 }
 
-/// What was found.
+/// Result of the evaluation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Findings {
-    /// The server cannot serve us now.
+    /// Reason why the server cannot be used now.
     pub(super) away: Option<Away>,
-    /// The server must not be used as it is set up; how to mend it.
+    /// Reason why the server must not be used with its setup, and the remedy.
     pub(super) refused: Option<String>,
-    /// It is nearly full.
+    /// Flag: the server is nearly full.
     pub(super) full: bool,
-    /// What an operator should know.
+    /// Warnings for the operator.
     pub(super) warnings: Vec<String>,
 }
 
-/// Why a server that answers cannot serve us now.
+/// Reason why a server that answers cannot be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Away {
-    /// It reads its file after a start.
+    /// The server loads its file after a start.
     #[error("it is still loading its data")]
     Loading,
     /// Another server is the primary.
@@ -45,7 +46,7 @@ pub(super) enum Away {
 }
 
 impl<'a> Info<'a> {
-    /// Reads the text of INFO.
+    /// Parses the text of INFO.
     pub(super) fn read(text: &'a str) -> Self {
         Self(
             text.lines()
@@ -70,7 +71,7 @@ impl<'a> Info<'a> {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    /// How the server wants its scripts.
+    /// Script dialect of the server.
     pub(super) fn dialect(&self) -> Dialect {
         if self.version() >= (7, 0) {
             Dialect::Flags
@@ -81,7 +82,7 @@ impl<'a> Info<'a> {
 }
 
 impl Findings {
-    /// Adds those of another server of the same cluster.
+    /// Merges the findings of another server of the same cluster.
     pub(super) fn add(&mut self, other: Self) {
         self.away = self.away.take().or(other.away);
         self.refused = self.refused.take().or(other.refused);
@@ -94,7 +95,7 @@ impl Findings {
     }
 }
 
-/// Judges a server.
+/// Evaluates a server.
 pub(super) fn judge(info: &Info<'_>, settings: &Settings, full_at: u8) -> Findings {
     let mut findings = Findings {
         away: away(info),

@@ -1,7 +1,8 @@
-//! Claiming: taking what is due, each for one process at a time.
+//! Claims due deliveries, each for one process at a time.
 //!
-//! A script leases, then ordinary commands fetch: bodies do not go through scripts. A crash or a lost reply between the two
-//! leaves deliveries leased to nobody until the lease ends; nothing is lost.
+//! A script leases, then ordinary commands fetch, so that no bodies pass through scripts. After a
+//! crash or a lost reply between the two, the deliveries stay leased without an owner until the
+//! lease ends; nothing is lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use super::{Inner, codec, reply};
 use crate::{Claimed, Endpoint, Leased, Pick, Shard, StoreError, Token, Turns};
 use hookgate_domain::{DeliveryId, EventId, TenantId, Timestamp};
 
-/// How many deliveries one script leases at most: it holds up everything else while it runs.
+/// Maximum number of deliveries that one script leases: a script blocks the whole server.
 const AT_ONCE: usize = 500;
-/// How many endpoints one script looks at at most.
+/// Maximum number of endpoints in one script.
 const ENDPOINTS_AT_ONCE: usize = 100;
 
-/// Endpoints of a shard whose turn it is.
+/// Endpoints of a shard whose turn has come.
 pub(super) async fn turns(store: &Inner, shard: Shard, max: usize) -> Result<Turns, StoreError> {
     let mut call = store.scripts.turns.call();
     call.key(store.keys.turns(shard)).arg(max.min(MOST_TURNS));
@@ -45,7 +46,7 @@ fn read_turn(value: Value) -> Option<Endpoint> {
     endpoint
 }
 
-/// Takes due deliveries of endpoints of a shard, each leased for `lease`.
+/// Claims due deliveries of endpoints of a shard, each leased for `lease`.
 pub(super) async fn claim(
     store: &Inner,
     shard: Shard,
@@ -69,7 +70,7 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
-/// Picks in groups that one script each may take. A pick of more than that is cut.
+/// Splits picks into batches of one script each. A pick over the script's limit is reduced to it.
 fn batches(picks: &[Pick]) -> Vec<Vec<Pick>> {
     let (mut batches, mut batch, mut room) = (Vec::new(), Vec::new(), AT_ONCE);
     for pick in picks {
@@ -89,11 +90,11 @@ struct Taken {
     now: Timestamp,
     token: Token,
     next_due: Option<Timestamp>,
-    /// Of each pick whether the endpoint has more that is due.
+    /// Flag for each pick: the endpoint has more due deliveries.
     more: Vec<bool>,
     /// By pick, in the order in which they were due.
     members: Vec<(TenantId, DeliveryId)>,
-    /// How long each was due.
+    /// Delay of each delivery since it was due.
     late: Vec<Duration>,
 }
 
@@ -145,14 +146,16 @@ fn read_member(value: Value) -> Option<(TenantId, DeliveryId)> {
     member
 }
 
-/// Deliveries of one event among those that were taken: their places, and the commands and replies have the same order.
+/// Claimed deliveries of one event.
+/// Each is listed with its position in the claim, in the order of the commands and replies.
 struct Wanted<'a> {
     tenant: &'a TenantId,
     event: &'a EventId,
     deliveries: Vec<(usize, &'a DeliveryId)>,
 }
 
-/// Fetches what was taken, in the order in which it was due. What is gone or unreadable is left out.
+/// Fetches the claimed deliveries in the order in which they were due.
+/// Missing and unreadable ones are left out.
 async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>, StoreError> {
     let wanted = by_event(&taken.members);
     let mut pipeline = Pipeline::with_capacity(wanted.len());
@@ -173,7 +176,8 @@ async fn fetch(store: &Inner, shard: Shard, taken: &Taken) -> Result<Vec<Leased>
                 }
             }
             Ok(None) => gone.extend(wanted.deliveries.iter().map(|(_, id)| (wanted.tenant, *id))),
-            // It stays leased and comes again: a later version may be able to read it.
+            // The delivery stays leased and is claimed again: a later version may be able to read
+            // it.
             Err(error) => tracing::error!(
                 tenant = %wanted.tenant, event = %wanted.event, %error, "store.unreadable"
             ),
@@ -215,7 +219,7 @@ impl Wanted<'_> {
         command
     }
 
-    /// `None`: the event is gone.
+    /// Decodes the reply; `None` if the event was removed.
     fn read(&self, reply: Value, token: Token) -> Result<Option<Vec<Leased>>, StoreError> {
         let mut values = reply::array(reply)?.into_iter();
         let mut next = || reply::optional(values.next().unwrap_or_default());
@@ -240,7 +244,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Takes out of the due sets what has no event any more: its retention is over, or somebody deleted it.
+/// Removes deliveries without an event from the due sets.
+/// The event's retention is over, or it was deleted.
 async fn drop_gone(store: &Inner, shard: Shard, gone: &[(&TenantId, &DeliveryId)]) -> Result<(), StoreError> {
     if gone.is_empty() {
         return Ok(());
@@ -255,5 +260,6 @@ async fn drop_gone(store: &Inner, shard: Shard, gone: &[(&TenantId, &DeliveryId)
     store.connection.call(call).await.map(|_| ())
 }
 
-/// More endpoints than anybody asks for at once; what the script gives back is one list on its stack.
+/// Maximum number of endpoints that one script returns, as one list on its stack.
+/// More than callers ask for at once.
 const MOST_TURNS: usize = 1_000;

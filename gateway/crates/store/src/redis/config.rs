@@ -1,4 +1,4 @@
-//! How this store behaves.
+//! Settings of the Redis store.
 
 use std::path::PathBuf;
 
@@ -7,28 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::Span;
 
-/// What matters with a Redis only.
+/// Settings of a Redis store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What every key begins with, inside its hash tag. Gateways that share a Redis and a prefix share their work. 1 to 32 of
-    /// A-Z a-z 0-9 _ -.
+    /// Prefix of every key, inside its hash tag: 1 to 32 of A-Z a-z 0-9 _ -.
+    /// Gateways that share a Redis and a prefix share their work.
     pub prefix: String,
-    /// Connections to the server, used in turn; 1 to 16. A cluster has one to each of its servers whatever this says.
+    /// Connections to the server, used in turn; 1 to 16. A cluster always has one per server.
     pub connections: usize,
-    /// How long a new event waits for Redis before the producer is told to come again.
+    /// Timeout of Redis for a new event, after which the producer is asked to retry.
     pub accept_timeout: Span,
-    /// How long everything else waits for an answer; without one in that time Redis counts as away, and is connected to
-    /// again.
+    /// Timeout of every other request.
+    /// After a timeout Redis counts as unavailable, and is connected to again.
     pub response_timeout: Span,
-    /// How long connecting may take.
+    /// Timeout of connecting.
     pub connect_timeout: Span,
-    /// A file of PEM certificates of the authorities to trust with `rediss://`; without it those that browsers trust.
+    /// File of PEM certificates of the authorities to trust with `rediss://`.
+    /// Without it, those that browsers trust.
     pub tls_ca: Option<PathBuf>,
-    /// How often the server's set-up, memory and clock are looked at.
+    /// Interval of the checks of the server's setup, memory and clock.
     pub check_every: Span,
-    /// From this share of Redis's `maxmemory` on no new events are accepted, while deliveries go on; a percentage from 1 to
-    /// 100.
+    /// Memory threshold for new events, in percent of Redis's `maxmemory`; 1 to 100.
+    /// Above it new events are refused, while deliveries go on.
     pub full_at: u8,
 }
 
@@ -48,7 +49,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is wrong with it, if anything is.
+    /// Error of the settings; `None` if they are valid.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
         if !(1..=32).contains(&self.prefix.len()) || !self.prefix.bytes().all(plain) {

@@ -1,8 +1,9 @@
-//! The way to the server: sends commands and pipelines, and knows whether there is anybody to send them to.
+//! Connection to the server or cluster: sends commands and pipelines, and tracks its state.
 //!
-//! While the server is away every request fails at once. Nothing is sent twice here but calls of scripts that the server did
-//! not know, which did nothing: whether a request that failed has happened is not known, and only the caller can say whether
-//! to repeat it. `watch` brings the link up again.
+//! While the server is unavailable every request fails at once. Requests are never sent twice,
+//! except calls of scripts that the server did not know, which had no effect. The outcome of a
+//! failed request is unknown, and only the caller can decide whether to repeat it. `watch` restores
+//! the connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,46 +24,46 @@ use super::script::{Call, Dialect};
 use super::status::Status;
 use crate::StoreError;
 
-/// The way to the server. Shared by everything in this store.
+/// Connection to the server, shared by all operations of this store.
 pub(super) struct Connection {
     wire: ArcSwap<Wire>,
     turn: AtomicUsize,
-    /// How long a request may take.
+    /// Timeout of a request.
     timeout: Duration,
     status: Arc<Status>,
-    /// The parts of a cluster whose server does not answer.
+    /// Parts of a cluster whose server does not answer.
     lost: Lost,
-    /// Wakes `watch` when the link has gone down.
+    /// Wakes `watch` when the connection is lost or has to be checked.
     pub(super) fell: Notify,
 }
 
-/// What requests go over.
+/// State of the connection.
 pub(super) enum Wire {
-    /// Nothing, and why.
+    /// Disconnected; every request fails with this failure.
     Down(Failure),
-    /// Connections.
+    /// Connected.
     Up(Connected),
 }
 
 /// Connections to a server or a cluster.
 pub(super) struct Connected {
-    /// What to send over.
+    /// The connections.
     pub(super) lines: Lines,
-    /// Which scripts it understands.
+    /// Script dialect of the servers.
     pub(super) dialect: Dialect,
 }
 
-/// One server or many.
+/// Connections to one server or to a cluster.
 pub(super) enum Lines {
-    /// Connections to one server, used in turn: one connection is one stream of replies, and a large one holds up what is
-    /// behind it.
+    /// Connections to one server, used in turn.
+    /// One connection is one stream of replies, and a large reply delays those behind it.
     Single(Vec<MultiplexedConnection>),
-    /// A cluster; finds the right server by the key's hash tag.
+    /// Cluster connection, which finds the right server by the key's hash tag.
     Cluster(ClusterConnection),
 }
 
 impl Connection {
-    /// A link that is down until `raise`.
+    /// Creates a connection that is down until `connect`.
     pub(super) fn new(timeout: Duration, status: Arc<Status>) -> Self {
         Self {
             wire: ArcSwap::from_pointee(Wire::Down(Failure::away("not connected yet"))),
@@ -74,7 +75,7 @@ impl Connection {
         }
     }
 
-    /// Sends over these connections from now on.
+    /// Uses these connections from now on.
     pub(super) fn connect(&self, connected: Connected) {
         self.lost.clear();
         let before = self.wire.swap(Arc::new(Wire::Up(connected)));
@@ -83,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Why it is down, when it is.
+    /// Reason why the connection is down; `None` if it is up.
     pub(super) fn down(&self) -> Option<String> {
         match &**self.wire.load() {
             Wire::Down(failure) => Some(failure.text.clone()),
@@ -91,12 +92,12 @@ impl Connection {
         }
     }
 
-    /// How many parts of the cluster do not answer, and why.
+    /// Number of cluster parts that do not answer, and the reason of one of them.
     pub(super) fn lost(&self) -> Option<(usize, String)> {
         self.lost.count()
     }
 
-    /// Fails every request from now on, unless other connections than `wire` are in use by now.
+    /// Marks the connection as down, unless `wire` was replaced in the meantime.
     fn fall(&self, wire: &Arc<Wire>, reason: &str) {
         let down = Arc::new(Wire::Down(Failure::away(reason)));
         let before = self.wire.compare_and_swap(wire, down);
@@ -106,7 +107,8 @@ impl Connection {
         }
     }
 
-    /// The server refuses to be connected to: requests fail for that reason until it does not.
+    /// Records that the server refuses connections.
+    /// Requests fail for this reason until it accepts one.
     pub(super) fn refused(&self, unfit: Unfit) {
         let wire = self.wire.load_full();
         if let Wire::Down(_) = &*wire {
@@ -118,7 +120,7 @@ impl Connection {
         }
     }
 
-    /// Takes the link down, whatever is in use.
+    /// Marks the connection as down.
     pub(super) fn disconnect(&self, reason: &str) {
         let wire = self.wire.load_full();
         if let Wire::Up(_) = &*wire {
@@ -126,17 +128,17 @@ impl Connection {
         }
     }
 
-    /// What is in use, to look at the servers.
+    /// Current state, for checks of the servers.
     pub(super) fn wire(&self) -> Arc<Wire> {
         self.wire.load_full()
     }
 
-    /// Somebody got no answer in time: have a look.
+    /// Requests an early check by `watch`, after a timeout.
     pub(super) fn check_soon(&self) {
         self.fell.notify_one();
     }
 
-    /// The reply to one command.
+    /// Sends one command and returns its reply.
     pub(super) async fn one(&self, command: Cmd) -> Result<Value, StoreError> {
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.add_command(command);
@@ -144,7 +146,7 @@ impl Connection {
         replies.pop().ok_or_else(missing)
     }
 
-    /// The replies to commands that all touch keys of one tag.
+    /// Sends commands whose keys all have one hash tag, and returns the replies.
     pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let wire = self.wire.load_full();
         let replies = self.send(&wire, pipeline).await?;
@@ -154,7 +156,7 @@ impl Connection {
             .collect()
     }
 
-    /// The replies to commands that happen together or not at all, and all touch keys of one tag.
+    /// Sends commands as a transaction and returns the replies. All keys have one hash tag.
     pub(super) async fn atomic(&self, pipeline: &mut Pipeline) -> Result<Vec<Value>, StoreError> {
         let wire = self.wire.load_full();
         let reply = self
@@ -171,12 +173,12 @@ impl Connection {
             .collect()
     }
 
-    /// The reply to a call of a script.
+    /// Calls a script and returns its reply.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Value, StoreError> {
         self.calls(&[call]).await.pop().unwrap_or_else(|| Err(missing()))
     }
 
-    /// The replies to calls of scripts that all touch keys of one tag: one each, in order.
+    /// Calls scripts whose keys all have one hash tag; one reply each, in order.
     pub(super) async fn calls(&self, calls: &[Call<'_>]) -> Vec<Result<Value, StoreError>> {
         let wire = self.wire.load_full();
         let dialect = match &*wire {
@@ -219,7 +221,7 @@ impl Connection {
         }
     }
 
-    /// Sends commands and waits for the replies, of which each may be an error of its own.
+    /// Sends commands and returns the replies, each of which may be an error.
     async fn send(&self, wire: &Arc<Wire>, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let connected = match &**wire {
             Wire::Up(connected) => connected,
@@ -234,8 +236,9 @@ impl Connection {
         }
     }
 
-    /// Sends to the server of a cluster that has the keys' slot. One that is away takes nothing but its own slots away: the
-    /// client library connects to it again, or learns who has its slots now.
+    /// Sends to the cluster server that has the keys' slot.
+    /// A server that is down affects only its slots: the client library reconnects to it, or learns
+    /// which server has the slots now.
     async fn send_to_part(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
         let Some(tag) = tag_of(pipeline) else {
             return self.sent(connected, pipeline).await;
@@ -290,7 +293,7 @@ impl Connection {
         Err(failure)
     }
 
-    /// What a failure says of the connection and the server. A part of a cluster is `send_to_part`'s to judge.
+    /// Updates the state after a failure. `send_to_part` does so for a part of a cluster.
     fn failed(&self, wire: &Arc<Wire>, failure: &Failure) {
         match (failure.fault, &**wire) {
             (Fault::Unfit(unfit), _) => self.status.unfit(unfit),
@@ -307,7 +310,7 @@ impl Connection {
 }
 
 impl Lines {
-    /// What every server answers: one, or all primaries of a cluster.
+    /// Replies of all servers: one server, or all primaries of a cluster.
     pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
         match self {
             Self::Single(lines) => match lines.first() {
@@ -328,7 +331,7 @@ impl Lines {
         }
     }
 
-    /// The reply to one command with a key.
+    /// Reply to one command with a key.
     pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.add_command(command.clone());
@@ -352,7 +355,7 @@ impl Lines {
     }
 }
 
-/// What those servers of a cluster answer that do; the error where none does.
+/// Replies of those cluster servers that answer; `error` if none does.
 async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError) -> RedisResult<Vec<Value>> {
     let ask = |part: u16| {
         let (mut cluster, command) = (cluster.clone(), command.clone());
@@ -376,7 +379,8 @@ async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError
 
 /// Slots of a cluster (the Redis cluster specification, "Key distribution model").
 const SLOTS: u16 = 16_384;
-/// Slots that are asked where not all servers answer; more servers than that are not seen then.
+/// Number of slots that are asked if some servers do not answer.
+/// Of more servers than this, some are not seen.
 const PARTS: u16 = 16;
 
 fn missing() -> StoreError {

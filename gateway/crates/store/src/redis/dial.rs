@@ -1,4 +1,4 @@
-//! Connecting: makes connections, and looks at who answers before anything else is sent to them.
+//! Connects to the servers and checks them before any other request.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,40 +18,40 @@ use super::keys::{Keys, SHARDS};
 use super::script::{Dialect, Scripts};
 use crate::config::StoreUrl;
 
-/// The layout of what this version writes.
+/// Layout version of the stored data.
 const LAYOUT: u64 = 2;
-/// Requests that may wait in one connection's queue.
+/// Maximum number of requests in one connection's queue.
 const QUEUE: usize = 1024;
-/// Bytes that a connection collects before it writes.
+/// Number of bytes that a connection collects before it writes.
 const WRITE_AT: usize = 256 * 1024;
 
-/// Where to connect to, and how. It stays the same while the store is open.
+/// Address and settings of connecting, fixed while the store is open.
 pub(super) struct Dialer {
     pub(super) url: StoreUrl,
     pub(super) config: Config,
-    /// The authorities to trust, in PEM.
+    /// Certificates of the trusted authorities, in PEM.
     pub(super) tls_ca: Option<Vec<u8>>,
 }
 
-/// Why a server cannot be used.
+/// Reason why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    /// It does not answer, or cannot serve us now.
+    /// The server does not answer, or cannot be used now.
     #[error("{0}")]
     Away(String),
-    /// It answers that it is still reading its file.
+    /// The server is still loading its file.
     #[error("it is still loading its data")]
     Loading,
-    /// It answers, and refuses us.
+    /// The server answers with a refusal.
     #[error("{0} ({1})")]
     Unfit(Unfit, String),
-    /// It answers, and must not be used as it is.
+    /// The server answers, and must not be used in its state.
     #[error("{0}")]
     Refused(String),
 }
 
 impl Dialer {
-    /// Connects, and looks at the server.
+    /// Connects and checks the server.
     pub(super) async fn dial(
         &self,
         keys: &Keys,
@@ -97,7 +97,7 @@ impl Dialer {
         Ok(Lines::Single(lines))
     }
 
-    /// Without retries: the library would send again what may have happened.
+    /// Connects without retries: the library would repeat requests with an unknown outcome.
     async fn connect_cluster(&self, urls: &[Url]) -> RedisResult<Lines> {
         let mut builder = ClusterClientBuilder::new(urls.iter().cloned())
             .retries(0)
@@ -118,7 +118,7 @@ impl Dialer {
     }
 }
 
-/// What every server says of itself, judged together.
+/// Findings of all servers together, and their common script dialect.
 pub(super) async fn inspect(lines: &Lines, full_at: u8) -> RedisResult<(Findings, Dialect)> {
     let accounts = lines.ask(&redis::cmd("INFO")).await?;
     let settings = read_settings(lines).await;
@@ -136,7 +136,7 @@ pub(super) async fn inspect(lines: &Lines, full_at: u8) -> RedisResult<(Findings
     Ok((all, dialect))
 }
 
-/// What the servers let us ask, in the order of the servers.
+/// Settings that the servers permit to read, in the order of the servers.
 async fn read_settings(lines: &Lines) -> Vec<Settings> {
     let mut get = redis::cmd("CONFIG");
     get.arg("GET").arg("*appendfsync*");
@@ -153,7 +153,8 @@ async fn read_settings(lines: &Lines) -> Vec<Settings> {
         .collect()
 }
 
-/// Says what the layout is where nobody has, and compares it. It reads first, because a full server refuses to write.
+/// Checks the layout version, and writes it to a new store.
+/// It reads first, because a full server refuses writes.
 async fn check_layout(connected: &Connected, keys: &Keys) -> RedisResult<Result<(), DialError>> {
     let wanted = [("layout", LAYOUT), ("shards", u64::from(SHARDS))];
     for (name, wanted) in wanted {
@@ -176,7 +177,7 @@ async fn check_layout(connected: &Connected, keys: &Keys) -> RedisResult<Result<
     Ok(Ok(()))
 }
 
-/// Makes the servers keep the scripts; without it the first calls are sent twice, and nothing else is different.
+/// Loads the scripts into the servers. Without it only the first calls are sent twice.
 async fn load_scripts(connected: &Connected, scripts: &Scripts) {
     for load in scripts.loads(connected.dialect) {
         if let Err(error) = connected.lines.ask(&load).await {

@@ -1,4 +1,4 @@
-//! New deliveries of stored events: replays.
+//! Enqueues new deliveries of stored events: replays.
 
 use redis::{Pipeline, Value};
 
@@ -8,10 +8,10 @@ use super::{Inner, codec, reply};
 use crate::StoreError;
 use hookgate_domain::{DeliveryId, StoredLimits, StoredUsage, TenantId, Trigger};
 
-/// How many deliveries one script makes at most.
+/// Maximum number of deliveries that one script makes.
 const AT_ONCE: usize = 500;
 
-/// Makes new deliveries of stored events; how many were made.
+/// Makes new deliveries of stored events; returns the number made.
 pub(super) async fn enqueue(
     store: &Inner,
     tenant: &TenantId,
@@ -28,7 +28,8 @@ pub(super) async fn enqueue(
     limits
         .check(StoredUsage::default(), added)
         .map_err(StoreError::OverQuota)?;
-    // Before the first part there must be room for all; the others are made whatever happens meanwhile.
+    // Before the first batch the quota must allow all deliveries; later batches are not checked
+    // again.
     let mut room = limits
         .pending_deliveries
         .map(|limit| limit.saturating_sub(added.pending_deliveries));
@@ -74,7 +75,7 @@ fn read_made(reply: Value, limits: StoredLimits, added: StoredUsage) -> Result<u
     }
 }
 
-/// Of each whether accepting the event made it already. Only a delivery of run 0 can be such.
+/// Flag for each delivery: accepting the event made it already. Possible for run 0 only.
 async fn made_by_accept(
     store: &Inner,
     tenant: &TenantId,

@@ -1,15 +1,15 @@
-//! What an error of Redis means to us. Pure.
+//! Classification of Redis errors. Pure.
 
 use redis::{ErrorKind, RedisError, ServerError};
 
 use crate::StoreError;
 
-/// What an error means.
+/// Class of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The connection is no good, or the server behind it cannot serve us now: connect again.
+    /// The connection failed, or its server cannot be used now: connect again.
     Away,
-    /// There is no room. Nothing of the command happened.
+    /// The server is full. Nothing of the command happened.
     Full,
     /// The server refuses commands because of its state or setup. Nothing of the command happened.
     Unfit(Unfit),
@@ -19,7 +19,7 @@ pub(super) enum Fault {
     Refused,
 }
 
-/// Why a server that answers refuses commands, until somebody mends it.
+/// Reason why a server that answers refuses commands until an operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unfit {
     /// `MISCONF`.
@@ -38,17 +38,17 @@ pub(super) enum Unfit {
     NotPermitted,
 }
 
-/// A request or a command that failed.
+/// Failed request or command.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
-    /// What it means.
+    /// Class of the failure.
     pub(super) fault: Fault,
-    /// The server's or the system's words.
+    /// Message of the server or the operating system.
     pub(super) text: String,
 }
 
 impl Failure {
-    /// Nobody answers.
+    /// Failure of a server that does not answer.
     pub(super) fn away(text: &str) -> Self {
         Self {
             fault: Fault::Away,
@@ -83,7 +83,7 @@ impl From<ServerError> for Failure {
     }
 }
 
-/// As the callers of the store see it.
+/// Error for the callers of the store.
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure.fault {
@@ -94,7 +94,9 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// An aborted transaction has an error of each command that was not taken; the most telling one counts.
+/// Class of a server error.
+/// An aborted transaction has an error for each refused command; the one with the lowest `weight`
+/// counts.
 fn of_server(error: &RedisError) -> Fault {
     let single = error.code().map_or(Fault::Refused, of_code);
     let Some(errors) = error.clone().into_server_errors() else {
@@ -104,7 +106,7 @@ fn of_server(error: &RedisError) -> Fault {
     faults.min_by_key(weight).unwrap_or(single)
 }
 
-/// Judges an error's first word, as `redis-server` writes it (`src/server.c`, `createSharedObjects`).
+/// Classifies an error code, as `redis-server` writes it (`src/server.c`, `createSharedObjects`).
 fn of_code(code: &str) -> Fault {
     match code {
         "OOM" => Fault::Full,
@@ -113,8 +115,8 @@ fn of_code(code: &str) -> Fault {
         "NOREPLICAS" => Fault::Unfit(Unfit::NoReplicas),
         "NOAUTH" | "WRONGPASS" => Fault::Unfit(Unfit::NotLoggedIn),
         "NOPERM" => Fault::Unfit(Unfit::NotPermitted),
-        // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that
-        // is not whole.
+        // A replica, one that lost its primary, one that still loads its file, one that is busy
+        // with a script, an incomplete cluster.
         "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => {
             Fault::Away
         }
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
     use crate::redis::reply;
 
-    /// What a producer is told of every reply that refuses a command: never that hookgate failed.
+    /// Every error reply has a class for the producer; none counts as a failure of hookgate.
     #[test]
     fn error_replies_are_told_apart() {
         #[derive(Debug, PartialEq, Eq)]
@@ -227,7 +229,7 @@ mod tests {
         }
     }
 
-    /// What speaks another protocol, or answers something else than was asked for, is no fault of what is stored.
+    /// Replies of another protocol or type are `Unavailable`, not `Corrupt`.
     #[test]
     fn protocol_errors_are_unavailable() {
         let garbage = redis::parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n").expect_err("no reply");

@@ -1,4 +1,4 @@
-//! The feed: a stream by tenant, in the order of commits. Its ids are the positions.
+//! Feed of a tenant: a stream in the order of commits. Its ids are the positions.
 
 use redis::{Pipeline, Value};
 
@@ -7,7 +7,7 @@ use super::{Inner, codec, reply};
 use crate::{FEED_PAGE_BYTES, FeedPage, FeedPosition, StoreError};
 use hookgate_domain::{Event, EventId, TenantId, Timestamp};
 
-/// Which way a page goes.
+/// Direction of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// After the position, the oldest first.
@@ -22,7 +22,7 @@ pub(super) struct Entry {
     pub(super) event: EventId,
 }
 
-/// A page of a tenant's feed from a position, which is not in it. Entries whose event is gone are passed over.
+/// Page of a tenant's feed from a position, which is excluded. Skips entries without an event.
 pub(super) async fn page(
     store: &Inner,
     tenant: &TenantId,
@@ -51,7 +51,7 @@ pub(super) async fn page(
     }
 }
 
-/// The place before everything of a time's millisecond: positions are of the server's clock.
+/// Position before everything of a time's millisecond: positions are of the server's clock.
 pub(super) fn since(time: Timestamp) -> FeedPosition {
     match time.as_millis().checked_sub(1) {
         Some(before) => FeedPosition {
@@ -62,7 +62,8 @@ pub(super) fn since(time: Timestamp) -> FeedPosition {
     }
 }
 
-/// The entries first and what is kept second: what is cut in between is then said to have expired, and never passed over.
+/// Reads the entries first and the start of the retained feed second.
+/// Entries that are removed in between are then reported as expired, and never skipped.
 async fn entries(
     store: &Inner,
     tenant: &TenantId,
@@ -101,7 +102,8 @@ async fn entries(
     Ok((found?, kept_from))
 }
 
-/// The bound that leaves the position out. There is none beyond the first and the last id, which no entry has.
+/// Range bound that excludes the position.
+/// The first and the last id, which no entry has, need no exclusion.
 fn edge(from: FeedPosition, way: Way) -> String {
     let outermost = match way {
         Way::On => FeedPosition::END,
@@ -111,7 +113,7 @@ fn edge(from: FeedPosition, way: Way) -> String {
     format!("{open}{}-{}", from.major, from.minor)
 }
 
-/// An entry is `[id, ["e", event, "t", type]]`.
+/// Decodes an entry, `[id, ["e", event, "t", type]]`.
 pub(super) fn read_entry(value: Value) -> Result<Entry, StoreError> {
     let mut parts = reply::array(value)?.into_iter();
     let (Some(id), Some(content)) = (parts.next(), parts.next()) else {
@@ -126,15 +128,15 @@ pub(super) fn read_entry(value: Value) -> Result<Entry, StoreError> {
     })
 }
 
-/// Entries that were looked at.
+/// Number and last position of the entries that were read.
 #[derive(Default)]
 struct Looked {
     count: usize,
     last: Option<FeedPosition>,
 }
 
-/// Adds the events of entries up to [`FEED_PAGE_BYTES`], at least one. Their stored sizes are asked for first, so that the
-/// replies are bounded too.
+/// Adds the events of entries up to [`FEED_PAGE_BYTES`], at least one.
+/// Their stored sizes are read first, so that the replies are bounded too.
 async fn read_events(
     store: &Inner,
     tenant: &TenantId,
@@ -179,7 +181,7 @@ async fn read_events(
     Ok(looked)
 }
 
-/// A command for the stored record of each entry's event.
+/// Builds a command for the stored record of each entry's event.
 fn record_of_each(command: &str, store: &Inner, tenant: &TenantId, entries: &[Entry]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(entries.len());
     for entry in entries {
@@ -191,7 +193,7 @@ fn record_of_each(command: &str, store: &Inner, tenant: &TenantId, entries: &[En
     pipeline
 }
 
-/// A stream id, `MILLISECONDS-NUMBER`.
+/// Parses a stream id, `MILLISECONDS-NUMBER`.
 fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
     std::str::from_utf8(id)
         .ok()

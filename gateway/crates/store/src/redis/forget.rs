@@ -1,4 +1,5 @@
-//! Forgetting a tenant: its feed up to a place, its events in no feed, its dead letters. Idempotency keys expire by themselves.
+//! Removes a deleted tenant's data: its feed up to a position, other events, dead letters.
+//! Idempotency keys expire by themselves.
 
 use redis::Value;
 
@@ -9,7 +10,7 @@ use super::{Inner, read, reply};
 use crate::{FeedPosition, StoreError};
 use hookgate_domain::{EventId, TenantId};
 
-/// Forgets a part of what was accepted for a tenant; whether there may be more.
+/// Removes a batch of a tenant's data; returns `true` if there may be more.
 pub(super) async fn forget_tenant(
     store: &Inner,
     tenant: &TenantId,
@@ -47,7 +48,7 @@ async fn entries(store: &Inner, tenant: &TenantId, until: FeedPosition) -> Resul
     entries.into_iter().map(read_entry).collect()
 }
 
-/// The tenant's among all events of its shard that are in no feed.
+/// Events of the tenant among the events of its shard that are in no feed.
 async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, StoreError> {
     let (mut events, mut cursor) = (Vec::new(), "0".to_owned());
     loop {
@@ -75,7 +76,9 @@ async fn unlisted(store: &Inner, tenant: &TenantId) -> Result<Vec<EventId>, Stor
     }
 }
 
-/// All at once: none is claimed whose event is gone. Turns that have nothing left end at the next claim.
+/// Removes events and their deliveries in one step.
+/// No delivery without an event is claimed in between.
+/// Turns without deliveries end at the next claim.
 async fn forget(store: &Inner, tenant: &TenantId, events: &[EventId]) -> Result<(), StoreError> {
     let shard = Keys::shard(tenant);
     let named: Vec<_> = events

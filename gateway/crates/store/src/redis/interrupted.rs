@@ -1,13 +1,13 @@
-//! Counts crashes of deliveries: one script by shard; `interrupted.lua` has the rules.
+//! Counts crashes of deliveries: one script per shard; `interrupted.lua` has the rules.
 
 use super::keys::{Keys, Member, turn_name};
 use super::{Inner, reply};
 use crate::{Interrupted, Shard, StoreError};
 
-/// Most deliveries of one script.
+/// Maximum number of deliveries in one script.
 const AT_ONCE: usize = 500;
 
-/// Counts a crash of each delivery; how many were counted.
+/// Counts a crash of each delivery; returns the number counted.
 pub(super) async fn interrupted(store: &Inner, deliveries: &[Interrupted]) -> Result<usize, StoreError> {
     let mut counted = 0;
     for shard in Keys::shards() {

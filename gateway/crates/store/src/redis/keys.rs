@@ -1,26 +1,26 @@
-//! What keys and sorted-set members are called. Pure; every other file of this store asks here.
+//! Names of keys and sorted-set members. Pure; the only source of names in this store.
 //!
-//! A key begins with its hash tag, `{hg:07}`: the prefix of the configuration and the shard. All keys that one operation
-//! touches carry one tag, so that its transaction or script is legal in a cluster. Every key of a tenant's data names the
-//! tenant.
+//! A key begins with its hash tag, `{hg:07}`: the configured prefix and the shard. All keys of one
+//! operation have one tag, so that its transaction or script is legal in a cluster. Every key of a
+//! tenant's data contains the tenant.
 
 use std::fmt::Write;
 
 use crate::{Endpoint, Shard};
 use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
 
-/// How many shards there are: part of the layout, kept in the meta key and compared at every connect.
+/// Number of shards: part of the layout, stored in the meta key and compared at every connect.
 pub(super) const SHARDS: u16 = 16;
 
-/// Makes keys.
+/// Builds keys.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     shards: Vec<String>,
     registry: String,
 }
 
-/// A delivery as the due set, the dead letters and the fields of an event's hash name it: `TENANT|EVENT|TARGET|RUN`. None of
-/// the parts can hold a `|`.
+/// Name of a delivery in the due set, the dead letters and the fields of an event's hash.
+/// Its form is `TENANT|EVENT|TARGET|RUN`; none of the parts can contain a `|`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
     text: String,
@@ -28,7 +28,7 @@ pub(super) struct Member {
 }
 
 impl Keys {
-    /// Keys with this prefix.
+    /// Builds keys with this prefix.
     pub(super) fn new(prefix: &str) -> Self {
         Self {
             shards: (0..SHARDS)
@@ -38,7 +38,8 @@ impl Keys {
         }
     }
 
-    /// The tenant's shard: FNV-1a of its name, because it has to be the same in every version and on every machine.
+    /// Shard of the tenant: FNV-1a of its name.
+    /// The hash has to be the same in every version and on every machine.
     pub(super) fn shard(tenant: &TenantId) -> Shard {
         let hash = tenant
             .as_str()
@@ -55,14 +56,15 @@ impl Keys {
         (0..SHARDS).map(Shard)
     }
 
-    /// Sorted set: `TENANT|TARGET` of endpoints with pending deliveries, by when their turn comes (µs): when the first is due or its
-    /// lease ends, or later while the endpoint is held.
+    /// Sorted set: `TENANT|TARGET` of endpoints with pending deliveries, by their next turn (µs).
+    /// The turn comes when the first delivery is due or its lease ends, or later while the endpoint
+    /// is held.
     pub(super) fn turns(&self, shard: Shard) -> String {
         self.of_shard(shard, "turns")
     }
 
-    /// Sorted set: an endpoint's deliveries that wait or are leased, by when each is due or its lease ends (µs of the server's
-    /// clock).
+    /// Sorted set: an endpoint's due and leased deliveries.
+    /// The score is the time at which each is due or its lease ends (µs of the server's clock).
     pub(super) fn due(&self, tenant: &TenantId, target: Target) -> String {
         let mut key = self.of_tenant("due:", tenant, &[":"]);
         // Writing to a string cannot fail.
@@ -85,32 +87,32 @@ impl Keys {
         self.of_shard(shard, "kept")
     }
 
-    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more), by when they may be forgotten (µs).
+    /// Sorted set: `TENANT|EVENT` of events that no feed lists (any more), by their expiry (µs).
     pub(super) fn unlisted(&self, shard: Shard) -> String {
         self.of_shard(shard, "unlisted")
     }
 
-    /// Hash: the event and what came of its deliveries; its fields are in `fields`.
+    /// Hash: the event and the outcomes of its deliveries; its fields are in `fields`.
     pub(super) fn event(&self, tenant: &TenantId, id: &EventId) -> String {
         self.of_tenant("ev:", tenant, &[":", id.as_str()])
     }
 
-    /// Hash: what the tenant uses; its fields are in `usage`.
+    /// Hash: usage of the tenant; its fields are in `usage`.
     pub(super) fn usage(&self, tenant: &TenantId) -> String {
         self.of_tenant("usage:", tenant, &[])
     }
 
-    /// String: when the usage of the shard's tenants was first counted of what an older version stored (ms).
+    /// String: time of the first usage count of the shard's tenants after an upgrade (ms).
     pub(super) fn counted(&self, shard: Shard) -> String {
         self.of_shard(shard, "counted")
     }
 
-    /// String: somebody counts the usage of the shard's tenants.
+    /// String: lock of a usage count of the shard's tenants.
     pub(super) fn counting(&self, shard: Shard) -> String {
         self.of_shard(shard, "counting")
     }
 
-    /// What the keys of all due sets of a shard begin with; `TENANT:TARGET` follows.
+    /// Prefix of the keys of all due sets of a shard; `TENANT:TARGET` follows.
     pub(super) fn due_prefix(&self, shard: Shard) -> String {
         self.of_shard(shard, "due:")
     }
@@ -120,22 +122,22 @@ impl Keys {
         self.of_tenant("feed:", tenant, &[])
     }
 
-    /// Sorted set: the tenant's dead letters by when they died.
+    /// Sorted set: the tenant's dead letters by their time of death.
     pub(super) fn dead(&self, tenant: &TenantId) -> String {
         self.of_tenant("dead:", tenant, &[])
     }
 
-    /// Hash: how a subscription fares; its fields are told in `stats`.
+    /// Hash: statistics of a subscription; its fields are listed in `stats`.
     pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> String {
         self.of_tenant("stat:", tenant, &[":", &id.to_string()])
     }
 
-    /// String: what a producer's idempotency key stored.
+    /// String: stored result of a producer's idempotency key.
     pub(super) fn idempotency(&self, tenant: &TenantId, key: &str) -> String {
         self.of_tenant("idem:", tenant, &[":", key])
     }
 
-    /// Hash: what the layout is.
+    /// Hash: layout of the store.
     pub(super) fn meta(&self) -> String {
         self.of_registry("meta", "")
     }
@@ -145,7 +147,7 @@ impl Keys {
         self.of_registry("version", "")
     }
 
-    /// Sorted set: tenants by the version of their last change, those that are gone too.
+    /// Sorted set: tenants by the version of their last change, deleted ones included.
     pub(super) fn registry_changed(&self) -> String {
         self.of_registry("changed", "")
     }
@@ -155,7 +157,7 @@ impl Keys {
         self.of_registry("tenant:", tenant.as_str())
     }
 
-    /// String: kept bytes by name.
+    /// String: a blob, by name.
     pub(super) fn blob(&self, name: &str) -> String {
         self.of_registry("blob:", name)
     }
@@ -195,12 +197,12 @@ impl Keys {
 }
 
 impl Member {
-    /// The name of a delivery.
+    /// Name of a delivery.
     pub(super) fn of(tenant: &TenantId, id: &DeliveryId) -> Self {
         Self::new(tenant, &id.event, id.target, id.run)
     }
 
-    /// The name of the delivery of an event to a target in a run.
+    /// Name of the delivery of an event to a target in a run.
     pub(super) fn new(tenant: &TenantId, event: &EventId, target: Target, run: u64) -> Self {
         let mut text = String::with_capacity(tenant.as_str().len() + event.as_str().len() + 40);
         text.push_str(tenant.as_str());
@@ -218,12 +220,12 @@ impl Member {
         &self.text
     }
 
-    /// What follows the event: `TARGET|RUN`.
+    /// Part of the name after the event: `TARGET|RUN`.
     pub(super) fn part(&self) -> &str {
         &self.text[self.part..]
     }
 
-    /// Reads a name; `None` when it is none.
+    /// Parses a name; `None` if it is not one.
     pub(super) fn read(text: &[u8]) -> Option<(TenantId, DeliveryId)> {
         let mut parts = std::str::from_utf8(text).ok()?.split('|');
         let tenant = parts.next()?.parse().ok()?;
@@ -237,12 +239,12 @@ impl Member {
     }
 }
 
-/// `TENANT|TARGET`, as `turns` names endpoints.
+/// Builds `TENANT|TARGET`, as `turns` names endpoints.
 pub(super) fn turn_name(tenant: &TenantId, target: Target) -> String {
     format!("{tenant}|{target}")
 }
 
-/// Reads `TENANT|TARGET`.
+/// Parses `TENANT|TARGET`.
 pub(super) fn read_turn_name(text: &str) -> Option<Endpoint> {
     let (tenant, target) = text.split_once('|')?;
     Some(Endpoint {
@@ -251,18 +253,18 @@ pub(super) fn read_turn_name(text: &str) -> Option<Endpoint> {
     })
 }
 
-/// `TENANT|EVENT`, as `unlisted` names events.
+/// Builds `TENANT|EVENT`, as `unlisted` names events.
 pub(super) fn event_name(tenant: &TenantId, event: &EventId) -> String {
     [tenant.as_str(), "|", event.as_str()].concat()
 }
 
-/// Reads `TENANT|EVENT`.
+/// Parses `TENANT|EVENT`.
 pub(super) fn read_event_name(text: &str) -> Option<(TenantId, EventId)> {
     let (tenant, event) = text.split_once('|')?;
     Some((tenant.parse().ok()?, event.parse().ok()?))
 }
 
-/// Reads `TARGET|RUN`.
+/// Parses `TARGET|RUN`.
 pub(super) fn read_part(text: &str) -> Option<(Target, u64)> {
     let (target, run) = text.split_once('|')?;
     Some((target.parse().ok()?, run.parse().ok()?))
@@ -272,9 +274,9 @@ pub(super) fn read_part(text: &str) -> Option<(Target, u64)> {
 pub(super) mod fields {
     /// The event and the targets that it was accepted for, encoded.
     pub(in super::super) const EVENT: &str = "e";
-    /// How a delivery stands, once it is more than waiting for its first attempt: see `record`.
+    /// State of a delivery, from its first change on: see `record`.
     pub(in super::super) const STANDING: &str = "d:";
-    /// Why a delivery exists, where accepting the event did not make it.
+    /// Origin of a delivery that was not made by accepting the event.
     pub(in super::super) const TRIGGER: &str = "t:";
     /// The body that a delivery chain made.
     pub(in super::super) const BODY: &str = "b:";
@@ -294,7 +296,7 @@ mod tests {
         &key[key.find('{').expect("a tag")..=key.find('}').expect("a tag")]
     }
 
-    /// The hash tag is what a cluster makes the slot of (the Redis cluster specification, "Hash tags").
+    /// A cluster computes the slot from the hash tag (Redis cluster specification, "Hash tags").
     #[test]
     fn all_keys_of_an_operation_carry_one_tag() {
         let keys = Keys::new("hg");

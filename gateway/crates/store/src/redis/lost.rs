@@ -1,5 +1,6 @@
-//! Parts of a cluster whose server does not answer, by hash tag. Requests to them fail at once, but for one now and then that
-//! finds out whether the server is back; requests to other parts go on.
+//! Cluster parts whose server does not answer, by hash tag.
+//! Requests to them fail at once, except an occasional one that checks whether the server is back.
+//! Requests to other parts go on.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +11,7 @@ use redis::{Arg, Pipeline};
 
 use super::fault::Failure;
 
-/// The parts that are lost. There are as many as hash tags at most.
+/// Parts that do not answer; at most as many as hash tags.
 #[derive(Debug, Default)]
 pub(super) struct Lost {
     any: AtomicBool,
@@ -20,17 +21,17 @@ pub(super) struct Lost {
 #[derive(Debug, Default)]
 struct State {
     reasons: BTreeMap<String, String>,
-    /// When the next request may find out, of all parts together: the client library holds all requests up while it looks for
-    /// a server that does not answer.
+    /// Time of the next check, for all parts together.
+    /// The client library delays all requests while it looks for a server that does not answer.
     try_at: Option<Instant>,
     pause: Duration,
 }
 
 impl Lost {
-    /// Tells whether a request to a part may be sent now.
+    /// Checks that a request to a part may be sent now.
     ///
     /// # Errors
-    /// The part is lost, and it is not yet time to find out whether it is back.
+    /// The part is lost, and its next check is not yet due.
     pub(super) fn admit(&self, tag: &str, now: Instant) -> Result<(), Failure> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());
@@ -48,7 +49,7 @@ impl Lost {
         Ok(())
     }
 
-    /// A part does not answer; whether that is new.
+    /// Records a part that does not answer; returns `true` if that is new.
     pub(super) fn lose(&self, tag: &str, reason: &str, now: Instant) -> bool {
         let Ok(mut state) = self.state.lock() else {
             return false;
@@ -64,7 +65,7 @@ impl Lost {
         new
     }
 
-    /// A part answers; whether that is new.
+    /// Records a part that answers; returns `true` if it was lost.
     pub(super) fn find(&self, tag: &str) -> bool {
         if !self.any.load(Ordering::Acquire) {
             return false;
@@ -74,7 +75,7 @@ impl Lost {
         };
         let found = state.reasons.remove(tag).is_some();
         if found {
-            // The server may have had others too: they are tried at once.
+            // The server may serve other lost parts too: they are tried at once.
             state.try_at = None;
             state.pause = FIRST_PAUSE;
         }
@@ -82,7 +83,7 @@ impl Lost {
         found
     }
 
-    /// All parts answer, as far as is known of a new connection.
+    /// Assumes that all parts answer, after a new connection.
     pub(super) fn clear(&self) {
         if let Ok(mut state) = self.state.lock() {
             *state = State::default();
@@ -90,7 +91,7 @@ impl Lost {
         }
     }
 
-    /// How many are lost, and why one of them is.
+    /// Number of lost parts, and the reason of one of them.
     pub(super) fn count(&self) -> Option<(usize, String)> {
         let state = self.state.lock().ok()?;
         let reason = state.reasons.values().next()?;
@@ -98,7 +99,7 @@ impl Lost {
     }
 }
 
-/// The hash tag of what a pipeline's first command touches; every key begins with its tag (`keys`).
+/// Hash tag of the first key in a pipeline; every key begins with its tag (`keys`).
 pub(super) fn tag_of(pipeline: &Pipeline) -> Option<String> {
     let command = pipeline.cmd_iter().next()?;
     command.args_iter().find_map(|arg| {
@@ -111,7 +112,7 @@ pub(super) fn tag_of(pipeline: &Pipeline) -> Option<String> {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A prefix has up to 32 bytes; braces, a colon and the shard's name are around it.
+/// Maximum length of a tag: a prefix of up to 32 bytes, braces, a colon and the shard's name.
 const LONGEST_TAG: usize = 48;
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
-//! The store in Redis, or what speaks its protocol (6.2 or later), alone or as a cluster.
+//! Store in Redis, or a server with its protocol (6.2 or later), single or as a cluster.
 //!
-//! Everything is in 16 shards, each under a hash tag of its own (`keys`); a tenant is in one. A delivery that is not finished is
-//! a member of one sorted set, its endpoint's, by when it is due or its lease ends. There is no second list that it could be
-//! lost between: the turns of a shard are an index of those sets, and every script that changes a set sets its turn. What has to be decided and done at once is a script (`scripts/*.lua`); what only has to happen together is a
-//! transaction (`accept`); bodies are fetched by ordinary commands. `connection` sends, `watch` keeps it up, `checks` judges the
-//! server's set-up.
+//! The data is in 16 shards, each under a separate hash tag (`keys`); a tenant is in one. A pending
+//! delivery is a member of exactly one sorted set, its endpoint's, scored by the time at which it
+//! is due or its lease ends. No delivery can be lost between two lists: the turns of a shard are an
+//! index of those sets, and every script that changes a set sets its turn.
 //!
-//! What Redis confirms is as durable as its `appendfsync` says; `checks` warns of everything weaker than `always`.
+//! Decisions that must be atomic are scripts (`scripts/*.lua`); writes that must only happen
+//! together are a transaction (`accept`); bodies are fetched by ordinary commands. `connection`
+//! sends, `watch` restores the connection, `checks` evaluates the server's setup.
+//!
+//! The durability of confirmed data is that of the server's `appendfsync`; `checks` warns of
+//! everything weaker than `always`.
 
 mod accept;
 mod checks;
@@ -63,13 +67,13 @@ use usage::UsageCache;
 
 pub use config::Config;
 
-/// The store. It stays connected in the background until it is dropped.
+/// Redis store. It stays connected in the background until it is dropped.
 pub struct RedisStore {
     inner: Arc<Inner>,
     _watch: DropGuard,
 }
 
-/// What every operation needs.
+/// Shared state of all operations.
 struct Inner {
     connection: Connection,
     keys: Keys,
@@ -87,8 +91,8 @@ impl RedisStore {
     /// Connects to the address.
     ///
     /// # Errors
-    /// `Unavailable` when nobody answers there, `Unusable` when what answers must not be used as it is set up. Both name the
-    /// address, without the password.
+    /// `Unavailable` if there is no answer, `Unusable` if the server must not be used with its
+    /// setup. Both name the address, without the password.
     pub async fn open(url: &StoreUrl, config: &Config, retention: &Retention) -> Result<Self, StoreError> {
         if let Some(fault) = config.fault() {
             return Err(StoreError::Unusable(fault.to_owned()));

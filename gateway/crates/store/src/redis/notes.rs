@@ -1,4 +1,4 @@
-//! Notes: small values that somebody put under a name first, and that go by themselves.
+//! Notes: small values under a name, put by the first caller, that expire.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) async fn get(store: &Inner, name: &str) -> Result<Option<Bytes>, Stor
     reply::optional(store.connection.one(get).await?)
 }
 
-/// Puts a note where there is none; otherwise what the one there says.
+/// Puts a note if there is none; returns the existing one otherwise.
 pub(super) async fn put(
     store: &Inner,
     name: &str,
@@ -40,7 +40,7 @@ pub(super) async fn put(
     }
 }
 
-/// `put` for an owner whose notes are counted.
+/// Same as `put`, for an owner whose notes are counted.
 pub(super) async fn put_owned(
     store: &Inner,
     name: &str,
@@ -71,7 +71,7 @@ pub(super) async fn put_owned(
 pub(super) async fn count(store: &Inner, owner: &str) -> Result<u64, StoreError> {
     let key = store.keys.notes_of(owner);
     let mut call = store.scripts.note_put.call();
-    // The first key decides where it is sent.
+    // The first key decides to which server the call is sent.
     call.key(key.clone()).key(key);
     call.arg("").arg(0).arg(0).arg("");
     let (_, used) = answer(store.connection.call(call).await?)?;
@@ -84,7 +84,7 @@ fn answer(value: Value) -> Result<(u64, Value), StoreError> {
     Ok((reply::number(state)?, told))
 }
 
-/// Replaces or removes a note that says what is expected; whether it did.
+/// Replaces or removes a note by compare-and-set; returns `true` if it did.
 pub(super) async fn replace(
     store: &Inner,
     name: &str,
@@ -106,7 +106,7 @@ pub(super) async fn replace(
     Ok(store.connection.call(call).await? == Value::Int(1))
 }
 
-/// What the script says first: the note was put.
+/// First value of the script's reply: the note was put.
 const PUT: u64 = 0;
-/// One was there.
+/// First value of the script's reply: a note exists.
 const THERE: u64 = 1;

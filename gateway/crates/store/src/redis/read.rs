@@ -1,4 +1,4 @@
-//! Reading one event or delivery, and the dead letters.
+//! Reads single events and deliveries, and the dead letters.
 
 use redis::{Cmd, Pipeline, RedisWrite, Value};
 
@@ -40,12 +40,12 @@ pub(super) async fn delivery(
     }
 }
 
-/// An event and which deliveries it has.
+/// Event and the ids of its deliveries.
 pub(super) struct Skeleton {
     pub(super) event: Event,
     /// The published ones in their order, then the others by run.
     pub(super) deliveries: Vec<DeliveryId>,
-    /// How many fields its hash has.
+    /// Number of fields in the event's hash.
     pub(super) fields: usize,
 }
 
@@ -56,7 +56,7 @@ async fn skeleton(store: &Inner, tenant: &TenantId, id: &EventId) -> Result<Opti
         .flatten())
 }
 
-/// Events of one shard; `None` of each that is gone.
+/// Events of one shard; `None` for each that was removed.
 pub(super) async fn skeletons(
     store: &Inner,
     events: &[(TenantId, EventId)],
@@ -111,7 +111,8 @@ fn read_skeleton(
     }))
 }
 
-/// Deliveries of one event. The due sets are read first: what ends in between has ended.
+/// Deliveries of one event.
+/// The due sets are read first: a delivery missing there that has no end yet ended in between.
 async fn deliveries(
     store: &Inner,
     event: &Event,
@@ -164,7 +165,9 @@ fn read_delivery(
     })
 }
 
-/// One that has not ended and is not in the due set was lost with part of the server's memory: it shows as due since ever.
+/// State of a delivery.
+/// One that has no end and is not in the due set was lost with part of the server's memory: it is
+/// shown as due since the epoch.
 fn state(standing: Standing, next: Option<Timestamp>) -> DeliveryState {
     standing.end.unwrap_or(DeliveryState::Pending {
         next: next.unwrap_or_default(),

@@ -1,26 +1,29 @@
-//! How a delivery's fields in its event's hash read. `settle.lua` and `interrupted.lua` write the standing; nothing else does.
+//! Encoding of a delivery's fields in its event's hash.
+//! Only `settle.lua` and `interrupted.lua` write the state field.
 
 use bytes::Bytes;
 
 use crate::StoreError;
 use hookgate_domain::{DeliveryState, Event, Fate, Timestamp, Trigger};
 
-/// How a delivery stands: `STATE MADE FIRST`, for example `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`,
-/// `C1700000000000000 0 `. Of one that crashed since, ` CRASHES TOKEN` follows, with the last lease that was counted.
+/// State field: `STATE MADE FIRST`.
+/// Examples: `P 2 1700000000000000`, `D1700000000000000 1 1700000000000000`, `C1700000000000000 0
+/// `. After a crash, ` CRASHES TOKEN` follows: the number of crashes and the last lease that was
+/// counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Standing {
-    /// How it ended; `None` while it is pending.
+    /// Final state; `None` while the delivery is pending.
     pub(super) end: Option<DeliveryState>,
-    /// Attempts made.
+    /// Number of attempts made.
     pub(super) made: u32,
-    /// When the first was made.
+    /// Time of the first attempt.
     pub(super) first: Option<Timestamp>,
-    /// How often a process ended during an attempt since the last one that is counted.
+    /// Number of process crashes during attempts since the last recorded attempt.
     pub(super) crashes: u32,
 }
 
 impl Standing {
-    /// Reads the field; a delivery without one waits for its first attempt.
+    /// Parses the field; a delivery without one waits for its first attempt.
     pub(super) fn read(field: Option<&Bytes>) -> Result<Self, StoreError> {
         let Some(field) = field else {
             return Ok(Self::default());
@@ -62,7 +65,7 @@ fn read_end(state: &str) -> Option<Option<DeliveryState>> {
     })
 }
 
-/// Why a delivery exists, as its field says it.
+/// Word of the trigger field.
 pub(super) fn trigger_word(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::Published => "published",
@@ -71,7 +74,7 @@ pub(super) fn trigger_word(trigger: Trigger) -> &'static str {
     }
 }
 
-/// Reads the field; a delivery without one was made when the event was accepted.
+/// Parses the field; a delivery without one was made when the event was accepted.
 pub(super) fn read_trigger(field: Option<&Bytes>, event: &Event) -> Result<Trigger, StoreError> {
     match field.map(Bytes::as_ref) {
         None if event.fate == Fate::Test => Ok(Trigger::Test),

@@ -1,4 +1,5 @@
-//! The registry and the blobs: small, seldom changed, all under one hash tag, so that a change and its version are one step.
+//! Registry and blobs: small, rarely changed data under one hash tag.
+//! A change and its version are therefore one step.
 
 use bytes::Bytes;
 use redis::{Pipeline, Value};
@@ -7,13 +8,13 @@ use super::{Inner, reply};
 use crate::{RegistryRecord, StoreError};
 use hookgate_domain::TenantId;
 
-/// Before the name of an entry in a registry's hash.
+/// Prefix of an entry's field in a registry's hash.
 const ENTRY: &str = "e:";
-/// The field of a registry's revision.
+/// Field of a registry's revision.
 const REVISION: &str = "rev";
 
-/// The tenants whose registry changed after a version, and the version now. The version is read first: what changes in
-/// between is told again.
+/// Tenants whose registry changed after a version, and the current version.
+/// The version is read first: changes in between are reported again.
 pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<TenantId>), StoreError> {
     let keys = &store.keys;
     let mut pipeline = Pipeline::new();
@@ -28,7 +29,7 @@ pub(super) async fn changes(store: &Inner, since: u64) -> Result<(u64, Vec<Tenan
     };
     store.status.registry_is_at(version)?;
     if version < since {
-        // The server lost what we saw of it: whoever asks has to look at everything again.
+        // The server lost a part of its data: the caller has to read all tenants again.
         return Box::pin(changes(store, 0)).await;
     }
     let tenants = reply::array(tenants)?
@@ -79,7 +80,8 @@ pub(super) async fn load(store: &Inner, tenant: &TenantId) -> Result<Option<Regi
     }
     entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     if revision.is_none() {
-        // Of a server that was emptied nobody has noticed it yet, perhaps: the tenant is not gone.
+        // The server may have been emptied without anyone having noticed: then the tenant is not
+        // deleted.
         let mut get = redis::cmd("GET");
         get.arg(store.keys.registry_version());
         let version = reply::optional(store.connection.one(get).await?)?;
@@ -116,21 +118,21 @@ pub(super) async fn apply(
     }
 }
 
-/// Keeps bytes under a name.
+/// Stores a blob under its name.
 pub(super) async fn blob_put(store: &Inner, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
     let mut set = redis::cmd("SET");
     set.arg(store.keys.blob(name)).arg(bytes.as_ref()).arg("NX");
     store.connection.one(set).await.map(|_| ())
 }
 
-/// Bytes that were kept.
+/// Blob of this name; `None` if there is none.
 pub(super) async fn blob_get(store: &Inner, name: &str) -> Result<Option<Bytes>, StoreError> {
     let mut get = redis::cmd("GET");
     get.arg(store.keys.blob(name));
     reply::optional(store.connection.one(get).await?)
 }
 
-/// Forgets bytes that were kept.
+/// Deletes a blob.
 pub(super) async fn blob_delete(store: &Inner, name: &str) -> Result<(), StoreError> {
     let mut delete = redis::cmd("DEL");
     delete.arg(store.keys.blob(name));

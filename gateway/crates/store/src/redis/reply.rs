@@ -1,4 +1,4 @@
-//! Reads replies: what a command has to answer, or `Unavailable`: what was done is not known.
+//! Decodes replies. An unexpected reply is `Unavailable`, because the outcome is unknown.
 
 use bytes::Bytes;
 use redis::Value;
@@ -14,7 +14,7 @@ pub(super) fn array(value: Value) -> Result<Vec<Value>, StoreError> {
     }
 }
 
-/// Bytes, or that there are none.
+/// Bytes, or `None` for a nil reply.
 pub(super) fn optional(value: Value) -> Result<Option<Bytes>, StoreError> {
     match value {
         Value::Nil => Ok(None),
@@ -35,7 +35,7 @@ pub(super) fn text(value: Value) -> Result<String, StoreError> {
     String::from_utf8(bytes(value)?.into()).map_err(|_| unexpected("text"))
 }
 
-/// A number that is not negative, as an integer or as text.
+/// Non-negative number, sent as an integer or as text.
 pub(super) fn number(value: Value) -> Result<u64, StoreError> {
     match value {
         Value::Int(number) => u64::try_from(number).map_err(|_| unexpected("a number")),
@@ -74,7 +74,7 @@ pub(super) fn time(value: Value) -> Result<Timestamp, StoreError> {
     ))
 }
 
-/// A reply that is not what it has to be.
+/// Error for a reply of the wrong type.
 pub(super) fn unexpected(wanted: &str) -> StoreError {
     StoreError::Unavailable(format!("the server's reply is not {wanted}"))
 }

@@ -1,21 +1,21 @@
-//! The scripts, called by their hash.
+//! Lua scripts, called by their hash.
 //!
-//! A server forgets scripts when it restarts, when it fails over, and when somebody says SCRIPT FLUSH. So a call never relies
-//! on one being there: whoever gets NOSCRIPT sends the call again with the source, which also makes the server keep it. A
-//! call that got NOSCRIPT has done nothing, so that is safe.
+//! A server forgets scripts when it restarts, when it fails over, and after SCRIPT FLUSH. A call
+//! therefore never relies on a loaded script: after NOSCRIPT it is sent again with the source,
+//! which also loads it. A call with NOSCRIPT has had no effect, so this is safe.
 
 use redis::{Arg, Cmd, ToRedisArgs};
 
-/// A script in the two spellings that servers want.
+/// Script in the two dialects of servers.
 #[derive(Debug)]
 pub(super) struct Script {
     /// For servers from 7.0 on: with its flags.
     flagged: Spelling,
-    /// Before 7.0 the line of flags is a syntax error.
+    /// For servers before 7.0, where the line of flags is a syntax error.
     plain: Spelling,
 }
 
-/// A script's text and its name, which is the text's SHA-1.
+/// Source of a script and its SHA-1, by which it is called.
 #[derive(Debug)]
 struct Spelling {
     source: String,
@@ -82,7 +82,7 @@ impl Script {
         }
     }
 
-    /// A call to be filled.
+    /// Creates a call without keys and arguments.
     pub(super) fn call(&self) -> Call<'_> {
         Call {
             script: self,
@@ -108,17 +108,17 @@ impl Spelling {
     }
 }
 
-/// Which spelling of scripts a server understands.
+/// Script dialect that a server understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// 7.0 and later.
+    /// 7.0 and later: scripts with flags.
     Flags,
-    /// Before.
+    /// Before 7.0: scripts without flags.
     Plain,
 }
 
 impl Scripts {
-    /// Commands that make a server keep every script, so that the first calls need not be sent twice.
+    /// Commands that load every script, so that the first calls need not be sent twice.
     pub(super) fn loads(&self, dialect: Dialect) -> impl Iterator<Item = Cmd> {
         [
             &self.accept,
@@ -163,7 +163,7 @@ impl Call<'_> {
         self.command("EVALSHA", &self.script.spelled(dialect).hash)
     }
 
-    /// The call with the source, which the server then keeps.
+    /// The call with the source, which also loads the script.
     pub(super) fn by_source(&self, dialect: Dialect) -> Cmd {
         self.command("EVAL", &self.script.spelled(dialect).source)
     }
@@ -188,7 +188,7 @@ impl Call<'_> {
 fn text<'a>(arg: &Arg<&'a [u8]>) -> &'a [u8] {
     match arg {
         Arg::Simple(text) => text,
-        // Only SCAN's commands have one.
+        // Only the commands of SCAN have a cursor.
         _ => &[],
     }
 }

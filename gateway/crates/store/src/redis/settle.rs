@@ -1,4 +1,4 @@
-//! Settling: what becomes of leased deliveries. One script by shard, in the order asked for; `settle.lua` has the rules.
+//! Settles leased deliveries: one script per shard, in order; `settle.lua` has the rules.
 
 use futures_util::future::join_all;
 use indexmap::IndexSet;
@@ -15,10 +15,10 @@ use hookgate_domain::{Target, TenantId, Timestamp};
 
 type Answer = Result<Settled, StoreError>;
 
-/// How many settlements one script does at most: it holds up everything else while it runs.
+/// Maximum number of settlements in one script: a script blocks the whole server.
 const AT_ONCE: usize = 500;
 
-/// Ends or prolongs leases; one answer each, in order.
+/// Ends or extends leases; one answer each, in order.
 pub(super) async fn settle(store: &Inner, batch: &[Settlement]) -> Vec<Answer> {
     let mut shards: Vec<(Shard, Vec<usize>)> = Vec::new();
     for (at, settlement) in batch.iter().enumerate() {
@@ -76,7 +76,7 @@ async fn settle_shard(
     answers
 }
 
-/// The endpoints of settlements, in the order in which the script has them.
+/// Endpoints of settlements, in the order of the script's arguments.
 struct Endpoints<'a>(IndexSet<(&'a TenantId, Target)>);
 
 impl<'a> Endpoints<'a> {
@@ -84,7 +84,7 @@ impl<'a> Endpoints<'a> {
         Self(settlements.map(|one| (&one.tenant, one.id.target)).collect())
     }
 
-    /// Counted from 1, as scripts do.
+    /// Number of the settlement's endpoint, from 1 as in Lua.
     fn place(&self, settlement: &Settlement) -> usize {
         let found = self.0.get_index_of(&(&settlement.tenant, settlement.id.target));
         found.map_or(0, |at| at + 1)

@@ -1,7 +1,8 @@
-//! How subscriptions fare: a hash each, counted by `settle.lua`.
+//! Statistics of subscriptions: one hash each, counted by `settle.lua`.
 //!
-//! Its fields are `START:CELL`, a count by the bucket's beginning (ms) and what is counted; `ok`, when it last took a delivery;
-//! and `ko`, how it last failed: `AT OUTCOME STATUS RETRY`, times in µs, `-` for none.
+//! Its fields are `START:CELL`, a counter by the beginning of its bucket (ms) and its cell; `ok`,
+//! the time of the last success; and `ko`, the last failure: `AT OUTCOME STATUS RETRY`, times in
+//! µs, `-` for none.
 
 use redis::Value;
 
@@ -10,14 +11,14 @@ use crate::StoreError;
 use hookgate_domain::stats::LastFailure;
 use hookgate_domain::{Stats, SubscriptionId, TenantId, Timestamp};
 
-/// How a subscription fares.
+/// Statistics of a subscription.
 pub(super) async fn stats(store: &Inner, tenant: &TenantId, id: SubscriptionId) -> Result<Stats, StoreError> {
     let mut get = redis::cmd("HGETALL");
     get.arg(store.keys.stats(tenant, id));
     read(store.connection.one(get).await?)
 }
 
-/// Forgets how subscriptions fared.
+/// Deletes the statistics of subscriptions.
 pub(super) async fn forget(
     store: &Inner,
     tenant: &TenantId,
@@ -33,7 +34,7 @@ pub(super) async fn forget(
     store.connection.one(unlink).await.map(drop)
 }
 
-/// The field `ko`.
+/// Encodes the field `ko`.
 pub(super) fn failure(failure: &LastFailure) -> String {
     let or_none = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     format!(

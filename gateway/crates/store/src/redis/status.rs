@@ -1,4 +1,4 @@
-//! How the server is, as `watch` last found it.
+//! Status of the server, as `watch` found it last.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,39 +8,39 @@ use super::fault::Unfit;
 use super::keys::SHARDS;
 use crate::{Health, Shard, StoreError};
 
-/// How the server is.
+/// Status of the server.
 #[derive(Debug, Default)]
 pub(super) struct Status {
     state: Mutex<State>,
-    /// Whether `State::unfit` is set: looked at by every accepted batch.
+    /// Flag: `State::unfit` is set. Every accepted batch checks it.
     is_unfit: AtomicBool,
-    /// Whether this process has seen a registry in the server.
+    /// Flag: this process has seen a registry in the server.
     has_registry: AtomicBool,
-    /// Whether `State::emptied` is set.
+    /// Flag: `State::emptied` is set.
     is_emptied: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     findings: Findings,
-    /// Why it last refused a command, unless it took one since.
+    /// Reason of the last refusal; `None` once the server accepts a write.
     unfit: Option<Unfit>,
-    /// It was emptied while this process used it.
+    /// Flag: the server was emptied while this process used it.
     emptied: bool,
-    /// Submissions and commands that were refused since it is unfit.
+    /// Number of submissions and commands that were refused since the server became unfit.
     turned_away: u64,
-    /// Why it could not be connected to last time.
+    /// Reason of the last failure to connect.
     reason: String,
-    /// Events that the server confirmed and has no more.
+    /// Number of events that the server had confirmed and lost.
     lost: u64,
 }
 
-/// How far each shard's sequence was confirmed to this process.
+/// Highest sequence of each shard that was confirmed to this process.
 #[derive(Debug, Default)]
 pub(super) struct Sequences([AtomicU64; SHARDS as usize]);
 
 impl Status {
-    /// What the last look found. Whoever asks for the health logs its warnings.
+    /// Records the findings of the last check. Readers of the health log its warnings.
     pub(super) fn found(&self, findings: &Findings) {
         self.change(|state| {
             state.findings.clone_from(findings);
@@ -48,7 +48,7 @@ impl Status {
         });
     }
 
-    /// The server refused a command.
+    /// Records that the server refused a command.
     pub(super) fn unfit(&self, unfit: Unfit) {
         self.change(|state| {
             state.unfit = Some(unfit);
@@ -56,17 +56,17 @@ impl Status {
         });
     }
 
-    /// The server took a command that writes.
+    /// Records that the server accepted a write.
     pub(super) fn fit(&self) {
         if self.is_unfit.load(Ordering::Acquire) {
             self.change(|state| state.unfit = None);
         }
     }
 
-    /// The server's registry is at this version; 0: it has none.
+    /// Records the version of the server's registry; 0 if it has none.
     ///
     /// # Errors
-    /// `Unusable`: it had one before, so that it was emptied.
+    /// `Unusable`: the server had a registry before, so it was emptied.
     pub(super) fn registry_is_at(&self, version: u64) -> Result<(), StoreError> {
         if version > 0 {
             self.has_registry.store(true, Ordering::Release);
@@ -78,14 +78,14 @@ impl Status {
         self.emptied_error().map_or(Ok(()), Err)
     }
 
-    /// Why nothing is written, where the server was emptied.
+    /// Error of all writes to an emptied server.
     pub(super) fn emptied_error(&self) -> Option<StoreError> {
         let emptied = self.is_emptied.load(Ordering::Acquire);
         emptied.then(|| StoreError::Unusable(EMPTIED.to_owned()))
     }
 
-    /// Logs when the server becomes unfit, by another reason too, and when it is fit again: one line each, with how much was
-    /// refused, and none by request.
+    /// Changes the state and logs transitions between fit and unfit, including a changed reason.
+    /// One line per transition, with the number of refusals; none per request.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let Ok(mut state) = self.state.lock() else { return };
         let before = state.unfit_for();
@@ -102,7 +102,7 @@ impl Status {
         }
     }
 
-    /// Why it could not be connected to.
+    /// Records the reason of a failure to connect; logs a changed reason.
     pub(super) fn set_reason(&self, reason: &str) {
         let Ok(mut state) = self.state.lock() else { return };
         if state.reason != reason {
@@ -111,7 +111,7 @@ impl Status {
         }
     }
 
-    /// The server has lost so many events that it had confirmed.
+    /// Records the number of confirmed events that the server lost.
     pub(super) fn lost(&self, shard: Shard, events: u64) {
         tracing::error!(shard = shard.0, events, "store.lost_events");
         if let Ok(mut state) = self.state.lock() {
@@ -119,12 +119,12 @@ impl Status {
         }
     }
 
-    /// Why the server must not be used, when it must not.
+    /// Reason why the server must not be used, if any.
     pub(super) fn refused(&self) -> Option<String> {
         self.state.lock().ok()?.findings.refused.clone()
     }
 
-    /// Why so many new submissions are not taken, when they are not.
+    /// Error of new submissions, if they are refused; counts `submissions` as refused.
     pub(super) fn refusal(&self, submissions: usize) -> Option<StoreError> {
         let mut state = self.state.lock().ok()?;
         if let Some(reason) = state.findings.refused.clone() {
@@ -139,7 +139,8 @@ impl Status {
         full.then(|| StoreError::Full("Redis is nearly out of memory".to_owned()))
     }
 
-    /// How it is, when it is down for this reason, or so many parts of a cluster do not answer.
+    /// Health of the store; `down` is the reason of a lost connection.
+    /// `lost` is the number of cluster parts that do not answer, with a reason.
     pub(super) fn health(&self, down: Option<&str>, lost: Option<(usize, String)>) -> Health {
         let Ok(state) = self.state.lock() else {
             return Health::default();
@@ -178,7 +179,7 @@ impl Status {
 }
 
 impl State {
-    /// Why it keeps nothing that is sent to it, if so.
+    /// Reason why the server persists nothing, if any.
     fn unfit_for(&self) -> Option<String> {
         let refused = self.findings.refused.as_ref();
         let refused = refused.map(|reason| format!("Redis must not be used as it is set up: {reason}"));
@@ -189,21 +190,21 @@ impl State {
 }
 
 impl Sequences {
-    /// The server has confirmed events up to here.
+    /// Records that the server confirmed events up to this sequence.
     pub(super) fn confirm(&self, shard: Shard, sequence: u64) {
         if let Some(of) = self.0.get(usize::from(shard.0)) {
             of.fetch_max(sequence, Ordering::Relaxed);
         }
     }
 
-    /// What was confirmed is lost from here on.
+    /// Resets the confirmed sequence after a loss.
     pub(super) fn reset(&self, shard: Shard, sequence: u64) {
         if let Some(of) = self.0.get(usize::from(shard.0)) {
             of.store(sequence, Ordering::Relaxed);
         }
     }
 
-    /// How far events are confirmed.
+    /// Highest confirmed sequence.
     pub(super) fn confirmed(&self, shard: Shard) -> u64 {
         self.0
             .get(usize::from(shard.0))
@@ -211,9 +212,9 @@ impl Sequences {
     }
 }
 
-/// Why an emptied server must not be used.
+/// Reason why an emptied server must not be used.
 const EMPTIED: &str = "it was emptied: the tenants and events that were in it are gone; restore it, or start the gateways anew with --new-store";
-/// The shards, and the registry.
+/// Parts of a cluster: the shards, and the registry.
 const PARTS: u16 = SHARDS + 1;
 
 #[cfg(test)]

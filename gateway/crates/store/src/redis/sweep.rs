@@ -1,8 +1,8 @@
-//! Forgetting what is older than the retention.
+//! Removes data older than the retention.
 //!
-//! Feeds are cut by age, and with their entries go the events whose deliveries are finished. Those that still wait for a
-//! delivery are noted in `unlisted` and go later, as do events that never were in a feed. Idempotency keys expire by themselves. Two
-//! sweeps at once do no harm.
+//! Feeds are cut by age, and with their entries go the events whose deliveries are finished. Events
+//! with a pending delivery are listed in `unlisted` and removed later, as are events that never
+//! were in a feed. Idempotency keys expire by themselves. Concurrent sweeps are safe.
 
 use redis::Value;
 
@@ -12,10 +12,10 @@ use super::{Inner, read, reply};
 use crate::{FeedPosition, Shard, StoreError};
 use hookgate_domain::{EventId, TenantId, Timestamp};
 
-/// How many events one script forgets at most.
+/// Maximum number of events that one script removes.
 pub(super) const AT_ONCE: usize = 200;
 
-/// Forgets what is older than the retention.
+/// Removes data older than the retention.
 pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
     for shard in Keys::shards() {
         let Some(now) = store.time.now(shard) else {
@@ -47,7 +47,8 @@ pub(super) async fn tenants(store: &Inner, shard: Shard) -> Result<Vec<TenantId>
         .collect()
 }
 
-/// Looks once at every event in no feed whose time has come. What stays is noted anew with a later time, so this ends.
+/// Removes expired events in no feed, each visited once.
+/// Events that stay get a later time in `unlisted`, so the loop ends.
 async fn forget_unlisted(store: &Inner, shard: Shard, now: Timestamp) -> Result<(), StoreError> {
     loop {
         let mut old = redis::cmd("ZRANGEBYSCORE");
@@ -67,7 +68,7 @@ async fn forget_unlisted(store: &Inner, shard: Shard, now: Timestamp) -> Result<
     }
 }
 
-/// Cuts the oldest entries of a tenant's feed; whether there may be more.
+/// Cuts the oldest entries of a tenant's feed; returns `true` if there may be more.
 async fn cut_feed(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result<bool, StoreError> {
     let entries = old_entries(store, tenant, oldest).await?;
     let Some(last) = entries.last().map(|entry| entry.position) else {
@@ -83,7 +84,7 @@ async fn cut_feed(store: &Inner, tenant: &TenantId, oldest: Timestamp) -> Result
     Ok(entries.len() == AT_ONCE)
 }
 
-/// Cuts a tenant's feed up to this place, and says so to whoever reads it.
+/// Cuts a tenant's feed up to this position, and records where it begins now.
 pub(super) async fn cut(store: &Inner, tenant: &TenantId, last: FeedPosition) -> Result<(), StoreError> {
     let mut cut = store.scripts.cut.call();
     cut.key(store.keys.feed(tenant));

@@ -1,4 +1,4 @@
-//! The contract, and what only a server can do to us: against real servers, each test with one of its own.
+//! Contract suite and faults with real servers; each test starts a separate one.
 
 mod cluster;
 mod faults;
@@ -15,10 +15,10 @@ use crate::contract::{Settings, Subject, contract_suite};
 use hookgate_domain::units::Span;
 use server::Server;
 
-/// A store and its server.
+/// Store with its server.
 struct Real {
     store: Arc<dyn Store>,
-    /// `None` where several share one.
+    /// The server; `None` where several stores share one.
     _server: Option<Server>,
 }
 
@@ -58,7 +58,7 @@ async fn open_with(server: &Server, retention: &Retention) -> Arc<dyn Store> {
     )
 }
 
-/// A machine that is busy with other tests is slow.
+/// Settings with long timeouts, for a machine busy with other tests.
 fn patient() -> Config {
     Config {
         accept_timeout: Span::from_secs(20),

@@ -1,8 +1,8 @@
-//! What time the server has, without asking it: from its last answers and this machine's steady clock.
+//! Estimate of the server's time, from its last answers and this machine's steady clock.
 //!
-//! A wall clock that is wrong or is set does no harm. The estimate is never ahead of the server, because the time that an
-//! answer took counts as none; so what is stored as due now is due. Each shard has its own: in a cluster it may be on another
-//! server.
+//! A wrong or changed wall clock has no effect. The estimate is never ahead of the server, because
+//! the duration of an answer counts as zero; so a delivery stored as due now is due. Each shard has
+//! a separate estimate, because in a cluster it may be on another server.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::keys::SHARDS;
 use crate::Shard;
 use hookgate_domain::Timestamp;
 
-/// The server's clock by shard.
+/// Estimate of the server's clock, by shard.
 #[derive(Debug, Default)]
 pub(super) struct ServerTime {
     anchors: [Mutex<Option<Anchor>>; SHARDS as usize],
@@ -24,7 +24,7 @@ struct Anchor {
 }
 
 impl ServerTime {
-    /// The server's clock showed this at some time before now.
+    /// Records a reading of the server's clock.
     pub(super) fn saw(&self, shard: Shard, server: Timestamp) {
         let Some(anchor) = self.anchor(shard) else { return };
         if let Ok(mut anchor) = anchor.lock() {
@@ -35,7 +35,7 @@ impl ServerTime {
         }
     }
 
-    /// The server's time now, or a little before; `None` before it was ever seen.
+    /// Estimate of the server's time, or a little before; `None` before the first reading.
     pub(super) fn now(&self, shard: Shard) -> Option<Timestamp> {
         let anchor = (*self.anchor(shard)?.lock().ok()?)?;
         Some(anchor.server.plus(anchor.here.elapsed()))

@@ -1,11 +1,13 @@
-//! What tenants use of the store: pending deliveries and bytes of events.
+//! Usage of tenants: pending deliveries and bytes of events.
 //!
-//! A hash a tenant has both (`FIELDS`). Every transaction and script that stores or ends something changes it, so that it costs no
-//! request of its own; what accepting answers tells this process the sums. A tenant is refused on sums that are at most `FRESH` old:
-//! only on the way to a refusal the server is asked.
+//! One hash per tenant has both sums (`FIELDS`). Every transaction and script that stores or ends
+//! something updates it, so it needs no request of its own; the answer of an accept reports the
+//! sums to this process. A tenant is refused only by sums at most `FRESH` old: the server is asked
+//! only before a refusal.
 //!
-//! A store of an older version has no sums, and its gateways change none while they still run: for a day after the first
-//! start of this version, each start counts anew (`count`), beside everything else that happens.
+//! A store of an older version has no sums, and older gateways do not update them while they still
+//! run. So for a day after the first start of this version, each start recounts (`count`),
+//! concurrently with the traffic.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,35 +24,35 @@ use hookgate_domain::{EventId, OverQuota, StoredLimits, StoredUsage, TenantId};
 /// Fields of the hash: pending deliveries, and bytes of the events' records.
 pub(super) const FIELDS: [&str; 2] = ["pending", "bytes"];
 
-/// Sums as this process last saw them, of tenants with limits.
+/// Cached sums of tenants with limits, as this process last saw them.
 #[derive(Debug, Default)]
 pub(super) struct UsageCache(Mutex<HashMap<TenantId, Known>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
     usage: StoredUsage,
-    /// What this process has sent and not heard of.
+    /// Usage that this process has sent and that has no answer yet.
     under_way: StoredUsage,
     seen: Instant,
 }
 
-/// Why a submission is not admitted by what is known.
+/// Reason why the cache does not admit a submission.
 enum NotAdmitted {
-    /// Nothing is known yet.
+    /// No cached sums.
     Unknown,
-    /// There is no room by what was known.
+    /// The quota is exceeded by the cached sums.
     Over(OverQuota),
 }
 
 impl UsageCache {
-    /// The sums with what is under way; `None`: none was seen.
+    /// Cached sums plus the usage in flight; `None` without cached sums.
     pub(super) fn last(&self, tenant: &TenantId) -> Option<StoredUsage> {
         self.lock()
             .get(tenant)
             .map(|known| known.usage.plus(known.under_way))
     }
 
-    /// Notes sums that the server told.
+    /// Caches sums reported by the server.
     pub(super) fn learn(&self, tenant: &TenantId, usage: StoredUsage) {
         let seen = Instant::now();
         let new = Known {
@@ -67,19 +69,19 @@ impl UsageCache {
         };
     }
 
-    /// Notes that something is not under way any more.
+    /// Removes usage from that in flight.
     pub(super) fn arrived(&self, tenant: &TenantId, added: StoredUsage) {
         if let Some(known) = self.lock().get_mut(tenant) {
             known.under_way = known.under_way.minus(added);
         }
     }
 
-    /// Forgets a tenant.
+    /// Removes a tenant from the cache.
     pub(super) fn forget(&self, tenant: &TenantId) {
         self.lock().remove(tenant);
     }
 
-    /// Notes something as under way, if there is room for it.
+    /// Adds usage to that in flight, if the limits allow it.
     fn admit(&self, tenant: &TenantId, limits: StoredLimits, added: StoredUsage) -> Result<(), NotAdmitted> {
         let mut all = self.lock();
         let known = all.get_mut(tenant).ok_or(NotAdmitted::Unknown)?;
@@ -100,7 +102,7 @@ impl UsageCache {
     }
 }
 
-/// Admits what is to be added to what a tenant uses; the caller tells when it has arrived.
+/// Admits an increase of a tenant's usage; the caller must call `arrived` afterwards.
 pub(super) async fn admit(
     store: &Inner,
     tenant: &TenantId,
@@ -118,7 +120,7 @@ pub(super) async fn admit(
     }
 }
 
-/// What a tenant uses, asked for if what is known is older.
+/// Usage of a tenant: cached, or read from the server if the cached one is older than `max_age`.
 pub(super) async fn read(
     store: &Inner,
     tenant: &TenantId,
@@ -139,12 +141,12 @@ pub(super) async fn read(
     Ok(usage)
 }
 
-/// A sum; 0 where there is none.
+/// Parses a sum; 0 if there is none.
 pub(super) fn sum(value: Option<Value>) -> u64 {
     value.and_then(|value| reply::number(value).ok()).unwrap_or(0)
 }
 
-/// Counts anew what tenants use, where that is needed. What fails is tried again by the next start.
+/// Recounts the tenants' usage where necessary. The next start retries what failed.
 pub(super) async fn count(store: &Inner) {
     for shard in Keys::shards() {
         if let Err(error) = count_shard(store, shard).await {
@@ -164,7 +166,7 @@ async fn count_shard(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     if counted > 0 && !again {
         return Ok(());
     }
-    // Two that correct the same sum at once would correct it twice.
+    // Concurrent corrections of the same sum would correct it twice.
     let mut lock = redis::cmd("SET");
     lock.arg(store.keys.counting(shard)).arg("1").arg("NX");
     lock.arg("PX").arg(LOCKED_MS);
@@ -201,8 +203,8 @@ async fn count_tenants(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Corrects the bytes of a tenant's events: by what they were before the last entry of its feed at the beginning. What is
-/// accepted meanwhile is behind it, and counted by whoever accepts it.
+/// Corrects the bytes of a tenant's events up to the feed's last entry at the beginning.
+/// Events accepted in the meantime come after that entry, and are counted when they are accepted.
 async fn count_bytes(store: &Inner, tenant: &TenantId, aside: &[EventId]) -> Result<(), StoreError> {
     let (usage, feed) = (store.keys.usage(tenant), store.keys.feed(tenant));
     let mut begin = Pipeline::new();
@@ -270,11 +272,11 @@ async fn unlisted(store: &Inner, shard: Shard) -> Result<BTreeMap<TenantId, Vec<
     Ok(all)
 }
 
-/// How old sums may be on which a tenant is refused.
+/// Maximum age of the sums by which a tenant is refused.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
-/// For how long after the first count gateways of an older version may still run.
+/// Time after the first count during which older gateways may still run.
 const COUNTED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long a count of one shard takes at most, in ms.
+/// Maximum duration of the count of one shard, in ms; the expiry of its lock.
 const LOCKED_MS: u64 = 3_600_000;
-/// Events that are asked for at once.
+/// Number of events per request.
 const AT_ONCE: usize = 500;

@@ -1,8 +1,9 @@
-//! Keeps the link up, and an eye on the server.
+//! Background task that restores the connection and monitors the server.
 //!
-//! While the link is down it connects again, with a growing pause that has an end; while it is up it looks at the server's
-//! set-up, memory and clock every few seconds, and at the sequences: one that went back means that the server has lost what
-//! it had confirmed. It ends with the store, never on an error, and logs changes, not tries.
+//! While the connection is down it reconnects with a growing, bounded pause. While it is up it
+//! checks the server's setup, memory and clock every few seconds, and the sequences: a sequence
+//! that decreased means that the server has lost confirmed data. The task ends with the store,
+//! never on an error. It logs changes, not attempts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::keys::Keys;
 use super::{Inner, reply};
 use crate::{Shard, StoreError};
 
-/// The first pause between two tries to connect, and the longest.
+/// Pauses between attempts to connect: the first and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Runs until the shutdown.
@@ -31,7 +32,7 @@ async fn keep(store: &Inner) {
         if store.connection.down().is_some() {
             connect(store).await;
         }
-        // Either somebody noticed something or it is time to look.
+        // Until an early check is requested or the interval is over.
         let _ = timeout(
             store.dialer.config.check_every.get(),
             store.connection.fell.notified(),
@@ -41,7 +42,7 @@ async fn keep(store: &Inner) {
     }
 }
 
-/// Connects until it is connected.
+/// Retries until connected.
 async fn connect(store: &Inner) {
     let mut pause = PAUSE.0;
     while let Err(error) = raise(store).await {
@@ -54,8 +55,8 @@ async fn connect(store: &Inner) {
     }
 }
 
-/// Connects for the first time. A server that is reading its file is waited for, however long that takes; any other error
-/// ends it.
+/// Connects for the first time.
+/// Waits without limit for a server that loads its file; any other error is returned.
 pub(super) async fn start(store: &Inner) -> Result<(), DialError> {
     loop {
         match raise(store).await {
@@ -75,7 +76,8 @@ async fn raise(store: &Inner) -> Result<(), DialError> {
     Ok(())
 }
 
-/// Looks at the server once. What fails takes the link down by itself; a part of a cluster only itself.
+/// Checks the server once.
+/// A failure takes the connection down; in a cluster it affects only that part.
 async fn look(store: &Inner) {
     let alive = pulse(store).await;
     let wire = store.connection.wire();
@@ -91,14 +93,14 @@ async fn look(store: &Inner) {
             Some(away) => store.connection.disconnect(&away.to_string()),
             None => store.status.found(&findings),
         },
-        // Some servers of a cluster answer: the pulse says so.
+        // Some servers of a cluster answer, as the pulse found.
         Ok(Err(_)) | Err(_) if store.connection.lost().is_some() => {}
         Ok(Err(error)) => store.connection.disconnect(&error.to_string()),
         Err(_) => store.connection.disconnect("no answer within the time allowed"),
     }
 }
 
-/// Reads every shard's clock and sequence, and has it take a write that changes nothing; how many answered.
+/// Reads every shard's clock and sequence, and tests a write; returns the number that answered.
 async fn pulse(store: &Inner) -> usize {
     let pulses = join_all(Keys::shards().map(|shard| async move {
         let read = pulse_of(store, shard).await;
@@ -119,7 +121,8 @@ async fn pulse(store: &Inner) -> usize {
     pulses.iter().filter(answered).count()
 }
 
-/// A server that refuses writes refuses this one too, which removes the end of what has none.
+/// Tests a write without effect: it removes the expiry of a key that has none.
+/// A server that refuses writes refuses it too.
 async fn takes_writes(store: &Inner, shard: Shard) -> Result<(), StoreError> {
     let mut persist = redis::cmd("PERSIST");
     persist.arg(store.keys.sequence(shard));

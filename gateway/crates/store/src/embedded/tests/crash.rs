@@ -1,4 +1,4 @@
-//! What is left when the process ends without a word.
+//! Durability after a process is killed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::contract::{LONG, attempt, delivery_id, submission, target, tenant};
 use crate::{LeasePolicy, Next};
 use hookgate_domain::Target;
 
-/// Where the child that is to be killed keeps its store.
+/// Environment variable with the store's directory of the child that is killed.
 const DIRECTORY: &str = "HOOKGATE_TEST_CRASH_DIRECTORY";
 
 fn open(directory: &Path) -> Result<Embedded, StoreError> {
@@ -23,7 +23,7 @@ fn held(id: &str, targets: &[Target]) -> Submission {
     }
 }
 
-/// Stores one event; settles it when its number is even.
+/// Stores one event; settles it if its number is even.
 async fn accept_and_settle(store: &Embedded, number: usize) {
     let id = format!("e{number}");
     let stored = store.accept(vec![held(&id, &[target(1)])]).await;
@@ -49,7 +49,7 @@ async fn accept_and_settle(store: &Embedded, number: usize) {
     }
 }
 
-/// What the test does in the process that is killed: works until it is.
+/// Work of the child process, until it is killed.
 async fn work_until_killed(directory: &Path) {
     let store = open(directory).unwrap();
     for round in 0.. {
@@ -58,7 +58,7 @@ async fn work_until_killed(directory: &Path) {
     }
 }
 
-/// What the child said before it was killed in the middle of its work.
+/// Output of the child before it was killed during its work.
 fn killed_child(directory: &Path) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -75,14 +75,14 @@ fn killed_child(directory: &Path) -> Vec<String> {
     let mut said: Vec<String> = lines.by_ref().take(300).map(Result::unwrap).collect();
     child.kill().unwrap();
     child.wait().unwrap();
-    // What was on its way through the pipe was answered too; a last line may have broken off.
+    // Lines left in the pipe were answered too; the last line may be incomplete.
     said.extend(lines.map_while(Result::ok));
     said
 }
 
 #[tokio::test]
 async fn a_killed_process_loses_nothing_it_answered_for() {
-    // The test starts itself again, with this set, as the process that it kills.
+    // The test starts itself again, with this variable set, as the process that it kills.
     if let Some(directory) = std::env::var_os(DIRECTORY) {
         return work_until_killed(directory.as_ref()).await;
     }
@@ -117,7 +117,7 @@ async fn a_killed_process_loses_nothing_it_answered_for() {
     }
     assert!(accepted > 100, "the child did work: {said:?}");
 
-    // Nobody holds what the child held: it is due at once, and what is finished is not.
+    // The child's leases ended with it: its deliveries are due at once, the finished ones are not.
     let claimed = store.claim(Shard(0), 10_000, LONG).await.unwrap().leased;
     for line in said.iter().filter_map(|line| line.strip_prefix("settled ")) {
         assert!(claimed.iter().all(|l| l.id.event.as_str() != line), "{line}");
@@ -149,7 +149,7 @@ async fn a_copy_of_the_open_file_has_all_that_was_answered() {
         .await
         .unwrap();
     assert_eq!(page.events.len(), 20);
-    // And the sequence goes on behind what is there.
+    // And the sequence continues after the stored events.
     accept_and_settle(&copied, 99).await;
     let page = copied
         .feed(&tenant("acme"), page.events[19].0, 100)

@@ -1,4 +1,4 @@
-//! A cluster of three: every operation stays in one slot, and finds its server.
+//! A cluster of three: every operation stays in one slot and reaches its server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,8 @@ use super::{Config, Real, RedisStore, patient};
 use crate::contract::{accepting, feed, interrupted, leasing, registry, settling};
 use crate::{Retention, StoreUrl};
 
-/// Three primaries that know each other; together they have all slots. Each serves its own whatever the others do.
+/// Three primaries that know each other and have all slots together.
+/// Each serves its slots whatever the state of the others.
 async fn cluster() -> (Vec<Server>, StoreUrl) {
     let settings = [
         "--cluster-enabled",
@@ -57,7 +58,8 @@ async fn subject(url: &StoreUrl, prefix: &str) -> Real {
     }
 }
 
-/// The cases that between them use every script and command; starting a cluster for each would take minutes.
+/// The cases that together use every script and command.
+/// Starting a cluster for each case would take minutes.
 #[tokio::test]
 async fn a_cluster_keeps_the_contract() {
     let (_servers, url) = cluster().await;
@@ -78,7 +80,7 @@ async fn a_cluster_keeps_the_contract() {
     assert!(plain.store.health().await.accepting);
 }
 
-/// The shards of a server that is away fail, and those of the others never do; it is found again by itself.
+/// The shards of a stopped server fail, those of the others never do; it is found again.
 #[tokio::test]
 async fn server_that_is_away_takes_its_own_shards_only() {
     let (mut servers, url) = cluster().await;

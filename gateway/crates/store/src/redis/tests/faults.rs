@@ -1,4 +1,4 @@
-//! What goes wrong with servers and the way to them.
+//! Faults of servers and of the connection to them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::{
 };
 use hookgate_domain::{DeliveryId, DeliveryState, EventId, StoredLimits, TenantId};
 
-/// How long a condition may take to come true.
+/// Maximum wait for a condition.
 const BOUND: Duration = Duration::from_secs(120);
 
-/// Events that nobody can have sent before: the way that has no script.
+/// Events with new ids, which are accepted without a script.
 fn new(tenant: &TenantId, ids: &[&str]) -> Submission {
     let mut submission = submission(tenant, ids, &[target(1)]);
     for event in &mut submission.events {
@@ -38,7 +38,7 @@ async fn claim_all(store: &Arc<dyn Store>) -> Vec<Leased> {
     leased
 }
 
-/// Waits until the store says that it is available, or not.
+/// Waits until the store's health has this availability.
 async fn until_available(store: &Arc<dyn Store>, available: bool) {
     let began = Instant::now();
     while store.health().await.available != available {
@@ -97,7 +97,7 @@ pub(super) async fn new_events(store: &Arc<dyn Store>) {
     assert_eq!(answers[1].clone().unwrap(), Settled::Missing);
 }
 
-/// A delivery of this event as if it were in our hands; its token is made up.
+/// Delivery of this event as if it were leased to the test; its token is invented.
 async fn claimed(store: &Arc<dyn Store>, tenant: &TenantId, event: &str) -> Leased {
     let id: EventId = event.parse().unwrap();
     let stored = store.event(tenant, &id).await.unwrap().unwrap();
@@ -167,8 +167,8 @@ async fn forgotten_scripts_do_no_harm() {
     store.sweep().await.unwrap();
 }
 
-/// The server is killed in the middle of accepting, and started again: with `appendfsync always` it has all that was answered
-/// for.
+/// A server killed during accepts and started again has all that was answered.
+/// It runs with `appendfsync always`.
 #[tokio::test]
 async fn a_killed_server_loses_nothing_and_is_found_again() {
     let mut server = Server::start("always").await;
@@ -222,7 +222,7 @@ async fn a_killed_server_loses_nothing_and_is_found_again() {
     accept(&store, new(&acme, &["afterwards"])).await.unwrap();
 }
 
-/// A server that stands still holds no producer up; nobody has to help when it goes on.
+/// A suspended server delays no producer, and is used again without intervention when it resumes.
 #[tokio::test]
 async fn a_server_that_hangs_is_told_quickly_and_found_again() {
     let server = Server::start("everysec").await;

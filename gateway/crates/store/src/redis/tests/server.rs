@@ -1,4 +1,4 @@
-//! A redis-server of a test's own: on a free port, with its file in a directory of its own, gone when the test is.
+//! A redis-server for one test: on a free port, with its file in a temporary directory.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +20,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server with an append-only file that is synced so: `always`, `everysec` or `no`.
+    /// Starts a server with an append-only file and this sync policy: `always`, `everysec` or `no`.
     pub(super) async fn start(fsync: &'static str) -> Self {
         Self::start_with(fsync, &[]).await
     }
@@ -47,7 +47,7 @@ impl Server {
         self.port
     }
 
-    /// Tells whether it is part of a cluster that works, has so many servers, and serves every slot.
+    /// Returns `true` if it is part of a working cluster of this many servers with every slot.
     pub(super) async fn knows_cluster(&self, servers: usize) -> bool {
         let info: String = redis::from_redis_value(self.command(&["CLUSTER", "INFO"]).await).unwrap();
         let known = format!("cluster_known_nodes:{servers}");
@@ -55,7 +55,7 @@ impl Server {
         wanted.iter().all(|line| info.lines().any(|own| own == *line))
     }
 
-    /// Where it is.
+    /// Address of the server.
     pub(super) fn url(&self) -> StoreUrl {
         format!("redis://127.0.0.1:{}", self.port).parse().unwrap()
     }
@@ -72,13 +72,13 @@ impl Server {
         self.answered().await;
     }
 
-    /// Stops it, or lets it go on.
+    /// Stops or resumes the server.
     pub(super) fn signal(&self, signal: Signal) {
         let id = Pid::from_child(&self.child);
         kill_process(id, signal).unwrap();
     }
 
-    /// How long a tenant's feed is.
+    /// Number of entries in a tenant's feed.
     pub(super) async fn length(&self, tenant: &TenantId) -> i64 {
         let feed = Keys::new("hg").feed(tenant);
         match self.command(&["XLEN", &feed]).await {
@@ -136,7 +136,7 @@ fn spawn(port: u16, arguments: &[String], directory: &TempDir) -> Child {
         .expect("these tests need redis-server: apt-get install redis-server")
 }
 
-/// A port that nobody listened on a moment ago; a cluster's servers listen 10,000 above it too.
+/// A port that was free a moment ago; a cluster's servers also listen 10,000 above it.
 pub(super) fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Sums of what tenants use, as an older version left them.
+//! Sums of tenants' usage, as an older version left them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::contract::{submission, target, tenant};
 use hookgate_domain::Fate;
 use hookgate_domain::StoredUsage;
 
-/// Waits until a tenant uses this.
+/// Waits until a tenant has this usage.
 async fn uses(store: &dyn Store, name: &str, wanted: StoredUsage) {
     let tenant = tenant(name);
     let counted = async {
