@@ -1,4 +1,5 @@
-//! What a call is: a fresh instance, a verdict within its phase, a failure that leaves no trace when it is skipped.
+//! Calls: a fresh instance, a verdict within its phase, a failure that leaves no trace when it is
+//! skipped.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use super::{Bench, Call, Config, Host, Verdict, call, step};
 use crate::Span;
 use hookgate_testing::guests::{PASS, handling};
 
-/// How long an endless loop runs before it is stopped: the calls behind it are there by then, however slow the machine is.
+/// Time limit of an endless loop, long enough for the calls behind it to arrive on any machine.
 const LONGER_THAN_A_STALL: Span = Span::from_secs(2);
 
 #[tokio::test]
