@@ -1,4 +1,6 @@
-//! Prints what a plugin call costs, a fresh instance each time: the shipped redact plugin on about 1 KB, or any component.
+//! Benchmark of one plugin call with a fresh instance each time.
+//!
+//! It calls the shipped redact plugin on about 1 KB, or any component.
 //!
 //! `cargo run --release --example plugin_call -- [--component FILE [--copied]] [--event FILE] [--settings FILE]`
 #![allow(clippy::print_stdout, reason = "its purpose")]
@@ -173,7 +175,7 @@ fn micros(elapsed: Duration, calls: u32) -> f64 {
 /// Processor time of the process, to a hundredth of a second; zero where it is not reported.
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // What follows the name: the state is the first, times in user and system mode are the 12th and 13th.
+    // Fields after the name: the first is the state, the 12th and 13th are user and system time.
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let hundredths = fields.split_whitespace().skip(11).take(2);
     Duration::from_millis(

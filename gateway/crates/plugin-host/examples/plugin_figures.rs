@@ -1,9 +1,10 @@
-//! Prints what plugins cost: calls with a fresh instance each, chains, many plugins, two threads, loading and uploading.
+//! Benchmark of plugins: calls with a fresh instance, chains, many plugins, threads, uploads.
 //!
 //! `cargo build --release --workspace --examples && target/release/examples/plugin_figures [calls|loading|many]`
 //!
-//! A step is measured within a chain that repeats it, so that handing an event to a guest thread and back, which a chain does
-//! once, is left out. The first run compiles a thousand components, which takes minutes; the next finds them.
+//! A step is measured within a chain that repeats it, so that handing an event to a guest thread
+//! and back, which a chain does once, is left out. The first run compiles a thousand components,
+//! which takes minutes; later runs load them from their artifacts.
 #![allow(clippy::print_stdout, reason = "its purpose")]
 
 use std::fs;
@@ -238,7 +239,9 @@ async fn run(host: &Host, chain: &Arc<Chain>, data: &Document) -> anyhow::Result
     Ok(())
 }
 
-/// The same redaction by the host's own document, without any plugin: the operation alone, and from text to text.
+/// The same redaction by the host's document, without any plugin.
+///
+/// Measures the operation alone, and from text to text.
 fn natively(data: &Document) -> anyhow::Result<(Duration, Duration)> {
     let patterns = PatternSet::parse([TEN_FIELDS])?;
     let redact = |data: &mut Document| {

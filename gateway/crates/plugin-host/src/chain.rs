@@ -153,8 +153,9 @@ impl Step {
         digest.get(..VERSION_DIGITS).unwrap_or(digest)
     }
 
-    /// Effect of a failure of this step. A step that redacts is never skipped, whatever its
-    /// settings.
+    /// Effect of a failure of this step.
+    ///
+    /// A step that redacts is never skipped, even if its settings allow it.
     pub fn policy(&self) -> OnFailure {
         let redacts = self
             .component

@@ -33,7 +33,8 @@ pub struct Config {
     pub operations: u32,
     /// Bytes that one operation may take from a plugin's memory, strings and lists together.
     pub operation_input: Size,
-    /// Bytes that all document operations of one call may give to a plugin, before they are copied: values, keys, pointers.
+    /// Bytes that all document operations of one call may return to a plugin. They are counted
+    /// before they are copied: values, keys, pointers.
     pub operation_output: Size,
     /// Log of one call, with its standard error; the excess is counted and dropped.
     pub log: Size,

@@ -67,7 +67,7 @@ struct State<J> {
     last: Option<Lane>,
     /// Value of `turns_given` from which the last lane counts as alone.
     ///
-    /// A turn of another lane before that raises it.
+    /// A turn of another tenant's lane before that raises it.
     alone_from: u64,
     closed: bool,
 }

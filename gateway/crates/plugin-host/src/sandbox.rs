@@ -1,9 +1,10 @@
-//! Sandbox of the compiling process: it may use memory, the clock and its pipes, and nothing else of the system.
+//! Sandbox of the compiling process: only memory, the clock and its pipes are left to it.
 //!
-//! It runs as the gateway's user, and a fault in the compiler would let an uploaded component read what that user may read: the
-//! keys, the store. So it takes three things from itself before it reads the component: privileges that it could gain
-//! (`no_new_privs`), all files and ports (Landlock), and every system call but those listed here (seccomp). Each is best effort: a
-//! kernel or a container may have none of them, and [`Confinement`] says what is left.
+//! The process runs as the gateway's user, and a fault in the compiler would let an uploaded
+//! component read that user's files: the keys, the store. So before it reads the component, the
+//! process drops three things: privileges that it could gain (`no_new_privs`), all files and ports
+//! (Landlock), and every system call but those listed here (seccomp). Each is best effort: a kernel
+//! or a container may support none of them, and [`Confinement`] reports what is missing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +30,7 @@ pub struct Confinement {
 }
 
 impl Confinement {
-    /// Starts a compiling process that tries what it must not be able to do, and asks for the result.
+    /// Starts a compiling process that tries forbidden actions, and returns the result.
     ///
     /// # Errors
     /// The process cannot be started.
