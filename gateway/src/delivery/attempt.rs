@@ -1,4 +1,5 @@
-//! One attempt: where to, which bytes, signed, sent. Decides nothing and writes nothing.
+//! One attempt: looks up the destination, builds and signs the request, and sends it. Decides and
+//! writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,24 +13,26 @@ use hookgate_domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, T
 use hookgate_egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
 use hookgate_store::Leased;
 
-/// What came of trying.
+/// Result of trying an attempt.
 #[derive(Debug)]
 pub enum Attempted {
     /// An attempt was made.
     Made(Attempt),
-    /// No attempt was possible for too long; the delivery is given up with this as its last attempt.
+    /// No attempt was possible for too long: the delivery is given up, with this as its last one.
     Expired(Attempt),
-    /// The delivery is called off; nothing was sent.
+    /// The delivery is cancelled; nothing was sent.
     CalledOff {
-        /// Why, from a closed set.
+        /// Reason, from a closed set.
         reason: &'static str,
     },
-    /// Its endpoint has as many as it may, or is paused; nothing was sent.
+    /// Its endpoint has its maximum in flight, or is paused; nothing was sent.
     Returned,
-    /// Its endpoint is not known for certain, or one of many in a queue and paused, or this process has no descriptor for it;
-    /// nothing was sent.
+    /// Deferred; nothing was sent.
+    ///
+    /// The destination is uncertain, or the endpoint is paused and shares a queue with others, or
+    /// this process has no file descriptor for it.
     Postponed {
-        /// By how long.
+        /// Length of the delay.
         by: Duration,
     },
     /// Its lease is too short for an attempt; nothing was sent.
@@ -39,7 +42,7 @@ pub enum Attempted {
 }
 
 impl Attempter {
-    /// Attempts a delivery. What a chain makes of its event is left in the lease.
+    /// Attempts a delivery. The output of its chain is stored in the lease.
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
         let (mut steps, mut expired) = (Vec::new(), false);
@@ -57,7 +60,7 @@ impl Attempter {
                         headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
                     }
                     let answer = self.send(event, destination, started).await;
-                    // Nothing was sent, for want of what this process or machine should have.
+                    // Nothing was sent, because this process or machine lacks a resource.
                     if let Outcome::Postponed { by } = answer.outcome {
                         return Attempted::Postponed { by };
                     }
@@ -92,13 +95,13 @@ impl Attempter {
         }
     }
 
-    /// An attempt that panicked: it failed like another, and its policy says what follows.
+    /// Records an attempt that panicked: it counts as a failure, and the retry policy applies.
     pub fn panicked(&self, leased: &Leased) -> Attempted {
         tracing::error!(tenant = %leased.event.tenant, delivery = %leased.id, "delivery.attempt_panicked");
         Attempted::Made(self.crashed(leased, 0))
     }
 
-    /// The record of an attempt that the gateway itself failed at.
+    /// Records an attempt during which the gateway itself failed.
     pub(super) fn crashed(&self, leased: &Leased, times: u32) -> Attempt {
         Attempt {
             number: leased.attempts.saturating_add(1),
@@ -110,8 +113,11 @@ impl Attempter {
         }
     }
 
-    /// The event as it is sent, where that is not as it is stored: what was classified since it was accepted is taken out, and
-    /// the subscription's chain has made its data, once a delivery: `steps` is what it did then.
+    /// Prepares the event to send: removes data classified since it was accepted, and applies the
+    /// chain.
+    ///
+    /// The subscription's chain transforms the data once per delivery; `steps` holds what its steps
+    /// did then.
     async fn prepare(
         &self,
         leased: &mut Leased,
@@ -186,7 +192,8 @@ impl Attempter {
     }
 }
 
-/// Hookgate's own headers, over whatever a subscription set. The name of one that cannot be sent, otherwise.
+/// Sets Hookgate's headers over the subscription's. Fails with the name of a header that cannot be
+/// sent.
 fn sign(headers: &mut HeaderMap, user_agent: &str, signature: Vec<(&str, String)>) -> Result<(), String> {
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     if !headers.contains_key("user-agent") {
@@ -201,7 +208,7 @@ fn sign(headers: &mut HeaderMap, user_agent: &str, signature: Vec<(&str, String)
     Ok(())
 }
 
-/// Marks the request as a delivery, wherever it is forwarded to.
+/// Adds the hop headers, which mark the request as a delivery wherever it is forwarded to.
 fn carry_hops(headers: &mut HeaderMap, before: Hops) {
     let (own, cdn_loop) = before.next().values();
     headers.insert(Hops::HEADER, HeaderValue::from_static(own));
@@ -223,9 +230,9 @@ fn without_body(outcome: Outcome) -> Answer {
     Answer { outcome, body }
 }
 
-/// When a delivery is tried again whose chain is still being loaded.
+/// Retry delay of a delivery whose chain is still being loaded.
 const LOADING_FOR: Duration = Duration::from_secs(1);
-/// When to look again for a destination that the store could not be asked about.
+/// Retry delay of a delivery whose destination is unknown because the store did not answer.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
-/// Tells a receiver that the event was made to try it, whatever the event's type.
+/// Header that marks a test event, for events of every type.
 const TEST_HEADER: &str = "webhook-test";

@@ -1,4 +1,4 @@
-//! How attempts are made, and which combinations of settings would break a promise.
+//! Configuration of attempts, and checks for combinations that would break a guarantee.
 
 use std::time::Duration;
 
@@ -7,66 +7,72 @@ use serde::{Deserialize, Serialize};
 
 use hookgate_domain::units::{Size, Span};
 
-/// Single attempts.
+/// Configuration of single attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How long an attempt may take, from looking up the name to the end of the answer, where a subscription does not say.
+    /// Timeout of an attempt where a subscription sets none. It covers name resolution to the end
+    /// of the answer.
     pub timeout: Span,
-    /// The longest that a subscription may say; the lease (`scheduler.lease`) must be longer.
+    /// Longest timeout that a subscription may set; the lease (`scheduler.lease`) must be longer.
     pub max_timeout: Span,
-    /// How long the plugins of a subscription's chain may delay a delivery in all, from the event's acceptance on.
+    /// Maximum delay by a subscription's plugins, in total, from the event's acceptance on.
     pub longest_delay: Span,
-    /// How long a delivery waits at least while its tenant's plugins have no processor time left; it waits longer where its
-    /// retries would take longer. Then it is given up (`plugin_failed`, `no_time`).
+    /// Minimum wait of a delivery while its tenant's plugins have no processor time left. It waits
+    /// longer where its retries would take longer. Then it is given up (`plugin_failed`,
+    /// `no_time`).
     pub max_plugin_wait: Span,
-    /// A delivery during whose attempts the gateway's process ended so often is given up: it becomes a dead letter with the outcome
-    /// `crashed`. 1 or more. An attempt that has any outcome ends the count. What was under way at a crash is known by a file in
-    /// `data_dir`, so `data_dir` has to outlive the process.
+    /// Crashes of the gateway's process during a delivery's attempts after which it is given up. It
+    /// becomes a dead letter with the outcome `crashed`. 1 or more. An attempt that has any outcome
+    /// ends the count. A file in `data_dir` records the attempts under way, so `data_dir` must
+    /// outlive the process.
     pub max_crashes: u32,
-    /// Keep the beginning of endpoints' answers with the attempts. Where it is not set, they are kept, but for tenants whose
-    /// profile takes personal data out of events: an answer may repeat what was sent.
+    /// Store the beginning of endpoints' answers with the attempts. Default: yes, except for
+    /// tenants whose profile removes personal data from events, because an answer may repeat the
+    /// data that was sent.
     pub keep_response: Option<bool>,
-    /// How much of an answer is kept, at most 4KiB.
+    /// Maximum stored size of an answer, at most 4KiB.
     pub max_response: Size,
 }
 
 /// Settings that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadConfig {
-    /// No time at all.
+    /// The timeout is zero.
     #[error("delivery.timeout must be over 0")]
     NoTimeout,
-    /// More than the most.
+    /// The timeout is over the maximum.
     #[error("delivery.timeout ({timeout}) must not be over delivery.max_timeout ({max})")]
     Timeout {
-        /// The usual.
+        /// Default timeout.
         timeout: Span,
-        /// The most.
+        /// Maximum timeout.
         max: Span,
     },
-    /// No crash at all.
+    /// The maximum of crashes is zero.
     #[error("delivery.max_crashes must be 1 or more")]
     NoCrashes,
-    /// More than is ever read.
+    /// More bytes of an answer than the client reads.
     #[error("delivery.max_response must be at most {LARGEST_RESPONSE}")]
     Response,
-    /// An attempt could outlive its lease, and another process would make it again meanwhile.
+    /// An attempt could outlive its lease, and another process would repeat it at the same time.
     #[error(
         "scheduler.lease ({lease}) must be at least {least}: the longest attempt (delivery.max_timeout, {max}) and a second each to begin and to settle it"
     )]
     Lease {
-        /// As it is.
+        /// Configured lease.
         lease: Span,
-        /// As it must be.
+        /// Required lease.
         least: Span,
-        /// The longest attempt.
+        /// Longest timeout.
         max: Span,
     },
 }
 
 impl Config {
-    /// Checks these settings among themselves and against the lease: it must outlast the longest possible attempt.
+    /// Checks these settings among themselves and against the lease.
+    ///
+    /// The lease must outlast the longest possible attempt.
     ///
     /// # Errors
     /// The first contradiction.
@@ -92,7 +98,7 @@ impl Config {
         Ok(())
     }
 
-    /// The longest that an attempt can take, its settlement included.
+    /// Longest duration of an attempt, its settlement included.
     pub fn longest(&self) -> Duration {
         self.max_timeout.get() + SETTLING
     }
@@ -113,7 +119,7 @@ impl Default for Config {
 }
 
 const SETTLING: Duration = Duration::from_secs(1);
-/// A delivery waits for its turn with its lease running; without any time for that none would ever begin.
+/// Reserve of the lease for a delivery's wait for its turn; without it none would begin.
 const WAITING: Duration = Duration::from_secs(1);
 const LARGEST_RESPONSE: Size = Size::from_bytes(4096);
 

@@ -1,4 +1,4 @@
-//! Where a delivery goes as things stand now: a fresh look at the subscription, at every attempt.
+//! Destination of a delivery: looked up anew at every attempt.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use hookgate_plugin_host::Chain;
 use hookgate_registry::{Place, Tenant};
 use hookgate_store::{Endpoint, Leased};
 
-/// All that an attempt needs to know of its receiver.
+/// Receiver of an attempt.
 pub(super) struct Destination {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) keys: Vec<SigningKey>,
     pub(super) profile: Arc<Profile>,
-    /// The tenant as it is now.
+    /// Present state of the tenant.
     pub(super) tenant: Arc<Tenant>,
     pub(super) payload: PayloadMode,
-    /// Whether it is sent.
+    /// Delivery mode: sent, or only recorded.
     pub(super) mode: DeliveryMode,
     pub(super) timeout: Duration,
 }
 
 impl Destination {
-    /// What makes the data that is sent, if the subscription has a chain.
+    /// Returns the subscription's chain, if it has one.
     pub(super) fn chain(&self, target: Target) -> Option<Arc<Chain>> {
         match target {
             Target::Subscription(id) => self.tenant.delivery.get(&id).map(|chain| Arc::clone(&chain.run)),
@@ -40,7 +40,9 @@ impl Destination {
         }
     }
 
-    /// Tells whether the subscription's chain cannot run yet, because its components are being loaded.
+    /// Returns `true` while the components of the subscription's chain are being loaded.
+    ///
+    /// The chain cannot run before that ends.
     pub(super) fn is_loading(&self, target: Target) -> bool {
         match target {
             Target::Subscription(id) => self.tenant.is_loading(Place::Delivery(id)),
@@ -49,18 +51,21 @@ impl Destination {
     }
 }
 
-/// Why there is none.
+/// Reason for a missing destination.
 pub(super) enum NoDestination {
-    /// The subscription or its tenant is gone, or it receives no more: called off.
+    /// The subscription or its tenant is deleted, or does not receive: the delivery is cancelled.
     CalledOff(&'static str),
-    /// It is there and cannot be sent to as it is set up. In words for its owner.
+    /// The destination exists, but is configured so that sending is impossible.
+    ///
+    /// The message is for its owner.
     Unusable(String),
-    /// It seems gone, and the store cannot be asked whether it is.
+    /// The destination seems to be deleted, and the store cannot be asked.
     Unknown,
 }
 
 impl Attempter {
-    /// Where a delivery goes. Nothing is called off on a snapshot that may be out of date: the store is asked first.
+    /// Looks up the destination of a delivery. The store is asked before a stale snapshot cancels
+    /// one.
     pub(super) async fn destination(
         &self,
         leased: &Leased,
@@ -70,7 +75,7 @@ impl Attempter {
             Err(NoDestination::CalledOff(_)) => {
                 match self.parts.registry.catch_up_on(&leased.event.tenant).await {
                     Ok(()) => self.known_destination(leased, now),
-                    // The registry's own service says so in the log, once.
+                    // The registry's service logs this once.
                     Err(_) => Err(NoDestination::Unknown),
                 }
             }
@@ -78,8 +83,9 @@ impl Attempter {
         }
     }
 
-    /// A number for how a subscription is sent to: another one when it was activated, or its URL or mode was changed. `None`: it is
-    /// gone.
+    /// Hash of a subscription's destination: it changes with an activation, a URL or a mode.
+    ///
+    /// `None`: the subscription does not exist.
     pub fn revision(&self, endpoint: &Endpoint) -> Option<u64> {
         let Target::Subscription(id) = endpoint.target else {
             return None;
@@ -93,7 +99,7 @@ impl Attempter {
         Some(hasher.finish())
     }
 
-    /// The policy of a delivery's retries: the subscription's, the profile's, or the gateway's.
+    /// Retry policy of a delivery: the subscription's, the profile's, or the gateway's.
     pub(super) fn retry_policy(&self, leased: &Leased) -> RetryPolicy {
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
         let own = tenant.and_then(|tenant| {
@@ -106,13 +112,13 @@ impl Attempter {
         own.unwrap_or_else(|| RetryPolicy::clone(&self.retry))
     }
 
-    /// The effect of the endpoint's answers, as the tenant's profile has it.
+    /// Effect of the endpoint's answers, as the tenant's profile defines it.
     pub fn answer_rules(&self, leased: &Leased) -> AnswerRules {
         let tenant = self.parts.registry.tenant(&leased.event.tenant);
         let contract = tenant.as_ref().and_then(|tenant| tenant.contract.as_ref());
         let answers = contract.map(|profile| profile.endpoint.answers);
         let answers = answers.unwrap_or_default();
-        // What a warning is answered has no consequence that would be warned of.
+        // The answer to a warning must not lead to the consequence that warnings announce.
         match contract {
             Some(profile) if profile.warnings.has(&leased.event.kind) => AnswerRules {
                 gone: Gone::Retry,
@@ -144,7 +150,7 @@ impl Attempter {
         Ok(destination)
     }
 
-    /// For a whole attempt, never longer than a lease allows.
+    /// Timeout of a whole attempt, never longer than a lease allows.
     fn timeout(&self, subscription: Option<Duration>, profile: &Profile) -> Duration {
         let own = subscription.or(profile.endpoint.timeout);
         let usual = || self.config.timeout.get();
@@ -164,7 +170,8 @@ impl Attempter {
                 Ok((name, value)) if !self.parts.registry.profiles().sign_with(name.as_str()) => {
                     headers.append(name, value);
                 }
-                // It was taken when its name was not reserved yet: the subscription goes on without it.
+                // The header was accepted before its name was reserved: the request is sent without
+                // it.
                 Ok(_) | Err(BadHeader::Reserved(_)) => {}
                 Err(error) => return Err(NoDestination::Unusable(error.to_string())),
             }
@@ -202,11 +209,11 @@ impl Attempter {
     }
 }
 
-/// The subscription, if it receives.
+/// Returns the subscription, if it receives deliveries.
 fn receiving(tenant: &Tenant, id: SubscriptionId, trigger: Trigger) -> Result<&Subscription, NoDestination> {
     let subscription = tenant.subscription(id);
     let subscription = subscription.ok_or(NoDestination::CalledOff("the subscription is gone"))?;
-    // Somebody who tries a subscription out may do so before it is active.
+    // A test may be sent before the subscription is active.
     if subscription.status == Status::Active || trigger == Trigger::Test {
         Ok(subscription)
     } else {
@@ -214,7 +221,7 @@ fn receiving(tenant: &Tenant, id: SubscriptionId, trigger: Trigger) -> Result<&S
     }
 }
 
-/// Nothing is ever sent unsigned.
+/// Signing keys; nothing is ever sent unsigned.
 fn keys<'a>(
     profile: &Profile,
     secrets: impl Iterator<Item = &'a Secret>,

@@ -1,9 +1,11 @@
-//! One attempt of one delivery: look up where it goes, make the body, sign it, send it, decide, settle.
+//! One attempt of one delivery: look up its destination, build the body, sign, send, decide,
+//! settle.
 //!
-//! The scheduler calls [`Attempter::attempt`] and then [`Attempter::settle`]; between the two the endpoint's place is free again
-//! and only the store is waited for. Nothing here waits in a queue or keeps state: what a delivery needs is in the lease, the
-//! registry's snapshot and the event. A crash before the settlement means that the lease runs out and another attempt is
-//! made, with the same `webhook-id` and the same bytes.
+//! The scheduler calls [`Attempter::attempt`] and then [`Attempter::settle`]. Between the two the
+//! endpoint's place is free again, and only the store's answer is outstanding. This module waits in
+//! no queue and keeps no state: the lease, the registry's snapshot and the event hold all that a
+//! delivery needs. After a crash before the settlement the lease expires, and another attempt is
+//! made with the same `webhook-id` and the same bytes.
 
 mod attempt;
 mod config;
@@ -36,34 +38,34 @@ pub struct Attempter {
     parts: Arc<Parts>,
     config: Arc<Config>,
     retry: Arc<RetryPolicy>,
-    /// Settlements fail at the moment, and it was told.
+    /// Set while settlements fail and the failure is logged.
     settling_fails: Arc<AtomicBool>,
 }
 
-/// What a courier works with.
+/// Dependencies of an [`Attempter`].
 pub struct Parts {
-    /// Where subscriptions are looked up.
+    /// Source of subscriptions.
     pub registry: Registry,
-    /// The way out.
+    /// HTTP client.
     pub client: Client,
-    /// Where deliveries are settled.
+    /// Settles deliveries in the store.
     pub committer: Committer,
-    /// Who is told when something becomes due.
+    /// Receives the times at which deliveries become due.
     pub inbox: Inbox,
-    /// What the time is here.
+    /// Gateway clock.
     pub clock: Clock,
-    /// What the time is in the store.
+    /// Store clock.
     pub store_clock: StoreClock,
-    /// Who is told that an attempt failed.
+    /// Receives failed attempts.
     pub watch: Watch,
-    /// Who is told of what operators should know.
+    /// Receives events for operators.
     pub system_events: SystemEvents,
-    /// Where it counts.
+    /// Metrics.
     pub metrics: Metrics,
 }
 
 impl Attempter {
-    /// A courier after this configuration; `retry` holds for subscriptions that do not say otherwise.
+    /// Creates an attempter; `retry` is the policy of subscriptions that set none.
     pub fn new(config: Config, retry: RetryPolicy, parts: Parts) -> Self {
         Self {
             retry: Arc::new(retry),
@@ -73,12 +75,13 @@ impl Attempter {
         }
     }
 
-    /// A delivery with so many crashes is given up.
+    /// Number of crashes after which a delivery is given up.
     pub fn max_crashes(&self) -> u32 {
         self.config.max_crashes
     }
 
-    /// The longest that an attempt can take, its settlement included: a lease that ends earlier is too short to begin one.
+    /// Longest duration of an attempt, its settlement included. A lease with less time left is too
+    /// short to begin one.
     pub fn longest_attempt(&self) -> Duration {
         self.config.longest()
     }

@@ -1,4 +1,5 @@
-//! What follows from an attempt, and making it so: the store is told, the subscription disabled, the log and the figures written.
+//! Settlement of an attempt: writes the result to the store, disables the subscription, and
+//! reports.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -16,8 +17,11 @@ use hookgate_runtime::telemetry::DeliveryEnd;
 use hookgate_store::{Leased, Next, Settled, Settlement, StoreError};
 
 impl Attempter {
-    /// Ends the lease as the attempt asks for. A store that is away is asked again while the lease lasts; after that the
-    /// delivery is somebody else's. Whether the store has a record of the attempt now.
+    /// Ends the lease as the attempt requires. Returns `true` if the store has a record of the
+    /// attempt.
+    ///
+    /// While the store does not answer, it is asked again as long as the lease lasts; after that
+    /// the delivery belongs to another process.
     pub async fn settle(&self, leased: Leased, attempted: Attempted) -> bool {
         let returned = matches!(attempted, Attempted::Returned);
         let made = match attempted {
@@ -46,7 +50,7 @@ impl Attempter {
                 let body = leased.body.clone();
                 (None, None, Next::RetryAt { at, body })
             }
-            // What crashed is an attempt by now.
+            // `Crashed` has become an attempt above.
             Attempted::TooLate | Attempted::Returned | Attempted::Crashed => (None, None, Next::Release),
         };
         let settlement = Settlement {
@@ -61,8 +65,10 @@ impl Attempter {
         settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
     }
 
-    /// Where an attempt is counted: nowhere when somebody tried the subscription out, when nothing is sent to it, when it is gone, or
-    /// when it was warned of another one: no warning leads to a warning.
+    /// Counter for an attempt; `None`: the attempt is not counted.
+    ///
+    /// Not counted are tests, shadow deliveries, deliveries to a deleted subscription, and
+    /// warnings: no warning leads to a warning.
     fn tally(&self, leased: &Leased) -> Option<Tally> {
         let Target::Subscription(id) = leased.id.target else {
             return None;
@@ -100,8 +106,10 @@ impl Attempter {
         )
     }
 
-    /// What the settlement did; `None`: nothing is known of it. `returned`: it is claimed when its endpoint may have more; nobody
-    /// has to look for it.
+    /// Settles a delivery, and retries while its lease lasts; `None`: the result is unknown.
+    ///
+    /// `returned`: the delivery is claimed again when its endpoint has capacity, so no due time is
+    /// reported.
     async fn commit(&self, leased: &Leased, settlement: &Settlement, returned: bool) -> Option<Settled> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -157,7 +165,7 @@ impl Attempter {
         }
     }
 
-    /// Tells of a failure, those who mind.
+    /// Reports a failed attempt to the failure watch, and a dead letter to the system events.
     fn tell(&self, leased: &Leased, settlement: &Settlement) {
         let ended = matches!(settlement.next, Next::Cancelled | Next::Shadowed);
         let failed = |attempt: &&Attempt| !attempt.outcome.is_success() && !ended;
@@ -193,7 +201,8 @@ impl Attempter {
         }
     }
 
-    /// Several attempts may come to this; the report is the same, and told once.
+    /// Reports a disabled subscription. Concurrent attempts give the same report, which is sent
+    /// once.
     fn disabled(&self, subscription: &Subscription) {
         let Status::Disabled {
             since,
@@ -209,7 +218,7 @@ impl Attempter {
         self.parts.system_events.disabled(change, reason);
     }
 
-    /// The one log event of an attempt, and its figures.
+    /// Logs an attempt and counts it in the metrics.
     fn report(&self, leased: &Leased, attempt: &Attempt, decision: Decision) {
         self.parts
             .metrics
@@ -248,7 +257,7 @@ impl Attempter {
             };
         }
         match decision {
-            // Thousands a second; each is in the store and in the figures.
+            // Thousands of them a second; each is in the store and in the metrics.
             Decision::Finish | Decision::CallOff | Decision::Shadow => tell!(debug),
             Decision::TryAgainAt(_) => tell!(info),
             Decision::GiveUp | Decision::Disable => tell!(warn),
@@ -269,7 +278,7 @@ fn next(decision: Decision, leased: &Leased) -> Next {
     }
 }
 
-/// What a log line says of an outcome.
+/// Fields of an outcome in a log line.
 struct Details<'a> {
     status: Option<u16>,
     stage: Option<&'static str>,
@@ -282,7 +291,7 @@ fn details(outcome: &Outcome) -> Details<'_> {
         Outcome::TimedOut { during } => (None, Some(during.word()), None),
         Outcome::Unreachable { during, reason } => (None, Some(during.word()), Some(reason.as_str())),
         Outcome::Blocked { reason } => (None, None, Some(reason.as_str())),
-        // The plugin's own words may hold anything.
+        // The plugin's text may hold any data.
         Outcome::PluginFailed { plugin, .. } | Outcome::Dropped { plugin, .. } => {
             (None, None, Some(plugin.as_str()))
         }

@@ -1,7 +1,8 @@
-//! Shadow mode: a request is made and signed as ever, and what it would have been is recorded in place of sending it.
+//! Shadow mode: a request is built and signed as usual, then recorded instead of sent.
 //!
-//! Nothing is looked up or connected. What is recorded has no secret: the values of headers that the subscription sets, and the
-//! URL's query, are left out. The body is there by its digest and its length alone.
+//! No name is resolved and no connection is made. The record holds no secret: the values of headers
+//! that the subscription sets, and the URL's query, are left out. The record has only the digest
+//! and the length of the body.
 
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -11,7 +12,7 @@ use hookgate_domain::{Outcome, UnsentRequest};
 use hookgate_egress::{HeaderMap, HeaderName, HeaderValue, Request};
 
 impl Attempter {
-    /// Records a request in place of sending it.
+    /// Records a request instead of sending it.
     pub(super) fn shadow(&self, request: Request<'_>) -> Outcome {
         let (url, body) = (request.url, request.body.clone());
         match self.parts.client.headers_of(request) {

@@ -1,5 +1,7 @@
-//! What a subscription's chain makes of an event, once a delivery: every attempt sends it. `attempt` calls it before the first
-//! attempt that comes to sending; what it made is kept in the lease, and with the delivery when the attempt fails.
+//! Transformation of an event by a subscription's chain, once per delivery.
+//!
+//! `attempt` calls it before the first attempt that gets as far as sending; every attempt sends its
+//! result. The result is in the lease, and is stored with the delivery when the attempt fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,35 +18,37 @@ use hookgate_plugin_host::{Call, Chain, LaneRefusal, Phase, TenantLane, Verdict}
 use hookgate_registry::Tenant;
 use hookgate_store::Leased;
 
-/// What is sent of an event.
+/// Event and data to send.
 pub(super) struct Transformed {
-    /// The event as it may be sent today.
+    /// The event with the privacy rules that apply now.
     pub(super) event: Arc<Event>,
-    /// What a chain made of its data.
+    /// Output of the chain.
     pub(super) made: Option<Made>,
 }
 
-/// What a chain made.
+/// Output of a chain.
 pub(super) struct Made {
     /// The data to send.
     pub(super) data: Bytes,
-    /// What each step did.
+    /// Report of each step.
     pub(super) steps: Vec<StepReport>,
 }
 
-/// Why nothing is sent.
+/// Reason for not sending.
 pub(super) enum NotSent {
-    /// The attempt came to this, after what the steps did.
+    /// The attempt failed with this outcome, after these steps.
     Failed(Outcome, Vec<StepReport>),
-    /// There is no attempt for so long.
+    /// The attempt is deferred by this time.
     Deferred(Duration),
-    /// There never was time for an attempt: it came to this, and none follows.
+    /// There was no time for an attempt until the delivery expired: this outcome is final.
     Expired(Outcome),
 }
 
 impl Attempter {
-    /// Makes of the event of a delivery what is sent, in the tenant's lane: takes out what was classified since it was stored,
-    /// and runs the chain, if there is one. Takes at most `time`.
+    /// Transforms the event of a delivery, in the tenant's lane. Takes at most `time`.
+    ///
+    /// Removes data that was classified since the event was stored, and runs the chain, if there is
+    /// one.
     pub(super) async fn transform(
         &self,
         leased: &Leased,
@@ -81,7 +85,8 @@ impl Attempter {
         let Some(done) = done else {
             return Ok(Transformed { event, made: None });
         };
-        // Of a system event it is not told: it would come the same way and fail again.
+        // Failures on system events are not reported: the report would take the same chain and fail
+        // again.
         for (step, kind) in done.failures().filter(|_| !event.kind.is_system()) {
             let failing = PluginFailing::of(&event.tenant, step, kind);
             let events = &self.parts.system_events;
@@ -114,17 +119,19 @@ impl Attempter {
             Verdict::Failed(failure) => {
                 failed(failure.plugin, format!("{}: {}", failure.kind, failure.message))
             }
-            // The host lets no step at delivery reject.
+            // The host does not allow `Reject` at delivery.
             Verdict::Reject { plugin, message, .. } => failed(plugin, message),
-            // The lane says so itself, before anything is run.
+            // The lane refuses before it runs anything.
             Verdict::Busy | Verdict::OverBudget { .. } => {
                 Err(self.later(leased, BUSY_FOR, waiting.as_deref()))
             }
         }
     }
 
-    /// A delivery whose chain cannot be run now waits as long as its retries would take, and then is given up: it would wait for
-    /// ever where its tenant's plugins always use more time than they have.
+    /// Defers a delivery whose chain cannot run now, or gives it up.
+    ///
+    /// It waits as long as its retries would take. Without this limit it would wait for ever if its
+    /// tenant's plugins always exceed their processor time.
     fn later(&self, leased: &Leased, by: Duration, chain: Option<&Chain>) -> NotSent {
         let least = self.config.max_plugin_wait.get();
         let longest = self.retry_policy(leased).longest().max(least);
@@ -189,8 +196,10 @@ fn call((target, attempt): (Target, u32), event: &Event, chain: &Arc<Chain>) -> 
     })
 }
 
-/// Tells whether a delivery may wait so long. It counts from when it came to be, by the gateway's clock and not by the
-/// producer's `created`, so that none waits for ever.
+/// Checks that a delivery may wait this long.
+///
+/// The limit counts from the delivery's creation by the gateway's clock, not from the producer's
+/// `created`, so that none waits for ever.
 fn may_wait(leased: &Leased, now: Timestamp, by: Duration, longest: Duration) -> bool {
     let began = match leased.id.run {
         0 => leased.event.accepted,
@@ -199,5 +208,5 @@ fn may_wait(leased: &Leased, now: Timestamp, by: Duration, longest: Duration) ->
     now.plus(by) <= began.plus(longest)
 }
 
-/// When a chain is tried again that could not be run now.
+/// Retry delay of a delivery whose chain could not run.
 const BUSY_FOR: Duration = Duration::from_secs(1);

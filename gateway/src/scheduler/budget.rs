@@ -1,40 +1,41 @@
-//! How the attempts in flight are shared between kinds of endpoints and of deliveries.
+//! Budget of attempts in flight, shared between classes of endpoints and of deliveries.
 //!
-//! Capacity held is rate times latency: an endpoint that hangs for five seconds holds as much as fifty thousand quick ones.
-//! So slow endpoints together have a quarter, those not known yet a half, and third and later attempts a half.
+//! Capacity in use is rate times latency: an endpoint that hangs for five seconds uses as much as
+//! fifty thousand quick ones. So slow endpoints together have a quarter, unknown ones a half, and
+//! third and later attempts a half.
 
-/// How quick an endpoint is.
+/// Speed class of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndpointSpeed {
-    /// Nothing has come back yet.
+    /// No attempt has come back yet.
     Unknown,
     /// It answers in time.
     Quick,
-    /// It does not.
+    /// It does not answer in time.
     Slow,
 }
 
-/// Whether a delivery has had its chance.
+/// Class of a delivery's next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptClass {
     /// Its first or second attempt.
     Fresh,
-    /// A later one.
+    /// A third or later attempt.
     Retry,
 }
 
-/// What is used up.
+/// Share of the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
-    /// All of it.
+    /// The whole budget.
     All,
-    /// The endpoints' of this pace.
+    /// Share of the endpoints of this speed.
     EndpointSpeed(EndpointSpeed),
-    /// Old deliveries'.
+    /// Share of the retries.
     Retry,
 }
 
-/// Attempts in flight, counted by kind.
+/// Attempts in flight, counted by class.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
     most: usize,
@@ -45,7 +46,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// At most so many in flight.
+    /// Creates a budget of `most` attempts in flight, at least 1.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most: most.max(1),
@@ -56,12 +57,12 @@ impl Budget {
         }
     }
 
-    /// How many are in flight.
+    /// Number of attempts in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.unknown + self.quick + self.slow
     }
 
-    /// The share that has no place for one more.
+    /// Returns the share that is used up and prevents one more attempt; `None`: there is room.
     pub(super) fn lacks(&self, pace: EndpointSpeed, age: AttemptClass) -> Option<Share> {
         let part = |of: usize| (self.most / of).max(1);
         if self.in_flight() >= self.most {
@@ -87,7 +88,7 @@ impl Budget {
         self.old -= usize::from(age == AttemptClass::Retry);
     }
 
-    /// An endpoint with so many in flight turned out otherwise.
+    /// Moves the attempts in flight of an endpoint whose speed class changed.
     pub(super) fn repaced(&mut self, from: EndpointSpeed, to: EndpointSpeed, in_flight: usize) {
         *self.of(from) -= in_flight;
         *self.of(to) += in_flight;

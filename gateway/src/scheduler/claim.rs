@@ -1,7 +1,8 @@
-//! Takes what is due from the store: endpoints in turn, of each as much as it has room for.
+//! Claimer: leases due deliveries from the store, from endpoints in turn, up to their capacity.
 //!
-//! A look at a shard asks whose turn it is and claims a part of the batch for each. An endpoint that is paused, or has its share
-//! in memory, is held in the store, whatever waits for it; it is claimed from by itself as soon as it has room again.
+//! One claim of a shard asks for the endpoints in turn and takes a part of the batch from each. All
+//! deliveries of an endpoint that is paused, or has its share in memory, are held in the store; a
+//! separate claim takes them as soon as the endpoint has capacity again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use hookgate_store::clock::StoreClock;
 use hookgate_store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
 
-/// Claims. Owned by the scheduler.
+/// Claims deliveries. Owned by the scheduler.
 pub(super) struct Claimer {
     store: Arc<dyn Store>,
     attempter: Attempter,
@@ -45,11 +46,14 @@ impl Claimer {
         }
     }
 
-    /// Claims until the shutdown. A claim that is under way then is finished and its deliveries handed over, for the runner
-    /// to give back: nobody waits for their leases.
+    /// Claims until the shutdown.
     ///
-    /// Claims from shards that answer follow one another. A claim from a shard that failed before runs beside them: a server
-    /// that hangs delays its own shards only. It asks whose turn it is first, so that it holds no room while it waits.
+    /// A claim under way at the shutdown is finished and its deliveries are handed over; the runner
+    /// gives them back, so their leases need not expire.
+    ///
+    /// Claims from available shards run one after the other. A claim from a shard that failed
+    /// before runs concurrently, so that a server that hangs delays only its own shards. It asks
+    /// for the endpoints in turn first, and so reserves no capacity while it waits.
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let mut schedule = PollSchedule::new(
             self.store.shards(),
@@ -76,7 +80,7 @@ impl Claimer {
                 schedule.all(Instant::now());
             }
             for (shard, endpoints) in self.woken() {
-                // What a shard that fails holds back has its turn again when it answers.
+                // The endpoints of a failing shard get their turn when it answers again.
                 if !schedule.is_failing(shard)
                     && let Err(error) = self.claim(shard, endpoints).await
                 {
@@ -99,7 +103,7 @@ impl Claimer {
         while beside.next().await.is_some() {}
     }
 
-    /// Endpoints that have room again, by shard.
+    /// Returns the endpoints that have capacity again, by shard.
     fn woken(&self) -> Vec<(Shard, Vec<Endpoint>)> {
         let mut woken: Vec<(Shard, Vec<Endpoint>)> = Vec::new();
         for endpoint in self.inbox.take_woken() {
@@ -112,7 +116,7 @@ impl Claimer {
         woken
     }
 
-    /// Until something is due, as far as is known.
+    /// Waits until a delivery is due, as far as is known.
     async fn wait(&self, schedule: &PollSchedule) {
         let now = TokioInstant::now();
         let look = schedule.earliest();
@@ -145,7 +149,7 @@ impl Claimer {
         Ok(Look { full, ..look })
     }
 
-    /// Claims from these endpoints of a shard, each as much as it has room for and as its part of the batch is.
+    /// Claims from these endpoints, from each up to its capacity and its part of the batch.
     async fn claim(&self, shard: Shard, endpoints: Vec<Endpoint>) -> Result<Look, StoreError> {
         let part = (self.config.claim_batch / endpoints.len().max(1)).max(1);
         let room = |endpoint: &Endpoint| self.inbox.reserve_claim(endpoint, part);
@@ -186,7 +190,7 @@ impl Claimer {
         })
     }
 
-    /// Hands over what was claimed; what has no room after all goes back.
+    /// Hands over claimed deliveries; those that exceed the capacity are returned to the store.
     async fn hand_over(&self, endpoints: &[Endpoint], mut rooms: Vec<ClaimPermit>, leased: Vec<Leased>) {
         let places: HashMap<&Endpoint, usize> = endpoints.iter().zip(0..).collect();
         let mut refused = Vec::new();
@@ -207,7 +211,8 @@ impl Claimer {
         join_all(back).await;
     }
 
-    /// Sets when a shard is claimed from next. One log line when the first shard fails, one when all answer again.
+    /// Schedules the next claim of a shard. Logs once when the first shard fails, and once when all
+    /// answer again.
     fn looked(&self, shard: Shard, result: &Result<Look, StoreError>, schedule: &mut PollSchedule) {
         let now = Instant::now();
         let change = match result {
@@ -228,13 +233,13 @@ impl Claimer {
     }
 }
 
-/// The result of a claim, as far as it decides when the next one is.
+/// Result of a claim that decides when the next one is due.
 struct Look {
-    /// How long until the shard's next delivery is due.
+    /// Time until the shard's next delivery is due.
     wait: Option<Duration>,
-    /// There may be more due already.
+    /// More may be due already.
     full: bool,
 }
 
-/// Endpoints of a shard that are claimed from at once.
+/// Maximum number of endpoints in one claim.
 const TURNS: usize = 64;

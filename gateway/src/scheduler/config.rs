@@ -1,4 +1,4 @@
-//! How much is attempted at once, and how the store is asked for more.
+//! Configuration of the scheduler: concurrency, memory, leases, claims and pauses.
 
 use std::time::Duration;
 
@@ -11,44 +11,49 @@ use super::queue::Rules;
 use crate::dispatch::inbox;
 use hookgate_domain::units::{Size, Span};
 
-/// Attempts in flight, leases and claims.
+/// Concurrency, memory, leases, claims and pauses of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many attempts are in flight at most. Slow endpoints together have a quarter of it, third and later attempts a half.
+    /// Maximum attempts in flight. Slow endpoints together have a quarter of it, third and later
+    /// attempts a half.
     pub in_flight: usize,
-    /// How many deliveries are held in memory at most, waiting or in flight; what is more waits in the store. A tenant may hold
-    /// as many as there are places free: one alone has half, two that want all of it a third each. An endpoint has what it
-    /// delivers in about a second, at least 32; while it hangs or fails less, while it is paused none.
+    /// Maximum deliveries in memory, waiting or in flight; the others wait in the store. A tenant
+    /// may hold as many as there are places free: one alone has half, two that want all of it a
+    /// third each. An endpoint has what it delivers in about a second, at least 32; less while it
+    /// hangs or fails, and none while it is paused.
     pub room: usize,
-    /// How much memory the events of those may take, about; what is more waits in the store. An event counts for each of its
-    /// deliveries. They count in `memory` too, where a tenant has its share.
+    /// Approximate memory for the events of those; the others wait in the store. An event counts
+    /// for each of its deliveries. They count in `memory` too, where a tenant has its share.
     pub room_bytes: Size,
-    /// How many endpoints are kept in mind at most: how quick they are, whether they are paused. One that nothing waits for is
-    /// forgotten for a new one; where there is none, the delivery waits in the store.
+    /// Maximum endpoints in memory, with their speed and their pauses. An unused one is evicted for
+    /// a new one; if there is none, the delivery waits in the store.
     pub endpoints: usize,
-    /// How many of those may be endpoints that one tenant's events name themselves (`deliver_to`).
+    /// Maximum of those that one tenant's events may name themselves (`deliver_to`).
     pub deliver_to_endpoints: usize,
-    /// For how long a delivery is this process's to attempt. When a process dies, others take its deliveries over after this.
+    /// Lease of a delivery to this process. When a process dies, others take its deliveries over
+    /// after this time.
     pub lease: Span,
-    /// How many deliveries are claimed from the store at once.
+    /// Deliveries in one claim from the store.
     pub claim_batch: usize,
-    /// How often the store is looked at for deliveries that nobody told this process of.
+    /// Interval of polling the store for deliveries that were not announced to this process.
     pub poll_interval: Span,
-    /// An endpoint that usually takes longer to answer is slow.
+    /// Usual response time above which an endpoint is slow.
     pub slow_after: Span,
-    /// After so many failures in a row an endpoint is paused: what is due waits in the store and burns no attempts.
+    /// Consecutive failures after which an endpoint is paused: due deliveries wait in the store and
+    /// use up no attempts.
     pub pause_after: u32,
-    /// The first pause; each further one is twice as long, until an attempt succeeds, the subscription is activated or its URL
-    /// changes.
+    /// First pause. Each further one is twice as long, until an attempt succeeds, the subscription
+    /// is activated or its URL changes.
     pub pause_first: Span,
-    /// The longest pause, at most 10m: by about so much is an attempt later than its retry schedule says, while an endpoint fails.
-    /// An endpoint that asks for more time (`Retry-After` with 429 or 503) has it, up to a day.
+    /// Longest pause, at most 10m. While an endpoint fails, an attempt is later than its retry
+    /// schedule by about this time. An endpoint that asks for more time (`Retry-After` with 429 or
+    /// 503) has it, up to a day.
     pub pause_longest: Span,
-    /// How many deliveries are attempted between two pauses of an endpoint that fails at once, a few at a time. One that hangs is
-    /// attempted once.
+    /// Attempts between two pauses of an endpoint that fails at once, a few at a time. One that
+    /// hangs is attempted once.
     pub attempts_between_pauses: u32,
-    /// At shutdown, how long attempts in flight may take to finish.
+    /// Time for attempts in flight to finish at shutdown.
     pub drain: Span,
 }
 
@@ -73,19 +78,20 @@ impl Default for Config {
     }
 }
 
-/// A limit that is out of its bounds.
+/// A value out of its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadConfig {
-    /// A count of nothing.
+    /// A count is zero.
     #[error("scheduler.{0} must be 1 or more")]
     Zero(&'static str),
-    /// A pause that would be forgotten before it ends.
+    /// The pause is too long: the endpoint would be forgotten before it ends.
     #[error("scheduler.pause_longest must be at most 10m")]
     Pause,
 }
 
 impl Config {
-    /// Checks the bounds. That the lease outlasts every attempt is `delivery::Config::validate`'s to say.
+    /// Checks the bounds. `delivery::Config::validate` checks that the lease outlasts every
+    /// attempt.
     ///
     /// # Errors
     /// The first value out of bounds.
@@ -109,7 +115,7 @@ impl Config {
         Ok(())
     }
 
-    /// The limits of the hand-over to the scheduler.
+    /// Limits of the scheduler's inbox.
     pub fn inbox(&self) -> inbox::Limits {
         inbox::Limits {
             room: self.room,

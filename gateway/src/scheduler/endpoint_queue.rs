@@ -1,4 +1,5 @@
-//! A lane: what waits for one endpoint of one tenant, and what is known of that endpoint.
+//! Endpoint queue: the deliveries that wait for one endpoint of one tenant, and the endpoint's
+//! state.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,70 +14,73 @@ use crate::dispatch::Capacity;
 use hookgate_domain::{Event, SubscriptionId, Target, TenantId};
 use hookgate_store::Endpoint;
 
-/// Which lane. Two tenants never share one: the health of one's endpoint is not the other's matter.
+/// Key of an endpoint queue. Two tenants never share one: the health of their endpoints is
+/// independent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) tenant: TenantId,
     pub(super) endpoint: EndpointKey,
 }
 
-/// An endpoint as the scheduler tells it from others.
+/// Endpoint, as the scheduler distinguishes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum EndpointKey {
     Subscription(SubscriptionId),
-    /// By scheme, host and port.
+    /// Scheme, host and port.
     Inline(Arc<str>),
 }
 
 #[derive(Debug)]
 pub(super) struct EndpointQueue<T> {
-    /// Deliveries that somebody waits for to learn how the endpoint is: no pause keeps them.
+    /// Deliveries that ignore pauses, because a caller waits for their result.
     forced: VecDeque<T>,
     young: VecDeque<T>,
     old: VecDeque<T>,
-    /// Whose turn it is where both wait.
+    /// Set when the next delivery is taken from `old`, if both queues have some.
     old_next: bool,
     pub(super) place: Place,
-    /// Whether it is in the line for the share of old deliveries; it may have gone on with young ones meanwhile.
+    /// Set while it is in the line for the share of retries.
+    ///
+    /// Meanwhile it may continue with fresh deliveries.
     pub(super) among_old: bool,
     pub(super) health: Health,
     pub(super) limit: Limit,
     pub(super) pace: EndpointSpeed,
     pub(super) in_flight: usize,
     forced_in_flight: usize,
-    /// The capacity that was told last.
+    /// Capacity that was reported last.
     told: Capacity,
-    /// The revision of what it is sent with, as of its pause.
+    /// Revision of the destination at the pause.
     revision: Option<u64>,
-    /// A pause has begun, and the revision is that of an earlier one.
+    /// Set when a pause has begun and `revision` belongs to an earlier one.
     pub(super) paused_anew: bool,
-    /// Usual time of an answer, the newest counting most.
+    /// Usual response time: an average in which the newest counts most.
     usual: Duration,
-    /// When an attempt last came back, or the only one began.
+    /// Time when an attempt last came back, or when the only one began.
     progress: Instant,
 }
 
-/// A delivery that was taken from a lane.
+/// A delivery taken from an endpoint queue.
 pub(super) struct Popped<T> {
     pub(super) age: AttemptClass,
-    /// It is attempted whether the endpoint is paused or not.
+    /// Set when it is attempted even if the endpoint is paused.
     pub(super) forced: bool,
     pub(super) item: T,
 }
 
-/// Where a lane stands.
+/// Scheduling state of an endpoint queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It has nothing to do, or waits for its own attempts.
+    /// It is empty, or waits for its attempts in flight.
     Nowhere,
-    /// Its turn comes.
+    /// It waits for its turn.
     Ring,
     /// It waits for this share of the budget.
     Parked(Share),
 }
 
 impl Key {
-    /// The lane of a delivery.
+    /// Returns the key of a delivery's endpoint queue.
     pub(super) fn of(event: &Event, target: Target) -> Self {
         let endpoint = match target {
             Target::Subscription(id) => EndpointKey::Subscription(id),
@@ -94,7 +98,7 @@ impl Key {
         }
     }
 
-    /// The endpoint as the store orders by it; `None` where it is one of several in one queue there.
+    /// Endpoint by which the store orders; `None`: it shares one queue of the store with others.
     pub(super) fn in_store(&self) -> Option<Endpoint> {
         match self.endpoint {
             EndpointKey::Subscription(id) => Some(Endpoint {
@@ -105,7 +109,7 @@ impl Key {
         }
     }
 
-    /// Whether it is an endpoint that an event named itself.
+    /// Returns `true` for an endpoint that an event named itself.
     pub(super) fn is_named(&self) -> bool {
         matches!(self.endpoint, EndpointKey::Inline(_))
     }
@@ -144,7 +148,9 @@ impl<T> EndpointQueue<T> {
         self.forced.push_back(item);
     }
 
-    /// The next: one that is forced, then the young and the old in turns, only the young where the old have no share left.
+    /// Takes the next delivery: forced ones first, then fresh and retried ones in turns.
+    ///
+    /// Only fresh ones are taken if the share of retries is used up.
     pub(super) fn pop(&mut self, may_be_old: bool, now: Instant) -> Option<Popped<T>> {
         let popped = |age, forced, item| Popped { age, forced, item };
         if self.may_force() {
@@ -181,12 +187,12 @@ impl<T> EndpointQueue<T> {
             .collect()
     }
 
-    /// All that a pause keeps.
+    /// Removes all deliveries that a pause stops.
     pub(super) fn drain_unforced(&mut self) -> Vec<T> {
         self.young.drain(..).chain(self.old.drain(..)).collect()
     }
 
-    /// The newest of those that are more than it may have.
+    /// Removes the newest deliveries over the capacity.
     pub(super) fn shed(&mut self, now: Instant, rules: &Rules) -> Vec<T> {
         let most = self.capacity(now, rules).places;
         let mut shed = Vec::new();
@@ -199,7 +205,7 @@ impl<T> EndpointQueue<T> {
         shed
     }
 
-    /// Whether it may have one more in flight, for all that it knows itself.
+    /// Checks that the endpoint's limits allow one more attempt in flight.
     pub(super) fn has_room(&self, now: Instant) -> bool {
         self.may_force() || self.has_own_room(now)
     }
@@ -218,7 +224,8 @@ impl<T> EndpointQueue<T> {
         }
     }
 
-    /// How many it may have in memory: what it delivers in about a second; while it hangs or fails, what keeps it busy.
+    /// Capacity in memory: deliveries of about a second; while the endpoint hangs or fails, enough
+    /// to keep it busy.
     pub(super) fn capacity(&self, now: Instant, rules: &Rules) -> Capacity {
         let (limit, gate) = (self.limit.get(), self.health.gate(now));
         let busy = 2 * limit + BATCH;
@@ -242,7 +249,8 @@ impl<T> EndpointQueue<T> {
         Capacity { places, closed_until }
     }
 
-    /// Its capacity, when that has become another since it was told last. Small changes of large ones are not told.
+    /// Returns the capacity if it differs from the last report. Small changes of large values are
+    /// not reported.
     pub(super) fn new_capacity(&mut self, now: Instant, rules: &Rules) -> Option<Capacity> {
         let (capacity, told) = (self.capacity(now, rules), self.told);
         let much = capacity.places.abs_diff(told.places) > told.places.min(capacity.places) / 4;
@@ -253,12 +261,13 @@ impl<T> EndpointQueue<T> {
         Some(capacity)
     }
 
-    /// Tells whether nothing is attempted now.
+    /// Returns `true` while no attempts are made.
     pub(super) fn is_paused(&self, now: Instant) -> bool {
         matches!(self.health.gate(now), Gate::ClosedUntil(_))
     }
 
-    /// Ends a pause when the endpoint is sent to in another way than before: it was activated, or its URL is another.
+    /// Ends a pause when the destination has changed: the subscription was activated, or has
+    /// another URL.
     pub(super) fn revised(&mut self, revision: Option<u64>) -> bool {
         let before = std::mem::replace(&mut self.revision, revision);
         let other = before.is_some() && before != revision;
@@ -268,7 +277,7 @@ impl<T> EndpointQueue<T> {
         other
     }
 
-    /// Notes with which revision it was paused.
+    /// Stores the revision at the pause.
     pub(super) fn paused_with(&mut self, revision: Option<u64>) {
         self.revision = revision;
         self.paused_anew = false;
@@ -318,7 +327,7 @@ impl<T> EndpointQueue<T> {
         }
     }
 
-    /// An endpoint from which nothing has come back for too long is slow, whatever it was.
+    /// Marks an endpoint as slow if no attempt has come back for too long.
     pub(super) fn mark_slow(&mut self, now: Instant, slow: Duration) {
         if self.in_flight > 0 && now.duration_since(self.progress) > slow {
             self.pace = EndpointSpeed::Slow;
@@ -326,23 +335,26 @@ impl<T> EndpointQueue<T> {
         }
     }
 
-    /// Nothing waits or is in flight: all that would be lost with it is what is known of the endpoint.
+    /// Returns `true` if nothing waits or is in flight: eviction would lose only the endpoint's
+    /// state.
     pub(super) fn is_unused(&self) -> bool {
         self.in_flight == 0 && self.waiting() == 0 && self.place == Place::Nowhere && !self.among_old
     }
 
-    /// It is unused, and what is known of the endpoint is old.
+    /// Returns `true` if the queue is unused and the endpoint's state is old.
     pub(super) fn is_forgettable(&self, now: Instant) -> bool {
         let paused = matches!(self.health.gate(now), Gate::ClosedUntil(_));
         self.is_unused() && !paused && now.duration_since(self.progress) > REMEMBERED
     }
 }
 
-/// How many are attempted at once of an endpoint that fails.
+/// Concurrent attempts at an endpoint that fails.
 const FEW: usize = 8;
-/// How many of an endpoint that is probed are in memory.
+/// Deliveries in memory of an endpoint that is probed.
 const PROBES: usize = 2;
-/// How many more than are in flight wait in memory at least.
+/// Minimum number of deliveries in memory beyond those in flight.
 const BATCH: usize = 32;
-/// Longer than the longest pause, so that a failing endpoint is not taken for a new one.
+/// Lifetime of an unused endpoint's state.
+///
+/// It is longer than the longest pause, so that a failing endpoint is not taken for a new one.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);

@@ -1,5 +1,7 @@
-//! All lanes, as many as the configuration allows. A lane that nothing waits for is knowledge and can be had again: such a one is
-//! forgotten for a new one. Where there is none, the delivery has to wait in the store.
+//! All endpoint queues, up to the configured number.
+//!
+//! A queue without deliveries holds only state that can be learned again, so it can be evicted for
+//! a new one. If there is none, the delivery has to wait in the store.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -10,23 +12,23 @@ use super::endpoint_queue::{EndpointQueue, Key};
 use super::health::Gate;
 use hookgate_domain::TenantId;
 
-/// Lanes by endpoint.
+/// Endpoint queues by key.
 #[derive(Debug)]
 pub(super) struct EndpointQueues<T> {
     most: QueueLimits,
     all: IndexMap<Key, EndpointQueue<T>>,
-    /// Those of endpoints that events name themselves. Subscriptions are bounded by the registry.
+    /// Queues of endpoints that events name themselves. The registry bounds subscriptions.
     named: HashMap<TenantId, IndexSet<Key>>,
-    /// Where the next lane to forget is looked for: it goes round, as a clock's hand does.
+    /// Position of the eviction scan, which is cyclic (CLOCK algorithm).
     hand: usize,
-    /// Lanes that were forgotten since this was asked for.
+    /// Queues evicted since the last `take_forgotten`.
     forgotten: Vec<Key>,
 }
 
-/// How many there may be.
+/// Maximum number of endpoint queues.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueueLimits {
-    /// In all.
+    /// All queues.
     pub(super) in_all: usize,
     /// One tenant's endpoints that its events name themselves.
     pub(super) named_by_tenant: usize,
@@ -47,7 +49,7 @@ impl<T> EndpointQueues<T> {
         self.all.get_mut(key)
     }
 
-    /// The lane, made where it is not there yet. `None`: there is no room for it.
+    /// Returns the queue of a key; creates it if there is none. `None`: there is no room for it.
     pub(super) fn open(&mut self, key: &Key, now: Instant) -> Option<&mut EndpointQueue<T>> {
         if let Some(at) = self.all.get_index_of(key) {
             return self
@@ -84,7 +86,7 @@ impl<T> EndpointQueues<T> {
         self.all.is_empty()
     }
 
-    /// Forgets the lanes that have had nothing to do for long.
+    /// Evicts the queues that have been unused for long.
     pub(super) fn forget_old(&mut self, now: Instant) {
         let (named, forgotten) = (&mut self.named, &mut self.forgotten);
         self.all.retain(|key, endpoint_queue| {
@@ -97,7 +99,7 @@ impl<T> EndpointQueues<T> {
         });
     }
 
-    /// Lanes that were forgotten since this was asked for.
+    /// Takes the keys of the queues evicted since the last call.
     pub(super) fn take_forgotten(&mut self) -> Vec<Key> {
         std::mem::take(&mut self.forgotten)
     }
@@ -107,8 +109,10 @@ impl<T> EndpointQueues<T> {
         held < self.most.named_by_tenant || self.forget_one(now, Some(tenant))
     }
 
-    /// Forgets an unused lane, a tenant's named one or any; rather one that is not paused. Looks at a few only: whoever brings
-    /// many new endpoints must not make this slow for everybody.
+    /// Evicts an unused queue, a named one of a tenant or any, preferably one that is not paused.
+    ///
+    /// Examines only a few, so that a tenant with many new endpoints does not slow this down for
+    /// the others.
     fn forget_one(&mut self, now: Instant, of: Option<&TenantId>) -> bool {
         let mut paused = None;
         for _ in 0..LOOKS {

@@ -1,74 +1,77 @@
-//! Circuit breaker of an endpoint: whether it is attempted, after how its last attempts went. A value: time is given.
+//! Circuit breaker of an endpoint: decides from the last attempts whether it is attempted. Pure:
+//! time is an argument.
 //!
-//! An endpoint that keeps failing is paused; when the pause is over one attempt probes it (the half-open circuit breaker of
-//! M. Nygard, "Release It!"). A pause burns no attempts: deliveries wait without counting one. Nor does it replace the retry
-//! schedule: where the probe fails at once, which costs nobody anything, some more of what is due is attempted, a few at a
-//! time, before the next pause. One that hangs ends the round, since each of its attempts costs a timeout.
+//! An endpoint that keeps failing is paused; when the pause is over, one attempt probes it (the
+//! half-open circuit breaker of M. Nygard, "Release It!"). A pause uses up no attempts: deliveries
+//! wait without counting one. It does not replace the retry schedule either: if the probe fails at
+//! once, which is cheap, some more of the due deliveries are attempted, a few at a time, before the
+//! next pause. A probe that hangs ends the round, because each such attempt costs a timeout.
 //!
-//! An endpoint that asks for time (429, or 503 with Retry-After) has it, for all deliveries (RFC 9110 §10.2.3).
+//! An endpoint that asks for time (429, or 503 with Retry-After) has it, for all deliveries (RFC
+//! 9110 §10.2.3).
 
 use std::time::{Duration, Instant};
 
-/// How an endpoint is.
+/// State of the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It is attempted; so many attempts failed in a row.
+    /// Closed: attempts are made; `failures` in a row have failed so far.
     Fine { failures: u32 },
-    /// It is left alone until then; the pause is this one of a row. `asked`: by itself.
+    /// Open until a time; `asked`: the endpoint itself asked for the pause.
     Paused {
         until: Instant,
         pauses: u32,
         asked: bool,
     },
-    /// One attempt at a time shows whether it is back, after so many pauses.
+    /// Half-open: one attempt at a time probes the endpoint, after this many pauses.
     Probing { pauses: u32 },
-    /// It fails at once: so many more attempts, a few at a time, until the next pause.
+    /// The probe failed at once: `left` more attempts, a few at a time, before the next pause.
     Failing { left: u32, pauses: u32 },
 }
 
-/// When endpoints are paused and for how long.
+/// Rules for pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PauseRules {
-    /// After so many failures in a row.
+    /// Consecutive failures before the first pause.
     pub(super) after: u32,
-    /// The first pause; each further one of a row is twice as long.
+    /// First pause; each further one in a row is twice as long.
     pub(super) first: Duration,
-    /// The longest.
+    /// Longest pause.
     pub(super) longest: Duration,
-    /// How many attempts are made between two pauses of an endpoint that fails at once.
+    /// Attempts between two pauses of an endpoint that fails at once.
     pub(super) attempts_between: u32,
 }
 
-/// What may be done with an endpoint now.
+/// Permission for attempts at an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
-    /// Attempt.
+    /// Attempts are allowed.
     Open,
-    /// Attempt a few at a time.
+    /// A few attempts at a time.
     Few,
-    /// Attempt if nothing is under way.
+    /// One attempt, if none is under way.
     Probe,
-    /// Nothing until then.
+    /// No attempts until then.
     ClosedUntil(Instant),
 }
 
-/// What an attempt says of an endpoint's health.
+/// Result of an attempt, as it concerns the endpoint's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// It was reached.
+    /// The endpoint was reached.
     Reached,
-    /// It failed at once.
+    /// The attempt failed at once.
     Failed,
-    /// It failed after it had held the attempt for long, or has too much to do.
+    /// The attempt failed after it had held its place for long, or the endpoint is overloaded.
     Hung,
-    /// It asks for time: so much, where it says.
+    /// The endpoint asks for time, with a length if it names one.
     Throttled(Option<Duration>),
 }
 
 impl Health {
     pub(super) const NEW: Self = Self::Fine { failures: 0 };
 
-    /// What may be done now.
+    /// Returns the attempts allowed now.
     pub(super) fn gate(self, now: Instant) -> Gate {
         match self {
             Self::Fine { .. } => Gate::Open,
@@ -78,7 +81,7 @@ impl Health {
         }
     }
 
-    /// How it is once an attempt has begun.
+    /// Returns the state after an attempt has begun.
     #[must_use]
     pub(super) fn started(self) -> Self {
         match self {
@@ -91,11 +94,12 @@ impl Health {
         }
     }
 
-    /// How it is after an attempt.
+    /// Returns the state after an attempt.
     #[must_use]
     pub(super) fn after(self, sign: Sign, now: Instant, rules: PauseRules) -> Self {
         match (self, sign) {
-            // Others in flight that it took do not take its word back.
+            // The success of another attempt in flight does not cancel a pause that the endpoint
+            // asked for.
             (Self::Paused { asked: true, .. }, Sign::Reached) => self,
             (_, Sign::Reached) => Self::NEW,
             (_, Sign::Throttled(Some(asked))) => self.left_alone(now + asked.min(LONGEST_ASKED)),
@@ -110,12 +114,12 @@ impl Health {
             },
             (Self::Failing { left: 1.., .. }, Sign::Failed) => self,
             (Self::Probing { pauses } | Self::Failing { pauses, .. }, _) => paused(now, pauses, rules),
-            // Attempts that were under way when the pause began.
+            // These attempts were under way when the pause began.
             (Self::Paused { .. }, _) => self,
         }
     }
 
-    /// It asked to be left alone until then.
+    /// Returns the state after the endpoint has asked for a pause until `asked`.
     fn left_alone(self, asked: Instant) -> Self {
         let (before, pauses) = match self {
             Self::Paused { until, pauses, .. } => (Some(until), pauses),
@@ -140,7 +144,7 @@ fn paused(now: Instant, before: u32, rules: PauseRules) -> Health {
     }
 }
 
-/// Whoever asks for more has this.
+/// Longest pause that an endpoint can ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]

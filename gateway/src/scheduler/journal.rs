@@ -1,13 +1,17 @@
-//! In-flight journal: a file beside the store that names the deliveries whose attempts are under way, so that the next start
-//! can tell which ones a crash interrupted.
+//! In-flight journal: a file beside the store that names the deliveries whose attempts are under
+//! way.
 //!
-//! Each attempt has a slot of the file and writes it once, before anything of the delivery is read or sent. Nothing is synced:
-//! what is written survives the end of the process however it ends, and a power cut is no crash of ours. An attempt that is
-//! recorded in the store needs no second write, because the record in the slot tells the attempts made before it, and the store
-//! then has one more. Only what ends without a record is erased.
+//! The next start reads from it which attempts a crash interrupted.
 //!
-//! One process uses a file; gateways that share a directory take the next one. A file that nobody uses is what a process left:
-//! [`Journal::recover`] has the store count its deliveries, and empties it. So does an orderly end.
+//! Each attempt has a slot of the file and writes it once, before anything of the delivery is read
+//! or sent. Nothing is synced: the written data survives every end of the process, and a power cut
+//! does not count as a crash. An attempt that is recorded in the store needs no second write: the
+//! slot holds the number of attempts made before it, and the store then has one more. Only an
+//! attempt that ends without a record is erased.
+//!
+//! One process uses a file; gateways that share a directory take the next one. A file that no
+//! process uses was left by an earlier one: [`Journal::recover`] has the store count its
+//! deliveries, and empties it. An orderly shutdown empties the file too.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -33,7 +37,7 @@ pub struct Journal {
 struct Inner {
     file: File,
     slots: Mutex<Slots>,
-    /// What processes that ended left, until it is counted.
+    /// Files and records left by ended processes, until they are counted.
     left: Mutex<Left>,
     failing: AtomicBool,
 }
@@ -41,18 +45,18 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Slots {
     free: Vec<u32>,
-    /// No slot from here on was ever used.
+    /// Lowest slot that was never used.
     unused: u32,
 }
 
 #[derive(Debug, Default)]
 struct Left {
-    /// Their files, locked; without the one that is this process's now.
+    /// Locked files, except the one that this process uses now.
     files: Vec<File>,
     interrupted: Vec<Interrupted>,
 }
 
-/// An attempt under way. Its slot is erased when this is dropped, unless [`Begun::recorded`] was called.
+/// An attempt under way. Dropping it erases its slot, unless [`Begun::recorded`] was called.
 #[derive(Debug)]
 pub(super) struct Begun {
     journal: Option<Arc<Inner>>,
@@ -61,7 +65,9 @@ pub(super) struct Begun {
 }
 
 impl Journal {
-    /// Opens the journal in a directory, made if it is not there, and reads what processes left there.
+    /// Opens the journal in a directory, and reads the records of earlier processes.
+    ///
+    /// The directory is created if it is missing.
     ///
     /// # Errors
     /// The directory or a file in it cannot be used, or too many processes use it.
@@ -100,13 +106,15 @@ impl Journal {
         })
     }
 
-    /// A journal that keeps nothing: a crash then counts for no delivery.
+    /// Creates a journal that stores nothing: a crash then counts for no delivery.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Has the store count what crashes interrupted. Call it before anything is claimed. A store that does not answer is asked
-    /// again for a while: nothing could be claimed meanwhile.
+    /// Has the store count the attempts that crashes interrupted. Must be called before the first
+    /// claim.
+    ///
+    /// A store that does not answer is asked again for a while: nothing could be claimed meanwhile.
     pub(super) async fn recover(&self, store: &dyn Store, shutdown: &CancellationToken) {
         let Some(inner) = &self.inner else { return };
         let Left { files, interrupted } = inner.take_left();
@@ -126,7 +134,7 @@ impl Journal {
                         .await
                         .is_none()
                     {
-                        // The files stay as they are, for the next start.
+                        // The files stay for the next start.
                         return;
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -143,7 +151,7 @@ impl Journal {
         }
     }
 
-    /// Notes that an attempt begins.
+    /// Records that an attempt begins.
     pub(super) fn begin(&self, leased: &Leased) -> Begun {
         let Some(inner) = &self.inner else {
             return Begun {
@@ -163,7 +171,7 @@ impl Journal {
         }
     }
 
-    /// Empties the file: what is under way now is given up in order.
+    /// Empties the file: attempts still under way are abandoned in an orderly way.
     pub(super) fn close(&self) {
         if let Some(inner) = &self.inner {
             inner.wrote(inner.file.set_len(0));
@@ -172,7 +180,7 @@ impl Journal {
 }
 
 impl Begun {
-    /// The store has a record of the attempt: the slot may stay as it is.
+    /// Keeps the slot, because the store has a record of the attempt.
     pub(super) fn recorded(mut self) {
         self.recorded = true;
     }
@@ -197,7 +205,7 @@ impl Inner {
         std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A disk that is full must not stop deliveries. Changes are logged, not tries.
+    /// Logs changes between failing and working writes. A full disk must not stop deliveries.
     fn wrote(&self, result: io::Result<()>) {
         let failing = result.is_err();
         if self.failing.swap(failing, Ordering::Relaxed) != failing {
@@ -222,8 +230,11 @@ fn place(slot: u32) -> u64 {
     u64::from(slot) * SLOT as u64
 }
 
-/// Layout 1: the lengths of the tenant's and the event's id, the target (0: the event's own, 1: a subscription), the attempts,
-/// the run, the token, the subscription, the ids, and a checksum of all that.
+/// Encodes a slot in layout 1.
+///
+/// The fields are the lengths of the tenant's and the event's id, the target (0: the event's own,
+/// 1: a subscription), the attempts, the run, the token, the subscription, the ids, and a checksum
+/// of all of these.
 fn encode(leased: &Leased) -> ([u8; SLOT], usize) {
     let (tenant, event) = (leased.event.tenant.as_str(), leased.id.event.as_str());
     let (tag, subscription) = match leased.id.target {
@@ -249,7 +260,7 @@ fn encode(leased: &Leased) -> ([u8; SLOT], usize) {
     (slot, at + sum.len())
 }
 
-/// What the slots of a file tell. One that was never written whole tells nothing.
+/// Reads the slots of a file. A slot that was not written completely is ignored.
 fn read(file: &mut File) -> io::Result<Vec<Interrupted>> {
     let mut bytes = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
@@ -288,7 +299,7 @@ fn decode(slot: &[u8]) -> Option<Interrupted> {
     })
 }
 
-/// FNV-1a: tells a slot that was written in part, or with what another record left behind it.
+/// FNV-1a checksum: detects a slot that was written in part, or over the rest of another record.
 fn checksum(bytes: &[u8]) -> u64 {
     let fold = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold)
@@ -296,12 +307,12 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 const LAYOUT: u8 = 1;
 const EMPTY: u8 = 0;
-/// What stands before the ids.
+/// Size of the fields before the ids, in bytes.
 const HEAD: usize = 40;
-/// A tenant's id has at most 63 bytes, an event's 64.
+/// Size of a slot, in bytes. A tenant's id has at most 63 bytes, an event's 64.
 const SLOT: usize = 256;
 const MOST_FILES: usize = 64;
-/// What is read of a file: slots of a quarter of a million attempts.
+/// Maximum bytes read from a file: slots of a quarter of a million attempts.
 const MOST_BYTES: u64 = 64 << 20;
 const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -386,7 +397,8 @@ mod tests {
         begun.into_iter().for_each(std::mem::forget);
         drop(journal);
 
-        // The lock of the file is gone with the process; here it is not, because of what was forgotten.
+        // The end of the process would release the lock of the file; the forgotten values still
+        // hold it here.
         std::fs::copy(path.join("0"), path.join("1")).unwrap();
         let after = Journal::open(&path).unwrap();
         assert_eq!(left(&after), [of(&all[0]), of(&all[1]), of(&next)]);

@@ -1,13 +1,15 @@
-//! How many attempts an endpoint may have in flight: more by success, half by every sign of overload (additive increase,
-//! multiplicative decrease; Chiu and Jain 1989).
+//! Concurrency limit of an endpoint: additive increase on success, multiplicative decrease on
+//! overload.
+//!
+//! A sign of overload halves the limit (Chiu and Jain 1989).
 
-/// A limit that learns.
+/// Adaptive concurrency limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
     now: usize,
-    /// Successes since it last changed.
+    /// Successes since the last change.
     successes: usize,
-    /// Answers to attempts that began before it was last halved: they say nothing new.
+    /// Outstanding answers to attempts from before the last halving; they carry no new information.
     stale: usize,
 }
 
@@ -18,12 +20,12 @@ impl Limit {
         stale: 0,
     };
 
-    /// How many.
+    /// Returns the limit.
     pub(super) fn get(self) -> usize {
         self.now
     }
 
-    /// After a success. A whole round of successes makes room for one more.
+    /// Records a success. A full round of successes raises the limit by one.
     pub(super) fn succeeded(&mut self) {
         self.stale = self.stale.saturating_sub(1);
         self.successes += 1;
@@ -33,7 +35,8 @@ impl Limit {
         }
     }
 
-    /// After a timeout, a 429 or a 503, with so many still in flight: half, and not under `least`.
+    /// Halves the limit, but not below `least`, after a timeout, a 429 or a 503. `in_flight`:
+    /// attempts still in flight.
     pub(super) fn overloaded(&mut self, in_flight: usize, least: usize) {
         if self.stale > 0 {
             self.stale -= 1;
@@ -46,7 +49,7 @@ impl Limit {
         };
     }
 
-    /// After what says nothing of its load.
+    /// Records an answer that carries no information about the load.
     pub(super) fn ended(&mut self) {
         self.stale = self.stale.saturating_sub(1);
     }

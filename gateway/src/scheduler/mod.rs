@@ -1,16 +1,18 @@
-//! The scheduler: which delivery is attempted when. One service, two loops.
+//! Scheduler: decides which delivery is attempted when. One service, two loops.
 //!
-//! * `claim` keeps the ready queue fed from the store: what is due because it failed before, was left by a process that died,
-//!   or found no room when it was accepted. It sleeps until something is due.
-//! * `run` takes what is ready, from there and from ingest's short way, puts it in the `queue` and starts attempts in its
-//!   order, as many as the budget has. All that is decided is decided in the queue, a value without time or I/O; the loop only
-//!   tells it what happened.
+//! * `claim` fills the ready queue from the store with deliveries that are due: failed before, left
+//!   by a process that died, or without room when they were accepted. It sleeps until something is
+//!   due.
+//! * `run` takes ready deliveries, from the claims and directly from ingest, puts them in the
+//!   `queue` and starts attempts in its order, as far as the budget allows. All decisions are in
+//!   the queue, a pure state machine without clock or I/O; the loop passes events to it.
 //!
-//! What ends the process while it is attempted must not do so for ever: `journal` notes what is under way, so that the next
-//! start counts it, and `suspects` attempts what was counted apart from the rest until `delivery` gives it up.
+//! A delivery that crashes the process must not do so for ever: `journal` records the attempts
+//! under way, so that the next start counts them, and `suspects` attempts the counted ones apart
+//! from the rest until `delivery` gives them up.
 //!
-//! Not needed for correctness: whatever is lost here (a crash, a bug) is leased in the store and comes back when its lease
-//! ends.
+//! Correctness does not depend on the scheduler: a delivery lost here (a crash, a bug) is leased in
+//! the store and is due again when its lease ends.
 
 mod budget;
 mod claim;
@@ -51,30 +53,32 @@ pub struct Scheduler {
     ready: mpsc::UnboundedReceiver<Ready>,
 }
 
-/// What the scheduler works with.
+/// Dependencies of the scheduler.
 pub struct Parts {
-    /// What makes attempts.
+    /// Makes attempts.
     pub attempter: Attempter,
-    /// Where it claims.
+    /// Store to claim from.
     pub store: Arc<dyn Store>,
-    /// Where what is claimed goes: the other end of `ready`.
+    /// Sender of claimed deliveries: the other end of `ready`.
     pub inbox: Inbox,
-    /// What the time is in the store; claims set it right.
+    /// Store clock; claims correct it.
     pub store_clock: StoreClock,
-    /// Where attempts under way are noted.
+    /// Journal of the attempts under way.
     pub journal: Journal,
-    /// Where it counts.
+    /// Metrics.
     pub metrics: Metrics,
 }
 
 impl Scheduler {
-    /// A scheduler that reads this end of the hand-over.
+    /// Creates a scheduler that reads this end of the inbox.
     pub fn new(config: Config, parts: Parts, ready: mpsc::UnboundedReceiver<Ready>) -> Self {
         Self { config, parts, ready }
     }
 
-    /// Runs until the shutdown, and then: claims no more, gives back what has not begun, and lets what has begun finish
-    /// within the drain time. What takes longer is abandoned; its lease ends.
+    /// Runs until the shutdown, and then drains.
+    ///
+    /// Draining claims no more, gives back deliveries that have not begun, and lets attempts in
+    /// flight finish within the drain time. Longer ones are abandoned; their leases expire.
     pub async fn run(self, shutdown: CancellationToken) {
         let journal = self.parts.journal.clone();
         journal.recover(self.parts.store.as_ref(), &shutdown).await;

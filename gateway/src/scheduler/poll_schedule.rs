@@ -1,24 +1,24 @@
-//! Poll schedule of the store's shards: when each is claimed from next. A value: time is given.
+//! Poll schedule of the store's shards: times of the next claims. Pure: time is an argument.
 //!
-//! A shard that fails has a backoff of its own and delays no other shard.
+//! A shard that fails has a separate backoff and delays no other shard.
 
 use std::time::{Duration, Instant};
 
 use hookgate_store::Shard;
 
-/// The next claim from each shard.
+/// Next claim of each shard.
 #[derive(Debug)]
 pub(super) struct PollSchedule {
     poll: Duration,
     shards: Vec<Look>,
 }
 
-/// The next claim from one shard.
+/// Next claim of one shard.
 #[derive(Debug, Clone)]
 struct Look {
     next: Instant,
     backoff: Backoff,
-    /// A claim is under way; the shard is not due before it has ended.
+    /// Set while a claim is under way; the shard is not due before it ends.
     under_way: bool,
 }
 
@@ -31,16 +31,16 @@ struct Backoff {
 /// The effect of a claim's result on the store's availability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// All shards answered before, and this one does not.
+    /// The first shard failed; all others answer.
     FirstLost,
     /// Every shard answers again.
     AllFound,
-    /// Neither.
+    /// No change.
     None,
 }
 
 impl PollSchedule {
-    /// All are claimed from now.
+    /// Creates a schedule with all shards due now.
     pub(super) fn new(shards: u16, poll: Duration, now: Instant) -> Self {
         let look = Look {
             next: now,
@@ -53,13 +53,13 @@ impl PollSchedule {
         }
     }
 
-    /// When the next claim is due; `None` while claims from all shards are under way.
+    /// Time of the next claim; `None` while claims from all shards are under way.
     pub(super) fn earliest(&self) -> Option<Instant> {
         let idle = self.shards.iter().filter(|look| !look.under_way);
         idle.map(|look| look.next).min()
     }
 
-    /// The shards to claim from now, the longest due first.
+    /// Returns the shards that are due, the longest due first.
     pub(super) fn due(&self, now: Instant) -> Vec<Shard> {
         let mut due: Vec<_> = (0_u16..)
             .zip(&self.shards)
@@ -69,28 +69,29 @@ impl PollSchedule {
         due.into_iter().map(|(shard, _)| Shard(shard)).collect()
     }
 
-    /// All shards that answer are due now: something is due and nobody knows where.
+    /// Makes all shards that answer due now: something is due, and its shard is unknown.
     pub(super) fn all(&mut self, now: Instant) {
         for look in self.shards.iter_mut().filter(|look| !look.backoff.is_failing()) {
             look.next = now;
         }
     }
 
-    /// Tells whether the last claim from a shard failed.
+    /// Checks that the last claim from a shard failed.
     pub(super) fn is_failing(&self, shard: Shard) -> bool {
         let look = self.shards.get(usize::from(shard.0));
         look.is_some_and(|look| look.backoff.is_failing())
     }
 
-    /// A claim from a shard begins.
+    /// Records that a claim begins.
     pub(super) fn begin(&mut self, shard: Shard) {
         if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
             look.under_way = true;
         }
     }
 
-    /// A claim from a shard succeeded. `wait`: how long until its next delivery is due; it is claimed from again then, and not
-    /// later than the next poll. `full`: there may be more.
+    /// Records a claim that succeeded: the shard is due at its next delivery or the next poll.
+    ///
+    /// `wait`: time until its next delivery is due. `full`: more may be due already.
     pub(super) fn succeeded(
         &mut self,
         shard: Shard,
@@ -112,7 +113,8 @@ impl PollSchedule {
         }
     }
 
-    /// A claim from a shard failed: it is claimed from again after its backoff. `chance` is uniform in 0..1.
+    /// Records a claim that failed; the shard is due again after its backoff. `chance` is uniform
+    /// in 0..1.
     pub(super) fn failed(&mut self, shard: Shard, now: Instant, chance: f64) -> Change {
         let before = self.failing();
         if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
@@ -133,8 +135,10 @@ impl PollSchedule {
 }
 
 impl Backoff {
-    /// The pause after one more failure: 50 ms, doubling to 5 s, less up to a half by `chance` (0..1), so that many
-    /// processes do not come back at once.
+    /// Returns the backoff after one more failure: 50 ms, doubling to 5 s, with jitter.
+    ///
+    /// `chance` (0..1) subtracts up to a half, so that many processes do not return at the same
+    /// moment.
     fn failed(&mut self, chance: f64) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
@@ -144,7 +148,7 @@ impl Backoff {
         wait.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// Whether this is the first success after failures.
+    /// Resets the backoff; returns `true` for the first success after failures.
     fn succeeded(&mut self) -> bool {
         std::mem::take(&mut self.failures) > 0
     }
@@ -154,7 +158,7 @@ impl Backoff {
     }
 }
 
-/// A lease that ends again and again at the same moment must not make a busy loop.
+/// Minimum interval, so that a lease that keeps ending at the same moment makes no busy loop.
 const SHORTEST: Duration = Duration::from_millis(2);
 
 #[cfg(test)]

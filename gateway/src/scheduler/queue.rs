@@ -1,7 +1,9 @@
-//! The ready queue: which delivery is attempted next. A value: it is told the time and what happened, and does nothing itself.
+//! Ready queue: decides which delivery is attempted next. Pure state machine: time and events are
+//! arguments; no I/O.
 //!
-//! Deliveries wait in lanes, one an endpoint of a tenant. A lane that may not go on now stands aside and costs nothing until
-//! what it waits for has happened: an attempt of its own coming back, a share of the budget becoming free, its pause ending.
+//! Deliveries wait in endpoint queues, one for each endpoint of a tenant. An endpoint queue that
+//! cannot continue is set aside and costs nothing until the event that it waits for: one of its
+//! attempts comes back, a share of the budget becomes free, or its pause ends.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use super::signal::Signal;
 use crate::dispatch::Capacity;
 use hookgate_domain::TenantId;
 
-/// Deliveries that wait, and the state of the endpoints that they wait for.
+/// Waiting deliveries, and the state of their endpoints.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     rules: Rules,
@@ -28,30 +30,30 @@ pub(super) struct Queue<T> {
     capacities: Vec<(Key, Capacity)>,
 }
 
-/// By what the queue decides.
+/// Rules of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Attempts in flight.
+    /// Maximum attempts in flight.
     pub(super) in_flight: usize,
-    /// An endpoint that takes longer to answer is slow.
+    /// Usual response time above which an endpoint is slow.
     pub(super) slow: Duration,
-    /// When endpoints are paused.
+    /// Rules for pauses.
     pub(super) pauses: PauseRules,
-    /// How many endpoints are known at most.
+    /// Maximum number of endpoint queues.
     pub(super) endpoint_queues: QueueLimits,
 }
 
-/// A delivery whose turn it is; its place is held until `finished` is told.
+/// A delivery whose turn it is. It occupies its place until `finished` is called.
 #[derive(Debug)]
 pub(super) struct Start<T> {
     pub(super) key: Key,
     pub(super) age: AttemptClass,
-    /// It is attempted whether the endpoint is paused or not.
+    /// Set when it is attempted even if the endpoint is paused.
     pub(super) forced: bool,
     pub(super) item: T,
 }
 
-/// What came of a start.
+/// Result of a start.
 #[derive(Debug)]
 pub(super) struct Finish {
     pub(super) key: Key,
@@ -61,12 +63,12 @@ pub(super) struct Finish {
     pub(super) took: Duration,
 }
 
-/// Deliveries whose endpoint is paused, or one too many: they go back to the store until then.
+/// Deliveries that return to the store until a time: their endpoint is paused or over its capacity.
 #[derive(Debug)]
 pub(super) struct Postponed<T> {
     pub(super) items: Vec<T>,
     pub(super) until: Instant,
-    /// Their endpoint is paused; otherwise there are too many.
+    /// Set when the endpoint is paused; otherwise there are too many deliveries or endpoints.
     pub(super) paused: bool,
 }
 
@@ -77,7 +79,7 @@ impl<T> Postponed<T> {
     }
 }
 
-/// Lanes that wait for a share of the budget.
+/// Endpoint queues that wait for a share of the budget.
 #[derive(Debug, Default)]
 struct Parked {
     slow: VecDeque<Key>,
@@ -98,17 +100,18 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How many wait.
+    /// Number of waiting deliveries.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many are in flight.
+    /// Number of attempts in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.budget.in_flight()
     }
 
-    /// Puts a delivery in its lane, unless the endpoint is paused or there is no lane to be had.
+    /// Adds a delivery to its endpoint queue. Returns it if the endpoint is paused or there is no
+    /// room.
     pub(super) fn push(
         &mut self,
         key: &Key,
@@ -130,7 +133,7 @@ impl<T> Queue<T> {
         }
         endpoint_queue.push(age, item);
         self.waiting += 1;
-        // What keeps old deliveries waiting does not keep this one.
+        // A queue that waits for the share of retries can continue with this fresh delivery.
         let for_old_only = endpoint_queue.place == Place::Parked(Share::Retry) && age == AttemptClass::Fresh;
         if endpoint_queue.place == Place::Nowhere || for_old_only {
             endpoint_queue.place = Place::Ring;
@@ -139,7 +142,7 @@ impl<T> Queue<T> {
         None
     }
 
-    /// Puts a delivery in its lane that no pause keeps: somebody waits to learn how the endpoint is.
+    /// Adds a delivery that no pause stops, because a caller waits for its result.
     pub(super) fn push_forced(&mut self, key: &Key, item: T, now: Instant) -> Option<Postponed<T>> {
         let Some(endpoint_queue) = self.endpoint_queues.open(key, now) else {
             return Some(Postponed::one(item, now + NO_LANE_FOR, false));
@@ -153,7 +156,7 @@ impl<T> Queue<T> {
         None
     }
 
-    /// The delivery whose turn it is, if any may go now.
+    /// Takes the next delivery that may start now.
     pub(super) fn next(&mut self, now: Instant) -> Option<Start<T>> {
         while self.budget.lacks(EndpointSpeed::Quick, AttemptClass::Fresh) != Some(Share::All) {
             let key = self.ring.take()?;
@@ -162,7 +165,7 @@ impl<T> Queue<T> {
             };
             endpoint_queue.place = Place::Nowhere;
             if !endpoint_queue.has_room(now) {
-                // Its own attempts, or the end of its pause, bring it back.
+                // Its attempts in flight, or the end of its pause, add it again.
                 continue;
             }
             let (pace, may_be_old) = (
@@ -198,7 +201,7 @@ impl<T> Queue<T> {
         None
     }
 
-    /// An attempt came back: its place is free. What now has to wait longer than is worth it in memory comes back.
+    /// Frees the place of an attempt that came back. Returns the deliveries that a pause now stops.
     pub(super) fn finished(&mut self, finish: &Finish, now: Instant) -> Option<Postponed<T>> {
         let endpoint_queue = self.endpoint_queues.get_mut(&finish.key)?;
         self.budget.give_back(endpoint_queue.pace, finish.age);
@@ -228,8 +231,10 @@ impl<T> Queue<T> {
         postponed.filter(|postponed| !postponed.items.is_empty())
     }
 
-    /// Finds the endpoints out that have not come back for too long, and forgets those that are not needed. What is more than an
-    /// endpoint may have in memory comes back. To be called now and then while anything is in flight or remembered.
+    /// Marks endpoints that do not answer as slow, and evicts old unused queues.
+    ///
+    /// Returns the deliveries over the capacity of their endpoints. Must be called regularly while
+    /// anything is in flight or remembered.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<T> {
         let mut shed = Vec::new();
         for (key, endpoint_queue) in self.endpoint_queues.iter_mut() {
@@ -248,7 +253,7 @@ impl<T> Queue<T> {
         shed
     }
 
-    /// Ends the pauses of endpoints that are sent to in another way than before. `revision` changes when they are.
+    /// Ends the pauses of endpoints whose destination changed, which changes their `revision`.
     pub(super) fn revise(&mut self, now: Instant, revision: impl Fn(&Key) -> Option<u64>) {
         for (key, endpoint_queue) in self.endpoint_queues.iter_mut() {
             if let Gate::ClosedUntil(_) = endpoint_queue.health.gate(now)
@@ -260,21 +265,21 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Tells whether an endpoint was paused since its revision was noted.
+    /// Checks that an endpoint was paused since its revision was stored.
     pub(super) fn is_paused_anew(&mut self, key: &Key) -> bool {
         self.endpoint_queues
             .get_mut(key)
             .is_some_and(|endpoint_queue| endpoint_queue.paused_anew)
     }
 
-    /// Notes with which revision an endpoint was paused.
+    /// Stores the revision of an endpoint at its pause.
     pub(super) fn paused_with(&mut self, key: &Key, revision: Option<u64>) {
         if let Some(endpoint_queue) = self.endpoint_queues.get_mut(key) {
             endpoint_queue.paused_with(revision);
         }
     }
 
-    /// The endpoints whose capacity in memory has changed since.
+    /// Takes the endpoints whose capacity in memory has changed since the last call.
     pub(super) fn take_capacities(&mut self) -> Vec<(Key, Capacity)> {
         let forgotten = self.endpoint_queues.take_forgotten().into_iter();
         let mut changed: Vec<_> = forgotten.map(|key| (key, Capacity::NEW)).collect();
@@ -282,12 +287,12 @@ impl<T> Queue<T> {
         changed
     }
 
-    /// Whether `tick` has anything to do.
+    /// Returns `true` if `tick` has nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         self.endpoint_queues.is_empty()
     }
 
-    /// All that waits, to be given up.
+    /// Removes all waiting deliveries.
     pub(super) fn drain(&mut self) -> Vec<T> {
         self.waiting = 0;
         self.endpoint_queues
@@ -314,7 +319,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Lets one lane go on for each share that has a place again; when it has gone on, its coming back frees the next.
+    /// Lets one endpoint queue continue for each share that has room again. Its attempt frees the
+    /// next one when it comes back.
     fn unpark(&mut self) {
         for (waiting, pace, age, share) in [
             (
@@ -358,9 +364,9 @@ impl<T> Queue<T> {
     }
 }
 
-/// When a delivery is tried again of whose endpoint there are too many in memory.
+/// Retry delay of a delivery whose endpoint has too many in memory.
 const TOO_MANY_FOR: Duration = Duration::from_secs(2);
-/// When a delivery that found no lane tries again.
+/// Retry delay of a delivery for which there was no endpoint queue.
 const NO_LANE_FOR: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

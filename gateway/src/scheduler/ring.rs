@@ -3,7 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// Who is next. Each takes one turn; whoever has more to do is added again, behind the others.
+/// Round-robin ring. Each member takes one turn; one with more work is added again, behind the
+/// others.
 #[derive(Debug)]
 pub(super) struct Ring<G, M> {
     groups: VecDeque<G>,
@@ -20,7 +21,7 @@ impl<G, M> Default for Ring<G, M> {
 }
 
 impl<G: Clone + Eq + Hash, M> Ring<G, M> {
-    /// Behind all others of its group; a new group behind all others.
+    /// Adds a member behind all others of its group; a new group behind all others.
     pub(super) fn add(&mut self, group: &G, member: M) {
         if let Some(members) = self.members.get_mut(group) {
             members.push_back(member);
@@ -30,7 +31,7 @@ impl<G: Clone + Eq + Hash, M> Ring<G, M> {
         }
     }
 
-    /// Whose turn it is; its group's turn is over too.
+    /// Takes the next member; its group's turn ends too.
     pub(super) fn take(&mut self) -> Option<M> {
         let group = self.groups.pop_front()?;
         let members = self.members.get_mut(&group)?;

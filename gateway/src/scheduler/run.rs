@@ -1,4 +1,4 @@
-//! The loop: tells the queue what happened, starts what the queue says.
+//! Runner: feeds events into the queue and starts the attempts that the queue selects.
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
@@ -45,7 +45,7 @@ pub(super) struct Runner {
     drain: Duration,
 }
 
-/// A place in the queue's budget, given back whatever becomes of the task that holds it.
+/// A place in the queue's budget, freed however the task that holds it ends.
 struct Slot {
     finish: Option<Finish>,
     rules: AnswerRules,
@@ -166,7 +166,7 @@ impl Runner {
         revision(&self.attempter, key)
     }
 
-    /// One task an attempt. The endpoint's place is free before the store has answered.
+    /// Starts an attempt in a task. The endpoint's place is free before the store has answered.
     fn start(&self, start: Start<Ready>) {
         let Start {
             key,
@@ -186,7 +186,9 @@ impl Runner {
         self.attempt(ready, |attempted| slot.free(attempted));
     }
 
-    /// A suspect's place is free once it is settled: until then its crash would be taken for another's.
+    /// Starts an attempt of a suspect. Its place is free only after the settlement.
+    ///
+    /// Until then a crash of this delivery could be attributed to another one.
     fn start_suspect(&self, ticket: Ticket, ready: Ready) {
         tracing::info!(
             tenant = %ready.leased.event.tenant,
@@ -201,12 +203,12 @@ impl Runner {
         let settled = self.attempt(ready, |_| {});
         self.tasks.spawn(async move {
             let _cleared = cleared;
-            // A task that failed has ended too.
+            // A task that panicked has ended too.
             let _ = settled.await;
         });
     }
 
-    /// Attempts a delivery and settles it. `attempted` is called in between.
+    /// Attempts a delivery and settles it. `attempted` is called between the two.
     fn attempt(
         &self,
         mut ready: Ready,
@@ -234,14 +236,16 @@ impl Runner {
         })
     }
 
-    /// Whether the lease outlasts an attempt that begins now.
+    /// Checks that the lease outlasts an attempt that begins now.
     fn in_time(&self, leased: &Leased) -> bool {
         self.store_clock.until(leased.token.0) >= self.attempter.longest_attempt()
     }
 
-    /// Back to the store. There one record keeps all of a subscription's deliveries until its pause is over. Endpoints that events
-    /// name themselves are in one queue there: each delivery is postponed until the pause is over, and a little longer, so that
-    /// not all come back at once.
+    /// Returns deliveries to the store.
+    ///
+    /// For a subscription, one record there holds all deliveries until the pause is over. Endpoints
+    /// that events name themselves share one queue there: each delivery is postponed until the
+    /// pause is over, and a little longer, so that they do not all return at the same moment.
     fn postpone(&self, postponed: Postponed<Ready>, now: Instant) {
         let pause = postponed.until.duration_since(now);
         self.inbox.due_at(self.store_clock.now().plus(pause));
@@ -267,7 +271,9 @@ impl Runner {
         });
     }
 
-    /// Gives back what has not begun, what the last claim handed over too, and waits for what has begun.
+    /// Gives back deliveries that have not begun, and waits for attempts in flight.
+    ///
+    /// Deliveries of the last claim are given back too.
     pub(super) async fn wind_up(mut self) {
         let (waiting, in_flight) = (self.queue.waiting(), self.queue.in_flight());
         tracing::info!(count = in_flight, deliveries = waiting, "scheduler.draining");
@@ -306,13 +312,13 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            // A runner that is gone counts no more.
+            // The runner may have ended already.
             let _ = self.finished.send(finish);
         }
     }
 }
 
-/// Says that a suspect's attempt has ended, however it does.
+/// Reports the end of a suspect's attempt, however it ends.
 struct Cleared {
     ticket: Ticket,
     cleared: mpsc::UnboundedSender<Ticket>,
@@ -320,12 +326,12 @@ struct Cleared {
 
 impl Drop for Cleared {
     fn drop(&mut self) {
-        // A runner that is gone counts no more.
+        // The runner may have ended already.
         let _ = self.cleared.send(self.ticket);
     }
 }
 
-/// When a suspect may begin; never where the time alone lets none.
+/// Waits until a suspect may begin; for ever if time alone allows none.
 async fn waking(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
@@ -337,7 +343,7 @@ fn revision(attempter: &Attempter, key: &Key) -> Option<u64> {
     attempter.revision(&key.in_store()?)
 }
 
-/// When to look around; never while there is nothing to look at.
+/// Waits until the next tick; for ever while the queue is idle.
 async fn looking(at: TokioInstant, idle: bool) {
     if idle {
         pending::<()>().await;
@@ -346,9 +352,9 @@ async fn looking(at: TokioInstant, idle: bool) {
     }
 }
 
-/// Over how long postponed deliveries spread.
+/// Minimum interval over which postponed deliveries are spread.
 const SPREAD: Duration = Duration::from_secs(2);
-/// When what was given back is in the store again.
+/// Time after which a returned delivery is in the store again.
 const SOON: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 const BATCH: usize = 256;

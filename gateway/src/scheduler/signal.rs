@@ -1,32 +1,34 @@
-//! What an outcome says of its endpoint, as far as the scheduler minds.
+//! Signal of an outcome: its meaning for the endpoint's scheduling.
 
 use std::time::Duration;
 
 use super::health::Sign;
 use hookgate_domain::{AnswerRules, Outcome, Pause, RetryAfter};
 
-/// A sign from an endpoint.
+/// Signal from an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
     /// It took the delivery.
     Success,
-    /// It answers, and did not want this one.
+    /// It answered, but refused this delivery.
     Answered,
-    /// It has too much to do, or too little time.
+    /// It is overloaded, or ran into the timeout.
     Overloaded,
-    /// It asks to be left alone, for so long where it says.
+    /// It asks for a pause, with a length if it names one.
     Throttled(Option<Duration>),
-    /// It has too much to do, and its contract leaves it no pauses.
+    /// It is overloaded, and its contract allows no pauses.
     Strained,
-    /// It is broken or away.
+    /// It fails or is unreachable.
     Failed,
     /// Nothing was sent to it.
     Nothing,
 }
 
 impl Signal {
-    /// The sign in an outcome. A contract without pauses has every attempt made when it is due: failures pause nothing, and overload
-    /// only makes attempts fewer at a time.
+    /// Classifies an outcome.
+    ///
+    /// A contract without pauses has every attempt made when it is due: failures cause no pause,
+    /// and overload only reduces concurrency.
     pub(super) fn of(outcome: &Outcome, rules: AnswerRules) -> Self {
         let signal = match (Self::plain(outcome), rules.retry_after) {
             (Self::Throttled(_), RetryAfter::Ignore) => Self::Overloaded,
@@ -62,7 +64,10 @@ impl Signal {
         }
     }
 
-    /// What it says of the endpoint's health after an attempt of that length; `None`: nothing. `slow`: longer is long.
+    /// Converts the signal of an attempt of this length for the endpoint's health; `None`: no
+    /// information.
+    ///
+    /// `slow`: a longer attempt counts as hanging.
     pub(super) fn sign(self, took: Duration, slow: Duration) -> Option<Sign> {
         match self {
             Self::Success | Self::Answered | Self::Strained => Some(Sign::Reached),

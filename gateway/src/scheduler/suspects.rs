@@ -1,18 +1,20 @@
-//! Suspects: deliveries during whose attempts a process ended. They are attempted apart from others, so that the next crash
-//! tells which of them it was. A value: time is given.
+//! Suspects: deliveries during whose attempts a process ended. Pure: time is an argument.
 //!
-//! * None begins right after the start: what may crash the process without being suspected goes first.
-//! * A few begin at once, those with the fewest crashes first. One that has gone on for a while makes room for the next: what
-//!   crashes does so soon, and an endpoint that hangs must not hold all others up.
+//! They are attempted apart from others, so that the next crash shows which of them caused it.
+//!
+//! * None begins right after the start: unsuspected deliveries that may crash the process go first.
+//! * A few begin at once, those with the fewest crashes first. One that has run for a while makes
+//!   room for the next: a crash comes soon after the start, and an endpoint that hangs must not
+//!   delay all others.
 //! * One that the next crash would end is attempted while no other suspect is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Deliveries that wait, and what is known of those under way.
+/// Waiting deliveries, and the state of those under way.
 #[derive(Debug)]
 pub(super) struct Suspects<T> {
-    /// A delivery with so many crashes is given up.
+    /// Number of crashes after which a delivery is given up.
     max_crashes: u32,
     opens: Instant,
     waiting: BTreeMap<u32, VecDeque<T>>,
@@ -27,12 +29,12 @@ struct Running {
     alone: bool,
 }
 
-/// Names an attempt of a suspect.
+/// Identifies an attempt of a suspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(u64);
 
 impl<T> Suspects<T> {
-    /// None yet, in a process that starts now.
+    /// Creates an empty set, in a process that starts at `now`.
     pub(super) fn new(max_crashes: u32, now: Instant) -> Self {
         Self {
             max_crashes,
@@ -43,17 +45,17 @@ impl<T> Suspects<T> {
         }
     }
 
-    /// How many wait.
+    /// Number of waiting deliveries.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.values().map(VecDeque::len).sum()
     }
 
-    /// Adds a delivery with so many crashes.
+    /// Adds a delivery with this number of crashes.
     pub(super) fn push(&mut self, crashes: u32, item: T) {
         self.waiting.entry(crashes).or_default().push_back(item);
     }
 
-    /// The next delivery to attempt, if any may begin now.
+    /// Takes the next delivery to attempt, if any may begin now.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Ticket, T)> {
         if now < self.opens || self.running.iter().any(|running| running.alone) {
             return None;
@@ -86,12 +88,12 @@ impl<T> Suspects<T> {
         item.map(|item| (ticket, item))
     }
 
-    /// An attempt has ended.
+    /// Records that an attempt has ended.
     pub(super) fn finished(&mut self, ticket: Ticket) {
         self.running.retain(|running| running.ticket != ticket);
     }
 
-    /// When another may begin because of the time alone; `None`: an attempt has to end first, or nothing waits.
+    /// Time at which another may begin; `None`: an attempt has to end first, or nothing waits.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
         if self.waiting.is_empty() {
             return None;
@@ -103,7 +105,7 @@ impl<T> Suspects<T> {
         young.map(|running| running.began + YOUNG).min()
     }
 
-    /// All that waits, to be given up.
+    /// Removes all waiting deliveries.
     pub(super) fn drain(&mut self) -> Vec<T> {
         std::mem::take(&mut self.waiting)
             .into_values()
@@ -118,11 +120,11 @@ impl Running {
     }
 }
 
-/// How long after its start a process attempts no suspects.
+/// Time after the start without attempts of suspects.
 const QUIET: Duration = Duration::from_secs(2);
-/// How long an attempt takes the place of another.
+/// Time for which an attempt occupies one of the `AT_ONCE` places.
 const YOUNG: Duration = Duration::from_secs(2);
-/// How many attempts of suspects begin at once.
+/// Maximum attempts of suspects that begin together.
 const AT_ONCE: usize = 8;
 
 #[cfg(test)]

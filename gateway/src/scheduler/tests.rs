@@ -1,4 +1,4 @@
-//! Deliveries from the hand-over or the store to a real receiver and back to the store.
+//! Deliveries from the inbox or the store to a real receiver and back to the store.
 
 mod bench;
 mod schedules;
@@ -113,7 +113,7 @@ async fn a_failure_is_tried_again_with_the_same_bytes() {
     let bench = Bench::start(Wishes::default()).await;
     let receiver = Receiver::start(|before| match before {
         0 => Reaction::Say("500 Oh"),
-        // On a kept connection it is sent once more, on another.
+        // On a reused connection the request is sent once more, on another.
         1 | 2 => Reaction::Reset,
         _ => Reaction::Say("204 No Content"),
     })

@@ -1,4 +1,6 @@
-//! Prints what a plugin call costs, a fresh instance each time: the shipped redact plugin on about 1 KB, or any component.
+//! Benchmark of one plugin call with a fresh instance each time.
+//!
+//! It calls the shipped redact plugin on about 1 KB, or any component.
 //!
 //! `cargo run --release --example plugin_call -- [--component FILE [--copied]] [--event FILE] [--settings FILE]`
 #![allow(clippy::print_stdout, reason = "its purpose")]
@@ -30,7 +32,7 @@ const LARGE: Size = Size::from_bytes(64 << 20);
 
 #[derive(Parser)]
 struct Arguments {
-    /// A component in place of the shipped redact plugin. Components that are large are let in.
+    /// A component in place of the shipped redact plugin. Large components are allowed.
     #[arg(long)]
     component: Option<PathBuf>,
     /// Copy the data of large components too, as of small ones.
@@ -91,7 +93,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-/// The host with the component, compiled, and loaded once more from what was kept.
+/// Returns a host and the component: compiled, then loaded once more from its artifact.
 async fn prepare(bytes: &Bytes, copied: bool) -> anyhow::Result<(Host, Arc<Component>)> {
     let directory = std::env::temp_dir().join(format!("hookgate-bench-{}", std::process::id()));
     let started = Instant::now();
@@ -170,10 +172,10 @@ fn micros(elapsed: Duration, calls: u32) -> f64 {
     elapsed.as_secs_f64() * 1e6 / f64::from(calls.max(1))
 }
 
-/// Of the whole process, to a hundredth of a second; nothing where the system does not say.
+/// Processor time of the process, to a hundredth of a second; zero where it is not reported.
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // What follows the name: the state is the first, times in user and system mode are the 12th and 13th.
+    // Fields after the name: the first is the state, the 12th and 13th are user and system time.
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let hundredths = fields.split_whitespace().skip(11).take(2);
     Duration::from_millis(
@@ -184,7 +186,7 @@ fn processor_time() -> Duration {
     )
 }
 
-/// Bytes of the process that are in memory; 0 where the system does not say.
+/// Resident memory of the process, in bytes; 0 where the system does not report it.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,9 +1,10 @@
-//! Prints what plugins cost: calls with a fresh instance each, chains, many plugins, two threads, loading and uploading.
+//! Benchmark of plugins: calls with a fresh instance, chains, many plugins, threads, uploads.
 //!
 //! `cargo build --release --workspace --examples && target/release/examples/plugin_figures [calls|loading|many]`
 //!
-//! A step is measured within a chain that repeats it, so that handing an event to a guest thread and back, which a chain does
-//! once, is left out. The first run compiles a thousand components, which takes minutes; the next finds them.
+//! A step is measured within a chain that repeats it, so that handing an event to a guest thread
+//! and back, which a chain does once, is left out. The first run compiles a thousand components,
+//! which takes minutes; later runs load them from their artifacts.
 #![allow(clippy::print_stdout, reason = "its purpose")]
 
 use std::fs;
@@ -100,7 +101,7 @@ async fn calls(data: &Document) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many times as many calls two threads make as one, in the same time.
+/// Ratio of the calls that two threads make to the calls that one makes, in the same time.
 async fn host_of_two_threads(data: &Document, settings: &str) -> anyhow::Result<f64> {
     let host = host(2, Path::new("target/plugin-figures"))?;
     let redact = host.load(Bytes::from_static(REDACT)).await?;
@@ -180,7 +181,7 @@ async fn many_plugins(data: &Document) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Time of a step, with so many chains at a time: the median of some rounds.
+/// Time of a step with `at_a_time` chains in parallel: the median of some rounds.
 async fn per_step(
     host: &Host,
     chain: &Arc<Chain>,
@@ -238,7 +239,9 @@ async fn run(host: &Host, chain: &Arc<Chain>, data: &Document) -> anyhow::Result
     Ok(())
 }
 
-/// The same redaction by the host's own document, without any plugin: the operation alone, and from text to text.
+/// The same redaction by the host's document, without any plugin.
+///
+/// Measures the operation alone, and from text to text.
 fn natively(data: &Document) -> anyhow::Result<(Duration, Duration)> {
     let patterns = PatternSet::parse([TEN_FIELDS])?;
     let redact = |data: &mut Document| {
@@ -285,7 +288,7 @@ fn step(component: &Arc<Component>, settings: &str) -> anyhow::Result<Step> {
 fn host(threads: u32, artifacts: &Path) -> anyhow::Result<Host> {
     let config = Config {
         threads: NonZeroU32::new(threads),
-        // Chains this long stand behind.
+        // Chains this long run on background threads.
         long_threads: NonZeroU32::new(threads),
         steps: u32::try_from(STEPS)?,
         chain_deadline: Span::from_secs(10),
@@ -302,7 +305,7 @@ fn host(threads: u32, artifacts: &Path) -> anyhow::Result<Host> {
     )?)
 }
 
-/// The same component under another digest: a custom section says a number.
+/// The same component under another digest: a custom section holds a number.
 fn numbered(component: &[u8], number: usize) -> Bytes {
     let mut bytes = component.to_vec();
     bytes.extend_from_slice(&[0, 6, 1, b'n']);
@@ -310,7 +313,7 @@ fn numbered(component: &[u8], number: usize) -> Bytes {
     bytes.into()
 }
 
-/// Bytes of memory that this process has.
+/// Resident memory of this process, in bytes.
 fn resident() -> anyhow::Result<usize> {
     let pages = fs::read_to_string("/proc/self/statm")?;
     let pages: usize = pages.split(' ').nth(1).context("a count of pages")?.parse()?;

@@ -1,7 +1,9 @@
-//! Compiled components on disk: under a key that names what they were made of and by what, with a MAC, written once.
+//! Compiled components on disk, written once, each under a MAC.
 //!
-//! An artifact is machine code that this process will run outside every sandbox. It is taken from nowhere but the directory
-//! that only the gateway writes, and only when its MAC says that a gateway with the same secret wrote it.
+//! The file name contains the digest of the component and the revision of the compiler. An artifact
+//! is machine code that this process runs outside every sandbox. [`Artifacts`] reads artifacts only
+//! from the directory that the gateway alone writes, and accepts one only if its MAC shows that a
+//! gateway with the same secret wrote it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,20 +17,22 @@ use sha2::Sha256;
 use super::engine::{Purpose, REVISION};
 use hookgate_domain::Timestamp;
 
-/// The directory and the key of the MACs.
+/// Artifact directory and the key of the MACs.
 #[derive(Clone)]
 pub struct Artifacts {
     directory: PathBuf,
     key: [u8; 32],
-    /// The compiler's, and what its code is for.
+    /// Revision of the compiler, with the purpose of its code.
     revision: String,
 }
 
-/// Machine code whose MAC was right, or that the compiler just made.
+/// Machine code with a verified MAC, or fresh output of the compiler.
 pub(super) struct Artifact(Vec<u8>);
 
 impl Artifacts {
-    /// Artifacts in this directory, which need not exist yet. `key`: as secret as the gateway's other secrets.
+    /// Creates a store of artifacts in this directory, which need not exist yet.
+    ///
+    /// `key` must be as secret as the gateway's other secrets.
     pub fn new(directory: PathBuf, key: [u8; 32]) -> Self {
         Self {
             directory,
@@ -37,7 +41,7 @@ impl Artifacts {
         }
     }
 
-    /// Those beside them whose code is for this.
+    /// Returns the store of artifacts for another purpose, in the same directory.
     pub(super) fn made_for(&self, purpose: Purpose) -> Self {
         Self {
             revision: format!("{REVISION}{}", purpose.suffix()),
@@ -45,7 +49,7 @@ impl Artifacts {
         }
     }
 
-    /// The artifact of a component, if there is one that is whole. Blocks.
+    /// Reads the artifact of a component, if there is one with a valid MAC. Blocks.
     pub(super) fn get(&self, digest: &str) -> Option<Artifact> {
         let file = fs::read(self.path(digest)).ok()?;
         let (mac, code) = file.split_at_checked(MAC_BYTES)?;
@@ -53,7 +57,7 @@ impl Artifacts {
         Some(Artifact(code.to_vec()))
     }
 
-    /// Keeps what the compiler made of a component. Blocks.
+    /// Stores the machine code of a component. Blocks.
     pub(super) fn put(&self, digest: &str, code: Vec<u8>) -> io::Result<Artifact> {
         fs::create_dir_all(&self.directory)?;
         let path = self.path(digest);
@@ -67,8 +71,11 @@ impl Artifacts {
         Ok(Artifact(code))
     }
 
-    /// Removes what was not wanted for so long: of components that nobody holds, of other compilers, and what was never
-    /// finished. What is in use is marked as wanted. How many files went. Blocks.
+    /// Removes artifacts that were not used for `keep`; returns the number of removed files.
+    /// Blocks.
+    ///
+    /// Covers artifacts of components that are not in use, artifacts of other compilers, and
+    /// unfinished files. Artifacts that are in use get `now` as their time of last use.
     pub(super) fn sweep(
         &self,
         in_use: &HashSet<String>,
@@ -125,7 +132,7 @@ impl Artifact {
     }
 }
 
-/// Without the key.
+/// Omits the key.
 impl std::fmt::Debug for Artifacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Artifacts")

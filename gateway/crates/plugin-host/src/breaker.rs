@@ -1,5 +1,7 @@
-//! A breaker for each tenant and version of a plugin: after repeated traps and timeouts in a row its steps fail without a call,
-//! with a probe now and then. It is of this process and not kept.
+//! Circuit breaker for each tenant and version of a plugin.
+//!
+//! After repeated traps and timeouts in a row, steps with that version fail without a call, apart
+//! from an occasional probe. The state is local to this process and not persisted.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -9,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::failure::Fault;
 use hookgate_domain::units::Span;
 
-/// When a plugin is left alone, and for how long.
+/// Circuit breaker of a plugin: failures before it opens, and the pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Calls in a row that trap or break a limit, after which a tenant's version of a plugin is not called for a while and its
-    /// steps fail at once; 0: never.
+    /// Consecutive failures, by trap or limit, that open the breaker; 0: never. While it is open, a
+    /// tenant's version of a plugin is not called and its steps fail at once.
     pub failures: u32,
-    /// For how long; twice as long after each probe that fails too.
+    /// First pause; it doubles after each failed probe.
     pub pause: Span,
-    /// The longest pause between two probes.
+    /// Longest pause between two probes.
     pub longest_pause: Span,
 }
 
@@ -32,17 +34,17 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Counts the failures in a row of one version of one tenant.
+/// Circuit breaker of one version of one tenant's plugin; counts consecutive failures.
 #[derive(Debug)]
 pub struct Breaker {
     rules: BreakerConfig,
     in_a_row: AtomicU32,
-    /// When the next probe may be made; 0: it stands closed, calls are made.
+    /// Time of the next probe, in ms; 0: the breaker is closed.
     probe_ms: AtomicU64,
     pauses: AtomicU32,
 }
 
-/// How a breaker stands.
+/// State of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
     /// Calls are made.
@@ -53,16 +55,16 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// Role of a call that is let in.
+/// Role of an admitted call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// The breaker stood closed when the call began.
+    /// An ordinary call: the breaker was closed when it began.
     Call,
-    /// The one call that a pause ends with.
+    /// The probe that ends a pause.
     Probe,
 }
 
-/// What a call did to a breaker.
+/// State change of a breaker caused by a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turned {
     Open,
@@ -70,7 +72,7 @@ pub(super) enum Turned {
 }
 
 impl Breaker {
-    /// Closed.
+    /// Creates a closed breaker.
     pub fn new(rules: BreakerConfig) -> Self {
         Self {
             rules,
@@ -80,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// Lets a call in, or refuses it (`None`). Of those who ask when a probe is due, one is let in.
+    /// Admits a call, or refuses it (`None`). When a probe is due, exactly one caller is admitted.
     pub(super) fn lets_in(&self, now_ms: u64) -> Option<Admission> {
         let probe = self.probe_ms.load(Ordering::Relaxed);
         if probe == 0 {
@@ -95,8 +97,10 @@ impl Breaker {
         taken.then_some(Admission::Probe)
     }
 
-    /// A call was made, and broke the plugin or did not. Only a probe that fails makes the pause longer: calls that began
-    /// before the breaker opened may fail after it, as many as there were.
+    /// Records the outcome of a call; `broke`: it counts as a failure.
+    ///
+    /// Only a failed probe lengthens the pause: calls that began before the breaker opened may fail
+    /// after it, in any number.
     pub(super) fn called(&self, admission: Admission, broke: bool, now_ms: u64) -> Option<Turned> {
         if !broke {
             if self.in_a_row.load(Ordering::Relaxed) == 0 {
@@ -132,14 +136,14 @@ impl Breaker {
         }
     }
 
-    /// When the next probe may be made, after so many that failed.
+    /// Returns the time of the next probe after `failed` failed probes.
     fn next_probe(&self, now_ms: u64, failed: u32) -> u64 {
         let pause = millis(self.rules.pause).saturating_mul(1 << failed.min(MOST_DOUBLINGS));
         let pause = pause.min(millis(self.rules.longest_pause));
         now_ms.saturating_add(pause).max(1)
     }
 
-    /// How it stands.
+    /// Returns the state.
     pub fn state(&self, now_ms: u64) -> BreakerState {
         match self.probe_ms.load(Ordering::Relaxed) {
             0 => BreakerState::Closed,
@@ -149,12 +153,12 @@ impl Breaker {
     }
 }
 
-/// Whether a failure is one that a breaker counts: the plugin was stopped, and did not say so itself.
+/// Checks that a failure counts: the plugin was stopped, rather than returning an error.
 pub(super) fn broke(fault: &Fault) -> bool {
     matches!(fault.kind, "trap" | "panic" | "timeout" | "memory" | "operations")
 }
 
-/// What a step that is not called says.
+/// Fault of a step that is not called because its breaker is open.
 pub(super) fn left_alone() -> Fault {
     Fault::new(
         "breaker",
@@ -221,7 +225,7 @@ mod tests {
     #[test]
     fn breaker_opens_once_under_concurrent_failures() {
         let breaker = breaker();
-        // All of these began while it stood closed.
+        // All of these began while the breaker was closed.
         let in_flight: Vec<_> = (0..50).filter_map(|_| breaker.lets_in(0)).collect();
         let opened = std::thread::scope(|scope| {
             let calls = in_flight.iter().map(|&admission| {
@@ -235,7 +239,7 @@ mod tests {
         assert_eq!((in_flight.len(), opened), (50, 1));
         assert_eq!(breaker.lets_in(99), None);
         assert_eq!(breaker.lets_in(100), Some(Admission::Probe), "the first pause");
-        // One of them comes back late, and then the probe.
+        // One of them finishes late, then the probe.
         assert_eq!(breaker.called(Admission::Call, true, 100), None);
         assert_eq!(breaker.called(Admission::Probe, true, 100), None);
         assert_eq!(breaker.lets_in(299), None, "twice as long");

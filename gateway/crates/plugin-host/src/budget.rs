@@ -1,11 +1,11 @@
-//! How much guest time a tenant may use in a second, in this process: what it uses over that is paid back by waiting.
+//! CPU budget of a tenant: guest time per second in this process; overuse is repaid by waiting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hookgate_domain::units::Span;
 
-/// A tenant's account, as the time up to which it is paid (a generic cell rate).
+/// CPU budget of a tenant: the time up to which it is paid (generic cell rate algorithm).
 #[derive(Debug)]
 pub struct Budget {
     per_second: Span,
@@ -20,24 +20,24 @@ impl Budget {
         }
     }
 
-    /// What may be used in a second.
+    /// Returns the time that may be used in a second.
     pub(super) fn per_second(&self) -> Span {
         self.per_second
     }
 
-    /// Charges what was used. `now_us`: of any clock that only goes on.
+    /// Charges used time. `now_us`: a reading of any monotonic clock, in µs.
     pub(super) fn charge(&self, used: Duration, now_us: u64) {
         let per_second = self.per_second.get().as_micros().max(1);
         let cost = used.as_micros().saturating_mul(SECOND_US.into()) / per_second;
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
         let charged = |paid: u64| Some(paid.max(now_us).saturating_add(cost));
-        // It never gives up: the function always gives a value.
+        // `fetch_update` cannot fail: the function always returns a value.
         let _ = self
             .paid_us
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged);
     }
 
-    /// How long it has to wait before it may use more; nothing while it has used less than a second's worth ahead.
+    /// Returns the wait before the next use; `None` while less than a second's worth is used ahead.
     pub(super) fn wait(&self, now_us: u64) -> Option<Duration> {
         let ahead = self.paid_us.load(Ordering::Relaxed).saturating_sub(now_us);
         (ahead > SECOND_US).then(|| Duration::from_micros(ahead - SECOND_US))

@@ -25,7 +25,7 @@ use super::pseudonyms::Pseudonyms;
 use hookgate_domain::TenantId;
 use hookgate_json::Document;
 
-/// What calls need that is the same for all components of a class.
+/// Calls components of one class: the engine, the limits and the code cache that they share.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) engine: Engine,
@@ -33,35 +33,35 @@ pub(super) struct Caller {
     pub(super) code_cache: Arc<CodeCache>,
     pub(super) incidents: Incidents,
     pub(super) pseudonyms: Pseudonyms,
-    /// What a call of an engine that counts fuel may use of it.
+    /// Fuel limit of a call, for an engine that counts fuel.
     pub(super) fuel: Option<u64>,
-    /// Of small ones: the caller of large ones, where they are let in.
+    /// In the caller of small components: the caller of large ones, if they are allowed.
     pub(super) large: Option<Arc<Caller>>,
 }
 
-/// What a call works on.
+/// Input of a call.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
-    /// Whether the metadata may be changed.
+    /// Set when the call may change the metadata.
     pub(super) changes_metadata: bool,
     pub(super) settings: Arc<Document>,
-    /// `None`: outside any event.
+    /// `None`: a call outside any event.
     pub(super) tenant: Option<TenantId>,
     pub(super) now_ms: u64,
-    /// In place of the caller's limits.
+    /// Limits that replace the caller's.
     pub(super) bounds: Option<Arc<Config>>,
     pub(super) limit: Duration,
 }
 
-/// What came of a call.
+/// Result of a call.
 #[derive(Debug)]
 pub(super) struct Returned<T> {
     pub(super) result: Result<T, Fault>,
-    /// As the call left it, even when it failed.
+    /// The document as the call left it, even after a failure.
     pub(super) data: Document,
-    /// As the call left it; of no use when it failed.
+    /// The metadata as the call left it; meaningless after a failure.
     pub(super) metadata: Arc<Document>,
     pub(super) log: Vec<LogLine>,
     pub(super) used: Duration,
@@ -70,21 +70,21 @@ pub(super) struct Returned<T> {
     pub(super) spent: Spent,
 }
 
-/// What a call used beside its time.
+/// Resources that a call used, other than time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spent {
     /// Document operations.
     pub(super) operations: u32,
-    /// The most bytes of one linear memory.
+    /// Peak size of one linear memory, in bytes.
     pub(super) memory: usize,
-    /// Bytes of log, standard error too.
+    /// Bytes of log, standard error included.
     pub(super) log: usize,
-    /// Where the engine counts it.
+    /// Fuel, if the engine counts it.
     pub(super) fuel: Option<u64>,
 }
 
 impl Caller {
-    /// A caller of the components of the class whose limits these are, with an engine and a shelf of its own.
+    /// Creates a caller for the configured class, with a separate engine and code cache.
     pub(super) fn new(
         config: Arc<Config>,
         loader: &ComponentLoader,
@@ -112,7 +112,7 @@ impl Caller {
         })
     }
 
-    /// The caller of a class.
+    /// Returns the caller of a class.
     pub(super) fn of(&self, class: Class) -> &Self {
         match (class, &self.large) {
             (Class::Large, Some(large)) => large,
@@ -120,7 +120,7 @@ impl Caller {
         }
     }
 
-    /// The component's own account of itself.
+    /// Calls `describe`: the component's name, version, summary and schema.
     pub(super) fn describe(&self, component: &Arc<CachedComponent>) -> Returned<wit::Description> {
         let caller = self.of(component.class());
         caller.call(component, caller.input(), |plugin, store| {
@@ -128,7 +128,7 @@ impl Caller {
         })
     }
 
-    /// What the component finds wrong in settings.
+    /// Calls `check-settings`: the problems that the component finds in its settings.
     pub(super) fn check_settings(
         &self,
         component: &Arc<CachedComponent>,
@@ -147,7 +147,7 @@ impl Caller {
         returned.map(|checked| checked.map_or_else(problems, |()| Vec::new()))
     }
 
-    /// An event.
+    /// Calls `handle` for an event.
     pub(super) fn handle(
         &self,
         component: &Arc<CachedComponent>,
@@ -223,7 +223,7 @@ impl Caller {
 }
 
 impl<T> Returned<T> {
-    /// Nothing was called.
+    /// Result of a call that was not made.
     pub(super) fn failed(fault: Fault, data: Document) -> Self {
         Self {
             result: Err(fault),
@@ -249,7 +249,7 @@ impl<T> Returned<T> {
     }
 }
 
-/// The handle of one of the call's documents, lent.
+/// Borrowed handle of one of the call's documents.
 fn handle(place: Place) -> Resource<Json> {
     Resource::new_borrow(place as u32)
 }
@@ -264,7 +264,7 @@ fn problems(problems: Vec<wit::Problem>) -> Vec<SettingsProblem> {
         .collect()
 }
 
-/// Problems that are told.
+/// Maximum number of reported problems.
 const PROBLEMS: usize = 64;
 const POINTER_BYTES: usize = 256;
 const MESSAGE_BYTES: usize = 1_024;

@@ -1,7 +1,9 @@
-//! A canary: another version of a step's plugin for a share of the events, and the watch that calls it off when it fails.
+//! Canary: another version of a step's plugin for a share of the events, stopped when it fails too
+//! often.
 //!
-//! Which events is decided by their ids alone: every gateway and every repetition decides the same. An event whose canary fails
-//! is given to the version that is known to work, as if the canary had never been called.
+//! The event's id alone decides which version gets an event, so every gateway and every retry
+//! decides the same. An event whose canary fails is given to the stable version, as if the canary
+//! had never been called.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,15 +15,15 @@ use super::Step;
 use hookgate_domain::TenantId;
 use hookgate_domain::units::Span;
 
-/// When a canary is called off.
+/// Failure threshold that stops a canary.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CanaryConfig {
-    /// Over how long its calls are counted; then they are counted anew.
+    /// Length of the window in which calls are counted; the counters restart with each window.
     pub window: Span,
-    /// How many calls there must be before it is judged.
+    /// Minimum number of calls before the failure rate is judged.
     pub calls: u32,
-    /// The share of failed calls, 0 to 1, over which it is called off.
+    /// Share of failed calls, 0 to 1, above which the canary is stopped.
     pub failures: f64,
 }
 
@@ -53,27 +55,27 @@ pub struct Watch {
     tell: UnboundedSender<Tripped>,
 }
 
-/// Which canary is watched.
+/// Identity of a watched canary.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Watched {
-    /// Whose.
+    /// Tenant.
     pub tenant: TenantId,
-    /// In which chain, as its owner names it.
+    /// Chain, as its owner names it.
     pub place: String,
-    /// Of which plugin.
+    /// Plugin.
     pub plugin: String,
-    /// Which version.
+    /// Digest of the canary's version.
     pub digest: String,
 }
 
-/// A canary that failed too often.
+/// Report of a canary that failed too often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tripped {
-    /// Which.
+    /// The canary.
     pub what: Watched,
-    /// How many calls there were.
+    /// Number of calls in the window.
     pub calls: u32,
-    /// How many of them failed.
+    /// Number of failed calls in the window.
     pub failures: u32,
 }
 
@@ -86,9 +88,10 @@ struct Counts {
 }
 
 impl Canary {
-    /// `step` is the step as it is with the other version; `millionths` of the events are its.
+    /// Creates a canary. `step` is the step with the other version; it gets `millionths` of the
+    /// events.
     pub fn new(step: Step, millionths: u32, watch: std::sync::Arc<Watch>) -> Self {
-        // Its failure must be seen here, and the version that works stands behind it.
+        // Its failures must be visible here; the stable version is the fallback.
         let step = Box::new(Step {
             on_failure: super::OnFailure::Fail,
             canary: None,
@@ -106,7 +109,7 @@ impl Canary {
         &self.step
     }
 
-    /// Whether an event is one of its share.
+    /// Checks that an event belongs to the canary's share.
     pub(super) fn takes(&self, event: &str) -> bool {
         mixed(hash(self.seed, event.as_bytes())) % 1_000_000 < u64::from(self.millionths)
     }
@@ -117,7 +120,8 @@ impl Canary {
 }
 
 impl Watch {
-    /// Nothing counted yet. `tell` is told once, when it has failed too often.
+    /// Creates a watch with empty counters. It sends once to `tell`, when the canary failed too
+    /// often.
     pub fn new(rules: CanaryConfig, what: Watched, tell: UnboundedSender<Tripped>) -> Self {
         Self {
             rules,
@@ -142,7 +146,7 @@ impl Watch {
         }
         counts.tripped = true;
         drop(counts);
-        // Nobody listens any more only when the gateway ends.
+        // The receiver is closed only when the gateway ends.
         let _ = self.tell.send(Tripped {
             what: self.what.clone(),
             calls,
@@ -151,7 +155,7 @@ impl Watch {
     }
 }
 
-/// FNV-1a.
+/// FNV-1a hash.
 fn hash(seed: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(seed, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)

@@ -1,4 +1,5 @@
-//! A chain as it is run: its steps with their components and settings. The registry builds it.
+//! A chain that is ready to run: its steps with their components and settings. The registry builds
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,44 +12,44 @@ use super::{Component, Config};
 use hookgate_domain::units::{Size, Span};
 use hookgate_json::Document;
 
-/// The steps of a chain, ready to run.
+/// Steps of a chain, ready to run.
 #[derive(Debug)]
 pub struct Chain {
-    /// In order, at most the configured number.
+    /// In order; at most `plugins.steps`.
     pub steps: Vec<Step>,
-    /// The account that its time is charged to, if the tenant has one.
+    /// CPU budget that the chain's time is charged to, if the tenant has one.
     pub budget: Option<Arc<Budget>>,
 }
 
 impl From<Vec<Step>> for Chain {
-    /// Whose time is charged to nobody.
+    /// Creates a chain without a CPU budget.
     fn from(steps: Vec<Step>) -> Self {
         Self { steps, budget: None }
     }
 }
 
-/// One place in a chain.
+/// One step of a chain.
 #[derive(Debug)]
 pub struct Step {
     /// The plugin's name.
     pub name: String,
-    /// The component that is run; `None`: it could not be loaded, every call fails as `missing`.
+    /// Component to run; `None`: it could not be loaded, and every call fails as `missing`.
     pub component: Option<Arc<Component>>,
-    /// Checked by the plugin when they were set.
+    /// Settings, checked by the plugin when they were set.
     pub settings: Arc<Document>,
-    /// What a failure of this step means.
+    /// Effect of a failure of this step.
     pub on_failure: OnFailure,
-    /// The host's limits, lowered for this step; `None`: as they are.
+    /// The host's limits, lowered for this step; `None`: the host's limits.
     pub bounds: Option<Arc<Config>>,
-    /// What keeps it from being called when it was stopped too often; `None`: nothing does.
+    /// Circuit breaker of this version; `None`: the step has none.
     pub breaker: Option<Arc<Breaker>>,
-    /// Another version for a share of the events.
+    /// Canary: another version for a share of the events.
     pub canary: Option<Canary>,
-    /// Where its calls are counted and told; `None`: nowhere.
+    /// Counters and log of this version; `None`: calls are not recorded.
     pub account: Option<Arc<VersionStats>>,
 }
 
-/// What a call of a step may use, where that is less than the host lets it.
+/// Limits of a step's calls, at most as high as the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StepLimits {
     /// Processor time.
@@ -59,18 +60,20 @@ pub struct StepLimits {
     pub log: Option<usize>,
 }
 
-/// What a failure of a step means.
+/// Effect of a step's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// The event is not accepted, or the attempt fails.
     #[default]
     Fail,
-    /// Go on without the step, and say so on the event.
+    /// The chain continues without the step, and the event records the failure.
     Skip,
 }
 
 impl StepLimits {
-    /// As much of each as the host lets a step have now: it may have been lowered since they were set.
+    /// Caps each limit at the host's present one.
+    ///
+    /// The host's limit may have been lowered since the step was set.
     #[must_use]
     pub fn within(&self, host: &Config) -> Self {
         Self {
@@ -82,10 +85,10 @@ impl StepLimits {
         }
     }
 
-    /// The host's limits with these in their place; `None`: these say nothing.
+    /// Returns the host's limits with these applied; `None`: no limit is set here.
     ///
     /// # Errors
-    /// Which of them (`deadline`, `memory`, `log`) is nothing or over the host's, and in which words.
+    /// The limit (`deadline`, `memory`, `log`) that is zero or above the host's, and a message.
     pub(super) fn lower(&self, host: &Config) -> Result<Option<Config>, (&'static str, String)> {
         if *self == Self::default() {
             return Ok(None);
@@ -119,7 +122,7 @@ fn lower(field: &'static str, bytes: usize, most: Size, key: &str) -> Result<Siz
 }
 
 impl Step {
-    /// A step under the host's limits.
+    /// Creates a step under the host's limits.
     pub fn new(
         name: String,
         component: Option<Arc<Component>>,
@@ -138,19 +141,21 @@ impl Step {
         }
     }
 
-    /// The version that the component says of itself; empty where it could not be loaded.
+    /// Version that the component declares; empty if it could not be loaded.
     pub fn release(&self) -> &str {
         let component = self.component.as_ref();
         component.map_or("", |component| &component.description.version)
     }
 
-    /// The first digits of the component's digest; empty where it could not be loaded.
+    /// First digits of the component's digest; empty if it could not be loaded.
     pub fn version(&self) -> &str {
         let digest = self.component.as_ref().map_or("", |component| &component.digest);
         digest.get(..VERSION_DIGITS).unwrap_or(digest)
     }
 
-    /// What a failure of this step means: a step that redacts is never skipped, whatever was set.
+    /// Effect of a failure of this step.
+    ///
+    /// A step that redacts is never skipped, even if its settings allow it.
     pub fn policy(&self) -> OnFailure {
         let redacts = self
             .component

@@ -1,8 +1,9 @@
-//! Small and large components: each class has an engine, machine code and limits of its own, so that neither pays for the other.
+//! Small and large components: each class has a separate engine, machine code and limits.
 //!
-//! A small one brings a few pages of data, which are copied into every fresh instance: the cheapest there is. A large one has an
-//! interpreter inside, as JavaScript's and Python's have, and brings megabytes, which are mapped copy-on-write: a call pays for
-//! the pages that it changes.
+//! The data of a small component is a few pages, which are copied into every fresh instance; this
+//! is the cheapest way. A large component contains an interpreter, as those of JavaScript and
+//! Python do, and brings megabytes, which are mapped copy-on-write: a call pays only for the pages
+//! that it changes. Neither class pays for the other.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,23 +11,25 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use hookgate_domain::units::{Size, Span};
 
-/// Which of the two a component is.
+/// Class of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Class {
-    /// Its data is copied.
+    /// Its data is copied into each instance.
     #[default]
     Small,
-    /// Its data is mapped.
+    /// Its data is mapped copy-on-write.
     Large,
 }
 
-/// The limits of large components.
+/// Limits of large components.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LargeConfig {
-    /// An uploaded component. Left out: there are no large ones, and what is over `plugins.upload` is refused. Python needs 24MiB.
+    /// Largest upload. Left out: large components are not allowed, and uploads over
+    /// `plugins.upload` are refused. Python needs 24MiB.
     pub upload: Option<Size>,
-    /// A component is large that is over `plugins.upload`, declares more than `plugins.memory`, or brings more data than this.
+    /// Data size above which a component is large. It is also large if it is over `plugins.upload`
+    /// or declares more than `plugins.memory`.
     pub image: Size,
     /// Linear memory of one call.
     pub memory: Size,
@@ -34,15 +37,16 @@ pub struct LargeConfig {
     pub table_elements: u32,
     /// Core module instances in one component.
     pub instances: u32,
-    /// Instances whose memory stays mapped between calls; there are as many as threads at least.
+    /// Instances whose memory stays mapped between calls; at least as many as there are threads.
     pub slots: u32,
-    /// Processor time of one call; a chain's is `plugins.chain_deadline` whatever its components.
+    /// Processor time of one call. A chain's is `plugins.chain_deadline` for components of either
+    /// class.
     pub call_deadline: Span,
     /// Memory of the process that compiles a component.
     pub compile_memory: Size,
     /// Processor and wall time of the process that compiles a component.
     pub compile_time: Span,
-    /// Machine code and data of components that is kept loaded, beside `plugins.loaded`.
+    /// Machine code and data of large components that stay loaded, in addition to `plugins.loaded`.
     pub loaded: Size,
 }
 
@@ -64,7 +68,7 @@ impl Default for LargeConfig {
 }
 
 impl Class {
-    /// The table of the configuration that its limits are in.
+    /// Configuration table that holds the limits of this class.
     pub(super) fn table(self) -> &'static str {
         match self {
             Self::Small => "plugins",
@@ -74,7 +78,7 @@ impl Class {
 }
 
 impl Config {
-    /// The same for the components of a class.
+    /// Returns this configuration with the limits of a class.
     pub(super) fn of(&self, class: Class) -> Self {
         let large = &self.large;
         match class {
@@ -94,12 +98,12 @@ impl Config {
         }
     }
 
-    /// The key of a limit that each class has of its own.
+    /// Configuration key of a limit that each class sets separately.
     pub(super) fn key(&self, limit: &str) -> String {
         format!("{}.{limit}", self.class.table())
     }
 
-    /// The class whose uploads may be the largest.
+    /// Class with the largest maximum upload.
     pub(super) fn largest(&self) -> Class {
         match self.large.upload {
             Some(upload) if upload > self.upload => Class::Large,
@@ -107,7 +111,7 @@ impl Config {
         }
     }
 
-    /// The largest component that is taken.
+    /// Largest accepted upload.
     pub fn largest_upload(&self) -> Size {
         match self.large.upload {
             Some(upload) => upload.max(self.upload),

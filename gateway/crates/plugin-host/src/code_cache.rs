@@ -1,6 +1,7 @@
-//! The components whose machine code is loaded: as many as there is room for, the least recently used go first.
+//! Compiled code cache: an LRU of loaded machine code, bounded by bytes.
 //!
-//! A component that was put away keeps its description and its place in chains; its next call brings it back from its artifact.
+//! An evicted component keeps its description and its place in chains; its next call reloads it
+//! from its artifact.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,33 +21,33 @@ use super::patterns::PatternCache;
 use super::upload::{TEXT_BYTES, UploadError};
 use hookgate_runtime::telemetry::error_chain;
 
-/// Loads components, and puts away what was not used for long.
+/// Loads components and evicts the least recently used ones.
 pub(super) struct CodeCache {
     engine: Engine,
     imports: Linker<Guest>,
     artifacts: Artifacts,
-    /// Of the components on it.
+    /// Class of the components in it.
     class: Class,
-    /// Bytes of machine code that may be loaded.
+    /// Maximum size of loaded machine code, in bytes.
     room: usize,
-    /// What is loaded.
+    /// Loaded components.
     held: Mutex<Vec<Weak<CachedComponent>>>,
-    /// Grows with every use; what a component's `used` is compared by.
+    /// Use counter; a component's `used` holds its value at the last use.
     uses: AtomicU64,
 }
 
-/// A component's place on the shelf.
+/// A component in the code cache, loaded or evicted.
 pub(super) struct CachedComponent {
     digest: String,
     class: Class,
     used: AtomicU64,
     patterns: Arc<PatternCache>,
     linked: Mutex<Option<Arc<Linked>>>,
-    /// It was told that its machine code does not load.
+    /// Set after the log has reported that the machine code does not load.
     unloadable: AtomicBool,
 }
 
-/// Machine code whose imports are resolved.
+/// Machine code with resolved imports.
 pub(super) struct Linked {
     pub(super) pre: PluginPre<Guest>,
     pub(super) patterns: Arc<PatternCache>,
@@ -54,7 +55,7 @@ pub(super) struct Linked {
 }
 
 impl CodeCache {
-    /// An empty shelf for components of this class, with room for so many bytes of machine code.
+    /// Creates an empty cache for components of the configured class, with a maximum size in bytes.
     pub(super) fn new(
         engine: Engine,
         imports: Linker<Guest>,
@@ -73,7 +74,8 @@ impl CodeCache {
         }
     }
 
-    /// Links machine code and gives it a place. Here it shows whether the component fits the pool and the world.
+    /// Links machine code and adds it to the cache. Fails if the component does not fit the pool or
+    /// the world.
     pub(super) fn add(
         &self,
         digest: String,
@@ -93,7 +95,8 @@ impl CodeCache {
         Ok(cached)
     }
 
-    /// Machine code to call; blocks for as long as it takes to load when it was put away. `None`: its artifact is gone.
+    /// Returns machine code to call; reloads it (and blocks) if it was evicted. `None`: its
+    /// artifact is gone.
     pub(super) fn take(&self, cached: &Arc<CachedComponent>) -> Option<Arc<Linked>> {
         cached.used.store(self.use_now(), Ordering::Relaxed);
         let mut place = cached.place();
@@ -139,7 +142,7 @@ impl CodeCache {
         })
     }
 
-    /// Notes what is loaded, and makes room.
+    /// Records a loaded component, and evicts others if the cache is over its size.
     fn hold(&self, cached: &Arc<CachedComponent>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.push(Arc::downgrade(cached));
@@ -163,17 +166,17 @@ impl CodeCache {
 }
 
 impl CachedComponent {
-    /// Which engine runs it.
+    /// Class of the component, which decides the engine.
     pub(super) fn class(&self) -> Class {
         self.class
     }
 
-    /// How many bytes of machine code are loaded.
+    /// Size of the loaded machine code, in bytes.
     fn bytes(&self) -> usize {
         self.place().as_ref().map_or(0, |linked| linked.bytes)
     }
 
-    /// Unloads; a call that is running keeps what it took until its end.
+    /// Unloads the machine code. A running call keeps its reference until it ends.
     fn evict(&self) -> usize {
         self.place().take().map_or(0, |linked| linked.bytes)
     }

@@ -1,7 +1,10 @@
-//! Compiling: the one step in which a stranger's bytes keep much code busy without a sandbox around it.
+//! Compiler process: compiles uploaded components under limits, outside the gateway's process.
 //!
-//! So it is done in a process of its own, which has limits of memory and processor time, waits for the gateway where there is not enough
-//! of it, has an empty environment, a pipe for the component and one for the machine code, and nothing else of the system (`sandbox`). The gateway's executable starts itself for it; `run_child` is its other end.
+//! Compilation is the one step in which untrusted bytes drive much code without a sandbox around
+//! it. It therefore runs in a separate process with limits of memory and processor time and a lower
+//! scheduling priority than the gateway. That process has an empty environment, a pipe for the
+//! component, a pipe for the machine code, and no other access to the system (`sandbox`). The
+//! gateway's executable starts itself for it; `run_child` is the entry point of that process.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -20,24 +23,25 @@ use super::log::escaped;
 use super::sandbox;
 use super::upload::{TEXT_BYTES, UploadError};
 
-/// The hidden subcommand that makes the executable the compiling process. It is followed by the limits, bytes and
-/// seconds, and by what the code is for; or by `probe`.
+/// Hidden subcommand that makes the executable the compiler process.
+///
+/// Its arguments are the limits in bytes and seconds and the purpose of the code; or `probe`.
 pub const SUBCOMMAND: &str = "internal-compile";
 
-/// Where components are compiled.
+/// Place where components are compiled.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// In a process of its own: this executable, started with [`SUBCOMMAND`].
+    /// In a child process: this executable, started with [`SUBCOMMAND`].
     ChildProcess {
-        /// The gateway's executable.
+        /// Path of the gateway's executable.
         exe: PathBuf,
     },
-    /// In this process, without limits: for components that one trusts, as in tests.
+    /// In this process, without limits: for trusted components, as in tests.
     InProcess,
 }
 
 impl Compiler {
-    /// The machine code of a component.
+    /// Compiles a component to machine code.
     pub(super) async fn compile(
         &self,
         component: Bytes,
@@ -67,7 +71,8 @@ async fn in_child(
         .arg(limit.get().as_secs().max(1).to_string())
         .arg(purpose.suffix())
         .env_clear()
-        // An allocator that reserves a gigabyte before the limit is set would have that much beyond it.
+        // An allocator that reserves a gigabyte before the limit is set would get that much on top
+        // of it.
         .env("MIMALLOC_ARENA_RESERVE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -101,12 +106,12 @@ fn over_limits(status: ExitStatus, config: &Config) -> String {
     )
 }
 
-/// Writes the component and reads both outputs at the same time: whichever pipe is full never stops the others.
+/// Writes the component and reads both outputs concurrently: no full pipe blocks the others.
 async fn talk(child: &mut Child, component: &[u8], most: u64) -> io::Result<(ExitStatus, Vec<u8>, String)> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let give = async {
         if let Some(mut stdin) = stdin {
-            // A child that has ended already says why by its status.
+            // The exit status of a child that has already ended gives the reason.
             let _ = stdin.write_all(component).await;
         }
     };
@@ -123,8 +128,10 @@ async fn all(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// The compiling process, whole: a component on standard input, its machine code on standard output, or what is wrong with it
-/// on standard error. `arguments`: what follows the subcommand.
+/// Runs the compiler process. `arguments`: those after the subcommand.
+///
+/// Reads a component from standard input; writes its machine code to standard output, or an error
+/// message to standard error.
 pub fn run_child(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     match child(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,11 +143,11 @@ pub fn run_child(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     }
 }
 
-/// Why there is no machine code.
+/// Reason for missing machine code.
 enum Stopped {
-    /// The compiler noticed the limit in time; where it does not, the process aborts.
+    /// The compiler noticed the memory limit in time; otherwise the process aborts.
     OutOfMemory,
-    /// The component is not what it should be.
+    /// The component is invalid.
     Refused(String),
 }
 
@@ -175,7 +182,7 @@ fn child(arguments: impl IntoIterator<Item = String>) -> Result<(), Stopped> {
     };
     Rank::Background.take();
     confine(memory, seconds).map_err(|error| Stopped::Refused(format!("cannot set limits: {error}")))?;
-    // What this machine lacks is told by `Confinement`, once and not at every compilation.
+    // `Confinement` reports missing mechanisms once, rather than at every compilation.
     let _ = sandbox::enter();
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
@@ -190,13 +197,13 @@ fn asked(arguments: impl IntoIterator<Item = String>) -> Option<(u64, u64, Purpo
     Some((memory, seconds, Purpose::of_suffix(&arguments.next()?)?))
 }
 
-/// Limits on this process, which it cannot lift again. It writes no file, starts no process and leaves no core.
+/// Sets irrevocable limits on this process: no file writes, no new processes, no core dump.
 fn confine(memory: u64, seconds: u64) -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let address_space = memory.saturating_add(mapped_already());
     for (resource, soft, hard) in [
         (Resource::As, address_space, address_space),
-        // The first says by which limit the process ended, the second ends it.
+        // The soft limit lets the parent see the cause, the hard limit kills the process.
         (Resource::Cpu, seconds, seconds.saturating_add(1)),
         (Resource::Core, 0, 0),
         (Resource::Fsize, 0, 0),
@@ -211,7 +218,7 @@ fn confine(memory: u64, seconds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Address space that the process has before it does anything: the executable, and what the allocator reserves.
+/// Address space mapped before compilation: the executable and the allocator's reservation.
 fn mapped_already() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm
@@ -226,7 +233,7 @@ fn precompile(component: &[u8], purpose: Purpose) -> wasmtime::Result<Vec<u8>> {
     engine::compiling(purpose).and_then(|engine| engine.precompile_component(component))
 }
 
-/// The child's exit code for a component that does not compile.
+/// Exit code of the child for a component that does not compile.
 const REFUSED: u8 = 65;
-/// What a machine that is busy gets beyond the processor time.
+/// Wall time that a child gets beyond its processor time, for busy machines.
 const GRACE: Duration = Duration::from_secs(5);

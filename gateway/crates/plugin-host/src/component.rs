@@ -1,4 +1,4 @@
-//! A component that was taken: what it is, and its place on the shelf.
+//! An accepted component: its description and its entry in the code cache.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use super::upload::UploadError;
 pub struct Component {
     /// SHA-256 of its bytes, in hexadecimal.
     pub digest: String,
-    /// What it says of itself.
+    /// Description that the component gives of itself.
     pub description: Description,
-    /// The interfaces that it imports, of the gateway's and of WASI.
+    /// Imported interfaces, both the gateway's and WASI's.
     pub imports: Vec<String>,
     pub(super) cached: Arc<CachedComponent>,
 }
 
-/// What a component says of itself.
+/// Description that a component gives of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// A slug.
@@ -30,7 +30,8 @@ pub struct Description {
     pub summary: String,
     /// A JSON Schema of the settings.
     pub settings_schema: Option<String>,
-    /// Whether it takes out what must not go on: a step that redacts can only be `OnFailure::Fail`.
+    /// Set when the plugin removes confidential data: a step that redacts can only be
+    /// `OnFailure::Fail`.
     pub redacts: bool,
 }
 
@@ -44,7 +45,7 @@ impl fmt::Debug for Component {
 }
 
 impl Description {
-    /// A component's own account, whose texts fit into names, lists and pages.
+    /// Bounds the texts of a component's description so that they fit into names, lists and pages.
     pub(super) fn bounded(said: wit::Description) -> Result<Self, UploadError> {
         let wit::Description {
             name,

@@ -1,4 +1,4 @@
-//! The limits of the plugin host, as an operator sets them under `plugins`.
+//! Configuration of the plugin host: the limits that an operator sets under `plugins`.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use super::class::{Class, LargeConfig};
 use super::log_buffer::LogBufferConfig;
 use hookgate_domain::units::{Size, Span};
 
-/// What a plugin, and all of them together, may use.
+/// Limits of each plugin, and of all plugins together.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -25,7 +25,7 @@ pub struct Config {
     pub instances: u32,
     /// Handles to documents and streams that one call may hold at a time.
     pub handles: u32,
-    /// Processor time of one call. What the machine takes away for other work does not count.
+    /// Processor time of one call. Time during which the machine runs other work does not count.
     pub call_deadline: Span,
     /// Processor time of one chain, all its steps together.
     pub chain_deadline: Span,
@@ -33,64 +33,70 @@ pub struct Config {
     pub operations: u32,
     /// Bytes that one operation may take from a plugin's memory, strings and lists together.
     pub operation_input: Size,
-    /// Bytes that all document operations of one call may give to a plugin, before they are copied: values, keys, pointers.
+    /// Bytes that all document operations of one call may return to a plugin. They are counted
+    /// before they are copied: values, keys, pointers.
     pub operation_output: Size,
-    /// Log of one call, with what the plugin writes to its standard error; what is over it is counted and dropped.
+    /// Log of one call, with its standard error; the excess is counted and dropped.
     pub log: Size,
-    /// What a chain may add to a document, beside as much again as it had: the output is at most twice the input and this.
+    /// Growth of a document in a chain: the output is at most twice the input plus this.
     pub growth: Size,
     /// Nesting of a document.
     pub depth: u32,
     /// Steps of a chain.
     pub steps: u32,
-    /// An uploaded component; `plugins.large.upload` lets in larger ones.
+    /// Largest upload; `plugins.large.upload` allows larger ones.
     pub upload: Size,
     /// Memory of the process that compiles a component.
     pub compile_memory: Size,
     /// Processor and wall time of the process that compiles a component.
     pub compile_time: Span,
-    /// Components that are compiled at the same time.
+    /// Concurrent compilations.
     pub compiles: NonZeroU32,
-    /// For how long machine code that nobody has called for is kept in `data_dir`; it is made again when it is wanted.
+    /// Time that unused machine code stays in `data_dir`. It is compiled again when it is needed.
     pub keep_compiled: Span,
-    /// Machine code of components that is kept loaded; what was used least recently goes first and is loaded again from disk.
+    /// Machine code that stays loaded. The least recently used is evicted first and is loaded again
+    /// from disk.
     pub loaded: Size,
-    /// Calls of plugins that run at the same time; as many as the machine has cores where it is left out.
+    /// Concurrent plugin calls; if it is left out, the number of the machine's cores.
     pub threads: Option<NonZeroU32>,
-    /// Calls more of tenants whose calls take long, on threads that the system lets wait for the others; where it is left out,
-    /// one less than `threads`, and at least one: a core is left to everybody else.
+    /// Additional concurrent calls of tenants whose calls take long, on threads of lower priority.
+    /// If it is left out: one less than `threads`, and at least one, so that a core stays free for
+    /// other work.
     pub long_threads: Option<NonZeroU32>,
-    /// Processor time that a tenant's plugins, schemas and filters may use in a second on this gateway, a second's worth ahead; left out: as much as
-    /// there is, in turns with the others.
+    /// Processor time per second of a tenant on this gateway, for plugins, schemas and filters. A
+    /// tenant may use up to a second's worth ahead. Left out: no limit; tenants share the
+    /// processors in turns.
     pub budget: Option<Span>,
-    /// The same for single tenants, by their names: `acme = "500ms"`.
+    /// The same for individual tenants, by name: `acme = "500ms"`.
     pub budgets: BTreeMap<String, Span>,
-    /// Work of one event that its tenant's filters, schema and classifications may take: values looked at, comparisons, and
-    /// bytes given to patterns, the costly patterns' many times over. An event that takes more is refused (`too_much_work`).
+    /// Work of one event that its tenant's filters, schema and classifications may take: values
+    /// looked at, comparisons, and bytes given to patterns; costly patterns count many times over.
+    /// An event that takes more is refused (`too_much_work`).
     pub max_event_work: u64,
-    /// When a plugin that is stopped again and again is left alone.
+    /// Circuit breaker of plugins that fail repeatedly.
     pub breaker: BreakerConfig,
-    /// When a canary that fails is called off.
+    /// Failure threshold that stops a canary.
     pub canary: CanaryConfig,
-    /// What of a plugin's log is kept for its author.
+    /// Plugin log that stays in memory for its author.
     pub journal: LogBufferConfig,
-    /// Versions of the operator's shared plugins that have lines of their own at `/metrics`; the shipped ones have them always.
-    /// All others and tenants' own plugins, whatever their names, share `other`.
+    /// Shared plugin versions with separate lines at `/metrics`. The shipped plugins always have
+    /// them; all other versions and the tenants' own plugins, under any name, share `other`.
     pub metric_versions: u32,
-    /// What components with much data in them may use, such as those with an interpreter inside.
+    /// Limits of components with much data in them, such as those that contain an interpreter.
     pub large: LargeConfig,
     /// Calls of one tenant that wait for a thread; more are refused as busy.
     pub queue_per_tenant: u32,
     /// Calls of all tenants that wait for a thread; more are refused as busy.
     pub queue: u32,
-    /// Whose limits these are.
+    /// Class that these limits apply to.
     #[serde(skip)]
     pub class: Class,
 }
 
 #[cfg(test)]
 impl Config {
-    /// This with enough time where it is what it is by default: for tests that are not about time, on any machine.
+    /// Raises limits of time that have their default values: for tests that are not about time, on
+    /// any machine.
     pub(crate) fn with_patience(mut self) -> Self {
         let (plenty, default) = (Span::from_secs(10), Self::default());
         for (own, default) in [
@@ -146,7 +152,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How many calls run at the same time.
+    /// Number of concurrent calls.
     pub fn thread_count(&self) -> usize {
         match self.threads {
             Some(threads) => threads.get() as usize,
@@ -154,17 +160,18 @@ impl Config {
         }
     }
 
-    /// How many threads there are for those who owe nothing: one takes the place of each call that steps aside.
+    /// Number of normal-priority threads: one for each concurrent call, and one to replace each
+    /// long call.
     pub(super) fn front_seats(&self) -> usize {
         self.thread_count() + ASIDE
     }
 
-    /// How many threads there are in all.
+    /// Number of all guest threads.
     pub(super) fn workers(&self) -> usize {
         let behind = self.long_threads.map(|threads| threads.get() as usize);
         self.front_seats() + behind.unwrap_or_else(|| self.thread_count().saturating_sub(1).max(1))
     }
 }
 
-/// Calls that may have stepped aside at the same time without anybody waiting for them.
+/// Number of concurrent long calls on normal-priority threads that delay no other call.
 const ASIDE: usize = 4;

@@ -1,21 +1,22 @@
-//! Which lanes owe time: those whose calls took long lately. They are served by the threads that stand behind the others.
+//! CPU debt: lanes whose calls took long lately, which run at background priority.
 //!
-//! A long call is paid back at a small share of one processor, by the wall. A tenant whose calls are now and then long owes
-//! nothing most of the time; one that makes them all the time never stops owing.
+//! The debt of a long call is paid off at a small share of one processor, by wall time. A tenant
+//! with an occasional long call is free of debt most of the time; one that makes them continuously
+//! is always in debt.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::queue::Lane;
 
-/// Until when each lane owes; only of those that made long calls.
+/// End of each lane's debt; only for lanes with long calls.
 #[derive(Debug, Default)]
 pub(super) struct CpuDebts {
     until_us: HashMap<Lane, u64>,
 }
 
 impl CpuDebts {
-    /// A lane's long call took so long.
+    /// Charges a lane for a long call that used this processor time.
     pub(super) fn charge(&mut self, lane: &Lane, used: Duration, now_us: u64) {
         if self.until_us.len() == self.until_us.capacity() {
             self.until_us.retain(|_, until| *until > now_us);
@@ -27,12 +28,12 @@ impl CpuDebts {
         *until = (*until).max(now_us).saturating_add(cost).min(most);
     }
 
-    /// Whether anybody may owe: without one there is no need to look at the clock.
+    /// Returns `true` if no lane can be in debt; the caller then need not read the clock.
     pub(super) fn is_empty(&self) -> bool {
         self.until_us.is_empty()
     }
 
-    /// Whether a lane owes now.
+    /// Checks that a lane is in debt now.
     pub(super) fn owes(&self, lane: &Lane, now_us: u64) -> bool {
         self.until_us.get(lane).is_some_and(|until| *until > now_us)
     }
@@ -40,7 +41,7 @@ impl CpuDebts {
 
 /// A fiftieth of a processor: 20 ms of long calls in a second.
 const PAID_BACK_ONE_IN: u64 = 50;
-/// Nobody owes for longer than this after its last long call.
+/// Maximum debt after a lane's last long call, in µs.
 const LONGEST_US: u64 = 10_000_000;
 
 #[cfg(test)]

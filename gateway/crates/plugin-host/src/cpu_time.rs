@@ -1,11 +1,12 @@
-//! Processor time of threads, so that a busy machine does not make a well-behaved plugin run out of time; and which threads the
-//! system lets wait for the others.
+//! Processor time and scheduling priority of threads.
+//!
+//! Deadlines count processor time, so that a busy machine does not time out a well-behaved plugin.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Counts processor time from its start on, or time by the wall where the system does not tell.
+/// Stopwatch of processor time; measures wall time where the system does not report processor time.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stopwatch {
     Processor { started: Duration },
@@ -13,7 +14,7 @@ pub(super) enum Stopwatch {
 }
 
 impl Stopwatch {
-    /// Starts for the current thread.
+    /// Starts a stopwatch for the current thread.
     pub(super) fn start() -> Self {
         match own_time() {
             Some(started) => Self::Processor { started },
@@ -23,7 +24,7 @@ impl Stopwatch {
         }
     }
 
-    /// Since the start; to be asked on the same thread.
+    /// Returns the time since the start. Must be called on the same thread.
     pub(super) fn elapsed(&self) -> Duration {
         match self {
             Self::Processor { started } => own_time().unwrap_or_default().saturating_sub(*started),
@@ -32,19 +33,19 @@ impl Stopwatch {
     }
 }
 
-/// Where a thread's processor time can be read by others.
+/// Handle that lets other threads read a thread's processor time.
 #[derive(Debug)]
 pub(super) struct ThreadTime(PathBuf);
 
 impl ThreadTime {
-    /// Of the current thread; `None`: the system does not tell.
+    /// Returns the handle of the current thread; `None`: the system does not report it.
     pub(super) fn own() -> Option<Self> {
         // `PID/task/TID`.
         let own = fs::read_link("/proc/thread-self").ok()?;
         Some(Self(Path::new("/proc").join(own).join("schedstat")))
     }
 
-    /// What it has used so far.
+    /// Reads the processor time used so far.
     pub(super) fn read(&self) -> Option<Duration> {
         time(&self.0)
     }
@@ -54,26 +55,29 @@ fn own_time() -> Option<Duration> {
     time(Path::new("/proc/thread-self/schedstat"))
 }
 
-/// From Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time slices.
+/// Parses Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time
+/// slices.
 fn time(statistics: &Path) -> Option<Duration> {
     let text = fs::read_to_string(statistics).ok()?;
     let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
-    // Kernels without the statistics say zero.
+    // Kernels without the statistics report zero.
     (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
 
-/// How much the system prefers other threads to one, where there is not enough for all: steps of nice(2), each about a
-/// quarter of the weight. Where the system does not do that, all threads are alike.
+/// Scheduling priority of a thread, as a nice(2) value.
+///
+/// Each step changes the weight by about a quarter. Systems without such priorities treat all
+/// threads alike.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank {
-    /// Guests: connections are served first, in microseconds, and then the guests.
+    /// Guest calls: connections are served first, in microseconds, and then the guests.
     Guest = 5,
-    /// What takes long.
+    /// Long work.
     Background = 15,
 }
 
 impl Rank {
-    /// The current thread has it from now on.
+    /// Sets this priority for the current thread.
     pub(super) fn take(self) {
         let _ = rustix::process::nice(self as i32);
     }
@@ -88,7 +92,7 @@ mod tests {
         let (tell, told) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
-            // A thread that has only begun is told no time yet.
+            // The system reports no time for a thread that has only begun.
             while own_time().is_none_or(|time| time < Duration::from_millis(5)) {}
             tell.send(ThreadTime::own()).unwrap();
             let _ = ended.recv();

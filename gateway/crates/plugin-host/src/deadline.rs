@@ -1,6 +1,6 @@
-//! The deadline of one call: processor time, looked at only when a call takes longer than a tick or two.
+//! Deadline of one call in processor time, checked only when a call takes over a tick or two.
 //!
-//! Nearly every call is over before the first look, and then the deadline has cost nothing.
+//! Nearly every call ends before the first check, and then the deadline costs nothing.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use wasmtime::UpdateDeadline;
 use super::cpu_time::Stopwatch;
 use super::ticker::TICK;
 
-/// Ticks before the first look: the first may come at once.
+/// Ticks before the first check; the first tick may come at once.
 pub(super) const FIRST_LOOK: u64 = 2;
 
-/// How long a call may still run.
+/// Deadline of a call.
 #[derive(Debug)]
 pub(super) struct Deadline {
     limit: Duration,
     started: Instant,
-    /// From the first look on.
+    /// Runs from the first check on.
     watch: Cell<Option<Stopwatch>>,
 }
 
 impl Deadline {
-    /// Begins now.
+    /// Starts a deadline.
     pub(super) fn begin(limit: Duration) -> Self {
         Self {
             limit,
@@ -32,7 +32,7 @@ impl Deadline {
         }
     }
 
-    /// What to do when the epoch has reached what was set.
+    /// Handles an epoch interruption: extends the epoch deadline, or interrupts the guest.
     pub(super) fn look(&self) -> UpdateDeadline {
         let left = self.left();
         if left.is_zero() {
@@ -42,12 +42,12 @@ impl Deadline {
         }
     }
 
-    /// Looks at the deadline in the middle of a long operation: the epoch stops a guest, and not the host's work for it.
+    /// Checks the deadline during a long host operation, which the epoch does not interrupt.
     pub(super) fn is_over(&self) -> bool {
         self.left().is_zero()
     }
 
-    /// Time left of the limit; the first look starts the watch.
+    /// Returns the time left; the first call starts the stopwatch.
     fn left(&self) -> Duration {
         match self.watch.get() {
             Some(watch) => self.limit.saturating_sub(watch.elapsed()),
@@ -58,12 +58,12 @@ impl Deadline {
         }
     }
 
-    /// What it may take in all.
+    /// Returns the limit of the call.
     pub(super) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// What the call has used so far, at most by a tick less.
+    /// Returns the time that the call has used so far, too low by at most a tick.
     pub(super) fn used(&self) -> Duration {
         let wall = self.started.elapsed();
         match self.watch.get() {
@@ -73,7 +73,7 @@ impl Deadline {
     }
 }
 
-/// As many ticks as take at least this long.
+/// Converts a duration to ticks, rounded up.
 fn ticks(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros().div_ceil(TICK.as_micros()))
         .unwrap_or(u64::MAX)

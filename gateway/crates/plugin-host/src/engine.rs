@@ -1,7 +1,10 @@
-//! The wasmtime engines, set up for a fresh instance per call: one for small components and, where the operator lets them in, one
-//! for large ones, both made by `Host::start`; and one whose code counts fuel, made when the first dry run asks for it.
+//! wasmtime engines, configured for a fresh instance per call.
 //!
-//! Two engines whose `code` settings are the same can exchange artifacts; `REVISION` must grow whenever one of them changes.
+//! `Host::start` makes one engine for small components and, if the operator allows them, one for
+//! large ones. A third one, whose code counts fuel, is made at the first dry run.
+//!
+//! Two engines with the same `code` settings can exchange artifacts; `REVISION` must change
+//! whenever one of these settings changes.
 
 use wasmtime::{
     Config as Wasmtime, Enabled, Engine, InstanceAllocationStrategy, ModuleVersionStrategy,
@@ -12,23 +15,26 @@ use super::class::Class;
 use super::config::Config;
 use hookgate_domain::units::Size;
 
-/// The full version of wasmtime and the revision of our settings. wasmtime itself would load what any 48.x compiled; a
-/// security release that mends the compiler must not run code of the release before it.
+/// Full version of wasmtime and revision of the engine settings.
+///
+/// wasmtime itself would load code that any 48.x compiled. After a security release that fixes the
+/// compiler, code of an earlier release must not run.
 pub(super) const REVISION: &str = "48.0.8+hookgate.2";
 
-/// What machine code is for. Code for one purpose is never loaded by the engine of another.
+/// Purpose of machine code. Code for one purpose is never loaded by the engine of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Events, through small components.
     Small,
     /// Events, through large components.
     Large,
-    /// Dry runs: it counts fuel, about one unit an instruction, which is slower and the same at every run.
+    /// Dry runs: the code counts fuel, about one unit an instruction, which is slower and
+    /// reproducible.
     Fuel,
 }
 
 impl Purpose {
-    /// What artifacts for it are told apart by.
+    /// Suffix that distinguishes artifacts for this purpose.
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Small => "",
@@ -37,7 +43,7 @@ impl Purpose {
         }
     }
 
-    /// The purpose with this suffix.
+    /// Returns the purpose with this suffix.
     pub(super) fn of_suffix(suffix: &str) -> Option<Self> {
         [Self::Small, Self::Large, Self::Fuel]
             .into_iter()
@@ -54,46 +60,48 @@ impl From<Class> for Purpose {
     }
 }
 
-/// The engine that runs the components of the class whose limits these are.
+/// Creates the engine that runs components of the configured class.
 pub(super) fn running(config: &Config) -> wasmtime::Result<Engine> {
     let mut settings = code(config.class.into())?;
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     Engine::new(&settings)
 }
 
-/// The engine of dry runs, which counts fuel. Its calls are few: it has no pool.
+/// Creates the engine of dry runs, which counts fuel. It has no pool, because its calls are few.
 pub(super) fn counting() -> wasmtime::Result<Engine> {
     compiling(Purpose::Fuel)
 }
 
-/// The engine that only compiles: without a pool it needs no address space to speak of.
+/// Creates an engine that only compiles. Without a pool it needs hardly any address space.
 pub(super) fn compiling(purpose: Purpose) -> wasmtime::Result<Engine> {
     let mut settings = code(purpose)?;
     settings.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     Engine::new(&settings)
 }
 
-/// All that decides what machine code comes out.
+/// Settings that affect the generated machine code.
 fn code(purpose: Purpose) -> wasmtime::Result<Wasmtime> {
     let mut settings = Wasmtime::new();
     settings
         .epoch_interruption(true)
         .max_wasm_stack(STACK.bytes())
         .consume_fuel(purpose == Purpose::Fuel)
-        // Copy-on-write images cost a remapping whenever a slot changes its component: with many components that is
-        // dearer than copying the few data pages that a small one has, and far cheaper than copying an interpreter.
+        // Copy-on-write images cost a remapping whenever a slot changes its component. With many
+        // components that costs more than copying the few data pages of a small one, and far less
+        // than copying an interpreter.
         .memory_init_cow(purpose == Purpose::Large)
         .memory_guaranteed_dense_image_size(DENSE_BYTES)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_component_model(true)
-        // DWARF of a stranger's making is not parsed: function names come from the name section, places from panic texts.
+        // Untrusted DWARF is not parsed: function names come from the name section, source
+        // positions from panic texts.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
         .module_version(ModuleVersionStrategy::Custom(REVISION.to_owned()))?;
     Ok(settings)
 }
 
-/// Slots that are reset, not unmapped, between calls.
+/// Pool settings: slots are reset between calls, not unmapped.
 fn pool(config: &Config) -> PoolingAllocationConfig {
     let workers = u32::try_from(config.workers()).unwrap_or(u32::MAX);
     let shape = Shape::of(config);
@@ -117,29 +125,30 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
     pool
 }
 
-/// What a guest may use of its thread's stack.
+/// Maximum stack of a guest on its thread.
 pub(super) const STACK: Size = Size::from_bytes(512 << 10);
 
-/// What a pool has, and how its slots are used.
+/// Size of a pool and reuse of its slots.
 struct Shape {
-    /// Instances at the same time, if there are no more threads.
+    /// Concurrent instances; at least one for each thread.
     slots: u32,
-    /// Core module instances, memories and tables for each of them on average.
+    /// Core module instances, memories and tables per instance, on average.
     instances: u32,
     memories: u32,
     tables: u32,
-    /// Slots that wait for their component to come again.
+    /// Slots that stay bound to their last component.
     warm: u32,
-    /// Bytes of a memory that are reset by writing; the rest is given back to the system.
+    /// Bytes of a memory that are reset by writing; the rest is returned to the system.
     resident: usize,
-    /// Whether the system is asked which pages were written to, and only those are reset.
+    /// Asks the system for the written pages, so that only those are reset.
     scanned: Enabled,
 }
 
 impl Shape {
     fn of(config: &Config) -> Self {
         match config.class {
-            // Any slot serves any component as well, and there are far more slots than threads.
+            // Every slot serves every component equally well, and there are far more slots than
+            // threads.
             Class::Small => Self {
                 slots: SMALL_SLOTS,
                 instances: 4,
@@ -149,7 +158,7 @@ impl Shape {
                 resident: 256 << 10,
                 scanned: Enabled::No,
             },
-            // A slot has the image of its component mapped. All can be at their limit.
+            // A slot has the image of its component mapped. All slots can be at their limit.
             Class::Large => Self {
                 slots: config.large.slots,
                 instances: config.instances,
@@ -163,15 +172,15 @@ impl Shape {
     }
 }
 
-/// With fewer the pool has one shard, and two threads wait for each other.
+/// Minimum number of slots: with fewer the pool has one shard, and two threads contend for it.
 const SMALL_SLOTS: u32 = 128;
 /// Memories in one component: the guest's and one more.
 pub(super) const MEMORIES: u32 = 2;
 /// Tables in one component: the guest's and those of the adapter's shims.
 pub(super) const TABLES: u32 = 4;
-/// The engine's own records of one instance.
+/// The engine's internal state of one instance, in bytes.
 const STATE_BYTES: usize = 1 << 20;
-/// An image up to this size is made however many holes it has.
+/// An image up to this size is made even if it is sparse.
 const DENSE_BYTES: u64 = 64 << 20;
 
 #[cfg(test)]

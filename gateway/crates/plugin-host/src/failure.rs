@@ -1,4 +1,5 @@
-//! From what stopped a call to words that help: which limit and its figure, the panic's text, or the trap and where it was.
+//! Failure messages: turns the cause of a stopped call into a limit with its value, a panic text,
+//! or a trap with its place.
 
 use std::fmt::{self, Write as _};
 
@@ -10,45 +11,46 @@ use super::guest::{Guest, OPERATION_WORK};
 use super::imports::wasi::NotGiven;
 use super::log::escaped;
 
-/// How a step failed.
+/// Failure of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Which plugin.
+    /// Name of the plugin.
     pub plugin: String,
-    /// A word from a closed set: `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict` (one that its phase
-    /// does not have), `refused` (its own failure), `missing`, `breaker`, `busy`,
-    /// `internal` (the host's own fault).
+    /// Failure kind, from a closed set: `trap`, `panic`, `timeout`, `memory`, `operations`,
+    /// `output`, `verdict` (not allowed in its phase), `refused` (the plugin returned an error),
+    /// `missing`, `breaker`, `busy`, `internal` (a fault of the host).
     pub kind: &'static str,
-    /// In words: the panic's text, the limit and its figure. At most 1 KiB, control characters escaped.
+    /// Message: the panic's text, or the limit and its value. At most 1 KiB, control characters
+    /// escaped.
     pub message: String,
 }
 
-/// A call used more document operations than it has.
+/// A call used up its document operations.
 #[derive(Debug, thiserror::Error)]
 #[error("used up its document operations")]
 pub(super) struct OutOfOperations;
 
-/// One operation took more work than it may.
+/// One operation exceeded its limit of work.
 #[derive(Debug, thiserror::Error)]
 #[error("took too much work for one document operation")]
 pub(super) struct OutOfWork;
 
-/// The document operations of a call would have given more bytes to the plugin than they may.
+/// The document operations of a call exceeded the bytes that they may return to the plugin.
 #[derive(Debug, thiserror::Error)]
 #[error("read too much with document operations")]
 pub(super) struct OutOfOutput;
 
-/// A failure without the plugin's name yet.
+/// A failure without the plugin's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: &'static str,
     pub(super) message: String,
-    /// The functions that were running and have a name, the innermost first.
+    /// Named functions on the stack, the innermost first.
     pub(super) backtrace: Vec<String>,
 }
 
 impl Fault {
-    /// Escaped and cut to its bounds.
+    /// Creates a fault; the message is escaped and cut to its maximum.
     pub(super) fn new(kind: &'static str, message: &str) -> Self {
         Self {
             kind,
@@ -57,7 +59,7 @@ impl Fault {
         }
     }
 
-    /// Of this plugin.
+    /// Adds the plugin's name.
     pub(super) fn of(self, plugin: &str) -> Failure {
         Failure {
             plugin: plugin.to_owned(),
@@ -66,7 +68,10 @@ impl Fault {
         }
     }
 
-    /// The same, of a plugin that failed after a change was refused because of the document's size: that is why.
+    /// Turns a `refused` fault into an `output` fault.
+    ///
+    /// Called for a plugin that failed after a change was refused because of the document's size,
+    /// which is the likely reason.
     pub(super) fn over_output(self, config: &Config) -> Self {
         if self.kind != "refused" {
             return self;
@@ -79,7 +84,7 @@ impl Fault {
         Self::new("output", &limit)
     }
 
-    /// What stopped the call.
+    /// Classifies the error that stopped a call.
     pub(super) fn from_stop(stop: &wasmtime::Error, guest: &Guest, config: &Config) -> Self {
         let backtrace = backtrace(stop);
         let reason = Self::reason(stop, &backtrace, guest, config);
@@ -154,7 +159,7 @@ impl Fault {
     }
 }
 
-/// Which of the limits of what passes between host and guest was reached: wasmtime has no types for them, only texts.
+/// Returns the message for an exceeded boundary limit. wasmtime has no types for them, only texts.
 fn over_boundary(reason: &str, config: &Config) -> Option<String> {
     if reason.contains("fuel allocated for hostcalls") {
         let limit = config.operation_input;
@@ -168,7 +173,7 @@ fn over_boundary(reason: &str, config: &Config) -> Option<String> {
         .then(|| format!("kept more than {limit} handles (`plugins.handles`)"))
 }
 
-/// Where it was, in words.
+/// Formats a backtrace as a phrase.
 fn frames(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
@@ -176,8 +181,9 @@ fn frames(names: &[String]) -> String {
     format!("; in {}", names[..names.len().min(FRAMES)].join(", called by "))
 }
 
-/// The functions that were running and have a name, the innermost first. A component keeps the names of its functions unless
-/// it is stripped of all its symbols.
+/// Named functions on the stack, the innermost first.
+///
+/// A component has the names of its functions unless it is stripped of all its symbols.
 fn backtrace(stop: &wasmtime::Error) -> Vec<String> {
     let Some(trace) = stop.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
@@ -186,19 +192,21 @@ fn backtrace(stop: &wasmtime::Error) -> Vec<String> {
     names.take(ALL_FRAMES).map(readable).collect()
 }
 
-/// A function's name as its author wrote it. The name is a stranger's: what is long is not demangled, and of what it
-/// demangles to (back-references make it longer without end) only so much is made.
+/// Demangles a function's name.
+///
+/// The name is untrusted. A long name is not demangled, and the demangled text is cut, because
+/// back-references can make it longer without end.
 fn readable(name: &str) -> String {
     if name.len() > MANGLED_BYTES {
         return escaped(name, FRAME_BYTES);
     }
     let mut text = Bounded(String::new());
-    // An error says that it is full.
+    // An error means that the buffer is full.
     let _ = write!(text, "{:#}", rustc_demangle::demangle(name));
     escaped(&text.0, FRAME_BYTES)
 }
 
-/// A text that takes no more than a frame may show.
+/// Text buffer bounded to the length of a frame.
 struct Bounded(String);
 
 impl fmt::Write for Bounded {
@@ -214,15 +222,15 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// Frames that a message tells.
+/// Frames in a message.
 const FRAMES: usize = 6;
-/// Frames that are kept.
+/// Maximum number of frames in a backtrace.
 const ALL_FRAMES: usize = 32;
-/// Length of a function's name that is demangled.
+/// Longest function name that is demangled, in bytes.
 const MANGLED_BYTES: usize = 4_096;
-/// Length of a function's name that is shown.
+/// Maximum length of a displayed function name, in bytes.
 const FRAME_BYTES: usize = 256;
-/// Length of a message.
+/// Maximum length of a message, in bytes.
 const MESSAGE_BYTES: usize = 1_024;
 
 #[cfg(test)]

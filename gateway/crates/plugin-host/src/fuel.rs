@@ -1,6 +1,8 @@
-//! The count of fuel: about one unit an instruction, the same at every run, which time never is. A second engine counts it,
-//! made when the first dry run asks, so that events do not pay for the counting. Of large
-//! components it is not counted: compiling them once more would take longer than anyone waits for a dry run.
+//! Fuel counts of dry runs: about one unit an instruction, and reproducible, which time is not.
+//!
+//! A separate engine counts fuel. It is made at the first dry run, so that events do not pay for
+//! the counting. Large components are not counted: compiling them once more would take too long for
+//! a dry run.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use super::loader::{ComponentLoader, Source};
 use super::ticker::Ticker;
 use super::upload::UploadError;
 
-/// The engine that counts, with what belongs to it.
+/// Engine that counts fuel, with its caller and loader.
 pub(super) struct Fuel {
     caller: Caller,
     loader: ComponentLoader,
@@ -51,7 +53,7 @@ impl Fuel {
         })
     }
 
-    /// What a call takes; `None`: more than is counted, or it ended for want of time.
+    /// Returns the fuel of a call; `None`: the call exceeded the fuel limit or its deadline.
     fn count(
         &self,
         component: &Arc<CachedComponent>,
@@ -67,7 +69,8 @@ impl Fuel {
 }
 
 impl Host {
-    /// The fuel that a step takes on an input, counted in the tenant's lane. `None`: it could not be counted.
+    /// Counts the fuel of a step on an input, in the tenant's lane. `None`: it could not be
+    /// counted.
     pub(super) async fn fuel(
         &self,
         source: Bytes,
@@ -88,7 +91,7 @@ impl Host {
         let component = counted.ok()?;
         let lane = input.tenant.clone();
         let input = Input {
-            // Counting costs time; what ran within its limit is let run as far again.
+            // Counting costs time, so the call gets a multiple of its limit.
             limit: input.limit.saturating_mul(SLOWER),
             ..input
         };
@@ -107,9 +110,9 @@ impl Host {
     }
 }
 
-/// Fuel that is counted: no call within its deadline comes near.
+/// Fuel limit; no call within its deadline reaches it.
 const MOST: u64 = 1_000_000_000;
-/// How much longer a call may take whose fuel is counted.
+/// Factor of the time limit for calls that count fuel.
 const SLOWER: u32 = 4;
-/// Machine code that is kept loaded for counting.
+/// Size of the code cache for counting, in bytes.
 const ROOM: usize = 32 << 20;

@@ -1,4 +1,4 @@
-//! What the host holds for one call: the documents, the log, and what the call may still use.
+//! Host state of one call: the documents, the log, and the remaining limits.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use hookgate_domain::TenantId;
 use hookgate_json::budget::{ByteBudget, WorkBudget};
 use hookgate_json::{AccessError, Allowance, Document};
 
-/// The host's side of the WIT resource `json`: which of the call's documents a handle stands for is in its representation.
+/// Host side of the WIT resource `json`. Its representation selects one of the call's documents.
 #[derive(Debug)]
 pub struct Json;
 
@@ -25,53 +25,53 @@ pub struct Json;
 pub(super) enum Place {
     /// The payload.
     Data = 0,
-    /// The producer's notes: they can be changed before the event is stored.
+    /// The producer's notes; they can be changed before the event is stored.
     Metadata = 1,
     /// The step's settings.
     Settings = 2,
 }
 
-/// The data of one call's store.
+/// Data of one call's store.
 pub(super) struct Guest {
     pub(super) data: Document,
     pub(super) metadata: Arc<Document>,
-    /// Whether the metadata may be changed, as before the event is stored.
+    /// Set when the metadata may be changed, which is before the event is stored.
     pub(super) changes_metadata: bool,
     pub(super) settings: Arc<Document>,
-    /// Whose call; `None`: outside any event.
+    /// Tenant of the call; `None`: a call outside any event.
     pub(super) tenant: Option<TenantId>,
     pub(super) pseudonyms: Pseudonyms,
     pub(super) patterns: Arc<PatternCache>,
     pub(super) log: Log,
     pub(super) meter: Meter,
-    /// Stands still during the call.
+    /// Time that the guest sees; constant during the call.
     pub(super) now_ms: u64,
-    /// How many random words were asked for.
+    /// Number of random words drawn.
     pub(super) random: u64,
 }
 
-/// What a call may still use, and which limit stopped it.
+/// Remaining limits of a call, and the limit that stopped it.
 #[derive(Debug)]
 pub(super) struct Meter {
     pub(super) deadline: Deadline,
     pub(super) operations: u32,
-    /// Bytes that operations may still give to the guest.
+    /// Bytes that operations may still return to the guest.
     pub(super) output: ByteBudget,
     /// A change was refused because the document would have grown over its limit.
     pub(super) over_output: bool,
     memory: usize,
-    /// The most linear memory that one memory of the call had.
+    /// Peak size of one linear memory, in bytes.
     pub(super) peak_memory: usize,
     table_elements: usize,
     instances: usize,
-    /// A wish for more memory was refused.
+    /// A request for more memory was refused.
     pub(super) out_of_memory: bool,
-    /// A wish for a larger table was refused.
+    /// A request for a larger table was refused.
     pub(super) out_of_elements: bool,
 }
 
 impl Meter {
-    /// All of what a call may use.
+    /// Creates a meter with the full limits of a call.
     pub(super) fn new(config: &Config, deadline: Deadline) -> Self {
         Self {
             deadline,
@@ -89,14 +89,14 @@ impl Meter {
 }
 
 impl Meter {
-    /// Counts operations off.
+    /// Deducts operations.
     pub(super) fn count(&mut self, operations: u32) -> Result<(), OutOfOperations> {
         let left = self.operations.checked_sub(operations);
         self.operations = left.unwrap_or(0);
         left.map(drop).ok_or(OutOfOperations)
     }
 
-    /// Runs one operation within what is left of the call's limits.
+    /// Runs one operation within the remaining limits of the call.
     pub(super) fn run<T>(
         &self,
         operate: impl FnOnce(&Allowance<'_>) -> Result<T, AccessError>,
@@ -111,8 +111,8 @@ impl Meter {
     }
 }
 
-/// Work of one operation: several times what a large document needs with many patterns, and some tens of milliseconds
-/// where the deadline of the call is longer.
+/// Maximum work of one operation: several times what a large document needs with many patterns. It
+/// takes some tens of milliseconds where the deadline of the call is longer.
 pub(super) const OPERATION_WORK: u64 = 8_000_000;
 
 impl ResourceLimiter for Meter {
@@ -145,7 +145,7 @@ impl ResourceLimiter for Meter {
 }
 
 impl Guest {
-    /// A store for one call, under all limits.
+    /// Creates a store for one call, under all limits.
     pub(super) fn into_store(self, engine: &wasmtime::Engine, config: &Config) -> Store<Self> {
         let mut store = Store::new(engine, self);
         store.limiter(|guest| &mut guest.meter);

@@ -1,4 +1,4 @@
-//! The plugin host: its threads, its queue, and the handle that the rest of the gateway has of it.
+//! Plugin host: its guest threads, its queue, and the handle that the rest of the gateway uses.
 
 use std::collections::HashSet;
 use std::future::{Future, ready};
@@ -48,11 +48,11 @@ pub struct Host {
 pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     pub(super) loader: ComponentLoader,
-    /// Made when the first dry run asks for it.
+    /// Engine that counts fuel; made at the first dry run.
     pub(super) fuel: OnceLock<Arc<Fuel>>,
 }
 
-/// What the guest threads need.
+/// State shared by the guest threads.
 pub(super) struct Shared {
     pub(super) caller: Caller,
     pub(super) clock: Clock,
@@ -65,12 +65,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Since it began, by a clock that only goes on.
+    /// Time since the start, in µs, by a monotonic clock.
     pub(super) fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Charges a tenant's account, if there is one.
+    /// Charges used time to a CPU budget, if there is one.
     pub(super) fn charge(&self, budget: Option<&Budget>, used: Duration) {
         if let Some(budget) = budget {
             budget.charge(used, self.elapsed_us());
@@ -78,15 +78,17 @@ impl Shared {
     }
 }
 
-/// Runs on a guest thread; gives the time that it took.
+/// Job of a guest thread; returns the time that it used.
 type Job = Box<dyn FnOnce(&Shared) -> Duration + Send>;
 
 impl Host {
-    /// Starts the threads. `pseudonyms`: the secret under which pseudonyms are made, the same in every gateway of a
+    /// Starts the threads.
+    ///
+    /// `pseudonyms` is the secret that pseudonyms derive from, the same in every gateway of a
     /// deployment.
     ///
     /// # Errors
-    /// When the system gives no threads or no address space for the pool.
+    /// The system provides no threads, or no address space for the pool.
     pub fn start(
         config: &Arc<Config>,
         clock: Clock,
@@ -147,15 +149,15 @@ impl Host {
         })
     }
 
-    /// Checks a component, compiles it or takes its artifact, links it and asks what it is.
+    /// Checks a component, compiles it or loads its artifact, links it, and calls its `describe`.
     ///
     /// # Errors
-    /// What is wrong with it, in words for the one who uploads it.
+    /// The fault of the component, in words for the uploader.
     pub async fn load(&self, bytes: Bytes) -> Result<Arc<Component>, UploadError> {
         self.upload_in(None, bytes).await
     }
 
-    /// The same for a tenant, whose turns it takes: of the compiler, and of the guest threads.
+    /// Loads a component for a tenant, in its turns for the compiler and the guest threads.
     ///
     /// # Errors
     /// As [`Host::load`].
@@ -163,11 +165,13 @@ impl Host {
         self.upload_in(Some(tenant.clone()), bytes).await
     }
 
-    /// Loads a component whose bytes are fetched when they are needed: once to look at it, and again when it is its turn to be
-    /// compiled. `None`: nobody has its bytes. In a tenant's turns, or in the gateway's own.
+    /// Loads a stored component. Returns `None` if its bytes are not stored.
+    ///
+    /// `fetch` is called when the bytes are needed: once to check them, and again when the
+    /// component's turn to be compiled comes. Turns are the tenant's, or the gateway's for `None`.
     ///
     /// # Errors
-    /// As [`Host::load`], and what `fetch` says.
+    /// As [`Host::load`], and the errors of `fetch`.
     pub async fn load_stored<F>(
         &self,
         tenant: Option<&TenantId>,
@@ -193,7 +197,7 @@ impl Host {
         self.load_in(lane, looked, Box::pin(ready(Ok(bytes)))).await
     }
 
-    /// Checks a component, and loads it where its machine code is kept.
+    /// Checks a component and loads its artifact, if there is one.
     async fn look_at(&self, bytes: Bytes) -> Result<LookedAt, UploadError> {
         let shared = self.inner.shared.clone();
         let looked = blocking(move || {
@@ -244,10 +248,10 @@ impl Host {
         }))
     }
 
-    /// Asks a component what is wrong with settings, in the turn of the tenant that asks; an empty list: nothing.
+    /// Calls `check-settings` of a component in the tenant's turn; an empty list: no problems.
     ///
     /// # Errors
-    /// When it fails at telling, or (kind `busy`) cannot be asked now.
+    /// The call failed, or (kind `busy`) cannot be made now.
     pub async fn check_settings(
         &self,
         tenant: Option<&TenantId>,
@@ -267,10 +271,10 @@ impl Host {
             .map_err(|fault| fault.of(&component.description.name))
     }
 
-    /// The host's limits for a component with a step's own in their place; `None`: the step has none.
+    /// Returns the host's limits for a component with a step's applied; `None`: the step sets none.
     ///
     /// # Errors
-    /// Which of them is nothing or over the host's, and in which words.
+    /// The limit that is zero or above the host's, and a message.
     pub fn bounds(
         &self,
         component: &Component,
@@ -285,7 +289,7 @@ impl Host {
         &caller.of(component.cached.class()).config
     }
 
-    /// Runs a chain on an event's document, when it is the tenant's turn.
+    /// Runs a chain on an event's document, in the tenant's turn.
     pub async fn run(&self, call: Call) -> Done {
         let (tenant, account) = (call.tenant.clone(), call.chain.budget.clone());
         let ran = self.run_on_account(&tenant, account, move |lane| lane.chain(call));
@@ -293,19 +297,20 @@ impl Host {
         ran.unwrap_or_else(|refusal| Done::without_data(refusal.into_verdict()))
     }
 
-    /// What is said of a chain whose tenant has used up its time.
+    /// Verdict of a chain whose tenant has used up its CPU budget; `None`: the budget has time
+    /// left.
     pub(super) fn over_budget(&self, chain: &Chain) -> Option<Verdict> {
         let account = chain.budget.as_deref()?;
         self.over_account(account).map(LaneRefusal::into_verdict)
     }
 
-    /// A tenant's steps as a chain, whose time is charged to the tenant.
+    /// Builds a chain from a tenant's steps, with the tenant's CPU budget.
     pub fn chain(&self, tenant: &TenantId, steps: Vec<Step>) -> Chain {
         let budget = self.cpu_budget(tenant);
         Chain { steps, budget }
     }
 
-    /// The breaker of a tenant's version of a plugin.
+    /// Returns the circuit breaker of a tenant's version of a plugin.
     pub fn breaker(&self, tenant: &TenantId, digest: &str) -> Arc<Breaker> {
         let make = || Breaker::new(self.config().breaker);
         self.inner
@@ -314,7 +319,7 @@ impl Host {
             .of((tenant.clone(), digest.to_owned()), make)
     }
 
-    /// How the breaker of a tenant's version of a plugin stands here.
+    /// Returns the state of the circuit breaker of a tenant's version of a plugin, in this process.
     pub fn breaker_state(&self, tenant: &TenantId, digest: &str) -> BreakerState {
         let breaker = self
             .inner
@@ -325,13 +330,14 @@ impl Host {
         breaker.map_or(BreakerState::Closed, |breaker| breaker.state(now_ms))
     }
 
-    /// What operators should know of plugins.
+    /// Incidents for operators.
     pub fn incidents(&self) -> &Incidents {
         &self.inner.shared.caller.incidents
     }
 
-    /// Removes machine code that is kept on disk and was not wanted for `plugins.keep_compiled`. `in_use`: the digests of
-    /// components that somebody holds, whose machine code may be wanted at any call.
+    /// Removes machine code from disk that was not used for `plugins.keep_compiled`.
+    ///
+    /// `in_use`: digests of components in use, whose machine code any call may need.
     pub async fn sweep(&self, in_use: HashSet<String>) {
         let artifacts = self.inner.loader.artifacts().clone();
         let (now, keep) = (self.inner.shared.clock.now(), self.config().keep_compiled.get());
@@ -343,12 +349,12 @@ impl Host {
         }
     }
 
-    /// How many calls wait for a thread.
+    /// Number of calls that wait for a thread.
     pub fn waiting(&self) -> usize {
         self.inner.shared.queue.waiting()
     }
 
-    /// The limits; those of large components have their own under `large`.
+    /// Limits of small components; those of large components are under `large`.
     pub fn config(&self) -> &Config {
         &self.inner.shared.caller.config
     }
@@ -370,7 +376,7 @@ impl Host {
         }
     }
 
-    /// A call outside any event. `None`: no room for it.
+    /// Makes a call outside any event. `None`: the queue is full.
     async fn ask<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -379,7 +385,9 @@ impl Host {
         self.on_thread(lane, |shared| call(&shared.caller)).await.ok()
     }
 
-    /// Does something on a guest thread when it is the lane's turn, and charges the lane the time that it says it took.
+    /// Runs a job on a guest thread in the lane's turn.
+    ///
+    /// Charges the lane the time that the job reports.
     pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -387,7 +395,7 @@ impl Host {
     ) -> Result<T, NotRun> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move |shared: &Shared| {
-            // Whoever asked may have gone away while the call waited.
+            // The caller may have dropped its request while the job waited.
             if reply.is_closed() {
                 return Duration::ZERO;
             }
@@ -401,20 +409,20 @@ impl Host {
     }
 }
 
-/// A component that was checked.
+/// A checked component.
 struct LookedAt {
     checked: Checked,
     digest: String,
-    /// Where its machine code was kept.
+    /// The component loaded from its artifact, if there was one.
     cached: Option<Arc<CachedComponent>>,
 }
 
-/// Why something was not done on a guest thread.
+/// Reason for a job that was not run on a guest thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotRun {
-    /// There is no room for it.
+    /// The queue is full.
     Busy,
-    /// The host's own code panicked, or the host has ended.
+    /// The host's code panicked, or the host has ended.
     Failed,
 }
 
@@ -432,7 +440,7 @@ impl Drop for Inner {
     }
 }
 
-/// A guest thread: one job after the other until the queue is closed.
+/// Main loop of a guest thread: runs one job after the other until the queue is closed.
 fn work(shared: &Shared, workers: &WorkerClocks, worker: usize, priority: Priority) {
     let rank = match priority {
         Priority::Normal => Rank::Guest,
@@ -440,7 +448,7 @@ fn work(shared: &Shared, workers: &WorkerClocks, worker: usize, priority: Priori
     };
     rank.take();
     if let Some(time) = ThreadTime::own() {
-        // Nobody else sets it.
+        // No other thread sets it.
         let _ = workers[worker].set(time);
     }
     let mut used = Duration::ZERO;
@@ -449,7 +457,7 @@ fn work(shared: &Shared, workers: &WorkerClocks, worker: usize, priority: Priori
     }
 }
 
-/// A panic in the host's own code ends one job, not the thread.
+/// Runs a job. A panic in the host's code ends the job, not the thread.
 fn one(shared: &Shared, job: Job) -> Duration {
     let _ticking = shared.ticker.hold();
     catch_unwind(AssertUnwindSafe(|| job(shared))).unwrap_or_else(|_| {
@@ -458,5 +466,6 @@ fn one(shared: &Shared, job: Job) -> Duration {
     })
 }
 
-/// Of a guest thread: wasmtime lets a guest use 512 KiB of it, and the document's walks recurse.
+/// Stack size of a guest thread: wasmtime lets a guest use 512 KiB of it, and walks over documents
+/// recurse.
 const STACK_BYTES: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! What the plugin host has to tell operators: seldom, and so bounded that nobody has to listen.
+//! Incidents of the plugin host for operators: rare, and bounded in memory even without a reader.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,25 +8,25 @@ use tokio::sync::Notify;
 use super::canary::Tripped;
 use hookgate_domain::TenantId;
 
-/// Something that an operator should know.
+/// An event that operators should know of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incident {
-    /// A version was stopped so often in a row that it is left alone for a while.
+    /// The circuit breaker of a version opened.
     LeftAlone {
-        /// Whose calls.
+        /// Tenant.
         tenant: TenantId,
-        /// Which plugin.
+        /// Plugin.
         plugin: String,
-        /// The first digits of its digest.
+        /// First digits of the version's digest.
         version: String,
-        /// How it was stopped last: a word from a closed set.
+        /// Kind of the last failure, from a closed set.
         kind: &'static str,
     },
-    /// A canary failed too often and was called off.
+    /// A canary failed too often and was stopped.
     CanaryStopped(Tripped),
 }
 
-/// Where incidents wait to be told. Cheap to clone.
+/// Queue of incidents. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Incidents {
     inner: Arc<Inner>,
@@ -39,7 +39,8 @@ struct Inner {
 }
 
 impl Incidents {
-    /// Tells one. What is over a bound is not told: whoever listens is far behind, or nobody does.
+    /// Adds an incident. If the queue is full, the incident is dropped: the reader is far behind or
+    /// absent.
     pub fn tell(&self, incident: Incident) {
         let mut waiting = self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MOST_WAITING {
@@ -49,7 +50,7 @@ impl Incidents {
         self.inner.told.notify_one();
     }
 
-    /// Waits for one.
+    /// Waits for the next incident.
     pub async fn next(&self) -> Incident {
         loop {
             let first = self

@@ -1,9 +1,11 @@
-//! A tenant's lane: metered work of a tenant on the guest threads, in its turn and on its account.
+//! Lane of a tenant: metered work on the guest threads, in the tenant's turn and charged to its CPU
+//! budget.
 //!
-//! What a tenant declares (filters, schemas, classifications) is as much its program as its plugins are, and runs where they
-//! run: in a fair queue, charged to the tenant's processor time, and moved behind the others when it takes long. The budgets of
-//! that work are made here and nowhere else (`tests/tidy` holds it), so that nothing of unbounded size runs on a thread that
-//! serves connections. The one exception is [`WorkBudget::small`], whose size makes it harmless on any thread.
+//! A tenant's declarations (filters, schemas, classifications) are as much its program as its
+//! plugins are. They run in the same place: in a fair queue, charged to the tenant's processor
+//! time, and at background priority when they take long. The work budgets of these declarations are
+//! made only here (`tests/tidy` checks it), so that no unbounded work runs on a thread that serves
+//! connections. The one exception is [`WorkBudget::small`], which is small enough for any thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,23 +18,23 @@ use hookgate_domain::units::Span;
 use hookgate_json::budget::WorkBudget;
 use hookgate_runtime::telemetry::Refusal;
 
-/// A guest thread while it serves one tenant's job.
+/// A guest thread while it runs one tenant's job.
 pub struct TenantLane<'a> {
     shared: &'a Shared,
-    /// Processor time of chains, and the time by the wall that they took of the job.
+    /// Processor time of the job's chains, and their wall time.
     chains: (Duration, Duration),
 }
 
-/// A tenant's job was not run.
+/// Reason for a tenant's job that was not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneRefusal {
-    /// As many jobs wait as may.
+    /// The queue is full.
     Busy,
-    /// The tenant has used up its processor time.
+    /// The tenant has used up its CPU budget.
     OverBudget {
-        /// How long it has to wait.
+        /// Wait until the budget has time again.
         wait: Duration,
-        /// What it may use in a second.
+        /// Processor time allowed per second.
         per_second: Span,
     },
     /// The job panicked, or the host has ended.
@@ -40,12 +42,13 @@ pub enum LaneRefusal {
 }
 
 impl TenantLane<'_> {
-    /// A budget for one event's filters, schema and classifications: `plugins.max_event_work`.
+    /// Creates the work budget of one event's filters, schema and classifications:
+    /// `plugins.max_event_work`.
     pub fn work(&self) -> WorkBudget {
         WorkBudget::new(self.shared.caller.config.max_event_work)
     }
 
-    /// Runs a chain, within the same job.
+    /// Runs a chain within this job.
     pub fn chain(&mut self, call: Call) -> Done {
         let began = Instant::now();
         let (done, used) = run::chain(&self.shared.caller, call, self.shared.clock.now().as_millis());
@@ -56,10 +59,11 @@ impl TenantLane<'_> {
 }
 
 impl Host {
-    /// Runs a job of a tenant in its lane: in turns with other tenants, bounded in number, and charged to its account.
+    /// Runs a tenant's job in its lane: in turns with other tenants, bounded in number, and charged
+    /// to its budget.
     ///
     /// # Errors
-    /// Why it was not run. A job that was refused has done nothing.
+    /// The reason for the refusal. A refused job has had no effect.
     pub async fn run_for<T: Send + 'static>(
         &self,
         tenant: &TenantId,
@@ -68,7 +72,8 @@ impl Host {
         self.run_on_account(tenant, self.cpu_budget(tenant), job).await
     }
 
-    /// The same with a known account; `None`: it is charged to nobody.
+    /// Runs a tenant's job as [`Host::run_for`] does, with a given budget; `None`: the time is not
+    /// charged.
     pub async fn run_on_account<T: Send + 'static>(
         &self,
         tenant: &TenantId,
@@ -100,7 +105,8 @@ impl Host {
         })
     }
 
-    /// The account that a tenant's time is charged to, if it has one. It lasts as long as somebody holds it.
+    /// Returns the CPU budget of a tenant, if it has one. It lives as long as a reference to it
+    /// exists.
     pub fn cpu_budget(&self, tenant: &TenantId) -> Option<Arc<Budget>> {
         let config = self.config();
         let own = config.budgets.get(tenant.as_str()).copied();
@@ -109,7 +115,7 @@ impl Host {
         Some(accounts.of(tenant.clone(), || Budget::new(per_second)))
     }
 
-    /// Why an account cannot be charged now.
+    /// Refuses a job if its CPU budget is used up.
     pub(super) fn over_account(&self, account: &Budget) -> Option<LaneRefusal> {
         let wait = account.wait(self.inner.shared.elapsed_us())?;
         self.inner.shared.observed.not_run(Refusal::Budget);
@@ -121,7 +127,7 @@ impl Host {
 }
 
 impl LaneRefusal {
-    /// The same as the verdict of a chain that was not run.
+    /// Converts the refusal to the verdict of a chain that was not run.
     pub(super) fn into_verdict(self) -> Verdict {
         match self {
             Self::Busy => Verdict::Busy,

@@ -1,16 +1,24 @@
-//! The plugin host: runs a tenant's chain of components on an event's document, each call in a fresh instance, under limits.
+//! Plugin host: runs a tenant's chain of components on an event's document, under limits.
 //!
-//! [`Host`] is the handle. `load` takes an upload: `upload` looks at it, the `loader` makes machine code of it (`compile`, in a
-//! process of its own) or finds what was kept (`artifact`), `machine_code` maps it, and the `code_cache` links and holds it.
-//! Its `class` says in which `engine`, and under whose limits.
-//! `run` takes an event: it waits its tenant's turn in the `queue`, where who takes long (`aside`, `debts`) stands behind, then
-//! `run` goes through the chain on a guest thread, `call` makes each step's fresh instance, and `said` holds its verdict to what
-//! its phase allows. Other work of a tenant, its filters and schemas, waits the same turns in its `lane`. `trial` takes an event the same way as a dry run and tells everything of it, with the `fuel` that it took.
-//! What a guest can reach is in `imports`, what it may use in `guest` and `deadline`, and what stopped it in `failure`.
-//! What was seen of each version, and what it wrote, is in `observed` and `journal`; what operators should know is in `incidents`.
+//! [`Host`] is the handle. Loading: `upload` checks a component, `loader` compiles it (`compile`,
+//! in a child process) or finds its artifact (`artifact`), `machine_code` maps the code, and
+//! `code_cache` links it and keeps it loaded. The component's `class` selects its `engine` and its
+//! limits.
 //!
-//! A call ends by itself, by a trap or by a limit; nothing that it did to its memory outlives it. The host knows neither the
-//! store nor the server, and no plugin's text ever reaches the gateway's log.
+//! Running: `run` waits for the tenant's turn in the `queue`. Tenants with long calls
+//! (`long_calls`, `cpu_debt`) run at background priority. Then `run` executes the chain on a guest
+//! thread: `call` makes a fresh instance for each step, and `step_verdict` checks the step's
+//! verdict against its phase. A tenant's other work, such as filters and schemas, takes the same
+//! turns in its `lane`. `trial` runs an event the same way as a dry run and reports all of it, with
+//! the `fuel` that it took.
+//!
+//! `imports` defines the functions that a guest can call, `guest` and `deadline` its limits, and
+//! `failure` the cause of a stop. `version_stats` and `log_buffer` hold the counters and the log of
+//! each version; `incidents` informs operators.
+//!
+//! A call ends by itself, by a trap or by a limit; its changes to its memory do not outlive it. The
+//! host does not depend on the store or the server, and no plugin's text ever reaches the gateway's
+//! log.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 mod artifact;
@@ -85,64 +93,65 @@ use hookgate_domain::units::Span;
 use hookgate_domain::{EventId, EventType, SubscriptionId, TenantId, Timestamp};
 use hookgate_json::Document;
 
-/// Where in an event's life a chain stands.
+/// Phase of an event's life in which a chain runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Once an event, before it is stored.
+    /// Once per event, before it is stored.
     Ingress,
-    /// Once a delivery, before it is signed.
+    /// Once per delivery, before it is signed.
     Delivery {
-        /// Which attempt it is, from 1.
+        /// Number of the attempt, from 1.
         attempt: u32,
-        /// To whom; `None`: the event's own endpoint.
+        /// Target subscription; `None`: the event's own endpoint.
         subscription: Option<SubscriptionId>,
     },
 }
 
-/// An event on its way through a chain.
+/// One run of a chain on an event.
 #[derive(Debug)]
 pub struct Call {
-    /// Whose; the fair queue goes by it.
+    /// Tenant; the fair queue schedules by it.
     pub tenant: TenantId,
-    /// What is to be run; never empty.
+    /// Chain to run; never empty.
     pub chain: Arc<Chain>,
     /// The event's id.
     pub id: EventId,
     /// The event's type.
     pub kind: EventType,
-    /// When the event was created.
+    /// Time at which the event was created.
     pub created: Timestamp,
-    /// Where the chain stands.
+    /// Phase in which the chain runs.
     pub phase: Phase,
-    /// The producer's notes: the plugins read them, and change them at ingress.
+    /// The producer's notes: plugins read them, and can change them at ingress.
     pub metadata: Arc<Document>,
-    /// What the plugins read and change.
+    /// Document that the plugins read and change.
     pub data: Document,
 }
 
-/// What came of it.
+/// Result of a chain.
 #[derive(Debug)]
 pub struct Done {
-    /// What all said together.
+    /// Verdict of the whole chain.
     pub verdict: Verdict,
     /// The document as the last step left it; empty unless the verdict is `Verdict::Pass`.
     pub data: Document,
     /// The metadata as the last step left it; empty unless the verdict is `Verdict::Pass`.
     pub metadata: Arc<Document>,
-    /// What each step that ran did.
+    /// Report of each step that ran.
     pub steps: Vec<StepReport>,
-    /// What the plugins wrote, each line with the plugin's name: for the plugin's author alone, it may say anything.
+    /// Log lines of the plugins, each with the plugin's name. They may hold any data: for the
+    /// plugin's author alone.
     pub log: Vec<(String, LogLine)>,
 }
 
 impl Done {
-    /// The steps that failed, those that were gone on without too, and how.
+    /// Failed steps, skipped ones included, each with its failure.
     pub fn failures(&self) -> impl Iterator<Item = (&StepReport, &str)> {
         let steps = self.steps.iter();
         steps.filter_map(|step| step.failure.as_deref().map(|kind| (step, kind)))
     }
 
-    /// Nothing ran, or nothing of it may be used.
+    /// Result of a chain that did not run, or whose output must not be used.
     fn without_data(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -154,21 +163,21 @@ impl Done {
     }
 }
 
-/// What a chain said of an event.
+/// Verdict of a chain on an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every step let it pass.
+    /// Every step passed the event.
     Pass,
-    /// A step dropped it.
+    /// A step dropped the event.
     Drop {
-        /// Which plugin.
+        /// Name of the plugin.
         plugin: String,
         /// Its reason, at most 256 bytes.
         reason: String,
     },
-    /// A step refused it (ingress only).
+    /// A step rejected the event (ingress only).
     Reject {
-        /// Which plugin.
+        /// Name of the plugin.
         plugin: String,
         /// A stable word, at most 64 bytes.
         code: String,
@@ -177,29 +186,29 @@ pub enum Verdict {
     },
     /// A step asked for a delay (delivery only).
     Delay {
-        /// Which plugin.
+        /// Name of the plugin.
         plugin: String,
-        /// By how long, at most 24 hours.
+        /// Length of the delay, at most 24 hours.
         by: Duration,
     },
     /// A step failed and its policy is `Fail`.
     Failed(Failure),
-    /// The queue of this tenant is full: nothing was run.
+    /// The queue of this tenant is full; nothing was run.
     Busy,
-    /// The tenant has used up its guest time: nothing was run.
+    /// The tenant has used up its CPU budget; nothing was run.
     OverBudget {
-        /// How long it has to wait.
+        /// Wait until the budget has time again.
         wait: Duration,
-        /// What it may use in a second.
+        /// Processor time allowed per second.
         per_second: Span,
     },
 }
 
-/// What a plugin finds wrong in its settings.
+/// A problem that a plugin finds in its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsProblem {
-    /// Where, a JSON pointer.
+    /// JSON pointer to the problem.
     pub pointer: String,
-    /// What.
+    /// Description of the problem.
     pub message: String,
 }

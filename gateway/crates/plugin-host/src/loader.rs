@@ -1,4 +1,4 @@
-//! From a component's bytes to its place on the shelf: the artifact that was kept, or one that is made now.
+//! Component loader: loads machine code into the code cache, from its artifact or by compiling it.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,30 +17,32 @@ use super::queue::Lane;
 use super::upload::UploadError;
 use super::weak_map::WeakMap;
 
-/// Who makes machine code, and where it is kept. Cheap to clone.
+/// Compiles components and stores their artifacts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ComponentLoader {
     compiler: Compiler,
     artifacts: Artifacts,
     purpose: Purpose,
-    /// One compilation each.
+    /// Limits concurrent compilations.
     turns: Arc<Semaphore>,
-    /// Of each lane one compilation at a time waits for a turn: who uploads much does not hold up the others.
+    /// Limits each lane to one compilation in the wait for `turns`: a tenant with many uploads does
+    /// not delay the others.
     lanes: Arc<WeakMap<Lane, Semaphore>>,
-    /// One stored component each that is read and checked.
+    /// Limits stored components that are read and checked at the same time.
     reads: Arc<Semaphore>,
 }
 
-/// A component that was checked, and in whose turn it is compiled.
+/// A checked component, and the lane in whose turn it is compiled.
 pub(super) struct Source<'a> {
     pub(super) lane: &'a Lane,
     pub(super) digest: &'a str,
-    /// Its bytes, fetched when its turn has come: what waits for the compiler holds none.
+    /// The component's bytes, fetched when its turn has come: a waiting component holds none in
+    /// memory.
     pub(super) component: BoxFuture<'a, Result<Bytes, UploadError>>,
 }
 
 impl ComponentLoader {
-    /// A workshop that makes so many at the same time (`plugins.compiles`).
+    /// Creates a loader with this many concurrent compilations (`plugins.compiles`).
     pub fn new(compiler: Compiler, artifacts: Artifacts, compiles: NonZeroU32) -> Self {
         Self {
             compiler,
@@ -52,7 +54,7 @@ impl ComponentLoader {
         }
     }
 
-    /// The same workshop, for code for this. Both take turns.
+    /// Returns a loader for another purpose. Both share the turns.
     pub(super) fn made_for(&self, purpose: Purpose) -> Self {
         Self {
             artifacts: self.artifacts.made_for(purpose),
@@ -65,12 +67,12 @@ impl ComponentLoader {
         &self.artifacts
     }
 
-    /// A place to read and check a component that is stored; few are held in memory for that at the same time.
+    /// Waits for a permit to read and check a stored component; few are in memory at a time.
     pub(super) async fn reading(&self) -> Result<SemaphorePermit<'_>, UploadError> {
         self.reads.acquire().await.map_err(|_| UploadError::Busy)
     }
 
-    /// Compiles a component that was checked, in its lane's turn, unless it is kept already.
+    /// Compiles a checked component in its lane's turn, unless it has an artifact.
     pub(super) async fn load(
         &self,
         code_cache: &Arc<CodeCache>,
@@ -88,7 +90,7 @@ impl ComponentLoader {
         let lane = self.lanes.of(lane.clone(), || Semaphore::new(1));
         let _first = lane.acquire().await.map_err(|_| UploadError::Busy)?;
         let turn = self.turns.acquire().await.map_err(|_| UploadError::Busy)?;
-        // Whoever had the turn before may have made the same.
+        // The holder of the turn before may have compiled the same component.
         if let Some(cached) = self.kept(code_cache, digest).await? {
             return Ok(cached);
         }
@@ -105,8 +107,10 @@ impl ComponentLoader {
         .await
     }
 
-    /// From the artifact that was kept. One that does not load any more, after a change of processor or of limits, counts as
-    /// none: making it anew says what is wrong.
+    /// Loads a component from its artifact.
+    ///
+    /// An artifact that no longer loads, after a change of processor or of limits, counts as
+    /// missing: compiling the component again reports the reason.
     pub(super) async fn kept(
         &self,
         code_cache: &Arc<CodeCache>,
@@ -129,5 +133,5 @@ pub(super) async fn blocking<T: Send + 'static>(
         .map_err(|error| UploadError::Host(error.into()))?
 }
 
-/// How many stored components are read and checked at the same time.
+/// Number of stored components that are read and checked at the same time.
 const READS: usize = 8;

@@ -1,32 +1,32 @@
-//! What a call has written: its log, and its standard error, which is where a panic's text goes. Bounded.
+//! Log of a call: its lines, and its standard error, which contains a panic's text. Bounded.
 
 use std::fmt;
 
-/// How loud a line of a plugin's log is.
+/// Level of a line of a plugin's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Step by step.
+    /// Step-by-step detail.
     Trace,
-    /// For the author.
+    /// Detail for the plugin's author.
     Debug,
-    /// As it should be.
+    /// Normal operation.
     Info,
-    /// Odd.
+    /// Unexpected, but not an error.
     Warn,
-    /// Wrong.
+    /// An error.
     Error,
 }
 
 /// One line of a plugin's log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How loud.
+    /// Level.
     pub level: Level,
     /// The text; control characters are escaped.
     pub text: String,
 }
 
-/// Without the text: a plugin may have written anyone's personal data.
+/// Omits the text: a plugin may have written personal data.
 impl fmt::Debug for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.text.len();
@@ -40,15 +40,15 @@ impl fmt::Debug for LogLine {
 /// The log of one call.
 pub(super) struct Log {
     lines: Vec<LogLine>,
-    /// Bytes that there is still room for, lines and standard error together.
+    /// Remaining bytes, for lines and standard error together.
     room: usize,
-    /// Bytes that there was no room for.
+    /// Dropped bytes.
     dropped: usize,
     stderr: Vec<u8>,
 }
 
 impl Log {
-    /// An empty log with room for so many bytes.
+    /// Creates an empty log of this size in bytes.
     pub(super) fn new(room: usize) -> Self {
         Self {
             lines: Vec::new(),
@@ -58,18 +58,18 @@ impl Log {
         }
     }
 
-    /// Adds a line, or what there is room for of it.
+    /// Adds a line, cut to the remaining size.
     pub(super) fn write(&mut self, level: Level, text: &str) {
         let kept = escaped(text, self.room);
         self.dropped += text.len().saturating_sub(kept.len());
         if self.room > 0 {
-            // An empty line takes room too: without end they would be a way around the limit.
+            // An empty line counts too; otherwise the number of lines would be unlimited.
             self.room -= kept.len().max(1);
             self.lines.push(LogLine { level, text: kept });
         }
     }
 
-    /// Adds what the plugin wrote to its standard output, line by line. What there is no room for is not looked at.
+    /// Adds standard output line by line. The part that does not fit is not parsed.
     pub(super) fn write_stdout(&mut self, bytes: &[u8]) {
         let (fits, over) = bytes.split_at(bytes.len().min(self.room));
         for line in String::from_utf8_lossy(fits).lines() {
@@ -78,7 +78,7 @@ impl Log {
         self.dropped += over.len();
     }
 
-    /// Adds to the standard error.
+    /// Adds bytes of standard error.
     pub(super) fn write_stderr(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.room);
         self.stderr.extend_from_slice(&bytes[..kept]);
@@ -86,12 +86,12 @@ impl Log {
         self.dropped += bytes.len() - kept;
     }
 
-    /// Bytes that there is still room for.
+    /// Remaining bytes.
     pub(super) fn room(&self) -> usize {
         self.room
     }
 
-    /// The text of the panic that the standard error ends with, on one line.
+    /// Returns the text of the panic at the end of standard error, on one line.
     pub(super) fn panic(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);
         let start = text.rfind("panicked at ")?;
@@ -103,7 +103,7 @@ impl Log {
         Some(lines.join(" "))
     }
 
-    /// All lines: the log, then the standard error, then how much was dropped.
+    /// Returns all lines: the log, then standard error, then the number of dropped bytes.
     pub(super) fn into_lines(self) -> Vec<LogLine> {
         let mut lines = self.lines;
         let stderr = String::from_utf8_lossy(&self.stderr);
@@ -121,7 +121,7 @@ impl Log {
     }
 }
 
-/// The text with control characters escaped, cut to so many bytes.
+/// Escapes control characters and cuts the text to `max` bytes.
 pub(super) fn escaped(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for c in text.chars() {

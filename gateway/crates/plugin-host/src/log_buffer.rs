@@ -1,8 +1,10 @@
-//! What a tenant's plugin wrote lately, for its author: in this process's memory, and nowhere else.
+//! Log buffer: the latest log lines of each tenant's plugins, for their authors, in this process's
+//! memory only.
 //!
-//! A plugin's text may hold anything of an event, so it goes neither to the gateway's log nor to a store. There are so many lines,
-//! bytes and lines a second for each plugin of each tenant, and so many bytes in all, of which everyone who writes has an equal
-//! share: nobody pushes another's lines out but by being one more.
+//! A plugin's text may hold any data of an event, so it is written neither to the gateway's log nor
+//! to a store. Each plugin of each tenant has a maximum of lines, bytes and lines per second. All
+//! buffers together have a maximum of bytes, which is divided equally among the buffers with lines:
+//! a writer displaces others' lines only by being one more writer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,17 +16,17 @@ use serde::{Deserialize, Serialize};
 use super::log::{Level, LogLine};
 use hookgate_domain::units::Size;
 
-/// How much of what plugins write is kept in memory for their authors; never on disk.
+/// Log lines of plugins kept in memory for their authors; never on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogBufferConfig {
-    /// Lines of one plugin of one tenant; 0: none are kept.
+    /// Lines of one plugin of one tenant; 0: no lines are kept.
     pub lines: u32,
     /// Bytes of one plugin of one tenant.
     pub size: Size,
-    /// Bytes of all together, in equal shares.
+    /// Bytes of all buffers together, in equal shares.
     pub size_in_all: Size,
-    /// Lines that one plugin of one tenant may add in a second; what is over it is counted and dropped.
+    /// Lines per second of one plugin of one tenant; the excess is counted and dropped.
     pub lines_per_second: u32,
 }
 
@@ -39,20 +41,20 @@ impl Default for LogBufferConfig {
     }
 }
 
-/// What all journals share.
+/// Memory shared by all log buffers.
 #[derive(Debug)]
 pub(super) struct LogMemory {
     config: LogBufferConfig,
-    /// How many journals hold lines.
+    /// Number of buffers with lines.
     writers: AtomicUsize,
-    /// Those that do, and some that are gone.
+    /// The buffers with lines, and some dropped ones.
     journals: Mutex<Vec<Weak<LogBuffer>>>,
 }
 
-/// The lines of one plugin of one tenant.
+/// Log lines of one plugin of one tenant.
 #[derive(Debug)]
 pub struct LogBuffer {
-    /// When it began, in ms since 1970: tells it from the one of another process.
+    /// Start of the buffer, in ms since 1970; distinguishes it from another process's buffer.
     began_ms: u64,
     room: Arc<LogMemory>,
     ring: Mutex<Ring>,
@@ -62,60 +64,60 @@ pub struct LogBuffer {
 struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// The number of the last line.
+    /// Number of the last line.
     last: u64,
-    /// The second that lines are counted in, and how many it had.
+    /// The present second, and the number of lines in it.
     second: (u64, u32),
-    /// Lines that there was no room for since the last one that was kept.
+    /// Lines dropped since the last accepted one.
     dropped: u64,
     writes: bool,
 }
 
-/// A line that was kept.
+/// A line in the buffer.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Counted from 1, without gaps.
+    /// Number of the line, from 1, without gaps.
     pub number: u64,
-    /// About which call.
+    /// The call that wrote it.
     pub of: Arc<Origin>,
     /// The line.
     pub line: LogLine,
-    /// How many lines were dropped before it, because there were too many.
+    /// Number of lines dropped before it, over the rate limit.
     pub dropped: u64,
 }
 
-/// The call that a line was written in.
+/// The call that wrote a line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// When the call began, in ms since 1970.
+    /// Start of the call, in ms since 1970.
     pub at_ms: u64,
     /// The event's id.
     pub event: String,
-    /// The subscription whose chain it is; `None`: the ingress chain.
+    /// The subscription of the chain; `None`: the ingress chain.
     pub subscription: Option<String>,
-    /// The version that the component says of itself.
+    /// Version that the component declares.
     pub release: String,
     /// The component's digest.
     pub digest: String,
 }
 
-/// Some lines.
+/// Result of a read.
 #[derive(Debug)]
 pub struct Lines {
-    /// The oldest first.
+    /// Lines, oldest first.
     pub entries: Vec<Entry>,
-    /// The number to go on after.
+    /// Number to continue after.
     pub next: u64,
 }
 
-/// Which lines.
+/// Query for lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
-    /// After this number; `None`: the last ones.
+    /// Number of the line to continue after; `None`: the last lines.
     pub after: Option<u64>,
-    /// At least so loud.
+    /// Minimum level.
     pub level: Level,
-    /// So many at most.
+    /// Maximum number of lines.
     pub limit: usize,
 }
 
@@ -128,7 +130,7 @@ impl LogMemory {
         }
     }
 
-    /// One more holds lines: the others keep to what is left for them.
+    /// Counts a new writer; trims the other buffers to their smaller shares.
     fn share_anew(&self, with: &Arc<LogBuffer>) {
         self.writers.fetch_add(1, Ordering::Relaxed);
         let mut journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +141,7 @@ impl LogMemory {
         }
     }
 
-    /// Bytes that one journal may hold now.
+    /// Maximum size of one buffer now, in bytes.
     fn share(&self) -> usize {
         let writers = self.writers.load(Ordering::Relaxed).max(1);
         (self.config.size_in_all.bytes() / writers).min(self.config.size.bytes())
@@ -155,12 +157,12 @@ impl LogBuffer {
         }
     }
 
-    /// When it began, in ms since 1970.
+    /// Start of the buffer, in ms since 1970.
     pub fn began_ms(&self) -> u64 {
         self.began_ms
     }
 
-    /// Lines that were kept.
+    /// Reads lines.
     pub fn read(&self, wanted: Wanted) -> Lines {
         let ring = self.ring();
         let loud = |entry: &&Entry| entry.line.level >= wanted.level;
@@ -187,7 +189,7 @@ impl LogBuffer {
         Lines { entries, next }
     }
 
-    /// Adds what a call wrote.
+    /// Adds the lines of a call, within the rate limit.
     pub(super) fn add(self: &Arc<Self>, of: Origin, lines: impl Iterator<Item = LogLine>) {
         let config = &self.room.config;
         if config.lines == 0 {
@@ -215,7 +217,7 @@ impl LogBuffer {
         }
     }
 
-    /// Keeps to its share.
+    /// Trims the buffer to its share.
     fn trim(&self) {
         let (lines, share) = (self.room.config.lines as usize, self.room.share());
         self.ring().trim(lines, share);
@@ -257,7 +259,7 @@ impl Ring {
     }
 }
 
-/// What a line takes, with what is told of its call.
+/// Memory of a line with its origin, in bytes.
 fn size(line: &LogLine) -> usize {
     line.text.len() + ENTRY_BYTES
 }

@@ -1,7 +1,9 @@
-//! Who steps aside: calls of the front row that turn out to be long, whatever keeps them: the guest, or the host on its behalf.
+//! Long-call detector: finds calls at normal priority that run long, in guest code or in the host's
+//! work for it.
 //!
-//! The ticker looks at what every thread does. A call that lasts for more than a tick is measured, by its thread's processor
-//! time: one that the system lets wait is not long.
+//! At every tick of the ticker, the detector inspects each worker. It measures a call that lasts
+//! longer than a tick by its thread's processor time, so a thread that only waits for a processor
+//! is not long.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,15 +12,15 @@ use super::cpu_time::ThreadTime;
 use super::queue::{FairQueue, Turn};
 use super::ticker::TICK;
 
-/// The processor time of the threads, by the numbers of their seats. Each adds its own.
+/// Processor clocks of the worker threads, by worker number. Each worker sets its clock.
 pub(super) type WorkerClocks = Arc<[OnceLock<ThreadTime>]>;
 
-/// Looks at the threads of a queue.
+/// Detects long calls of a queue's workers.
 pub(super) struct LongCallDetector<J> {
     queue: Arc<FairQueue<J>>,
     workers: WorkerClocks,
     lasting: Vec<(usize, Turn)>,
-    /// What was seen of each seat: in which turn, and its thread's time then.
+    /// For each worker, the turn last seen and its thread's processor time then.
     seen: Vec<Option<(Turn, Duration)>>,
 }
 
@@ -33,7 +35,7 @@ impl<J> LongCallDetector<J> {
         }
     }
 
-    /// To be called at every tick.
+    /// Checks all workers. Must be called at every tick.
     pub(super) fn look(&mut self) {
         self.queue.tick(&mut self.lasting);
         for &(worker, turn) in &self.lasting {
@@ -45,7 +47,9 @@ impl<J> LongCallDetector<J> {
     }
 }
 
-/// What a turn has used since it was first seen. Where the system does not tell, a second look says that it is long.
+/// Returns the processor time of a turn since it was first seen.
+///
+/// Where the system does not report processor time, a turn seen twice counts as long.
 fn used(thread: &OnceLock<ThreadTime>, seen: &mut Option<(Turn, Duration)>, turn: Turn) -> Duration {
     let now = thread.get().and_then(ThreadTime::read);
     match *seen {

@@ -1,4 +1,4 @@
-//! The one place where machine code from disk becomes code of this process.
+//! Mapping of machine code from disk into this process; no other file does this.
 #![allow(
     unsafe_code,
     reason = "see the argument at the call; nothing else is in this file"
@@ -12,7 +12,8 @@ use super::artifact::Artifact;
 /// Loads an artifact.
 ///
 /// # Errors
-/// When it was made by another version, with other settings or for another processor: it is to be compiled anew.
+/// It was made by another version, with other settings or for another processor, and must be
+/// compiled again.
 pub(super) fn load(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Component> {
     // SAFETY: the bytes must be what `Engine::precompile_component` gave, unchanged. An `Artifact` is made in two places: from
     // the output of our own compiler, and from a file whose HMAC, under a secret that only gateways hold, covers the bytes, the

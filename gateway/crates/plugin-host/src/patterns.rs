@@ -1,10 +1,10 @@
-//! Compiled patterns of a component, kept between its calls: a plugin gives the same strings at every event.
+//! Cache of a component's compiled patterns: a plugin passes the same strings at every event.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hookgate_json::{AccessError, PatternSet};
 
-/// The sets that a component used last.
+/// Pattern sets that a component used last.
 #[derive(Debug, Default)]
 pub(super) struct PatternCache {
     sets: Mutex<Vec<Known>>,
@@ -12,17 +12,17 @@ pub(super) struct PatternCache {
 
 #[derive(Debug)]
 struct Known {
-    /// All bytes of the texts: different sets are told apart by it without looking at them.
+    /// Total bytes of the texts: a cheap first comparison between sets.
     bytes: usize,
     texts: Vec<String>,
     set: Arc<PatternSet>,
 }
 
 impl PatternCache {
-    /// The compiled set of these texts.
+    /// Returns the compiled set of these texts.
     ///
     /// # Errors
-    /// When one of them is no pattern, or they are too many.
+    /// One of them is no pattern, or they are too many.
     pub(super) fn get(&self, texts: Vec<String>) -> Result<Arc<PatternSet>, AccessError> {
         let bytes = texts.iter().map(String::len).sum();
         if let Some(set) = self.find(bytes, &texts) {
@@ -56,9 +56,9 @@ impl PatternCache {
     }
 }
 
-/// Sets kept for one component.
+/// Maximum number of cached sets of one component.
 const SETS: usize = 64;
-/// A longer set is compiled at every call.
+/// Longest cached set, in bytes; a longer one is compiled at every call.
 const SET_BYTES: usize = 16 << 10;
 
 #[cfg(test)]

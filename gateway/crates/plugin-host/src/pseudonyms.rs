@@ -1,4 +1,6 @@
-//! The keys of pseudonyms: one a tenant, from a secret of the deployment, made only when a plugin asks for a pseudonym.
+//! Keys of pseudonyms, one per tenant, derived from a secret of the deployment.
+//!
+//! A key is derived only when a plugin asks for a pseudonym.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use sha2::Sha256;
 
 use hookgate_domain::TenantId;
 
-/// The secret that all tenants' keys come from. Cheap to clone.
+/// Secret that all tenants' keys derive from. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pseudonyms(Arc<[u8; 32]>);
 
@@ -17,7 +19,7 @@ impl Pseudonyms {
         Self(Arc::new(secret))
     }
 
-    /// A tenant's own key: equal values of two tenants are not recognisable as equal.
+    /// Derives a tenant's key: equal values of two tenants have different pseudonyms.
     pub(super) fn key(&self, tenant: &TenantId) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
         mac.update(b"pseudonyms of ");
@@ -26,7 +28,7 @@ impl Pseudonyms {
     }
 }
 
-/// Without the secret.
+/// Omits the secret.
 impl fmt::Debug for Pseudonyms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pseudonyms")

@@ -1,12 +1,15 @@
-//! The queue in front of the guest threads: fair between tenants, in turns and in processor time, and bounded.
+//! Fair queue of the guest threads: fair between tenants in turns and in processor time, and
+//! bounded.
 //!
-//! Each tenant has a lane. The lanes take turns; a tenant whose calls took long waits out its debt, a turn for each quantum,
-//! as long as others have something to do.
+//! Each tenant has a lane. The lanes take turns. A tenant whose calls took long skips one turn for
+//! each quantum of its debt, as long as other lanes have work.
 //!
-//! There are two rows of lanes. Of those in front, as many calls run at once as there are processors; those behind, which owe
-//! for long calls (`debts`), have threads of their own that the system lets wait for the others. So that nobody in front waits for a
-//! call that nobody knew to be long, such a call steps aside (`aside`): it runs on, and another thread takes its place. And so that nobody
-//! waits for one tenant's many calls that are not long, no tenant holds all of the threads in front while there are others there.
+//! There are two priorities. At normal priority, as many calls run at once as there are processors.
+//! Lanes that owe for long calls (`cpu_debt`) have background priority, with separate threads that
+//! the system schedules after the others. A call that turns out to be long (`long_calls`) must not
+//! delay normal calls: it continues to run but no longer counts among the running normal jobs, so
+//! another thread takes the next one. A tenant with many calls that are not long must not delay
+//! others either: no tenant occupies all normal threads while other tenants are active.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,10 +18,10 @@ use std::time::{Duration, Instant};
 use super::cpu_debt::CpuDebts;
 use hookgate_domain::TenantId;
 
-/// Whose lane: a tenant's, or (`None`) the gateway's own, for what is asked of a component outside any tenant.
+/// Key of a lane: a tenant, or `None` for the gateway's calls of a component outside any tenant.
 pub(super) type Lane = Option<TenantId>;
 
-/// Work that waits, and those who wait for it.
+/// Waiting jobs, and the threads that wait for jobs.
 #[derive(Debug)]
 pub(super) struct FairQueue<J> {
     state: Mutex<State<J>>,
@@ -27,23 +30,23 @@ pub(super) struct FairQueue<J> {
     started: Instant,
 }
 
-/// Which lanes a thread serves.
+/// Priority of lanes, and of the threads that serve them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Priority {
-    /// Those that owe nothing.
+    /// Lanes without CPU debt.
     Normal,
-    /// Those that owe.
+    /// Lanes with CPU debt.
     Background,
 }
 
-/// How much there may be.
+/// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Jobs that wait in one lane.
+    /// Waiting jobs in one lane.
     pub(super) per_lane: usize,
-    /// Jobs that wait in all lanes.
+    /// Waiting jobs in all lanes.
     pub(super) in_all: usize,
-    /// Jobs of the front row that run at the same time, beside those that have stepped aside.
+    /// Concurrent jobs at normal priority, not counting those detected as long.
     pub(super) at_once: usize,
 }
 
@@ -55,14 +58,16 @@ struct State<J> {
     background: PriorityState,
     waiting: usize,
     debts: CpuDebts,
-    /// What each thread does now, by the number of its seat.
+    /// Present job of each worker, by worker number.
     workers: Vec<Option<Worker>>,
-    /// Lanes of the calls that have stepped aside.
+    /// Lanes of the running calls that were detected as long.
     aside: Vec<Lane>,
     turns_given: u64,
-    /// Whose turn was the last.
+    /// Lane of the last turn.
     last: Option<Lane>,
-    /// How many turns will have been given when the last one is taken to be alone, if nobody else has any until then.
+    /// Value of `turns_given` from which the last lane counts as alone.
+    ///
+    /// A turn of another tenant's lane before that raises it.
     alone_from: u64,
     closed: bool,
 }
@@ -71,18 +76,19 @@ struct State<J> {
 struct LaneState<J> {
     jobs: VecDeque<J>,
     debt: Duration,
-    /// Where its turns are.
+    /// Priority under which its turns are queued.
     priority: Priority,
 }
 
 #[derive(Debug, Default)]
 struct PriorityState {
-    /// The lanes that have work, in the order of their turns.
+    /// Lanes with work, in the order of their turns.
     turns: VecDeque<Lane>,
-    /// Jobs that run, but for those that have stepped aside.
+    /// Running jobs, not counting those detected as long.
     running: usize,
     idle_threads: usize,
-    /// A thread was woken and has not looked yet: it finds whatever comes until it does, and nobody else is woken for that.
+    /// Set while a woken thread has not looked yet: it finds all work that comes until then, so no
+    /// other is woken.
     waking: bool,
 }
 
@@ -92,12 +98,12 @@ struct Worker {
     turn: Turn,
     priority: Priority,
     ticks: u32,
-    /// What it has used since it was seen to last.
+    /// Processor time used since the job was first seen to last.
     long: Duration,
     aside: bool,
 }
 
-/// One job's time on a thread.
+/// Identifies one job's time on a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn(u64);
 
@@ -106,7 +112,7 @@ pub(super) struct Turn(u64);
 pub(super) struct Full;
 
 impl<J> FairQueue<J> {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub(super) fn new(bounds: Bounds) -> Self {
         let state = State {
             bounds,
@@ -130,7 +136,7 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// Adds to the end of a lane.
+    /// Adds a job to the end of a lane.
     pub(super) fn push(&self, lane: Lane, job: J) -> Result<(), Full> {
         let mut state = self.lock();
         if state.closed || state.waiting >= state.bounds.in_all {
@@ -142,7 +148,8 @@ impl<J> FairQueue<J> {
         Ok(())
     }
 
-    /// The next job for a thread, whose last one took so long; waits for one. `None` when the queue is closed.
+    /// Waits for the next job of a worker whose last job used this time. `None`: the queue is
+    /// closed.
     pub(super) fn next(&self, worker: usize, priority: Priority, used: Duration) -> Option<J> {
         let mut state = self.lock();
         state.finish_job(worker, used, self.elapsed_us());
@@ -156,7 +163,7 @@ impl<J> FairQueue<J> {
                 self.wake(state);
                 return next;
             }
-            // What this thread found may be for the other row.
+            // The job that woke this thread may belong to the other priority.
             if let Some(other) = state.wake_another(priority.other()) {
                 other.of(self).notify_one();
             }
@@ -171,7 +178,7 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// A tick is over. The jobs that have lasted more than one, with their seats.
+    /// Counts a tick; returns the jobs that have lasted more than one, with their worker numbers.
     pub(super) fn tick(&self, lasting: &mut Vec<(usize, Turn)>) {
         lasting.clear();
         let mut state = self.lock();
@@ -184,8 +191,10 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// A job that lasts is long: it has used so much processor time since it was seen to last. Another of the front row may run
-    /// beside it, and the rest of its lane goes behind until it is over.
+    /// Marks a lasting job as long; `used`: its processor time since it was first seen to last.
+    ///
+    /// Another job of normal priority may then run beside it, and the rest of its lane gets
+    /// background priority until it ends.
     pub(super) fn is_long(&self, worker: usize, turn: Turn, used: Duration) {
         let mut state = self.lock();
         let held = state.workers.get_mut(worker).and_then(Option::as_mut);
@@ -203,7 +212,7 @@ impl<J> FairQueue<J> {
         self.wake(state);
     }
 
-    /// Lets all threads go; what waits is dropped.
+    /// Closes the queue: drops waiting jobs and ends all threads.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -215,12 +224,12 @@ impl<J> FairQueue<J> {
         self.background.notify_all();
     }
 
-    /// How many wait.
+    /// Number of waiting jobs.
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting
     }
 
-    /// Wakes a thread of either row that there is work for.
+    /// Wakes a thread of either priority if there is work for it.
     fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
         let woken = [Priority::Normal, Priority::Background].map(|priority| state.wake_another(priority));
         drop(state);
@@ -230,11 +239,12 @@ impl<J> FairQueue<J> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
-        // No code that can panic runs under the lock; a poisoned one holds a whole state all the same.
+        // No code that can panic runs under the lock; the state behind a poisoned lock is still
+        // consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time, where it matters.
+    /// Returns the time; 0 while no lane is in debt, because then the time does not matter.
     fn now_us(&self, state: &State<J>) -> u64 {
         if state.debts.is_empty() {
             0
@@ -272,7 +282,7 @@ impl<J> State<J> {
         }
     }
 
-    /// Where a lane stands now.
+    /// Returns the present priority of a lane.
     fn priority_of(&self, lane: &Lane, now_us: u64) -> Priority {
         if self.debts.owes(lane, now_us) || self.aside.contains(lane) {
             Priority::Background
@@ -287,7 +297,7 @@ impl<J> State<J> {
             Some(state) if state.jobs.len() >= self.bounds.per_lane => return Err(Full),
             Some(state) => {
                 state.jobs.push_back(job);
-                // It owes nothing any more, and need not wait until its turn behind comes.
+                // The lane is out of debt and need not wait for its turn at background priority.
                 if (state.priority, priority) == (Priority::Background, Priority::Normal) {
                     self.background.turns.retain(|waiting| *waiting != lane);
                     self.move_to(priority, lane);
@@ -307,7 +317,7 @@ impl<J> State<J> {
         Ok(())
     }
 
-    /// A lane's turns are in this row from now on.
+    /// Queues a lane's turns under this priority from now on.
     fn move_to(&mut self, priority: Priority, lane: Lane) {
         if let Some(state) = self.lanes.get_mut(&lane) {
             state.priority = priority;
@@ -315,8 +325,9 @@ impl<J> State<J> {
         self.priority(priority).turns.push_back(lane);
     }
 
-    /// Whether to wake a thread of a row: where there is work for one more. One at a time, and each wakes the next, for a
-    /// wake-up is a system call.
+    /// Decides whether to wake a thread of a priority: if there is work for one more.
+    ///
+    /// One thread is woken at a time, and each wakes the next, because a wake-up is a system call.
     fn wake_another(&mut self, priority: Priority) -> Option<Priority> {
         let state = self.priority(priority);
         if state.idle_threads == 0 || state.waking || !self.has_work(priority) {
@@ -361,7 +372,7 @@ impl<J> State<J> {
             }
             passed_over = 0;
             let alone = self.priority(priority).turns.is_empty();
-            // A lane that has a turn has a state, and one that has a state has work.
+            // A lane with a turn has a state, and a lane with a state has work.
             let state = self.lanes.get_mut(&lane)?;
             if state.debt >= QUANTUM && !alone {
                 state.debt -= QUANTUM;
@@ -380,7 +391,7 @@ impl<J> State<J> {
         }
     }
 
-    /// Whether a lane has as many threads in front as one may have.
+    /// Checks that a lane occupies its maximum of normal threads.
     fn has_its_share(&self, lane: &Lane) -> bool {
         let share = self.bounds.at_once.saturating_sub(1).max(1);
         if self.normal.running < share || self.is_alone(lane) {
@@ -391,7 +402,7 @@ impl<J> State<J> {
         self.workers.iter().flatten().filter(held).count() >= share
     }
 
-    /// Whether no other lane waits, or had a turn lately.
+    /// Checks that no other lane waits or had a turn lately.
     fn is_alone(&self, lane: &Lane) -> bool {
         let nobody_came = lane.is_none() || self.last.as_ref().is_none_or(|last| last == lane);
         let nobody_waits = || self.normal.turns.iter().all(|waiting| waiting == lane);
@@ -403,7 +414,8 @@ impl<J> State<J> {
             self.workers.resize_with(worker + 1, || None);
         }
         self.turns_given += 1;
-        // What runs behind takes no place in front, and the gateway's own is nobody's company.
+        // Background jobs occupy no normal thread, and the gateway's lane does not count as another
+        // tenant.
         if priority == Priority::Normal && lane.is_some() && self.last.as_ref() != Some(&lane) {
             let first = self.last.replace(lane.clone()).is_none();
             self.alone_from = if first { 0 } else { self.turns_given + COMPANY };
@@ -419,7 +431,7 @@ impl<J> State<J> {
         });
     }
 
-    /// A thread's job is over and took so long.
+    /// Ends a worker's job, which used this time.
     fn finish_job(&mut self, worker: usize, used: Duration, now_us: u64) {
         let Some(worker) = self.workers.get_mut(worker).and_then(Option::take) else {
             return;
@@ -442,11 +454,11 @@ impl<J> State<J> {
     }
 }
 
-/// What a turn is worth. Nearly every chain takes less, and then turns alone decide.
+/// Processor time of one turn. Nearly every chain takes less; then only the order of turns matters.
 const QUANTUM: Duration = Duration::from_millis(1);
-/// What a lane has to wait out at most: what it used while nobody waited for it is not held against it for long.
+/// Maximum debt of a lane, so that use during an idle period does not count for long.
 const MOST_DEBT: Duration = Duration::from_millis(100);
-/// A lane is alone once it has had so many turns with nobody else in between.
+/// Turns without any other lane after which a lane counts as alone.
 const COMPANY: u64 = 1_000;
 
 #[cfg(test)]

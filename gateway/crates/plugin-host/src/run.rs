@@ -1,6 +1,7 @@
-//! A chain, step by step, on a guest thread: what each step said, and what its failure means.
+//! Runs a chain step by step on a guest thread, and applies each step's failure policy.
 //!
-//! An event and a dry run go the same way; a dry run leaves a trace of each step and none in the figures and the log.
+//! An event and a dry run take the same path. A dry run records each step and leaves out metrics
+//! and logs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +24,14 @@ use hookgate_domain::{EventId, EventType, TenantId, Timestamp};
 use hookgate_json::{Document, Limits};
 use hookgate_runtime::telemetry::{Called, PluginVerdict};
 
-/// Runs a chain. `now_ms`: the time that all its steps see. Also gives the time that it took.
+/// Runs a chain; returns its result and the time that it used. `now_ms`: the time that all its
+/// steps see.
 pub(super) fn chain(caller: &Caller, call: Call, now_ms: u64) -> (Done, Duration) {
     let (done, ended) = all(caller, call, now_ms, None);
     (done, ended.used)
 }
 
-/// Runs a chain as a dry run: the same, with every step that was called recorded.
+/// Runs a chain as a dry run: the same, with every called step recorded.
 pub(super) fn traced(
     caller: &Caller,
     call: Call,
@@ -71,14 +73,14 @@ fn all(caller: &Caller, call: Call, now_ms: u64, recorder: Option<&mut Recorder>
     run.done(Verdict::Pass, data)
 }
 
-/// Whoever builds chains has a limit of its own; this one holds whatever that is.
+/// Fault of a chain with more than `plugins.steps` steps. It holds for every builder of chains.
 fn too_long(chain: &Chain, config: &Config) -> Option<Fault> {
     let (steps, limit) = (chain.steps.len(), config.steps);
     let message = || format!("the chain has {steps} steps; at most {limit} are run (`plugins.steps`)");
     (steps > limit as usize).then(|| Fault::new("internal", &message()))
 }
 
-/// From here on the document keeps to the limit of the chain's output, and notes what is changed.
+/// Applies the output limit of a chain to a document, and starts to record changes.
 fn bound(data: &mut Document, config: &Config) {
     data.set_limits(Limits {
         bytes: most_output(data, config),
@@ -87,7 +89,7 @@ fn bound(data: &mut Document, config: &Config) {
     data.take_changes();
 }
 
-/// How many bytes a chain may make of a document.
+/// Maximum size of a chain's output document, in bytes.
 pub(super) fn most_output(data: &Document, config: &Config) -> usize {
     let twice = data.size_bound().saturating_mul(2);
     twice.saturating_add(config.growth.bytes())
@@ -120,7 +122,7 @@ pub(super) fn event_info(
     }
 }
 
-/// What is told of a call with the event; how it went is put in later.
+/// Report of a call, stored with the event; the result is filled in later.
 fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
     StepReport {
         plugin: step.name.clone(),
@@ -134,28 +136,28 @@ fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
     }
 }
 
-/// A chain on its way.
+/// A running chain.
 struct Run<'a> {
     caller: &'a Caller,
     tenant: TenantId,
     event: types::EventInfo,
-    /// As the last step left it.
+    /// Metadata as the last step left it.
     metadata: Arc<Document>,
     changes_metadata: bool,
     now_ms: u64,
     used: Duration,
     steps: Vec<StepReport>,
     log: Vec<(String, LogLine)>,
-    /// Of a dry run.
+    /// Recorder of a dry run.
     recorder: Option<&'a mut Recorder>,
 }
 
-/// What is left of a run.
+/// Remainder of a finished run.
 struct Ended {
     used: Duration,
 }
 
-/// Which of a step's versions is called.
+/// Version of a step that is called.
 #[derive(Debug, Clone, Copy)]
 enum As {
     Itself,
@@ -168,7 +170,7 @@ enum After {
 }
 
 impl Run<'_> {
-    /// A step, or its canary. An event whose canary fails is given to the version that is known to work.
+    /// Runs a step, or its canary. An event whose canary fails is given to the stable version.
     fn step(&mut self, step: &Step, data: Document) -> After {
         let taken = |canary: &&Canary| self.recorder.is_none() && canary.takes(&self.event.id);
         let Some(canary) = step.canary.as_ref().filter(taken) else {
@@ -186,7 +188,7 @@ impl Run<'_> {
     }
 
     fn one(&mut self, step: &Step, data: Document, as_what: As) -> After {
-        // A step that may be skipped must be able to leave no trace.
+        // A step that may be skipped must leave no trace when it fails.
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
         let shown = self.recorder.as_ref().map(|_| data.clone());
         let bytes_in = data.size_bound();
@@ -289,7 +291,7 @@ impl Run<'_> {
         returned
     }
 
-    /// Tells of a breaker that opened, because of a failure of this kind, or closed.
+    /// Reports that a breaker opened, because of a failure of this kind, or closed.
     fn turned(&self, step: &Step, turned: Option<Turned>, kind: &'static str) {
         let (plugin, version) = (step.name.as_str(), step.version());
         match turned {
@@ -312,8 +314,9 @@ impl Run<'_> {
         }
     }
 
-    /// Leaves a figure of every call, what it wrote where its author finds it, and a line of one that failed: which limit,
-    /// never the message, in which a plugin may have put anything.
+    /// Records a call: metrics, the plugin's log for its author, and a log line if it failed.
+    ///
+    /// The line names the limit, never the message, which may hold any text of the plugin.
     fn observe(
         &self,
         step: &Step,

@@ -1,9 +1,10 @@
-//! Sandbox of the compiling process: it may use memory, the clock and its pipes, and nothing else of the system.
+//! Sandbox of the compiling process: only memory, the clock and its pipes are left to it.
 //!
-//! It runs as the gateway's user, and a fault in the compiler would let an uploaded component read what that user may read: the
-//! keys, the store. So it takes three things from itself before it reads the component: privileges that it could gain
-//! (`no_new_privs`), all files and ports (Landlock), and every system call but those listed here (seccomp). Each is best effort: a
-//! kernel or a container may have none of them, and [`Confinement`] says what is left.
+//! The process runs as the gateway's user, and a fault in the compiler would let an uploaded
+//! component read that user's files: the keys, the store. So before it reads the component, the
+//! process drops three things: privileges that it could gain (`no_new_privs`), all files and ports
+//! (Landlock), and every system call but those listed here (seccomp). Each is best effort: a kernel
+//! or a container may support none of them, and [`Confinement`] reports what is missing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,12 +25,12 @@ use super::compile::SUBCOMMAND;
 pub struct Confinement {
     /// Mechanisms that this machine lacks or refuses, each with the reason.
     pub missing: Vec<String>,
-    /// What a compiling process can do all the same: nothing, where it is confined.
+    /// Forbidden actions that a compiling process can still take; empty if it is confined.
     pub open: Vec<String>,
 }
 
 impl Confinement {
-    /// Starts a compiling process that tries what it must not be able to do, and asks for the result.
+    /// Starts a compiling process that tries forbidden actions, and returns the result.
     ///
     /// # Errors
     /// The process cannot be started.
@@ -49,7 +50,7 @@ impl Confinement {
         })
     }
 
-    /// The warning to give where a compiling process is not confined.
+    /// Returns a warning if compiling processes are not confined.
     pub fn warning(&self) -> Option<String> {
         let (open, missing) = (self.open.join(", "), self.missing.join("; "));
         (!self.open.is_empty()).then(|| {
@@ -58,7 +59,8 @@ impl Confinement {
     }
 }
 
-/// Takes everything from this process that compiling does not need, for good. Names what could not be taken.
+/// Enters the sandbox for good: drops every right that compiling does not need. Returns the
+/// mechanisms that failed.
 pub(super) fn enter() -> Vec<String> {
     let mut missing = Vec::new();
     if let Err(reason) = forbid_files() {
@@ -70,7 +72,7 @@ pub(super) fn enter() -> Vec<String> {
     missing
 }
 
-/// The probing process, whole: enters the sandbox, tries to leave it, and says how that went.
+/// Runs the probing process: enters the sandbox, tries to escape it, and reports the result.
 pub(super) fn probe() -> io::Result<()> {
     let missing = enter();
     let mut out = io::stdout().lock();
@@ -89,7 +91,7 @@ pub(super) fn probe() -> io::Result<()> {
     out.flush()
 }
 
-/// No file may be opened, no port bound or connected to, no process of others signalled.
+/// Forbids opening files, binding and connecting ports, and signalling other processes.
 fn forbid_files() -> Result<(), String> {
     let restrict = || -> Result<RulesetStatus, RulesetError> {
         let ruleset = Ruleset::default()
@@ -105,7 +107,7 @@ fn forbid_files() -> Result<(), String> {
     }
 }
 
-/// Every call but those that are listed fails with `EPERM`.
+/// Makes every system call that is not listed fail with `EPERM`.
 fn forbid_calls() -> Result<(), String> {
     let rules: BTreeMap<i64, _> = ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -118,12 +120,13 @@ fn forbid_calls() -> Result<(), String> {
     apply_filter(&program).map_err(|error| error.to_string())
 }
 
-/// The newest rights that are asked for; an older kernel has some of them.
+/// Newest access rights that are requested; an older kernel has some of them.
 const KNOWN: ABI = ABI::V6;
 
-/// System calls of a process that reads, computes and writes. Nothing here opens, connects, starts or signals anything else.
+/// System calls of a process that reads, computes and writes. None of them opens, connects, starts
+/// or signals.
 const ALLOWED: &[i64] = &[
-    // Its pipes.
+    // Pipes.
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_writev,
@@ -135,13 +138,13 @@ const ALLOWED: &[i64] = &[
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_madvise,
-    // Locks, the clock, chance.
+    // Locks, the clock, randomness.
     libc::SYS_futex,
     libc::SYS_sched_yield,
     libc::SYS_clock_gettime,
     libc::SYS_gettimeofday,
     libc::SYS_getrandom,
-    // Its end, also by an abort.
+    // Exit, also by an abort.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
@@ -154,7 +157,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-/// The argument that makes a compiling process the probing one.
+/// Argument that makes a compiling process the probing one.
 pub(super) const PROBE: &str = "probe";
 const MISSING: &str = "missing ";
 const OPEN: &str = "open ";

@@ -1,4 +1,4 @@
-//! What a plugin said of an event, held to what its phase allows and to its bounds. Pure.
+//! Verdict of a step, checked against its phase and bounded. Pure.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::log::escaped;
 use hookgate_domain::event::StepResult;
 use hookgate_runtime::telemetry::PluginVerdict;
 
-/// A plugin's verdict.
+/// Verdict of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StepVerdict {
     Pass,
@@ -19,7 +19,7 @@ pub(super) enum StepVerdict {
     Delay(Duration),
 }
 
-/// What the plugin said, if its phase lets it.
+/// Checks that the phase allows the plugin's verdict.
 pub(super) fn check_verdict(
     result: Result<Result<wit::Verdict, wit::Failure>, Fault>,
     phase: &Phase,
@@ -45,7 +45,7 @@ pub(super) fn check_verdict(
 }
 
 impl StepVerdict {
-    /// What it makes of the chain; `None`: it goes on.
+    /// Verdict of the chain that follows; `None`: the chain continues.
     pub(super) fn verdict(self, plugin: &str) -> Option<Verdict> {
         let plugin = plugin.to_owned();
         Some(match self {
@@ -60,7 +60,7 @@ impl StepVerdict {
         })
     }
 
-    /// What is kept of it with the event.
+    /// Result stored with the event.
     pub(super) fn result(&self) -> StepResult {
         match self {
             Self::Drop(_) => StepResult::Dropped,
@@ -68,7 +68,7 @@ impl StepVerdict {
         }
     }
 
-    /// What it counts as.
+    /// Label for the metrics.
     pub(super) fn metric(&self) -> PluginVerdict {
         match self {
             Self::Pass => PluginVerdict::Pass,

@@ -1,6 +1,8 @@
-//! The clock of the deadlines: a thread that advances the engines' epochs every millisecond while plugins run.
+//! Ticker of the deadlines: a thread that advances the engines' epochs every millisecond while
+//! plugins run.
 //!
-//! It rests when nothing has run for a while, so that an idle gateway does not wake up a thousand times a second.
+//! It parks after an idle period, so that an idle gateway does not wake up a thousand times a
+//! second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -9,10 +11,10 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// How long a tick is.
+/// Length of a tick.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// The thread; dropping it ends it.
+/// Handle of the ticker thread; dropping it ends the thread.
 #[derive(Debug)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,
@@ -22,16 +24,16 @@ pub(super) struct Ticker {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Grows with everything that begins to run.
+    /// Number of guest calls begun so far.
     begun: AtomicU64,
-    /// How many run now.
+    /// Number of running guest calls.
     running: AtomicUsize,
     resting: AtomicBool,
     ended: AtomicBool,
 }
 
 impl Ticker {
-    /// Starts the thread, for these engines. `each`: what else is done at every tick.
+    /// Starts the thread for these engines. `each` is called at every tick.
     pub(super) fn start(engines: Vec<Engine>, each: impl FnMut() + Send + 'static) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let own = shared.clone();
@@ -45,7 +47,7 @@ impl Ticker {
         })
     }
 
-    /// To be held while guest code runs: the epoch advances.
+    /// Keeps the epoch advancing. Must be held while guest code runs.
     pub(super) fn hold(&self) -> Ticking<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         self.shared.begun.fetch_add(1, Ordering::SeqCst);
@@ -56,7 +58,7 @@ impl Ticker {
     }
 }
 
-/// The epoch advances while this lives.
+/// Guard: the epoch advances while it lives.
 pub(super) struct Ticking<'a>(&'a Shared);
 
 impl Drop for Ticking<'_> {
@@ -70,7 +72,8 @@ impl Drop for Ticker {
         self.shared.ended.store(true, Ordering::SeqCst);
         self.thread.unpark();
         if let Some(join) = self.join.take() {
-            // The thread has no way to panic; were it to, the deadlines would be gone with the host anyway.
+            // The thread has no code that panics; if it did, the deadlines would end with the host
+            // anyway.
             let _ = join.join();
         }
     }
@@ -94,7 +97,10 @@ fn tick(engines: &[Engine], shared: &Shared, mut each: impl FnMut()) {
     }
 }
 
-/// Parks until something begins. `hold` counts first and looks at `resting` then, this does the reverse: one of both sees the other.
+/// Parks until a guest call begins.
+///
+/// `hold` increments `begun` and then reads `resting`; this function does the reverse, so one of
+/// the two sees the other's write.
 fn rest(shared: &Shared, seen: u64) {
     shared.resting.store(true, Ordering::SeqCst);
     while shared.begun.load(Ordering::SeqCst) == seen && !shared.ended.load(Ordering::SeqCst) {
@@ -103,5 +109,5 @@ fn rest(shared: &Shared, seen: u64) {
     shared.resting.store(false, Ordering::SeqCst);
 }
 
-/// Ticks without anything to do before the thread rests: waking it costs a system call.
+/// Idle ticks before the thread parks; waking it costs a system call.
 const REST_AFTER: u32 = 200;

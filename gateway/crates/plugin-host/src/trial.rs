@@ -1,4 +1,5 @@
-//! A dry run: an event through a chain as it would go, with everything that is to be known of it, and nothing stored or sent.
+//! Dry run: runs an event through a chain and reports everything, without storing or sending
+//! anything.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,107 +18,111 @@ use super::{Call, Config, Done, OnFailure, Step, Verdict};
 use hookgate_json::budget::{ByteBudget, WorkBudget};
 use hookgate_json::{Allowance, Diff, Document, Limits};
 
-/// An event that is to be tried.
+/// Input of a dry run.
 #[derive(Debug)]
 pub struct Trial {
     /// The event and the chain.
     pub call: Call,
-    /// For each step the bytes of its component; `None`: its fuel is not counted.
+    /// The bytes of each step's component; `None`: its fuel is not counted.
     pub sources: Vec<Option<Bytes>>,
 }
 
-/// Result of a dry run. Documents and changes in it have at most [`Tried::MAX_BYTES`] in all, counted before they are copied.
+/// Result of a dry run.
+///
+/// Its documents and changes have at most [`Tried::MAX_BYTES`] in all, counted before they are
+/// copied.
 #[derive(Debug)]
 pub struct Tried {
-    /// What all said together; `Verdict::Busy`, `Verdict::OverBudget`: nothing was run.
+    /// Verdict of the chain; with `Verdict::Busy` and `Verdict::OverBudget` nothing was run.
     pub verdict: Verdict,
-    /// The document as the last step left it, where it passed.
+    /// The document as the last step left it, if it passed.
     pub after: Option<Document>,
-    /// The document as it came, and as the last step left it. `None`: there is none, or it is cut.
+    /// The document before the chain and after it. `None`: there is none, or it is cut.
     pub shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
     /// The metadata as the last step left it. `None`: there is none, or it is cut.
     pub metadata: Option<Box<RawValue>>,
-    /// The difference between them.
+    /// Difference between the two documents.
     pub diff: Diff,
-    /// A document is not shown for want of room.
+    /// Set when a document is left out for its size.
     pub cut: bool,
     /// Each step that was called, in order.
     pub steps: Vec<TriedStep>,
-    /// Time of all steps together, and what it may be.
+    /// Time of all steps together, and its limit.
     pub time: (Duration, Duration),
 }
 
-/// What one step did.
+/// Result of one step.
 #[derive(Debug)]
 pub struct TriedStep {
     /// The plugin's name.
     pub plugin: String,
-    /// The version that the component says of itself; empty where it could not be loaded.
+    /// Version that the component declares; empty if it could not be loaded.
     pub version: String,
-    /// The component's digest; empty where it could not be loaded.
+    /// The component's digest; empty if it could not be loaded.
     pub digest: String,
-    /// What the step said, or how it failed.
+    /// Verdict of the step, or its failure.
     pub verdict: Verdict,
-    /// It failed, and its policy is to go on without it.
+    /// Set when the step failed and its policy is to continue without it.
     pub skipped: bool,
-    /// The functions that were running when it was stopped, the innermost first, as far as the component names them.
+    /// Named functions on the stack when the step was stopped, the innermost first.
     pub backtrace: Vec<String>,
-    /// The step's changes; empty where no document goes on.
+    /// Changes of the step; empty if no document continues.
     pub diff: Diff,
-    /// What it wrote.
+    /// Log lines of the step.
     pub log: Vec<LogLine>,
-    /// What it used.
+    /// Used resources.
     pub used: Figures,
-    /// What it may use.
+    /// Limits.
     pub limits: Figures,
 }
 
-/// What a call uses, or may use.
+/// Resources of a call: used, or allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Processor time, by the wall for calls shorter than a millisecond or two.
+    /// Processor time; wall time for calls shorter than a millisecond or two.
     pub time: Duration,
-    /// About one unit an instruction, the same at every run. Has no limit; `None`: not counted, as of large components.
+    /// Fuel, about one unit an instruction, reproducible and unlimited. `None`: not counted, as of
+    /// large components.
     pub fuel: Option<u64>,
     /// Document operations.
     pub operations: u64,
     /// Bytes of linear memory.
     pub memory: u64,
-    /// Bytes of the document that goes on.
+    /// Bytes of the output document.
     pub output: u64,
     /// Bytes of log.
     pub log: u64,
 }
 
-/// Records a dry run while it runs, on the guest thread, within the bounds of what may be shown of it.
+/// Records a dry run on the guest thread, within the bounds of its result.
 #[derive(Debug)]
 pub(super) struct Recorder {
     traces: Vec<Trace>,
     shown: ByteBudget,
     work: WorkBudget,
-    /// Of documents that steps were given, for counting their fuel afterwards.
+    /// Budget of the steps' input documents, which are kept to count their fuel afterwards.
     kept: ByteBudget,
     cut: bool,
-    /// Time that recording took.
+    /// Time spent on recording.
     took: Duration,
 }
 
-/// A step of a dry run, as it ran.
+/// A recorded step.
 #[derive(Debug)]
 struct Trace {
     step: TriedStep,
     timed_out: bool,
-    /// The document that it was given, printed; `None`: there was no room for it.
+    /// Input document of the step, printed; `None`: it did not fit.
     input: Option<Vec<u8>>,
     metadata: Arc<Document>,
 }
 
-/// What was seen of a step's call beside what it said.
+/// Observations of a step's call besides its verdict.
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) before: &'a Document,
     pub(super) data: &'a Document,
-    /// The metadata that it was given.
+    /// Input metadata.
     pub(super) metadata: &'a Arc<Document>,
     pub(super) log: &'a [LogLine],
     pub(super) time: Duration,
@@ -191,7 +196,7 @@ impl Recorder {
         Diff::between(before.root(), after.root(), &allowance)
     }
 
-    /// A document as it is shown, where there is room for it.
+    /// Prints a document for the result, if it fits.
     fn show(&mut self, document: &Document) -> Option<Box<RawValue>> {
         let shown = printed(document, &self.shown).and_then(|text| String::from_utf8(text).ok());
         self.cut |= shown.is_none();
@@ -199,14 +204,14 @@ impl Recorder {
     }
 }
 
-/// The document as text, if so much of the budget is left.
+/// Prints a document, if the budget has enough bytes left.
 fn printed(document: &Document, budget: &ByteBudget) -> Option<Vec<u8>> {
     let text = document.to_bytes_within(budget.left())?;
     budget.charge(text.len()).ok()?;
     Some(text.into())
 }
 
-/// A dry run as it went, before its fuel is counted.
+/// A recorded dry run, before its fuel is counted.
 struct Recorded {
     done: Done,
     shown: (Option<Box<RawValue>>, Option<Box<RawValue>>),
@@ -217,7 +222,7 @@ struct Recorded {
 }
 
 impl Recorded {
-    /// Runs a chain and records it. Also gives the time that all of it took.
+    /// Runs a chain and records it; returns the time that it used in all.
     fn of(caller: &Caller, call: Call, now_ms: u64) -> (Self, Duration) {
         let mut recorder = Recorder::new();
         let began = Instant::now();
@@ -251,8 +256,9 @@ impl Recorded {
 }
 
 impl Host {
-    /// Runs a chain on an event that is nowhere else: no figure, no line of the gateway's log and nothing in a store comes of
-    /// it. It waits its turn in the tenant's lane like an event.
+    /// Runs a chain on an event without effects: no metrics, no log lines, nothing in a store.
+    ///
+    /// The dry run waits for its turn in the tenant's lane like an event.
     pub async fn try_out(&self, trial: Trial) -> Tried {
         let Trial { call, sources } = trial;
         let event = event_info(&call.id, &call.kind, call.created, &call.phase);
@@ -325,7 +331,7 @@ impl Host {
 }
 
 impl Tried {
-    /// Bytes of documents and of changes that are shown of a dry run.
+    /// Maximum size of the documents and changes in the result of a dry run, in bytes.
     pub const MAX_BYTES: usize = 4 << 20;
 
     fn without(not_run: NotRun, config: &Config) -> Self {
@@ -364,7 +370,7 @@ fn limits(config: &Config, output: u64) -> Figures {
     }
 }
 
-/// Work of all the comparisons of a dry run.
+/// Maximum work of all comparisons of a dry run.
 const DIFF_WORK: u64 = 8_000_000;
-/// Bytes of documents that are kept of a dry run until its fuel is counted; of steps beyond them it is not.
+/// Bytes of documents kept until their fuel is counted; steps beyond them are not counted.
 const KEPT_BYTES: usize = 4 << 20;

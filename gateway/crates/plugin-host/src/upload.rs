@@ -1,4 +1,5 @@
-//! What an upload is, before anything of it is compiled: a component of our world that imports only what is granted.
+//! Upload check, before compilation: a component of the plugin world that imports only granted
+//! interfaces.
 
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
@@ -8,118 +9,118 @@ use super::imports::wasi;
 use super::log::escaped;
 use hookgate_domain::units::Size;
 
-/// An upload was refused, or could not be made ready.
+/// Reason for refusing an upload, or for failing to prepare it.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// It has too many bytes.
+    /// The upload is too large.
     #[error("the component has {bytes} bytes; at most {limit} are taken (`{table}.upload`)")]
     TooLarge {
-        /// How many it has.
+        /// Size of the upload, in bytes.
         bytes: usize,
-        /// How many it may have.
+        /// Maximum size.
         limit: Size,
-        /// The table of the configuration that says so.
+        /// Configuration table of the limit.
         table: &'static str,
     },
-    /// It is no WebAssembly at all, or damaged.
+    /// The upload is not WebAssembly, or is damaged.
     #[error("this is not a WebAssembly component: {0}")]
     NotAComponent(String),
-    /// It is a core module, which `wasm32-unknown-unknown` and `wasm32-wasip1` give.
+    /// It is a core module, as built by `wasm32-unknown-unknown` and `wasm32-wasip1`.
     #[error(
         "this is a core WebAssembly module, not a component; build it with `cargo build --release --target wasm32-wasip2`"
     )]
     CoreModule,
-    /// It is made for another version of our world.
+    /// It is built for another version of the world.
     #[error(
         "built for `hookgate:plugin@{built_for}`; this gateway offers {offered}: build it with hookgate-sdk {offered}, or upload it \
          to a gateway that offers what it was built for"
     )]
     OtherVersion {
-        /// The version that it names.
+        /// Version that the component names.
         built_for: String,
-        /// The versions that are offered, as `0.1`.
+        /// Supported versions, as `0.1`.
         offered: &'static str,
     },
-    /// It imports what no plugin is given.
+    /// It imports interfaces that are not granted.
     #[error("imports what plugins are not given: {}", .0.join(", "))]
     NotGranted(Vec<String>),
-    /// It does not export what the gateway calls.
+    /// It does not export the handler interface.
     #[error(
         "exports no `hookgate:plugin/handler@0.1.0`: it is a component, but not a plugin; see `hookgate_sdk::export!`"
     )]
     NoHandler,
-    /// It is made of too many parts.
+    /// It has too many parts.
     #[error("has {count} {what}; at most {limit} are taken")]
     TooMany {
-        /// Which parts.
+        /// Kind of the parts.
         what: &'static str,
-        /// How many.
+        /// Number of parts.
         count: u64,
-        /// How many there may be.
+        /// Maximum number.
         limit: u64,
     },
-    /// It does not compile within its limits, or not at all.
+    /// It does not compile within the limits, or at all.
     #[error("cannot be compiled: {0}")]
     Compile(String),
     /// Its memories or tables are more or larger than the pool's slots.
     #[error("asks for more than a plugin may have (`{table}.memory`, `{table}.table_elements`): {said}")]
     Unfit {
-        /// The table of the configuration that its limits are in.
+        /// Configuration table of the limits.
         table: &'static str,
-        /// What the engine says.
+        /// Message of the engine.
         said: String,
     },
-    /// A function has another type than the world says.
+    /// A function has another type than in the world.
     #[error("does not fit the world `hookgate:plugin/plugin@0.1.0`: {0}")]
     Mismatch(String),
-    /// `describe` failed, or what it said cannot be taken.
+    /// `describe` failed, or its result is not acceptable.
     #[error("its `describe` {0}")]
     Describe(String),
-    /// Nothing wrong with it: the gateway is too busy or is ending. To be tried again.
+    /// The gateway is too busy or is ending. The upload may be valid; try again.
     #[error("the plugin host is busy; try again")]
     Busy,
-    /// Nothing wrong with it: the gateway's own fault.
+    /// The gateway failed. The upload may be valid.
     #[error("the plugin host failed")]
     Host(#[source] std::io::Error),
 }
 
 impl UploadError {
-    /// Whether there is nothing wrong with it, and it should be tried again.
+    /// Returns `true` if the upload may be valid and should be tried again.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy)
     }
 
-    /// Whether there is nothing wrong with it, and the gateway itself failed.
+    /// Returns `true` if the upload may be valid and the gateway failed.
     pub fn is_the_hosts(&self) -> bool {
         matches!(self, Self::Host(_))
     }
 }
 
-/// What is seen of a component from outside.
+/// Outline of a component, read without compiling it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
     imports: Vec<String>,
     exports: Vec<String>,
     modules: u64,
-    /// Bytes of data, which its memories begin with.
+    /// Bytes of initial data in its memories.
     data: u64,
-    /// Bytes that the largest of its memories begins with.
+    /// Initial size of its largest memory, in bytes.
     memory: u64,
 }
 
-/// An upload that may be compiled.
+/// An upload that passed the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Checked {
-    /// The interfaces that it imports, sorted.
+    /// Imported interfaces, sorted.
     pub(super) imports: Vec<String>,
-    /// Whose limits hold for it.
+    /// Class whose limits apply.
     pub(super) class: Class,
 }
 
 /// Checks an upload without compiling it.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first problem found.
 pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Checked, UploadError> {
     let limit = config.largest_upload();
     if bytes.len() > limit.bytes() {
@@ -139,7 +140,10 @@ pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Checked, UploadErro
     })
 }
 
-/// Large is what is too large for a small one, and what brings so much data that copying it would take longer than mapping it.
+/// Decides the class of a component.
+///
+/// Large: a component over the limits of small ones, or with so much data that copying it would
+/// take longer than mapping it.
 fn class(bytes: usize, outline: &Outline, config: &Config) -> Class {
     let over = |figure: u64, limit: Size| figure > limit.bytes() as u64;
     let is_large = over(bytes as u64, config.upload)
@@ -152,7 +156,7 @@ fn class(bytes: usize, outline: &Outline, config: &Config) -> Class {
     }
 }
 
-/// Reads the names of the component itself, and how much the modules inside it bring.
+/// Reads the names of the component itself, and the totals of the modules inside it.
 fn outline(bytes: &[u8]) -> Result<Outline, UploadError> {
     let damaged = |error: wasmparser::BinaryReaderError| {
         UploadError::NotAComponent(escaped(&error.to_string(), TEXT_BYTES))
@@ -238,14 +242,15 @@ fn judge(outline: &Outline, config: &Config) -> Result<(), UploadError> {
     Ok(())
 }
 
-/// The version of our package that a name is of, if it is of our package.
+/// Returns the version in a name of the plugin package; `None` for other packages.
 fn version(name: &str) -> Option<&str> {
     name.strip_prefix("hookgate:plugin/")?
         .split_once('@')
         .map(|(_, version)| version)
 }
 
-/// Before 1.0 a new minor version is another world; a new patch version adds to it.
+/// Checks that a version is supported. Before 1.0 a new minor version is another world; a patch
+/// version adds to it.
 fn offered(version: &str) -> bool {
     version
         .strip_prefix(OFFERED)
@@ -262,15 +267,15 @@ fn granted(import: &str) -> bool {
     }
 }
 
-/// What an upload's own words may take in a refusal.
+/// Maximum length of an upload's own text in an error message, in bytes.
 pub(super) const TEXT_BYTES: usize = 1_024;
 const NAME_BYTES: usize = 128;
 const NAMES: usize = 16;
-/// Of a linear memory; pages of other sizes are no part of what is taken.
+/// Page size of a linear memory, in bytes; other page sizes are not accepted.
 const PAGE_BYTES: u64 = 64 << 10;
-/// The version of the world, without its patch.
+/// Version of the world, without its patch.
 const OFFERED: &str = "0.1";
-/// What the world `plugin` imports.
+/// Interfaces that the world `plugin` imports.
 const INTERFACES: [&str; 5] = ["document", "log", "config", "clock", "types"];
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! What this process saw of each tenant's plugins: figures of every version, and the lines that they wrote.
+//! Statistics of each tenant's plugins in this process: counters and log lines of every version.
 //!
-//! Steps hold the account of their version, so that counting looks nothing up. An account outlives its steps, for whoever
-//! compares versions; of those that no step holds any more there are so many for each tenant.
+//! Steps hold the [`VersionStats`] of their version, so counting needs no lookup. The statistics
+//! outlive their steps, so that versions can be compared; a tenant keeps a bounded number of
+//! statistics that no step holds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,43 +17,44 @@ use super::log_buffer::{LogBuffer, LogMemory, Origin};
 use hookgate_domain::TenantId;
 use hookgate_runtime::telemetry::{CallCounts, CallFigures, Called, Metrics, Refusal};
 
-/// One version of a tenant's plugin.
+/// Statistics of one version of a tenant's plugin.
 #[derive(Debug)]
 pub struct VersionStats {
     release: String,
     digest: String,
     since_ms: u64,
     figures: CallFigures,
-    /// The same for all tenants together.
+    /// Counters of this version for all tenants together.
     of_all: ArcSwap<CallFigures>,
     journal: Arc<LogBuffer>,
 }
 
-/// Which version of a component.
+/// Identity of a component's version.
 #[derive(Debug, Clone, Copy)]
 pub struct Version<'a> {
-    /// What it says of itself.
+    /// Version that the component declares.
     pub release: &'a str,
     /// Its digest.
     pub digest: &'a str,
-    /// Whether the operator knows its name: it is shipped, or the operator's. Names that tenants give are theirs.
+    /// Set for plugins that are shipped or the operator's, whose names may appear in metrics.
+    /// Tenants choose other names.
     pub is_shared: bool,
 }
 
-/// What was seen of a version.
+/// Statistics of a version, as read.
 #[derive(Debug)]
 pub struct Observation {
-    /// What the component says of itself.
+    /// Version that the component declares.
     pub release: String,
     /// Its digest.
     pub digest: String,
-    /// Since when it is counted, in ms since 1970.
+    /// Start of the counters, in ms since 1970.
     pub since_ms: u64,
-    /// What was counted.
+    /// Counters.
     pub counts: CallCounts,
 }
 
-/// All accounts of this process.
+/// Statistics of all tenants in this process.
 #[derive(Debug)]
 pub(super) struct PluginStats {
     tenants: Mutex<HashMap<TenantId, Plugins>>,
@@ -70,7 +72,7 @@ struct Plugin {
     versions: Vec<Arc<VersionStats>>,
 }
 
-/// What is told of a call whose lines are kept.
+/// Details of a call for the log buffer.
 #[derive(Debug)]
 pub(super) struct CallReport<'a> {
     pub(super) event: &'a str,
@@ -90,7 +92,7 @@ impl PluginStats {
         }
     }
 
-    /// A chain was not run.
+    /// Counts a chain that was not run.
     pub(super) fn not_run(&self, why: Refusal) {
         self.metrics.chain_not_run(why);
     }
@@ -110,7 +112,7 @@ impl PluginStats {
             self.metrics.plugin_calls(labels, self.most_versions)
         };
         if let Some(account) = found {
-            // The operator may have begun or ceased to share it.
+            // The operator may have started or stopped sharing it.
             account.of_all.store(of_all(&account.release));
             return Arc::clone(account);
         }
@@ -138,7 +140,7 @@ impl PluginStats {
 }
 
 impl VersionStats {
-    /// Counts a call, and keeps what it wrote and how it failed.
+    /// Counts a call; adds its log lines and its failure to the log buffer.
     pub(super) fn called(&self, called: &Called, told: &CallReport<'_>) {
         self.figures.count(called);
         self.of_all.load().count(called);
@@ -157,14 +159,14 @@ impl VersionStats {
         self.journal.add(of, lines.chain(failed));
     }
 
-    /// Counts that the breaker opened, or closed.
+    /// Counts that the breaker opened or closed.
     pub(super) fn breaker(&self, opened: bool) {
         self.figures.breaker(opened);
         self.of_all.load().breaker(opened);
     }
 }
 
-/// How a call failed, and where.
+/// Formats a failure and its backtrace as log lines.
 fn lines_of(fault: &Fault) -> impl Iterator<Item = LogLine> {
     let line = |text| LogLine {
         level: Level::Error,
@@ -182,7 +184,9 @@ impl Plugin {
     }
 }
 
-/// Forgets versions that no step holds, the one first that was called the longest ago, until few enough are left.
+/// Evicts statistics that no step holds until at most `MOST_UNUSED` are left.
+///
+/// The least recently called are evicted first.
 fn forget_unused(plugins: &mut Plugins) {
     loop {
         let all = plugins
@@ -210,7 +214,7 @@ fn forget_unused(plugins: &mut Plugins) {
 }
 
 impl Host {
-    /// Where a tenant's calls of a version of a plugin are counted and told. It begins when this is asked first.
+    /// Returns the statistics of a tenant's version of a plugin; creates them at the first call.
     pub fn account(&self, tenant: &TenantId, plugin: &str, version: Version<'_>) -> Arc<VersionStats> {
         let now_ms = self.inner.shared.clock.now().as_millis();
         self.inner
@@ -219,7 +223,7 @@ impl Host {
             .account(tenant, plugin, version, now_ms)
     }
 
-    /// What this process saw of a tenant's plugin, the version first that began last.
+    /// Returns the statistics of a tenant's plugin in this process, newest version first.
     pub fn observed(&self, tenant: &TenantId, plugin: &str) -> Vec<Observation> {
         let tenants = self.inner.shared.observed.lock();
         let plugin = tenants.get(tenant).and_then(|plugins| plugins.get(plugin));
@@ -234,19 +238,22 @@ impl Host {
             .collect()
     }
 
-    /// What a tenant's plugin wrote lately in this process; `None`: it has not been in a chain here.
+    /// Returns the log buffer of a tenant's plugin; `None`: the plugin has not been in a chain
+    /// here.
     pub fn journal(&self, tenant: &TenantId, plugin: &str) -> Option<Arc<LogBuffer>> {
         let tenants = self.inner.shared.observed.lock();
         Some(Arc::clone(&tenants.get(tenant)?.get(plugin)?.journal))
     }
 
-    /// Forgets all of a tenant that is gone, so that whoever has its name next sees nothing of it.
+    /// Removes all statistics of a deleted tenant.
+    ///
+    /// A later tenant of the same name must not see them.
     pub fn forget(&self, tenant: &TenantId) {
         self.inner.shared.observed.lock().remove(tenant);
     }
 }
 
-/// Versions of a tenant's plugins that are kept while no step holds them.
+/// Maximum number of a tenant's versions that stay while no step holds them.
 const MOST_UNUSED: usize = 32;
-/// Frames of a backtrace that are kept.
+/// Maximum number of backtrace frames in the log buffer.
 const FRAMES: usize = 6;

@@ -1,11 +1,13 @@
-//! Values that outlive the chains that use them: each change of a tenant builds its chains anew, and what was counted must not
-//! begin anew with it. One value for a key, as long as somebody has it.
+//! Map of weakly held values: breakers and budgets survive a rebuild of their chains.
+//!
+//! Each change of a tenant rebuilds its chains, and their counters must not restart. A key has one
+//! value as long as a reference to it exists.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Values by their keys.
+/// Map of weak references.
 #[derive(Debug)]
 pub struct WeakMap<K, V> {
     values: Mutex<HashMap<K, Weak<V>>>,
@@ -20,7 +22,7 @@ impl<K, V> Default for WeakMap<K, V> {
 }
 
 impl<K: Eq + Hash, V> WeakMap<K, V> {
-    /// The value of this key; one is made where nobody has any.
+    /// Returns the value of a key; creates it if there is none.
     pub fn of(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = values.get(&key).and_then(Weak::upgrade) {
@@ -34,7 +36,7 @@ impl<K: Eq + Hash, V> WeakMap<K, V> {
         made
     }
 
-    /// The value of this key, if somebody has it.
+    /// Returns the value of a key, if a reference to it exists.
     pub fn get(&self, key: &K) -> Option<Arc<V>> {
         let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.get(key).and_then(Weak::upgrade)

@@ -418,7 +418,9 @@ fn signal(n: u8) -> Signal {
 }
 
 proptest! {
-    /// Whatever happens: nothing is lost, nothing starts twice, the budget holds, and when all comes back well, all starts.
+    /// Invariants: no delivery is lost, none starts twice, and the budget holds.
+    ///
+    /// When all attempts come back well, all deliveries start.
     #[test]
     fn nothing_is_lost_or_stuck(steps in proptest::collection::vec(step(), 0..300)) {
         let mut queue = Queue::new(RULES);

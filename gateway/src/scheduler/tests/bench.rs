@@ -1,4 +1,5 @@
-//! A gateway without its front, for tests: a store on a disk, a registry, the scheduler and all that it drives.
+//! Gateway without its HTTP front, for tests: a store on a disk, a registry, and the scheduler with
+//! its dependencies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,14 +42,14 @@ pub(super) struct Bench {
     _directory: tempfile::TempDir,
 }
 
-/// What a test wants otherwise.
+/// Settings that a test changes.
 pub(super) struct Wishes {
     pub(super) scheduler: Config,
     pub(super) egress: egress::Config,
     pub(super) retry: RetryPolicy,
     pub(super) profile: &'static str,
     pub(super) clock: Clock,
-    /// The type and the data of its events.
+    /// Type and data of its events.
     pub(super) event: (&'static str, &'static str),
 }
 
@@ -181,7 +182,7 @@ impl Bench {
             token: Some(token), ..
         } = accepted
         else {
-            // Its endpoint has as many as it may.
+            // The inbox may have no room for its endpoint.
             assert!(matches!(accepted, Accepted::Stored { .. }), "{accepted:?}");
             return DeliveryId {
                 event: event.id,

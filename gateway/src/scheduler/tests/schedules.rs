@@ -1,5 +1,7 @@
-//! Each product's retries on a clock that only the test moves: a delivery that fails is attempted when its document says, not
-//! a moment earlier, and no more often.
+//! Retry schedules of each product on a clock that only the test advances.
+//!
+//! A delivery that fails is attempted when the product's document says, not earlier and no more
+//! often.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use hookgate_domain::{Attempt, DeliveryState, RetryPolicy, Target, Timestamp};
 use hookgate_runtime::clock::{Clock, ManualClock};
 use hookgate_testing::receiver::{Got, Reaction, Receiver};
 
-/// A product, an event of its, and after how many seconds each attempt but the first follows the one before it.
+/// A product, one of its events, and the seconds between each attempt and the one before it.
 struct Printed {
     profile: &'static str,
     event: (&'static str, &'static str),
@@ -61,7 +63,7 @@ async fn syncai_tries_3_times_more_and_waits_twice_as_long_each_time() {
     .await;
 }
 
-/// Its document prints no schedule: the gateway's own holds.
+/// The document has no schedule: the gateway's default applies.
 #[tokio::test(flavor = "multi_thread")]
 async fn synthflow_has_the_gateways_own() {
     run(Printed {
@@ -72,8 +74,10 @@ async fn synthflow_has_the_gateways_own() {
     .await;
 }
 
-/// "It must hold for every event": of a backlog of 1,000 to an endpoint that is away for all of the printed hours, whether it
-/// refuses or never answers, each delivery is attempted when the document says, and has all of its attempts.
+/// Backlog of 1,000 deliveries to an endpoint that is away for all of the printed hours.
+///
+/// The document says "It must hold for every event": whether the endpoint refuses or never answers,
+/// each delivery is attempted when the document says, and has all of its attempts.
 #[tokio::test(flavor = "multi_thread")]
 async fn printed_hours_hold_for_each_of_a_backlog_of_1000() {
     backlog(Receiver::start(|_| Reaction::Say("503 Oh")).await, None).await;
@@ -128,7 +132,7 @@ async fn backlog(receiver: Receiver, timeout: Option<Duration>) {
     assert!(!is_due(&bench).await, "nothing follows the last attempt");
 }
 
-/// Lets each attempt fail and moves the clock on to the next; what the receiver got.
+/// Lets each attempt fail and advances the clock to the next; returns the received requests.
 async fn run(printed: Printed) -> Vec<Got> {
     let clock = ManualClock::at(Timestamp::from_millis(1_768_473_000_000));
     let receiver = match printed.profile {
@@ -137,7 +141,7 @@ async fn run(printed: Printed) -> Vec<Got> {
     };
     let bench = Bench::start(Wishes {
         scheduler: Config {
-            // Nobody tells it that the clock was moved.
+            // The scheduler is not notified of the clock's move.
             poll_interval: Span::from_millis(5),
             ..Config::default()
         },
@@ -152,7 +156,7 @@ async fn run(printed: Printed) -> Vec<Got> {
         event: printed.event,
     })
     .await;
-    // An account's one secret signs what goes to the URL that an event itself names.
+    // The account's one secret signs requests to the URL that an event names.
     let (target, deliver_to) = match printed.profile {
         "synthflow" => (Target::Inline, Some(receiver.url.clone())),
         _ => (Target::Subscription(bench.subscribe(&receiver.url).await), None),
@@ -196,7 +200,7 @@ fn between(attempts: &[Attempt]) -> Vec<u64> {
         .collect()
 }
 
-/// Whether any delivery could be claimed now.
+/// Returns `true` if any delivery could be claimed now.
 async fn is_due(bench: &Bench) -> bool {
     for shard in 0..bench.store.shards() {
         let shard = hookgate_store::Shard(shard);

@@ -1,5 +1,7 @@
-//! The interface `document`: a thin layer over `Document`'s operations, which counts them, bounds what each may take and
-//! give, and knows what is read-only.
+//! The interface `document`: a thin layer over the operations of `Document`.
+//!
+//! It counts operations, bounds the input and output of each, and enforces which documents are
+//! read-only.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use crate::failure::{OutOfOutput, OutOfWork};
 use crate::guest::{Guest, Json, Place};
 use hookgate_json::{self as document, Allowance, Document, PatternSet};
 
-/// Traps outside, what the plugin is told inside.
+/// Result of an operation: the outer error is a trap, the inner one is returned to the plugin.
 type Answer<T> = wasmtime::Result<Result<T, AccessError>>;
 type Handle = Resource<Json>;
 
@@ -94,14 +96,14 @@ impl HostJson for Guest {
         self.change_all(&handle, patterns, Document::retain)
     }
 
-    /// The documents live as long as the call.
+    /// Does nothing: the documents live as long as the call.
     fn drop(&mut self, _: Handle) -> wasmtime::Result<()> {
         Ok(())
     }
 }
 
 impl Guest {
-    /// The document that a handle stands for.
+    /// Returns the document of a handle.
     fn document(&self, handle: &Handle) -> &Document {
         match place(handle) {
             Place::Data => &self.data,
@@ -110,7 +112,7 @@ impl Guest {
         }
     }
 
-    /// Counts an operation that reads, and runs it.
+    /// Counts a read operation, and runs it.
     fn read<T>(
         &mut self,
         handle: &Handle,
@@ -121,7 +123,8 @@ impl Guest {
         told(self.meter.run(|allowance| read(document, allowance)))
     }
 
-    /// From here on the guest may know keys of the event, and what it changes is noted without them.
+    /// Stops recording the names of changed keys: from here on the guest may know keys of the
+    /// event.
     fn shows_keys(&mut self, handle: &Handle) {
         match place(handle) {
             Place::Data | Place::Metadata => self.data.withhold_keys(),
@@ -155,7 +158,7 @@ impl Guest {
         self.change(handle, |data, allowance| change(data, &*patterns?, allowance))
     }
 
-    /// The tenant's key, where the redaction needs one.
+    /// Returns the tenant's key, if the redaction needs one.
     fn redaction_key(&self, how: &Redaction) -> [u8; 32] {
         match (how, &self.tenant) {
             (Redaction::Pseudonym(_), Some(tenant)) => self.pseudonyms.key(tenant),
@@ -164,7 +167,8 @@ impl Guest {
     }
 }
 
-/// A component can make no handles of its own: the representation is one that the host gave out.
+/// Returns the document of a handle. A component cannot forge handles: the host made the
+/// representation.
 fn place(handle: &Handle) -> Place {
     match handle.rep() {
         0 => Place::Data,
@@ -175,7 +179,7 @@ fn place(handle: &Handle) -> Place {
 
 fn told<T>(answer: Result<T, document::AccessError>) -> Answer<T> {
     match answer {
-        // Some of it may have been done already: no plugin goes on from there.
+        // Some of it may have been done already, so the plugin must not continue.
         Err(document::AccessError::Work) => Err(OutOfWork.into()),
         Err(document::AccessError::Output) => Err(OutOfOutput.into()),
         Err(document::AccessError::Overdue) => Err(Trap::Interrupt.into()),
@@ -183,7 +187,7 @@ fn told<T>(answer: Result<T, document::AccessError>) -> Answer<T> {
     }
 }
 
-/// So many pointers of one list count as one more operation.
+/// Pointers of one list that count as one more operation.
 const POINTERS_PER_OPERATION: usize = 16;
 
 fn redaction<'a>(how: &'a Redaction, key: &'a [u8]) -> document::Redaction<'a> {

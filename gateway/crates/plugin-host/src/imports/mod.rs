@@ -1,4 +1,5 @@
-//! What a component can call: the interfaces of the world `plugin`, and what the standard library of its language needs of WASI.
+//! Imports of a component: the interfaces of the world `plugin`, and WASI for the language's
+//! standard library.
 
 mod document;
 pub(super) mod wasi;
@@ -10,7 +11,7 @@ use super::bindings::hookgate::plugin::{clock, config, log, types};
 use super::guest::{Guest, Json, Place};
 use super::log::Level;
 
-/// A linker with the interfaces of the world `plugin`.
+/// Creates a linker with the interfaces of the world `plugin`.
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     Plugin::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;

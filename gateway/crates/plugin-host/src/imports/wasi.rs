@@ -1,8 +1,9 @@
-//! WASI 0.2 as far as a guest's standard library imports it, whether the guest uses it or not.
+//! WASI 0.2, as far as a guest's standard library imports it, even where the guest does not use it.
 //!
-//! Standard output and error go to the call's log, which is how a panic's text reaches the plugin's author. The clocks stand
-//! still, randomness is the same in every call, and there are no arguments, variables, files or terminals. Every other function
-//! of the granted interfaces is linked to a trap that names it; an interface that is not granted is refused at upload.
+//! Standard output and error are written to the call's log; so a panic's text reaches the plugin's
+//! author. The clocks do not advance, randomness is the same in every call, and there are no
+//! arguments, variables, files or terminals. Every other function of the granted interfaces is
+//! linked to a trap that names it. An interface that is not granted is refused at upload.
 
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{
@@ -36,7 +37,8 @@ pub(crate) const GRANTED: [&str; 20] = [
     "wasi:random/random",
 ];
 
-/// Every resource of WASI: a stream, an error, a file. Only the standard streams exist, told apart by their representation.
+/// Any WASI resource: a stream, an error, a file. Only the standard streams exist, identified by
+/// their representation.
 struct Handle;
 
 const STDIN: u32 = 0;
@@ -59,17 +61,17 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-/// A function of a granted interface that a plugin has no use for was called.
+/// Call of a granted interface's function that is not implemented.
 #[derive(Debug, thiserror::Error)]
 #[error("called `{0}`, which plugins are not given")]
 pub(crate) struct NotGiven(String);
 
-/// The guest ended itself, as a Rust guest does after a panic.
+/// Exit of the guest, as a Rust guest exits after a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("ended itself with `exit`")]
 pub(crate) struct Exited;
 
-/// Links what the component imports of the granted interfaces.
+/// Links the granted interfaces that the component imports.
 pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
     let engine = component.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
@@ -93,19 +95,19 @@ pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component) -> wasmtim
     Ok(())
 }
 
-/// Which granted interface this import is, if it is one.
+/// Returns the granted interface that an import names, if any.
 pub(crate) fn granted(import: &str) -> Option<&'static str> {
     let (interface, version) = import.split_once('@')?;
     version.strip_prefix("0.2.")?;
     GRANTED.into_iter().find(|granted| *granted == interface)
 }
 
-/// The linker finds `…@0.2.0` for an import of any 0.2.
+/// Name of an interface for the linker, which resolves any 0.2 import to `…@0.2.0`.
 fn versioned(interface: &str) -> String {
     format!("{interface}@0.2.0")
 }
 
-/// Every resource a handle, every function a trap.
+/// Links every resource to a handle and every function to a trap.
 fn refuse(
     linker: &mut LinkerInstance<'_, Guest>,
     interface: &str,
@@ -266,7 +268,9 @@ fn serve_random(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         })
 }
 
-/// `SplitMix64` from a fixed start (Steele, Lea, Flood 2014): spread for a hash map's seed, and the same in every replay.
+/// Next random word: `SplitMix64` from a fixed seed (Steele, Lea, Flood 2014).
+///
+/// The words are well spread for a hash map's seed, and the same in every replay.
 fn word(guest: &mut Guest) -> u64 {
     guest.random += 1;
     let mut z = guest.random.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -275,7 +279,7 @@ fn word(guest: &mut Guest) -> u64 {
     z ^ (z >> 31)
 }
 
-/// More are never needed for a seed.
+/// Maximum number of random bytes; a seed never needs more.
 const RANDOM_BYTES: usize = 256;
 
 #[cfg(test)]

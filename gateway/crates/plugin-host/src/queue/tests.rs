@@ -24,7 +24,7 @@ fn two_at_once(room: usize) -> FairQueue<u32> {
     })
 }
 
-/// What a thread would do now, and nothing of it takes any time.
+/// Takes the next job for a worker, as if the last one took no time.
 fn take(queue: &FairQueue<u32>, worker: usize, priority: Priority) -> Option<u32> {
     queue.lock().next(worker, priority, 0)
 }
@@ -33,7 +33,7 @@ fn finish_job(queue: &FairQueue<u32>, worker: usize, used: Duration) {
     queue.lock().finish_job(worker, used, 0);
 }
 
-/// What the watchman says of a job that lasts.
+/// Reports a lasting job as the detector does.
 fn is_long(queue: &FairQueue<u32>, worker: usize, used: Duration) {
     let turn = queue.lock().workers[worker].as_ref().unwrap().turn;
     queue.is_long(worker, turn, used);

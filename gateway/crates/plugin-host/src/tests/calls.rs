@@ -1,4 +1,5 @@
-//! What a call is: a fresh instance, a verdict within its phase, a failure that leaves no trace when it is skipped.
+//! Calls: a fresh instance, a verdict within its phase, a failure that leaves no trace when it is
+//! skipped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ async fn a_guest_that_lets_pass() {
 #[tokio::test]
 async fn nothing_in_memory_outlives_a_call() {
     let bench = Bench::new(Config::default());
-    // Traps where a global, the first page or a page that was added holds what an earlier call left there.
+    // Traps if a global, the first page or an added page holds data of an earlier call.
     let items = "(global $calls (mut i32) (i32.const 0))";
     let body = format!(
         "(drop (memory.grow (i32.const 20)))

@@ -1,4 +1,5 @@
-//! Golden components: what releases of the SDK built, in `tests/golden`, does in this host what it did then.
+//! Golden components: builds of earlier SDK releases, in `tests/golden`, behave in this host as
+//! they did then.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ fn components(release: &Path) -> Vec<String> {
     names
 }
 
-/// Notes what came to something else than expected.
+/// Runs a case; adds results that differ from the expected ones to `wrong`.
 async fn run(bench: &Bench, file: &Path, golden: &Value, wrong: &mut Vec<String>) {
     let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let digest = hex::encode(Sha256::digest(&bytes));
@@ -67,7 +68,7 @@ async fn run(bench: &Bench, file: &Path, golden: &Value, wrong: &mut Vec<String>
     }
 }
 
-/// Problems of the settings, or what became of the event.
+/// Problems of the settings, or the result for the event.
 async fn came_of(bench: &Bench, component: &Arc<Component>, case: &Value) -> Value {
     let settings = case["settings"].to_string();
     let checked = bench

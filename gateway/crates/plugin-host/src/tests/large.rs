@@ -7,14 +7,14 @@ use crate::UploadError;
 use hookgate_domain::units::{Size, Span};
 use hookgate_testing::guests::{Guest, PASS};
 
-/// A host that takes large components.
+/// Creates a host that allows large components.
 fn bench() -> Bench {
     let mut config = Config::default();
     config.large.upload = Some(Size::from_bytes(8 << 20));
     Bench::new(config)
 }
 
-/// A guest that brings so much data, from the fifth page on.
+/// A guest with this much data, from the fifth page on.
 fn bringing(bytes: usize, handle: &str) -> Bytes {
     let data = format!(r#"(data (i32.const {DATA}) "{}")"#, "A".repeat(bytes));
     let guest = Guest {
@@ -28,7 +28,9 @@ fn bringing(bytes: usize, handle: &str) -> Bytes {
 
 const DATA: usize = 4 << 16;
 
-/// Passes if the memory is as the component brought it, and changes it at both ends of the data and before it.
+/// Handler that passes if the memory is in its initial state, and then changes it.
+///
+/// It writes at both ends of the data and before it.
 fn spoiling(bytes: usize) -> String {
     let (before, first, last) = (DATA - 1, DATA, DATA + bytes - 1);
     format!(

@@ -1,4 +1,4 @@
-//! Every limit: a guest that goes over it is stopped, and told which.
+//! Limits: a guest that exceeds one is stopped, and the failure names it.
 
 use bytes::Bytes;
 
@@ -55,7 +55,7 @@ async fn memory_is_bounded() {
         failure(&done),
         ("memory", "wanted more than 16MiB of memory (`plugins.memory`)")
     );
-    // A plugin that can do without is not stopped for asking.
+    // A plugin that can do without the memory is not stopped for asking.
     let ask = format!("(drop (memory.grow (i32.const 10000))) {PASS}");
     assert_eq!(bench.run_guest("", &ask, "{}").await.verdict, Verdict::Pass);
 }
@@ -116,7 +116,9 @@ async fn the_log_is_bounded_and_escaped() {
     );
 }
 
-/// Sets `/big` to a string of 40,002 bytes as often as there is room for it; afterwards `$refused` says whether there was none.
+/// Sets `/big` to a string of 40,002 bytes as often as it fits.
+///
+/// Afterwards `$refused` says whether one did not fit.
 const SET_BIG: &str = r"(local $at i32)
     (drop (memory.grow (i32.const 2)))
     (memory.fill (i32.const 65536) (i32.const 97) (i32.const 40002))
@@ -140,7 +142,7 @@ async fn the_output_is_bounded() {
              (`plugins.depth`): internal: no luck"
         )
     );
-    // A plugin that goes on without what was refused is let go on, and nothing of it was done.
+    // A plugin that continues after a refused change is let go on, and the change was not made.
     let done = bench
         .run_guest(SET_BIG_ITEMS, &format!("{SET_BIG} {PASS}"), "{}")
         .await;

@@ -1,5 +1,6 @@
-//! Every function that a guest may call, with the arguments that cost the host most: each ends at a limit with a name, or has a
-//! small bound by construction.
+//! Every function that a guest may call, with the arguments that cost the host most.
+//!
+//! Each call ends at a named limit, or has a small bound by construction.
 
 use super::{Bench, Config, Verdict, failure};
 use crate::Call;
@@ -7,7 +8,7 @@ use hookgate_domain::units::{Size, Span};
 use hookgate_json::{Document, Limits};
 use hookgate_testing::guests::{FAIL, Guest, PASS};
 
-/// A function of the WIT, and what becomes of a guest that calls it so.
+/// A function of the WIT, and the end of a guest that calls it so.
 struct Row {
     /// `interface.function`; of a resource's methods the name alone.
     function: &'static str,
@@ -19,9 +20,11 @@ struct Row {
 enum Bound {
     /// A limit stops the call: its failure's kind, and words of its message.
     Limit(&'static str, &'static str),
-    /// The operation is refused, and the guest gives up: what the failure names.
+    /// The operation is refused, and the guest gives up; the text that the failure contains.
     Refused(&'static str),
-    /// It costs no more than what the guest gave (`operation_input`) and the document's size, and gives out a few bytes.
+    /// It costs no more than the guest's input (`operation_input`) and the document's size.
+    ///
+    /// It returns a few bytes.
     Construction,
 }
 
@@ -34,7 +37,7 @@ const WORK: Bound = Bound::Limit(
     "one document operation took more than 8000000 units of work",
 );
 
-/// The guest's memory: texts and lists; from 128 KiB on there are only zeros.
+/// Memory of the guest: texts and lists. From 128 KiB on all bytes are zero.
 const ITEMS: &str =
     r#"(data (i32.const 1024) "/s/k/l/m/**/l/*") (data (i32.const 1100) "\80\04\00\00\ff\2e\00\00")"#;
 
@@ -177,7 +180,7 @@ async fn the_deadline_ends_an_operation_in_the_middle() {
         call_deadline: Span::from_millis(1),
         ..Config::default()
     });
-    // Without a look at the deadline it would end with its work.
+    // Without a check of the deadline it would end with its work.
     let body = format!(
         "(call $find (local.get $data) (i32.const 1152) (i32.const 12031) (i32.const -1) (i32.const 2048)) {PASS}"
     );

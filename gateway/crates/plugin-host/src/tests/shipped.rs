@@ -49,7 +49,7 @@ async fn redact_reports_the_keys_that_its_settings_spell() {
         assert_eq!(done.verdict, Verdict::Pass);
         assert_eq!(done.steps[0].changed, changed, "{settings}");
     }
-    // It has read every key: none is named, whatever it spells. An earlier build redacts place by place.
+    // The plugin has read every key, so no key is named. An earlier build redacts place by place.
     let done = bench
         .run(vec![step(&component, r#"{"values":["email"]}"#)], data)
         .await;

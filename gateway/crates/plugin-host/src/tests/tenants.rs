@@ -9,7 +9,7 @@ use super::{Bench, Call, Config, Host, Verdict, call, step};
 use crate::Span;
 use hookgate_testing::guests::{PASS, handling};
 
-/// How long an endless loop runs before it is stopped: the calls behind it are there by then, however slow the machine is.
+/// Time limit of an endless loop, long enough for the calls behind it to arrive on any machine.
 const LONGER_THAN_A_STALL: Span = Span::from_secs(2);
 
 #[tokio::test]
@@ -66,7 +66,8 @@ async fn a_full_queue_answers_at_once() {
     let other = bench.host.run(call("other", vec![step(&fast, "{}")], "{}"));
     let (done, other) = tokio::join!(futures_util::future::join_all(runs), other);
     let busy = done.iter().filter(|done| done.verdict == Verdict::Busy).count();
-    // One thread for ordinary calls and one for long ones run one each, and two wait; or both wait before one is begun.
+    // The normal and the background thread run one job each, and two wait; or both wait before one
+    // has begun.
     assert!(
         (4..=6).contains(&busy),
         "{busy} of 8 were refused with two threads and room for 2"

@@ -1,4 +1,4 @@
-//! Dry runs: everything of a call is told, and none of it is left in the figures of production.
+//! Dry runs: the result reports everything, and the metrics of production count none of it.
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ fn only(tried: &Tried) -> &TriedStep {
     }
 }
 
-/// Sets `/a` to 2, and says so.
+/// Sets `/a` to 2, and logs it.
 const SET: &str = r#"(call $set_json (local.get $data) (i32.const 1024) (i32.const 2) (i32.const 1026) (i32.const 1) (i32.const 2048))
     (call $log (i32.const 2) (i32.const 1027) (i32.const 5))"#;
 const SET_ITEMS: &str = r#"(data (i32.const 1024) "/a2hello")"#;
@@ -142,7 +142,7 @@ async fn a_step_that_is_skipped_and_the_step_after_it() {
     assert_eq!(text(tried.after.as_ref().unwrap()), r#"{"a":2}"#);
 }
 
-/// Limits so wide that none is met but those under test.
+/// Limits so wide that only those under test are reached.
 fn patient() -> Config {
     Config {
         call_deadline: Span::from_secs(600),

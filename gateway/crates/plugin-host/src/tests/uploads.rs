@@ -1,4 +1,4 @@
-//! Uploads: what is refused and in which words, and machine code that is made once.
+//! Uploads: refusals with their messages, and machine code that is made once.
 
 use std::num::NonZeroU32;
 
@@ -85,7 +85,7 @@ async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
 
 #[tokio::test]
 async fn what_was_put_away_comes_back_from_disk() {
-    // No room but for the one that is used.
+    // Space for the machine code in use only.
     let config = Config {
         loaded: Size::from_bytes(1),
         ..Config::default()
@@ -101,7 +101,7 @@ async fn what_was_put_away_comes_back_from_disk() {
         let done = bench.run(vec![step(component, "{}")], "{}").await;
         assert_eq!(done.verdict, Verdict::Pass);
     }
-    // The second was put away by the first's last call; without its artifact it cannot come back.
+    // The first's last call evicted the second; without its artifact it cannot be loaded again.
     for artifact in std::fs::read_dir(bench.directory.path()).unwrap() {
         std::fs::remove_file(artifact.unwrap().path()).unwrap();
     }
@@ -115,7 +115,7 @@ async fn what_was_put_away_comes_back_from_disk() {
 async fn compile_turns_are_fair_between_tenants() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    // A compiler that refuses everything, and notes how large it was, when it may go on.
+    // A compiler that records the size of each component, and refuses it once the gate is open.
     let directory = tempfile::tempdir().unwrap();
     let (exe, order) = (directory.path().join("compiler"), directory.path().join("order"));
     let gate = directory.path().join("gate");
@@ -146,7 +146,7 @@ async fn compile_turns_are_fair_between_tenants() {
         let (host, tenant) = (host.clone(), tenant.parse().unwrap());
         tokio::spawn(async move { host.load_for(&tenant, bytes).await })
     };
-    // One of them stored: what a start loads waits in the same turns.
+    // One of them is stored: components that a start loads wait in the same turns.
     let stored = |tenant: &str, bytes: bytes::Bytes| {
         let (host, tenant) = (host.clone(), tenant.parse().unwrap());
         tokio::spawn(async move {
