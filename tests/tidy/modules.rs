@@ -41,7 +41,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("keyring", &["budget", "domain", "registry", "store", "telemetry"]),
-    ("backup", &["clock", "domain", "store", "tasks"]),
+    ("backup", &["clock", "domain", "store", "tasks", "telemetry"]),
     ("dispatch", &["budget", "document", "domain", "memory", "store"]),
     (
         "system_events",

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keyring::{Expected, KnownStore, Root};
 use crate::store::{self, Store, StoreUrl};
 use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
 
 /// Backups of the store, in the data directory where the configuration names no other.
 pub(super) fn backups(
@@ -19,7 +20,7 @@ pub(super) fn backups(
     store: &Arc<dyn Store>,
     clock: &Clock,
     tasks: &Tasks,
-    shutdown: &CancellationToken,
+    (shutdown, metrics): (&CancellationToken, &Metrics),
 ) -> Backups {
     let parts = backup::Parts {
         store: Arc::clone(store),
@@ -31,6 +32,7 @@ pub(super) fn backups(
         clock: clock.clone(),
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
+        metrics: metrics.clone(),
     };
     Backups::new(config.backup.clone(), parts)
 }

@@ -4,8 +4,10 @@
 //! Figures go to a [`Metrics`] handle. Neither ever carries payloads, secrets or a tenant's free text.
 //! `app` sets this up once; nothing here reads time or keeps state in statics beyond the subscriber that `tracing` wants.
 
+mod backups;
 mod calls;
 pub mod chain;
+mod exposition;
 pub mod fields;
 mod logs;
 mod metrics;
@@ -19,8 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub use calls::{CallCounts, CallFigures, Called, FAILURES, VERDICTS};
 pub use chain::error_chain;
+pub use exposition::Exposition;
 pub(crate) use logs::check_level;
-pub use logs::{LogError, init};
+pub use logs::{LogError, LogFilter, LogLevel, init};
+#[cfg(test)]
+pub(crate) use metrics::SYSTEM_EVENTS;
 pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, Refusal, StoreOperation};
 pub use requests::{ConnectionFailure, OpenConnection, RouteFigures};
 
