@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, NotSet};
+use crate::config::{Config, SecretError};
 use crate::domain::Secret;
 use crate::keyring::Origin;
 use crate::registry::seal::{SealError, new_key};
@@ -50,9 +50,9 @@ pub enum SecretsError {
         /// Why not.
         source: SealError,
     },
-    /// The configuration names a variable that is not there.
+    /// A secret is not where the configuration says.
     #[error(transparent)]
-    NotSet(#[from] NotSet),
+    Elsewhere(#[from] SecretError),
 }
 
 impl Secrets {

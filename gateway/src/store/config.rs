@@ -17,7 +17,8 @@ use super::{embedded, group, redis};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a
-    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`. Left out: embedded, in the data directory.
+    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`; `file:PATH` or `env:NAME` where one of these is
+    /// written. Left out: embedded, in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
     /// Takes an empty store, or another one, where the data directory knows a store at this address. A start without this refuses
