@@ -8,6 +8,7 @@
 mod beside;
 mod error;
 mod machine;
+mod reload;
 mod secrets;
 mod stored;
 mod upkeep;
@@ -28,7 +29,7 @@ use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
 use crate::domain::Secret;
 use crate::health::Watch;
-use crate::http::{Auth, BodyLimits, Front, HealthFront, Server};
+use crate::http::{Auth, BodyLimits, Certificates, Front, HealthFront, Server};
 use crate::ids::IdSource;
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
@@ -46,6 +47,7 @@ use crate::telemetry::Metrics;
 use crate::{api, delivery, egress, feed, ingest, registry, scheduler, store};
 
 pub use error::StartError;
+pub use reload::{ReloadError, Reloadable};
 pub use secrets::SecretsError;
 
 use beside::Beside;
@@ -65,8 +67,7 @@ pub struct App {
     egress: egress::Client,
     backups: Backups,
     upkeep: Upkeep,
-    registry: Registry,
-    keyring: Keyring,
+    reloadable: Reloadable,
     secrets: Secrets,
     operator_key_file: PathBuf,
     stopping: CancellationToken,
@@ -116,6 +117,7 @@ impl App {
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (handover, ready) = Handover::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, handover.clone(), ready, &common)?;
+        let certificates = Certificates::of(bound.iter().map(|(_, server)| server));
         let beside = Beside::new(operator, &registry, &handover, &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), handover.clone(), &common);
@@ -143,7 +145,7 @@ impl App {
             commits,
             beside,
             sync,
-            egress: common.egress,
+            egress: common.egress.clone(),
             backups: common.backups,
             upkeep: Upkeep::new(
                 common.store,
@@ -152,8 +154,12 @@ impl App {
                 config.retention.sweep_every.get(),
                 config.auth.last_used_interval.get(),
             ),
-            registry,
-            keyring,
+            reloadable: Reloadable {
+                registry,
+                keyring,
+                egress: common.egress,
+                certificates,
+            },
             secrets,
             operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
@@ -194,14 +200,9 @@ impl App {
         self.secrets.fresh
     }
 
-    /// What applies declared tenants while it runs.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// What takes changed sealing keys while it runs.
-    pub fn keyring(&self) -> &Keyring {
-        &self.keyring
+    /// Parts that take a changed configuration while it runs.
+    pub fn reloadable(&self) -> &Reloadable {
+        &self.reloadable
     }
 
     /// Runs until the shutdown, then ends in order.
@@ -300,7 +301,7 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
     let stopping = CancellationToken::new();
     let tasks = Tasks::new(stopping.clone());
     let common = Common {
-        backups: stored::backups(config, &store, &clock, &tasks, &stopping),
+        backups: stored::backups(config, &store, &clock, &tasks, (&stopping, &metrics)),
         store_clock: StoreClock::new(steady),
         clock,
         quotas: QuotaGate::new(Arc::clone(&store), metrics.clone()),

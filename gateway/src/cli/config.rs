@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::Settings;
-use super::output::{Failure, say};
+use super::output::{Failure, note, say};
+use super::rehearsal::rehearse;
 use crate::config::{print, reference, schema};
 
 #[derive(Debug, Args)]
@@ -16,7 +17,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Print the configuration that holds, as TOML, each value with where it comes from. Secrets are hidden.
     Print(Settings),
-    /// Check the configuration and start nothing. Exit code 2: it is refused.
+    /// Check the configuration as `serve` does before it listens, files, plugins and their settings included; nothing is left behind.
+    /// Exit code 2: it is refused.
     Check(Settings),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
@@ -32,6 +34,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Check(settings) => {
             let loaded = settings.load()?;
+            for step in rehearse(&loaded)? {
+                note(format_args!(
+                    "{step} and its settings are not checked: the plugin is in the store"
+                ));
+            }
             match &loaded.file {
                 Some(file) => say(format_args!("{} holds", file.display())),
                 None => say("the built-in configuration, the environment and the flags hold"),

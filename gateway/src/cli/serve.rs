@@ -10,15 +10,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Settings;
 use super::output::{Failure, say};
-use crate::app::{App, StartError, declare};
-use crate::config::{Config, Loaded, Refused, SecretText, Values};
-use crate::domain::Secret;
-use crate::keyring::Keyring;
+use super::{Settings, notify};
+use crate::app::{App, ReloadError, Reloadable, StartError};
+use crate::config::{Loaded, Refused, Values};
 use crate::profile::Profiles;
-use crate::registry::{DeclaredTenant, Registry};
-use crate::telemetry::{self, error_chain};
+use crate::registry::DeclaredTenant;
+use crate::telemetry::{self, LogLevel};
 
 /// What a gateway is started with.
 #[derive(Debug, Args)]
@@ -36,10 +34,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let loaded = settings.load()?;
     let declared = loaded.config.declared_tenants()?;
-    telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
+    let log = telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
     leave_no_core();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(serve(&loaded, &declared, arguments))
+    runtime.block_on(serve(&loaded, &declared, arguments, log))
 }
 
 /// A core dump, or a debugger of another process, would show the keys and events that are in memory. A system that cannot
@@ -55,7 +53,12 @@ fn leave_no_core() {
     }
 }
 
-async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Arguments) -> Result<(), Failure> {
+async fn serve(
+    loaded: &Loaded,
+    declared: &[DeclaredTenant],
+    arguments: &Arguments,
+    log: LogLevel,
+) -> Result<(), Failure> {
     let mut config = loaded.config.clone();
     config.store.accept_new |= arguments.new_store;
     let started = App::start(&config, declared).await;
@@ -65,11 +68,15 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Argumen
     let signals = Signals::new()?;
     let reloads = Reloads {
         wanted: Arc::new(Notify::new()),
-        registry: app.registry().clone(),
-        keyring: app.keyring().clone(),
+        reloadable: app.reloadable().clone(),
+        log,
         settings: arguments.settings.clone(),
-        fixed: Fixed::of(&loaded.config),
+        fixed: Fixed {
+            values: Values::fixed(&loaded.config),
+            profiles: loaded.config.profiles()?,
+        },
     };
+    notify::ready();
     let watching = tokio::spawn(signals.watch(shutdown.clone(), reloads));
     app.run(shutdown).await;
     watching.abort();
@@ -77,7 +84,7 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Argumen
 }
 
 /// A declaration that is refused is told with the place where it stands.
-fn refused(loaded: &Loaded, error: StartError) -> Failure {
+pub(super) fn refused(loaded: &Loaded, error: StartError) -> Failure {
     let place = match &error {
         StartError::Declared { tenant: Some(id), .. } => Some(loaded.place(&format!("tenants.{id}"))),
         _ => None,
@@ -148,8 +155,7 @@ impl Signals {
         })
     }
 
-    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the profiles, the
-    /// declared tenants and the sealing keys again.
+    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the configuration again.
     async fn watch(mut self, shutdown: CancellationToken, reloads: Reloads) {
         let wanted = reloads.wanted.clone();
         tokio::spawn(reloads.run(shutdown.clone()));
@@ -167,8 +173,8 @@ impl Signals {
 /// the reload.
 struct Reloads {
     wanted: Arc<Notify>,
-    registry: Registry,
-    keyring: Keyring,
+    reloadable: Reloadable,
+    log: LogLevel,
     settings: Settings,
     fixed: Fixed,
 }
@@ -177,16 +183,7 @@ struct Reloads {
 struct Fixed {
     values: Values,
     /// Whose front doors are served.
-    profiles: Option<Profiles>,
-}
-
-impl Fixed {
-    fn of(config: &Config) -> Self {
-        Self {
-            values: Values::fixed(config),
-            profiles: config.profiles().ok(),
-        }
-    }
+    profiles: Profiles,
 }
 
 impl Reloads {
@@ -196,57 +193,35 @@ impl Reloads {
                 () = shutdown.cancelled() => return,
                 () = self.wanted.notified() => {}
             }
+            notify::reloading();
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.reload() => {}
             }
+            notify::ready();
         }
     }
-}
 
-fn end(shutdown: &CancellationToken) {
-    if shutdown.is_cancelled() {
-        warn!("gateway.aborted");
-        std::process::exit(1);
-    }
-    shutdown.cancel();
-}
-
-impl Reloads {
-    /// Applies the profiles, the sealing keys and the tenants that the configuration has now: all of them, or none where anything is
-    /// wrong with it. What else has changed is named: it takes a restart.
+    /// Applies what of the configuration can be applied: all of it, or nothing where anything is wrong. What else has changed is
+    /// named: it takes a restart.
     async fn reload(&self) {
         let loaded = match self.settings.reload() {
             Ok(loaded) => loaded,
             Err(refused) => return refuse(&refused),
         };
         let config = &loaded.config;
-        let (declared, profiles) = match config
-            .declared_tenants()
-            .and_then(|d| Ok((d, config.profiles()?)))
-        {
-            Ok(found) => found,
-            Err(refused) => return refuse(&refused),
+        let reloaded = self
+            .reloadable
+            .reload(config, &self.fixed.profiles, &self.log)
+            .await;
+        let (doors, count) = match reloaded {
+            Ok(reloaded) => reloaded,
+            Err(ReloadError::Refused(refused)) => return refuse(&refused),
+            Err(error @ ReloadError::SealingKeys(_)) => return error!(%error, "sealing_keys.refused"),
+            Err(error) => return error!(%error, "configuration.refused"),
         };
-        if let Err(error) = reload_keys(&self.keyring, config).await {
-            return error!(error = %error, "sealing_keys.refused");
-        }
         let mut unapplied = self.fixed.values.differing(&Values::fixed(config));
-        let before = self.registry.profiles();
-        let (profiles, doors) = profiles.behind_doors_of(self.fixed.profiles.as_ref().unwrap_or(&before));
         unapplied.extend(doors);
-        if let Err((tenant, error)) = self.registry.adopt_profiles(profiles).await {
-            return error!(%tenant, error = %error_chain(&error), "configuration.refused");
-        }
-        if let Err(error) = declare(&self.registry, &declared).await {
-            error!(error = %error_chain(&error), "configuration.refused");
-            // They held a moment ago.
-            if let Err((tenant, error)) = self.registry.adopt_profiles(before).await {
-                error!(%tenant, error = %error_chain(&error), "configuration.refused");
-            }
-            return;
-        }
-        let count = declared.len();
         if unapplied.is_empty() {
             info!(count, "configuration.reloaded");
         } else {
@@ -256,12 +231,13 @@ impl Reloads {
     }
 }
 
-/// The sealing keys as the configuration or their file has them now. A ring without a key that is needed is refused.
-async fn reload_keys(keyring: &Keyring, config: &Config) -> Result<(), String> {
-    let keys = config.auth.sealing_keys.as_ref().map(SecretText::resolve);
-    let keys = keys.transpose().map_err(|error| error.to_string())?;
-    let reloaded = keyring.reload(keys.as_ref().map(Secret::reveal)).await;
-    reloaded.map_err(|error| error_chain(&error).to_string())
+fn end(shutdown: &CancellationToken) {
+    if shutdown.is_cancelled() {
+        warn!("gateway.aborted");
+        std::process::exit(1);
+    }
+    notify::stopping();
+    shutdown.cancel();
 }
 
 fn refuse(refused: &Refused) {

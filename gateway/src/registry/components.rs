@@ -428,6 +428,11 @@ const SETTINGS_DEPTH: usize = 64;
 /// How many components are held that no chain may use: more than one chain has.
 const RECENT: usize = 64;
 
+/// Tells whether a plugin of this name ships with the gateway.
+pub fn is_shipped(name: &str) -> bool {
+    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
 /// What `plugins/dist` holds.
 const SHIPPED: [(&str, &[u8]); 3] = [
     ("filter", include_bytes!("../../../plugins/dist/filter.wasm")),

@@ -78,6 +78,7 @@ use crate::privacy::Privacy;
 use crate::profile::Profile;
 use crate::store::FeedPosition;
 
+pub use components::is_shipped;
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;
