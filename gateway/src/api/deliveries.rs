@@ -70,6 +70,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveryQuery {
     /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -84,6 +85,7 @@ pub(super) struct DeliveryQuery {
 #[serde(deny_unknown_fields)]
 struct OwnDeliveryQuery {
     /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

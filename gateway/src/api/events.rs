@@ -67,6 +67,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedQuery {
     /// How many events at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the page before; from the oldest event that is kept where it is not given.
     pub cursor: Option<String>,

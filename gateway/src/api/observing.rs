@@ -129,6 +129,7 @@ struct LastFailureView {
 #[serde(deny_unknown_fields)]
 struct LogQuery {
     /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the lines before; the last lines where it is not given.
     cursor: Option<String>,

@@ -12,6 +12,7 @@ use crate::http::{Code, Problem};
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -19,6 +20,7 @@ pub(super) struct PageQuery {
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub(super) struct Page<T> {
     /// What is on it.
     pub data: Vec<T>,

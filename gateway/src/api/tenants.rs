@@ -80,6 +80,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 struct NewTenantInput {
     /// Its name: 1 to 63 of `a-z 0-9 -`.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     id: Parsed<TenantId>,
     /// Its public contract; `standard` (Standard Webhooks) where none is given.
     profile: Option<String>,

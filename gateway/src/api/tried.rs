@@ -100,7 +100,7 @@ pub(crate) struct ChangeView {
 
 /// A line of a plugin's log.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "PluginLogLine")]
+#[schemars(rename = "CallLogLine")]
 pub(crate) struct LogView {
     /// `trace`, `debug`, `info`, `warn` or `error`.
     pub level: &'static str,
@@ -128,7 +128,7 @@ pub(crate) struct StepUsageView {
 
 /// What was used and what may be.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[schemars(rename = "Usage")]
+#[schemars(rename = "CallUsage")]
 pub(crate) struct UsageView {
     /// What was used.
     pub used: u64,

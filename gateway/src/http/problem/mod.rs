@@ -103,10 +103,10 @@ pub struct ProblemView<'a> {
     /// Whether the request may be sent again.
     retry: Retry,
     /// The fields that are wrong.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     errors: &'a [FieldError],
     /// The rows of an imported document that are refused.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     rows: &'a [RefusedRow],
     /// What the plugin said that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
