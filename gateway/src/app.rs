@@ -9,6 +9,7 @@ mod background;
 mod error;
 mod machine;
 mod maintenance;
+mod reload;
 mod secrets;
 mod stored;
 
@@ -26,7 +27,7 @@ use crate::config::Config;
 use crate::dispatch::Inbox;
 use crate::dispatch::inbox::Ready;
 use crate::health::Watch;
-use crate::http::{Auth, BodyLimits, HealthHandler, RootHandler, Server};
+use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Server};
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
@@ -47,6 +48,7 @@ use hookgate_store::group::Service as CommitService;
 use hookgate_store::{self as store, Committer, Store, StoreUrl};
 
 pub use error::StartError;
+pub use reload::{ReloadError, Reloadable};
 pub use secrets::SecretsError;
 
 use background::Background;
@@ -66,8 +68,7 @@ pub struct App {
     egress: egress::Client,
     backups: Backups,
     maintenance: Maintenance,
-    registry: Registry,
-    keyring: Keyring,
+    reloadable: Reloadable,
     secrets: Secrets,
     operator_key_file: PathBuf,
     stopping: CancellationToken,
@@ -118,6 +119,7 @@ impl App {
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (inbox, ready) = Inbox::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, inbox.clone(), ready, &common)?;
+        let certificates = Certificates::of(bound.iter().map(|(_, server)| server));
         let background = Background::new(operator, &registry, &inbox, &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
         let ingest = ingest(config, auth.clone(), host.clone(), inbox.clone(), &common);
@@ -147,7 +149,7 @@ impl App {
             commits,
             background,
             sync,
-            egress: common.egress,
+            egress: common.egress.clone(),
             backups: common.backups,
             maintenance: Maintenance::new(
                 common.store,
@@ -156,8 +158,12 @@ impl App {
                 config.retention.sweep_every.get(),
                 config.auth.last_used_interval.get(),
             ),
-            registry,
-            keyring,
+            reloadable: Reloadable {
+                registry,
+                keyring,
+                egress: common.egress,
+                certificates,
+            },
             secrets,
             operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
@@ -198,14 +204,9 @@ impl App {
         self.secrets.fresh
     }
 
-    /// Registry, which applies declared tenants at runtime.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// Keyring, which reloads sealing keys at runtime.
-    pub fn keyring(&self) -> &Keyring {
-        &self.keyring
+    /// Parts that take a changed configuration while it runs.
+    pub fn reloadable(&self) -> &Reloadable {
+        &self.reloadable
     }
 
     /// Runs until the shutdown, then ends the parts in order.
@@ -312,7 +313,7 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
     let stopping = CancellationToken::new();
     let tasks = Tasks::new(stopping.clone());
     let common = Common {
-        backups: stored::backups(config, &store, &clock, &tasks, &stopping),
+        backups: stored::backups(config, &store, &clock, &tasks, (&stopping, &metrics)),
         store_clock: StoreClock::new(steady),
         clock,
         quotas: QuotaGate::new(Arc::clone(&store), metrics.clone()),

@@ -1,6 +1,6 @@
 //! SIGHUP: profiles are reloaded and take effect at once; keys that need a restart are named.
 
-use hookgate_tests::{Client, Receiver, Reply, eventually};
+use hookgate_tests::{Authority, Client, Receiver, Reply, Setup, eventually};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ on_both_stores!(
     what_takes_a_restart_is_named,
     refused_reload_changes_nothing,
     privacy_that_is_reloaded_holds_at_once,
+    egress_and_log_level_are_reloaded,
 );
 
 const LIMITED: &str = r#"
@@ -191,4 +192,73 @@ async fn privacy_that_is_reloaded_holds_at_once(on: On) {
     );
     let kinds = shop.get("/v1/event-types").await.expect(200).to_string();
     assert!(kinds.contains("/nick") && !kinds.contains("/pet"), "{kinds}");
+}
+
+async fn egress_and_log_level_are_reloaded(on: On) {
+    let site = Site::start(on).await;
+    let wanted = |port: u16| json!({ "url": format!("http://127.0.0.1:{port}/"), "events": ["*"] });
+    site.acme.post("/v1/subscriptions", &wanted(9)).await.expect(201);
+    let logged = |word: &str| site.gateway.log().iter().any(|line| line.contains(word));
+    site.acme.publish("a.b", json!({})).await;
+    assert!(!logged("event.accepted"), "it is at debug");
+    let line = reload(&site, "egress.ports = [443]\ntelemetry.level = \"debug\"\n").await;
+    assert!(line.contains("configuration.reloaded"), "{line}");
+    site.acme.publish("a.b", json!({})).await;
+    eventually("the level holds", async || logged("event.accepted").then_some(())).await;
+    let refused = site.acme.post("/v1/subscriptions", &wanted(10)).await;
+    assert_eq!(refused.status, 422, "{:#}", refused.body);
+    // What is refused changes nothing.
+    let file = site.gateway.dir().join("hookgate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("[443]", "[443, 10]")
+            .replace("\"debug\"", "\"debgu\""),
+    )
+    .unwrap();
+    let line = reload(&site, "").await;
+    assert!(
+        line.contains("configuration.refused") && line.contains("debgu"),
+        "{line}"
+    );
+    let refused = site.acme.post("/v1/subscriptions", &wanted(10)).await;
+    assert_eq!(refused.status, 422, "{:#}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificate_is_reloaded_without_a_restart() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let put = |authority: &Authority| {
+        let (its_cert, its_key) = authority.server_files();
+        std::fs::copy(its_cert, &cert).unwrap();
+        std::fs::copy(its_key, &key).unwrap();
+    };
+    put(&first);
+    let tls = format!("server.tls = {{ cert = {cert:?}, key = {key:?} }}\n");
+    let gateway = Setup::embedded().with(&tls).start();
+    let operator = |authority: &Authority| gateway.operator().trusting(authority.file());
+    operator(&first).get("/v1/tenants").await.expect(200);
+    put(&second);
+    gateway.signal(Signal::HUP);
+    eventually("the reload is told of", async || {
+        let log = gateway.log();
+        log.iter()
+            .any(|line| line.contains("configuration.reloaded"))
+            .then_some(())
+    })
+    .await;
+    operator(&second).get("/v1/tenants").await.expect(200);
+    // A file that is no certificate is refused, and the one before goes on.
+    std::fs::write(&cert, "no certificate").unwrap();
+    gateway.signal(Signal::HUP);
+    eventually("the refusal is told of", async || {
+        let log = gateway.log();
+        log.iter()
+            .any(|line| line.contains("configuration.refused"))
+            .then_some(())
+    })
+    .await;
+    operator(&second).get("/v1/tenants").await.expect(200);
 }

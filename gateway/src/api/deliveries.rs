@@ -69,7 +69,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveryQuery {
-    /// Maximum number of deliveries, 1 to 500; default: 50.
+    /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
@@ -83,7 +84,8 @@ pub(super) struct DeliveryQuery {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OwnDeliveryQuery {
-    /// Maximum number of deliveries, 1 to 500; default: 50.
+    /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::doors::{self, Entrance};
 use super::input::{needed_scope, not_found};
+use super::openapi;
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 use hookgate_domain::Scope;
 
@@ -34,9 +35,9 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
     let router = routes.finish_api_with(&mut document, |api| with_doors(describe(api), entrances));
     describe_keys(&mut document);
     complete_scopes(&mut document);
-    let json: Bytes = serde_json::to_vec(&document)
-        .expect("the document is texts and numbers")
-        .into();
+    let mut document = serde_json::to_value(&document).expect("the document is texts and numbers");
+    openapi::complete(&mut document);
+    let json: Bytes = document.to_string().into();
     let json = Arc::new(json);
     router
         .route(

@@ -28,6 +28,7 @@ mod key_fields;
 mod listeners;
 mod moves;
 mod observing;
+mod openapi;
 mod output;
 mod page;
 mod plugins;

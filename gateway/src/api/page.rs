@@ -11,7 +11,8 @@ use crate::http::{Code, Problem};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
-    /// Maximum number of items, 1 to 500; default: 50.
+    /// How many at most: 1 to 500; 50 where it is not given.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
@@ -19,6 +20,7 @@ pub(super) struct PageQuery {
 
 /// Page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub(super) struct Page<T> {
     /// Items of the page.
     pub data: Vec<T>,

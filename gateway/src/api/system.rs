@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use aide::openapi::{MediaType, SecurityRequirement};
+use aide::openapi::{MediaType, SchemaObject, SecurityRequirement};
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
 
 use super::Api;
@@ -19,6 +19,7 @@ use super::describe::described;
 use crate::http::{Code, Problem};
 use hookgate_domain::Scopes;
 use hookgate_registry::Tenant;
+use hookgate_runtime::telemetry::Exposition;
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -57,11 +58,22 @@ fn open(
 }
 
 fn figures(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let about = "The gateway's figures, as Prometheus reads them.";
-    let text = MediaType::default();
+    let about = "The gateway's figures, as Prometheus reads them: Prometheus text 0.0.4, or OpenMetrics where `Accept` prefers it.";
+    let formats = [Exposition::Prometheus, Exposition::OpenMetrics];
+    let content = formats.map(|format| {
+        let text = MediaType {
+            schema: Some(SchemaObject {
+                json_schema: json_schema!({ "type": "string" }),
+                external_docs: None,
+                example: None,
+            }),
+            ..MediaType::default()
+        };
+        (format.content_type().to_owned(), text)
+    });
     open("metrics", "Figures", about)(operation).response_with::<200, (), _>(|mut response| {
-        response.inner().content = [(OPEN_METRICS.to_owned(), text)].into_iter().collect();
-        response.description("OpenMetrics text.")
+        response.inner().content = content.into_iter().collect();
+        response.description("Text, a figure a line.")
     })
 }
 
@@ -186,15 +198,18 @@ fn loading(api: &Api) -> Option<String> {
     })
 }
 
-async fn metrics(State(api): State<Api>) -> axum::response::Response {
-    // Reads files of the system, and prints much if there are many tenants.
-    match tokio::task::spawn_blocking(move || api.metrics.render()).await {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+async fn metrics(State(api): State<Api>, headers: HeaderMap) -> axum::response::Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let format = Exposition::accepted(accept);
+    // It reads files of the system, and prints much where there are many tenants.
+    match tokio::task::spawn_blocking(move || api.metrics.render(format, api.clock.now())).await {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(_) => Problem::new(Code::InternalError, "The figures could not be printed.").into_response(),
     }
 }
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// `Retry-After` of a gateway that is not ready.
+/// When to look again.
 const PAUSE: Duration = Duration::from_secs(1);
 const TAG: &str = "System";

@@ -79,7 +79,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[schemars(rename = "NewTenant", example = json!({ "id": "acme" }))]
 #[serde(deny_unknown_fields)]
 struct NewTenantInput {
-    /// Tenant name: 1 to 63 of `a-z 0-9 -`.
+    /// Its name: 1 to 63 of `a-z 0-9 -`.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     id: Parsed<TenantId>,
     /// Profile, the tenant's public contract; default: `standard` (Standard Webhooks).
     profile: Option<String>,

@@ -102,7 +102,7 @@ pub(crate) struct ChangeView {
 
 /// Line of a plugin log.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "PluginLogLine")]
+#[schemars(rename = "CallLogLine")]
 pub(crate) struct LogView {
     /// Level: `trace`, `debug`, `info`, `warn` or `error`.
     pub level: &'static str,
@@ -131,7 +131,7 @@ pub(crate) struct StepUsageView {
 
 /// Amount used, and its limit.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[schemars(rename = "Usage")]
+#[schemars(rename = "CallUsage")]
 pub(crate) struct UsageView {
     /// Amount used.
     pub used: u64,

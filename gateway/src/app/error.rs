@@ -82,10 +82,12 @@ impl StartError {
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
+            Self::Server(http::Error::Tls(_))
+            | Self::Secrets(SecretsError::Elsewhere(_) | SecretsError::Sealing { .. })
+            | Self::Egress(_) => true,
             Self::Server(_)
             | Self::Secrets(_)
             | Self::Store { .. }
-            | Self::Egress(_)
             | Self::Host(_)
             | Self::KnownStores(_)
             | Self::Root(_)

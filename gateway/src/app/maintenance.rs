@@ -100,6 +100,7 @@ impl Maintenance {
     async fn look(&self) {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
+        self.metrics.store_takes(health.accepting, health.warnings.len());
         let before = self
             .last
             .lock()

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, NotSet};
+use crate::config::{Config, SecretError};
 use crate::keyring::Origin;
 use hookgate_domain::Secret;
 use hookgate_registry::seal::{SealError, new_key};
@@ -52,9 +52,9 @@ pub enum SecretsError {
         /// Cause of the error.
         source: SealError,
     },
-    /// The configuration names an environment variable that is not set.
+    /// A secret is not where the configuration says.
     #[error(transparent)]
-    NotSet(#[from] NotSet),
+    Elsewhere(#[from] SecretError),
 }
 
 impl Secrets {

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::keyring::{Expected, KnownStore, Root};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::{self as store, Store, StoreUrl};
 
 /// Creates the backups of the store, in the data directory if the configuration names no other.
@@ -19,7 +20,7 @@ pub(super) fn backups(
     store: &Arc<dyn Store>,
     clock: &Clock,
     tasks: &Tasks,
-    shutdown: &CancellationToken,
+    (shutdown, metrics): (&CancellationToken, &Metrics),
 ) -> Backups {
     let parts = backup::Parts {
         store: Arc::clone(store),
@@ -31,6 +32,7 @@ pub(super) fn backups(
         clock: clock.clone(),
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
+        metrics: metrics.clone(),
     };
     Backups::new(config.backup.clone(), parts)
 }

@@ -31,6 +31,14 @@ pub(super) fn name(began: Timestamp) -> String {
     format!("{PREFIX}{seconds}-{:03}Z{SUFFIX}", began.as_millis() % 1_000)
 }
 
+/// Time at which the backup of a file began, as its name tells.
+pub(super) fn began(name: &str) -> Option<Timestamp> {
+    let time = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    let (date, clock) = time.split_once('T')?;
+    let (seconds, millis) = clock.rsplit_once('-')?;
+    Timestamp::parse(&format!("{date}T{}.{millis}", seconds.replace('-', ":"))).ok()
+}
+
 impl Directory {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path }
@@ -133,6 +141,8 @@ mod tests {
             .map(|file| file.name)
             .collect();
         assert_eq!(kept, [names[3].clone(), names[2].clone()]);
+        assert_eq!(began(&names[3]), Some(Timestamp::from_millis(1_700_000_000_003)));
+        assert_eq!(began("hookgate-yesterday.redb"), None);
         assert!(backups.path().join("notes.txt").exists());
         std::fs::write(backups.draft(&names[0]), "cut short").unwrap();
         backups.prepare().unwrap();

@@ -14,6 +14,7 @@ use tracing::{error, info};
 use hookgate_domain::Timestamp;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::{Pace, Store};
 
 pub use config::Config;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Shutdown signal, which stops a running backup.
     pub shutdown: CancellationToken,
+    /// Shows when the last one was made.
+    pub metrics: Metrics,
 }
 
 struct Inner {
@@ -126,6 +129,9 @@ impl Backups {
     pub fn new(config: Config, parts: Parts) -> Self {
         let directory = config.directory.clone();
         let directory = Directory::new(directory.unwrap_or_else(|| parts.directory.clone()));
+        if parts.store_file.is_some() {
+            count_from(&directory, &config, &parts.metrics);
+        }
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -166,7 +172,10 @@ impl Backups {
             match self.prepare() {
                 Ok((_, work)) => work.await,
                 Err(BackupError::UnderWay(_)) => {}
-                Err(error) => error!(%error, "backup.failed"),
+                Err(error) => {
+                    self.inner.parts.metrics.backup_ended(false);
+                    error!(%error, "backup.failed");
+                }
             }
         }
     }
@@ -233,13 +242,17 @@ impl Backups {
         let ended = inner.parts.clock.now();
         let (name, millis) = (&running.name, ended.since(running.began).as_millis());
         match &made {
-            Ok(()) => info!(name, bytes = running.pace.copied(), millis, "backup.made"),
+            Ok(()) => {
+                inner.parts.metrics.newest_backup_is_of(running.began);
+                info!(name, bytes = running.pace.copied(), millis, "backup.made");
+            }
             Err(error) => {
                 error!(name, %error, "backup.failed");
                 // Its disk may be the cause: the draft is removed again before the next backup.
                 let _ = std::fs::remove_file(&draft);
             }
         }
+        inner.parts.metrics.backup_ended(made.is_ok());
         let mut state = self.state();
         state.running = None;
         state.last = Some(Ended {
@@ -259,5 +272,16 @@ impl Backups {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows the schedule, and the newest of the files that are there.
+fn count_from(directory: &Directory, config: &Config, metrics: &Metrics) {
+    if let Some(every) = config.every {
+        metrics.backups_are_made_every(every.get());
+    }
+    let newest = directory.files().unwrap_or_default().into_iter().next();
+    if let Some(began) = newest.and_then(|file| files::began(&file.name)) {
+        metrics.newest_backup_is_of(began);
     }
 }

@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::Settings;
-use super::output::{Failure, say};
+use super::output::{Failure, note, say};
+use super::rehearsal::rehearse;
 use crate::config::{print, reference, schema};
 
 #[derive(Debug, Args)]
@@ -17,7 +18,8 @@ enum Command {
     /// Print the effective configuration as TOML, with the source of each value. Secrets are
     /// hidden.
     Print(Settings),
-    /// Check the configuration without starting anything. Exit code 2: it is refused.
+    /// Check the configuration as `serve` does before it listens, files, plugins and their settings included; nothing is left behind.
+    /// Exit code 2: it is refused.
     Check(Settings),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
@@ -33,6 +35,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Check(settings) => {
             let loaded = settings.load()?;
+            for step in rehearse(&loaded)? {
+                note(format_args!(
+                    "{step} and its settings are not checked: the plugin is in the store"
+                ));
+            }
             match &loaded.file {
                 Some(file) => say(format_args!("{} holds", file.display())),
                 None => say("the built-in configuration, the environment and the flags hold"),

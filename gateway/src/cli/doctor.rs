@@ -1,6 +1,9 @@
 //! `hookgate doctor`: checks the requirements of plugins and of the gateway on this machine.
 //! It reports how to get what is missing, also without a network, and changes nothing.
 
+mod machine;
+mod probe;
+
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -28,6 +31,12 @@ pub(super) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Look at nothing but the running gateway: does it take events? For health checks of containers. Exit code 1: it does not.
+    #[arg(long, conflicts_with = "json")]
+    ready: bool,
+    /// Look at nothing but the running gateway: does its process answer?
+    #[arg(long, conflicts_with_all = ["json", "ready"])]
+    alive: bool,
 }
 
 /// Result of a check.
@@ -54,6 +63,10 @@ enum State {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.ready || arguments.alive {
+        let path = if arguments.ready { "/readyz" } else { "/healthz" };
+        return probe::ask(&arguments.settings.load()?.config, path);
+    }
     let mut findings = toolchain(&Toolchain::look());
     match arguments.settings.reload() {
         Ok(loaded) => findings.extend(gateway(&loaded)?),
@@ -158,11 +171,10 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
         |file| format!("{} holds", file.display()),
     );
     let mut findings = vec![Finding::new("configuration", State::Ok, says)];
-    if let Err(refused) = config.declared_tenants() {
-        let says: Vec<_> = refused.0.iter().map(ToString::to_string).collect();
-        findings.push(Finding::new("tenants", State::Wrong, says.join("; ")));
-    }
+    findings.push(machine::start(loaded));
+    findings.push(machine::ports(config));
     findings.push(data_dir(&config.data_dir));
+    findings.extend(machine::disk(config));
     findings.push(descriptors(config));
     findings.push(confinement());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;

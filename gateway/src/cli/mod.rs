@@ -14,11 +14,13 @@ mod export;
 mod import;
 mod keys;
 mod listen;
+mod notify;
 mod output;
 mod plugin;
 mod receiver;
 #[cfg(test)]
 mod receivers_page;
+mod rehearsal;
 mod serve;
 mod temporary;
 mod verify;

@@ -49,7 +49,13 @@ impl Failure {
         Self::new(error_chain(error).to_string())
     }
 
-    /// Prefixes the message with the attempted operation.
+    /// The complaints, each with its hint.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let complaints = self.complaints.iter();
+        complaints.map(|complaint| (complaint.message.as_str(), complaint.hint.as_deref()))
+    }
+
+    /// With what was tried before what went wrong.
     pub(super) fn prefixed(mut self, tried: &str) -> Self {
         if let Some(last) = self.complaints.last_mut() {
             last.message = format!("{tried}: {}", last.message);

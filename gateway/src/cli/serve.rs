@@ -10,15 +10,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Settings;
 use super::output::{Failure, say};
-use crate::app::{App, StartError, declare};
-use crate::config::{Config, Loaded, Refused, SecretText, Values};
-use crate::keyring::Keyring;
+use super::{Settings, notify};
+use crate::app::{App, ReloadError, Reloadable, StartError};
+use crate::config::{Loaded, Refused, Values};
 use hookgate_contract::profile::Profiles;
-use hookgate_domain::Secret;
-use hookgate_registry::{DeclaredTenant, Registry};
-use hookgate_runtime::telemetry::{self, error_chain};
+use hookgate_registry::DeclaredTenant;
+use hookgate_runtime::telemetry::{self, LogLevel};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -36,10 +34,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let loaded = settings.load()?;
     let declared = loaded.config.declared_tenants()?;
-    telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
+    let log = telemetry::init(&loaded.config.telemetry).map_err(|error| Failure::of(&error))?;
     leave_no_core();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(serve(&loaded, &declared, arguments))
+    runtime.block_on(serve(&loaded, &declared, arguments, log))
 }
 
 /// Disables core dumps and foreign debuggers, which would reveal keys and events in memory.
@@ -55,7 +53,12 @@ fn leave_no_core() {
     }
 }
 
-async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Arguments) -> Result<(), Failure> {
+async fn serve(
+    loaded: &Loaded,
+    declared: &[DeclaredTenant],
+    arguments: &Arguments,
+    log: LogLevel,
+) -> Result<(), Failure> {
     let mut config = loaded.config.clone();
     config.store.accept_new |= arguments.new_store;
     let started = App::start(&config, declared).await;
@@ -65,19 +68,23 @@ async fn serve(loaded: &Loaded, declared: &[DeclaredTenant], arguments: &Argumen
     let signals = Signals::new()?;
     let reloads = Reloads {
         wanted: Arc::new(Notify::new()),
-        registry: app.registry().clone(),
-        keyring: app.keyring().clone(),
+        reloadable: app.reloadable().clone(),
+        log,
         settings: arguments.settings.clone(),
-        fixed: Fixed::of(&loaded.config),
+        fixed: Fixed {
+            values: Values::fixed(&loaded.config),
+            profiles: loaded.config.profiles()?,
+        },
     };
+    notify::ready();
     let watching = tokio::spawn(signals.watch(shutdown.clone(), reloads));
     app.run(shutdown).await;
     watching.abort();
     Ok(())
 }
 
-/// Error of a refused declaration, with its place in the configuration.
-fn refused(loaded: &Loaded, error: StartError) -> Failure {
+/// A declaration that is refused is told with the place where it stands.
+pub(super) fn refused(loaded: &Loaded, error: StartError) -> Failure {
     let place = match &error {
         StartError::Declared { tenant: Some(id), .. } => Some(loaded.place(&format!("tenants.{id}"))),
         _ => None,
@@ -148,9 +155,7 @@ impl Signals {
         })
     }
 
-    /// Handles signals until the shutdown.
-    /// SIGTERM and SIGINT shut the gateway down gracefully, a second one at once; SIGHUP reloads
-    /// the profiles, the declared tenants and the sealing keys.
+    /// SIGTERM and SIGINT end the gateway in order, and a second one at once; SIGHUP reads the configuration again.
     async fn watch(mut self, shutdown: CancellationToken, reloads: Reloads) {
         let wanted = reloads.wanted.clone();
         tokio::spawn(reloads.run(shutdown.clone()));
@@ -168,8 +173,8 @@ impl Signals {
 /// does not wait for the reload.
 struct Reloads {
     wanted: Arc<Notify>,
-    registry: Registry,
-    keyring: Keyring,
+    reloadable: Reloadable,
+    log: LogLevel,
     settings: Settings,
     fixed: Fixed,
 }
@@ -177,17 +182,8 @@ struct Reloads {
 /// Settings that are fixed from the start of the process to its end.
 struct Fixed {
     values: Values,
-    /// Profiles whose product routes are served.
-    profiles: Option<Profiles>,
-}
-
-impl Fixed {
-    fn of(config: &Config) -> Self {
-        Self {
-            values: Values::fixed(config),
-            profiles: config.profiles().ok(),
-        }
-    }
+    /// Whose front doors are served.
+    profiles: Profiles,
 }
 
 impl Reloads {
@@ -197,57 +193,35 @@ impl Reloads {
                 () = shutdown.cancelled() => return,
                 () = self.wanted.notified() => {}
             }
+            notify::reloading();
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.reload() => {}
             }
+            notify::ready();
         }
     }
-}
 
-fn end(shutdown: &CancellationToken) {
-    if shutdown.is_cancelled() {
-        warn!("gateway.aborted");
-        std::process::exit(1);
-    }
-    shutdown.cancel();
-}
-
-impl Reloads {
-    /// Applies the current profiles, sealing keys and declared tenants; none of them if one is invalid.
-    /// Other changes of the configuration need a restart and are reported.
+    /// Applies what of the configuration can be applied: all of it, or nothing where anything is wrong. What else has changed is
+    /// named: it takes a restart.
     async fn reload(&self) {
         let loaded = match self.settings.reload() {
             Ok(loaded) => loaded,
             Err(refused) => return refuse(&refused),
         };
         let config = &loaded.config;
-        let (declared, profiles) = match config
-            .declared_tenants()
-            .and_then(|d| Ok((d, config.profiles()?)))
-        {
-            Ok(found) => found,
-            Err(refused) => return refuse(&refused),
+        let reloaded = self
+            .reloadable
+            .reload(config, &self.fixed.profiles, &self.log)
+            .await;
+        let (doors, count) = match reloaded {
+            Ok(reloaded) => reloaded,
+            Err(ReloadError::Refused(refused)) => return refuse(&refused),
+            Err(error @ ReloadError::SealingKeys(_)) => return error!(%error, "sealing_keys.refused"),
+            Err(error) => return error!(%error, "configuration.refused"),
         };
-        if let Err(error) = reload_keys(&self.keyring, config).await {
-            return error!(error = %error, "sealing_keys.refused");
-        }
         let mut unapplied = self.fixed.values.differing(&Values::fixed(config));
-        let before = self.registry.profiles();
-        let (profiles, doors) = profiles.behind_doors_of(self.fixed.profiles.as_ref().unwrap_or(&before));
         unapplied.extend(doors);
-        if let Err((tenant, error)) = self.registry.adopt_profiles(profiles).await {
-            return error!(%tenant, error = %error_chain(&error), "configuration.refused");
-        }
-        if let Err(error) = declare(&self.registry, &declared).await {
-            error!(error = %error_chain(&error), "configuration.refused");
-            // These profiles were valid a moment ago.
-            if let Err((tenant, error)) = self.registry.adopt_profiles(before).await {
-                error!(%tenant, error = %error_chain(&error), "configuration.refused");
-            }
-            return;
-        }
-        let count = declared.len();
         if unapplied.is_empty() {
             info!(count, "configuration.reloaded");
         } else {
@@ -257,13 +231,13 @@ impl Reloads {
     }
 }
 
-/// Reloads the sealing keys from the configuration or their file.
-/// A ring without a key that is in use is refused.
-async fn reload_keys(keyring: &Keyring, config: &Config) -> Result<(), String> {
-    let keys = config.auth.sealing_keys.as_ref().map(SecretText::resolve);
-    let keys = keys.transpose().map_err(|error| error.to_string())?;
-    let reloaded = keyring.reload(keys.as_ref().map(Secret::reveal)).await;
-    reloaded.map_err(|error| error_chain(&error).to_string())
+fn end(shutdown: &CancellationToken) {
+    if shutdown.is_cancelled() {
+        warn!("gateway.aborted");
+        std::process::exit(1);
+    }
+    notify::stopping();
+    shutdown.cancel();
 }
 
 fn refuse(refused: &Refused) {

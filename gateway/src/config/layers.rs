@@ -25,6 +25,15 @@ impl Single {
         })
     }
 
+    /// Of `env:NAME` or `file:PATH`, which is shown as the place that the value comes from.
+    pub(super) fn of_reference(key: &str, value: &str, reference: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            origin: reference.to_owned(),
+        }
+    }
+
     pub(super) fn of_flag(key: &str, value: &str) -> Self {
         Self {
             key: key.to_owned(),

@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use figment::error::{Actual, Kind};
+use figment::error::Kind;
 use figment::providers::{Format, Toml};
 use figment::{Figment, Metadata};
 
 use super::layers::{FLAGS, Single};
 use super::locate::Map;
-use super::{Config, Place, Problem, Refused, rules};
+use super::{Config, Place, Problem, Refused, rules, secret, words};
 
 /// Values from the command line, which override all other layers. Absent flags are `None`.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Refused>
                 path: path.clone(),
                 line: Some(error.line),
             };
-            let message = format!("not TOML: {}", error.message.trim());
+            let message = format!("not TOML: {}", words::plain(error.message.trim()));
             refused(Problem {
                 place,
                 key: None,
@@ -74,6 +74,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Refused>
     for single in variables.chain(flags) {
         sources.figment = sources.figment.merge(single);
     }
+    sources.resolve_store_url()?;
     let config: Config = sources
         .figment
         .extract()
@@ -110,6 +111,21 @@ impl Loaded {
 }
 
 impl Sources {
+    /// Puts the text in the place of `store.url` that `env:NAME` or `file:PATH` stands for: it may hold a password.
+    fn resolve_store_url(&mut self) -> Result<(), Refused> {
+        let Ok(named) = self.figment.extract_inner::<String>(STORE_URL) else {
+            return Ok(());
+        };
+        if !secret::is_reference(&named) {
+            return Ok(());
+        }
+        let url = secret::resolve(&named)
+            .map_err(|error| refused(self.placed(Problem::of(STORE_URL, error.to_string(), None))))?;
+        let single = Single::of_reference(STORE_URL, &url, &named);
+        self.figment = std::mem::take(&mut self.figment).merge(single);
+        Ok(())
+    }
+
     fn place(&self, key: &str) -> Place {
         let mut key = key;
         loop {
@@ -168,7 +184,7 @@ impl Sources {
             Some(metadata) => self.place_of(metadata, &key),
             None => self.place(&key),
         };
-        let (message, hint) = words(&error.kind);
+        let (message, hint) = words::of(&error.kind);
         Problem {
             place,
             key: (!key.is_empty()).then_some(key),
@@ -176,42 +192,6 @@ impl Sources {
             hint,
         }
     }
-}
-
-fn words(kind: &Kind) -> (String, Option<String>) {
-    match kind {
-        Kind::UnknownField(name, expected) => (
-            "there is no such key".to_owned(),
-            nearest(name, expected).or_else(|| Some(format!("what can stand here: {}", expected.join(", ")))),
-        ),
-        Kind::UnknownVariant(name, expected) => (
-            format!("`{name}` is none of {}", expected.join(", ")),
-            nearest(name, expected),
-        ),
-        Kind::MissingField(name) => (format!("`{name}` is missing"), None),
-        Kind::InvalidType(actual, expected) => (
-            format!("{expected} is expected, not {actual}"),
-            in_quotes(actual, expected),
-        ),
-        Kind::InvalidValue(actual, expected) => (format!("{expected} is expected, not {actual}"), None),
-        Kind::Message(message) => (message.clone(), None),
-        kind => (kind.to_string(), None),
-    }
-}
-
-/// Hint for a bare number in place of a string, most often a duration or a size without its unit.
-fn in_quotes(actual: &Actual, expected: &str) -> Option<String> {
-    let number = matches!(actual, Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_));
-    (number && expected == "a string")
-        .then(|| "durations and sizes are texts with a unit, such as \"5s\" or \"64KiB\"".to_owned())
-}
-
-fn nearest(name: &str, expected: &[&str]) -> Option<String> {
-    let scored = expected
-        .iter()
-        .map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.75).then(|| format!("did you mean `{}`?", best.1))
 }
 
 fn find_file(flags: &Flags) -> Result<Option<(PathBuf, String)>, Refused> {
@@ -238,6 +218,7 @@ fn refused(problem: Problem) -> Refused {
 }
 
 const DEFAULT_FILE: &str = "hookgate.toml";
+const STORE_URL: &str = "store.url";
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ mod retry;
 mod rules;
 mod secret;
 mod tenants;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ pub use print::print;
 pub use problem::{Place, Problem, Refused};
 pub use reference::{reference, schema};
 pub use retry::Retry;
-pub use secret::{NotSet, SecretText};
+pub use secret::{SecretError, SecretText};
 pub use tenants::{DeclaredType, Payload, Step, StepFailure, Subscription, Tenant};
 
 /// The whole configuration.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::{Schema, schema_for};
 use serde_json::Value;
 
-use super::{Config, layers::variable};
+use super::{Config, changes::is_reloaded, layers::variable};
 
 /// The JSON Schema of `hookgate.toml`, for completion in editors.
 pub fn schema() -> Schema {
@@ -55,9 +55,10 @@ impl Page {
             default => format!(" Built-in: `{default}`."),
         };
         let kind = self.kind(property);
+        let reload = if is_reloaded(key) { " Reloaded." } else { "" };
         let _ = writeln!(
             self.text,
-            "* **`{key}`** ({kind}, `{}`): {}{default}",
+            "* **`{key}`** ({kind}, `{}`): {}{default}{reload}",
             variable(key),
             description(property)
         );
@@ -144,6 +145,12 @@ Values come from four places, the later wins: what is built in, the file `hookga
 variables (`__` nests: `HOOKGATE_SERVER__LISTEN`), and flags. Durations are written `250ms`, `30s`, `5m`, `2h`, `30d`; sizes
 `512B`, `64KiB`, `1MiB`. An unknown key or a contradiction is refused at start, with its line and its fix.
 `hookgate config print` shows what holds and where it comes from; `hookgate config schema` gives a JSON Schema for editors.
+
+A reload (SIGHUP) applies the keys that are marked *Reloaded*; of a profile's `door` and `routes`, none. A change of any other key takes
+a restart: the reload's line in the log names it.
+
+Where a secret can be given, and for `store.url`, `env:NAME` stands for a variable of the environment and `file:PATH` for the text of a file,
+as secret stores, systemd (`LoadCredential=`) and containers hand them over.
 
 ";
 

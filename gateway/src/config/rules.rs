@@ -153,17 +153,7 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
 fn listeners(config: &Config, problems: &mut Vec<Problem>) {
     let server = &config.server;
     let (public, admin) = (server.public.as_ref(), server.admin.as_ref());
-    let both = public.is_some() && admin.is_some();
-    let addresses = [
-        ("server.listen", Some(server.listen).filter(|_| !both)),
-        ("server.admin.listen", admin.map(|admin| admin.listen)),
-        ("server.public.listen", public.map(|public| public.listen)),
-        ("server.health_listen", server.health_listen),
-    ];
-    let taken: Vec<_> = addresses
-        .iter()
-        .filter_map(|(key, at)| Some((*key, (*at)?)))
-        .collect();
+    let taken = server.addresses();
     for (n, (key, address)) in taken.iter().enumerate() {
         let same = |(_, earlier): &&(&str, SocketAddr)| earlier == address && address.port() != 0;
         if let Some((earlier, _)) = taken.iter().take(n).find(same) {

@@ -236,11 +236,29 @@ pub(super) fn declared(
         };
         declared.extend(parser.tenant(name, tenant));
     }
+    problems.extend(shared_keys(&declared));
     if problems.is_empty() {
         Ok(declared)
     } else {
         Err(problems)
     }
+}
+
+/// A key opens one tenant's data.
+fn shared_keys(declared: &[DeclaredTenant]) -> Vec<Problem> {
+    let mut owners = BTreeMap::new();
+    let mut problems = Vec::new();
+    for tenant in declared {
+        let id = &tenant.tenant.id;
+        for (n, key) in tenant.keys.iter().enumerate() {
+            let owner = owners.entry(key.reveal()).or_insert(id);
+            if *owner != id {
+                let message = format!("`{owner}` has this key, and a key is of one tenant");
+                problems.push(Problem::of(format!("tenants.{id}.keys.{n}"), message, None));
+            }
+        }
+    }
+    problems
 }
 
 struct Parser<'a> {

@@ -140,7 +140,26 @@ impl Config {
         self.public.as_ref().map_or(&[], |public| &public.also)
     }
 
-    /// Maximum of connections on all listeners, except the health listener.
+    /// Addresses of all listeners, each with its key.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let both = self.public.is_some() && self.admin.is_some();
+        let addresses = [
+            ("server.listen", Some(self.listen).filter(|_| !both)),
+            (
+                "server.admin.listen",
+                self.admin.as_ref().map(|admin| admin.listen),
+            ),
+            (
+                "server.public.listen",
+                self.public.as_ref().map(|public| public.listen),
+            ),
+            ("server.health_listen", self.health_listen),
+        ];
+        let opened = addresses.into_iter().filter_map(|(key, at)| Some((key, at?)));
+        opened.collect()
+    }
+
+    /// Connections that all listeners may have, but for the health listener.
     pub fn connections(&self) -> usize {
         let listeners = self.listeners();
         listeners

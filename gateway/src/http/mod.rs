@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod certificates;
 mod config;
 mod connection;
 mod connection_table;
@@ -30,6 +31,7 @@ use http_body_util::{Either, Full};
 
 pub use auth::{Auth, Caller, Reach, TENANT_HEADER, bearer};
 pub use body::{Account, BodyLimits, Charge, Received, receive};
+pub use certificates::{Certificates, NewCertificates};
 pub use config::{Admin, Also, Config, Public, Tls};
 pub use content::{check_charset, json_text};
 pub use described::{SCOPES, describe_header, describe_scopes, describe_tenant_header};

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::Current;
 use super::connection::{self, Serving};
 use super::connection_table::{ConnectionTable, Place, Refused};
 use super::slow_client::Pace;
@@ -19,8 +21,10 @@ use hookgate_runtime::telemetry::{ConnectionFailure, Metrics};
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Current>,
     config: Config,
+    /// The setting that holds its address.
+    key: &'static str,
 }
 
 /// Error of the start of a server.
@@ -80,8 +84,9 @@ impl Server {
         Ok(Self {
             listener,
             address,
-            tls,
+            tls: tls.map(|tls| Arc::new(ArcSwap::new(tls))),
             config,
+            key,
         })
     }
 
@@ -105,6 +110,7 @@ impl Server {
             address,
             tls: None,
             config,
+            key: HEALTH_LISTEN,
         }))
     }
 
@@ -113,7 +119,17 @@ impl Server {
         self.address
     }
 
-    /// Address as a URL: `http://127.0.0.1:8080`.
+    /// The setting that holds its address.
+    pub(super) fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// Its certificate, where it serves https.
+    pub(super) fn certificate(&self) -> Option<&Current> {
+        self.tls.as_ref()
+    }
+
+    /// The address as a URL: `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
@@ -123,7 +139,6 @@ impl Server {
     pub async fn run<E: Endpoint>(self, endpoint: E, metrics: Metrics, shutdown: CancellationToken) {
         let table = ConnectionTable::new(self.config.max_connections, self.config.connections_per_address());
         let serving = Arc::new(Serving::new(&self.config, metrics.clone()));
-        let tls = self.tls.map(TlsAcceptor::from);
         let mut log = RefusalLog::default();
         loop {
             let accepted = tokio::select! {
@@ -146,7 +161,7 @@ impl Server {
                 Err(refused) => {
                     metrics.connection_refused(refused.word());
                     log.refused(refused);
-                    refuse(&stream, tls.is_none());
+                    refuse(&stream, self.tls.is_none());
                     continue;
                 }
             };
@@ -154,7 +169,11 @@ impl Server {
             // Small replies must not wait for the client's acknowledgement (Nagle's algorithm, RFC
             // 896). Fails if the client has closed already.
             let _ = stream.set_nodelay(true);
-            let (endpoint, tls, shutdown) = (endpoint.clone(), tls.clone(), shutdown.clone());
+            let tls = self
+                .tls
+                .as_ref()
+                .map(|current| TlsAcceptor::from(current.load_full()));
+            let (endpoint, shutdown) = (endpoint.clone(), shutdown.clone());
             let open = metrics.connection();
             let task = greet(
                 Arc::clone(&serving),

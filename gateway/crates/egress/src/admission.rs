@@ -55,6 +55,7 @@ impl Client {
     pub async fn admit_all(&self, urls: &[&Url]) -> Vec<Result<(), NotAdmitted>> {
         let origins: Vec<_> = urls.iter().map(|url| self.origin(url)).collect();
         let found = self.look_up(origins.iter().flatten()).await;
+        let destinations = self.inner.destinations.load_full();
         let verdict = |origin: Result<Origin, NotAdmitted>| {
             let origin = origin?;
             let Some(addresses) = origin
@@ -64,12 +65,12 @@ impl Client {
             else {
                 return Ok(());
             };
-            let policy = &self.inner.connector.policy;
+            let policy = &destinations.connector.policy;
             let own = |address: &IpAddr| self.inner.own.listens_at(policy.unwrapped(*address), origin.port);
             if addresses.iter().any(own) {
                 return Err(NotAdmitted::Own);
             }
-            let permitted = self.inner.connector.permitted(&origin, addresses);
+            let permitted = destinations.connector.permitted(&origin, addresses);
             permitted.map(drop).map_err(NotAdmitted::from)
         };
         origins.into_iter().map(verdict).collect()
@@ -77,7 +78,7 @@ impl Client {
 
     /// Origin of a URL, unless the URL itself is refused.
     fn origin(&self, url: &Url) -> Result<Origin, NotAdmitted> {
-        let endpoint = self.inner.urls.endpoint(url)?;
+        let endpoint = self.inner.destinations.load().urls.endpoint(url)?;
         if url.fragment().is_some() {
             return Err(BadUrl::Fragment.into());
         }
@@ -94,7 +95,8 @@ impl Client {
             .map(|origin| (origin.host.clone(), origin.clone()))
             .collect();
         let deadline = Instant::now() + ADMISSION;
-        let connector = &self.inner.connector;
+        let destinations = self.inner.destinations.load_full();
+        let connector = &destinations.connector;
         let looking = stream::iter(names).map(|(name, origin)| async move {
             let looked_up = timeout_at(deadline, connector.addresses(&origin)).await;
             Some((name, looked_up.ok()?.ok()?))
@@ -191,7 +193,7 @@ mod tests {
             "https://hooks.example.com:8443/gate",
         ] {
             let url: Url = url.parse().unwrap();
-            let origin = any.inner.urls.endpoint(&url).unwrap().origin;
+            let origin = any.inner.destinations.load().urls.endpoint(&url).unwrap().origin;
             assert!(!any.inner.own.is_public(&origin, &url), "{url}");
         }
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -18,11 +18,7 @@ use super::connect::{ConnectError, Connector};
 use super::connection::{BodyEnd, BodyLimits, Connection, SendError};
 use super::failure::Failure;
 use super::pool::{Pool, PoolLimits};
-use super::resolve::Resolver;
-use super::{
-    AddressPolicy, BadUrl, Config, EgressError, Endpoint, OwnAddresses, UrlPolicy, keep_alive, retry_after,
-    tls,
-};
+use super::{BadUrl, Config, Destinations, EgressError, Endpoint, OwnAddresses, keep_alive, retry_after};
 use hookgate_domain::Outcome;
 use hookgate_domain::delivery::Stage;
 use hookgate_runtime::clock::Clock;
@@ -35,10 +31,9 @@ pub struct Client {
 }
 
 pub(super) struct Inner {
-    pub(super) urls: UrlPolicy,
-    pub(super) connector: Connector,
+    pub(super) destinations: ArcSwap<Destinations>,
     pub(super) own: OwnAddresses,
-    pool: Pool,
+    pub(super) pool: Pool,
     idle_timeout: Duration,
     clock: Clock,
     metrics: Metrics,
@@ -85,26 +80,16 @@ impl Client {
         metrics: Metrics,
         own: OwnAddresses,
     ) -> Result<Self, EgressError> {
-        let policy = AddressPolicy::new(config.allow.clone()).translated_by(config.nat64.clone())?;
-        let connector = Connector {
-            policy: Arc::new(policy),
-            resolver: Resolver::from_system()?,
-            tls: TlsConnector::from(tls::config(config.ca_file.as_deref())?),
-        };
+        let destinations = Destinations::of(config)?;
         let pool = Pool::new(PoolLimits {
             per_origin: config.idle_connections,
             total: config.idle_connections_total,
             age: config.idle_timeout.get(),
         });
-        let urls = UrlPolicy {
-            https_only: config.https_only,
-            ports: config.ports.clone(),
-        };
         let idle_timeout = config.idle_timeout.get();
         Ok(Self {
             inner: Arc::new(Inner {
-                urls,
-                connector,
+                destinations: ArcSwap::from_pointee(destinations),
                 own,
                 pool,
                 idle_timeout,
@@ -130,7 +115,10 @@ impl Client {
     /// The answer counts once its head is received, regardless of its body.
     pub async fn send(&self, request: Request<'_>) -> Answer {
         let deadline = Instant::now() + request.timeout;
-        let endpoint = match self.inner.urls.endpoint(request.url) {
+        // In this order: destinations that are replaced after it are of this generation at the latest.
+        let generation = self.inner.pool.generation();
+        let destinations = self.inner.destinations.load_full();
+        let endpoint = match destinations.urls.endpoint(request.url) {
             Ok(endpoint) => endpoint,
             Err(bad) => {
                 return Answer::without_body(Outcome::Blocked {
@@ -140,7 +128,7 @@ impl Client {
         };
         let request = http_request(&endpoint, request);
         let progress = Progress::default();
-        let exchange = self.round_trip(&endpoint, request, deadline, &progress);
+        let exchange = self.round_trip(&destinations.connector, &endpoint, request, (deadline, &progress));
         let (mut connection, response) = match timeout_at(deadline, exchange).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(failed)) => return Answer::without_body(self.failed(failed)),
@@ -159,7 +147,9 @@ impl Client {
             Ok(BodyEnd::Complete) => {
                 if head.status != StatusCode::SWITCHING_PROTOCOLS && connection.is_usable().await {
                     let offered = keep_alive::offered(&head.headers);
-                    self.inner.pool.put(&endpoint.origin, connection, offered);
+                    self.inner
+                        .pool
+                        .put(&endpoint.origin, connection, (offered, generation));
                 }
             }
             Ok(BodyEnd::Broken) => self.count(Stage::Body, Failure::Closed),
@@ -174,7 +164,7 @@ impl Client {
     /// # Errors
     /// The configuration refuses the URL.
     pub fn headers_of(&self, request: Request<'_>) -> Result<HeaderMap, BadUrl> {
-        let endpoint = self.inner.urls.endpoint(request.url)?;
+        let endpoint = self.inner.destinations.load().urls.endpoint(request.url)?;
         let (head, _) = http_request(&endpoint, request).into_parts();
         Ok(head.headers)
     }
@@ -191,10 +181,10 @@ impl Client {
     /// Exchanges a request for a response head, on a reused connection if possible.
     async fn round_trip(
         &self,
+        connector: &Connector,
         endpoint: &Endpoint,
         mut request: HttpRequest,
-        deadline: Instant,
-        progress: &Progress,
+        (deadline, progress): (Instant, &Progress),
     ) -> Result<(Connection, hyper::Response<Incoming>), Failed> {
         while let Some(mut connection) = self.inner.pool.take(&endpoint.origin) {
             if !connection.is_usable().await {
@@ -219,10 +209,7 @@ impl Client {
             request = again;
             break;
         }
-        let connected = self
-            .inner
-            .connector
-            .connect(&endpoint.origin, deadline, |stage| progress.at(stage));
+        let connected = connector.connect(&endpoint.origin, deadline, |stage| progress.at(stage));
         let mut connection = connected.await.map_err(Failed::Connect)?;
         match send(&mut connection, request, progress).await {
             Ok(response) => Ok((connection, response)),

@@ -1,6 +1,7 @@
 //! Pool of idle connections, by origin.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use super::endpoint::Origin;
 pub(super) struct Pool {
     limits: PoolLimits,
     idle: Mutex<Idle<Connection>>,
+    /// Changed under the lock alone.
+    generation: AtomicU64,
 }
 
 /// Limits of the pool: counts, and the longest idle time.
@@ -28,6 +31,7 @@ impl Pool {
         Self {
             limits,
             idle: Mutex::new(Idle::default()),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -38,22 +42,47 @@ impl Pool {
         found
     }
 
-    /// Returns a connection with a complete response to the pool, within its limits.
-    /// It expires after the pool's idle time or the time that its peer offers, whichever is
-    /// shorter.
-    pub(super) fn put(&self, origin: &Origin, connection: Connection, offered: Option<Duration>) {
+    /// Number of times that it was cleared.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Keeps a connection whose answer is complete, where there is room; no longer than its peer says that it does. One that was
+    /// made before the pool was cleared, in an earlier generation, is closed.
+    pub(super) fn put(
+        &self,
+        origin: &Origin,
+        connection: Connection,
+        (offered, generation): (Option<Duration>, u64),
+    ) {
         let age = offered.map_or(self.limits.age, |offered| offered.min(self.limits.age));
         if age.is_zero() {
             return;
         }
         let expires = Instant::now() + age;
-        // A rejected connection is closed outside of the lock.
-        let _closed = self.idle().put(origin, connection, expires, self.limits);
+        // Closing one that found no room happens outside of the lock.
+        let mut idle = self.idle();
+        let closed = if self.generation() == generation {
+            idle.put(origin, connection, expires, self.limits)
+        } else {
+            Some(connection)
+        };
+        drop(idle);
+        drop(closed);
     }
 
     /// Closes expired connections.
     pub(super) fn sweep(&self) {
         let _closed = self.idle().sweep(Instant::now());
+    }
+
+    /// Closes all that wait.
+    pub(super) fn clear(&self) {
+        let mut idle = self.idle();
+        self.generation.fetch_add(1, Ordering::Release);
+        let closed = std::mem::take(&mut *idle);
+        drop(idle);
+        drop(closed);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Idle<Connection>> {

@@ -36,7 +36,23 @@ async fn send(client: &Client, receiver: &Receiver, timeout: Duration) -> Answer
     client.send(request).await
 }
 
-/// A response and a close before the request was read: 413, 401.
+#[tokio::test]
+async fn replaced_destinations_hold_for_kept_connections_too() {
+    let receiver = Receiver::start(|_| Reaction::Say("200 OK")).await;
+    let client = client(&receiver);
+    let outcome = async || send(&client, &receiver, LONG).await.outcome;
+    let adopt = |config: &Config| client.adopt(Destinations::of(config).unwrap());
+    let delivered = Outcome::Delivered { status: 200 };
+    assert_eq!(outcome().await, delivered);
+    adopt(&Config::default());
+    let blocked = outcome().await;
+    assert!(matches!(blocked, Outcome::Blocked { .. }), "{blocked:?}");
+    adopt(&receiver.config());
+    assert_eq!(outcome().await, delivered);
+    assert_eq!(receiver.connections(), 2, "the first was not kept");
+}
+
+/// An answer that comes, and an end, before the request was read: 413, 401.
 #[tokio::test]
 async fn answer_before_the_request_was_read_counts() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

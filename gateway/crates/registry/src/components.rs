@@ -435,7 +435,12 @@ const SETTINGS_DEPTH: usize = 64;
 /// Maximum of retained components that no chain may use: more than one chain has.
 const RECENT: usize = 64;
 
-/// Components in `plugins/dist`.
+/// Tells whether a plugin of this name ships with the gateway.
+pub fn is_shipped(name: &str) -> bool {
+    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
+/// What `plugins/dist` holds.
 const SHIPPED: [(&str, &[u8]); 3] = [
     ("filter", include_bytes!("../../../../plugins/dist/filter.wasm")),
     ("redact", include_bytes!("../../../../plugins/dist/redact.wasm")),

@@ -86,6 +86,7 @@ use hookgate_store::FeedPosition;
 
 pub use audit::{Actor, Change};
 pub use audit_record::AuditAction;
+pub use components::is_shipped;
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
 pub use error::RegistryError;

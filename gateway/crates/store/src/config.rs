@@ -16,10 +16,9 @@ use super::{embedded, group, redis};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address of the store; by default embedded, in the data directory.
-    /// Forms: `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
-    /// `rediss://` over TLS; for a cluster `redis+cluster://HOST[:PORT][,HOST…]`, or
-    /// `rediss+cluster://`.
+    /// `embedded:DIR` on this machine; `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS; for a
+    /// cluster `redis+cluster://HOST[:PORT][,HOST…]`, or `rediss+cluster://`; `file:PATH` or `env:NAME` where one of these is
+    /// written. Left out: embedded, in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<StoreUrl>,
     /// Accepts an empty or different store in place of the known one.

@@ -42,12 +42,12 @@ pub(in crate::api) fn schemes(entrances: &[Arc<Entrance>]) -> Vec<(String, Secur
     entrances.iter().filter_map(scheme).collect()
 }
 
-/// Describes a route. `n` distinguishes the routes of an adapter.
-pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operation {
+/// One route.
+pub(super) fn operation(entrance: &Entrance, route: &Route) -> Operation {
     let mut parameters = Vec::new();
     let mut described = json!({
         "tags": [entrance.section()],
-        "operationId": format!("{}_{n}", entrance.name()),
+        "operationId": operation_id(entrance, route),
         "summary": summary(route.action),
         "security": [{ (scheme_of(&entrance.door.key)): [] }],
         "responses": { (route.status.to_string()): response(route) },
@@ -71,7 +71,27 @@ pub(super) fn operation(entrance: &Entrance, n: usize, route: &Route) -> Operati
     serde_json::from_value(described).expect("an operation")
 }
 
-/// Uses an operation that is described already.
+/// `synthesq_list_subscriptions`; with its path where the door has several routes for one action.
+fn operation_id(entrance: &Entrance, route: &Route) -> String {
+    let action = serde_json::to_value(route.action).unwrap_or_default();
+    let action = action.as_str().unwrap_or_default();
+    let id = format!("{}_{action}", entrance.name());
+    let same = entrance
+        .door
+        .routes
+        .iter()
+        .filter(|other| other.action == route.action);
+    if same.count() == 1 {
+        return id;
+    }
+    let path = route.path.to_string();
+    let words = path
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.fold(id, |id, word| format!("{id}_{word}"))
+}
+
+/// An operation that is described already.
 pub(super) fn as_is(operation: Operation) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
     move |mut place| {
         *place.inner_mut() = operation;
@@ -124,7 +144,10 @@ fn of_input(meaning: Input) -> Value {
         Input::Payload => text("How much of an event is sent: `full` or `thin`."),
         Input::Grace => number("How long the old secret signs beside the new one, in seconds."),
         Input::Cursor => text("Where to go on."),
-        Input::Limit => number("How many at most: 1 to 500; 50 where it is not given."),
+        Input::Limit => json!({
+            "type": "integer", "minimum": 1, "maximum": 500,
+            "description": "How many at most; 50 where it is not given.",
+        }),
         Input::Types => text("Only events of these types, separated by commas."),
         Input::Wait => number("When there is nothing new, wait so many seconds for it."),
         Input::Status => text(

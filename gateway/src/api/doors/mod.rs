@@ -74,11 +74,11 @@ pub(super) fn entrances(profiles: &Profiles) -> Vec<Arc<Entrance>> {
 /// Builds the routes of the adapters.
 pub(super) fn routes(entrances: &[Arc<Entrance>]) -> ApiRouter<Api> {
     let all = entrances.iter().flat_map(|entrance| {
-        let routes = entrance.door.routes.iter().enumerate();
-        routes.map(move |(n, route)| (entrance, n, route))
+        let routes = entrance.door.routes.iter();
+        routes.map(move |route| (entrance, route))
     });
-    all.fold(ApiRouter::new(), |router, (entrance, n, route)| {
-        let operation = describe::operation(entrance, n, route);
+    all.fold(ApiRouter::new(), |router, (entrance, route)| {
+        let operation = describe::operation(entrance, route);
         router.api_route(&route.path.to_string(), served(entrance, route, operation))
     })
 }

@@ -6,6 +6,7 @@ use http::Method;
 
 use super::rig::Rig;
 use crate::http::Code;
+use hookgate_runtime::telemetry::SYSTEM_EVENTS;
 
 #[tokio::test]
 async fn every_operation_is_described() {
@@ -68,6 +69,92 @@ async fn every_operation_is_described() {
     }
     let resolved = |reference: &str| document.pointer(reference.trim_start_matches('#')).is_some();
     assert!(references(&document).iter().all(|reference| resolved(reference)));
+}
+
+#[tokio::test]
+async fn generated_clients_find_what_they_need() {
+    let rig = Rig::start().await;
+    let document = rig.get("", "/openapi.json").await.expect(200);
+    assert_eq!(document["servers"][0]["url"], "/");
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        assert!(
+            !name.ends_with(|c: char| c.is_ascii_digit()),
+            "{name} is numbered"
+        );
+        for choice in choices(schema) {
+            assert!(
+                choice.iter().any(|one| one.get("const").is_none()),
+                "{name} is an enum: {choice:?}"
+            );
+        }
+    }
+    assert_eq!(
+        schemas["DeliveryPage"]["properties"]["data"]["items"]["$ref"],
+        "#/components/schemas/Delivery"
+    );
+    assert!(
+        schemas["DeliveryStatus"]["enum"]
+            .as_array()
+            .unwrap()
+            .contains(&"pending".into())
+    );
+    let required = schemas["Problem"]["required"].as_array().unwrap();
+    assert!(
+        !required.contains(&"errors".into()) && required.contains(&"code".into()),
+        "{required:?}"
+    );
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            assert!(
+                !id.is_empty() && !id.ends_with(|c: char| c.is_ascii_digit()),
+                "{method} {path}: {id}"
+            );
+            assert!(
+                operation
+                    .get("parameters")
+                    .is_none_or(serde_json::Value::is_array),
+                "{method} {path}"
+            );
+            let responses = operation["responses"].as_object().unwrap().values();
+            for content in responses.chain([&operation["requestBody"]]) {
+                for (kind, media) in content["content"].as_object().into_iter().flatten() {
+                    assert!(
+                        media["schema"].is_object(),
+                        "{method} {path}: {kind} has no schema"
+                    );
+                }
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                if parameter["name"] == "limit" {
+                    assert_eq!(parameter["schema"]["maximum"], 500, "{method} {path}");
+                }
+            }
+        }
+    }
+    let told: BTreeSet<_> = document["webhooks"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    let known: BTreeSet<_> = SYSTEM_EVENTS.iter().map(|kind| (*kind).to_owned()).collect();
+    assert_eq!(told, known);
+}
+
+/// Every `oneOf` in a schema.
+fn choices(value: &serde_json::Value) -> Vec<&Vec<serde_json::Value>> {
+    match value {
+        serde_json::Value::Object(members) => {
+            let own = members.get("oneOf").and_then(|choice| choice.as_array());
+            own.into_iter()
+                .chain(members.values().flat_map(choices))
+                .collect()
+        }
+        serde_json::Value::Array(elements) => elements.iter().flat_map(choices).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn references(value: &serde_json::Value) -> Vec<String> {
@@ -133,12 +220,8 @@ async fn whoever_watches_is_told() {
     rig.get("", "/healthz").await.expect(200);
     rig.get("", "/readyz").await.expect(200);
     let metrics = rig.get("", "/metrics").await;
-    assert!(
-        metrics.headers["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("application/openmetrics-text")
-    );
+    let kind = metrics.headers["content-type"].to_str().unwrap();
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     assert!(metrics.expect(200).as_str().unwrap().contains("stored"));
     assert!(rig.store.health().await.available);
 }

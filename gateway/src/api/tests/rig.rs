@@ -182,6 +182,7 @@ impl Rig {
                     clock: clock.clone(),
                     tasks: Tasks::default(),
                     shutdown: shutdown.clone(),
+                    metrics: metrics.clone(),
                 },
             ),
             store: Arc::clone(&store),

@@ -102,11 +102,11 @@ pub struct ProblemView<'a> {
     fix: &'a str,
     /// Safety of repeating the request.
     retry: Retry,
-    /// Invalid fields.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    /// The fields that are wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     errors: &'a [FieldError],
-    /// Refused rows of an imported document.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    /// The rows of an imported document that are refused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     rows: &'a [RefusedRow],
     /// Message of the plugin that rejected the event or failed.
     #[serde(skip_serializing_if = "Option::is_none")]

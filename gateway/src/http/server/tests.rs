@@ -259,7 +259,7 @@ async fn failed_connections_are_counted() {
         "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
     )
     .await;
-    let shown = metrics.render();
+    let shown = metrics.shown();
     assert!(
         shown.contains("hookgate_connection_failures_total{kind=\"parse\"} 1"),
         "{shown}"

@@ -1,15 +1,20 @@
-//! Metrics at `/metrics`, in the OpenMetrics text format.
+//! The figures at `/metrics`.
 //!
 //! Components receive a clone of [`Metrics`] and call the method named after the occurrence. Labels
 //! come from closed sets only: the gateway's enums. The names and versions of shared plugins are
 //! the exception; their number is bounded (`series`). Neither a tenant nor any name given by a
 //! tenant is a label.
 
+mod words;
+mod zero;
+
+#[cfg(test)]
+pub(crate) use zero::SYSTEM_EVENTS;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,6 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::backups::BackupFigures;
 use super::calls::CallFigures;
 use super::process::Process;
 use super::requests::HttpFigures;
@@ -214,7 +220,15 @@ impl Metrics {
         self.inner.store_available.set(available.into());
     }
 
-    /// Sets the number of tenants in this process.
+    /// Sets if the store takes new events, and the number of its warnings.
+    pub fn store_takes(&self, accepting: bool, warnings: usize) {
+        self.inner.store_accepting.set(accepting.into());
+        self.inner
+            .store_warnings
+            .set(i64::try_from(warnings).unwrap_or(i64::MAX));
+    }
+
+    /// How many tenants this process holds.
     pub fn tenants_are(&self, count: usize) {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
@@ -229,13 +243,14 @@ impl Metrics {
         &self.inner.http
     }
 
-    /// Renders all metrics as OpenMetrics text.
-    /// Its content type is `application/openmetrics-text; version=1.0.0; charset=utf-8`.
-    pub fn render(&self) -> String {
-        let mut text = String::with_capacity(16 * 1024);
-        // Writing to a String does not fail; even a partial text would have well-formed lines.
-        let _ = encode(&mut text, &self.inner.registry);
-        text
+    /// Figures of backups.
+    pub(super) fn backups(&self) -> &BackupFigures {
+        &self.inner.backups
+    }
+
+    /// Figures of the gateway, and those that every process has.
+    pub(super) fn registries(&self) -> [&Registry; 2] {
+        [&self.inner.registry, &self.inner.process]
     }
 }
 
@@ -266,6 +281,8 @@ pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 struct Inner {
     registry: Registry,
+    /// Names that all processes share: without a prefix.
+    process: Registry,
     events: Family<Labels<1>, Counter>,
     accept_seconds: Histogram,
     plugins: PluginSeries,
@@ -285,6 +302,9 @@ struct Inner {
     store_batch_size: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_available: Gauge,
+    store_accepting: Gauge,
+    store_warnings: Gauge,
+    backups: BackupFigures,
     tenants: Gauge,
     http: HttpFigures,
 }
@@ -293,6 +313,7 @@ impl Inner {
     fn new() -> Self {
         let mut inner = Self {
             registry: Registry::with_prefix("hookgate"),
+            process: Registry::default(),
             events: Family::default(),
             accept_seconds: waits(),
             plugins: PluginSeries::default(),
@@ -312,6 +333,9 @@ impl Inner {
             store_batch_size: Family::new_with_constructor(sizes),
             store_seconds: Family::new_with_constructor(waits),
             store_available: Gauge::default(),
+            store_accepting: Gauge::default(),
+            store_warnings: Gauge::default(),
+            backups: BackupFigures::default(),
             tenants: Gauge::default(),
             http: HttpFigures::default(),
         };
@@ -319,6 +343,8 @@ impl Inner {
         inner.register_events();
         inner.register_deliveries();
         inner.register_process();
+        inner.backups.register(&mut inner.registry);
+        inner.begin_at_zero();
         inner
     }
 
@@ -419,57 +445,20 @@ impl Inner {
             "Whether the store answers (1) or not (0)",
             self.store_available.clone(),
         );
+        r.register(
+            "store_accepting",
+            "Whether the store takes new events (1) or not (0)",
+            self.store_accepting.clone(),
+        );
+        r.register(
+            "store_warnings",
+            "Warnings of the store's health, as `/readyz` tells them",
+            self.store_warnings.clone(),
+        );
         r.register("tenants", "Tenants that this process holds", self.tenants.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "Which build this is", version);
-        r.register_collector(Box::new(Process));
-    }
-}
-
-impl AcceptResult {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::Filtered => "filtered",
-            Self::Duplicate => "duplicate",
-            Self::Rejected => "rejected",
-            Self::Unavailable => "unavailable",
-            Self::OverQuota => "over_quota",
-        }
-    }
-}
-
-impl PluginVerdict {
-    /// Value of the metric's label.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Drop => "drop",
-            Self::Reject => "reject",
-            Self::Delay => "delay",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl DeliveryEnd {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-            Self::Shadowed => "shadowed",
-        }
-    }
-}
-
-impl StoreOperation {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Claim => "claim",
-            Self::Settle => "settle",
-        }
+        self.process.register_collector(Box::new(Process));
     }
 }
 
@@ -515,7 +504,7 @@ mod tests {
         metrics.store_answered(StoreOperation::Accept, 64, Duration::from_millis(1));
         metrics.store_is(true);
         let guard = metrics.in_flight();
-        let text = metrics.render();
+        let text = metrics.shown();
         for line in [
             r#"hookgate_events_total{result="stored"} 3"#,
             r#"hookgate_plugin_calls_total{plugin="redact",version="1.0.0",verdict="pass"} 1"#,
@@ -536,11 +525,11 @@ mod tests {
             "there is room for one, and for what is shipped"
         );
         drop(guard);
-        assert!(metrics.render().contains("hookgate_attempts_in_flight 0"));
+        assert!(metrics.shown().contains("hookgate_attempts_in_flight 0"));
     }
 
     #[test]
     fn a_well_formed_end() {
-        assert!(Metrics::new().render().ends_with("# EOF\n"));
+        assert!(Metrics::new().shown().ends_with("# EOF\n"));
     }
 }

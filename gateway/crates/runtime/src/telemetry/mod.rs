@@ -5,8 +5,10 @@
 //! Neither ever carries payloads, secrets or a tenant's free text. `app` sets this up once; nothing
 //! here reads time or has static state beyond `tracing`'s subscriber.
 
+mod backups;
 mod calls;
 pub mod chain;
+mod exposition;
 pub mod fields;
 mod logs;
 mod metrics;
@@ -20,8 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use calls::{CallCounts, CallFigures, Called, FAILURES, VERDICTS};
 pub use chain::error_chain;
+pub use exposition::Exposition;
 pub use logs::check_level;
-pub use logs::{LogError, init};
+pub use logs::{LogError, LogFilter, LogLevel, init};
+pub use metrics::SYSTEM_EVENTS;
 pub use metrics::{AcceptResult, DeliveryEnd, Metrics, PluginVerdict, Refusal, StoreOperation};
 pub use requests::{ConnectionFailure, OpenConnection, RouteFigures};
 

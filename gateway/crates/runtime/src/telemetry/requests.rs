@@ -99,6 +99,12 @@ impl Metrics {
 
 impl HttpFigures {
     pub(super) fn register(&self, r: &mut Registry) {
+        for failure in ConnectionFailure::ALL {
+            drop(self.failures.get_or_create(&[("kind", failure.word())]));
+        }
+        for reason in ["full", "address", "descriptors"] {
+            drop(self.refused.get_or_create(&[("reason", reason)]));
+        }
         r.register_collector(Box::new(self.requests.clone()));
         let help = "Clients' connections that are open";
         r.register("connections", help, self.connections.clone());
@@ -118,7 +124,15 @@ impl Drop for OpenConnection {
 }
 
 impl ConnectionFailure {
-    /// Value of the metric's label.
+    const ALL: [Self; 5] = [
+        Self::Tls,
+        Self::Parse,
+        Self::HeadTimeout,
+        Self::Incomplete,
+        Self::Broken,
+    ];
+
+    /// As a label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Tls => "tls",
@@ -212,7 +226,7 @@ mod tests {
         metrics.connection_refused("full");
         metrics.connection_evicted();
         let open = metrics.connection();
-        let text = metrics.render();
+        let text = metrics.shown();
         for line in [
             r#"hookgate_http_requests_total{method="POST",route="/v1/events",status="2xx"} 2"#,
             r#"hookgate_http_requests_total{method="POST",route="/v1/events",status="4xx"} 1"#,
@@ -228,6 +242,6 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         drop(open);
-        assert!(metrics.render().contains("hookgate_connections 0"));
+        assert!(metrics.shown().contains("hookgate_connections 0"));
     }
 }
