@@ -47,7 +47,7 @@ async fn replaced_destinations_hold_for_kept_connections_too() {
     adopt(&Config::default());
     let blocked = outcome().await;
     assert!(matches!(blocked, Outcome::Blocked { .. }), "{blocked:?}");
-    adopt(&receiver.config());
+    adopt(&reaching(&receiver));
     assert_eq!(outcome().await, delivered);
     assert_eq!(receiver.connections(), 2, "the first was not kept");
 }

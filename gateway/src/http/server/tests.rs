@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Account, BodyLimits, Code, JSON, Problem, RequestBody, Response, receive, reply};
 use super::*;
+use hookgate_domain::Timestamp;
 use hookgate_domain::units::Span;
 use hookgate_runtime::memory::{self, MemoryPool};
+use hookgate_runtime::telemetry::Exposition;
 
 mod framing;
 
@@ -259,7 +261,7 @@ async fn failed_connections_are_counted() {
         "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
     )
     .await;
-    let shown = metrics.shown();
+    let shown = metrics.render(Exposition::OpenMetrics, Timestamp::from_millis(1_000));
     assert!(
         shown.contains("hookgate_connection_failures_total{kind=\"parse\"} 1"),
         "{shown}"

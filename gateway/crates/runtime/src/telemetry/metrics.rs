@@ -8,8 +8,7 @@
 mod words;
 mod zero;
 
-#[cfg(test)]
-pub(crate) use zero::SYSTEM_EVENTS;
+pub use zero::SYSTEM_EVENTS;
 
 use std::fmt;
 use std::sync::Arc;

@@ -61,7 +61,7 @@ const QUOTAS: &[&str] = &[
     "kept_answers",
 ];
 /// Types of system events.
-pub(crate) const SYSTEM_EVENTS: &[&str] = &[
+pub const SYSTEM_EVENTS: &[&str] = &[
     "hookgate.subscription.failing",
     "hookgate.subscription.disabled",
     "hookgate.delivery.dead",
