@@ -16,11 +16,11 @@ use clap::Parser;
 use hookgate::clock::Clock;
 use hookgate::domain::{
     Attempt, DeliveryId, Event, Fate, Outcome, StoredLimits, SubscriptionId, Tally, Target, TenantId,
-    Timestamp,
+    Timestamp, Trigger,
 };
 use hookgate::ids::IdSource;
 use hookgate::store::{
-    self, Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement, StoreUrl,
+    self, About, Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement, StoreUrl,
     Submission, Token, group,
 };
 use hookgate::telemetry::Metrics;
@@ -211,6 +211,10 @@ impl Caller {
             id,
             token,
             attempt: Some(attempt),
+            about: Some(About {
+                kind: "invoice.paid".parse().context("a type")?,
+                trigger: Trigger::Published,
+            }),
             tally,
             next: Next::Done,
         };

@@ -407,6 +407,7 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
         id: id.clone(),
         token: Token(next),
         attempt: None,
+        about: None,
         tally: None,
         next: Next::Cancelled,
     };

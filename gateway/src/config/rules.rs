@@ -6,6 +6,7 @@ use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
 use crate::domain::TenantId;
 use crate::domain::units::Span;
 use crate::profile::{Profile, Profiles};
+use crate::store::retention::MOST_LOGGED;
 use crate::telemetry::{check_level, error_chain};
 
 /// Everything that is wrong with a configuration.
@@ -188,6 +189,10 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
 
 /// An event must outlive its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
+    if config.retention.attempt_log > MOST_LOGGED {
+        let message = format!("it is {MOST_LOGGED} or less");
+        problems.push(Problem::of("retention.attempt_log", message, None));
+    }
     let Ok(policy) = config.retry.policy() else { return };
     let longest = Span::from_millis(u64::try_from(policy.longest().as_millis()).unwrap_or(u64::MAX));
     if config.retention.events < longest {

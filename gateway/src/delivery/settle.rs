@@ -11,7 +11,7 @@ use crate::domain::subscription::DisableReason;
 use crate::domain::{
     Attempt, DeliveryMode, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger,
 };
-use crate::store::{Leased, Next, Settled, Settlement, StoreError};
+use crate::store::{About, Leased, Next, Settled, Settlement, StoreError};
 use crate::system_events::Change;
 use crate::telemetry::DeliveryEnd;
 
@@ -49,11 +49,16 @@ impl Courier {
             // What crashed is an attempt by now.
             Attempted::TooLate | Attempted::Returned | Attempted::Crashed => (None, None, Next::Release),
         };
+        let about = attempt.as_ref().map(|_| About {
+            kind: leased.event.kind.clone(),
+            trigger: leased.trigger,
+        });
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
             id: leased.id.clone(),
             token: leased.token,
             attempt,
+            about,
             tally,
             next,
         };

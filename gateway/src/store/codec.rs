@@ -5,6 +5,7 @@
 //! what steps and outcomes tell is cut. Integers are LEB128, texts and bytes carry their length, a list its count. Whose record it
 //! is and its id are in the store's key and not repeated here.
 
+mod attempt_log;
 mod stats;
 mod unsent;
 mod wire;
@@ -23,6 +24,7 @@ use crate::domain::{
 };
 
 use super::StoreError;
+pub(crate) use attempt_log::{LogBlock, decode_logged, encode_logged};
 pub(crate) use stats::StatsRecord;
 use wire::{Reader, Writer};
 

@@ -27,6 +27,7 @@ pub mod embedded;
 mod error;
 pub mod group;
 mod health;
+pub mod lists;
 mod open;
 mod pace;
 pub mod redis;
@@ -51,6 +52,7 @@ pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use error::StoreError;
 pub use group::{CommitSignals, CommitWaiter, Committer};
 pub use health::Health;
+pub use lists::{About, Left, Lists, LogEntry, LogRange, LoggedAttempt};
 pub use open::open;
 pub use pace::Pace;
 pub use registry_record::RegistryRecord;
@@ -59,7 +61,7 @@ pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
 /// A durable store. See the module for the rules.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Lists + 'static {
     /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 
@@ -371,6 +373,8 @@ pub struct Settlement {
     pub token: Token,
     /// The attempt that was made, if one was: it is kept, and counted whatever its number says.
     pub attempt: Option<Attempt>,
+    /// What the attempt log says of it; `None`: it is in no log.
+    pub about: Option<About>,
     /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
     pub tally: Option<Tally>,
     /// What is next.

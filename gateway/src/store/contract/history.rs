@@ -194,6 +194,7 @@ impl Model {
             id: id.clone(),
             token: Token(shown),
             attempt: tried.then(|| attempt(*attempts + 1, 500)),
+            about: None,
             tally: None,
             next,
         };

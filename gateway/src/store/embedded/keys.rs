@@ -165,6 +165,17 @@ pub(super) fn read_dead_letter(key: &[u8]) -> Option<(DeliveryId, Timestamp)> {
     Some((id, Timestamp::from_micros(u64::from_be_bytes(*at))))
 }
 
+/// A row of a tenant's attempt log: they are in the order of their numbers.
+pub(super) fn logged(of: &TenantId, number: u64) -> Vec<u8> {
+    [&tenant(of), &number.to_be_bytes()[..]].concat()
+}
+
+/// Whose row of an attempt log it is, and its number.
+pub(super) fn read_logged(key: &[u8]) -> Option<(TenantId, u64)> {
+    let (tenant, number) = split_tenant(key)?;
+    Some((tenant, u64::from_be_bytes(number.try_into().ok()?)))
+}
+
 /// An idempotency key's row by its age.
 pub(super) fn aged(first_used: Timestamp, named: &[u8]) -> Vec<u8> {
     [&first_used.as_micros().to_be_bytes()[..], named].concat()

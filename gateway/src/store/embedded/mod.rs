@@ -8,6 +8,7 @@
 //! same id. There is one shard, and time is the gateway's clock.
 
 mod accept;
+mod attempt_log;
 mod backup;
 mod config;
 mod file;

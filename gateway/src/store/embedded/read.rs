@@ -24,7 +24,7 @@ use crate::store::{
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Guard<'t> = AccessGuard<'t, &'static [u8]>;
-type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
+pub(super) type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
 
 /// What is committed, as it was when this was made.
 pub(super) struct Snapshot(ReadTransaction);
@@ -346,7 +346,7 @@ impl Snapshot {
         .collect()
     }
 
-    fn rows(
+    pub(super) fn rows(
         &self,
         table: TableDefinition<'static, &'static [u8], &'static [u8]>,
     ) -> Result<Rows, StoreError> {
@@ -371,7 +371,7 @@ pub(super) fn broken(error: impl Into<redb::Error>) -> StoreError {
     }
 }
 
-fn scan<'t>(
+pub(super) fn scan<'t>(
     table: &'t Rows,
     from: &[u8],
     to: &[u8],

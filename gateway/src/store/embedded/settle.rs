@@ -9,7 +9,7 @@ use super::turn::{Step, Turn};
 use crate::domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 use crate::store::codec::{DeliveryRecord, encode_attempt};
 use crate::store::tally::Added;
-use crate::store::{Next, Settled, Settlement, StoreError, Token};
+use crate::store::{LoggedAttempt, Next, Settled, Settlement, StoreError, Token};
 
 impl Turn<'_> {
     /// Ends or prolongs a lease.
@@ -27,6 +27,11 @@ impl Turn<'_> {
             && let Some(added) = Added::of(settlement)
         {
             self.count(&settlement.tenant, added)?;
+        }
+        if settled.is_ok()
+            && let Some(logged) = LoggedAttempt::of(settlement)
+        {
+            self.log(&settlement.tenant, &logged);
         }
         self.unpark_later(&key);
         Ok(settled)

@@ -25,6 +25,8 @@ pub(super) enum Stage {
     Keys,
     /// Statistics from this key on.
     Stats(Vec<u8>),
+    /// Attempt logs from this key on.
+    Log(Vec<u8>),
     /// Notes that are over.
     Notes,
 }
@@ -51,6 +53,7 @@ impl Turn<'_> {
             Stage::Events(from) => self.sweep_events(from),
             Stage::Keys => self.sweep_keys(),
             Stage::Stats(from) => self.sweep_stats(&from),
+            Stage::Log(from) => self.sweep_log(&from),
             Stage::Notes => self.sweep_notes(STEP),
         }
     }

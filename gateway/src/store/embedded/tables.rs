@@ -34,6 +34,8 @@ pub(super) const ENTRIES: Definition = Definition::new("entries");
 pub(super) const REVISIONS: Definition = Definition::new("revisions");
 /// The tenant that a registry change was of, by the change's version; only each tenant's last.
 pub(super) const CHANGES: Definition = Definition::new("changes");
+/// What was settled of a tenant, by time. `LogBlock`.
+pub(super) const LOG: Definition = Definition::new("attempt_log");
 /// How a subscription fares. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
@@ -52,7 +54,7 @@ pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
 pub(super) const META: Definition = Definition::new("meta");
 
 /// Every table.
-pub(super) const ALL: [Definition; 20] = [
+pub(super) const ALL: [Definition; 21] = [
     EVENTS,
     PLACES,
     DUE,
@@ -65,6 +67,7 @@ pub(super) const ALL: [Definition; 20] = [
     ENTRIES,
     REVISIONS,
     CHANGES,
+    LOG,
     STATS,
     USAGE,
     BLOBS,
@@ -89,6 +92,7 @@ pub(super) struct Tables<'t> {
     pub(super) entries: Rows<'t>,
     pub(super) revisions: Rows<'t>,
     pub(super) changes: Rows<'t>,
+    pub(super) log: Rows<'t>,
     pub(super) stats: Rows<'t>,
     pub(super) usage: Rows<'t>,
     pub(super) blobs: Rows<'t>,
@@ -116,6 +120,7 @@ impl<'t> Tables<'t> {
             entries: open(ENTRIES)?,
             revisions: open(REVISIONS)?,
             changes: open(CHANGES)?,
+            log: open(LOG)?,
             stats: open(STATS)?,
             usage: open(USAGE)?,
             blobs: open(BLOBS)?,

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 
+use super::attempt_log::LogEnds;
 use super::index::{Index, Key};
 use super::keys::{self, Place, Space};
 use super::tables::{DueRow, FeedRow, Tables};
@@ -18,7 +20,22 @@ use crate::store::{Retention, StoreError};
 pub(super) type Step<T> = Result<Result<T, StoreError>, redb::Error>;
 
 /// Every tenant's next sequence, as far as it was asked for.
-pub(super) type Sequences = HashMap<TenantId, u64>;
+type Sequences = HashMap<TenantId, u64>;
+
+/// What the writer knows of tenants' lists, as far as it asked for it.
+#[derive(Default)]
+pub(super) struct Known {
+    sequences: Sequences,
+    log_ends: LogEnds,
+}
+
+impl Known {
+    /// Forgets all of it: the file may have it otherwise.
+    pub(super) fn clear(&mut self) {
+        self.sequences.clear();
+        self.log_ends.clear();
+    }
+}
 
 /// What operations need to know beside the tables.
 pub(super) struct Rules {
@@ -43,6 +60,9 @@ pub(super) struct Turn<'t> {
     pub(super) counted: HashMap<Vec<u8>, StatsRecord>,
     /// What tenants use, as far as it was changed, to be written at the end.
     pub(super) used: HashMap<TenantId, Used>,
+    /// Attempts that were noted, to be written at the end.
+    pub(super) logged: HashMap<TenantId, Vec<Bytes>>,
+    pub(super) log_ends: &'t mut LogEnds,
     wrote: bool,
 }
 
@@ -63,7 +83,7 @@ impl<'t> Turn<'t> {
         transaction: &'t WriteTransaction,
         rules: &'t Rules,
         index: &'t Mutex<Index>,
-        sequences: &'t mut Sequences,
+        known: &'t mut Known,
         now: Timestamp,
     ) -> Result<Self, redb::Error> {
         Ok(Self {
@@ -72,10 +92,12 @@ impl<'t> Turn<'t> {
             now,
             refusing: None,
             index,
-            sequences,
+            sequences: &mut known.sequences,
             effects: Effects::default(),
             counted: HashMap::new(),
             used: HashMap::new(),
+            logged: HashMap::new(),
+            log_ends: &mut known.log_ends,
             wrote: false,
         })
     }

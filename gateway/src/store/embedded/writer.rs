@@ -13,7 +13,7 @@ use super::file::{File, Sync};
 use super::index::Index;
 use super::jobs::{Answer, Job};
 use super::room::Room;
-use super::turn::{Rules, Sequences, Turn};
+use super::turn::{Known, Rules, Turn};
 use super::usage::Stored;
 use crate::clock::Clock;
 use crate::store::StoreError;
@@ -40,7 +40,7 @@ pub(super) struct Shared {
 pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
-    sequences: Sequences,
+    known: Known,
     /// How long a commit may wait for the disk.
     sync_every: Duration,
     /// When something was committed first that is not on the disk yet.
@@ -55,7 +55,7 @@ impl Writer {
         Self {
             shared,
             jobs,
-            sequences: Sequences::new(),
+            known: Known::default(),
             sync_every,
             unsynced: None,
             failed: None,
@@ -125,18 +125,13 @@ impl Writer {
         let forced = group.is_empty();
         let transaction = shared.file.write(sync)?;
         let now = shared.clock.now();
-        let mut turn = Turn::begin(
-            &transaction,
-            &shared.rules,
-            &shared.index,
-            &mut self.sequences,
-            now,
-        )?;
+        let mut turn = Turn::begin(&transaction, &shared.rules, &shared.index, &mut self.known, now)?;
         turn.refusing = shared.room.refusal(&shared.file);
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
         let answers = answers?;
         turn.write_counted()?;
         turn.write_used()?;
+        turn.write_logged()?;
         let (wrote, effects) = turn.end();
         if wrote || forced {
             transaction.commit()?;
@@ -157,7 +152,7 @@ impl Writer {
         if self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
-        self.sequences.clear();
+        self.known.clear();
         self.unsynced = None;
         let shared = &*self.shared;
         let reopened = shared.file.reopen().map_err(super::read::broken);

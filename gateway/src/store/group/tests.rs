@@ -15,8 +15,8 @@ use crate::domain::{
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
 use crate::store::{
-    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, NoteOwner, Pick, RegistryRecord, Shard,
-    StoredEvent, Token, Turns,
+    Claimed, FeedPage, FeedPosition, Health, Interrupted, Lists, LogEntry, LogRange, Next, NoteOwner, Pick,
+    RegistryRecord, Shard, StoredEvent, Token, Turns,
 };
 
 /// Answers when it is let to, and writes down the sizes of the batches it was asked for.
@@ -50,6 +50,19 @@ impl Gated {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Lists for Gated {
+    async fn attempts(&self, _: &TenantId, _: LogRange, _: usize) -> Result<Vec<LogEntry>, StoreError> {
+        unreachable!()
+    }
+    fn attempts_since(&self, _: Timestamp) -> FeedPosition {
+        unreachable!()
+    }
+    async fn events_of_key(&self, _: &TenantId, _: &str) -> Result<Vec<EventId>, StoreError> {
+        unreachable!()
     }
 }
 
@@ -207,6 +220,7 @@ fn settlement(id: &str) -> Settlement {
         id: delivery_id(id, target(1)),
         token: Token(Timestamp::default()),
         attempt: Some(attempt(1, 200)),
+        about: None,
         tally: None,
         next: Next::Done,
     }

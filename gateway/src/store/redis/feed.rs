@@ -102,7 +102,7 @@ async fn entries(
 }
 
 /// The bound that leaves the position out. There is none beyond the first and the last id, which no entry has.
-fn edge(from: FeedPosition, way: Way) -> String {
+pub(super) fn edge(from: FeedPosition, way: Way) -> String {
     let outermost = match way {
         Way::On => FeedPosition::END,
         Way::Back => FeedPosition::START,
@@ -192,7 +192,7 @@ fn record_of_each(command: &str, store: &Inner, tenant: &TenantId, entries: &[En
 }
 
 /// A stream id, `MILLISECONDS-NUMBER`.
-fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
+pub(super) fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
     std::str::from_utf8(id)
         .ok()
         .and_then(|id| {

@@ -33,7 +33,7 @@ pub(super) async fn forget_tenant(
     }
     store.usage.forget(tenant);
     let mut letters = redis::cmd("UNLINK");
-    letters.arg(store.keys.dead(tenant));
+    letters.arg(store.keys.dead(tenant)).arg(store.keys.log(tenant));
     store.link.one(letters).await?;
     Ok(false)
 }

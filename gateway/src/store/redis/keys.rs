@@ -125,6 +125,11 @@ impl Keys {
         self.of_tenant("dead:", tenant, &[])
     }
 
+    /// Stream: the tenant's attempt log.
+    pub(super) fn log(&self, tenant: &TenantId) -> String {
+        self.of_tenant("log:", tenant, &[])
+    }
+
     /// Hash: how a subscription fares; its fields are told in `stats`.
     pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> String {
         self.of_tenant("stat:", tenant, &[":", &id.to_string()])
@@ -313,6 +318,7 @@ mod tests {
                 keys.event(&tenant, &event),
                 keys.feed(&tenant),
                 keys.dead(&tenant),
+                keys.log(&tenant),
                 keys.stats(&tenant, SubscriptionId::new(ulid::Ulid(1))),
                 keys.idempotency(&tenant, "a {key} with braces"),
             ];

@@ -9,6 +9,7 @@
 //! What Redis confirms is as durable as its `appendfsync` says; `checks` warns of everything weaker than `always`.
 
 mod accept;
+mod attempt_log;
 mod checks;
 mod claim;
 mod config;
