@@ -30,6 +30,7 @@ const FOR_CONSUMERS: &[&str] = &[
     "POST /v1/subscriptions/{id}/test",
     "POST /v1/subscriptions/{id}/recover",
     "GET /v1/subscriptions/{id}/deliveries",
+    "GET /v1/attempts",
     "GET /v1/deliveries",
     "GET /v1/deliveries/{id}",
     "POST /v1/deliveries/{id}/retry",

@@ -32,6 +32,7 @@ mod languages;
 mod leaving;
 mod limits;
 mod listeners;
+mod lists;
 mod metadata;
 mod moving;
 mod names;

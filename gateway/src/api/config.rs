@@ -13,6 +13,8 @@ pub struct Config {
     pub recover_deliveries: usize,
     /// How many events one `recover` looks at at most.
     pub recover_events: usize,
+    /// How many entries of the attempt log one page of attempts looks at at most, 1 or more; a page that ends so is `partial`.
+    pub list_scan: usize,
     /// Most deliveries of one event to one endpoint, its retries and replays included.
     pub max_deliveries_per_event: usize,
     /// The largest document that one import may bring.
@@ -34,6 +36,7 @@ impl Default for Config {
         Self {
             recover_deliveries: 1_000,
             recover_events: 10_000,
+            list_scan: 10_000,
             max_deliveries_per_event: 100,
             max_import_size: Size::from_bytes(32 << 20),
             max_import_rows: 100_000,

@@ -22,6 +22,7 @@ mod history;
 mod input;
 mod key_fields;
 mod listeners;
+mod lists;
 mod moves;
 mod observing;
 mod output;
@@ -198,6 +199,7 @@ fn own() -> ApiRouter<Api> {
         .merge(events::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
+        .merge(lists::attempts::routes())
         .merge(event_types::routes())
         .merge(exposure::routes())
         .merge(chain::routes())

@@ -233,6 +233,7 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     for (key, count) in [
         ("api.recover_deliveries", config.api.recover_deliveries),
         ("api.recover_events", config.api.recover_events),
+        ("api.list_scan", config.api.list_scan),
         ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
         ("api.max_import_size", config.api.max_import_size.bytes()),
         ("api.max_import_rows", config.api.max_import_rows),

@@ -8,6 +8,11 @@ use crate::store::Idempotency;
 
 use super::format::Format;
 
+/// Name that a store keeps a key of a tenant under which was made then.
+pub fn stored_key(key: &str, since: Timestamp) -> String {
+    format!("{:x}.{key}", since.as_micros())
+}
+
 /// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes. `since`: when the tenant
 /// was made; one that was deleted and made again has other keys.
 pub(super) fn of(
@@ -32,7 +37,7 @@ pub(super) fn of(
     }
     hash.update(body);
     Idempotency {
-        key: format!("{:x}.{key}", since.as_micros()),
+        key: stored_key(key, since),
         fingerprint: hash.finalize().into(),
     }
 }

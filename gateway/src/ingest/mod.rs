@@ -53,6 +53,7 @@ use parse::Allowed;
 
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
+pub use idempotency::stored_key;
 pub use routes::routes;
 pub(crate) use screen::{lane_refused, too_much_work};
 

@@ -5,9 +5,9 @@
 
 use async_trait::async_trait;
 
-use super::{FeedPosition, StoreError};
+use super::{FeedPosition, StoreError, StoredEvent};
 use crate::domain::{
-    Attempt, DeliveryId, EventId, EventType, OutcomeKind, StatusClass, TenantId, Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, EventId, EventType, OutcomeKind, StatusClass, TenantId, Timestamp, Trigger,
 };
 
 use super::{Next, Settlement};
@@ -96,6 +96,16 @@ pub struct About {
     pub trigger: Trigger,
 }
 
+impl StoredEvent {
+    /// The newest delivery that was made after this one to the same target; `None`: there is none.
+    pub fn made_again(&self, delivery: &Delivery) -> Option<&DeliveryId> {
+        let target = delivery.id.target;
+        let others = self.deliveries.iter().map(|other| &other.id);
+        let later = others.filter(|other| other.target == target && other.run > delivery.id.run);
+        later.max_by_key(|other| other.run)
+    }
+}
+
 impl Left {
     /// All of them, in an order that stored records depend on.
     pub(super) const ALL: [Self; 5] = [
@@ -133,5 +143,30 @@ impl LoggedAttempt {
     /// The class of its outcome.
     pub fn class(&self) -> Option<StatusClass> {
         self.outcome.class(self.status)
+    }
+}
+
+impl FeedPosition {
+    /// The position right behind this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match (self.minor.checked_add(1), self.major.checked_add(1)) {
+            (Some(minor), _) => Self { minor, ..self },
+            (None, Some(major)) => Self { major, minor: 0 },
+            (None, None) => self,
+        }
+    }
+
+    /// The position right before this one.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        match (self.minor.checked_sub(1), self.major.checked_sub(1)) {
+            (Some(minor), _) => Self { minor, ..self },
+            (None, Some(major)) => Self {
+                major,
+                minor: u64::MAX,
+            },
+            (None, None) => self,
+        }
     }
 }

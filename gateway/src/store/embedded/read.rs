@@ -161,7 +161,11 @@ impl Snapshot {
         };
         let (from, to) = match range {
             FeedRange::After(position) => (at(position.major.saturating_add(1)), keys::behind(prefix)),
-            FeedRange::Before(position) => (prefix, at(position.major)),
+            FeedRange::Before(position) => {
+                // A place behind an event is before the next one.
+                let behind = u64::from(position.minor > 0);
+                (prefix, at(position.major.saturating_add(behind)))
+            }
         };
         let mut page = FeedPage {
             events: Vec::new(),
