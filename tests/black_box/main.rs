@@ -52,6 +52,7 @@ mod sealing;
 mod secrets;
 mod shadow;
 mod site;
+mod tail;
 mod trying;
 mod two_gateways;
 mod unwell_store;

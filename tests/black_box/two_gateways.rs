@@ -74,7 +74,7 @@ async fn a_second_one_with_other_sealing_keys_is_refused() {
 }
 
 /// Another gateway on the same Redis, with the same sealing keys.
-fn beside(first: &Gateway, setup: &Setup) -> Gateway {
+pub(crate) fn beside(first: &Gateway, setup: &Setup) -> Gateway {
     let keys = std::fs::read_to_string(first.dir().join("data/secrets.key")).unwrap();
     setup
         .clone()

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::units::Size;
+use crate::domain::units::{Size, Span};
 
 /// What one call of the management API may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,14 @@ pub struct Config {
     pub max_transfers: usize,
     /// How many of them may be one tenant's; the operator counts as one. Over it: 429 and `Retry-After`.
     pub max_transfers_per_tenant: usize,
+    /// How many clients may watch a tail (`/v1/tail`) at once, 1 or more. Over it: 503 and `Retry-After`.
+    pub tail_clients: usize,
+    /// How many of them may be one tenant's, 1 or more. Over it: 429 and `Retry-After`.
+    pub tail_clients_per_tenant: usize,
+    /// Lines that a client of a tail is sent in a second, 1 or more; of what is more it is told the number.
+    pub tail_lines: usize,
+    /// How often a tail looks for what happened at other gateways, and for attempts; what its own gateway accepts it sees at once.
+    pub tail_poll: Span,
     /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
     pub max_uploads_per_tenant: usize,
 }
@@ -43,6 +51,10 @@ impl Default for Config {
             max_import_rows_shown: 1_000,
             max_transfers: 8,
             max_transfers_per_tenant: 2,
+            tail_clients: 64,
+            tail_clients_per_tenant: 16,
+            tail_lines: 200,
+            tail_poll: Span::from_millis(500),
             max_uploads_per_tenant: 4,
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::describe::{described, does};
 use super::input::{Consuming, Id, NoDelivery, Params, not_found};
-use super::lists::{Filter, Found, List, ListQuery, Pager, Way, walk, writer};
+use super::lists::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, Way, walk, writer};
 use super::output::Accepted;
 use super::page;
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView};
@@ -56,8 +56,10 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "Deliveries",
                     "retryDelivery",
                     "Deliver again",
-                    "Makes a new delivery of the same event to the same endpoint, with attempts of its own. A pending delivery \
-                     cannot be retried: it is attempted anyway.",
+                    "Makes a new delivery of the same event to the same endpoint, with attempts of its own. A pending delivery is \
+                     attempted now in place of later, and the answer has its own id; within the time of a lease \
+                     (`scheduler.lease`) before it is due it may be under way, and is left as it is: 409 `conflict`. A pause of its \
+                     endpoint holds it all the same.",
                 ),
             ),
         )
@@ -149,7 +151,8 @@ pub(super) async fn page_of(
     }
     let way = Way::read(api, &tenant.id, LIST, query.cursor.as_deref())?;
     let mut pager = Pager::new(way, limit);
-    let end = walk(api, (tenant, tenant.feed_from), &filter, way, &mut pager, of).await?;
+    let from = (tenant.as_ref(), tenant.feed_from);
+    let (end, _) = walk(api, from, &filter, (way, MOST_LOOKS), &mut pager, of).await?;
     Ok(pager.finish(end, writer(api, &tenant.id, LIST)))
 }
 
@@ -266,6 +269,9 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     let (delivery, _) = stored(api, caller, &id).await?;
     let tenant = &caller.tenant;
     can_retry(tenant, &delivery)?;
+    if let DeliveryState::Pending { next } = delivery.state {
+        return hasten(api, tenant, id, next).await;
+    }
     let event = api
         .store
         .event(&tenant.id, &id.event)
@@ -293,6 +299,35 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     Ok(again)
 }
 
+/// Makes a pending delivery due now. What a process holds looks like what is due when its lease ends: it is left alone.
+async fn hasten(api: &Api, tenant: &Tenant, id: DeliveryId, next: Timestamp) -> Result<DeliveryId, Problem> {
+    let soon = api.handover.lease_time();
+    let wait = next.since(api.feed.store_now());
+    if wait <= soon {
+        let detail = "The delivery is being attempted, or will be in a moment.";
+        return Err(Problem::new(Code::Conflict, detail).retry_after(wait));
+    }
+    let settlement = Settlement {
+        tenant: tenant.id.clone(),
+        id: id.clone(),
+        token: Token(next),
+        attempt: None,
+        about: None,
+        tally: None,
+        next: Next::Release,
+    };
+    match api.committer.settle(settlement).await? {
+        Settled::Applied(_) => {}
+        Settled::Stale | Settled::Missing => {
+            let detail = "The delivery is being attempted at this moment, or was.";
+            return Err(Problem::new(Code::Conflict, detail));
+        }
+    }
+    api.handover.due_now();
+    tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.hastened");
+    Ok(id)
+}
+
 /// That an event has no more deliveries to a target than it may have.
 pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) -> Result<(), Problem> {
     let most = api.config.max_deliveries_per_event;
@@ -312,12 +347,6 @@ pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) ->
 
 /// Whether a delivery can be made again. Pure.
 fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
-    if let DeliveryState::Pending { .. } = delivery.state {
-        return Err(Problem::new(
-            Code::WrongState,
-            "The delivery is pending: it will be attempted anyway.",
-        ));
-    }
     let Target::Subscription(subscription) = delivery.id.target else {
         return Ok(());
     };

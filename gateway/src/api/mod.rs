@@ -36,6 +36,7 @@ mod secrets;
 mod shared_plugins;
 mod subscriptions;
 mod system;
+mod tail;
 mod tenants;
 mod transfer;
 mod trials;
@@ -143,6 +144,7 @@ struct Shared {
     parts: Parts,
     uploads: Uploads,
     transfers: InFlightLimit,
+    tails: InFlightLimit,
 }
 
 impl Deref for Api {
@@ -161,6 +163,10 @@ impl Api {
     fn transfers(&self) -> &InFlightLimit {
         &self.0.transfers
     }
+
+    fn tails(&self) -> &InFlightLimit {
+        &self.0.tails
+    }
 }
 
 /// All routes of the gateway: the API's, those of the ingest that are given, the front doors of the registry's profiles, and
@@ -169,10 +175,12 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
     let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
+    let tails = InFlightLimit::new(parts.config.tail_clients, parts.config.tail_clients_per_tenant);
     let api = Api(Arc::new(Shared {
         parts,
         uploads,
         transfers,
+        tails,
     }));
     let once = repeats::Once::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
@@ -200,6 +208,8 @@ fn own() -> ApiRouter<Api> {
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
         .merge(lists::attempts::routes())
+        .merge(lists::operator::routes())
+        .merge(tail::routes())
         .merge(event_types::routes())
         .merge(exposure::routes())
         .merge(chain::routes())

@@ -21,6 +21,8 @@ pub struct Capacity {
     pub places: usize,
     /// None before: the endpoint is paused.
     pub closed_until: Option<Instant>,
+    /// It asked for the pause itself.
+    pub asked: bool,
 }
 
 /// Answer to a claim that asks for places.
@@ -84,6 +86,7 @@ impl Capacity {
     pub const NEW: Self = Self {
         places: 256,
         closed_until: None,
+        asked: false,
     };
 
     /// Events name many endpoints themselves, which are one queue in the store: each is bounded by its lane.
@@ -258,6 +261,14 @@ impl Shares {
         }
     }
 
+    /// Until when an endpoint is paused, and whether it asked for it; `None`: it is not.
+    pub(super) fn closed(&self, endpoint: &Endpoint, now: Instant) -> Option<(Instant, bool)> {
+        let held = self.lock();
+        let capacity = held.queues.get(endpoint)?.capacity;
+        let until = capacity.closed_until.filter(|until| now < *until)?;
+        Some((until, capacity.asked))
+    }
+
     /// Places that are free of all.
     pub(super) fn free_places(&self) -> usize {
         self.room.saturating_sub(self.lock().places)
@@ -405,6 +416,7 @@ mod tests {
         Capacity {
             places,
             closed_until: None,
+            asked: false,
         }
     }
 
@@ -462,6 +474,7 @@ mod tests {
         let paused = Capacity {
             places: 2,
             closed_until: Some(now + pause),
+            asked: false,
         };
         shares.set_capacity(&of, paused);
         assert_eq!(new(&shares, &of, 1), 0);

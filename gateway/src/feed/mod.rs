@@ -217,6 +217,11 @@ impl Feed {
         &self.cursors
     }
 
+    /// The time in the store.
+    pub fn store_now(&self) -> Timestamp {
+        self.store_clock.now()
+    }
+
     /// Requests of a tenant that wait for new events now.
     pub fn waiting_of(&self, tenant: &TenantId) -> usize {
         self.waiting.of(tenant)

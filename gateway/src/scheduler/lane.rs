@@ -232,7 +232,11 @@ impl<T> Lane<T> {
             Gate::ClosedUntil(until) => Some(until),
             Gate::Open | Gate::Few | Gate::Probe => None,
         };
-        Capacity { places, closed_until }
+        Capacity {
+            places,
+            closed_until,
+            asked: matches!(self.health, Health::Paused { asked: true, .. }),
+        }
     }
 
     /// Its capacity, when that has become another since it was told last. Small changes of large ones are not told.

@@ -99,21 +99,29 @@ async fn list(
     let way = Way::read(&api, &tenant.id, LIST, query.cursor.as_deref())?;
     let filter = Filter::read(&api, &caller, &query).await?;
     let mut pager = Pager::new(way, page::limit(query.limit)?);
-    let end = search(&api, &caller, &filter, way, |entry, matches| {
-        let key = Key::at(entry.position);
-        pager.looked_at(key);
-        !matches || pager.take(key, AttemptLine::new(tenant, entry))
-    });
+    let end = search(
+        &api,
+        &caller,
+        &filter,
+        way,
+        api.config.list_scan,
+        |entry, matches| {
+            let key = Key::at(entry.position);
+            pager.looked_at(key);
+            !matches || pager.take(key, AttemptLine::new(tenant, entry))
+        },
+    );
     let end = end.await?;
     Ok(Json(pager.finish(end, writer(&api, &tenant.id, LIST))))
 }
 
-/// Looks at the log's entries along the way, as many as one request may, until `take` wants no more.
-async fn search(
+/// Looks at the log's entries along the way, so many at most, until `take` wants no more.
+pub(super) async fn search(
     api: &Api,
     caller: &Consuming,
     filter: &Filter,
     way: Way,
+    mut budget: usize,
     mut take: impl FnMut(&LogEntry, bool) -> bool,
 ) -> Result<End, Problem> {
     // What was settled before `first` is too old, and from `last` on too new.
@@ -129,7 +137,6 @@ async fn search(
         (false, _, Some(last)) => from.min(last.next()),
         _ => from,
     };
-    let mut budget = api.config.list_scan;
     while budget > 0 {
         let (range, count) = match way.is_back() {
             true => (LogRange::After(from), budget.min(AT_ONCE)),

@@ -8,7 +8,7 @@ use super::super::events::{FeedQuery, floor};
 use super::super::input::Consuming;
 use super::super::page;
 use super::super::views::{DeliveryStatus, StatusClassView, text};
-use super::{Filter, Found, List, ListQuery, Pager, TriesView, Way, walk, writer};
+use super::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, TriesView, Way, walk, writer};
 use crate::http::{Code, Problem};
 use crate::store::StoredEvent;
 
@@ -184,14 +184,16 @@ pub(in crate::api) async fn newest(
         }
         None => {
             let floor = floor(api, tenant).await?;
-            walk(api, (tenant, floor), &filter, way, &mut pager, of).await?
+            walk(api, (tenant, floor), &filter, (way, MOST_LOOKS), &mut pager, of)
+                .await?
+                .0
         }
     };
     Ok(pager.finish(end, writer(api, &tenant.id, LIST)))
 }
 
 /// An event as the caller may see it; `None`: it is not searched for.
-fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) -> Option<EventLine> {
+pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) -> Option<EventLine> {
     let (mut counts, mut wanted) = (Standings::default(), !filter.asks_for_deliveries());
     let seen = stored.deliveries.iter();
     for delivery in seen.filter(|delivery| caller.reaches(delivery.id.target)) {

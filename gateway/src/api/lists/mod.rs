@@ -6,9 +6,10 @@
 pub(super) mod attempts;
 pub(super) mod events;
 mod filter;
+pub(super) mod operator;
 mod page;
 mod walk;
 
 pub(super) use filter::{Filter, ListQuery, TriesView};
 pub(super) use page::{Key, List, Pager, Way, writer};
-pub(super) use walk::{Found, walk};
+pub(super) use walk::{Found, MOST_LOOKS, walk};

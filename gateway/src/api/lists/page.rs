@@ -142,6 +142,11 @@ impl<T> Pager<T> {
         self.items.len() <= self.limit
     }
 
+    /// What was taken, without places.
+    pub fn into_items(self) -> Vec<T> {
+        self.items.into_iter().map(|(_, item)| item).collect()
+    }
+
     /// The page. `end`: how the search ended, where it did not find more than fits.
     pub fn finish(mut self, end: End, cursor: impl Fn(&'static str, Key) -> String) -> List<T> {
         let full = self.items.len() > self.limit;

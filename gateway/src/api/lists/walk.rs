@@ -5,6 +5,7 @@ use futures_util::future::try_join_all;
 use super::super::Api;
 use super::Filter;
 use super::page::{End, Key, Pager, Way};
+use crate::domain::Timestamp;
 use crate::http::Problem;
 use crate::registry::Tenant;
 use crate::store::{FeedPosition, StoredEvent};
@@ -15,7 +16,8 @@ pub(in crate::api) struct Found<T> {
     pub item: T,
 }
 
-/// Fills a page with what `of` finds at each event that is searched for, in the order of the list. How the search ended.
+/// Fills a page with what `of` finds at each event that is searched for, in the order of the list, and looks at so many pages of
+/// events at most. How the search ended, and when the last event was accepted that it looked at.
 ///
 /// # Errors
 /// The store's.
@@ -23,10 +25,11 @@ pub(in crate::api) async fn walk<T>(
     api: &Api,
     (tenant, floor): (&Tenant, FeedPosition),
     filter: &Filter,
-    way: Way,
+    (way, looks): (Way, usize),
     pager: &mut Pager<T>,
     of: impl Fn(&StoredEvent) -> Vec<Found<T>>,
-) -> Result<End, Problem> {
+) -> Result<(End, Option<Timestamp>), Problem> {
+    let mut last = None;
     let bounds = Bounds::of(api, tenant, filter, floor).await?;
     let mut from = match way {
         Way::Newest => FeedPosition::END,
@@ -37,7 +40,7 @@ pub(in crate::api) async fn walk<T>(
         true => from.max(bounds.first),
         false => from.min(bounds.last.next()),
     };
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..looks {
         let page = match way.is_back() {
             true => api.store.feed(&tenant.id, from, EVENTS_AT_ONCE).await?,
             false => api.store.feed_back(&tenant.id, from, EVENTS_AT_ONCE).await?,
@@ -45,12 +48,12 @@ pub(in crate::api) async fn walk<T>(
         // Their payloads are not held.
         let heads = page.events.into_iter();
         let heads: Vec<_> = heads
-            .map(|(at, event)| (at, filter.wants(&event.kind).then_some(event.id)))
+            .map(|(at, event)| (at, event.accepted, filter.wants(&event.kind).then_some(event.id)))
             .collect();
-        let wanted = heads.iter().filter_map(|(_, id)| id.as_ref());
+        let wanted = heads.iter().filter_map(|(.., id)| id.as_ref());
         let stored = try_join_all(wanted.map(|id| api.store.event(&tenant.id, id))).await?;
         let mut stored = stored.into_iter();
-        for (position, id) in heads {
+        for (position, accepted, id) in heads {
             let stored = id.and_then(|_| stored.next()).flatten();
             from = position;
             let over = match way.is_back() {
@@ -58,8 +61,9 @@ pub(in crate::api) async fn walk<T>(
                 false => from <= bounds.first,
             };
             if over {
-                return Ok(End::All);
+                return Ok((End::All, last));
             }
+            last = Some(accepted);
             pager.looked_at(Key {
                 position: from,
                 index: if way.is_back() { 0 } else { u32::MAX },
@@ -76,15 +80,15 @@ pub(in crate::api) async fn walk<T>(
                     index,
                 };
                 if way.covers(key) && !pager.take(key, item) {
-                    return Ok(End::All);
+                    return Ok((End::All, last));
                 }
             }
         }
         if !page.more {
-            return Ok(End::All);
+            return Ok((End::All, last));
         }
     }
-    Ok(End::Budget)
+    Ok((End::Budget, last))
 }
 
 /// Places between which is what is searched for.
@@ -114,4 +118,4 @@ impl Bounds {
 /// Events that are asked of the store at once.
 const EVENTS_AT_ONCE: usize = 50;
 /// How many times as many one request looks at.
-const MOST_LOOKS: usize = 10;
+pub(in crate::api) const MOST_LOOKS: usize = 10;

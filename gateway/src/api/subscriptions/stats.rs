@@ -14,7 +14,7 @@ use super::super::input::{Consuming, Id};
 use super::super::views::text;
 use crate::domain::stats::{Counts, LastFailure};
 use crate::domain::units::Span;
-use crate::domain::{Status, Subscription, SubscriptionId};
+use crate::domain::{OutcomeKind, Status, Subscription, SubscriptionId};
 use crate::http::Problem;
 use crate::registry::Tenant;
 
@@ -77,7 +77,7 @@ pub(in crate::api) struct BucketView {
 pub(in crate::api) struct FailureView {
     /// When.
     pub at: String,
-    /// What it came to: `refused`, `timed_out`, `unreachable` or `blocked`.
+    /// What it came to: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`.
     pub outcome: String,
     /// The status of the answer, if there was one.
     pub http_status: Option<u16>,
@@ -185,7 +185,11 @@ impl From<LastFailure> for FailureView {
     fn from(failure: LastFailure) -> Self {
         Self {
             at: text(failure.at),
-            outcome: failure.outcome,
+            // As older versions wrote it.
+            outcome: match failure.outcome.as_str() {
+                "refused" => OutcomeKind::HttpError.word().to_owned(),
+                _ => failure.outcome,
+            },
             http_status: failure.status,
             next_attempt: failure.retry.map(text),
         }

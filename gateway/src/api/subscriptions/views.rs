@@ -12,6 +12,7 @@ use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use super::missed::Missed;
+use super::pause::PauseView;
 use crate::domain::retry::RetryShape;
 use crate::domain::subscription::{DisableReason, Owner};
 use crate::domain::units::Span;
@@ -170,6 +171,8 @@ pub(super) struct SubscriptionView {
     pub status: &'static str,
     /// Why and since when it is disabled.
     pub disabled: Option<DisabledView>,
+    /// Why and until when nothing is sent to its endpoint, though it is active.
+    pub pause: Option<PauseView>,
     /// For people.
     pub description: Option<String>,
     /// The names of the headers that are sent; their values are not shown.
@@ -450,6 +453,7 @@ impl SubscriptionView {
                 .and_then(|filter| raw(filter.as_str().as_bytes())),
             status: if disabled.is_some() { "disabled" } else { "active" },
             disabled,
+            pause: None,
             description: subscription.description.clone(),
             headers: subscription
                 .headers
