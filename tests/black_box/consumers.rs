@@ -32,6 +32,7 @@ const FOR_CONSUMERS: &[&str] = &[
     "GET /v1/subscriptions/{id}/deliveries",
     "GET /v1/attempts",
     "GET /v1/deliveries",
+    "GET /v1/metrics/series",
     "GET /v1/deliveries/{id}",
     "GET /v1/tail",
     "POST /v1/deliveries/{id}/retry",

@@ -33,6 +33,7 @@ mod repeats;
 mod request_memory;
 mod sealing_keys;
 mod secrets;
+mod series;
 mod shared_plugins;
 mod subscriptions;
 mod system;
@@ -210,6 +211,7 @@ fn own() -> ApiRouter<Api> {
         .merge(lists::attempts::routes())
         .merge(lists::operator::routes())
         .merge(tail::routes())
+        .merge(series::routes())
         .merge(event_types::routes())
         .merge(exposure::routes())
         .merge(chain::routes())

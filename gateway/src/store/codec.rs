@@ -6,6 +6,7 @@
 //! is and its id are in the store's key and not repeated here.
 
 mod attempt_log;
+mod series;
 mod stats;
 mod unsent;
 mod wire;
@@ -25,6 +26,7 @@ use crate::domain::{
 
 use super::StoreError;
 pub(crate) use attempt_log::{LogBlock, decode_logged, encode_logged};
+pub(crate) use series::{decode_cells, encode_cells};
 pub(crate) use stats::StatsRecord;
 use wire::{Reader, Writer};
 

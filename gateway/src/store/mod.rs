@@ -33,6 +33,7 @@ mod pace;
 pub mod redis;
 mod registry_record;
 pub mod retention;
+pub mod series;
 mod tally;
 mod turns;
 
@@ -57,11 +58,12 @@ pub use open::open;
 pub use pace::Pace;
 pub use registry_record::RegistryRecord;
 pub use retention::Retention;
+pub use series::Series;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
 /// A durable store. See the module for the rules.
 #[async_trait]
-pub trait Store: Lists + 'static {
+pub trait Store: Lists + Series + 'static {
     /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 

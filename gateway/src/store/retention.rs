@@ -19,6 +19,10 @@ pub struct Retention {
     pub attempt_log: u64,
     /// Entries of attempt logs, from when they were written.
     pub attempt_log_age: Span,
+    /// Counts by minute of what a tenant accepts and attempts; `0s`: there are none.
+    pub series_minutes: Span,
+    /// The same counts by hour; `0s`: there are none.
+    pub series_hours: Span,
     /// How often what is too old is removed.
     pub sweep_every: Span,
 }
@@ -30,6 +34,8 @@ impl Default for Retention {
             idempotency_keys: Span::from_secs(86_400),
             attempt_log: 100_000,
             attempt_log_age: Span::from_secs(30 * 86_400),
+            series_minutes: Span::from_secs(48 * 3_600),
+            series_hours: Span::from_secs(35 * 86_400),
             sweep_every: Span::from_secs(60),
         }
     }

@@ -10,6 +10,6 @@ pub(super) mod operator;
 mod page;
 mod walk;
 
-pub(super) use filter::{Filter, ListQuery, TriesView};
+pub(super) use filter::{Filter, ListQuery, TriesView, time};
 pub(super) use page::{Key, List, Pager, Way, writer};
 pub(super) use walk::{Found, MOST_LOOKS, walk};

@@ -4,6 +4,7 @@
 //! ended because of its budget, nothing that is older than that is shown: the page is `partial`, and its cursor goes on from there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -108,6 +109,8 @@ struct Asked {
     limit: usize,
     /// What it may look at.
     budget: usize,
+    /// Nothing newer is wanted.
+    top: Option<Timestamp>,
 }
 
 async fn attempts(
@@ -115,7 +118,7 @@ async fn attempts(
     _: Operator,
     Params(query): Params<OperatorQuery>,
 ) -> Result<Json<List<OfTenant<AttemptLine>>>, Problem> {
-    let page = Page::read(&api, query, "all.attempts").await?;
+    let page = Page::read(&api, query, ("all.attempts", LOG_SLACK)).await?;
     let mut parts = Vec::new();
     for asked in page.asked.chunks(AT_ONCE) {
         parts.extend(try_join_all(asked.iter().map(|asked| attempts_of(&api, asked))).await?);
@@ -148,7 +151,7 @@ async fn deliveries(
     _: Operator,
     Params(query): Params<OperatorQuery>,
 ) -> Result<Json<List<OfTenant<DeliveryView>>>, Problem> {
-    let page = Page::read(&api, query, "all.deliveries").await?;
+    let page = Page::read(&api, query, ("all.deliveries", FEED_SLACK)).await?;
     let mut parts = Vec::new();
     for asked in page.asked.chunks(AT_ONCE) {
         parts.extend(try_join_all(asked.iter().map(|asked| walked(&api, asked, views))).await?);
@@ -168,7 +171,7 @@ async fn events(
     _: Operator,
     Params(query): Params<OperatorQuery>,
 ) -> Result<Json<List<OfTenant<EventLine>>>, Problem> {
-    let page = Page::read(&api, query, "all.events").await?;
+    let page = Page::read(&api, query, ("all.events", FEED_SLACK)).await?;
     let mut parts = Vec::new();
     for asked in page.asked.chunks(AT_ONCE) {
         parts.extend(try_join_all(asked.iter().map(|asked| walked(&api, asked, lines))).await?);
@@ -189,7 +192,8 @@ async fn walked<T>(
     let tenant = &asked.caller.tenant;
     let timed = |stored: &StoredEvent| {
         let at = stored.event.accepted;
-        let items = (0..).zip(of(asked, stored));
+        let wanted = asked.top.is_none_or(|top| at <= top);
+        let items = (0..).zip(if wanted { of(asked, stored) } else { Vec::new() });
         let found = items.map(|(index, item)| Found {
             index,
             item: (at, item),
@@ -230,7 +234,11 @@ struct Page {
 }
 
 impl Page {
-    async fn read(api: &Api, query: OperatorQuery, list: &'static str) -> Result<Self, Problem> {
+    async fn read(
+        api: &Api,
+        query: OperatorQuery,
+        (list, slack): (&'static str, Duration),
+    ) -> Result<Self, Problem> {
         let limit = limit(query.limit)?;
         let nobody = TenantId::operator();
         let read = |text: &str| Cursor::from_text(text, api.feed.cursor_key(), &nobody, list);
@@ -251,7 +259,8 @@ impl Page {
             replayed: None,
         };
         let budget = (api.config.list_scan / tenants.len().max(1)).max(FEWEST_LOOKED_AT);
-        let until = from.map(|from| Timestamp::from_micros(from.position.major.saturating_add(1)));
+        let top = from.map(|from| Timestamp::from_micros(from.position.major));
+        let until = top.map(|top| top.plus(slack));
         let mut page = Self {
             list,
             limit,
@@ -270,6 +279,7 @@ impl Page {
                 filter,
                 limit: limit.saturating_add(page.given()).saturating_add(1),
                 budget,
+                top,
             });
         }
         Ok(page)
@@ -307,13 +317,19 @@ impl Page {
             before + items.iter().filter(|(of, _)| *of == at).count()
         };
         let last = items.last().map(|(at, _)| *at).filter(|_| full).or(known_from);
+        // Where all that was looked at is of one time, the next page begins before it: it has to end.
+        let stuck = |at: Timestamp| Some(at) == top && items.is_empty();
         let next_cursor = last.map(|at| {
+            let (at, given) = match stuck(at) {
+                true => (at.minus(Duration::from_micros(1)), 0),
+                false => (at, given(at)),
+            };
             let cursor = Cursor {
                 position: FeedPosition {
                     major: at.as_micros(),
                     minor: 0,
                 },
-                given: u32::try_from(given(at)).unwrap_or(u32::MAX),
+                given: u32::try_from(given).unwrap_or(u32::MAX),
             };
             cursor.to_text(api.feed.cursor_key(), &TenantId::operator(), self.list)
         });
@@ -356,5 +372,9 @@ const MOST_TENANTS: usize = 2_000;
 const AT_ONCE: usize = 16;
 /// Entries that are looked at of each tenant, however many there are.
 const FEWEST_LOOKED_AT: usize = 200;
+/// A Redis tells entries of its log apart by the millisecond.
+const LOG_SLACK: Duration = Duration::from_millis(1);
+/// How much later an event may have been stored than it was accepted.
+const FEED_SLACK: Duration = Duration::from_secs(5);
 /// Entries of the log that one page of events counts as.
 const EVENTS_OF_ENTRIES: usize = 1_000;

@@ -136,7 +136,7 @@ impl Turn<'_> {
         let old = self.now.minus(self.rules.retention.attempt_log_age.get());
         let first = self.tables.log.range::<&[u8]>(from..)?.next().transpose()?;
         let tenant = match first.map(|(key, _)| keys::read_logged(key.value())) {
-            None => return Ok(Ok(Some(Stage::Notes))),
+            None => return Ok(Ok(Some(Stage::Series(Vec::new())))),
             Some(None) => return Ok(Err(corrupt("attempt log"))),
             Some(Some((tenant, _))) => tenant,
         };

@@ -74,6 +74,9 @@ impl Turn<'_> {
         if used.len() == STEP {
             return Ok(Ok(true));
         }
-        self.forget_log(tenant).map(Ok)
+        if self.forget_log(tenant)? {
+            return Ok(Ok(true));
+        }
+        self.forget_series(tenant).map(Ok)
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::sweep::Stage;
 use super::turn::Turn;
 use crate::domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
+use crate::store::series::RollUp;
 use crate::store::{
     Accepted, FeedPosition, Interrupted, NoteOwner, Settled, Settlement, StoreError, Submission,
 };
@@ -39,6 +40,8 @@ pub(super) enum Job {
         Vec<(String, Option<Bytes>)>,
         Reply<Result<u64, StoreError>>,
     ),
+    /// `Series::roll_up`.
+    RollUp(Vec<RollUp>, Reply<Result<(), StoreError>>),
     /// `Store::forget_stats`.
     ForgetStats(TenantId, Vec<SubscriptionId>, Reply<Result<(), StoreError>>),
     /// `Store::forget_tenant`.
@@ -85,6 +88,7 @@ impl Job {
             Self::Registry(tenant, expected, changes, reply) => {
                 with(reply, turn.change_registry(&tenant, expected, &changes)?)
             }
+            Self::RollUp(counts, reply) => with(reply, turn.roll_up(&counts)?),
             Self::ForgetStats(tenant, ids, reply) => with(reply, turn.forget_stats(&tenant, &ids)?),
             Self::ForgetTenant(tenant, until, reply) => with(reply, turn.forget_tenant(&tenant, until)?),
             Self::Blob(name, bytes, reply) => with(reply, turn.keep_blob(&name, &bytes)?),

@@ -22,6 +22,7 @@ mod notes;
 mod read;
 mod registry;
 mod room;
+mod series;
 mod settle;
 mod stats;
 mod sweep;

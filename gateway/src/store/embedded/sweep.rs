@@ -27,6 +27,8 @@ pub(super) enum Stage {
     Stats(Vec<u8>),
     /// Attempt logs from this key on.
     Log(Vec<u8>),
+    /// Time series from this key on.
+    Series(Vec<u8>),
     /// Notes that are over.
     Notes,
 }
@@ -54,6 +56,7 @@ impl Turn<'_> {
             Stage::Keys => self.sweep_keys(),
             Stage::Stats(from) => self.sweep_stats(&from),
             Stage::Log(from) => self.sweep_log(&from),
+            Stage::Series(from) => self.sweep_series(&from),
             Stage::Notes => self.sweep_notes(STEP),
         }
     }

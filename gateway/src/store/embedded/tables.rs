@@ -36,6 +36,8 @@ pub(super) const REVISIONS: Definition = Definition::new("revisions");
 pub(super) const CHANGES: Definition = Definition::new("changes");
 /// What was settled of a tenant, by time. `LogBlock`.
 pub(super) const LOG: Definition = Definition::new("attempt_log");
+/// Counts by tenant, kind of keys, step, time and key. `codec::encode_cells`.
+pub(super) const SERIES: Definition = Definition::new("series");
 /// How a subscription fares. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
@@ -54,7 +56,7 @@ pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
 pub(super) const META: Definition = Definition::new("meta");
 
 /// Every table.
-pub(super) const ALL: [Definition; 21] = [
+pub(super) const ALL: [Definition; 22] = [
     EVENTS,
     PLACES,
     DUE,
@@ -68,6 +70,7 @@ pub(super) const ALL: [Definition; 21] = [
     REVISIONS,
     CHANGES,
     LOG,
+    SERIES,
     STATS,
     USAGE,
     BLOBS,
@@ -93,6 +96,7 @@ pub(super) struct Tables<'t> {
     pub(super) revisions: Rows<'t>,
     pub(super) changes: Rows<'t>,
     pub(super) log: Rows<'t>,
+    pub(super) series: Rows<'t>,
     pub(super) stats: Rows<'t>,
     pub(super) usage: Rows<'t>,
     pub(super) blobs: Rows<'t>,
@@ -121,6 +125,7 @@ impl<'t> Tables<'t> {
             revisions: open(REVISIONS)?,
             changes: open(CHANGES)?,
             log: open(LOG)?,
+            series: open(SERIES)?,
             stats: open(STATS)?,
             usage: open(USAGE)?,
             blobs: open(BLOBS)?,

@@ -14,6 +14,7 @@ use crate::domain::{
     Timestamp, Trigger,
 };
 use crate::store::contract::{attempt, delivery_id, submission, target, tenant};
+use crate::store::series::{Point, RollUp, Series, SeriesKind, SeriesStep};
 use crate::store::{
     Claimed, FeedPage, FeedPosition, Health, Interrupted, Lists, LogEntry, LogRange, Next, NoteOwner, Pick,
     RegistryRecord, Shard, StoredEvent, Token, Turns,
@@ -62,6 +63,22 @@ impl Lists for Gated {
         unreachable!()
     }
     async fn events_of_key(&self, _: &TenantId, _: &str) -> Result<Vec<EventId>, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Series for Gated {
+    async fn roll_up(&self, _: Vec<RollUp>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn series(
+        &self,
+        _: &TenantId,
+        _: SeriesKind,
+        _: SeriesStep,
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<Point>, StoreError> {
         unreachable!()
     }
 }

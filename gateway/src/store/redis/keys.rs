@@ -6,7 +6,8 @@
 
 use std::fmt::Write;
 
-use crate::domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
+use crate::domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Timestamp};
+use crate::store::series::{SeriesKind, SeriesStep};
 use crate::store::{Endpoint, Shard};
 
 /// How many shards there are: part of the layout, kept in the meta key and compared at every connect.
@@ -128,6 +129,20 @@ impl Keys {
     /// Stream: the tenant's attempt log.
     pub(super) fn log(&self, tenant: &TenantId) -> String {
         self.of_tenant("log:", tenant, &[])
+    }
+
+    /// Hash: counts of one kind of keys of a tenant's in a step.
+    pub(super) fn series(
+        &self,
+        tenant: &TenantId,
+        kind: SeriesKind,
+        step: SeriesStep,
+        start: Timestamp,
+    ) -> String {
+        let mut key = self.of_tenant("series:", tenant, &[]);
+        // Writing to a string cannot fail.
+        let _ = write!(key, ":{}{}:{}", kind.letter(), step.letter(), start.as_millis());
+        key
     }
 
     /// Hash: how a subscription fares; its fields are told in `stats`.

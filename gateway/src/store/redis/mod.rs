@@ -28,6 +28,7 @@ mod record;
 mod registry;
 mod reply;
 mod script;
+mod series;
 mod settle;
 mod stats;
 mod status;
