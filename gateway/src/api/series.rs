@@ -171,9 +171,9 @@ impl Asked {
         };
         let measures = query.measure.split(',').map(|name| Measure::read(name.trim()));
         let measures: Vec<_> = measures.collect::<Result<_, _>>()?;
-        let wrong = |detail: &str| Err(Problem::new(Code::InvalidParameter, detail));
+        let wrong = |detail: String| Err(Problem::new(Code::InvalidParameter, detail));
         if query.by == Some(ByView::StatusClass) && measures != [Measure::Attempts] {
-            return wrong("By `status_class` the `measure` is `attempts`.");
+            return wrong("By `status_class` the `measure` is `attempts`.".to_owned());
         }
         let only = query
             .subscription
@@ -182,13 +182,16 @@ impl Asked {
         let only = only.transpose()?;
         if query.by == Some(ByView::Type) && (only.is_some() || caller.reach != Reach::Tenant) {
             return wrong(
-                "By `type` there is no `subscription`, and the key has to be a tenant's, not a consumer's.",
+                "By `type` there is no `subscription`, and the key has to be a tenant's, not a consumer's."
+                    .to_owned(),
             );
         }
         let apart = matches!(query.by, Some(ByView::Subscription | ByView::Type)) || only.is_some();
         let apart = apart || caller.reach != Reach::Tenant;
         if apart && measures.contains(&Measure::Accepted) && query.by != Some(ByView::Type) {
-            return wrong("`accepted` is counted of all subscriptions together, and for a tenant's key.");
+            return wrong(
+                "`accepted` is counted of all subscriptions together, and for a tenant's key.".to_owned(),
+            );
         }
         let most = if apart { MOST_APART } else { MOST_STEPS };
         let end = time("until", query.until.as_deref())?.unwrap_or(now);
@@ -199,7 +202,7 @@ impl Asked {
             .saturating_sub(begin.as_millis())
             .div_ceil(step.millis());
         if count > most {
-            return wrong(&format!(
+            return wrong(format!(
                 "These are {count} steps; one answer has {most} at most, {MOST_STEPS} of one series."
             ));
         }

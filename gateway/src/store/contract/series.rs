@@ -92,11 +92,14 @@ pub(crate) async fn counts_are_added_by_minute_and_by_hour(subject: &impl Subjec
             point(hour, &to, cells(&[(0, 22)])),
         ]
     );
+    let all = (SeriesKind::All, SeriesStep::Minute);
     subject.store().sweep().await.unwrap();
-    assert_eq!(
-        points(subject, &acme, SeriesKind::All, SeriesStep::Minute, day)
-            .await
-            .len(),
-        1
-    );
+    assert_eq!(points(subject, &acme, all.0, all.1, day).await.len(), 1);
+    accept(subject, submission(&acme, &["e1"], &[])).await;
+    let end = crate::store::FeedPosition::END;
+    while subject.store().forget_tenant(&acme, end).await.unwrap() {}
+    assert_eq!(points(subject, &acme, all.0, all.1, day).await, []);
+    let hours = (SeriesKind::Targets, SeriesStep::Hour);
+    assert_eq!(points(subject, &acme, hours.0, hours.1, day).await, []);
+    assert_eq!(points(subject, &other, all.0, all.1, day).await.len(), 1);
 }

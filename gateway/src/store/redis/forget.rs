@@ -5,7 +5,7 @@ use redis::Value;
 use super::feed::{Entry, read_entry};
 use super::keys::{Keys, Member, event_name, read_event_name};
 use super::sweep::{AT_ONCE, cut};
-use super::{Inner, read, reply};
+use super::{Inner, read, reply, series};
 use crate::domain::{EventId, TenantId};
 use crate::store::{FeedPosition, StoreError};
 
@@ -35,6 +35,7 @@ pub(super) async fn forget_tenant(
     let mut letters = redis::cmd("UNLINK");
     letters.arg(store.keys.dead(tenant)).arg(store.keys.log(tenant));
     store.link.one(letters).await?;
+    series::forget(store, tenant).await?;
     Ok(false)
 }
 

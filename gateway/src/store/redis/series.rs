@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use redis::{Pipeline, Value};
 
 use super::keys::Keys;
-use super::{RedisStore, reply};
+use super::{Inner, RedisStore, reply};
 use crate::domain::{TenantId, Timestamp};
 use crate::store::StoreError;
 use crate::store::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep};
 
 /// Counts that are added, and steps that are read, in one go.
 const AT_ONCE: usize = 200;
+/// Counts that are kept longer than this, in milliseconds, are not looked for when their tenant is forgotten: 90 days.
+const MOST_KEPT: u64 = 90 * 86_400_000;
 
 #[async_trait]
 impl Series for RedisStore {
@@ -67,6 +69,35 @@ impl Series for RedisStore {
         }
         Ok(points)
     }
+}
+
+/// Forgets a tenant's counts, of all steps that may be there: they are named by their time.
+pub(super) async fn forget(store: &Inner, tenant: &TenantId) -> Result<(), StoreError> {
+    let Some(now) = store.time.now(Keys::shard(tenant)) else {
+        return Ok(());
+    };
+    let mut keys = Vec::new();
+    for step in SeriesStep::ALL {
+        let kept = u64::try_from(store.retention.of_series(step).as_millis()).unwrap_or(u64::MAX);
+        // One that is under way by another clock, too.
+        let last = step.start(now).as_millis() + step.millis();
+        let first = last
+            .saturating_sub(kept.min(MOST_KEPT))
+            .saturating_sub(2 * step.millis());
+        let starts = (first..=last)
+            .rev()
+            .step_by(usize::try_from(step.millis()).unwrap_or(usize::MAX));
+        for start in starts.map(Timestamp::from_millis) {
+            let kinds = [SeriesKind::All, SeriesKind::Targets, SeriesKind::Types];
+            keys.extend(kinds.map(|kind| store.keys.series(tenant, kind, step, start)));
+        }
+    }
+    for part in keys.chunks(AT_ONCE) {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(part);
+        store.link.one(unlink).await?;
+    }
+    Ok(())
 }
 
 impl RedisStore {
