@@ -1,4 +1,4 @@
-//! How things stand, as they are told: a pause and why, a pending delivery that is sent now, who receives an event; and the
+//! Standings, as they are told: a pause and why, a pending delivery that is sent now, who receives an event; and the
 //! operator's lists.
 
 use hookgate_tests::{Receiver, Reply, eventually};

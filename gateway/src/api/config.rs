@@ -13,7 +13,7 @@ pub struct Config {
     pub recover_deliveries: usize,
     /// How many events one `recover` looks at at most.
     pub recover_events: usize,
-    /// How many entries of the attempt log one page of attempts looks at at most, 1 or more; a page that ends so is `partial`.
+    /// Most entries of the attempt log that one page of attempts looks at, 1 or more; a page that ends so is `partial`.
     pub list_scan: usize,
     /// Most deliveries of one event to one endpoint, its retries and replays included.
     pub max_deliveries_per_event: usize,
@@ -27,13 +27,13 @@ pub struct Config {
     pub max_transfers: usize,
     /// How many of them may be one tenant's; the operator counts as one. Over it: 429 and `Retry-After`.
     pub max_transfers_per_tenant: usize,
-    /// How many clients may watch a tail (`/v1/tail`) at once, 1 or more. Over it: 503 and `Retry-After`.
+    /// Most clients that may watch a tail (`/v1/tail`) at once, 1 or more. Over it: 503 and `Retry-After`.
     pub tail_clients: usize,
-    /// How many of them may be one tenant's, 1 or more. Over it: 429 and `Retry-After`.
+    /// Most of them that may be one tenant's, 1 or more. Over it: 429 and `Retry-After`.
     pub tail_clients_per_tenant: usize,
     /// Lines that a client of a tail is sent in a second, 1 or more; of what is more it is told the number.
     pub tail_lines: usize,
-    /// How often a tail looks for what happened at other gateways, and for attempts; what its own gateway accepts it sees at once.
+    /// Time between two looks of a tail for what happened at other gateways, and for attempts; what its own gateway accepts it sees at once.
     pub tail_poll: Span,
     /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
     pub max_uploads_per_tenant: usize,

@@ -398,7 +398,7 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
     detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
-/// What the list's cursors belong to.
+/// Name that the list's cursors belong to.
 const LIST: &str = "deliveries";
-/// What the cursors of dead letters belong to.
+/// Name that cursors of dead letters belong to.
 const DEAD: &str = "dead";

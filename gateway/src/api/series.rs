@@ -40,12 +40,12 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SeriesQuery {
-    /// What is counted, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`, `dead`, and `p50` and `p95`, how
+    /// Measures, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`, `dead`, and `p50` and `p95`, how
     /// long so many in a hundred of the successes took at most, rounded up, in milliseconds.
     measure: String,
     /// A series each for what; one of all where it is not given.
     by: Option<ByView>,
-    /// How long a step is.
+    /// Length of a step.
     step: StepView,
     /// From the step that this time (RFC 3339) is in; 60 steps back where it is not given.
     since: Option<String>,
@@ -55,7 +55,7 @@ struct SeriesQuery {
     subscription: Option<String>,
 }
 
-/// What a series each is of.
+/// Subject of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "SeriesBy")]
 #[serde(rename_all = "snake_case")]
@@ -96,13 +96,13 @@ struct SeriesPage {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Series")]
 struct OneSeries {
-    /// What it is of: a subscription, a type, a class; `other` for all that are not kept apart; `all`.
+    /// Its subject: a subscription, a type, a class; `other` for all that are not kept apart; `all`.
     key: String,
     /// Of each measure a value for each step; null where nothing was measured.
     values: BTreeMap<&'static str, Vec<Option<u64>>>,
 }
 
-/// What is measured.
+/// A measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
     Accepted,
@@ -114,7 +114,7 @@ enum Measure {
     P95,
 }
 
-/// What is asked for, checked.
+/// Question for series, checked.
 struct Asked {
     measures: Vec<Measure>,
     by: Option<ByView>,
@@ -216,7 +216,7 @@ impl Asked {
         })
     }
 
-    /// Whether what counts are of is asked for and within reach.
+    /// Tells whether counts of this are asked for and within reach.
     fn covers(&self, caller: &Consuming, key: &SeriesKey) -> bool {
         let SeriesKey::Target(target) = key else {
             // Of others nobody knows whose they are.

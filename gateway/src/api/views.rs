@@ -54,7 +54,7 @@ pub(super) struct DeliveryFacts {
     pub finished: Option<String>,
     /// When the first attempt was made.
     pub first_attempt: Option<String>,
-    /// What the last attempt came to: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
+    /// Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
     /// `postponed`, `crashed` or `shadowed`.
     pub last_outcome: Option<&'static str>,
     /// The status that the last attempt was answered.

@@ -175,14 +175,14 @@ impl Handover {
         self.shares.postponed(endpoint);
     }
 
-    /// How long this process leaves an endpoint alone from now, and whether the endpoint asked for that; `None`: it does not.
+    /// Time for which this process leaves an endpoint alone from now, and whether the endpoint asked for that; `None`: it does not.
     pub fn pause_of(&self, endpoint: &Endpoint) -> Option<(Duration, bool)> {
         let now = Instant::now();
         let (until, asked) = self.shares.closed(endpoint, now)?;
         Some((until.duration_since(now), asked))
     }
 
-    /// How long deliveries that are handed over are this process's.
+    /// Time for which deliveries that are handed over are this process's.
     pub fn lease_time(&self) -> Duration {
         self.lease
     }

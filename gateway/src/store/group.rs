@@ -166,7 +166,7 @@ async fn roll_up(store: &dyn Store, counting: &Counting, ended: &CancellationTok
     }
 }
 
-/// How often counts are added to the store.
+/// Time between two additions of counts to the store.
 const ROLL_UP_EVERY: Duration = Duration::from_secs(5);
 
 async fn measured<A>(

@@ -1,4 +1,4 @@
-//! What lists read beside the feed: the attempt log, and the events of an idempotency key.
+//! Reading for lists, beside the feed: the attempt log, and the events of an idempotency key.
 //!
 //! An attempt that is kept is noted in its tenant's log by the commit that settles it, in ids and numbers alone. The log is capped
 //! by number and by age ([`Retention`](super::Retention)): it is for looking at, and nothing is decided by it.
@@ -47,7 +47,7 @@ pub struct LogEntry {
     pub position: FeedPosition,
     /// When it was settled, by the store's clock.
     pub at: Timestamp,
-    /// What is told.
+    /// The attempt.
     pub attempt: LoggedAttempt,
 }
 
@@ -62,17 +62,17 @@ pub struct LoggedAttempt {
     pub trigger: Trigger,
     /// Counted from 1.
     pub number: u32,
-    /// What it came to.
+    /// Its outcome.
     pub outcome: OutcomeKind,
     /// The status that was answered.
     pub status: Option<u16>,
-    /// How long it took, in milliseconds.
+    /// Its length in milliseconds.
     pub took_ms: u64,
-    /// How the delivery stood after it.
+    /// State of the delivery after it.
     pub left: Left,
 }
 
-/// How an attempt left its delivery.
+/// State in which an attempt leaves its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// It is tried again.
@@ -87,7 +87,7 @@ pub enum Left {
     Shadowed,
 }
 
-/// What the log says of an attempt beside what the settlement says.
+/// Facts of an attempt for the log that its settlement does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// The type of the event.
@@ -118,7 +118,7 @@ impl Left {
 }
 
 impl LoggedAttempt {
-    /// What is noted of a settlement once it applies; `None`: nothing.
+    /// The entry of a settlement, for when it applies; `None`: there is none.
     pub(super) fn of(settlement: &Settlement) -> Option<Self> {
         let (about, attempt) = (settlement.about.as_ref()?, settlement.attempt.as_ref()?);
         let Attempt { number, outcome, .. } = attempt;

@@ -375,7 +375,7 @@ pub struct Settlement {
     pub token: Token,
     /// The attempt that was made, if one was: it is kept, and counted whatever its number says.
     pub attempt: Option<Attempt>,
-    /// What the attempt log says of it; `None`: it is in no log.
+    /// Facts for the attempt log; `None`: it is in no log.
     pub about: Option<About>,
     /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
     pub tally: Option<Tally>,

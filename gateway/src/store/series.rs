@@ -31,7 +31,7 @@ pub trait Series: Send + Sync {
 /// Counts of a minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollUp {
-    /// Whose.
+    /// The tenant.
     pub tenant: TenantId,
     /// When the minute began.
     pub minute: Timestamp,
@@ -52,7 +52,7 @@ pub struct Point {
     pub cells: Cells,
 }
 
-/// What counts are of.
+/// Subject of counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SeriesKey {
     /// All of a tenant's.
@@ -117,7 +117,7 @@ impl SeriesKey {
         }
     }
 
-    /// What `text` made of a key of this kind.
+    /// Reads what `text` made of a key of this kind.
     pub(super) fn read(kind: SeriesKind, text: &str) -> Option<Self> {
         Some(match (kind, text) {
             (SeriesKind::All, _) => Self::All,

@@ -55,15 +55,15 @@ pub(in crate::api) struct AttemptLine {
     pub trigger: TriggerView,
     /// Counted from 1.
     pub number: u32,
-    /// What it came to, as of every attempt.
+    /// Its outcome, as of every attempt.
     pub outcome: &'static str,
     /// The status that was answered.
     pub response_status: Option<u16>,
     /// The class of the outcome; null where it says nothing of the endpoint or of a plugin.
     pub status_class: Option<StatusClassView>,
-    /// How long it took, in milliseconds.
+    /// Its length in milliseconds.
     pub took_ms: u64,
-    /// How the delivery stood after it: `pending` is tried again.
+    /// State of the delivery after it: `pending` is tried again.
     pub status: DeliveryStatus,
 }
 
@@ -169,7 +169,7 @@ pub(super) async fn search(
     Ok(End::Budget)
 }
 
-/// What the list's cursors belong to.
+/// Name that the list's cursors belong to.
 const LIST: &str = "attempts";
 /// Entries that are asked of the store at once.
 const AT_ONCE: usize = 1_000;

@@ -19,7 +19,7 @@ pub(in crate::api) struct EventsQuery {
     /// `oldest` is the feed and what holds where it is not given. `newest` is a list of events without their payloads, which takes
     /// `until`, `subscription`, `status`, `status_class`, `attempt` and `q` too, and not `wait`.
     order: Option<Order>,
-    /// How many events at most: 1 to 500; 50 where it is not given.
+    /// Most events: 1 to 500; 50 where it is not given.
     limit: Option<usize>,
     /// The `next_cursor` of the page before, or with `newest` the `previous_cursor` of another one. Where it is not given the feed
     /// begins with the oldest event that is kept.
@@ -69,7 +69,7 @@ pub(in crate::api) enum Asked {
 pub(in crate::api) struct EventLine {
     /// Its id.
     id: String,
-    /// What happened.
+    /// Its type.
     #[serde(rename = "type")]
     kind: String,
     /// When it happened.
@@ -217,5 +217,5 @@ pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) ->
     })
 }
 
-/// What the list's cursors belong to.
+/// Name that the list's cursors belong to.
 const LIST: &str = "events";

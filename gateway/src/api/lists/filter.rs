@@ -1,4 +1,4 @@
-//! What is searched for in a list: read from the query, and matched against attempts and deliveries.
+//! Conditions of a search in a list: read from the query, and matched against attempts and deliveries.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,11 +13,11 @@ use crate::ingest::stored_key;
 use crate::registry::Tenant;
 use crate::store::{Left, LoggedAttempt};
 
-/// What to list, and from where.
+/// Query of a list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct ListQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Most items: 1 to 500; 50 where it is not given.
     pub limit: Option<usize>,
     /// The `next_cursor` or `previous_cursor` of another page.
     pub cursor: Option<String>,
@@ -41,7 +41,7 @@ pub(in crate::api) struct ListQuery {
     pub replayed: Option<bool>,
 }
 
-/// How many attempts were made.
+/// Number of attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "Tries")]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +52,7 @@ pub(in crate::api) enum TriesView {
     Retry,
 }
 
-/// What is searched for.
+/// Conditions of a search.
 #[derive(Debug, Default)]
 pub(in crate::api) struct Filter {
     pub since: Option<Timestamp>,
@@ -109,12 +109,12 @@ impl Filter {
         })
     }
 
-    /// Whether events of a type are searched for.
+    /// Tells whether events of a type are searched for.
     pub fn wants(&self, kind: &EventType) -> bool {
         self.types.is_empty() || self.types.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// Whether an attempt is searched for.
+    /// Tells whether an attempt is searched for.
     pub fn logged(&self, attempt: &LoggedAttempt) -> bool {
         let first = attempt.number <= 1;
         let id = &attempt.delivery;
@@ -129,7 +129,7 @@ impl Filter {
             && self.delivery.as_ref().is_none_or(|only| only == id)
     }
 
-    /// Whether a delivery of an event of the right type is searched for. `again`: another one was made in its place.
+    /// Tells whether a delivery of an event of the right type is searched for. `again`: another one was made in its place.
     pub fn delivery(&self, delivery: &Delivery, again: bool) -> bool {
         let class = delivery.last.as_ref().and_then(|outcome| outcome.class());
         let first = delivery.attempts <= 1;
@@ -145,7 +145,7 @@ impl Filter {
             && self.delivery.as_ref().is_none_or(|only| *only == delivery.id)
     }
 
-    /// Whether anything of deliveries is searched for.
+    /// Tells whether anything of deliveries is searched for.
     pub fn asks_for_deliveries(&self) -> bool {
         self.target.is_some()
             || self.status.is_some()

@@ -56,13 +56,13 @@ pub(in crate::api) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What to list, of whom, and from where.
+/// Query of a list of all tenants.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OperatorQuery {
     /// Only this tenant's.
     tenant: Option<String>,
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Most items: 1 to 500; 50 where it is not given.
     limit: Option<usize>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -94,7 +94,7 @@ struct OfTenant<T> {
     item: T,
 }
 
-/// What a tenant adds to a page, the newest first.
+/// A tenant's part of a page, the newest first.
 struct Part<T> {
     tenant: TenantId,
     items: Vec<(Timestamp, T)>,
@@ -102,12 +102,12 @@ struct Part<T> {
     known_from: Option<Timestamp>,
 }
 
-/// Whose list is asked for what.
+/// Question to one tenant's list.
 struct Asked {
     caller: Consuming,
     filter: Filter,
     limit: usize,
-    /// What it may look at.
+    /// Most entries that it may look at.
     budget: usize,
     /// Nothing newer is wanted.
     top: Option<Timestamp>,
@@ -374,7 +374,7 @@ const AT_ONCE: usize = 16;
 const FEWEST_LOOKED_AT: usize = 200;
 /// A Redis tells entries of its log apart by the millisecond.
 const LOG_SLACK: Duration = Duration::from_millis(1);
-/// How much later an event may have been stored than it was accepted.
+/// Longest time between an event's acceptance and its commit.
 const FEED_SLACK: Duration = Duration::from_secs(5);
 /// Entries of the log that one page of events counts as.
 const EVENTS_OF_ENTRIES: usize = 1_000;

@@ -14,13 +14,13 @@ use crate::store::FeedPosition;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}List")]
 pub(in crate::api) struct List<T> {
-    /// What is on it, the newest first whichever way it was read.
+    /// The items, the newest first whichever way they were read.
     pub data: Vec<T>,
     /// The page of what is older; null: there is nothing older.
     pub next_cursor: Option<String>,
     /// The page of what is newer, now or later; null: the list has no way back.
     pub previous_cursor: Option<String>,
-    /// Whether the page ended because a request looks at no more: there may be more that matches, and the cursor of the way goes on
+    /// The page ended because a request looks at no more: there may be more that matches, and the cursor of the way goes on
     /// to it, even where `data` is empty.
     pub partial: bool,
 }
@@ -43,7 +43,7 @@ pub(in crate::api) enum Way {
     Newer(Key),
 }
 
-/// What a page is made of: it takes items in the order of the way.
+/// A page in the making: it takes items in the order of the way.
 pub(in crate::api) struct Pager<T> {
     way: Way,
     limit: usize,
@@ -100,7 +100,7 @@ impl Way {
             .ok_or_else(bad_cursor)
     }
 
-    /// Whether a place lies on the way.
+    /// Tells whether a place lies on the way.
     pub fn covers(self, key: Key) -> bool {
         // A list has what is newer first, and of one event what has the lower index.
         match self {
@@ -114,7 +114,7 @@ impl Way {
         }
     }
 
-    /// Whether it goes to what is newer.
+    /// Tells whether it goes to what is newer.
     pub fn is_back(self) -> bool {
         matches!(self, Self::Newer(_))
     }
@@ -142,7 +142,7 @@ impl<T> Pager<T> {
         self.items.len() <= self.limit
     }
 
-    /// What was taken, without places.
+    /// The items without their places.
     pub fn into_items(self) -> Vec<T> {
         self.items.into_iter().map(|(_, item)| item).collect()
     }
@@ -185,7 +185,7 @@ impl<T> Pager<T> {
     }
 }
 
-/// How a search ended.
+/// End of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum End {
     /// There is nothing more.

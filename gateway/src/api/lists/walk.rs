@@ -93,7 +93,7 @@ pub(in crate::api) async fn walk<T>(
 
 /// Places between which is what is searched for.
 struct Bounds {
-    /// What is searched for lies behind it.
+    /// Everything that is searched for lies behind it.
     first: FeedPosition,
     /// It is the last.
     last: FeedPosition,
@@ -117,5 +117,5 @@ impl Bounds {
 
 /// Events that are asked of the store at once.
 const EVENTS_AT_ONCE: usize = 50;
-/// How many times as many one request looks at.
+/// Pages of events that one request looks at at most.
 pub(in crate::api) const MOST_LOOKS: usize = 10;

@@ -17,7 +17,7 @@ pub(in crate::api) struct PauseView {
     pub until: String,
     /// Why: `failing` (its last attempts failed) or `asked` (it answered 429 or 503 with `Retry-After`).
     pub reason: &'static str,
-    /// Whose pause it is: `process`, that of the gateway process that answers. Others find out by themselves.
+    /// Owner of the pause: `process`, that of the gateway process that answers. Others find out by themselves.
     pub scope: &'static str,
 }
 

@@ -77,7 +77,7 @@ pub(in crate::api) struct BucketView {
 pub(in crate::api) struct FailureView {
     /// When.
     pub at: String,
-    /// What it came to: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`.
+    /// Its outcome: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`.
     pub outcome: String,
     /// The status of the answer, if there was one.
     pub http_status: Option<u16>,

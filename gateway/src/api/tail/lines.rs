@@ -12,7 +12,7 @@ use crate::feed::Cursor;
 use crate::http::Problem;
 use crate::store::FeedPosition;
 
-/// How far a tail has come, in the feed and in the attempt log.
+/// The place that a tail has come to, in the feed and in the attempt log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Places {
     pub feed: FeedPosition,
@@ -92,7 +92,7 @@ impl Lines {
     }
 }
 
-/// What places in the feed belong to.
+/// Name that places in the feed belong to.
 const FEED: &str = "tail.feed";
-/// What places in the attempt log belong to.
+/// Name that places in the attempt log belong to.
 const LOG: &str = "tail.log";

@@ -45,7 +45,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// What to watch.
+/// Query of a tail.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TailQuery {

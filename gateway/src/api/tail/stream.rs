@@ -138,7 +138,7 @@ impl Tail {
         Body::from_stream(futures_util::StreamExt::chain(first, Box::pin(rest)))
     }
 
-    /// What is sent next; `None`: it ends.
+    /// The next part to send; `None`: it ends.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             sleep_until(self.looked + LOOK_GAP).await;
@@ -263,7 +263,7 @@ async fn end(api: &Api, tenant: &TenantId) -> Result<Places, StoreError> {
     })
 }
 
-/// Whether the log has lost its entry at a place, and so maybe others after it.
+/// Tells whether the log has lost its entry at a place, and so maybe others after it.
 async fn is_cut(api: &Api, tenant: &TenantId, at: Places) -> Result<bool, StoreError> {
     if at.log == FeedPosition::START {
         return Ok(false);
@@ -296,7 +296,7 @@ impl Rate {
         }
     }
 
-    /// Whether there is room for a line; where there is not it is counted.
+    /// Tells whether there is room for a line, and counts one that has none.
     fn take(&mut self) -> bool {
         let room = self.lines < self.most;
         if room {
@@ -315,7 +315,7 @@ const BEAT: &[u8] = b": heartbeat\n\n";
 const LOOK_GAP: Duration = Duration::from_millis(50);
 /// Entries that are asked of the log at once.
 const ENTRIES: usize = 500;
-/// How many times as many one look takes.
+/// Times that one look asks for as many.
 const MOST_PAGES: usize = 4;
 /// Events that one look takes.
 const EVENTS: usize = 100;

@@ -1,4 +1,4 @@
-//! How the entries of an attempt log look as bytes: about 55 each, with ids of the gateway's own making.
+//! Bytes of an attempt log's entries: about 55 each, with ids of the gateway's own making.
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ pub(crate) fn encode_logged(attempt: &LoggedAttempt) -> Vec<u8> {
     out.finish()
 }
 
-/// What `encode_logged` wrote.
+/// Reads what `encode_logged` wrote.
 ///
 /// # Errors
 /// `Corrupt` when it is not such a record.
@@ -31,7 +31,7 @@ pub(crate) fn decode_logged(record: &Bytes) -> Result<LoggedAttempt, StoreError>
 /// Entries that were settled in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogBlock {
-    /// How many the log ever had before these.
+    /// Number of entries that the log ever had before these.
     pub(crate) before: u64,
     /// When they were settled.
     pub(crate) at: Timestamp,
@@ -62,7 +62,7 @@ impl LogBlock {
         Ok(Self { before, at, entries })
     }
 
-    /// How many the log ever had with these, and when they were settled: of a record whose entries are not looked at.
+    /// Number of entries that the log ever had with these, and when they were settled: of a record whose entries are not looked at.
     ///
     /// # Errors
     /// `Corrupt` when it is not such a record.

@@ -1,4 +1,4 @@
-//! How the counts of a time series look as bytes: those that are not 0, each behind its number.
+//! Bytes of a time series' counts: those that are not 0, each behind its number.
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ pub(crate) fn encode_cells(cells: &Cells) -> Vec<u8> {
     out.finish()
 }
 
-/// What `encode_cells` wrote. Counts of a later version are left out.
+/// Reads what `encode_cells` wrote. Counts of a later version are left out.
 ///
 /// # Errors
 /// `Corrupt` when it is not such a record.

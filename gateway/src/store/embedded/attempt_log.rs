@@ -20,7 +20,7 @@ use crate::store::{FeedPosition, Lists, LogEntry, LogRange, LoggedAttempt, Store
 
 /// Entries of a row.
 const IN_ROW: usize = 256;
-/// How often a log is cut: when so many entries came, or a part of what it may have.
+/// Entries after which a log is cut: so many, or a part of what it may have.
 const CUT_EVERY: u64 = 1_024;
 /// Rows that one cut removes.
 const MOST_CUT: usize = 2 * 1_024;
@@ -31,7 +31,7 @@ pub(super) type LogEnds = HashMap<TenantId, LogEnd>;
 /// End of a tenant's log.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LogEnd {
-    /// How many entries it ever had, as far as its rows tell.
+    /// Number of entries that it ever had, as far as its rows tell.
     count: u64,
     /// The key of its last row; 0: there is none.
     last: u64,

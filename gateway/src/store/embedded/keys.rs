@@ -171,13 +171,13 @@ pub(super) fn logged(of: &TenantId, number: u64) -> Vec<u8> {
     [&tenant(of), &number.to_be_bytes()[..]].concat()
 }
 
-/// Whose row of an attempt log it is, and its number.
+/// Reads a row's tenant and number in an attempt log.
 pub(super) fn read_logged(key: &[u8]) -> Option<(TenantId, u64)> {
     let (tenant, number) = split_tenant(key)?;
     Some((tenant, u64::from_be_bytes(number.try_into().ok()?)))
 }
 
-/// What the keys of a tenant's counts of a step begin with.
+/// Beginning of the keys of a tenant's counts of a step.
 pub(super) fn series(of: &TenantId, kind: SeriesKind, step: SeriesStep, start: Timestamp) -> Vec<u8> {
     let mut key = tenant(of);
     key.extend([kind.letter(), step.letter()].map(|letter| u8::try_from(letter).unwrap_or(b'?')));
@@ -185,7 +185,7 @@ pub(super) fn series(of: &TenantId, kind: SeriesKind, step: SeriesStep, start: T
     key
 }
 
-/// Whose counts a row has, of which kind and step, of when and of what.
+/// Reads whose counts a row has, of which kind and step, of when and of what.
 pub(super) fn read_series(key: &[u8]) -> Option<((TenantId, SeriesKind, SeriesStep), Timestamp, &str)> {
     let (tenant, rest) = split_tenant(key)?;
     let ([kind, step], rest) = rest.split_first_chunk::<2>()?;

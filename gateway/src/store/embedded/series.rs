@@ -136,7 +136,7 @@ impl Snapshot {
 }
 
 impl Retention {
-    /// How long counts by this step are kept.
+    /// Time for which counts by this step are kept.
     pub(in crate::store) fn of_series(&self, step: SeriesStep) -> std::time::Duration {
         match step {
             SeriesStep::Minute => self.series_minutes.get(),

@@ -34,7 +34,7 @@ pub(super) const ENTRIES: Definition = Definition::new("entries");
 pub(super) const REVISIONS: Definition = Definition::new("revisions");
 /// The tenant that a registry change was of, by the change's version; only each tenant's last.
 pub(super) const CHANGES: Definition = Definition::new("changes");
-/// What was settled of a tenant, by time. `LogBlock`.
+/// Attempts that were settled of a tenant, by time. `LogBlock`.
 pub(super) const LOG: Definition = Definition::new("attempt_log");
 /// Counts by tenant, kind of keys, step, time and key. `codec::encode_cells`.
 pub(super) const SERIES: Definition = Definition::new("series");

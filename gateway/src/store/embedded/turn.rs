@@ -22,7 +22,7 @@ pub(super) type Step<T> = Result<Result<T, StoreError>, redb::Error>;
 /// Every tenant's next sequence, as far as it was asked for.
 type Sequences = HashMap<TenantId, u64>;
 
-/// What the writer knows of tenants' lists, as far as it asked for it.
+/// Ends of tenants' lists as the writer knows them, as far as it asked for it.
 #[derive(Default)]
 pub(super) struct Known {
     sequences: Sequences,
