@@ -152,7 +152,7 @@ pub(super) async fn page_of(
     let way = Way::read(api, &tenant.id, LIST, query.cursor.as_deref())?;
     let mut pager = Pager::new(way, limit);
     let from = (tenant.as_ref(), tenant.feed_from);
-    let (end, _) = walk(api, from, &filter, (way, MOST_LOOKS), &mut pager, of).await?;
+    let (end, _) = walk(api, from, (&filter, way, MOST_LOOKS), &mut pager, of).await?;
     Ok(pager.finish(end, writer(api, &tenant.id, LIST)))
 }
 

@@ -132,7 +132,7 @@ async fn series(
 ) -> Result<Json<SeriesPage>, Problem> {
     let shown = query.step;
     let tenant = &caller.tenant;
-    let asked = Asked::read(&caller, query, api.clock.now())?;
+    let asked = Asked::read(&caller, &query, api.clock.now())?;
     let (Some(first), Some(last)) = (asked.starts.first(), asked.starts.last()) else {
         return Err(Problem::new(
             Code::InvalidParameter,
@@ -164,7 +164,7 @@ async fn series(
 }
 
 impl Asked {
-    fn read(caller: &Consuming, query: SeriesQuery, now: Timestamp) -> Result<Self, Problem> {
+    fn read(caller: &Consuming, query: &SeriesQuery, now: Timestamp) -> Result<Self, Problem> {
         let step = match query.step {
             StepView::Minute => SeriesStep::Minute,
             StepView::Hour => SeriesStep::Hour,

@@ -99,18 +99,12 @@ async fn list(
     let way = Way::read(&api, &tenant.id, LIST, query.cursor.as_deref())?;
     let filter = Filter::read(&api, &caller, &query).await?;
     let mut pager = Pager::new(way, page::limit(query.limit)?);
-    let end = search(
-        &api,
-        &caller,
-        &filter,
-        way,
-        api.config.list_scan,
-        |entry, matches| {
-            let key = Key::at(entry.position);
-            pager.looked_at(key);
-            !matches || pager.take(key, AttemptLine::new(tenant, entry))
-        },
-    );
+    let reach = (way, api.config.list_scan);
+    let end = search(&api, &caller, &filter, reach, |entry, matches| {
+        let key = Key::at(entry.position);
+        pager.looked_at(key);
+        !matches || pager.take(key, AttemptLine::new(tenant, entry))
+    });
     let end = end.await?;
     Ok(Json(pager.finish(end, writer(&api, &tenant.id, LIST))))
 }
@@ -120,8 +114,7 @@ pub(super) async fn search(
     api: &Api,
     caller: &Consuming,
     filter: &Filter,
-    way: Way,
-    mut budget: usize,
+    (way, mut budget): (Way, usize),
     mut take: impl FnMut(&LogEntry, bool) -> bool,
 ) -> Result<End, Problem> {
     // What was settled before `first` is too old, and from `last` on too new.

@@ -184,7 +184,7 @@ pub(in crate::api) async fn newest(
         }
         None => {
             let floor = floor(api, tenant).await?;
-            walk(api, (tenant, floor), &filter, (way, MOST_LOOKS), &mut pager, of)
+            walk(api, (tenant, floor), (&filter, way, MOST_LOOKS), &mut pager, of)
                 .await?
                 .0
         }

@@ -7,7 +7,9 @@ use super::super::Api;
 use super::super::events::patterns;
 use super::super::input::Consuming;
 use super::super::views::{DeliveryStatus, StatusClassView};
-use crate::domain::{Delivery, DeliveryId, EventId, EventPattern, EventType, StatusClass, Target, Timestamp};
+use crate::domain::{
+    Delivery, DeliveryId, EventId, EventPattern, EventType, Outcome, StatusClass, Target, Timestamp,
+};
 use crate::http::{Code, Problem};
 use crate::ingest::stored_key;
 use crate::registry::Tenant;
@@ -131,7 +133,7 @@ impl Filter {
 
     /// Tells whether a delivery of an event of the right type is searched for. `again`: another one was made in its place.
     pub fn delivery(&self, delivery: &Delivery, again: bool) -> bool {
-        let class = delivery.last.as_ref().and_then(|outcome| outcome.class());
+        let class = delivery.last.as_ref().and_then(Outcome::class);
         let first = delivery.attempts <= 1;
         self.target.is_none_or(|target| delivery.id.target == target)
             && self

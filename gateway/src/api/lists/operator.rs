@@ -128,20 +128,14 @@ async fn attempts(
 
 async fn attempts_of(api: &Api, asked: &Asked) -> Result<Part<AttemptLine>, Problem> {
     let (mut items, mut last) = (Vec::new(), None);
-    let end = search(
-        api,
-        &asked.caller,
-        &asked.filter,
-        Way::Newest,
-        asked.budget,
-        |entry, matches| {
-            last = Some(entry.at);
-            if matches {
-                items.push((entry.at, AttemptLine::new(&asked.caller.tenant, entry)));
-            }
-            items.len() < asked.limit
-        },
-    );
+    let reach = (Way::Newest, asked.budget);
+    let end = search(api, &asked.caller, &asked.filter, reach, |entry, matches| {
+        last = Some(entry.at);
+        if matches {
+            items.push((entry.at, AttemptLine::new(&asked.caller.tenant, entry)));
+        }
+        items.len() < asked.limit
+    });
     let end = end.await?;
     Ok(part(asked, items, end, last))
 }
@@ -213,7 +207,7 @@ async fn walked<T>(
     let mut pager = Pager::new(Way::Newest, asked.limit);
     let looks = asked.budget.div_ceil(EVENTS_OF_ENTRIES);
     let from = (tenant.as_ref(), tenant.feed_from);
-    let (end, last) = walk(api, from, &asked.filter, (Way::Newest, looks), &mut pager, timed).await?;
+    let (end, last) = walk(api, from, (&asked.filter, Way::Newest, looks), &mut pager, timed).await?;
     Ok(part(asked, pager.into_items(), end, last))
 }
 

@@ -24,8 +24,7 @@ pub(in crate::api) struct Found<T> {
 pub(in crate::api) async fn walk<T>(
     api: &Api,
     (tenant, floor): (&Tenant, FeedPosition),
-    filter: &Filter,
-    (way, looks): (Way, usize),
+    (filter, way, looks): (&Filter, Way, usize),
     pager: &mut Pager<T>,
     of: impl Fn(&StoredEvent) -> Vec<Found<T>>,
 ) -> Result<(End, Option<Timestamp>), Problem> {

@@ -65,8 +65,7 @@ impl Lines {
         api: &Api,
         tenant: &TenantId,
         places: Places,
-        dead: bool,
-        line: &AttemptLine,
+        (dead, line): (bool, &AttemptLine),
     ) {
         let name = if dead { "dead" } else { "attempted" };
         self.add(name, Some(places.to_id(api, tenant)), line);

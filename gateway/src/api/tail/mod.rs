@@ -106,7 +106,7 @@ async fn tail(
         caller.reach.check_whole()?;
     }
     wanted.accepted &= !filter.asks_for_deliveries() && caller.reach.check_whole().is_ok();
-    let tail = Tail::begin(api.clone(), &caller, headers, (filter, wanted), resumed, place).await?;
+    let tail = Tail::begin(api.clone(), &caller, headers, (filter, wanted, resumed), place).await?;
     Ok(Stream(tail.into_body()))
 }
 

@@ -96,8 +96,7 @@ impl Tail {
         api: Api,
         caller: &Consuming,
         headers: HeaderMap,
-        (filter, wanted): (Filter, Wanted),
-        resumed: Option<Places>,
+        (filter, wanted, resumed): (Filter, Wanted, Option<Places>),
         place: InFlight,
     ) -> Result<Self, Problem> {
         let tenant = caller.tenant.id.clone();
@@ -153,11 +152,8 @@ impl Tail {
             }
             let caller = Consuming { tenant, reach };
             let mut lines = Lines::default();
-            let behind = match self.look(&caller, &mut lines).await {
-                Ok(behind) => behind,
-                // A store that is away is asked again.
-                Err(_) => false,
-            };
+            // A store that is away is asked again.
+            let behind = self.look(&caller, &mut lines).await.unwrap_or(false);
             let now = Instant::now();
             if !lines.0.is_empty() {
                 self.sent = now;
@@ -212,7 +208,7 @@ impl Tail {
             let reached = wanted && caller.reaches(attempt.delivery.target);
             if reached && self.filter.logged(attempt) && self.rate.take() {
                 let line = AttemptLine::new(&caller.tenant, &entry);
-                lines.attempted(&self.api, &self.tenant, self.at, dead, &line);
+                lines.attempted(&self.api, &self.tenant, self.at, (dead, &line));
             }
         }
         if behind {

@@ -159,7 +159,7 @@ pub(crate) async fn events_of_a_key_are_found(subject: &impl Subject) {
     let both = keyed(submission(&acme, &["e1", "e2"], &[]), "k", 1);
     accept(subject, both).await;
     let found = subject.store().events_of_key(&acme, "k").await.unwrap();
-    let ids: Vec<_> = found.iter().map(|id| id.as_str()).collect();
+    let ids: Vec<_> = found.iter().map(crate::domain::EventId::as_str).collect();
     assert_eq!(ids, ["e1", "e2"]);
     for (tenant, key) in [(&acme, "other"), (&tenant("globex"), "k")] {
         assert_eq!(subject.store().events_of_key(tenant, key).await.unwrap(), []);

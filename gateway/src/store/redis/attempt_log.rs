@@ -47,7 +47,7 @@ impl Lists for RedisStore {
             .get(FINGERPRINT..)
             .and_then(|ids| std::str::from_utf8(ids).ok());
         let ids = ids.ok_or_else(|| reply::unexpected("an idempotency key"))?;
-        let ids = ids.split(' ').map(|id| id.parse());
+        let ids = ids.split(' ').map(str::parse);
         ids.collect::<Result<_, _>>()
             .map_err(|_| reply::unexpected("an event's id"))
     }
