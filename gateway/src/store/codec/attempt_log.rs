@@ -122,7 +122,7 @@ fn read(from: &mut Reader) -> Result<LoggedAttempt, StoreError> {
     })
 }
 
-fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
+fn place<T: PartialEq + Copy>(all: &[T], one: T) -> u8 {
     let place = all.iter().position(|other| *other == one);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
 }
