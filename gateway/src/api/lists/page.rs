@@ -221,8 +221,11 @@ mod tests {
         Key { position, index }
     }
 
+    /// Items of a page, the ways from it, and whether it is partial.
+    type Shown = (Vec<(u64, u32)>, Option<Way>, Option<Way>, bool);
+
     /// A page of a list of ten places, two at each position, through the text of a cursor.
-    fn page(way: Way, limit: usize, budget: usize) -> (Vec<(u64, u32)>, Option<Way>, Option<Way>, bool) {
+    fn page(way: Way, limit: usize, budget: usize) -> Shown {
         let mut places: Vec<Key> = (1..=5)
             .rev()
             .flat_map(|major| [key(major, 0), key(major, 1)])
