@@ -34,8 +34,8 @@ async fn answer_counts_whatever_becomes_of_its_body(on: On) {
     for (subscription, status, attempted) in [
         (&subscriptions[0], "delivered", "delivered"),
         (&subscriptions[1], "delivered", "delivered"),
-        (&subscriptions[2], "dead", "refused"),
-        (&subscriptions[3], "pending", "refused"),
+        (&subscriptions[2], "dead", "http_error"),
+        (&subscriptions[3], "pending", "http_error"),
     ] {
         let delivery = attempted_once(&site.acme, &event, subscription).await;
         assert_eq!(

@@ -167,7 +167,7 @@ async fn redirects_are_not_followed_and_a_hanging_endpoint_times_out() {
         .map(|d| d["last_outcome"].as_str().unwrap_or_default())
         .collect();
     assert!(
-        outcomes.contains(&"refused") && outcomes.contains(&"timed_out"),
+        outcomes.contains(&"http_error") && outcomes.contains(&"timed_out"),
         "{deliveries:#?}"
     );
     assert!(elsewhere.received().is_empty());

@@ -182,7 +182,12 @@ async fn customer_follows_and_repeats_deliveries_at_the_door(on: On) {
     );
     assert_eq!(
         (&shown["why"], &shown["state"], &shown["last"], &shown["count"]),
-        (&json!("published"), &json!("dead"), &json!("refused"), &json!(2))
+        (
+            &json!("published"),
+            &json!("dead"),
+            &json!("http_error"),
+            &json!(2)
+        )
     );
     assert_eq!(names(&shown["tries"][0]), ["n", "at", "ms", "code", "result"]);
     assert_eq!(

@@ -73,8 +73,8 @@ async fn a_second_one_with_other_sealing_keys_is_refused() {
     assert!(refused.contains("auth.sealing_keys"), "{refused}");
 }
 
-/// Starts another gateway on the same Redis, with the same sealing keys.
-fn beside(first: &Gateway, setup: &Setup) -> Gateway {
+/// Another gateway on the same Redis, with the same sealing keys.
+pub(crate) fn beside(first: &Gateway, setup: &Setup) -> Gateway {
     let keys = std::fs::read_to_string(first.dir().join("data/secrets.key")).unwrap();
     setup
         .clone()

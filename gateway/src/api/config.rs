@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use hookgate_domain::units::Size;
+use hookgate_domain::units::{Size, Span};
 
 /// Limits of one call of the management API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +14,9 @@ pub struct Config {
     pub recover_deliveries: usize,
     /// Maximum number of events that one `recover` call examines.
     pub recover_events: usize,
-    /// Maximum number of deliveries of one event to one endpoint, retries and replays included.
+    /// Most entries of the attempt log that one page of attempts looks at, 1 or more; a page that ends so is `partial`.
+    pub list_scan: usize,
+    /// Most deliveries of one event to one endpoint, its retries and replays included.
     pub max_deliveries_per_event: usize,
     /// Maximum size of an imported document.
     pub max_import_size: Size,
@@ -27,8 +29,15 @@ pub struct Config {
     /// Maximum number of concurrent exports and imports of one tenant. The operator counts as one
     /// tenant. Over it: 429 and `Retry-After`.
     pub max_transfers_per_tenant: usize,
-    /// Maximum number of concurrent component uploads of one tenant. Over it: 429 and
-    /// `Retry-After`.
+    /// Most clients that may watch a tail (`/v1/tail`) at once, 1 or more. Over it: 503 and `Retry-After`.
+    pub tail_clients: usize,
+    /// Most of them that may be one tenant's, 1 or more. Over it: 429 and `Retry-After`.
+    pub tail_clients_per_tenant: usize,
+    /// Lines that a client of a tail is sent in a second, 1 or more; of what is more it is told the number.
+    pub tail_lines: usize,
+    /// Time between two looks of a tail for what happened at other gateways, and for attempts; what its own gateway accepts it sees at once.
+    pub tail_poll: Span,
+    /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
     pub max_uploads_per_tenant: usize,
 }
 
@@ -37,12 +46,17 @@ impl Default for Config {
         Self {
             recover_deliveries: 1_000,
             recover_events: 10_000,
+            list_scan: 10_000,
             max_deliveries_per_event: 100,
             max_import_size: Size::from_bytes(32 << 20),
             max_import_rows: 100_000,
             max_import_rows_shown: 1_000,
             max_transfers: 8,
             max_transfers_per_tenant: 2,
+            tail_clients: 64,
+            tail_clients_per_tenant: 16,
+            tail_lines: 200,
+            tail_poll: Span::from_millis(500),
             max_uploads_per_tenant: 4,
         }
     }

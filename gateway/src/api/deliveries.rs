@@ -10,16 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::describe::{described, does};
 use super::input::{Consuming, Id, NoDelivery, Params, not_found};
+use super::lists::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, Way, walk, writer};
 use super::output::Accepted;
-use super::page::{self, Page};
-use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView, goes_to};
+use super::page;
+use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView};
 use crate::feed::Cursor;
 use crate::http::{Code, Problem, Reach};
-use hookgate_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, Status, Target, TenantId, Timestamp, Trigger,
-};
+use hookgate_domain::{Attempt, Delivery, DeliveryId, DeliveryState, Status, Target, Timestamp, Trigger};
 use hookgate_registry::Tenant;
-use hookgate_store::{FeedPosition, Next, Settled, Settlement, Token};
+use hookgate_store::{FeedPosition, Next, Settled, Settlement, StoredEvent, Token};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -31,8 +30,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "Deliveries",
                     "listDeliveries",
                     "List deliveries",
-                    "The newest events' deliveries first. A filter that matches seldom may give an empty page with a cursor: \
-                     go on until `next_cursor` is null.",
+                    "The newest events' deliveries first; with `status=dead` those that died last, and no way back. A filter that \
+                     matches seldom may give an empty page that is `partial`: go on until `next_cursor` is null.",
                 ),
             ),
         )
@@ -57,27 +56,14 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "Deliveries",
                     "retryDelivery",
                     "Deliver again",
-                    "Makes a new delivery of the same event to the same endpoint, with attempts of its own. A pending delivery \
-                     cannot be retried: it is attempted anyway.",
+                    "Makes a new delivery of the same event to the same endpoint, with attempts of its own. A pending delivery is \
+                     attempted now in place of later, and the answer has its own id; within the time of a lease \
+                     (`scheduler.lease`) before it is due it may be under way, and is left as it is: 409 `conflict`. A pause of its \
+                     endpoint holds it all the same.",
                 ),
             ),
         )
         .api_route("/v1/deliveries/{id}/cancel", post_with(cancel, does("Deliveries", "cancelDelivery", "Call a pending delivery off")))
-}
-
-/// Parameters of the delivery list.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeliveryQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
-    #[schemars(range(min = 1, max = 500))]
-    pub limit: Option<usize>,
-    /// The `next_cursor` of the previous page.
-    pub cursor: Option<String>,
-    /// Only deliveries with this status.
-    pub status: Option<DeliveryStatus>,
-    /// Only deliveries to this subscription.
-    pub subscription: Option<String>,
 }
 
 /// Parameters of a subscription's delivery list.
@@ -101,21 +87,12 @@ struct Made {
     id: String,
 }
 
-/// Filter and start position of a list request.
-struct Wanted<'c> {
-    caller: &'c Consuming,
-    status: Option<DeliveryStatus>,
-    target: Option<Target>,
-    limit: usize,
-    from: Cursor,
-}
-
 async fn list(
     State(api): State<Api>,
     caller: Consuming,
-    Params(query): Params<DeliveryQuery>,
-) -> Result<Json<Page<DeliveryView>>, Problem> {
-    page_of(&api, &caller, query).await.map(Json)
+    Params(query): Params<ListQuery>,
+) -> Result<Json<List<DeliveryView>>, Problem> {
+    page_of(&api, &caller, &query).await.map(Json)
 }
 
 /// Lists the deliveries of a subscription, which must exist.
@@ -124,97 +101,60 @@ async fn list_of(
     caller: Consuming,
     id: Id,
     Params(query): Params<OwnDeliveryQuery>,
-) -> Result<Json<Page<DeliveryView>>, Problem> {
+) -> Result<Json<List<DeliveryView>>, Problem> {
     let subscription = id.subscription(&caller.tenant)?;
     caller.subscription(subscription)?;
-    let query = DeliveryQuery {
+    let query = ListQuery {
         limit: query.limit,
         cursor: query.cursor,
         status: query.status,
         subscription: Some(subscription.to_string()),
+        ..ListQuery::default()
     };
-    page_of(&api, &caller, query).await.map(Json)
+    page_of(&api, &caller, &query).await.map(Json)
 }
 
 /// Reads a page of deliveries. Shared by all routes that list them.
 pub(super) async fn page_of(
     api: &Api,
     caller: &Consuming,
-    query: DeliveryQuery,
-) -> Result<Page<DeliveryView>, Problem> {
+    query: &ListQuery,
+) -> Result<List<DeliveryView>, Problem> {
     let tenant = &caller.tenant;
-    let cursor = query
-        .cursor
-        .as_deref()
-        .map(|text| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, LIST));
-    let wanted = Wanted {
-        caller,
-        status: query.status,
-        target: query.subscription.map(|text| target(tenant, &text)).transpose()?,
-        limit: page::limit(query.limit)?,
-        from: cursor
-            .transpose()
-            .map_err(|_| page::bad_cursor())?
-            .unwrap_or(Cursor::at(FeedPosition::END)),
+    let limit = page::limit(query.limit)?;
+    let filter = Filter::read(api, caller, query).await?;
+    let of = |stored: &StoredEvent| {
+        let all = (0_u32..).zip(&stored.deliveries);
+        let wanted = all.filter(|(_, delivery)| matches(caller, &filter, stored, delivery));
+        let found = wanted.map(|(index, delivery)| Found {
+            index,
+            item: DeliveryView::new(tenant, stored, delivery),
+        });
+        found.collect::<Vec<_>>()
     };
-    let (found, next) = if wanted.status == Some(DeliveryStatus::Dead) {
-        dead(api, &tenant.id, &wanted).await?
-    } else {
-        by_event(api, tenant, &wanted).await?
-    };
-    Ok(Page {
-        data: found
-            .iter()
-            .map(|found| DeliveryView::new(tenant, found))
-            .collect(),
-        next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, LIST)),
-    })
-}
-
-fn target(tenant: &Tenant, subscription: &str) -> Result<Target, Problem> {
-    let id = tenant.subscription_id(subscription);
-    id.map(Target::Subscription).ok_or_else(|| {
-        let detail = "The query is wrong: `subscription` is not a subscription's id.";
-        Problem::new(Code::InvalidParameter, detail)
-    })
-}
-
-/// Walks the feed backwards, event by event, and collects deliveries.
-///
-/// A cursor holds the position after the event to go on with, and the number of that event's
-/// deliveries that were examined.
-async fn by_event(
-    api: &Api,
-    of: &Tenant,
-    wanted: &Wanted<'_>,
-) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
-    let tenant = &of.id;
-    let mut found = Vec::new();
-    let mut at = wanted.from;
-    for _ in 0..MOST_LOOKS {
-        let page = api.store.feed_back(tenant, at.position, EVENTS_AT_ONCE).await?;
-        for (position, event) in page.events {
-            if position <= of.feed_from {
-                return Ok((found, None));
-            }
-            let stored = api.store.event(tenant, &event.id).await?;
-            let deliveries = stored.map(|stored| stored.deliveries).unwrap_or_default();
-            for (index, delivery) in (0_u32..).zip(deliveries) {
-                if index < at.given || !matches(&delivery, wanted) {
-                    continue;
-                }
-                if found.len() == wanted.limit {
-                    return Ok((found, Some(Cursor { given: index, ..at })));
-                }
-                found.push(delivery);
-            }
-            at = Cursor::at(position);
+    if let Some(only) = &filter.only {
+        // They are looked up: one page has all of them.
+        let mut data = Vec::new();
+        for id in only {
+            let stored = api.store.event(&tenant.id, id).await?;
+            let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
+            data.extend(stored.iter().flat_map(of).map(|found| found.item));
         }
-        if !page.more {
-            return Ok((found, None));
-        }
+        return Ok(List {
+            data,
+            next_cursor: None,
+            previous_cursor: None,
+            partial: false,
+        });
     }
-    Ok((found, Some(at)))
+    if filter.status == Some(DeliveryStatus::Dead) {
+        return dead(api, caller, &filter, query, limit).await;
+    }
+    let way = Way::read(api, &tenant.id, LIST, query.cursor.as_deref())?;
+    let mut pager = Pager::new(way, limit);
+    let from = (tenant.as_ref(), tenant.feed_from);
+    let (end, _) = walk(api, from, (&filter, way, MOST_LOOKS), &mut pager, of).await?;
+    Ok(pager.finish(end, writer(api, &tenant.id, LIST)))
 }
 
 /// Lists dead letters, ordered by the time at which they were given up.
@@ -223,20 +163,25 @@ async fn by_event(
 /// counts those of that time that were examined.
 async fn dead(
     api: &Api,
-    tenant: &TenantId,
-    wanted: &Wanted<'_>,
-) -> Result<(Vec<Delivery>, Option<Cursor>), Problem> {
-    let from = wanted.from;
-    let begins = from.position != FeedPosition::END;
-    let before = begins.then(|| Timestamp::from_micros(from.position.major.saturating_add(1)));
-    let given = usize::try_from(from.given).unwrap_or(usize::MAX);
-    let letters = api
-        .store
-        .dead_letters(tenant, before, wanted.limit.saturating_add(given))
-        .await?;
-    let full = letters.len() == wanted.limit.saturating_add(given);
-    let next = letters.last().filter(|_| full).map(|(_, last)| {
-        let at_once = letters.iter().filter(|(_, time)| time == last).count();
+    caller: &Consuming,
+    filter: &Filter,
+    query: &ListQuery,
+    limit: usize,
+) -> Result<List<DeliveryView>, Problem> {
+    let tenant = &caller.tenant;
+    let read = |text: &str| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, DEAD);
+    let from = query.cursor.as_deref().map(read).transpose();
+    let from = from.map_err(|_| page::bad_cursor())?;
+    let before = from.map(|from| Timestamp::from_micros(from.position.major.saturating_add(1)));
+    let before = before.into_iter().chain(filter.until).min();
+    let given = from.map_or(0, |from| usize::try_from(from.given).unwrap_or(usize::MAX));
+    let asked = limit.saturating_add(given);
+    let letters = api.store.dead_letters(&tenant.id, before, asked).await?;
+    let old = |at: Timestamp| filter.since.is_some_and(|since| at < since);
+    let last = letters.last().map(|(_, last)| *last);
+    let last = last.filter(|last| letters.len() == asked && !old(*last));
+    let next = last.map(|last| {
+        let at_once = letters.iter().filter(|(_, time)| *time == last).count();
         Cursor {
             position: FeedPosition {
                 major: last.as_micros(),
@@ -245,24 +190,26 @@ async fn dead(
             given: u32::try_from(at_once).unwrap_or(u32::MAX),
         }
     });
-    let mut found = Vec::new();
-    for (id, _) in letters.into_iter().skip(given) {
-        let delivery = api
-            .store
-            .delivery(tenant, &id)
-            .await?
-            .map(|(delivery, _)| delivery);
-        found.extend(delivery.filter(|delivery| matches(delivery, wanted)));
+    let mut data = Vec::new();
+    for (id, _) in letters.into_iter().skip(given).take_while(|(_, at)| !old(*at)) {
+        let stored = api.store.event(&tenant.id, &id.event).await?;
+        let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
+        data.extend(stored.and_then(|stored| {
+            let delivery = stored.deliveries.iter().find(|delivery| delivery.id == id)?;
+            let wanted = matches(caller, filter, &stored, delivery);
+            wanted.then(|| DeliveryView::new(tenant, &stored, delivery))
+        }));
     }
-    Ok((found, next))
+    Ok(List {
+        partial: next.is_some() && data.len() < limit,
+        data,
+        next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, DEAD)),
+        previous_cursor: None,
+    })
 }
 
-fn matches(delivery: &Delivery, wanted: &Wanted<'_>) -> bool {
-    goes_to(delivery, wanted.target)
-        && wanted.caller.reaches(delivery.id.target)
-        && wanted
-            .status
-            .is_none_or(|status| DeliveryStatus::from(delivery.state) == status)
+fn matches(caller: &Consuming, filter: &Filter, stored: &StoredEvent, delivery: &Delivery) -> bool {
+    caller.reaches(delivery.id.target) && filter.delivery(delivery, stored.made_again(delivery).is_some())
 }
 
 async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
@@ -297,17 +244,13 @@ async fn detail(
     mut attempts: Vec<Attempt>,
 ) -> Result<DeliveryDetail, Problem> {
     let tenant = &caller.tenant;
-    if attempts.iter().any(|attempt| !attempt.response.is_empty()) {
-        let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
-        let same = |event: &Event| {
-            let rules = tenant.privacy.of(&event.kind);
-            rules.is_none_or(|rules| rules.mark() == event.rules)
-        };
-        if !stored.is_some_and(|stored| same(&stored.event)) {
-            attempts.iter_mut().for_each(|attempt| attempt.response.clear());
-        }
+    let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
+    let stored = stored.ok_or_else(not_found)?;
+    let rules = tenant.privacy.of(&stored.event.kind);
+    if rules.is_some_and(|rules| rules.mark() != stored.event.rules) {
+        attempts.iter_mut().for_each(|attempt| attempt.response.clear());
     }
-    let mut shown = DeliveryDetail::new(tenant, delivery, &attempts);
+    let mut shown = DeliveryDetail::new(tenant, &stored, delivery, &attempts);
     if caller.reach != Reach::Tenant {
         shown.without_plugins();
     }
@@ -331,6 +274,9 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     let (delivery, _) = stored(api, caller, &id).await?;
     let tenant = &caller.tenant;
     can_retry(tenant, &delivery)?;
+    if let DeliveryState::Pending { next } = delivery.state {
+        return hasten(api, tenant, id, next).await;
+    }
     let event = api
         .store
         .event(&tenant.id, &id.event)
@@ -358,7 +304,36 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     Ok(again)
 }
 
-/// Checks that an event may have one more delivery to a target (`api.max_deliveries_per_event`).
+/// Makes a pending delivery due now. What a process holds looks like what is due when its lease ends: it is left alone.
+async fn hasten(api: &Api, tenant: &Tenant, id: DeliveryId, next: Timestamp) -> Result<DeliveryId, Problem> {
+    let soon = api.inbox.lease_time();
+    let wait = next.since(api.feed.store_now());
+    if wait <= soon {
+        let detail = "The delivery is being attempted, or will be in a moment.";
+        return Err(Problem::new(Code::Conflict, detail).retry_after(wait));
+    }
+    let settlement = Settlement {
+        tenant: tenant.id.clone(),
+        id: id.clone(),
+        token: Token(next),
+        attempt: None,
+        about: None,
+        tally: None,
+        next: Next::Release,
+    };
+    match api.committer.settle(settlement).await? {
+        Settled::Applied(_) => {}
+        Settled::Stale | Settled::Missing => {
+            let detail = "The delivery is being attempted at this moment, or was.";
+            return Err(Problem::new(Code::Conflict, detail));
+        }
+    }
+    api.inbox.due_now();
+    tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.hastened");
+    Ok(id)
+}
+
+/// That an event has no more deliveries to a target than it may have.
 pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) -> Result<(), Problem> {
     let most = api.config.max_deliveries_per_event;
     let made = deliveries
@@ -377,12 +352,6 @@ pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) ->
 
 /// Checks that a delivery can be retried. Pure.
 fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
-    if let DeliveryState::Pending { .. } = delivery.state {
-        return Err(Problem::new(
-            Code::WrongState,
-            "The delivery is pending: it will be attempted anyway.",
-        ));
-    }
     let Target::Subscription(subscription) = delivery.id.target else {
         return Ok(());
     };
@@ -415,6 +384,7 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
         id: id.clone(),
         token: Token(next),
         attempt: None,
+        about: None,
         tally: None,
         next: Next::Cancelled,
     };
@@ -433,8 +403,7 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
     detail(&api, &caller, &delivery, attempts).await.map(Json)
 }
 
-/// Name of the list that the cursors are bound to.
+/// Name that the list's cursors belong to.
 const LIST: &str = "deliveries";
-const EVENTS_AT_ONCE: usize = 50;
-/// Maximum number of feed pages that one request reads before it returns a cursor instead.
-const MOST_LOOKS: usize = 10;
+/// Name that cursors of dead letters belong to.
+const DEAD: &str = "dead";

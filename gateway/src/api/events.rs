@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 use super::deliveries::check_count;
 use super::describe::{described, does};
 use super::input::{Acting, Consuming, Id, NoDelivery, OptionalBody, Params, not_found};
+use super::lists::List;
+use super::lists::events::{Asked, EventLine, EventsQuery, newest};
 use super::output::{Accepted, Held};
 use super::views::{DeliveryView, StepView, raw, text};
 use super::{Api, page};
@@ -42,7 +44,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "Read the feed",
                     "The tenant's events in the order in which they were accepted, as they are delivered. Begin with the oldest, or \
                      with `since`; then send the last `next_cursor` to go on. The cursor of the last page goes on with what comes \
-                     later.",
+                     later. With `order=newest` it is a list of events to look at, without their payloads.",
                 ),
             ),
         )
@@ -62,9 +64,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// Parameters of the feed.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// What to read of the feed.
+#[derive(Debug)]
 pub(super) struct FeedQuery {
     /// How many events at most: 1 to 500; 50 where it is not given.
     #[schemars(range(min = 1, max = 500))]
@@ -91,7 +92,17 @@ pub(super) struct Read {
     pub more: bool,
 }
 
-/// Page of the feed.
+/// A page of events, in the order that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum EventsPage {
+    /// The oldest first.
+    Feed(FeedPage),
+    /// The newest first.
+    Newest(List<EventLine>),
+}
+
+/// A page of the feed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "FeedPage")]
 struct FeedPage {
@@ -159,15 +170,24 @@ struct Replayed {
 async fn feed(
     State(api): State<Api>,
     caller: Consuming,
-    Params(query): Params<FeedQuery>,
-) -> Result<Held<FeedPage>, Problem> {
+    Params(query): Params<EventsQuery>,
+) -> Result<Held<EventsPage>, Problem> {
+    let query = match query.asked()? {
+        Asked::Feed(query) => query,
+        Asked::List(query) => {
+            return Ok(Held(
+                EventsPage::Newest(newest(&api, &caller, &query).await?),
+                None,
+            ));
+        }
+    };
     let read = read(&api, &caller, &query).await?;
     let page = FeedPage {
         data: read.events.iter().map(FeedEvent::from).collect(),
         next_cursor: read.next_cursor,
         has_more: read.more,
     };
-    Ok(Held(page, read.memory))
+    Ok(Held(EventsPage::Feed(page), read.memory))
 }
 
 /// Reads a page of the feed. Shared by all routes that read it.
@@ -346,7 +366,7 @@ async fn targets(
     }
 }
 
-fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Problem> {
+pub(super) fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Problem> {
     let Some(types) = types else { return Ok(Vec::new()) };
     let parsed = types.split(',').map(|text| text.trim().parse::<EventPattern>());
     parsed
@@ -407,7 +427,7 @@ impl EventView {
             deliveries: stored
                 .deliveries
                 .iter()
-                .map(|one| DeliveryView::new(tenant, one))
+                .map(|one| DeliveryView::new(tenant, stored, one))
                 .collect(),
         }
     }

@@ -26,6 +26,7 @@ mod idempotency;
 mod input;
 mod key_fields;
 mod listeners;
+mod lists;
 mod moves;
 mod observing;
 mod openapi;
@@ -36,9 +37,11 @@ mod records;
 mod request_memory;
 mod sealing_keys;
 mod secrets;
+mod series;
 mod shared_plugins;
 mod subscriptions;
 mod system;
+mod tail;
 mod tenants;
 mod transfer;
 mod trials;
@@ -146,6 +149,7 @@ struct Shared {
     parts: Parts,
     uploads: Uploads,
     transfers: InFlightLimit,
+    tails: InFlightLimit,
 }
 
 impl Deref for Api {
@@ -164,6 +168,10 @@ impl Api {
     fn transfers(&self) -> &InFlightLimit {
         &self.0.transfers
     }
+
+    fn tails(&self) -> &InFlightLimit {
+        &self.0.tails
+    }
 }
 
 /// Builds the router of the gateway and the document that describes its routes.
@@ -174,10 +182,12 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
     let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
+    let tails = InFlightLimit::new(parts.config.tail_clients, parts.config.tail_clients_per_tenant);
     let api = Api(Arc::new(Shared {
         parts,
         uploads,
         transfers,
+        tails,
     }));
     let once = idempotency::IdempotencyLayer::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
@@ -204,6 +214,10 @@ fn own() -> ApiRouter<Api> {
         .merge(events::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
+        .merge(lists::attempts::routes())
+        .merge(lists::operator::routes())
+        .merge(tail::routes())
+        .merge(series::routes())
         .merge(event_types::routes())
         .merge(exposure::routes())
         .merge(chain::routes())

@@ -6,9 +6,11 @@ use serde_json::value::RawValue;
 
 use hookgate_domain::event::StepResult;
 use hookgate_domain::{
-    Attempt, Delivery, DeliveryState, Outcome, StepReport, Target, Timestamp, Trigger, UnsentRequest,
+    Attempt, Delivery, DeliveryState, Outcome, StatusClass, StepReport, Target, Timestamp, Trigger,
+    UnsentRequest,
 };
 use hookgate_registry::Tenant;
+use hookgate_store::StoredEvent;
 
 /// Delivery and its state.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,7 +41,10 @@ pub(super) struct DeliveryFacts {
     pub event: String,
     /// Id of the subscription; `inline` for the endpoint that the event itself names.
     pub subscription: String,
-    /// Cause of the delivery.
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Why it exists.
     pub trigger: TriggerView,
     /// Status of the delivery.
     pub status: DeliveryStatus,
@@ -50,9 +55,40 @@ pub(super) struct DeliveryFacts {
     pub finished: Option<String>,
     /// Time of the first attempt.
     pub first_attempt: Option<String>,
-    /// Outcome of the last attempt. One of `delivered`, `refused`, `timed_out`, `unreachable`,
-    /// `blocked`, `plugin_failed`, `dropped`, `postponed`, `crashed` and `shadowed`.
+    /// Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
+    /// `postponed`, `crashed` or `shadowed`.
     pub last_outcome: Option<&'static str>,
+    /// The status that the last attempt was answered.
+    pub last_status: Option<u16>,
+    /// The class of what the last attempt came to; null where it says nothing of the endpoint or of a plugin.
+    pub status_class: Option<StatusClassView>,
+    /// The newest delivery that was made of the same event to the same endpoint since, by a retry, a replay or a recovery: a dead
+    /// letter with one is not open any more.
+    pub replayed_as: Option<String>,
+}
+
+/// Class of an attempt's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[schemars(rename = "StatusClass")]
+pub(super) enum StatusClassView {
+    /// It was answered 200 to 299.
+    #[serde(rename = "2xx")]
+    Success,
+    /// It was answered 300 to 399.
+    #[serde(rename = "3xx")]
+    Redirection,
+    /// It was answered 400 to 499.
+    #[serde(rename = "4xx")]
+    ClientError,
+    /// It was answered 500 to 599.
+    #[serde(rename = "5xx")]
+    ServerError,
+    /// No answer came: no connection, a timeout, a blocked address.
+    #[serde(rename = "network")]
+    Network,
+    /// A plugin failed or dropped it.
+    #[serde(rename = "plugin")]
+    Plugin,
 }
 
 /// Cause of a delivery.
@@ -169,18 +205,23 @@ pub(super) struct StepView {
 }
 
 impl DeliveryView {
-    pub(super) fn new(tenant: &Tenant, delivery: &Delivery) -> Self {
+    pub(super) fn new(tenant: &Tenant, stored: &StoredEvent, delivery: &Delivery) -> Self {
         Self {
-            facts: DeliveryFacts::new(tenant, delivery),
+            facts: DeliveryFacts::new(tenant, stored, delivery),
             attempts: delivery.attempts,
         }
     }
 }
 
 impl DeliveryDetail {
-    pub(super) fn new(tenant: &Tenant, delivery: &Delivery, attempts: &[Attempt]) -> Self {
+    pub(super) fn new(
+        tenant: &Tenant,
+        stored: &StoredEvent,
+        delivery: &Delivery,
+        attempts: &[Attempt],
+    ) -> Self {
         Self {
-            facts: DeliveryFacts::new(tenant, delivery),
+            facts: DeliveryFacts::new(tenant, stored, delivery),
             attempts: attempts.iter().map(AttemptView::from).collect(),
         }
     }
@@ -197,7 +238,7 @@ impl DeliveryDetail {
 }
 
 impl DeliveryFacts {
-    fn new(tenant: &Tenant, delivery: &Delivery) -> Self {
+    fn new(tenant: &Tenant, stored: &StoredEvent, delivery: &Delivery) -> Self {
         let (next_attempt, finished) = match delivery.state {
             DeliveryState::Pending { next } => (Some(next), None),
             DeliveryState::Delivered { at }
@@ -212,12 +253,46 @@ impl DeliveryFacts {
                 Target::Subscription(id) => tenant.public_id(id),
                 Target::Inline => delivery.id.target.to_string(),
             },
+            kind: stored.event.kind.to_string(),
             trigger: delivery.trigger.into(),
             status: delivery.state.into(),
             next_attempt: next_attempt.map(text),
             finished: finished.map(text),
             first_attempt: delivery.first_attempt.map(text),
             last_outcome: delivery.last.as_ref().map(Outcome::word),
+            last_status: delivery.last.as_ref().and_then(Outcome::status),
+            status_class: delivery
+                .last
+                .as_ref()
+                .and_then(Outcome::class)
+                .map(StatusClassView::from),
+            replayed_as: stored.made_again(delivery).map(ToString::to_string),
+        }
+    }
+}
+
+impl From<StatusClass> for StatusClassView {
+    fn from(class: StatusClass) -> Self {
+        match class {
+            StatusClass::Success => Self::Success,
+            StatusClass::Redirection => Self::Redirection,
+            StatusClass::ClientError => Self::ClientError,
+            StatusClass::ServerError => Self::ServerError,
+            StatusClass::Network => Self::Network,
+            StatusClass::Plugin => Self::Plugin,
+        }
+    }
+}
+
+impl From<StatusClassView> for StatusClass {
+    fn from(class: StatusClassView) -> Self {
+        match class {
+            StatusClassView::Success => Self::Success,
+            StatusClassView::Redirection => Self::Redirection,
+            StatusClassView::ClientError => Self::ClientError,
+            StatusClassView::ServerError => Self::ServerError,
+            StatusClassView::Network => Self::Network,
+            StatusClassView::Plugin => Self::Plugin,
         }
     }
 }
@@ -336,9 +411,4 @@ pub(super) fn text(time: Timestamp) -> String {
 /// the response stays valid.
 pub(super) fn raw(json: &[u8]) -> Option<Box<RawValue>> {
     serde_json::from_slice(json).ok()
-}
-
-/// Returns `true` if a delivery is for this target, or if no target is given.
-pub(super) fn goes_to(delivery: &Delivery, target: Option<Target>) -> bool {
-    target.is_none_or(|target| delivery.id.target == target)
 }

@@ -7,6 +7,7 @@ use hookgate_contract::profile::{Profile, Profiles};
 use hookgate_domain::TenantId;
 use hookgate_domain::units::Span;
 use hookgate_runtime::telemetry::{check_level, error_chain};
+use hookgate_store::retention::MOST_LOGGED;
 
 /// Returns all problems of a configuration.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -179,6 +180,10 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
+    if config.retention.attempt_log > MOST_LOGGED {
+        let message = format!("it is {MOST_LOGGED} or less");
+        problems.push(Problem::of("retention.attempt_log", message, None));
+    }
     let Ok(policy) = config.retry.policy() else { return };
     let longest = Span::from_millis(u64::try_from(policy.longest().as_millis()).unwrap_or(u64::MAX));
     if config.retention.events < longest {
@@ -219,6 +224,10 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
     for (key, count) in [
         ("api.recover_deliveries", config.api.recover_deliveries),
         ("api.recover_events", config.api.recover_events),
+        ("api.list_scan", config.api.list_scan),
+        ("api.tail_clients", config.api.tail_clients),
+        ("api.tail_clients_per_tenant", config.api.tail_clients_per_tenant),
+        ("api.tail_lines", config.api.tail_lines),
         ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
         ("api.max_import_size", config.api.max_import_size.bytes()),
         ("api.max_import_rows", config.api.max_import_rows),

@@ -14,7 +14,7 @@ use hookgate_domain::{
     Attempt, DeliveryMode, Outcome, RetryRules, Status, Subscription, Tally, Target, Trigger,
 };
 use hookgate_runtime::telemetry::DeliveryEnd;
-use hookgate_store::{Leased, Next, Settled, Settlement, StoreError};
+use hookgate_store::{About, Leased, Next, Settled, Settlement, StoreError};
 
 impl Attempter {
     /// Ends the lease as the attempt requires. Returns `true` if the store has a record of the
@@ -53,11 +53,16 @@ impl Attempter {
             // `Crashed` has become an attempt above.
             Attempted::TooLate | Attempted::Returned | Attempted::Crashed => (None, None, Next::Release),
         };
+        let about = attempt.as_ref().map(|_| About {
+            kind: leased.event.kind.clone(),
+            trigger: leased.trigger,
+        });
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
             id: leased.id.clone(),
             token: leased.token,
             attempt,
+            about,
             tally,
             next,
         };

@@ -178,7 +178,19 @@ impl Inbox {
         self.shares.postponed(endpoint);
     }
 
-    /// Number of free slots.
+    /// Time for which this process leaves an endpoint alone from now, and whether the endpoint asked for that; `None`: it does not.
+    pub fn pause_of(&self, endpoint: &Endpoint) -> Option<(Duration, bool)> {
+        let now = Instant::now();
+        let (until, asked) = self.shares.closed(endpoint, now)?;
+        Some((until.duration_since(now), asked))
+    }
+
+    /// Time for which deliveries that are handed over are this process's.
+    pub fn lease_time(&self) -> Duration {
+        self.lease
+    }
+
+    /// How many more there is room for.
     pub fn room(&self) -> usize {
         self.shares.free_places()
     }

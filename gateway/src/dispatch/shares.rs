@@ -22,6 +22,8 @@ pub struct Capacity {
     pub places: usize,
     /// End of the endpoint's pause, before which no slots are granted.
     pub closed_until: Option<Instant>,
+    /// It asked for the pause itself.
+    pub asked: bool,
 }
 
 /// Slots granted to a claim.
@@ -85,6 +87,7 @@ impl Capacity {
     pub const NEW: Self = Self {
         places: 256,
         closed_until: None,
+        asked: false,
     };
 
     /// Initial capacity of an endpoint; unlimited for `Inline`.
@@ -262,7 +265,15 @@ impl Shares {
         }
     }
 
-    /// Number of free slots.
+    /// Until when an endpoint is paused, and whether it asked for it; `None`: it is not.
+    pub(super) fn closed(&self, endpoint: &Endpoint, now: Instant) -> Option<(Instant, bool)> {
+        let held = self.lock();
+        let capacity = held.queues.get(endpoint)?.capacity;
+        let until = capacity.closed_until.filter(|until| now < *until)?;
+        Some((until, capacity.asked))
+    }
+
+    /// Places that are free of all.
     pub(super) fn free_places(&self) -> usize {
         self.room.saturating_sub(self.lock().places)
     }
@@ -410,6 +421,7 @@ mod tests {
         Capacity {
             places,
             closed_until: None,
+            asked: false,
         }
     }
 
@@ -467,6 +479,7 @@ mod tests {
         let paused = Capacity {
             places: 2,
             closed_until: Some(now + pause),
+            asked: false,
         };
         shares.set_capacity(&of, paused);
         assert_eq!(new(&shares, &of, 1), 0);

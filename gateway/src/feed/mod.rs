@@ -221,7 +221,12 @@ impl Feed {
         &self.cursors
     }
 
-    /// Number of a tenant's requests that wait for new events now.
+    /// The time in the store.
+    pub fn store_now(&self) -> Timestamp {
+        self.store_clock.now()
+    }
+
+    /// Requests of a tenant that wait for new events now.
     pub fn waiting_of(&self, tenant: &TenantId) -> usize {
         self.waiting.of(tenant)
     }

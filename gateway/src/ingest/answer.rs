@@ -19,6 +19,8 @@ pub struct AcceptedEvent {
     pub status: EventStatus,
     /// Number of deliveries that this request created.
     pub deliveries: usize,
+    /// The subscriptions that they go to; `inline`: the endpoint that the event itself names.
+    pub subscriptions: Vec<String>,
 }
 
 /// Status of an event.
@@ -58,6 +60,7 @@ impl AcceptedEvent {
             id,
             status: EventStatus::Duplicate,
             deliveries: 0,
+            subscriptions: Vec::new(),
         }
     }
 }

@@ -16,8 +16,9 @@ use super::answer::{AcceptedEvent, EventStatus};
 struct Pending {
     id: EventId,
     filtered: bool,
-    deliveries: usize,
-    /// Event and targets, only if this process sends the deliveries itself.
+    /// To whom its deliveries go, as the tenant writes it.
+    subscriptions: Vec<String>,
+    /// Only where this process sends the deliveries itself.
     own: Option<(Event, Vec<Target>)>,
 }
 
@@ -33,9 +34,9 @@ impl Ingest {
         let parts = &self.inner.parts;
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
         let reservation = parts.inbox.reserve(&tenant.id, &events);
-        let pending: Vec<Pending> = events
+        let mut pending: Vec<Pending> = events
             .iter()
-            .map(|new| Pending::of(new, reservation.is_some()))
+            .map(|new| Pending::of(&tenant, new, reservation.is_some()))
             .collect();
         let lease = match &reservation {
             Some(reservation) => reservation.lease(),
@@ -56,7 +57,7 @@ impl Ingest {
         match accepted {
             Accepted::Stored { fresh, token } => {
                 let answers: Vec<_> = pending
-                    .iter()
+                    .iter_mut()
                     .zip(&fresh)
                     .map(|(pending, &fresh)| pending.answer(fresh))
                     .collect();
@@ -109,26 +110,34 @@ impl Ingest {
 }
 
 impl Pending {
-    fn of(new: &NewEvent, own: bool) -> Self {
+    fn of(tenant: &Tenant, new: &NewEvent, own: bool) -> Self {
+        let name = |target: &Target| match target {
+            Target::Subscription(id) => tenant.public_id(*id),
+            Target::Inline => target.to_string(),
+        };
         Self {
             id: new.event.id.clone(),
             filtered: matches!(new.event.fate, Fate::Filtered { .. }),
-            deliveries: new.targets.len(),
+            subscriptions: new.targets.iter().map(name).collect(),
             own: (own && !new.targets.is_empty()).then(|| (new.event.clone(), new.targets.clone())),
         }
     }
 
-    fn answer(&self, fresh: bool) -> AcceptedEvent {
+    fn answer(&mut self, fresh: bool) -> AcceptedEvent {
         let status = match (fresh, self.filtered) {
             (false, _) => EventStatus::Duplicate,
             (true, true) => EventStatus::Filtered,
             (true, false) => EventStatus::Accepted,
         };
-        let deliveries = if fresh { self.deliveries } else { 0 };
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        if !fresh {
+            subscriptions.clear();
+        }
         AcceptedEvent {
             id: self.id.clone(),
             status,
-            deliveries,
+            deliveries: subscriptions.len(),
+            subscriptions,
         }
     }
 }

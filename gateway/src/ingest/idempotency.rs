@@ -8,9 +8,13 @@ use hookgate_store::Idempotency;
 
 use super::format::Format;
 
-/// Idempotency key combined with the request's form, CloudEvents attributes and bytes.
-/// They tell this request from another. `since`: creation time of the tenant; a tenant that is
-/// created again has other keys.
+/// Name that a store keeps a key of a tenant under which was made then.
+pub fn stored_key(key: &str, since: Timestamp) -> String {
+    format!("{:x}.{key}", since.as_micros())
+}
+
+/// The key with what tells this request from another: its form, its CloudEvents attributes and its bytes. `since`: when the tenant
+/// was made; one that was deleted and made again has other keys.
 pub(super) fn of(
     key: &str,
     since: Timestamp,
@@ -33,7 +37,7 @@ pub(super) fn of(
     }
     hash.update(body);
     Idempotency {
-        key: format!("{:x}.{key}", since.as_micros()),
+        key: stored_key(key, since),
         fingerprint: hash.finalize().into(),
     }
 }

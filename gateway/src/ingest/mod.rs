@@ -55,6 +55,7 @@ use parse::Allowed;
 
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
+pub use idempotency::stored_key;
 pub use routes::routes;
 pub(crate) use run_chain::{lane_refused, too_much_work};
 

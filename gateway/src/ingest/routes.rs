@@ -99,6 +99,7 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
                     id: "evt_01KA5S3XG0V9J2M4N6P8Q0R2T4".parse().expect("an id"),
                     status: EventStatus::Accepted,
                     deliveries: 1,
+                    subscriptions: vec!["sub_01KA5S3XG0V9J2M4N6P8Q0R2T4".to_owned()],
                 },
             ))
         })

@@ -246,7 +246,11 @@ impl<T> EndpointQueue<T> {
             Gate::ClosedUntil(until) => Some(until),
             Gate::Open | Gate::Few | Gate::Probe => None,
         };
-        Capacity { places, closed_until }
+        Capacity {
+            places,
+            closed_until,
+            asked: matches!(self.health, Health::Paused { asked: true, .. }),
+        }
     }
 
     /// Returns the capacity if it differs from the last report. Small changes of large values are

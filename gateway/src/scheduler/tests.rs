@@ -123,7 +123,10 @@ async fn a_failure_is_tried_again_with_the_same_bytes() {
     let (delivery, attempts) = bench.finished(&id).await;
     assert!(matches!(delivery.state, DeliveryState::Delivered { .. }));
     let outcomes: Vec<_> = attempts.iter().map(|a| (a.number, a.outcome.word())).collect();
-    assert_eq!(outcomes, [(1, "refused"), (2, "unreachable"), (3, "delivered")]);
+    assert_eq!(
+        outcomes,
+        [(1, "http_error"), (2, "unreachable"), (3, "delivered")]
+    );
     let requests = receiver.requests();
     for got in &requests {
         assert_eq!(got.body, requests[0].body);

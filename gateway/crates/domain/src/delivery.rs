@@ -198,22 +198,6 @@ impl Outcome {
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Delivered { .. })
     }
-
-    /// Word from a closed set, for metrics and the API.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Delivered { .. } => "delivered",
-            Self::Refused { .. } => "refused",
-            Self::TimedOut { .. } => "timed_out",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Blocked { .. } => "blocked",
-            Self::PluginFailed { .. } => "plugin_failed",
-            Self::Dropped { .. } => "dropped",
-            Self::Postponed { .. } => "postponed",
-            Self::Crashed { .. } => "crashed",
-            Self::Shadowed { .. } => "shadowed",
-        }
-    }
 }
 
 impl Stage {

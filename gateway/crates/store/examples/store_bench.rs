@@ -16,13 +16,13 @@ use bytes::Bytes;
 use clap::Parser;
 use hookgate_domain::{
     Attempt, DeliveryId, Event, Fate, Outcome, StoredLimits, SubscriptionId, Tally, Target, TenantId,
-    Timestamp,
+    Timestamp, Trigger,
 };
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::{
-    self as store, Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement,
+    self as store, About, Accepted, Committer, LeasePolicy, NewEvent, Next, Retention, Settled, Settlement,
     StoreUrl, Submission, Token, group,
 };
 use tokio_util::sync::CancellationToken;
@@ -212,6 +212,10 @@ impl Caller {
             id,
             token,
             attempt: Some(attempt),
+            about: Some(About {
+                kind: "invoice.paid".parse().context("a type")?,
+                trigger: Trigger::Published,
+            }),
             tally,
             next: Next::Done,
         };

@@ -6,6 +6,8 @@
 //! Integers are LEB128, texts and bytes are preceded by their length, a list by its count. The
 //! tenant and the id are in the store's key and not repeated in the record.
 
+mod attempt_log;
+mod series;
 mod stats;
 mod unsent;
 mod wire;
@@ -24,6 +26,8 @@ use hookgate_domain::{
 };
 
 use super::StoreError;
+pub(crate) use attempt_log::{LogBlock, decode_logged, encode_logged};
+pub(crate) use series::{decode_cells, encode_cells};
 pub(crate) use stats::StatsRecord;
 use wire::{Reader, Writer};
 

@@ -4,6 +4,7 @@
 //! store, so that a failing case names the store.
 
 pub(crate) mod accepting;
+pub(crate) mod attempt_log;
 pub(crate) mod feed;
 pub(crate) mod history;
 pub(crate) mod interrupted;
@@ -11,6 +12,7 @@ pub(crate) mod leasing;
 pub(crate) mod notes;
 pub(crate) mod registry;
 pub(crate) mod retention;
+pub(crate) mod series;
 pub(crate) mod settling;
 pub(crate) mod stats;
 pub(crate) mod usage;
@@ -65,6 +67,8 @@ impl Settings {
         let retention = Retention {
             events: Span::from_millis(1_500),
             idempotency_keys: Span::from_millis(1_500),
+            attempt_log: 100,
+            attempt_log_age: Span::from_millis(1_500),
             ..Retention::default()
         };
         Self { retention }
@@ -97,6 +101,9 @@ macro_rules! contract_suite {
             registry: an_entry_is_kept_and_removed a_late_change_conflicts changes_are_told_since a_tenant_goes_and_comes
                 blobs_are_kept
                 what_was_accepted_for_a_tenant_is_forgotten;
+            attempt_log: settled_attempts_are_logged_newest_last what_changes_nothing_is_in_no_log
+                events_of_a_key_are_found;
+            series: counts_are_added_by_minute_and_by_hour;
             stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
             usage: usage_is_what_was_stored_and_has_not_ended submission_over_a_limit_stores_nothing
@@ -108,6 +115,7 @@ macro_rules! contract_suite {
         contract_suite! { @with $fresh, forgetful;
             retention: what_is_old_and_finished_goes what_is_pending_stays keys_expire;
             usage: old_events_free_their_bytes;
+            attempt_log: log_is_capped_by_number log_is_capped_by_age;
         }
     };
     (@with $fresh:path, $settings:ident; $($module:ident: $($case:ident)*;)*) => {$($(
@@ -216,6 +224,7 @@ pub(crate) fn settlement(leased: &Leased, attempt: Option<Attempt>, next: Next) 
         id: leased.id.clone(),
         token: leased.token,
         attempt,
+        about: None,
         tally: None,
         next,
     }

@@ -11,12 +11,13 @@ mod signals;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::series::{Counted, Counting};
 use super::{Accepted, Settled, Settlement, Store, StoreError, Submission};
 use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use lane::{Lane, LaneService};
@@ -62,6 +63,7 @@ pub struct Service {
     accepts: LaneService<Submission, Accepted>,
     settles: LaneService<Settlement, Settled>,
     signals: CommitSignals,
+    counting: Counting,
 }
 
 impl Committer {
@@ -81,6 +83,7 @@ impl Committer {
             accepts: accept_service,
             settles: settle_service,
             signals,
+            counting: Counting::default(),
         };
         (committer, service)
     }
@@ -120,26 +123,58 @@ impl Service {
             accepts,
             settles,
             signals,
+            counting,
         } = self;
+        let ended = CancellationToken::new();
         let accepting = accepts.run(shutdown.clone(), |batch| {
             let (store, size, signals) = (store.clone(), batch.len(), signals.clone());
+            let (counting, counted) = (counting.clone(), batch.iter().map(Counted::events).collect());
             let tenants: Vec<_> = batch.iter().map(|submission| submission.tenant.clone()).collect();
             measured(&metrics, StoreOperation::Accept, size, async move {
                 let answers = store.accept(batch).await;
                 // Independent of the answer: after an unknown outcome it may have been stored.
                 signals.committed(&tenants);
+                counting.accepted(counted, &answers);
                 answers
             })
         });
         let settling = settles.run(shutdown, |batch| {
             let (store, size) = (store.clone(), batch.len());
+            let (counting, counted) = (counting.clone(), batch.iter().map(Counted::attempt).collect());
             measured(&metrics, StoreOperation::Settle, size, async move {
-                store.settle(batch).await
+                let answers = store.settle(batch).await;
+                counting.settled(counted, &answers);
+                answers
             })
         });
-        tokio::join!(accepting, settling);
+        let committing = async {
+            tokio::join!(accepting, settling);
+            ended.cancel();
+        };
+        tokio::join!(committing, roll_up(&*store, &counting, &ended));
     }
 }
+
+/// Adds counts to the store every few seconds, and once when all is committed.
+async fn roll_up(store: &dyn Store, counting: &Counting, ended: &CancellationToken) {
+    loop {
+        let over = tokio::time::timeout(ROLL_UP_EVERY, ended.cancelled())
+            .await
+            .is_ok();
+        let counts = counting.take();
+        if !counts.is_empty()
+            && let Err(error) = store.roll_up(counts).await
+        {
+            tracing::debug!(%error, "store.counts_lost");
+        }
+        if over {
+            return;
+        }
+    }
+}
+
+/// Time between two additions of counts to the store.
+const ROLL_UP_EVERY: Duration = Duration::from_secs(5);
 
 async fn measured<A>(
     metrics: &Metrics,

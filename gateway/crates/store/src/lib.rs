@@ -32,11 +32,13 @@ pub mod embedded;
 mod error;
 pub mod group;
 mod health;
+pub mod lists;
 mod open;
 mod pace;
 pub mod redis;
 mod registry_record;
 pub mod retention;
+pub mod series;
 mod tally;
 mod turns;
 
@@ -56,17 +58,18 @@ pub use config::{BadStoreUrl, Config, StoreUrl};
 pub use error::StoreError;
 pub use group::{CommitSignals, CommitWaiter, Committer};
 pub use health::Health;
+pub use lists::{About, Left, Lists, LogEntry, LogRange, LoggedAttempt};
 pub use open::open;
 pub use pace::Pace;
 pub use registry_record::RegistryRecord;
 pub use retention::Retention;
+pub use series::Series;
 pub use turns::{Endpoint, LeasePolicy, Pick, Turns};
 
 /// Durable store. The module's documentation lists the rules.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
-    /// Commits submissions; one answer each, in order.
-    /// Submissions are independent: one may be refused and the next stored.
+pub trait Store: Lists + Series + 'static {
+    /// Commits submissions; one answer each, in order. Submissions are independent: one may be refused and the next stored.
     async fn accept(&self, batch: Vec<Submission>) -> Vec<Result<Accepted, StoreError>>;
 
     /// Endpoints of a shard whose turn has come, the longest waiting first; up to `max`.
@@ -396,8 +399,9 @@ pub struct Settlement {
     pub token: Token,
     /// The attempt, if one was made: stored, and counted whatever its number is.
     pub attempt: Option<Attempt>,
-    /// Statistics bucket of the attempt, if it counts.
-    /// Updated in the same commit if the settlement applies.
+    /// Facts for the attempt log; `None`: it is in no log.
+    pub about: Option<About>,
+    /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
     pub tally: Option<Tally>,
     /// Next state of the delivery.
     pub next: Next,

@@ -15,7 +15,16 @@ pub struct Retention {
     pub events: Span,
     /// Idempotency keys, from their first use.
     pub idempotency_keys: Span,
-    /// Interval of the removal of expired data.
+    /// Entries of each tenant's attempt log, of which the newest are kept: 0 (there is no log) to 10,000,000. Some more may be there
+    /// for a while. An entry takes about 60 bytes of disk, or 100 of a Redis's memory.
+    pub attempt_log: u64,
+    /// Entries of attempt logs, from when they were written.
+    pub attempt_log_age: Span,
+    /// Counts by minute of what a tenant accepts and attempts; `0s`: there are none.
+    pub series_minutes: Span,
+    /// The same counts by hour; `0s`: there are none.
+    pub series_hours: Span,
+    /// How often what is too old is removed.
     pub sweep_every: Span,
 }
 
@@ -24,7 +33,14 @@ impl Default for Retention {
         Self {
             events: Span::from_secs(30 * 86_400),
             idempotency_keys: Span::from_secs(86_400),
+            attempt_log: 100_000,
+            attempt_log_age: Span::from_secs(30 * 86_400),
+            series_minutes: Span::from_secs(48 * 3_600),
+            series_hours: Span::from_secs(35 * 86_400),
             sweep_every: Span::from_secs(60),
         }
     }
 }
+
+/// Most entries that may be kept of an attempt log.
+pub const MOST_LOGGED: u64 = 10_000_000;

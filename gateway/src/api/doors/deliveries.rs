@@ -3,8 +3,9 @@
 use axum::response::Response;
 use serde_json::Value;
 
-use super::super::deliveries::{self, DeliveryQuery};
+use super::super::deliveries;
 use super::super::input::{Id, not_found};
+use super::super::lists::ListQuery;
 use super::super::subscriptions::recover;
 use super::super::subscriptions::stats::{self, CountsView};
 use super::super::views::{AttemptView, DeliveryFacts, DeliveryView};
@@ -26,13 +27,14 @@ pub(super) async fn list(
     if let Some(id) = of {
         visit.caller.subscription(id)?;
     }
-    let query = DeliveryQuery {
+    let query = ListQuery {
         limit: limit(fields)?,
         cursor: fields.text(Input::Cursor)?,
         status: fields.word(Input::Status, "is `pending`, `delivered`, `dead` or `cancelled`")?,
         subscription: of.map(|id| id.to_string()),
+        ..ListQuery::default()
     };
-    let page = deliveries::page_of(visit.api, visit.caller, query).await?;
+    let page = deliveries::page_of(visit.api, visit.caller, &query).await?;
     let item = |view: &DeliveryView| {
         members(&visit.route.item, |field| {
             of_delivery(&view.facts, view.attempts, field)

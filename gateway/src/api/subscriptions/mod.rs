@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 mod missed;
+mod pause;
 pub(super) mod recover;
 pub(super) mod stats;
 pub(super) mod trial;
@@ -113,6 +114,7 @@ async fn create(
 }
 
 async fn list(
+    State(api): State<Api>,
     caller: Consuming,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
@@ -121,15 +123,17 @@ async fn list(
         data: page
             .data
             .into_iter()
-            .map(|found| SubscriptionView::new(&caller.tenant, found))
+            .map(|found| SubscriptionView::new(&caller.tenant, found).paused(&api, found))
             .collect(),
         next_cursor: page.next_cursor,
     }))
 }
 
-async fn get(caller: Consuming, id: Id) -> Result<Json<SubscriptionView>, Problem> {
+async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<SubscriptionView>, Problem> {
     let found = caller.subscription(id.subscription(&caller.tenant)?)?;
-    Ok(Json(SubscriptionView::new(&caller.tenant, found)))
+    Ok(Json(
+        SubscriptionView::new(&caller.tenant, found).paused(&api, found),
+    ))
 }
 
 async fn patch(

@@ -15,7 +15,7 @@ use super::super::views::text;
 use crate::http::Problem;
 use hookgate_domain::stats::{Counts, LastFailure};
 use hookgate_domain::units::Span;
-use hookgate_domain::{Status, Subscription, SubscriptionId};
+use hookgate_domain::{OutcomeKind, Status, Subscription, SubscriptionId};
 use hookgate_registry::Tenant;
 
 /// Statistics of a subscription.
@@ -78,7 +78,7 @@ pub(in crate::api) struct BucketView {
 pub(in crate::api) struct FailureView {
     /// Time of the failure.
     pub at: String,
-    /// Outcome: `refused`, `timed_out`, `unreachable` or `blocked`.
+    /// Its outcome: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`.
     pub outcome: String,
     /// HTTP status of the response, if there was one.
     pub http_status: Option<u16>,
@@ -186,7 +186,11 @@ impl From<LastFailure> for FailureView {
     fn from(failure: LastFailure) -> Self {
         Self {
             at: text(failure.at),
-            outcome: failure.outcome,
+            // As older versions wrote it.
+            outcome: match failure.outcome.as_str() {
+                "refused" => OutcomeKind::HttpError.word().to_owned(),
+                _ => failure.outcome,
+            },
             http_status: failure.status,
             next_attempt: failure.retry.map(text),
         }

@@ -12,6 +12,7 @@ use super::super::fields::{Parsed, clearable};
 use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use super::missed::Missed;
+use super::pause::PauseView;
 use crate::http::{Code, FieldError, Problem};
 use hookgate_domain::retry::RetryShape;
 use hookgate_domain::subscription::{DisableReason, Owner};
@@ -173,7 +174,9 @@ pub(super) struct SubscriptionView {
     pub status: &'static str,
     /// Time and reason, if the subscription is disabled.
     pub disabled: Option<DisabledView>,
-    /// Description for people.
+    /// Why and until when nothing is sent to its endpoint, though it is active.
+    pub pause: Option<PauseView>,
+    /// For people.
     pub description: Option<String>,
     /// Names of the headers that are sent; their values are not shown.
     pub headers: Vec<String>,
@@ -456,6 +459,7 @@ impl SubscriptionView {
                 .and_then(|filter| raw(filter.as_str().as_bytes())),
             status: if disabled.is_some() { "disabled" } else { "active" },
             disabled,
+            pause: None,
             description: subscription.description.clone(),
             headers: subscription
                 .headers

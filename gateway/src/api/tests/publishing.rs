@@ -86,6 +86,7 @@ async fn whoever_makes_a_delivery_wakes_the_scheduler() {
         id: leased.id.clone(),
         token: leased.token,
         attempt: None,
+        about: None,
         tally: None,
         next: Next::Done,
     };

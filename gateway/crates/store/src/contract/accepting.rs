@@ -181,6 +181,7 @@ pub(crate) async fn held_deliveries_are_leased_from_the_start(subject: &impl Sub
         id: delivery_id("e1", target(1)),
         token,
         attempt: Some(attempt(1, 200)),
+        about: None,
         tally: None,
         next: Next::Done,
     };
@@ -188,6 +189,7 @@ pub(crate) async fn held_deliveries_are_leased_from_the_start(subject: &impl Sub
     let release = Settlement {
         id: delivery_id("e1", target(2)),
         attempt: None,
+        about: None,
         tally: None,
         next: Next::Release,
         ..done

@@ -195,6 +195,7 @@ impl Model {
             id: id.clone(),
             token: Token(shown),
             attempt: tried.then(|| attempt(*attempts + 1, 500)),
+            about: None,
             tally: None,
             next,
         };

@@ -72,7 +72,7 @@ pub(crate) async fn attempts_are_counted_with_their_settlements(subject: &impl S
     let ended = attempt(1, 200).started.plus(attempt(1, 200).took);
     assert_eq!(found.last_success, Some(ended));
     let failure = found.last_failure.unwrap();
-    assert_eq!((failure.at, failure.outcome.as_str()), (ended, "refused"));
+    assert_eq!((failure.at, failure.outcome.as_str()), (ended, "http_error"));
     let known = [(Some(410), None), (Some(500), Some(later))];
     assert!(known.contains(&(failure.status, failure.retry)), "{failure:?}");
     for (tenant, number) in [(&acme, 2), (&tenant("other"), 1)] {

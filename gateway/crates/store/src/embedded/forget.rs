@@ -41,7 +41,7 @@ impl WriteTxn<'_> {
         if found.len() == STEP {
             return Ok(Ok(true));
         }
-        self.forget_keys(&prefix, &end)
+        self.forget_keys(tenant, &prefix, &end)
     }
 
     fn forget_event(&mut self, tenant: &TenantId, place: EventSlot, event: &EventId) -> Step<()> {
@@ -58,7 +58,7 @@ impl WriteTxn<'_> {
         self.remove_event(tenant, place, event)
     }
 
-    fn forget_keys(&mut self, prefix: &[u8], end: &[u8]) -> Step<bool> {
+    fn forget_keys(&mut self, tenant: &TenantId, prefix: &[u8], end: &[u8]) -> Step<bool> {
         let mut used = Vec::new();
         for row in self.tables.keys.range::<&[u8]>(prefix..end)?.take(STEP) {
             let (name, row) = row?;
@@ -72,6 +72,12 @@ impl WriteTxn<'_> {
             self.tables.key_ages.remove(&keys::aged(*first_used, name)[..])?;
             self.wrote();
         }
-        Ok(Ok(used.len() == STEP))
+        if used.len() == STEP {
+            return Ok(Ok(true));
+        }
+        if self.forget_log(tenant)? {
+            return Ok(Ok(true));
+        }
+        self.forget_series(tenant).map(Ok)
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::sweep::Stage;
 use super::write_txn::WriteTxn;
+use crate::series::RollUp;
 use crate::{Accepted, FeedPosition, Interrupted, NoteOwner, Settled, Settlement, StoreError, Submission};
 use hookgate_domain::{DeliveryId, StoredLimits, SubscriptionId, TenantId, Trigger};
 
@@ -37,6 +38,8 @@ pub(super) enum Job {
         Vec<(String, Option<Bytes>)>,
         Reply<Result<u64, StoreError>>,
     ),
+    /// `Series::roll_up`.
+    RollUp(Vec<RollUp>, Reply<Result<(), StoreError>>),
     /// `Store::forget_stats`.
     ForgetStats(TenantId, Vec<SubscriptionId>, Reply<Result<(), StoreError>>),
     /// `Store::forget_tenant`.
@@ -83,6 +86,7 @@ impl Job {
             Self::Registry(tenant, expected, changes, reply) => {
                 with(reply, txn.change_registry(&tenant, expected, &changes)?)
             }
+            Self::RollUp(counts, reply) => with(reply, txn.roll_up(&counts)?),
             Self::ForgetStats(tenant, ids, reply) => with(reply, txn.forget_stats(&tenant, &ids)?),
             Self::ForgetTenant(tenant, until, reply) => with(reply, txn.forget_tenant(&tenant, until)?),
             Self::Blob(name, bytes, reply) => with(reply, txn.keep_blob(&name, &bytes)?),

@@ -3,6 +3,7 @@
 //! Every key begins with its tenant's name and a zero byte, so no range of one tenant contains rows
 //! of another.
 
+use crate::series::{SeriesKind, SeriesStep};
 use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Timestamp};
 
 /// Position of an event's row.
@@ -168,7 +169,46 @@ pub(super) fn read_dead_letter(key: &[u8]) -> Option<(DeliveryId, Timestamp)> {
     Some((id, Timestamp::from_micros(u64::from_be_bytes(*at))))
 }
 
-/// Key of an idempotency key's row by age.
+/// A row of a tenant's attempt log: they are in the order of their numbers.
+pub(super) fn logged(of: &TenantId, number: u64) -> Vec<u8> {
+    [&tenant(of), &number.to_be_bytes()[..]].concat()
+}
+
+/// Reads a row's tenant and number in an attempt log.
+pub(super) fn read_logged(key: &[u8]) -> Option<(TenantId, u64)> {
+    let (tenant, number) = split_tenant(key)?;
+    Some((tenant, u64::from_be_bytes(number.try_into().ok()?)))
+}
+
+/// Beginning of the keys of a tenant's counts of a step.
+pub(super) fn series(of: &TenantId, kind: SeriesKind, step: SeriesStep, start: Timestamp) -> Vec<u8> {
+    let mut key = tenant(of);
+    key.extend([kind.letter(), step.letter()].map(|letter| u8::try_from(letter).unwrap_or(b'?')));
+    key.extend_from_slice(&start.as_millis().to_be_bytes());
+    key
+}
+
+/// Reads whose counts a row has, of which kind and step, of when and of what.
+pub(super) fn read_series(key: &[u8]) -> Option<((TenantId, SeriesKind, SeriesStep), Timestamp, &str)> {
+    let (tenant, rest) = split_tenant(key)?;
+    let ([kind, step], rest) = rest.split_first_chunk::<2>()?;
+    let kind = match kind {
+        b'a' => SeriesKind::All,
+        b's' => SeriesKind::Targets,
+        b't' => SeriesKind::Types,
+        _ => return None,
+    };
+    let step = match step {
+        b'm' => SeriesStep::Minute,
+        b'h' => SeriesStep::Hour,
+        _ => return None,
+    };
+    let (start, text) = rest.split_first_chunk::<8>()?;
+    let start = Timestamp::from_millis(u64::from_be_bytes(*start));
+    Some(((tenant, kind, step), start, std::str::from_utf8(text).ok()?))
+}
+
+/// An idempotency key's row by its age.
 pub(super) fn aged(first_used: Timestamp, named: &[u8]) -> Vec<u8> {
     [&first_used.as_micros().to_be_bytes()[..], named].concat()
 }

@@ -10,6 +10,7 @@
 //! gateway's clock.
 
 mod accept;
+mod attempt_log;
 mod backup;
 mod config;
 mod disk_space;
@@ -23,6 +24,7 @@ mod lock;
 mod notes;
 mod read;
 mod registry;
+mod series;
 mod settle;
 mod stats;
 mod sweep;

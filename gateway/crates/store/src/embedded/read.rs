@@ -25,7 +25,7 @@ use hookgate_domain::{
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Guard<'t> = AccessGuard<'t, &'static [u8]>;
-type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
+pub(super) type Row<'t> = Result<(Guard<'t>, Guard<'t>), redb::StorageError>;
 
 /// Snapshot of the committed data at its creation.
 pub(super) struct Snapshot(ReadTransaction);
@@ -162,7 +162,11 @@ impl Snapshot {
         };
         let (from, to) = match range {
             FeedRange::After(position) => (at(position.major.saturating_add(1)), keys::behind(prefix)),
-            FeedRange::Before(position) => (prefix, at(position.major)),
+            FeedRange::Before(position) => {
+                // A place behind an event is before the next one.
+                let behind = u64::from(position.minor > 0);
+                (prefix, at(position.major.saturating_add(behind)))
+            }
         };
         let mut page = FeedPage {
             events: Vec::new(),
@@ -347,7 +351,7 @@ impl Snapshot {
         .collect()
     }
 
-    fn rows(
+    pub(super) fn rows(
         &self,
         table: TableDefinition<'static, &'static [u8], &'static [u8]>,
     ) -> Result<Rows, StoreError> {
@@ -372,7 +376,7 @@ pub(super) fn broken(error: impl Into<redb::Error>) -> StoreError {
     }
 }
 
-fn scan<'t>(
+pub(super) fn scan<'t>(
     table: &'t Rows,
     from: &[u8],
     to: &[u8],

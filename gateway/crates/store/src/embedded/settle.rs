@@ -8,7 +8,7 @@ use super::tables::{Crashes, DueRow, get};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{DeliveryRecord, encode_attempt};
 use crate::tally::Added;
-use crate::{Next, Settled, Settlement, StoreError, Token};
+use crate::{LoggedAttempt, Next, Settled, Settlement, StoreError, Token};
 use hookgate_domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 
 impl WriteTxn<'_> {
@@ -27,6 +27,11 @@ impl WriteTxn<'_> {
             && let Some(added) = Added::of(settlement)
         {
             self.count(&settlement.tenant, added)?;
+        }
+        if settled.is_ok()
+            && let Some(logged) = LoggedAttempt::of(settlement)
+        {
+            self.log(&settlement.tenant, &logged);
         }
         self.unpark_later(&key);
         Ok(settled)

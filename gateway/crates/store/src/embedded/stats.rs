@@ -76,7 +76,7 @@ impl WriteTxn<'_> {
             self.wrote();
         }
         let more = last.filter(|_| seen == STEP);
-        Ok(Ok(Some(more.map_or(Stage::Notes, |mut after| {
+        Ok(Ok(Some(more.map_or(Stage::Log(Vec::new()), |mut after| {
             after.push(0);
             Stage::Stats(after)
         }))))

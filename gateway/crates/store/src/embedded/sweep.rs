@@ -26,7 +26,11 @@ pub(super) enum Stage {
     Keys,
     /// Statistics from this key on.
     Stats(Vec<u8>),
-    /// Expired notes.
+    /// Attempt logs from this key on.
+    Log(Vec<u8>),
+    /// Time series from this key on.
+    Series(Vec<u8>),
+    /// Notes that are over.
     Notes,
 }
 
@@ -52,6 +56,8 @@ impl WriteTxn<'_> {
             Stage::Events(from) => self.sweep_events(from),
             Stage::Keys => self.sweep_keys(),
             Stage::Stats(from) => self.sweep_stats(&from),
+            Stage::Log(from) => self.sweep_log(&from),
+            Stage::Series(from) => self.sweep_series(&from),
             Stage::Notes => self.sweep_notes(STEP),
         }
     }

@@ -35,7 +35,11 @@ pub(super) const ENTRIES: Definition = Definition::new("entries");
 pub(super) const REVISIONS: Definition = Definition::new("revisions");
 /// Tenants by the version of their last registry change.
 pub(super) const CHANGES: Definition = Definition::new("changes");
-/// Statistics of subscriptions. `StatsRecord`.
+/// Attempts that were settled of a tenant, by time. `LogBlock`.
+pub(super) const LOG: Definition = Definition::new("attempt_log");
+/// Counts by tenant, kind of keys, step, time and key. `codec::encode_cells`.
+pub(super) const SERIES: Definition = Definition::new("series");
+/// How a subscription fares. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
 pub(super) const USAGE: Definition = Definition::new("usage");
@@ -53,7 +57,7 @@ pub(super) const NOTE_COUNTS: Definition = Definition::new("note_counts");
 pub(super) const META: Definition = Definition::new("meta");
 
 /// Every table.
-pub(super) const ALL: [Definition; 20] = [
+pub(super) const ALL: [Definition; 22] = [
     EVENTS,
     PLACES,
     DUE,
@@ -66,6 +70,8 @@ pub(super) const ALL: [Definition; 20] = [
     ENTRIES,
     REVISIONS,
     CHANGES,
+    LOG,
+    SERIES,
     STATS,
     USAGE,
     BLOBS,
@@ -90,6 +96,8 @@ pub(super) struct Tables<'t> {
     pub(super) entries: Rows<'t>,
     pub(super) revisions: Rows<'t>,
     pub(super) changes: Rows<'t>,
+    pub(super) log: Rows<'t>,
+    pub(super) series: Rows<'t>,
     pub(super) stats: Rows<'t>,
     pub(super) usage: Rows<'t>,
     pub(super) blobs: Rows<'t>,
@@ -117,6 +125,8 @@ impl<'t> Tables<'t> {
             entries: open(ENTRIES)?,
             revisions: open(REVISIONS)?,
             changes: open(CHANGES)?,
+            log: open(LOG)?,
+            series: open(SERIES)?,
             stats: open(STATS)?,
             usage: open(USAGE)?,
             blobs: open(BLOBS)?,

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 
+use super::attempt_log::LogEnds;
 use super::index::{Index, Key};
 use super::keys::{self, EventSlot, Space};
 use super::tables::{DueRow, FeedRow, Tables};
@@ -18,8 +20,23 @@ use hookgate_domain::{TenantId, Timestamp};
 /// which then has written nothing.
 pub(super) type Step<T> = Result<Result<T, StoreError>, redb::Error>;
 
-/// Next sequence by tenant, for the tenants that were looked up.
-pub(super) type Sequences = HashMap<TenantId, u64>;
+/// Every tenant's next sequence, as far as it was asked for.
+type Sequences = HashMap<TenantId, u64>;
+
+/// Ends of tenants' lists as the writer knows them, as far as it asked for it.
+#[derive(Default)]
+pub(super) struct Known {
+    sequences: Sequences,
+    log_ends: LogEnds,
+}
+
+impl Known {
+    /// Forgets all of it: the file may have it otherwise.
+    pub(super) fn clear(&mut self) {
+        self.sequences.clear();
+        self.log_ends.clear();
+    }
+}
 
 /// Limits and retention for operations.
 pub(super) struct Rules {
@@ -44,6 +61,9 @@ pub(super) struct WriteTxn<'t> {
     pub(super) counted: HashMap<Vec<u8>, StatsRecord>,
     /// Changed usage of tenants, written at the end.
     pub(super) used: HashMap<TenantId, Used>,
+    /// Attempts that were noted, to be written at the end.
+    pub(super) logged: HashMap<TenantId, Vec<Bytes>>,
+    pub(super) log_ends: &'t mut LogEnds,
     wrote: bool,
 }
 
@@ -64,7 +84,7 @@ impl<'t> WriteTxn<'t> {
         transaction: &'t WriteTransaction,
         rules: &'t Rules,
         index: &'t Mutex<Index>,
-        sequences: &'t mut Sequences,
+        known: &'t mut Known,
         now: Timestamp,
     ) -> Result<Self, redb::Error> {
         Ok(Self {
@@ -73,10 +93,12 @@ impl<'t> WriteTxn<'t> {
             now,
             refusing: None,
             index,
-            sequences,
+            sequences: &mut known.sequences,
             effects: Effects::default(),
             counted: HashMap::new(),
             used: HashMap::new(),
+            logged: HashMap::new(),
+            log_ends: &mut known.log_ends,
             wrote: false,
         })
     }

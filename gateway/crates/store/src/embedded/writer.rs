@@ -15,7 +15,7 @@ use super::file::{File, Sync};
 use super::index::Index;
 use super::jobs::{Answer, Job};
 use super::usage::Stored;
-use super::write_txn::{Rules, Sequences, WriteTxn};
+use super::write_txn::{Known, Rules, WriteTxn};
 use crate::StoreError;
 use hookgate_runtime::clock::Clock;
 
@@ -42,8 +42,8 @@ pub(super) struct Shared {
 pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
-    sequences: Sequences,
-    /// Maximum delay of a commit until it is on the disk.
+    known: Known,
+    /// How long a commit may wait for the disk.
     sync_every: Duration,
     /// Time of the first commit that is not on the disk yet.
     unsynced: Option<Instant>,
@@ -57,7 +57,7 @@ impl Writer {
         Self {
             shared,
             jobs,
-            sequences: Sequences::new(),
+            known: Known::default(),
             sync_every,
             unsynced: None,
             failed: None,
@@ -127,18 +127,13 @@ impl Writer {
         let forced = group.is_empty();
         let transaction = shared.file.write(sync)?;
         let now = shared.clock.now();
-        let mut txn = WriteTxn::begin(
-            &transaction,
-            &shared.rules,
-            &shared.index,
-            &mut self.sequences,
-            now,
-        )?;
+        let mut txn = WriteTxn::begin(&transaction, &shared.rules, &shared.index, &mut self.known, now)?;
         txn.refusing = shared.room.refusal(&shared.file);
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut txn)).collect();
         let answers = answers?;
         txn.write_counted()?;
         txn.write_used()?;
+        txn.write_logged()?;
         let (wrote, effects) = txn.end();
         if wrote || forced {
             transaction.commit()?;
@@ -160,7 +155,7 @@ impl Writer {
         if self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
-        self.sequences.clear();
+        self.known.clear();
         self.unsynced = None;
         let shared = &*self.shared;
         let reopened = shared.file.reopen().map_err(super::read::broken);

@@ -10,9 +10,10 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::contract::{attempt, delivery_id, submission, target, tenant};
+use crate::series::{Point, RollUp, Series, SeriesKind, SeriesStep};
 use crate::{
-    Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, NoteOwner, Pick, RegistryRecord, Shard,
-    StoredEvent, Token, Turns,
+    Claimed, FeedPage, FeedPosition, Health, Interrupted, Lists, LogEntry, LogRange, Next, NoteOwner, Pick,
+    RegistryRecord, Shard, StoredEvent, Token, Turns,
 };
 use hookgate_domain::{
     Attempt, Delivery, DeliveryId, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, TenantId,
@@ -50,6 +51,35 @@ impl Gated {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Lists for Gated {
+    async fn attempts(&self, _: &TenantId, _: LogRange, _: usize) -> Result<Vec<LogEntry>, StoreError> {
+        unreachable!()
+    }
+    fn attempts_since(&self, _: Timestamp) -> FeedPosition {
+        unreachable!()
+    }
+    async fn events_of_key(&self, _: &TenantId, _: &str) -> Result<Vec<EventId>, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Series for Gated {
+    async fn roll_up(&self, _: Vec<RollUp>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn series(
+        &self,
+        _: &TenantId,
+        _: SeriesKind,
+        _: SeriesStep,
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<Point>, StoreError> {
+        unreachable!()
     }
 }
 
@@ -207,6 +237,7 @@ fn settlement(id: &str) -> Settlement {
         id: delivery_id(id, target(1)),
         token: Token(Timestamp::default()),
         attempt: Some(attempt(1, 200)),
+        about: None,
         tally: None,
         next: Next::Done,
     }

@@ -102,9 +102,8 @@ async fn entries(
     Ok((found?, kept_from))
 }
 
-/// Range bound that excludes the position.
-/// The first and the last id, which no entry has, need no exclusion.
-fn edge(from: FeedPosition, way: Way) -> String {
+/// The bound that leaves the position out. There is none beyond the first and the last id, which no entry has.
+pub(super) fn edge(from: FeedPosition, way: Way) -> String {
     let outermost = match way {
         Way::On => FeedPosition::END,
         Way::Back => FeedPosition::START,
@@ -193,8 +192,8 @@ fn record_of_each(command: &str, store: &Inner, tenant: &TenantId, entries: &[En
     pipeline
 }
 
-/// Parses a stream id, `MILLISECONDS-NUMBER`.
-fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
+/// A stream id, `MILLISECONDS-NUMBER`.
+pub(super) fn position(id: &[u8]) -> Result<FeedPosition, StoreError> {
     std::str::from_utf8(id)
         .ok()
         .and_then(|id| {

@@ -6,7 +6,7 @@ use redis::Value;
 use super::feed::{Entry, read_entry};
 use super::keys::{Keys, Member, event_name, read_event_name};
 use super::sweep::{AT_ONCE, cut};
-use super::{Inner, read, reply};
+use super::{Inner, read, reply, series};
 use crate::{FeedPosition, StoreError};
 use hookgate_domain::{EventId, TenantId};
 
@@ -34,8 +34,9 @@ pub(super) async fn forget_tenant(
     }
     store.usage.forget(tenant);
     let mut letters = redis::cmd("UNLINK");
-    letters.arg(store.keys.dead(tenant));
+    letters.arg(store.keys.dead(tenant)).arg(store.keys.log(tenant));
     store.connection.one(letters).await?;
+    series::forget(store, tenant).await?;
     Ok(false)
 }
 

@@ -6,8 +6,9 @@
 
 use std::fmt::Write;
 
+use crate::series::{SeriesKind, SeriesStep};
 use crate::{Endpoint, Shard};
-use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId};
+use hookgate_domain::{DeliveryId, EventId, SubscriptionId, Target, TenantId, Timestamp};
 
 /// Number of shards: part of the layout, stored in the meta key and compared at every connect.
 pub(super) const SHARDS: u16 = 16;
@@ -127,7 +128,26 @@ impl Keys {
         self.of_tenant("dead:", tenant, &[])
     }
 
-    /// Hash: statistics of a subscription; its fields are listed in `stats`.
+    /// Stream: the tenant's attempt log.
+    pub(super) fn log(&self, tenant: &TenantId) -> String {
+        self.of_tenant("log:", tenant, &[])
+    }
+
+    /// Hash: counts of one kind of keys of a tenant's in a step.
+    pub(super) fn series(
+        &self,
+        tenant: &TenantId,
+        kind: SeriesKind,
+        step: SeriesStep,
+        start: Timestamp,
+    ) -> String {
+        let mut key = self.of_tenant("series:", tenant, &[]);
+        // Writing to a string cannot fail.
+        let _ = write!(key, ":{}{}:{}", kind.letter(), step.letter(), start.as_millis());
+        key
+    }
+
+    /// Hash: how a subscription fares; its fields are told in `stats`.
     pub(super) fn stats(&self, tenant: &TenantId, id: SubscriptionId) -> String {
         self.of_tenant("stat:", tenant, &[":", &id.to_string()])
     }
@@ -315,6 +335,7 @@ mod tests {
                 keys.event(&tenant, &event),
                 keys.feed(&tenant),
                 keys.dead(&tenant),
+                keys.log(&tenant),
                 keys.stats(&tenant, SubscriptionId::new(ulid::Ulid(1))),
                 keys.idempotency(&tenant, "a {key} with braces"),
             ];

@@ -13,6 +13,7 @@
 //! everything weaker than `always`.
 
 mod accept;
+mod attempt_log;
 mod checks;
 mod claim;
 mod config;
@@ -31,6 +32,7 @@ mod record;
 mod registry;
 mod reply;
 mod script;
+mod series;
 mod settle;
 mod stats;
 mod status;

@@ -14,7 +14,18 @@ pub(super) fn array(value: Value) -> Result<Vec<Value>, StoreError> {
     }
 }
 
-/// Bytes, or `None` for a nil reply.
+/// Names and values: a map in the newer protocol, and a list in the older.
+pub(super) fn pairs(value: Value) -> Result<Vec<(Value, Value)>, StoreError> {
+    match value {
+        Value::Map(pairs) => Ok(pairs),
+        other => {
+            let mut items = array(other)?.into_iter();
+            Ok(std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect())
+        }
+    }
+}
+
+/// Bytes, or that there are none.
 pub(super) fn optional(value: Value) -> Result<Option<Bytes>, StoreError> {
     match value {
         Value::Nil => Ok(None),

@@ -9,7 +9,7 @@ use super::script::Call;
 use super::time::micros;
 use super::{Inner, codec, reply, stats};
 use crate::tally::Added;
-use crate::{Next, Settled, Settlement, Shard, StoreError, Token};
+use crate::{LoggedAttempt, Next, Settled, Settlement, Shard, StoreError, Token};
 use hookgate_domain::stats::DEAD;
 use hookgate_domain::{Target, TenantId, Timestamp};
 
@@ -51,13 +51,16 @@ async fn settle_shard(
             let mut call = store.scripts.settle.call();
             call.key(store.keys.turns(shard));
             let endpoints = Endpoints::of(places.iter().map(|&at| &batch[at]));
-            call.arg(endpoints.0.len());
+            call.arg(endpoints.0.len()).arg(store.retention.attempt_log);
             for (tenant, target) in &endpoints.0 {
                 call.key(store.keys.due(tenant, *target));
                 call.arg(turn_name(tenant, *target));
             }
             for (tenant, _) in &endpoints.0 {
                 call.key(store.keys.usage(tenant));
+            }
+            for (tenant, _) in &endpoints.0 {
+                call.key(store.keys.log(tenant));
             }
             for &at in *places {
                 add(store, &mut call, &batch[at], endpoints.place(&batch[at]));
@@ -118,6 +121,17 @@ fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement, endpoint: us
         }
         Next::Done | Next::Cancelled | Next::Shadowed | Next::Release => {}
     }
+    add_counted(store, call, settlement);
+    let logged = LoggedAttempt::of(settlement).filter(|_| store.retention.attempt_log > 0);
+    call.arg(
+        logged
+            .map(|logged| codec::encode_logged(&logged))
+            .unwrap_or_default(),
+    );
+}
+
+fn add_counted(store: &Inner, call: &mut Call<'_>, settlement: &Settlement) {
+    let tenant = &settlement.tenant;
     let Some(added) = Added::of(settlement) else {
         call.arg("");
         return;

@@ -47,16 +47,8 @@ pub(super) fn failure(failure: &LastFailure) -> String {
 }
 
 fn read(reply: Value) -> Result<Stats, StoreError> {
-    // A map in the newer protocol, and a list of names and values in the older.
-    let pairs: Vec<(Value, Value)> = match reply {
-        Value::Map(pairs) => pairs,
-        other => {
-            let mut items = reply::array(other)?.into_iter();
-            std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
-        }
-    };
     let mut stats = Stats::default();
-    for (name, value) in pairs {
+    for (name, value) in reply::pairs(reply)? {
         let (name, value) = (reply::text(name)?, reply::text(value)?);
         put(&mut stats, &name, &value).ok_or_else(|| reply::unexpected("a subscription's statistics"))?;
     }

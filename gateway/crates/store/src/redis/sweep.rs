@@ -8,7 +8,7 @@ use redis::Value;
 
 use super::feed::{Entry, read_entry};
 use super::keys::{Keys, Member, event_name, read_event_name};
-use super::{Inner, read, reply};
+use super::{Inner, attempt_log, read, reply};
 use crate::{FeedPosition, Shard, StoreError};
 use hookgate_domain::{EventId, TenantId, Timestamp};
 
@@ -29,6 +29,7 @@ pub(super) async fn sweep(store: &Inner) -> Result<(), StoreError> {
             letters.arg(store.keys.dead(&tenant)).arg("-inf");
             letters.arg(format!("({}", oldest.as_micros()));
             store.connection.one(letters).await?;
+            attempt_log::cut(store, &tenant, now).await?;
         }
     }
     Ok(())

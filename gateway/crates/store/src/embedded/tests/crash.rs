@@ -40,6 +40,7 @@ async fn accept_and_settle(store: &Embedded, number: usize) {
             id: delivery_id(&id, target(1)),
             token,
             attempt: Some(attempt(1, 200)),
+            about: None,
             tally: None,
             next: Next::Done,
         };

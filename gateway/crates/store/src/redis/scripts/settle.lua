@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 -- Ends or prolongs leases of one shard, in order.
 --
--- KEYS  1 turns; then the endpoints' due sets, and the usage of each one's tenant; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
+-- KEYS  1 turns; then the endpoints' due sets, the usage of each one's tenant, and its attempt log; then of every item its event; then, of an item that is 'dead', the tenant's dead letters; then, of one that
 --       is counted, the subscription's statistics
--- ARGV  1 how many endpoints; then of every endpoint TENANT|TARGET; then of every item:
+-- ARGV  1 how many endpoints, 2 how long attempt logs may be; then of every endpoint TENANT|TARGET; then of every item:
 --       what, which endpoint (from 1), member, token, TARGET|RUN, when the attempt began (µs) or '' without one, and with one its record;
 --       and then by what it is
 --         done, dead, cancelled, shadowed, release  nothing more
 --         retry   when (µs), body or ''
 --         extend  for how long (µs)
---       and last the field that the attempt is counted in or '', and with one the field that a delivery given up is counted in
+--       and then the field that the attempt is counted in or '', and with one the field that a delivery given up is counted in
 --       or '', the field for the last such attempt and its value, from when on buckets are of use (ms), and for how long they
---       are kept (s)
+--       are kept (s);
+--       and last what the attempt log has of it, or ''
 -- Gives of every item 0: no such delivery waits, 1: somebody else holds the lease, 2: done, or the new token.
 --
 -- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a
@@ -21,7 +22,7 @@
 local turns, endpoints = KEYS[1], tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local k, a = 1 + 2 * endpoints, 1 + endpoints
+local k, a = 1 + 3 * endpoints, 2 + endpoints
 
 local function key() k = k + 1 return KEYS[k] end
 local function arg() a = a + 1 return ARGV[a] end
@@ -91,7 +92,7 @@ end
 
 local function set_turns()
   for i = 1, endpoints do
-    local turn = ARGV[1 + i]
+    local turn = ARGV[2 + i]
     local first = redis.call('ZRANGE', KEYS[1 + i], 0, 0, 'WITHSCORES')[2]
     if first then
       if lowest[i] then redis.call('ZADD', turns, 'LT', micros(lowest[i]), turn) end
@@ -119,6 +120,12 @@ local function write_ended()
   end
 end
 
+-- In the order of the settlements, which the ids of a stream tell.
+local function log(endpoint, record)
+  if record == '' then return end
+  redis.call('XADD', KEYS[1 + 2 * endpoints + endpoint], 'MAXLEN', '~', ARGV[2], '*', 'a', record)
+end
+
 local results = {}
 while a < #ARGV do
   local what, endpoint, member, token, part = arg(), tonumber(arg()), arg(), arg(), arg()
@@ -137,11 +144,13 @@ while a < #ARGV do
     stats = key()
     c = { field = field, dead = arg(), last = arg(), value = arg(), from = arg(), keep = arg() }
   end
+  local logged = arg()
 
   if what == 'done' then
     if finish(endpoint, member) then
       stand(event, part, 'D' .. micros(now), attempt)
       if c then count(stats, c) end
+      log(endpoint, logged)
       results[#results + 1] = '2'
     else
       results[#results + 1] = '0'
@@ -175,6 +184,7 @@ while a < #ARGV do
         rescore(endpoint, member, result)
       end
       if c then count(stats, c) end
+      log(endpoint, logged)
       results[#results + 1] = result
     end
   end

@@ -1,0 +1,380 @@
+//! Time series of what a tenant accepts and attempts: counts by minute and by hour, of all of it, by target and by type.
+//!
+//! They are counted in memory as batches are committed (`group`) and added to the store every few seconds, so that an event's way
+//! has no write more. A process that is killed loses what it had not added; the attempt log has lost nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Accepted, Next, Settled, Settlement, StoreError, Submission};
+use hookgate_domain::stats::{CELLS, Counts, DEAD, cell};
+use hookgate_domain::{EventType, StatusClass, Target, TenantId, Timestamp, Trigger};
+
+/// A store's time series. A part of [`Store`](super::Store).
+#[async_trait]
+pub trait Series: Send + Sync {
+    /// Adds counts, by minute and by hour. What is not known to be added is lost: nothing is added twice.
+    async fn roll_up(&self, counts: Vec<RollUp>) -> Result<(), StoreError>;
+
+    /// A tenant's counts of one kind in the steps that begin at `from` or later and before `until`, the oldest first.
+    async fn series(
+        &self,
+        tenant: &TenantId,
+        kind: SeriesKind,
+        step: SeriesStep,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Result<Vec<Point>, StoreError>;
+}
+
+/// Counts of a minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollUp {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// When the minute began.
+    pub minute: Timestamp,
+    /// Of what.
+    pub key: SeriesKey,
+    /// The counts.
+    pub cells: Cells,
+}
+
+/// Counts of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// When the step began.
+    pub start: Timestamp,
+    /// Of what.
+    pub key: SeriesKey,
+    /// The counts.
+    pub cells: Cells,
+}
+
+/// Subject of counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SeriesKey {
+    /// All of a tenant's.
+    All,
+    /// Attempts to a target.
+    Target(Target),
+    /// Events of a type and their attempts.
+    Type(EventType),
+    /// Of more targets than are kept apart.
+    OtherTargets,
+    /// Of more types than are kept apart.
+    OtherTypes,
+}
+
+/// Kind of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeriesKind {
+    /// `All`.
+    All,
+    /// `Target`, `OtherTargets`.
+    Targets,
+    /// `Type`, `OtherTypes`.
+    Types,
+}
+
+/// Length of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeriesStep {
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+}
+
+/// Counts: attempts by what they came to and how long they took, by class, and events that were accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cells(pub [u64; SERIES_CELLS]);
+
+/// Number of counts.
+pub const SERIES_CELLS: usize = ACCEPTED + 1;
+const CLASSES: usize = CELLS;
+const ACCEPTED: usize = CLASSES + StatusClass::ALL.len();
+/// Targets, and types, that are kept apart in a minute of one process.
+const MOST_KEYS: usize = 100;
+
+impl SeriesKey {
+    /// Its kind.
+    pub fn kind(&self) -> SeriesKind {
+        match self {
+            Self::All => SeriesKind::All,
+            Self::Target(_) | Self::OtherTargets => SeriesKind::Targets,
+            Self::Type(_) | Self::OtherTypes => SeriesKind::Types,
+        }
+    }
+
+    /// As text, unique within its kind; empty for what is not kept apart.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::All | Self::OtherTargets | Self::OtherTypes => String::new(),
+            Self::Target(target) => target.to_string(),
+            Self::Type(kind) => kind.to_string(),
+        }
+    }
+
+    /// Reads what `text` made of a key of this kind.
+    pub(super) fn read(kind: SeriesKind, text: &str) -> Option<Self> {
+        Some(match (kind, text) {
+            (SeriesKind::All, _) => Self::All,
+            (SeriesKind::Targets, "") => Self::OtherTargets,
+            (SeriesKind::Types, "") => Self::OtherTypes,
+            (SeriesKind::Targets, text) => Self::Target(text.parse().ok()?),
+            (SeriesKind::Types, text) => Self::Type(text.parse().ok()?),
+        })
+    }
+}
+
+impl SeriesKind {
+    /// A letter.
+    pub(super) fn letter(self) -> char {
+        match self {
+            Self::All => 'a',
+            Self::Targets => 's',
+            Self::Types => 't',
+        }
+    }
+}
+
+impl SeriesStep {
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::Minute, Self::Hour];
+
+    /// A letter.
+    pub(super) fn letter(self) -> char {
+        match self {
+            Self::Minute => 'm',
+            Self::Hour => 'h',
+        }
+    }
+
+    /// Its length in milliseconds.
+    pub fn millis(self) -> u64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+        }
+    }
+
+    /// When the step began that a time is in.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        Timestamp::from_millis(at.as_millis() / self.millis() * self.millis())
+    }
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self([0; SERIES_CELLS])
+    }
+}
+
+impl Cells {
+    /// Adds what another has.
+    pub fn add(&mut self, other: &Self) {
+        for (cell, more) in self.0.iter_mut().zip(other.0) {
+            *cell = cell.saturating_add(more);
+        }
+    }
+
+    /// Attempts by what they came to.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.0.copy_from_slice(&self.0[..CELLS]);
+        counts
+    }
+
+    /// All attempts but those that were put off, crashed or shadowed.
+    pub fn attempts(&self) -> u64 {
+        StatusClass::ALL
+            .into_iter()
+            .map(|class| self.of_class(class))
+            .sum()
+    }
+
+    /// Attempts that came to a class.
+    pub fn of_class(&self, class: StatusClass) -> u64 {
+        self.0[CLASSES + place(class)]
+    }
+
+    /// Events that were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.0[ACCEPTED]
+    }
+}
+
+fn place(class: StatusClass) -> usize {
+    StatusClass::ALL.iter().position(|one| *one == class).unwrap_or(0)
+}
+
+/// Counts that are not in the store yet. Cheap to clone; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counting(Arc<Mutex<HashMap<(TenantId, Timestamp), Minute>>>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    cells: HashMap<SeriesKey, Cells>,
+    targets: usize,
+    types: usize,
+}
+
+/// An attempt or an event that counts, once it is committed.
+#[derive(Debug)]
+pub(super) struct Counted {
+    tenant: TenantId,
+    at: Timestamp,
+    target: Option<Target>,
+    kind: EventType,
+    cells: Cells,
+}
+
+impl Counted {
+    /// The attempt of a settlement; `None`: it does not count, as of those that try a subscription out.
+    pub(super) fn attempt(settlement: &Settlement) -> Option<Self> {
+        let (about, attempt) = (settlement.about.as_ref()?, settlement.attempt.as_ref()?);
+        if about.trigger == Trigger::Test {
+            return None;
+        }
+        let mut cells = Cells::default();
+        if let Some(cell) = cell(&attempt.outcome, attempt.took) {
+            cells.0[cell] = 1;
+        }
+        if let Some(class) = attempt.outcome.class() {
+            cells.0[CLASSES + place(class)] = 1;
+        }
+        cells.0[DEAD] = u64::from(matches!(settlement.next, Next::Dead));
+        Some(Self {
+            tenant: settlement.tenant.clone(),
+            at: attempt.started.plus(attempt.took),
+            target: Some(settlement.id.target),
+            kind: about.kind.clone(),
+            cells,
+        })
+    }
+
+    /// The events of a submission.
+    pub(super) fn events(submission: &Submission) -> Vec<Self> {
+        let mut cells = Cells::default();
+        cells.0[ACCEPTED] = 1;
+        let events = submission.events.iter().map(|new| &new.event);
+        let counted = events.map(|event| Self {
+            tenant: submission.tenant.clone(),
+            at: event.accepted,
+            target: None,
+            kind: event.kind.clone(),
+            cells,
+        });
+        counted.collect()
+    }
+}
+
+impl Counting {
+    /// Counts what was settled of a batch.
+    pub(super) fn settled(&self, batch: Vec<Option<Counted>>, answers: &[Result<Settled, StoreError>]) {
+        let applied = |answer: &Result<Settled, StoreError>| matches!(answer, Ok(Settled::Applied(_)));
+        let settled = batch
+            .into_iter()
+            .zip(answers)
+            .filter(|(_, answer)| applied(answer));
+        self.add(settled.filter_map(|(counted, _)| counted));
+    }
+
+    /// Counts what was accepted of a batch.
+    pub(super) fn accepted(&self, batch: Vec<Vec<Counted>>, answers: &[Result<Accepted, StoreError>]) {
+        let fresh = batch.into_iter().zip(answers).flat_map(|(events, answer)| {
+            let fresh: &[bool] = match answer {
+                Ok(Accepted::Stored { fresh, .. }) => fresh,
+                Ok(Accepted::Repeated(_) | Accepted::KeyReused) | Err(_) => &[],
+            };
+            let new = events.into_iter().zip(fresh.to_vec()).filter(|(_, fresh)| *fresh);
+            new.map(|(event, _)| event)
+        });
+        self.add(fresh);
+    }
+
+    fn add(&self, counted: impl Iterator<Item = Counted>) {
+        let mut minutes = self.lock();
+        for one in counted {
+            let start = SeriesStep::Minute.start(one.at);
+            let minute = minutes.entry((one.tenant, start)).or_default();
+            minute.add(SeriesKey::All, &one.cells);
+            if let Some(target) = one.target {
+                minute.add(SeriesKey::Target(target), &one.cells);
+            }
+            minute.add(SeriesKey::Type(one.kind), &one.cells);
+        }
+    }
+
+    /// Takes all counts out.
+    pub(super) fn take(&self) -> Vec<RollUp> {
+        let minutes = std::mem::take(&mut *self.lock());
+        let all = minutes.into_iter().flat_map(|((tenant, minute), of)| {
+            of.cells.into_iter().map(move |(key, cells)| RollUp {
+                tenant: tenant.clone(),
+                minute,
+                key,
+                cells,
+            })
+        });
+        all.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, Timestamp), Minute>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Minute {
+    fn add(&mut self, key: SeriesKey, cells: &Cells) {
+        if let Some(known) = self.cells.get_mut(&key) {
+            return known.add(cells);
+        }
+        let key = match key.kind() {
+            SeriesKind::All => key,
+            SeriesKind::Targets if self.targets == MOST_KEYS => SeriesKey::OtherTargets,
+            SeriesKind::Types if self.types == MOST_KEYS => SeriesKey::OtherTypes,
+            SeriesKind::Targets => {
+                self.targets += 1;
+                key
+            }
+            SeriesKind::Types => {
+                self.types += 1;
+                key
+            }
+        };
+        self.cells.entry(key).or_default().add(cells);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_minute_are_bounded_and_nothing_is_lost() {
+        let counting = Counting::default();
+        let mut cells = Cells::default();
+        cells.0[ACCEPTED] = 1;
+        let counted = (0..250).map(|n| Counted {
+            tenant: "acme".parse().unwrap(),
+            at: Timestamp::from_millis(61_000),
+            target: None,
+            kind: format!("type.{n}").parse().unwrap(),
+            cells,
+        });
+        counting.add(counted);
+        let taken = counting.take();
+        assert_eq!(taken.len(), MOST_KEYS + 2);
+        let of = |key: &SeriesKey| taken.iter().find(|one| one.key == *key).unwrap().cells.accepted();
+        assert_eq!((of(&SeriesKey::All), of(&SeriesKey::OtherTypes)), (250, 150));
+        assert!(
+            taken
+                .iter()
+                .all(|one| one.minute == Timestamp::from_millis(60_000))
+        );
+        assert_eq!(counting.take(), []);
+    }
+}

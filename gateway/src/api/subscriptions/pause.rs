@@ -1,0 +1,38 @@
+//! The pause of an endpoint, as the gateway process that answers has it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::Api;
+use super::super::views::text;
+use super::views::SubscriptionView;
+use hookgate_domain::{Subscription, Target};
+use hookgate_store::Endpoint;
+
+/// Pause of an endpoint: nothing is sent to it, and no attempts are used up.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointPause")]
+pub(in crate::api) struct PauseView {
+    /// When it is tried again.
+    pub until: String,
+    /// Why: `failing` (its last attempts failed) or `asked` (it answered 429 or 503 with `Retry-After`).
+    pub reason: &'static str,
+    /// Owner of the pause: `process`, that of the gateway process that answers. Others find out by themselves.
+    pub scope: &'static str,
+}
+
+impl SubscriptionView {
+    /// The same with the pause of its endpoint.
+    pub(super) fn paused(mut self, api: &Api, subscription: &Subscription) -> Self {
+        let endpoint = Endpoint {
+            tenant: subscription.tenant.clone(),
+            target: Target::Subscription(subscription.id),
+        };
+        self.pause = api.inbox.pause_of(&endpoint).map(|(time, asked)| PauseView {
+            until: text(api.clock.now().plus(time)),
+            reason: if asked { "asked" } else { "failing" },
+            scope: "process",
+        });
+        self
+    }
+}

@@ -1,0 +1,147 @@
+//! Standings, as they are told: a pause and why, a pending delivery that is sent now, who receives an event; and the
+//! operator's lists.
+
+use hookgate_tests::{Receiver, Reply, eventually};
+use serde_json::{Value, json};
+
+use crate::site::{On, Site, on_both_stores};
+
+on_both_stores!(pending_delivery_is_sent_now, operator_lists_all_tenants_by_time,);
+
+async fn pending_delivery_is_sent_now(on: On) {
+    let site = Site::start(on).await;
+    let acme = &site.acme;
+    let receiver = Receiver::start(vec![Reply::Status(500)]).await;
+    let new = json!({ "url": receiver.url(), "events": ["*"], "retry": { "schedule": ["2h"] } });
+    let made = acme.post("/v1/subscriptions", &new).await.expect(201);
+    let published = acme
+        .post("/v1/events", &json!({ "type": "invoice.paid", "data": {} }))
+        .await
+        .expect(202);
+    assert_eq!(
+        (&published["deliveries"], &published["subscriptions"]),
+        (&json!(1), &json!([made["id"]]))
+    );
+    let waiting = eventually("it failed once", async || {
+        let page = acme
+            .get("/v1/deliveries?status=pending&status_class=5xx")
+            .await
+            .expect(200);
+        page["data"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    let id = waiting["id"].as_str().unwrap();
+    let sent = acme
+        .post(&format!("/v1/deliveries/{id}/retry"), &json!({}))
+        .await
+        .expect(202);
+    assert_eq!(sent["id"], id);
+    receiver.wait_for(2).await;
+    let ended = eventually("it is delivered", async || {
+        let shown = acme.get(&format!("/v1/deliveries/{id}")).await.expect(200);
+        (shown["status"] == "delivered").then_some(shown)
+    })
+    .await;
+    assert_eq!(ended["attempts"].as_array().unwrap().len(), 2, "{ended:#}");
+    assert_eq!(
+        (&ended["attempts"][0]["outcome"], &ended["last_outcome"]),
+        (&json!("http_error"), &json!("delivered"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pause_of_an_endpoint_is_told_with_its_reason() {
+    let site = Site::start(On::Embedded).await;
+    let acme = &site.acme;
+    let busy = Reply::With(503, vec![("retry-after", "3600".to_owned())]);
+    let receiver = Receiver::start(vec![busy]).await;
+    let (id, _) = acme.subscribe(&receiver.url()).await;
+    let path = format!("/v1/subscriptions/{id}");
+    assert_eq!(acme.get(&path).await.expect(200)["pause"], Value::Null);
+    acme.publish("invoice.paid", json!({})).await;
+    let shown = eventually("a pause", async || {
+        let shown = acme.get(&path).await.expect(200);
+        (shown["pause"] != Value::Null).then_some(shown)
+    })
+    .await;
+    assert_eq!(
+        (
+            &shown["status"],
+            &shown["pause"]["reason"],
+            &shown["pause"]["scope"]
+        ),
+        (&json!("active"), &json!("asked"), &json!("process"))
+    );
+    let listed = acme.get("/v1/subscriptions").await.expect(200);
+    assert_eq!(listed["data"][0]["pause"]["reason"], "asked");
+}
+
+async fn operator_lists_all_tenants_by_time(on: On) {
+    let site = Site::start(on).await;
+    let operator = site.gateway.operator();
+    let receiver = Receiver::start(vec![]).await;
+    let globex = site.gateway.tenant("globex").await;
+    let clients = [(&site.acme, "acme"), (&globex, "globex")];
+    for (client, _) in clients {
+        client.subscribe(&receiver.url()).await;
+    }
+    let mut published = Vec::new();
+    for n in 0..6 {
+        let (client, name) = clients[n % 2];
+        published.push((name, client.publish("invoice.paid", json!({ "n": n })).await));
+        eventually("it is settled", async || {
+            let page = operator
+                .get("/v1/operator/attempts?status=delivered")
+                .await
+                .expect(200);
+            (page["data"].as_array().unwrap().len() == n + 1).then_some(())
+        })
+        .await;
+    }
+    published.reverse();
+    for (path, field) in [("attempts", "event"), ("deliveries", "event"), ("events", "id")] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = operator
+                .get(&format!("/v1/operator/{path}?limit=2{cursor}"))
+                .await
+                .expect(200);
+            let data = page["data"].as_array().unwrap();
+            assert!(data.len() <= 2, "{page:#}");
+            seen.extend(data.iter().map(|one| {
+                let text = |name: &str| one[name].as_str().unwrap().to_owned();
+                (text("tenant"), text(field))
+            }));
+            let Some(next) = page["next_cursor"].as_str() else {
+                break;
+            };
+            cursor = format!("&cursor={next}");
+        }
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|(tenant, id)| (tenant.as_str(), id.clone()))
+            .collect();
+        assert_eq!(seen, published, "{path}");
+        let own = operator
+            .get(&format!("/v1/operator/{path}?tenant=globex"))
+            .await
+            .expect(200);
+        let own = own["data"].as_array().unwrap();
+        assert!(
+            own.len() == 3 && own.iter().all(|one| one["tenant"] == "globex"),
+            "{own:#?}"
+        );
+        let refused = site.acme.get(&format!("/v1/operator/{path}")).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (403, "operator_required"),
+            "{path}"
+        );
+        let refused = operator.get(&format!("/v1/operator/{path}?tenant=nobody")).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "invalid_parameter"),
+            "{path}"
+        );
+    }
+}
