@@ -68,7 +68,6 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[derive(Debug)]
 pub(super) struct FeedQuery {
     /// How many events at most: 1 to 500; 50 where it is not given.
-    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the previous page; default: the oldest event in the feed.
     pub cursor: Option<String>,
