@@ -207,6 +207,20 @@ impl Gateway {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many lines it has said that are such.
+    pub fn count_in_log(&self, is_such: impl Fn(&str) -> bool) -> usize {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().filter(|line| is_such(line)).count()
+    }
+
+    /// Number of its open descriptors.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
     /// Ends it with SIGKILL, as a crash would.
     ///
     /// # Panics

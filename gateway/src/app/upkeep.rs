@@ -96,6 +96,7 @@ impl Upkeep {
     async fn look(&self) {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
+        self.metrics.store_has_lost(health.lost_events, health.damaged_records);
         let before = self
             .last
             .lock()

@@ -20,6 +20,7 @@ mod receiver;
 #[cfg(test)]
 mod receivers_page;
 mod serve;
+mod store;
 mod temporary;
 mod verify;
 
@@ -50,6 +51,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the embedded store, while no gateway runs on it.
     Restore(backup::Restore),
+    /// Look for damage in the embedded store, or take what is whole of it, while no gateway runs on it.
+    Store(store::Arguments),
     /// Write tenants with their subscriptions, secrets, keys and event types to a file: to move them, or to keep them.
     Export(export::Arguments),
     /// Take a file that `export` wrote. Nothing is deleted, and doing it again changes nothing.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
         Command::Event(arguments) => event::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

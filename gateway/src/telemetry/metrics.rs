@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -212,6 +213,13 @@ impl Metrics {
         self.inner.store_available.set(available.into());
     }
 
+    /// How many events the store has lost that it had confirmed, and how many records of it were found damaged, since the start.
+    pub fn store_has_lost(&self, events: u64, damaged: u64) {
+        let [lost, found] = &self.inner.store_losses;
+        lost.inner().store(events, Ordering::Relaxed);
+        found.inner().store(damaged, Ordering::Relaxed);
+    }
+
     /// How many tenants this process holds.
     pub fn tenants_are(&self, count: usize) {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -282,6 +290,8 @@ struct Inner {
     store_batch_size: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_available: Gauge,
+    /// Lost events and damaged records.
+    store_losses: [Counter; 2],
     tenants: Gauge,
     http: HttpFigures,
 }
@@ -309,6 +319,7 @@ impl Inner {
             store_batch_size: Family::new_with_constructor(sizes),
             store_seconds: Family::new_with_constructor(waits),
             store_available: Gauge::default(),
+            store_losses: Default::default(),
             tenants: Gauge::default(),
             http: HttpFigures::default(),
         };
@@ -415,6 +426,17 @@ impl Inner {
             "store_available",
             "Whether the store answers (1) or not (0)",
             self.store_available.clone(),
+        );
+        let [lost, damaged] = &self.store_losses;
+        r.register(
+            "store_lost_events",
+            "Events that the store had confirmed and has no more",
+            lost.clone(),
+        );
+        r.register(
+            "store_damaged_records",
+            "Records of the store that were found damaged",
+            damaged.clone(),
         );
         r.register("tenants", "Tenants that this process holds", self.tenants.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);

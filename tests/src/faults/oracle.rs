@@ -1,7 +1,8 @@
 //! What was accepted and what arrived.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::Received;
 
@@ -17,10 +18,16 @@ struct State {
     accepted: HashMap<u64, String>,
     /// Numbers that have not arrived, of those accepted.
     awaited: HashSet<u64>,
-    /// Numbers that arrived, with the event's id.
-    arrived: HashMap<u64, String>,
+    /// Numbers that arrived, with the event's id and when they did first.
+    arrived: HashMap<u64, (String, Instant)>,
+    /// Requests by number, whatever they were answered.
+    requests: HashMap<u64, u32>,
     duplicates: u64,
-    faults: Vec<String>,
+    unexplained: u64,
+    /// From when to when deliveries that were in hand may arrive again.
+    in_hand: Vec<(Instant, Option<Instant>)>,
+    refused: u64,
+    faults: BTreeMap<String, u64>,
 }
 
 impl Oracle {
@@ -32,11 +39,11 @@ impl Oracle {
     /// A producer was answered 202.
     pub fn accepted(&self, number: u64, id: &str) {
         let mut state = self.state();
-        if let Some(other) = state.arrived.get(&number)
+        if let Some((other, _)) = state.arrived.get(&number)
             && other != id
         {
             let fault = format!("number {number} was accepted as {id} and arrived as {other}");
-            state.faults.push(fault);
+            state.fault(fault);
         }
         if !state.arrived.contains_key(&number) {
             state.awaited.insert(number);
@@ -44,35 +51,70 @@ impl Oracle {
         state.accepted.insert(number, id.to_owned());
     }
 
+    /// A producer was refused: what it was told must let it try again safely.
+    pub fn refused(&self, status: u16, code: &str, comes_again: bool) {
+        let mut state = self.state();
+        state.refused += 1;
+        if !(matches!(status, 429 | 503) && comes_again) {
+            state.fault(format!("producers were answered {status} `{code}`"));
+        }
+    }
+
+    /// The receiver took a request and did not answer it with success.
+    pub fn attempted(&self, request: &Received) {
+        if let Some(number) = request.json()["data"]["n"].as_u64() {
+            *self.state().requests.entry(number).or_default() += 1;
+        }
+    }
+
     /// The receiver took a request and answered it with success.
     pub fn arrived(&self, request: &Received, secret: &str) {
+        self.attempted(request);
         let mut state = self.state();
         if !request.verifies(secret) {
-            state
-                .faults
-                .push(format!("{} has a wrong signature", request.id()));
-            return;
+            return state.fault(format!("{} has a wrong signature", request.id()));
         }
         let Some(number) = request.json()["data"]["n"].as_u64() else {
-            state
-                .faults
-                .push(format!("{} is no event of the round", request.id()));
-            return;
+            return state.fault(format!("{} is no event of the round", request.id()));
         };
         if !state.posted.contains(&number) {
-            state.faults.push(format!("number {number} was never sent"));
+            state.fault(format!("number {number} was never sent"));
         }
         let id = request.id().to_owned();
         if let Some(accepted) = state.accepted.get(&number)
             && *accepted != id
         {
             let fault = format!("number {number} was accepted as {accepted} and arrived as {id}");
-            state.faults.push(fault);
+            state.fault(fault);
         }
         state.awaited.remove(&number);
-        if state.arrived.insert(number, id).is_some() {
-            state.duplicates += 1;
+        match state.arrived.get(&number).map(|(_, first)| *first) {
+            None => drop(state.arrived.insert(number, (id, Instant::now()))),
+            Some(first) => {
+                state.duplicates += 1;
+                if !state.was_in_hand(first) {
+                    state.unexplained += 1;
+                }
+            }
         }
+    }
+
+    /// From now on deliveries that are in hand may arrive again.
+    pub fn hold(&self) {
+        let from = Instant::now().checked_sub(UNSETTLED).unwrap_or_else(Instant::now);
+        self.state().in_hand.push((from, None));
+    }
+
+    /// What was delivered up to now was in hand; how many those are.
+    pub fn release(&self) -> u64 {
+        let mut state = self.state();
+        let now = Instant::now();
+        let Some((from, until @ None)) = state.in_hand.last_mut() else {
+            return 0;
+        };
+        *until = Some(now);
+        let from = *from;
+        state.arrived.values().filter(|(_, first)| *first >= from).count() as u64
     }
 
     /// How many numbers were accepted.
@@ -90,22 +132,75 @@ impl Oracle {
         self.state().awaited.clone()
     }
 
+    /// Numbers that are awaited now, with the ids of their events.
+    pub fn missing(&self) -> Vec<(u64, String)> {
+        let state = self.state();
+        let id = |number: &u64| Some((*number, state.accepted.get(number)?.clone()));
+        state.awaited.iter().filter_map(id).collect()
+    }
+
+    /// A number is awaited no more.
+    pub fn give_up(&self, number: u64) {
+        self.state().awaited.remove(&number);
+    }
+
     /// Whether a number has arrived.
     pub fn has_arrived(&self, number: u64) -> bool {
         self.state().arrived.contains_key(&number)
     }
 
-    /// Requests beyond the first for a number.
+    /// Requests beyond the first for a number that was answered with success.
     pub fn duplicates(&self) -> u64 {
         self.state().duplicates
     }
 
-    /// What must never be: wrong signatures, events that nobody sent, one number under two ids.
+    /// Those whose first arrived while nothing had to arrive again.
+    pub fn unexplained(&self) -> u64 {
+        self.state().unexplained
+    }
+
+    /// Answers that were no 202.
+    pub fn refusals(&self) -> u64 {
+        self.state().refused
+    }
+
+    /// Most requests of one number.
+    pub fn most_requests(&self) -> u32 {
+        self.state().requests.values().copied().max().unwrap_or(0)
+    }
+
+    /// Something that must never be.
+    pub fn must_not(&self, fault: String) {
+        self.state().fault(fault);
+    }
+
+    /// What must never be: wrong signatures, events that nobody sent, one number under two ids, refusals that forbid a retry.
     pub fn faults(&self) -> Vec<String> {
-        self.state().faults.clone()
+        let state = self.state();
+        let told = state.faults.iter().map(|(fault, times)| match times {
+            1 => fault.clone(),
+            times => format!("{fault} ({times} times)"),
+        });
+        told.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl State {
+    fn fault(&mut self, fault: String) {
+        *self.faults.entry(fault).or_default() += 1;
+    }
+
+    fn was_in_hand(&self, first: Instant) -> bool {
+        let within = |(from, until): &(Instant, Option<Instant>)| {
+            first >= *from && until.is_none_or(|until| first <= until)
+        };
+        self.in_hand.iter().rev().any(within)
+    }
+}
+
+/// How long before a fault a delivery may have arrived whose end was not noted yet.
+const UNSETTLED: Duration = Duration::from_secs(1);

@@ -7,6 +7,8 @@ use std::sync::{PoisonError, RwLock};
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::backup::FILE;
+use super::config::Config;
+use super::damage::guarded_read;
 use super::read::{Snapshot, broken};
 use super::tables::{Tables, get};
 use super::usage;
@@ -37,8 +39,17 @@ pub(super) enum Sync {
 
 impl File {
     /// Opens the file in a directory, made if it is not there.
-    pub(super) fn open(directory: &Path, cache: Size) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, config: &Config) -> Result<Self, StoreError> {
         let path = directory.join(FILE);
+        guarded_read(|| Self::open_at(&path, config)).map_err(|error| match error {
+            StoreError::Corrupt(reason) if !reason.contains(FILE) => {
+                StoreError::Corrupt(format!("{} cannot be opened: {reason}", path.display()))
+            }
+            error => error,
+        })
+    }
+
+    fn open_at(path: &Path, config: &Config) -> Result<Self, StoreError> {
         let unusable = |error: redb::Error| {
             let text = format!("{} cannot be opened: {error}", path.display());
             match is_damage(&error) {
@@ -46,12 +57,15 @@ impl File {
                 false => StoreError::Unusable(text),
             }
         };
-        let database = open(&path, cache).map_err(unusable)?;
-        let identity = identity(&path).ok();
+        let cache = config.cache;
+        let length = std::fs::metadata(path).map_or(0, |file| file.len());
+        let checked = length <= config.check_at_start.bytes() as u64;
+        let database = open(path, cache, checked).map_err(unusable)?;
+        let identity = identity(path).ok();
         check_layout(&database).map_err(unusable)??;
         usage::count(&database).map_err(unusable)??;
         Ok(Self {
-            path,
+            path: path.to_owned(),
             cache,
             identity,
             database: RwLock::new(Some(database)),
@@ -129,8 +143,11 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-fn open(path: &Path, cache: Size) -> Result<Database, redb::Error> {
-    Ok(Database::builder().set_cache_size(cache.bytes()).create(path)?)
+/// Opens a file, made where it is not there. `checked`: every page has its checksum, or it is not opened.
+fn open(path: &Path, cache: Size, checked: bool) -> Result<Database, redb::Error> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache.bytes()).set_check_integrity_on_open(checked);
+    Ok(builder.create(path)?)
 }
 
 pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction, redb::Error> {

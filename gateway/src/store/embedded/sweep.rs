@@ -7,11 +7,10 @@ use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::keys::{self, Place, Space};
-use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get};
+use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get, read_delivery_row};
 use super::turn::{Step, Turn};
 use crate::domain::{DeliveryId, DeliveryState, EventId, TenantId, Timestamp};
 use crate::store::StoreError;
-use crate::store::codec::DeliveryRecord;
 
 /// Rows that one transaction looks at.
 pub(super) const STEP: usize = 256;
@@ -222,7 +221,7 @@ impl Turn<'_> {
 }
 
 fn dead_letter(key: &[u8], record: &[u8]) -> Result<Option<(Timestamp, DeliveryId)>, StoreError> {
-    let record = DeliveryRecord::decode(&Bytes::copy_from_slice(record))?;
+    let record = read_delivery_row(key, record)?;
     let DeliveryState::Dead { at } = record.state else {
         return Ok(None);
     };

@@ -3,12 +3,14 @@
 //! While one transaction is under way the next group forms in the queue. A transaction that fails answers nobody: whoever asked
 //! finds the answer missing, which means that nothing is known. Then the file is opened anew, for only that tells what is so.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::damage::{Damage, guarded, guarded_read};
 use super::file::{File, Sync};
 use super::index::Index;
 use super::jobs::{Answer, Job};
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     pub(super) room: Room,
+    pub(super) damage: Damage,
 }
 
 /// The thread's own.
@@ -107,12 +110,22 @@ impl Writer {
     }
 
     fn write(&mut self, group: Vec<Job>, sync: Sync) {
-        match self.commit(group, sync) {
+        let damaged = match guarded(AssertUnwindSafe(|| self.commit(group, sync))) {
+            Ok(done) => done,
+            Err(reason) => {
+                self.shared.damage.file(&reason);
+                Err(redb::Error::Corrupted(reason))
+            }
+        };
+        match damaged {
             Ok(answers) => {
                 self.shared.room.succeeded();
                 answers.into_iter().for_each(|answer| answer());
             }
             Err(error) => {
+                if let redb::Error::Corrupted(reason) = &error {
+                    self.shared.damage.file(reason);
+                }
                 self.shared.room.failed(&error);
                 self.recover();
             }
@@ -133,6 +146,9 @@ impl Writer {
             now,
         )?;
         turn.refusing = shared.room.refusal(&shared.file);
+        if let Some(broken) = shared.damage.broken() {
+            turn.refusing = Some(StoreError::Unusable(broken));
+        }
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut turn)).collect();
         let answers = answers?;
         turn.write_counted()?;
@@ -160,10 +176,11 @@ impl Writer {
         self.sequences.clear();
         self.unsynced = None;
         let shared = &*self.shared;
-        let reopened = shared.file.reopen().map_err(super::read::broken);
-        let known = reopened.and_then(|()| {
+        let reopened = guarded_read(|| shared.file.reopen().map_err(super::read::broken));
+        let known = guarded_read(|| {
+            reopened?;
             let snapshot = shared.file.snapshot()?;
-            Ok((snapshot.pending()?, snapshot.stored()?))
+            Ok((snapshot.pending(&shared.damage)?, snapshot.stored()?))
         });
         match known {
             Ok((rows, stored)) => {

@@ -241,7 +241,7 @@ impl Link {
             return self.sent(connected, pipeline).await;
         };
         self.lost.admit(&tag, Instant::now())?;
-        let sent = self.sent(connected, pipeline).await;
+        let sent = self.sent_after(connected, pipeline, &tag).await;
         let away = match &sent {
             Ok(replies) => replies.iter().find_map(|reply| match reply {
                 Value::ServerError(error) => Some(Failure::from(error.clone())),
@@ -270,6 +270,30 @@ impl Link {
             self.status.unfit(*unfit);
         }
         sent
+    }
+
+    /// Sends again what nobody did because its keys move to another server: that one is found out meanwhile, or has all of them.
+    async fn sent_after(
+        &self,
+        connected: &Connected,
+        pipeline: &Pipeline,
+        tag: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let (began, mut pause) = (Instant::now(), MOVE_PAUSE.0);
+        loop {
+            let sent = self.sent(connected, pipeline).await;
+            match &sent {
+                Err(failure) if failure.fault == Fault::Moving => {
+                    tracing::debug!(part = %tag, reason = %failure.text, "store.part_moves");
+                    if began.elapsed() + pause > MOVE_PATIENCE.min(self.patience) {
+                        return sent;
+                    }
+                }
+                Ok(_) | Err(_) => return sent,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MOVE_PAUSE.1);
+        }
     }
 
     async fn sent(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
@@ -374,6 +398,10 @@ async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError
     }
 }
 
+/// Pauses between two tries of what moves, the first and the longest, and how long it is tried: other parts of the same batch wait
+/// for it.
+const MOVE_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(40));
+const MOVE_PATIENCE: Duration = Duration::from_millis(200);
 /// Slots of a cluster (the Redis cluster specification, "Key distribution model").
 const SLOTS: u16 = 16_384;
 /// Slots that are asked where not all servers answer; more servers than that are not seen then.

@@ -32,6 +32,7 @@ mod stats;
 mod status;
 mod sweep;
 mod time;
+mod trip;
 mod usage;
 mod watch;
 
@@ -59,6 +60,7 @@ use link::Link;
 use script::Scripts;
 use status::{Sequences, Status};
 use time::ServerTime;
+use trip::RoundTrip;
 use usage::UsageCache;
 
 pub use config::Config;
@@ -75,6 +77,7 @@ struct Inner {
     keys: Keys,
     scripts: Scripts,
     time: ServerTime,
+    trip: RoundTrip,
     status: Arc<Status>,
     sequences: Sequences,
     usage: UsageCache,
@@ -99,6 +102,7 @@ impl RedisStore {
             keys: Keys::new(&config.prefix),
             scripts: Scripts::default(),
             time: ServerTime::default(),
+            trip: RoundTrip::default(),
             status,
             sequences: Sequences::default(),
             usage: UsageCache::default(),
@@ -298,8 +302,14 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Health {
-        let link = &self.inner.link;
-        self.inner.status.health(link.down().as_deref(), link.lost())
+        let (link, config) = (&self.inner.link, &self.inner.dialer.config);
+        let mut health = self.inner.status.health(link.down().as_deref(), link.lost());
+        let far = self
+            .inner
+            .trip
+            .warning(self.inner.accept_timeout, config.response_timeout.get());
+        health.warnings.extend(far);
+        health
     }
 
     fn shards(&self) -> u16 {
