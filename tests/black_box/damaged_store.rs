@@ -21,7 +21,10 @@ async fn damaged_event_is_named_and_the_others_are_delivered() {
     let mark = text(7).into_bytes();
     let places = |bytes: &[u8]| -> Vec<usize> {
         let starts = bytes.windows(mark.len()).enumerate();
-        starts.filter(|(_, part)| *part == mark).map(|(at, _)| at).collect()
+        starts
+            .filter(|(_, part)| *part == mark)
+            .map(|(at, _)| at)
+            .collect()
     };
     let found = places(&bytes);
     assert!(!found.is_empty());
@@ -42,24 +45,44 @@ async fn damaged_event_is_named_and_the_others_are_delivered() {
     arrive(&receiver, &ids, EVENTS - 1).await;
     let ready = eventually("it is told", async || {
         let ready = site.gateway.operator().get("/readyz").await;
-        ready.body["warnings"].to_string().contains("records of its file are damaged").then_some(ready)
+        ready.body["warnings"]
+            .to_string()
+            .contains("records of its file are damaged")
+            .then_some(ready)
     })
     .await;
     assert_eq!(ready.status, 200, "{:#}", ready.body);
     eventually("it is counted", async || {
         let metrics = site.gateway.operator().get("/metrics").await.body;
-        let counted = metrics.as_str()?.contains("hookgate_store_damaged_records_total 1");
+        let counted = metrics
+            .as_str()?
+            .contains("hookgate_store_damaged_records_total 1");
         counted.then_some(())
     })
     .await;
     let damaged = site.acme.get(&format!("/v1/events/{}", ids[7])).await;
-    assert_eq!((damaged.status, damaged.code()), (503, "store_damaged"), "{:#}", damaged.body);
-    let after = site.acme.publish("invoice.paid", json!({ "text": "after" })).await;
+    assert_eq!(
+        (damaged.status, damaged.code()),
+        (503, "store_damaged"),
+        "{:#}",
+        damaged.body
+    );
+    let after = site
+        .acme
+        .publish("invoice.paid", json!({ "text": "after" }))
+        .await;
     eventually("new events are delivered", async || {
-        receiver.received().iter().any(|request| request.id() == after).then_some(())
+        receiver
+            .received()
+            .iter()
+            .any(|request| request.id() == after)
+            .then_some(())
     })
     .await;
-    let altered = receiver.received().iter().any(|request| request.text().contains("The text"));
+    let altered = receiver
+        .received()
+        .iter()
+        .any(|request| request.text().contains("The text"));
     assert!(!altered, "what was altered is not delivered");
     assert_eq!(site.gateway.count_in_log(|line| line.contains("panicked")), 0);
 }
@@ -104,7 +127,10 @@ async fn damaged_store_is_refused_and_what_is_whole_is_taken_into_a_new_one() {
     assert!(refused > 5, "{refused} of the places are in use");
 
     // One for all: the page of the first event's text is gone.
-    let at = whole.windows(text(3).len()).position(|part| part == text(3).as_bytes()).unwrap();
+    let at = whole
+        .windows(text(3).len())
+        .position(|part| part == text(3).as_bytes())
+        .unwrap();
     let mut bytes = whole.clone();
     bytes[at / 4096 * 4096..][..4096].fill(0);
     std::fs::write(&file, &bytes).unwrap();
@@ -115,7 +141,12 @@ async fn damaged_store_is_refused_and_what_is_whole_is_taken_into_a_new_one() {
     std::fs::rename(to.join("hookgate.redb"), &file).unwrap();
     let (code, checked) = store(&site, &["check", "--json"]);
     assert_eq!(code, 0, "{checked:#}");
-    let taken = checked["tables"].as_array().unwrap().iter().find(|table| table["name"] == "events").unwrap();
+    let taken = checked["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|table| table["name"] == "events")
+        .unwrap();
     let taken = usize::try_from(taken["whole"].as_u64().unwrap()).unwrap();
     let receiver = Receiver::start(vec![]).await;
     let mut site = site.restart();
@@ -144,23 +175,33 @@ fn places(file: &[u8]) -> Vec<(usize, Change)> {
         .collect();
     let step = (used.len() / 25).max(1);
     let some: Vec<usize> = used.into_iter().step_by(step).collect();
-    some.into_iter().flat_map(|at| [(at, zeroed), (at, flipped)]).collect()
+    some.into_iter()
+        .flat_map(|at| [(at, zeroed), (at, flipped)])
+        .collect()
 }
 
 /// A gateway with events that are pending: nobody listens at their endpoint yet.
 async fn pending(toml: &str) -> (Site, Vec<String>) {
-    let settings = format!("{toml}\nretry.attempts = 100\nretry.max = \"200ms\"\nscheduler.pause_longest = \"1s\"");
+    let settings =
+        format!("{toml}\nretry.attempts = 100\nretry.max = \"200ms\"\nscheduler.pause_longest = \"1s\"");
     let site = Site::with(On::Embedded, &settings).await;
     site.acme.subscribe("http://127.0.0.1:9/hook").await;
     let mut ids = Vec::new();
     for n in 0..EVENTS {
-        ids.push(site.acme.publish("invoice.paid", json!({ "text": text(n) })).await);
+        ids.push(
+            site.acme
+                .publish("invoice.paid", json!({ "text": text(n) }))
+                .await,
+        );
     }
     (site, ids)
 }
 
 fn text(n: usize) -> String {
-    format!("the text of event {n:03} is long enough to be found {}", "x".repeat(200))
+    format!(
+        "the text of event {n:03} is long enough to be found {}",
+        "x".repeat(200)
+    )
 }
 
 /// Has the pending deliveries go to a receiver.
@@ -168,7 +209,10 @@ async fn lead_to(site: &Site, receiver: &Receiver) {
     let list = site.acme.get("/v1/subscriptions").await.expect(200);
     let id = list["data"][0]["id"].as_str().unwrap();
     let url = json!({ "url": receiver.url() });
-    site.acme.patch(&format!("/v1/subscriptions/{id}"), &url).await.expect(200);
+    site.acme
+        .patch(&format!("/v1/subscriptions/{id}"), &url)
+        .await
+        .expect(200);
 }
 
 /// So many of the events arrive, each as it was sent.
@@ -196,7 +240,13 @@ fn store(site: &Site, words: &[&str]) -> (i32, Value) {
 }
 
 fn run(config: &Path, words: &[&str]) -> (i32, Value) {
-    let output = command().arg("store").args(words).arg("--config").arg(config).output().unwrap();
+    let output = command()
+        .arg("store")
+        .args(words)
+        .arg("--config")
+        .arg(config)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!error.contains("panicked"), "{error}");

@@ -52,10 +52,15 @@ async fn slot_that_moves_interrupts_no_other_tenant() {
         assert!(*accepted > 0, "{tenant}: {published:?}");
         let moves = cluster.slot(&site.key_of(tenant, &cluster)).unwrap() == slot;
         assert!(moves || refused.is_empty(), "{tenant}: {published:?}");
-        assert!(refused.iter().all(|code| code == "store_unavailable"), "{tenant}: {published:?}");
+        assert!(
+            refused.iter().all(|code| code == "store_unavailable"),
+            "{tenant}: {published:?}"
+        );
     }
     site.all_arrive(&published).await;
-    let storm = site.gateway.count_in_log(|line| line.contains("WARN") || line.contains("ERROR"));
+    let storm = site
+        .gateway
+        .count_in_log(|line| line.contains("WARN") || line.contains("ERROR"));
     assert!(storm < 30, "{}", site.gateway.log().join("\n"));
 }
 
@@ -134,7 +139,8 @@ impl Site {
     fn key_of(&self, tenant: &str, cluster: &RedisCluster) -> String {
         let pattern = format!("*feed:{tenant}");
         let found = cluster.servers().iter().find_map(|server| {
-            let keys: Vec<String> = redis::from_redis_value(server.command(&["KEYS", &pattern]).ok()?).ok()?;
+            let keys: Vec<String> =
+                redis::from_redis_value(server.command(&["KEYS", &pattern]).ok()?).ok()?;
             keys.into_iter().next()
         });
         found.unwrap()
@@ -145,7 +151,10 @@ impl Site {
         let key = self.key_of(tenant, cluster);
         let has = |server: &&RedisServer| {
             let role = server.text(&["INFO", "replication"]).unwrap_or_default();
-            role.contains("role:master") && server.command(&["EXISTS", &key]).is_ok_and(|n| n == redis::Value::Int(1))
+            role.contains("role:master")
+                && server
+                    .command(&["EXISTS", &key])
+                    .is_ok_and(|n| n == redis::Value::Int(1))
         };
         cluster.servers().iter().find(has).unwrap().port()
     }

@@ -1,6 +1,6 @@
 //! A short round of faults on each store, each fault once; and the oracle that judges it.
 
-use hookgate_tests::faults::{Oracle, Plan, Report, Store, run};
+use hookgate_tests::faults::{Fault, Oracle, Plan, Report, Store, run};
 use hookgate_tests::{Received, signature};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,7 +26,6 @@ async fn round(store: Store) -> Report {
         .unwrap();
     let told = told.join("\n");
     assert!(report.is_right(), "{told}\n{report}");
-    assert_eq!(report.unexpected_duplicates(), 0, "{told}\n{report}");
     assert!(report.ending.accepted > 0);
     report
 }
@@ -60,9 +59,13 @@ fn oracle_notices_what_must_not_be() {
     assert_eq!((oracle.awaited_count(), oracle.duplicates()), (0, 0));
     oracle.arrived(&request("evt_1", 1), SECRET);
     assert_eq!((oracle.duplicates(), oracle.unexplained()), (1, 1));
-    oracle.hold();
+    oracle.hold(Fault::KilledGateway);
     oracle.arrived(&request("evt_1", 1), SECRET);
-    assert_eq!((oracle.duplicates(), oracle.unexplained()), (2, 1), "it was in hand");
+    assert_eq!(
+        (oracle.duplicates(), oracle.unexplained()),
+        (2, 1),
+        "it was in hand"
+    );
     assert_eq!(oracle.release(), 1);
     oracle.refused(503, "store_unavailable", true);
     assert_eq!(oracle.faults(), Vec::<String>::new());

@@ -16,7 +16,10 @@ async fn kept_connections_are_answered_and_told_that_it_was_the_last() {
     for _ in 0..16 {
         let mut connection = TcpStream::connect(&address).await.unwrap();
         let head = post(&mut connection, acme.key()).await;
-        assert!(head.starts_with("http/1.1 202") && !head.contains("connection: close"), "{head}");
+        assert!(
+            head.starts_with("http/1.1 202") && !head.contains("connection: close"),
+            "{head}"
+        );
         kept.push(connection);
     }
     gateway.signal(Signal::TERM);
@@ -27,7 +30,10 @@ async fn kept_connections_are_answered_and_told_that_it_was_the_last() {
     .await;
     for mut connection in kept {
         let head = post(&mut connection, acme.key()).await;
-        assert!(head.starts_with("http/1.1 202") && head.contains("connection: close"), "{head}");
+        assert!(
+            head.starts_with("http/1.1 202") && head.contains("connection: close"),
+            "{head}"
+        );
         let mut rest = Vec::new();
         connection.read_to_end(&mut rest).await.unwrap();
     }
@@ -68,11 +74,17 @@ async fn post(connection: &mut TcpStream, key: &str) -> String {
     loop {
         let mut chunk = [0; 4096];
         let read = connection.read(&mut chunk).await.unwrap();
-        assert!(read > 0, "it hung up after {:?}", String::from_utf8_lossy(&answer));
+        assert!(
+            read > 0,
+            "it hung up after {:?}",
+            String::from_utf8_lossy(&answer)
+        );
         answer.extend_from_slice(&chunk[..read]);
         let text = String::from_utf8_lossy(&answer).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.unwrap_or("0").trim().parse().unwrap() {
                 return head.to_owned();
             }

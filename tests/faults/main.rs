@@ -60,7 +60,9 @@ enum Kind {
 fn fault(name: &str) -> Result<Fault, String> {
     let known = Fault::ALL.iter().find(|fault| fault.name() == name);
     let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-    known.copied().ok_or_else(|| format!("one of {}", names.join(", ")))
+    known
+        .copied()
+        .ok_or_else(|| format!("one of {}", names.join(", ")))
 }
 
 impl Arguments {
@@ -72,7 +74,11 @@ impl Arguments {
             Kind::Cluster => Store::Cluster,
         };
         Plan {
-            gateways: if store == Store::Embedded { 1 } else { self.gateways.into() },
+            gateways: if store == Store::Embedded {
+                1
+            } else {
+                self.gateways.into()
+            },
             rate: self.rate,
             seed: self.seed,
             time: Duration::from_secs(self.minutes * 60),
@@ -83,7 +89,7 @@ impl Arguments {
     }
 }
 
-#[tokio::main]
+#[tokio::main(worker_threads = 8)]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut rounds = JoinSet::new();

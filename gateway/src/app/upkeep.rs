@@ -96,7 +96,8 @@ impl Upkeep {
     async fn look(&self) {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
-        self.metrics.store_has_lost(health.lost_events, health.damaged_records);
+        self.metrics
+            .store_has_lost(health.lost_events, health.damaged_records);
         let before = self
             .last
             .lock()

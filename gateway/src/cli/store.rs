@@ -74,7 +74,8 @@ fn check(arguments: &Check) -> Result<(), Failure> {
 
 fn salvage(arguments: &Salvage) -> Result<(), Failure> {
     let directory = directory(&arguments.settings)?;
-    let taken = embedded::salvage(&directory, &arguments.to, Clock::System.now()).map_err(|error| failed(&error))?;
+    let taken =
+        embedded::salvage(&directory, &arguments.to, Clock::System.now()).map_err(|error| failed(&error))?;
     let found = taken.inspection();
     if arguments.json {
         let mut view = view(&found);
@@ -106,7 +107,8 @@ fn directory(settings: &Settings) -> Result<PathBuf, Failure> {
 }
 
 fn failed(error: &StoreError) -> Failure {
-    Failure::of(error).hint("stop the gateway first; the settings name the directory (`store.url`, `data_dir`)")
+    Failure::of(error)
+        .hint("stop the gateway first; the settings name the directory (`store.url`, `data_dir`)")
 }
 
 fn tell(found: &Inspection) {
@@ -120,12 +122,19 @@ fn tell(found: &Inspection) {
             table.whole,
             table.damaged,
             table.missing,
-            table.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+            table
+                .reason
+                .as_ref()
+                .map(|reason| format!(" ({reason})"))
+                .unwrap_or_default()
         ));
     }
     if !found.tenants.is_empty() {
         let tenants: Vec<_> = found.tenants.iter().map(String::as_str).collect();
-        say(format_args!("tenants with damaged records: {}", tenants.join(", ")));
+        say(format_args!(
+            "tenants with damaged records: {}",
+            tenants.join(", ")
+        ));
     }
 }
 

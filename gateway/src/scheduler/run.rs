@@ -24,8 +24,8 @@ use crate::delivery::{Attempted, Courier};
 use crate::dispatch::Handover;
 use crate::dispatch::handover::Ready;
 use crate::domain::{AnswerRules, Target, Trigger};
-use crate::store::{Leased, Store};
 use crate::store::clock::StoreClock;
+use crate::store::{Leased, Store};
 use crate::telemetry::Metrics;
 
 /// Starts attempts. Owned by the scheduler.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::cluster::RedisCluster;
@@ -135,14 +136,12 @@ async fn disturb(proxy: &Proxy, fault: Fault, random: usize) {
 async fn hurt(server: &mut RedisServer, fault: Fault) -> Result<()> {
     match fault {
         Fault::KilledServer => {
-            server.kill()?;
-            server.restart()?;
+            block_in_place(|| server.kill().and_then(|()| server.restart()))?;
         }
         Fault::KilledInRewrite => {
             server.command(&["BGREWRITEAOF"])?;
             sleep(Duration::from_millis(5)).await;
-            server.kill()?;
-            server.restart()?;
+            block_in_place(|| server.kill().and_then(|()| server.restart()))?;
         }
         Fault::StoppedServer => {
             server.signal(Signal::STOP)?;

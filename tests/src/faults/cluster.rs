@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::redis_server::free_port;
@@ -65,7 +66,9 @@ impl RedisCluster {
         let cluster = Self {
             servers: servers.into_iter().map(|(server, _)| server).collect(),
         };
-        cluster.wait("all know each other", |nodes| nodes.len() == SERVERS).await?;
+        cluster
+            .wait("all know each other", |nodes| nodes.len() == SERVERS)
+            .await?;
         for (server, primary) in cluster.servers[3..].iter().zip(&cluster.servers[..3]) {
             let id = primary.text(&["CLUSTER", "MYID"])?;
             let began = Instant::now();
@@ -103,7 +106,8 @@ impl RedisCluster {
             let other = |node: &&Node| node.port != port && node.is_primary && !node.has_failed;
             nodes.iter().filter(other).any(|node| node.has(slot))
         };
-        self.wait_from(primary, "the replica takes over", replaced).await?;
+        self.wait_from(primary, "the replica takes over", replaced)
+            .await?;
         Ok(primary)
     }
 
@@ -112,7 +116,7 @@ impl RedisCluster {
     /// # Errors
     /// When it does not start, or the cluster does not become whole.
     pub async fn revive(&mut self, server: usize) -> Result<()> {
-        self.servers[server].restart()?;
+        block_in_place(|| self.servers[server].restart())?;
         self.whole().await
     }
 
@@ -163,8 +167,10 @@ impl RedisCluster {
     /// Waits until three primaries serve all slots and each has a replica.
     async fn whole(&self) -> Result<()> {
         self.wait("it is whole", |nodes| {
-            let (primaries, replicas): (Vec<_>, Vec<_>) =
-                nodes.iter().filter(|node| !node.has_failed).partition(|node| node.is_primary);
+            let (primaries, replicas): (Vec<_>, Vec<_>) = nodes
+                .iter()
+                .filter(|node| !node.has_failed)
+                .partition(|node| node.is_primary);
             let slots: u32 = primaries.iter().map(|node| node.count()).sum();
             slots == 16_384 && primaries.len() == 3 && replicas.len() == 3
         })
@@ -227,16 +233,26 @@ impl Node {
             port: address.rsplit_once(':')?.1.parse().ok()?,
             is_primary: flags.contains("master"),
             has_failed: flags.contains("fail") || flags.contains("noaddr") || flags.contains("handshake"),
-            slots: words.get(8..).unwrap_or_default().iter().filter_map(range).collect(),
+            slots: words
+                .get(8..)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(range)
+                .collect(),
         })
     }
 
     fn has(&self, slot: u16) -> bool {
-        self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+        self.slots
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&slot))
     }
 
     fn count(&self) -> u32 {
-        self.slots.iter().map(|(first, last)| u32::from(last - first) + 1).sum()
+        self.slots
+            .iter()
+            .map(|(first, last)| u32::from(last - first) + 1)
+            .sum()
     }
 }
 

@@ -11,7 +11,7 @@ use super::producer::Producers;
 use super::report::{Ending, Line, Report};
 use super::site::{ATTEMPTS, Site};
 use super::{Fault, Plan};
-use crate::{BOUND, Client, Receiver};
+use crate::{BOUND, Client, Receiver, eventually};
 
 /// A round under way.
 pub(super) struct Round {
@@ -43,6 +43,15 @@ impl Round {
             secrets.push(tenant.subscribe(&url).await.1);
             tenants.push(tenant);
         }
+        // What one gateway changed the others know within a second.
+        let targets = site.towards_all(&tenants);
+        for client in targets.iter().flatten() {
+            eventually("every gateway knows the tenants", async || {
+                let list = client.get("/v1/subscriptions").await;
+                (list.status == 200 && list.body["data"].as_array()?.len() == 1).then_some(())
+            })
+            .await;
+        }
         let oracle = Oracle::default();
         let producers = Producers::start(site.towards_all(&tenants), plan.rate, &oracle);
         let mut round = Self {
@@ -71,7 +80,7 @@ impl Round {
         self.settle_for(moment).await;
         let awaited = self.oracle.awaited_count();
         if fault.may_duplicate() {
-            self.oracle.hold();
+            self.oracle.hold(fault);
         }
         // What arrives meanwhile is told at once: the oracle goes by when it was.
         let (site, receiver) = (&mut self.site, &self.receiver);
@@ -98,11 +107,17 @@ impl Round {
                 break;
             }
         }
-        let in_hand = if fault.may_duplicate() { awaited + self.oracle.release() } else { 0 };
+        let in_hand = if fault.may_duplicate() {
+            awaited + self.oracle.release()
+        } else {
+            0
+        };
         let after = self.counts();
         if !fault.may_lose() && !due.is_empty() {
             let missing = due.len();
-            self.oracle.must_not(format!("{missing} events were not delivered within {BOUND:?} after: {fault}"));
+            self.oracle.must_not(format!(
+                "{missing} events were not delivered within {BOUND:?} after: {fault}"
+            ));
         }
         for number in &due {
             self.oracle.give_up(*number);
@@ -141,11 +156,15 @@ impl Round {
             over = self.left_over().await?;
         }
         if left(&over) {
-            self.oracle.must_not(format!("left over: {} pending deliveries, {} keys", over.0, over.1));
+            self.oracle.must_not(format!(
+                "left over: {} pending deliveries, {} keys",
+                over.0, over.1
+            ));
         }
         if self.oracle.most_requests() > ATTEMPTS + REPEATED {
             let most = self.oracle.most_requests();
-            self.oracle.must_not(format!("one event was attempted {most} times"));
+            self.oracle
+                .must_not(format!("one event was attempted {most} times"));
         }
         // Connections that were kept open end by themselves.
         while ended.elapsed() < BOUND && self.footprint().descriptors > self.first.descriptors + SPARE {
@@ -154,7 +173,9 @@ impl Round {
         let last = self.footprint();
         if last.descriptors > self.first.descriptors + SPARE {
             let (before, now) = (self.first.descriptors, last.descriptors);
-            self.oracle.must_not(format!("{now} descriptors are open, {before} were at the beginning"));
+            self.oracle.must_not(format!(
+                "{now} descriptors are open, {before} were at the beginning"
+            ));
         }
         ending.memory = (self.first.memory, last.memory);
         ending.descriptors = (self.first.descriptors, last.descriptors);
@@ -164,6 +185,7 @@ impl Round {
         ending.most_requests = self.oracle.most_requests();
         ending.told_lost = self.told_lost().await;
         ending.faulty = self.oracle.faults();
+        ending.repeated = self.oracle.repeated();
         report.end(ending);
         Ok(())
     }
@@ -175,7 +197,11 @@ impl Round {
         let answer = client.get(&format!("/v1/events/{id}")).await;
         let deliveries = answer.body["deliveries"].as_array().cloned().unwrap_or_default();
         let state = deliveries.first().map(|delivery| delivery["status"].clone());
-        state.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
+        state
+            .as_ref()
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Pending deliveries, and keys of sets of them.
@@ -184,7 +210,9 @@ impl Round {
         for tenant in &self.tenants {
             let client = tenant.towards(self.site.first().base());
             let usage = client.get("/v1/usage").await.body;
-            pending += usage["quotas"]["pending_deliveries"]["used"].as_u64().unwrap_or_default();
+            pending += usage["quotas"]["pending_deliveries"]["used"]
+                .as_u64()
+                .unwrap_or_default();
         }
         Ok((pending, self.site.backend.due_keys()?))
     }
@@ -196,7 +224,9 @@ impl Round {
             let text = gateway.operator().get("/metrics").await.body;
             let lines = text.as_str().unwrap_or_default().lines();
             let lost = lines.filter_map(|line| line.strip_prefix("hookgate_store_lost_events_total "));
-            told += lost.filter_map(|count| count.trim().parse::<f64>().ok()).map(|count| count as u64).sum::<u64>();
+            told += lost
+                .filter_map(|count| count.trim().parse::<u64>().ok())
+                .sum::<u64>();
         }
         told
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Fault;
 use crate::Received;
 
 /// Judges a round. Clones are one oracle.
@@ -24,10 +25,18 @@ struct State {
     requests: HashMap<u64, u32>,
     duplicates: u64,
     unexplained: u64,
-    /// From when to when deliveries that were in hand may arrive again.
-    in_hand: Vec<(Instant, Option<Instant>)>,
+    /// Faults, with from when to when deliveries that were in hand may arrive again, and how often one did.
+    in_hand: Vec<InHand>,
     refused: u64,
     faults: BTreeMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct InHand {
+    fault: Fault,
+    from: Instant,
+    until: Option<Instant>,
+    again: u64,
 }
 
 impl Oracle {
@@ -92,28 +101,34 @@ impl Oracle {
             None => drop(state.arrived.insert(number, (id, Instant::now()))),
             Some(first) => {
                 state.duplicates += 1;
-                if !state.was_in_hand(first) {
-                    state.unexplained += 1;
+                match state.in_hand_at(first) {
+                    Some(fault) => fault.again += 1,
+                    None => state.unexplained += 1,
                 }
             }
         }
     }
 
-    /// From now on deliveries that are in hand may arrive again.
-    pub fn hold(&self) {
+    /// A fault begins: deliveries that are in hand may arrive again.
+    pub fn hold(&self, fault: Fault) {
         let from = Instant::now().checked_sub(UNSETTLED).unwrap_or_else(Instant::now);
-        self.state().in_hand.push((from, None));
+        self.state().in_hand.push(InHand {
+            fault,
+            from,
+            until: None,
+            again: 0,
+        });
     }
 
     /// What was delivered up to now was in hand; how many those are.
     pub fn release(&self) -> u64 {
         let mut state = self.state();
         let now = Instant::now();
-        let Some((from, until @ None)) = state.in_hand.last_mut() else {
+        let Some(last) = state.in_hand.last_mut().filter(|last| last.until.is_none()) else {
             return 0;
         };
-        *until = Some(now);
-        let from = *from;
+        last.until = Some(now);
+        let from = last.from;
         state.arrived.values().filter(|(_, first)| *first >= from).count() as u64
     }
 
@@ -152,6 +167,12 @@ impl Oracle {
     /// Requests beyond the first for a number that was answered with success.
     pub fn duplicates(&self) -> u64 {
         self.state().duplicates
+    }
+
+    /// Of each fault that deliveries were in hand at how many arrived again.
+    pub fn repeated(&self) -> Vec<(Fault, u64)> {
+        let state = self.state();
+        state.in_hand.iter().map(|one| (one.fault, one.again)).collect()
     }
 
     /// Those whose first arrived while nothing had to arrive again.
@@ -194,11 +215,9 @@ impl State {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    fn was_in_hand(&self, first: Instant) -> bool {
-        let within = |(from, until): &(Instant, Option<Instant>)| {
-            first >= *from && until.is_none_or(|until| first <= until)
-        };
-        self.in_hand.iter().rev().any(within)
+    fn in_hand_at(&mut self, first: Instant) -> Option<&mut InHand> {
+        let within = |one: &&mut InHand| first >= one.from && one.until.is_none_or(|until| first <= until);
+        self.in_hand.iter_mut().rev().find(within)
     }
 }
 

@@ -27,7 +27,9 @@ impl Place {
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
             let value = line.and_then(|line| line.split_once(':'));
-            value.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+            value
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
         };
         let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
         let kib: u64 = field(&memory, "MemTotal")

@@ -87,7 +87,9 @@ impl Producer {
         let keyed = !number.is_multiple_of(3);
         for turn in number.. {
             let client = self.target(number, turn);
-            let mut request = client.request(reqwest::Method::POST, "/v1/events").timeout(PATIENCE);
+            let mut request = client
+                .request(reqwest::Method::POST, "/v1/events")
+                .timeout(PATIENCE);
             if keyed {
                 request = request.header("idempotency-key", format!("n-{number}"));
             }

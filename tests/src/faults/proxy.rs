@@ -88,12 +88,7 @@ async fn connection(client: TcpStream, server: SocketAddr, modes: watch::Receive
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let requests = pass(from_client, to_server, modes.clone(), Side::Requests);
-    let replies = pass(
-        from_server,
-        to_client,
-        modes.clone(),
-        Side::Replies { born_in },
-    );
+    let replies = pass(from_server, to_client, modes.clone(), Side::Replies { born_in });
     // Tasks of their own end with this one.
     tokio::select! {
         () = cut(modes) => {}
@@ -158,7 +153,8 @@ async fn write(
     side: Side,
 ) {
     let replies = matches!(side, Side::Replies { .. });
-    let half_closes = |mode: Mode| matches!(side, Side::Replies { born_in } if mode == Mode::HalfClosed && born_in != mode);
+    let half_closes =
+        |mode: Mode| matches!(side, Side::Replies { born_in } if mode == Mode::HalfClosed && born_in != mode);
     let mut swallowed = false;
     loop {
         let next = tokio::select! {

@@ -52,6 +52,8 @@ pub struct Ending {
     pub memory: (u64, u64),
     /// Their open descriptors.
     pub descriptors: (usize, usize),
+    /// Of each fault that deliveries were in hand at how many of them arrived again.
+    pub repeated: Vec<(Fault, u64)>,
     /// What must never be: wrong signatures, events that nobody sent, one event under two ids, refusals that forbid a retry,
     /// what is left over.
     pub faulty: Vec<String>,
@@ -97,12 +99,6 @@ impl Report {
         self.faults.values().map(|row| row.cycles).sum()
     }
 
-    /// Duplicates of faults that must not make any.
-    pub fn unexpected_duplicates(&self) -> u64 {
-        let rows = self.faults.iter().filter(|(fault, _)| !fault.may_duplicate());
-        rows.map(|(_, row)| row.sum.duplicates).sum()
-    }
-
     /// Whether nothing was lost but what a fail-over did, nothing is left over and every duplicate was in hand.
     pub fn is_right(&self) -> bool {
         let ending = &self.ending;
@@ -122,7 +118,16 @@ impl Report {
         self.time = time;
     }
 
+    /// What arrives again may do so in a later cycle: it counts where it was in hand.
     pub(super) fn end(&mut self, ending: Ending) {
+        for row in self.faults.values_mut() {
+            (row.sum.duplicates, row.most.duplicates) = (0, 0);
+        }
+        for (fault, again) in &ending.repeated {
+            let row = self.faults.entry(*fault).or_default();
+            row.sum.duplicates += again;
+            row.most.duplicates = row.most.duplicates.max(*again);
+        }
         self.ending = ending;
     }
 
@@ -211,7 +216,11 @@ impl fmt::Display for Report {
             1 => "one gateway".to_owned(),
             count => format!("{count} gateways"),
         };
-        let engine = self.engine.as_ref().map(|engine| format!(", {engine}")).unwrap_or_default();
+        let engine = self
+            .engine
+            .as_ref()
+            .map(|engine| format!(", {engine}"))
+            .unwrap_or_default();
         writeln!(f, "## {}\n", plan.store)?;
         writeln!(
             f,

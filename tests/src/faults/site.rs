@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::backend::Backend;
@@ -40,13 +41,13 @@ impl Site {
             .map_or_else(Setup::embedded, |url| Setup::redis(&url));
         let settings = if plan.shipped { SHIPPED } else { SETTINGS };
         let setup = setup.with(settings).under(&exports.join("; "));
-        let mut gateways = vec![setup.try_start()?];
+        let mut gateways = vec![block_in_place(|| setup.try_start())?];
         for _ in 1..plan.gateways {
             let keys = std::fs::read_to_string(gateways[0].dir().join("data/secrets.key"))?;
             let next = setup
                 .clone()
                 .with(&format!("auth.sealing_keys = {:?}", keys.trim()));
-            gateways.push(next.try_start()?);
+            gateways.push(block_in_place(|| next.try_start())?);
         }
         Ok(Self {
             gateways,
@@ -113,6 +114,11 @@ impl Site {
 
     /// Ends the first gateway and starts it again, as the last one: faults meet each in turn.
     fn restart(&mut self, orderly: bool) -> Result<()> {
+        // Others go on meanwhile: the way to the store is one of our tasks.
+        block_in_place(|| self.restart_now(orderly))
+    }
+
+    fn restart_now(&mut self, orderly: bool) -> Result<()> {
         let mut gateway = self.gateways.remove(0);
         if orderly {
             let status = gateway.stop();

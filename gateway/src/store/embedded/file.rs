@@ -16,7 +16,9 @@ use crate::domain::units::Size;
 use crate::store::StoreError;
 
 /// The layout of the tables and rows that this version reads and writes.
-const LAYOUT: &[u8] = &[1];
+const LAYOUT: &[u8] = &[2];
+/// The layout before records had checksums: they are read as they are, and what is written has them.
+const UNSEALED: &[u8] = &[1];
 
 /// The database file. Readers share it; only its owner writes.
 pub(super) struct File {
@@ -146,7 +148,9 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
 /// Opens a file, made where it is not there. `checked`: every page has its checksum, or it is not opened.
 fn open(path: &Path, cache: Size, checked: bool) -> Result<Database, redb::Error> {
     let mut builder = Database::builder();
-    builder.set_cache_size(cache.bytes()).set_check_integrity_on_open(checked);
+    builder
+        .set_cache_size(cache.bytes())
+        .set_check_integrity_on_open(checked);
     Ok(builder.create(path)?)
 }
 
@@ -165,6 +169,7 @@ pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>
     let found = {
         let mut tables = Tables::open(&transaction)?;
         let found = get(&tables.meta, b"layout")?;
+        let found = found.filter(|found| found != UNSEALED);
         if found.is_none() {
             tables.meta.insert(&b"layout"[..], LAYOUT)?;
         }

@@ -6,7 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTableMetadata as _, TableError, TableHandle as _,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTableMetadata as _, TableError,
+    TableHandle as _,
 };
 
 use super::backup::FILE;
@@ -239,7 +240,9 @@ fn run(
         };
         let Some(row) = next else { return Ok(()) };
         let (key, row) = row.map_err(text)?;
-        let follows = last.as_ref().is_none_or(|last| if back { key < *last } else { key > *last });
+        let follows = last
+            .as_ref()
+            .is_none_or(|last| if back { key < *last } else { key > *last });
         if !follows || key.as_slice() < from || to.is_some_and(|to| key.as_slice() >= to) {
             return Err("its keys are not in their order".to_owned());
         }

@@ -52,9 +52,9 @@ impl Overlay {
     /// A block as it is in the file.
     fn block(&self, state: &State, number: u64) -> Result<Vec<u8>> {
         let at = number * BLOCK;
-        let mut block = vec![0; BLOCK as usize];
+        let mut block = vec![0; within(BLOCK)];
         let shown = state.shown.saturating_sub(at).min(BLOCK);
-        self.file.read_exact_at(&mut block[..shown as usize], at)?;
+        self.file.read_exact_at(&mut block[..within(shown)], at)?;
         Ok(block)
     }
 }
@@ -66,9 +66,14 @@ fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, std::ops::Ran
     blocks.map(move |number| {
         let from = offset.max(number * BLOCK);
         let to = end.min((number + 1) * BLOCK);
-        let within = (from - number * BLOCK) as usize..(to - number * BLOCK) as usize;
-        (number, within, (from - offset) as usize)
+        let place = within(from - number * BLOCK)..within(to - number * BLOCK);
+        (number, place, within(from - offset))
     })
+}
+
+/// A place in memory that holds what is at it.
+fn within(place: u64) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 impl StorageBackend for Overlay {

@@ -141,7 +141,11 @@ impl Snapshot {
         let (from, to) = (keys::attempt(&key, 0), keys::attempt(&key, u32::MAX));
         for row in scan(&self.rows(tables::ATTEMPTS)?, &from, &to)? {
             let (name, attempt) = row.map_err(broken)?;
-            attempts.push(decode_attempt(&seal::open(name.value(), attempt.value(), "attempt")?)?);
+            attempts.push(decode_attempt(&seal::open(
+                name.value(),
+                attempt.value(),
+                "attempt",
+            )?)?);
         }
         attempts.extend(record.last.clone());
         record.body = None;

@@ -46,9 +46,13 @@ pub fn salvage(directory: &Path, to: &Path, now: Timestamp) -> Result<Salvaged, 
     let _new_lock = DirectoryLock::take(to)?;
     let target = to.join(FILE);
     if target.try_exists().map_err(unusable)? {
-        return Err(StoreError::Unusable(format!("there is a store in {}", to.display())));
+        return Err(StoreError::Unusable(format!(
+            "there is a store in {}",
+            to.display()
+        )));
     }
-    let unreadable = |reason: String| StoreError::Corrupt(format!("nothing of {} can be read: {reason}", file.display()));
+    let unreadable =
+        |reason: String| StoreError::Corrupt(format!("nothing of {} can be read: {reason}", file.display()));
     let damaged = open(&file, false).map_err(unreadable)?;
     let source = snapshot(&damaged).map_err(unreadable)?;
     let database = Database::builder().create(&target).map_err(broken)?;
@@ -56,7 +60,9 @@ pub fn salvage(directory: &Path, to: &Path, now: Timestamp) -> Result<Salvaged, 
     let mut salvaged = Salvaged::default();
     let tenants = tenants(&source);
     for definition in ALL {
-        salvaged.tables.push(copy(&source, &database, definition, &tenants)?);
+        salvaged
+            .tables
+            .push(copy(&source, &database, definition, &tenants)?);
     }
     let mut everything = |database: &Database| -> Result<(), redb::Error> {
         let transaction = begin(database, Sync::Now)?;
@@ -161,7 +167,8 @@ fn mend_deliveries(
     let mut gone = Vec::new();
     for row in tables.due.range::<&[u8]>(..)? {
         let (key, _) = row?;
-        let named = keys::read_delivery(key.value()).map(|(tenant, id)| keys::named(&tenant, id.event.as_str()));
+        let named =
+            keys::read_delivery(key.value()).map(|(tenant, id)| keys::named(&tenant, id.event.as_str()));
         let there = match named {
             Some(named) => tables.places.get(&named[..])?.is_some(),
             None => false,

@@ -88,7 +88,9 @@ impl Turn<'_> {
         self.tables.due.insert(key, &row.encode(key)[..])?;
         let state = DeliveryState::Pending { next: due };
         let record = DeliveryRecord { state, ..record };
-        self.tables.deliveries.insert(key, &delivery_row(key, &record)[..])?;
+        self.tables
+            .deliveries
+            .insert(key, &delivery_row(key, &record)[..])?;
         self.wrote();
         let mut index = self.index();
         index.rescore(key, due, due);
@@ -112,7 +114,9 @@ impl Turn<'_> {
     ) -> Result<(), redb::Error> {
         self.tables.due.remove(key)?;
         let record = DeliveryRecord { body: None, ..record };
-        self.tables.deliveries.insert(key, &delivery_row(key, &record)[..])?;
+        self.tables
+            .deliveries
+            .insert(key, &delivery_row(key, &record)[..])?;
         if let DeliveryState::Dead { at } = record.state {
             let letter = keys::dead_letter(&settlement.tenant, at, &settlement.id);
             self.tables.dead.insert(&letter[..], &[][..])?;

@@ -67,7 +67,13 @@ async fn a_file_opened_anew_is_what_was_committed() {
     // What the writer does after a failed commit.
     let before = std::mem::take(&mut *store.index());
     store.shared.file.reopen().unwrap();
-    let pending = store.shared.file.snapshot().unwrap().pending(&Damage::default()).unwrap();
+    let pending = store
+        .shared
+        .file
+        .snapshot()
+        .unwrap()
+        .pending(&Damage::default())
+        .unwrap();
     *store.index() = Index::build(pending, &before);
 
     let others = store.claim(Shard(0), 10, contract::LONG).await.unwrap().leased;

@@ -114,7 +114,9 @@ async fn pulse(store: &Inner) -> usize {
     }))
     .await;
     if pulses.iter().any(Result::is_ok) {
-        store.trip.took(Duration::from_micros(trip.load(Ordering::Relaxed)));
+        store
+            .trip
+            .took(Duration::from_micros(trip.load(Ordering::Relaxed)));
     }
     let answered = |pulse: &&Result<(), StoreError>| !matches!(pulse, Err(StoreError::Unavailable(_)));
     let unfit = pulses

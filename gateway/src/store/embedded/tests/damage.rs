@@ -47,7 +47,8 @@ async fn damage_is_never_silent() {
     let directory = tempfile::tempdir().unwrap();
     let all = filled(&directory.path().join("whole")).await;
     let whole = std::fs::read(directory.path().join("whole").join(FILE)).unwrap();
-    let used = (0..whole.len() / PAGE).filter(|page| whole[page * PAGE..][..PAGE].iter().any(|byte| *byte != 0));
+    let used =
+        (0..whole.len() / PAGE).filter(|page| whole[page * PAGE..][..PAGE].iter().any(|byte| *byte != 0));
     let used: Vec<usize> = used.collect();
     let mut told: HashMap<Told, usize> = HashMap::new();
     for page in used.iter().step_by((used.len() / 40).max(1)) {
@@ -63,7 +64,10 @@ async fn damage_is_never_silent() {
             *told.entry(outcome(copy.path(), &all).await).or_default() += 1;
         }
     }
-    assert!(told.contains_key(&Told::Refused) && told.contains_key(&Told::Counted), "{told:?}");
+    assert!(
+        told.contains_key(&Told::Refused) && told.contains_key(&Told::Counted),
+        "{told:?}"
+    );
 }
 
 async fn outcome(directory: &Path, all: &HashMap<String, Vec<u8>>) -> Told {
