@@ -183,7 +183,7 @@ fn places(file: &[u8]) -> Vec<(usize, Change)> {
 /// A gateway with events that are pending: nobody listens at their endpoint yet.
 async fn pending(toml: &str) -> (Site, Vec<String>) {
     let settings =
-        format!("{toml}\nretry.attempts = 100\nretry.max = \"200ms\"\nscheduler.pause_longest = \"1s\"");
+        format!("{toml}\nretry.attempts = 100\nscheduler.pause_longest = \"1s\"");
     let site = Site::with(On::Embedded, &settings).await;
     site.acme.subscribe("http://127.0.0.1:9/hook").await;
     let mut ids = Vec::new();

@@ -42,12 +42,25 @@ async fn slow_way_to_the_store_is_waited_for_and_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slot_that_moves_interrupts_no_other_tenant() {
     let (cluster, site) = clustered().await;
-    let load = site.publish_all();
     let slot = cluster.slot(&site.key_of("tenant-0", &cluster)).unwrap();
-    for _ in 0..3 {
-        cluster.move_slot(slot).await.unwrap();
+    // Enough keys that it takes a while.
+    for _ in 0..20 {
+        let events: Vec<_> = (0..20).map(|_| event()).collect();
+        site.tenants[0]
+            .1
+            .post("/v1/events", &json!(events))
+            .await
+            .expect(202);
     }
+    site.receiver.wait_for(400).await;
+    site.receiver.take();
+    let load = site.publish_all();
+    cluster.move_slot(slot, 1).await.unwrap();
     let published = load.end().await;
+    assert!(
+        !published["tenant-0"].1.is_empty(),
+        "it was seen while it moved: {published:?}"
+    );
     for (tenant, (accepted, refused)) in &published {
         assert!(*accepted > 0, "{tenant}: {published:?}");
         let moves = cluster.slot(&site.key_of(tenant, &cluster)).unwrap() == slot;

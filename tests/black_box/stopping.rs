@@ -37,7 +37,7 @@ async fn kept_connections_are_answered_and_told_that_it_was_the_last() {
         let mut rest = Vec::new();
         connection.read_to_end(&mut rest).await.unwrap();
     }
-    assert!(gateway.stop().success());
+    assert!(gateway.ended().success());
     let gateway = gateway.restart();
     let feed = acme.towards(gateway.base()).get("/v1/events").await.expect(200);
     assert_eq!(feed["data"].as_array().unwrap().len(), 32);

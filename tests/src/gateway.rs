@@ -245,6 +245,14 @@ impl Gateway {
     /// When it does not end within the bound.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for it to end.
+    ///
+    /// # Panics
+    /// When it does not end within the bound.
+    pub fn ended(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a status") {

@@ -99,7 +99,7 @@ impl Backend {
                         let down = cluster.kill_primary(slot).await?;
                         cluster.revive(down).await?;
                     }
-                    Fault::MovedSlot => cluster.move_slot(slot).await?,
+                    Fault::MovedSlot => cluster.move_slot(slot, 50).await?,
                     other => bail!("{other} does not concern a cluster"),
                 }
             }

@@ -120,11 +120,11 @@ impl RedisCluster {
         self.whole().await
     }
 
-    /// Moves a slot with its keys to another primary, a few keys at a time.
+    /// Moves a slot with its keys to another primary, so many keys at a time, with a moment in between.
     ///
     /// # Errors
     /// When a server refuses.
-    pub async fn move_slot(&self, slot: u16) -> Result<()> {
+    pub async fn move_slot(&self, slot: u16, at_once: u32) -> Result<()> {
         let nodes = self.nodes()?;
         let from = nodes.iter().find(|node| node.is_primary && node.has(slot));
         let from = from.context("a primary of the slot")?;
@@ -137,8 +137,12 @@ impl RedisCluster {
         target.command(&["CLUSTER", "SETSLOT", &name, "IMPORTING", &from.id])?;
         source.command(&["CLUSTER", "SETSLOT", &name, "MIGRATING", &to.id])?;
         loop {
-            let keys: Vec<String> =
-                redis::from_redis_value(source.command(&["CLUSTER", "GETKEYSINSLOT", &name, "50"])?)?;
+            let keys: Vec<String> = redis::from_redis_value(source.command(&[
+                "CLUSTER",
+                "GETKEYSINSLOT",
+                &name,
+                &at_once.to_string(),
+            ])?)?;
             if keys.is_empty() {
                 break;
             }
@@ -146,7 +150,7 @@ impl RedisCluster {
             let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
             migrate.extend(keys.iter().map(String::as_str));
             source.command(&migrate)?;
-            sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(2)).await;
         }
         for server in [target, source] {
             server.command(&["CLUSTER", "SETSLOT", &name, "NODE", &to.id])?;

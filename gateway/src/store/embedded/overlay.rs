@@ -101,6 +101,9 @@ impl StorageBackend for Overlay {
         if length < state.length {
             let keep = length.div_ceil(BLOCK);
             drop(state.blocks.split_off(&keep));
+            if let Some(block) = state.blocks.get_mut(&(length / BLOCK)) {
+                block[within(length % BLOCK)..].fill(0);
+            }
             state.shown = state.shown.min(length);
         }
         state.length = length;

@@ -94,3 +94,23 @@ async fn outcome(directory: &Path, all: &HashMap<String, Vec<u8>>) -> Told {
     assert_eq!(came, all.len(), "{health:?}");
     Told::Whole
 }
+
+proptest::proptest! {
+    /// Whatever a row has become, reading it is an answer.
+    #[test]
+    fn any_row_is_read_or_refused(key: Vec<u8>, row: Vec<u8>, tenant in "[a-z]{1,8}", marked: bool) {
+        let named = [tenant.as_bytes(), &[0], &key].concat();
+        let mut row = row;
+        if marked && let Some(first) = row.first_mut() {
+            *first |= 0x80;
+        }
+        for definition in super::super::tables::ALL {
+            for key in [&key, &named] {
+                let _ = super::super::inspect::sound(definition, key, &row);
+                // With a checksum that fits it is read further.
+                let _ = super::super::inspect::sound(definition, key, &super::super::seal::seal(key, row.clone()));
+                let _ = super::super::inspect::sound(definition, key, &super::super::seal::seal(b"", row.clone()));
+            }
+        }
+    }
+}
