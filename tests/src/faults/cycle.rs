@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -11,7 +11,7 @@ use super::producer::Producers;
 use super::report::{Ending, Line, Report};
 use super::site::{ATTEMPTS, Site};
 use super::{Fault, Plan};
-use crate::{BOUND, Client, Receiver, eventually};
+use crate::{BOUND, Client, Receiver};
 
 /// A round under way.
 pub(super) struct Round {
@@ -43,14 +43,8 @@ impl Round {
             secrets.push(tenant.subscribe(&url).await.1);
             tenants.push(tenant);
         }
-        // What one gateway changed the others know within a second.
-        let targets = site.towards_all(&tenants);
-        for client in targets.iter().flatten() {
-            eventually("every gateway knows the tenants", async || {
-                let list = client.get("/v1/subscriptions").await;
-                (list.status == 200 && list.body["data"].as_array()?.len() == 1).then_some(())
-            })
-            .await;
+        for client in site.towards_all(&tenants).iter().flatten() {
+            known(client).await?;
         }
         let oracle = Oracle::default();
         let producers = Producers::start(site.towards_all(&tenants), plan.rate, &oracle);
@@ -255,6 +249,19 @@ impl Round {
         let _ = tokio::time::timeout(time, listening).await;
         take(&self.receiver, &self.oracle, &self.secrets);
     }
+}
+
+/// Waits until a gateway knows a tenant and its subscription: what one gateway changed the others know within a second.
+async fn known(client: &Client) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < BOUND {
+        let list = client.get("/v1/subscriptions").await;
+        if list.status == 200 && list.body["data"].as_array().is_some_and(|all| all.len() == 1) {
+            return Ok(());
+        }
+        sleep(LOOK).await;
+    }
+    bail!("a gateway does not know its tenants")
 }
 
 struct Counts {
