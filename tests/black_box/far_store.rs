@@ -8,6 +8,7 @@ use std::time::Duration;
 use hookgate_tests::faults::cluster::RedisCluster;
 use hookgate_tests::faults::proxy::{Mode, Proxy};
 use hookgate_tests::{Client, Fsync, Gateway, Receiver, RedisServer, Setup, eventually};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -105,6 +106,43 @@ async fn primary_that_is_killed_interrupts_its_own_tenants_only() {
     })
     .await;
     cluster.revive(down).await.unwrap();
+}
+
+/// What one primary does not answer is refused in time, and what came with it for another is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn primary_that_hangs_delays_nothing_of_other_tenants_beyond_their_time() {
+    let (cluster, site) = clustered().await;
+    let lost = site.home_of("tenant-0", &cluster);
+    let other = site
+        .tenants
+        .iter()
+        .find(|(name, _)| site.home_of(name, &cluster) != lost);
+    let other = other.unwrap().1.clone();
+    let hanging = cluster
+        .servers()
+        .iter()
+        .find(|server| server.port() == lost)
+        .unwrap();
+    hanging.signal(Signal::STOP).unwrap();
+    // Shorter than what makes the cluster replace it.
+    let together = (0..40).map(|n| {
+        let client = if n % 2 == 0 {
+            site.tenants[0].1.clone()
+        } else {
+            other.clone()
+        };
+        tokio::spawn(async move { (n, client.post("/v1/events", &event()).await) })
+    });
+    let together: Vec<_> = together.collect();
+    let mut refused = 0;
+    for answer in together {
+        let (n, answer) = answer.await.unwrap();
+        assert!(matches!(answer.status, 202 | 503), "{:#}", answer.body);
+        assert!(n % 2 == 0 || answer.status == 202, "another's: {:#}", answer.body);
+        refused += usize::from(answer.status == 503);
+    }
+    hanging.signal(Signal::CONT).unwrap();
+    assert!(refused > 0, "it was seen while it hung");
 }
 
 /// A gateway on a cluster, with tenants in several shards.

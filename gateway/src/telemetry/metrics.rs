@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -18,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::calls::CallFigures;
+use super::losses::Losses;
 use super::process::Process;
 use super::requests::HttpFigures;
 use super::series::PluginSeries;
@@ -213,11 +213,8 @@ impl Metrics {
         self.inner.store_available.set(available.into());
     }
 
-    /// How many events the store has lost that it had confirmed, and how many records of it were found damaged, since the start.
-    pub fn store_has_lost(&self, events: u64, damaged: u64) {
-        let [lost, found] = &self.inner.store_losses;
-        lost.inner().store(events, Ordering::Relaxed);
-        found.inner().store(damaged, Ordering::Relaxed);
+    pub(super) fn losses(&self) -> &Losses {
+        &self.inner.losses
     }
 
     /// How many tenants this process holds.
@@ -290,8 +287,7 @@ struct Inner {
     store_batch_size: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
     store_available: Gauge,
-    /// Lost events and damaged records.
-    store_losses: [Counter; 2],
+    losses: Losses,
     tenants: Gauge,
     http: HttpFigures,
 }
@@ -319,7 +315,7 @@ impl Inner {
             store_batch_size: Family::new_with_constructor(sizes),
             store_seconds: Family::new_with_constructor(waits),
             store_available: Gauge::default(),
-            store_losses: Default::default(),
+            losses: Losses::default(),
             tenants: Gauge::default(),
             http: HttpFigures::default(),
         };
@@ -427,17 +423,7 @@ impl Inner {
             "Whether the store answers (1) or not (0)",
             self.store_available.clone(),
         );
-        let [lost, damaged] = &self.store_losses;
-        r.register(
-            "store_lost_events",
-            "Events that the store had confirmed and has no more",
-            lost.clone(),
-        );
-        r.register(
-            "store_damaged_records",
-            "Records of the store that were found damaged",
-            damaged.clone(),
-        );
+        self.losses.register(r);
         r.register("tenants", "Tenants that this process holds", self.tenants.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "Which build this is", version);

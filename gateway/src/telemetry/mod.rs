@@ -8,6 +8,7 @@ mod calls;
 pub mod chain;
 pub mod fields;
 mod logs;
+mod losses;
 mod metrics;
 mod process;
 mod quotas;
