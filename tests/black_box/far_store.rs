@@ -106,6 +106,10 @@ async fn primary_that_is_killed_interrupts_its_own_tenants_only() {
     })
     .await;
     cluster.revive(down).await.unwrap();
+    let storm = site
+        .gateway
+        .count_in_log(|line| line.contains("WARN") || line.contains("ERROR"));
+    assert!(storm < 100, "{}", site.gateway.log().join("\n"));
 }
 
 /// What one primary does not answer is refused in time, and what came with it for another is not.

@@ -50,10 +50,18 @@ pub(crate) fn check_level(level: &str) -> Result<(), LogError> {
 }
 
 fn parse(level: &str) -> Result<EnvFilter, LogError> {
+    let filter = match level {
+        "" | "off" => level.to_owned(),
+        _ => format!("{QUIET},{level}"),
+    };
     EnvFilter::builder()
-        .parse(level)
+        .parse(filter)
         .map_err(|source| LogError::Level(level.to_owned(), source))
 }
+
+/// The Redis client warns at each try to reach a server that is away; the store tells when that begins and when it is over. A filter
+/// that names it has its way.
+const QUIET: &str = "redis=error";
 
 #[cfg(test)]
 mod tests {
@@ -61,7 +69,7 @@ mod tests {
 
     #[test]
     fn levels() {
-        for level in ["info", "warn,hookgate::delivery=debug", "off"] {
+        for level in ["info", "warn,hookgate::delivery=debug", "redis=debug,info", "off", ""] {
             assert!(check_level(level).is_ok(), "{level}");
         }
         for level in ["hookgate=loud", "a=b=c"] {
