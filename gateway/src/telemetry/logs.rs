@@ -69,7 +69,13 @@ mod tests {
 
     #[test]
     fn levels() {
-        for level in ["info", "warn,hookgate::delivery=debug", "redis=debug,info", "off", ""] {
+        for level in [
+            "info",
+            "warn,hookgate::delivery=debug",
+            "redis=debug,info",
+            "off",
+            "",
+        ] {
             assert!(check_level(level).is_ok(), "{level}");
         }
         for level in ["hookgate=loud", "a=b=c"] {
