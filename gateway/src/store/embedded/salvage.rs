@@ -91,6 +91,9 @@ fn copy(
     let mut chunk: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let (mut bytes, mut failed) = (0, None);
     let write = |chunk: &mut Vec<(Vec<u8>, Vec<u8>)>| -> Result<(), redb::Error> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
         let transaction = begin(database, Sync::Later)?;
         {
             let mut table = transaction.open_table(definition)?;
