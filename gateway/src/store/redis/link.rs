@@ -286,7 +286,12 @@ impl Link {
                 Err(failure) if failure.fault == Fault::Moving => {
                     tracing::debug!(part = %tag, reason = %failure.text, "store.part_moves");
                     if began.elapsed() + pause > MOVE_PATIENCE.min(self.patience) {
-                        return sent;
+                        // All send it on, and who should have it does not answer: the part is away.
+                        let is_sent_on = failure.text.to_ascii_lowercase().starts_with("moved");
+                        return match is_sent_on {
+                            true => Err(Failure::away(&failure.text)),
+                            false => sent,
+                        };
                     }
                 }
                 Ok(_) | Err(_) => return sent,
