@@ -103,7 +103,7 @@ async fn cut(mut modes: watch::Receiver<Mode>) {
 /// Waits for a mode; for ever where no more is told.
 async fn until(modes: &mut watch::Receiver<Mode>, is_such: impl Fn(Mode) -> bool) {
     if modes.wait_for(|mode| is_such(*mode)).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
