@@ -213,7 +213,21 @@ impl Gateway {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Kills the process with SIGKILL, as a crash would end it.
+    /// How many lines it has said that are such.
+    pub fn count_in_log(&self, is_such: impl Fn(&str) -> bool) -> usize {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().filter(|line| is_such(line)).count()
+    }
+
+    /// Number of its open descriptors.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
     ///
     /// # Panics
     /// If it cannot be signalled.
@@ -237,6 +251,14 @@ impl Gateway {
     /// If it does not end within the bound.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for it to end.
+    ///
+    /// # Panics
+    /// When it does not end within the bound.
+    pub fn ended(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a status") {

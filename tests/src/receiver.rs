@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,6 +30,14 @@ pub enum Reply {
     With(u16, Vec<(&'static str, String)>),
     /// Answers with 200, after this time.
     After(Duration),
+    /// With 500, after so long: longer than anybody waits.
+    Hang(Duration),
+    /// With 500 and a body of one byte every tenth of a second, for so long.
+    Drip(Duration),
+    /// With 500 and a body of so many bytes.
+    Flood(usize),
+    /// By closing the connection.
+    Reset,
 }
 
 /// A received request.
@@ -62,6 +73,7 @@ impl Reply {
         match self {
             Self::Status(status) | Self::With(status, _) => *status,
             Self::After(_) => 200,
+            Self::Hang(_) | Self::Drip(_) | Self::Flood(_) | Self::Reset => 500,
         }
     }
 }
@@ -178,7 +190,7 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn answer(
     request: Request<Incoming>,
     state: Arc<Mutex<State>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<BoxBody<Bytes, Infallible>>, Closed> {
     let path = request.uri().path().to_owned();
     let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = request
@@ -187,7 +199,7 @@ async fn answer(
         .map(|(name, value)| (name.to_string(), text(value)))
         .collect();
     let Ok(body) = request.into_body().collect().await else {
-        return Ok(Response::default());
+        return Err(Closed);
     };
     let reply = {
         let mut state = lock(&state);
@@ -204,22 +216,72 @@ async fn answer(
         });
         reply
     };
-    let (status, headers) = match reply {
-        Reply::Status(status) => (status, Vec::new()),
-        Reply::With(status, headers) => (status, headers),
-        Reply::After(time) => {
+    let status = reply.status();
+    let (headers, body) = match reply {
+        Reply::Status(_) => (Vec::new(), whole(0)),
+        Reply::With(_, headers) => (headers, whole(0)),
+        Reply::After(time) | Reply::Hang(time) => {
             tokio::time::sleep(time).await;
-            (200, Vec::new())
+            (Vec::new(), whole(0))
         }
+        Reply::Drip(time) => (Vec::new(), Drip::body(time)),
+        Reply::Flood(bytes) => (Vec::new(), whole(bytes)),
+        Reply::Reset => return Err(Closed),
     };
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    Ok(response
-        .body(Full::default())
-        .expect("a valid reply in the script"))
+    Ok(response.body(body).expect("a valid reply in the script"))
 }
+
+/// A body of so many bytes.
+fn whole(bytes: usize) -> BoxBody<Bytes, Infallible> {
+    Full::new(Bytes::from(vec![b'x'; bytes])).boxed()
+}
+
+/// A body of one byte every tenth of a second.
+struct Drip {
+    ticks: tokio::time::Interval,
+    end: tokio::time::Instant,
+}
+
+impl Drip {
+    fn body(time: Duration) -> BoxBody<Bytes, Infallible> {
+        let drip = Self {
+            ticks: tokio::time::interval(Duration::from_millis(100)),
+            end: tokio::time::Instant::now() + time,
+        };
+        drip.boxed()
+    }
+}
+
+impl Body for Drip {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let end = self.end;
+        self.ticks
+            .poll_tick(context)
+            .map(|now| (now < end).then(|| Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+}
+
+/// The connection ends without an answer.
+#[derive(Debug)]
+struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the script closes the connection")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)

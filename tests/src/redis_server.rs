@@ -1,6 +1,7 @@
 //! A redis-server for a test: a free port, a temporary directory, appendonly.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,16 @@ pub enum Fsync {
 pub struct RedisServer {
     process: Child,
     port: u16,
-    fsync: Fsync,
+    launch: Launch,
     dir: TempDir,
+}
+
+/// Program and arguments, for the start and each restart.
+#[derive(Debug, Clone)]
+struct Launch {
+    program: PathBuf,
+    fsync: Fsync,
+    more: Vec<String>,
 }
 
 impl RedisServer {
@@ -33,17 +42,30 @@ impl RedisServer {
     /// # Errors
     /// If there is no redis-server (the message says how to install it) or it does not start.
     pub fn start(fsync: Fsync) -> Result<Self> {
+        Self::start_as(Path::new("redis-server"), fsync, &[])
+    }
+
+    /// The same with another program and more arguments.
+    ///
+    /// # Errors
+    /// When there is no such program or it does not start.
+    pub fn start_as(program: &Path, fsync: Fsync, more: &[&str]) -> Result<Self> {
+        let launch = Launch {
+            program: program.to_owned(),
+            fsync,
+            more: more.iter().map(|word| (*word).to_owned()).collect(),
+        };
         let dir = tempfile::tempdir().context("a temporary directory")?;
         // Another process may take the port between the query and the bind: then the next port is
         // tried.
         for _ in 0..5 {
             let port = free_port()?;
-            let mut process = spawn(port, fsync, &dir)?;
+            let mut process = spawn(port, &launch, &dir)?;
             if answers(port, &mut process) {
                 return Ok(Self {
                     process,
                     port,
-                    fsync,
+                    launch,
                     dir,
                 });
             }
@@ -61,7 +83,36 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// Kills the server with SIGKILL, as a crash would end it.
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The reply to a command.
+    ///
+    /// # Errors
+    /// When it does not answer within seconds, or with an error.
+    pub fn command(&self, words: &[&str]) -> Result<redis::Value> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_connection_with_timeout(PATIENCE)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(*word);
+        }
+        let reply: redis::Value = command.query(&mut connection)?;
+        Ok(reply.extract_error()?)
+    }
+
+    /// The reply to a command, as text.
+    ///
+    /// # Errors
+    /// As `command`; when the reply is no text.
+    pub fn text(&self, words: &[&str]) -> Result<String> {
+        Ok(redis::from_redis_value(self.command(words)?)?)
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
     ///
     /// # Errors
     /// If it cannot be signalled.
@@ -85,7 +136,7 @@ impl RedisServer {
     /// # Errors
     /// If it does not start.
     pub fn restart(&mut self) -> Result<()> {
-        self.process = spawn(self.port, self.fsync, &self.dir)?;
+        self.process = spawn(self.port, &self.launch, &self.dir)?;
         if answers(self.port, &mut self.process) {
             Ok(())
         } else {
@@ -101,12 +152,12 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(port: u16, fsync: Fsync, dir: &TempDir) -> Result<Child> {
-    let fsync = match fsync {
+fn spawn(port: u16, launch: &Launch, dir: &TempDir) -> Result<Child> {
+    let fsync = match launch.fsync {
         Fsync::Always => "always",
         Fsync::EverySec => "everysec",
     };
-    Command::new("redis-server")
+    Command::new(&launch.program)
         .args([
             "--port",
             &port.to_string(),
@@ -129,10 +180,16 @@ fn spawn(port: u16, fsync: Fsync, dir: &TempDir) -> Result<Child> {
         .arg(dir.path())
         .arg("--logfile")
         .arg(dir.path().join("redis.log"))
+        .args(&launch.more)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("redis-server cannot be started; install it: apt-get install redis-server")
+        .with_context(|| {
+            format!(
+                "{} cannot be started; redis-server is installed by: apt-get install redis-server",
+                launch.program.display()
+            )
+        })
 }
 
 fn answers(port: u16, process: &mut Child) -> bool {
@@ -154,6 +211,24 @@ fn answers(port: u16, process: &mut Child) -> bool {
     false
 }
 
-fn free_port() -> Result<u16> {
+/// A port of 127.0.0.1 that is free now.
+///
+/// # Errors
+/// When none is.
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
+
+/// The valkey-server that `VALKEY_SERVER` names, or the one of the path; `None`: there is none.
+pub fn valkey() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("VALKEY_SERVER") {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join("valkey-server"))
+        .find(|program| program.is_file())
+}
+
+/// How long a command may take.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -100,8 +100,9 @@ impl StartError {
         let hint = match self {
             Self::Server(http::Error::PortTaken { .. }) => "try `--listen 127.0.0.1:0`, which takes a free port".to_owned(),
             Self::Store { url: StoreUrl::Embedded(_), source: StoreError::Corrupt(_) } => {
-                "its file is damaged, cut short or no store's: put a backup of it in its place; to begin anew without what is in it, move \
-                 it away and start once with `hookgate serve --new-store`"
+                "its file is damaged, cut short or no store's: `hookgate store check` says what is, and `hookgate store salvage` takes what \
+                 is whole into a new one; or put a backup of it in its place; to begin anew without what is in it, move it away and \
+                 start once with `hookgate serve --new-store`"
                     .to_owned()
             }
             Self::Store { url: StoreUrl::Embedded(_), .. } => {

@@ -101,6 +101,8 @@ impl Maintenance {
         let health = self.store.health().await;
         self.metrics.store_is(health.available);
         self.metrics.store_takes(health.accepting, health.warnings.len());
+        self.metrics
+            .store_has_lost(health.lost_events, health.damaged_records);
         let before = self
             .last
             .lock()

@@ -22,6 +22,7 @@ mod receiver;
 mod receivers_page;
 mod rehearsal;
 mod serve;
+mod store;
 mod temporary;
 mod verify;
 
@@ -52,7 +53,9 @@ enum Command {
     Backup(backup::Backup),
     /// Replace the embedded store by a backup, while no gateway runs on it.
     Restore(backup::Restore),
-    /// Export tenants with their subscriptions, secrets, keys and event types to a file.
+    /// Look for damage in the embedded store, or take what is whole of it, while no gateway runs on it.
+    Store(store::Arguments),
+    /// Write tenants with their subscriptions, secrets, keys and event types to a file: to move them, or to keep them.
     Export(export::Arguments),
     /// Import a file of `export`. Nothing is deleted, and a repetition changes nothing.
     Import(import::Arguments),
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
         Command::Event(arguments) => event::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

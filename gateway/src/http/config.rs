@@ -49,7 +49,10 @@ pub struct Config {
     pub idle_timeout: Span,
     /// Largest head of a request, 8KiB or more.
     pub max_header_bytes: Size,
-    /// Longest time for requests in progress after the gateway was asked to stop.
+    /// How long connections that clients keep are still answered after the gateway was told to stop, each with
+    /// `Connection: close`; then those without a request are closed. New ones are refused at once.
+    pub grace: Span,
+    /// How long requests under way may go on after that.
     pub drain_time: Span,
 }
 
@@ -129,6 +132,7 @@ impl Default for Config {
             body_timeout: Span::from_secs(30),
             idle_timeout: Span::from_secs(75),
             max_header_bytes: Size::from_bytes(16 * 1024),
+            grace: Span::from_secs(1),
             drain_time: Span::from_secs(20),
         }
     }

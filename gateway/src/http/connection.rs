@@ -26,6 +26,7 @@ use hookgate_runtime::telemetry::{ConnectionFailure, Metrics, RouteFigures};
 pub(super) struct Serving {
     pub http: http1::Builder,
     pub limits: Limits,
+    pub grace: Duration,
     pub drain: Duration,
     pub metrics: Metrics,
     /// Counters of the hot route, which is not looked up.
@@ -52,6 +53,7 @@ impl Serving {
                 idle: config.idle_timeout.get(),
                 stall: config.body_timeout.get(),
             },
+            grace: config.grace.get(),
             drain: config.drain_time.get(),
             publish: metrics.route("POST", PUBLISH),
             metrics,
@@ -112,16 +114,25 @@ pub(super) async fn serve<S, E>(
     let service = service_fn(|request: Request<Incoming>| {
         let (serving, endpoint) = (Arc::clone(&serving), endpoint.clone());
         let (unread, pace) = (unread.clone(), Arc::clone(&pace));
+        let shutdown = shutdown.clone();
         async move {
             pace.serving();
-            let response = serving.answer(&endpoint, &unread, &pace, request).await;
+            let mut response = serving.answer(&endpoint, &unread, &pace, request).await;
+            if shutdown.is_cancelled() {
+                // The client's next request goes elsewhere; hyper ends the connection.
+                response.headers_mut().insert(header::CONNECTION, CLOSE);
+            }
             pace.served();
             Ok::<Response, Infallible>(response)
         }
     });
     let io = TokioIo::new(PacedStream::new(stream, Arc::clone(&pace)));
     let mut connection = pin!(serving.http.serve_connection(io, service));
-    let mut stopping = pin!(shutdown.cancelled());
+    // A client may be about to use a connection that it kept: it is answered for a while yet, and told that this is the last.
+    let mut stopping = pin!(async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(serving.grace).await;
+    });
     let mut check_interval = tokio::time::interval(serving.limits.check_interval());
     check_interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -144,6 +155,9 @@ pub(super) async fn serve<S, E>(
             }
             () = stopping.as_mut() => break,
         }
+    }
+    if pace.is_reading_head() {
+        return;
     }
     connection.as_mut().graceful_shutdown();
     // Returns at once if no request is in progress.
@@ -191,6 +205,7 @@ const PUBLISH: &str = "/v1/events";
 /// Label of requests without a route.
 const UNMATCHED: &str = "unmatched";
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Smallest buffer with which hyper can read a request.
 const SMALLEST_HEAD: usize = 8 * 1024;

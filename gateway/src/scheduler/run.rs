@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -24,8 +25,8 @@ use crate::dispatch::Inbox;
 use crate::dispatch::inbox::Ready;
 use hookgate_domain::{AnswerRules, Target, Trigger};
 use hookgate_runtime::telemetry::Metrics;
-use hookgate_store::Leased;
 use hookgate_store::clock::StoreClock;
+use hookgate_store::{Leased, Store};
 
 /// Starts attempts. Owned by the scheduler.
 pub(super) struct Runner {
@@ -37,6 +38,7 @@ pub(super) struct Runner {
     inbox: Inbox,
     store_clock: StoreClock,
     metrics: Metrics,
+    store: Arc<dyn Store>,
     tasks: TaskTracker,
     finished: mpsc::UnboundedSender<Finish>,
     finishes: mpsc::UnboundedReceiver<Finish>,
@@ -66,6 +68,7 @@ impl Runner {
             inbox: parts.inbox.clone(),
             store_clock: parts.store_clock.clone(),
             metrics: parts.metrics.clone(),
+            store: Arc::clone(&parts.store),
             tasks: TaskTracker::new(),
             finished,
             finishes,
@@ -285,7 +288,11 @@ impl Runner {
             self.give_back(late, Attempted::TooLate);
         }
         self.tasks.close();
-        if timeout(self.drain, self.tasks.wait()).await.is_err() {
+        let ended = tokio::select! {
+            ended = timeout(self.drain, self.tasks.wait()) => ended.is_ok(),
+            () = stays_away(&*self.store) => false,
+        };
+        if !ended {
             tracing::warn!(count = self.tasks.len(), "scheduler.abandoned");
         }
     }
@@ -331,7 +338,18 @@ impl Drop for Cleared {
     }
 }
 
-/// Waits until a suspect may begin; for ever if time alone allows none.
+/// Waits until the store has not answered for a while: what is attempted can be noted nowhere, and its lease ends by itself.
+async fn stays_away(store: &dyn Store) {
+    let mut answered = Instant::now();
+    while answered.elapsed() < AWAY {
+        if store.health().await.available {
+            answered = Instant::now();
+        }
+        tokio::time::sleep(LOOK_AT_STORE).await;
+    }
+}
+
+/// When a suspect may begin; never where the time alone lets none.
 async fn waking(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
@@ -358,3 +376,6 @@ const SPREAD: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 const BATCH: usize = 256;
+/// How long the store may be away before a shutdown waits for it no more.
+const AWAY: Duration = Duration::from_secs(2);
+const LOOK_AT_STORE: Duration = Duration::from_millis(100);

@@ -1,8 +1,10 @@
 //! The oracle of a round: compares accepted events with received ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::Fault;
 use crate::Received;
 
 /// Checks a round. Clones share one state.
@@ -17,10 +19,24 @@ struct State {
     accepted: HashMap<u64, String>,
     /// Accepted numbers that have not arrived.
     awaited: HashSet<u64>,
-    /// Numbers that have arrived, with the event's id.
-    arrived: HashMap<u64, String>,
+    /// Numbers that arrived, with the event's id and when they did first.
+    arrived: HashMap<u64, (String, Instant)>,
+    /// Requests by number, whatever they were answered.
+    requests: HashMap<u64, u32>,
     duplicates: u64,
-    faults: Vec<String>,
+    unexplained: u64,
+    /// Faults, with from when to when deliveries that were in hand may arrive again, and how often one did.
+    in_hand: Vec<InHand>,
+    refused: u64,
+    faults: BTreeMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct InHand {
+    fault: Fault,
+    from: Instant,
+    until: Option<Instant>,
+    again: u64,
 }
 
 impl Oracle {
@@ -32,11 +48,11 @@ impl Oracle {
     /// Records that a producer was answered 202.
     pub fn accepted(&self, number: u64, id: &str) {
         let mut state = self.state();
-        if let Some(other) = state.arrived.get(&number)
+        if let Some((other, _)) = state.arrived.get(&number)
             && other != id
         {
             let fault = format!("number {number} was accepted as {id} and arrived as {other}");
-            state.faults.push(fault);
+            state.fault(fault);
         }
         if !state.arrived.contains_key(&number) {
             state.awaited.insert(number);
@@ -44,38 +60,79 @@ impl Oracle {
         state.accepted.insert(number, id.to_owned());
     }
 
-    /// Records a request that the receiver answered with success.
+    /// A producer was refused: what it was told must let it try again safely.
+    pub fn refused(&self, status: u16, code: &str, comes_again: bool) {
+        let mut state = self.state();
+        state.refused += 1;
+        if !(matches!(status, 429 | 503) && comes_again) {
+            state.fault(format!("producers were answered {status} `{code}`"));
+        }
+    }
+
+    /// The receiver took a request and did not answer it with success.
+    pub fn attempted(&self, request: &Received) {
+        if let Some(number) = request.json()["data"]["n"].as_u64() {
+            *self.state().requests.entry(number).or_default() += 1;
+        }
+    }
+
+    /// The receiver took a request and answered it with success.
     pub fn arrived(&self, request: &Received, secret: &str) {
+        self.attempted(request);
         let mut state = self.state();
         if !request.verifies(secret) {
-            state
-                .faults
-                .push(format!("{} has a wrong signature", request.id()));
-            return;
+            return state.fault(format!("{} has a wrong signature", request.id()));
         }
         let Some(number) = request.json()["data"]["n"].as_u64() else {
-            state
-                .faults
-                .push(format!("{} is no event of the round", request.id()));
-            return;
+            return state.fault(format!("{} is no event of the round", request.id()));
         };
         if !state.posted.contains(&number) {
-            state.faults.push(format!("number {number} was never sent"));
+            state.fault(format!("number {number} was never sent"));
         }
         let id = request.id().to_owned();
         if let Some(accepted) = state.accepted.get(&number)
             && *accepted != id
         {
             let fault = format!("number {number} was accepted as {accepted} and arrived as {id}");
-            state.faults.push(fault);
+            state.fault(fault);
         }
         state.awaited.remove(&number);
-        if state.arrived.insert(number, id).is_some() {
-            state.duplicates += 1;
+        match state.arrived.get(&number).map(|(_, first)| *first) {
+            None => drop(state.arrived.insert(number, (id, Instant::now()))),
+            Some(first) => {
+                state.duplicates += 1;
+                match state.in_hand_at(first) {
+                    Some(fault) => fault.again += 1,
+                    None => state.unexplained += 1,
+                }
+            }
         }
     }
 
-    /// Number of accepted events.
+    /// A fault begins: deliveries that are in hand may arrive again.
+    pub fn hold(&self, fault: Fault) {
+        let from = Instant::now().checked_sub(UNSETTLED).unwrap_or_else(Instant::now);
+        self.state().in_hand.push(InHand {
+            fault,
+            from,
+            until: None,
+            again: 0,
+        });
+    }
+
+    /// What was delivered up to now was in hand; how many those are.
+    pub fn release(&self) -> u64 {
+        let mut state = self.state();
+        let now = Instant::now();
+        let Some(last) = state.in_hand.last_mut().filter(|last| last.until.is_none()) else {
+            return 0;
+        };
+        last.until = Some(now);
+        let from = last.from;
+        state.arrived.values().filter(|(_, first)| *first >= from).count() as u64
+    }
+
+    /// How many numbers were accepted.
     pub fn accepted_count(&self) -> u64 {
         self.state().accepted.len() as u64
     }
@@ -90,23 +147,79 @@ impl Oracle {
         self.state().awaited.clone()
     }
 
-    /// Returns `true` if a number has arrived.
+    /// Numbers that are awaited now, with the ids of their events.
+    pub fn missing(&self) -> Vec<(u64, String)> {
+        let state = self.state();
+        let id = |number: &u64| Some((*number, state.accepted.get(number)?.clone()));
+        state.awaited.iter().filter_map(id).collect()
+    }
+
+    /// A number is awaited no more.
+    pub fn give_up(&self, number: u64) {
+        self.state().awaited.remove(&number);
+    }
+
+    /// Whether a number has arrived.
     pub fn has_arrived(&self, number: u64) -> bool {
         self.state().arrived.contains_key(&number)
     }
 
-    /// Number of requests beyond the first for each number.
+    /// Requests beyond the first for a number that was answered with success.
     pub fn duplicates(&self) -> u64 {
         self.state().duplicates
     }
 
-    /// Violations of invariants: wrong signatures, events that were never sent, one number under
-    /// two ids.
+    /// Of each fault that deliveries were in hand at how many arrived again.
+    pub fn repeated(&self) -> Vec<(Fault, u64)> {
+        let state = self.state();
+        state.in_hand.iter().map(|one| (one.fault, one.again)).collect()
+    }
+
+    /// Those whose first arrived while nothing had to arrive again.
+    pub fn unexplained(&self) -> u64 {
+        self.state().unexplained
+    }
+
+    /// Answers that were no 202.
+    pub fn refusals(&self) -> u64 {
+        self.state().refused
+    }
+
+    /// Most requests of one number.
+    pub fn most_requests(&self) -> u32 {
+        self.state().requests.values().copied().max().unwrap_or(0)
+    }
+
+    /// Something that must never be.
+    pub fn must_not(&self, fault: String) {
+        self.state().fault(fault);
+    }
+
+    /// What must never be: wrong signatures, events that nobody sent, one number under two ids, refusals that forbid a retry.
     pub fn faults(&self) -> Vec<String> {
-        self.state().faults.clone()
+        let state = self.state();
+        let told = state.faults.iter().map(|(fault, times)| match times {
+            1 => fault.clone(),
+            times => format!("{fault} ({times} times)"),
+        });
+        told.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl State {
+    fn fault(&mut self, fault: String) {
+        *self.faults.entry(fault).or_default() += 1;
+    }
+
+    fn in_hand_at(&mut self, first: Instant) -> Option<&mut InHand> {
+        let within = |one: &&mut InHand| first >= one.from && one.until.is_none_or(|until| first <= until);
+        self.in_hand.iter_mut().rev().find(within)
+    }
+}
+
+/// How long before a fault a delivery may have arrived whose end was not noted yet.
+const UNSETTLED: Duration = Duration::from_secs(1);

@@ -7,40 +7,54 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use super::{Fault, Store};
-use crate::{Client, Fsync, Gateway, Receiver, RedisServer, Reply, Setup, root};
+use super::backend::Backend;
+use super::disk::{DiskFault, FailingDisk};
+use super::{Fault, Plan, Store};
+use crate::{Client, Gateway, Receiver, Reply, Setup, root};
 
 /// Gateways and a store.
 pub(super) struct Site {
     gateways: Vec<Gateway>,
-    redis: Option<RedisServer>,
+    pub(super) backend: Backend,
     clock: StepClock,
+    disk: Option<FailingDisk>,
+    /// Warnings and errors in the logs of gateways that are no more.
+    complaints: usize,
 }
 
 impl Site {
-    pub(super) fn start(store: Store) -> Result<Self> {
+    pub(super) async fn start(plan: &Plan) -> Result<Self> {
         let clock = StepClock::new()?;
-        let redis = match store {
-            Store::Embedded => None,
-            Store::Redis => Some(RedisServer::start(Fsync::Always)?),
+        let backend = Backend::start(plan.store).await?;
+        let disk = match plan.store {
+            Store::Embedded => Some(FailingDisk::new()?),
+            _ => None,
         };
-        let setup = redis
-            .as_ref()
-            .map_or_else(Setup::embedded, |redis| Setup::redis(&redis.url()));
-        let setup = setup.with(SETTINGS).under(&clock.exports());
-        let first = setup.try_start()?;
-        let mut gateways = vec![first];
-        if redis.is_some() {
+        let exports: Vec<_> = std::iter::once(clock.exports())
+            .chain(disk.as_ref().map(FailingDisk::exports))
+            .collect();
+        let setup = backend
+            .url()
+            .map_or_else(Setup::embedded, |url| Setup::redis(&url));
+        let settings = if plan.shipped { SHIPPED } else { SETTINGS };
+        let setup = setup.with(settings).under(&exports.join("; "));
+        let mut gateways = vec![block_in_place(|| setup.try_start())?];
+        for _ in 1..plan.gateways {
             let keys = std::fs::read_to_string(gateways[0].dir().join("data/secrets.key"))?;
-            let second = setup.with(&format!("auth.sealing_keys = {:?}", keys.trim()));
-            gateways.push(second.try_start()?);
+            let next = setup
+                .clone()
+                .with(&format!("auth.sealing_keys = {:?}", keys.trim()));
+            gateways.push(block_in_place(|| next.try_start())?);
         }
         Ok(Self {
             gateways,
-            redis,
+            backend,
             clock,
+            disk,
+            complaints: 0,
         })
     }
 
@@ -49,16 +63,28 @@ impl Site {
         &self.gateways[0]
     }
 
-    /// A tenant's clients, one towards each gateway.
-    pub(super) fn towards_all(&self, client: &Client) -> Vec<Client> {
-        self.gateways
-            .iter()
-            .map(|gateway| client.towards(gateway.base()))
-            .collect()
+    /// All gateways.
+    pub(super) fn gateways(&self) -> &[Gateway] {
+        &self.gateways
     }
 
-    /// Injects a fault, and removes it again.
-    pub(super) async fn inject(&mut self, fault: Fault, receiver: &Receiver) -> Result<()> {
+    /// Warnings and errors in the gateways' logs so far.
+    pub(super) fn complaints(&self) -> usize {
+        self.complaints + self.gateways.iter().map(complaints_of).sum::<usize>()
+    }
+
+    /// Clients of tenants, towards each gateway.
+    pub(super) fn towards_all(&self, clients: &[Client]) -> Vec<Vec<Client>> {
+        let of = |client: &Client| {
+            let towards = |gateway: &Gateway| client.towards(gateway.base());
+            self.gateways.iter().map(towards).collect()
+        };
+        clients.iter().map(of).collect()
+    }
+
+    /// Injects a fault, and takes it away again. `random` is any number.
+    pub(super) async fn inject(&mut self, fault: Fault, receiver: &Receiver, random: usize) -> Result<()> {
+        let fails = |reply: Reply, times: usize| receiver.answer(vec![reply; times]);
         match fault {
             Fault::KilledGateway => self.restart(false)?,
             Fault::RestartedGateway => self.restart(true)?,
@@ -69,25 +95,30 @@ impl Site {
             }
             Fault::ClockBack => self.step(-3_600).await?,
             Fault::ClockOn => self.step(3_600).await?,
-            Fault::FailingReceiver => receiver.answer(vec![Reply::Status(500); 12]),
-            Fault::KilledRedis => {
-                let redis = self.redis()?;
-                redis.kill()?;
-                redis.restart()?;
+            Fault::FailingReceiver => fails(Reply::Status(500), 12),
+            Fault::HangingReceiver => fails(Reply::Hang(2 * LEASE), 8),
+            Fault::DrippingReceiver => fails(Reply::Drip(2 * LEASE), 8),
+            Fault::FloodingReceiver => fails(Reply::Flood(8 << 20), 8),
+            Fault::ResettingReceiver => fails(Reply::Reset, 12),
+            Fault::RedirectingReceiver => {
+                let elsewhere = format!("http://{}/elsewhere", receiver.address());
+                fails(Reply::With(307, vec![("location", elsewhere)]), 8);
             }
-            Fault::StoppedRedis => {
-                self.redis()?.signal(Signal::STOP)?;
-                sleep(Duration::from_secs(3)).await;
-                self.redis()?.signal(Signal::CONT)?;
-            }
-            Fault::CutConnections => self.command(&["CLIENT", "KILL", "TYPE", "normal"])?,
-            Fault::ForgottenScripts => self.command(&["SCRIPT", "FLUSH"])?,
+            Fault::FullDisk => self.fail_disk(DiskFault::Full).await?,
+            Fault::FailingWrites => self.fail_disk(DiskFault::Write).await?,
+            Fault::FailingSyncs => self.fail_disk(DiskFault::Sync).await?,
+            other => self.backend.inject(other, random).await?,
         }
         Ok(())
     }
 
     /// Ends the first gateway and restarts it as the last one: faults meet each gateway in turn.
     fn restart(&mut self, orderly: bool) -> Result<()> {
+        // Others go on meanwhile: the way to the store is one of our tasks.
+        block_in_place(|| self.restart_now(orderly))
+    }
+
+    fn restart_now(&mut self, orderly: bool) -> Result<()> {
         let mut gateway = self.gateways.remove(0);
         if orderly {
             let status = gateway.stop();
@@ -95,6 +126,7 @@ impl Site {
         } else {
             gateway.kill();
         }
+        self.complaints += complaints_of(&gateway);
         self.gateways.push(gateway.try_restart()?);
         Ok(())
     }
@@ -106,19 +138,31 @@ impl Site {
         self.clock.step(0)
     }
 
-    fn redis(&mut self) -> Result<&mut RedisServer> {
-        self.redis.as_mut().context("a Redis")
+    async fn fail_disk(&self, fault: DiskFault) -> Result<()> {
+        let disk = self.disk.as_ref().context("a disk")?;
+        disk.fail(fault)?;
+        sleep(Duration::from_secs(2)).await;
+        disk.fail(DiskFault::None)
     }
+}
 
-    fn command(&mut self, words: &[&str]) -> Result<()> {
-        let client = redis::Client::open(self.redis()?.url())?;
-        let mut connection = client.get_connection()?;
-        let mut command = redis::cmd(words[0]);
-        words[1..].iter().for_each(|word| {
-            command.arg(*word);
-        });
-        Ok(command.exec(&mut connection)?)
-    }
+fn complaints_of(gateway: &Gateway) -> usize {
+    gateway.count_in_log(|line| line.contains("WARN") || line.contains("ERROR"))
+}
+
+/// Builds a library that is loaded before others.
+pub(super) fn build_library(source: &str, library: &Path) -> Result<()> {
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(library)
+        .arg(root().join(source))
+        .arg("-ldl")
+        .status();
+    ensure!(
+        built.context("run cc")?.success(),
+        "cc could not build the library {source}"
+    );
+    Ok(())
 }
 
 /// Settable wall clock of gateways: a library that is loaded before others.
@@ -136,16 +180,7 @@ impl StepClock {
             dir: tempfile::tempdir()?,
         };
         clock.step(0)?;
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(clock.library())
-            .arg(root().join("tests/tools/clock_step.c"))
-            .arg("-ldl")
-            .status();
-        ensure!(
-            built.context("run cc")?.success(),
-            "cc could not build the library"
-        );
+        build_library("tests/tools/clock_step.c", &clock.library())?;
         Ok(clock)
     }
 
@@ -182,4 +217,10 @@ impl StepClock {
 const SETTINGS: &str = "delivery.timeout = \"2s\"\ndelivery.max_timeout = \"2s\"\nscheduler.lease = \"5s\"\nretry.base = \"50ms\"\n\
     retry.max = \"500ms\"\nretry.attempts = 40\nstore.redis.accept_timeout = \"1s\"\nstore.redis.response_timeout = \"1s\"\n\
     store.redis.connect_timeout = \"1s\"\nscheduler.drain = \"3s\"";
-const LEASE: Duration = Duration::from_secs(5);
+/// The settings as they are shipped, where tests set others.
+const SHIPPED: &str = "server.header_timeout = \"10s\"\nserver.body_timeout = \"10s\"\nserver.drain_time = \"20s\"\n\
+    scheduler.drain = \"20s\"\nstore.redis.accept_timeout = \"250ms\"\nstore.redis.response_timeout = \"2s\"\n\
+    store.redis.connect_timeout = \"2s\"";
+/// Attempts that `SETTINGS` allow.
+pub(super) const ATTEMPTS: u32 = 40;
+pub(super) const LEASE: Duration = Duration::from_secs(5);

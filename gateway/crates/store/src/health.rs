@@ -9,6 +9,10 @@ pub struct Health {
     pub accepting: bool,
     /// Reason why the store persists no data, because of its setup or state; an operator must act.
     pub unfit: Option<String>,
-    /// Warnings for the operator: durability weaker than promised, memory nearly exhausted.
+    /// Events that the store had confirmed and has no more, since this process saw it first.
+    pub lost_events: u64,
+    /// Records that were found damaged since this process started.
+    pub damaged_records: u64,
+    /// What an operator should know: durability that is weaker than promised, memory that runs out.
     pub warnings: Vec<String>,
 }

@@ -102,12 +102,20 @@ fn parse(level: &str) -> Result<EnvFilter, LogError> {
     if let Some(word) = unknown.next() {
         return Err(LogError::Unknown(word.to_owned()));
     }
+    let filter = match level {
+        "off" => level.to_owned(),
+        _ => format!("{QUIET},{level}"),
+    };
     EnvFilter::builder()
-        .parse(level)
+        .parse(filter)
         .map_err(|source| LogError::Level(level.to_owned(), source))
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// The Redis client warns at each try to reach a server that is away; the store tells when that begins and when it is over. A filter
+/// that names it has its way.
+const QUIET: &str = "redis=error";
 
 #[cfg(test)]
 mod tests {
@@ -115,7 +123,13 @@ mod tests {
 
     #[test]
     fn levels() {
-        for level in ["info", "INFO", "warn,hookgate::delivery=debug", "off"] {
+        for level in [
+            "info",
+            "INFO",
+            "warn,hookgate::delivery=debug",
+            "redis=debug,info",
+            "off",
+        ] {
             assert!(check_level(level).is_ok(), "{level}");
         }
         for level in ["hookgate=loud", "a=b=c", "inof", "", "info,hookgate", "verbose"] {

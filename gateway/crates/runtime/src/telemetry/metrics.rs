@@ -23,6 +23,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::backups::BackupFigures;
 use super::calls::CallFigures;
+use super::losses::Losses;
 use super::process::Process;
 use super::requests::HttpFigures;
 use super::series::PluginSeries;
@@ -227,6 +228,10 @@ impl Metrics {
             .set(i64::try_from(warnings).unwrap_or(i64::MAX));
     }
 
+    pub(super) fn losses(&self) -> &Losses {
+        &self.inner.losses
+    }
+
     /// How many tenants this process holds.
     pub fn tenants_are(&self, count: usize) {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -304,6 +309,7 @@ struct Inner {
     store_accepting: Gauge,
     store_warnings: Gauge,
     backups: BackupFigures,
+    losses: Losses,
     tenants: Gauge,
     http: HttpFigures,
 }
@@ -335,6 +341,7 @@ impl Inner {
             store_accepting: Gauge::default(),
             store_warnings: Gauge::default(),
             backups: BackupFigures::default(),
+            losses: Losses::default(),
             tenants: Gauge::default(),
             http: HttpFigures::default(),
         };
@@ -454,6 +461,7 @@ impl Inner {
             "Warnings of the store's health, as `/readyz` tells them",
             self.store_warnings.clone(),
         );
+        self.losses.register(r);
         r.register("tenants", "Tenants that this process holds", self.tenants.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "Which build this is", version);

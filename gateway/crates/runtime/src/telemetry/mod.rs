@@ -11,6 +11,7 @@ pub mod chain;
 mod exposition;
 pub mod fields;
 mod logs;
+mod losses;
 mod metrics;
 mod process;
 mod quotas;

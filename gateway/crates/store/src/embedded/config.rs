@@ -20,7 +20,10 @@ pub struct Config {
     pub max_pending: usize,
     /// Minimum free disk space for new events; with less, pending events are still delivered.
     pub min_free_disk: Size,
-    /// Maximum number of operations, each a batch, that wait for the writer. More are refused.
+    /// Files up to this size are checked at each start, every page; larger ones by `hookgate store check`, and record by record when
+    /// they are read. `0B`: none is.
+    pub check_at_start: Size,
+    /// Operations that may wait for the writer, each a batch. More are refused.
     pub queue: usize,
 }
 
@@ -31,6 +34,7 @@ impl Default for Config {
             sync_every: Span::from_secs(0),
             max_pending: 1_000_000,
             min_free_disk: Size::from_bytes(256 << 20),
+            check_at_start: Size::from_bytes(512 << 20),
             queue: 1024,
         }
     }

@@ -7,14 +7,18 @@ use std::sync::{PoisonError, RwLock};
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::backup::FILE;
+use super::config::Config;
+use super::damage::guarded_read;
 use super::read::{Snapshot, broken};
 use super::tables::{Tables, get};
 use super::usage;
 use crate::StoreError;
 use hookgate_domain::units::Size;
 
-/// Layout version of the tables and rows that this version reads and writes.
-const LAYOUT: &[u8] = &[1];
+/// The layout of the tables and rows that this version reads and writes.
+const LAYOUT: &[u8] = &[2];
+/// The layout before records had checksums: they are read as they are, and what is written has them.
+const UNSEALED: &[u8] = &[1];
 
 /// Database file. Readers share it; only the writer writes.
 pub(super) struct File {
@@ -36,9 +40,18 @@ pub(super) enum Sync {
 }
 
 impl File {
-    /// Opens the file in a directory; creates it if it does not exist.
-    pub(super) fn open(directory: &Path, cache: Size) -> Result<Self, StoreError> {
+    /// Opens the file in a directory, made if it is not there.
+    pub(super) fn open(directory: &Path, config: &Config) -> Result<Self, StoreError> {
         let path = directory.join(FILE);
+        guarded_read(|| Self::open_at(&path, config)).map_err(|error| match error {
+            StoreError::Corrupt(reason) if !reason.contains(FILE) => {
+                StoreError::Corrupt(format!("{} cannot be opened: {reason}", path.display()))
+            }
+            error => error,
+        })
+    }
+
+    fn open_at(path: &Path, config: &Config) -> Result<Self, StoreError> {
         let unusable = |error: redb::Error| {
             let text = format!("{} cannot be opened: {error}", path.display());
             match is_damage(&error) {
@@ -46,12 +59,15 @@ impl File {
                 false => StoreError::Unusable(text),
             }
         };
-        let database = open(&path, cache).map_err(unusable)?;
-        let identity = identity(&path).ok();
+        let cache = config.cache;
+        let length = std::fs::metadata(path).map_or(0, |file| file.len());
+        let checked = length <= config.check_at_start.bytes() as u64;
+        let database = open(path, cache, checked).map_err(unusable)?;
+        let identity = identity(path).ok();
         check_layout(&database).map_err(unusable)??;
         usage::count(&database).map_err(unusable)??;
         Ok(Self {
-            path,
+            path: path.to_owned(),
             cache,
             identity,
             database: RwLock::new(Some(database)),
@@ -132,8 +148,13 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-fn open(path: &Path, cache: Size) -> Result<Database, redb::Error> {
-    Ok(Database::builder().set_cache_size(cache.bytes()).create(path)?)
+/// Opens a file, made where it is not there. `checked`: every page has its checksum, or it is not opened.
+fn open(path: &Path, cache: Size, checked: bool) -> Result<Database, redb::Error> {
+    let mut builder = Database::builder();
+    builder
+        .set_cache_size(cache.bytes())
+        .set_check_integrity_on_open(checked);
+    Ok(builder.create(path)?)
 }
 
 pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction, redb::Error> {
@@ -151,6 +172,7 @@ pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>
     let found = {
         let mut tables = Tables::open(&transaction)?;
         let found = get(&tables.meta, b"layout")?;
+        let found = found.filter(|found| found != UNSEALED);
         if found.is_none() {
             tables.meta.insert(&b"layout"[..], LAYOUT)?;
         }

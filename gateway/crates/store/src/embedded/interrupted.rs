@@ -46,7 +46,7 @@ impl WriteTxn<'_> {
             },
             ..DueRow::new(entry.due, entry.trigger)
         };
-        self.tables.due.insert(&key[..], &row.encode()[..])?;
+        self.tables.due.insert(&key[..], &row.encode(&key)[..])?;
         self.wrote();
         let now = self.now;
         let mut index = self.index();
@@ -60,7 +60,7 @@ impl WriteTxn<'_> {
     /// Crashes of a pending delivery, from its row.
     pub(super) fn crashes(&self, key: &[u8]) -> Step<Crashes> {
         let row = self.tables.due.get(key)?;
-        let row = row.map(|row| DueRow::read(row.value())).transpose();
+        let row = row.map(|row| DueRow::read(key, row.value())).transpose();
         Ok(row.map(|row| row.map_or_else(Crashes::default, |row| row.crashes)))
     }
 }

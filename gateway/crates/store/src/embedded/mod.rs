@@ -13,18 +13,23 @@ mod accept;
 mod attempt_log;
 mod backup;
 mod config;
+mod damage;
 mod disk_space;
 mod file;
 mod forget;
 mod index;
+mod inspect;
 mod interrupted;
 mod jobs;
 mod keys;
 mod lock;
 mod notes;
+mod overlay;
 mod read;
 mod registry;
 mod series;
+mod salvage;
+mod seal;
 mod settle;
 mod stats;
 mod sweep;
@@ -49,6 +54,7 @@ use super::{
 };
 pub use backup::{FILE, restore};
 pub use config::Config;
+use damage::{Damage, guarded_read};
 use disk_space::DiskSpace;
 use file::File;
 use hookgate_domain::{
@@ -57,9 +63,11 @@ use hookgate_domain::{
 };
 use hookgate_runtime::clock::Clock;
 use index::Index;
+pub use inspect::{Inspection, TableState, inspect};
 use jobs::Job;
 use lock::DirectoryLock;
 use read::{FeedRange, Snapshot};
+pub use salvage::{Salvaged, salvage};
 use sweep::Stage;
 use write_txn::Rules;
 use writer::{Shared, Writer, answered};
@@ -91,11 +99,13 @@ impl Embedded {
         std::fs::create_dir_all(directory)
             .map_err(|error| cannot(&format!("{} cannot be made", directory.display()), error))?;
         let lock = DirectoryLock::take(directory)?;
-        let file = File::open(directory, config.cache)?;
-        let snapshot = file.snapshot()?;
-        let index = Index::build(snapshot.pending()?, &Index::default());
-        let stored = snapshot.stored()?;
-        drop(snapshot);
+        let file = File::open(directory, config)?;
+        let damage = Damage::default();
+        let (index, stored) = guarded_read(|| {
+            let snapshot = file.snapshot()?;
+            let pending = snapshot.pending(&damage)?;
+            Ok((Index::build(pending, &Index::default()), snapshot.stored()?))
+        })?;
         let shared = Arc::new(Shared {
             file,
             index: Mutex::new(index),
@@ -106,6 +116,7 @@ impl Embedded {
                 max_pending: config.max_pending,
             },
             room: DiskSpace::new(directory, config.min_free_disk),
+            damage,
         });
         let (jobs, queue) = sync_channel(config.queue.max(1));
         let sync_every = config.sync_every.get();
@@ -154,7 +165,14 @@ impl Embedded {
         read: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = self.shared.clone();
-        tokio::task::spawn_blocking(move || read(&shared.file.snapshot()?))
+        let work = move || {
+            let done = guarded_read(|| read(&shared.file.snapshot()?));
+            if let Err(error @ StoreError::Corrupt(reason)) = &done {
+                shared.damage.row(reason.as_bytes(), error);
+            }
+            done
+        };
+        tokio::task::spawn_blocking(work)
             .await
             .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("a reader failed: {error}"))))
     }
@@ -208,7 +226,8 @@ impl Store for Embedded {
         let leased = if claimed.is_empty() {
             Vec::new()
         } else {
-            self.read(move |snapshot| snapshot.leased(&claimed, Token(end)))
+            let shared = self.shared.clone();
+            self.read(move |snapshot| snapshot.leased(&claimed, Token(end), &shared.damage))
                 .await?
         };
         Ok(Claimed {
@@ -433,15 +452,20 @@ impl Store for Embedded {
             Some(StoreError::Unusable(reason)) => Some(reason.clone()),
             _ => failure,
         };
+        let damage = &self.shared.damage;
+        let unfit = damage.broken().or(unfit);
         let accepting = available && refusal.is_none() && unfit.is_none() && pending < most;
         if let Some(StoreError::Full(shortage)) = refusal {
             warnings.push(shortage);
         }
         warnings.extend(unfit.clone());
+        warnings.extend(damage.warning());
         Health {
             available,
             accepting,
             unfit,
+            lost_events: 0,
+            damaged_records: damage.rows(),
             warnings,
         }
     }

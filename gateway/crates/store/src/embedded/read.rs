@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
+use redb::{
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata as _, TableDefinition,
+};
 
+use super::damage::{Damage, guarded_read};
 use super::index::{Claim, Key};
 use super::keys::{self, Space};
+use super::seal;
 use super::tables::{
-    self, DueRow, EventRow, FeedRow, NoteRow, RevisionRow, corrupt, get, read_change, read_count, read_place,
-    read_version,
+    self, DueRow, EventRow, FeedRow, NoteRow, RevisionRow, corrupt, get, read_change, read_count,
+    read_delivery_row, read_place, read_version,
 };
 use super::usage::{self, Stored};
 use crate::codec::{DeliveryRecord, StatsRecord, decode_attempt, decode_event};
@@ -40,16 +44,21 @@ impl Snapshot {
         &self.0
     }
 
-    /// Claimed deliveries with all data of an attempt.
-    /// An unreadable one is left out and logged: its lease ends, and the others go on.
-    pub(super) fn leased(&self, claimed: &[Claim], token: Token) -> Result<Vec<Leased>, StoreError> {
+    /// Claimed deliveries with all that an attempt needs. One that cannot be read is left out and noted: its lease ends, and the
+    /// others go on.
+    pub(super) fn leased(
+        &self,
+        claimed: &[Claim],
+        token: Token,
+        damage: &Damage,
+    ) -> Result<Vec<Leased>, StoreError> {
         let (places, events) = (self.rows(tables::PLACES)?, self.rows(tables::EVENTS)?);
         let deliveries = self.rows(tables::DELIVERIES)?;
         let mut known: HashMap<(TenantId, EventId), Arc<Event>> = HashMap::new();
         let mut leased = Vec::with_capacity(claimed.len());
         for claim in claimed {
             let key = &claim.key;
-            let one = || {
+            let one = || -> Result<Leased, StoreError> {
                 let (tenant, id) = keys::read_delivery(key).ok_or_else(|| corrupt("due"))?;
                 let name = (tenant, id.event.clone());
                 let event = match known.get(&name) {
@@ -74,11 +83,9 @@ impl Snapshot {
                     body: record.and_then(|r| r.body),
                 })
             };
-            match { one }() {
+            match guarded_read(one) {
                 Ok(one) => leased.push(one),
-                Err(error @ StoreError::Corrupt(_)) => {
-                    tracing::error!(error = %error, "delivery.unreadable");
-                }
+                Err(error @ StoreError::Corrupt(_)) => damage.row(key, &error),
                 Err(error) => return Err(error),
             }
         }
@@ -105,13 +112,13 @@ impl Snapshot {
         for row in scan(&self.rows(tables::DUE)?, &prefix, &end)? {
             let (key, row) = row.map_err(broken)?;
             let id = delivery_id(key.value())?;
-            let row = DueRow::read(row.value())?;
+            let row = DueRow::read(key.value(), row.value())?;
             deliveries.insert(id.clone(), untried(id, row));
         }
         for row in scan(&self.rows(tables::DELIVERIES)?, &prefix, &end)? {
             let (key, record) = row.map_err(broken)?;
             let id = delivery_id(key.value())?;
-            let record = DeliveryRecord::decode(&Bytes::copy_from_slice(record.value()))?;
+            let record = read_delivery_row(key.value(), record.value())?;
             deliveries.insert(id.clone(), tried(id, record));
         }
         Ok(deliveries.into_values().collect())
@@ -129,13 +136,17 @@ impl Snapshot {
             let Some(row) = get(&due, &key).map_err(broken)? else {
                 return Ok(None);
             };
-            return Ok(Some((untried(id.clone(), DueRow::read(&row)?), Vec::new())));
+            return Ok(Some((untried(id.clone(), DueRow::read(&key, &row)?), Vec::new())));
         };
         let mut attempts = Vec::new();
         let (from, to) = (keys::attempt(&key, 0), keys::attempt(&key, u32::MAX));
         for row in scan(&self.rows(tables::ATTEMPTS)?, &from, &to)? {
-            let (_, attempt) = row.map_err(broken)?;
-            attempts.push(decode_attempt(&Bytes::copy_from_slice(attempt.value()))?);
+            let (name, attempt) = row.map_err(broken)?;
+            attempts.push(decode_attempt(&seal::open(
+                name.value(),
+                attempt.value(),
+                "attempt",
+            )?)?);
         }
         attempts.extend(record.last.clone());
         record.body = None;
@@ -294,7 +305,8 @@ impl Snapshot {
         )? {
             let (key, value) = row.map_err(broken)?;
             let name = std::str::from_utf8(&key.value()[prefix.len()..]).map_err(|_| corrupt("entry"))?;
-            entries.push((name.to_owned(), Bytes::copy_from_slice(value.value())));
+            let value = seal::open(key.value(), value.value(), "entry")?;
+            entries.push((name.to_owned(), value));
         }
         Ok(Some(RegistryRecord { revision, entries }))
     }
@@ -340,15 +352,32 @@ impl Snapshot {
         .collect()
     }
 
-    /// Every pending delivery.
-    pub(super) fn pending(&self) -> Result<Vec<(Key, DueRow)>, StoreError> {
+    /// Every pending delivery. One that cannot be read is left out and noted.
+    ///
+    /// # Errors
+    /// `Corrupt`: there are not as many as the table has.
+    pub(super) fn pending(&self, damage: &Damage) -> Result<Vec<(Key, DueRow)>, StoreError> {
         let due = self.rows(tables::DUE)?;
-        let rows = due.range::<&[u8]>(..).map_err(broken)?;
-        rows.map(|row| {
+        let (mut pending, mut count, mut last) = (Vec::new(), 0, Vec::new());
+        for row in due.range::<&[u8]>(..).map_err(broken)? {
             let (key, row) = row.map_err(broken)?;
-            Ok((Key::from(key.value()), DueRow::read(row.value())?))
-        })
-        .collect()
+            if count > 0 && key.value() <= &last[..] {
+                return Err(corrupt("due"));
+            }
+            key.value().clone_into(&mut last);
+            count += 1;
+            match DueRow::read(key.value(), row.value()) {
+                Ok(row) => pending.push((Key::from(key.value()), row)),
+                Err(error) => damage.row(key.value(), &error),
+            }
+        }
+        let expected = due.len().map_err(broken)?;
+        if count != expected {
+            return Err(StoreError::Corrupt(format!(
+                "{count} of {expected} pending deliveries can be found in its file"
+            )));
+        }
+        Ok(pending)
     }
 
     pub(super) fn rows(
@@ -399,7 +428,12 @@ fn find_event(
     let key = keys::event(tenant, read_place(&place)?);
     let row = get(events, &key).map_err(broken)?;
     let row = row.ok_or_else(|| corrupt("event"))?;
-    read_event(tenant, &row).map(Some)
+    let (event, targets) = read_event(tenant, &row)?;
+    // Its place leads to it, and not to another.
+    match event.id == *id {
+        true => Ok(Some((event, targets))),
+        false => Err(corrupt("place")),
+    }
 }
 
 fn read_event(tenant: &TenantId, row: &Bytes) -> Result<(Event, Vec<Target>), StoreError> {
@@ -409,7 +443,7 @@ fn read_event(tenant: &TenantId, row: &Bytes) -> Result<(Event, Vec<Target>), St
 
 fn read_record(deliveries: &Rows, key: &[u8]) -> Result<Option<DeliveryRecord>, StoreError> {
     let record = get(deliveries, key).map_err(broken)?;
-    record.map(|record| DeliveryRecord::decode(&record)).transpose()
+    record.map(|record| read_delivery_row(key, &record)).transpose()
 }
 
 fn delivery_id(key: &[u8]) -> Result<DeliveryId, StoreError> {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::keys;
+use super::seal::seal;
 use super::tables::{RevisionRow, read_version};
 use super::write_txn::{Step, WriteTxn};
 use crate::StoreError;
@@ -49,7 +50,10 @@ impl WriteTxn<'_> {
             let key = keys::named(tenant, name);
             let table = &mut self.tables.entries;
             match value {
-                Some(value) => entries += u64::from(table.insert(&key[..], &value[..])?.is_none()),
+                Some(value) => {
+                    let row = seal(&key, value.to_vec());
+                    entries += u64::from(table.insert(&key[..], &row[..])?.is_none());
+                }
                 None => entries -= u64::from(table.remove(&key[..])?.is_some()),
             }
         }

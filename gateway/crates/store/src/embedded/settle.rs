@@ -4,7 +4,8 @@ use redb::ReadableTable;
 
 use super::index::{Entry, Taken};
 use super::keys;
-use super::tables::{Crashes, DueRow, get};
+use super::seal::seal;
+use super::tables::{Crashes, DueRow, delivery_row, get, read_delivery_row};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{DeliveryRecord, encode_attempt};
 use crate::tally::Added;
@@ -89,10 +90,12 @@ impl WriteTxn<'_> {
 
     fn retry(&mut self, key: &[u8], row: DueRow, record: DeliveryRecord) -> Result<(), redb::Error> {
         let due = row.due;
-        self.tables.due.insert(key, &row.encode()[..])?;
+        self.tables.due.insert(key, &row.encode(key)[..])?;
         let state = DeliveryState::Pending { next: due };
         let record = DeliveryRecord { state, ..record };
-        self.tables.deliveries.insert(key, &record.encode()[..])?;
+        self.tables
+            .deliveries
+            .insert(key, &delivery_row(key, &record)[..])?;
         self.wrote();
         let mut index = self.index();
         index.rescore(key, due, due);
@@ -116,7 +119,9 @@ impl WriteTxn<'_> {
     ) -> Result<(), redb::Error> {
         self.tables.due.remove(key)?;
         let record = DeliveryRecord { body: None, ..record };
-        self.tables.deliveries.insert(key, &record.encode()[..])?;
+        self.tables
+            .deliveries
+            .insert(key, &delivery_row(key, &record)[..])?;
         if let DeliveryState::Dead { at } = record.state {
             let letter = keys::dead_letter(&settlement.tenant, at, &settlement.id);
             self.tables.dead.insert(&letter[..], &[][..])?;
@@ -140,7 +145,7 @@ impl WriteTxn<'_> {
                 let name = keys::attempt(key, index);
                 self.tables
                     .attempts
-                    .insert(&name[..], &encode_attempt(&earlier)[..])?;
+                    .insert(&name[..], &seal(&name, encode_attempt(&earlier))[..])?;
                 self.wrote();
             }
             record.attempts += 1;
@@ -151,7 +156,7 @@ impl WriteTxn<'_> {
 
     pub(super) fn record(&self, key: &[u8], entry: Entry) -> Step<DeliveryRecord> {
         Ok(match get(&self.tables.deliveries, key)? {
-            Some(row) => DeliveryRecord::decode(&row),
+            Some(row) => read_delivery_row(key, &row),
             None => Ok(DeliveryRecord {
                 trigger: entry.trigger,
                 state: DeliveryState::Pending { next: entry.due },

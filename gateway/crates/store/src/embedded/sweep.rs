@@ -8,10 +8,9 @@ use bytes::Bytes;
 use redb::ReadableTable;
 
 use super::keys::{self, EventSlot, Space};
-use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get};
+use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get, read_delivery_row};
 use super::write_txn::{Step, WriteTxn};
 use crate::StoreError;
-use crate::codec::DeliveryRecord;
 use hookgate_domain::{DeliveryId, DeliveryState, EventId, TenantId, Timestamp};
 
 /// Maximum number of rows per transaction.
@@ -230,7 +229,7 @@ impl WriteTxn<'_> {
 }
 
 fn dead_letter(key: &[u8], record: &[u8]) -> Result<Option<(Timestamp, DeliveryId)>, StoreError> {
-    let record = DeliveryRecord::decode(&Bytes::copy_from_slice(record))?;
+    let record = read_delivery_row(key, record)?;
     let DeliveryState::Dead { at } = record.state else {
         return Ok(None);
     };

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::keys::EventSlot;
+use super::seal::{self, seal};
 use crate::StoreError;
+use crate::codec::DeliveryRecord;
 use hookgate_domain::{EventId, TenantId, Timestamp, Trigger};
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -165,19 +167,23 @@ impl EventRow {
         row.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
         row.extend_from_slice(id);
         row.extend_from_slice(record);
-        row
+        // It moves between keys; that it is where its id leads is checked by whoever looks it up.
+        seal(b"", row)
     }
 
     pub(super) fn read(row: &Bytes) -> Result<Self, StoreError> {
-        Self::try_read(row).ok_or_else(|| corrupt("event"))
+        let whole = row.slice_ref(seal::checked(b"", row, "event")?);
+        Self::try_read(&whole).ok_or_else(|| corrupt("event"))
     }
 
     fn try_read(row: &Bytes) -> Option<Self> {
         let (accepted, rest) = row.split_first_chunk::<8>()?;
         let length = usize::from(*rest.first()?);
+        let mut accepted = *accepted;
+        accepted[0] = seal::unmarked(accepted[0]);
         let id = rest.get(1..=length)?;
         Some(Self {
-            accepted: Timestamp::from_micros(u64::from_be_bytes(*accepted)),
+            accepted: Timestamp::from_micros(u64::from_be_bytes(accepted)),
             id: std::str::from_utf8(id).ok()?.parse().ok()?,
             record: row.slice(9 + length..),
         })
@@ -214,34 +220,33 @@ impl DueRow {
         }
     }
 
-    pub(super) fn encode(self) -> DueBytes {
-        let mut row = DueBytes {
-            bytes: [0; 21],
-            length: 9,
-        };
-        row.bytes[..8].copy_from_slice(&self.due.as_micros().to_be_bytes());
-        row.bytes[8] = match self.trigger {
+    pub(super) fn encode(self, key: &[u8]) -> Vec<u8> {
+        let mut row = Vec::with_capacity(21 + seal::LENGTH);
+        row.extend_from_slice(&self.due.as_micros().to_be_bytes());
+        row.push(match self.trigger {
             Trigger::Published => 0,
             Trigger::Replay => 1,
             Trigger::Test => 2,
-        };
+        });
         if self.crashes.count > 0 {
-            row.bytes[9..13].copy_from_slice(&self.crashes.count.to_be_bytes());
-            row.bytes[13..].copy_from_slice(&self.crashes.last.as_micros().to_be_bytes());
-            row.length = 21;
+            row.extend_from_slice(&self.crashes.count.to_be_bytes());
+            row.extend_from_slice(&self.crashes.last.as_micros().to_be_bytes());
         }
-        row
+        seal(key, row)
     }
 
-    pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
+    pub(super) fn read(key: &[u8], row: &[u8]) -> Result<Self, StoreError> {
+        let row = seal::checked(key, row, "due")?;
         Self::try_read(row).ok_or_else(|| corrupt("due"))
     }
 
     fn try_read(row: &[u8]) -> Option<Self> {
         let (due, rest) = row.split_first_chunk::<8>()?;
         let (trigger, crashes) = rest.split_first()?;
+        let mut due = *due;
+        due[0] = seal::unmarked(due[0]);
         Some(Self {
-            due: Timestamp::from_micros(u64::from_be_bytes(*due)),
+            due: Timestamp::from_micros(u64::from_be_bytes(due)),
             trigger: match trigger {
                 0 => Trigger::Published,
                 1 => Trigger::Replay,
@@ -266,21 +271,7 @@ impl Crashes {
     }
 }
 
-/// Bytes of a [`DueRow`].
-pub(super) struct DueBytes {
-    bytes: [u8; 21],
-    length: usize,
-}
-
-impl std::ops::Deref for DueBytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
-
-/// Row of a used idempotency key.
+/// An idempotency key that was used.
 pub(super) struct KeyRow {
     /// Time of its first use.
     pub(super) first_used: Timestamp,
@@ -300,19 +291,22 @@ impl KeyRow {
             }
             row.extend_from_slice(event.as_str().as_bytes());
         }
-        row
+        seal(b"", row)
     }
 
     pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
+        let row = seal::checked(b"", row, "idempotency key")?;
         Self::try_read(row).ok_or_else(|| corrupt("idempotency key"))
     }
 
     fn try_read(row: &[u8]) -> Option<Self> {
         let (first_used, rest) = row.split_first_chunk::<8>()?;
+        let mut first_used = *first_used;
+        first_used[0] = seal::unmarked(first_used[0]);
         let (fingerprint, events) = rest.split_first_chunk::<32>()?;
         let events = std::str::from_utf8(events).ok()?.split('\0').map(str::parse);
         Some(Self {
-            first_used: Timestamp::from_micros(u64::from_be_bytes(*first_used)),
+            first_used: Timestamp::from_micros(u64::from_be_bytes(first_used)),
             fingerprint: *fingerprint,
             events: events.collect::<Result<_, _>>().ok()?,
         })
@@ -416,6 +410,16 @@ pub(super) fn read_change(row: &[u8]) -> Result<TenantId, StoreError> {
 pub(super) fn read_version(key: &[u8]) -> Result<u64, StoreError> {
     let version = key.try_into().map(u64::from_be_bytes);
     version.map_err(|_| corrupt("change"))
+}
+
+/// A delivery's record as a row.
+pub(super) fn delivery_row(key: &[u8], record: &DeliveryRecord) -> Vec<u8> {
+    seal(key, record.encode())
+}
+
+/// The delivery's record that a row is.
+pub(super) fn read_delivery_row(key: &[u8], row: &[u8]) -> Result<DeliveryRecord, StoreError> {
+    DeliveryRecord::decode(&seal::open(key, row, "delivery")?)
 }
 
 pub(super) fn corrupt(what: &str) -> StoreError {

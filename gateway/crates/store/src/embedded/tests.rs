@@ -46,6 +46,7 @@ async fn fresh(settings: Settings) -> OnDisk {
 contract_suite!(fresh);
 
 mod crash;
+mod damage;
 
 #[tokio::test]
 async fn a_file_opened_anew_is_what_was_committed() {
@@ -66,7 +67,13 @@ async fn a_file_opened_anew_is_what_was_committed() {
     // As the writer does after a failed commit.
     let before = std::mem::take(&mut *store.index());
     store.shared.file.reopen().unwrap();
-    let pending = store.shared.file.snapshot().unwrap().pending().unwrap();
+    let pending = store
+        .shared
+        .file
+        .snapshot()
+        .unwrap()
+        .pending(&Damage::default())
+        .unwrap();
     *store.index() = Index::build(pending, &before);
 
     let others = store.claim(Shard(0), 10, contract::LONG).await.unwrap().leased;
@@ -83,7 +90,7 @@ async fn a_file_opened_anew_is_what_was_committed() {
 }
 
 #[tokio::test]
-async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
+async fn a_file_that_cannot_be_read_again_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name| directory.path().join(name);
     let open = Embedded::open(
@@ -95,7 +102,7 @@ async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
     let store = open.unwrap();
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
     let mut tables = tables::Tables::open(&transaction).unwrap();
-    tables.due.insert(&b"?"[..], &b"?"[..]).unwrap();
+    tables.usage.insert(&b"?"[..], &b"?"[..]).unwrap();
     drop(tables);
     transaction.commit().unwrap();
     // As after a failed commit: the file has to be reopened.

@@ -132,7 +132,7 @@ impl<'t> WriteTxn<'t> {
         score: Timestamp,
         row: DueRow,
     ) -> Result<(), redb::Error> {
-        self.tables.due.insert(key, &row.encode()[..])?;
+        self.tables.due.insert(key, &row.encode(key)[..])?;
         self.effects.added.push((Arc::from(key), score, row));
         self.used(tenant).added_pending += 1;
         self.wrote = true;

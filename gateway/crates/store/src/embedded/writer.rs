@@ -4,12 +4,14 @@
 //! answers no operation: a missing answer means that the outcome is unknown. The file is then
 //! reopened, because only that shows what was committed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::damage::{Damage, guarded, guarded_read};
 use super::disk_space::DiskSpace;
 use super::file::{File, Sync};
 use super::index::Index;
@@ -36,6 +38,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     pub(super) room: DiskSpace,
+    pub(super) damage: Damage,
 }
 
 /// State of the thread.
@@ -109,12 +112,22 @@ impl Writer {
     }
 
     fn write(&mut self, group: Vec<Job>, sync: Sync) {
-        match self.commit(group, sync) {
+        let damaged = match guarded(AssertUnwindSafe(|| self.commit(group, sync))) {
+            Ok(done) => done,
+            Err(reason) => {
+                self.shared.damage.file(&reason);
+                Err(redb::Error::Corrupted(reason))
+            }
+        };
+        match damaged {
             Ok(answers) => {
                 self.shared.room.succeeded();
                 answers.into_iter().for_each(|answer| answer());
             }
             Err(error) => {
+                if let redb::Error::Corrupted(reason) = &error {
+                    self.shared.damage.file(reason);
+                }
                 self.shared.room.failed(&error);
                 self.recover();
             }
@@ -129,6 +142,9 @@ impl Writer {
         let now = shared.clock.now();
         let mut txn = WriteTxn::begin(&transaction, &shared.rules, &shared.index, &mut self.known, now)?;
         txn.refusing = shared.room.refusal(&shared.file);
+        if let Some(broken) = shared.damage.broken() {
+            txn.refusing = Some(StoreError::Unusable(broken));
+        }
         let answers: Result<Vec<_>, _> = group.into_iter().map(|job| job.perform(&mut txn)).collect();
         let answers = answers?;
         txn.write_counted()?;
@@ -158,10 +174,11 @@ impl Writer {
         self.known.clear();
         self.unsynced = None;
         let shared = &*self.shared;
-        let reopened = shared.file.reopen().map_err(super::read::broken);
-        let known = reopened.and_then(|()| {
+        let reopened = guarded_read(|| shared.file.reopen().map_err(super::read::broken));
+        let known = guarded_read(|| {
+            reopened?;
             let snapshot = shared.file.snapshot()?;
-            Ok((snapshot.pending()?, snapshot.stored()?))
+            Ok((snapshot.pending(&shared.damage)?, snapshot.stored()?))
         });
         match known {
             Ok((rows, stored)) => {

@@ -39,22 +39,20 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
             block.submissions.push(one);
         }
     }
-    let work = join(
-        join_all(plain.iter().map(|block| block.store(store))),
+    // Each shard by itself: one that has no answer in time takes nothing of the others.
+    let (plain, careful) = join(
+        join_all(plain.iter().map(|block| in_time(store, block.store(store)))),
         join_all(
             by_shard(careful)
                 .into_iter()
-                .map(|calls| store_carefully(store, calls)),
+                .map(|calls| in_time(store, store_carefully(store, calls))),
         ),
-    );
+    )
+    .await;
     let mut answers: Vec<Answer> =
         vec![Err(StoreError::Unavailable("no answer in time".to_owned())); batch.len()];
-    if let Ok((plain, careful)) = tokio::time::timeout(store.accept_timeout, work).await {
-        for (at, answer) in plain.into_iter().chain(careful).flatten() {
-            answers[at] = answer;
-        }
-    } else {
-        store.connection.check_soon();
+    for (at, answer) in plain.into_iter().chain(careful).flatten() {
+        answers[at] = answer;
     }
     for (one, admitted) in prepared.iter().zip(admitted) {
         match admitted {
@@ -65,7 +63,20 @@ pub(super) async fn accept(store: &Inner, batch: &[Submission]) -> Vec<Answer> {
     answers
 }
 
-/// Submission with its encoded records.
+/// The answers of a shard; none when it has none in time.
+async fn in_time(store: &Inner, work: impl Future<Output = Vec<(usize, Answer)>>) -> Vec<(usize, Answer)> {
+    let most = store.dialer.config.response_timeout.get();
+    let timeout = store.trip.timeout(store.accept_timeout, most);
+    match tokio::time::timeout(timeout, work).await {
+        Ok(answers) => answers,
+        Err(_) => {
+            store.connection.check_soon();
+            Vec::new()
+        }
+    }
+}
+
+/// A submission with what is sent of it.
 struct Prepared<'a> {
     at: usize,
     submission: &'a Submission,

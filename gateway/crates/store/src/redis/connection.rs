@@ -244,7 +244,7 @@ impl Connection {
             return self.sent(connected, pipeline).await;
         };
         self.lost.admit(&tag, Instant::now())?;
-        let sent = self.sent(connected, pipeline).await;
+        let sent = self.sent_after(connected, pipeline, &tag).await;
         let away = match &sent {
             Ok(replies) => replies.iter().find_map(|reply| match reply {
                 Value::ServerError(error) => Some(Failure::from(error.clone())),
@@ -273,6 +273,35 @@ impl Connection {
             self.status.unfit(*unfit);
         }
         sent
+    }
+
+    /// Sends again what nobody did because its keys move to another server: that one is found out meanwhile, or has all of them.
+    async fn sent_after(
+        &self,
+        connected: &Connected,
+        pipeline: &Pipeline,
+        tag: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let (began, mut pause) = (Instant::now(), MOVE_PAUSE.0);
+        loop {
+            let sent = self.sent(connected, pipeline).await;
+            match &sent {
+                Err(failure) if failure.fault == Fault::Moving => {
+                    tracing::debug!(part = %tag, reason = %failure.text, "store.part_moves");
+                    if began.elapsed() + pause > MOVE_PATIENCE.min(self.timeout) {
+                        // All send it on, and who should have it does not answer: the part is away.
+                        let is_sent_on = failure.text.to_ascii_lowercase().starts_with("moved");
+                        return match is_sent_on {
+                            true => Err(Failure::away(&failure.text)),
+                            false => sent,
+                        };
+                    }
+                }
+                Ok(_) | Err(_) => return sent,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MOVE_PAUSE.1);
+        }
     }
 
     async fn sent(&self, connected: &Connected, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
@@ -377,6 +406,10 @@ async fn ask_parts(cluster: &ClusterConnection, command: &Cmd, error: RedisError
     }
 }
 
+/// Pauses between two tries of what moves, the first and the longest, and how long it is tried: other parts of the same batch wait
+/// for it.
+const MOVE_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(40));
+const MOVE_PATIENCE: Duration = Duration::from_millis(200);
 /// Slots of a cluster (the Redis cluster specification, "Key distribution model").
 const SLOTS: u16 = 16_384;
 /// Number of slots that are asked if some servers do not answer.

@@ -13,6 +13,8 @@ pub(super) enum Fault {
     Full,
     /// The server refuses commands because of its state or setup. Nothing of the command happened.
     Unfit(Unfit),
+    /// The keys are on their way to another server of the cluster, or there already. Nothing of the command happened.
+    Moving,
     /// The script is not known. Nothing of the command happened.
     NoScript,
     /// The server refused the command and would again.
@@ -89,7 +91,7 @@ impl From<Failure> for StoreError {
         match failure.fault {
             Fault::Full => Self::Full(failure.text),
             Fault::Unfit(unfit) => Self::Unusable(unfit.to_string()),
-            Fault::Away | Fault::NoScript | Fault::Refused => Self::Unavailable(failure.text),
+            Fault::Away | Fault::Moving | Fault::NoScript | Fault::Refused => Self::Unavailable(failure.text),
         }
     }
 }
@@ -115,11 +117,10 @@ fn of_code(code: &str) -> Fault {
         "NOREPLICAS" => Fault::Unfit(Unfit::NoReplicas),
         "NOAUTH" | "WRONGPASS" => Fault::Unfit(Unfit::NotLoggedIn),
         "NOPERM" => Fault::Unfit(Unfit::NotPermitted),
-        // A replica, one that lost its primary, one that still loads its file, one that is busy
-        // with a script, an incomplete cluster.
-        "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => {
-            Fault::Away
-        }
+        // A replica, one that lost its primary, one that still reads its file, one that a script keeps busy, a cluster that
+        // is not whole.
+        "READONLY" | "MASTERDOWN" | "LOADING" | "BUSY" | "CLUSTERDOWN" => Fault::Away,
+        "MOVED" | "ASK" | "TRYAGAIN" => Fault::Moving,
         _ => Fault::Refused,
     }
 }
@@ -128,9 +129,10 @@ fn weight(fault: &Fault) -> u8 {
     match fault {
         Fault::Full => 0,
         Fault::Unfit(_) => 1,
-        Fault::Away => 2,
-        Fault::NoScript => 3,
-        Fault::Refused => 4,
+        Fault::Moving => 2,
+        Fault::Away => 3,
+        Fault::NoScript => 4,
+        Fault::Refused => 5,
     }
 }
 

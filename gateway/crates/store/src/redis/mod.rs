@@ -38,6 +38,7 @@ mod stats;
 mod status;
 mod sweep;
 mod time;
+mod trip;
 mod usage;
 mod watch;
 
@@ -65,6 +66,7 @@ use keys::Keys;
 use script::Scripts;
 use status::{Sequences, Status};
 use time::ServerTime;
+use trip::RoundTrip;
 use usage::UsageCache;
 
 pub use config::Config;
@@ -81,6 +83,7 @@ struct Inner {
     keys: Keys,
     scripts: Scripts,
     time: ServerTime,
+    trip: RoundTrip,
     status: Arc<Status>,
     sequences: Sequences,
     usage: UsageCache,
@@ -105,6 +108,7 @@ impl RedisStore {
             keys: Keys::new(&config.prefix),
             scripts: Scripts::default(),
             time: ServerTime::default(),
+            trip: RoundTrip::default(),
             status,
             sequences: Sequences::default(),
             usage: UsageCache::default(),
@@ -304,10 +308,17 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Health {
-        let connection = &self.inner.connection;
-        self.inner
+        let (connection, config) = (&self.inner.connection, &self.inner.dialer.config);
+        let mut health = self
+            .inner
             .status
-            .health(connection.down().as_deref(), connection.lost())
+            .health(connection.down().as_deref(), connection.lost());
+        let far = self
+            .inner
+            .trip
+            .warning(self.inner.accept_timeout, config.response_timeout.get());
+        health.warnings.extend(far);
+        health
     }
 
     fn shards(&self) -> u16 {

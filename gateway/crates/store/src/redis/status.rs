@@ -173,6 +173,8 @@ impl Status {
             available,
             accepting: available && unfit.is_none() && !state.findings.full,
             unfit,
+            lost_events: state.lost,
+            damaged_records: 0,
             warnings: all,
         }
     }

@@ -6,7 +6,8 @@
 //! never on an error. It logs changes, not attempts.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::{Pipeline, Value};
@@ -102,8 +103,15 @@ async fn look(store: &Inner) {
 
 /// Reads every shard's clock and sequence, and tests a write; returns the number that answered.
 async fn pulse(store: &Inner) -> usize {
+    let began = Instant::now();
+    let trip = AtomicU64::new(u64::MAX);
+    let trip = &trip;
     let pulses = join_all(Keys::shards().map(|shard| async move {
         let read = pulse_of(store, shard).await;
+        if read.is_ok() {
+            let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            trip.fetch_min(took, Ordering::Relaxed);
+        }
         if let Err(error) = &read {
             tracing::debug!(shard = shard.0, %error, "store.no_pulse");
             return Err(error.clone());
@@ -111,6 +119,11 @@ async fn pulse(store: &Inner) -> usize {
         takes_writes(store, shard).await
     }))
     .await;
+    if pulses.iter().any(Result::is_ok) {
+        store
+            .trip
+            .took(Duration::from_micros(trip.load(Ordering::Relaxed)));
+    }
     let answered = |pulse: &&Result<(), StoreError>| !matches!(pulse, Err(StoreError::Unavailable(_)));
     let unfit = pulses
         .iter()

@@ -1,0 +1,119 @@
+//! What was found damaged: single rows, whose deliveries are not made, and the file as a whole.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use super::seal;
+use crate::StoreError;
+
+/// Damaged rows and a damaged file, since the file was opened.
+#[derive(Debug, Default)]
+pub(super) struct Damage(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Checksums of what names the damaged rows: each counts once, up to `MOST`.
+    seen: HashSet<[u8; seal::LENGTH]>,
+    /// Why the file must not be written to.
+    broken: Option<String>,
+}
+
+impl Damage {
+    /// A row cannot be read. `name` tells it from others. Logs each once.
+    pub(super) fn row(&self, name: &[u8], error: &StoreError) {
+        let mut state = self.state();
+        if state.seen.len() < MOST && state.seen.insert(seal::checksum(b"", name)) {
+            tracing::error!(error = %error, count = state.seen.len(), "store.damaged");
+        }
+    }
+
+    /// The file cannot be relied on. Logs it once.
+    pub(super) fn file(&self, reason: &str) {
+        let mut state = self.state();
+        if state.broken.is_none() {
+            tracing::error!(reason, "store.file_damaged");
+            state.broken = Some(format!("its file is damaged ({reason}): {MEND}"));
+        }
+    }
+
+    /// Why the file must not be written to.
+    pub(super) fn broken(&self) -> Option<String> {
+        self.state().broken.clone()
+    }
+
+    /// Number of damaged rows.
+    pub(super) fn rows(&self) -> u64 {
+        self.state().seen.len() as u64
+    }
+
+    /// What an operator should know.
+    pub(super) fn warning(&self) -> Option<String> {
+        let rows = self.rows();
+        (rows > 0).then(|| {
+            format!(
+                "{rows} records of its file are damaged, and what they were needed for is not delivered: {MEND}"
+            )
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be done.
+const MEND: &str = "stop the gateway, look at `hookgate store check`, and restore a backup or take what is whole with \
+    `hookgate store salvage`";
+/// Damaged rows that are told apart.
+const MOST: usize = 10_000;
+
+/// Does what the database may panic at where the file is damaged, without a word on standard error.
+///
+/// # Errors
+/// What it panicked with.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T + UnwindSafe) -> Result<T, String> {
+    hush();
+    let before = GUARDED.replace(true);
+    let done = catch_unwind(work);
+    GUARDED.set(before);
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        let end = line.floor_char_boundary(LONGEST);
+        format!("the database failed at what it read: {}", &line[..end])
+    })
+}
+
+/// The same for a read of the store.
+///
+/// # Errors
+/// Its own; `Corrupt` where it panicked.
+pub(super) fn guarded_read<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    match guarded(AssertUnwindSafe(read)) {
+        Ok(read) => read,
+        Err(reason) => Err(StoreError::Corrupt(reason)),
+    }
+}
+
+/// Panics of guarded work are errors and told as such; all others are shown as before.
+fn hush() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                before(panic);
+            }
+        }));
+    });
+}
+
+thread_local! {
+    static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Bytes of a panic's text that are shown.
+const LONGEST: usize = 120;
