@@ -67,6 +67,15 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// How many things are asked for.
+    pub(super) fn operations(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.len(),
+            Self::Settle(batch, _) => batch.len(),
+            _ => 1,
+        }
+    }
+
     /// Does it in a transaction.
     pub(super) fn perform(self, turn: &mut Turn<'_>) -> Result<Answer, redb::Error> {
         Ok(match self {

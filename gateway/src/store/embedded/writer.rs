@@ -25,6 +25,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long a file that could not be opened again is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Operations of a group after which the writer waits a moment for more, before the next: a commit costs as much as writing a
+/// dozen events does, and where that many come during one, more come at once. Who comes alone never waits.
+const CROWD: usize = 8;
+/// That moment.
+const GATHERING: Duration = Duration::from_micros(400);
+
 /// What the writer and the readers share.
 pub(super) struct Shared {
     pub(super) file: File,
@@ -47,6 +53,8 @@ pub(super) struct Writer {
     unsynced: Option<Instant>,
     /// When the file failed to open again.
     failed: Option<Instant>,
+    /// The last group was of many operations.
+    crowded: bool,
 }
 
 impl Writer {
@@ -59,6 +67,7 @@ impl Writer {
             sync_every,
             unsynced: None,
             failed: None,
+            crowded: false,
         }
     }
 
@@ -67,7 +76,11 @@ impl Writer {
         loop {
             match self.next() {
                 Ok(first) => {
+                    if self.crowded {
+                        std::thread::sleep(GATHERING);
+                    }
                     let group = self.gather(first);
+                    self.crowded = group.iter().map(Job::operations).sum::<usize>() >= CROWD;
                     let sync = self.sync_of_next();
                     self.write(group, sync);
                 }
