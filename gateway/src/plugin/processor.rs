@@ -1,8 +1,9 @@
 //! Processor time of threads, so that a busy machine does not make a well-behaved plugin run out of time; and which threads the
 //! system lets wait for the others.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Counts processor time from its start on, or time by the wall where the system does not tell.
@@ -32,16 +33,17 @@ impl Stopwatch {
     }
 }
 
-/// Where a thread's processor time can be read by others.
+/// Where a thread's processor time can be read by others: the file stays open, which makes a look one system call.
 #[derive(Debug)]
-pub(super) struct ThreadTime(PathBuf);
+pub(super) struct ThreadTime(File);
 
 impl ThreadTime {
     /// Of the current thread; `None`: the system does not tell.
     pub(super) fn own() -> Option<Self> {
         // `PID/task/TID`.
         let own = fs::read_link("/proc/thread-self").ok()?;
-        Some(Self(Path::new("/proc").join(own).join("schedstat")))
+        let statistics = Path::new("/proc").join(own).join("schedstat");
+        File::open(statistics).ok().map(Self)
     }
 
     /// What it has used so far.
@@ -51,16 +53,21 @@ impl ThreadTime {
 }
 
 fn own_time() -> Option<Duration> {
-    time(Path::new("/proc/thread-self/schedstat"))
+    time(&File::open("/proc/thread-self/schedstat").ok()?)
 }
 
 /// From Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time slices.
-fn time(statistics: &Path) -> Option<Duration> {
-    let text = fs::read_to_string(statistics).ok()?;
+fn time(statistics: &File) -> Option<Duration> {
+    let mut bytes = [0; STATISTICS_BYTES];
+    let length = statistics.read_at(&mut bytes, 0).ok()?;
+    let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
     let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
     // Kernels without the statistics say zero.
     (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
+
+/// Three numbers of at most 20 digits.
+const STATISTICS_BYTES: usize = 64;
 
 /// How much the system prefers other threads to one, where there is not enough for all: steps of nice(2), each about a
 /// quarter of the weight. Where the system does not do that, all threads are alike.
