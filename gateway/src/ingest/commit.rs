@@ -18,7 +18,7 @@ struct Pending {
     filtered: bool,
     deliveries: usize,
     /// Only where this process sends the deliveries itself.
-    own: Option<(Event, Vec<Target>)>,
+    own: Option<(Arc<Event>, Vec<Target>)>,
 }
 
 impl Ingest {
@@ -113,7 +113,7 @@ impl Pending {
             id: new.event.id.clone(),
             filtered: matches!(new.event.fate, Fate::Filtered { .. }),
             deliveries: new.targets.len(),
-            own: (own && !new.targets.is_empty()).then(|| (new.event.clone(), new.targets.clone())),
+            own: (own && !new.targets.is_empty()).then(|| (Arc::clone(&new.event), new.targets.clone())),
         }
     }
 
@@ -138,7 +138,6 @@ fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, 
         let Some((event, targets)) = pending.own.filter(|_| fresh) else {
             continue;
         };
-        let event = Arc::new(event);
         for target in targets {
             // Those without a place are due in the store.
             let _ = reservation.hand_over(Leased {

@@ -287,7 +287,7 @@ impl Making {
             ..self.event(Fate::Published, steps)
         };
         Ok(NewEvent {
-            event,
+            event: Arc::new(event),
             targets,
             id_given: self.id_given,
         })
@@ -296,7 +296,7 @@ impl Making {
     /// That it came and why it went is all that is kept of a dropped event: the metadata is as unscreened as the data.
     fn dropped(&self, reason: String, steps: Vec<StepReport>) -> NewEvent {
         NewEvent {
-            event: self.event(Fate::Filtered { reason }, steps),
+            event: Arc::new(self.event(Fate::Filtered { reason }, steps)),
             targets: Vec::new(),
             id_given: self.id_given,
         }

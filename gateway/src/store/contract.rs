@@ -148,7 +148,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
 /// Events of these ids in one submission, each to these targets, due at once.
 pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) -> Submission {
     let new = |id: &&str| NewEvent {
-        event: event(tenant, id),
+        event: Arc::new(event(tenant, id)),
         targets: targets.to_vec(),
         id_given: true,
     };
@@ -159,6 +159,11 @@ pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) ->
         lease: LeasePolicy::Due,
         limits: StoredLimits::default(),
     }
+}
+
+/// An event of a submission, to be changed.
+pub(crate) fn changed(submission: &mut Submission, index: usize) -> &mut Event {
+    Arc::make_mut(&mut submission.events[index].event)
 }
 
 /// The submission under an idempotency key, of a request with this fingerprint.

@@ -37,6 +37,7 @@ mod turns;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -278,8 +279,8 @@ pub struct Submission {
 /// An event and to whom it goes.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The event.
-    pub event: Event,
+    /// The event. Whoever sends it at once keeps it too.
+    pub event: Arc<Event>,
     /// Its deliveries, no target twice; all of run 0. Those of a test event have the trigger `Test`, all others `Published`.
     pub targets: Vec<Target>,
     /// Whether the producer chose the id, so that it may have been accepted before.
@@ -330,7 +331,7 @@ pub struct Claimed {
 #[derive(Clone)]
 pub struct Leased {
     /// The event that is to be brought.
-    pub event: std::sync::Arc<Event>,
+    pub event: Arc<Event>,
     /// Which delivery.
     pub id: DeliveryId,
     /// Why it exists.

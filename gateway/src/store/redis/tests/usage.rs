@@ -7,7 +7,7 @@ use super::{Keys, open};
 use crate::domain::Fate;
 use crate::domain::StoredUsage;
 use crate::store::Store;
-use crate::store::contract::{submission, target, tenant};
+use crate::store::contract::{changed, submission, target, tenant};
 
 /// Waits until a tenant uses this.
 async fn uses(store: &dyn Store, name: &str, wanted: StoredUsage) {
@@ -28,7 +28,7 @@ async fn usage_is_counted_anew_where_an_older_version_left_none_or_wrong_sums() 
     let (of_acme, of_other) = {
         let store = open(&server).await;
         let mut unlisted = submission(&acme, &["test"], &[target(3)]);
-        unlisted.events[0].event.fate = Fate::Test;
+        changed(&mut unlisted, 0).fate = Fate::Test;
         let all = vec![
             submission(&acme, &["e1", "e2"], &[target(1), target(2)]),
             unlisted,
