@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::budget::Age;
-use super::journal::Journal;
+use super::journal::{Begun, Journal};
 use super::lane::Key;
 use super::queue::{Finish, Postponed, Queue, Start};
 use super::signal::Signal;
@@ -99,9 +99,11 @@ impl Runner {
             for ready in arrived.drain(..) {
                 self.arrived(ready, now);
             }
+            let mut starts = Vec::new();
             while let Some(start) = self.queue.next(now) {
-                self.start(start);
+                starts.push(start);
             }
+            self.start_all(starts);
             while let Some((ticket, ready)) = self.suspects.next(now) {
                 self.start_suspect(ticket, ready);
             }
@@ -166,8 +168,22 @@ impl Runner {
         revision(&self.courier, key)
     }
 
+    /// Starts attempts. The journal has them all before any begins: one write for many costs what one for one does.
+    fn start_all(&self, starts: Vec<Start<Ready>>) {
+        let noted = self.note(starts.iter().map(|start| &start.item));
+        for (start, begun) in starts.into_iter().zip(noted) {
+            self.start(start, begun);
+        }
+    }
+
+    /// Notes in the journal that attempts begin; nothing of those whose lease is too short for one.
+    fn note<'a>(&self, readies: impl Iterator<Item = &'a Ready>) -> Vec<Option<Begun>> {
+        let leases = readies.map(|ready| Some(&ready.leased).filter(|leased| self.in_time(leased)));
+        self.journal.begin(&leases.collect::<Vec<_>>())
+    }
+
     /// One task an attempt. The endpoint's place is free before the store has answered.
-    fn start(&self, start: Start<Ready>) {
+    fn start(&self, start: Start<Ready>, begun: Option<Begun>) {
         let Start {
             key,
             age,
@@ -183,7 +199,7 @@ impl Runner {
         };
         let rules = self.courier.answer_rules(&ready.leased);
         let slot = Slot::new(finish, rules, self.finished.clone());
-        self.attempt(ready, |attempted| slot.free(attempted));
+        self.attempt(ready, begun, |attempted| slot.free(attempted));
     }
 
     /// A suspect's place is free once it is settled: until then its crash would be taken for another's.
@@ -198,7 +214,8 @@ impl Runner {
             ticket,
             cleared: self.cleared.clone(),
         };
-        let settled = self.attempt(ready, |_| {});
+        let begun = self.note([&ready].into_iter()).pop().flatten();
+        let settled = self.attempt(ready, begun, |_| {});
         self.tasks.spawn(async move {
             let _cleared = cleared;
             // A task that failed has ended too.
@@ -206,21 +223,21 @@ impl Runner {
         });
     }
 
-    /// Attempts a delivery and settles it. `attempted` is called in between.
+    /// Attempts a delivery and settles it, if its beginning was noted; one whose lease is too short goes back. `attempted` is
+    /// called in between.
     fn attempt(
         &self,
         mut ready: Ready,
+        begun: Option<Begun>,
         attempted: impl FnOnce(&Attempted) + Send + 'static,
     ) -> JoinHandle<()> {
-        let (courier, in_time) = (self.courier.clone(), self.in_time(&ready.leased));
-        let journal = self.journal.clone();
-        self.tasks.spawn(async move {
-            if !in_time {
+        let courier = self.courier.clone();
+        let work = async move {
+            let Some(begun) = begun else {
                 attempted(&Attempted::TooLate);
                 courier.settle(ready.leased, Attempted::TooLate).await;
                 return;
-            }
-            let begun = journal.begin(&ready.leased);
+            };
             let attempt = AssertUnwindSafe(courier.attempt(&mut ready.leased)).catch_unwind();
             let made = match attempt.await {
                 Ok(made) => made,
@@ -231,7 +248,9 @@ impl Runner {
                 begun.recorded();
             }
             drop(ready.room);
-        })
+        };
+        // Some kilobytes: unboxed they are copied half a dozen times on their way into the task and out of it.
+        self.tasks.spawn(Box::pin(work))
     }
 
     /// Whether the lease outlasts an attempt that begins now.
