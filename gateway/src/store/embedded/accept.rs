@@ -46,7 +46,7 @@ impl Turn<'_> {
         let mut added = StoredUsage::default();
         for (new, record) in submission.events.iter().zip(records) {
             let id = keys::named(&submission.tenant, new.event.id.as_str());
-            if !new.id_given || self.tables.places.read()?.get(&id[..])?.is_none() {
+            if !new.id_given || self.tables.places.get(&id[..])?.is_none() {
                 added.pending_deliveries += new.targets.len() as u64;
                 added.stored_bytes += record.len() as u64;
             }
@@ -57,7 +57,7 @@ impl Turn<'_> {
     /// What the key says already; `None` when it is new.
     fn look_up(&mut self, submission: &Submission, idempotency: &Idempotency) -> Step<Option<Accepted>> {
         let name = keys::named(&submission.tenant, &idempotency.key);
-        let row = self.tables.keys.read()?.get(&name[..])?;
+        let row = self.tables.keys.get(&name[..])?;
         let known = match row.map(|row| KeyRow::read(row.value())).transpose() {
             Ok(Some(known)) => known,
             Ok(None) => return Ok(Ok(None)),
@@ -101,7 +101,7 @@ impl Turn<'_> {
     ) -> Result<bool, redb::Error> {
         let (tenant, event) = (&submission.tenant, &new.event);
         let id = keys::named(tenant, event.id.as_str());
-        if self.tables.places.read()?.get(&id[..])?.is_some() {
+        if self.tables.places.get(&id[..])?.is_some() {
             return Ok(false);
         }
         let space = match event.fate {
@@ -112,11 +112,8 @@ impl Turn<'_> {
         let row = EventRow::encode(self.now, &event.id, record);
         self.store_bytes(tenant, record.len() as u64)?;
         let key = keys::event(tenant, place);
-        self.tables.events.write()?.insert(&key[..], &row[..])?;
-        self.tables
-            .places
-            .write()?
-            .insert(&id[..], &place.to_bytes()[..])?;
+        self.tables.events.insert(&key[..], &row[..])?;
+        self.tables.places.insert(&id[..], &place.to_bytes()[..])?;
         self.wrote();
 
         let trigger = match event.fate {
@@ -149,10 +146,9 @@ impl Turn<'_> {
             events: submission.events.iter().map(|new| new.event.id.clone()).collect(),
         };
         // The row by age of an expired use stays behind; the sweep finds that it is not this use's and removes only it.
-        self.tables.keys.write()?.insert(&name[..], &row.encode()[..])?;
+        self.tables.keys.insert(&name[..], &row.encode()[..])?;
         self.tables
             .key_ages
-            .write()?
             .insert(&keys::aged(self.now, &name)[..], &[][..])?;
         self.wrote();
         Ok(())

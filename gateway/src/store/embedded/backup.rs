@@ -182,14 +182,14 @@ mod tests {
     use redb::TableHandle as _;
 
     use super::*;
-    use crate::store::embedded::tables::make_all;
+    use crate::store::embedded::tables::Tables;
 
     #[test]
     fn every_table_is_copied() {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::create(directory.path().join(FILE)).unwrap();
         let transaction = database.begin_write().unwrap();
-        make_all(&transaction).unwrap();
+        drop(Tables::open(&transaction).unwrap());
         let mut made: Vec<_> = transaction
             .list_tables()
             .unwrap()

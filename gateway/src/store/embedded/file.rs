@@ -8,7 +8,7 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::backup::FILE;
 use super::read::{Snapshot, broken};
-use super::tables::{Tables, get, make_all};
+use super::tables::{Tables, get};
 use super::usage;
 use crate::domain::units::Size;
 use crate::store::StoreError;
@@ -145,12 +145,11 @@ pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction,
 /// Makes the tables of a new file; refuses one that another version wrote otherwise.
 pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
-    make_all(&transaction)?;
     let found = {
-        let mut tables = Tables::of(&transaction);
-        let found = get(tables.meta.read()?, b"layout")?;
+        let mut tables = Tables::open(&transaction)?;
+        let found = get(&tables.meta, b"layout")?;
         if found.is_none() {
-            tables.meta.write()?.insert(&b"layout"[..], LAYOUT)?;
+            tables.meta.insert(&b"layout"[..], LAYOUT)?;
         }
         found
     };

@@ -16,7 +16,7 @@ impl Turn<'_> {
         let prefix = keys::tenant(tenant);
         let end = keys::behind(prefix.clone());
         let mut found = Vec::new();
-        for row in self.tables.events.read()?.range::<&[u8]>(&prefix[..]..&end[..])? {
+        for row in self.tables.events.range::<&[u8]>(&prefix[..]..&end[..])? {
             let (key, row) = row?;
             let Some((_, place)) = keys::read_event(key.value()) else {
                 return Ok(Err(corrupt("event")));
@@ -47,11 +47,11 @@ impl Turn<'_> {
         let prefix = keys::deliveries_of(tenant, event);
         let end = keys::behind(prefix.clone());
         let mut pending = Vec::new();
-        for row in self.tables.due.read()?.range::<&[u8]>(&prefix[..]..&end[..])? {
+        for row in self.tables.due.range::<&[u8]>(&prefix[..]..&end[..])? {
             pending.push(row?.0.value().to_vec());
         }
         for key in pending {
-            self.tables.due.write()?.remove(&key[..])?;
+            self.tables.due.remove(&key[..])?;
             self.drop_pending(tenant, &key);
         }
         self.remove_event(tenant, place, event)
@@ -59,7 +59,7 @@ impl Turn<'_> {
 
     fn forget_keys(&mut self, prefix: &[u8], end: &[u8]) -> Step<bool> {
         let mut used = Vec::new();
-        for row in self.tables.keys.read()?.range::<&[u8]>(prefix..end)?.take(STEP) {
+        for row in self.tables.keys.range::<&[u8]>(prefix..end)?.take(STEP) {
             let (name, row) = row?;
             match KeyRow::read(row.value()) {
                 Ok(row) => used.push((row.first_used, name.value().to_vec())),
@@ -67,11 +67,8 @@ impl Turn<'_> {
             }
         }
         for (first_used, name) in &used {
-            self.tables.keys.write()?.remove(&name[..])?;
-            self.tables
-                .key_ages
-                .write()?
-                .remove(&keys::aged(*first_used, name)[..])?;
+            self.tables.keys.remove(&name[..])?;
+            self.tables.key_ages.remove(&keys::aged(*first_used, name)[..])?;
             self.wrote();
         }
         Ok(Ok(used.len() == STEP))

@@ -46,7 +46,7 @@ impl Turn<'_> {
             },
             ..DueRow::new(entry.due, entry.trigger)
         };
-        self.tables.due.write()?.insert(&key[..], &row.encode()[..])?;
+        self.tables.due.insert(&key[..], &row.encode()[..])?;
         self.wrote();
         let now = self.now;
         let mut index = self.index();
@@ -59,7 +59,7 @@ impl Turn<'_> {
 
     /// The crashes of a pending delivery, as its row has them.
     pub(super) fn crashes(&self, key: &[u8]) -> Step<Crashes> {
-        let row = self.tables.due.read()?.get(key)?;
+        let row = self.tables.due.get(key)?;
         let row = row.map(|row| DueRow::read(row.value())).transpose();
         Ok(row.map(|row| row.map_or_else(Crashes::default, |row| row.crashes)))
     }

@@ -53,7 +53,7 @@ impl Turn<'_> {
         match next {
             Some((note, keep)) => self.write_note(name, note, *keep)?,
             None => {
-                self.tables.notes.write()?.remove(name.as_bytes())?;
+                self.tables.notes.remove(name.as_bytes())?;
                 self.wrote();
                 if let Err(error) = self.disown_note(name)? {
                     return Ok(Err(error));
@@ -78,28 +78,27 @@ impl Turn<'_> {
             })));
         }
         let owner = owner.name.as_bytes();
-        self.tables.note_owners.write()?.insert(name.as_bytes(), owner)?;
+        self.tables.note_owners.insert(name.as_bytes(), owner)?;
         let count = (used + 1).to_be_bytes();
-        self.tables.note_counts.write()?.insert(owner, &count[..])?;
+        self.tables.note_counts.insert(owner, &count[..])?;
         Ok(Ok(()))
     }
 
     /// Counts a note no more, where it was counted.
     fn disown_note(&mut self, name: &str) -> Step<()> {
-        let Some(owner) = get(self.tables.note_owners.read()?, name.as_bytes())? else {
+        let Some(owner) = get(&self.tables.note_owners, name.as_bytes())? else {
             return Ok(Ok(()));
         };
         let left = match self.count_of(&owner)? {
             Ok(used) => used.saturating_sub(1),
             Err(error) => return Ok(Err(error)),
         };
-        self.tables.note_owners.write()?.remove(name.as_bytes())?;
+        self.tables.note_owners.remove(name.as_bytes())?;
         if left == 0 {
-            self.tables.note_counts.write()?.remove(&owner[..])?;
+            self.tables.note_counts.remove(&owner[..])?;
         } else {
             self.tables
                 .note_counts
-                .write()?
                 .insert(&owner[..], &left.to_be_bytes()[..])?;
         }
         self.wrote();
@@ -107,12 +106,12 @@ impl Turn<'_> {
     }
 
     fn count_of(&self, owner: &[u8]) -> Step<u64> {
-        let row = get(self.tables.note_counts.read()?, owner)?;
+        let row = get(&self.tables.note_counts, owner)?;
         Ok(read_count(row.as_deref()))
     }
 
     fn note(&self, name: &str) -> Step<Option<NoteRow>> {
-        let row = get(self.tables.notes.read()?, name.as_bytes())?;
+        let row = get(&self.tables.notes, name.as_bytes())?;
         Ok(row.map(|row| NoteRow::read(&row)).transpose())
     }
 
@@ -122,12 +121,9 @@ impl Turn<'_> {
             end: self.now.plus(keep),
             note: note.clone(),
         };
-        self.tables
-            .notes
-            .write()?
-            .insert(name.as_bytes(), &row.encode()[..])?;
+        self.tables.notes.insert(name.as_bytes(), &row.encode()[..])?;
         let end = [&row.end.as_micros().to_be_bytes()[..], name.as_bytes()].concat();
-        self.tables.note_ends.write()?.insert(&end[..], &[][..])?;
+        self.tables.note_ends.insert(&end[..], &[][..])?;
         self.wrote();
         Ok(())
     }
@@ -135,7 +131,7 @@ impl Turn<'_> {
     /// Removes up to `most` notes whose end has come. Where the sweep goes on.
     pub(super) fn sweep_notes(&mut self, most: usize) -> Step<Option<Stage>> {
         let mut over = Vec::new();
-        for row in self.tables.note_ends.read()?.range::<&[u8]>(..)?.take(most) {
+        for row in self.tables.note_ends.range::<&[u8]>(..)?.take(most) {
             let (key, _) = row?;
             let Some((end, _)) = key.value().split_first_chunk::<8>() else {
                 return Ok(Err(corrupt("note")));
@@ -147,11 +143,11 @@ impl Turn<'_> {
         }
         for key in &over {
             let name = &key[8..];
-            let row = get(self.tables.notes.read()?, name)?;
+            let row = get(&self.tables.notes, name)?;
             match row.map(|row| NoteRow::read(&row)).transpose() {
                 Ok(Some(row)) if row.end > self.now => {}
                 Ok(_) => {
-                    self.tables.notes.write()?.remove(name)?;
+                    self.tables.notes.remove(name)?;
                     let name = String::from_utf8_lossy(name);
                     if let Err(error) = self.disown_note(&name)? {
                         return Ok(Err(error));
@@ -159,7 +155,7 @@ impl Turn<'_> {
                 }
                 Err(error) => return Ok(Err(error)),
             }
-            self.tables.note_ends.write()?.remove(&key[..])?;
+            self.tables.note_ends.remove(&key[..])?;
             self.wrote();
         }
         Ok(Ok((over.len() == most).then_some(Stage::Notes)))

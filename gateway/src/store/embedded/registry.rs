@@ -29,16 +29,10 @@ impl Turn<'_> {
         };
         let entries = self.change_entries(tenant, before.entries, changes)?;
         let name = tenant.as_str().as_bytes();
-        self.tables
-            .changes
-            .write()?
-            .remove(&before.version.to_be_bytes()[..])?;
-        self.tables
-            .changes
-            .write()?
-            .insert(&version.to_be_bytes()[..], name)?;
+        self.tables.changes.remove(&before.version.to_be_bytes()[..])?;
+        self.tables.changes.insert(&version.to_be_bytes()[..], name)?;
         let row = RevisionRow { version, entries };
-        self.tables.revisions.write()?.insert(name, &row.encode()[..])?;
+        self.tables.revisions.insert(name, &row.encode()[..])?;
         self.wrote();
         Ok(Ok(version))
     }
@@ -52,7 +46,7 @@ impl Turn<'_> {
     ) -> Result<u64, redb::Error> {
         for (name, value) in changes {
             let key = keys::named(tenant, name);
-            let table = self.tables.entries.write()?;
+            let table = &mut self.tables.entries;
             match value {
                 Some(value) => entries += u64::from(table.insert(&key[..], &value[..])?.is_none()),
                 None => entries -= u64::from(table.remove(&key[..])?.is_some()),
@@ -62,12 +56,12 @@ impl Turn<'_> {
     }
 
     fn revision(&self, tenant: &TenantId) -> Step<RevisionRow> {
-        let row = self.tables.revisions.read()?.get(tenant.as_str().as_bytes())?;
+        let row = self.tables.revisions.get(tenant.as_str().as_bytes())?;
         Ok(RevisionRow::read(row.as_ref().map(redb::AccessGuard::value)))
     }
 
     fn last_version(&self) -> Step<u64> {
-        Ok(match self.tables.changes.read()?.last()? {
+        Ok(match self.tables.changes.last()? {
             Some((key, _)) => read_version(key.value()),
             None => Ok(0),
         })
@@ -75,9 +69,9 @@ impl Turn<'_> {
 
     /// Keeps bytes under a name.
     pub(super) fn keep_blob(&mut self, name: &str, bytes: &[u8]) -> Step<()> {
-        let known = self.tables.blobs.read()?.get(name.as_bytes())?;
+        let known = self.tables.blobs.get(name.as_bytes())?;
         if known.is_none_or(|known| known.value() != bytes) {
-            self.tables.blobs.write()?.insert(name.as_bytes(), bytes)?;
+            self.tables.blobs.insert(name.as_bytes(), bytes)?;
             self.wrote();
         }
         Ok(Ok(()))
@@ -85,7 +79,7 @@ impl Turn<'_> {
 
     /// Forgets the bytes under a name.
     pub(super) fn forget_blob(&mut self, name: &str) -> Step<()> {
-        if self.tables.blobs.write()?.remove(name.as_bytes())?.is_some() {
+        if self.tables.blobs.remove(name.as_bytes())?.is_some() {
             self.wrote();
         }
         Ok(Ok(()))

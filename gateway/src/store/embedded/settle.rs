@@ -84,13 +84,10 @@ impl Turn<'_> {
 
     fn retry(&mut self, key: &[u8], row: DueRow, record: DeliveryRecord) -> Result<(), redb::Error> {
         let due = row.due;
-        self.tables.due.write()?.insert(key, &row.encode()[..])?;
+        self.tables.due.insert(key, &row.encode()[..])?;
         let state = DeliveryState::Pending { next: due };
         let record = DeliveryRecord { state, ..record };
-        self.tables
-            .deliveries
-            .write()?
-            .insert(key, &record.encode()[..])?;
+        self.tables.deliveries.insert(key, &record.encode()[..])?;
         self.wrote();
         let mut index = self.index();
         index.rescore(key, due, due);
@@ -112,15 +109,12 @@ impl Turn<'_> {
         settlement: &Settlement,
         record: DeliveryRecord,
     ) -> Result<(), redb::Error> {
-        self.tables.due.write()?.remove(key)?;
+        self.tables.due.remove(key)?;
         let record = DeliveryRecord { body: None, ..record };
-        self.tables
-            .deliveries
-            .write()?
-            .insert(key, &record.encode()[..])?;
+        self.tables.deliveries.insert(key, &record.encode()[..])?;
         if let DeliveryState::Dead { at } = record.state {
             let letter = keys::dead_letter(&settlement.tenant, at, &settlement.id);
-            self.tables.dead.write()?.insert(&letter[..], &[][..])?;
+            self.tables.dead.insert(&letter[..], &[][..])?;
         }
         self.wrote();
         self.index().remove(key);
@@ -140,7 +134,6 @@ impl Turn<'_> {
                 let name = keys::attempt(key, index);
                 self.tables
                     .attempts
-                    .write()?
                     .insert(&name[..], &encode_attempt(&earlier)[..])?;
                 self.wrote();
             }
@@ -151,7 +144,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn record(&self, key: &[u8], entry: Entry) -> Step<DeliveryRecord> {
-        Ok(match get(self.tables.deliveries.read()?, key)? {
+        Ok(match get(&self.tables.deliveries, key)? {
             Some(row) => DeliveryRecord::decode(&row),
             None => Ok(DeliveryRecord {
                 trigger: entry.trigger,
@@ -186,9 +179,9 @@ impl Turn<'_> {
         for (id, trigger) in deliveries {
             let key = keys::delivery(tenant, id);
             let event = keys::named(tenant, id.event.as_str());
-            let possible = self.tables.places.read()?.get(&event[..])?.is_some()
-                && self.tables.due.read()?.get(&key[..])?.is_none()
-                && self.tables.deliveries.read()?.get(&key[..])?.is_none();
+            let possible = self.tables.places.get(&event[..])?.is_some()
+                && self.tables.due.get(&key[..])?.is_none()
+                && self.tables.deliveries.get(&key[..])?.is_none();
             if possible {
                 let row = DueRow::new(self.now, *trigger);
                 self.add_pending(tenant, &key, self.now, row)?;

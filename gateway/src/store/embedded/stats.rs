@@ -23,7 +23,7 @@ impl Turn<'_> {
         let record = match self.counted.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let row = get(self.tables.stats.read()?, new.key())?;
+                let row = get(&self.tables.stats, new.key())?;
                 // A record that cannot be read is begun anew: no delivery is held up for its statistics.
                 let known = row.and_then(|row| StatsRecord::decode(&row).ok());
                 new.insert(known.unwrap_or_default())
@@ -38,10 +38,7 @@ impl Turn<'_> {
     /// Writes what was counted.
     pub(super) fn write_counted(&mut self) -> Result<(), redb::Error> {
         for (key, record) in std::mem::take(&mut self.counted) {
-            self.tables
-                .stats
-                .write()?
-                .insert(&key[..], &record.encode()[..])?;
+            self.tables.stats.insert(&key[..], &record.encode()[..])?;
             self.wrote();
         }
         Ok(())
@@ -52,7 +49,7 @@ impl Turn<'_> {
         for id in ids {
             let key = keys::subscription(tenant, *id);
             self.counted.remove(&key);
-            self.tables.stats.write()?.remove(&key[..])?;
+            self.tables.stats.remove(&key[..])?;
             self.wrote();
         }
         Ok(Ok(()))
@@ -62,9 +59,9 @@ impl Turn<'_> {
     pub(super) fn sweep_stats(&mut self, from: &[u8]) -> Step<Option<Stage>> {
         let (mut old, mut seen) = (Vec::new(), 0);
         let mut last = None;
-        for row in self.tables.stats.read()?.range::<&[u8]>(from..)?.take(STEP) {
+        for row in self.tables.stats.range::<&[u8]>(from..)?.take(STEP) {
             let (key, _) = row?;
-            let row = get(self.tables.stats.read()?, key.value())?;
+            let row = get(&self.tables.stats, key.value())?;
             let record = row.and_then(|row| StatsRecord::decode(&row).ok());
             if record.is_none_or(|record| record.forget_at <= self.now) {
                 old.push(key.value().to_vec());
@@ -73,7 +70,7 @@ impl Turn<'_> {
             seen += 1;
         }
         for key in old {
-            self.tables.stats.write()?.remove(&key[..])?;
+            self.tables.stats.remove(&key[..])?;
             self.wrote();
         }
         let more = last.filter(|_| seen == STEP);

@@ -78,14 +78,7 @@ impl Turn<'_> {
     }
 
     fn next_event(&self, from: &[u8], old: Timestamp) -> Step<Found> {
-        let Some(row) = self
-            .tables
-            .events
-            .read()?
-            .range::<&[u8]>(from..)?
-            .next()
-            .transpose()?
-        else {
+        let Some(row) = self.tables.events.range::<&[u8]>(from..)?.next().transpose()? else {
             return Ok(Ok(Found::Nothing));
         };
         let Some((tenant, place)) = keys::read_event(row.0.value()) else {
@@ -107,7 +100,7 @@ impl Turn<'_> {
         let deliveries = keys::deliveries_of(tenant, event);
         let deliveries = deliveries.clone()..keys::behind(deliveries);
         let range = &deliveries.start[..]..&deliveries.end[..];
-        let pending = self.tables.due.read()?.range::<&[u8]>(range)?.next().is_some();
+        let pending = self.tables.due.range::<&[u8]>(range)?.next().is_some();
         if pending && place.space == Space::Aside {
             return Ok(Ok(()));
         }
@@ -123,19 +116,15 @@ impl Turn<'_> {
         if let Err(error) = self.remove_deliveries(tenant, &deliveries)? {
             return Ok(Err(error));
         }
-        let row = get(self.tables.events.read()?, &keys::event(tenant, place))?;
+        let row = get(&self.tables.events, &keys::event(tenant, place))?;
         let bytes = match row.as_ref().map(EventRow::read).transpose() {
             Ok(row) => row.map_or(0, |row| row.record.len() as u64),
             Err(error) => return Ok(Err(error)),
         };
         self.free_bytes(tenant, bytes)?;
-        self.tables
-            .events
-            .write()?
-            .remove(&keys::event(tenant, place)[..])?;
+        self.tables.events.remove(&keys::event(tenant, place)[..])?;
         self.tables
             .places
-            .write()?
             .remove(&keys::named(tenant, event.as_str())[..])?;
         self.wrote();
         Ok(Ok(()))
@@ -147,18 +136,14 @@ impl Turn<'_> {
             space: Space::Aside,
             ..place
         };
-        if let Some(row) = get(self.tables.events.read()?, &from)? {
+        if let Some(row) = get(&self.tables.events, &from)? {
             self.tables
                 .events
-                .write()?
                 .insert(&keys::event(tenant, aside)[..], &row[..])?;
         }
-        self.tables.events.write()?.remove(&from[..])?;
+        self.tables.events.remove(&from[..])?;
         let id = keys::named(tenant, event.as_str());
-        self.tables
-            .places
-            .write()?
-            .insert(&id[..], &aside.to_bytes()[..])?;
+        self.tables.places.insert(&id[..], &aside.to_bytes()[..])?;
         self.wrote();
         Ok(())
     }
@@ -172,7 +157,6 @@ impl Turn<'_> {
         let row = FeedRow { next, removed };
         self.tables
             .feeds
-            .write()?
             .insert(tenant.as_str().as_bytes(), &row.encode()[..])?;
         self.wrote();
         Ok(Ok(()))
@@ -181,7 +165,7 @@ impl Turn<'_> {
     fn remove_deliveries(&mut self, tenant: &TenantId, range: &Range<Vec<u8>>) -> Step<()> {
         let keys_in_range = || &range.start[..]..&range.end[..];
         let mut dead = Vec::new();
-        for row in self.tables.deliveries.read()?.range::<&[u8]>(keys_in_range())? {
+        for row in self.tables.deliveries.range::<&[u8]>(keys_in_range())? {
             let (key, record) = row?;
             match dead_letter(key.value(), record.value()) {
                 Ok(letter) => dead.extend(letter),
@@ -189,18 +173,13 @@ impl Turn<'_> {
             }
         }
         for (at, id) in dead {
-            self.tables
-                .dead
-                .write()?
-                .remove(&keys::dead_letter(tenant, at, &id)[..])?;
+            self.tables.dead.remove(&keys::dead_letter(tenant, at, &id)[..])?;
         }
         self.tables
             .deliveries
-            .write()?
             .retain_in::<&[u8], _>(keys_in_range(), |_, _| false)?;
         self.tables
             .attempts
-            .write()?
             .retain_in::<&[u8], _>(keys_in_range(), |_, _| false)?;
         self.wrote();
         Ok(Ok(()))
@@ -209,7 +188,7 @@ impl Turn<'_> {
     fn sweep_keys(&mut self) -> Step<Option<Stage>> {
         let old = self.now.minus(self.rules.retention.idempotency_keys.get());
         let mut aged = Vec::new();
-        for row in self.tables.key_ages.read()?.range::<&[u8]>(..)?.take(STEP) {
+        for row in self.tables.key_ages.range::<&[u8]>(..)?.take(STEP) {
             let (key, _) = row?;
             let Some((at, name)) = key.value().split_first_chunk::<8>() else {
                 return Ok(Err(corrupt("idempotency key")));
@@ -221,19 +200,16 @@ impl Turn<'_> {
             aged.push((first_used, name.to_vec()));
         }
         for (first_used, name) in &aged {
-            let row = get(self.tables.keys.read()?, name)?;
+            let row = get(&self.tables.keys, name)?;
             match row.map(|row| KeyRow::read(&row)).transpose() {
                 // The key may have been used anew since it expired.
                 Ok(Some(row)) if row.first_used != *first_used => {}
                 Ok(_) => {
-                    self.tables.keys.write()?.remove(&name[..])?;
+                    self.tables.keys.remove(&name[..])?;
                 }
                 Err(error) => return Ok(Err(error)),
             }
-            self.tables
-                .key_ages
-                .write()?
-                .remove(&keys::aged(*first_used, name)[..])?;
+            self.tables.key_ages.remove(&keys::aged(*first_used, name)[..])?;
             self.wrote();
         }
         let done = aged.len() < STEP;

@@ -1,7 +1,5 @@
 //! The tables of the database file, and what the rows of the smaller ones hold.
 
-use std::cell::OnceCell;
-
 use bytes::Bytes;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -10,7 +8,7 @@ use crate::domain::{EventId, TenantId, Timestamp, Trigger};
 use crate::store::StoreError;
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Opened<'t> = Table<'t, &'static [u8], &'static [u8]>;
+type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 /// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
 pub(super) const EVENTS: Definition = Definition::new("events");
@@ -77,7 +75,7 @@ pub(super) const ALL: [Definition; 20] = [
     META,
 ];
 
-/// All tables of one write transaction, each opened when it is first used: a commit pays for each that was opened.
+/// All tables of one write transaction.
 pub(super) struct Tables<'t> {
     pub(super) events: Rows<'t>,
     pub(super) places: Rows<'t>,
@@ -101,70 +99,32 @@ pub(super) struct Tables<'t> {
     pub(super) meta: Rows<'t>,
 }
 
-/// A table that is opened when it is used.
-pub(super) struct Rows<'t> {
-    transaction: &'t WriteTransaction,
-    definition: Definition,
-    opened: OnceCell<Opened<'t>>,
-}
-
 impl<'t> Tables<'t> {
-    /// The tables of a transaction.
-    pub(super) fn of(transaction: &'t WriteTransaction) -> Self {
-        let rows = |definition| Rows {
-            transaction,
-            definition,
-            opened: OnceCell::new(),
-        };
-        Self {
-            events: rows(EVENTS),
-            places: rows(PLACES),
-            due: rows(DUE),
-            deliveries: rows(DELIVERIES),
-            attempts: rows(ATTEMPTS),
-            dead: rows(DEAD),
-            keys: rows(KEYS),
-            key_ages: rows(KEY_AGES),
-            feeds: rows(FEEDS),
-            entries: rows(ENTRIES),
-            revisions: rows(REVISIONS),
-            changes: rows(CHANGES),
-            stats: rows(STATS),
-            usage: rows(USAGE),
-            blobs: rows(BLOBS),
-            notes: rows(NOTES),
-            note_ends: rows(NOTE_ENDS),
-            note_owners: rows(NOTE_OWNERS),
-            note_counts: rows(NOTE_COUNTS),
-            meta: rows(META),
-        }
-    }
-}
-
-/// Makes the tables that are not there: readers open none that was never made.
-pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    for definition in ALL {
-        transaction.open_table(definition)?;
-    }
-    Ok(())
-}
-
-impl<'t> Rows<'t> {
-    /// The table, to read from.
-    pub(super) fn read(&self) -> Result<&Opened<'t>, redb::Error> {
-        match self.opened.get() {
-            Some(table) => Ok(table),
-            None => {
-                let table = self.transaction.open_table(self.definition)?;
-                Ok(self.opened.get_or_init(|| table))
-            }
-        }
-    }
-
-    /// The table, to write to.
-    pub(super) fn write(&mut self) -> Result<&mut Opened<'t>, redb::Error> {
-        self.read()?;
-        Ok(self.opened.get_mut().expect("it was opened"))
+    /// Opens every table, made where it is not there.
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        let open = |table| transaction.open_table(table);
+        Ok(Self {
+            events: open(EVENTS)?,
+            places: open(PLACES)?,
+            due: open(DUE)?,
+            deliveries: open(DELIVERIES)?,
+            attempts: open(ATTEMPTS)?,
+            dead: open(DEAD)?,
+            keys: open(KEYS)?,
+            key_ages: open(KEY_AGES)?,
+            feeds: open(FEEDS)?,
+            entries: open(ENTRIES)?,
+            revisions: open(REVISIONS)?,
+            changes: open(CHANGES)?,
+            stats: open(STATS)?,
+            usage: open(USAGE)?,
+            blobs: open(BLOBS)?,
+            notes: open(NOTES)?,
+            note_ends: open(NOTE_ENDS)?,
+            note_owners: open(NOTE_OWNERS)?,
+            note_counts: open(NOTE_COUNTS)?,
+            meta: open(META)?,
+        })
     }
 }
 

@@ -94,8 +94,8 @@ async fn a_file_whose_pending_deliveries_cannot_be_read_again_is_left_alone() {
     );
     let store = open.unwrap();
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
-    let mut tables = tables::Tables::of(&transaction);
-    tables.due.write().unwrap().insert(&b"?"[..], &b"?"[..]).unwrap();
+    let mut tables = tables::Tables::open(&transaction).unwrap();
+    tables.due.insert(&b"?"[..], &b"?"[..]).unwrap();
     drop(tables);
     transaction.commit().unwrap();
     // As if a commit had failed: the file has to be opened anew.
@@ -190,9 +190,9 @@ async fn usage_is_counted_at_the_opening_of_an_older_file() {
     assert!(used.stored_bytes > 0);
     // As a version without counts would leave it.
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
-    let mut tables = tables::Tables::of(&transaction);
-    tables.usage.write().unwrap().remove(&b"acme"[..]).unwrap();
-    tables.meta.write().unwrap().remove(&b"usage"[..]).unwrap();
+    let mut tables = tables::Tables::open(&transaction).unwrap();
+    tables.usage.remove(&b"acme"[..]).unwrap();
+    tables.meta.remove(&b"usage"[..]).unwrap();
     drop(tables);
     transaction.commit().unwrap();
     drop(store);

@@ -67,7 +67,7 @@ impl<'t> Turn<'t> {
         now: Timestamp,
     ) -> Result<Self, redb::Error> {
         Ok(Self {
-            tables: Tables::of(transaction),
+            tables: Tables::open(transaction)?,
             rules,
             now,
             refusing: None,
@@ -108,7 +108,7 @@ impl<'t> Turn<'t> {
         score: Timestamp,
         row: DueRow,
     ) -> Result<(), redb::Error> {
-        self.tables.due.write()?.insert(key, &row.encode()[..])?;
+        self.tables.due.insert(key, &row.encode()[..])?;
         self.effects.added.push((Arc::from(key), score, row));
         self.used(tenant).added_pending += 1;
         self.wrote = true;
@@ -156,7 +156,7 @@ impl<'t> Turn<'t> {
 
     /// The sequence after the last one that the tenant's rows tell of.
     fn first_sequence(&self, tenant: &TenantId) -> Step<u64> {
-        let feed = self.tables.feeds.read()?.get(tenant.as_str().as_bytes())?;
+        let feed = self.tables.feeds.get(tenant.as_str().as_bytes())?;
         let mut next = match FeedRow::read(feed.as_ref().map(redb::AccessGuard::value)) {
             Ok(row) => row.next.max(1),
             Err(error) => return Ok(Err(error)),
@@ -164,7 +164,7 @@ impl<'t> Turn<'t> {
         for space in Space::ALL {
             let prefix = keys::space(tenant, space);
             let end = keys::behind(prefix.clone());
-            let mut rows = self.tables.events.read()?.range::<&[u8]>(&prefix[..]..&end[..])?;
+            let mut rows = self.tables.events.range::<&[u8]>(&prefix[..]..&end[..])?;
             if let Some(last) = rows.next_back().transpose()?
                 && let Some((_, place)) = keys::read_event(last.0.value())
             {

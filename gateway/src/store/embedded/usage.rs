@@ -71,7 +71,7 @@ impl Turn<'_> {
         if let Some(known) = self.used.get(tenant).and_then(|used| used.stored_bytes) {
             return Ok(known);
         }
-        let row = self.tables.usage.read()?.get(tenant.as_str().as_bytes())?;
+        let row = self.tables.usage.get(tenant.as_str().as_bytes())?;
         // A row that cannot be read is begun anew: no event is refused for it.
         Ok(row.and_then(|row| read_bytes(row.value())).unwrap_or(0))
     }
@@ -82,12 +82,9 @@ impl Turn<'_> {
             let Some(bytes) = used.stored_bytes else { continue };
             let name = tenant.as_str().as_bytes();
             if bytes == 0 {
-                self.tables.usage.write()?.remove(name)?;
+                self.tables.usage.remove(name)?;
             } else {
-                self.tables
-                    .usage
-                    .write()?
-                    .insert(name, &bytes.to_be_bytes()[..])?;
+                self.tables.usage.insert(name, &bytes.to_be_bytes()[..])?;
             }
             self.effects.stored.push((tenant, bytes));
             self.wrote();
@@ -114,8 +111,8 @@ impl Shared {
 pub(super) fn count(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
     let counted = {
-        let mut tables = Tables::of(&transaction);
-        if get(tables.meta.read()?, COUNTED)?.is_some() {
+        let mut tables = Tables::open(&transaction)?;
+        if get(&tables.meta, COUNTED)?.is_some() {
             Ok(false)
         } else {
             match sum(&tables)? {
@@ -123,10 +120,9 @@ pub(super) fn count(database: &Database) -> Result<Result<(), StoreError>, redb:
                     for (tenant, bytes) in sums {
                         tables
                             .usage
-                            .write()?
                             .insert(tenant.as_str().as_bytes(), &bytes.to_be_bytes()[..])?;
                     }
-                    tables.meta.write()?.insert(COUNTED, &[1][..])?;
+                    tables.meta.insert(COUNTED, &[1][..])?;
                     Ok(true)
                 }
                 Err(error) => Err(error),
@@ -142,7 +138,7 @@ pub(super) fn count(database: &Database) -> Result<Result<(), StoreError>, redb:
 
 fn sum(tables: &Tables<'_>) -> Step<Stored> {
     let mut sums = Stored::new();
-    for row in tables.events.read()?.range::<&[u8]>(..)? {
+    for row in tables.events.range::<&[u8]>(..)? {
         let (key, row) = row?;
         let Some((tenant, _)) = keys::read_event(key.value()) else {
             return Ok(Err(corrupt("event")));
