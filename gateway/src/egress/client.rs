@@ -18,7 +18,6 @@ use super::connect::{ConnectError, Connector};
 use super::connection::{BodyEnd, BodyLimits, Connection, SendError};
 use super::failure::Failure;
 use super::pool::{Pool, PoolLimits};
-use super::recent::RecentEndpoints;
 use super::resolve::Resolver;
 use super::{
     AddressPolicy, BadUrl, Config, EgressError, Endpoint, OwnAddresses, UrlPolicy, keep_alive, retry_after,
@@ -37,7 +36,6 @@ pub struct Client {
 
 pub(super) struct Inner {
     pub(super) urls: UrlPolicy,
-    recent: RecentEndpoints,
     pub(super) connector: Connector,
     pub(super) own: OwnAddresses,
     pool: Pool,
@@ -106,7 +104,6 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 urls,
-                recent: RecentEndpoints::default(),
                 connector,
                 own,
                 pool,
@@ -131,7 +128,7 @@ impl Client {
     /// The answer counts from its head on, whatever becomes of its body.
     pub async fn send(&self, request: Request<'_>) -> Answer {
         let deadline = Instant::now() + request.timeout;
-        let endpoint = match self.inner.recent.endpoint(&self.inner.urls, request.url) {
+        let endpoint = match self.inner.urls.endpoint(request.url) {
             Ok(endpoint) => endpoint,
             Err(bad) => {
                 return Answer::without_body(Outcome::Blocked {

@@ -27,7 +27,6 @@ mod headers;
 mod intake;
 mod keep_alive;
 mod pool;
-mod recent;
 mod resolve;
 mod retry_after;
 #[cfg(test)]
