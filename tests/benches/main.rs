@@ -57,7 +57,7 @@ enum What {
         #[arg(long, default_value_t = 15)]
         seconds: u32,
     },
-    /// A tenant's ingest latency, alone and beside tenants with hostile plugins.
+    /// A tenant's latency until its events are accepted and delivered, alone and beside tenants whose plugins mean harm.
     Neighbours {
         #[arg(long, value_enum, default_value = "embedded")]
         store: StoreKind,
@@ -176,10 +176,15 @@ async fn main() -> Result<()> {
                 connections,
                 only,
             };
-            let measured = neighbours::measure(&Bench::with(store, &config)?, &plan).await?;
-            match json {
-                true => println!("{}", measured.json()),
-                false => println!("{measured}"),
+            let bench = Bench::with(store, &config)?;
+            let told = |line: &str| {
+                if !json {
+                    println!("{line}");
+                }
+            };
+            let measured = neighbours::measure(&bench, &plan, told).await?;
+            if json {
+                println!("{}", measured.json());
             }
         }
         What::Backlog {

@@ -1,11 +1,11 @@
-//! Effect of a hostile plugin on another tenant: the ingest latency of that tenant at a steady
-//! rate, alone and beside it.
+//! What a tenant notices of another one whose plugin means harm: until its events are accepted, and until they are delivered, at a
+//! steady rate, alone and beside it.
 //!
-//! The latency counts from the time when an event was due, so that a delayed producer hides
-//! nothing. Alone and beside alternate in rounds of one second, and the median of the rounds
-//! counts. Other guests of a shared machine take it away at times; a round in which that was
-//! detected is discarded. The baseline for the remaining noise is the case of a burner, a
-//! low-priority process outside the gateway that keeps one processor busy.
+//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing. What takes
+//! longer than [`LONGEST`] is counted as that, which bounds a turn. Alone and
+//! beside take turns of a second, and the median of the turns counts: a machine that is shared with strangers is now and then
+//! taken away, and a turn in which that was seen does not count at all. What remains of the machine shows in the case of a burner, a
+//! process that has nothing to do with the gateway, keeps one processor busy and lets everybody else go first.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,10 +19,11 @@ use hookgate_tests::guests::{Guest, PASS, handling};
 use hookgate_tests::{Client, Gateway};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::Bench;
 use crate::load::{self, Connection};
+use crate::sink::Sink;
 
 /// Parameters of the measurement.
 #[derive(Debug, Clone)]
@@ -45,8 +46,17 @@ struct Case {
     attacks_per_second: usize,
     /// Rounds that count, alone and beside.
     turns: (usize, usize),
-    alone: Latency,
-    beside: Latency,
+    alone: Turn,
+    beside: Turn,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Until the event is accepted.
+    publish: Latency,
+    /// Until the receiver has it.
+    delivery: Latency,
 }
 
 /// Latencies in microseconds.
@@ -56,14 +66,19 @@ struct Latency {
     p99: u64,
 }
 
-/// Measures the tenant alone and beside each of the guests, one after the other, in one gateway.
-pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
-    let operator = bench.gateway.operator();
-    let neighbour = operator.create_tenant("neighbour").await;
-    neighbour.redact().await;
-    let address = bench.gateway.base().trim_start_matches("http://").parse()?;
-    latency(address, neighbour.key(), plan.rate).await?; // the first events warm everything
-    let wanted = |name: &str| plan.only.is_empty() || plan.only.iter().any(|only| only == name);
+/// The tenant whose latency is measured.
+struct Neighbour {
+    gateway: SocketAddr,
+    key: String,
+    rate: u32,
+    sink: Arc<Sink>,
+    /// The number of its next event.
+    next: AtomicUsize,
+}
+
+/// Measures the neighbour alone and beside each of the guests, one after the other, in one gateway. `told` hears of each case as
+/// soon as it is measured.
+pub async fn measure(bench: &Bench, plan: &Plan, told: impl Fn(&str)) -> Result<Measured> {
     ensure!(plan.turns > 0, "`--turns` is at least 1");
     let all = guests();
     let names = || all.iter().map(|(name, _)| *name).chain([BURNER]);
@@ -73,13 +88,21 @@ pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
         "there is no guest {unknown:?}: one of {:?}",
         names().collect::<Vec<_>>()
     );
+    let turns = 1 + 2 * plan.turns * names().count();
+    let neighbour = Neighbour::new(bench, plan.rate, turns).await?;
+    neighbour.turn().await?; // the first events warm everything
+    let wanted = |name: &str| plan.only.is_empty() || plan.only.iter().any(|only| only == name);
     let mut cases = Vec::new();
+    told(&Case::heading());
     if wanted(BURNER) {
-        cases.push(case(BURNER, address, neighbour.key(), plan, None).await?);
+        cases.push(case(BURNER, &neighbour, plan, None).await?);
+        cases.iter().for_each(|case| told(&case.to_string()));
     }
     for (guest, component) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let attacker = author(&bench.gateway, guest, component).await;
-        cases.push(case(guest, address, neighbour.key(), plan, Some(&attacker)).await?);
+        let case = case(guest, &neighbour, plan, Some(&attacker)).await?;
+        told(&case.to_string());
+        cases.push(case);
     }
     Ok(Measured(cases))
 }
@@ -87,22 +110,21 @@ pub async fn measure(bench: &Bench, plan: &Plan) -> Result<Measured> {
 /// Runs the rounds of one case, beside an attacker or the burner.
 async fn case(
     guest: &'static str,
-    to: SocketAddr,
-    key: &str,
+    neighbour: &Neighbour,
     plan: &Plan,
     attacker: Option<&Client>,
 ) -> Result<Case> {
     let (mut alone, mut beside, mut attacks) = (Vec::new(), Vec::new(), 0);
     for _ in 0..plan.turns {
-        alone.extend(latency(to, key, plan.rate).await?);
+        alone.extend(neighbour.turn().await?);
         match attacker {
             None => {
                 let _burner = Burner::start()?;
-                beside.extend(latency(to, key, plan.rate).await?);
+                beside.extend(neighbour.turn().await?);
             }
             Some(attacker) => {
-                let attack = Attack::begin(to, attacker, plan.connections).await?;
-                beside.extend(latency(to, key, plan.rate).await?);
+                let attack = Attack::begin(neighbour.gateway, attacker, plan.connections).await?;
+                beside.extend(neighbour.turn().await?);
                 attacks += attack.end().await?;
             }
         }
@@ -111,8 +133,8 @@ async fn case(
         guest,
         attacks_per_second: attacks / plan.turns,
         turns: (alone.len(), beside.len()),
-        alone: Latency::median(alone)?,
-        beside: Latency::median(beside)?,
+        alone: Turn::median(&alone)?,
+        beside: Turn::median(&beside)?,
     })
 }
 
@@ -128,34 +150,70 @@ async fn author(gateway: &Gateway, name: &str, component: bytes::Bytes) -> Clien
     client
 }
 
-/// Latency of the measured tenant at its rate, for a second; `None` if the machine was taken away
-/// meanwhile.
-async fn latency(to: SocketAddr, key: &str, rate: u32) -> Result<Option<Latency>> {
-    let events = usize::try_from(rate)?;
-    let stolen = stolen();
-    let mut workers = JoinSet::new();
-    let start = Instant::now();
-    for worker in 0..WORKERS {
-        let mut connection = Connection::open(to, "/v1/events", key).await?;
-        workers.spawn(async move {
-            let mut spans = Vec::new();
-            for number in (worker..events).step_by(WORKERS) {
-                let due = start + Duration::from_secs(1) / rate * u32::try_from(number)?;
-                sleep_until(due).await;
-                connection.post(number).await?;
-                spans.push(u64::try_from(due.elapsed().as_micros())?);
-            }
-            anyhow::Ok(spans)
+impl Neighbour {
+    /// With a chain that redacts and a subscription, for so many turns.
+    async fn new(bench: &Bench, rate: u32, turns: usize) -> Result<Self> {
+        let client = bench.gateway.operator().create_tenant("neighbour").await;
+        client.redact().await;
+        let sink = Sink::start(usize::try_from(rate)? * turns).await?;
+        client.subscribe(&format!("http://{}/hook", sink.address)).await;
+        Ok(Self {
+            gateway: bench.gateway.base().trim_start_matches("http://").parse()?,
+            key: client.key().to_owned(),
+            rate,
+            sink: Arc::new(sink),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Its latency at its rate, for a second; nothing if the machine was taken away meanwhile.
+    async fn turn(&self) -> Result<Option<Turn>> {
+        let events = usize::try_from(self.rate)?;
+        let first = self.next.fetch_add(events, Ordering::Relaxed);
+        let stolen = stolen();
+        let mut workers = JoinSet::new();
+        let (start, start_nanos) = (Instant::now(), self.sink.now_nanos());
+        let between = Duration::from_secs(1) / self.rate;
+        for worker in 0..WORKERS {
+            let mut connection = Connection::open(self.gateway, "/v1/events", &self.key).await?;
+            workers.spawn(async move {
+                let mut spans = Vec::new();
+                for number in (worker..events).step_by(WORKERS) {
+                    let due = start + between * u32::try_from(number)?;
+                    sleep_until(due).await;
+                    match timeout_at(start + LONGEST, connection.post(first + number)).await {
+                        Ok(posted) => posted?,
+                        Err(_) => {
+                            // Those behind it wait as long.
+                            let rest = (number..events).step_by(WORKERS).count();
+                            spans.extend(std::iter::repeat_n(LONGEST, rest));
+                            break;
+                        }
+                    }
+                    spans.push(due.elapsed());
+                }
+                anyhow::Ok(spans)
+            });
+        }
+        let mut publish = Vec::with_capacity(events);
+        while let Some(done) = workers.join_next().await {
+            publish.extend(done??);
+        }
+        let arrived = |number: &usize| self.sink.arrival(first + number).is_some();
+        while !(0..events).all(|number| arrived(&number)) && start.elapsed() < 2 * LONGEST {
+            sleep_until(Instant::now() + Duration::from_millis(5)).await;
+        }
+        let delivery = (0..events).map(|number| {
+            let due = u64::try_from(between.as_nanos()).unwrap_or(u64::MAX) * number as u64 + start_nanos;
+            let arrival = self.sink.arrival(first + number);
+            arrival.map_or(LONGEST, |at| Duration::from_nanos(at.saturating_sub(due)))
         });
+        let turn = Turn {
+            publish: Latency::of(publish)?,
+            delivery: Latency::of(delivery.collect())?,
+        };
+        Ok((self::stolen() == stolen).then_some(turn))
     }
-    let mut spans = Vec::with_capacity(events);
-    while let Some(done) = workers.join_next().await {
-        spans.extend(done??);
-    }
-    spans.sort_unstable();
-    let at = |percent: usize| spans.get(spans.len() * percent / 100).copied();
-    let (p50, p99) = (at(50).context("events")?, at(99).context("events")?);
-    Ok((self::stolen() == stolen).then_some(Latency { p50, p99 }))
 }
 
 /// Steal time of this machine so far, in hundredths of a second; `None` if the system does not
@@ -266,25 +324,82 @@ fn guests() -> Vec<(&'static str, bytes::Bytes)> {
 }
 
 impl Latency {
-    /// The median of the rounds, separately for each figure.
-    fn median(mut of: Vec<Self>) -> Result<Self> {
-        let mut middle = |figure: fn(&Self) -> u64| {
-            of.sort_unstable_by_key(figure);
-            of.get(of.len() / 2).map(figure)
+    fn of(mut spans: Vec<Duration>) -> Result<Self> {
+        spans.sort_unstable();
+        let at = |percent: usize| -> Result<u64> {
+            let span = spans.get(spans.len() * percent / 100).context("events")?;
+            Ok(u64::try_from(span.as_micros())?)
         };
-        let (p50, p99) = (middle(|turn| turn.p50), middle(|turn| turn.p99));
-        let none = "the machine was taken away in every turn; try again when it is quiet";
         Ok(Self {
-            p50: p50.context(none)?,
-            p99: p99.context(none)?,
+            p50: at(50)?,
+            p99: at(99)?,
+        })
+    }
+
+    /// The median of the turns, of each figure for itself.
+    fn median(of: impl Iterator<Item = Self> + Clone) -> Result<Self> {
+        let middle = |figure: fn(Self) -> u64| {
+            let mut figures: Vec<u64> = of.clone().map(figure).collect();
+            figures.sort_unstable();
+            let none = "the machine was taken away in every turn; try again when it is quiet";
+            figures.get(figures.len() / 2).copied().context(none)
+        };
+        Ok(Self {
+            p50: middle(|turn| turn.p50)?,
+            p99: middle(|turn| turn.p99)?,
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of one event")]
+    fn ratio(self, alone: Self) -> f64 {
+        self.p99 as f64 / alone.p99.max(1) as f64
+    }
+}
+
+impl Turn {
+    fn median(of: &[Self]) -> Result<Self> {
+        Ok(Self {
+            publish: Latency::median(of.iter().map(|turn| turn.publish))?,
+            delivery: Latency::median(of.iter().map(|turn| turn.delivery))?,
         })
     }
 }
 
 impl Case {
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of one event")]
-    fn ratio(&self) -> f64 {
-        self.beside.p99 as f64 / self.alone.p99.max(1) as f64
+    fn heading() -> String {
+        format!(
+            "{:<16} {:>9} {:>7}  {:<48}  {:<48}\n{:<34}  {:>20} {:>20}  ratio  {:>20} {:>20}  ratio",
+            "beside",
+            "calls/s",
+            "turns",
+            "until accepted: p50, p99 in µs",
+            "until delivered: p50, p99 in µs",
+            "",
+            "alone",
+            "beside",
+            "alone",
+            "beside"
+        )
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let turns = format!("{}/{}", self.turns.0, self.turns.1);
+        write!(f, "{:<16} {:>9} {turns:>7}", self.guest, self.attacks_per_second)?;
+        let both = [
+            (self.alone.publish, self.beside.publish),
+            (self.alone.delivery, self.beside.delivery),
+        ];
+        for (alone, beside) in both {
+            let (a, b, ratio) = (alone, beside, beside.ratio(alone));
+            write!(
+                f,
+                "  {:>9} {:>10} {:>9} {:>10}  {ratio:>5.2}",
+                a.p50, a.p99, b.p50, b.p99
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -292,43 +407,19 @@ impl Measured {
     /// The figures as JSON.
     pub fn json(&self) -> Value {
         let latency = |of: Latency| json!({ "p50_us": of.p50, "p99_us": of.p99 });
+        let turn = |of: Turn| json!({ "publish": latency(of.publish), "delivery": latency(of.delivery) });
         let cases = self.0.iter().map(|case| {
             json!({
                 "guest": case.guest,
                 "attacks_per_second": case.attacks_per_second,
                 "turns": { "alone": case.turns.0, "beside": case.turns.1 },
-                "alone": latency(case.alone),
-                "beside": latency(case.beside),
-                "p99_ratio": case.ratio(),
+                "alone": turn(case.alone),
+                "beside": turn(case.beside),
+                "publish_p99_ratio": case.beside.publish.ratio(case.alone.publish),
+                "delivery_p99_ratio": case.beside.delivery.ratio(case.alone.delivery),
             })
         });
         json!({ "neighbours": cases.collect::<Vec<_>>() })
-    }
-}
-
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<16} {:>9}  {:>7}  {:>21}  {:>21}  ratio",
-            "beside", "calls/s", "turns", "alone p50, p99 in µs", "beside p50, p99 in µs"
-        )?;
-        for case in &self.0 {
-            let (alone, beside) = (case.alone, case.beside);
-            write!(
-                f,
-                "\n{:<16} {:>9}  {:>7}  {:>10} {:>10}  {:>10} {:>10}  {:>5.2}",
-                case.guest,
-                case.attacks_per_second,
-                format!("{}/{}", case.turns.0, case.turns.1),
-                alone.p50,
-                alone.p99,
-                beside.p50,
-                beside.p99,
-                case.ratio()
-            )?;
-        }
-        Ok(())
     }
 }
 
@@ -339,3 +430,5 @@ const BURNER: &str = "burner";
 const STEAL_FIELD: usize = 8;
 /// Connections of the measured tenant.
 const WORKERS: usize = 16;
+/// What is waited for in a turn.
+const LONGEST: Duration = Duration::from_secs(5);

@@ -201,7 +201,8 @@ fn sign(headers: &mut HeaderMap, user_agent: &str, signature: Vec<(&str, String)
         headers.insert("user-agent", value);
     }
     for (name, value) in signature {
-        let parsed: Option<(HeaderName, HeaderValue)> = name.parse().ok().zip(value.parse().ok());
+        let parsed: Option<HeaderName> = name.parse().ok();
+        let parsed = parsed.zip(HeaderValue::try_from(value).ok());
         let (name, value) = parsed.ok_or_else(|| name.to_owned())?;
         headers.insert(name, value);
     }

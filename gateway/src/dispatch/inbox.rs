@@ -393,7 +393,7 @@ mod tests {
 
     fn new(bytes: usize) -> [NewEvent; 1] {
         [NewEvent {
-            event: event(bytes),
+            event: Arc::new(event(bytes)),
             targets: vec![Target::Inline],
             id_given: false,
         }]

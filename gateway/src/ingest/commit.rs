@@ -19,7 +19,7 @@ struct Pending {
     /// To whom its deliveries go, as the tenant writes it.
     subscriptions: Vec<String>,
     /// Only where this process sends the deliveries itself.
-    own: Option<(Event, Vec<Target>)>,
+    own: Option<(Arc<Event>, Vec<Target>)>,
 }
 
 impl Ingest {
@@ -119,7 +119,7 @@ impl Pending {
             id: new.event.id.clone(),
             filtered: matches!(new.event.fate, Fate::Filtered { .. }),
             subscriptions: new.targets.iter().map(name).collect(),
-            own: (own && !new.targets.is_empty()).then(|| (new.event.clone(), new.targets.clone())),
+            own: (own && !new.targets.is_empty()).then(|| (Arc::clone(&new.event), new.targets.clone())),
         }
     }
 
@@ -148,7 +148,6 @@ fn hand_over(mut reservation: Reservation, token: Token, pending: Vec<Pending>, 
         let Some((event, targets)) = pending.own.filter(|_| fresh) else {
             continue;
         };
-        let event = Arc::new(event);
         for target in targets {
             // Deliveries without a place are due in the store.
             let _ = reservation.hand_over(Leased {

@@ -287,7 +287,7 @@ impl Making {
             ..self.event(Fate::Published, steps)
         };
         Ok(NewEvent {
-            event,
+            event: Arc::new(event),
             targets,
             id_given: self.id_given,
         })
@@ -297,7 +297,7 @@ impl Making {
     /// The metadata is not stored, because it was not screened either.
     fn dropped(&self, reason: String, steps: Vec<StepReport>) -> NewEvent {
         NewEvent {
-            event: self.event(Fate::Filtered { reason }, steps),
+            event: Arc::new(self.event(Fate::Filtered { reason }, steps)),
             targets: Vec::new(),
             id_given: self.id_given,
         }

@@ -157,7 +157,7 @@ impl Ingest {
         parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
         let mut screened = self.run_chain(&tenant, parsed.candidates, many).await?;
         for new in &mut screened {
-            new.event.hops = hops;
+            Arc::make_mut(&mut new.event).hops = hops;
         }
         let commit = self.clone().commit(Arc::clone(&tenant), screened, idempotency);
         let held = (memory, in_flight);

@@ -42,10 +42,8 @@ impl Ingest {
             data,
             deliver_to: None,
         };
-        let event = self
-            .run_chain_one(tenant, candidate, String::new(), Purpose::Test)
-            .await?
-            .event;
+        let made = self.run_chain_one(tenant, candidate, String::new(), Purpose::Test);
+        let event = Arc::unwrap_or_clone(made.await?.event);
         if let Fate::Filtered { reason } = &event.fate {
             let detail = format!("The tenant's chain dropped the test event: {reason}");
             return Err(Problem::new(Code::EventRejected, detail)

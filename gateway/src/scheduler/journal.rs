@@ -13,6 +13,8 @@
 //! process uses was left by an earlier one: [`Journal::recover`] has the store count its
 //! deliveries, and empties it. An orderly shutdown empties the file too.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -42,10 +44,18 @@ struct Inner {
     failing: AtomicBool,
 }
 
+/// Records of slots that follow each other, to be written at once.
+#[derive(Debug, Default)]
+struct Run {
+    first: u32,
+    bytes: Vec<u8>,
+}
+
 #[derive(Debug, Default)]
 struct Slots {
-    free: Vec<u32>,
-    /// Lowest slot that was never used.
+    /// Those given back: the lowest is given first, so that many follow each other.
+    free: BinaryHeap<Reverse<u32>>,
+    /// No slot from here on was ever used.
     unused: u32,
 }
 
@@ -151,24 +161,21 @@ impl Journal {
         }
     }
 
-    /// Records that an attempt begins.
-    pub(super) fn begin(&self, leased: &Leased) -> Begun {
-        let Some(inner) = &self.inner else {
-            return Begun {
-                journal: None,
+    /// Notes that attempts begin, in as few writes as their slots allow; nothing for those that are none.
+    pub(super) fn begin(&self, attempts: &[Option<&Leased>]) -> Vec<Option<Begun>> {
+        let begun = attempts.iter().map(|leased| {
+            leased.map(|_| Begun {
+                journal: self.inner.clone(),
                 slot: 0,
-                recorded: true,
-            };
-        };
-        let slot = inner.slots().take();
-        let (record, length) = encode(leased);
-        let written = inner.file.write_all_at(&record[..length], place(slot));
-        inner.wrote(written);
-        Begun {
-            journal: Some(Arc::clone(inner)),
-            slot,
-            recorded: false,
+                recorded: self.inner.is_none(),
+            })
+        });
+        let mut begun: Vec<_> = begun.collect();
+        if let Some(inner) = &self.inner {
+            let all = begun.iter_mut().flatten().zip(attempts.iter().copied().flatten());
+            inner.note(all);
         }
+        begun
     }
 
     /// Empties the file: attempts still under way are abandoned in an orderly way.
@@ -192,11 +199,32 @@ impl Drop for Begun {
         if !self.recorded {
             inner.wrote(inner.file.write_all_at(&[EMPTY], place(self.slot)));
         }
-        inner.slots().free.push(self.slot);
+        inner.slots().free.push(Reverse(self.slot));
     }
 }
 
 impl Inner {
+    /// Gives attempts their slots and writes them.
+    fn note<'a>(&self, attempts: impl Iterator<Item = (&'a mut Begun, &'a Leased)>) {
+        let mut run = Run::default();
+        for (begun, leased) in attempts {
+            begun.slot = self.slots().take();
+            if !run.goes_on_at(begun.slot) {
+                self.write(&run);
+                run = Run::default();
+            }
+            run.add(begun.slot, leased);
+        }
+        self.write(&run);
+    }
+
+    fn write(&self, run: &Run) {
+        if !run.bytes.is_empty() {
+            let written = self.file.write_all_at(&run.bytes, place(run.first));
+            self.wrote(written);
+        }
+    }
+
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,10 +247,29 @@ impl Inner {
 
 impl Slots {
     fn take(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.unused += 1;
-            self.unused - 1
-        })
+        match self.free.pop() {
+            Some(Reverse(slot)) => slot,
+            None => {
+                self.unused += 1;
+                self.unused - 1
+            }
+        }
+    }
+}
+
+impl Run {
+    fn goes_on_at(&self, slot: u32) -> bool {
+        let slots = self.bytes.len().div_ceil(SLOT);
+        self.bytes.is_empty() || u64::from(slot) == u64::from(self.first) + slots as u64
+    }
+
+    fn add(&mut self, slot: u32, leased: &Leased) {
+        if self.bytes.is_empty() {
+            self.first = slot;
+        }
+        let (record, length) = encode(leased);
+        self.bytes.resize(self.bytes.len().next_multiple_of(SLOT), EMPTY);
+        self.bytes.extend_from_slice(&record[..length]);
     }
 }
 
@@ -387,12 +434,14 @@ mod tests {
             leased("acme", "e3", 0),
             leased("acme", "e4", 0),
         ];
-        let mut begun: Vec<Begun> = all.iter().map(|leased| journal.begin(leased)).collect();
+        let noted = journal.begin(&all.each_ref().map(Some));
+        let mut begun: Vec<Begun> = noted.into_iter().flatten().collect();
+        assert_eq!(begun.len(), all.len());
         // One ends without a record, one with it, whose slot another takes.
         drop(begun.remove(3));
         begun.remove(2).recorded();
         let next = leased("globex", "e5", 0);
-        begun.push(journal.begin(&next));
+        begun.extend(journal.begin(&[Some(&next), None]).into_iter().flatten());
         // The process ends: nothing is dropped.
         begun.into_iter().for_each(std::mem::forget);
         drop(journal);
@@ -409,7 +458,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let one = Journal::open(directory.path()).unwrap();
         let two = Journal::open(directory.path()).unwrap();
-        std::mem::forget(one.begin(&leased("acme", "e1", 0)));
+        std::mem::forget(one.begin(&[Some(&leased("acme", "e1", 0))]));
         assert_eq!(left(&two), []);
         two.close();
         drop(two);
@@ -433,7 +482,8 @@ mod tests {
 
     #[test]
     fn journal_without_a_file_keeps_nothing() {
-        drop(Journal::none().begin(&leased("acme", "e1", 0)));
+        let begun = Journal::none().begin(&[Some(&leased("acme", "e1", 0)), None]);
+        assert!(matches!(&begun[..], [Some(_), None]));
         Journal::none().close();
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::budget::AttemptClass;
 use super::endpoint_queue::Key;
-use super::journal::Journal;
+use super::journal::{Begun, Journal};
 use super::queue::{Finish, Postponed, Queue, Start};
 use super::signal::Signal;
 use super::suspects::{Suspects, Ticket};
@@ -102,9 +102,11 @@ impl Runner {
             for ready in arrived.drain(..) {
                 self.arrived(ready, now);
             }
+            let mut starts = Vec::new();
             while let Some(start) = self.queue.next(now) {
-                self.start(start);
+                starts.push(start);
             }
+            self.start_all(starts);
             while let Some((ticket, ready)) = self.suspects.next(now) {
                 self.start_suspect(ticket, ready);
             }
@@ -169,8 +171,22 @@ impl Runner {
         revision(&self.attempter, key)
     }
 
-    /// Starts an attempt in a task. The endpoint's place is free before the store has answered.
-    fn start(&self, start: Start<Ready>) {
+    /// Starts attempts. The journal has them all before any begins: one write for many costs what one for one does.
+    fn start_all(&self, starts: Vec<Start<Ready>>) {
+        let noted = self.note(starts.iter().map(|start| &start.item));
+        for (start, begun) in starts.into_iter().zip(noted) {
+            self.start(start, begun);
+        }
+    }
+
+    /// Notes in the journal that attempts begin; nothing of those whose lease is too short for one.
+    fn note<'a>(&self, readies: impl Iterator<Item = &'a Ready>) -> Vec<Option<Begun>> {
+        let leases = readies.map(|ready| Some(&ready.leased).filter(|leased| self.in_time(leased)));
+        self.journal.begin(&leases.collect::<Vec<_>>())
+    }
+
+    /// One task an attempt. The endpoint's place is free before the store has answered.
+    fn start(&self, start: Start<Ready>, begun: Option<Begun>) {
         let Start {
             key,
             age,
@@ -186,7 +202,7 @@ impl Runner {
         };
         let rules = self.attempter.answer_rules(&ready.leased);
         let slot = Slot::new(finish, rules, self.finished.clone());
-        self.attempt(ready, |attempted| slot.free(attempted));
+        self.attempt(ready, begun, |attempted| slot.free(attempted));
     }
 
     /// Starts an attempt of a suspect. Its place is free only after the settlement.
@@ -203,7 +219,8 @@ impl Runner {
             ticket,
             cleared: self.cleared.clone(),
         };
-        let settled = self.attempt(ready, |_| {});
+        let begun = self.note([&ready].into_iter()).pop().flatten();
+        let settled = self.attempt(ready, begun, |_| {});
         self.tasks.spawn(async move {
             let _cleared = cleared;
             // A task that panicked has ended too.
@@ -211,21 +228,21 @@ impl Runner {
         });
     }
 
-    /// Attempts a delivery and settles it. `attempted` is called between the two.
+    /// Attempts a delivery and settles it, if its beginning was noted; one whose lease is too short goes back. `attempted` is
+    /// called in between.
     fn attempt(
         &self,
         mut ready: Ready,
+        begun: Option<Begun>,
         attempted: impl FnOnce(&Attempted) + Send + 'static,
     ) -> JoinHandle<()> {
-        let (attempter, in_time) = (self.attempter.clone(), self.in_time(&ready.leased));
-        let journal = self.journal.clone();
-        self.tasks.spawn(async move {
-            if !in_time {
+        let attempter = self.attempter.clone();
+        let work = async move {
+            let Some(begun) = begun else {
                 attempted(&Attempted::TooLate);
                 attempter.settle(ready.leased, Attempted::TooLate).await;
                 return;
-            }
-            let begun = journal.begin(&ready.leased);
+            };
             let attempt = AssertUnwindSafe(attempter.attempt(&mut ready.leased)).catch_unwind();
             let made = match attempt.await {
                 Ok(made) => made,
@@ -236,7 +253,9 @@ impl Runner {
                 begun.recorded();
             }
             drop(ready.room);
-        })
+        };
+        // Some kilobytes: unboxed they are copied half a dozen times on their way into the task and out of it.
+        self.tasks.spawn(Box::pin(work))
     }
 
     /// Checks that the lease outlasts an attempt that begins now.

@@ -197,7 +197,7 @@ impl Service {
         let submission = Submission {
             tenant: tenant.id.clone(),
             events: vec![NewEvent {
-                event,
+                event: Arc::new(event),
                 targets,
                 id_given,
             }],

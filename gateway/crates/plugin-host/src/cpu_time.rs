@@ -2,8 +2,9 @@
 //!
 //! Deadlines count processor time, so that a busy machine does not time out a well-behaved plugin.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Stopwatch of processor time; measures wall time where the system does not report processor time.
@@ -33,16 +34,17 @@ impl Stopwatch {
     }
 }
 
-/// Handle that lets other threads read a thread's processor time.
+/// Where a thread's processor time can be read by others: the file stays open, which makes a look one system call.
 #[derive(Debug)]
-pub(super) struct ThreadTime(PathBuf);
+pub(super) struct ThreadTime(File);
 
 impl ThreadTime {
     /// Returns the handle of the current thread; `None`: the system does not report it.
     pub(super) fn own() -> Option<Self> {
         // `PID/task/TID`.
         let own = fs::read_link("/proc/thread-self").ok()?;
-        Some(Self(Path::new("/proc").join(own).join("schedstat")))
+        let statistics = Path::new("/proc").join(own).join("schedstat");
+        File::open(statistics).ok().map(Self)
     }
 
     /// Reads the processor time used so far.
@@ -52,22 +54,24 @@ impl ThreadTime {
 }
 
 fn own_time() -> Option<Duration> {
-    time(Path::new("/proc/thread-self/schedstat"))
+    time(&File::open("/proc/thread-self/schedstat").ok()?)
 }
 
-/// Parses Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time
-/// slices.
-fn time(statistics: &Path) -> Option<Duration> {
-    let text = fs::read_to_string(statistics).ok()?;
+/// From Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time slices.
+fn time(statistics: &File) -> Option<Duration> {
+    let mut bytes = [0; STATISTICS_BYTES];
+    let length = statistics.read_at(&mut bytes, 0).ok()?;
+    let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
     let nanos = text.split_ascii_whitespace().next()?.parse().ok()?;
     // Kernels without the statistics report zero.
     (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
 
-/// Scheduling priority of a thread, as a nice(2) value.
-///
-/// Each step changes the weight by about a quarter. Systems without such priorities treat all
-/// threads alike.
+/// Three numbers of at most 20 digits.
+const STATISTICS_BYTES: usize = 64;
+
+/// How much the system prefers other threads to one, where there is not enough for all: steps of nice(2), each about a
+/// quarter of the weight. Where the system does not do that, all threads are alike.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank {
     /// Guest calls: connections are served first, in microseconds, and then the guests.

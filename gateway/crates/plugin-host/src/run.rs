@@ -122,7 +122,11 @@ pub(super) fn event_info(
     }
 }
 
-/// Report of a call, stored with the event; the result is filled in later.
+fn is_object(metadata: &Document) -> bool {
+    metadata.root().as_object().is_some()
+}
+
+/// What is told of a call with the event; how it went is put in later.
 fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
     StepReport {
         plugin: step.name.clone(),
@@ -192,12 +196,18 @@ impl Run<'_> {
         let before = (step.policy() == OnFailure::Skip).then(|| data.clone());
         let shown = self.recorder.as_ref().map(|_| data.clone());
         let bytes_in = data.size_bound();
-        let returned = self.call(step, data);
+        // Where it is not wanted again the step has it alone, and changes it without a copy.
+        let wanted = before.is_some() || shown.is_some() || matches!(as_what, As::Canary);
+        let metadata = if wanted || !self.changes_metadata || !is_object(&self.metadata) {
+            Arc::clone(&self.metadata)
+        } else {
+            std::mem::take(&mut self.metadata)
+        };
+        let returned = self.call(step, data, metadata);
         self.used += returned.used;
         let (mut data, spent, used) = (returned.data, returned.spent, returned.used);
         let metadata = returned.metadata;
-        let changed_to_other =
-            !Arc::ptr_eq(&metadata, &self.metadata) && metadata.root().as_object().is_none();
+        let changed_to_other = !Arc::ptr_eq(&metadata, &self.metadata) && !is_object(&metadata);
         let said = check_verdict(returned.result, &self.event.phase).and_then(|said| {
             let fault = || {
                 Fault::new(
@@ -258,7 +268,12 @@ impl Run<'_> {
         after
     }
 
-    fn call(&self, step: &Step, data: Document) -> Returned<Result<wit::Verdict, wit::Failure>> {
+    fn call(
+        &self,
+        step: &Step,
+        data: Document,
+        metadata: Arc<Document>,
+    ) -> Returned<Result<wit::Verdict, wit::Failure>> {
         let Some(component) = &step.component else {
             return Returned::failed(Fault::new("missing", "the component could not be loaded"), data);
         };
@@ -274,7 +289,7 @@ impl Run<'_> {
         let left = config.chain_deadline.get().saturating_sub(self.used);
         let input = Input {
             data,
-            metadata: self.metadata.clone(),
+            metadata,
             changes_metadata: self.changes_metadata,
             settings: step.settings.clone(),
             tenant: Some(self.tenant.clone()),

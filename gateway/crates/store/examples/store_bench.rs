@@ -174,7 +174,7 @@ impl Caller {
             run: 0,
         };
         let new = NewEvent {
-            event,
+            event: Arc::new(event),
             targets: vec![self.target],
             id_given: false,
         };

@@ -159,7 +159,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
 /// Submission of events with these ids, each to these targets, due at once.
 pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) -> Submission {
     let new = |id: &&str| NewEvent {
-        event: event(tenant, id),
+        event: Arc::new(event(tenant, id)),
         targets: targets.to_vec(),
         id_given: true,
     };
@@ -172,7 +172,12 @@ pub(crate) fn submission(tenant: &TenantId, ids: &[&str], targets: &[Target]) ->
     }
 }
 
-/// Adds an idempotency key and a request fingerprint to a submission.
+/// An event of a submission, to be changed.
+pub(crate) fn changed(submission: &mut Submission, index: usize) -> &mut Event {
+    Arc::make_mut(&mut submission.events[index].event)
+}
+
+/// The submission under an idempotency key, of a request with this fingerprint.
 pub(crate) fn keyed(mut submission: Submission, key: &str, request: u8) -> Submission {
     submission.idempotency = Some(Idempotency {
         key: key.to_owned(),

@@ -44,6 +44,7 @@ mod turns;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -303,10 +304,9 @@ pub struct Submission {
 /// New event and its targets.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The event.
-    pub event: Event,
-    /// Targets of its deliveries, each at most once; all deliveries are of run 0.
-    /// Those of a test event have the trigger `Test`, all others `Published`.
+    /// The event. Whoever sends it at once keeps it too.
+    pub event: Arc<Event>,
+    /// Its deliveries, no target twice; all of run 0. Those of a test event have the trigger `Test`, all others `Published`.
     pub targets: Vec<Target>,
     /// Flag: the producer chose the id, so the event may have been accepted before.
     pub id_given: bool,
@@ -357,9 +357,9 @@ pub struct Claimed {
 /// Delivery leased to this process.
 #[derive(Clone)]
 pub struct Leased {
-    /// The event to deliver.
-    pub event: std::sync::Arc<Event>,
-    /// Id of the delivery.
+    /// The event that is to be brought.
+    pub event: Arc<Event>,
+    /// Which delivery.
     pub id: DeliveryId,
     /// Origin of the delivery.
     pub trigger: Trigger,

@@ -102,14 +102,14 @@ pub(in crate::api) async fn send(
         target,
         run: 0,
     };
+    let event = Arc::new(event);
     let new = NewEvent {
-        event,
+        event: Arc::clone(&event),
         targets: vec![target],
         id_given: false,
     };
     // Sent at once, before what waits for the endpoint: it shows the endpoint's current state.
     let room = api.inbox.reserve_forced(&new);
-    let held = Arc::new(new.event.clone());
     let submission = Submission {
         tenant: tenant.id.clone(),
         events: vec![new],
@@ -126,7 +126,7 @@ pub(in crate::api) async fn send(
             Some(mut room),
         ) => {
             let leased = Leased {
-                event: held,
+                event,
                 id: delivery.clone(),
                 trigger: Trigger::Test,
                 token,

@@ -171,7 +171,7 @@ impl Bench {
     pub(super) async fn publish(&self, id: &str, target: Target, deliver_to: Option<Url>) -> DeliveryId {
         let event = self.event(id, deliver_to);
         let new = NewEvent {
-            event: event.clone(),
+            event: Arc::new(event.clone()),
             targets: vec![target],
             id_given: true,
         };
@@ -242,7 +242,7 @@ impl Bench {
         let submission = Submission {
             tenant: tenant(),
             events: vec![NewEvent {
-                event: event.clone(),
+                event: Arc::new(event.clone()),
                 targets: vec![target],
                 id_given: true,
             }],

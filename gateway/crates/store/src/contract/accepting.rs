@@ -8,7 +8,7 @@ use hookgate_domain::event::StepResult;
 pub(crate) async fn an_accepted_event_is_there(subject: &impl Subject) {
     let acme = tenant("acme");
     let mut one = submission(&acme, &["e1"], &[target(1), Target::Inline]);
-    let event = &mut one.events[0].event;
+    let event = changed(&mut one, 0);
     event.data = Bytes::from(vec![b'x'; 5000]);
     event.metadata = Some(Bytes::from_static(b"{\"a\":1}"));
     event.deliver_to = Some("https://example.com/hook".parse().unwrap());
@@ -41,7 +41,7 @@ pub(crate) async fn a_given_id_is_accepted_once(subject: &impl Subject) {
         "within one submission"
     );
     let mut again = submission(&acme, &["e1", "e2"], &[target(2)]);
-    again.events[0].event.data = Bytes::from_static(b"{}");
+    changed(&mut again, 0).data = Bytes::from_static(b"{}");
     assert_eq!(
         accept(subject, again).await,
         stored(&[false, true]),
@@ -237,7 +237,7 @@ pub(crate) async fn the_largest_record_is_bounded_and_kept(subject: &impl Subjec
     };
     let steps: Vec<StepReport> = (0..16).map(step).collect();
     let mut large = submission(&acme, &["e1"], &[target(1)]);
-    let event = &mut large.events[0].event;
+    let event = changed(&mut large, 0);
     event.data = noise(1 << 20);
     event.metadata = Some(noise(1 << 20));
     event.steps.clone_from(&steps);

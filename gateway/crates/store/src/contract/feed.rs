@@ -79,7 +79,7 @@ pub(crate) async fn pages_end_with_their_bytes(subject: &impl Subject) {
     for (n, size) in sizes.into_iter().enumerate() {
         names.push(format!("e{n}"));
         let mut one = submission(&acme, &[names[n].as_str()], &[]);
-        one.events[0].event.data = Bytes::from(format!("\"{}\"", "x".repeat(size)));
+        changed(&mut one, 0).data = Bytes::from(format!("\"{}\"", "x".repeat(size)));
         accept(subject, one).await;
     }
     for limit in [1, 3, 100] {
@@ -104,11 +104,11 @@ pub(crate) async fn pages_end_with_their_bytes(subject: &impl Subject) {
 pub(crate) async fn what_is_not_published_is_in_no_feed(subject: &impl Subject) {
     let acme = tenant("acme");
     let mut mixed = submission(&acme, &["filtered", "published", "test"], &[]);
-    mixed.events[0].event.fate = Fate::Filtered {
+    changed(&mut mixed, 0).fate = Fate::Filtered {
         reason: "noise".to_owned(),
     };
-    mixed.events[0].event.data = Bytes::new();
-    mixed.events[2].event.fate = Fate::Test;
+    changed(&mut mixed, 0).data = Bytes::new();
+    changed(&mut mixed, 2).fate = Fate::Test;
     mixed.events[2].targets = vec![target(1)];
     accept(subject, mixed).await;
     let store = subject.store();
@@ -159,7 +159,7 @@ pub(crate) async fn a_time_is_a_place_in_the_feed(subject: &impl Subject) {
     for id in ["e1", "e2", "e3"] {
         times.push(now(subject).await);
         let mut unpublished = submission(&acme, &[&format!("{id}.test")], &[]);
-        unpublished.events[0].event.fate = Fate::Test;
+        changed(&mut unpublished, 0).fate = Fate::Test;
         accept(subject, unpublished).await;
         accept(subject, submission(&acme, &[id], &[])).await;
         subject.pass(SHORT).await;

@@ -135,7 +135,7 @@ pub(crate) async fn what_was_accepted_for_a_tenant_is_forgotten(subject: &impl S
         ),
     ] {
         let mut unlisted = submission(&acme, &[id], &[]);
-        unlisted.events[0].event.fate = fate;
+        changed(&mut unlisted, 0).fate = fate;
         accept(subject, unlisted).await;
     }
     accept(subject, submission(&acme, &ids[3..], &[target(1), target(2)])).await;

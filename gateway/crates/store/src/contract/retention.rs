@@ -7,7 +7,7 @@ pub(crate) async fn what_is_old_and_finished_goes(subject: &impl Subject) {
     let (store, acme) = (subject.store(), tenant("acme"));
     accept(subject, submission(&acme, &["e1", "e2"], &[target(1)])).await;
     let mut unpublished = submission(&acme, &["e3"], &[]);
-    unpublished.events[0].event.fate = Fate::Test;
+    changed(&mut unpublished, 0).fate = Fate::Test;
     accept(subject, unpublished).await;
     for (leased, next) in claim(subject, 10, LONG)
         .await

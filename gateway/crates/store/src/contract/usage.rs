@@ -179,7 +179,7 @@ pub(crate) async fn forgotten_tenant_uses_nothing(subject: &impl Subject) {
     let (store, acme, other) = (subject.store(), tenant("acme"), tenant("other"));
     accept(subject, submission(&acme, &["e1", "e2"], &[target(1), target(2)])).await;
     let mut unlisted = submission(&acme, &["test"], &[target(3)]);
-    unlisted.events[0].event.fate = Fate::Test;
+    changed(&mut unlisted, 0).fate = Fate::Test;
     accept(subject, unlisted).await;
     accept(subject, submission(&other, &["e1"], &[target(1)])).await;
     let theirs = usage(subject, &other).await;
@@ -192,7 +192,7 @@ pub(crate) async fn forgotten_tenant_uses_nothing(subject: &impl Subject) {
 pub(crate) async fn old_events_free_their_bytes(subject: &impl Subject) {
     let (store, acme) = (subject.store(), tenant("acme"));
     let mut unlisted = submission(&acme, &["test"], &[]);
-    unlisted.events[0].event.fate = Fate::Test;
+    changed(&mut unlisted, 0).fate = Fate::Test;
     accept(subject, unlisted).await;
     accept(subject, submission(&acme, &["done", "pending"], &[target(1)])).await;
     let leased = claim(subject, 10, LONG).await;

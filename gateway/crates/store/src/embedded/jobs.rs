@@ -68,7 +68,16 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Performs the operation in a transaction.
+    /// How many things are asked for.
+    pub(super) fn operations(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.len(),
+            Self::Settle(batch, _) => batch.len(),
+            _ => 1,
+        }
+    }
+
+    /// Does it in a transaction.
     pub(super) fn perform(self, txn: &mut WriteTxn<'_>) -> Result<Answer, redb::Error> {
         Ok(match self {
             Self::Accept(batch, reply) => {

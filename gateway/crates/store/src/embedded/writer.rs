@@ -29,7 +29,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Pause between attempts to reopen the file.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// State shared by the writer and the readers.
+/// Operations of a group after which the writer waits a moment for more, before the next: a commit costs as much as writing a
+/// dozen events does, and where that many come during one, more come at once. Who comes alone never waits.
+const CROWD: usize = 8;
+/// That moment.
+const GATHERING: Duration = Duration::from_micros(400);
+
+/// What the writer and the readers share.
 pub(super) struct Shared {
     pub(super) file: File,
     pub(super) index: Mutex<Index>,
@@ -52,6 +58,8 @@ pub(super) struct Writer {
     unsynced: Option<Instant>,
     /// Time of the last failure to reopen the file.
     failed: Option<Instant>,
+    /// The last group was of many operations.
+    crowded: bool,
 }
 
 impl Writer {
@@ -64,6 +72,7 @@ impl Writer {
             sync_every,
             unsynced: None,
             failed: None,
+            crowded: false,
         }
     }
 
@@ -72,7 +81,11 @@ impl Writer {
         loop {
             match self.next() {
                 Ok(first) => {
+                    if self.crowded {
+                        std::thread::sleep(GATHERING);
+                    }
                     let group = self.gather(first);
+                    self.crowded = group.iter().map(Job::operations).sum::<usize>() >= CROWD;
                     let sync = self.sync_of_next();
                     self.write(group, sync);
                 }

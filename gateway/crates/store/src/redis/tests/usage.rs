@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::server::Server;
 use super::{Keys, open};
 use crate::Store;
-use crate::contract::{submission, target, tenant};
+use crate::contract::{changed, submission, target, tenant};
 use hookgate_domain::Fate;
 use hookgate_domain::StoredUsage;
 
@@ -28,7 +28,7 @@ async fn usage_is_counted_anew_where_an_older_version_left_none_or_wrong_sums() 
     let (of_acme, of_other) = {
         let store = open(&server).await;
         let mut unlisted = submission(&acme, &["test"], &[target(3)]);
-        unlisted.events[0].event.fate = Fate::Test;
+        changed(&mut unlisted, 0).fate = Fate::Test;
         let all = vec![
             submission(&acme, &["e1", "e2"], &[target(1), target(2)]),
             unlisted,
