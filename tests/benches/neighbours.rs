@@ -337,7 +337,7 @@ impl Latency {
     }
 
     /// The median of the turns, of each figure for itself.
-    fn median(of: impl Iterator<Item = Self> + Clone) -> Result<Self> {
+    fn median(of: &(impl Iterator<Item = Self> + Clone)) -> Result<Self> {
         let middle = |figure: fn(Self) -> u64| {
             let mut figures: Vec<u64> = of.clone().map(figure).collect();
             figures.sort_unstable();
@@ -359,8 +359,8 @@ impl Latency {
 impl Turn {
     fn median(of: &[Self]) -> Result<Self> {
         Ok(Self {
-            publish: Latency::median(of.iter().map(|turn| turn.publish))?,
-            delivery: Latency::median(of.iter().map(|turn| turn.delivery))?,
+            publish: Latency::median(&of.iter().map(|turn| turn.publish))?,
+            delivery: Latency::median(&of.iter().map(|turn| turn.delivery))?,
         })
     }
 }

@@ -157,11 +157,12 @@ struct Site {
 }
 
 /// Of each tenant how many events were accepted, and the codes of refusals.
-type Published = HashMap<String, (usize, Vec<String>)>;
+type Published = HashMap<String, Told>;
+type Told = (usize, Vec<String>);
 
 struct Load {
     going: Arc<AtomicBool>,
-    tasks: Vec<(String, JoinHandle<(usize, Vec<String>)>)>,
+    tasks: Vec<(String, JoinHandle<Told>)>,
 }
 
 /// `patience` is how long a new event may wait for its shard.
