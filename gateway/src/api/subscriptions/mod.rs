@@ -4,6 +4,7 @@ pub(super) mod act;
 mod missed;
 mod pause;
 pub(super) mod recover;
+mod retry;
 pub(super) mod stats;
 pub(super) mod trial;
 mod views;
@@ -26,9 +27,8 @@ use missed::missed;
 use views::{ActivatedSubscription, CreatedSubscription, SubscriptionView};
 
 pub(super) use super::secrets::RotateInput;
-pub(super) use views::{
-    ModeView, NewSubscriptionInput, OwnerView, PayloadView, RetryView, SubscriptionPatchInput, span,
-};
+pub(super) use retry::{RetryView, span};
+pub(super) use views::{ModeView, NewSubscriptionInput, OwnerView, PayloadView, SubscriptionPatchInput};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let one = get_with(get, does(TAG, "getSubscription", "One subscription"))

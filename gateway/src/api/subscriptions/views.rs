@@ -1,7 +1,6 @@
 //! Requests and responses of subscriptions.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,12 +12,12 @@ use super::super::secrets::{SignatureView, show};
 use super::super::views::{raw, text};
 use super::missed::Missed;
 use super::pause::PauseView;
+use super::retry::{RetryView, span};
 use crate::http::{Code, FieldError, Problem};
-use hookgate_domain::retry::RetryShape;
 use hookgate_domain::subscription::{DisableReason, Owner};
 use hookgate_domain::units::Span;
 use hookgate_domain::{
-    DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, RetryPolicy, Secret, Status, Subscription,
+    DeliveryMode, EventPattern, Filter, FilterLimits, PayloadMode, Secret, Status, Subscription,
 };
 use hookgate_egress::EndpointUrl;
 use hookgate_registry::{InitialStatus, NewSubscription, SubscriptionPatch, Tenant};
@@ -90,26 +89,6 @@ pub(in crate::api) struct SubscriptionPatchInput {
     pub owner: Option<OwnerView>,
     /// Delivery mode; not allowed for a consumer's key.
     pub mode: Option<ModeView>,
-}
-
-/// Retry policy of failed deliveries. Either `schedule`, or `base`, `max` and `attempts`
-/// (exponential backoff with full jitter).
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[schemars(rename = "RetryPolicy")]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct RetryView {
-    /// Delays between the attempts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Vec<Span>>,
-    /// Maximum of the first delay.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<Span>,
-    /// Maximum of any delay.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<Span>,
-    /// Total number of attempts, the first included.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u32>,
 }
 
 /// Payload mode: the part of an event that is sent.
@@ -340,52 +319,6 @@ fn headers(given: BTreeMap<String, String>) -> Vec<(String, Secret)> {
         .collect()
 }
 
-impl RetryView {
-    fn into_policy(self) -> Result<RetryPolicy, Problem> {
-        let refuse =
-            |detail: String| Problem::fields(Code::InvalidField, vec![FieldError::new("/retry", detail)]);
-        let policy = match self {
-            Self {
-                schedule: Some(schedule),
-                base: None,
-                max: None,
-                attempts: None,
-            } => RetryPolicy::schedule(schedule.into_iter().map(Span::get).collect()),
-            Self {
-                schedule: None,
-                base: Some(base),
-                max: Some(max),
-                attempts: Some(attempts),
-            } => RetryPolicy::exponential(base.get(), max.get(), attempts),
-            Self { .. } => {
-                return Err(refuse(
-                    "give either `schedule`, or `base`, `max` and `attempts` together".to_owned(),
-                ));
-            }
-        };
-        policy.map_err(|bad| refuse(bad.to_string()))
-    }
-}
-
-impl From<&RetryPolicy> for RetryView {
-    fn from(policy: &RetryPolicy) -> Self {
-        match policy.shape() {
-            RetryShape::Schedule(delays) => Self {
-                schedule: Some(delays.iter().map(|delay| span(*delay)).collect()),
-                base: None,
-                max: None,
-                attempts: None,
-            },
-            RetryShape::Exponential { base, max } => Self {
-                schedule: None,
-                base: Some(span(base)),
-                max: Some(span(max)),
-                attempts: Some(policy.attempts()),
-            },
-        }
-    }
-}
-
 impl From<OwnerView> for Owner {
     fn from(view: OwnerView) -> Self {
         match view {
@@ -496,8 +429,4 @@ fn word(reason: DisableReason) -> &'static str {
         DisableReason::Gone => "gone",
         DisableReason::Failing => "failing",
     }
-}
-
-pub(in crate::api) fn span(duration: Duration) -> Span {
-    Span::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -90,7 +90,7 @@ async fn generated_clients_find_what_they_need() {
         }
     }
     assert_eq!(
-        schemas["DeliveryPage"]["properties"]["data"]["items"]["$ref"],
+        schemas["DeliveryList"]["properties"]["data"]["items"]["$ref"],
         "#/components/schemas/Delivery"
     );
     assert!(
