@@ -1,7 +1,5 @@
 //! Accepts submissions, inside the write transaction.
 
-use redb::ReadableTable;
-
 use super::keys::{self, Space};
 use super::tables::{DueRow, EventRow, KeyRow};
 use super::write_txn::{Step, WriteTxn};

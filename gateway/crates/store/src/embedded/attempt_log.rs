@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::Embedded;
 use super::keys;

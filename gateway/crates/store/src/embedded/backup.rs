@@ -184,14 +184,14 @@ mod tests {
     use redb::TableHandle as _;
 
     use super::*;
-    use crate::embedded::tables::Tables;
+    use crate::embedded::tables::create_all;
 
     #[test]
     fn every_table_is_copied() {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::create(directory.path().join(FILE)).unwrap();
         let transaction = database.begin_write().unwrap();
-        drop(Tables::open(&transaction).unwrap());
+        create_all(&transaction).unwrap();
         let mut made: Vec<_> = transaction
             .list_tables()
             .unwrap()

@@ -10,7 +10,7 @@ use super::backup::FILE;
 use super::config::Config;
 use super::damage::guarded_read;
 use super::read::{Snapshot, broken};
-use super::tables::{Tables, get};
+use super::tables::{Tables, create_all, get};
 use super::usage;
 use crate::StoreError;
 use hookgate_domain::units::Size;
@@ -169,8 +169,9 @@ pub(super) fn begin(database: &Database, sync: Sync) -> Result<WriteTransaction,
 /// Creates the tables of a new file; checks the layout version of an existing one.
 pub(super) fn check_layout(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
+    create_all(&transaction)?;
     let found = {
-        let mut tables = Tables::open(&transaction)?;
+        let mut tables = Tables::of(&transaction);
         let found = get(&tables.meta, b"layout")?;
         let found = found.filter(|found| found != UNSEALED);
         if found.is_none() {

@@ -1,7 +1,6 @@
 //! Removes a deleted tenant's data in small steps, inside the write transaction.
 
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::keys::{self, EventSlot, Space};
 use super::sweep::STEP;

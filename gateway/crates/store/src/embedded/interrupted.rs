@@ -1,7 +1,5 @@
 //! Counts crashes of deliveries, inside the write transaction.
 
-use redb::ReadableTable;
-
 use super::keys;
 use super::tables::{Crashes, DueRow};
 use super::write_txn::{Step, WriteTxn};

@@ -22,6 +22,7 @@ mod inspect;
 mod interrupted;
 mod jobs;
 mod keys;
+mod lazy_table;
 mod lock;
 mod notes;
 mod overlay;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::sweep::Stage;
 use super::tables::{NoteRow, corrupt, get, read_count};

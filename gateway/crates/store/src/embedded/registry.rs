@@ -1,7 +1,6 @@
 //! Registry and blobs, inside the write transaction.
 
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::keys;
 use super::seal::seal;
@@ -52,7 +51,7 @@ impl WriteTxn<'_> {
             match value {
                 Some(value) => {
                     let row = seal(&key, value.to_vec());
-                    entries += u64::from(table.insert(&key[..], &row[..])?.is_none());
+                    entries += u64::from(table.insert(&key[..], &row[..])?);
                 }
                 None => entries -= u64::from(table.remove(&key[..])?.is_some()),
             }

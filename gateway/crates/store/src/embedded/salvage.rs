@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
-use redb::{Database, ReadTransaction, ReadableTable as _, TableHandle as _, WriteTransaction};
+use redb::{Database, ReadTransaction, TableHandle as _, WriteTransaction};
 
 use super::backup::FILE;
 use super::file::{Sync, begin, check_layout};
@@ -133,7 +133,7 @@ fn copy(
 
 /// Says of each registry that there is one, and that it changed.
 fn mend_registries(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    let mut tables = Tables::open(transaction)?;
+    let mut tables = Tables::of(transaction);
     let mut entries: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     for row in tables.entries.range::<&[u8]>(..)? {
         let (key, _) = row?;
@@ -166,7 +166,7 @@ fn mend_deliveries(
     now: Timestamp,
     salvaged: &mut Salvaged,
 ) -> Result<(), redb::Error> {
-    let mut tables = Tables::open(transaction)?;
+    let mut tables = Tables::of(transaction);
     let mut gone = Vec::new();
     for row in tables.due.range::<&[u8]>(..)? {
         let (key, _) = row?;

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::Embedded;
 use super::jobs::Job;

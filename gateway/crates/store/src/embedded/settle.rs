@@ -1,7 +1,5 @@
 //! Settles and enqueues deliveries, inside the write transaction.
 
-use redb::ReadableTable;
-
 use super::index::{Entry, Taken};
 use super::keys;
 use super::seal::seal;

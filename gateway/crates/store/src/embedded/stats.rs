@@ -5,8 +5,6 @@
 
 use std::collections::hash_map::Entry;
 
-use redb::ReadableTable;
-
 use super::keys;
 use super::sweep::Stage;
 use super::tables::get;

@@ -5,7 +5,6 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use redb::ReadableTable;
 
 use super::keys::{self, EventSlot, Space};
 use super::tables::{EventRow, FeedRow, KeyRow, corrupt, get, read_delivery_row};
@@ -184,9 +183,11 @@ impl WriteTxn<'_> {
         }
         self.tables
             .deliveries
+            .write()?
             .retain_in::<&[u8], _>(keys_in_range(), |_, _| false)?;
         self.tables
             .attempts
+            .write()?
             .retain_in::<&[u8], _>(keys_in_range(), |_, _| false)?;
         self.wrote();
         Ok(Ok(()))

@@ -1,16 +1,16 @@
 //! Tables of the database file, and the rows of the smaller ones.
 
 use bytes::Bytes;
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{TableDefinition, WriteTransaction};
 
 use super::keys::EventSlot;
+use super::lazy_table::{LazyTable, Rows};
 use super::seal::{self, seal};
 use crate::StoreError;
 use crate::codec::DeliveryRecord;
 use hookgate_domain::{EventId, TenantId, Timestamp, Trigger};
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Rows<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
 /// Events by tenant, list and sequence: what the feed pages through. `EventRow`.
 pub(super) const EVENTS: Definition = Definition::new("events");
@@ -84,69 +84,74 @@ pub(super) const ALL: [Definition; 22] = [
     META,
 ];
 
+/// Creates the tables that do not exist: readers open none that was never created.
+pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    for definition in ALL {
+        transaction.open_table(definition)?;
+    }
+    Ok(())
+}
+
 /// All tables of one write transaction.
 pub(super) struct Tables<'t> {
-    pub(super) events: Rows<'t>,
-    pub(super) places: Rows<'t>,
-    pub(super) due: Rows<'t>,
-    pub(super) deliveries: Rows<'t>,
-    pub(super) attempts: Rows<'t>,
-    pub(super) dead: Rows<'t>,
-    pub(super) keys: Rows<'t>,
-    pub(super) key_ages: Rows<'t>,
-    pub(super) feeds: Rows<'t>,
-    pub(super) entries: Rows<'t>,
-    pub(super) revisions: Rows<'t>,
-    pub(super) changes: Rows<'t>,
-    pub(super) log: Rows<'t>,
-    pub(super) series: Rows<'t>,
-    pub(super) stats: Rows<'t>,
-    pub(super) usage: Rows<'t>,
-    pub(super) blobs: Rows<'t>,
-    pub(super) notes: Rows<'t>,
-    pub(super) note_ends: Rows<'t>,
-    pub(super) note_owners: Rows<'t>,
-    pub(super) note_counts: Rows<'t>,
-    pub(super) meta: Rows<'t>,
+    pub(super) events: LazyTable<'t>,
+    pub(super) places: LazyTable<'t>,
+    pub(super) due: LazyTable<'t>,
+    pub(super) deliveries: LazyTable<'t>,
+    pub(super) attempts: LazyTable<'t>,
+    pub(super) dead: LazyTable<'t>,
+    pub(super) keys: LazyTable<'t>,
+    pub(super) key_ages: LazyTable<'t>,
+    pub(super) feeds: LazyTable<'t>,
+    pub(super) entries: LazyTable<'t>,
+    pub(super) revisions: LazyTable<'t>,
+    pub(super) changes: LazyTable<'t>,
+    pub(super) log: LazyTable<'t>,
+    pub(super) series: LazyTable<'t>,
+    pub(super) stats: LazyTable<'t>,
+    pub(super) usage: LazyTable<'t>,
+    pub(super) blobs: LazyTable<'t>,
+    pub(super) notes: LazyTable<'t>,
+    pub(super) note_ends: LazyTable<'t>,
+    pub(super) note_owners: LazyTable<'t>,
+    pub(super) note_counts: LazyTable<'t>,
+    pub(super) meta: LazyTable<'t>,
 }
 
 impl<'t> Tables<'t> {
-    /// Opens every table; creates it if it does not exist.
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        let open = |table| transaction.open_table(table);
-        Ok(Self {
-            events: open(EVENTS)?,
-            places: open(PLACES)?,
-            due: open(DUE)?,
-            deliveries: open(DELIVERIES)?,
-            attempts: open(ATTEMPTS)?,
-            dead: open(DEAD)?,
-            keys: open(KEYS)?,
-            key_ages: open(KEY_AGES)?,
-            feeds: open(FEEDS)?,
-            entries: open(ENTRIES)?,
-            revisions: open(REVISIONS)?,
-            changes: open(CHANGES)?,
-            log: open(LOG)?,
-            series: open(SERIES)?,
-            stats: open(STATS)?,
-            usage: open(USAGE)?,
-            blobs: open(BLOBS)?,
-            notes: open(NOTES)?,
-            note_ends: open(NOTE_ENDS)?,
-            note_owners: open(NOTE_OWNERS)?,
-            note_counts: open(NOTE_COUNTS)?,
-            meta: open(META)?,
-        })
+    /// Tables of a transaction, none of them open yet.
+    pub(super) fn of(transaction: &'t WriteTransaction) -> Self {
+        let table = |definition| LazyTable::new(transaction, definition);
+        Self {
+            events: table(EVENTS),
+            places: table(PLACES),
+            due: table(DUE),
+            deliveries: table(DELIVERIES),
+            attempts: table(ATTEMPTS),
+            dead: table(DEAD),
+            keys: table(KEYS),
+            key_ages: table(KEY_AGES),
+            feeds: table(FEEDS),
+            entries: table(ENTRIES),
+            revisions: table(REVISIONS),
+            changes: table(CHANGES),
+            log: table(LOG),
+            series: table(SERIES),
+            stats: table(STATS),
+            usage: table(USAGE),
+            blobs: table(BLOBS),
+            notes: table(NOTES),
+            note_ends: table(NOTE_ENDS),
+            note_owners: table(NOTE_OWNERS),
+            note_counts: table(NOTE_COUNTS),
+            meta: table(META),
+        }
     }
 }
 
 /// Copy of a row's bytes.
-pub(super) fn get(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &[u8],
-) -> Result<Option<Bytes>, redb::Error> {
-    Ok(table.get(key)?.map(|row| Bytes::copy_from_slice(row.value())))
+pub(super) fn get(table: &impl Rows, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
+    Ok(table.row(key)?.map(|row| Bytes::copy_from_slice(row.value())))
 }
 
 /// Row of an event: the codec's record with the fields that it omits.

@@ -101,7 +101,7 @@ async fn a_file_that_cannot_be_read_again_is_left_alone() {
     );
     let store = open.unwrap();
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
-    let mut tables = tables::Tables::open(&transaction).unwrap();
+    let mut tables = tables::Tables::of(&transaction);
     tables.usage.insert(&b"?"[..], &b"?"[..]).unwrap();
     drop(tables);
     transaction.commit().unwrap();
@@ -197,7 +197,7 @@ async fn usage_is_counted_at_the_opening_of_an_older_file() {
     assert!(used.stored_bytes > 0);
     // As a version without counts would have left it.
     let transaction = store.shared.file.write(file::Sync::Now).unwrap();
-    let mut tables = tables::Tables::open(&transaction).unwrap();
+    let mut tables = tables::Tables::of(&transaction);
     tables.usage.remove(&b"acme"[..]).unwrap();
     tables.meta.remove(&b"usage"[..]).unwrap();
     drop(tables);

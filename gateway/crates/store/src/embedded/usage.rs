@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use redb::{Database, ReadableTable};
+use redb::Database;
 
 use super::file::{Sync, begin};
 use super::keys;
@@ -112,7 +112,7 @@ impl Shared {
 pub(super) fn count(database: &Database) -> Result<Result<(), StoreError>, redb::Error> {
     let transaction = begin(database, Sync::Now)?;
     let counted = {
-        let mut tables = Tables::open(&transaction)?;
+        let mut tables = Tables::of(&transaction);
         if get(&tables.meta, COUNTED)?.is_some() {
             Ok(false)
         } else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use redb::{ReadableTable, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::attempt_log::LogEnds;
 use super::index::{Index, Key};
@@ -88,7 +88,7 @@ impl<'t> WriteTxn<'t> {
         now: Timestamp,
     ) -> Result<Self, redb::Error> {
         Ok(Self {
-            tables: Tables::open(transaction)?,
+            tables: Tables::of(transaction),
             rules,
             now,
             refusing: None,
