@@ -357,9 +357,9 @@ pub struct Claimed {
 /// Delivery leased to this process.
 #[derive(Clone)]
 pub struct Leased {
-    /// The event that is to be brought.
+    /// Event to deliver.
     pub event: Arc<Event>,
-    /// Which delivery.
+    /// Id of the delivery.
     pub id: DeliveryId,
     /// Origin of the delivery.
     pub trigger: Trigger,
@@ -399,9 +399,9 @@ pub struct Settlement {
     pub token: Token,
     /// The attempt, if one was made: stored, and counted whatever its number is.
     pub attempt: Option<Attempt>,
-    /// Facts for the attempt log; `None`: it is in no log.
+    /// Facts for the attempt log; `None`: the attempt is not logged.
     pub about: Option<About>,
-    /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
+    /// Counter of the attempt, if any; applied in the same commit, only if the settlement applies.
     pub tally: Option<Tally>,
     /// Next state of the delivery.
     pub next: Next,
