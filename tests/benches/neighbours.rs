@@ -1,11 +1,10 @@
-//! What a tenant notices of another one whose plugin means harm: until its events are accepted, and until they are delivered, at a
-//! steady rate, alone and beside it.
+//! Effect of a tenant with a hostile plugin on another tenant: latency until acceptance and until
+//! delivery at a steady rate, alone and beside the hostile tenant.
 //!
-//! The latency counts from when an event was due, so that a producer that had to wait for the one before hides nothing. What takes
-//! longer than [`LONGEST`] is counted as that, which bounds a turn. Alone and
-//! beside take turns of a second, and the median of the turns counts: a machine that is shared with strangers is now and then
-//! taken away, and a turn in which that was seen does not count at all. What remains of the machine shows in the case of a burner, a
-//! process that has nothing to do with the gateway, keeps one processor busy and lets everybody else go first.
+//! Latency counts from an event's due time, which avoids coordinated omission. Values over
+//! [`LONGEST`] count as that, which bounds a turn. Turns of one second alternate between alone and
+//! beside; the median counts. Turns with steal time (shared machine) are discarded. The case of the
+//! burner, an unrelated process that keeps one CPU busy at low priority, shows the machine's part.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -50,12 +49,12 @@ struct Case {
     beside: Turn,
 }
 
-/// What a turn came to.
+/// Result of a turn.
 #[derive(Clone, Copy)]
 struct Turn {
-    /// Until the event is accepted.
+    /// Latency until the event is accepted.
     publish: Latency,
-    /// Until the receiver has it.
+    /// Latency until the receiver has the event.
     delivery: Latency,
 }
 
@@ -430,5 +429,5 @@ const BURNER: &str = "burner";
 const STEAL_FIELD: usize = 8;
 /// Connections of the measured tenant.
 const WORKERS: usize = 16;
-/// What is waited for in a turn.
+/// Maximum latency that is measured; longer ones count as this.
 const LONGEST: Duration = Duration::from_secs(5);

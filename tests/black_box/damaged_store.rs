@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::site::{On, Site};
 
-/// What is set while nothing may be delivered yet: it is pending when the store is damaged.
+/// Setting without the check at start, for stores that are damaged while deliveries are pending.
 const UNCHECKED: &str = "store.embedded.check_at_start = \"0B\"";
 const EVENTS: usize = 40;
 

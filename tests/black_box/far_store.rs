@@ -1,4 +1,4 @@
-//! Stores that are far away or in parts: a slow way is no fault, and what one part is at concerns its own tenants.
+//! Distant and sharded stores: latency is no failure; a shard's failure affects its tenants only.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,7 +112,7 @@ async fn primary_that_is_killed_interrupts_its_own_tenants_only() {
     assert!(storm < 100, "{}", site.gateway.log().join("\n"));
 }
 
-/// What one primary does not answer is refused in time, and what came with it for another is not.
+/// Events of a primary that hangs are refused in time; those for another in the same batch are not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn primary_that_hangs_delays_nothing_of_other_tenants_beyond_their_time() {
     let (cluster, site) = clustered("1500ms").await;
@@ -128,7 +128,7 @@ async fn primary_that_hangs_delays_nothing_of_other_tenants_beyond_their_time() 
         .find(|server| server.port() == lost)
         .unwrap();
     hanging.signal(Signal::STOP).unwrap();
-    // Shorter than what makes the cluster replace it.
+    // Shorter than the time after which the cluster replaces the primary.
     let together = (0..40).map(|n| {
         let client = if n % 2 == 0 {
             site.tenants[0].1.clone()
@@ -156,7 +156,7 @@ struct Site {
     tenants: Vec<(String, Client)>,
 }
 
-/// Of each tenant how many events were accepted, and the codes of refusals.
+/// By tenant: the number of accepted events and the codes of refusals.
 type Published = HashMap<String, Told>;
 type Told = (usize, Vec<String>);
 
@@ -165,7 +165,7 @@ struct Load {
     tasks: Vec<(String, JoinHandle<Told>)>,
 }
 
-/// `patience` is how long a new event may wait for its shard.
+/// Starts a cluster and a gateway; `patience` is the maximum wait of a new event for its shard.
 async fn clustered(patience: &str) -> (RedisCluster, Site) {
     let cluster = RedisCluster::start().await.unwrap();
     let settings = format!("store.redis.accept_timeout = {patience:?}");

@@ -23,7 +23,7 @@ struct Arguments {
     /// The store; may be given several times.
     #[arg(long, value_enum, default_values = ["embedded"])]
     store: Vec<Kind>,
-    /// How long, after each fault was injected once.
+    /// Duration in minutes; each fault is injected at least once.
     #[arg(long, default_value_t = 5)]
     minutes: u64,
     /// Events per second.

@@ -213,7 +213,7 @@ impl Gateway {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many lines it has said that are such.
+    /// Number of log lines so far that match a predicate.
     pub fn count_in_log(&self, is_such: impl Fn(&str) -> bool) -> usize {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().filter(|line| is_such(line)).count()

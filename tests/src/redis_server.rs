@@ -230,5 +230,5 @@ pub fn valkey() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// How long a command may take.
+/// Timeout of a command.
 const PATIENCE: Duration = Duration::from_secs(10);

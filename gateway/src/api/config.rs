@@ -37,7 +37,7 @@ pub struct Config {
     pub tail_lines: usize,
     /// Time between two looks of a tail for what happened at other gateways, and for attempts; what its own gateway accepts it sees at once.
     pub tail_poll: Span,
-    /// How many components a tenant may upload at once. Over it: 429 and `Retry-After`.
+    /// Maximum concurrent component uploads of a tenant. Over it: 429 and `Retry-After`.
     pub max_uploads_per_tenant: usize,
 }
 

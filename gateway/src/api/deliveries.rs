@@ -70,7 +70,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OwnDeliveryQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of deliveries: 1 to 500, default 50.
     #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the previous page.

@@ -64,10 +64,10 @@ pub(super) fn routes() -> ApiRouter<Api> {
         )
 }
 
-/// What to read of the feed.
+/// Parameters of a read of the feed.
 #[derive(Debug)]
 pub(super) struct FeedQuery {
-    /// How many events at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of events: 1 to 500, default 50.
     pub limit: Option<usize>,
     /// The `next_cursor` of the previous page; default: the oldest event in the feed.
     pub cursor: Option<String>,

@@ -129,7 +129,7 @@ struct LastFailureView {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LogQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of lines: 1 to 500, default 50.
     #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the previous page; default: the last lines.

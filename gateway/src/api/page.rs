@@ -11,7 +11,7 @@ use crate::http::{Code, Problem};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
-    /// How many at most: 1 to 500; 50 where it is not given.
+    /// Maximum number of items: 1 to 500, default 50.
     #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` of the previous page.

@@ -36,20 +36,20 @@ pub(super) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// Which series.
+/// Parameters of a time series query.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SeriesQuery {
-    /// Measures, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`, `dead`, and `p50` and `p95`, how
-    /// long so many in a hundred of the successes took at most, rounded up, in milliseconds.
+    /// Measures, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`,
+    /// `dead`, and `p50` and `p95`, percentiles of successes' duration in milliseconds, rounded up.
     measure: String,
-    /// A series each for what; one of all where it is not given.
+    /// Grouping: one series per value; default: one series of all.
     by: Option<ByView>,
     /// Length of a step.
     step: StepView,
-    /// From the step that this time (RFC 3339) is in; 60 steps back where it is not given.
+    /// Start time (RFC 3339), rounded down to a step; default: 60 steps back.
     since: Option<String>,
-    /// Up to this time (RFC 3339), without the step that begins with it; now where it is not given.
+    /// End time (RFC 3339), exclusive of the step that begins with it; default: now.
     until: Option<String>,
     /// Only attempts to these subscriptions, separated by commas; at most 100.
     subscription: Option<String>,
@@ -64,7 +64,7 @@ enum ByView {
     Subscription,
     /// An event type.
     Type,
-    /// A class of outcomes: `attempts` alone can be asked for.
+    /// A class of outcomes; only with the measure `attempts`.
     StatusClass,
 }
 
@@ -86,7 +86,7 @@ enum StepView {
 struct SeriesPage {
     /// The length of a step.
     step: StepView,
-    /// When each step began.
+    /// Start time of each step.
     times: Vec<String>,
     /// The series, by key.
     series: Vec<OneSeries>,
@@ -96,9 +96,9 @@ struct SeriesPage {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Series")]
 struct OneSeries {
-    /// Its subject: a subscription, a type, a class; `other` for all that are not kept apart; `all`.
+    /// Subject: a subscription, a type, a class; `other` for all without a separate series; `all`.
     key: String,
-    /// Of each measure a value for each step; null where nothing was measured.
+    /// Values by measure, one for each step; null where nothing was measured.
     values: BTreeMap<&'static str, Vec<Option<u64>>>,
 }
 
@@ -114,14 +114,14 @@ enum Measure {
     P95,
 }
 
-/// Question for series, checked.
+/// Validated query for series.
 struct Asked {
     measures: Vec<Measure>,
     by: Option<ByView>,
     step: SeriesStep,
-    /// When the steps begin.
+    /// Start of each step.
     starts: Vec<Timestamp>,
-    /// To these alone; `None`: to all.
+    /// Only attempts to these subscriptions; `None`: to all.
     only: Option<Vec<SubscriptionId>>,
 }
 

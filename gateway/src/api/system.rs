@@ -210,6 +210,6 @@ async fn metrics(State(api): State<Api>, headers: HeaderMap) -> axum::response::
     }
 }
 
-/// When to look again.
+/// `Retry-After` of `/readyz` while the gateway is not ready.
 const PAUSE: Duration = Duration::from_secs(1);
 const TAG: &str = "System";

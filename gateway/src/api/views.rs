@@ -44,7 +44,7 @@ pub(super) struct DeliveryFacts {
     /// The event's type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Why it exists.
+    /// Origin of the delivery.
     pub trigger: TriggerView,
     /// Status of the delivery.
     pub status: DeliveryStatus,

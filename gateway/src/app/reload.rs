@@ -19,13 +19,13 @@ pub struct Reloadable {
     pub(super) certificates: Certificates,
 }
 
-/// Why a configuration is not taken. Everything is as it was.
+/// Reason why a configuration is rejected; the previous one stays in effect.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// The profiles or the declared tenants make no sense.
+    /// The profiles or the declared tenants are invalid.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The level of the log is none.
+    /// The log level is invalid.
     #[error("telemetry.level: {0}")]
     Level(#[from] LogError),
     /// A certificate cannot be used.

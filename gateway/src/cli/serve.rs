@@ -182,7 +182,7 @@ struct Reloads {
 /// Settings that are fixed from the start of the process to its end.
 struct Fixed {
     values: Values,
-    /// Whose front doors are served.
+    /// Profiles whose routes are served.
     profiles: Profiles,
 }
 

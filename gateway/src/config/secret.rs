@@ -25,15 +25,15 @@ pub enum SecretError {
     /// The file cannot be read.
     #[error("the file {} cannot be read: {reason}", file.display())]
     Unreadable {
-        /// Which.
+        /// Path of the file.
         file: PathBuf,
-        /// The system's words.
+        /// Error message of the system.
         reason: String,
     },
-    /// The file holds nothing, or more than any secret.
+    /// The file is empty, or larger than any secret.
     #[error("the file {} is empty or larger than {} KiB", file.display(), LARGEST_FILE >> 10)]
     NoSecret {
-        /// Which.
+        /// Path of the file.
         file: PathBuf,
     },
 }

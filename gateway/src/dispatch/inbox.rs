@@ -190,7 +190,7 @@ impl Inbox {
         self.lease
     }
 
-    /// How many more there is room for.
+    /// Number of free places.
     pub fn room(&self) -> usize {
         self.shares.free_places()
     }

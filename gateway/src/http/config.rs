@@ -49,10 +49,10 @@ pub struct Config {
     pub idle_timeout: Span,
     /// Largest head of a request, 8KiB or more.
     pub max_header_bytes: Size,
-    /// How long connections that clients keep are still answered after the gateway was told to stop, each with
+    /// Time from the start of a shutdown in which open connections are still answered, each with
     /// `Connection: close`; then those without a request are closed. New ones are refused at once.
     pub grace: Span,
-    /// How long requests under way may go on after that.
+    /// Maximum time for requests in progress to finish after that.
     pub drain_time: Span,
 }
 

@@ -357,7 +357,7 @@ impl Drop for Cleared {
     }
 }
 
-/// Waits until the store has not answered for a while: what is attempted can be noted nowhere, and its lease ends by itself.
+/// Waits until the store has been down for `AWAY`: no outcome can be stored, and leases expire.
 async fn stays_away(store: &dyn Store) {
     let mut answered = Instant::now();
     while answered.elapsed() < AWAY {
@@ -368,7 +368,7 @@ async fn stays_away(store: &dyn Store) {
     }
 }
 
-/// When a suspect may begin; never where the time alone lets none.
+/// Waits until the next suspect may begin; for ever if there is no such time.
 async fn waking(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
@@ -395,6 +395,6 @@ const SPREAD: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 const BATCH: usize = 256;
-/// How long the store may be away before a shutdown waits for it no more.
+/// Maximum time without an answer from the store before a shutdown stops waiting for it.
 const AWAY: Duration = Duration::from_secs(2);
 const LOOK_AT_STORE: Duration = Duration::from_millis(100);

@@ -168,7 +168,7 @@ mod tests {
     use crate::testing;
 
     crate::settings! {
-        /// Where an event goes.
+        /// Target of an event.
         struct Route {
             /// The region's "name".
             region: String,
@@ -241,7 +241,7 @@ mod tests {
     fn the_schema_is_json_with_the_comments_as_descriptions() {
         assert_eq!(
             Route::schema(),
-            r#"{"type":"object","additionalProperties":false,"description":"Where an event goes.","properties":{"region":{"type":"string","description":"The region's \"name\"."},"weight":{"type":"number"}},"required":["region"]}"#
+            r#"{"type":"object","additionalProperties":false,"description":"Target of an event.","properties":{"region":{"type":"string","description":"The region's \"name\"."},"weight":{"type":"number"}},"required":["region"]}"#
         );
         // The test double's parser refuses invalid JSON.
         let _ = testing::double::Json::read_only(&All::schema());

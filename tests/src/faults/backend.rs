@@ -13,7 +13,7 @@ use super::proxy::{Mode, Proxy};
 use super::{Fault, Store};
 use crate::{Fsync, RedisServer, redis_server};
 
-/// What a gateway's store is.
+/// Store of the gateways.
 pub(super) enum Backend {
     /// A file.
     File,
@@ -37,7 +37,7 @@ impl Backend {
         Ok(Self::Server(server, proxy))
     }
 
-    /// Where gateways find it; `None`: in their own directory.
+    /// URL of the store; `None`: a file in the gateway's directory.
     pub(super) fn url(&self) -> Option<String> {
         match self {
             Self::File => None,
@@ -46,7 +46,7 @@ impl Backend {
         }
     }
 
-    /// What runs there, with its version.
+    /// Name and version of the store's server.
     pub(super) fn version(&self) -> Option<String> {
         let server = match self {
             Self::File => return None,

@@ -82,7 +82,7 @@ impl RedisCluster {
         Ok(cluster)
     }
 
-    /// Where it is.
+    /// URL of the cluster.
     pub fn url(&self) -> String {
         let ports = self.servers.iter().take(3).map(RedisServer::port);
         let hosts: Vec<_> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
@@ -265,7 +265,7 @@ fn nodes_of(server: &RedisServer) -> Result<Vec<Node>> {
     Ok(text.lines().filter_map(Node::read).collect())
 }
 
-/// Whether a server is no replica, or one that has caught up.
+/// Returns `true` if a server is a primary or a replica that has caught up.
 fn in_sync(server: &RedisServer) -> bool {
     let info = server.text(&["INFO", "replication"]).unwrap_or_default();
     info.contains("role:master") || info.contains("master_link_status:up")

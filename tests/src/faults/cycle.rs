@@ -184,7 +184,7 @@ impl Round {
         Ok(())
     }
 
-    /// How the gateway says that an event stands.
+    /// Status of an event's delivery, as the gateway reports it.
     async fn state_of(&self, number: u64, id: &str) -> String {
         let tenant = &self.tenants[usize::try_from(number).unwrap_or(0) % TENANTS];
         let client = tenant.towards(self.site.first().base());
@@ -301,5 +301,5 @@ const TENANTS: usize = 4;
 const REPEATED: u32 = 10;
 /// Descriptors that may be open beyond those of the beginning.
 const SPARE: usize = 64;
-/// When what has not arrived after a fail-over counts as lost.
+/// Time after a fail-over from which events that have not arrived count as lost.
 const LOST_AFTER: Duration = Duration::from_secs(20);

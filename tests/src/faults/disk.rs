@@ -12,14 +12,14 @@ pub struct FailingDisk {
     dir: TempDir,
 }
 
-/// How it fails.
+/// Fault of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskFault {
-    /// It does not.
+    /// No fault.
     None,
-    /// It is full.
+    /// The disk is full.
     Full,
-    /// It refuses writes.
+    /// Writes fail.
     Write,
     /// It refuses to sync.
     Sync,
@@ -48,7 +48,7 @@ impl FailingDisk {
         )
     }
 
-    /// Fails so from now on.
+    /// Sets the fault from now on.
     ///
     /// # Errors
     /// When its file cannot be written.

@@ -51,7 +51,7 @@ macro_rules! faults {
     };
 }
 
-/// Where a fault can be injected.
+/// Stores that a fault can be injected into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum On {
     /// Every store.
@@ -64,10 +64,10 @@ enum On {
     Cluster,
 }
 
-/// Whether deliveries may be attempted again.
+/// Deliveries that may be attempted again after a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Duplicates {
-    /// Those whose end nobody could note, or whose lease ended.
+    /// Those whose outcome could not be stored, or whose lease ended.
     Some,
     /// None.
     None,
@@ -155,17 +155,17 @@ impl Fault {
         Self::ALL.iter().copied().filter(fits).collect()
     }
 
-    /// How often it is injected while others are once.
+    /// Number of injections for each injection of the other faults.
     pub fn times(self) -> usize {
         self.row().2
     }
 
-    /// Whether deliveries in hand may be attempted again: an attempt whose end nobody could note, or whose lease has ended.
+    /// Returns `true` if deliveries in hand may repeat: outcome not stored, or lease ended.
     pub fn may_duplicate(self) -> bool {
         self.row().1 == Duplicates::Some
     }
 
-    /// Whether the store may lose what it has confirmed: a fail-over does, whatever is set. The gateway has to tell of it.
+    /// Returns `true` for a fail-over: it may lose confirmed data, which the gateway must report.
     pub fn may_lose(self) -> bool {
         self == Self::KilledPrimary
     }

@@ -34,7 +34,7 @@ use cycle::Round;
 pub struct Plan {
     /// The store.
     pub store: Store,
-    /// How many gateways there are; one on the embedded store.
+    /// Number of gateways; one on the embedded store.
     pub gateways: usize,
     /// Events that producers send in a second.
     pub rate: u32,

@@ -19,13 +19,13 @@ struct State {
     accepted: HashMap<u64, String>,
     /// Accepted numbers that have not arrived.
     awaited: HashSet<u64>,
-    /// Numbers that arrived, with the event's id and when they did first.
+    /// Numbers that arrived, with the event's id and the time of the first arrival.
     arrived: HashMap<u64, (String, Instant)>,
-    /// Requests by number, whatever they were answered.
+    /// Requests by number, with any response.
     requests: HashMap<u64, u32>,
     duplicates: u64,
     unexplained: u64,
-    /// Faults, with from when to when deliveries that were in hand may arrive again, and how often one did.
+    /// Faults, with the period whose deliveries may arrive again, and the number that did.
     in_hand: Vec<InHand>,
     refused: u64,
     faults: BTreeMap<String, u64>,
@@ -60,7 +60,7 @@ impl Oracle {
         state.accepted.insert(number, id.to_owned());
     }
 
-    /// A producer was refused: what it was told must let it try again safely.
+    /// Records a refusal, whose response must allow a safe retry.
     pub fn refused(&self, status: u16, code: &str, comes_again: bool) {
         let mut state = self.state();
         state.refused += 1;
@@ -69,14 +69,14 @@ impl Oracle {
         }
     }
 
-    /// The receiver took a request and did not answer it with success.
+    /// Records a request that the receiver did not answer with success.
     pub fn attempted(&self, request: &Received) {
         if let Some(number) = request.json()["data"]["n"].as_u64() {
             *self.state().requests.entry(number).or_default() += 1;
         }
     }
 
-    /// The receiver took a request and answered it with success.
+    /// Records a request that the receiver answered with success.
     pub fn arrived(&self, request: &Received, secret: &str) {
         self.attempted(request);
         let mut state = self.state();
@@ -120,7 +120,7 @@ impl Oracle {
         });
     }
 
-    /// What was delivered up to now was in hand; how many those are.
+    /// Ends the period of deliveries in hand; returns the number that first arrived in it.
     pub fn release(&self) -> u64 {
         let mut state = self.state();
         let now = Instant::now();
@@ -132,7 +132,7 @@ impl Oracle {
         state.arrived.values().filter(|(_, first)| *first >= from).count() as u64
     }
 
-    /// How many numbers were accepted.
+    /// Number of accepted numbers.
     pub fn accepted_count(&self) -> u64 {
         self.state().accepted.len() as u64
     }
@@ -154,12 +154,12 @@ impl Oracle {
         state.awaited.iter().filter_map(id).collect()
     }
 
-    /// A number is awaited no more.
+    /// Stops awaiting a number.
     pub fn give_up(&self, number: u64) {
         self.state().awaited.remove(&number);
     }
 
-    /// Whether a number has arrived.
+    /// Returns `true` if a number has arrived.
     pub fn has_arrived(&self, number: u64) -> bool {
         self.state().arrived.contains_key(&number)
     }
@@ -190,12 +190,12 @@ impl Oracle {
         self.state().requests.values().copied().max().unwrap_or(0)
     }
 
-    /// Something that must never be.
+    /// Records a violation.
     pub fn must_not(&self, fault: String) {
         self.state().fault(fault);
     }
 
-    /// What must never be: wrong signatures, events that nobody sent, one number under two ids, refusals that forbid a retry.
+    /// Violations: bad signatures, events never sent, one number under two ids, final refusals.
     pub fn faults(&self) -> Vec<String> {
         let state = self.state();
         let told = state.faults.iter().map(|(fault, times)| match times {
@@ -221,5 +221,5 @@ impl State {
     }
 }
 
-/// How long before a fault a delivery may have arrived whose end was not noted yet.
+/// Maximum time before a fault that a delivery arrived without its outcome being stored yet.
 const UNSETTLED: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::Report;
 use crate::root;
 
-/// Where and of what rounds were made.
+/// Machine and build on which rounds were run.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// Processors and memory.

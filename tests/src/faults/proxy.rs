@@ -18,16 +18,16 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What becomes of bytes.
+/// Treatment of forwarded bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// They pass.
+    /// Bytes are forwarded.
     Pass,
-    /// They pass so much later, each way.
+    /// Bytes are delayed by this time in each direction.
     Delay(Duration),
-    /// They wait until the mode changes: nobody hears anything, and then all of it.
+    /// Bytes are held back until the mode changes, then all of them are forwarded.
     Silent,
-    /// All connections end, and new ones at once.
+    /// All connections are closed, new ones at once.
     Cut,
     /// They pass a few at a time.
     Chopped,
@@ -50,12 +50,12 @@ impl Proxy {
         Ok(Self { address, mode, task })
     }
 
-    /// Where it listens.
+    /// URL of the proxy.
     pub fn url(&self) -> String {
         format!("redis://{}/", self.address)
     }
 
-    /// Does so with bytes from now on.
+    /// Sets the mode from now on.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }

@@ -13,7 +13,7 @@ use super::{Fault, Plan};
 pub struct Line {
     /// Events accepted during the cycle.
     pub accepted: u64,
-    /// Answers to producers that were no 202.
+    /// Responses to producers other than 202.
     pub refused: u64,
     /// Events that were accepted before the end of the fault and did not arrive within the bound.
     pub lost: u64,
@@ -25,37 +25,37 @@ pub struct Line {
     pub complaints: usize,
     /// From the end of the fault until an event arrived that was posted after it.
     pub recovery: Duration,
-    /// From the end of the fault until all had arrived that was accepted before it.
+    /// From the end of the fault until all events accepted before it had arrived.
     pub caught_up: Duration,
 }
 
-/// What was found after the load.
+/// Findings after the load.
 #[derive(Debug, Clone, Default)]
 pub struct Ending {
     /// Events that were accepted.
     pub accepted: u64,
-    /// Events that were accepted and are nowhere.
+    /// Events that were accepted and are lost.
     pub lost: u64,
-    /// Events that were accepted and are pending still.
+    /// Events that were accepted and are still pending.
     pub pending: u64,
     /// Events that were accepted and are dead letters.
     pub dead: u64,
     /// Requests beyond the first of an event that was answered with success.
     pub duplicates: u64,
-    /// Those whose first arrived while nothing had to arrive again.
+    /// Duplicates whose first request arrived while no deliveries were in hand at a fault.
     pub unexplained: u64,
     /// Most requests of one event.
     pub most_requests: u32,
-    /// Events that the gateways say their store has lost.
+    /// Events that the gateways report as lost by their store.
     pub told_lost: u64,
     /// Resident memory of all gateways at the beginning and after the load, in bytes.
     pub memory: (u64, u64),
     /// Their open descriptors.
     pub descriptors: (usize, usize),
-    /// Of each fault that deliveries were in hand at how many of them arrived again.
+    /// By fault with deliveries in hand: the number of duplicates.
     pub repeated: Vec<(Fault, u64)>,
-    /// What must never be: wrong signatures, events that nobody sent, one event under two ids, refusals that forbid a retry,
-    /// what is left over.
+    /// Violations: wrong signatures, events that were never sent, one event under two ids, refusals
+    /// that forbid a retry, leftovers.
     pub faulty: Vec<String>,
 }
 
@@ -66,9 +66,9 @@ pub struct Report {
     engine: Option<String>,
     time: Duration,
     faults: BTreeMap<Fault, Row>,
-    /// What was found after the load.
+    /// Findings after the load.
     pub ending: Ending,
-    /// Events that were accepted and did not arrive within the bound of their cycle, but for those that a fail-over lost.
+    /// Accepted events that did not arrive within their cycle's bound, except fail-over losses.
     pub lost: u64,
     /// Events that a fail-over lost.
     pub lost_by_store: u64,
@@ -99,7 +99,7 @@ impl Report {
         self.faults.values().map(|row| row.cycles).sum()
     }
 
-    /// Whether nothing was lost but what a fail-over did, nothing is left over and every duplicate was in hand.
+    /// Returns `true` without losses (except by fail-over), leftovers and unexplained duplicates.
     pub fn is_right(&self) -> bool {
         let ending = &self.ending;
         self.lost + ending.lost + ending.unexplained == 0 && ending.faulty.is_empty()
@@ -118,7 +118,7 @@ impl Report {
         self.time = time;
     }
 
-    /// What arrives again may do so in a later cycle: it counts where it was in hand.
+    /// Ends the round; counts a duplicate in the cycle in which its delivery was in hand.
     pub(super) fn end(&mut self, ending: Ending) {
         for row in self.faults.values_mut() {
             (row.sum.duplicates, row.most.duplicates) = (0, 0);

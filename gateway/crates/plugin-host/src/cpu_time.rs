@@ -34,7 +34,7 @@ impl Stopwatch {
     }
 }
 
-/// Where a thread's processor time can be read by others: the file stays open, which makes a look one system call.
+/// Handle to a thread's CPU time for other threads: an open file, so a read is one system call.
 #[derive(Debug)]
 pub(super) struct ThreadTime(File);
 
@@ -57,7 +57,7 @@ fn own_time() -> Option<Duration> {
     time(&File::open("/proc/thread-self/schedstat").ok()?)
 }
 
-/// From Linux's scheduler statistics: nanoseconds on a processor, nanoseconds waiting, time slices.
+/// Parses Linux scheduler statistics: nanoseconds on a CPU, nanoseconds waiting, time slices.
 fn time(statistics: &File) -> Option<Duration> {
     let mut bytes = [0; STATISTICS_BYTES];
     let length = statistics.read_at(&mut bytes, 0).ok()?;
@@ -70,13 +70,13 @@ fn time(statistics: &File) -> Option<Duration> {
 /// Three numbers of at most 20 digits.
 const STATISTICS_BYTES: usize = 64;
 
-/// How much the system prefers other threads to one, where there is not enough for all: steps of nice(2), each about a
-/// quarter of the weight. Where the system does not do that, all threads are alike.
+/// Scheduling priority of a thread in nice(2) steps, each about a quarter of the CPU weight.
+/// On systems without it all threads have the same priority.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank {
-    /// Guest calls: connections are served first, in microseconds, and then the guests.
+    /// Guest calls: connections, which take microseconds, are served before them.
     Guest = 5,
-    /// Long work.
+    /// Long-running calls.
     Background = 15,
 }
 

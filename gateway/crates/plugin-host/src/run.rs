@@ -126,7 +126,7 @@ fn is_object(metadata: &Document) -> bool {
     metadata.root().as_object().is_some()
 }
 
-/// What is told of a call with the event; how it went is put in later.
+/// Returns the report of a step's call; the caller fills in its result afterwards.
 fn report(step: &Step, as_what: As, took: Duration) -> StepReport {
     StepReport {
         plugin: step.name.clone(),

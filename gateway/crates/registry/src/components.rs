@@ -435,12 +435,12 @@ const SETTINGS_DEPTH: usize = 64;
 /// Maximum of retained components that no chain may use: more than one chain has.
 const RECENT: usize = 64;
 
-/// Tells whether a plugin of this name ships with the gateway.
+/// Returns `true` if a plugin of this name ships with the gateway.
 pub fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
 
-/// What `plugins/dist` holds.
+/// Components of the plugins that ship with the gateway, from `plugins/dist`, by name.
 const SHIPPED: [(&str, &[u8]); 3] = [
     ("filter", include_bytes!("../../../../plugins/dist/filter.wasm")),
     ("redact", include_bytes!("../../../../plugins/dist/redact.wasm")),

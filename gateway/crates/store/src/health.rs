@@ -9,10 +9,10 @@ pub struct Health {
     pub accepting: bool,
     /// Reason why the store persists no data, because of its setup or state; an operator must act.
     pub unfit: Option<String>,
-    /// Events that the store had confirmed and has no more, since this process saw it first.
+    /// Number of confirmed events that the store has lost since this process first saw it.
     pub lost_events: u64,
-    /// Records that were found damaged since this process started.
+    /// Number of damaged records found since this process started.
     pub damaged_records: u64,
-    /// What an operator should know: durability that is weaker than promised, memory that runs out.
+    /// Warnings for operators: durability that is weaker than promised, memory that runs out.
     pub warnings: Vec<String>,
 }

@@ -30,7 +30,7 @@ pub struct Claimed {
 pub struct Leased {
     /// The event that is to be brought.
     pub event: Arc<Event>,
-    /// Which delivery.
+    /// Id of the delivery.
     pub id: DeliveryId,
     /// Origin of the delivery.
     pub trigger: Trigger,

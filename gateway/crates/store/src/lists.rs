@@ -43,30 +43,30 @@ pub enum LogRange {
 /// An entry of an attempt log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Its place, in the order of settlements: as of a feed, and no place of one.
+    /// Position in the order of settlements: the type of a feed position, but not one of the feed.
     pub position: FeedPosition,
-    /// When it was settled, by the store's clock.
+    /// Time of the settlement, by the store's clock.
     pub at: Timestamp,
     /// The attempt.
     pub attempt: LoggedAttempt,
 }
 
-/// An attempt as its tenant's log has it.
+/// Attempt, as recorded in the tenant's attempt log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedAttempt {
-    /// Of which delivery.
+    /// Id of the delivery.
     pub delivery: DeliveryId,
     /// The type of the event.
     pub kind: EventType,
-    /// Why the delivery exists.
+    /// Origin of the delivery.
     pub trigger: Trigger,
-    /// Counted from 1.
+    /// Number of the attempt, from 1.
     pub number: u32,
     /// Its outcome.
     pub outcome: OutcomeKind,
-    /// The status that was answered.
+    /// HTTP status of the response, if there was one.
     pub status: Option<u16>,
-    /// Its length in milliseconds.
+    /// Duration of the attempt in milliseconds.
     pub took_ms: u64,
     /// State of the delivery after it.
     pub left: Left,
@@ -87,12 +87,12 @@ pub enum Left {
     Shadowed,
 }
 
-/// Facts of an attempt for the log that its settlement does not say.
+/// Facts of an attempt for the attempt log that its settlement does not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// The type of the event.
     pub kind: EventType,
-    /// Why the delivery exists.
+    /// Origin of the delivery.
     pub trigger: Trigger,
 }
 

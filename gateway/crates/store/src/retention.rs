@@ -24,7 +24,7 @@ pub struct Retention {
     pub series_minutes: Span,
     /// The same counts by hour; `0s`: there are none.
     pub series_hours: Span,
-    /// How often what is too old is removed.
+    /// Interval between two removals of expired data.
     pub sweep_every: Span,
 }
 

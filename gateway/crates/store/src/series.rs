@@ -33,9 +33,9 @@ pub trait Series: Send + Sync {
 pub struct RollUp {
     /// The tenant.
     pub tenant: TenantId,
-    /// When the minute began.
+    /// Start of the minute.
     pub minute: Timestamp,
-    /// Of what.
+    /// Subject of the counts.
     pub key: SeriesKey,
     /// The counts.
     pub cells: Cells,
@@ -44,9 +44,9 @@ pub struct RollUp {
 /// Counts of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// When the step began.
+    /// Start of the step.
     pub start: Timestamp,
-    /// Of what.
+    /// Subject of the counts.
     pub key: SeriesKey,
     /// The counts.
     pub cells: Cells,
@@ -160,7 +160,7 @@ impl SeriesStep {
         }
     }
 
-    /// When the step began that a time is in.
+    /// Returns the start of the step that contains a time.
     pub fn start(self, at: Timestamp) -> Timestamp {
         Timestamp::from_millis(at.as_millis() / self.millis() * self.millis())
     }

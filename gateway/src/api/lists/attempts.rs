@@ -36,30 +36,30 @@ pub(in crate::api) fn routes() -> ApiRouter<Api> {
     )
 }
 
-/// An attempt as the log has it.
+/// Attempt, as recorded in the attempt log.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LoggedAttempt")]
 pub(in crate::api) struct AttemptLine {
-    /// When it was recorded: at its end.
+    /// Time at which the attempt ended and was recorded.
     pub at: String,
-    /// Its delivery.
+    /// Id of the delivery.
     pub delivery: String,
-    /// The event.
+    /// Id of the event.
     pub event: String,
     /// The event's type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To which subscription; `inline`: the endpoint that the event itself names.
+    /// Id of the subscription; `inline`: the endpoint that the event itself names.
     pub subscription: String,
-    /// Why the delivery exists.
+    /// Origin of the delivery.
     pub trigger: TriggerView,
-    /// Counted from 1.
+    /// Number of the attempt, from 1.
     pub number: u32,
-    /// Its outcome, as of every attempt.
+    /// Outcome of the attempt.
     pub outcome: &'static str,
-    /// The status that was answered.
+    /// HTTP status of the response, if there was one.
     pub response_status: Option<u16>,
-    /// The class of the outcome; null where it says nothing of the endpoint or of a plugin.
+    /// Class of the outcome; null if it shows nothing about the endpoint or a plugin.
     pub status_class: Option<StatusClassView>,
     /// Its length in milliseconds.
     pub took_ms: u64,

@@ -12,14 +12,14 @@ use super::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, TriesView, Way, w
 use crate::http::{Code, Problem};
 use hookgate_store::StoredEvent;
 
-/// Which events, in which order.
+/// Parameters of the event list and of the feed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct EventsQuery {
     /// `oldest` is the feed and what holds where it is not given. `newest` is a list of events without their payloads, which takes
     /// `until`, `subscription`, `status`, `status_class`, `attempt` and `q` too, and not `wait`.
     order: Option<Order>,
-    /// Most events: 1 to 500; 50 where it is not given.
+    /// Maximum number of events: 1 to 500, default 50.
     limit: Option<usize>,
     /// The `next_cursor` of the page before, or with `newest` the `previous_cursor` of another one. Where it is not given the feed
     /// begins with the oldest event that is kept.
@@ -31,13 +31,13 @@ pub(in crate::api) struct EventsQuery {
     until: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`, separated by commas.
     types: Option<String>,
-    /// When there is nothing new, wait so many seconds for it.
+    /// Seconds to wait for new events if there are none (long polling).
     wait: Option<u64>,
     /// Only events with a delivery to this subscription.
     subscription: Option<String>,
-    /// Only events with a delivery that stands like this.
+    /// Only events with a delivery in this status.
     status: Option<DeliveryStatus>,
-    /// Only events with a delivery whose last attempt came to this.
+    /// Only events with a delivery whose last attempt had an outcome of this class.
     status_class: Option<StatusClassView>,
     /// Only events with a delivery of at most one attempt, or of more.
     attempt: Option<TriesView>,
@@ -57,7 +57,7 @@ pub(in crate::api) enum Order {
     Newest,
 }
 
-/// Which of both was asked for.
+/// Query for the feed or for the list.
 pub(in crate::api) enum Asked {
     Feed(FeedQuery),
     List(ListQuery),
@@ -67,22 +67,22 @@ pub(in crate::api) enum Asked {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "EventLine")]
 pub(in crate::api) struct EventLine {
-    /// Its id.
+    /// Id of the event.
     id: String,
-    /// Its type.
+    /// Type of the event.
     #[serde(rename = "type")]
     kind: String,
-    /// When it happened.
+    /// Time at which the event happened.
     created: String,
-    /// When it was accepted.
+    /// Time at which the event was accepted.
     accepted: String,
-    /// Bytes of its payload as it is stored.
+    /// Size of the stored payload in bytes.
     bytes: usize,
-    /// Number of its deliveries, by how they stand.
+    /// Number of its deliveries, by status.
     deliveries: Standings,
 }
 
-/// Number of an event's deliveries, by how they stand.
+/// Number of an event's deliveries, by status.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "DeliveryCounts")]
 struct Standings {
@@ -94,10 +94,10 @@ struct Standings {
 }
 
 impl EventsQuery {
-    /// Which order was asked for.
+    /// Returns the query for the feed or the list, depending on the order.
     ///
     /// # Errors
-    /// `invalid_parameter`: a parameter is the other order's.
+    /// `invalid_parameter`: a parameter belongs to the other order.
     pub fn asked(self) -> Result<Asked, Problem> {
         let other = match self.order.unwrap_or_default() {
             Order::Oldest => [

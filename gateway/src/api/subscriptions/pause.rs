@@ -9,20 +9,20 @@ use super::views::SubscriptionView;
 use hookgate_domain::{Subscription, Target};
 use hookgate_store::Endpoint;
 
-/// Pause of an endpoint: nothing is sent to it, and no attempts are used up.
+/// Pause of an endpoint: no requests are sent to it, and no attempts are used up.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "EndpointPause")]
 pub(in crate::api) struct PauseView {
-    /// When it is tried again.
+    /// Time of the next attempt.
     pub until: String,
-    /// Why: `failing` (its last attempts failed) or `asked` (it answered 429 or 503 with `Retry-After`).
+    /// Reason: `failing` (its last attempts failed) or `asked` (429 or 503 with `Retry-After`).
     pub reason: &'static str,
-    /// Owner of the pause: `process`, that of the gateway process that answers. Others find out by themselves.
+    /// Scope: `process`, the gateway process that answers; others detect failures independently.
     pub scope: &'static str,
 }
 
 impl SubscriptionView {
-    /// The same with the pause of its endpoint.
+    /// Adds the pause of the subscription's endpoint.
     pub(super) fn paused(mut self, api: &Api, subscription: &Subscription) -> Self {
         let endpoint = Endpoint {
             tenant: subscription.tenant.clone(),

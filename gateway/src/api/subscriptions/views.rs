@@ -153,9 +153,9 @@ pub(super) struct SubscriptionView {
     pub status: &'static str,
     /// Time and reason, if the subscription is disabled.
     pub disabled: Option<DisabledView>,
-    /// Why and until when nothing is sent to its endpoint, though it is active.
+    /// Pause of the endpoint, with reason and end, while the subscription is active.
     pub pause: Option<PauseView>,
-    /// For people.
+    /// Free text for humans.
     pub description: Option<String>,
     /// Names of the headers that are sent; their values are not shown.
     pub headers: Vec<String>,

@@ -19,7 +19,7 @@ use hookgate_domain::{Scope, TenantId};
 use hookgate_runtime::memory::MemoryUse;
 use hookgate_store::{CommitWaiter, FEED_PAGE_BYTES, FeedPosition, Left, LogRange, StoreError};
 
-/// Which events are wanted.
+/// Kinds of lines that the client subscribed to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub accepted: bool,
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     pub dead: bool,
 }
 
-/// A client's tail. Its place among the clients is given back when it is dropped.
+/// A client's tail. Dropping it releases its slot among the clients.
 pub(super) struct Tail {
     api: Api,
     tenant: TenantId,
@@ -37,14 +37,14 @@ pub(super) struct Tail {
     at: Places,
     rate: Rate,
     commits: CommitWaiter,
-    /// When it last looked at the store.
+    /// Time of the last poll of the store.
     looked: Instant,
-    /// When something was last sent.
+    /// Time of the last line sent.
     sent: Instant,
     _place: InFlight,
 }
 
-/// Lines of the second that is under way, and those that were left out since the last `lagged`.
+/// Rate limit: lines in the current second, and lines dropped since the last `lagged`.
 #[derive(Debug)]
 struct Rate {
     most: usize,

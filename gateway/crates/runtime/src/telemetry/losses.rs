@@ -31,7 +31,7 @@ impl Losses {
 }
 
 impl Metrics {
-    /// How many events the store has lost that it had confirmed, and how many records of it were found damaged, since the start.
+    /// Sets the numbers of confirmed events lost and of damaged records found since the start.
     pub fn store_has_lost(&self, events: u64, damaged: u64) {
         let losses = self.losses();
         losses.events.inner().store(events, Ordering::Relaxed);

@@ -232,7 +232,7 @@ impl Metrics {
         &self.inner.losses
     }
 
-    /// How many tenants this process holds.
+    /// Sets the number of tenants that this process holds.
     pub fn tenants_are(&self, count: usize) {
         self.inner.tenants.set(i64::try_from(count).unwrap_or(i64::MAX));
     }

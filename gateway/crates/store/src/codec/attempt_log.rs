@@ -31,11 +31,11 @@ pub(crate) fn decode_logged(record: &Bytes) -> Result<LoggedAttempt, StoreError>
 /// Entries that were settled in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogBlock {
-    /// Number of entries that the log ever had before these.
+    /// Number of entries ever written to the log before these.
     pub(crate) before: u64,
-    /// When they were settled.
+    /// Time of their settlement.
     pub(crate) at: Timestamp,
-    /// Each as `encode_logged` wrote it.
+    /// Entries, each encoded by `encode_logged`.
     pub(crate) entries: Vec<Bytes>,
 }
 

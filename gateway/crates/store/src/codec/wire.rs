@@ -204,13 +204,13 @@ impl<'a> Reader<'a> {
         (0..count).map(|_| read(self)).collect()
     }
 
-    /// Bytes behind their length; shares the record's memory.
+    /// Reads length-prefixed bytes; shares the record's memory.
     pub(super) fn bytes(&mut self) -> Result<Bytes, StoreError> {
         let range = self.range()?;
         Ok(self.record.slice(range))
     }
 
-    /// What `Writer::packed` wrote; shares the record's memory where it was not compressed.
+    /// Reads bytes that `Writer::packed` wrote; shares the record's memory if not compressed.
     pub(super) fn packed(&mut self) -> Result<Bytes, StoreError> {
         let unpacked: usize = self.small()?;
         let range = self.range()?;

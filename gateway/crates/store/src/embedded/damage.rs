@@ -1,4 +1,4 @@
-//! What was found damaged: single rows, whose deliveries are not made, and the file as a whole.
+//! Damage found in the store: single rows, whose deliveries are not made, and the whole file.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
@@ -13,14 +13,14 @@ pub(super) struct Damage(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Checksums of what names the damaged rows: each counts once, up to `MOST`.
+    /// Checksums of the names of damaged rows: each row counts once, up to `MOST`.
     seen: HashSet<[u8; seal::LENGTH]>,
-    /// Why the file must not be written to.
+    /// Reason why the file must not be written to.
     broken: Option<String>,
 }
 
 impl Damage {
-    /// A row cannot be read. `name` tells it from others. Logs each once.
+    /// Records a row that cannot be read, identified by `name`. Logs each row once.
     pub(super) fn row(&self, name: &[u8], error: &StoreError) {
         let mut state = self.state();
         if state.seen.len() < MOST && state.seen.insert(seal::checksum(b"", name)) {
@@ -28,7 +28,7 @@ impl Damage {
         }
     }
 
-    /// The file cannot be relied on. Logs it once.
+    /// Records that the file as a whole is damaged. Logs it once.
     pub(super) fn file(&self, reason: &str) {
         let mut state = self.state();
         if state.broken.is_none() {
@@ -37,7 +37,7 @@ impl Damage {
         }
     }
 
-    /// Why the file must not be written to.
+    /// Reason why the file must not be written to.
     pub(super) fn broken(&self) -> Option<String> {
         self.state().broken.clone()
     }
@@ -47,7 +47,7 @@ impl Damage {
         self.state().seen.len() as u64
     }
 
-    /// What an operator should know.
+    /// Warning for operators if rows are damaged.
     pub(super) fn warning(&self) -> Option<String> {
         let rows = self.rows();
         (rows > 0).then(|| {
@@ -62,16 +62,16 @@ impl Damage {
     }
 }
 
-/// What can be done.
+/// Advice to operators on how to repair a damaged file.
 const MEND: &str = "stop the gateway, look at `hookgate store check`, and restore a backup or take what is whole with \
     `hookgate store salvage`";
-/// Damaged rows that are told apart.
+/// Maximum number of damaged rows that are distinguished.
 const MOST: usize = 10_000;
 
-/// Does what the database may panic at where the file is damaged, without a word on standard error.
+/// Runs work in which the database may panic on a damaged file; writes nothing to standard error.
 ///
 /// # Errors
-/// What it panicked with.
+/// The message of the panic.
 pub(super) fn guarded<T>(work: impl FnOnce() -> T + UnwindSafe) -> Result<T, String> {
     hush();
     let before = GUARDED.replace(true);

@@ -24,10 +24,10 @@ use crate::StoreError;
 use crate::codec::{StatsRecord, decode_attempt, decode_event};
 use hookgate_domain::TenantId;
 
-/// What was found in a store.
+/// Result of a store check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// Why pages are not as they were written; `None`: each has its checksum.
+    /// Reason why pages are damaged; `None`: every page matches its checksum.
     pub pages: Option<String>,
     /// The tables.
     pub tables: Vec<TableState>,
@@ -264,10 +264,10 @@ pub(super) fn tenants(transaction: &ReadTransaction) -> BTreeSet<TenantId> {
     tenants
 }
 
-/// Whether a row is one that this version writes or reads.
+/// Checks that a row is one that this version writes or reads.
 ///
 /// # Errors
-/// `Corrupt`: it is not.
+/// `Corrupt`: the row is not.
 pub(super) fn sound(definition: Definition, key: &[u8], row: &[u8]) -> Result<(), StoreError> {
     let name = definition.name();
     let bytes = || bytes::Bytes::copy_from_slice(row);

@@ -68,7 +68,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// How many things are asked for.
+    /// Number of operations in the job.
     pub(super) fn operations(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.len(),
@@ -77,7 +77,7 @@ impl Job {
         }
     }
 
-    /// Does it in a transaction.
+    /// Executes the job in a transaction.
     pub(super) fn perform(self, txn: &mut WriteTxn<'_>) -> Result<Answer, redb::Error> {
         Ok(match self {
             Self::Accept(batch, reply) => {

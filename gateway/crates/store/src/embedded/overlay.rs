@@ -21,9 +21,9 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct State {
     length: u64,
-    /// Up to here the file shows through.
+    /// Offset up to which blocks that were not written are read from the file.
     shown: u64,
-    /// What was written, by block.
+    /// Written blocks, by number.
     blocks: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -31,7 +31,7 @@ impl Overlay {
     /// Opens a file to read.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();

@@ -21,23 +21,23 @@ use crate::StoreError;
 use crate::codec::decode_event;
 use hookgate_domain::{DeliveryId, DeliveryState, Fate, TenantId, Timestamp, Trigger};
 
-/// What was taken.
+/// Result of a salvage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Salvaged {
-    /// What was found, by table.
+    /// State of each table of the damaged store.
     pub tables: Vec<TableState>,
-    /// Deliveries that are pending again because nothing says that they ended.
+    /// Number of deliveries that are pending again because no record shows their end.
     pub deliveries_again: u64,
-    /// Pending deliveries that were left out: their event is gone.
+    /// Number of pending deliveries that were dropped because their event is lost.
     pub deliveries_lost: u64,
 }
 
-/// Copies what is whole of the store in a directory into a new store in another, which must have none. The damaged one is left as
-/// it is. `now` is when deliveries are due that nothing else is known of.
+/// Copies the intact rows of a store into a new store in another directory, which must have none.
+/// The damaged store is not modified. `now` is the due time of deliveries without any record.
 ///
 /// # Errors
-/// `Unusable`: there is no store, a gateway uses it, there is one at the other place, or it cannot be written; `Corrupt`: nothing of
-/// it can be read.
+/// `Unusable`: there is no store, a gateway uses it, the target has one, or the target cannot be
+/// written; `Corrupt`: nothing of the store can be read.
 pub fn salvage(directory: &Path, to: &Path, now: Timestamp) -> Result<Salvaged, StoreError> {
     let unusable = |error: std::io::Error| StoreError::Unusable(format!("{}: {error}", to.display()));
     let file = existing(directory)?;
@@ -74,14 +74,14 @@ pub fn salvage(directory: &Path, to: &Path, now: Timestamp) -> Result<Salvaged, 
     Ok(salvaged)
 }
 
-/// What is made again, or is the new file's own.
+/// Returns `true` for tables that are rebuilt or belong to the new file, and so are not copied.
 fn is_made(definition: Definition) -> bool {
     [tables::PLACES, tables::CHANGES, tables::USAGE, tables::META]
         .iter()
         .any(|made| made.name() == definition.name())
 }
 
-/// Copies the rows of a table that are whole; of events the place too.
+/// Copies the intact rows of a table; for events, the place too.
 fn copy(
     source: &ReadTransaction,
     database: &Database,
@@ -226,7 +226,7 @@ fn mend_deliveries(
 }
 
 impl Salvaged {
-    /// What was found of the old store.
+    /// Result of checking the damaged store.
     pub fn inspection(&self) -> Inspection {
         Inspection {
             tables: self.tables.clone(),

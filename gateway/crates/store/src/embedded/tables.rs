@@ -41,7 +41,7 @@ pub(super) const CHANGES: Definition = Definition::new("changes");
 pub(super) const LOG: Definition = Definition::new("attempt_log");
 /// Counts by tenant, kind of keys, step, time and key. `codec::encode_cells`.
 pub(super) const SERIES: Definition = Definition::new("series");
-/// How a subscription fares. `StatsRecord`.
+/// Delivery statistics by subscription. `StatsRecord`.
 pub(super) const STATS: Definition = Definition::new("stats");
 /// Bytes of a tenant's events: the sum of their records. 8 bytes, big-endian.
 pub(super) const USAGE: Definition = Definition::new("usage");

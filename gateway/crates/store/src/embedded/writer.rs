@@ -29,13 +29,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Pause between attempts to reopen the file.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Operations of a group after which the writer waits a moment for more, before the next: a commit costs as much as writing a
-/// dozen events does, and where that many come during one, more come at once. Who comes alone never waits.
+/// Operations in a group from which the writer waits for more before the next. A commit costs as much
+/// as writing a dozen events; if that many come during one, more follow. Single ones never wait.
 const CROWD: usize = 8;
-/// That moment.
+/// Duration of that wait.
 const GATHERING: Duration = Duration::from_micros(400);
 
-/// What the writer and the readers share.
+/// State shared by the writer and the readers.
 pub(super) struct Shared {
     pub(super) file: File,
     pub(super) index: Mutex<Index>,
@@ -52,13 +52,13 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
     known: Known,
-    /// How long a commit may wait for the disk.
+    /// Maximum time until a commit is synced to disk.
     sync_every: Duration,
     /// Time of the first commit that is not on the disk yet.
     unsynced: Option<Instant>,
     /// Time of the last failure to reopen the file.
     failed: Option<Instant>,
-    /// The last group was of many operations.
+    /// Set when the last group had many operations.
     crowded: bool,
 }
 

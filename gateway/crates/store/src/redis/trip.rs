@@ -1,9 +1,9 @@
-//! How long the way to the server and back takes: a store that is far away is no store that is away.
+//! Round-trip time to the server: timeouts grow with it, so that a distant store is not down.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The last few round trips that were measured. A single slow one says nothing; the shortest of them is what the way takes.
+/// Last three measured round trips; the shortest counts, so that a single slow one has no effect.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
     recent: [AtomicU64; 3],
@@ -11,30 +11,30 @@ pub(super) struct RoundTrip {
 }
 
 impl RoundTrip {
-    /// A round trip took so long.
+    /// Records the duration of a round trip.
     pub(super) fn took(&self, time: Duration) {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         self.recent[turn % self.recent.len()].store(micros, Ordering::Relaxed);
     }
 
-    /// The shortest of the last few; zero: none was measured.
+    /// Shortest of the recorded round trips; zero if none was measured.
     pub(super) fn shortest(&self) -> Duration {
         let recent = self.recent.iter().map(|micros| micros.load(Ordering::Relaxed));
         let known = recent.filter(|micros| *micros > 0).min();
         Duration::from_micros(known.unwrap_or(0))
     }
 
-    /// How long something that takes a few round trips may take: what is set, or longer where the way is, up to `most`.
+    /// Timeout of an operation: `set`, or `TRIPS` round trips if longer, but those at most `most`.
     pub(super) fn timeout(&self, set: Duration, most: Duration) -> Duration {
         set.max((self.shortest() * TRIPS).min(most))
     }
 
-    /// What an operator should know, where the way takes a good part of what is set.
+    /// Warning for operators if the shortest round trip exceeds half of `set`.
     pub(super) fn warning(&self, set: Duration, most: Duration) -> Option<String> {
         let shortest = self.shortest();
         (shortest * 2 > set).then(|| {
-            // In steps, so that it is the same warning while it is about the same way.
+            // Rounded up to 100 ms, so that small changes do not change the warning's text.
             let about = shortest.as_millis().div_ceil(100) * 100;
             let timeout = (shortest * TRIPS).min(most).max(set);
             format!(
@@ -46,7 +46,7 @@ impl RoundTrip {
     }
 }
 
-/// Round trips of an accepted event: a script that the server does not know is sent again, and connections share the way.
+/// Round trips of an accepted event: unknown scripts are sent again; connections share the link.
 const TRIPS: u32 = 4;
 
 #[cfg(test)]

@@ -31,14 +31,14 @@ fn open(directory: &Path) -> Result<Embedded, StoreError> {
     Embedded::open(directory, &unchecked, Retention::default(), Clock::System)
 }
 
-/// What became of a damaged file.
+/// Outcome of opening a damaged file.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Told {
-    /// All that was pending can be delivered.
+    /// All pending deliveries can be made.
     Whole,
-    /// It is not opened.
+    /// The file is not opened.
     Refused,
-    /// Some of it, and the health says so.
+    /// Some deliveries can be made, and the health reports the damage.
     Counted,
 }
 
