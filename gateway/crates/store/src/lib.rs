@@ -353,7 +353,7 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// Facts for the attempt log; `None`: it is in no log.
     pub about: Option<About>,
-    /// Where the attempt is counted, if it is: when the settlement applies, in the same commit.
+    /// Counter of the attempt, if any; counted when the settlement applies, in the same commit.
     pub tally: Option<Tally>,
     /// Next state of the delivery.
     pub next: Next,
