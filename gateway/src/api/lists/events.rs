@@ -20,6 +20,7 @@ pub(in crate::api) struct EventsQuery {
     /// `until`, `subscription`, `status`, `status_class`, `attempt` and `q` too, and not `wait`.
     order: Option<Order>,
     /// Maximum number of events: 1 to 500, default 50.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the page before, or with `newest` the `previous_cursor` of another one. Where it is not given the feed
     /// begins with the oldest event that is kept.

@@ -19,7 +19,8 @@ use hookgate_store::{Left, LoggedAttempt};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct ListQuery {
-    /// Most items: 1 to 500; 50 where it is not given.
+    /// Maximum number of items: 1 to 500, default 50.
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
     /// The `next_cursor` or `previous_cursor` of another page.
     pub cursor: Option<String>,

@@ -62,7 +62,8 @@ pub(in crate::api) fn routes() -> ApiRouter<Api> {
 struct OperatorQuery {
     /// Only this tenant's.
     tenant: Option<String>,
-    /// Most items: 1 to 500; 50 where it is not given.
+    /// Maximum number of items: 1 to 500, default 50.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

@@ -3,9 +3,9 @@
 use hookgate_sdk::{Description, Event, Failure, Plugin, Problem, Redaction, Settings, Verdict, log, settings};
 
 settings! {
-    /// What a step can be told.
+    /// Settings of a step.
     struct Options {
-        /// What a name becomes.
+        /// Replacement of a name.
         mask: String = "***",
     }
 }
