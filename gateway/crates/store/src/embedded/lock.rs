@@ -8,7 +8,15 @@ use crate::StoreError;
 
 /// Lock of the directory until it is dropped or the process ends in any way.
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    /// Unlocks explicitly: a child process that is being started shares the open file until it
+    /// executes its program, and closing the file here would leave the lock to it.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl DirectoryLock {
@@ -37,7 +45,7 @@ impl DirectoryLock {
                 file.set_len(0)
                     .and_then(|()| file.write_all(number.as_bytes()))
                     .map_err(failed)?;
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(held(directory, &mut file))),
             Err(TryLockError::Error(error)) => Err(failed(error)),
