@@ -1,4 +1,4 @@
-//! Outcomes of attempts as closed sets: for logs, lists and figures, where the whole [`Outcome`](super::Outcome) is too much.
+//! Outcomes of attempts as closed sets: for logs, lists and figures, where the whole [`Outcome`] is too much.
 
 use super::Outcome;
 

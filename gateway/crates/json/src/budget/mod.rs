@@ -2,7 +2,7 @@
 //!
 //! Every loop and every allocation whose size a tenant, a producer or an endpoint chooses charges a
 //! budget **before** it happens: one of these or, for memory that is held, the
-//! [`MemoryPool`](hookgate_runtime::memory::MemoryPool). Budgets are not `Sync`: a reference to one
+//! `MemoryPool` of the crate `runtime`. Budgets are not `Sync`: a reference to one
 //! cannot be held across an `await` of a spawned task, so that metered work runs to its end on the
 //! thread that began it. Pure.
 
