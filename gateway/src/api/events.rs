@@ -367,11 +367,19 @@ async fn targets(
 
 pub(super) fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Problem> {
     let Some(types) = types else { return Ok(Vec::new()) };
+    if types.split(',').count() > MOST_TYPES {
+        let detail = format!("`types` is up to {MOST_TYPES} patterns, separated by commas.");
+        return Err(Problem::new(Code::InvalidParameter, detail)
+            .fix("Send fewer, or one pattern such as `invoice.*` in place of many types."));
+    }
     let parsed = types.split(',').map(|text| text.trim().parse::<EventPattern>());
     parsed
         .collect::<Result<_, _>>()
         .map_err(|error| Problem::new(Code::InvalidParameter, format!("`types` is wrong: {error}.")))
 }
+
+/// Maximum number of patterns in a query: each is compared with each entry that is examined.
+const MOST_TYPES: usize = 64;
 
 impl From<FeedError> for Problem {
     fn from(error: FeedError) -> Self {
@@ -434,3 +442,15 @@ impl EventView {
 
 /// Name of the list that the cursors are bound to.
 const LIST: &str = "events";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_a_query_are_bounded() {
+        let types = |count: usize| vec!["invoice.paid"; count].join(",");
+        assert_eq!(patterns(Some(&types(MOST_TYPES))).unwrap().len(), MOST_TYPES);
+        assert!(patterns(Some(&types(MOST_TYPES + 1))).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! Time series of a tenant: many series in one answer, by step.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -17,7 +18,8 @@ use super::views::text;
 use crate::http::{Code, Problem, Reach};
 use hookgate_domain::{StatusClass, SubscriptionId, Target, Timestamp};
 use hookgate_registry::Tenant;
-use hookgate_store::series::{Cells, Point, SeriesKey, SeriesKind, SeriesStep};
+use hookgate_runtime::memory::MemoryUse;
+use hookgate_store::series::{Cells, MOST_KEYS, Point, SeriesKey, SeriesKind, SeriesStep};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new().api_route(
@@ -148,6 +150,10 @@ async fn series(
         (Some(ByView::Subscription), _) | (_, false) => SeriesKind::Targets,
         (Some(ByView::StatusClass) | None, true) => SeriesKind::All,
     };
+    let keys = if kind == SeriesKind::All { 1 } else { MOST_KEYS + 1 };
+    let most = asked.starts.len() * keys * 2 * size_of::<Point>();
+    let most = most.min(api.memory.max_per_tenant() / 2);
+    let _memory = api.memory.reserve(Some(&tenant.id), MemoryUse::Pages, most)?;
     let points = api
         .store
         .series(&tenant.id, kind, asked.step, (first, until))
@@ -169,8 +175,13 @@ impl Asked {
             StepView::Minute => SeriesStep::Minute,
             StepView::Hour => SeriesStep::Hour,
         };
-        let measures = query.measure.split(',').map(|name| Measure::read(name.trim()));
-        let measures: Vec<_> = measures.collect::<Result<_, _>>()?;
+        let mut measures = Vec::new();
+        for name in query.measure.split(',') {
+            let measure = Measure::read(name.trim())?;
+            if !measures.contains(&measure) {
+                measures.push(measure);
+            }
+        }
         let wrong = |detail: String| Err(Problem::new(Code::InvalidParameter, detail));
         if query.by == Some(ByView::StatusClass) && measures != [Measure::Attempts] {
             return wrong("By `status_class` the `measure` is `attempts`.".to_owned());
@@ -241,11 +252,19 @@ impl Asked {
         {
             by_key.insert(tenant.public_id(*id), empty());
         }
-        for point in points {
+        let points: Vec<_> = points
+            .map(|point| (self.name(tenant, &point.key), point))
+            .collect();
+        let shown = most_active(&points);
+        for (key, point) in points {
             let Ok(at) = self.starts.binary_search(&point.start) else {
                 continue;
             };
-            let key = self.name(tenant, &point.key);
+            let key = if shown.as_ref().is_none_or(|shown| shown.contains(&key)) {
+                key
+            } else {
+                OTHER.to_owned()
+            };
             by_key.entry(key).or_insert_with(empty)[at].add(&point.cells);
         }
         if self.by.is_some_and(|by| by != ByView::StatusClass) {
@@ -272,7 +291,7 @@ impl Asked {
             (_, SeriesKey::Target(Target::Subscription(id))) => tenant.public_id(*id),
             (_, SeriesKey::Target(target)) => target.to_string(),
             (_, SeriesKey::Type(kind)) => kind.to_string(),
-            (_, SeriesKey::OtherTargets | SeriesKey::OtherTypes) => "other".to_owned(),
+            (_, SeriesKey::OtherTargets | SeriesKey::OtherTypes) => OTHER.to_owned(),
         }
     }
 
@@ -286,6 +305,22 @@ impl Asked {
             values: values.collect(),
         }
     }
+}
+
+/// Keys with the most events and attempts, as many as get a series of their own; `None`: all of them do.
+fn most_active(points: &[(String, Point)]) -> Option<BTreeSet<String>> {
+    let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+    for (key, point) in points {
+        let total = totals.entry(key).or_default();
+        *total = total.saturating_add(point.cells.accepted() + point.cells.attempts());
+    }
+    if totals.len() <= MOST_KEYS {
+        return None;
+    }
+    let mut by_total: Vec<_> = totals.into_iter().collect();
+    by_total.sort_by_key(|(_, total)| Reverse(*total));
+    let shown = by_total.into_iter().take(MOST_KEYS);
+    Some(shown.map(|(key, _)| key.to_owned()).collect())
 }
 
 /// Subscriptions that are within reach, by their ids with commas between. Those that were deleted are told to a tenant's key.
@@ -360,3 +395,35 @@ const MOST_STEPS: u64 = 1_500;
 /// Steps in an answer with a series each.
 const MOST_APART: u64 = 300;
 const MOST_SUBSCRIPTIONS: usize = 100;
+/// Key of all that has no series of its own.
+const OTHER: &str = "other";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_bounded_and_the_most_active_keep_theirs() {
+        let point = |attempts: u64| {
+            let mut cells = Cells::default();
+            if let Some(last) = cells.0.last_mut() {
+                *last = attempts;
+            }
+            Point {
+                start: Timestamp::default(),
+                key: SeriesKey::All,
+                cells,
+            }
+        };
+        let points = |count: u64| {
+            (0..count)
+                .map(|n| (format!("type.{n}"), point(n)))
+                .collect::<Vec<_>>()
+        };
+        let most = MOST_KEYS as u64;
+        assert_eq!(most_active(&points(most)), None);
+        let shown = most_active(&points(most + 3)).unwrap();
+        assert_eq!(shown.len(), MOST_KEYS);
+        assert!(!shown.contains("type.2") && shown.contains("type.3"));
+    }
+}

@@ -3,7 +3,8 @@
 //! They are counted in memory as batches are committed (`group`) and added to the store every few seconds, so that an event's way
 //! has no write more. A process that is killed loses what it had not added; the attempt log has lost nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -95,8 +96,8 @@ pub struct Cells(pub [u64; SERIES_CELLS]);
 pub const SERIES_CELLS: usize = ACCEPTED + 1;
 const CLASSES: usize = CELLS;
 const ACCEPTED: usize = CLASSES + StatusClass::ALL.len();
-/// Targets, and types, that are kept apart in a minute of one process.
-const MOST_KEYS: usize = 100;
+/// Maximum of targets, and of types, of a tenant that one process keeps apart in an hour. The rest is counted as `other`.
+pub const MOST_KEYS: usize = 100;
 
 impl SeriesKey {
     /// Its kind.
@@ -212,13 +213,22 @@ fn place(class: StatusClass) -> usize {
 
 /// Counts that are not in the store yet. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counting(Arc<Mutex<HashMap<(TenantId, Timestamp), Minute>>>);
+pub(super) struct Counting(Arc<Mutex<Pending>>);
 
 #[derive(Debug, Default)]
-struct Minute {
-    cells: HashMap<SeriesKey, Cells>,
-    targets: usize,
-    types: usize,
+struct Pending {
+    minutes: HashMap<(TenantId, Timestamp), HashMap<SeriesKey, Cells>>,
+    /// Keys that are kept apart, by tenant. They outlive what is taken out: the store has a row for each of them.
+    apart: HashMap<TenantId, Apart>,
+    hasher: RandomState,
+}
+
+/// Keys of a tenant that are kept apart in an hour, as hashes: at most [`MOST_KEYS`] of each kind.
+#[derive(Debug, Default)]
+struct Apart {
+    hour: Timestamp,
+    targets: HashSet<u64>,
+    types: HashSet<u64>,
 }
 
 /// An attempt or an event that counts, once it is committed.
@@ -296,23 +306,49 @@ impl Counting {
     }
 
     fn add(&self, counted: impl Iterator<Item = Counted>) {
-        let mut minutes = self.lock();
+        let mut pending = self.lock();
+        let Pending {
+            minutes,
+            apart,
+            hasher,
+        } = &mut *pending;
         for one in counted {
+            let hour = SeriesStep::Hour.start(one.at);
+            if !apart.contains_key(&one.tenant) {
+                apart.insert(one.tenant.clone(), Apart::default());
+            }
+            let Some(apart) = apart.get_mut(&one.tenant) else {
+                continue;
+            };
+            if apart.hour < hour {
+                *apart = Apart {
+                    hour,
+                    ..Apart::default()
+                };
+            }
             let start = SeriesStep::Minute.start(one.at);
             let minute = minutes.entry((one.tenant, start)).or_default();
-            minute.add(SeriesKey::All, &one.cells);
-            if let Some(target) = one.target {
-                minute.add(SeriesKey::Target(target), &one.cells);
+            let keys = [
+                Some(SeriesKey::All),
+                one.target.map(SeriesKey::Target),
+                Some(SeriesKey::Type(one.kind)),
+            ];
+            for key in keys.into_iter().flatten() {
+                let key = apart.admit(key, hasher);
+                minute.entry(key).or_default().add(&one.cells);
             }
-            minute.add(SeriesKey::Type(one.kind), &one.cells);
         }
     }
 
     /// Takes all counts out.
     pub(super) fn take(&self) -> Vec<RollUp> {
-        let minutes = std::mem::take(&mut *self.lock());
+        let mut pending = self.lock();
+        let minutes = std::mem::take(&mut pending.minutes);
+        let hour = pending.apart.values().map(|apart| apart.hour).max();
+        pending.apart.retain(|_, apart| Some(apart.hour) == hour);
+        drop(pending);
         let all = minutes.into_iter().flat_map(|((tenant, minute), of)| {
-            of.cells.into_iter().map(move |(key, cells)| RollUp {
+            of.into_iter().map(move |(key, cells)| RollUp {
                 tenant: tenant.clone(),
                 minute,
                 key,
@@ -322,30 +358,25 @@ impl Counting {
         all.collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, Timestamp), Minute>> {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Minute {
-    fn add(&mut self, key: SeriesKey, cells: &Cells) {
-        if let Some(known) = self.cells.get_mut(&key) {
-            return known.add(cells);
-        }
-        let key = match key.kind() {
-            SeriesKind::All => key,
-            SeriesKind::Targets if self.targets == MOST_KEYS => SeriesKey::OtherTargets,
-            SeriesKind::Types if self.types == MOST_KEYS => SeriesKey::OtherTypes,
-            SeriesKind::Targets => {
-                self.targets += 1;
-                key
-            }
-            SeriesKind::Types => {
-                self.types += 1;
-                key
-            }
+impl Apart {
+    /// The key under which something is counted: its own, or `other` where no more are kept apart.
+    fn admit(&mut self, key: SeriesKey, hasher: &RandomState) -> SeriesKey {
+        let (known, other) = match key.kind() {
+            SeriesKind::All => return key,
+            SeriesKind::Targets => (&mut self.targets, SeriesKey::OtherTargets),
+            SeriesKind::Types => (&mut self.types, SeriesKey::OtherTypes),
         };
-        self.cells.entry(key).or_default().add(cells);
+        let hash = hasher.hash_one(&key);
+        if known.contains(&hash) || (known.len() < MOST_KEYS && known.insert(hash)) {
+            key
+        } else {
+            other
+        }
     }
 }
 
@@ -376,5 +407,36 @@ mod tests {
                 .all(|one| one.minute == Timestamp::from_millis(60_000))
         );
         assert_eq!(counting.take(), []);
+    }
+
+    #[test]
+    fn keys_of_an_hour_are_bounded_whatever_is_taken_between() {
+        let counting = Counting::default();
+        let mut kept = HashSet::new();
+        for round in 0..10 {
+            let counted = (0..50).map(|n| Counted {
+                tenant: "acme".parse().unwrap(),
+                at: Timestamp::from_millis(3_600_000 + round * 60_000),
+                target: None,
+                kind: format!("type.{round}.{n}").parse().unwrap(),
+                cells: Cells::default(),
+            });
+            counting.add(counted);
+            kept.extend(counting.take().into_iter().map(|one| one.key));
+        }
+        assert_eq!(kept.len(), MOST_KEYS + 2);
+        counting.add(std::iter::once(Counted {
+            tenant: "acme".parse().unwrap(),
+            at: Timestamp::from_millis(2 * 3_600_000),
+            target: None,
+            kind: "type.new".parse().unwrap(),
+            cells: Cells::default(),
+        }));
+        let taken = counting.take();
+        let new = SeriesKey::Type("type.new".parse().unwrap());
+        assert!(
+            taken.iter().any(|one| one.key == new),
+            "another hour, another choice"
+        );
     }
 }

@@ -8,7 +8,8 @@ use super::page::{End, Key, Pager, Way};
 use crate::http::Problem;
 use hookgate_domain::Timestamp;
 use hookgate_registry::Tenant;
-use hookgate_store::{FeedPosition, StoredEvent};
+use hookgate_runtime::memory::MemoryUse;
+use hookgate_store::{FEED_PAGE_BYTES, FeedPosition, StoredEvent};
 
 /// An item of a list, by its place among those of its event.
 pub(in crate::api) struct Found<T> {
@@ -20,7 +21,7 @@ pub(in crate::api) struct Found<T> {
 /// events at most. How the search ended, and when the last event was accepted that it looked at.
 ///
 /// # Errors
-/// The store's.
+/// The store's; the limits of memory.
 pub(in crate::api) async fn walk<T>(
     api: &Api,
     (tenant, floor): (&Tenant, FeedPosition),
@@ -29,6 +30,9 @@ pub(in crate::api) async fn walk<T>(
     of: impl Fn(&StoredEvent) -> Vec<Found<T>>,
 ) -> Result<(End, Option<Timestamp>), Problem> {
     let mut last = None;
+    // Pages are read, then their events once more.
+    let most = (2 * FEED_PAGE_BYTES).min(api.memory.max_per_tenant() / 2);
+    let _memory = api.memory.reserve(Some(&tenant.id), MemoryUse::Pages, most)?;
     let bounds = Bounds::of(api, tenant, filter, floor).await?;
     let mut from = match way {
         Way::Newest => FeedPosition::END,

@@ -1,5 +1,7 @@
 //! Time series: a hash by tenant, kind of keys and step, that expires by itself. Its fields are `CELL:KEY`.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use redis::{Pipeline, Value};
 
@@ -9,8 +11,10 @@ use crate::StoreError;
 use crate::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep};
 use hookgate_domain::{TenantId, Timestamp};
 
-/// Counts that are added, and steps that are read, in one go.
+/// Counts that are added in one go.
 const AT_ONCE: usize = 200;
+/// Steps that are read in one go: each may have a few thousand fields.
+const READ_AT_ONCE: usize = 20;
 /// Counts that are kept longer than this, in milliseconds, are not looked for when their tenant is forgotten: 90 days.
 const MOST_KEPT: u64 = 90 * 86_400_000;
 
@@ -55,7 +59,7 @@ impl Series for RedisStore {
             .map(|n| Timestamp::from_millis(first + n * step.millis()))
             .collect();
         let mut points = Vec::new();
-        for part in starts.chunks(AT_ONCE) {
+        for part in starts.chunks(READ_AT_ONCE) {
             let mut pipeline = Pipeline::with_capacity(part.len());
             for start in part {
                 pipeline
@@ -126,7 +130,7 @@ impl RedisStore {
 }
 
 fn read(points: &mut Vec<Point>, kind: SeriesKind, start: Timestamp, found: Value) -> Result<(), StoreError> {
-    let begun = points.len();
+    let mut places: HashMap<SeriesKey, usize> = HashMap::new();
     for (name, count) in reply::pairs(found)? {
         let (name, count) = (reply::text(name)?, reply::number(count)?);
         let read = || {
@@ -134,11 +138,11 @@ fn read(points: &mut Vec<Point>, kind: SeriesKind, start: Timestamp, found: Valu
             Some((cell.parse::<usize>().ok()?, SeriesKey::read(kind, text)?))
         };
         let (cell, key) = read().ok_or_else(|| reply::unexpected("a time series"))?;
-        let at = points[begun..].iter().position(|point| point.key == key);
-        let at = match at {
-            Some(at) => begun + at,
+        let at = match places.get(&key) {
+            Some(at) => *at,
             None => {
                 let cells = Cells::default();
+                places.insert(key.clone(), points.len());
                 points.push(Point { start, key, cells });
                 points.len() - 1
             }
