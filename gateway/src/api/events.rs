@@ -73,7 +73,7 @@ pub(super) struct FeedQuery {
     pub cursor: Option<String>,
     /// Start time in place of a cursor (RFC 3339): the first event accepted at this time or later.
     pub since: Option<String>,
-    /// Only events of these types: patterns such as `invoice.*`, separated by commas.
+    /// Only events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     pub types: Option<String>,
     /// Seconds to wait for new events if there are none (long polling).
     pub wait: Option<u64>,

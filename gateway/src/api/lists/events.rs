@@ -30,7 +30,7 @@ pub(in crate::api) struct EventsQuery {
     since: Option<String>,
     /// Only events that were accepted before this time (RFC 3339).
     until: Option<String>,
-    /// Only events of these types: patterns such as `invoice.*`, separated by commas.
+    /// Only events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     types: Option<String>,
     /// Seconds to wait for new events if there are none (long polling).
     wait: Option<u64>,

@@ -28,7 +28,7 @@ pub(in crate::api) struct ListQuery {
     pub since: Option<String>,
     /// Only from before this time (RFC 3339).
     pub until: Option<String>,
-    /// Only of events of these types: patterns such as `invoice.*`, separated by commas.
+    /// Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     pub types: Option<String>,
     /// Only to this subscription.
     pub subscription: Option<String>,

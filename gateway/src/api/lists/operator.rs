@@ -71,7 +71,7 @@ struct OperatorQuery {
     since: Option<String>,
     /// Only from before this time (RFC 3339).
     until: Option<String>,
-    /// Only of events of these types: patterns such as `invoice.*`, separated by commas.
+    /// Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     types: Option<String>,
     /// Only to this subscription.
     subscription: Option<String>,

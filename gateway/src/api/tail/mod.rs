@@ -51,7 +51,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 struct TailQuery {
     /// Only these events, separated by commas: `accepted`, `attempted`, `dead`.
     events: Option<String>,
-    /// Only of events of these types: patterns such as `invoice.*`, separated by commas.
+    /// Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     types: Option<String>,
     /// Only to this subscription.
     subscription: Option<String>,
