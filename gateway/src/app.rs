@@ -333,7 +333,11 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
 fn host(config: &Config, root: &Root, common: &Common) -> Result<Host, StartError> {
     let exe = std::env::current_exe().map_err(StartError::Host)?;
     let artifacts = Artifacts::new(config.data_dir.join("compiled"), root.derive("artifacts"));
-    let workshop = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
+    let workshop = ComponentLoader::new(
+        Compiler::ChildProcess { exe },
+        artifacts,
+        config.plugins.compile_concurrency,
+    );
     let pseudonyms = root.derive("pseudonyms");
     let plugins = Arc::new(config.plugins.clone());
     let started = Host::start(

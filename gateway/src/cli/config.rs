@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Check(settings) => {
             let loaded = settings.load()?;
+            loaded.renamed_keys().iter().for_each(note);
             for step in rehearse(&loaded)? {
                 note(format_args!(
                     "{step} and its settings are not checked: the plugin is in the store"

@@ -59,6 +59,9 @@ async fn serve(
     arguments: &Arguments,
     log: LogLevel,
 ) -> Result<(), Failure> {
+    for renamed in loaded.renamed_keys() {
+        warn!(%renamed, "config.key_renamed");
+    }
     let mut config = loaded.config.clone();
     config.store.accept_new |= arguments.new_store;
     let started = App::start(&config, declared).await;

@@ -14,6 +14,7 @@ mod locate;
 mod print;
 mod problem;
 mod reference;
+mod renamed;
 mod retry;
 mod rules;
 mod secret;

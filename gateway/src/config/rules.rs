@@ -201,14 +201,14 @@ fn system_events(config: &Config, problems: &mut Vec<Problem>) {
     if let Err(error) = events.tenant.parse::<TenantId>() {
         problems.push(Problem::of("system_events.tenant", error.to_string(), None));
     }
-    if events.every.get() > LONGEST_QUIET {
+    if events.window.get() > LONGEST_QUIET {
         let message = "what is counted would be told too late: at most 1h";
-        problems.push(Problem::of("system_events.every", message, None));
+        problems.push(Problem::of("system_events.window", message, None));
     }
     for (key, count) in [
         ("system_events.per_minute", u64::from(events.per_minute)),
         ("system_events.plugin_failures", u64::from(events.plugin_failures)),
-        ("system_events.subjects", events.subjects as u64),
+        ("system_events.max_subjects", events.max_subjects as u64),
     ] {
         if count == 0 {
             problems.push(Problem::of(key, "it must be 1 or more", None));

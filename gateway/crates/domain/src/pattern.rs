@@ -38,6 +38,9 @@ impl EventPattern {
     }
 }
 
+/// Types of system events under their names of earlier releases, which subscriptions may still have.
+const RENAMED: &[(&str, &str)] = &[("hookgate.plugin.left_alone", "hookgate.plugin.circuit_opened")];
+
 impl FromStr for EventPattern {
     type Err = BadPattern;
 
@@ -46,6 +49,10 @@ impl FromStr for EventPattern {
             return Ok(Self::All);
         }
         let Some(parts) = text.strip_suffix(".*") else {
+            let text = RENAMED
+                .iter()
+                .find(|(old, _)| *old == text)
+                .map_or(text, |(_, new)| new);
             return text.parse().map(Self::Exactly).map_err(|_| BadPattern);
         };
         let _: EventType = parts.parse().map_err(|_| BadPattern)?;
