@@ -11,7 +11,8 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Address, Client};
+use super::access::AsOperator;
+use super::client::Client;
 use super::output::{Failure, Progress, note, say};
 
 #[derive(Debug, Args)]
@@ -33,17 +34,14 @@ pub(super) struct Arguments {
 /// Arguments that select the gateway and the key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
+    /// With `--tenant`, a key of that tenant with the scope `manage` suffices.
     #[command(flatten)]
-    address: Address,
-    /// Operator's key; with `--tenant`, a key of that tenant with the scope `manage` suffices.
-    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
-    key: String,
+    operator: AsOperator,
 }
 
 impl Gateway {
     pub(super) fn client(&self, tenant: Option<&str>) -> Result<Client, Failure> {
-        let client = Client::new(&self.address, &self.key)?;
-        Ok(client.acting_for(tenant))
+        Ok(self.operator.client()?.acting_for(tenant))
     }
 }
 
