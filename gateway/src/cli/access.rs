@@ -126,12 +126,18 @@ impl AsTenant {
     /// Client with the tenant's key, or with the operator's for the tenant.
     pub(super) fn client(&self) -> Result<Client, Failure> {
         let selected = self.address.select()?;
-        let operator = self.tenant.as_ref().and_then(|_| std::env::var(OPERATOR_KEY).ok());
+        let operator = self
+            .tenant
+            .as_ref()
+            .and_then(|_| std::env::var(OPERATOR_KEY).ok());
         if let Some(key) = self.key.as_ref().or(operator.as_ref()) {
             return Ok(selected.client(key)?.acting_for(self.tenant.as_deref()));
         }
         let key = selected.key("HG_KEY")?;
-        let own = selected.context.as_ref().and_then(|context| context.tenant.as_ref());
+        let own = selected
+            .context
+            .as_ref()
+            .and_then(|context| context.tenant.as_ref());
         let tenant = self.tenant.as_ref().or(own);
         Ok(selected.client(key)?.acting_for(tenant.map(String::as_str)))
     }

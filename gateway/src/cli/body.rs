@@ -25,7 +25,11 @@ impl Object {
     }
 
     /// Sets a member if there is a value.
-    pub(super) fn set_some(&mut self, name: &'static str, value: Option<&(impl Serialize + ?Sized)>) -> &mut Self {
+    pub(super) fn set_some(
+        &mut self,
+        name: &'static str,
+        value: Option<&(impl Serialize + ?Sized)>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.set(name, value);
         }

@@ -78,7 +78,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn show(show: &Show) -> Result<(), Failure> {
-    let chain = show.gateway.client()?.ask(Method::GET, &show.path(), None).await?;
+    let chain = show
+        .gateway
+        .client()?
+        .ask(Method::GET, &show.path(), None)
+        .await?;
     show.print(&chain);
     Ok(())
 }
@@ -86,7 +90,9 @@ async fn show(show: &Show) -> Result<(), Failure> {
 async fn set(set: &Set) -> Result<(), Failure> {
     let client = set.chain.gateway.client()?;
     let body = match &set.file {
-        Some(file) => body::json(&body::read(Some(file))?).map_err(|failure| failure.prefixed("the chain"))?,
+        Some(file) => {
+            body::json(&body::read(Some(file))?).map_err(|failure| failure.prefixed("the chain"))?
+        }
         None => {
             let steps: Result<Vec<_>, _> = set.step.iter().map(|text| step(text)).collect();
             to_raw_value(&IndexMap::from([("steps", steps?)])).map_err(|error| Failure::of(&error))?

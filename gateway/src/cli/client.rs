@@ -127,6 +127,14 @@ impl Client {
             .map_err(|error| Failure::of(&error).prefixed("the answer is not what was expected"))
     }
 
+    /// Sends a GET request and reads the response as text, up to [`LARGEST_TEXT`] bytes; a response without
+    /// success is an error.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let body = Limited::new(self.open(path).await?, LARGEST_TEXT).collect().await;
+        let body = body.map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;
+        String::from_utf8(body.to_bytes().to_vec()).map_err(|error| Failure::of(&error))
+    }
+
     /// Sends a GET request and streams the response; a response without success is an error.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, Failure> {
         self.open_with(path, None).await
@@ -141,7 +149,9 @@ impl Client {
         let response = self.exchange(Request::new(Full::default()), path, |headers, host| {
             self.add_headers(headers, host, JSON)?;
             if let Some((name, value)) = header {
-                let value = value.parse().map_err(|_| Failure::new(format!("`{name}` is no header's value")))?;
+                let value = value
+                    .parse()
+                    .map_err(|_| Failure::new(format!("`{name}` is no header's value")))?;
                 headers.insert(name, value);
             }
             Ok(())
@@ -151,11 +161,6 @@ impl Client {
             return Ok(response.into_body());
         }
         Err(refused(&read(response).await?))
-    }
-
-    /// URL of the gateway, without a slash at its end.
-    pub(super) fn url(&self) -> &str {
-        self.base.as_str().trim_end_matches('/')
     }
 
     /// Sends a request with its own headers and without the key. Returns the response's status.
@@ -333,3 +338,4 @@ pub(super) fn refused(answer: &Answer) -> Failure {
 /// Content type of a request without a body, or with JSON.
 const JSON: &str = "application/json";
 const LARGEST_ANSWER: usize = 16 << 20;
+const LARGEST_TEXT: usize = 256 << 20;

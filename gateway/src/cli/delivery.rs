@@ -26,7 +26,9 @@ enum Command {
   hookgate delivery list --all-tenants --status pending")]
     List(List),
     /// Show a delivery with its attempts and the beginning of each response.
-    #[command(after_help = "Example:\n  hookgate delivery show 'dlv_evt_01J0000000000000000000000A~sub_01J0000000000000000000000B'")]
+    #[command(
+        after_help = "Example:\n  hookgate delivery show 'dlv_evt_01J0000000000000000000000A~sub_01J0000000000000000000000B'"
+    )]
     Show(Show),
     /// Deliver again: a pending delivery now, another one as a new delivery of the same event.
     #[command(after_help = "Examples:
@@ -98,7 +100,10 @@ async fn list(list: &List) -> Result<(), Failure> {
     let row = |delivery: &Value| {
         let tenant = delivery["tenant"].as_str().map(|tenant| format!("{tenant} "));
         let at = ["finished", "next_attempt", "first_attempt"];
-        let at = at.map(|name| &delivery[name]).into_iter().find(|at| !at.is_null());
+        let at = at
+            .map(|name| &delivery[name])
+            .into_iter()
+            .find(|at| !at.is_null());
         [
             format!("{}{}", tenant.unwrap_or_default(), text(&delivery["id"])),
             word(&delivery["type"]),
@@ -112,7 +117,11 @@ async fn list(list: &List) -> Result<(), Failure> {
 }
 
 async fn show(show: &Show) -> Result<(), Failure> {
-    let delivery = show.gateway.client()?.ask(Method::GET, &path(&show.id), None).await?;
+    let delivery = show
+        .gateway
+        .client()?
+        .ask(Method::GET, &path(&show.id), None)
+        .await?;
     if show.json {
         say(delivery);
         return Ok(());
@@ -123,7 +132,10 @@ async fn show(show: &Show) -> Result<(), Failure> {
     };
     facts(&[
         ("delivery", bold(text(&delivery["id"]))),
-        ("event", format!("{} {}", text(&delivery["event"]), text(&delivery["type"]))),
+        (
+            "event",
+            format!("{} {}", text(&delivery["event"]), text(&delivery["type"])),
+        ),
         ("subscription", optional("subscription")),
         ("status", coloured(text(&delivery["status"]))),
         ("trigger", optional("trigger")),
@@ -157,7 +169,11 @@ fn print(attempt: &Value) {
     }
     steps(&attempt["steps"]);
     if let Some(request) = attempt.get("request") {
-        say(format_args!("  {} {}", word(&request["method"]), word(&request["url"])));
+        say(format_args!(
+            "  {} {}",
+            word(&request["method"]),
+            word(&request["url"])
+        ));
     }
     // The body is the endpoint's: control characters would reach the terminal.
     for line in text(&attempt["response_body"]).lines() {
@@ -169,14 +185,19 @@ async fn retry(retry: &Retry) -> Result<(), Failure> {
     let client = retry.gateway.client()?;
     let mut refused = Vec::new();
     for id in &retry.ids {
-        let made = client.ask(Method::POST, &format!("{}/retry", path(id)), None).await;
+        let made = client
+            .ask(Method::POST, &format!("{}/retry", path(id)), None)
+            .await;
         match made {
             Ok(made) if retry.json => say(made),
             Ok(made) if made["id"] == id.as_str() => say(format_args!("{id} is attempted now")),
             Ok(made) => say(format_args!("{id} is delivered again as {}", text(&made["id"]))),
             Err(failure) => {
                 let told = failure.prefixed(id);
-                refused.extend(told.told().map(|(told, hint)| (told.to_owned(), hint.map(str::to_owned))));
+                refused.extend(
+                    told.told()
+                        .map(|(told, hint)| (told.to_owned(), hint.map(str::to_owned))),
+                );
             }
         }
     }

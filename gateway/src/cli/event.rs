@@ -10,8 +10,8 @@ use super::access::AsTenant;
 use super::block_on;
 use super::body::{self, Object};
 use super::list::{self, Filters, Paging};
-use super::plugin::pretty;
 use super::output::{Failure, bold, dim, say, table};
+use super::plugin::pretty;
 use super::show::{coloured, encoded, facts, items, joined, outcome, text, time, word};
 
 #[derive(Debug, Args)]
@@ -134,7 +134,9 @@ struct Payload {
 fn standings(counts: &Value) -> String {
     let counts = counts.as_object().into_iter().flatten();
     let counts = counts.filter(|(_, count)| count.as_u64() != Some(0));
-    let counts: Vec<_> = counts.map(|(status, count)| format!("{count} {status}")).collect();
+    let counts: Vec<_> = counts
+        .map(|(status, count)| format!("{count} {status}"))
+        .collect();
     if counts.is_empty() {
         "none".to_owned()
     } else {
@@ -172,7 +174,10 @@ async fn show(show: &Show) -> Result<(), Failure> {
         say("no deliveries");
         return Ok(());
     }
-    table(["DELIVERY", "STATUS", "ATTEMPTS", "LAST OUTCOME", "NEXT ATTEMPT"], &deliveries);
+    table(
+        ["DELIVERY", "STATUS", "ATTEMPTS", "LAST OUTCOME", "NEXT ATTEMPT"],
+        &deliveries,
+    );
     Ok(())
 }
 

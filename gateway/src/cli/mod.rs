@@ -5,6 +5,7 @@
 //! the command line or the configuration is invalid and nothing was started.
 
 mod access;
+mod apply;
 mod attempt;
 mod backup;
 mod body;
@@ -99,20 +100,34 @@ enum Command {
     /// Write tenants with their subscriptions, secrets, keys and event types to a file: to move them, or to keep them.
     #[command(after_help = "Examples:
   hookgate export --output tenants.ndjson
-  hookgate export --tenant acme --output acme.ndjson")]
+  hookgate export --tenant acme --output acme.ndjson
+  hookgate export --dir tenants                  # declarations for `hookgate apply`")]
     Export(export::Arguments),
     /// Import a file of `export`. Nothing is deleted, and a repetition changes nothing.
     #[command(after_help = "Examples:
   hookgate import tenants.ndjson --dry-run
   hookgate import tenants.ndjson")]
     Import(import::Arguments),
+    /// Make tenants as a directory of files declares them; a repetition changes nothing.
+    #[command(after_help = "Examples:
+  hookgate export --dir tenants
+  hookgate apply -f tenants --plan
+  hookgate apply -f tenants --prune")]
+    Apply(apply::Arguments),
     /// Manage the keys that seal secrets in the store.
     Keys(keys::Arguments),
-    /// Receive deliveries on this machine, verify and show them.
-    #[command(after_help = "Example:\n  hookgate listen --port 9000 --secret whsec_…")]
+    /// Receive deliveries on this machine, verify and show them, and pass them on to an application.
+    #[command(after_help = "Examples:
+  hookgate listen --subscribe 'invoice.*' --forward http://127.0.0.1:3000/webhooks
+  hookgate listen --port 9000 --secret whsec_…
+
+While it runs, these lines can be typed: `r NUMBER` sends a delivery to --forward again, `l` lists
+the deliveries, `q` ends.")]
     Listen(listen::Arguments),
     /// Verify a received request, and explain a failure. Exit code 0: it is genuine, 1: it is not.
-    #[command(after_help = "Example:\n  hookgate verify body.json --headers-from headers.txt --secret whsec_…")]
+    #[command(
+        after_help = "Example:\n  hookgate verify body.json --headers-from headers.txt --secret whsec_…"
+    )]
     Verify(verify::Arguments),
     /// Create, build, test and upload plugins.
     Plugin(plugin::Arguments),
@@ -194,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Store(arguments) => store::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Apply(arguments) => apply::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
@@ -225,7 +241,10 @@ mod tests {
         let mut left = vec![(String::new(), Cli::command())];
         while let Some((path, command)) = left.pop() {
             let path = format!("{path} {}", command.get_name());
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let has_example = help.contains(&format!("\n {path}"));
             if command.get_subcommands().next().is_none() && !has_example {
                 missing.push(path.clone());

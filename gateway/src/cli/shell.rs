@@ -37,6 +37,10 @@ pub(super) fn man(arguments: &Man, command: Command) -> Result<(), Failure> {
     let dir = &arguments.dir;
     let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
     written.map_err(|error| Failure::of(&error).prefixed(&dir.display().to_string()))?;
-    say(format_args!("the pages are in {}; try `man -l {}`", dir.display(), dir.join("hookgate.1").display()));
+    say(format_args!(
+        "the pages are in {}; try `man -l {}`",
+        dir.display(),
+        dir.join("hookgate.1").display()
+    ));
     Ok(())
 }

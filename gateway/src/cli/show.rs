@@ -20,7 +20,13 @@ pub(super) fn word(value: &Value) -> String {
 
 /// Text without control characters, which a terminal would follow.
 pub(super) fn plain(text: &str) -> String {
-    let shown = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    let shown = |character: char| {
+        if character.is_control() {
+            '\u{fffd}'
+        } else {
+            character
+        }
+    };
     text.chars().map(shown).collect()
 }
 

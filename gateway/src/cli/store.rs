@@ -23,7 +23,9 @@ enum Command {
     #[command(after_help = "Example:\n  hookgate store check --data-dir /var/lib/hookgate")]
     Check(Check),
     /// Copy what is whole into a new store in another directory. The damaged one is left as it is.
-    #[command(after_help = "Example:\n  hookgate store salvage --data-dir /var/lib/hookgate --to /var/lib/hookgate-new")]
+    #[command(
+        after_help = "Example:\n  hookgate store salvage --data-dir /var/lib/hookgate --to /var/lib/hookgate-new"
+    )]
     Salvage(Salvage),
 }
 

@@ -125,7 +125,15 @@ async fn show(one: &One) -> Result<(), Failure> {
     facts(&[
         ("tenant", bold(text(&tenant["id"]))),
         ("profile", word(&tenant["profile"])),
-        ("metadata", if tenant["keep_metadata"] == true { "stored" } else { "dropped" }.to_owned()),
+        (
+            "metadata",
+            if tenant["keep_metadata"] == true {
+                "stored"
+            } else {
+                "dropped"
+            }
+            .to_owned(),
+        ),
         ("created", time(&tenant["created"])),
         ("subscriptions", amount(&usage["subscriptions"])),
     ]);
@@ -143,7 +151,11 @@ async fn show(one: &One) -> Result<(), Failure> {
             Value::Null => "never used".to_owned(),
             used => format!("used {}", time(used)),
         };
-        say(format_args!("key  {}  {}  {scopes}  {used}{ends}", text(&key["id"]), text(&key["hint"])));
+        say(format_args!(
+            "key  {}  {}  {scopes}  {used}{ends}",
+            text(&key["id"]),
+            text(&key["hint"])
+        ));
     }
     Ok(())
 }
@@ -199,7 +211,10 @@ async fn create(create: &Create) -> Result<(), Failure> {
     }
     say(format_args!("tenant {} is created", create.one.name));
     if create.keep {
-        say(format_args!("its key is kept as the context {0}, which is used from now on", create.one.name));
+        say(format_args!(
+            "its key is kept as the context {0}, which is used from now on",
+            create.one.name
+        ));
     } else {
         facts(&[("key", key), ("signing secret", word(&made["signing_secret"]))]);
         note("the key is shown this once");
@@ -214,7 +229,10 @@ fn quota(text: &str) -> Result<(String, Value), Failure> {
         return Err(failure.hint("write NAME=VALUE such as `events_per_second=100`"));
     };
     let number: Option<serde_json::Number> = serde_json::from_str(value).ok();
-    Ok((name.to_owned(), number.map_or_else(|| json!(value), Value::Number)))
+    Ok((
+        name.to_owned(),
+        number.map_or_else(|| json!(value), Value::Number),
+    ))
 }
 
 async fn delete(delete: &Delete) -> Result<(), Failure> {

@@ -54,7 +54,11 @@ impl Contexts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(failed(&error)),
         };
-        let mode = file.metadata().map_err(|error| failed(&error))?.permissions().mode();
+        let mode = file
+            .metadata()
+            .map_err(|error| failed(&error))?
+            .permissions()
+            .mode();
         if mode & OF_OTHERS != 0 {
             let shown = path.display();
             let failure = Failure::new(format!("{shown} has keys and others may read or write it"));

@@ -74,7 +74,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Use(Use { name }) => change(|contexts| {
-            contexts.contexts.get(name).ok_or_else(|| unknown(name, contexts))?;
+            contexts
+                .contexts
+                .get(name)
+                .ok_or_else(|| unknown(name, contexts))?;
             contexts.current = Some(name.clone());
             Ok(format!("{name} is used from now on"))
         }),
@@ -95,7 +98,10 @@ pub(super) fn current() -> Result<Option<(String, Context)>, Failure> {
     let Some(name) = contexts.current.take() else {
         return Ok(None);
     };
-    let context = contexts.contexts.remove(&name).ok_or_else(|| unknown(&name, &contexts))?;
+    let context = contexts
+        .contexts
+        .remove(&name)
+        .ok_or_else(|| unknown(&name, &contexts))?;
     Ok(Some((name, context)))
 }
 
@@ -133,7 +139,11 @@ fn add(add: &Add) -> Result<(), Failure> {
             key,
         },
     )?;
-    say(format_args!("{} is used from now on; it is kept in {}", add.name, path.display()));
+    say(format_args!(
+        "{} is used from now on; it is kept in {}",
+        add.name,
+        path.display()
+    ));
     Ok(())
 }
 

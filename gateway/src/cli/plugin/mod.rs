@@ -20,8 +20,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Settings, block_on};
 use super::output::Failure;
+use super::{Settings, block_on};
 use hookgate_plugin_host::Config;
 
 pub(super) use show::pretty;

@@ -80,7 +80,10 @@ pub(super) async fn run(arguments: &Create) -> Result<(), Failure> {
         value => word(value),
     };
     say(format_args!("subscription {} is created", text(&made["id"])));
-    facts(&[("secret", optional("secret")), ("public key", optional("public_key"))]);
+    facts(&[
+        ("secret", optional("secret")),
+        ("public key", optional("public_key")),
+    ]);
     note("deliveries verify with it: `hookgate verify`, docs/receivers.md");
     Ok(())
 }

@@ -141,7 +141,14 @@ fn print(found: &Value) {
         ("url", optional("url")),
         ("events", joined(&found["events"])),
         ("filter", optional("filter")),
-        ("status", if shown == "active" { green(&shown) } else { yellow(&shown) }),
+        (
+            "status",
+            if shown == "active" {
+                green(&shown)
+            } else {
+                yellow(&shown)
+            },
+        ),
         ("mode", optional("mode")),
         ("payload", optional("payload")),
         ("owner", optional("owner")),
@@ -181,7 +188,10 @@ async fn pause(one: &One) -> Result<(), Failure> {
     if one.json {
         say(changed);
     } else {
-        say(format_args!("{} receives no events until `hookgate subscription resume`", one.id));
+        say(format_args!(
+            "{} receives no events until `hookgate subscription resume`",
+            one.id
+        ));
     }
     Ok(())
 }
@@ -220,7 +230,9 @@ async fn test(test: &Test) -> Result<(), Failure> {
     }
     let Some(attempt) = shown["attempts"].as_array().and_then(|attempts| attempts.first()) else {
         if !test.one.json {
-            say(format_args!("{delivery} is sent; see `hookgate delivery show {delivery}`"));
+            say(format_args!(
+                "{delivery} is sent; see `hookgate delivery show {delivery}`"
+            ));
         }
         return Ok(());
     };
