@@ -14,6 +14,7 @@ mod bodies;
 mod chains;
 mod clock_steps;
 mod command_line;
+mod commands;
 mod consumers;
 mod contracts;
 mod crash;

@@ -15,7 +15,7 @@ use clap::Args;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Address, Client};
+use super::client::Client;
 use super::output::{Failure, bold, dim, say};
 use super::receiver::Receiver;
 use super::temporary::TemporaryDir;
@@ -57,7 +57,7 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
     let (gateway, key) = (app.url(), app.operator_key().clone());
     let running = tokio::spawn(app.run(shutdown.clone()));
     let mut story = Story {
-        operator: Client::new(&Address::plain(&gateway), key.reveal())?,
+        operator: Client::new(&gateway, None, key.reveal())?,
         gateway: gateway.clone(),
         endpoint,
         receiver,

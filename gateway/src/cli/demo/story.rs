@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::client::{Address, Client};
+use super::super::client::Client;
 use super::super::output::{Failure, bold, dim, green, say};
 use super::super::receiver::{Arrival, Receiver};
 use super::samples::{Sample, samples};
@@ -52,7 +52,7 @@ impl Story {
         ));
         say(format_args!("{} at {}", bold("receiver"), self.endpoint));
         let key = self.make_tenant().await?;
-        let tenant = Client::new(&Address::plain(&self.gateway), &key)?;
+        let tenant = Client::new(&self.gateway, None, &key)?;
         self.set_up(&tenant).await?;
         let samples = samples();
         let ids = publish(&tenant, &samples).await?;
