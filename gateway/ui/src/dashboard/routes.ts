@@ -1,0 +1,8 @@
+// Screens of the operator. The order is that of the navigation.
+import type { Route } from '../base/router';
+
+export const routes: Route[] = [
+  { path: '/', load: () => import('./deliveries') },
+  { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, load: () => import('./deliveries') },
+  { path: '/tenants/:tenant/deliveries/:id', load: () => import('../screens/delivery') },
+];

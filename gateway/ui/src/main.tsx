@@ -1,0 +1,14 @@
+// Start: the session first, since its module takes the code of a sign-in link out of the address.
+import { startSession } from './base/session';
+import { render } from 'preact';
+import { App } from './app';
+import { area, startRouter } from './base/router';
+import { routes as dashboard } from './dashboard/routes';
+import { routes as portal } from './portal/routes';
+
+const root = document.getElementById('app');
+if (root) {
+  startRouter();
+  render(<App routes={area === 'portal' ? portal : dashboard} />, root);
+  void startSession();
+}

@@ -1,0 +1,50 @@
+// uPlot in the page's colours. A chunk of its own: only `chart.tsx` imports it, and lazily.
+import uPlot from 'uplot';
+import type { ChartProps, ChartSeries } from './chart';
+
+export type Plot = { update: (times: string[], series: ChartSeries[]) => void; destroy: () => void };
+
+export function makePlot(box: HTMLElement, props: ChartProps, height: number): Plot {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const format = props.format ?? ((value: number) => String(value));
+  const axis = { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+  const bars = props.bars && uPlot.paths.bars ? uPlot.paths.bars({ size: [0.8, 24] }) : null;
+  const plot = new uPlot(
+    {
+      width: box.clientWidth || 300,
+      height,
+      cursor: { y: false, points: { size: 6 } },
+      legend: { live: true },
+      scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+      axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map(format) }],
+      series: [
+        {},
+        ...props.series.map((one) => {
+          const stroke = colour(`chart-${one.tone ?? 'accent'}`);
+          return {
+            label: one.label,
+            stroke,
+            width: 1.5,
+            points: { show: false },
+            value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+            ...(bars ? { paths: bars, fill: stroke } : {}),
+          };
+        }),
+      ],
+    },
+    data(props.times, props.series),
+    box,
+  );
+  const observer = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height }));
+  observer.observe(box);
+  return {
+    update: (times, series) => plot.setData(data(times, series)),
+    destroy: () => {
+      observer.disconnect();
+      plot.destroy();
+    },
+  };
+}
+
+const data = (times: string[], series: ChartSeries[]): uPlot.AlignedData => [times.map((at) => Date.parse(at) / 1000), ...series.map((one) => one.values)];
