@@ -1,7 +1,8 @@
 // The application: sign-in, or the frame with the screen of the address.
 import { Component, type ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { toApiError } from './api/client';
-import { find, here, type Route, url, useScreen } from './base/router';
+import { find, here, navigate, type Route, url, useScreen } from './base/router';
 import { can, sessionState } from './base/session';
 import { Page } from './parts/page';
 import { Shell } from './parts/shell';
@@ -27,6 +28,11 @@ export function App({ routes }: { routes: Route[] }) {
 function Current({ routes }: { routes: Route[] }) {
   const found = find(routes);
   const { screen: Screen, failed } = useScreen(found?.route);
+  const home = !found && here.value.path.replace(/\/$/, '') === url('/') ? routes.find((route) => route.nav) : undefined;
+  useEffect(() => {
+    if (home) navigate(url(home.path), { replace: true });
+  }, [home]);
+  if (home) return null;
   if (!found) return <NotFound />;
   if (found.route.needs && !can(found.route.needs)) {
     return (

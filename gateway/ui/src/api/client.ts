@@ -28,6 +28,11 @@ export class ApiError extends Error {
     this.retryAfter = retryAfter;
   }
 
+  /** Set when the same request may succeed later. */
+  get mayPass(): boolean {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+
   /** Detail of the error of the field at this JSON pointer. */
   at(pointer: string): string | undefined {
     return this.problem.errors?.find((error) => error.pointer === pointer)?.detail;

@@ -1,4 +1,5 @@
 // Lists with cursors. The cursor and the filters are in the address, so that a page of a list can be linked.
+import { useRef } from 'preact/hooks';
 import { useQuery } from '../base/router';
 import type { Query } from './client';
 import { type Resource, useResource } from './resource';
@@ -38,6 +39,10 @@ export function useList<T>(path: string | null, options: ListOptions = {}): List
   const live = cursor === null;
   const resource = useResource<Page<T>>(path, { query, tenant: options.tenant, poll: live ? (options.poll ?? POLL) : 0 });
 
+  // While other filters are loaded, the rows before stay: a list does not blink.
+  const shown = useRef<Page<T> | undefined>(undefined);
+  if (resource.data) shown.current = resource.data;
+
   // Lists without a way back (the operator's) are walked back by the cursors that led here.
   const trail = Array.isArray(state.trail) ? state.trail : [];
   const go = (next: string | null, way: string[]) => () => set({ cursor: next }, { state: { trail: way.slice(-LONGEST_TRAIL) } });
@@ -49,7 +54,7 @@ export function useList<T>(path: string | null, options: ListOptions = {}): List
 
   return {
     ...resource,
-    rows: resource.data?.data ?? [],
+    rows: (resource.data ?? (resource.error ? undefined : shown.current))?.data ?? [],
     live,
     older: next ? go(next, [...trail, cursor ?? '']) : undefined,
     newer,

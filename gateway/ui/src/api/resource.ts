@@ -54,7 +54,7 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
         if (abort.signal.aborted) return;
         const error = toApiError(cause);
         failures.current += 1;
-        wait = backoff(typeof every === 'function' ? 1000 : every, failures.current, error.retryAfter);
+        wait = !error.mayPass ? 0 : backoff(typeof every === 'function' ? 1000 : every, failures.current, error.retryAfter);
         setState((old) => ({ key, data: old?.key === key ? old.data : (cache.get(key) as T | undefined), error }));
       }
       if (polls && wait > 0 && !abort.signal.aborted) timer = window.setTimeout(whenVisible, wait);

@@ -40,7 +40,7 @@ export async function follow(path: string, query: Query, tenant: string | null, 
       if (signal.aborted) return;
       const error = toApiError(cause);
       retryAfter = error.retryAfter;
-      if (error.status >= 400 && error.status < 500 && error.status !== 429) return handlers.state?.('refused', error);
+      if (error.status !== 0 && !error.mayPass) return handlers.state?.('refused', error);
       handlers.state?.('waiting', error);
     } finally {
       signal.removeEventListener('abort', stop);

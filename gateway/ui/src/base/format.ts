@@ -47,7 +47,7 @@ export function bytes(value: number): string {
 }
 
 export function duration(ms: number): string {
-  if (ms < 1) return `${Math.round(ms * 1000)} µs`;
+  if (ms < 1) return '<1 ms';
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;

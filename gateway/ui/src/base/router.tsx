@@ -14,6 +14,8 @@ export type Route = {
   load: () => Promise<{ default: Screen }>;
   /** Entry of the navigation; left out: the screen is reached from others. */
   nav?: { label: string; icon: string; group?: string };
+  /** Path of the route in the navigation that this screen belongs to. */
+  under?: string;
   /** Capability that a portal session needs for this screen. */
   needs?: Capability;
 };

@@ -36,16 +36,26 @@ const STORED = `hookgate.${area}`;
 const RENEW_BEFORE = 5 * 60_000;
 let renewal = 0;
 
-/** The code of a sign-in link. It is taken out of the address before anything else happens. */
-const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
-if (location.hash) history.replaceState(null, '', location.pathname + location.search);
+/** Takes the code of a sign-in link out of the address. */
+function takeCode(): string | undefined {
+  const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
+  if (location.hash) history.replaceState(history.state, '', location.pathname + location.search);
+  return code;
+}
+/** Taken when the module is loaded, before anything else happens. */
+const firstCode = takeCode();
 
 export const session = (): Session | null => (sessionState.value.at === 'signed-in' ? sessionState.value.session : null);
 /** Set when the session may do this. The gateway decides; the pages only leave out what it would refuse. */
 export const can = (capability: Capability): boolean => session()?.capabilities.includes(capability) ?? false;
 
 export async function startSession(): Promise<void> {
-  if (code) return exchange(code);
+  // A link that is opened where the page is already loaded changes the fragment only.
+  addEventListener('hashchange', () => {
+    const next = takeCode();
+    if (next) void exchange(next);
+  });
+  if (firstCode) return exchange(firstCode);
   const stored = read();
   if (!stored) return void (sessionState.value = { at: 'signed-out' });
   signIn(stored);
@@ -55,7 +65,7 @@ async function exchange(secret: string): Promise<void> {
   forget();
   try {
     const view = await api<Session>('POST', '/v1/session', { body: { code: secret } });
-    if (view.theme) setTheme(view.theme);
+    if (view.theme && view.theme !== 'auto') setTheme(view.theme);
     signIn(view);
     if (view.next?.startsWith('/')) navigate(url(view.next), { replace: true });
   } catch (cause) {

@@ -14,7 +14,7 @@ const columns = deliveryColumns(true);
 export default function Deliveries() {
   const list = useList<TenantOfDelivery>('/v1/operator/deliveries', { filters: names });
   return (
-    <Page title="Deliveries" about="Every event on its way to an endpoint, over all tenants." actions={<Live on={list.live} failed={list.error !== undefined} />}>
+    <Page title="Deliveries" about="Every event on its way to an endpoint, over all tenants." actions={<Live on={list.live} error={list.error} />}>
       <Filters filters={filters} />
       <ListTable
         label="Deliveries"

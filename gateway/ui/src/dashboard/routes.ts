@@ -2,7 +2,6 @@
 import type { Route } from '../base/router';
 
 export const routes: Route[] = [
-  { path: '/', load: () => import('./deliveries') },
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, load: () => import('./deliveries') },
-  { path: '/tenants/:tenant/deliveries/:id', load: () => import('../screens/delivery') },
+  { path: '/tenants/:tenant/deliveries/:id', under: '/deliveries', load: () => import('../screens/delivery') },
 ];

@@ -18,14 +18,21 @@ export function Filters({ filters, children }: { filters: Filter[]; children?: C
   const names = filterNames(filters);
   const active = names.filter((name) => params.get(name));
   const change = (patch: Record<string, string | null>) => set({ ...patch, cursor: null }, { replace: true });
+  const [open, setOpen] = useState(false);
+  const first = filters[0];
+  const hidden = active.filter((name) => first?.kind !== 'text' || !first.search || name !== first.name);
   return (
-    <form class="filters" role="search" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
+    <form class={open ? 'filters is-open' : 'filters'} role="search" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
       {filters.map((filter) => {
         const value = params.get(filter.name) ?? '';
         if (filter.kind === 'choice') return <Choice key={filter.name} filter={filter} value={value} change={change} />;
         if (filter.kind === 'range') return <Range key={filter.name} label={filter.label} since={value} until={params.get('until') ?? ''} change={change} />;
         return <Text key={filter.name} filter={filter} value={value} change={change} />;
       })}
+      <button type="button" class="button filters-more" aria-expanded={open} onClick={() => setOpen(!open)}>
+        Filters
+        {hidden.length > 0 && <span class="count">{hidden.length}</span>}
+      </button>
       {active.length > 0 && (
         <button type="button" class="link" onClick={() => change(Object.fromEntries(names.map((name) => [name, null])))}>
           Clear

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { area, here, type Route, url } from '../base/router';
+import { area, find, here, type Route, url } from '../base/router';
 import { can, session, signOut } from '../base/session';
 import { setTheme, type Theme, theme } from '../base/theme';
 import { Icon, Mark } from './icon';
@@ -27,15 +27,15 @@ export function Shell({ routes, children }: { routes: Route[]; children: Compone
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById('main')?.focus())}>
         Skip to content
       </a>
-      <div class="topbar">
+      <header class="topbar">
         <button ref={menu} type="button" class="copy" aria-label="Menu" aria-expanded={open.value} aria-controls="side" onClick={() => (open.value = !open.value)}>
           <Icon name={open.value ? 'close' : 'menu'} />
         </button>
         <Brand />
-      </div>
+      </header>
       <aside class="side" id="side">
         <Brand />
-        <Navigation routes={routes} path={path} />
+        <Navigation routes={routes} />
         <div class="side-foot">
           <Themes />
           <button type="button" class="side-link" onClick={() => void signOut()}>
@@ -64,7 +64,8 @@ function Brand() {
   );
 }
 
-function Navigation({ routes, path }: { routes: Route[]; path: string }) {
+function Navigation({ routes }: { routes: Route[] }) {
+  const current = find(routes)?.route;
   const entries = routes.filter((route) => route.nav && (!route.needs || can(route.needs)));
   const groups = [...new Set(entries.map((route) => route.nav?.group ?? ''))];
   return (
@@ -80,7 +81,7 @@ function Navigation({ routes, path }: { routes: Route[]; path: string }) {
             .filter((route) => (route.nav?.group ?? '') === group)
             .map((route) => (
               <li key={route.path}>
-                <a class="side-link" href={url(route.path)} aria-current={isCurrent(url(route.path), path) ? 'page' : undefined}>
+                <a class="side-link" href={url(route.path)} aria-current={route === current ? 'page' : route.path === current?.under ? 'true' : undefined}>
                   <Icon name={route.nav?.icon ?? ''} />
                   {route.nav?.label}
                 </a>
@@ -91,8 +92,6 @@ function Navigation({ routes, path }: { routes: Route[]; path: string }) {
     </nav>
   );
 }
-
-const isCurrent = (entry: string, path: string): boolean => (entry === url('/') ? path === entry : path === entry || path.startsWith(`${entry}/`));
 
 const THEMES: [Theme, string, string][] = [
   ['light', 'Light', 'sun'],

@@ -21,8 +21,14 @@ export function ErrorBox({ error, retry }: { error: ApiError; retry?: (() => voi
       <Icon name="dead" />
       <div>
         <p class="error-title">{problem.title}</p>
-        <p>{problem.detail}</p>
-        {problem.fix && <p class="muted">{problem.fix}</p>}
+        <p>
+          <Prose text={problem.detail} />
+        </p>
+        {problem.fix && (
+          <p>
+            <Prose text={problem.fix} />
+          </p>
+        )}
         <p class="error-foot">
           <code>{problem.code}</code>
           {problem.type.startsWith('/') && (
@@ -41,6 +47,11 @@ export function ErrorBox({ error, retry }: { error: ApiError; retry?: (() => voi
   );
 }
 
+/** Text of the gateway, in which `…` marks names. */
+export function Prose({ text }: { text: string }) {
+  return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
+}
+
 export function Skeleton({ lines = 4 }: { lines?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">
@@ -52,11 +63,12 @@ export function Skeleton({ lines = 4 }: { lines?: number }) {
 }
 
 /** Shows that a page updates itself, or why it does not at the moment. */
-export function Live({ on, failed }: { on: boolean; failed?: boolean }) {
-  const text = failed ? 'Reconnecting' : on ? 'Live' : 'Paused';
-  const title = failed ? 'The last reads failed; they are repeated' : on ? 'This page updates itself' : 'Only the first page updates itself';
+export function Live({ on, error }: { on: boolean; error?: ApiError | undefined }) {
+  const failed = error?.mayPass === true;
+  const text = failed ? 'Reconnecting' : on && !error ? 'Live' : 'Paused';
+  const title = failed ? 'The last reads failed; they are repeated' : on && !error ? 'This page updates itself' : error ? 'The request was refused' : 'Only the first page updates itself';
   return (
-    <span class={`live ${failed ? 'is-failed' : on ? 'is-on' : ''}`} title={title}>
+    <span class={`live ${failed ? 'is-failed' : on && !error ? 'is-on' : ''}`} title={title}>
       {text}
     </span>
   );

@@ -97,7 +97,7 @@ export function ListTable<T>({ list, empty, ...props }: Omit<TableProps<T>, 'row
       <Table
         {...props}
         rows={list.rows}
-        loading={list.loading && list.data === undefined}
+        loading={list.data === undefined && !list.error}
         error={list.error}
         retry={list.reload}
         empty={partial ? <Empty title="Nothing found so far">The gateway has searched a part of the list. Go on to what is older.</Empty> : empty}

@@ -13,7 +13,7 @@ const columns = deliveryColumns(false);
 export default function Deliveries() {
   const list = useList<Delivery>('/v1/deliveries', { filters: names });
   return (
-    <Page title="Deliveries" about="Every event on its way to one of your endpoints." actions={<Live on={list.live} failed={list.error !== undefined} />}>
+    <Page title="Deliveries" about="Every event on its way to one of your endpoints." actions={<Live on={list.live} error={list.error} />}>
       <Filters filters={listFilters} />
       <ListTable
         label="Deliveries"

@@ -17,7 +17,7 @@ export const listFilters: Filter[] = [
   { name: 'q', label: 'Event id, delivery id or idempotency key', placeholder: 'Id or idempotency key', kind: 'text', search: true },
   { name: 'types', label: 'Event types', placeholder: 'Types: invoice.*', kind: 'text' },
   { name: 'status', label: 'Status', kind: 'choice', options: options(STATUSES) },
-  { name: 'status_class', label: 'Answer', kind: 'choice', options: options(CLASSES) },
+  { name: 'status_class', label: 'Response', kind: 'choice', options: options(CLASSES) },
   { name: 'attempt', label: 'Attempt', kind: 'choice', options: [{ value: 'first', label: 'first attempt' }, { value: 'retry', label: 'retries' }] },
   { name: 'since', label: 'Any time', kind: 'range' },
 ];
@@ -30,11 +30,11 @@ export function deliveryColumns(tenants: boolean): Column<Row>[] {
   const columns: Column<Row>[] = [
     { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
     { name: 'status', title: 'Status', cell: (row) => <Status value={row.status} /> },
-    { name: 'answer', title: 'Answer', cell: (row) => <Answer row={row} /> },
+    { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
     { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
     { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Time at={row.next_attempt} /> },
-    { name: 'at', title: 'First attempt', number: true, cell: (row) => <Time at={row.first_attempt} /> },
+    { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
   ];
   if (tenants) columns.splice(1, 0, { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => tenantOf(row) });
   return columns;

@@ -27,6 +27,7 @@ export default function DeliveryScreen({ params }: ScreenProps) {
   const hasEndpoint = data !== undefined && data.subscription !== 'inline';
   const endpoint = useResource<Subscription>(hasEndpoint ? path('subscriptions', data.subscription) : null, { tenant });
   const crumbs = [{ label: 'Deliveries', href: links.deliveries() }];
+  if (tenant) crumbs.push({ label: tenant, href: links.deliveries({ tenant }) });
   if (!data) {
     return (
       <Page title="Delivery" crumbs={crumbs}>
@@ -50,7 +51,6 @@ export default function DeliveryScreen({ params }: ScreenProps) {
       <Section>
         <Facts
           items={[
-            ['Tenant', tenant],
             ['Event', <Id key="event" value={data.event} />],
             ['Endpoint', data.subscription === 'inline' ? 'named by the event' : <Id key="endpoint" value={data.subscription} />],
             ['Delivery', <Id key="delivery" value={data.id} />],
