@@ -13,6 +13,7 @@ export const links = {
   delivery: (id: string, tenant?: string | null) => within(tenant, `/deliveries/${segment(id)}`),
   events: (query: Record<string, string> = {}) => withQuery(url('/events'), query),
   event: (id: string, tenant?: string | null) => within(tenant, `/events/${segment(id)}`),
+  plugin: (name: string, tenant?: string | null) => within(tenant, `/plugins/${segment(name)}`),
   endpoint: (id: string, tenant?: string | null) => within(tenant, `/endpoints/${segment(id)}`),
 };
 
