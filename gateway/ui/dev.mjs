@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
-import { entryNames, options, shell } from './tools/bundle.mjs';
+import { EMBED, embedOptions, entryNames, options, shell } from './tools/bundle.mjs';
 
 const { values } = parseArgs({ options: { gateway: { type: 'string', default: 'http://127.0.0.1:8080' }, port: { type: 'string', default: '5173' } } });
 const gateway = new URL(values.gateway);
@@ -33,6 +33,7 @@ const collect = {
 };
 const context = await esbuild.context({ ...options, sourcemap: 'inline', plugins: [collect] });
 await context.watch();
+const embed = await esbuild.build({ ...embedOptions, sourcemap: 'inline' });
 
 createServer((req, res) => {
   const { pathname } = new URL(req.url, 'http://local');
@@ -41,7 +42,7 @@ createServer((req, res) => {
     return res.writeHead(200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8' }).end(shell(names));
   }
   if (pathname.startsWith('/ui/')) {
-    const file = files.get(pathname.slice(4));
+    const file = pathname === `/ui/${EMBED}` ? embed.outputFiles[0].contents : files.get(pathname.slice(4));
     if (!file) return res.writeHead(404).end();
     return res.writeHead(200, { ...HEADERS, 'content-type': TYPES[pathname.split('.').pop()] ?? 'application/octet-stream' }).end(file);
   }

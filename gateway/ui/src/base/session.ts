@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { type ApiError, api, authorize, toApiError } from '../api/client';
 import { forgetAnswers } from '../api/resource';
+import { tellParent } from './embed';
 import { area, navigate, url } from './router';
 import { setTheme, type Theme } from './theme';
 
@@ -119,7 +120,7 @@ function refused(reason: ApiError): void {
   forget();
   sessionState.value = { at: 'signed-out', reason, refresh: ended?.refresh_url ?? null };
   // The page that embeds the portal can give it a new link. The message holds nothing secret.
-  if (area === 'portal' && window.parent !== window) window.parent.postMessage({ type: 'hookgate:session-expired' }, '*');
+  tellParent({ type: 'hookgate:session-expired' });
 }
 
 function forget(): void {
