@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks';
 import type { ApiError } from '../api/client';
 import type { NewSubscription, Subscription } from '../api/schema';
-import { CheckField, Field, FormError, SelectField, TextField, useSubmit } from '../parts/form';
+import { session } from '../base/session';
+import { CheckField, FormError, SelectField, TextField, useSubmit } from '../parts/form';
 import { Icon } from '../parts/icon';
 import { useCatalogue } from './catalogue-data';
 import { FilterField, parseFilter } from './filter-field';
@@ -23,7 +24,7 @@ export function EndpointForm({ endpoint, action, cancel, save }: EndpointFormPro
   const catalogue = useCatalogue();
   const [url, setUrl] = useState(endpoint?.url ?? '');
   const [description, setDescription] = useState(endpoint?.description ?? '');
-  const [events, setEvents] = useState(endpoint?.events ?? ['*']);
+  const [events, setEvents] = useState(endpoint?.events ?? session()?.types ?? ['*']);
   const [filter, setFilter] = useState(() => parseFilter(endpoint?.filter ? JSON.stringify(endpoint.filter, null, 2) : ''));
   const [payload, setPayload] = useState(endpoint?.payload ?? 'full');
   const [headers, setHeaders] = useState<Header[]>([]);
@@ -98,25 +99,31 @@ export function EndpointForm({ endpoint, action, cancel, save }: EndpointFormPro
 
 function Headers({ headers, onChange, error }: { headers: Header[]; onChange: (headers: Header[]) => void; error: ApiError | undefined }) {
   const change = (index: number, patch: Partial<Header>) => onChange(headers.map((one, at) => (at === index ? { ...one, ...patch } : one)));
+  const wrong = error?.at('/headers');
   return (
-    <Field label="Headers" pointer="/headers" error={error} hint="Sent with every attempt. Their values are never shown again.">
-      {({ id, ...rest }) => (
-        <div class="header-rows">
-          {headers.map((header, index) => (
-            <div key={index} class="beside">
-              <input {...rest} class="input is-code" aria-label="Header name" placeholder="x-team" spellcheck={false} value={header.name} onInput={(event) => change(index, { name: event.currentTarget.value })} />
-              <input {...rest} class="input is-code" aria-label={`Value of ${header.name || 'the header'}`} placeholder="value" spellcheck={false} autocomplete="off" value={header.value} onInput={(event) => change(index, { value: event.currentTarget.value })} />
-              <button type="button" class="copy" aria-label={`Remove ${header.name || 'header'}`} onClick={() => onChange(headers.filter((_, at) => at !== index))}>
-                <Icon name="close" />
-              </button>
-            </div>
-          ))}
-          <button type="button" id={id} class="button" onClick={() => onChange([...headers, { name: '', value: '' }])}>
-            <Icon name="plus" />
-            Add a header
-          </button>
-        </div>
+    <fieldset class={wrong ? 'field picker is-wrong' : 'field picker'}>
+      <legend>Headers</legend>
+      <div class="header-rows">
+        {headers.map((header, index) => (
+          <div key={index} class="beside">
+            <input class="input is-code" aria-label="Header name" placeholder="x-team" spellcheck={false} value={header.name} onInput={(event) => change(index, { name: event.currentTarget.value })} />
+            <input class="input is-code" aria-label={`Value of ${header.name || 'the header'}`} placeholder="value" spellcheck={false} autocomplete="off" value={header.value} onInput={(event) => change(index, { value: event.currentTarget.value })} />
+            <button type="button" class="copy" aria-label={`Remove ${header.name || 'header'}`} onClick={() => onChange(headers.filter((_, at) => at !== index))}>
+              <Icon name="close" />
+            </button>
+          </div>
+        ))}
+        <button type="button" class="button" onClick={() => onChange([...headers, { name: '', value: '' }])}>
+          <Icon name="plus" />
+          Add a header
+        </button>
+      </div>
+      <p class="hint">Sent with every attempt. Their values are never shown again.</p>
+      {wrong && (
+        <p class="wrong" role="alert">
+          {wrong}
+        </p>
       )}
-    </Field>
+    </fieldset>
   );
 }

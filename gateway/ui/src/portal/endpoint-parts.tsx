@@ -57,7 +57,7 @@ export function EndpointUrl({ url }: { url: string }) {
   if (!parts) return <>{url}</>;
   return (
     <span class="endpoint-url" title={url}>
-      <span class="faint">{parts[1]}</span>
+      <span class="faint hide-narrow">{parts[1]}</span>
       <span class="strong">{parts[2]}</span>
       <span class="muted">
         {parts[3]}

@@ -166,7 +166,7 @@ function Overview({ id }: { id: string }) {
         {stats.error && !stats.data ? (
           <ErrorBox error={stats.error} retry={stats.reload} />
         ) : (
-          <dl class="tiles">
+          <dl class="tiles stats">
             <Tile label={`Attempts in ${window ?? '…'}`} value={totals && count(totals.attempts)} />
             <Tile label="Failed" value={totals && `${(totals.failed_share * 100).toFixed(totals.failed_share > 0 && totals.failed_share < 0.1 ? 1 : 0)} %`} note={totals && `${count(totals.failed)} attempts`} />
             <Tile label="Given up" value={totals && count(totals.dead)} note={totals && 'deliveries'} />
@@ -190,6 +190,7 @@ function Overview({ id }: { id: string }) {
                   'none'
                 )),
             ],
+            ['Endpoint', <Id key="id" value={id} />],
             ['Disabled by itself', auto_disable ? `when over ${Math.round(auto_disable.over * 100)} % fail for ${auto_disable.for_at_least}` : stats.data && 'never'],
           ]}
         />

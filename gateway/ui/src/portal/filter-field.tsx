@@ -57,7 +57,7 @@ export function FilterField({ filter, onChange, events, error }: { filter: Filte
   };
   const wrong = filter.wrong ?? found;
   return (
-    <div>
+    <div class={wrong ? 'is-wrong' : ''}>
       <Field label="Filter" pointer="/filter" error={error} hint={<>JSON. Only events whose data fits are sent, for example <code>{'{"/amount": {"$gte": 100}}'}</code>. Empty: all of these types.</>}>
         {(control) => (
           <textarea

@@ -2,6 +2,7 @@
 import { useId, useState } from 'preact/hooks';
 import type { ApiError } from '../api/client';
 import type { EventType } from '../api/schema';
+import { session } from '../base/session';
 import { Icon } from '../parts/icon';
 import type { Catalogue } from './catalogue-data';
 
@@ -28,14 +29,18 @@ export function TypePicker({ value, onChange, catalogue, error }: Props) {
   return (
     <fieldset class={wrong ? 'field picker is-wrong' : 'field picker'} aria-describedby={wrong ? `${id}-error` : undefined}>
       <legend>Event types</legend>
-      <label class="radio">
-        <input type="radio" name={id} checked={all} onChange={() => onChange(['*'])} />
-        All events, those of later types too
-      </label>
-      <label class="radio">
-        <input type="radio" name={id} checked={!all} onChange={() => onChange(value.filter((one) => one !== '*'))} />
-        Some types
-      </label>
+      {!session()?.types && (
+        <>
+          <label class="radio">
+            <input type="radio" name={id} checked={all} onChange={() => onChange(['*'])} />
+            All events, those of later types too
+          </label>
+          <label class="radio">
+            <input type="radio" name={id} checked={!all} onChange={() => onChange(value.filter((one) => one !== '*'))} />
+            Some types
+          </label>
+        </>
+      )}
       {!all && (
         <div class="picker-box">
           {types.length > 12 && <input type="search" class="input" placeholder="Find a type" aria-label="Find a type" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />}
