@@ -7,6 +7,7 @@ export const routes: Route[] = [
   { path: '/endpoints/:id', under: '/endpoints', needs: 'view', load: () => import('./endpoint') },
   { path: '/endpoints/:id/edit', under: '/endpoints', needs: 'endpoints.write', load: () => import('./edit-endpoint') },
   { path: '/events', nav: { label: 'Events', icon: 'event' }, needs: 'view', load: () => import('./events') },
+  { path: '/events/:id', under: '/events', needs: 'view', load: () => import('../screens/event') },
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, needs: 'view', load: () => import('./deliveries') },
   { path: '/deliveries/:id', under: '/deliveries', needs: 'view', load: () => import('../screens/delivery') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead' }, needs: 'view', load: () => import('./dead-letters') },
