@@ -3,7 +3,7 @@
 
 /** Milliseconds within which no second link is asked for: a link that does not work must not become a loop. */
 const AGAIN_AFTER = 10_000;
-const LEAST_HEIGHT = 240;
+const LEAST_HEIGHT = 480;
 const MOST_HEIGHT = 20_000;
 
 class HookgatePortal extends HTMLElement {

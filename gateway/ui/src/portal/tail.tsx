@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { useTail, type TailLine } from '../api/tail';
 import type { LoggedAttempt } from '../api/schema';
 import { count, duration, exact } from '../base/format';
+import { embedded } from '../base/embed';
 import { links } from '../base/links';
 import { useQuery } from '../base/router';
 import { type Filter, filterNames, Filters } from '../parts/filters';
@@ -19,8 +20,8 @@ const filters: Filter[] = [
   { name: 'status_class', label: 'Response', kind: 'choice', options: CLASSES.map((value) => ({ value, label: value })) },
 ];
 const names = filterNames(filters);
-/** Lines that are kept. */
-const KEEP = 500;
+/** Lines that are kept; fewer in a frame that is as high as its content. */
+const KEEP = embedded ? 50 : 500;
 
 type Row = TailLine & { key: string; attempt: LoggedAttempt; missed: number | undefined };
 
