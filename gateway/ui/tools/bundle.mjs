@@ -87,7 +87,7 @@ function loadedBy(metafile, file, found = new Set()) {
   return found;
 }
 
-/** The screens: files that are imported when they are shown. The chart is none, it is loaded after its screen. */
+/** The screens: files that are imported when they are shown. */
 const screens = (metafile) => Object.keys(metafile.outputs).filter((file) => /^src\/(dashboard|portal|screens)\//.test(metafile.outputs[file].entryPoint ?? ''));
 
 async function main(folder) {

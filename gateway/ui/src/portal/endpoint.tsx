@@ -1,32 +1,33 @@
 // One endpoint: how it fares, its latest deliveries, settings, signing, test, and what it missed.
 import { useState } from 'preact/hooks';
-import { api, path } from '../api/client';
+import { path } from '../api/client';
 import { useList } from '../api/list';
 import { useResource } from '../api/resource';
-import type { ActivatedSubscription, Delivery, Missed, SeriesPage, Subscription, SubscriptionStats } from '../api/schema';
-import { count, words } from '../base/format';
+import type { Delivery, Missed, SeriesPage, Subscription, SubscriptionStats } from '../api/schema';
+import { count } from '../base/format';
 import { links } from '../base/links';
-import { navigate, type ScreenProps, useQuery } from '../base/router';
+import { type ScreenProps, useQuery } from '../base/router';
 import { can } from '../base/session';
 import { Chart } from '../parts/chart';
 import { Id } from '../parts/copy';
-import { Confirm } from '../parts/dialog';
 import { Filters, filterNames } from '../parts/filters';
 import { Icon } from '../parts/icon';
-import { Json } from '../parts/json';
+import { lazy } from '../parts/lazy';
 import { Facts, Page, Section } from '../parts/page';
 import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { ListTable } from '../parts/table';
 import { type Tab, Tabs } from '../parts/tabs';
-import { ExactTime, Time } from '../parts/time';
-import { toast } from '../parts/toast';
+import { Time } from '../parts/time';
 import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
+import { Ask } from './endpoint-ask';
 import { Answer, EndpointState, EndpointUrl, hostOf } from './endpoint-parts';
-import { Recover } from './recover';
-import { Signing } from './signing';
-import { Test } from './test';
 
-type Asked = 'disable' | 'activate' | 'delete' | 'recover';
+const Recover = lazy(() => import('./recover').then((part) => part.Recover));
+const Settings = lazy(() => import('./endpoint-settings').then((part) => part.Settings));
+const Signing = lazy(() => import('./signing').then((part) => part.Signing));
+const Test = lazy(() => import('./test').then((part) => part.Test));
+
+type Asked = 'disable' | 'activate' | 'recover';
 
 export default function Endpoint({ params }: ScreenProps) {
   const { id = '' } = params;
@@ -92,32 +93,6 @@ function Actions({ endpoint, ask }: { endpoint: Subscription; ask: (what: Asked)
         </>
       )}
     </>
-  );
-}
-
-function Ask({ what, endpoint, done, reload, onClose }: { what: 'disable' | 'activate' | 'delete'; endpoint: Subscription; done: (missed: Missed | undefined) => void; reload: () => void; onClose: () => void }) {
-  const run = async () => {
-    if (what === 'delete') {
-      await api('DELETE', path('subscriptions', endpoint.id));
-      toast('The endpoint was deleted.');
-      navigate(links.endpoints());
-      return;
-    }
-    const answer = await api<ActivatedSubscription>('POST', path('subscriptions', endpoint.id, what));
-    done(what === 'activate' ? (answer.missed ?? undefined) : undefined);
-    toast(what === 'activate' ? 'The endpoint receives events again.' : 'The endpoint receives nothing now.');
-    reload();
-  };
-  const [title, action, text] = {
-    disable: ['Disable this endpoint?', 'Disable', 'It receives nothing until it is activated, and its pending deliveries are cancelled. What it misses can be recovered afterwards.'],
-    activate: ['Activate this endpoint?', 'Activate', 'It receives new events again. What it missed is not sent by itself: you are told how much it was.'],
-    delete: ['Delete this endpoint?', 'Delete', 'Its settings and its secret are gone, and its pending deliveries are cancelled. This cannot be undone.'],
-  }[what] as [string, string, string];
-  return (
-    <Confirm title={title} action={action} danger={what === 'delete'} run={run} onClose={onClose}>
-      <p>{text}</p>
-      <p class="muted">{endpoint.url.split('?')[0]}</p>
-    </Confirm>
   );
 }
 
@@ -268,38 +243,6 @@ function Deliveries({ id }: { id: string }) {
           </Empty>
         }
       />
-    </>
-  );
-}
-
-function Settings({ endpoint }: { endpoint: Subscription }) {
-  const [deleting, setDeleting] = useState(false);
-  const { retry } = endpoint;
-  return (
-    <>
-      <Section>
-        <Facts
-          items={[
-            ['Event types', endpoint.events.includes('*') ? 'all' : <span class="patterns">{endpoint.events.map((one) => <code key={one}>{one}</code>)}</span>],
-            ['Payload', endpoint.payload === 'thin' ? 'thin: ids, status and times' : 'full'],
-            ['Headers', endpoint.headers.length > 0 ? <span class="patterns">{endpoint.headers.map((one) => <code key={one}>{one}</code>)}</span> : 'none of its own'],
-            ['Timeout', endpoint.timeout ?? 'default'],
-            ['Retries', retry?.schedule ? `after ${retry.schedule.join(', ')}` : retry?.attempts ? `${retry.attempts} attempts` : 'default'],
-            ['Mode', endpoint.mode === 'shadow' ? 'shadow: recorded, not sent' : words(endpoint.mode)],
-            ['Made', <ExactTime key="created" at={endpoint.created} />],
-            ['Id', <Id key="id" value={endpoint.id} />],
-          ]}
-        />
-      </Section>
-      <Section title="Filter">{endpoint.filter ? <Json value={endpoint.filter} label="filter" /> : <p class="muted">None: every event of these types is sent.</p>}</Section>
-      {can('endpoints.write') && (
-        <Section>
-          <button type="button" class="button is-quiet-danger" onClick={() => setDeleting(true)}>
-            Delete endpoint
-          </button>
-        </Section>
-      )}
-      {deleting && <Ask what="delete" endpoint={endpoint} done={() => {}} reload={() => {}} onClose={() => setDeleting(false)} />}
     </>
   );
 }
