@@ -14,6 +14,10 @@ export const links = {
   events: (query: Record<string, string> = {}) => withQuery(url('/events'), query),
   event: (id: string, tenant?: string | null) => within(tenant, `/events/${segment(id)}`),
   plugin: (name: string, tenant?: string | null) => within(tenant, `/plugins/${segment(name)}`),
+  endpoints: () => url('/endpoints'),
+  newEndpoint: () => url('/endpoints/new'),
+  editEndpoint: (id: string) => url(`/endpoints/${segment(id)}/edit`),
+  eventType: (type: string) => url(`/catalogue/${segment(type)}`),
   endpoint: (id: string, tenant?: string | null) => within(tenant, `/endpoints/${segment(id)}`),
 };
 
