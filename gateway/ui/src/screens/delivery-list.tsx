@@ -1,0 +1,48 @@
+// Filters and columns of a list of deliveries, for one tenant or all.
+import type { Delivery, TenantOfDelivery } from '../api/schema';
+import { links } from '../base/links';
+import { words } from '../base/format';
+import type { Column } from '../parts/table';
+import type { Filter } from '../parts/filters';
+import { Id } from '../parts/copy';
+import { HttpStatus, Status } from '../parts/status';
+import { Time } from '../parts/time';
+
+export const STATUSES = ['pending', 'delivered', 'dead', 'cancelled', 'shadowed'];
+export const CLASSES = ['2xx', '3xx', '4xx', '5xx', 'network', 'plugin'];
+
+const options = (values: string[]) => values.map((value) => ({ value, label: words(value) }));
+
+export const listFilters: Filter[] = [
+  { name: 'q', label: 'Event id, delivery id or idempotency key', placeholder: 'Id or idempotency key', kind: 'text', search: true },
+  { name: 'types', label: 'Event types', placeholder: 'Types: invoice.*', kind: 'text' },
+  { name: 'status', label: 'Status', kind: 'choice', options: options(STATUSES) },
+  { name: 'status_class', label: 'Response', kind: 'choice', options: options(CLASSES) },
+  { name: 'attempt', label: 'Attempt', kind: 'choice', options: [{ value: 'first', label: 'first attempt' }, { value: 'retry', label: 'retries' }] },
+  { name: 'since', label: 'Any time', kind: 'range' },
+];
+
+type Row = Delivery | TenantOfDelivery;
+
+export const tenantOf = (row: object): string | null => ('tenant' in row && typeof row.tenant === 'string' ? row.tenant : null);
+
+export function deliveryColumns(tenants: boolean): Column<Row>[] {
+  const columns: Column<Row>[] = [
+    { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
+    { name: 'status', title: 'Status', cell: (row) => <Status value={row.status} /> },
+    { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
+    { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
+    { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
+    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Time at={row.next_attempt} /> },
+    { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
+  ];
+  if (tenants) columns.splice(1, 0, { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => tenantOf(row) });
+  return columns;
+}
+
+export function Answer({ row }: { row: Row }) {
+  if (row.last_status !== null && row.last_status !== undefined) return <HttpStatus code={row.last_status} />;
+  return <span class="muted">{row.last_outcome ? words(row.last_outcome) : '–'}</span>;
+}
+
+export const deliveryHref = (row: Row): string => links.delivery(row.id, tenantOf(row));
