@@ -33,6 +33,7 @@ use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
 use crate::scheduler::{Journal, Scheduler};
 use crate::system_events::SystemEvents;
+use crate::ui::{self, Sessions};
 use crate::{api, delivery, feed, ingest, scheduler};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
@@ -71,6 +72,8 @@ pub struct App {
     reloadable: Reloadable,
     secrets: Secrets,
     operator_key_file: PathBuf,
+    /// Configured URL of the pages, if they are enabled.
+    pages: Option<Option<url::Url>>,
     stopping: CancellationToken,
     tasks: Tasks,
 }
@@ -165,6 +168,7 @@ impl App {
                 certificates,
             },
             secrets,
+            pages: config.ui.enabled.then(|| config.dashboard_url().cloned()),
             operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
             tasks: common.tasks,
@@ -177,6 +181,13 @@ impl App {
             .first()
             .map(|(server, _)| server.url())
             .unwrap_or_default()
+    }
+
+    /// URL of the dashboard, if the pages are enabled.
+    pub fn dashboard(&self) -> Option<String> {
+        let base = self.pages.as_ref()?;
+        let base = base.as_ref().map_or_else(|| self.url(), ToString::to_string);
+        Some(format!("{}/dashboard", base.trim_end_matches('/')))
     }
 
     /// URL of the public listener, if products' customers have a separate one.
@@ -486,6 +497,21 @@ fn api_parts(
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
         public_also: config.server.also().to_vec(),
+        sessions: Sessions::new(
+            Arc::clone(&common.store),
+            common.clock.clone(),
+            common.store_clock.clone(),
+            ui::Limits {
+                per_tenant: config.ui.sessions_per_tenant,
+                total: config.ui.sessions,
+            },
+        ),
+        pages: api::Pages {
+            portal_base: config.portal_url().cloned(),
+            dashboard_base: config.dashboard_url().cloned(),
+            https: config.server.tls.is_some(),
+            config: config.ui.clone(),
+        },
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
         tasks: common.tasks.clone(),

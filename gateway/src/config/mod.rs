@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events};
+use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events, ui};
 use hookgate_contract::profile;
 use hookgate_domain::units::Span;
 use hookgate_domain::{BadScopes, Quotas, Scopes};
@@ -86,6 +86,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// The dashboard and the tenant portal.
+    pub ui: ui::Config,
     /// System events: their recipient and their limits.
     pub system_events: system_events::Config,
     /// Logs.
@@ -162,6 +164,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            ui: ui::Config::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
@@ -177,6 +180,18 @@ impl Config {
             .url
             .clone()
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
+    }
+
+    /// Configured URL at which tenants' users reach the portal.
+    pub fn portal_url(&self) -> Option<&url::Url> {
+        self.ui.public_url.as_ref().or(self.server.public_url.as_ref())
+    }
+
+    /// Configured URL at which the operator reaches the dashboard. With two listeners, those are the
+    /// URLs of the other one.
+    pub fn dashboard_url(&self) -> Option<&url::Url> {
+        let apart = self.server.public.is_some() || self.server.admin.is_some();
+        self.portal_url().filter(|_| !apart)
     }
 
     /// Address of the store among those that the data directory records, without credentials. A

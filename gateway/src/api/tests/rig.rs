@@ -166,7 +166,19 @@ impl Rig {
                 shutdown: shutdown.clone(),
             },
         );
+        let limits = crate::ui::Limits {
+            per_tenant: 100,
+            total: 1_000,
+        };
+        let store_clock = hookgate_store::clock::StoreClock::new(clock.clone());
         let parts = Parts {
+            sessions: crate::ui::Sessions::new(Arc::clone(&store), clock.clone(), store_clock, limits),
+            pages: crate::api::Pages {
+                config: crate::ui::Config::default(),
+                portal_base: None,
+                dashboard_base: None,
+                https: false,
+            },
             auth,
             key_scopes: hookgate_domain::Scopes::ALL,
             registry,
