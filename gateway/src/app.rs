@@ -31,9 +31,8 @@ use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Se
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
-use crate::scheduler::{Journal, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::system_events::SystemEvents;
-use crate::ui::{self, Sessions};
 use crate::{api, delivery, feed, ingest, scheduler};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
@@ -72,8 +71,7 @@ pub struct App {
     reloadable: Reloadable,
     secrets: Secrets,
     operator_key_file: PathBuf,
-    /// Configured URL of the pages, if they are enabled.
-    pages: Option<Option<url::Url>>,
+    pages: api::Pages,
     stopping: CancellationToken,
     tasks: Tasks,
 }
@@ -168,7 +166,7 @@ impl App {
                 certificates,
             },
             secrets,
-            pages: config.ui.enabled.then(|| config.dashboard_url().cloned()),
+            pages: config.pages(),
             operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
             tasks: common.tasks,
@@ -185,9 +183,7 @@ impl App {
 
     /// URL of the dashboard, if the pages are enabled.
     pub fn dashboard(&self) -> Option<String> {
-        let base = self.pages.as_ref()?;
-        let base = base.as_ref().map_or_else(|| self.url(), ToString::to_string);
-        Some(format!("{}/dashboard", base.trim_end_matches('/')))
+        self.pages.dashboard(&self.url())
     }
 
     /// URL of the public listener, if products' customers have a separate one.
@@ -417,21 +413,10 @@ fn scheduler(
         store: Arc::clone(&common.store),
         inbox,
         store_clock: common.store_clock.clone(),
-        journal: journal(config),
+        journal: stored::journal(config),
         metrics: common.metrics.clone(),
     };
     Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
-}
-
-/// Opens the journal of attempts in flight.
-///
-/// Without it deliveries continue, but an attempt that crashes the process is repeated.
-fn journal(config: &Config) -> Journal {
-    let directory = config.data_dir.join("in-flight");
-    Journal::open(&directory).unwrap_or_else(|error| {
-        tracing::error!(%error, directory = %directory.display(), "in_flight_journal.not_opened");
-        Journal::none()
-    })
 }
 
 fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common) -> Ingest {
@@ -497,21 +482,8 @@ fn api_parts(
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
         public_also: config.server.also().to_vec(),
-        sessions: Sessions::new(
-            Arc::clone(&common.store),
-            common.clock.clone(),
-            common.store_clock.clone(),
-            ui::Limits {
-                per_tenant: config.ui.sessions_per_tenant,
-                total: config.ui.sessions,
-            },
-        ),
-        pages: api::Pages {
-            portal_base: config.portal_url().cloned(),
-            dashboard_base: config.dashboard_url().cloned(),
-            https: config.server.tls.is_some(),
-            config: config.ui.clone(),
-        },
+        sessions: stored::sessions(config, common),
+        pages: config.pages(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
         tasks: common.tasks.clone(),

@@ -162,6 +162,15 @@ pub struct Pages {
     pub https: bool,
 }
 
+impl Pages {
+    /// URL of the dashboard of a gateway at `url`, if the pages are enabled.
+    pub fn dashboard(&self, url: &str) -> Option<String> {
+        let base = self.dashboard_base.as_ref().map_or(url, url::Url::as_str);
+        let base = base.trim_end_matches('/');
+        self.config.enabled.then(|| format!("{base}/dashboard"))
+    }
+}
+
 /// Parts, shared by the handlers. Cheap to clone.
 #[derive(Clone)]
 struct Api(Arc<Shared>);

@@ -34,7 +34,8 @@ async fn root(request: Request) -> Response {
 
 async fn shell(State(assets): State<Assets>, request: Request) -> Response {
     let html = accepts_html(request.headers(), false);
-    let shell = html.then(|| assets.shell(request.headers())).flatten();
+    let portal = request.uri().path().starts_with(PORTAL);
+    let shell = html.then(|| assets.shell(request.headers(), portal)).flatten();
     match shell {
         Some(shell) => shell,
         None => unknown::route(request.uri().clone()).await.into_response(),

@@ -182,16 +182,17 @@ impl Config {
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
     }
 
-    /// Configured URL at which tenants' users reach the portal.
-    pub fn portal_url(&self) -> Option<&url::Url> {
-        self.ui.public_url.as_ref().or(self.server.public_url.as_ref())
-    }
-
-    /// Configured URL at which the operator reaches the dashboard. With two listeners, those are the
-    /// URLs of the other one.
-    pub fn dashboard_url(&self) -> Option<&url::Url> {
-        let apart = self.server.public.is_some() || self.server.admin.is_some();
-        self.portal_url().filter(|_| !apart)
+    /// Settings of the pages. With two listeners, the configured URLs are not those of the dashboard.
+    pub fn pages(&self) -> api::Pages {
+        let server = &self.server;
+        let portal = self.ui.public_url.as_ref().or(server.public_url.as_ref());
+        let apart = server.public.is_some() || server.admin.is_some();
+        api::Pages {
+            config: self.ui.clone(),
+            portal_base: portal.cloned(),
+            dashboard_base: portal.filter(|_| !apart).cloned(),
+            https: server.tls.is_some(),
+        }
     }
 
     /// Address of the store among those that the data directory records, without credentials. A

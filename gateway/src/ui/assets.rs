@@ -13,8 +13,10 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct Assets {
     files: Arc<HashMap<&'static str, File>>,
-    /// Content security policy of every file.
-    policy: HeaderValue,
+    /// Content security policy of the portal, which configured sites may embed.
+    portal: HeaderValue,
+    /// Content security policy of everything else.
+    strict: HeaderValue,
 }
 
 /// File of the pages.
@@ -41,7 +43,7 @@ pub enum Cache {
 }
 
 impl Assets {
-    /// Reads the embedded files. `origins`, which are checked, may show the pages in a frame.
+    /// Reads the embedded files. `origins`, which are checked, may show the portal in a frame.
     pub fn new(origins: &[String]) -> Self {
         let named: HashMap<&str, &'static [u8]> = EMBEDDED.iter().copied().collect();
         let variant = |name: &str| named.get(name).map(|bytes| Variant::new(bytes));
@@ -55,22 +57,32 @@ impl Assets {
             };
             (*name, file)
         });
-        let ancestors = if origins.is_empty() {
-            "'none'".to_owned()
-        } else {
-            origins.join(" ")
+        let policy = |ancestors: &str| {
+            let policy = format!("{POLICY}; frame-ancestors {ancestors}");
+            policy.parse().unwrap_or(HeaderValue::from_static(NOTHING))
         };
+        let strict = policy("'none'");
         Self {
             files: Arc::new(files.collect()),
-            policy: format!("{POLICY}; frame-ancestors {ancestors}")
-                .parse()
-                .unwrap_or(HeaderValue::from_static(POLICY_UNFRAMED)),
+            portal: if origins.is_empty() {
+                strict.clone()
+            } else {
+                policy(&origins.join(" "))
+            },
+            strict,
         }
     }
 
     /// Answers a request for the page that all paths of the dashboard and the portal show.
-    pub fn shell(&self, request: &HeaderMap) -> Option<Response> {
-        self.file("index.html", request, Cache::Revalidate)
+    pub fn shell(&self, request: &HeaderMap, portal: bool) -> Option<Response> {
+        let mut shell = self.file("index.html", request, Cache::Revalidate)?;
+        if portal {
+            let policy = self.portal.clone();
+            shell
+                .headers_mut()
+                .insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        Some(shell)
     }
 
     /// Answers a request for a file; `None` if there is no such file.
@@ -91,7 +103,7 @@ impl Assets {
         headers.extend(FIXED);
         headers.insert(header::CONTENT_TYPE, file.content_type.clone());
         headers.insert(header::ETAG, variant.tag.clone());
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.strict.clone());
         headers.insert(header::CACHE_CONTROL, cache.value());
         if let Some(encoding) = encoding {
             headers.insert(header::CONTENT_ENCODING, encoding);
@@ -190,7 +202,7 @@ const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pages.rs"
 /// Content security policy, to be completed with `frame-ancestors`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       font-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
-const POLICY_UNFRAMED: &str = "default-src 'none'; frame-ancestors 'none'";
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
 const FIXED: [(HeaderName, HeaderValue); 4] = [
     (
@@ -260,7 +272,7 @@ mod tests {
     #[test]
     fn shell_is_embedded_and_every_file_has_a_type() {
         let assets = Assets::new(&[]);
-        assert!(assets.shell(&HeaderMap::new()).is_some());
+        assert!(assets.shell(&HeaderMap::new(), false).is_some());
         for (name, _) in EMBEDDED.iter().filter(|(name, _)| !is_compressed(name)) {
             assert_ne!(content_type(name), "application/octet-stream", "{name}");
         }

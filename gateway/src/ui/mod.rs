@@ -15,4 +15,4 @@ pub use assets::{Assets, Cache, accepts_html};
 pub use capability::{Capabilities, Capability};
 pub use config::Config;
 pub use session::{Grant, Portal, Session, Theme};
-pub use sessions::{Issued, Limits, SessionError, Sessions, TOKEN_PREFIX};
+pub use sessions::{Issued, SessionError, Sessions, TOKEN_PREFIX};

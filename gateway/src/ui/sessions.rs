@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
-use super::{Grant, Session, record};
+use super::{Config, Grant, Session, record};
 use hookgate_domain::{Secret, TenantId, Timestamp};
 use hookgate_runtime::clock::Clock;
 use hookgate_store::clock::StoreClock;
@@ -23,16 +23,10 @@ pub struct Sessions {
     store: Arc<dyn Store>,
     clock: Clock,
     store_clock: StoreClock,
-    limits: Limits,
-}
-
-/// Maximum numbers of sessions at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Sessions of a tenant, and its unused links.
-    pub per_tenant: u64,
-    /// Sessions of all tenants.
-    pub total: u64,
+    /// Maximum number of sessions of a tenant at once, and of its unused links.
+    per_tenant: u64,
+    /// Maximum number of sessions of all tenants at once.
+    total: u64,
 }
 
 /// Code of a new link.
@@ -63,12 +57,13 @@ pub enum SessionError {
 
 impl Sessions {
     /// Creates the sessions of a store.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, store_clock: StoreClock, limits: Limits) -> Self {
+    pub fn new(store: &Arc<dyn Store>, clock: Clock, store_clock: StoreClock, config: &Config) -> Self {
         Self {
-            store,
+            store: Arc::clone(store),
             clock,
             store_clock,
-            limits,
+            per_tenant: config.sessions_per_tenant,
+            total: config.sessions,
         }
     }
 
@@ -251,7 +246,7 @@ impl Sessions {
         let name = ended_note(&tenant, label);
         let owner = NoteOwner {
             name: format!("ui-ended/{tenant}"),
-            most: self.limits.per_tenant,
+            most: self.per_tenant,
         };
         let owner = label.map(|_| &owner);
         let now = Bytes::from(self.store_clock.now().as_micros().to_string());
@@ -278,14 +273,14 @@ impl Sessions {
         );
         NoteOwner {
             name: format!("{what}/{whose}"),
-            most: self.limits.per_tenant,
+            most: self.per_tenant,
         }
     }
 
     fn seats(&self) -> NoteOwner {
         NoteOwner {
             name: "ui-seats".to_owned(),
-            most: self.limits.total,
+            most: self.total,
         }
     }
 }

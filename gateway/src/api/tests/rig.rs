@@ -166,15 +166,12 @@ impl Rig {
                 shutdown: shutdown.clone(),
             },
         );
-        let limits = crate::ui::Limits {
-            per_tenant: 100,
-            total: 1_000,
-        };
+        let ui = crate::ui::Config::default();
         let store_clock = hookgate_store::clock::StoreClock::new(clock.clone());
         let parts = Parts {
-            sessions: crate::ui::Sessions::new(Arc::clone(&store), clock.clone(), store_clock, limits),
+            sessions: crate::ui::Sessions::new(&store, clock.clone(), store_clock, &ui),
             pages: crate::api::Pages {
-                config: crate::ui::Config::default(),
+                config: ui,
                 portal_base: None,
                 dashboard_base: None,
                 https: false,
