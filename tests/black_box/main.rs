@@ -43,6 +43,8 @@ mod names;
 mod numbers;
 mod observing;
 mod other_tenants;
+mod pages;
+mod portal;
 mod privacy;
 mod profile_change;
 mod publishing;

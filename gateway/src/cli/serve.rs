@@ -134,6 +134,9 @@ fn greet(app: &App) {
     if let Some(address) = app.health_url() {
         info!(address, "gateway.health_listening");
     }
+    if let Some(dashboard) = app.dashboard() {
+        say(format_args!("dashboard at {dashboard}"));
+    }
     say(format_args!("listening on {url}"));
     info!(
         address = url,

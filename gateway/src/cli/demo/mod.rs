@@ -1,9 +1,10 @@
 //! `hookgate demo`: the main functions end to end on this machine, with a check of each promise.
 //!
 //! One process runs a gateway with an embedded store in a temporary directory, and a receiver
-//! beside it. All requests use HTTP, as from outside. With `--once` it ends afterwards, and its
-//! exit code reports whether every check passed.
+//! beside it. All requests use HTTP, as from outside. Afterwards events keep coming, for the dashboard.
+//! With `--once` it ends at once, and its exit code reports whether every check passed.
 
+mod life;
 mod samples;
 mod story;
 
@@ -24,6 +25,7 @@ use crate::config::{Config, Retry};
 use crate::http::{self, Server};
 use hookgate_domain::units::Span;
 use hookgate_runtime::telemetry::{self, Metrics};
+use life::Life;
 use story::{Flaky, Story};
 
 #[derive(Debug, Args)]
@@ -65,12 +67,29 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
         flaky,
     };
     let told = story.tell().await;
-    if let (Ok(tenant_key), false) = (&told, once) {
-        invite(&gateway, tenant_key);
-        let _ = tokio::signal::ctrl_c().await;
-    }
+    let shown = match &told {
+        Ok(tenant_key) if !once => live(&gateway, tenant_key, story).await,
+        Ok(_) | Err(_) => Ok(()),
+    };
     end(shutdown, [receiving, running]).await;
-    told.map(drop)
+    told.and(shown)
+}
+
+/// Keeps the gateway busy until the user ends it.
+async fn live(gateway: &str, tenant_key: &str, story: Story) -> Result<(), Failure> {
+    invite(gateway, tenant_key);
+    life::invite(&story.operator).await?;
+    let life = Life {
+        tenant: Client::new(&Address::plain(gateway), tenant_key)?,
+        operator: story.operator,
+        arrivals: story.arrivals,
+        flaky: story.flaky,
+    };
+    tokio::select! {
+        () = life.run() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
 }
 
 /// Keeps the gateway running for the user, and prints requests to try.
