@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// have. Tenants are never deleted.
     #[arg(long)]
     prune: bool,
-    /// Only this tenant, for which a key of it with the scope `manage` suffices.
+    /// Only this tenant, for which a key of it with the scopes `manage` and `read` suffices.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     #[command(flatten)]
