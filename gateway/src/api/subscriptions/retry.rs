@@ -26,6 +26,7 @@ pub(in crate::api) struct RetryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
     /// Total number of attempts, the first included.
+    #[schemars(range(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
 }
