@@ -93,7 +93,7 @@ async fn own_document_has_schemas_of_the_tenants_types() {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "properties": { "total": { "$ref": "#/$defs/money" }, "kind": { "const": { "$ref": "#/left/alone" } } },
+        "properties": { "total": { "$ref": "#/$defs/money" }, "kind": { "const": { "$ref": "#/left/alone" } }, "default": { "$ref": "#/$defs/money" } },
         "$defs": { "money": { "type": "integer", "minimum": 0 } },
     });
     for kind in ["order.paid", "order/odd name"] {
@@ -107,6 +107,7 @@ async fn own_document_has_schemas_of_the_tenants_types() {
         paid["properties"]["total"]["$ref"],
         "#/components/schemas/data.order.paid/$defs/money"
     );
+    assert_eq!(paid["properties"]["default"], paid["properties"]["total"]);
     assert_eq!(paid["properties"]["kind"]["const"]["$ref"], "#/left/alone");
     assert!(
         document

@@ -21,9 +21,14 @@ use super::input::{needed_scope, not_found};
 use super::openapi::{self, Published};
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 use hookgate_domain::Scope;
+use hookgate_registry::Config;
 
 /// Serves the routes with their OpenAPI document. Each adapter (`entrances`) has a section.
-pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> (Router, Published) {
+pub(super) fn publish(
+    routes: ApiRouter,
+    entrances: &[Arc<Entrance>],
+    configured: &Config,
+) -> (Router, Published) {
     let mut document = OpenApi {
         info: Info {
             title: "hookgate".to_owned(),
@@ -36,7 +41,7 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> (Router
     describe_keys(&mut document);
     complete_scopes(&mut document);
     let mut document = serde_json::to_value(&document).expect("the document is texts and numbers");
-    openapi::complete(&mut document);
+    openapi::complete(&mut document, configured);
     let json: Bytes = document.to_string().into();
     let published = Published::new(document, json.len(), entrances);
     let json = Arc::new(json);

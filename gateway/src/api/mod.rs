@@ -196,7 +196,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     }));
     let once = idempotency::IdempotencyLayer::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
-    let (published, document) = docs::publish(ingest.merge(described), &entrances);
+    let (published, document) = docs::publish(ingest.merge(described), &entrances, api.registry.limits());
     api.0.document.get_or_init(|| Arc::new(document));
     // After the document: building a second one takes the schemas collected until then.
     let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));

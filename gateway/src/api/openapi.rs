@@ -1,6 +1,7 @@
 //! Completion of the OpenAPI document for generated clients, beyond what the types of the code say: plain enums, a schema for every
 //! body, a server, and the webhooks that the gateway itself sends.
 
+mod limits;
 mod own;
 mod texts;
 mod webhooks;
@@ -10,9 +11,10 @@ pub(super) use own::{Published, WHOLE, routes};
 use serde_json::{Map, Value, json};
 
 use hookgate_domain::spelling::EVENT_TYPE;
+use hookgate_registry::Config;
 
 /// Completes the document, once at the start.
-pub(super) fn complete(document: &mut Value) {
+pub(super) fn complete(document: &mut Value, configured: &Config) {
     plain_enums(document);
     document["servers"] = json!([{ "url": "/", "description": "The gateway that serves this document." }]);
     document["webhooks"] = webhooks::webhooks();
@@ -38,6 +40,7 @@ pub(super) fn complete(document: &mut Value) {
         }
     }
     texts::state(document);
+    limits::state(document, configured);
     own::prune(document);
 }
 

@@ -84,6 +84,7 @@ struct NewTenantInput {
     /// Profile, the tenant's public contract; default: `standard` (Standard Webhooks).
     profile: Option<String>,
     /// Signing secret for endpoints that events name themselves; generated if left out.
+    #[schemars(length(max = 512))]
     signing_secret: Option<String>,
     /// Quotas that override those of the profile and of the gateway.
     #[serde(default)]

@@ -133,7 +133,7 @@ fn body(route: &Route) -> Value {
 /// A member that may be left out may be `null` as well.
 fn or_null(schema: &mut Value) {
     schema["type"] = json!([schema["type"], "null"]);
-    if let Some(words) = schema["enum"].as_array_mut() {
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
         words.push(Value::Null);
     }
 }
@@ -194,8 +194,10 @@ fn of_input(meaning: Input) -> Value {
             json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "Where to send." })
         }
         Input::Events => texts("Which events."),
-        Input::Description => text("For people."),
-        Input::Secret => text("The signing secret; made where none is given."),
+        Input::Description => json!({ "type": "string", "maxLength": 1024, "description": "For people." }),
+        Input::Secret => json!({
+            "type": "string", "maxLength": 512, "description": "The signing secret; made where none is given.",
+        }),
         Input::Payload => {
             json!({ "type": "string", "enum": ["full", "thin"], "description": "How much of an event is sent." })
         }

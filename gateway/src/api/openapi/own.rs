@@ -120,10 +120,10 @@ pub(super) fn prune(document: &mut Value) {
         references(&document[part], &mut waiting);
     }
     while let Some(name) = waiting.pop() {
-        if let Some(schema) = document["components"]["schemas"].get(&name) {
-            if used.insert(name) {
-                references(schema, &mut waiting);
-            }
+        if let Some(schema) = document["components"]["schemas"].get(&name)
+            && used.insert(name)
+        {
+            references(schema, &mut waiting);
         }
     }
     let (mut tags, mut schemes) = (BTreeSet::new(), BTreeSet::new());
@@ -134,8 +134,7 @@ pub(super) fn prune(document: &mut Value) {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .cloned()
-                .map(|tag| tag.to_string()),
+                .map(ToString::to_string),
         );
         // Without its own it has the document's.
         let own = operation
@@ -247,19 +246,28 @@ fn name_of(kind: &str) -> String {
 }
 
 /// Makes references within a schema those of its place in the document.
-fn relocate(value: &mut Value, place: &str) {
-    match value {
+fn relocate(schema: &mut Value, place: &str) {
+    match schema {
         Value::Object(members) => {
-            if let Some(Value::String(reference)) = members.get_mut("$ref") {
-                if let Some(within) = reference.strip_prefix('#') {
-                    *reference = format!("{SCHEMAS}{place}{within}");
+            if let Some(Value::String(reference)) = members.get_mut("$ref")
+                && let Some(within) = reference.strip_prefix('#')
+            {
+                *reference = format!("{SCHEMAS}{place}{within}");
+            }
+            for (name, member) in members {
+                match (name.as_str(), member) {
+                    // These hold data.
+                    ("const" | "enum" | "default" | "examples", _) => {}
+                    // These hold schemas by names of any kind.
+                    (
+                        "properties" | "patternProperties" | "dependentSchemas" | "$defs",
+                        Value::Object(named),
+                    ) => {
+                        named.values_mut().for_each(|schema| relocate(schema, place));
+                    }
+                    (_, member) => relocate(member, place),
                 }
             }
-            members
-                .iter_mut()
-                // These hold data.
-                .filter(|(name, _)| !matches!(name.as_str(), "const" | "enum" | "default" | "examples"))
-                .for_each(|(_, member)| relocate(member, place));
         }
         Value::Array(elements) => elements.iter_mut().for_each(|element| relocate(element, place)),
         _ => {}

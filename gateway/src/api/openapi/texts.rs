@@ -52,9 +52,9 @@ fn refine(schema: &mut Value, known: &Value) {
         }
         return;
     }
-    let says = ["format", "pattern", "enum", "const", "maxLength"].iter();
+    let says = ["format", "pattern", "enum", "const", "maxLength"];
     if members.get("type").is_some_and(|kind| is(kind, "string"))
-        && !says.clone().any(|name| members.contains_key(*name))
+        && !says.iter().any(|name| members.contains_key(*name))
     {
         members.extend(known.clone());
     }

@@ -98,12 +98,14 @@ pub(in crate::api) struct FailureView {
 #[schemars(rename = "AutoDisable")]
 pub(in crate::api) struct PolicyView {
     /// Share of failed attempts that must be exceeded.
+    #[schemars(range(min = 0, max = 1))]
     pub over: f64,
     /// Minimum number of attempts in the window.
     pub least_attempts: u32,
     /// Minimum time for which the subscription has been failing.
     pub for_at_least: Span,
     /// Share of failed attempts above which the owner is warned first.
+    #[schemars(range(min = 0, max = 1))]
     pub warn_over: Option<f64>,
 }
 

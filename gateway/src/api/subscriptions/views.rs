@@ -37,6 +37,7 @@ pub(in crate::api) struct NewSubscriptionInput {
     pub filter: Option<Box<RawValue>>,
     /// Signing secret; generated if left out. Either `whsec_` and the base64 of 24 to 64 bytes, or
     /// `whsk_` and an Ed25519 key.
+    #[schemars(length(max = 512))]
     pub secret: Option<String>,
     /// Algorithm of a generated secret; default: `hmac`.
     pub signature: Option<SignatureView>,

@@ -105,6 +105,9 @@ async fn generated_clients_find_what_they_need() {
             .unwrap()
             .contains(&"pending".into())
     );
+    // As configured.
+    assert_eq!(schemas["NewSubscription"]["properties"]["events"]["maxItems"], 64);
+    assert_eq!(schemas["Chain"]["properties"]["steps"]["maxItems"], 16);
     let required = schemas["Problem"]["required"].as_array().unwrap();
     assert!(
         !required.contains(&"errors".into()) && required.contains(&"code".into()),
