@@ -1,18 +1,18 @@
 // Development server: the pages from src, rebuilt at each change, and everything else from a running gateway.
-// Usage: node dev.mjs [--gateway http://127.0.0.1:8080] [--port 5173]
+// Usage: node dev.mjs [--gateway http://127.0.0.1:8080] [--port 5173] [--embed ORIGIN]
 import { createServer, request } from 'node:http';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
-import { entryNames, options, shell } from './tools/bundle.mjs';
+import { EMBED, embedOptions, entryNames, options, shell } from './tools/bundle.mjs';
 
-const { values } = parseArgs({ options: { gateway: { type: 'string', default: 'http://127.0.0.1:8080' }, port: { type: 'string', default: '5173' } } });
+const { values } = parseArgs({ options: { gateway: { type: 'string', default: 'http://127.0.0.1:8080' }, port: { type: 'string', default: '5173' }, embed: { type: 'string', default: "'none'" } } });
 const gateway = new URL(values.gateway);
 const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 /** As the gateway sends them: a violation shows during development already. */
 const HEADERS = {
   'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${values.embed}; require-trusted-types-for 'script'`,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
@@ -33,6 +33,7 @@ const collect = {
 };
 const context = await esbuild.context({ ...options, sourcemap: 'inline', plugins: [collect] });
 await context.watch();
+const embed = await esbuild.build({ ...embedOptions, sourcemap: 'inline' });
 
 createServer((req, res) => {
   const { pathname } = new URL(req.url, 'http://local');
@@ -41,7 +42,7 @@ createServer((req, res) => {
     return res.writeHead(200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8' }).end(shell(names));
   }
   if (pathname.startsWith('/ui/')) {
-    const file = files.get(pathname.slice(4));
+    const file = pathname === `/ui/${EMBED}` ? embed.outputFiles[0].contents : files.get(pathname.slice(4));
     if (!file) return res.writeHead(404).end();
     return res.writeHead(200, { ...HEADERS, 'content-type': TYPES[pathname.split('.').pop()] ?? 'application/octet-stream' }).end(file);
   }

@@ -2,6 +2,7 @@
 import { startSession } from './base/session';
 import { render } from 'preact';
 import { App } from './app';
+import { startEmbed } from './base/embed';
 import { area, startRouter } from './base/router';
 import { routes as dashboard } from './dashboard/routes';
 import { routes as portal } from './portal/routes';
@@ -9,6 +10,7 @@ import { routes as portal } from './portal/routes';
 const root = document.getElementById('app');
 if (root) {
   startRouter();
+  startEmbed();
   render(<App routes={area === 'portal' ? portal : dashboard} />, root);
   void startSession();
 }

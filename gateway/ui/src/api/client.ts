@@ -33,11 +33,15 @@ export class ApiError extends Error {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 
-  /** Detail of the error of the field at this JSON pointer. */
+  /** Detail of the error of the field at this JSON pointer, or within it. */
   at(pointer: string): string | undefined {
-    return this.problem.errors?.find((error) => error.pointer === pointer)?.detail;
+    const found = this.problem.errors?.find((error) => isAt(error.pointer, pointer));
+    return found && (found.pointer === pointer ? found.detail : `${found.pointer.slice(pointer.length)} ${found.detail}`);
   }
 }
+
+/** Set for a JSON pointer to a field, or to something within it. */
+export const isAt = (pointer: string, field: string): boolean => pointer === field || pointer.startsWith(`${field}/`);
 
 let token: string | null = null;
 let onUnauthorized: (error: ApiError) => void = () => {};

@@ -13,6 +13,10 @@ export const links = {
   delivery: (id: string, tenant?: string | null) => within(tenant, `/deliveries/${segment(id)}`),
   events: (query: Record<string, string> = {}) => withQuery(url('/events'), query),
   event: (id: string, tenant?: string | null) => within(tenant, `/events/${segment(id)}`),
+  endpoints: () => url('/endpoints'),
+  newEndpoint: () => url('/endpoints/new'),
+  editEndpoint: (id: string) => url(`/endpoints/${segment(id)}/edit`),
+  eventType: (type: string) => url(`/catalogue/${segment(type)}`),
   endpoint: (id: string, tenant?: string | null) => within(tenant, `/endpoints/${segment(id)}`),
 };
 

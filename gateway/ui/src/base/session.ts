@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { type ApiError, api, authorize, toApiError } from '../api/client';
 import { forgetAnswers } from '../api/resource';
+import { tellParent } from './embed';
 import { area, navigate, url } from './router';
 import { setTheme, type Theme } from './theme';
 
@@ -57,7 +58,7 @@ export async function startSession(): Promise<void> {
   });
   if (firstCode) return exchange(firstCode);
   const stored = read();
-  if (!stored) return void (sessionState.value = { at: 'signed-out' });
+  if (!stored) return signedOut({});
   signIn(stored);
 }
 
@@ -65,12 +66,19 @@ async function exchange(secret: string): Promise<void> {
   forget();
   try {
     const view = await api<Session>('POST', '/v1/session', { body: { code: secret } });
-    if (view.theme && view.theme !== 'auto') setTheme(view.theme);
+    const asked = new URLSearchParams(location.search).has('theme');
+    if (!asked && view.theme && view.theme !== 'auto') setTheme(view.theme);
     signIn(view);
     if (view.next?.startsWith('/')) navigate(url(view.next), { replace: true });
   } catch (cause) {
-    sessionState.value = { at: 'signed-out', reason: toApiError(cause) };
+    signedOut({ reason: toApiError(cause) });
   }
+}
+
+/** Shows the sign-in. The page that embeds the portal is told, so that it can give it a new link. */
+function signedOut(why: { reason?: ApiError; refresh?: string | null }): void {
+  sessionState.value = { at: 'signed-out', ...why };
+  tellParent({ type: 'hookgate:session-expired' });
 }
 
 /** Signs in with a key that was typed: the operator's in the dashboard, a tenant's in the portal. Throws an `ApiError`. */
@@ -117,9 +125,7 @@ async function renew(): Promise<void> {
 function refused(reason: ApiError): void {
   const ended = session();
   forget();
-  sessionState.value = { at: 'signed-out', reason, refresh: ended?.refresh_url ?? null };
-  // The page that embeds the portal can give it a new link. The message holds nothing secret.
-  if (area === 'portal' && window.parent !== window) window.parent.postMessage({ type: 'hookgate:session-expired' }, '*');
+  signedOut({ reason, refresh: ended?.refresh_url ?? null });
 }
 
 function forget(): void {

@@ -10,6 +10,7 @@ export function setTheme(next: Theme): void {
   if (next === 'auto') delete document.documentElement.dataset['theme'];
   else document.documentElement.dataset['theme'] = next;
   try {
+    sessionStorage.removeItem('hookgate.theme');
     if (next === 'auto') localStorage.removeItem('hookgate.theme');
     else localStorage.setItem('hookgate.theme', next);
   } catch {

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { toApiError, type ApiError } from '../api/client';
+import { embedded } from '../base/embed';
 import { Icon } from './icon';
 import { ErrorBox } from './state';
 
@@ -22,6 +23,8 @@ export function Dialog({ title, onClose, children, actions, wide }: DialogProps)
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    // A frame that is as high as its content has no middle that is in sight: the dialog opens near what was pressed.
+    if (embedded && before) element?.style.setProperty('margin-top', `${Math.max(12, before.getBoundingClientRect().top - 160)}px`);
     return () => {
       element?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

@@ -1,7 +1,7 @@
 // Form fields with their errors. A field shows what the gateway says of its JSON pointer.
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import { type ApiError, toApiError } from '../api/client';
+import { type ApiError, isAt, toApiError } from '../api/client';
 import { ErrorBox } from './state';
 
 type Common = {
@@ -121,6 +121,6 @@ export function useSubmit(run: () => Promise<unknown>): { busy: boolean; error: 
 export function FormError({ error, pointers }: { error: ApiError | undefined; pointers: string[] }) {
   if (!error) return null;
   const errors = error.problem.errors ?? [];
-  if (errors.length > 0 && errors.every((one) => pointers.includes(one.pointer))) return null;
+  if (errors.length > 0 && errors.every((one) => pointers.some((pointer) => isAt(one.pointer, pointer)))) return null;
   return <ErrorBox error={error} />;
 }

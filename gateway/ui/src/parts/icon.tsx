@@ -31,6 +31,9 @@ const PATHS = {
   retry: 'M13 8a5 5 0 1 1-1.5-3.5M13 2v3h-3',
   play: 'M5 3v10l8-5z',
   pause: 'M5.5 3.5v9M10.5 3.5v9',
+  plus: 'M8 3v10M3 8h10',
+  edit: 'm3 13 .6-2.8L10.8 3a1.4 1.4 0 0 1 2.2 2.2L5.8 12.4z',
+  usage: 'M2.5 12a5.5 5.5 0 1 1 11 0M8 12l2.5-4',
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { embedded } from '../base/embed';
 import { area, find, here, type Route, url } from '../base/router';
 import { can, session, signOut } from '../base/session';
 import { setTheme, type Theme, theme } from '../base/theme';
@@ -22,6 +23,16 @@ export function Shell({ routes, children }: { routes: Route[]; children: Compone
     addEventListener('keydown', close);
     return () => removeEventListener('keydown', close);
   }, [open.value]);
+  if (embedded) {
+    return (
+      <div class="shell is-embedded">
+        <Navigation routes={routes} />
+        <main id="main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+    );
+  }
   return (
     <div class={`shell ${open.value ? 'is-open' : ''}`}>
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById('main')?.focus())}>

@@ -88,8 +88,11 @@ export function Table<T>(props: TableProps<T>) {
   );
 }
 
+/** A list, whatever its rows were made of. */
+type Paged = Omit<List<unknown>, 'rows'>;
+
 /** Table of a list with cursors: states, paging, and a note where the gateway stopped searching. */
-export function ListTable<T>({ list, empty, ...props }: Omit<TableProps<T>, 'rows' | 'loading' | 'error' | 'retry'> & { list: List<T> }) {
+export function ListTable<T>({ list, empty, ...props }: Omit<TableProps<T>, 'rows' | 'loading' | 'error' | 'retry'> & { list: Paged & { rows: T[] } }) {
   const partial = list.data?.partial === true;
   return (
     <>
@@ -107,7 +110,7 @@ export function ListTable<T>({ list, empty, ...props }: Omit<TableProps<T>, 'row
   );
 }
 
-function Pager<T>({ list, partial, shown }: { list: List<T>; partial: boolean; shown: number }) {
+function Pager({ list, partial, shown }: { list: Paged; partial: boolean; shown: number }) {
   if (!list.older && !list.newer && !list.first) return null;
   return (
     <nav class="pager" aria-label="Pages">

@@ -2,7 +2,8 @@
 import { signal } from '@preact/signals';
 import { ago, exact } from '../base/format';
 
-const now = signal(Date.now());
+/** The present, to the second. */
+export const now = signal(Date.now());
 setInterval(() => {
   if (document.visibilityState === 'visible') now.value = Date.now();
 }, 1000);

@@ -40,7 +40,7 @@ export function deliveryColumns(tenants: boolean): Column<Row>[] {
   return columns;
 }
 
-function Answer({ row }: { row: Row }) {
+export function Answer({ row }: { row: Row }) {
   if (row.last_status !== null && row.last_status !== undefined) return <HttpStatus code={row.last_status} />;
   return <span class="muted">{row.last_outcome ? words(row.last_outcome) : '–'}</span>;
 }
