@@ -13,6 +13,7 @@ export const links = {
   delivery: (id: string, tenant?: string | null) => within(tenant, `/deliveries/${segment(id)}`),
   events: (query: Record<string, string> = {}) => withQuery(url('/events'), query),
   event: (id: string, tenant?: string | null) => within(tenant, `/events/${segment(id)}`),
+  plugin: (name: string, tenant?: string | null) => within(tenant, `/plugins/${segment(name)}`),
   endpoints: () => url('/endpoints'),
   newEndpoint: () => url('/endpoints/new'),
   editEndpoint: (id: string) => url(`/endpoints/${segment(id)}/edit`),

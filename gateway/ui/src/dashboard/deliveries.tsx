@@ -1,21 +1,21 @@
 // Deliveries of all tenants, newest first.
 import { useList } from '../api/list';
 import type { TenantOfDelivery } from '../api/schema';
-import { type Filter, filterNames, Filters } from '../parts/filters';
+import { filterNames, Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { ListTable } from '../parts/table';
-import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
+import { deliveryColumns, deliveryHref } from '../screens/delivery-list';
+import { operatorFilters } from './filters';
 
-const filters: Filter[] = [...listFilters.slice(0, 1), { name: 'tenant', label: 'Tenant', kind: 'text' }, ...listFilters.slice(1)];
-const names = filterNames(filters);
+const names = filterNames(operatorFilters);
 const columns = deliveryColumns(true);
 
 export default function Deliveries() {
   const list = useList<TenantOfDelivery>('/v1/operator/deliveries', { filters: names });
   return (
     <Page title="Deliveries" about="Every event on its way to an endpoint, over all tenants." actions={<Live on={list.live} error={list.error} />}>
-      <Filters filters={filters} />
+      <Filters filters={operatorFilters} />
       <ListTable
         label="Deliveries"
         list={list}

@@ -2,7 +2,15 @@
 import type { Route } from '../base/router';
 
 export const routes: Route[] = [
-  { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, load: () => import('./deliveries') },
+  { path: '/overview', nav: { label: 'Overview', icon: 'home' }, load: () => import('./overview') },
+  { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send', group: 'Traffic' }, load: () => import('./deliveries') },
+  { path: '/events', nav: { label: 'Events', icon: 'event', group: 'Traffic' }, load: () => import('./events') },
+  { path: '/attempts', nav: { label: 'Attempts', icon: 'chart', group: 'Traffic' }, load: () => import('./attempts') },
+  { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead', group: 'Traffic' }, load: () => import('./dead-letters') },
+  { path: '/tenants', nav: { label: 'Tenants', icon: 'tenant', group: 'Setup' }, load: () => import('./tenants') },
+  { path: '/tenants/:tenant', under: '/tenants', load: () => import('./tenant') },
+  { path: '/tenants/:tenant/endpoints/:id', under: '/tenants', load: () => import('./endpoint') },
+  { path: '/tenants/:tenant/plugins/:id', under: '/tenants', load: () => import('../screens/plugin') },
   { path: '/tenants/:tenant/events/:id', under: '/events', load: () => import('../screens/event') },
   { path: '/tenants/:tenant/deliveries/:id', under: '/deliveries', load: () => import('../screens/delivery') },
 ];

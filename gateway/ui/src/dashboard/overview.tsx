@@ -1,0 +1,201 @@
+// How the gateway stands: what comes in and goes out, what fails, what warns.
+import { useEffect, useState } from 'preact/hooks';
+import { send } from '../api/client';
+import { useResource } from '../api/resource';
+import type { Health, TenantOfLoggedAttempt } from '../api/schema';
+import type { Page as ListPage } from '../api/list';
+import { bytes, count, duration } from '../base/format';
+import { links } from '../base/links';
+import { url } from '../base/router';
+import { Chart } from '../parts/chart';
+import { Icon } from '../parts/icon';
+import { Facts, Page, Section } from '../parts/page';
+import { Sparkline } from '../parts/sparkline';
+import { Empty, ErrorBox, Live, Prose, Skeleton } from '../parts/state';
+import { Badge } from '../parts/status';
+import { type Column, Table } from '../parts/table';
+import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
+import { address } from '../screens/endpoints';
+import { EndpointState } from '../screens/endpoint-state';
+import { type EndpointHealth, MOST_TENANTS, type Overview, samples, total, useOverview } from './overview-data';
+
+export default function OverviewScreen() {
+  const { data, error } = useOverview();
+  const recent = useResource<ListPage<TenantOfLoggedAttempt>>('/v1/operator/attempts', { query: { limit: 10 }, poll: 2000 });
+  const recentColumns = attemptColumns(true, (id) => {
+    const known = data?.endpoints.find(({ endpoint }) => endpoint.id === id);
+    return known && address(known.endpoint.url);
+  });
+  return (
+    <Page title="Overview" actions={<Live on error={error ?? recent.error} />}>
+      <Readiness />
+      {error && <ErrorBox error={error} />}
+      {data ? <Figures data={data} /> : !error && <Skeleton lines={6} />}
+      <Section title="Recent attempts" actions={<a href={url('/attempts')}>All attempts</a>}>
+        <Table label="Recent attempts" columns={recentColumns} rows={recent.data?.data ?? []} rowKey={attemptKey} href={attemptHref()} loading={recent.loading} error={recent.error} retry={recent.reload} empty={<Empty title="Nothing has been sent yet" icon="send" />} />
+      </Section>
+      <Process />
+    </Page>
+  );
+}
+
+/** Warnings and advice in the gateway's own words. */
+function Readiness() {
+  const health = useResource<Health>('/readyz', { poll: 10_000 });
+  if (!health.data) {
+    return health.error ? (
+      <div class="why is-bad">
+        <Icon name="dead" />
+        <div>
+          <p class="strong">The gateway is not ready.</p>
+          <p>
+            <Prose text={health.error.problem.detail} /> <Prose text={health.error.problem.fix} />
+          </p>
+        </div>
+      </div>
+    ) : null;
+  }
+  const { status, warnings, advice } = health.data;
+  const bad = status !== 'ok' || health.error !== undefined;
+  const tone = bad ? 'bad' : warnings.length > 0 ? 'warn' : 'good';
+  return (
+    <div class={`why is-${tone}`}>
+      <Icon name={tone === 'good' ? 'check' : 'dead'} />
+      <div>
+        <p class="strong">{bad ? 'The gateway is not ready.' : warnings.length === 0 ? 'Ready, without warnings.' : warnings.length === 1 ? 'Ready, with a warning:' : `Ready, with ${warnings.length} warnings:`}</p>
+        {warnings.length > 0 && (
+          <ul class="bullets">
+            {warnings.map((text) => (
+              <li key={text}>
+                <Prose text={text} />
+              </li>
+            ))}
+          </ul>
+        )}
+        {advice.length > 0 && (
+          <details class="more">
+            <summary>{advice.length === 1 ? 'A recommendation' : `${advice.length} recommendations`}</summary>
+            <ul class="bullets">
+              {advice.map((text) => (
+                <li key={text}>
+                  <Prose text={text} />
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Figures({ data }: { data: Overview }) {
+  const [accepted, delivered, failed, dead] = [total(data.accepted), total(data.delivered), total(data.failed), total(data.dead)];
+  const attempts = delivered + failed;
+  const failing = data.endpoints
+    .filter(({ endpoint, attempts: tries, failed: bad }) => endpoint.pause || (endpoint.disabled && endpoint.disabled.reason !== 'asked') || (tries > 0 && bad / tries >= 0.2))
+    .sort((a, b) => b.failed - a.failed);
+  return (
+    <>
+      <dl class="tiles">
+        <Tile label="Events in, last hour" value={count(accepted)} more={`${rate(accepted)} a minute`} values={data.accepted} />
+        <Tile label="Delivered, last hour" value={count(delivered)} more={attempts > 0 ? `${percent(delivered / attempts)} of ${count(attempts)} attempts` : 'no attempts'} values={data.delivered} tone="good" />
+        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ status: 'pending', attempt: 'retry' })} />
+        <Tile label="Dead letters, last hour" value={count(dead)} more="given up" values={data.dead} tone="bad" href={url('/dead-letters')} />
+        <Tile label="Pending now" value={count(data.pending)} more="deliveries that have not ended" href={links.deliveries({ status: 'pending' })} />
+        <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}`} />
+      </dl>
+      <Section title="In and out, by minute">
+        <div class="card">
+          <Chart
+            label="Events accepted, attempts delivered and failed, by minute"
+            times={data.times}
+            series={[
+              { label: 'accepted', values: data.accepted, tone: 'accent' },
+              { label: 'delivered', values: data.delivered, tone: 'good' },
+              { label: 'failed', values: data.failed, tone: 'bad' },
+            ]}
+          />
+        </div>
+        <p class="hint after">
+          Added up over {data.more ? `the first ${MOST_TENANTS} tenants: the gateway has no series over all of them` : data.tenants === 1 ? 'the one tenant' : `all ${data.tenants} tenants`}.
+        </p>
+      </Section>
+      {failing.length > 0 && (
+        <Section title="Failing endpoints">
+          <Table label="Failing endpoints" columns={failingColumns} rows={failing.slice(0, 8)} rowKey={(row) => row.endpoint.id} href={(row) => links.endpoint(row.endpoint.id, row.tenant)} />
+        </Section>
+      )}
+    </>
+  );
+}
+
+const failingColumns: Column<EndpointHealth>[] = [
+  { name: 'url', title: 'Endpoint', grow: true, cell: (row) => <span class="strong">{address(row.endpoint.url)}</span> },
+  { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => row.tenant },
+  { name: 'state', title: 'State', cell: (row) => <EndpointState endpoint={row.endpoint} quiet /> },
+  { name: 'failed', title: 'Failed, last hour', number: true, cell: (row) => (row.attempts > 0 ? <Badge tone={row.failed / row.attempts > 0.5 ? 'bad' : 'warn'} title={`${row.failed} of ${row.attempts} attempts`}>{percent(row.failed / row.attempts)}</Badge> : '–') },
+  { name: 'spark', title: 'Failures by minute', quiet: true, hide: 'narrow', cell: (row) => <Sparkline values={row.values} label={`Failures by minute, ${row.failed} in an hour`} tone="bad" /> },
+];
+
+function Tile({ label, value, more, values, tone = 'plain', href }: { label: string; value: string; more: string; values?: number[]; tone?: 'plain' | 'good' | 'bad'; href?: string }) {
+  return (
+    <div class={href ? 'tile is-link' : 'tile'}>
+      <dt>{href ? <a href={href}>{label}</a> : label}</dt>
+      <dd>{value}</dd>
+      <dd class="tile-more">{more}</dd>
+      {values && (
+        <dd class="tile-spark">
+          <Sparkline values={values} label={`${label}, by minute`} tone={tone} />
+        </dd>
+      )}
+    </div>
+  );
+}
+
+/** The process that answers, from its metrics. */
+function Process() {
+  const [found, setFound] = useState<Map<string, number>>();
+  useEffect(() => {
+    const abort = new AbortController();
+    const read = () => {
+      if (document.visibilityState !== 'visible') return;
+      send('GET', '/metrics', { headers: { accept: 'text/plain' }, signal: abort.signal })
+        .then((response) => response.text())
+        .then((text) => setFound(samples(text)))
+        .catch(() => undefined);
+    };
+    read();
+    const timer = setInterval(read, 10_000);
+    return () => {
+      clearInterval(timer);
+      abort.abort();
+    };
+  }, []);
+  if (!found) return null;
+  const value = (name: string, show: (amount: number) => string): string | null => {
+    const amount = found.get(name);
+    return amount === undefined ? null : show(amount);
+  };
+  const version = [...found.keys()].find((name) => name.startsWith('hookgate_build_info'))?.match(/version="([^"]*)"/)?.[1];
+  return (
+    <Section title="This process">
+      <Facts
+        items={[
+          ['Version', version],
+          ['Running for', value('process_start_time_seconds', (at) => duration(Math.max(0, Date.now() - at * 1000)))],
+          ['Memory', value('process_resident_memory_bytes', bytes)],
+          ['Connections', value('hookgate_connections', count)],
+          ['Attempts in flight', value('hookgate_attempts_in_flight', count)],
+          ['Ready queue', value('hookgate_ready_queue_length', count)],
+          ['Store', value('hookgate_store_available', (up) => (up === 1 ? 'available' : 'not available'))],
+          ['Events refused', value('hookgate_events_total{result="over_quota"}', (over) => count(over + (found.get('hookgate_events_total{result="rejected"}') ?? 0)))],
+        ]}
+      />
+      <p class="hint after">Of the gateway that answered. The age of the oldest pending delivery is not measured by it.</p>
+    </Section>
+  );
+}
+
+const percent = (share: number): string => `${share > 0 && share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`;
+const rate = (hour: number): string => (hour / 60 < 10 ? (hour / 60).toFixed(1) : count(Math.round(hour / 60)));
