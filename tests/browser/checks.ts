@@ -47,7 +47,8 @@ export type Stop = { label: string; key: string; visible: boolean };
 /** Presses Tab until the focus has been everywhere, and gives where it stopped. */
 export async function tabThrough(page: Page, most: number): Promise<Stop[]> {
   const stops: Stop[] = [];
-  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  // From wherever the focus is to the end, and from the beginning.
+  let wrapped = false;
   for (let n = 0; n < most; n += 1) {
     await page.keyboard.press('Tab');
     const stop = await page.evaluate(() => {
@@ -64,8 +65,9 @@ export async function tabThrough(page: Page, most: number): Promise<Stop[]> {
       const label = at.getAttribute('aria-label') ?? (at.textContent?.trim() || at.getAttribute('placeholder') || at.getAttribute('name') || at.id);
       return { label: `${at.tagName.toLowerCase()} ${label.slice(0, 60)}`, key: String(numbered.hookgateStop), visible, seen };
     });
-    if (stop === null || stop.seen) break;
-    stops.push(stop);
+    if (stop === null && !wrapped) wrapped = true;
+    else if (stop === null || stop.seen) break;
+    else stops.push(stop);
   }
   return stops;
 }

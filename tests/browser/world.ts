@@ -178,7 +178,8 @@ async function seed(base: string, receiver: string): Promise<Pick<World, 'acme' 
   const off = await subscribe(acme, '/200/off', { description: 'Switched off' });
   await acme.call('POST', `/v1/subscriptions/${off.id}/disable`);
   await subscribe(globex, '/404/globex', { retry: { schedule: ['100ms'] } });
-  await acme.call('PUT', '/v1/event-types/order.paid', { description: 'An order was paid', example: { id: 'ord_1' } }).catch(() => null);
+  const order = { type: 'object', required: ['id'], properties: { id: { type: 'string', description: 'Number of the order' }, lines: { type: 'array', items: { type: 'object' } } }, examples: [{ id: 'ord_1' }] };
+  await acme.call('PUT', '/v1/event-types/order.paid', { description: 'An order was paid', schema: order });
   let last = '';
   for (let n = 0; n < 6; n += 1) {
     for (const one of [acme, globex]) {
@@ -193,6 +194,6 @@ async function seed(base: string, receiver: string): Promise<Pick<World, 'acme' 
   });
   const dead = ended.find((row) => row.status === 'dead');
   if (!dead) throw new Error('no delivery died');
-  const samples = { tenants: 'acme', deliveries: dead.id, events: last, endpoints: works.id, subscriptions: works.id, plugins: 'redact', 'event-types': 'order.paid' };
+  const samples = { tenants: 'acme', deliveries: dead.id, events: last, endpoints: works.id, subscriptions: works.id, plugins: 'redact', 'event-types': 'order.paid', catalogue: 'order.paid' };
   return { acme: { key: acme.key }, samples };
 }
