@@ -22,10 +22,10 @@ import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-
 import { Ask } from './endpoint-ask';
 import { Answer, EndpointState, EndpointUrl, hostOf } from './endpoint-parts';
 
-const Recover = lazy(() => import('./recover').then((part) => part.Recover));
-const Settings = lazy(() => import('./endpoint-settings').then((part) => part.Settings));
-const Signing = lazy(() => import('./signing').then((part) => part.Signing));
-const Test = lazy(() => import('./test').then((part) => part.Test));
+const Recover = lazy(() => import('./endpoint-more').then((part) => part.Recover));
+const Settings = lazy(() => import('./endpoint-more').then((part) => part.Settings));
+const Signing = lazy(() => import('./endpoint-more').then((part) => part.Signing));
+const Test = lazy(() => import('./endpoint-more').then((part) => part.Test));
 
 type Asked = 'disable' | 'activate' | 'recover';
 
