@@ -19,9 +19,9 @@ import { ListTable } from '../parts/table';
 import { type Tab, Tabs } from '../parts/tabs';
 import { Time } from '../parts/time';
 import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
-import { Ask } from './endpoint-ask';
 import { Answer, EndpointState, EndpointUrl, hostOf } from './endpoint-parts';
 
+const Ask = lazy(() => import('./endpoint-more').then((part) => part.Ask));
 const Recover = lazy(() => import('./endpoint-more').then((part) => part.Recover));
 const Settings = lazy(() => import('./endpoint-more').then((part) => part.Settings));
 const Signing = lazy(() => import('./endpoint-more').then((part) => part.Signing));

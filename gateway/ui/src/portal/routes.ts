@@ -13,8 +13,8 @@ export const routes: Route[] = [
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, needs: 'view', load: list('Deliveries') },
   { path: '/deliveries/:id', under: '/deliveries', needs: 'view', load: () => import('../screens/delivery') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead' }, needs: 'view', load: list('DeadLetters') },
-  { path: '/tail', nav: { label: 'Live', icon: 'tail' }, needs: 'view', load: list('Tail') },
-  { path: '/catalogue', nav: { label: 'Event types', icon: 'catalogue', group: 'Reference' }, needs: 'view', load: list('Catalogue') },
-  { path: '/catalogue/:type', under: '/catalogue', needs: 'view', load: list('EventType') },
-  { path: '/usage', nav: { label: 'Usage', icon: 'usage', group: 'Reference' }, needs: 'view', load: list('Usage') },
+  { path: '/tail', nav: { label: 'Live', icon: 'tail' }, needs: 'view', load: () => import('./tail') },
+  { path: '/catalogue', nav: { label: 'Event types', icon: 'catalogue', group: 'Reference' }, needs: 'view', load: () => import('./reference').then((part) => ({ default: part.Catalogue })) },
+  { path: '/catalogue/:type', under: '/catalogue', needs: 'view', load: () => import('./reference').then((part) => ({ default: part.EventType })) },
+  { path: '/usage', nav: { label: 'Usage', icon: 'usage', group: 'Reference' }, needs: 'view', load: () => import('./reference').then((part) => ({ default: part.Usage })) },
 ];

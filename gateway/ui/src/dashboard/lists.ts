@@ -1,7 +1,0 @@
-// The screens that are seen most, as one file: many small files take longer to load, and compress worse.
-export { default as Attempts } from './attempts';
-export { default as DeadLetters } from './dead-letters';
-export { default as Deliveries } from './deliveries';
-export { default as Events } from './events';
-export { default as Overview } from './overview';
-export { default as Tenants } from './tenants';
