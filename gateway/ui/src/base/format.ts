@@ -54,6 +54,8 @@ export function duration(ms: number): string {
   return `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
+export const micros = (us: number): string => (us < 1000 ? `${us} µs` : duration(us / 1000));
+
 /** `http_error` as `HTTP error`, `timed_out` as `timed out`. */
 export const words = (name: string): string => (name === 'http_error' ? 'HTTP error' : name.replaceAll('_', ' '));
 

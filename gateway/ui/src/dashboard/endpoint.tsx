@@ -1,29 +1,29 @@
 // One endpoint of a tenant: how it does, what it is sent, and its settings.
 import { useState } from 'preact/hooks';
-import { api, path } from '../api/client';
+import { path } from '../api/client';
 import { useList } from '../api/list';
 import { useResource } from '../api/resource';
-import type { Delivery, MadeDelivery, Recovered, SeriesPage, Subscription, SubscriptionStats, TestedSubscription } from '../api/schema';
+import type { Delivery, SeriesPage, Subscription, SubscriptionStats } from '../api/schema';
 import { count, words } from '../base/format';
 import { links } from '../base/links';
-import { navigate, type ScreenProps, useQuery } from '../base/router';
+import { type ScreenProps, useQuery } from '../base/router';
 import { Chart } from '../parts/chart';
-import { Copy, Id } from '../parts/copy';
-import { Confirm } from '../parts/dialog';
 import { type Filter, filterNames, Filters } from '../parts/filters';
 import { Icon } from '../parts/icon';
-import { Json } from '../parts/json';
+import { lazy } from '../parts/lazy';
 import { Facts, Page, Section } from '../parts/page';
 import { Empty, ErrorBox, Live, Skeleton } from '../parts/state';
 import { HttpStatus } from '../parts/status';
 import { ListTable } from '../parts/table';
 import { Tabs } from '../parts/tabs';
-import { ExactTime, Time } from '../parts/time';
-import { toast, toastError } from '../parts/toast';
-import { ChainView } from '../screens/chain';
+import { Time } from '../parts/time';
 import { deliveryColumns, listFilters } from '../screens/delivery-list';
-import { EndpointState } from '../screens/endpoint-state';
-import { Secrets } from '../screens/secrets';
+import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
+
+const Actions = lazy(() => import('./endpoint-actions').then((part) => part.Actions), null);
+const ChainView = lazy(() => import('../screens/chain').then((part) => part.ChainView));
+const Settings = lazy(() => import('./endpoint-settings').then((part) => part.Settings));
+const Signing = lazy(() => import('../portal/signing').then((part) => part.Signing));
 
 export default function EndpointScreen({ params }: ScreenProps) {
   const { id = '', tenant = null } = params;
@@ -45,12 +45,13 @@ export default function EndpointScreen({ params }: ScreenProps) {
   return (
     <Page
       title={data.url}
-      heading={
-        <>
-          {data.url} <EndpointState endpoint={data} />
-        </>
+      heading={<EndpointUrl url={data.url} />}
+      about={
+        <span class="about-row">
+          <EndpointState endpoint={data} brief />
+          {data.description}
+        </span>
       }
-      about={data.description}
       crumbs={crumbs}
       actions={<Actions endpoint={data} tenant={tenant} reload={endpoint.reload} />}
     >
@@ -62,7 +63,7 @@ export default function EndpointScreen({ params }: ScreenProps) {
         tabs={[
           { name: 'deliveries', label: 'Deliveries', body: () => <Deliveries id={id} tenant={tenant} /> },
           { name: 'settings', label: 'Settings', body: () => <Settings endpoint={data} /> },
-          { name: 'secrets', label: 'Secrets', body: () => <Secrets id={id} tenant={tenant} /> },
+          { name: 'signing', label: 'Signing', body: () => <Signing id={id} tenant={tenant} /> },
           { name: 'chain', label: 'Chain', body: () => <ChainView tenant={tenant} subscription={id} /> },
         ]}
       />
@@ -138,7 +139,7 @@ function Health({ id, tenant }: { id: string; tenant: string | null }) {
             <Chart
               label="Attempts delivered and failed"
               times={shown.times}
-              bars
+              bars={span?.step === '1h'}
               series={[
                 { label: 'delivered', values: values?.['delivered'] ?? [], tone: 'good' },
                 { label: 'failed', values: values?.['failed'] ?? [], tone: 'bad' },
@@ -146,6 +147,7 @@ function Health({ id, tenant }: { id: string; tenant: string | null }) {
             />
           </div>
           <div class="card">
+            {values?.['p50']?.some((value) => value !== null) ? (
             <Chart
               label="Duration of successful attempts in milliseconds"
               times={shown.times}
@@ -155,6 +157,9 @@ function Health({ id, tenant }: { id: string; tenant: string | null }) {
                 { label: '95th percentile', values: values?.['p95'] ?? [], tone: 'warn' },
               ]}
             />
+            ) : (
+              <p class="muted">No attempt succeeded in this span: there is no duration to show.</p>
+            )}
           </div>
         </div>
       )}
@@ -207,108 +212,6 @@ function Deliveries({ id, tenant }: { id: string; tenant: string | null }) {
           </Empty>
         }
       />
-    </>
-  );
-}
-
-function Settings({ endpoint }: { endpoint: Subscription }) {
-  const retry = endpoint.retry;
-  return (
-    <>
-      <Facts
-        items={[
-          ['Endpoint', <Id key="i" value={endpoint.id} />],
-          ['Events', <code key="e">{endpoint.events.join(', ')}</code>],
-          ['Payload', endpoint.payload === 'thin' ? 'thin: ids only' : 'full'],
-          ['Mode', endpoint.mode === 'shadow' ? 'shadow: recorded, not sent' : 'send'],
-          ['Owner', endpoint.owner],
-          ['Timeout', endpoint.timeout ?? 'as configured'],
-          ['Retries', retry?.schedule ? retry.schedule.join(', ') : retry ? `${retry.attempts ?? '…'} attempts, from ${retry.base ?? '…'} up to ${retry.max ?? '…'}` : 'as configured'],
-          ['Own headers', endpoint.headers.length > 0 ? `${endpoint.headers.join(', ')} (values are never shown)` : 'none'],
-          ['Created', <ExactTime key="c" at={endpoint.created} />],
-        ]}
-      />
-      {endpoint.filter && (
-        <Section title="Filter">
-          <Json value={endpoint.filter} label="filter" />
-        </Section>
-      )}
-      <p class="hint after">
-        <Copy words text={`/v1/subscriptions/${endpoint.id}`} label="Copy its path in the API" />
-      </p>
-    </>
-  );
-}
-
-type Open = 'disable' | 'recover';
-
-function Actions({ endpoint, tenant, reload }: { endpoint: Subscription; tenant: string | null; reload: () => void }) {
-  const [open, setOpen] = useState<Open>();
-  const at = (verb: string) => path('subscriptions', endpoint.id, verb);
-  const test = async () => {
-    try {
-      const { delivery } = await api<TestedSubscription>('POST', at('test'), { tenant, body: {} });
-      toast('A test event is on its way.');
-      navigate(links.delivery(delivery, tenant));
-    } catch (failure) {
-      toastError(failure);
-    }
-  };
-  const activate = async () => {
-    try {
-      await api<MadeDelivery>('POST', at('activate'), { tenant });
-      toast('The endpoint is active.');
-      reload();
-    } catch (failure) {
-      toastError(failure);
-    }
-  };
-  const close = () => setOpen(undefined);
-  return (
-    <>
-      <button type="button" class="button" onClick={() => setOpen('recover')}>
-        <Icon name="retry" />
-        Recover
-      </button>
-      {endpoint.status === 'disabled' ? (
-        <button type="button" class="button" onClick={() => void activate()}>
-          <Icon name="play" />
-          Activate
-        </button>
-      ) : (
-        <button type="button" class="button" onClick={() => setOpen('disable')}>
-          <Icon name="pause" />
-          Disable
-        </button>
-      )}
-      <button type="button" class="button is-primary" onClick={() => void test()}>
-        <Icon name="send" />
-        Send a test event
-      </button>
-      {open === 'disable' && (
-        <Confirm title="Disable this endpoint?" action="Disable" danger onClose={close} run={async () => (await api('POST', at('disable'), { tenant }), reload())}>
-          <p>It is given no events until it is activated. Its pending deliveries are cancelled.</p>
-        </Confirm>
-      )}
-      {open === 'recover' && (
-        <Confirm
-          title="Recover the dead letters?"
-          action="Recover"
-          onClose={close}
-          run={async () => {
-            let made = 0;
-            let cursor: string | null = null;
-            do {
-              const part: Recovered = await api<Recovered>('POST', at('recover'), { tenant, body: { only: 'dead', ...(cursor ? { cursor } : {}) } });
-              made += part.deliveries;
-              cursor = part.next_cursor ?? null;
-            } while (cursor);
-            toast(made === 1 ? 'A new delivery was made.' : `${count(made)} new deliveries were made.`);
-          }}
-        >
-          <p>Each delivery to this endpoint that was given up, and not made again since, is made again, as far back as events are stored.</p>
-        </Confirm>
-      )}
     </>
   );
 }

@@ -87,13 +87,3 @@ async function add(sum: Overview, tenant: Tenant, span: { since: string; until: 
 }
 
 export const total = (values: (number | null)[]): number => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
-
-/** Samples of a text in Prometheus' form, by name with its labels. */
-export function samples(text: string): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const at = line.lastIndexOf(' ');
-    if (at > 0 && !line.startsWith('#')) found.set(line.slice(0, at), Number(line.slice(at + 1)));
-  }
-  return found;
-}

@@ -1,23 +1,21 @@
 // How the gateway stands: what comes in and goes out, what fails, what warns.
-import { useEffect, useState } from 'preact/hooks';
-import { send } from '../api/client';
 import { useResource } from '../api/resource';
-import type { Health, TenantOfLoggedAttempt } from '../api/schema';
+import type { TenantOfLoggedAttempt } from '../api/schema';
 import type { Page as ListPage } from '../api/list';
-import { bytes, count, duration } from '../base/format';
+import { count } from '../base/format';
 import { links } from '../base/links';
 import { url } from '../base/router';
 import { Chart } from '../parts/chart';
-import { Icon } from '../parts/icon';
-import { Facts, Page, Section } from '../parts/page';
+import { Page, Section } from '../parts/page';
 import { Sparkline } from '../parts/sparkline';
-import { Empty, ErrorBox, Live, Prose, Skeleton } from '../parts/state';
+import { Empty, ErrorBox, Live, Skeleton } from '../parts/state';
 import { Badge } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
 import { address } from '../screens/endpoints';
-import { EndpointState } from '../screens/endpoint-state';
-import { type EndpointHealth, MOST_TENANTS, type Overview, samples, total, useOverview } from './overview-data';
+import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
+import { type EndpointHealth, MOST_TENANTS, type Overview, total, useOverview } from './overview-data';
+import { Readiness } from './readiness';
 
 export default function OverviewScreen() {
   const { data, error } = useOverview();
@@ -34,58 +32,7 @@ export default function OverviewScreen() {
       <Section title="Recent attempts" actions={<a href={url('/attempts')}>All attempts</a>}>
         <Table label="Recent attempts" columns={recentColumns} rows={recent.data?.data ?? []} rowKey={attemptKey} href={attemptHref()} loading={recent.loading} error={recent.error} retry={recent.reload} empty={<Empty title="Nothing has been sent yet" icon="send" />} />
       </Section>
-      <Process />
     </Page>
-  );
-}
-
-/** Warnings and advice in the gateway's own words. */
-function Readiness() {
-  const health = useResource<Health>('/readyz', { poll: 10_000 });
-  if (!health.data) {
-    return health.error ? (
-      <div class="why is-bad">
-        <Icon name="dead" />
-        <div>
-          <p class="strong">The gateway is not ready.</p>
-          <p>
-            <Prose text={health.error.problem.detail} /> <Prose text={health.error.problem.fix} />
-          </p>
-        </div>
-      </div>
-    ) : null;
-  }
-  const { status, warnings, advice } = health.data;
-  const bad = status !== 'ok' || health.error !== undefined;
-  const tone = bad ? 'bad' : warnings.length > 0 ? 'warn' : 'good';
-  return (
-    <div class={`why is-${tone}`}>
-      <Icon name={tone === 'good' ? 'check' : 'dead'} />
-      <div>
-        <p class="strong">{bad ? 'The gateway is not ready.' : warnings.length === 0 ? 'Ready, without warnings.' : warnings.length === 1 ? 'Ready, with a warning:' : `Ready, with ${warnings.length} warnings:`}</p>
-        {warnings.length > 0 && (
-          <ul class="bullets">
-            {warnings.map((text) => (
-              <li key={text}>
-                <Prose text={text} />
-              </li>
-            ))}
-          </ul>
-        )}
-        {advice.length > 0 && (
-          <details class="more">
-            <summary>{advice.length === 1 ? 'A recommendation' : `${advice.length} recommendations`}</summary>
-            <ul class="bullets">
-              {advice.map((text) => (
-                <li key={text}>
-                  <Prose text={text} />
-                </li>
-              ))}
-            </ul>
-          </details>
-        )}
-      </div>
-    </div>
   );
 }
 
@@ -97,7 +44,7 @@ function Figures({ data }: { data: Overview }) {
     .sort((a, b) => b.failed - a.failed);
   return (
     <>
-      <dl class="tiles">
+      <dl class="tiles figures">
         <Tile label="Events in, last hour" value={count(accepted)} more={`${rate(accepted)} a minute`} values={data.accepted} />
         <Tile label="Delivered, last hour" value={count(delivered)} more={attempts > 0 ? `${percent(delivered / attempts)} of ${count(attempts)} attempts` : 'no attempts'} values={data.delivered} tone="good" />
         <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ status: 'pending', attempt: 'retry' })} />
@@ -131,9 +78,9 @@ function Figures({ data }: { data: Overview }) {
 }
 
 const failingColumns: Column<EndpointHealth>[] = [
-  { name: 'url', title: 'Endpoint', grow: true, cell: (row) => <span class="strong">{address(row.endpoint.url)}</span> },
+  { name: 'url', title: 'Endpoint', grow: true, cell: (row) => <EndpointUrl url={row.endpoint.url} /> },
   { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => row.tenant },
-  { name: 'state', title: 'State', cell: (row) => <EndpointState endpoint={row.endpoint} quiet /> },
+  { name: 'state', title: 'State', cell: (row) => <EndpointState endpoint={row.endpoint} brief /> },
   { name: 'failed', title: 'Failed, last hour', number: true, cell: (row) => (row.attempts > 0 ? <Badge tone={row.failed / row.attempts > 0.5 ? 'bad' : 'warn'} title={`${row.failed} of ${row.attempts} attempts`}>{percent(row.failed / row.attempts)}</Badge> : '–') },
   { name: 'spark', title: 'Failures by minute', quiet: true, hide: 'narrow', cell: (row) => <Sparkline values={row.values} label={`Failures by minute, ${row.failed} in an hour`} tone="bad" /> },
 ];
@@ -150,50 +97,6 @@ function Tile({ label, value, more, values, tone = 'plain', href }: { label: str
         </dd>
       )}
     </div>
-  );
-}
-
-/** The process that answers, from its metrics. */
-function Process() {
-  const [found, setFound] = useState<Map<string, number>>();
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = () => {
-      if (document.visibilityState !== 'visible') return;
-      send('GET', '/metrics', { headers: { accept: 'text/plain' }, signal: abort.signal })
-        .then((response) => response.text())
-        .then((text) => setFound(samples(text)))
-        .catch(() => undefined);
-    };
-    read();
-    const timer = setInterval(read, 10_000);
-    return () => {
-      clearInterval(timer);
-      abort.abort();
-    };
-  }, []);
-  if (!found) return null;
-  const value = (name: string, show: (amount: number) => string): string | null => {
-    const amount = found.get(name);
-    return amount === undefined ? null : show(amount);
-  };
-  const version = [...found.keys()].find((name) => name.startsWith('hookgate_build_info'))?.match(/version="([^"]*)"/)?.[1];
-  return (
-    <Section title="This process">
-      <Facts
-        items={[
-          ['Version', version],
-          ['Running for', value('process_start_time_seconds', (at) => duration(Math.max(0, Date.now() - at * 1000)))],
-          ['Memory', value('process_resident_memory_bytes', bytes)],
-          ['Connections', value('hookgate_connections', count)],
-          ['Attempts in flight', value('hookgate_attempts_in_flight', count)],
-          ['Ready queue', value('hookgate_ready_queue_length', count)],
-          ['Store', value('hookgate_store_available', (up) => (up === 1 ? 'available' : 'not available'))],
-          ['Events refused', value('hookgate_events_total{result="over_quota"}', (over) => count(over + (found.get('hookgate_events_total{result="rejected"}') ?? 0)))],
-        ]}
-      />
-      <p class="hint after">Of the gateway that answered. The age of the oldest pending delivery is not measured by it.</p>
-    </Section>
   );
 }
 

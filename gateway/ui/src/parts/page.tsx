@@ -10,7 +10,7 @@ export type PageProps = {
   title: string;
   /** Shown in place of the title, for example with a badge beside it. */
   heading?: ComponentChildren;
-  crumbs?: Crumb[];
+  crumbs?: Crumb[] | undefined;
   actions?: ComponentChildren;
   /** Line below the title. */
   about?: ComponentChildren;

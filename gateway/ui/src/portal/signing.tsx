@@ -13,12 +13,12 @@ import { now } from '../parts/time';
 import { toast } from '../parts/toast';
 import { Snippet } from './snippet';
 
-export function Signing({ id }: { id: string }) {
+export function Signing({ id, tenant = null }: { id: string; tenant?: string | null }) {
   const [secrets, setSecrets] = useState<SigningSecrets>();
   const [error, setError] = useState<ApiError>();
   const [rotating, setRotating] = useState(false);
   const show = () =>
-    api<SigningSecrets>('GET', path('subscriptions', id, 'secret'))
+    api<SigningSecrets>('GET', path('subscriptions', id, 'secret'), { tenant })
       .then(setSecrets)
       .then(() => setError(undefined))
       .catch((cause: unknown) => setError(toApiError(cause)));
@@ -63,7 +63,7 @@ export function Signing({ id }: { id: string }) {
       <Section title="Verify">
         <Snippet ed25519={secrets?.public_key !== undefined && secrets.public_key !== null} />
       </Section>
-      {rotating && <Rotate id={id} done={setSecrets} onClose={() => setRotating(false)} />}
+      {rotating && <Rotate id={id} tenant={tenant} done={setSecrets} onClose={() => setRotating(false)} />}
     </>
   );
 }
@@ -84,10 +84,10 @@ const GRACES = [
   { value: '0s', label: 'Not at all: the old secret leaked' },
 ];
 
-function Rotate({ id, done, onClose }: { id: string; done: (secrets: SigningSecrets) => void; onClose: () => void }) {
+function Rotate({ id, tenant, done, onClose }: { id: string; tenant: string | null; done: (secrets: SigningSecrets) => void; onClose: () => void }) {
   const [grace, setGrace] = useState('24h');
   const { busy, error, submit } = useSubmit(async () => {
-    done(await api<SigningSecrets>('POST', path('subscriptions', id, 'rotate-secret'), { body: { grace } }));
+    done(await api<SigningSecrets>('POST', path('subscriptions', id, 'rotate-secret'), { tenant, body: { grace } }));
     toast('A new secret signs from now on.');
     onClose();
   });

@@ -5,7 +5,7 @@ import type { LoggedAttempt } from '../api/schema';
 import { count, duration, exact } from '../base/format';
 import { embedded } from '../base/embed';
 import { links } from '../base/links';
-import { useQuery } from '../base/router';
+import { type ScreenProps, useQuery } from '../base/router';
 import { type Filter, filterNames, Filters } from '../parts/filters';
 import { Icon } from '../parts/icon';
 import { Page } from '../parts/page';
@@ -25,10 +25,11 @@ const KEEP = embedded ? 50 : 500;
 
 type Row = TailLine & { key: string; attempt: LoggedAttempt; missed: number | undefined };
 
-export default function Tail() {
+export default function Tail({ params: place }: ScreenProps) {
+  const tenant = place['tenant'] ?? null;
   const { params } = useQuery();
   const [on, setOn] = useState(true);
-  const tail = useTail(Object.fromEntries(names.map((name) => [name, params.get(name)])), { keep: KEEP, on });
+  const tail = useTail(Object.fromEntries(names.map((name) => [name, params.get(name)])), { tenant, keep: KEEP, on });
   const rows = tail.lines.map((line, index): Row => {
     const data = line.data as LoggedAttempt & { missed?: number };
     return { ...line, key: line.id || `${index} ${data.at}`, attempt: data, missed: line.event === 'lagged' ? data.missed : undefined };
@@ -37,6 +38,7 @@ export default function Tail() {
   return (
     <Page
       title="Live"
+      crumbs={tenant ? [{ label: tenant, href: links.tenant(tenant) }] : undefined}
       about="Events and attempts as they happen."
       actions={
         <>
@@ -55,7 +57,7 @@ export default function Tail() {
         columns={columns}
         rows={rows}
         rowKey={(row) => row.key}
-        href={(row) => (row.attempt.delivery ? links.delivery(row.attempt.delivery) : row.attempt.event ? links.event(row.attempt.event) : links.events())}
+        href={(row) => (row.attempt.delivery ? links.delivery(row.attempt.delivery, tenant) : row.attempt.event ? links.event(row.attempt.event, tenant) : links.events())}
         empty={
           <Empty title={on ? 'Waiting for something to happen' : 'Paused'} icon="tail">
             {on ? 'Lines appear here as soon as there are some.' : 'Nothing is read while it is paused.'}

@@ -17,7 +17,7 @@ export default function UsageScreen() {
   );
 }
 
-function Meters({ usage }: { usage: Usage }) {
+export function Meters({ usage }: { usage: Usage }) {
   const { quotas } = usage;
   const amount = (label: string, about: string, { used, limit }: AmountUsage, format = count): Meter => ({ label, about, used, limit: limit ?? null, format });
   const rate = (label: string, about: string, { used, limit, burst, period }: RateUsage): Meter => ({

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { api, type ApiError, path, toApiError } from '../api/client';
 import { useResource } from '../api/resource';
 import type { Chain, Step, Tried, TriedStep } from '../api/schema';
-import { words } from '../base/format';
+import { micros, words } from '../base/format';
 import { links } from '../base/links';
 import { can } from '../base/session';
 import { Changes, Diff } from '../parts/diff';
@@ -14,7 +14,6 @@ import { Section } from '../parts/page';
 import { ErrorBox, Skeleton } from '../parts/state';
 import { Badge, Status } from '../parts/status';
 import { toast } from '../parts/toast';
-import { micros } from './delivery-rail';
 import { lineAt } from './pointer';
 
 type ChainProps = {
@@ -40,7 +39,7 @@ export function ChainView({ tenant, subscription }: ChainProps) {
         }
       >
         {always && always.length > 0 && (
-          <p class="muted note">
+          <p class="muted remark">
             The profile removes these classes before and after the chain: {always.join(', ')}.
           </p>
         )}

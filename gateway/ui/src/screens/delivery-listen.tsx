@@ -2,8 +2,8 @@
 import { Copy } from '../parts/copy';
 import { Dialog } from '../parts/dialog';
 import type { DeliveryParts } from './delivery';
-import { useProfile } from './delivery-request';
 import { curl, listen } from './delivery-snippets';
+import { useProfile } from './profile';
 
 const PORT = 9000;
 

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Attempt, StepReport } from '../api/schema';
-import { bytes, duration, exact, words } from '../base/format';
+import { bytes, duration, exact, micros, words } from '../base/format';
 import { useQuery } from '../base/router';
 import type { Tone } from '../parts/status';
 import { HttpStatus } from '../parts/status';
@@ -128,6 +128,5 @@ function Clock({ at }: { at: string }) {
   );
 }
 
-export const micros = (us: number): string => (us < 1000 ? `${us} µs` : duration(us / 1000));
 const ended = (attempt: Attempt | undefined): string | null => (attempt ? new Date(Date.parse(attempt.started) + attempt.took_ms).toISOString() : null);
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,24 +1,18 @@
 // What was sent: headers, the signature explained, and the body, as far as they are stored.
 import type { ApiError } from '../api/client';
-import { path } from '../api/client';
-import { useResource } from '../api/resource';
-import type { Attempt, Subscription, Tenant } from '../api/schema';
+import type { Attempt, Subscription } from '../api/schema';
 import { links } from '../base/links';
-import { area } from '../base/router';
 import { can } from '../base/session';
 import { Copy } from '../parts/copy';
 import { Json } from '../parts/json';
 import { Section } from '../parts/page';
 import { Empty, ErrorBox, Skeleton } from '../parts/state';
-import { type DeliveryParts, Which } from './delivery';
+import type { DeliveryParts } from './delivery';
 import { bodyOf, curl, verifySnippet } from './delivery-snippets';
+import { useProfile } from './profile';
+import { Which } from './which';
 
 type Header = { name: string; value: string | null; note?: string };
-
-/** The tenant's profile, which decides the request's form. Only the operator can read it; undefined: not known. */
-export function useProfile(tenant: string | null): string | undefined {
-  return useResource<Tenant>(area === 'dashboard' && tenant ? path('tenants', tenant) : null).data?.profile;
-}
 
 export function RequestTab(parts: DeliveryParts & { failed: ApiError | undefined }) {
   const { attempt, delivery, event, endpoint, tenant, failed } = parts;
@@ -36,9 +30,9 @@ export function RequestTab(parts: DeliveryParts & { failed: ApiError | undefined
       </p>
       <Section title="Headers">
         {recorded ? (
-          <p class="muted note">As they would have been sent: the endpoint is in shadow mode, which records the request.</p>
+          <p class="muted remark">As they would have been sent: the endpoint is in shadow mode, which records the request.</p>
         ) : (
-          <p class="muted note">
+          <p class="muted remark">
             A request that was sent is not stored.{' '}
             {known
               ? `These are the headers that ${profile ? `the profile “${profile}”` : 'Standard Webhooks'} makes of the event${attempt ? ` for attempt ${attempt.number}` : ''}.`
@@ -62,7 +56,7 @@ export function RequestTab(parts: DeliveryParts & { failed: ApiError | undefined
       {known && <Signature {...parts} recorded={recorded !== null && recorded !== undefined} />}
       <Section title="Body">
         {recorded && (
-          <p class="muted note">
+          <p class="muted remark">
             {recorded.body_bytes} bytes, SHA-256 <code>{recorded.body_sha256}</code>
           </p>
         )}
@@ -80,7 +74,7 @@ function Body({ event, endpoint, attempt, delivery, tenant, known, failed }: Del
   const exactly = known && !changed && !thin;
   return (
     <>
-      <p class="muted note">
+      <p class="muted remark">
         {exactly
           ? 'The body is made of the stored event anew for each attempt.'
           : thin
@@ -122,7 +116,7 @@ function Signature({ attempt, delivery, endpoint, recorded }: DeliveryParts & { 
         </li>
       </ol>
       {!recorded && attempt && <p class="hint">The time of a signature can be a second later than the start of its attempt.</p>}
-      <details class="more">
+      <details class="fold">
         <summary>Verify it yourself</summary>
         <p class="muted">
           With the body that your endpoint received in <code>body.json</code> and the secret in <code>HG_SECRET</code>; compare the line with <code>webhook-signature</code>.

@@ -1,7 +1,7 @@
 // One delivery: its life as a rail, why it stands as it does, and what was sent and answered.
 import { api, path, toApiError } from '../api/client';
 import { useResource } from '../api/resource';
-import type { Attempt, Delivery, DeliveryDetail, Event as StoredEvent, EventLine, Subscription } from '../api/schema';
+import type { Attempt, DeliveryDetail, Event as StoredEvent, EventLine, Subscription } from '../api/schema';
 import type { Page as ListPage } from '../api/list';
 import { count, duration, words } from '../base/format';
 import { links } from '../base/links';
@@ -11,6 +11,7 @@ import { useState } from 'preact/hooks';
 import { Id } from '../parts/copy';
 import { Confirm } from '../parts/dialog';
 import { Icon } from '../parts/icon';
+import { lazy } from '../parts/lazy';
 import { Facts, Page, Section } from '../parts/page';
 import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { HttpStatus, Status } from '../parts/status';
@@ -18,9 +19,13 @@ import { Tabs } from '../parts/tabs';
 import { ExactTime, Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { DeliveryRail } from './delivery-rail';
-import { RequestTab } from './delivery-request';
-import { ListenDialog } from './delivery-listen';
-import { StepReports } from './steps';
+import { cause, STAGES } from './outcome';
+import { Which } from './which';
+
+const RequestTab = lazy(() => import('./delivery-request').then((part) => part.RequestTab));
+const ListenDialog = lazy(() => import('./delivery-listen').then((part) => part.ListenDialog), null);
+const ChainTab = lazy(() => import('./delivery-more').then((part) => part.ChainTab));
+const History = lazy(() => import('./delivery-more').then((part) => part.History));
 
 /** Milliseconds between reads: a delivery that has ended changes only by being made again. */
 const poll = (delivery: DeliveryDetail): number => (delivery.finished ? 15_000 : 2000);
@@ -154,44 +159,6 @@ function summary(delivery: DeliveryDetail, last: Attempt | undefined): string {
   }
 }
 
-/** What an attempt came to, as a sentence. */
-export function cause(attempt: Attempt): string {
-  const reason = attempt.reason ? ` ${attempt.reason.replace(/\.?$/, '.')}` : '';
-  switch (attempt.outcome) {
-    case 'delivered':
-      return `The endpoint answered ${attempt.response_status ?? 'with success'}.`;
-    case 'http_error':
-      return `The endpoint answered ${attempt.response_status ?? 'an error'}.`;
-    case 'timed_out':
-      return `The endpoint did not answer in time.${reason}`;
-    case 'unreachable':
-      return `The endpoint could not be reached${attempt.stage ? ` (${STAGES[attempt.stage] ?? attempt.stage})` : ''}.${reason}`;
-    case 'blocked':
-      return `The address is not allowed by the gateway’s configuration.${reason}`;
-    case 'plugin_failed':
-      return `A step of the endpoint’s chain failed.${reason}`;
-    case 'dropped':
-      return `A step of the endpoint’s chain dropped it.${reason}`;
-    case 'postponed':
-      return `A step of the endpoint’s chain put it off.${reason}`;
-    case 'crashed':
-      return 'The gateway stopped during the attempt: it is not known whether the endpoint received it.';
-    case 'shadowed':
-      return 'Recorded, not sent.';
-    default:
-      return `${words(attempt.outcome)}.${reason}`;
-  }
-}
-
-const STAGES: Record<string, string> = {
-  resolve: 'its name was not resolved',
-  connect: 'no connection',
-  tls: 'the TLS handshake failed',
-  send: 'while sending the request',
-  head: 'before the response’s headers came',
-  body: 'while the response’s body came',
-};
-
 function Actions({ delivery, tenant, event, reload }: DeliveryParts & { reload: () => void }) {
   const [open, setOpen] = useState<'cancel' | 'listen'>();
   const close = () => setOpen(undefined);
@@ -269,28 +236,6 @@ function ResponseTab({ attempt, delivery }: DeliveryParts) {
   );
 }
 
-/** The attempt that is shown, where there are several. */
-export function Which({ attempt, delivery }: { attempt: Attempt; delivery: DeliveryDetail }) {
-  const { set } = useQuery();
-  if (delivery.attempts.length < 2) return null;
-  const last = delivery.attempts.at(-1);
-  return (
-    <p class="which">
-      <label>
-        <span class="muted">Attempt</span>
-        <select class="filter" value={attempt.number} onChange={(event) => set({ attempt: event.currentTarget.value === String(last?.number) ? null : event.currentTarget.value }, { replace: true })}>
-          {delivery.attempts.map((one) => (
-            <option key={one.number} value={one.number}>
-              {one.number} · {one.response_status ?? words(one.outcome)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <span class="muted">of {delivery.attempts.length}</span>
-    </p>
-  );
-}
-
 function pretty(body: string): string {
   if (!/^\s*[[{]/.test(body)) return body;
   try {
@@ -300,74 +245,3 @@ function pretty(body: string): string {
   }
 }
 
-function ChainTab({ event, delivery, tenant }: DeliveryParts) {
-  const own = delivery.attempts.find((one) => one.steps.length > 0);
-  return (
-    <>
-      <Section title="When the event was accepted">
-        {event ? (
-          <StepReports steps={event.steps} data={event.data} empty="The tenant’s chain had no step: the event is stored as it came." />
-        ) : can('payloads') ? (
-          <Skeleton />
-        ) : (
-          <Empty title="Your session does not include payloads" icon="key">
-            The chain’s report is a part of the event.
-          </Empty>
-        )}
-      </Section>
-      <Section title="Before it was sent">
-        <StepReports steps={own?.steps ?? []} empty="The endpoint has no chain of its own, or it has not run yet." />
-      </Section>
-      <p class="hint">
-        Stored are the places that a step changed, never their values. <code>*</code> stands for a key that the step may have read in the event, for example the name of a removed member.{' '}
-        <a href={links.event(delivery.event, tenant)}>The event as it is stored</a>
-      </p>
-    </>
-  );
-}
-
-function History({ delivery, event, tenant }: DeliveryParts) {
-  const others: Delivery[] = event?.deliveries.filter((one) => one.subscription === delivery.subscription) ?? [];
-  return (
-    <>
-      {delivery.attempts.length === 0 ? (
-        <Empty title="Not attempted yet" icon="send" />
-      ) : (
-        <ol class="attempts">
-          {[...delivery.attempts].reverse().map((attempt) => (
-            <li key={attempt.number}>
-              <div class="attempt-head">
-                <span class="strong">Attempt {attempt.number}</span>
-                <Status value={attempt.outcome} />
-                <HttpStatus code={attempt.response_status} />
-                <span class="muted num">{duration(attempt.took_ms)}</span>
-                <span class="push muted">
-                  <ExactTime at={attempt.started} />
-                </span>
-              </div>
-              <p>{cause(attempt)}</p>
-            </li>
-          ))}
-        </ol>
-      )}
-      {others.length > 1 && (
-        <Section title="Deliveries of this event to this endpoint">
-          <ol class="attempts">
-            {others.map((one) => (
-              <li key={one.id}>
-                <div class="attempt-head">
-                  {one.id === delivery.id ? <span class="strong">This one</span> : <a href={links.delivery(one.id, tenant)}>{one.trigger === 'published' ? 'The first' : 'Made again'}</a>}
-                  <Status value={one.status} />
-                  <HttpStatus code={one.last_status} />
-                  <span class="push muted">
-                    <ExactTime at={one.first_attempt} />
-                  </span>
-                </div>
-              </li>
-            ))}
-          </ol>
-        </Section>
-      )}
-    </>
-  );
-}

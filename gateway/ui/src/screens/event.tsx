@@ -134,7 +134,7 @@ function Data({ event }: { event: StoredEvent }) {
   const changed = event.steps.some((step) => step.changed.length > 0);
   return (
     <>
-      <p class="muted note">{changed ? 'As it is stored, after the tenant’s chain: what the chain removed is not stored anywhere.' : 'As it is stored; the tenant’s chain changed nothing.'}</p>
+      <p class="muted remark">{changed ? 'As it is stored, after the tenant’s chain: what the chain removed is not stored anywhere.' : 'As it is stored; the tenant’s chain changed nothing.'}</p>
       <Json value={event.data} label="data" />
       <Section title="Metadata">
         {event.metadata ? <Json value={event.metadata} label="metadata" /> : <p class="muted">The producer sent none, or it is not stored.</p>}

@@ -2,7 +2,7 @@
 import { path } from '../api/client';
 import { useResource } from '../api/resource';
 import type { Plugin, PluginLogs, PluginStats, PluginVersion, PluginVersionStats } from '../api/schema';
-import { bytes, count, words } from '../base/format';
+import { bytes, count, micros, words } from '../base/format';
 import { links } from '../base/links';
 import { type ScreenProps, useQuery } from '../base/router';
 import { Id } from '../parts/copy';
@@ -12,7 +12,6 @@ import { Empty, ErrorBox, Live, Skeleton } from '../parts/state';
 import { Badge } from '../parts/status';
 import { Tabs } from '../parts/tabs';
 import { ExactTime, Time } from '../parts/time';
-import { micros } from './delivery-rail';
 
 export default function PluginScreen({ params }: ScreenProps) {
   const { id = '', tenant = null } = params;
@@ -117,7 +116,7 @@ function Versions({ versions }: { versions: PluginVersion[] }) {
               <Badge tone="warn">imports more</Badge> {version.imports_more.join(', ')}
             </p>
           )}
-          <details class="more">
+          <details class="fold">
             <summary>Settings and imports</summary>
             <p class="muted">{version.imports.join(', ')}</p>
             {version.settings_schema ? <Json value={version.settings_schema} label="schema of the settings" /> : <p class="muted">It has no settings.</p>}

@@ -1,9 +1,8 @@
 // Reports of a chain's steps: what each did to an event, by places and without values.
 import type { StepReport } from '../api/schema';
 import { isRecord } from '../api/client';
-import { words } from '../base/format';
+import { micros, words } from '../base/format';
 import { Badge, Status } from '../parts/status';
-import { micros } from './delivery-rail';
 
 /** `data`: the value after the steps, in which a place that is not there any more counts as removed. */
 export function StepReports({ steps, data, empty }: { steps: StepReport[]; data?: unknown; empty: string }) {
