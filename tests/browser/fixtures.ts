@@ -35,7 +35,7 @@ export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
       page.on('console', (message: ConsoleMessage) => {
         if (message.type() !== 'error' && message.type() !== 'warning') return;
         if (failures && message.text().startsWith('Failed to load resource')) return;
-        found.push(`${message.type()} of the console: ${message.text()}`);
+        found.push(`${message.type()} of the console: ${message.text()} ${message.location().url}`);
       });
       page.on('pageerror', (error) => found.push(`uncaught: ${error.stack ?? error.message}`));
       page.on('request', (request) => {
@@ -49,7 +49,7 @@ export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
         });
       });
       await use({ allowFailedRequests: () => (failures = true) });
-      expect(found, 'rules that hold for every page').toEqual([]);
+      expect([...new Set(found)], 'rules that hold for every page').toEqual([]);
     },
     { auto: true },
   ],

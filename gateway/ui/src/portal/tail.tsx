@@ -51,12 +51,13 @@ export default function Tail({ params: place }: ScreenProps) {
       }
     >
       <Filters filters={filters} />
-      {tail.state === 'refused' && tail.error && <ErrorBox error={tail.error} />}
+      {tail.error && tail.state !== 'live' && <ErrorBox error={tail.error} />}
       <Table
         label="Live"
         columns={columns}
         rows={rows}
         rowKey={(row) => row.key}
+        loading={on && tail.state === 'connecting'}
         href={(row) => (row.attempt.delivery ? links.delivery(row.attempt.delivery, tenant) : row.attempt.event ? links.event(row.attempt.event, tenant) : links.events())}
         empty={
           <Empty title={on ? 'Waiting for something to happen' : 'Paused'} icon="tail">
