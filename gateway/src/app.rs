@@ -31,7 +31,7 @@ use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Se
 use crate::ingest::Ingest;
 use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
-use crate::scheduler::{Journal, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::system_events::SystemEvents;
 use crate::{api, delivery, feed, ingest, scheduler};
 use hookgate_domain::Secret;
@@ -71,6 +71,7 @@ pub struct App {
     reloadable: Reloadable,
     secrets: Secrets,
     operator_key_file: PathBuf,
+    pages: api::Pages,
     stopping: CancellationToken,
     tasks: Tasks,
 }
@@ -165,6 +166,7 @@ impl App {
                 certificates,
             },
             secrets,
+            pages: config.pages(),
             operator_key_file: config.data_dir.join(secrets::OPERATOR_KEY),
             stopping: common.stopping,
             tasks: common.tasks,
@@ -177,6 +179,11 @@ impl App {
             .first()
             .map(|(server, _)| server.url())
             .unwrap_or_default()
+    }
+
+    /// URL of the dashboard, if the pages are enabled.
+    pub fn dashboard(&self) -> Option<String> {
+        self.pages.dashboard(&self.url())
     }
 
     /// URL of the public listener, if products' customers have a separate one.
@@ -333,7 +340,11 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
 fn host(config: &Config, root: &Root, common: &Common) -> Result<Host, StartError> {
     let exe = std::env::current_exe().map_err(StartError::Host)?;
     let artifacts = Artifacts::new(config.data_dir.join("compiled"), root.derive("artifacts"));
-    let workshop = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, config.plugins.compiles);
+    let workshop = ComponentLoader::new(
+        Compiler::ChildProcess { exe },
+        artifacts,
+        config.plugins.compile_concurrency,
+    );
     let pseudonyms = root.derive("pseudonyms");
     let plugins = Arc::new(config.plugins.clone());
     let started = Host::start(
@@ -406,21 +417,10 @@ fn scheduler(
         store: Arc::clone(&common.store),
         inbox,
         store_clock: common.store_clock.clone(),
-        journal: journal(config),
+        journal: stored::journal(config),
         metrics: common.metrics.clone(),
     };
     Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
-}
-
-/// Opens the journal of attempts in flight.
-///
-/// Without it deliveries continue, but an attempt that crashes the process is repeated.
-fn journal(config: &Config) -> Journal {
-    let directory = config.data_dir.join("in-flight");
-    Journal::open(&directory).unwrap_or_else(|error| {
-        tracing::error!(%error, directory = %directory.display(), "in_flight_journal.not_opened");
-        Journal::none()
-    })
 }
 
 fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common) -> Ingest {
@@ -486,6 +486,8 @@ fn api_parts(
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
         public_also: config.server.also().to_vec(),
+        sessions: stored::sessions(config, common),
+        pages: config.pages(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),
         tasks: common.tasks.clone(),

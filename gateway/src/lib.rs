@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 pub mod http;
+pub mod ui;
 
 pub mod api;
 pub mod backup;

@@ -129,7 +129,7 @@ impl Bench {
         let setup = redis
             .as_ref()
             .map_or_else(Setup::embedded, |redis| Setup::redis(&redis.url()));
-        let gateway = setup.with(config).try_start()?;
+        let gateway = setup.as_shipped().with(config).try_start()?;
         Ok(Self {
             gateway,
             _redis: redis,

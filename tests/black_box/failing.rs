@@ -176,7 +176,7 @@ async fn who_keeps_failing_is_warned_of_then_disabled_and_told_of(on: On) {
 }
 
 async fn dead_letters_are_told_of_together_and_never_feed_themselves(on: On) {
-    let site = Site::with(on, &format!("system_events.every = \"1s\"\n{POLICY}")).await;
+    let site = Site::with(on, &format!("system_events.window = \"1s\"\n{POLICY}")).await;
     let operator = site.gateway.operator().acting_for("operator");
     // The operator's own endpoint fails too: no system events are sent about its dead letters.
     let desk = Receiver::start(vec![Reply::Status(500); 2]).await;

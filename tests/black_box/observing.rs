@@ -374,7 +374,7 @@ async fn a_plugin_that_is_left_alone_is_told_of(on: On) {
         let event = json!({ "type": "a.b", "data": vec!["by a@b.example"; 100] });
         site.acme.post("/v1/events", &event).await;
     }
-    let told = system_event(&site, "hookgate.plugin.left_alone").await;
+    let told = system_event(&site, "hookgate.plugin.circuit_opened").await;
     assert_eq!(
         (&told["plugin"], &told["reason"], &told["count"]),
         (&json!("pii"), &json!("operations"), &json!(1))

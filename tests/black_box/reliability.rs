@@ -1,5 +1,7 @@
 //! A short round of faults on each store, each fault once; and tests of the oracle.
 
+use std::time::Duration;
+
 use hookgate_tests::faults::{Fault, Oracle, Plan, Report, Store, run};
 use hookgate_tests::{Received, signature};
 
@@ -21,10 +23,13 @@ async fn each_fault_on_a_cluster_loses_nothing_untold() {
 
 async fn round(store: Store) -> Report {
     let mut told = Vec::new();
-    let report = run(&Plan::short(store), |line| told.push(line.to_owned()))
-        .await
-        .unwrap();
+    let plan = Plan::short(store);
+    let report = tokio::time::timeout(ROUND, run(&plan, |line| told.push(line.to_owned()))).await;
     let told = told.join("\n");
+    let report = match report {
+        Ok(report) => report.unwrap_or_else(|error| panic!("{told}\n{error:#}")),
+        Err(_) => panic!("the round did not end within {ROUND:?}:\n{told}"),
+    };
     assert!(report.is_right(), "{told}\n{report}");
     assert!(report.ending.accepted > 0);
     report
@@ -90,4 +95,6 @@ fn oracle_notices_what_must_not_be() {
     }
 }
 
+/// Maximum time of a round, which takes one or two minutes: it bounds a failed test.
+const ROUND: Duration = Duration::from_secs(1_200);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// Routes that need no key.
 const OPEN: &[&str] = &[
     "/",
+    "/v1/session",
+    "/v1/session/renew",
     "/healthz",
     "/readyz",
     "/metrics",

@@ -16,20 +16,20 @@ on_both_stores!(
 
 /// A line of a tail.
 #[derive(Debug, Clone, PartialEq)]
-struct Line {
+pub(crate) struct Line {
     id: String,
     event: String,
-    data: Value,
+    pub(crate) data: Value,
 }
 
 /// A tail that is read.
-struct Tail {
+pub(crate) struct Tail {
     response: Response,
     rest: String,
 }
 
 impl Tail {
-    async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
         let mut request = client.request(Method::GET, &format!("/v1/tail{query}"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -47,7 +47,7 @@ impl Tail {
     }
 
     /// The next part, up to an empty line; `None`: it has ended.
-    async fn part(&mut self) -> Option<String> {
+    pub(crate) async fn part(&mut self) -> Option<String> {
         loop {
             if let Some((part, rest)) = self.rest.split_once("\n\n") {
                 let (part, rest) = (part.to_owned(), rest.to_owned());
@@ -61,7 +61,7 @@ impl Tail {
     }
 
     /// The next line that is no comment.
-    async fn line(&mut self) -> Option<Line> {
+    pub(crate) async fn line(&mut self) -> Option<Line> {
         loop {
             let part = self.part().await?;
             let field = |name: &str| {

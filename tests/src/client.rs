@@ -73,6 +73,7 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
+            .timeout(2 * BOUND)
             .build()
             .expect("an HTTP client");
         Self {
@@ -93,6 +94,7 @@ impl Client {
         let certificate = reqwest::Certificate::from_pem(&pem).expect("a certificate");
         let http = reqwest::Client::builder()
             .no_proxy()
+            .timeout(2 * BOUND)
             .add_root_certificate(certificate)
             .build()
             .expect("an HTTP client");

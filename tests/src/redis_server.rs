@@ -1,8 +1,10 @@
 //! A redis-server for a test: a free port, a temporary directory, appendonly.
 
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -201,7 +203,9 @@ fn answers(port: u16, process: &mut Child) -> bool {
         if process.try_wait().is_ok_and(|status| status.is_some()) {
             return false;
         }
-        if let Ok(mut connection) = client.get_connection()
+        // With a timeout: another process may have taken the port, and never answer.
+        if let Ok(mut connection) = client.get_connection_with_timeout(PATIENCE)
+            && connection.set_read_timeout(Some(PATIENCE)).is_ok()
             && redis::cmd("PING").query::<String>(&mut connection).is_ok()
         {
             return true;
@@ -211,12 +215,23 @@ fn answers(port: u16, process: &mut Child) -> bool {
     false
 }
 
-/// A port of 127.0.0.1 that is free now.
+/// A port of 127.0.0.1 that is free now, and that no connection or listener on port 0 is given: a
+/// server that is killed and started again finds it free.
 ///
 /// # Errors
 /// When none is.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Processes of tests that run side by side begin at different places.
+    let start = std::process::id().wrapping_mul(64);
+    for _ in PORTS {
+        let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + u16::try_from(next % u32::from(PORTS.end - PORTS.start))?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port of {PORTS:?} is free")
 }
 
 /// The valkey-server that `VALKEY_SERVER` names, or the one of the path; `None`: there is none.
@@ -230,5 +245,8 @@ pub fn valkey() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+/// Ports below those that the kernel gives out by itself (`net.ipv4.ip_local_port_range`, 32768 and
+/// up as it is delivered).
+const PORTS: Range<u16> = 20_000..32_000;
 /// Timeout of a command.
 const PATIENCE: Duration = Duration::from_secs(10);

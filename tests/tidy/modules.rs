@@ -9,7 +9,8 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("dispatch", &[]),
     ("system_events", &["dispatch"]),
     ("health", &["system_events"]),
-    ("http", &[]),
+    ("ui", &[]),
+    ("http", &["ui"]),
     ("quota", &["http"]),
     ("ingest", &["dispatch", "http", "quota", "system_events"]),
     ("scheduler", &["delivery", "dispatch"]),
@@ -17,7 +18,9 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("feed", &["http"]),
     (
         "api",
-        &["backup", "dispatch", "feed", "http", "ingest", "keyring", "quota"],
+        &[
+            "backup", "dispatch", "feed", "http", "ingest", "keyring", "quota", "ui",
+        ],
     ),
 ];
 

@@ -49,7 +49,7 @@ impl Bodiless {
             return false;
         };
         let route = (request.method().clone(), path.as_str().to_owned());
-        self.routes.contains(&route) && self.api.auth.caller(request.headers()).is_ok()
+        self.routes.contains(&route) && self.api.auth.caller(request).is_ok()
     }
 }
 

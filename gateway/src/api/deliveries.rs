@@ -16,6 +16,7 @@ use super::page;
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView};
 use crate::feed::Cursor;
 use crate::http::{Code, Problem, Reach};
+use crate::ui::Capability;
 use hookgate_domain::{Attempt, Delivery, DeliveryId, DeliveryState, Status, Target, Timestamp, Trigger};
 use hookgate_registry::Tenant;
 use hookgate_store::{FeedPosition, Next, Settled, Settlement, StoredEvent, Token};
@@ -227,6 +228,11 @@ async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Deliv
     if !caller.reaches(id.target) {
         return Err(not_found());
     }
+    if caller.granted.is_typed() {
+        let stored = api.store.event(&caller.tenant.id, &id.event).await?;
+        let seen = stored.filter(|stored| caller.granted.sees(&stored.event.kind));
+        seen.ok_or_else(not_found)?;
+    }
     api.store
         .delivery(&caller.tenant.id, id)
         .await?
@@ -236,7 +242,7 @@ async fn stored(api: &Api, caller: &Consuming, id: &DeliveryId) -> Result<(Deliv
 /// Builds the view of a delivery under today's privacy rules.
 ///
 /// An endpoint's response can repeat what was sent to it: responses to an event that was stored
-/// under other privacy rules are left out. A consumer sees nothing of the tenant's plugins.
+/// under other privacy rules are left out, and all responses without the capability `payloads`. A consumer sees nothing of the tenant's plugins.
 async fn detail(
     api: &Api,
     caller: &Consuming,
@@ -247,7 +253,8 @@ async fn detail(
     let stored = api.store.event(&tenant.id, &delivery.id.event).await?;
     let stored = stored.ok_or_else(not_found)?;
     let rules = tenant.privacy.of(&stored.event.kind);
-    if rules.is_some_and(|rules| rules.mark() != stored.event.rules) {
+    let outdated = rules.is_some_and(|rules| rules.mark() != stored.event.rules);
+    if outdated || !caller.granted.has(Capability::Payloads) {
         attempts.iter_mut().for_each(|attempt| attempt.response.clear());
     }
     let mut shown = DeliveryDetail::new(tenant, &stored, delivery, &attempts);

@@ -16,9 +16,10 @@ use axum::routing::get;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::capabilities::{self, CAPABILITY};
 use super::doors::{self, Entrance};
 use super::input::{needed_scope, not_found};
-use super::openapi;
+use super::{openapi, pages};
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 use hookgate_domain::Scope;
 
@@ -35,6 +36,7 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
     let router = routes.finish_api_with(&mut document, |api| with_doors(describe(api), entrances));
     describe_keys(&mut document);
     complete_scopes(&mut document);
+    complete_capabilities(&mut document);
     let mut document = serde_json::to_value(&document).expect("the document is texts and numbers");
     openapi::complete(&mut document);
     let json: Bytes = document.to_string().into();
@@ -93,6 +95,21 @@ fn complete_scopes(document: &mut OpenApi) {
     }
 }
 
+/// Names the capability that a portal session needs, where one permits the operation.
+fn complete_capabilities(document: &mut OpenApi) {
+    let paths = document.paths.iter_mut().flat_map(|paths| &mut paths.paths);
+    for (place, path) in paths {
+        let ReferenceOr::Item(path) = path else { continue };
+        for (method, operation) in iter_operations_mut(path) {
+            let method = method.to_ascii_uppercase().parse().unwrap_or(Method::POST);
+            if let Some(capability) = capabilities::needed(&method, place) {
+                let name = capability.name().into();
+                operation.extensions.insert(CAPABILITY.to_owned(), name);
+            }
+        }
+    }
+}
+
 const KEY_ABOUT: &str = "1 to 255 characters. The same request under the same key is done once and, while the key is kept, answered \
      again as it was the first time.";
 
@@ -103,7 +120,8 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         description: Some(
             "A tenant's API key acts for its tenant, as far as its scopes go: `x-hookgate-scopes` of a route says which of \
              them will do. The operator's key acts for any tenant, named in the header \
-             `Hookgate-Tenant`."
+             `Hookgate-Tenant`. The token of a session acts as its link permits: `x-hookgate-capability` of a route says which \
+             capability a portal session needs; without it, none may call the route."
                 .to_owned(),
         ),
         extensions: Default::default(),
@@ -146,7 +164,8 @@ pub(super) fn paths<S: Clone + Send + Sync + 'static>(routes: ApiRouter<S>) -> V
         .paths
         .into_iter()
         .flat_map(|paths| paths.paths.into_keys());
-    described.chain(UNDESCRIBED.map(str::to_owned)).collect()
+    let undescribed = UNDESCRIBED.into_iter().chain(pages::PATHS);
+    described.chain(undescribed.map(str::to_owned)).collect()
 }
 
 /// Returns method and path of each of these operations that reads no body.
@@ -225,6 +244,10 @@ const TAGS: &[(&str, &str)] = &[
     (
         "Plugins",
         "Sandboxed components, and the chain of them that every event passes before it is stored.",
+    ),
+    (
+        "Sessions",
+        "Links into the dashboard and the portal, and the sessions that they begin.",
     ),
     ("Usage", "What a tenant uses, and how much it may."),
     (

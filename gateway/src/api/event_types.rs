@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::JsonText;
-use super::input::{Acting, Body, By, Id, Params, not_found};
+use super::input::{Acting, Body, By, Granted, Id, Params, not_found};
 use super::output::Gone;
 use super::page::{self, Page, PageQuery};
 use crate::http::Problem;
@@ -146,6 +146,7 @@ fn example() -> Value {
 
 async fn list(
     Acting(tenant): Acting,
+    granted: Granted,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<TypeView>>, Problem> {
     let mut views: Vec<(String, TypeView)> = documented(&tenant)
@@ -168,13 +169,19 @@ async fn list(
     let own = tenant.types.values();
     views.extend(own.map(|own| (own.spec.kind.to_string(), TypeView::own(&tenant, own))));
     views.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if granted.is_typed() {
+        views.retain(|(name, _)| name.parse().is_ok_and(|kind| granted.sees(&kind)));
+    }
     let Page { data, next_cursor } = page::of(views.into_iter(), |(key, _)| key.clone(), &query)?;
     let data = data.into_iter().map(|(_, view)| view).collect();
     Ok(Json(Page { data, next_cursor }))
 }
 
-async fn get(Acting(tenant): Acting, id: Id) -> Result<Json<TypeView>, Problem> {
+async fn get(Acting(tenant): Acting, granted: Granted, id: Id) -> Result<Json<TypeView>, Problem> {
     let kind: EventType = id.parse()?;
+    if !granted.sees(&kind) {
+        return Err(not_found());
+    }
     if let Some(own) = tenant.types.get(&kind) {
         return Ok(Json(TypeView::own(&tenant, own)));
     }

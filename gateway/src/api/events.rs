@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::deliveries::check_count;
 use super::describe::{described, does};
-use super::input::{Acting, Consuming, Id, NoDelivery, OptionalBody, Params, not_found};
+use super::input::{Acting, Consuming, Granted, Id, NoDelivery, OptionalBody, Params, not_found};
 use super::lists::List;
 use super::lists::events::{Asked, EventLine, EventsQuery, newest};
 use super::output::{Accepted, Held};
@@ -24,6 +24,7 @@ use crate::dispatch::fan_out_again;
 use crate::feed::{Cursor, FeedError, Query, Start};
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
+use crate::ui::Capability;
 use hookgate_domain::{
     DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Timestamp, Trigger,
 };
@@ -124,7 +125,7 @@ struct FeedEvent {
     kind: String,
     /// Time at which the event happened.
     created: String,
-    /// Payload after the tenant's chain.
+    /// Payload after the tenant's chain; `null` for a session without the capability `payloads`.
     #[schemars(with = "Value")]
     data: Option<Box<RawValue>>,
 }
@@ -180,6 +181,7 @@ async fn feed(
             ));
         }
     };
+    caller.granted.check(Capability::Payloads)?;
     let read = read(&api, &caller, &query).await?;
     let page = FeedPage {
         data: read.events.iter().map(FeedEvent::from).collect(),
@@ -198,7 +200,7 @@ pub(super) async fn read(api: &Api, caller: &Consuming, query: &FeedQuery) -> Re
         start,
         floor: floor(api, tenant).await?,
         limit: page::limit(query.limit)?,
-        types: patterns(query.types.as_deref())?,
+        types: caller.granted.narrow(patterns(query.types.as_deref())?)?,
         wait: Duration::from_secs(query.wait.unwrap_or(0)),
     };
     let page = api.feed.page(&tenant.id, query).await;
@@ -269,24 +271,46 @@ pub(super) async fn floor(api: &Api, tenant: &Tenant) -> Result<FeedPosition, Pr
     Ok(since.max(tenant.feed_from))
 }
 
-async fn get(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result<Json<EventView>, Problem> {
+async fn get(
+    State(api): State<Api>,
+    Acting(tenant): Acting,
+    granted: Granted,
+    id: Id,
+) -> Result<Json<EventView>, Problem> {
     let id: EventId = id.parse()?;
-    let mut stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let mut stored = visible(&api, &tenant, &granted, &id).await?;
     let shown = api.registry.shown(&tenant, vec![stored.event]).await;
     stored.event = shown.map_err(lane_refused)?.pop().ok_or_else(not_found)?;
-    Ok(Json(EventView::new(&tenant, &stored)))
+    let mut view = EventView::new(&tenant, &stored);
+    if !granted.has(Capability::Payloads) {
+        (view.event.data, view.metadata) = (None, None);
+    }
+    Ok(Json(view))
+}
+
+/// Event with its deliveries, of a type that the caller sees.
+async fn visible(
+    api: &Api,
+    tenant: &Tenant,
+    granted: &Granted,
+    id: &EventId,
+) -> Result<StoredEvent, Problem> {
+    let stored = api.store.event(&tenant.id, id).await?;
+    let stored = stored.filter(|stored| granted.sees(&stored.event.kind));
+    stored.ok_or_else(not_found)
 }
 
 async fn replay(
     State(api): State<Api>,
     _: NoDelivery,
     Acting(tenant): Acting,
+    granted: Granted,
     id: Id,
     OptionalBody(input): OptionalBody<ReplayInput>,
 ) -> Result<Accepted<Replayed>, Problem> {
     api.quotas.admit_replay(&tenant)?;
     let id: EventId = id.parse()?;
-    let stored = api.store.event(&tenant.id, &id).await?.ok_or_else(not_found)?;
+    let stored = visible(&api, &tenant, &granted, &id).await?;
     let only = input.subscription.map(|text| {
         tenant.subscription_id(&text).ok_or_else(|| {
             let error = FieldError::new("/subscription", "not a subscription's id");

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::describe::described;
-use super::input::{Acting, Id, Params};
+use super::input::{Acting, Granted, Id, Params, not_found};
 use super::views::text;
 use super::{Api, events};
 use crate::http::{Code, Problem};
@@ -87,10 +87,14 @@ struct PathView {
 async fn get(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    granted: Granted,
     id: Id,
     Params(query): Params<ExposureQuery>,
 ) -> Result<Json<ExposureView>, Problem> {
     let kind: EventType = id.parse()?;
+    if !granted.sees(&kind) {
+        return Err(not_found());
+    }
     let limit = query.events.unwrap_or(DEFAULT_EVENTS);
     if limit == 0 || limit > MAX_EVENTS {
         let detail = format!("`events` is 1 to {MAX_EVENTS}.");

@@ -44,8 +44,8 @@ struct HistoryView {
 struct ChangeView {
     /// Time of the change.
     at: String,
-    /// Actor of the change. The id of an API key, `operator`, `declared` (the configuration file)
-    /// or `automatic` (the gateway itself).
+    /// Actor of the change. The id of an API key, `operator`, `portal` (a session of the portal),
+    /// `declared` (the configuration file) or `automatic` (the gateway itself).
     who: String,
     /// Action. One of `chain_set`, `chain_removed`, `uploaded`, `deleted`, `moved` or `kept` (a
     /// step, after an upload), `canary_begun`, `promoted`, `canary_stopped` and `rolled_back`.

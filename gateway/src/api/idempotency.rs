@@ -60,8 +60,9 @@ impl IdempotencyLayer {
     /// Identifies the caller, and the owner of its stored responses: a tenant or the operator.
     ///
     /// `None` if the caller is unknown.
-    fn caller(&self, headers: &HeaderMap) -> Option<(String, NoteOwner)> {
-        let caller = self.api.auth.caller(headers).ok().or_else(|| {
+    fn caller(&self, request: &Request) -> Option<(String, NoteOwner)> {
+        let headers = request.headers();
+        let caller = self.api.auth.caller(request).ok().or_else(|| {
             let keys = self
                 .key_headers
                 .iter()
@@ -76,6 +77,13 @@ impl IdempotencyLayer {
                     most: tenant.quotas.kept_answers.unwrap_or(u64::MAX),
                 };
                 (of_tenant(&tenant, &key), owner)
+            }
+            Caller::Session(tenant, session) => {
+                let owner = NoteOwner {
+                    name: answers_of(&tenant),
+                    most: tenant.quotas.kept_answers.unwrap_or(u64::MAX),
+                };
+                (format!("{}/{}", answers_of(&tenant), session.id()), owner)
             }
             Caller::Operator => {
                 let owner = NoteOwner {
@@ -139,7 +147,7 @@ fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String,
     let Some(key) = idempotency_key(request.headers())? else {
         return Ok(None);
     };
-    let Some((caller, owner)) = once.caller(request.headers()) else {
+    let Some((caller, owner)) = once.caller(request) else {
         return Ok(None);
     };
     let mut hash = Sha256::new();

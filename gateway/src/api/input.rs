@@ -9,8 +9,8 @@ use aide::openapi::Operation;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use bytes::Bytes;
-use http::Method;
 use http::request::Parts;
+use http::{Extensions, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,8 +23,9 @@ use crate::http::{
     Code, FieldError, Problem, Reach, check_charset, describe_scopes, describe_tenant_header,
     from_no_delivery, json_text,
 };
+use crate::ui::{Capability, Portal, Session};
 use hookgate_domain::subscription::Owner;
-use hookgate_domain::{Scope, Subscription, SubscriptionId, Target};
+use hookgate_domain::{EventPattern, EventType, Scope, Subscription, SubscriptionId, Target};
 use hookgate_json::{Document, Limits};
 use hookgate_registry::{Actor, Tenant};
 
@@ -38,7 +39,13 @@ pub(super) struct Consuming {
     pub tenant: Arc<Tenant>,
     /// Subscriptions of the tenant within the caller's reach.
     pub reach: Reach,
+    /// Limits of the caller's session.
+    pub granted: Granted,
 }
+
+/// Limits of the caller's portal session; none for a key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Granted(Option<Arc<Session>>);
 
 /// Requires the operator as the caller.
 pub(super) struct Operator;
@@ -95,6 +102,89 @@ impl Id {
     }
 }
 
+impl Granted {
+    /// Limits of a session.
+    pub(super) fn new(session: Option<Arc<Session>>) -> Self {
+        Self(session)
+    }
+
+    /// Limits of the session in a request's extensions.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        Self(extensions.get().cloned())
+    }
+
+    fn portal(&self) -> Option<&Portal> {
+        self.0.as_ref()?.grant.portal.as_ref()
+    }
+
+    /// Returns `true` if the caller has a capability.
+    pub(super) fn has(&self, capability: Capability) -> bool {
+        let portal = self.portal();
+        portal.is_none_or(|portal| portal.capabilities.has(capability))
+    }
+
+    /// Checks that the caller has a capability, besides that of its route.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(super) fn check(&self, capability: Capability) -> Result<(), Problem> {
+        if self.has(capability) {
+            Ok(())
+        } else {
+            Err(lacking(capability))
+        }
+    }
+
+    /// Returns `true` if the session is limited to certain event types.
+    pub(super) fn is_typed(&self) -> bool {
+        self.portal().is_some_and(|portal| portal.types.is_some())
+    }
+
+    /// Returns `true` if the caller sees events of a type.
+    pub(super) fn sees(&self, kind: &EventType) -> bool {
+        self.portal().is_none_or(|portal| portal.sees(kind))
+    }
+
+    /// Narrows the patterns of a query to those of the session.
+    ///
+    /// # Errors
+    /// `forbidden`: none of them is within the session's.
+    pub(super) fn narrow(&self, asked: Vec<EventPattern>) -> Result<Vec<EventPattern>, Problem> {
+        match self.portal() {
+            None => Ok(asked),
+            Some(portal) => portal.narrow(asked).ok_or_else(beyond),
+        }
+    }
+
+    /// Checks that the caller sees all that the patterns of a subscription match.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(super) fn check_patterns(&self, patterns: &[EventPattern]) -> Result<(), Problem> {
+        let covered = |portal: &Portal| patterns.iter().all(|pattern| portal.covers(pattern));
+        if self.portal().is_none_or(covered) {
+            Ok(())
+        } else {
+            Err(beyond())
+        }
+    }
+}
+
+/// Refusal of a session without a capability.
+pub(super) fn lacking(capability: Capability) -> Problem {
+    let name = capability.name();
+    Problem::new(
+        Code::Forbidden,
+        format!("The session does not have the capability `{name}`."),
+    )
+    .fix(format!("Ask for a link with the capability `{name}`."))
+}
+
+fn beyond() -> Problem {
+    let detail = "The session is limited to certain event types, and this is about others.";
+    Problem::new(Code::Forbidden, detail).fix("Name types that GET /v1/session lists in `types`.")
+}
+
 /// Problem for an id that does not exist.
 pub(super) fn not_found() -> Problem {
     Problem::new(Code::NotFound, "There is nothing under this id for this tenant.")
@@ -105,7 +195,7 @@ impl FromRequestParts<Api> for Acting {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let scope = needed_scope(&parts.method, parts.uri.path());
-        api.auth.tenant(&parts.headers, scope).map(Self)
+        api.auth.tenant(&*parts, scope).map(Self)
     }
 }
 
@@ -144,8 +234,12 @@ impl FromRequestParts<Api> for Consuming {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let scope = needed_scope(&parts.method, parts.uri.path());
-        let (tenant, reach) = api.auth.consumer(&parts.headers, scope)?;
-        Ok(Self { tenant, reach })
+        let (tenant, reach) = api.auth.consumer(&*parts, scope)?;
+        Ok(Self {
+            tenant,
+            reach,
+            granted: Granted::of(&parts.extensions),
+        })
     }
 }
 
@@ -153,7 +247,15 @@ impl FromRequestParts<Api> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        api.auth.operator(&parts.headers).map(|()| Self)
+        api.auth.operator(&*parts).map(|()| Self)
+    }
+}
+
+impl FromRequestParts<Api> for Granted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        Ok(Self::of(&parts.extensions))
     }
 }
 
@@ -169,7 +271,7 @@ impl FromRequestParts<Api> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        api.auth.actor(&parts.headers).map(Self)
+        api.auth.actor(&*parts).map(Self)
     }
 }
 
@@ -275,7 +377,7 @@ pub(super) fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Proble
 /// Checks that the content type is JSON.
 ///
 /// A web page cannot send such a request unasked, because a form's content types are not JSON.
-fn check_content_type(request: &Request) -> Result<(), Problem> {
+pub(super) fn check_content_type(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(http::header::CONTENT_TYPE);
     let text = content_type.and_then(|value| value.to_str().ok());
     let essence = text.and_then(|text| text.split(';').next());
@@ -305,6 +407,8 @@ impl OperationInput for Consuming {
 }
 
 impl OperationInput for Operator {}
+
+impl OperationInput for Granted {}
 
 impl OperationInput for NoDelivery {}
 

@@ -16,8 +16,10 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::Api;
 use super::doors::{Entrance, Occasion, reword};
-use super::unknown;
-use crate::http::{Also, Listener, Refused};
+use super::sessions::is_sessions;
+use super::{capabilities, pages, unknown};
+use crate::http::{Also, Listener, Refused, bearer};
+use crate::ui::Sessions;
 use hookgate_contract::profile::Door;
 
 /// State of the layer. Cheap to clone.
@@ -70,7 +72,8 @@ impl Listeners {
         }
     }
 
-    fn serves(&self, listener: Listener, place: &Place<'_>, method: &Method) -> bool {
+    fn serves(&self, listener: Listener, place: &Place<'_>, request: &Request) -> bool {
+        let method = request.method();
         let get = method == Method::GET || method == Method::HEAD;
         match (listener, place) {
             (Listener::Shared, _) | (_, Place::Nowhere) | (Listener::Public, Place::Door(_)) => true,
@@ -79,9 +82,21 @@ impl Listeners {
                 "/v1/events" if method == Method::POST => self.also(Also::Publish),
                 "/v1/events" if get => self.also(Also::Feed),
                 "/healthz" | "/readyz" if get => self.also(Also::Health),
-                _ => false,
+                _ => self.serves_portal(listener, place, request),
             },
         }
+    }
+
+    /// Returns `true` if the public listener serves the request as one of the portal.
+    fn serves_portal(&self, listener: Listener, place: &Place<'_>, request: &Request) -> bool {
+        let (Listener::Public, Place::Own(path)) = (listener, place) else {
+            return false;
+        };
+        let permitted = || {
+            let token = bearer(request.headers()).is_some_and(Sessions::is_token);
+            token && capabilities::needed(request.method(), path).is_some()
+        };
+        self.also(Also::Portal) && (pages::is_portals(path) || is_sessions(path) || permitted())
     }
 
     fn also(&self, what: Also) -> bool {
@@ -96,7 +111,8 @@ pub(super) async fn layer(State(listeners): State<Listeners>, mut request: Reque
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let place = listeners.place(path.as_ref(), &method);
-    let served = listeners.serves(listener, &place, &method);
+    let served = listeners.serves(listener, &place, &request);
+    let portal = listeners.serves_portal(listener, &place, &request);
     let response = match refused {
         _ if !served => unknown::route(request.uri().clone()).await.into_response(),
         Some(Refused(problem)) => Arc::unwrap_or_clone(problem).into_response(),
@@ -104,7 +120,7 @@ pub(super) async fn layer(State(listeners): State<Listeners>, mut request: Reque
     };
     match (listener, place) {
         (_, Place::Door(entrance)) if served => at_door(&listeners.api, entrance, &method, response),
-        (Listener::Public, place) => in_public(&method, &place, response),
+        (Listener::Public, place) if !portal => in_public(&method, &place, response),
         _ => response,
     }
 }

@@ -11,6 +11,7 @@
 mod backup;
 mod bodies;
 mod canary;
+mod capabilities;
 mod chain;
 mod config;
 mod deliveries;
@@ -32,12 +33,14 @@ mod observing;
 mod openapi;
 mod output;
 mod page;
+mod pages;
 mod plugins;
 mod records;
 mod request_memory;
 mod sealing_keys;
 mod secrets;
 mod series;
+mod sessions;
 mod shared_plugins;
 mod subscriptions;
 mod system;
@@ -74,6 +77,7 @@ use crate::http::{Also, Auth, BodyLimits, InFlightLimit};
 use crate::ingest::Ingest;
 use crate::keyring::Keyring;
 use crate::quota::QuotaGate;
+use crate::ui::{self, Assets, Sessions};
 use hookgate_domain::Scopes;
 use hookgate_egress::Client;
 use hookgate_plugin_host::Host;
@@ -125,6 +129,10 @@ pub struct Parts {
     pub config: Config,
     /// Routes that the public listener serves besides those of products.
     pub public_also: Vec<Also>,
+    /// Sessions of the pages.
+    pub sessions: Sessions,
+    /// Pages, and the links into them.
+    pub pages: Pages,
     /// Time for which responses to calls with an `Idempotency-Key` are stored.
     pub keep_answers: Duration,
     /// Metrics that `/metrics` shows.
@@ -139,6 +147,28 @@ pub struct Parts {
     pub shutdown: CancellationToken,
     /// Background tasks, which carry on work that a caller began and does not wait for.
     pub tasks: Tasks,
+}
+
+/// Settings of the pages.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    /// Configuration of the pages.
+    pub config: ui::Config,
+    /// Base of links into the portal; `None`: the host that the request names.
+    pub portal_base: Option<url::Url>,
+    /// Base of links into the dashboard; `None`: the host that the request names.
+    pub dashboard_base: Option<url::Url>,
+    /// Flag: the listeners have certificates.
+    pub https: bool,
+}
+
+impl Pages {
+    /// URL of the dashboard of a gateway at `url`, if the pages are enabled.
+    pub fn dashboard(&self, url: &str) -> Option<String> {
+        let base = self.dashboard_base.as_ref().map_or(url, url::Url::as_str);
+        let base = base.trim_end_matches('/');
+        self.config.enabled.then(|| format!("{base}/dashboard"))
+    }
 }
 
 /// Parts, shared by the handlers. Cheap to clone.
@@ -183,6 +213,8 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
     let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
     let tails = InFlightLimit::new(parts.config.tail_clients, parts.config.tail_clients_per_tenant);
+    let pages = &parts.pages.config;
+    let assets = pages.enabled.then(|| Assets::new(&pages.embed_origins));
     let api = Api(Arc::new(Shared {
         parts,
         uploads,
@@ -194,13 +226,15 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let published = docs::publish(ingest.merge(described), &entrances);
     // After the document: building a second one takes the schemas collected until then.
     let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));
-    let listeners = listeners::Listeners::new(api, &entrances);
+    let listeners = listeners::Listeners::new(api.clone(), &entrances);
     published
+        .merge(pages::routes(assets))
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
         .layer(from_fn_with_state(bodiless, bodies::layer))
         .layer(from_fn_with_state(once, idempotency::layer))
         .layer(from_fn(request_memory::layer))
+        .layer(from_fn_with_state(api, capabilities::layer))
         .layer(from_fn_with_state(listeners, listeners::layer))
 }
 
@@ -231,6 +265,7 @@ fn own() -> ApiRouter<Api> {
         .merge(shared_plugins::routes())
         .merge(history::routes())
         .merge(tenants::routes())
+        .merge(sessions::routes())
         .merge(usage::routes())
         .merge(transfer::routes())
         .merge(system::routes())

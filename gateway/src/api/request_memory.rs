@@ -10,7 +10,7 @@ use http::HeaderMap;
 use hyper::body::Body;
 
 use super::Api;
-use crate::http::{Account, BodyLimits, Caller, Charge, Problem, receive};
+use crate::http::{Account, BodyLimits, Caller, Charge, Head, Problem, receive};
 use hookgate_domain::{Scope, TenantId};
 
 /// Memory of a request, as a request extension.
@@ -95,11 +95,12 @@ pub(super) fn owner(api: &Api, headers: &HeaderMap, extensions: &http::Extension
     if let Some(Owner(tenant)) = extensions.get() {
         return Some(tenant.clone());
     }
-    match api.auth.caller(headers) {
-        Ok(Caller::Tenant(tenant, ..)) => Some(tenant.id.clone()),
+    let head = Head::from((headers, extensions));
+    match api.auth.caller(head) {
+        Ok(Caller::Tenant(tenant, _)) | Ok(Caller::Session(tenant, _)) => Some(tenant.id.clone()),
         // The operator acts for a tenant or for itself; its key has every scope.
         Ok(Caller::Operator) => {
-            let tenant = api.auth.tenant(headers, Scope::Read);
+            let tenant = api.auth.tenant(head, Scope::Read);
             tenant.ok().map(|tenant| tenant.id.clone())
         }
         Err(_) => None,

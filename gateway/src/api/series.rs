@@ -229,6 +229,14 @@ impl Asked {
 
     /// Tells whether counts of this are asked for and within reach.
     fn covers(&self, caller: &Consuming, key: &SeriesKey) -> bool {
+        if let SeriesKey::Type(kind) = key
+            && !caller.granted.sees(kind)
+        {
+            return false;
+        }
+        if matches!(key, SeriesKey::OtherTypes) && caller.granted.is_typed() {
+            return false;
+        }
         let SeriesKey::Target(target) = key else {
             // Of others nobody knows whose they are.
             return caller.reach == Reach::Tenant && self.only.is_none();

@@ -1,14 +1,17 @@
 //! Liveness, readiness and metrics of the gateway, without a key.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::openapi::{MediaType, SchemaObject, SecurityRequirement};
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use schemars::{JsonSchema, json_schema};
@@ -90,6 +93,19 @@ struct HealthView {
     advice: Vec<String>,
 }
 
+/// Flag: the caller is the operator.
+struct IsOperator(bool);
+
+impl FromRequestParts<Api> for IsOperator {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        Ok(Self(api.auth.operator(&*parts).is_ok()))
+    }
+}
+
+impl OperationInput for IsOperator {}
+
 async fn alive() -> Json<HealthView> {
     Json(HealthView {
         status: "ok",
@@ -98,7 +114,10 @@ async fn alive() -> Json<HealthView> {
     })
 }
 
-async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<HealthView>, Problem> {
+async fn ready(
+    State(api): State<Api>,
+    IsOperator(operator): IsOperator,
+) -> Result<Json<HealthView>, Problem> {
     if api.shutdown.is_cancelled() {
         return Err(Problem::new(Code::StoreUnavailable, "The gateway is stopping.").retry_after(PAUSE));
     }
@@ -124,18 +143,18 @@ async fn ready(State(api): State<Api>, headers: HeaderMap) -> Result<Json<Health
             warnings: health
                 .warnings
                 .into_iter()
-                .chain(behind(&api, &headers))
+                .chain(behind(&api, operator))
                 .chain(api.warnings.iter().cloned())
                 .chain(loading(&api))
                 .collect(),
-            advice: advice(&api, &headers),
+            advice: advice(&api, operator),
         })),
     }
 }
 
 /// Recommends limits for keys with every scope.
-fn advice(api: &Api, headers: &HeaderMap) -> Vec<String> {
-    if api.auth.operator(headers).is_err() {
+fn advice(api: &Api, operator: bool) -> Vec<String> {
+    if !operator {
         return Vec::new();
     }
     let tenants = api.registry.tenants();
@@ -179,11 +198,11 @@ fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
 }
 
 /// Warns of tenants that cannot be read. Only the operator sees a tenant's name and the reason.
-fn behind(api: &Api, headers: &HeaderMap) -> Option<String> {
+fn behind(api: &Api, operator: bool) -> Option<String> {
     let behind = api.registry.behind()?;
-    let shown = match api.auth.operator(headers) {
-        Ok(()) => format!("`{}` ({})", behind.first, behind.reason),
-        Err(_) => "with the operator's key this names one; the log names all".to_owned(),
+    let shown = match operator {
+        true => format!("`{}` ({})", behind.first, behind.reason),
+        false => "with the operator's key this names one; the log names all".to_owned(),
     };
     Some(format!(
         "{} tenants changed in a way that this gateway cannot read, so it takes no events of theirs: {shown}",

@@ -15,10 +15,11 @@ use super::Api;
 use super::chain::{StepView, steps};
 use super::describe::described;
 use super::fields::{ObjectText, Parsed};
-use super::input::{Acting, Body, Id, not_found};
+use super::input::{Acting, Body, Granted, Id, not_found};
 use super::tried::TriedView;
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
+use crate::ui::Capability;
 use hookgate_domain::{EventId, EventType, Fate, Timestamp};
 use hookgate_json::{Document, Limits};
 use hookgate_plugin_host::{Call, LaneRefusal, Phase, TenantLane, Trial, Verdict};
@@ -134,6 +135,7 @@ struct Subject {
 async fn try_plugin(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    granted: Granted,
     id: Id,
     Body(input): Body<PluginInput>,
 ) -> Result<Json<TriedView>, Problem> {
@@ -143,7 +145,7 @@ async fn try_plugin(
             ..StepSpec::new(id.0, input.settings.0)
         }],
     };
-    let subject = subject(&api, &tenant, input.event, input.event_id).await?;
+    let subject = subject((&api, &tenant), &granted, input.event, input.event_id).await?;
     let prepared = api
         .registry
         .trial_chain(&tenant.id, &spec)
@@ -155,9 +157,10 @@ async fn try_plugin(
 async fn try_chain(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    granted: Granted,
     Body(input): Body<ChainInput>,
 ) -> Result<Json<TriedView>, Problem> {
-    let subject = subject(&api, &tenant, input.event, input.event_id).await?;
+    let subject = subject((&api, &tenant), &granted, input.event, input.event_id).await?;
     let spec = match input.steps {
         Some(given) => ChainSpec { steps: steps(given)? },
         None => tenant.chain_spec.clone(),
@@ -168,14 +171,21 @@ async fn try_chain(
 
 /// Returns the event of the request, or the stored one.
 async fn subject(
-    api: &Api,
-    tenant: &Tenant,
+    (api, tenant): (&Api, &Tenant),
+    granted: &Granted,
     event: Option<EventInput>,
     stored: Option<Parsed<EventId>>,
 ) -> Result<Subject, Problem> {
     match (event, stored) {
         (Some(event), None) => sent(api, event),
-        (None, Some(Parsed(id))) => self::stored(api, tenant, &id).await,
+        (None, Some(Parsed(id))) => {
+            // The report shows the payload.
+            granted.check(Capability::Payloads)?;
+            let subject = self::stored(api, tenant, &id).await?;
+            Some(subject)
+                .filter(|subject| granted.sees(&subject.kind))
+                .ok_or_else(not_found)
+        }
         (Some(_), Some(_)) => Err(invalid(
             "/event_id",
             "is one event too many: give `event` or `event_id`",

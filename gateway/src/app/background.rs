@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Common;
 use crate::dispatch::Inbox;
-use crate::system_events::{CanaryStopped, LeftAlone, SystemEvents};
+use crate::system_events::{CanaryStopped, CircuitOpened, SystemEvents};
 use crate::{health, system_events};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Incident, Incidents, Tripped};
@@ -68,19 +68,19 @@ async fn pass_on(incidents: Incidents, events: SystemEvents, clock: Clock) {
         let incident = incidents.next().await;
         let now = clock.now();
         match incident {
-            Incident::LeftAlone {
+            Incident::CircuitOpened {
                 tenant,
                 plugin,
                 version,
                 kind,
             } => {
-                let left = LeftAlone {
+                let opened = CircuitOpened {
                     tenant,
                     plugin,
                     version,
                     kind,
                 };
-                events.left_alone(left, now);
+                events.circuit_opened(opened, now);
             }
             Incident::CanaryStopped(Tripped {
                 what,

@@ -9,6 +9,8 @@ use super::{Common, StartError};
 use crate::backup::{self, Backups};
 use crate::config::Config;
 use crate::keyring::{Expected, KnownStore, Root};
+use crate::scheduler::Journal;
+use crate::ui::Sessions;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
@@ -54,4 +56,21 @@ pub(super) async fn open_root(
     let root = Root::open(common.store.as_ref(), &secrets.sealer, expected).await?;
     known.keep(&root.identity()).map_err(StartError::KnownStores)?;
     Ok(root)
+}
+
+/// Opens the journal of attempts in flight.
+///
+/// Without it deliveries continue, but an attempt that crashes the process is repeated.
+pub(super) fn journal(config: &Config) -> Journal {
+    let directory = config.data_dir.join("in-flight");
+    Journal::open(&directory).unwrap_or_else(|error| {
+        tracing::error!(%error, directory = %directory.display(), "in_flight_journal.not_opened");
+        Journal::none()
+    })
+}
+
+/// Sessions of the pages, in the store.
+pub(super) fn sessions(config: &Config, common: &Common) -> Sessions {
+    let (clock, store_clock) = (common.clock.clone(), common.store_clock.clone());
+    Sessions::new(&common.store, clock, store_clock, &config.ui)
 }

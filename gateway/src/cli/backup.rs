@@ -10,17 +10,14 @@ use http::Method;
 use serde_json::Value;
 
 use super::Settings;
-use super::client::{Address, Client};
+use super::access::AsOperator;
 use super::output::{Failure, note, say};
 use hookgate_store::{StoreUrl, embedded};
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     #[command(flatten)]
-    address: Address,
-    /// The operator's key.
-    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
-    key: String,
+    gateway: AsOperator,
     /// Print the gateway's last response as JSON.
     #[arg(long)]
     json: bool,
@@ -43,7 +40,7 @@ pub(super) fn back_up(arguments: &Backup) -> Result<(), Failure> {
 }
 
 async fn make(arguments: &Backup) -> Result<(), Failure> {
-    let client = Client::new(&arguments.address, &arguments.key)?;
+    let client = arguments.gateway.client()?;
     let mut state = client.ask(Method::POST, PATH, None).await?;
     let name = text(&state["running"]["name"]).to_owned();
     let shows = std::io::stderr().is_terminal();

@@ -1,15 +1,16 @@
 //! Small client of the gateway's API for commands: http or https, one connection per request.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
-use clap::Args;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -18,17 +19,6 @@ use url::Url;
 
 use super::output::Failure;
 use crate::http::TENANT_HEADER;
-
-/// Arguments that select the gateway and the check of its certificate.
-#[derive(Debug, Clone, Args)]
-pub(super) struct Address {
-    /// URL of the gateway.
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "HG_URL")]
-    pub(super) url: String,
-    /// Certificate authorities (PEM) to trust beside the public ones, for a gateway over https.
-    #[arg(long, value_name = "FILE", env = "HG_CA")]
-    pub(super) ca: Option<PathBuf>,
-}
 
 /// API client with a key.
 #[derive(Clone)]
@@ -56,19 +46,9 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-impl Address {
-    /// Address of a gateway on this machine or network, over http.
-    pub(super) fn plain(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            ca: None,
-        }
-    }
-}
-
 impl Client {
-    pub(super) fn new(address: &Address, key: &str) -> Result<Self, Failure> {
-        let url = &address.url;
+    /// Client of a gateway. `ca`: authorities (PEM) to trust beside the public ones.
+    pub(super) fn new(url: &str, ca: Option<&Path>, key: &str) -> Result<Self, Failure> {
         let base: Url = url
             .parse()
             .map_err(|error| Failure::new(format!("`{url}` is not a URL: {error}")))?;
@@ -79,7 +59,7 @@ impl Client {
         let host = base.host_str().unwrap_or_default();
         // An IPv6 address has brackets in a URL, and none anywhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let tls = (base.scheme() == "https").then(|| tls(&host, address.ca.as_deref()));
+        let tls = (base.scheme() == "https").then(|| tls(&host, ca));
         Ok(Self {
             port: base.port_or_known_default().unwrap_or(80),
             tls: tls.transpose()?,
@@ -106,8 +86,19 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
         let bytes = body.map(|body| Bytes::from(body.to_string()));
-        self.send_bytes(method, path, "application/json", bytes.unwrap_or_default())
+        self.send_bytes(method, path, JSON, bytes.unwrap_or_default())
             .await
+    }
+
+    /// Sends a request with a JSON body; a response without success is an error.
+    pub(super) async fn submit(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Value, Failure> {
+        let bytes = serde_json::to_vec(body).map_err(|error| Failure::of(&error))?;
+        self.send_bytes(method, path, JSON, bytes.into()).await
     }
 
     /// Sends a request with a body of any type; a response without success is an error.
@@ -125,13 +116,74 @@ impl Client {
         Err(refused(&answer))
     }
 
+    /// Sends a GET request and reads the response as a type; a response without success is an error.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let response = self.request(Method::GET, path, JSON, Bytes::new()).await?;
+        if !response.status().is_success() {
+            return Err(refused(&read(response).await?));
+        }
+        let body = bytes(response.into_body()).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::of(&error).prefixed("the answer is not what was expected"))
+    }
+
+    /// Sends a GET request and reads the response as text, up to [`LARGEST_TEXT`] bytes; a response without
+    /// success is an error.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let body = Limited::new(self.open(path).await?, LARGEST_TEXT).collect().await;
+        let body = body.map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;
+        String::from_utf8(body.to_bytes().to_vec()).map_err(|error| Failure::of(&error))
+    }
+
     /// Sends a GET request and streams the response; a response without success is an error.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, Failure> {
-        let response = self.request(Method::GET, path, NONE, Bytes::new()).await?;
+        self.open_with(path, None).await
+    }
+
+    /// As `open`, with a header.
+    pub(super) async fn open_with(
+        &self,
+        path: &str,
+        header: Option<(&'static str, &str)>,
+    ) -> Result<Incoming, Failure> {
+        let response = self.exchange(Request::new(Full::default()), path, |headers, host| {
+            self.add_headers(headers, host, JSON)?;
+            if let Some((name, value)) = header {
+                let value = value
+                    .parse()
+                    .map_err(|_| Failure::new(format!("`{name}` is no header's value")))?;
+                headers.insert(name, value);
+            }
+            Ok(())
+        });
+        let response = response.await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }
         Err(refused(&read(response).await?))
+    }
+
+    /// Sends a request with its own headers and without the key. Returns the response's status.
+    pub(super) async fn pass_on(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<u16, Failure> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        let path = &self.base[url::Position::BeforePath..url::Position::AfterQuery];
+        let response = self.exchange(request, path, |headers, host| {
+            let host = host.parse().map_err(|_| Failure::new("the URL has no host"))?;
+            headers.insert(header::HOST, host);
+            Ok(())
+        });
+        let response = response.await?;
+        let status = response.status().as_u16();
+        // Read to its end, so that the application is not cut off.
+        let _ = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+        Ok(status)
     }
 
     /// Sends a request with a body and returns the response, with any status.
@@ -152,15 +204,27 @@ impl Client {
         content_type: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        self.exchange(request, path, |headers, host| {
+            self.add_headers(headers, host, content_type)
+        })
+        .await
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        path: &str,
+        add_headers: impl FnOnce(&mut HeaderMap, &str) -> Result<(), Failure>,
+    ) -> Result<Response<Incoming>, Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| self.unreachable(Failure::of(error));
+        *request.uri_mut() = path.parse().map_err(|error| failed(&error))?;
+        add_headers(request.headers_mut(), &self.authority())?;
         let stream = self.connect().await?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
         tokio::spawn(connection);
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = path.parse().map_err(|error| failed(&error))?;
-        self.add_headers(request.headers_mut(), &self.authority(), content_type)?;
         let response = sender.send_request(request).await;
         response.map_err(|error| failed(&error))
     }
@@ -216,14 +280,17 @@ impl Client {
 /// Reads a response completely.
 async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-    let body = body
-        .map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?
-        .to_bytes();
+    let body = bytes(response.into_body()).await?;
     Ok(Answer {
         status,
         body: serde_json::from_slice(&body).unwrap_or_default(),
     })
+}
+
+async fn bytes(body: Incoming) -> Result<Bytes, Failure> {
+    let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+    let body = body.map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;
+    Ok(body.to_bytes())
 }
 
 /// TLS connector for a host, whose certificate is verified.
@@ -255,11 +322,12 @@ pub(super) fn refused(answer: &Answer) -> Failure {
     let detail = answer.body["detail"]
         .as_str()
         .or_else(|| answer.body["title"].as_str());
-    let failure = Failure::new(format!(
+    let told = format!(
         "the gateway answered {}: {}",
         answer.status,
         detail.unwrap_or("nothing more")
-    ));
+    );
+    let failure = Failure::new(told).answered(answer.status);
     match (answer.body["fix"].as_str(), answer.status) {
         (_, 401) => failure.hint("the key is missing or wrong: give one of this gateway with `--key`"),
         (Some(fix), _) => failure.hint(fix),
@@ -267,6 +335,7 @@ pub(super) fn refused(answer: &Answer) -> Failure {
     }
 }
 
-/// Content type of a request without a body.
-const NONE: &str = "application/json";
+/// Content type of a request without a body, or with JSON.
+const JSON: &str = "application/json";
 const LARGEST_ANSWER: usize = 16 << 20;
+const LARGEST_TEXT: usize = 256 << 20;

@@ -17,13 +17,17 @@ pub(super) struct Arguments {
 enum Command {
     /// Print the effective configuration as TOML, with the source of each value. Secrets are
     /// hidden.
+    #[command(after_help = "Example:\n  hookgate config print --config hookgate.toml")]
     Print(Settings),
     /// Check the configuration as `serve` does before it listens, files, plugins and their settings included; nothing is left behind.
     /// Exit code 2: it is refused.
+    #[command(after_help = "Example:\n  hookgate config check --config /etc/hookgate/hookgate.toml")]
     Check(Settings),
     /// Print the JSON Schema of the configuration file, for editors.
+    #[command(after_help = "Example:\n  hookgate config schema > hookgate.schema.json")]
     Schema,
     /// Print the reference page.
+    #[command(after_help = "Example:\n  hookgate config reference > configuration.md")]
     Reference,
 }
 
@@ -35,6 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Check(settings) => {
             let loaded = settings.load()?;
+            loaded.renamed_keys().iter().for_each(note);
             for step in rehearse(&loaded)? {
                 note(format_args!(
                     "{step} and its settings are not checked: the plugin is in the store"

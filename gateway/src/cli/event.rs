@@ -1,13 +1,18 @@
-//! `hookgate event`: sends events from the command line.
-
-use std::io::Read as _;
+//! `hookgate event`: sends, lists and shows events.
 
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::client::{Address, Client};
-use super::output::{Failure, say};
+use super::access::AsTenant;
+use super::block_on;
+use super::body::{self, Object};
+use super::list::{self, Filters, Paging};
+use super::output::{Failure, bold, dim, say, table};
+use super::plugin::pretty;
+use super::show::{coloured, encoded, facts, items, joined, outcome, text, time, word};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -18,7 +23,19 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Send one event, and print the gateway's response as JSON.
+    #[command(after_help = "Examples:
+  hookgate event send invoice.paid '{\"id\":\"in_1\",\"total\":120}'
+  hookgate event send invoice.paid - < invoice.json")]
     Send(Send),
+    /// List events, newest first, with the number of their deliveries by status.
+    #[command(after_help = "Examples:
+  hookgate event list --since 15m
+  hookgate event list --types 'invoice.*' --status dead --json
+  hookgate event list --query order-1234        # the events of an Idempotency-Key")]
+    List(List),
+    /// Show an event: its payload as it is delivered, its chain and its deliveries.
+    #[command(after_help = "Example:\n  hookgate event show evt_01J0000000000000000000000A")]
+    Show(Show),
 }
 
 #[derive(Debug, Args)]
@@ -28,47 +45,169 @@ struct Send {
     /// Payload as JSON; `-` or nothing: from the standard input.
     data: Option<String>,
     #[command(flatten)]
-    gateway: Address,
-    /// API key of the tenant.
-    #[arg(long, env = "HG_KEY", hide_env_values = true)]
-    key: String,
+    gateway: AsTenant,
     /// Id of the event, if the producer has one.
     #[arg(long)]
     id: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Command::Send(send) = &arguments.command;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(deliver(send))
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    paging: Paging,
+    /// Of all tenants, with the operator's key.
+    #[arg(long)]
+    all_tenants: bool,
+    #[command(flatten)]
+    gateway: AsTenant,
+    /// Print the gateway's response as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-async fn deliver(send: &Send) -> Result<(), Failure> {
+#[derive(Debug, Args)]
+struct Show {
+    /// Id of the event.
+    id: String,
+    #[command(flatten)]
+    gateway: AsTenant,
+    /// Print the gateway's response as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Send(arguments) => block_on(send(arguments)),
+        Command::List(arguments) => block_on(list(arguments)),
+        Command::Show(arguments) => block_on(show(arguments)),
+    }
+}
+
+async fn send(send: &Send) -> Result<(), Failure> {
+    let client = send.gateway.client()?;
     let text = match send.data.as_deref() {
         Some(text) if text != "-" => text.to_owned(),
-        Some(_) | None => read_input()?,
+        Some(_) | None => body::read(None)?,
     };
-    let data: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format!("the payload is not JSON: {error}")))?;
-    let mut event = Map::from_iter([
-        ("type".to_owned(), send.kind.clone().into()),
-        ("data".to_owned(), data),
-    ]);
-    if let Some(id) = &send.id {
-        event.insert("id".to_owned(), id.clone().into());
-    }
-    let client = Client::new(&send.gateway, &send.key)?;
-    let answer = client
-        .ask(Method::POST, "/v1/events", Some(&Value::Object(event)))
-        .await?;
-    say(answer);
+    let mut event = Object::default();
+    event
+        .set("type", &send.kind)
+        .set_json("data", Some(&text))?
+        .set_some("id", send.id.as_ref());
+    say(client.submit(Method::POST, PATH, &event).await?);
     Ok(())
 }
 
-fn read_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::of(&error))?;
-    Ok(text)
+async fn list(list: &List) -> Result<(), Failure> {
+    let mut query = list.filters.query()?;
+    let (client, path) = if list.all_tenants {
+        query.add("tenant", list.gateway.tenant());
+        (list.gateway.operator()?, "/v1/operator/events")
+    } else {
+        query.add("order", Some("newest"));
+        (list.gateway.client()?, PATH)
+    };
+    let columns = ["ACCEPTED", "EVENT", "TYPE", "BYTES", "DELIVERIES"];
+    let row = |event: &Value| {
+        let tenant = event["tenant"].as_str().map(|tenant| format!("{tenant} "));
+        [
+            time(&event["accepted"]),
+            format!("{}{}", tenant.unwrap_or_default(), text(&event["id"])),
+            word(&event["type"]),
+            word(&event["bytes"]),
+            standings(&event["deliveries"]),
+        ]
+    };
+    list::print(&client, (path, &query), &list.paging, list.json, (columns, row)).await
 }
+
+/// Payload of an event, with the digits of its numbers.
+#[derive(Deserialize)]
+struct Payload {
+    data: Box<RawValue>,
+}
+
+/// Numbers of deliveries by status, without zeros.
+fn standings(counts: &Value) -> String {
+    let counts = counts.as_object().into_iter().flatten();
+    let counts = counts.filter(|(_, count)| count.as_u64() != Some(0));
+    let counts: Vec<_> = counts
+        .map(|(status, count)| format!("{count} {status}"))
+        .collect();
+    if counts.is_empty() {
+        "none".to_owned()
+    } else {
+        counts.join(", ")
+    }
+}
+
+async fn show(show: &Show) -> Result<(), Failure> {
+    let path = format!("{PATH}/{}", encoded(&show.id));
+    let raw: Box<RawValue> = show.gateway.client()?.get(&path).await?;
+    if show.json {
+        say(raw.get());
+        return Ok(());
+    }
+    let event: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let optional = |name: &str| match &event[name] {
+        Value::Null => String::new(),
+        value => word(value),
+    };
+    facts(&[
+        ("event", bold(text(&event["id"]))),
+        ("type", optional("type")),
+        ("status", optional("status")),
+        ("reason", optional("reason")),
+        ("created", time(&event["created"])),
+        ("deliver to", optional("deliver_to")),
+        ("metadata", optional("metadata")),
+    ]);
+    steps(&event["steps"]);
+    say(bold("data"));
+    let Payload { data } = serde_json::from_str(raw.get()).map_err(|error| Failure::of(&error))?;
+    say(pretty(&data));
+    let deliveries: Vec<_> = items(&event["deliveries"]).map(delivery).collect();
+    if deliveries.is_empty() {
+        say("no deliveries");
+        return Ok(());
+    }
+    table(
+        ["DELIVERY", "STATUS", "ATTEMPTS", "LAST OUTCOME", "NEXT ATTEMPT"],
+        &deliveries,
+    );
+    Ok(())
+}
+
+fn delivery(delivery: &Value) -> [String; 5] {
+    [
+        word(&delivery["id"]),
+        word(&delivery["status"]),
+        word(&delivery["attempts"]),
+        outcome(&delivery["last_outcome"], &delivery["last_status"]),
+        time(&delivery["next_attempt"]),
+    ]
+}
+
+/// Prints the steps of a chain, one line each.
+pub(super) fn steps(steps: &Value) {
+    for step in items(steps) {
+        let changed = match joined(&step["changed"]) {
+            changed if changed.is_empty() => String::new(),
+            changed => format!(", changed {changed}"),
+        };
+        let failure = step["failure"].as_str().map(|failure| format!(" ({failure})"));
+        say(format_args!(
+            "{}  {} {}{}{changed} {}",
+            dim("step"),
+            text(&step["plugin"]),
+            coloured(text(&step["result"])),
+            failure.unwrap_or_default(),
+            dim(&format!("{} µs", step["took_us"])),
+        ));
+    }
+}
+
+const PATH: &str = "/v1/events";

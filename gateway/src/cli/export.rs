@@ -11,8 +11,10 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Address, Client};
+use super::access::AsOperator;
+use super::client::Client;
 use super::output::{Failure, Progress, note, say};
+use super::{apply, block_on};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,6 +25,10 @@ pub(super) struct Arguments {
     /// secrets.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Directory to write declarations to in place of the document, a file per tenant, for
+    /// `hookgate apply`: with the chains, and without secrets, keys and values of headers.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "json"])]
+    dir: Option<PathBuf>,
     #[command(flatten)]
     gateway: Gateway,
     /// Print a summary as JSON; with `--output`.
@@ -33,17 +39,14 @@ pub(super) struct Arguments {
 /// Arguments that select the gateway and the key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
+    /// With `--tenant`, a key of that tenant with the scope `manage` suffices.
     #[command(flatten)]
-    address: Address,
-    /// Operator's key; with `--tenant`, a key of that tenant with the scope `manage` suffices.
-    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
-    key: String,
+    operator: AsOperator,
 }
 
 impl Gateway {
     pub(super) fn client(&self, tenant: Option<&str>) -> Result<Client, Failure> {
-        let client = Client::new(&self.address, &self.key)?;
-        Ok(client.acting_for(tenant))
+        Ok(self.operator.client()?.acting_for(tenant))
     }
 }
 
@@ -54,12 +57,21 @@ struct Written {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(dir) = &arguments.dir {
+        return block_on(declare(arguments, dir));
+    }
     if arguments.output.is_none() && io::stdout().is_terminal() {
         let failure = Failure::new("the document holds secrets, and is not shown on a terminal");
         return Err(failure.hint("give a file with `--output FILE`, or a pipe"));
     }
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(export(arguments))
+    block_on(export(arguments))
+}
+
+async fn declare(arguments: &Arguments, dir: &Path) -> Result<(), Failure> {
+    let only = arguments.tenant.as_deref();
+    let count = apply::export(&arguments.gateway.client(None)?, only, dir).await?;
+    say(format_args!("{count} tenants are declared in {}", dir.display()));
+    Ok(())
 }
 
 async fn export(arguments: &Arguments) -> Result<(), Failure> {

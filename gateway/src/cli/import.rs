@@ -243,5 +243,5 @@ fn complaints(row: &Value) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-const NDJSON: &str = "application/x-ndjson";
+pub(super) const NDJSON: &str = "application/x-ndjson";
 const MOST_LISTED: usize = 1_000;

@@ -4,7 +4,8 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::client::{Address, Client};
+use super::access::AsOperator;
+use super::client::Client;
 use super::output::{Failure, note, say};
 use hookgate_registry::seal::{id_on_line, new_key};
 
@@ -18,23 +19,24 @@ pub(super) struct Arguments {
 enum Command {
     /// Generate a key and print it, a line for `auth.sealing_keys` or `secrets.key`. Needs no
     /// gateway.
+    #[command(after_help = "Example:\n  hookgate keys new > sealing.key")]
     New,
     /// Show the ids of the gateway's keys, and the number of secrets sealed with each.
+    #[command(after_help = "Example:\n  hookgate keys list")]
     List(Gateway),
     /// Reseal every secret with the newest key; if all are, with a new key. An interrupted run can
     /// be repeated.
+    #[command(after_help = "Example:\n  hookgate keys rotate --alone")]
     Rotate(Rotate),
     /// Remove a key that seals no secret.
+    #[command(after_help = "Example:\n  hookgate keys remove 3f2a9c01")]
     Remove(Remove),
 }
 
 #[derive(Debug, Args)]
 struct Gateway {
     #[command(flatten)]
-    address: Address,
-    /// Operator's key.
-    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
-    key: String,
+    gateway: AsOperator,
     /// Print the gateway's response as JSON.
     #[arg(long)]
     json: bool,
@@ -133,7 +135,7 @@ async fn removed(remove: &Remove) -> Result<(), Failure> {
 
 impl Gateway {
     fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.address, &self.key)
+        self.gateway.client()
     }
 }
 

@@ -12,6 +12,8 @@ use hookgate_runtime::telemetry::error_chain;
 #[derive(Debug)]
 pub(super) struct Failure {
     exit: u8,
+    /// Status of the response that refused a request.
+    status: Option<u16>,
     complaints: Vec<Complaint>,
 }
 
@@ -26,6 +28,7 @@ impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             exit: 1,
+            status: None,
             complaints: vec![Complaint {
                 message: message.into(),
                 hint: None,
@@ -40,6 +43,7 @@ impl Failure {
             .map(|(message, hint)| Complaint { message, hint });
         Self {
             exit: 1,
+            status: None,
             complaints: complaints.collect(),
         }
     }
@@ -67,6 +71,23 @@ impl Failure {
     pub(super) fn misconfigured(mut self) -> Self {
         self.exit = 2;
         self
+    }
+
+    /// With the status of the response that refused a request.
+    pub(super) fn answered(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Returns `true` if a repetition of the request would be refused again.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.status
+            .is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 429))
+    }
+
+    /// Returns `true` if the response was this status.
+    pub(super) fn is_status(&self, status: u16) -> bool {
+        self.status == Some(status)
     }
 
     /// Adds a hint on how to fix it.
@@ -100,6 +121,7 @@ impl From<Refused> for Failure {
         });
         Self {
             exit: 2,
+            status: None,
             complaints: complaints.collect(),
         }
     }

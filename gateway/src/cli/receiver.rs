@@ -1,9 +1,10 @@
 //! Endpoint on this machine: receives deliveries, verifies their signatures, and reports each.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
+use super::client::Client;
 use crate::http::{Account, BodyLimits, Endpoint, RequestBody, Response, receive, reply};
 use hookgate_contract::profile::{NotGenuine, Profile, Profiles, Received, SigningKey};
 use hookgate_domain::Secret;
@@ -17,10 +18,14 @@ pub(super) struct Arrival {
     /// Id of the event, from the sender's header.
     pub id: String,
     pub body: Bytes,
+    /// Headers of the request, without those of the connection.
+    pub headers: HeaderMap,
     /// Result of the signature's verification; `None`: there was no secret to verify it with.
     pub genuine: Option<Result<(), NotGenuine>>,
     /// Status of the response.
     pub answered: u16,
+    /// Reason for which it could not be passed on to the application.
+    pub failure: Option<String>,
 }
 
 /// Receiver of deliveries. Cheap to clone.
@@ -29,6 +34,8 @@ pub(super) struct Receiver {
     profile: std::sync::Arc<Profile>,
     keys: std::sync::Arc<std::sync::Mutex<Vec<SigningKey>>>,
     judge: std::sync::Arc<dyn Fn(&str) -> u16 + Send + Sync>,
+    /// Application that requests are passed on to; its statuses are the responses'.
+    application: Option<Client>,
     arrivals: mpsc::UnboundedSender<Arrival>,
     memory: MemoryPool,
 }
@@ -52,10 +59,33 @@ impl Receiver {
             profile,
             keys: std::sync::Arc::default(),
             judge: std::sync::Arc::new(judge),
+            application: None,
             arrivals,
             memory: MemoryPool::new(&memory::Config::default()),
         };
         (receiver, told)
+    }
+
+    /// The same receiver, which passes requests on to an application and answers with its status.
+    pub(super) fn forwarding(self, application: Option<Client>) -> Self {
+        Self { application, ..self }
+    }
+
+    /// Status of the response to a request, and the reason if it could not be passed on.
+    async fn status(&self, path: &str, headers: &HeaderMap, body: &Bytes) -> (u16, Option<String>) {
+        let Some(application) = &self.application else {
+            return ((self.judge)(path), None);
+        };
+        match application
+            .pass_on(Method::POST, headers.clone(), body.clone())
+            .await
+        {
+            Ok(status) => (status, None),
+            Err(failure) => {
+                let told = failure.told().map(|(told, _)| told.to_owned());
+                (BAD_GATEWAY, Some(told.collect::<Vec<_>>().join("; ")))
+            }
+        }
     }
 
     /// Adds a secret to verify with. Returns `false` if the text is not a secret.
@@ -105,13 +135,17 @@ impl Endpoint for Receiver {
             Err(problem) => return problem.into_reply(),
         };
         let path = head.uri.path().to_owned();
-        let answered = (self.judge)(&path);
         let genuine = self.verify(&head, &body);
         let id = self.profile.signature.id_in(|name| {
             let value = head.headers.get(name)?;
             value.to_str().ok().map(str::to_owned)
         });
+        let mut headers = head.headers;
+        OF_CONNECTION.iter().for_each(|name| drop(headers.remove(*name)));
+        let (answered, failure) = self.status(&path, &headers, &body).await;
         let arrival = Arrival {
+            headers,
+            failure,
             id: id.unwrap_or_else(|| "without id".to_owned()),
             path,
             body,
@@ -125,4 +159,17 @@ impl Endpoint for Receiver {
     }
 }
 
+/// Headers that concern one connection, and are not passed on (RFC 9110, section 7.6.1).
+const OF_CONNECTION: &[&str] = &[
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+const BAD_GATEWAY: u16 = 502;
 const LARGEST_BODY: usize = 16 << 20;

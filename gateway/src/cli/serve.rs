@@ -59,6 +59,9 @@ async fn serve(
     arguments: &Arguments,
     log: LogLevel,
 ) -> Result<(), Failure> {
+    for renamed in loaded.renamed_keys() {
+        warn!(%renamed, "config.key_renamed");
+    }
     let mut config = loaded.config.clone();
     config.store.accept_new |= arguments.new_store;
     let started = App::start(&config, declared).await;
@@ -130,6 +133,9 @@ fn greet(app: &App) {
     }
     if let Some(address) = app.health_url() {
         info!(address, "gateway.health_listening");
+    }
+    if let Some(dashboard) = app.dashboard() {
+        say(format_args!("dashboard at {dashboard}"));
     }
     say(format_args!("listening on {url}"));
     info!(

@@ -20,8 +20,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read all of it and say what is damaged. Exit code 0: nothing is, 1: something is. Nothing is changed.
+    #[command(after_help = "Example:\n  hookgate store check --data-dir /var/lib/hookgate")]
     Check(Check),
     /// Copy what is whole into a new store in another directory. The damaged one is left as it is.
+    #[command(
+        after_help = "Example:\n  hookgate store salvage --data-dir /var/lib/hookgate --to /var/lib/hookgate-new"
+    )]
     Salvage(Salvage),
 }
 

@@ -10,6 +10,7 @@ use figment::{Figment, Metadata};
 
 use super::layers::{FLAGS, Single};
 use super::locate::Map;
+use super::renamed::{RENAMED, earlier_name};
 use super::{Config, Place, Problem, Refused, rules, secret, words};
 
 /// Values from the command line, which override all other layers. Absent flags are `None`.
@@ -103,10 +104,25 @@ impl Loaded {
 
     /// Origin of the value under exactly this key. A table that sets another key does not count.
     pub(super) fn origin(&self, key: &str) -> Place {
-        let figment = &self.sources.figment;
-        figment
-            .find_metadata(key)
-            .map_or(Place::Default, |metadata| self.sources.place_of(metadata, key))
+        let place = |key: &str| {
+            let metadata = self.sources.figment.find_metadata(key)?;
+            Some(self.sources.place_of(metadata, key))
+        };
+        let earlier = || place(earlier_name(key)?);
+        place(key).or_else(earlier).unwrap_or(Place::Default)
+    }
+
+    /// Warnings about keys that have the name of an earlier release, each with its place and
+    /// present name.
+    pub fn renamed_keys(&self) -> Vec<String> {
+        let found = RENAMED.iter().filter_map(|(old, new)| {
+            let metadata = self.sources.figment.find_metadata(old)?;
+            let place = self.sources.place_of(metadata, old);
+            Some(format!(
+                "{place}: `{old}` is called `{new}` now; the next release refuses the old name"
+            ))
+        });
+        found.collect()
     }
 }
 

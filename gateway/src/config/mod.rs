@@ -14,6 +14,7 @@ mod locate;
 mod print;
 mod problem;
 mod reference;
+mod renamed;
 mod retry;
 mod rules;
 mod secret;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events};
+use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events, ui};
 use hookgate_contract::profile;
 use hookgate_domain::units::Span;
 use hookgate_domain::{BadScopes, Quotas, Scopes};
@@ -86,6 +87,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// The dashboard and the tenant portal.
+    pub ui: ui::Config,
     /// System events: their recipient and their limits.
     pub system_events: system_events::Config,
     /// Logs.
@@ -162,6 +165,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            ui: ui::Config::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
@@ -177,6 +181,19 @@ impl Config {
             .url
             .clone()
             .unwrap_or_else(|| StoreUrl::in_dir(&self.data_dir))
+    }
+
+    /// Settings of the pages. With two listeners, the configured URLs are not those of the dashboard.
+    pub fn pages(&self) -> api::Pages {
+        let server = &self.server;
+        let portal = self.ui.public_url.as_ref().or(server.public_url.as_ref());
+        let apart = server.public.is_some() || server.admin.is_some();
+        api::Pages {
+            config: self.ui.clone(),
+            portal_base: portal.cloned(),
+            dashboard_base: portal.filter(|_| !apart).cloned(),
+            https: server.tls.is_some(),
+        }
     }
 
     /// Address of the store among those that the data directory records, without credentials. A

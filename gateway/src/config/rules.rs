@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     auth(config, &mut problems);
     limits(config, &mut problems);
     listeners(config, &mut problems);
+    pages(config, &mut problems);
     retention(config, &mut problems);
     system_events(config, &mut problems);
     if let Err(error) = check_level(&config.telemetry.level) {
@@ -179,6 +180,35 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
 }
 
 /// Checks that an event outlives its deliveries, or a retry would find nothing to send.
+/// Checks the settings of the dashboard and the portal.
+fn pages(config: &Config, problems: &mut Vec<Problem>) {
+    let ui = &config.ui;
+    for origin in ui.bad_origins() {
+        let told = format!("`{origin}` is not an origin");
+        let hint = "write the scheme, the host and maybe a port, such as https://app.example.com";
+        problems.push(Problem::of("ui.embed_origins", told, Some(hint.to_owned())));
+    }
+    for (key, url) in [
+        ("ui.public_url", &ui.public_url),
+        ("ui.refresh_url", &ui.refresh_url),
+    ] {
+        if url
+            .as_ref()
+            .is_some_and(|url| !matches!(url.scheme(), "http" | "https"))
+        {
+            problems.push(Problem::of(key, "not an http or https URL", None));
+        }
+    }
+    for (key, most) in [
+        ("ui.sessions", ui.sessions),
+        ("ui.sessions_per_tenant", ui.sessions_per_tenant),
+    ] {
+        if most == 0 {
+            problems.push(Problem::of(key, "must be 1 or more", None));
+        }
+    }
+}
+
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
     if config.retention.attempt_log > MOST_LOGGED {
         let message = format!("it is {MOST_LOGGED} or less");
@@ -201,14 +231,14 @@ fn system_events(config: &Config, problems: &mut Vec<Problem>) {
     if let Err(error) = events.tenant.parse::<TenantId>() {
         problems.push(Problem::of("system_events.tenant", error.to_string(), None));
     }
-    if events.every.get() > LONGEST_QUIET {
+    if events.window.get() > LONGEST_QUIET {
         let message = "what is counted would be told too late: at most 1h";
-        problems.push(Problem::of("system_events.every", message, None));
+        problems.push(Problem::of("system_events.window", message, None));
     }
     for (key, count) in [
         ("system_events.per_minute", u64::from(events.per_minute)),
         ("system_events.plugin_failures", u64::from(events.plugin_failures)),
-        ("system_events.subjects", events.subjects as u64),
+        ("system_events.max_subjects", events.max_subjects as u64),
     ] {
         if count == 0 {
             problems.push(Problem::of(key, "it must be 1 or more", None));

@@ -1,11 +1,13 @@
-//! Authentication: the API key in a request's headers, and its tenant or the operator.
+//! Authentication: the API key or the session of a request, and its tenant or the operator.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Request, header};
 use subtle::ConstantTimeEq;
 
 use super::{Code, Problem};
+use crate::ui::{Session, TOKEN_PREFIX};
 use hookgate_domain::subscription::Owner;
 use hookgate_domain::{Scope, Scopes, Secret, Subscription, SubscriptionId, TenantId};
 use hookgate_registry::{Actor, ApiKey, Registry, Tenant, key_digest};
@@ -39,7 +41,39 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Authenticates keys. Cheap to clone.
+/// Head of a request, as far as it authenticates the caller.
+#[derive(Clone, Copy)]
+pub struct Head<'r> {
+    headers: &'r HeaderMap,
+    session: Option<&'r Arc<Session>>,
+}
+
+impl<'r> Head<'r> {
+    /// Creates a head from its headers, and the session that their token was found to open.
+    pub fn new(headers: &'r HeaderMap, session: Option<&'r Arc<Session>>) -> Self {
+        Self { headers, session }
+    }
+}
+
+impl<'r> From<(&'r HeaderMap, &'r Extensions)> for Head<'r> {
+    fn from((headers, extensions): (&'r HeaderMap, &'r Extensions)) -> Self {
+        Self::new(headers, extensions.get())
+    }
+}
+
+impl<'r> From<&'r Parts> for Head<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        (&parts.headers, &parts.extensions).into()
+    }
+}
+
+impl<'r, B> From<&'r Request<B>> for Head<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        (request.headers(), request.extensions()).into()
+    }
+}
+
+/// Authenticates keys and sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth {
     registry: Registry,
@@ -51,8 +85,20 @@ pub struct Auth {
 pub enum Caller {
     /// Holder of one of a tenant's keys.
     Tenant(Arc<Tenant>, Arc<ApiKey>),
-    /// Holder of the operator's key.
+    /// User of a portal session.
+    Session(Arc<Tenant>, Arc<Session>),
+    /// Holder of the operator's key, or user of a dashboard session.
     Operator,
+}
+
+/// Rights of a caller that acts for a tenant.
+enum Rights {
+    /// Everything: the operator.
+    All,
+    /// Those of a key.
+    Key(Arc<ApiKey>),
+    /// Those of a portal session.
+    Session(Arc<Session>),
 }
 
 /// Subscriptions of a tenant, with their deliveries, that a caller reaches.
@@ -102,18 +148,34 @@ impl Auth {
         }
     }
 
-    /// Authenticates the caller by the request's headers.
+    /// Authenticates the caller by the request's head.
     ///
     /// # Errors
-    /// `key_missing`, `key_unknown`, `key_expired`.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        self.whose(key_of(headers)?)
+    /// `key_missing`, `key_unknown`, `key_expired`, `session_ended`.
+    pub fn caller<'r>(&self, head: impl Into<Head<'r>>) -> Result<Caller, Problem> {
+        let head = head.into();
+        match head.session {
+            Some(session) => self.user(session),
+            None => self.whose(key_of(head.headers)?),
+        }
+    }
+
+    /// Caller of a session.
+    fn user(&self, session: &Arc<Session>) -> Result<Caller, Problem> {
+        let Some(portal) = &session.grant.portal else {
+            return Ok(Caller::Operator);
+        };
+        // A tenant that was deleted and created again is another one.
+        let tenant = self.registry.tenant(&portal.tenant);
+        let tenant = tenant.filter(|tenant| tenant.created == portal.tenant_created);
+        let tenant = tenant.ok_or_else(session_ended)?;
+        Ok(Caller::Session(tenant, Arc::clone(session)))
     }
 
     /// Authenticates a key, regardless of its place in the request.
     ///
     /// # Errors
-    /// `key_unknown`, `key_expired`.
+    /// `key_unknown`, `key_expired`; `session_ended` for the token of a session that was not found.
     pub fn whose(&self, key: &str) -> Result<Caller, Problem> {
         if let Some((tenant, key)) = self.registry.by_key(key) {
             if self.registry.has_expired(&key) {
@@ -128,6 +190,9 @@ impl Auth {
         if bool::from(key_digest(key).ct_eq(&self.operator)) {
             return Ok(Caller::Operator);
         }
+        if key.starts_with(TOKEN_PREFIX) {
+            return Err(session_ended());
+        }
         Err(Problem::new(
             Code::KeyUnknown,
             "The API key of this request is not known here.",
@@ -138,25 +203,32 @@ impl Auth {
     ///
     /// # Errors
     /// As `caller`.
-    pub fn actor(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
-        Ok(match self.caller(headers)? {
+    pub fn actor<'r>(&self, head: impl Into<Head<'r>>) -> Result<Actor, Problem> {
+        Ok(match self.caller(head)? {
             Caller::Tenant(_, key) => Actor::Key(key.id),
+            Caller::Session(..) => Actor::Portal,
             Caller::Operator => Actor::Operator,
         })
     }
 
     /// Tenant that the caller acts for, with a key of this scope.
-    /// It is the key's own tenant, or the one that the operator names in `Hookgate-Tenant`.
+    /// It is the key's own tenant, or the one that the operator names in `Hookgate-Tenant`. A portal
+    /// session suffices unless it is as narrow as a consumer's key: its capabilities were checked.
     ///
     /// # Errors
     /// As `caller`; `tenant_required`, `tenant_unknown`, `scope_missing`, and `operator_required`
-    /// if a tenant's key names another tenant.
-    pub fn tenant(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Tenant>, Problem> {
-        let (tenant, key) = self.acting(key_of(headers)?, headers)?;
-        match key {
-            Some(key) if key.subscription.is_some() || !key.scopes.has(scope) => {
+    /// if a tenant's key names another tenant; `forbidden`.
+    pub fn tenant<'r>(&self, head: impl Into<Head<'r>>, scope: Scope) -> Result<Arc<Tenant>, Problem> {
+        let head = head.into();
+        let (tenant, rights) = self.acting(self.caller(head)?, head.headers)?;
+        match rights {
+            Rights::Key(key) if key.subscription.is_some() || !key.scopes.has(scope) => {
                 Err(scope_missing(key.scopes, scope.name()))
             }
+            Rights::Session(session) if reach(&session) != Reach::Tenant => Err(Problem::new(
+                Code::Forbidden,
+                "The session is limited to consumers' subscriptions, and this is about more.",
+            )),
             _ => Ok(tenant),
         }
     }
@@ -165,8 +237,13 @@ impl Auth {
     ///
     /// # Errors
     /// As `tenant`.
-    pub fn consumer(&self, headers: &HeaderMap, scope: Scope) -> Result<(Arc<Tenant>, Reach), Problem> {
-        self.consumer_of_key(key_of(headers)?, headers, scope)
+    pub fn consumer<'r>(
+        &self,
+        head: impl Into<Head<'r>>,
+        scope: Scope,
+    ) -> Result<(Arc<Tenant>, Reach), Problem> {
+        let head = head.into();
+        self.consumer_of(self.caller(head)?, head.headers, scope)
     }
 
     /// Tenant and reach of a key that was not sent in the usual headers.
@@ -179,9 +256,20 @@ impl Auth {
         headers: &HeaderMap,
         scope: Scope,
     ) -> Result<(Arc<Tenant>, Reach), Problem> {
-        let (tenant, key) = self.acting(key, headers)?;
-        let Some(key) = key else {
-            return Ok((tenant, Reach::Tenant));
+        self.consumer_of(self.whose(key)?, headers, scope)
+    }
+
+    fn consumer_of(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        scope: Scope,
+    ) -> Result<(Arc<Tenant>, Reach), Problem> {
+        let (tenant, rights) = self.acting(caller, headers)?;
+        let key = match rights {
+            Rights::All => return Ok((tenant, Reach::Tenant)),
+            Rights::Session(session) => return Ok((tenant, reach(&session))),
+            Rights::Key(key) => key,
         };
         let reach = match key.subscription {
             Some(id) => Reach::One(id),
@@ -201,19 +289,20 @@ impl Auth {
         bool::from(digest.ct_eq(&self.operator))
     }
 
-    /// Tenant that the caller acts for, and its key; without a key: the operator.
-    fn acting(&self, key: &str, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
-        let caller = self.whose(key)?;
+    /// Tenant that the caller acts for, and its rights there.
+    fn acting(&self, caller: Caller, headers: &HeaderMap) -> Result<(Arc<Tenant>, Rights), Problem> {
         let named = headers
             .get(TENANT_HEADER)
             .map(|value| value.to_str().unwrap_or_default());
+        let is_own = |tenant: &Tenant| named.is_none_or(|name| tenant.id.as_str() == name);
         match (caller, named) {
-            (Caller::Tenant(tenant, key), named) if named.is_none_or(|name| tenant.id.as_str() == name) => {
-                Ok((tenant, Some(key)))
+            (Caller::Tenant(tenant, key), _) if is_own(&tenant) => Ok((tenant, Rights::Key(key))),
+            (Caller::Session(tenant, session), _) if is_own(&tenant) => {
+                Ok((tenant, Rights::Session(session)))
             }
-            (Caller::Tenant(..), _) => Err(Problem::new(
+            (Caller::Tenant(..) | Caller::Session(..), _) => Err(Problem::new(
                 Code::OperatorRequired,
-                "The key belongs to one tenant, and the header `Hookgate-Tenant` names another.",
+                "The caller belongs to one tenant, and the header `Hookgate-Tenant` names another.",
             )),
             (Caller::Operator, None) => Err(Problem::new(
                 Code::TenantRequired,
@@ -223,7 +312,7 @@ impl Auth {
                 .parse()
                 .ok()
                 .and_then(|id: TenantId| self.registry.tenant(&id))
-                .map(|tenant| (tenant, None))
+                .map(|tenant| (tenant, Rights::All))
                 .ok_or_else(|| {
                     Problem::new(
                         Code::TenantUnknown,
@@ -237,15 +326,34 @@ impl Auth {
     ///
     /// # Errors
     /// As `caller`; `operator_required`.
-    pub fn operator(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        match self.caller(headers)? {
+    pub fn operator<'r>(&self, head: impl Into<Head<'r>>) -> Result<(), Problem> {
+        match self.caller(head)? {
             Caller::Operator => Ok(()),
-            Caller::Tenant(..) => Err(Problem::new(
+            Caller::Tenant(..) | Caller::Session(..) => Err(Problem::new(
                 Code::OperatorRequired,
                 "A tenant's key was sent to a route of the operator's.",
             )),
         }
     }
+}
+
+/// Reach of a portal session.
+fn reach(session: &Session) -> Reach {
+    match &session.grant.portal {
+        Some(portal) => match portal.subscription {
+            Some(id) => Reach::One(id),
+            None if portal.consumer => Reach::Consumer,
+            None => Reach::Tenant,
+        },
+        None => Reach::Tenant,
+    }
+}
+
+fn session_ended() -> Problem {
+    Problem::new(
+        Code::SessionEnded,
+        "The session of this token has ended, or there never was one.",
+    )
 }
 
 fn scope_missing(scopes: Scopes, needed: &str) -> Problem {

@@ -71,9 +71,10 @@ pub struct Public {
     /// Its maximum from one address, in place of `server.max_connections_per_address`.
     #[serde(default)]
     pub max_connections_per_address: Option<usize>,
-    /// Routes served there beside those of products: `publish`, `feed`, `health`.
+    /// Routes served there beside those of products: `publish`, `feed`, `health`, `portal`.
     /// `publish` is `POST /v1/events`, `feed` is `GET /v1/events`, `health` is `/healthz` and
-    /// `/readyz`, which report only the status there.
+    /// `/readyz`, which report only the status there, `portal` is the tenant portal with the routes
+    /// that portal sessions use.
     #[serde(default)]
     pub also: Vec<Also>,
 }
@@ -105,6 +106,8 @@ pub enum Also {
     Feed,
     /// `GET /healthz` and `GET /readyz`.
     Health,
+    /// The tenant portal, and the API for its sessions.
+    Portal,
 }
 
 /// Certificate and private key.

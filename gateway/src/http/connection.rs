@@ -185,7 +185,9 @@ fn failure(error: &hyper::Error) -> ConnectionFailure {
 
 /// Returns `true` if a route succeeds only with a valid key.
 fn needs_key(route: &str) -> bool {
-    !matches!(route, "/healthz" | "/readyz" | "/metrics" | "/openapi.json") && !route.starts_with("/docs")
+    let open = ["/docs", "/dashboard", "/portal", "/ui/"];
+    !matches!(route, "/" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
+        && !open.iter().any(|prefix| route.starts_with(prefix))
 }
 
 /// Method as a label of a closed set.

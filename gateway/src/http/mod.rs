@@ -29,7 +29,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{Either, Full};
 
-pub use auth::{Auth, Caller, Reach, TENANT_HEADER, bearer};
+pub use auth::{Auth, Caller, Head, Reach, TENANT_HEADER, bearer};
 pub use body::{Account, BodyLimits, Charge, Received, receive};
 pub use certificates::{Certificates, NewCertificates};
 pub use config::{Admin, Also, Config, Public, Tls};

@@ -9,7 +9,8 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::Either;
 use tower_service::Service;
 
-use super::{Code, Problem, Refused, RequestBody, Response, hops};
+use super::{Code, Problem, Refused, RequestBody, Response, bearer, hops};
+use crate::ui::TOKEN_PREFIX;
 
 /// Handler of requests. Cheap to clone.
 pub trait Endpoint: Clone + Send + Sync + 'static {
@@ -83,7 +84,9 @@ impl<P: Publish> Endpoint for RootHandler<P> {
             return self.refuse(request.map(drop), problem).await;
         }
         let hot = request.method() == Method::POST && request.uri().path() == EVENTS;
-        if hot && self.listener != Listener::Public {
+        // The router's layers look sessions up.
+        let has_session = || bearer(request.headers()).is_some_and(|key| key.starts_with(TOKEN_PREFIX));
+        if hot && self.listener != Listener::Public && !has_session() {
             return self.ingest.publish(request).await;
         }
         self.route(request.map(axum::body::Body::new)).await

@@ -133,7 +133,7 @@ impl Ingest {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let tenant = self.inner.parts.auth.tenant(&head.headers, Scope::Publish)?;
+        let tenant = self.inner.parts.auth.tenant(&head, Scope::Publish)?;
         let hops = hops(&head.headers)?;
         let format = Format::of(&head.headers)?;
         let key = idempotency_key(&head.headers)?;

@@ -22,10 +22,12 @@ pub struct Config {
     /// may hold as many as there are places free: one alone has half, two that want all of it a
     /// third each. An endpoint has what it delivers in about a second, at least 32; less while it
     /// hangs or fails, and none while it is paused.
-    pub room: usize,
+    #[serde(alias = "room")]
+    pub max_in_memory: usize,
     /// Approximate memory for the events of those; the others wait in the store. An event counts
     /// for each of its deliveries. They count in `memory` too, where a tenant has its share.
-    pub room_bytes: Size,
+    #[serde(alias = "room_bytes")]
+    pub max_in_memory_bytes: Size,
     /// Maximum endpoints in memory, with their speed and their pauses. An unused one is evicted for
     /// a new one; if there is none, the delivery waits in the store.
     pub endpoints: usize,
@@ -61,8 +63,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             in_flight: 512,
-            room: 10_000,
-            room_bytes: Size::from_bytes(256 * 1024 * 1024),
+            max_in_memory: 10_000,
+            max_in_memory_bytes: Size::from_bytes(256 * 1024 * 1024),
             endpoints: 50_000,
             deliver_to_endpoints: 1_000,
             lease: Span::from_secs(60),
@@ -98,8 +100,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), BadConfig> {
         let counts = [
             ("in_flight", self.in_flight),
-            ("room", self.room),
-            ("room_bytes", self.room_bytes.bytes()),
+            ("max_in_memory", self.max_in_memory),
+            ("max_in_memory_bytes", self.max_in_memory_bytes.bytes()),
             ("endpoints", self.endpoints),
             ("deliver_to_endpoints", self.deliver_to_endpoints),
             ("claim_batch", self.claim_batch),
@@ -118,8 +120,8 @@ impl Config {
     /// Limits of the scheduler's inbox.
     pub fn inbox(&self) -> inbox::Limits {
         inbox::Limits {
-            room: self.room,
-            bytes: self.room_bytes.bytes(),
+            room: self.max_in_memory,
+            bytes: self.max_in_memory_bytes.bytes(),
             lease: self.lease.get(),
         }
     }

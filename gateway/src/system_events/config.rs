@@ -7,7 +7,7 @@ use hookgate_domain::units::Span;
 
 /// System events: the gateway's reports about itself. They are `hookgate.subscription.failing`,
 /// `hookgate.subscription.disabled`, `hookgate.delivery.dead`, `hookgate.plugin.failing`,
-/// `hookgate.plugin.left_alone`, `hookgate.canary.stopped`.
+/// `hookgate.plugin.circuit_opened`, `hookgate.canary.stopped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -16,13 +16,15 @@ pub struct Config {
     pub tenant: String,
     /// Window in which repeated reports on a subscription or plugin are counted. They are sent as
     /// one event after it.
-    pub every: Span,
+    #[serde(alias = "every")]
+    pub window: Span,
     /// Maximum number of system events per minute. Further ones are sent later.
     pub per_minute: u32,
     /// Maximum number of subscriptions and plugins with pending counts. Reports on others are left
     /// out, and counted in the metrics.
-    pub subjects: usize,
-    /// Number of failures of a plugin within `every` after which it is reported.
+    #[serde(alias = "subjects")]
+    pub max_subjects: usize,
+    /// Number of failures of a plugin within `window` after which it is reported.
     pub plugin_failures: u32,
 }
 
@@ -30,9 +32,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             tenant: "operator".to_owned(),
-            every: Span::from_secs(60),
+            window: Span::from_secs(60),
             per_minute: 600,
-            subjects: 10_000,
+            max_subjects: 10_000,
             plugin_failures: 5,
         }
     }

@@ -37,7 +37,7 @@ use hookgate_domain::subscription::DisableReason;
 use hookgate_domain::{DeliveryId, Event, Outcome, SubscriptionId, TenantId, Timestamp};
 
 pub use config::Config;
-pub use notice::{CanaryStopped, Change, Figures, LeftAlone, PluginFailing};
+pub use notice::{CanaryStopped, Change, CircuitOpened, Figures, PluginFailing};
 pub use run::{Parts, Service};
 
 use notice::{Dead, Notice};
@@ -103,8 +103,8 @@ impl SystemEvents {
     }
 
     /// Reports an opened circuit breaker: a plugin version was stopped too often in a row.
-    pub fn left_alone(&self, left: LeftAlone, at: Timestamp) {
-        self.report(|pending, now| pending.left_alone(left, at, now));
+    pub fn circuit_opened(&self, opened: CircuitOpened, at: Timestamp) {
+        self.report(|pending, now| pending.circuit_opened(opened, at, now));
     }
 
     /// Reports a canary that failed too often and was stopped by this process.

@@ -47,7 +47,7 @@ pub struct PluginFailing {
 ///
 /// It is not called until the breaker allows a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftAlone {
+pub struct CircuitOpened {
     /// Tenant of the calls.
     pub tenant: TenantId,
     /// Plugin name.
@@ -105,7 +105,7 @@ pub(super) enum Subject {
     /// Failures of a plugin.
     Plugin(TenantId, String),
     /// Plugin version whose circuit breaker opened.
-    LeftAlone(TenantId, String, String),
+    CircuitOpened(TenantId, String, String),
     /// Canary that was stopped.
     Canary(TenantId, String, String),
 }
@@ -120,7 +120,7 @@ pub(super) enum Notice {
     /// Last failure, number of failures, and time of the last one.
     Plugin(PluginFailing, u64, Timestamp),
     /// Last opening, number of openings, and time of the last one.
-    LeftAlone(LeftAlone, u64, Timestamp),
+    CircuitOpened(CircuitOpened, u64, Timestamp),
     /// Last stop, number of stops, and time of the last one.
     Canary(CanaryStopped, u64, Timestamp),
 }
@@ -132,7 +132,7 @@ impl Notice {
             Self::Failing(change) | Self::Disabled(change, _) => &change.tenant,
             Self::Dead(tenant, ..) => tenant,
             Self::Plugin(failing, ..) => &failing.tenant,
-            Self::LeftAlone(left, ..) => &left.tenant,
+            Self::CircuitOpened(opened, ..) => &opened.tenant,
             Self::Canary(stopped, ..) => &stopped.tenant,
         }
     }
@@ -142,7 +142,7 @@ impl Notice {
         match self {
             Self::Failing(change) => Some((change, Warning::Failing, "failing")),
             Self::Disabled(change, reason) => Some((change, Warning::Disabled, word(*reason))),
-            Self::Dead(..) | Self::Plugin(..) | Self::LeftAlone(..) | Self::Canary(..) => None,
+            Self::Dead(..) | Self::Plugin(..) | Self::CircuitOpened(..) | Self::Canary(..) => None,
         }
     }
 
@@ -153,7 +153,7 @@ impl Notice {
             Self::Disabled(..) => "hookgate.subscription.disabled",
             Self::Dead(..) => "hookgate.delivery.dead",
             Self::Plugin(..) => "hookgate.plugin.failing",
-            Self::LeftAlone(..) => "hookgate.plugin.left_alone",
+            Self::CircuitOpened(..) => "hookgate.plugin.circuit_opened",
             Self::Canary(..) => "hookgate.canary.stopped",
         }
     }
@@ -167,7 +167,7 @@ impl Notice {
         match self {
             Self::Failing(change) => of("failing", change),
             Self::Disabled(change, _) => of("disabled", change),
-            Self::Dead(..) | Self::Plugin(..) | Self::LeftAlone(..) | Self::Canary(..) => None,
+            Self::Dead(..) | Self::Plugin(..) | Self::CircuitOpened(..) | Self::Canary(..) => None,
         }
     }
 
@@ -176,7 +176,7 @@ impl Notice {
         match self {
             Self::Failing(change) | Self::Disabled(change, _) => change.at,
             Self::Dead(_, _, dead) => dead.at,
-            Self::Plugin(_, _, at) | Self::LeftAlone(_, _, at) | Self::Canary(_, _, at) => *at,
+            Self::Plugin(_, _, at) | Self::CircuitOpened(_, _, at) | Self::Canary(_, _, at) => *at,
         }
     }
 
@@ -207,12 +207,12 @@ impl Notice {
                 "count": count,
                 "reason": failing.kind,
             }),
-            Self::LeftAlone(left, count, _) => json!({
-                "tenant": left.tenant.as_str(),
-                "plugin": left.plugin,
-                "version": left.version,
+            Self::CircuitOpened(opened, count, _) => json!({
+                "tenant": opened.tenant.as_str(),
+                "plugin": opened.plugin,
+                "version": opened.version,
                 "count": count,
-                "reason": left.kind,
+                "reason": opened.kind,
             }),
             Self::Canary(stopped, count, _) => json!({
                 "tenant": stopped.tenant.as_str(),

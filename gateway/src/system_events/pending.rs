@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Config;
-use super::notice::{CanaryStopped, Dead, LeftAlone, Notice, PluginFailing, Subject};
+use super::notice::{CanaryStopped, CircuitOpened, Dead, Notice, PluginFailing, Subject};
 use hookgate_domain::{TenantId, Timestamp};
 
 /// Reports, counted by their subjects.
@@ -35,7 +35,7 @@ struct Counted {
 enum Last {
     Dead(TenantId, Dead),
     Plugin(PluginFailing, Timestamp),
-    LeftAlone(LeftAlone, Timestamp),
+    CircuitOpened(CircuitOpened, Timestamp),
     Canary(CanaryStopped, Timestamp),
 }
 
@@ -49,9 +49,9 @@ struct Minute {
 impl Pending {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            every: config.every.get(),
+            every: config.window.get(),
             per_minute: config.per_minute.max(1),
-            subjects: config.subjects.max(1),
+            subjects: config.max_subjects.max(1),
             plugin_failures: u64::from(config.plugin_failures.max(1)),
             changes: VecDeque::new(),
             counted: HashMap::new(),
@@ -85,8 +85,8 @@ impl Pending {
     }
 
     /// Counts an opened circuit breaker of a plugin version.
-    pub(super) fn left_alone(&mut self, left: LeftAlone, at: Timestamp, now: Instant) {
-        self.add(left.subject(), 1, Last::LeftAlone(left, at), now);
+    pub(super) fn circuit_opened(&mut self, opened: CircuitOpened, at: Timestamp, now: Instant) {
+        self.add(opened.subject(), 1, Last::CircuitOpened(opened, at), now);
     }
 
     /// Counts a canary that was stopped.
@@ -133,8 +133,8 @@ impl Pending {
             Notice::Plugin(failing, count, at) => {
                 self.add(failing.subject(), count, Last::Plugin(failing, at), now);
             }
-            Notice::LeftAlone(left, count, at) => {
-                self.add(left.subject(), count, Last::LeftAlone(left, at), now);
+            Notice::CircuitOpened(opened, count, at) => {
+                self.add(opened.subject(), count, Last::CircuitOpened(opened, at), now);
             }
             Notice::Canary(stopped, count, at) => {
                 self.add(stopped.subject(), count, Last::Canary(stopped, at), now);
@@ -183,9 +183,9 @@ impl PluginFailing {
     }
 }
 
-impl LeftAlone {
+impl CircuitOpened {
     fn subject(&self) -> Subject {
-        Subject::LeftAlone(self.tenant.clone(), self.plugin.clone(), self.version.clone())
+        Subject::CircuitOpened(self.tenant.clone(), self.plugin.clone(), self.version.clone())
     }
 }
 
@@ -198,7 +198,7 @@ impl CanaryStopped {
 impl Counted {
     fn is_due(&self, plugin_failures: u64, now: Instant) -> bool {
         let least = match self.last {
-            Last::Dead(..) | Last::LeftAlone(..) | Last::Canary(..) => 1,
+            Last::Dead(..) | Last::CircuitOpened(..) | Last::Canary(..) => 1,
             Last::Plugin(..) => plugin_failures,
         };
         self.count >= least && now >= self.quiet_until
@@ -211,7 +211,7 @@ impl Counted {
         match &self.last {
             Last::Dead(tenant, dead) => Notice::Dead(tenant.clone(), count, dead.clone()),
             Last::Plugin(failing, at) => Notice::Plugin(failing.clone(), count, *at),
-            Last::LeftAlone(left, at) => Notice::LeftAlone(left.clone(), count, *at),
+            Last::CircuitOpened(opened, at) => Notice::CircuitOpened(opened.clone(), count, *at),
             Last::Canary(stopped, at) => Notice::Canary(stopped.clone(), count, *at),
         }
     }
@@ -230,7 +230,7 @@ mod tests {
     fn pending(per_minute: u32, subjects: usize) -> Pending {
         Pending::new(&Config {
             per_minute,
-            subjects,
+            max_subjects: subjects,
             ..Config::default()
         })
     }
@@ -255,7 +255,7 @@ mod tests {
         let count = |notice: &Notice| match notice {
             Notice::Dead(_, count, _)
             | Notice::Plugin(_, count, _)
-            | Notice::LeftAlone(_, count, _)
+            | Notice::CircuitOpened(_, count, _)
             | Notice::Canary(_, count, _) => *count,
             Notice::Failing(_) | Notice::Disabled(..) => 0,
         };

@@ -37,7 +37,7 @@ impl Town {
             true => "",
             false => "plugins.breaker.failures = 0",
         };
-        let toml = format!("{breaker}\nplugins.operations = 1000\n{toml}");
+        let toml = format!("{breaker}\nplugins.max_host_calls = 1000\n{toml}");
         let site = Site::with(on, &toml).await;
         let receiver = Receiver::start(vec![]).await;
         let remove = json!({ "operations": [{ "remove": "/email" }] });

@@ -143,7 +143,7 @@ async fn who_floods_the_host(on: On) {
         Hostile::new(
             "host-call-flood",
             forever("", "(drop (call $kind_of (local.get $data) (i32.const 0) (i32.const 0)))"),
-            fails("operations", &["used more than 1000 document operations in one call (`plugins.operations`)"]),
+            fails("operations", &["used more than 1000 document operations in one call (`plugins.max_host_calls`)"]),
         ),
         Hostile::new(
             "log-flood",
@@ -199,7 +199,7 @@ async fn who_floods_the_host(on: On) {
                     {FAIL}"
                 ),
             ),
-            fails("output", &["twice its input and 64KiB (`plugins.growth`)"]),
+            fails("output", &["twice its input and 64KiB (`plugins.max_growth`)"]),
         ),
         // A hundred thousand nested arrays.
         Hostile::new(

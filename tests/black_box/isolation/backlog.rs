@@ -16,7 +16,8 @@ on_both_stores!(
 );
 
 /// A small inbox, so that a backlog fills it; no endpoint is paused for failures.
-const LITTLE_ROOM: &str = "scheduler.room = 64\nscheduler.pause_after = 1000000\nscheduler.claim_batch = 32";
+const LITTLE_ROOM: &str =
+    "scheduler.max_in_memory = 64\nscheduler.pause_after = 1000000\nscheduler.claim_batch = 32";
 
 /// Publishes this many events, a hundred per request.
 async fn publish_many(client: &Client, count: usize) {

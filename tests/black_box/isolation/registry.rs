@@ -292,4 +292,4 @@ fn beside(first: &Gateway, setup: &Setup) -> Gateway {
 }
 
 const LONG_COMPILES: &str =
-    "plugins.compiles = 1\nplugins.compile_time = \"10m\"\nplugins.compile_memory = \"2GiB\"";
+    "plugins.compile_concurrency = 1\nplugins.compile_time = \"10m\"\nplugins.compile_memory = \"2GiB\"";

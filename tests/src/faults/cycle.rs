@@ -1,5 +1,6 @@
 //! One cycle of a round: load, a fault, recovery, and the oracle's check.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -107,11 +108,19 @@ impl Round {
             0
         };
         let after = self.counts();
+        // What follows would wait as long again in each cycle, and tell nothing new.
+        if recovery.is_none() {
+            bail!(
+                "no event posted after the fault was delivered within {BOUND:?}: {fault}\n{}",
+                self.state(&due).await
+            );
+        }
         if !fault.may_lose() && !due.is_empty() {
-            let missing = due.len();
-            self.oracle.must_not(format!(
-                "{missing} events were not delivered within {BOUND:?} after: {fault}"
-            ));
+            bail!(
+                "{} events were not delivered within {BOUND:?} after: {fault}\n{}",
+                due.len(),
+                self.state(&due).await
+            );
         }
         for number in &due {
             self.oracle.give_up(*number);
@@ -182,6 +191,25 @@ impl Round {
         ending.repeated = self.oracle.repeated();
         report.end(ending);
         Ok(())
+    }
+
+    /// State of a round that does not go on: of some numbers that are due, and the ends of the gateways' logs.
+    async fn state(&self, due: &HashSet<u64>) -> String {
+        let mut lines = vec![
+            format!("violations: {:?}", self.oracle.faults()),
+            format!("refusals: {:?}", self.oracle.last_refusals()),
+        ];
+        for (number, id) in self.oracle.missing() {
+            if due.contains(&number) && lines.len() < 12 {
+                lines.push(format!("{number} ({id}): {}", self.state_of(number, &id).await));
+            }
+        }
+        for gateway in self.site.gateways() {
+            let log = gateway.log();
+            lines.push(format!("log of the gateway at {}:", gateway.base()));
+            lines.extend(log.iter().skip(log.len().saturating_sub(40)).cloned());
+        }
+        lines.join("\n")
     }
 
     /// Status of an event's delivery, as the gateway reports it.

@@ -28,6 +28,7 @@ struct State {
     /// Faults, with the period whose deliveries may arrive again, and the number that did.
     in_hand: Vec<InHand>,
     refused: u64,
+    last_refusals: BTreeMap<String, Instant>,
     faults: BTreeMap<String, u64>,
 }
 
@@ -64,6 +65,9 @@ impl Oracle {
     pub fn refused(&self, status: u16, code: &str, comes_again: bool) {
         let mut state = self.state();
         state.refused += 1;
+        state
+            .last_refusals
+            .insert(format!("{status} {code}"), Instant::now());
         if !(matches!(status, 429 | 503) && comes_again) {
             state.fault(format!("producers were answered {status} `{code}`"));
         }
@@ -183,6 +187,13 @@ impl Oracle {
     /// Answers that were no 202.
     pub fn refusals(&self) -> u64 {
         self.state().refused
+    }
+
+    /// Kinds of refusals, and the time since the last one of each.
+    pub fn last_refusals(&self) -> Vec<(String, Duration)> {
+        let state = self.state();
+        let since = |(kind, at): (&String, &Instant)| (kind.clone(), at.elapsed());
+        state.last_refusals.iter().map(since).collect()
     }
 
     /// Most requests of one number.

@@ -39,8 +39,12 @@ impl Site {
         let setup = backend
             .url()
             .map_or_else(Setup::embedded, |url| Setup::redis(&url));
-        let settings = if plan.shipped { SHIPPED } else { SETTINGS };
-        let setup = setup.with(settings).under(&exports.join("; "));
+        let setup = if plan.shipped {
+            setup.as_shipped()
+        } else {
+            setup.with(SETTINGS)
+        };
+        let setup = setup.under(&exports.join("; "));
         let mut gateways = vec![block_in_place(|| setup.try_start())?];
         for _ in 1..plan.gateways {
             let keys = std::fs::read_to_string(gateways[0].dir().join("data/secrets.key"))?;
@@ -217,10 +221,6 @@ impl StepClock {
 const SETTINGS: &str = "delivery.timeout = \"2s\"\ndelivery.max_timeout = \"2s\"\nscheduler.lease = \"5s\"\nretry.base = \"50ms\"\n\
     retry.max = \"500ms\"\nretry.attempts = 40\nstore.redis.accept_timeout = \"1s\"\nstore.redis.response_timeout = \"1s\"\n\
     store.redis.connect_timeout = \"1s\"\nscheduler.drain = \"3s\"";
-/// The settings as they are shipped, where tests set others.
-const SHIPPED: &str = "server.header_timeout = \"10s\"\nserver.body_timeout = \"10s\"\nserver.drain_time = \"20s\"\n\
-    scheduler.drain = \"20s\"\nstore.redis.accept_timeout = \"250ms\"\nstore.redis.response_timeout = \"2s\"\n\
-    store.redis.connect_timeout = \"2s\"";
 /// Attempts that `SETTINGS` allow.
 pub(super) const ATTEMPTS: u32 = 40;
 pub(super) const LEASE: Duration = Duration::from_secs(5);

@@ -143,7 +143,7 @@ impl EventType {
 
     /// Returns `true` for hookgate's own types, which producers cannot send.
     pub fn is_system(&self) -> bool {
-        self.0.starts_with("hookgate.")
+        self.0.starts_with(SYSTEM_PREFIX)
     }
 }
 
@@ -189,6 +189,9 @@ impl fmt::Debug for Event {
             .finish_non_exhaustive()
     }
 }
+
+/// Prefix of hookgate's own types.
+pub(super) const SYSTEM_PREFIX: &str = "hookgate.";
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::EventType;
+use super::event::SYSTEM_PREFIX;
 
 /// Event pattern: `invoice.paid`, `invoice.*` or `*`.
 ///
@@ -36,7 +37,21 @@ impl EventPattern {
             Self::Exactly(exact) => exact == kind,
         }
     }
+
+    /// Returns `true` if the pattern matches every type that the other one matches.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Exactly(kind)) => self.matches(kind),
+            (Self::All, Self::All) => true,
+            (Self::All, Self::Below(prefix)) => !prefix.starts_with(SYSTEM_PREFIX),
+            (Self::Below(own), Self::Below(other)) => other.starts_with(own.as_str()),
+            (Self::Below(_), Self::All) | (Self::Exactly(_), _) => false,
+        }
+    }
 }
+
+/// Types of system events under their names of earlier releases, which subscriptions may still have.
+const RENAMED: &[(&str, &str)] = &[("hookgate.plugin.left_alone", "hookgate.plugin.circuit_opened")];
 
 impl FromStr for EventPattern {
     type Err = BadPattern;
@@ -46,6 +61,10 @@ impl FromStr for EventPattern {
             return Ok(Self::All);
         }
         let Some(parts) = text.strip_suffix(".*") else {
+            let text = RENAMED
+                .iter()
+                .find(|(old, _)| *old == text)
+                .map_or(text, |(_, new)| new);
             return text.parse().map(Self::Exactly).map_err(|_| BadPattern);
         };
         let _: EventType = parts.parse().map_err(|_| BadPattern)?;
@@ -88,6 +107,32 @@ mod tests {
         }
         let other: EventType = "hookgates.delivery".parse().unwrap();
         assert!(EventPattern::All.matches(&other));
+    }
+
+    #[test]
+    fn pattern_covers_narrower_patterns() {
+        for (wide, narrow, expected) in [
+            ("*", "*", true),
+            ("*", "a.*", true),
+            ("*", "a.b", true),
+            ("*", "hookgate.*", false),
+            ("*", "hookgate.delivery.*", false),
+            ("*", "hookgates.*", true),
+            ("hookgate.*", "hookgate.delivery.dead", true),
+            ("a.*", "*", false),
+            ("a.*", "a.*", true),
+            ("a.*", "a.b.*", true),
+            ("a.*", "a.b", true),
+            ("a.*", "a", false),
+            ("a.*", "ab.*", false),
+            ("a.b.*", "a.*", false),
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.*", false),
+        ] {
+            let (wide, narrow): (EventPattern, EventPattern) =
+                (wide.parse().unwrap(), narrow.parse().unwrap());
+            assert_eq!(wide.covers(&narrow), expected, "{wide} {narrow}");
+        }
     }
 
     #[test]

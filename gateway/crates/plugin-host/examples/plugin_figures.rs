@@ -289,7 +289,7 @@ fn host(threads: u32, artifacts: &Path) -> anyhow::Result<Host> {
     let config = Config {
         threads: NonZeroU32::new(threads),
         // Chains this long run on background threads.
-        long_threads: NonZeroU32::new(threads),
+        background_threads: NonZeroU32::new(threads),
         steps: u32::try_from(STEPS)?,
         chain_deadline: Span::from_secs(10),
         ..Config::default()

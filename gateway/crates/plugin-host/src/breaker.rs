@@ -159,7 +159,7 @@ pub(super) fn broke(fault: &Fault) -> bool {
 }
 
 /// Fault of a step that is not called because its breaker is open.
-pub(super) fn left_alone() -> Fault {
+pub(super) fn circuit_opened() -> Fault {
     Fault::new(
         "breaker",
         "was stopped so often in a row that it is left alone for a while; a probe is made now and then",

@@ -99,7 +99,7 @@ impl Caller {
             imports,
             artifacts,
             config.class,
-            config.loaded.bytes(),
+            config.code_cache_size.bytes(),
         );
         Ok(Self {
             engine,
@@ -205,7 +205,7 @@ impl Caller {
         let left = self.fuel.and_then(|fuel| Some((fuel, store.get_fuel().ok()?)));
         let guest = store.into_data();
         let spent = Spent {
-            operations: config.operations.saturating_sub(guest.meter.operations),
+            operations: config.max_host_calls.saturating_sub(guest.meter.operations),
             memory: guest.meter.peak_memory,
             log: config.log.bytes().saturating_sub(guest.log.room()),
             fuel: left.map(|(fuel, left)| fuel.saturating_sub(left)),

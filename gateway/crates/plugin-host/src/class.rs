@@ -30,7 +30,8 @@ pub struct LargeConfig {
     pub upload: Option<Size>,
     /// Data size above which a component is large. It is also large if it is over `plugins.upload`
     /// or declares more than `plugins.memory`.
-    pub image: Size,
+    #[serde(alias = "image")]
+    pub data_threshold: Size,
     /// Linear memory of one call.
     pub memory: Size,
     /// Elements of one table of a component.
@@ -46,15 +47,16 @@ pub struct LargeConfig {
     pub compile_memory: Size,
     /// Processor and wall time of the process that compiles a component.
     pub compile_time: Span,
-    /// Machine code and data of large components that stay loaded, in addition to `plugins.loaded`.
-    pub loaded: Size,
+    /// Machine code and data of large components that stay loaded, in addition to `plugins.code_cache_size`.
+    #[serde(alias = "loaded")]
+    pub code_cache_size: Size,
 }
 
 impl Default for LargeConfig {
     fn default() -> Self {
         Self {
             upload: None,
-            image: Size::from_bytes(128 << 10),
+            data_threshold: Size::from_bytes(128 << 10),
             memory: Size::from_bytes(64 << 20),
             table_elements: 50_000,
             instances: 64,
@@ -62,7 +64,7 @@ impl Default for LargeConfig {
             call_deadline: Span::from_millis(50),
             compile_memory: Size::from_bytes(2 << 30),
             compile_time: Span::from_secs(120),
-            loaded: Size::from_bytes(512 << 20),
+            code_cache_size: Size::from_bytes(512 << 20),
         }
     }
 }
@@ -92,7 +94,7 @@ impl Config {
                 call_deadline: large.call_deadline,
                 compile_memory: large.compile_memory,
                 compile_time: large.compile_time,
-                loaded: large.loaded,
+                code_cache_size: large.code_cache_size,
                 ..self.clone()
             },
         }
@@ -130,7 +132,10 @@ mod tests {
         let large = config.of(Class::Large);
         assert_eq!(config.of(Class::Small), config);
         assert_eq!(large.memory, config.large.memory);
-        assert_eq!((large.steps, large.operations), (config.steps, config.operations));
+        assert_eq!(
+            (large.steps, large.max_host_calls),
+            (config.steps, config.max_host_calls)
+        );
         assert_eq!(config.key("memory"), "plugins.memory");
         assert_eq!(large.key("memory"), "plugins.large.memory");
         assert_eq!(config.largest_upload(), config.upload);

@@ -30,7 +30,8 @@ pub struct Config {
     /// Processor time of one chain, all its steps together.
     pub chain_deadline: Span,
     /// Document operations of one call.
-    pub operations: u32,
+    #[serde(alias = "operations")]
+    pub max_host_calls: u32,
     /// Bytes that one operation may take from a plugin's memory, strings and lists together.
     pub operation_input: Size,
     /// Bytes that all document operations of one call may return to a plugin. They are counted
@@ -39,7 +40,8 @@ pub struct Config {
     /// Log of one call, with its standard error; the excess is counted and dropped.
     pub log: Size,
     /// Growth of a document in a chain: the output is at most twice the input plus this.
-    pub growth: Size,
+    #[serde(alias = "growth")]
+    pub max_growth: Size,
     /// Nesting of a document.
     pub depth: u32,
     /// Steps of a chain.
@@ -51,18 +53,22 @@ pub struct Config {
     /// Processor and wall time of the process that compiles a component.
     pub compile_time: Span,
     /// Concurrent compilations.
-    pub compiles: NonZeroU32,
+    #[serde(alias = "compiles")]
+    pub compile_concurrency: NonZeroU32,
     /// Time that unused machine code stays in `data_dir`. It is compiled again when it is needed.
-    pub keep_compiled: Span,
+    #[serde(alias = "keep_compiled")]
+    pub artifact_ttl: Span,
     /// Machine code that stays loaded. The least recently used is evicted first and is loaded again
     /// from disk.
-    pub loaded: Size,
+    #[serde(alias = "loaded")]
+    pub code_cache_size: Size,
     /// Concurrent plugin calls; if it is left out, the number of the machine's cores.
     pub threads: Option<NonZeroU32>,
     /// Additional concurrent calls of tenants whose calls take long, on threads of lower priority.
     /// If it is left out: one less than `threads`, and at least one, so that a core stays free for
     /// other work.
-    pub long_threads: Option<NonZeroU32>,
+    #[serde(alias = "long_threads")]
+    pub background_threads: Option<NonZeroU32>,
     /// Processor time per second of a tenant on this gateway, for plugins, schemas and filters. A
     /// tenant may use up to a second's worth ahead. Left out: no limit; tenants share the
     /// processors in turns.
@@ -121,21 +127,21 @@ impl Default for Config {
             handles: 256,
             call_deadline: Span::from_millis(10),
             chain_deadline: Span::from_millis(100),
-            operations: 20_000,
+            max_host_calls: 20_000,
             operation_input: Size::from_bytes(4 << 20),
             operation_output: Size::from_bytes(8 << 20),
             log: Size::from_bytes(4 << 10),
-            growth: Size::from_bytes(64 << 10),
+            max_growth: Size::from_bytes(64 << 10),
             depth: 64,
             steps: 16,
             upload: Size::from_bytes(2 << 20),
             compile_memory: Size::from_bytes(1 << 30),
             compile_time: Span::from_secs(30),
-            compiles: NonZeroU32::MIN,
-            keep_compiled: Span::from_secs(7 * 86_400),
-            loaded: Size::from_bytes(512 << 20),
+            compile_concurrency: NonZeroU32::MIN,
+            artifact_ttl: Span::from_secs(7 * 86_400),
+            code_cache_size: Size::from_bytes(512 << 20),
             threads: None,
-            long_threads: None,
+            background_threads: None,
             budget: None,
             budgets: BTreeMap::new(),
             max_event_work: 10_000_000,
@@ -168,7 +174,7 @@ impl Config {
 
     /// Number of all guest threads.
     pub(super) fn workers(&self) -> usize {
-        let behind = self.long_threads.map(|threads| threads.get() as usize);
+        let behind = self.background_threads.map(|threads| threads.get() as usize);
         self.front_seats() + behind.unwrap_or_else(|| self.thread_count().saturating_sub(1).max(1))
     }
 }

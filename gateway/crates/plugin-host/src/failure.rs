@@ -77,9 +77,9 @@ impl Fault {
             return self;
         }
         let limit = format!(
-            "the document would have grown to more than twice its input and {} (`plugins.growth`), or deeper than {} \
+            "the document would have grown to more than twice its input and {} (`plugins.max_growth`), or deeper than {} \
              (`plugins.depth`): {}",
-            config.growth, config.depth, self.message
+            config.max_growth, config.depth, self.message
         );
         Self::new("output", &limit)
     }
@@ -94,9 +94,9 @@ impl Fault {
     fn reason(stop: &wasmtime::Error, backtrace: &[String], guest: &Guest, config: &Config) -> Self {
         let trap = stop.downcast_ref::<Trap>();
         if stop.is::<OutOfOperations>() {
-            let limit = config.operations;
+            let limit = config.max_host_calls;
             let message =
-                format!("used more than {limit} document operations in one call (`plugins.operations`)");
+                format!("used more than {limit} document operations in one call (`plugins.max_host_calls`)");
             return Self::new("operations", &message);
         }
         if stop.is::<OutOfWork>() {

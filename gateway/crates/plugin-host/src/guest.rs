@@ -75,7 +75,7 @@ impl Meter {
     pub(super) fn new(config: &Config, deadline: Deadline) -> Self {
         Self {
             deadline,
-            operations: config.operations,
+            operations: config.max_host_calls,
             output: ByteBudget::new(config.operation_output.bytes()),
             over_output: false,
             memory: config.memory.bytes(),

@@ -335,12 +335,12 @@ impl Host {
         &self.inner.shared.caller.incidents
     }
 
-    /// Removes machine code from disk that was not used for `plugins.keep_compiled`.
+    /// Removes machine code from disk that was not used for `plugins.artifact_ttl`.
     ///
     /// `in_use`: digests of components in use, whose machine code any call may need.
     pub async fn sweep(&self, in_use: HashSet<String>) {
         let artifacts = self.inner.loader.artifacts().clone();
-        let (now, keep) = (self.inner.shared.clock.now(), self.config().keep_compiled.get());
+        let (now, keep) = (self.inner.shared.clock.now(), self.config().artifact_ttl.get());
         let swept = tokio::task::spawn_blocking(move || artifacts.sweep(&in_use, now, keep)).await;
         match swept {
             Ok(Ok(0)) | Err(_) => {}

@@ -12,7 +12,7 @@ use hookgate_domain::TenantId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incident {
     /// The circuit breaker of a version opened.
-    LeftAlone {
+    CircuitOpened {
         /// Tenant.
         tenant: TenantId,
         /// Plugin.

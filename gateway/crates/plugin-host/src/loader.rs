@@ -42,7 +42,7 @@ pub(super) struct Source<'a> {
 }
 
 impl ComponentLoader {
-    /// Creates a loader with this many concurrent compilations (`plugins.compiles`).
+    /// Creates a loader with this many concurrent compilations (`plugins.compile_concurrency`).
     pub fn new(compiler: Compiler, artifacts: Artifacts, compiles: NonZeroU32) -> Self {
         Self {
             compiler,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::handler as wit;
 use super::bindings::hookgate::plugin::types;
-use super::breaker::{Admission, Turned, broke, left_alone};
+use super::breaker::{Admission, Turned, broke, circuit_opened};
 use super::call::{Caller, Input, Returned};
 use super::canary::Canary;
 use super::config::Config;
@@ -92,7 +92,7 @@ fn bound(data: &mut Document, config: &Config) {
 /// Maximum size of a chain's output document, in bytes.
 pub(super) fn most_output(data: &Document, config: &Config) -> usize {
     let twice = data.size_bound().saturating_mul(2);
-    twice.saturating_add(config.growth.bytes())
+    twice.saturating_add(config.max_growth.bytes())
 }
 
 pub(super) fn event_info(
@@ -280,7 +280,7 @@ impl Run<'_> {
         // A dry run neither asks nor counts.
         let breaker = step.breaker.as_ref().filter(|_| self.recorder.is_none());
         let admission = match breaker.map(|breaker| breaker.lets_in(self.now_ms)) {
-            Some(None) => return Returned::failed(left_alone(), data),
+            Some(None) => return Returned::failed(circuit_opened(), data),
             Some(Some(admission)) => admission,
             None => Admission::Call,
         };
@@ -312,8 +312,8 @@ impl Run<'_> {
         match turned {
             None => return,
             Some(Turned::Open) => {
-                tracing::warn!(tenant = %self.tenant, plugin, version, reason = kind, "plugin.left_alone");
-                self.caller.incidents.tell(Incident::LeftAlone {
+                tracing::warn!(tenant = %self.tenant, plugin, version, reason = kind, "plugin.circuit_opened");
+                self.caller.incidents.tell(Incident::CircuitOpened {
                     tenant: self.tenant.clone(),
                     plugin: plugin.to_owned(),
                     version: version.to_owned(),
@@ -321,7 +321,7 @@ impl Run<'_> {
                 });
             }
             Some(Turned::Closed) => {
-                tracing::info!(tenant = %self.tenant, plugin, version, "plugin.called_again");
+                tracing::info!(tenant = %self.tenant, plugin, version, "plugin.circuit_closed");
             }
         }
         if let Some(account) = &step.account {

@@ -363,7 +363,7 @@ fn limits(config: &Config, output: u64) -> Figures {
     Figures {
         time: config.call_deadline.get(),
         fuel: None,
-        operations: config.operations.into(),
+        operations: config.max_host_calls.into(),
         memory: config.memory.bytes() as u64,
         output,
         log: config.log.bytes() as u64,

@@ -147,7 +147,7 @@ pub(super) fn check(bytes: &[u8], config: &Config) -> Result<Checked, UploadErro
 fn class(bytes: usize, outline: &Outline, config: &Config) -> Class {
     let over = |figure: u64, limit: Size| figure > limit.bytes() as u64;
     let is_large = over(bytes as u64, config.upload)
-        || over(outline.data, config.large.image)
+        || over(outline.data, config.large.data_threshold)
         || over(outline.memory, config.memory);
     if is_large && config.large.upload.is_some() {
         Class::Large

@@ -19,6 +19,8 @@ pub enum Actor {
     Key(KeyId),
     /// Holder of the operator's key.
     Operator,
+    /// User of a session of the tenant's portal.
+    Portal,
     /// The configuration file.
     Declared,
     /// The gateway itself: an automatic roll-back.
@@ -171,6 +173,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Key(key) => key.fmt(f),
             Self::Operator => f.write_str("operator"),
+            Self::Portal => f.write_str("portal"),
             Self::Declared => f.write_str("declared"),
             Self::Automatic => f.write_str("automatic"),
         }

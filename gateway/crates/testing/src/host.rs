@@ -28,7 +28,7 @@ pub fn host() -> Host {
     // Shared by all tests of all runs, so that a component is compiled once and then only loaded.
     let directory = std::env::temp_dir().join("hookgate-test-compiled");
     let artifacts = Artifacts::new(directory, [7; 32]);
-    let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, config.compiles);
+    let workshop = ComponentLoader::new(Compiler::InProcess, artifacts, config.compile_concurrency);
     Host::start(
         &Arc::new(config),
         Clock::System,

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::super::input::Consuming;
+use super::super::input::{Consuming, Granted};
 use super::Entrance;
 use crate::http::{Auth, Code, Problem, bearer};
 use hookgate_contract::profile::{Action, KeyPlace};
@@ -27,7 +27,11 @@ pub(super) fn tenant(
         .ok_or_else(|| Problem::new(Code::KeyMissing, "The request has no key."))?;
     let (tenant, reach) = auth.consumer_of_key(key, headers, needed_scope(action))?;
     if entrance.profiles.contains(&tenant.profile) {
-        return Ok(Consuming { tenant, reach });
+        return Ok(Consuming {
+            tenant,
+            reach,
+            granted: Granted::default(),
+        });
     }
     Err(Problem::new(
         Code::RouteUnknown,

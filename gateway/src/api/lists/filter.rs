@@ -101,7 +101,7 @@ impl Filter {
         Ok(Self {
             since: time("since", query.since.as_deref())?,
             until: time("until", query.until.as_deref())?,
-            types: patterns(query.types.as_deref())?,
+            types: caller.granted.narrow(patterns(query.types.as_deref())?)?,
             target: target.transpose()?,
             status: query.status,
             class: query.status_class.map(StatusClass::from),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Api;
 use super::super::describe::described;
-use super::super::input::{Consuming, Operator, Params};
+use super::super::input::{Consuming, Granted, Operator, Params};
 use super::super::page::{bad_cursor, limit};
 use super::super::views::{DeliveryStatus, DeliveryView, StatusClassView};
 use super::attempts::{AttemptLine, search};
@@ -266,6 +266,7 @@ impl Page {
             let caller = Consuming {
                 tenant,
                 reach: Reach::Tenant,
+                granted: Granted::default(),
             };
             let mut filter = Filter::read(api, &caller, &query).await?;
             filter.until = filter.until.into_iter().chain(until).min();

@@ -102,7 +102,7 @@ const TYPES: [(&str, &str); 6] = [
     ("hookgate.delivery.dead", "Deliveries were given up"),
     ("hookgate.plugin.failing", "A step of a chain fails"),
     (
-        "hookgate.plugin.left_alone",
+        "hookgate.plugin.circuit_opened",
         "The circuit breaker of a plugin opened",
     ),
     ("hookgate.canary.stopped", "A canary was called off"),

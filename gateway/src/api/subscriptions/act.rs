@@ -28,6 +28,7 @@ pub(in crate::api) async fn create(
     check_tenants(caller, "mode", input.mode.is_some())?;
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let mut new = input.into_new(api.registry.limits().filter_limits(), owner)?;
+    caller.granted.check_patterns(&new.events)?;
     admit(api, &new.url).await?;
     check_headers(api, &new.headers)?;
     new.secret = secret;
@@ -58,10 +59,14 @@ pub(in crate::api) async fn change(
     id: SubscriptionId,
     input: SubscriptionPatchInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    caller.subscription(id)?;
+    let before = caller.subscription(id)?;
     check_tenants(caller, "owner", input.owner.is_some())?;
     check_tenants(caller, "mode", input.mode.is_some())?;
     let patch = input.into_patch(api.registry.limits().filter_limits())?;
+    // Another URL must not receive types that the session does not see.
+    caller
+        .granted
+        .check_patterns(patch.events.as_ref().unwrap_or(&before.events))?;
     if let Some(url) = &patch.url {
         admit(api, url).await?;
     }

@@ -147,12 +147,10 @@ pub(in crate::api) async fn missed_by(
     };
     let wanted = Wanted {
         subscription,
-        types: input
-            .types
-            .unwrap_or_default()
-            .into_iter()
-            .map(|kind| kind.0)
-            .collect(),
+        types: {
+            let asked = input.types.unwrap_or_default().into_iter().map(|kind| kind.0);
+            caller.granted.narrow(asked.collect())?
+        },
         only: input.only,
         last: match until {
             Some(until) => api.store.feed_since(&tenant.id, until).await?,

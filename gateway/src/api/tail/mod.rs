@@ -4,6 +4,8 @@
 mod lines;
 mod stream;
 
+use std::sync::Arc;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
@@ -23,6 +25,7 @@ use super::input::{Consuming, Params};
 use super::lists::{Filter, ListQuery, TriesView};
 use super::views::{DeliveryStatus, StatusClassView};
 use crate::http::{Code, InFlightFull, Problem, describe_header};
+use crate::ui::Session;
 use lines::Places;
 use stream::{Tail, Wanted};
 
@@ -39,7 +42,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
                  with what the list of attempts has of an attempt, and in its place `dead` when the delivery is given up with it; \
                  `lagged` with the number of lines that were `missed` because there were more than `api.tail_lines` in a second, and \
                  `more` where there were more than were counted. Filters other than `types` leave `accepted` out. A comment comes \
-                 every 15 seconds where nothing else does. It ends with the key.",
+                 every 15 seconds where nothing else does. It ends with the key or the session.",
             ),
         ),
     )
@@ -65,9 +68,10 @@ struct TailQuery {
     last_event_id: Option<String>,
 }
 
-/// The request's headers: each look asks again what its key may see.
-struct Credentials {
-    headers: HeaderMap,
+/// The request's headers and session: each look asks again what its key or session may see.
+pub(super) struct Credentials {
+    pub headers: HeaderMap,
+    pub session: Option<Arc<Session>>,
 }
 
 /// `200 OK`, as it comes.
@@ -76,12 +80,13 @@ struct Stream(Body);
 async fn tail(
     State(api): State<Api>,
     caller: Consuming,
-    Credentials { headers }: Credentials,
+    credentials: Credentials,
     Params(query): Params<TailQuery>,
 ) -> Result<Stream, Problem> {
     let tenant = &caller.tenant;
     let place = api.tails().enter(&tenant.id).map_err(full)?;
-    let last = headers
+    let last = credentials
+        .headers
         .get(LAST_EVENT_ID)
         .map(|last| last.to_str().unwrap_or_default());
     let last = query
@@ -106,7 +111,14 @@ async fn tail(
         caller.reach.check_whole()?;
     }
     wanted.accepted &= !filter.asks_for_deliveries() && caller.reach.check_whole().is_ok();
-    let tail = Tail::begin(api.clone(), &caller, headers, (filter, wanted, resumed), place).await?;
+    let tail = Tail::begin(
+        api.clone(),
+        &caller,
+        credentials,
+        (filter, wanted, resumed),
+        place,
+    )
+    .await?;
     Ok(Stream(tail.into_body()))
 }
 
@@ -164,8 +176,10 @@ impl FromRequestParts<Api> for Credentials {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
-        let headers = parts.headers.clone();
-        Ok(Self { headers })
+        Ok(Self {
+            headers: parts.headers.clone(),
+            session: parts.extensions.get().cloned(),
+        })
     }
 }
 

@@ -1,20 +1,21 @@
 //! One client's tail: looks at the store, sends what is wanted, and waits.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::Api;
-use super::super::input::Consuming;
+use super::super::input::{Consuming, Granted};
 use super::super::lists::Filter;
 use super::super::lists::attempts::AttemptLine;
+use super::Credentials;
 use super::lines::{Lines, Places};
-use crate::http::{Code, InFlight, Problem};
+use crate::http::{Code, Head, InFlight, Problem};
 use hookgate_domain::{Scope, TenantId};
 use hookgate_runtime::memory::MemoryUse;
 use hookgate_store::{CommitWaiter, FEED_PAGE_BYTES, FeedPosition, Left, LogRange, StoreError};
@@ -31,7 +32,9 @@ pub(super) struct Wanted {
 pub(super) struct Tail {
     api: Api,
     tenant: TenantId,
-    headers: HeaderMap,
+    credentials: Credentials,
+    /// Time at which the session was last found to hold.
+    checked: Instant,
     filter: Filter,
     wanted: Wanted,
     at: Places,
@@ -95,7 +98,7 @@ impl Tail {
     pub async fn begin(
         api: Api,
         caller: &Consuming,
-        headers: HeaderMap,
+        credentials: Credentials,
         (filter, wanted, resumed): (Filter, Wanted, Option<Places>),
         place: InFlight,
     ) -> Result<Self, Problem> {
@@ -114,7 +117,8 @@ impl Tail {
         Ok(Self {
             api,
             tenant,
-            headers,
+            credentials,
+            checked: Instant::now(),
             filter,
             wanted,
             at: Places { feed, ..at },
@@ -146,11 +150,7 @@ impl Tail {
             }
             self.looked = Instant::now();
             // As the key is now: it may have ended, and what it reaches may be another.
-            let (tenant, reach) = self.api.auth.consumer(&self.headers, Scope::Read).ok()?;
-            if tenant.id != self.tenant {
-                return None;
-            }
-            let caller = Consuming { tenant, reach };
+            let caller = self.caller().await?;
             let mut lines = Lines::default();
             // A store that is away is asked again.
             let behind = self.look(&caller, &mut lines).await.unwrap_or(false);
@@ -174,6 +174,29 @@ impl Tail {
                 () = self.api.shutdown.cancelled() => {}
             }
         }
+    }
+
+    /// Returns the caller as it is now; `None`: its key or session has ended.
+    async fn caller(&mut self) -> Option<Consuming> {
+        if let Some(session) = &self.credentials.session {
+            if self.checked.elapsed() >= SESSION_CHECK {
+                match self.api.sessions.again(session).await {
+                    Ok(found) => self.credentials.session = Some(Arc::new(found?)),
+                    // A store that is away is asked again, until the session would have ended.
+                    Err(_) if session.expires > self.api.clock.now() => {}
+                    Err(_) => return None,
+                }
+                self.checked = Instant::now();
+            }
+        }
+        let session = self.credentials.session.as_ref();
+        let head = Head::new(&self.credentials.headers, session);
+        let (tenant, reach) = self.api.auth.consumer(head, Scope::Read).ok()?;
+        (tenant.id == self.tenant).then(|| Consuming {
+            tenant,
+            reach,
+            granted: Granted::new(session.cloned()),
+        })
     }
 
     /// Looks once at the log and at the feed. Whether there is more.
@@ -309,6 +332,8 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 const BEAT: &[u8] = b": heartbeat\n\n";
 /// The shortest time between two looks.
 const LOOK_GAP: Duration = Duration::from_millis(50);
+/// The session is looked up so often.
+const SESSION_CHECK: Duration = Duration::from_secs(1);
 /// Entries that are asked of the log at once.
 const ENTRIES: usize = 500;
 /// Times that one look asks for as many.

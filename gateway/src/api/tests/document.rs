@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 
+use super::super::capabilities;
 use super::rig::Rig;
 use crate::http::Code;
 use hookgate_runtime::telemetry::SYSTEM_EVENTS;
@@ -69,6 +70,22 @@ async fn every_operation_is_described() {
     }
     let resolved = |reference: &str| document.pointer(reference.trim_start_matches('#')).is_some();
     assert!(references(&document).iter().all(|reference| resolved(reference)));
+}
+
+/// The table of capabilities names routes that there are, and the document has all of it.
+#[tokio::test]
+async fn capabilities_are_documented() {
+    let rig = Rig::start().await;
+    let document = rig.get("", "/openapi.json").await.expect(200);
+    for (method, path) in capabilities::routes() {
+        let operation = &document["paths"][path][method.to_ascii_lowercase()];
+        let named = operation["x-hookgate-capability"].as_str();
+        let method: Method = method.parse().unwrap();
+        let needed = capabilities::needed(&method, path).map(|needed| needed.name());
+        assert!(named.is_some() && named == needed, "{method} {path}: {named:?}");
+        // A session never reaches the operator's routes.
+        assert!(operation["x-hookgate-scopes"].is_array(), "{method} {path}");
+    }
 }
 
 #[tokio::test]

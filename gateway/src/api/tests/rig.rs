@@ -166,7 +166,16 @@ impl Rig {
                 shutdown: shutdown.clone(),
             },
         );
+        let ui = crate::ui::Config::default();
+        let store_clock = hookgate_store::clock::StoreClock::new(clock.clone());
         let parts = Parts {
+            sessions: crate::ui::Sessions::new(&store, clock.clone(), store_clock, &ui),
+            pages: crate::api::Pages {
+                config: ui,
+                portal_base: None,
+                dashboard_base: None,
+                https: false,
+            },
             auth,
             key_scopes: hookgate_domain::Scopes::ALL,
             registry,

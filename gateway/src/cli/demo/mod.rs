@@ -1,9 +1,10 @@
 //! `hookgate demo`: the main functions end to end on this machine, with a check of each promise.
 //!
 //! One process runs a gateway with an embedded store in a temporary directory, and a receiver
-//! beside it. All requests use HTTP, as from outside. With `--once` it ends afterwards, and its
-//! exit code reports whether every check passed.
+//! beside it. All requests use HTTP, as from outside. Afterwards events keep coming, for the dashboard.
+//! With `--once` it ends at once, and its exit code reports whether every check passed.
 
+mod life;
 mod samples;
 mod story;
 
@@ -15,7 +16,7 @@ use clap::Args;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Address, Client};
+use super::client::Client;
 use super::output::{Failure, bold, dim, say};
 use super::receiver::Receiver;
 use super::temporary::TemporaryDir;
@@ -24,6 +25,7 @@ use crate::config::{Config, Retry};
 use crate::http::{self, Server};
 use hookgate_domain::units::Span;
 use hookgate_runtime::telemetry::{self, Metrics};
+use life::Life;
 use story::{Flaky, Story};
 
 #[derive(Debug, Args)]
@@ -57,7 +59,7 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
     let (gateway, key) = (app.url(), app.operator_key().clone());
     let running = tokio::spawn(app.run(shutdown.clone()));
     let mut story = Story {
-        operator: Client::new(&Address::plain(&gateway), key.reveal())?,
+        operator: Client::new(&gateway, None, key.reveal())?,
         gateway: gateway.clone(),
         endpoint,
         receiver,
@@ -65,12 +67,29 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
         flaky,
     };
     let told = story.tell().await;
-    if let (Ok(tenant_key), false) = (&told, once) {
-        invite(&gateway, tenant_key);
-        let _ = tokio::signal::ctrl_c().await;
-    }
+    let shown = match &told {
+        Ok(tenant_key) if !once => live(&gateway, tenant_key, story).await,
+        Ok(_) | Err(_) => Ok(()),
+    };
     end(shutdown, [receiving, running]).await;
-    told.map(drop)
+    told.and(shown)
+}
+
+/// Keeps the gateway busy until the user ends it.
+async fn live(gateway: &str, tenant_key: &str, story: Story) -> Result<(), Failure> {
+    invite(gateway, tenant_key);
+    life::invite(&story.operator).await?;
+    let life = Life {
+        tenant: Client::new(&Address::plain(gateway), tenant_key)?,
+        operator: story.operator,
+        arrivals: story.arrivals,
+        flaky: story.flaky,
+    };
+    tokio::select! {
+        () = life.run() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
 }
 
 /// Keeps the gateway running for the user, and prints requests to try.

@@ -1,7 +1,7 @@
 //! Steps of the demonstration, in order, each with its checks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::client::{Address, Client};
+use super::super::client::Client;
 use super::super::output::{Failure, bold, dim, green, say};
 use super::super::receiver::{Arrival, Receiver};
 use super::samples::{Sample, samples};
@@ -24,21 +24,36 @@ pub(super) struct Story {
     pub flaky: Flaky,
 }
 
-/// Endpoint that fails at first.
+/// Endpoint that fails at first, and later when it is told to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flaky(Arc<AtomicU32>);
+pub(super) struct Flaky(Arc<FlakyState>);
+
+#[derive(Debug, Default)]
+struct FlakyState {
+    asked: AtomicU32,
+    failing: AtomicBool,
+}
 
 impl Flaky {
-    /// Status for each path: 503 the first two times at the flaky endpoint, else 200.
+    /// Status for each path: 503 the first two times at the flaky endpoint and while it fails, else 200.
     pub(super) fn judge(self) -> impl Fn(&str) -> u16 {
         move |path| {
-            let failing = path == FLAKY && self.0.fetch_add(1, Ordering::SeqCst) < FAILURES;
+            if path != FLAKY {
+                return 200;
+            }
+            let first = self.0.asked.fetch_add(1, Ordering::SeqCst) < FAILURES;
+            let failing = first || self.0.failing.load(Ordering::SeqCst);
             if failing { 503 } else { 200 }
         }
     }
 
+    /// Makes the endpoint fail, or work.
+    pub(super) fn fail(&self, failing: bool) {
+        self.0.failing.store(failing, Ordering::SeqCst);
+    }
+
     fn asked(&self) -> u32 {
-        self.0.load(Ordering::SeqCst)
+        self.0.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -52,7 +67,7 @@ impl Story {
         ));
         say(format_args!("{} at {}", bold("receiver"), self.endpoint));
         let key = self.make_tenant().await?;
-        let tenant = Client::new(&Address::plain(&self.gateway), &key)?;
+        let tenant = Client::new(&self.gateway, None, &key)?;
         self.set_up(&tenant).await?;
         let samples = samples();
         let ids = publish(&tenant, &samples).await?;

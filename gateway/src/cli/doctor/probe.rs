@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::cli::client::{Address, Client};
+use crate::cli::client::Client;
 use crate::cli::output::{Failure, say};
 use crate::config::Config;
 
@@ -17,7 +17,7 @@ pub(super) fn ask(config: &Config, path: &str) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::of(&error))?;
     let answer = runtime.block_on(async {
-        let client = Client::new(&Address::plain(&url(config)?), "")?;
+        let client = Client::new(&url(config)?, None, "")?;
         match tokio::time::timeout(WITHIN, client.ask(Method::GET, path, None)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::new(format!(
@@ -39,7 +39,7 @@ pub(super) fn answers(config: &Config) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.is_ok_and(|runtime| {
         runtime.block_on(async {
-            let Ok(client) = Client::new(&Address::plain(&url), "") else {
+            let Ok(client) = Client::new(&url, None, "") else {
                 return false;
             };
             let asked = client.ask(Method::GET, "/healthz", None);

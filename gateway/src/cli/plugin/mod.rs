@@ -20,9 +20,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Settings;
 use super::output::Failure;
+use super::{Settings, block_on};
 use hookgate_plugin_host::Config;
+
+pub(super) use show::pretty;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -33,26 +35,43 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a new project that builds and tests at once; it includes the SDK's sources.
+    #[command(after_help = "Example:\n  hookgate plugin new drop-drafts")]
     New(new::Arguments),
     /// Compile the project in this directory to a component.
+    #[command(after_help = "Example:\n  hookgate plugin build")]
     Build(build::Arguments),
     /// Run the component on an event, and show its verdict, changes and use of limits.
+    #[command(after_help = "Examples:
+  hookgate plugin run --event cases/masked.json
+  hookgate plugin run --component plugin.wasm --event event.json --settings settings.json")]
     Run(run::Arguments),
     /// Run the component on every case of a folder, and show differences from the expectations.
+    #[command(after_help = "Examples:
+  hookgate plugin test
+  hookgate plugin test --component plugin.wasm")]
     Test(cases::Arguments),
     /// Call the component many times, and measure the calls.
+    #[command(after_help = "Example:\n  hookgate plugin bench --event cases/masked.json")]
     Bench(bench::Arguments),
     /// Upload the component to a gateway.
+    #[command(after_help = "Examples:
+  hookgate plugin push
+  hookgate plugin push --component plugin.wasm")]
     Push(remote::Push),
     /// List the plugins that a gateway has for the tenant.
+    #[command(after_help = "Example:\n  hookgate plugin list")]
     List(remote::List),
     /// Promote a plugin's canary to the version of its steps, in all of the tenant's chains.
+    #[command(after_help = "Example:\n  hookgate plugin promote drop-drafts")]
     Promote(remote::Move),
     /// Stop a plugin's canaries; a step without one returns to its previous version.
+    #[command(after_help = "Example:\n  hookgate plugin rollback drop-drafts")]
     Rollback(remote::Move),
     /// Show the results of a plugin's calls, by version.
+    #[command(after_help = "Example:\n  hookgate plugin stats drop-drafts")]
     Stats(observe::Stats),
     /// Show a plugin's recent log lines and failed calls.
+    #[command(after_help = "Example:\n  hookgate plugin logs drop-drafts --follow --level warn")]
     Logs(observe::Logs),
 }
 
@@ -108,10 +127,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Stats(arguments) => observe::stats(arguments),
         Command::Logs(arguments) => observe::logs(arguments),
     }
-}
-
-/// Runs a future to its end on a new runtime.
-fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
-    runtime.block_on(work)
 }

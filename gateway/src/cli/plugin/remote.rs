@@ -8,17 +8,15 @@ use http::Method;
 use serde_json::Value;
 
 use super::build;
-use crate::cli::client::{Address, Client};
+use crate::cli::access::AsTenant;
+use crate::cli::client::Client;
 use crate::cli::output::{Failure, say, table};
 
 /// Arguments that select the gateway and the tenant's key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
     #[command(flatten)]
-    address: Address,
-    /// API key of the tenant.
-    #[arg(long, env = "HG_KEY", hide_env_values = true)]
-    key: String,
+    tenant: AsTenant,
 }
 
 #[derive(Debug, Args)]
@@ -61,7 +59,7 @@ pub(super) struct Move {
 
 impl Gateway {
     pub(super) fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.address, &self.key)
+        self.tenant.client()
     }
 }
 

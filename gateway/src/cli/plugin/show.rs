@@ -112,7 +112,7 @@ fn short(value: &RawValue) -> String {
 }
 
 /// Value with line breaks; numbers keep their digits.
-fn pretty(value: &RawValue) -> String {
+pub(in crate::cli) fn pretty(value: &RawValue) -> String {
     let mut out = String::new();
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     let mut characters = value.get().chars().peekable();

@@ -78,8 +78,14 @@ codes! {
         "Check the key; it may have been revoked.";
     KeyExpired = "key_expired", 401, No, "The API key has expired",
         "Use another key; the operator can make one.";
+    CodeInvalid = "code_invalid", 401, No, "The code of the link is not valid any more",
+        "Ask for a new link: each works once, within a minute.";
+    SessionEnded = "session_ended", 401, No, "The session has ended",
+        "Sign in again, with a new link.";
     ScopeMissing = "scope_missing", 403, No, "The API key may not be used for this",
         "Use a key that has the scope, or have the operator make one.";
+    Forbidden = "forbidden", 403, No, "The session may not do this",
+        "Ask for a link that gives the capability.";
     OperatorRequired = "operator_required", 403, No, "Only the operator may do this",
         "Use the operator's key.";
     // The resource does not exist.

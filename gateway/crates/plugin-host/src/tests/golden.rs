@@ -57,6 +57,11 @@ async fn run(bench: &Bench, file: &Path, golden: &Value, wrong: &mut Vec<String>
         "has_schema": said.settings_schema.is_some(), "imports": component.imports,
     });
     let mut compare = |what: &str, expected: &Value, found: &Value| {
+        // Messages name configuration keys, one of which has another name now.
+        let expected = expected
+            .to_string()
+            .replace("plugins.growth", "plugins.max_growth");
+        let found = found.to_string();
         if expected != found {
             wrong.push(format!("{}, {what}: it came to {found}", said.name));
         }

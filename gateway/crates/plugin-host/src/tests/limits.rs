@@ -63,7 +63,7 @@ async fn memory_is_bounded() {
 #[tokio::test]
 async fn document_operations_are_counted() {
     let config = Config {
-        operations: 100,
+        max_host_calls: 100,
         ..Config::default()
     };
     let bench = Bench::new(config);
@@ -81,7 +81,7 @@ async fn document_operations_are_counted() {
         failure(&bench.run_guest("", &asks(101), "{}").await),
         (
             "operations",
-            "used more than 100 document operations in one call (`plugins.operations`)"
+            "used more than 100 document operations in one call (`plugins.max_host_calls`)"
         )
     );
 }
@@ -138,7 +138,7 @@ async fn the_output_is_bounded() {
         failure(&done),
         (
             "output",
-            "the document would have grown to more than twice its input and 64KiB (`plugins.growth`), or deeper than 64 \
+            "the document would have grown to more than twice its input and 64KiB (`plugins.max_growth`), or deeper than 64 \
              (`plugins.depth`): internal: no luck"
         )
     );

@@ -54,7 +54,7 @@ const ROWS: &[Row] = &[
     row(
         "set",
         "(call $set (local.get $data) (i32.const 1024) (i32.const 2) (i32.const 5) (i64.const 131072) (i32.const 3000000) (i32.const 2048))",
-        Bound::Refused("plugins.growth"),
+        Bound::Refused("plugins.max_growth"),
     ),
     row(
         "set-json",

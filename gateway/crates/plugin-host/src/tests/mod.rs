@@ -34,7 +34,7 @@ impl Bench {
         let config = config.with_patience();
         let directory = tempfile::tempdir().unwrap();
         let artifacts = Artifacts::new(directory.path().to_owned(), [7; 32]);
-        let loader = ComponentLoader::new(Compiler::InProcess, artifacts, config.compiles);
+        let loader = ComponentLoader::new(Compiler::InProcess, artifacts, config.compile_concurrency);
         let clock = Clock::Manual(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let host = Host::start(&Arc::new(config), clock, Metrics::new(), loader, [9; 32]).unwrap();
         Self { host, directory }

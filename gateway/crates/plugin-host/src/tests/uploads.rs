@@ -87,7 +87,7 @@ async fn machine_code_is_made_once_and_only_taken_from_who_has_the_key() {
 async fn what_was_put_away_comes_back_from_disk() {
     // Space for the machine code in use only.
     let config = Config {
-        loaded: Size::from_bytes(1),
+        code_cache_size: Size::from_bytes(1),
         ..Config::default()
     };
     let bench = Bench::new(config);

@@ -66,6 +66,6 @@ pub const SYSTEM_EVENTS: &[&str] = &[
     "hookgate.subscription.disabled",
     "hookgate.delivery.dead",
     "hookgate.plugin.failing",
-    "hookgate.plugin.left_alone",
+    "hookgate.plugin.circuit_opened",
     "hookgate.canary.stopped",
 ];

@@ -1,0 +1,166 @@
+//! `hookgate chain`: plugin chains of a tenant and of its subscriptions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use indexmap::IndexMap;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use super::access::AsTenant;
+use super::block_on;
+use super::body::{self, Object};
+use super::output::{Failure, say};
+use super::show::{items, text, word};
+use super::subscription;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the steps of a chain, and the version that each runs.
+    #[command(after_help = "Examples:
+  hookgate chain show
+  hookgate chain show --subscription sub_01J0000000000000000000000A --json > chain.json")]
+    Show(Show),
+    /// Set all steps of a chain.
+    #[command(after_help = "Examples:
+  hookgate chain set --step 'redact={\"classes\":[\"confidential\"]}'
+  hookgate chain set --step filter@^1='{\"when\":{\"/status\":\"live\"}}' --step redact
+  hookgate chain set --file chain.json
+  hookgate chain set --empty")]
+    Set(Set),
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// Chain of this subscription, which its deliveries pass; default: the tenant's, which every
+    /// event passes before it is stored.
+    #[arg(long, value_name = "ID")]
+    subscription: Option<String>,
+    #[command(flatten)]
+    gateway: AsTenant,
+    /// Print the gateway's response as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Set {
+    /// Step: a plugin's name, `@` and a version, `=` and its settings as JSON; may be repeated.
+    #[arg(
+        long,
+        value_name = "PLUGIN[@VERSION][=SETTINGS]",
+        required_unless_present_any = ["file", "empty"],
+        conflicts_with_all = ["file", "empty"]
+    )]
+    step: Vec<String>,
+    /// File of the chain as JSON, as `show --json` prints it; `-`: the standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "empty")]
+    file: Option<PathBuf>,
+    /// No steps: events pass as they are.
+    #[arg(long)]
+    empty: bool,
+    #[command(flatten)]
+    chain: Show,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Show(arguments) => block_on(show(arguments)),
+        Command::Set(arguments) => block_on(set(arguments)),
+    }
+}
+
+async fn show(show: &Show) -> Result<(), Failure> {
+    let chain = show
+        .gateway
+        .client()?
+        .ask(Method::GET, &show.path(), None)
+        .await?;
+    show.print(&chain);
+    Ok(())
+}
+
+async fn set(set: &Set) -> Result<(), Failure> {
+    let client = set.chain.gateway.client()?;
+    let body = match &set.file {
+        Some(file) => {
+            body::json(&body::read(Some(file))?).map_err(|failure| failure.prefixed("the chain"))?
+        }
+        None => {
+            let steps: Result<Vec<_>, _> = set.step.iter().map(|text| step(text)).collect();
+            to_raw_value(&IndexMap::from([("steps", steps?)])).map_err(|error| Failure::of(&error))?
+        }
+    };
+    let chain = client.submit(Method::PUT, &set.chain.path(), &body).await?;
+    set.chain.print(&chain);
+    Ok(())
+}
+
+/// Step of an argument.
+fn step(argument: &str) -> Result<Object, Failure> {
+    let (plugin, settings) = match argument.split_once('=') {
+        Some((plugin, settings)) => (plugin, Some(settings)),
+        None => (argument, None),
+    };
+    let (plugin, version) = match plugin.split_once('@') {
+        Some((plugin, version)) => (plugin, Some(version)),
+        None => (plugin, None),
+    };
+    let mut step = Object::default();
+    step.set("plugin", plugin)
+        .set_some("version", version)
+        .set_json("settings", settings)?;
+    Ok(step)
+}
+
+impl Show {
+    fn path(&self) -> String {
+        match &self.subscription {
+            Some(id) => format!("{}/chain", subscription::path(id)),
+            None => "/v1/chain".to_owned(),
+        }
+    }
+
+    fn print(&self, chain: &Value) {
+        if self.json {
+            say(chain);
+            return;
+        }
+        let removed = super::show::joined(&chain["always_removed"]);
+        if !removed.is_empty() {
+            say(format_args!("the profile removes {removed}"));
+        }
+        let mut steps = items(&chain["steps"]).peekable();
+        if steps.peek().is_none() {
+            say("no steps: events pass as they are");
+        }
+        for (number, step) in steps.enumerate() {
+            let version = match &step["version"] {
+                Value::Null => String::new(),
+                version => format!("@{}", word(version)),
+            };
+            let running = match step["running"]["version"].as_str() {
+                Some(running) => format!("  runs {running}"),
+                None => String::new(),
+            };
+            let canary = match step["canary"]["version"].as_str() {
+                Some(canary) => format!("  canary {canary} of {}", step["canary"]["share"]),
+                None => String::new(),
+            };
+            say(format_args!(
+                "{}. {}{version} {}{running}{canary}  on failure: {}",
+                number + 1,
+                text(&step["plugin"]),
+                step["settings"],
+                text(&step["on_failure"]),
+            ));
+        }
+    }
+}

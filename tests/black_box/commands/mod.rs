@@ -1,0 +1,161 @@
+//! Commands that are clients of the API.
+
+mod applying;
+mod contexts;
+mod deliveries;
+mod listening;
+mod live;
+mod registry;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use hookgate_tests::gateway::{Gateway, OPERATOR_KEY, command};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// User of the command line, with a configuration directory of their own.
+pub(crate) struct User {
+    home: TempDir,
+    url: Option<String>,
+    variables: Vec<(String, String)>,
+}
+
+/// Result of a command.
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) errors: String,
+}
+
+impl User {
+    /// User without a gateway: only contexts select one.
+    pub(crate) fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            url: None,
+            variables: Vec::new(),
+        }
+    }
+
+    /// User of a tenant's key.
+    pub(crate) fn of(gateway: &Gateway, key: &str) -> Self {
+        Self::at(gateway.base(), key)
+    }
+
+    /// User of a tenant's key at an address.
+    pub(crate) fn at(url: &str, key: &str) -> Self {
+        let mut user = Self::new().with("HG_KEY", key);
+        user.url = Some(url.to_owned());
+        user
+    }
+
+    /// User of the operator's key.
+    pub(crate) fn operator(gateway: &Gateway) -> Self {
+        let mut user = Self::new().with("HG_OPERATOR_KEY", OPERATOR_KEY);
+        user.url = Some(gateway.base().to_owned());
+        user
+    }
+
+    /// Adds an environment variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Path in the configuration directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command();
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HG_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env("XDG_CONFIG_HOME", self.home.path())
+            .envs(self.url.iter().map(|url| ("HG_URL", url)))
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a command whose output is read.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
+        let mut command = self.command(arguments);
+        let ran = tokio::task::spawn_blocking(move || command.output());
+        Done::of(&ran.await.unwrap().unwrap())
+    }
+
+    /// Output of a command that succeeds.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> impl Future<Output = String> {
+        let place = std::panic::Location::caller();
+        async move {
+            let done = self.run(arguments).await;
+            assert_eq!(
+                done.code,
+                Some(0),
+                "{place} {arguments:?}: {}{}",
+                done.out,
+                done.errors
+            );
+            done.out
+        }
+    }
+
+    /// Output of a command with `--json`.
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let out = self.ok(&arguments).await;
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// Errors of a command that fails with this code.
+    pub(crate) async fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let done = self.run(arguments).await;
+        assert_eq!(
+            done.code,
+            Some(code),
+            "{arguments:?}: {}{}",
+            done.out,
+            done.errors
+        );
+        done.errors
+    }
+}
+
+impl Done {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Result of a command that was started, when it has ended.
+pub(crate) async fn ended(child: Child) -> Done {
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output());
+    Done::of(&output.await.unwrap().unwrap())
+}
+
+/// JSON objects of the lines of an output.
+pub(crate) fn lines(out: &str) -> Vec<Value> {
+    out.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
