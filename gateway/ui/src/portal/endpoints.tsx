@@ -98,7 +98,7 @@ const columns: Column<Row>[] = [
     name: 'last',
     title: 'Last attempt',
     number: true,
-    cell: ({ last }) =>
+    cell: ({ last, traffic }) =>
       last ? (
         <span class="last">
           <Answer status={last.response_status} outcome={last.outcome} />
@@ -108,7 +108,7 @@ const columns: Column<Row>[] = [
           </span>
         </span>
       ) : (
-        <span class="faint">–</span>
+        <span class="faint">{traffic && traffic.total > 0 ? 'earlier' : '–'}</span>
       ),
   },
 ];
