@@ -16,7 +16,7 @@ import { Facts, Page, Section } from '../parts/page';
 import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { HttpStatus, Status } from '../parts/status';
 import { Tabs } from '../parts/tabs';
-import { ExactTime, Time } from '../parts/time';
+import { Due, ExactTime, Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { DeliveryRail } from './delivery-rail';
 import { cause, STAGES } from './outcome';
@@ -121,8 +121,8 @@ function Why({ delivery, endpoint, tenant }: DeliveryParts) {
         <p class="strong">{summary(delivery, last)}</p>
         {delivery.status === 'pending' && delivery.next_attempt && (
           <p>
-            {tries === 0 ? 'The first attempt is due ' : 'The next attempt is due '}
-            <Time at={delivery.next_attempt} />.{last?.retry_after ? ` The endpoint asked for a pause of ${duration(last.retry_after * 1000)}.` : ''}
+            {tries === 0 ? 'First attempt: ' : 'Next attempt: '}
+            <Due at={delivery.next_attempt} />.{last?.retry_after ? ` The endpoint asked for a pause of ${duration(last.retry_after * 1000)}.` : ''}
           </p>
         )}
         {delivery.status === 'dead' && !delivery.replayed_as && <p>Nothing more is sent by itself. A retry makes a new delivery of the same event.</p>}
