@@ -80,7 +80,7 @@ const columns: Column<Row>[] = [
 function Clock({ at }: { at: string | undefined }) {
   const text = at ? exact(Date.parse(at)) : '';
   return (
-    <span class="num muted">
+    <span class="num muted" title={text}>
       {text.slice(11, 19)}
       <span class="hide-narrow">{text.slice(19, 23)}</span>
     </span>
