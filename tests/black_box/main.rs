@@ -11,6 +11,7 @@ mod backups;
 mod bad_events;
 mod bad_requests;
 mod bodies;
+mod browser;
 mod chains;
 mod clients;
 mod clock_steps;

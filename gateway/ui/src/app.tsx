@@ -3,12 +3,14 @@ import { Component, type ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { toApiError } from './api/client';
 import { find, here, navigate, type Route, url, useScreen } from './base/router';
-import { can, sessionState } from './base/session';
+import { can, mayOpen, sessionState } from './base/session';
+import { lazy } from './parts/lazy';
 import { Page } from './parts/page';
 import { Shell } from './parts/shell';
-import { SignIn } from './parts/sign-in';
 import { Empty, ErrorBox, Skeleton } from './parts/state';
 import { Toasts } from './parts/toast';
+
+const SignIn = lazy(() => import('./parts/sign-in').then((part) => part.SignIn), null);
 
 export function App({ routes }: { routes: Route[] }) {
   const state = sessionState.value;
@@ -28,17 +30,23 @@ export function App({ routes }: { routes: Route[] }) {
 function Current({ routes }: { routes: Route[] }) {
   const found = find(routes);
   const { screen: Screen, failed } = useScreen(found?.route);
-  const home = !found && here.value.path.replace(/\/$/, '') === url('/') ? routes.find((route) => route.nav) : undefined;
+  const home = !found && here.value.path.replace(/\/$/, '') === url('/') ? routes.find((route) => route.nav && mayOpen(route)) : undefined;
   useEffect(() => {
     if (home) navigate(url(home.path), { replace: true });
   }, [home]);
   if (home) return null;
   if (!found) return <NotFound />;
-  if (found.route.needs && !can(found.route.needs)) {
+  if (!mayOpen(found.route)) {
     return (
       <Page title="Not allowed">
         <Empty title="Your session does not include this page" icon="key">
-          It needs the capability <code>{found.route.needs}</code>.
+          {found.route.needs && !can(found.route.needs) ? (
+            <>
+              It needs the capability <code>{found.route.needs}</code>.
+            </>
+          ) : (
+            'It reaches a part of the account only.'
+          )}
         </Empty>
       </Page>
     );

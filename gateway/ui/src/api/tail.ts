@@ -1,5 +1,5 @@
 // Live tail: server-sent events read by fetch, as an EventSource cannot send the token. Reconnects where it was cut.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type ApiError, type Query, send, toApiError } from './client';
 import { backoff } from './resource';
 
@@ -112,6 +112,7 @@ export type Tail = { lines: TailLine[]; state: TailState; error: ApiError | unde
 export function useTail(query: Query, options: { tenant?: string | null; keep?: number; on?: boolean } = {}): Tail {
   const { tenant = null, keep = 500, on = true } = options;
   const key = JSON.stringify(query);
+  const shown = useRef('');
   const [tail, setTail] = useState<Tail>({ lines: [], state: 'connecting', error: undefined });
   useEffect(() => {
     if (!on) return;
@@ -125,7 +126,9 @@ export function useTail(query: Query, options: { tenant?: string | null; keep?: 
       fresh = [];
       setTail((old) => ({ ...old, lines: [...added, ...old.lines].slice(0, keep) }));
     };
-    setTail({ lines: [], state: 'connecting', error: undefined });
+    // What was shown stays when a paused tail goes on; other filters begin anew.
+    setTail((old) => ({ lines: shown.current === `${key} ${tenant}` ? old.lines : [], state: 'connecting', error: undefined }));
+    shown.current = `${key} ${tenant}`;
     void follow('/v1/tail', JSON.parse(key) as Query, tenant, {
       line: (line) => {
         fresh.push(line);

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { Capability } from './session';
+import type { Capability, Reach } from './session';
 
 export type Params = Record<string, string>;
 export type ScreenProps = { params: Params };
@@ -18,6 +18,8 @@ export type Route = {
   under?: string;
   /** Capability that a portal session needs for this screen. */
   needs?: Capability;
+  /** How far a session has to reach for it; left out: one endpoint is enough. */
+  reach?: Reach;
 };
 
 export type HistoryState = { trail?: string[] };

@@ -15,6 +15,10 @@ export type SessionView = {
   tenant: string | null;
   capabilities: Capability[];
   types: string[] | null;
+  /** Set when only consumers' subscriptions are within reach. */
+  consumer?: boolean;
+  /** The only subscription within reach. */
+  subscription?: string | null;
   next?: string | null;
   theme?: Theme;
   /** RFC 3339; null: a key, which does not expire by itself. */
@@ -49,6 +53,19 @@ const firstCode = takeCode();
 export const session = (): Session | null => (sessionState.value.at === 'signed-in' ? sessionState.value.session : null);
 /** Set when the session may do this. The gateway decides; the pages only leave out what it would refuse. */
 export const can = (capability: Capability): boolean => session()?.capabilities.includes(capability) ?? false;
+
+/** What a session can reach: one endpoint, those of consumers, or all of the tenant. */
+export type Reach = 'endpoint' | 'consumers' | 'tenant';
+const REACHES: Reach[] = ['endpoint', 'consumers', 'tenant'];
+
+/** Set when the session reaches this far. */
+export function reaches(least: Reach): boolean {
+  const own: Reach = session()?.subscription ? 'endpoint' : session()?.consumer ? 'consumers' : 'tenant';
+  return REACHES.indexOf(own) >= REACHES.indexOf(least);
+}
+
+/** Set when the session may open the screens of a route. */
+export const mayOpen = ({ needs, reach }: { needs?: Capability; reach?: Reach }): boolean => (!needs || can(needs)) && (!reach || reaches(reach));
 
 export async function startSession(): Promise<void> {
   // A link that is opened where the page is already loaded changes the fragment only.

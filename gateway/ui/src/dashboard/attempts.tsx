@@ -1,21 +1,21 @@
 // Attempts of all tenants, newest first.
 import { useList } from '../api/list';
 import type { TenantOfLoggedAttempt } from '../api/schema';
-import { filterNames, Filters } from '../parts/filters';
+import { Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { ListTable } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
-import { operatorFilters } from './filters';
+import { useOperatorFilters } from './filters';
 
-const names = filterNames(operatorFilters);
 const columns = attemptColumns(true);
 
 export default function Attempts() {
+  const { filters, names } = useOperatorFilters();
   const list = useList<TenantOfLoggedAttempt>('/v1/operator/attempts', { filters: names });
   return (
     <Page title="Attempts" about="Every request to an endpoint and what it came to, over all tenants." actions={<Live on={list.live} error={list.error} />}>
-      <Filters filters={operatorFilters} />
+      <Filters filters={filters} />
       <ListTable
         label="Attempts"
         list={list}

@@ -5,18 +5,17 @@ import { useList } from '../api/list';
 import type { MadeDelivery, TenantOfDelivery } from '../api/schema';
 import { links } from '../base/links';
 import { Icon } from '../parts/icon';
-import { filterNames, Filters } from '../parts/filters';
+import { Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { Answer, deliveryHref } from '../screens/delivery-list';
-import { deadFilters } from './filters';
-
-const names = filterNames(deadFilters);
+import { useOperatorFilters } from './filters';
 
 export default function DeadLetters() {
+  const { filters, names } = useOperatorFilters('status');
   const list = useList<TenantOfDelivery>('/v1/operator/deliveries', { filters: names, query: { status: 'dead' } });
   const columns: Column<TenantOfDelivery>[] = [
     { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
@@ -28,7 +27,7 @@ export default function DeadLetters() {
   ];
   return (
     <Page title="Dead letters" about="Deliveries that were given up after their last attempt, over all tenants." actions={<Live on={list.live} error={list.error} />}>
-      <Filters filters={deadFilters} />
+      <Filters filters={filters} />
       <ListTable
         label="Dead letters"
         list={list}

@@ -1,21 +1,21 @@
 // Deliveries of all tenants, newest first.
 import { useList } from '../api/list';
 import type { TenantOfDelivery } from '../api/schema';
-import { filterNames, Filters } from '../parts/filters';
+import { Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { ListTable } from '../parts/table';
 import { deliveryColumns, deliveryHref } from '../screens/delivery-list';
-import { operatorFilters } from './filters';
+import { useOperatorFilters } from './filters';
 
-const names = filterNames(operatorFilters);
 const columns = deliveryColumns(true);
 
 export default function Deliveries() {
+  const { filters, names } = useOperatorFilters();
   const list = useList<TenantOfDelivery>('/v1/operator/deliveries', { filters: names });
   return (
     <Page title="Deliveries" about="Every event on its way to an endpoint, over all tenants." actions={<Live on={list.live} error={list.error} />}>
-      <Filters filters={operatorFilters} />
+      <Filters filters={filters} />
       <ListTable
         label="Deliveries"
         list={list}

@@ -148,15 +148,14 @@ function Health({ id, tenant }: { id: string; tenant: string | null }) {
           </div>
           <div class="card">
             {values?.['p50']?.some((value) => value !== null) ? (
-            <Chart
-              label="Duration of successful attempts in milliseconds"
-              times={shown.times}
-              format={(value) => `${Math.round(value)} ms`}
-              series={[
-                { label: 'median', values: values?.['p50'] ?? [], tone: 'accent' },
-                { label: '95th percentile', values: values?.['p95'] ?? [], tone: 'warn' },
-              ]}
-            />
+              <Chart
+                label="Duration of successful attempts in milliseconds"
+                times={shown.times}
+                series={[
+                  { label: 'median, ms', values: values?.['p50'] ?? [], tone: 'accent' },
+                  { label: '95th percentile, ms', values: values?.['p95'] ?? [], tone: 'warn' },
+                ]}
+              />
             ) : (
               <p class="muted">No attempt succeeded in this span: there is no duration to show.</p>
             )}
@@ -194,7 +193,15 @@ const names = filterNames(filters);
 const columns = deliveryColumns(false);
 
 function Deliveries({ id, tenant }: { id: string; tenant: string | null }) {
-  const list = useList<Delivery>('/v1/deliveries', { tenant, filters: names, query: { subscription: id }, limit: 25 });
+  const { params } = useQuery();
+  // The endpoint's own list is found at once, but knows no other filter than the status; the tenant's is searched.
+  const searched = names.some((name) => name !== 'status' && params.get(name));
+  const list = useList<Delivery>(searched ? '/v1/deliveries' : path('subscriptions', id, 'deliveries'), {
+    tenant,
+    filters: searched ? names : ['status'],
+    query: searched ? { subscription: id } : {},
+    limit: 25,
+  });
   return (
     <>
       <Filters filters={filters}>

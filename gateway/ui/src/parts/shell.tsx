@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { embedded } from '../base/embed';
 import { area, find, here, type Route, url } from '../base/router';
-import { can, session, signOut } from '../base/session';
+import { mayOpen, session, signOut } from '../base/session';
 import { setTheme, type Theme, theme } from '../base/theme';
 import { Icon, Mark } from './icon';
 
@@ -77,7 +77,7 @@ function Brand() {
 
 function Navigation({ routes }: { routes: Route[] }) {
   const current = find(routes)?.route;
-  const entries = routes.filter((route) => route.nav && (!route.needs || can(route.needs)));
+  const entries = routes.filter((route) => route.nav && mayOpen(route));
   const groups = [...new Set(entries.map((route) => route.nav?.group ?? ''))];
   return (
     <nav aria-label="Main">

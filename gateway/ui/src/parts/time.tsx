@@ -28,3 +28,8 @@ export function ExactTime({ at }: { at: string | null | undefined }) {
     </time>
   );
 }
+
+/** Time at which something is due; one that has passed is `due`, as what is due takes a moment to be done. */
+export function Due({ at }: { at: string | null | undefined }) {
+  return at && Date.parse(at) <= now.value ? <span class="muted">due</span> : <Time at={at} />;
+}

@@ -1,6 +1,7 @@
 // The event types of the tenant, all pages of them, and an example of each.
 import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, api, isRecord, toApiError } from '../api/client';
+import { reaches } from '../base/session';
 import type { EventType, EventTypePage } from '../api/schema';
 
 /** Pages of 500 types that are read. */
@@ -14,6 +15,8 @@ export function useCatalogue(): Catalogue {
   const [state, setState] = useState<Omit<Catalogue, 'reload'>>({ data: undefined, error: undefined });
   const [round, setRound] = useState(0);
   useEffect(() => {
+    // The catalogue is the tenant's: a session that reaches less names its types itself.
+    if (!reaches('tenant')) return setState({ data: [], error: undefined });
     const abort = new AbortController();
     const read = async () => {
       const all: EventType[] = [];

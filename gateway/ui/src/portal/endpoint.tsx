@@ -21,11 +21,11 @@ import { Time } from '../parts/time';
 import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
 import { Answer, EndpointState, EndpointUrl, hostOf } from './endpoint-parts';
 
-const Ask = lazy(() => import('./endpoint-ask').then((part) => part.Ask), null);
-const Recover = lazy(() => import('./recover').then((part) => part.Recover));
-const Settings = lazy(() => import('./endpoint-settings').then((part) => part.Settings));
-const Signing = lazy(() => import('./signing').then((part) => part.Signing));
-const Test = lazy(() => import('./test').then((part) => part.Test));
+const Ask = lazy(() => import('./endpoint-more').then((part) => part.Ask));
+const Recover = lazy(() => import('./endpoint-more').then((part) => part.Recover));
+const Settings = lazy(() => import('./endpoint-more').then((part) => part.Settings));
+const Signing = lazy(() => import('./endpoint-more').then((part) => part.Signing));
+const Test = lazy(() => import('./endpoint-more').then((part) => part.Test));
 
 type Asked = 'disable' | 'activate' | 'recover';
 

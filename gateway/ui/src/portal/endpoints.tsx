@@ -4,7 +4,7 @@ import { useResource } from '../api/resource';
 import type { LoggedAttempt, LoggedAttemptList, SeriesPage, Subscription } from '../api/schema';
 import { count } from '../base/format';
 import { links } from '../base/links';
-import { can } from '../base/session';
+import { can, reaches } from '../base/session';
 import { Icon } from '../parts/icon';
 import { Page } from '../parts/page';
 import { Sparkline } from '../parts/sparkline';
@@ -35,7 +35,7 @@ export default function Endpoints() {
       actions={
         <>
           <Live on={list.live} error={list.error} />
-          {can('endpoints.write') && <NewEndpoint />}
+          {mayAdd() && list.rows.length > 0 && <NewEndpoint />}
         </>
       }
     >
@@ -48,13 +48,15 @@ export default function Endpoints() {
         empty={
           <Empty title="No endpoints yet" icon="endpoint">
             <p>An endpoint is a URL of yours that receives events as they happen.</p>
-            {can('endpoints.write') && <NewEndpoint />}
+            {mayAdd() && <NewEndpoint />}
           </Empty>
         }
       />
     </Page>
   );
 }
+
+const mayAdd = () => can('endpoints.write') && reaches('consumers');
 
 const NewEndpoint = () => (
   <a class="button is-primary" href={links.newEndpoint()}>
@@ -96,7 +98,7 @@ const columns: Column<Row>[] = [
     name: 'last',
     title: 'Last attempt',
     number: true,
-    cell: ({ last }) =>
+    cell: ({ last, traffic }) =>
       last ? (
         <span class="last">
           <Answer status={last.response_status} outcome={last.outcome} />
@@ -106,7 +108,7 @@ const columns: Column<Row>[] = [
           </span>
         </span>
       ) : (
-        <span class="faint">–</span>
+        <span class="faint">{traffic && traffic.total > 0 ? 'earlier' : '–'}</span>
       ),
   },
 ];

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, api, toApiError } from '../api/client';
 import type { EventLineList, Tried } from '../api/schema';
-import { can } from '../base/session';
+import { can, reaches } from '../base/session';
 import { Field } from '../parts/form';
 import { Icon } from '../parts/icon';
 
@@ -29,7 +29,7 @@ export function parseFilter(text: string): FilterText {
 type Result = { passed: number; tried: number; failed: number; of: number };
 
 export function FilterField({ filter, onChange, events, error }: { filter: FilterText; onChange: (filter: FilterText) => void; events: string[]; error: ApiError | undefined }) {
-  const mayTry = can('chain.write') && can('view');
+  const mayTry = can('chain.write') && can('view') && reaches('tenant');
   const [found, setFound] = useState<string>();
   const [result, setResult] = useState<Result>();
   const [running, setRunning] = useState<AbortController>();

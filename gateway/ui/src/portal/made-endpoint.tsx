@@ -1,4 +1,5 @@
 // An endpoint that was just made: its secret, how to verify with it, and a test.
+import { useEffect } from 'preact/hooks';
 import type { CreatedSubscription } from '../api/schema';
 import { links } from '../base/links';
 import { can } from '../base/session';
@@ -13,6 +14,8 @@ const crumbs = [{ label: 'Endpoints', href: links.endpoints() }];
 
 export function Made({ endpoint }: { endpoint: CreatedSubscription }) {
   const value = endpoint.secret ?? endpoint.public_key;
+  // The address stays, so the page moves no focus by itself; the button that had it is gone.
+  useEffect(() => document.querySelector('h1')?.focus({ preventScroll: true }), []);
   return (
     <Page
       title="Endpoint created"

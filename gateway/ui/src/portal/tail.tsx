@@ -51,12 +51,13 @@ export default function Tail({ params: place }: ScreenProps) {
       }
     >
       <Filters filters={filters} />
-      {tail.state === 'refused' && tail.error && <ErrorBox error={tail.error} />}
+      {tail.error && tail.state !== 'live' && <ErrorBox error={tail.error} />}
       <Table
         label="Live"
         columns={columns}
         rows={rows}
         rowKey={(row) => row.key}
+        loading={on && tail.state === 'connecting'}
         href={(row) => (row.attempt.delivery ? links.delivery(row.attempt.delivery, tenant) : row.attempt.event ? links.event(row.attempt.event, tenant) : links.events())}
         empty={
           <Empty title={on ? 'Waiting for something to happen' : 'Paused'} icon="tail">
@@ -69,10 +70,20 @@ export default function Tail({ params: place }: ScreenProps) {
 }
 
 const columns: Column<Row>[] = [
-  { name: 'at', title: 'Time', cell: ({ attempt }) => <span class="num muted">{attempt.at ? exact(Date.parse(attempt.at)).slice(11, 23) : '–'}</span> },
+  { name: 'at', title: 'Time', cell: ({ attempt }) => <Clock at={attempt.at} /> },
   { name: 'what', title: 'What', cell: (row) => <Status value={row.event === 'attempted' ? row.attempt.outcome : row.event} /> },
   { name: 'type', title: 'Event', grow: true, cell: ({ attempt, missed }) => (missed === undefined ? <span class="strong">{attempt.type}</span> : `${count(missed)} lines were left out: too many at once`) },
   { name: 'answer', title: 'Response', cell: ({ attempt }) => attempt.response_status && <HttpStatus code={attempt.response_status} /> },
   { name: 'number', title: 'Attempt', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.number },
   { name: 'took', title: 'Took', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.took_ms !== undefined && duration(attempt.took_ms) },
 ];
+
+function Clock({ at }: { at: string | undefined }) {
+  const text = at ? exact(Date.parse(at)) : '';
+  return (
+    <span class="num muted" title={text}>
+      {text.slice(11, 19)}
+      <span class="hide-narrow">{text.slice(19, 23)}</span>
+    </span>
+  );
+}

@@ -5,7 +5,7 @@ import { useResource } from '../api/resource';
 import type { DeliveryDetail, Event as StoredEvent, Subscription, TestedSubscription } from '../api/schema';
 import { duration } from '../base/format';
 import { links } from '../base/links';
-import { can } from '../base/session';
+import { can, session } from '../base/session';
 import { FormError, SelectField, TextField, useSubmit } from '../parts/form';
 import { Icon } from '../parts/icon';
 import { Json } from '../parts/json';
@@ -29,6 +29,12 @@ export function Test({ endpoint }: { endpoint: Pick<Subscription, 'id'> }) {
     setText(chosen ? JSON.stringify(exampleOf(chosen.schema) ?? {}, null, 2) : '');
     setWrong(undefined);
   };
+  // A session that sees some types only would not see what becomes of the greeting.
+  const limited = session()?.types !== null && types.length > 0;
+  const first = limited ? types[0]?.type : undefined;
+  useEffect(() => {
+    if (first) choose(first);
+  }, [first]);
   const { busy, error, submit } = useSubmit(async () => {
     setWrong(undefined);
     let data: unknown;
@@ -46,8 +52,8 @@ export function Test({ endpoint }: { endpoint: Pick<Subscription, 'id'> }) {
         <p class="muted">
           A signed request from the gateway itself, to this endpoint only, whatever its event types and filter. It carries the header <code>webhook-test: true</code>.
         </p>
-        <SelectField label="Event type" value={type} onChange={choose} options={[{ value: GREETING, label: `${GREETING} (a greeting)` }, ...types.map((one) => ({ value: one.type ?? '', label: one.type ?? '' }))]} />
-        <TextField label="Data" value={text} onInput={setText} rows={8} code placeholder={type === GREETING ? 'a greeting' : '{}'} pointer="/data" error={error} hint="JSON. Empty: the greeting." />
+        <SelectField label="Event type" value={type} onChange={choose} options={[...(limited ? [] : [{ value: GREETING, label: `${GREETING} (a greeting)` }]), ...types.map((one) => ({ value: one.type ?? '', label: one.type ?? '' }))]} />
+        <TextField label="Data" value={text} onInput={setText} rows={8} code placeholder={type === GREETING ? 'a greeting' : '{}'} pointer="/data" error={error} hint={type === GREETING ? 'JSON. Empty: the greeting.' : 'JSON.'} />
         {wrong && (
           <p class="wrong" role="alert">
             {wrong}

@@ -100,8 +100,10 @@ function Branch({ node, value, toggle, under = false }: { node: Node; value: str
     <li>
       <label class="radio" title={node.type?.description ?? undefined}>
         <input type="checkbox" checked={chosen || covered} disabled={covered} onChange={(event) => toggle(pattern, event.currentTarget.checked)} />
-        <code>{group ? pattern : node.path}</code>
-        {!group && node.type?.description && <span class="hint">{node.type.description}</span>}
+        <span>
+          <code>{group ? pattern : node.path}</code>
+          {!group && node.type?.description && <span class="hint"> {node.type.description}</span>}
+        </span>
       </label>
       {group && (
         <ul class="tree">

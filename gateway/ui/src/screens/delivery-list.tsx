@@ -6,7 +6,7 @@ import type { Column } from '../parts/table';
 import type { Filter } from '../parts/filters';
 import { Id } from '../parts/copy';
 import { HttpStatus, Status } from '../parts/status';
-import { Time } from '../parts/time';
+import { Due, Time } from '../parts/time';
 
 export const STATUSES = ['pending', 'delivered', 'dead', 'cancelled', 'shadowed'];
 export const CLASSES = ['2xx', '3xx', '4xx', '5xx', 'network', 'plugin'];
@@ -33,7 +33,7 @@ export function deliveryColumns(tenants: boolean): Column<Row>[] {
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
     { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
-    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Time at={row.next_attempt} /> },
+    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Due at={row.next_attempt} /> },
     { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
   ];
   if (tenants) columns.splice(1, 0, { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => tenantOf(row) });

@@ -6,7 +6,7 @@ import { bytes, duration, exact, micros, words } from '../base/format';
 import { useQuery } from '../base/router';
 import type { Tone } from '../parts/status';
 import { HttpStatus } from '../parts/status';
-import { Time } from '../parts/time';
+import { Due } from '../parts/time';
 import type { DeliveryParts } from './delivery';
 
 /** Attempts beyond which those in the middle are folded. */
@@ -76,11 +76,11 @@ export function DeliveryRail({ delivery, event, line, endpoint, attempt }: Deliv
       tone: 'next',
       title: (
         <>
-          Next try <Time at={delivery.next_attempt} />
+          Next try {endpoint?.pause ? 'after the pause' : <Due at={delivery.next_attempt} />}
         </>
       ),
-      at: delivery.next_attempt,
-      detail: endpoint?.pause ? 'the endpoint is paused' : null,
+      at: endpoint?.pause?.until ?? delivery.next_attempt,
+      detail: endpoint?.pause ? 'of the endpoint' : null,
     });
   }
   return (

@@ -16,7 +16,7 @@ import { Facts, Page, Section } from '../parts/page';
 import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { HttpStatus, Status } from '../parts/status';
 import { Tabs } from '../parts/tabs';
-import { ExactTime, Time } from '../parts/time';
+import { Due, ExactTime, Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { DeliveryRail } from './delivery-rail';
 import { cause, STAGES } from './outcome';
@@ -119,10 +119,10 @@ function Why({ delivery, endpoint, tenant }: DeliveryParts) {
       <Icon name={tone === 'good' ? 'check' : tone === 'bad' || tone === 'warn' ? 'dead' : 'history'} />
       <div>
         <p class="strong">{summary(delivery, last)}</p>
-        {delivery.status === 'pending' && delivery.next_attempt && (
+        {delivery.status === 'pending' && delivery.next_attempt && !endpoint?.pause && (
           <p>
-            {tries === 0 ? 'The first attempt is due ' : 'The next attempt is due '}
-            <Time at={delivery.next_attempt} />.{last?.retry_after ? ` The endpoint asked for a pause of ${duration(last.retry_after * 1000)}.` : ''}
+            {tries === 0 ? 'First attempt: ' : 'Next attempt: '}
+            <Due at={delivery.next_attempt} />.{last?.retry_after ? ` The endpoint asked for a pause of ${duration(last.retry_after * 1000)}.` : ''}
           </p>
         )}
         {delivery.status === 'dead' && !delivery.replayed_as && <p>Nothing more is sent by itself. A retry makes a new delivery of the same event.</p>}
@@ -131,9 +131,9 @@ function Why({ delivery, endpoint, tenant }: DeliveryParts) {
             It was made again: <a href={links.delivery(delivery.replayed_as, tenant)}>the newest delivery of this event to this endpoint</a>.
           </p>
         )}
-        {endpoint?.pause && (
+        {endpoint?.pause && delivery.status === 'pending' && (
           <p>
-            The endpoint is paused until <Time at={endpoint.pause.until} />, because {endpoint.pause.reason === 'asked' ? 'it asked for it' : 'its last attempts failed'}.
+            The endpoint is paused, because {endpoint.pause.reason === 'asked' ? 'it asked for it' : 'its last attempts failed'}: nothing is sent to it before <ExactTime at={endpoint.pause.until} />, <Time at={endpoint.pause.until} />.
           </p>
         )}
         {endpoint?.disabled && <p>The endpoint is disabled ({words(endpoint.disabled.reason)}): it is sent nothing.</p>}

@@ -18,7 +18,7 @@ import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { Status } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { Tabs } from '../parts/tabs';
-import { ExactTime, Time } from '../parts/time';
+import { Due, ExactTime, Time } from '../parts/time';
 import { toast } from '../parts/toast';
 import { Answer } from './delivery-list';
 import { address, useEndpoints } from './endpoints';
@@ -111,7 +111,7 @@ function Deliveries({ event, tenant }: { event: StoredEvent; tenant: string | nu
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => count(row.attempts) },
     { name: 'trigger', title: 'Made by', hide: 'narrow', cell: (row) => (row.trigger === 'published' ? 'event' : row.trigger) },
-    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Time at={row.next_attempt} /> },
+    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Due at={row.next_attempt} /> },
     { name: 'at', title: 'First attempt', number: true, hide: 'narrow', cell: (row) => <Time at={row.first_attempt} /> },
   ];
   return (

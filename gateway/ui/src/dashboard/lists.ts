@@ -1,0 +1,5 @@
+// The lists over all tenants, as one file: many small files take longer to load, and compress worse.
+export { default as Attempts } from './attempts';
+export { default as DeadLetters } from './dead-letters';
+export { default as Deliveries } from './deliveries';
+export { default as Events } from './events';

@@ -1,0 +1,3 @@
+// The screens with the form of an endpoint, as one file.
+export { default as EditEndpoint } from './edit-endpoint';
+export { default as NewEndpoint } from './new-endpoint';

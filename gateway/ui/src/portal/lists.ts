@@ -1,0 +1,5 @@
+// The lists, as one file: many small files take longer to load, and compress worse.
+export { default as DeadLetters } from './dead-letters';
+export { default as Deliveries } from './deliveries';
+export { default as Endpoints } from './endpoints';
+export { default as Events } from './events';
