@@ -1,6 +1,5 @@
 // The gateway itself: the process that answers, the store, sealing keys and backups.
-import { useEffect, useState } from 'preact/hooks';
-import { api, send } from '../api/client';
+import { api } from '../api/client';
 import { useResource } from '../api/resource';
 import type { Backups, SealingKeys } from '../api/schema';
 import { bytes, count, duration } from '../base/format';
@@ -11,7 +10,7 @@ import { Badge } from '../parts/status';
 import { Table } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
-import { samples } from './metrics';
+import { useMetrics } from './metrics';
 import { Readiness } from './readiness';
 
 export default function GatewayScreen() {
@@ -28,31 +27,9 @@ export default function GatewayScreen() {
   );
 }
 
-/** Samples of `/metrics`, read again and again. */
-export function useMetrics(every: number): Map<string, number> | undefined {
-  const [found, setFound] = useState<Map<string, number>>();
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = () => {
-      if (document.visibilityState !== 'visible') return;
-      send('GET', '/metrics', { headers: { accept: 'text/plain' }, signal: abort.signal })
-        .then((response) => response.text())
-        .then((text) => setFound(samples(text)))
-        .catch(() => undefined);
-    };
-    read();
-    const timer = setInterval(read, every);
-    return () => {
-      clearInterval(timer);
-      abort.abort();
-    };
-  }, [every]);
-  return found;
-}
-
 function Process() {
-  const found = useMetrics(5000);
-  if (!found) return <Skeleton />;
+  const { found, error } = useMetrics(5000);
+  if (!found) return error ? <ErrorBox error={error} /> : <Skeleton />;
   const value = (name: string, show: (amount: number) => string): string | null => {
     const amount = found.get(name);
     return amount === undefined ? null : show(amount);

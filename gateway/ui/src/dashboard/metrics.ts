@@ -1,7 +1,33 @@
-// Prometheus' text form, as far as the pages read it.
+// The gateway's metrics, in Prometheus' text form.
+import { useEffect, useState } from 'preact/hooks';
+import { type ApiError, send, toApiError } from '../api/client';
+
+type Metrics = { found: Map<string, number> | undefined; error: ApiError | undefined };
+
+/** Samples of `/metrics`, read again after so many milliseconds while the page is visible. */
+export function useMetrics(every: number): Metrics {
+  const [metrics, set] = useState<Metrics>({ found: undefined, error: undefined });
+  useEffect(() => {
+    const abort = new AbortController();
+    const read = () => {
+      if (document.visibilityState !== 'visible') return;
+      send('GET', '/metrics', { headers: { accept: 'text/plain' }, signal: abort.signal })
+        .then((response) => response.text())
+        .then((text) => set({ found: samples(text), error: undefined }))
+        .catch((cause: unknown) => abort.signal.aborted || set((old) => ({ found: old.found, error: toApiError(cause) })));
+    };
+    read();
+    const timer = setInterval(read, every);
+    return () => {
+      clearInterval(timer);
+      abort.abort();
+    };
+  }, [every]);
+  return metrics;
+}
 
 /** Samples by name with their labels. */
-export function samples(text: string): Map<string, number> {
+function samples(text: string): Map<string, number> {
   const found = new Map<string, number>();
   for (const line of text.split('\n')) {
     const at = line.lastIndexOf(' ');

@@ -27,7 +27,7 @@ export default function OverviewScreen() {
   return (
     <Page title="Overview" actions={<Live on error={error ?? recent.error} />}>
       <Readiness />
-      {error && <ErrorBox error={error} />}
+      {error && !recent.error && <ErrorBox error={error} />}
       {data ? <Figures data={data} /> : !error && <Skeleton lines={6} />}
       <Section title="Recent attempts" actions={<a href={url('/attempts')}>All attempts</a>}>
         <Table label="Recent attempts" columns={recentColumns} rows={recent.data?.data ?? []} rowKey={attemptKey} href={attemptHref()} loading={recent.loading} error={recent.error} retry={recent.reload} empty={<Empty title="Nothing has been sent yet" icon="send" />} />

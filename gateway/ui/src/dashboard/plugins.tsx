@@ -7,13 +7,12 @@ import { Empty, ErrorBox, Skeleton } from '../parts/state';
 import { Badge } from '../parts/status';
 import { Table } from '../parts/table';
 import { Time } from '../parts/time';
-import { useMetrics } from './gateway';
-import { labelled } from './metrics';
+import { labelled, useMetrics } from './metrics';
 
 type Calls = { plugin: string; version: string; calls: number; failed: number; seconds: number };
 
 export default function Plugins() {
-  const found = useMetrics(5000);
+  const { found, error } = useMetrics(5000);
   const shared = useResource<PluginPage>('/v1/shared/plugins', { query: { limit: 500 }, poll: 15_000 });
   return (
     <Page title="Plugins" about="What runs in the chains of all tenants. A tenant’s page has its plugins’ journal and failures by kind.">
@@ -37,6 +36,8 @@ export default function Plugins() {
               </Empty>
             }
           />
+        ) : error ? (
+          <ErrorBox error={error} />
         ) : (
           <Skeleton />
         )}

@@ -5,6 +5,7 @@ import { useResource } from '../api/resource';
 import type { Chain, Step, Tried, TriedStep } from '../api/schema';
 import { micros, words } from '../base/format';
 import { links } from '../base/links';
+import { useQuery } from '../base/router';
 import { can } from '../base/session';
 import { Changes, Diff } from '../parts/diff';
 import { FormError, SelectField, TextField } from '../parts/form';
@@ -25,7 +26,9 @@ type ChainProps = {
 export function ChainView({ tenant, subscription }: ChainProps) {
   const place = subscription ? path('subscriptions', subscription, 'chain') : '/v1/chain';
   const chain = useResource<Chain>(place, { tenant });
-  const [editing, setEditing] = useState(false);
+  // A link to the editor names the event to try the chain with.
+  const event = useQuery().params.get('event');
+  const [editing, setEditing] = useState(event !== null);
   if (!chain.data) return chain.error ? <ErrorBox error={chain.error} retry={chain.reload} /> : <Skeleton />;
   const { steps, always_removed: always } = chain.data;
   return (
@@ -45,7 +48,7 @@ export function ChainView({ tenant, subscription }: ChainProps) {
         )}
         {steps.length === 0 ? <p class="muted">{subscription ? 'The endpoint has no chain of its own: it is sent the event as it is stored.' : 'No steps: events are stored as they come.'}</p> : <Steps steps={steps} tenant={tenant} />}
       </Section>
-      {editing && <Editor key={place} chain={chain.data} place={place} tenant={tenant} phase={subscription ? 'delivery' : 'ingress'} saved={chain.reload} />}
+      {editing && <Editor key={place} chain={chain.data} place={place} tenant={tenant} phase={subscription ? 'delivery' : 'ingress'} event={event} saved={chain.reload} />}
     </>
   );
 }
@@ -77,13 +80,13 @@ function Steps({ steps, tenant }: { steps: Step[]; tenant: string | null }) {
 
 const SAMPLE = { type: 'invoice.paid', data: { id: 'inv_1', amount: 4200, customer: { id: 'cus_7', email: 'ada@example.com' } } };
 
-type EditorProps = { chain: Chain; place: string; tenant: string | null; phase: 'ingress' | 'delivery'; saved: () => void };
+type EditorProps = { chain: Chain; place: string; tenant: string | null; phase: 'ingress' | 'delivery'; event: string | null; saved: () => void };
 
-function Editor({ chain, place, tenant, phase, saved }: EditorProps) {
+function Editor({ chain, place, tenant, phase, event: given, saved }: EditorProps) {
   const [text, setText] = useState(() => JSON.stringify(chain.steps.map(plain), null, 2));
-  const [source, setSource] = useState<'sample' | 'stored'>('sample');
+  const [source, setSource] = useState<'sample' | 'stored'>(given ? 'stored' : 'sample');
   const [sample, setSample] = useState(() => JSON.stringify(SAMPLE, null, 2));
-  const [stored, setStored] = useState('');
+  const [stored, setStored] = useState(given ?? '');
   const [error, setError] = useState<ApiError>();
   const [wrong, setWrong] = useState<string>();
   const [tried, setTried] = useState<Tried>();

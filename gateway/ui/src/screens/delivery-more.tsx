@@ -2,6 +2,7 @@
 import type { Delivery } from '../api/schema';
 import { duration } from '../base/format';
 import { links } from '../base/links';
+import { area } from '../base/router';
 import { can } from '../base/session';
 import { Section } from '../parts/page';
 import { Empty, Skeleton } from '../parts/state';
@@ -28,6 +29,11 @@ export function ChainTab({ event, delivery, tenant }: DeliveryParts) {
       </Section>
       <Section title="Before it was sent">
         <StepReports steps={own?.steps ?? []} empty="The endpoint has no chain of its own, or it has not run yet." />
+        {own && area === 'dashboard' && (
+          <p class="hint after">
+            <a href={`${links.endpoint(delivery.subscription, tenant)}?tab=chain&event=${encodeURIComponent(delivery.event)}`}>Try the chain with this event</a>, to see the values before and after.
+          </p>
+        )}
       </Section>
       <p class="hint">
         Stored are the places that a step changed, never their values. <code>*</code> stands for a key that the step may have read in the event, for example the name of a removed member.{' '}

@@ -76,11 +76,11 @@ export function DeliveryRail({ delivery, event, line, endpoint, attempt }: Deliv
       tone: 'next',
       title: (
         <>
-          Next try <Due at={delivery.next_attempt} />
+          Next try {endpoint?.pause ? 'after the pause' : <Due at={delivery.next_attempt} />}
         </>
       ),
-      at: delivery.next_attempt,
-      detail: endpoint?.pause ? 'the endpoint is paused' : null,
+      at: endpoint?.pause?.until ?? delivery.next_attempt,
+      detail: endpoint?.pause ? 'of the endpoint' : null,
     });
   }
   return (

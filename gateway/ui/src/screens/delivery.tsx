@@ -119,7 +119,7 @@ function Why({ delivery, endpoint, tenant }: DeliveryParts) {
       <Icon name={tone === 'good' ? 'check' : tone === 'bad' || tone === 'warn' ? 'dead' : 'history'} />
       <div>
         <p class="strong">{summary(delivery, last)}</p>
-        {delivery.status === 'pending' && delivery.next_attempt && (
+        {delivery.status === 'pending' && delivery.next_attempt && !endpoint?.pause && (
           <p>
             {tries === 0 ? 'First attempt: ' : 'Next attempt: '}
             <Due at={delivery.next_attempt} />.{last?.retry_after ? ` The endpoint asked for a pause of ${duration(last.retry_after * 1000)}.` : ''}
@@ -131,9 +131,9 @@ function Why({ delivery, endpoint, tenant }: DeliveryParts) {
             It was made again: <a href={links.delivery(delivery.replayed_as, tenant)}>the newest delivery of this event to this endpoint</a>.
           </p>
         )}
-        {endpoint?.pause && (
+        {endpoint?.pause && delivery.status === 'pending' && (
           <p>
-            The endpoint is paused until <Time at={endpoint.pause.until} />, because {endpoint.pause.reason === 'asked' ? 'it asked for it' : 'its last attempts failed'}.
+            The endpoint is paused, because {endpoint.pause.reason === 'asked' ? 'it asked for it' : 'its last attempts failed'}: nothing is sent to it before <ExactTime at={endpoint.pause.until} />, <Time at={endpoint.pause.until} />.
           </p>
         )}
         {endpoint?.disabled && <p>The endpoint is disabled ({words(endpoint.disabled.reason)}): it is sent nothing.</p>}
