@@ -44,7 +44,13 @@ async fn shell(State(assets): State<Assets>, request: Request) -> Response {
 
 async fn file(State(assets): State<Assets>, Path(name): Path<String>, request: Request) -> Response {
     let path = format!("ui/{name}");
-    match assets.file(&path, request.headers(), Cache::Immutable) {
+    // The names of the others change with their content.
+    let cache = if name == WEB_COMPONENT {
+        Cache::Revalidate
+    } else {
+        Cache::Immutable
+    };
+    match assets.file(&path, request.headers(), cache) {
         Some(file) => file,
         None => unknown::route(request.uri().clone()).await.into_response(),
     }
@@ -58,6 +64,8 @@ pub(super) fn is_portals(path: &str) -> bool {
     matches!(path, PORTAL | PORTAL_PATHS | FILES)
 }
 
+/// Script that embeds the portal in other sites, which name it in their pages.
+const WEB_COMPONENT: &str = "hookgate-portal.js";
 const ROOT: &str = "/";
 const DASHBOARD: &str = "/dashboard";
 const DASHBOARD_PATHS: &str = "/dashboard/{*path}";
