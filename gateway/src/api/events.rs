@@ -304,8 +304,7 @@ async fn visible(
 async fn replay(
     State(api): State<Api>,
     _: NoDelivery,
-    Acting(tenant): Acting,
-    granted: Granted,
+    (Acting(tenant), granted): (Acting, Granted),
     id: Id,
     OptionalBody(input): OptionalBody<ReplayInput>,
 ) -> Result<Accepted<Replayed>, Problem> {

@@ -385,7 +385,7 @@ async fn tail_ends_with_its_session(on: On) {
     acme.publish("order.made", json!({})).await;
     let seen = acme.publish("invoice.paid", json!({})).await;
     let line = tail.line().await.expect("a line");
-    assert_eq!(line.data["id"], seen.as_str(), "{line:?}");
+    assert_eq!(line.data["event"], seen.as_str(), "{line:?}");
     user.delete("/v1/session").await.expect(204);
     while tail.part().await.is_some() {}
 }

@@ -96,7 +96,8 @@ async fn session_reads_nothing_of_another_tenant() {
     let new = json!({ "url": receiver.url(), "events": ["*"], "description": MARK });
     let made = other.post("/v1/subscriptions", &new).await.expect(201);
     let secret = made["secret"].as_str().unwrap().to_owned();
-    let kind = format!("{MARK}.made");
+    // Answers name what their request named.
+    let kind = "hidden.made";
     other
         .put(
             &format!("/v1/event-types/{kind}"),
@@ -104,13 +105,13 @@ async fn session_reads_nothing_of_another_tenant() {
         )
         .await
         .expect(200);
-    let event = other.publish(&kind, json!({ "mark": MARK })).await;
+    let event = other.publish(kind, json!({ "mark": MARK })).await;
     let delivery = settled(&other, &event).await;
     let ids = [
         made["id"].as_str().unwrap(),
         event.as_str(),
         delivery["id"].as_str().unwrap(),
-        kind.as_str(),
+        kind,
         "other",
         "redact",
     ];
@@ -137,8 +138,7 @@ async fn session_reads_nothing_of_another_tenant() {
             for client in [&user, &forged] {
                 let answer = ask(client, &operation, id).await;
                 asked += 1;
-                // What the request named itself may be in the refusal.
-                if answer.status < 400 && reads(&answer.body) || answer.body.to_string().contains(&secret) {
+                if reads(&answer.body) {
                     wrong.push(format!(
                         "{} {}: {:#}",
                         operation.method, operation.path, answer.body

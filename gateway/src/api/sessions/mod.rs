@@ -125,17 +125,11 @@ async fn get(State(api): State<Api>, Anyone(caller): Anyone, session: Option<Own
     })
 }
 
-async fn renew(
-    State(api): State<Api>,
-    Anyone(caller): Anyone,
-    Own(session): Own,
-) -> Result<Json<SessionView>, Problem> {
+async fn renew(State(api): State<Api>, Own(session): Own) -> Result<Json<SessionView>, Problem> {
     let renewed = api.sessions.renew(&session).await?;
-    let tenant = match &caller {
-        Caller::Session(tenant, _) => Some(&**tenant),
-        Caller::Tenant(..) | Caller::Operator => None,
-    };
-    Ok(Json(SessionView::of_session(&api, &renewed, tenant)))
+    let portal = renewed.grant.portal.as_ref();
+    let tenant = portal.and_then(|portal| api.registry.tenant(&portal.tenant));
+    Ok(Json(SessionView::of_session(&api, &renewed, tenant.as_deref())))
 }
 
 async fn sign_out(State(api): State<Api>, Own(session): Own) -> Result<Gone, Problem> {

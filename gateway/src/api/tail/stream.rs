@@ -178,16 +178,16 @@ impl Tail {
 
     /// Returns the caller as it is now; `None`: its key or session has ended.
     async fn caller(&mut self) -> Option<Consuming> {
-        if let Some(session) = &self.credentials.session {
-            if self.checked.elapsed() >= SESSION_CHECK {
-                match self.api.sessions.again(session).await {
-                    Ok(found) => self.credentials.session = Some(Arc::new(found?)),
-                    // A store that is away is asked again, until the session would have ended.
-                    Err(_) if session.expires > self.api.clock.now() => {}
-                    Err(_) => return None,
-                }
-                self.checked = Instant::now();
+        if let Some(session) = &self.credentials.session
+            && self.checked.elapsed() >= SESSION_CHECK
+        {
+            match self.api.sessions.again(session).await {
+                Ok(found) => self.credentials.session = Some(Arc::new(found?)),
+                // A store that is away is asked again, until the session would have ended.
+                Err(_) if session.expires > self.api.clock.now() => {}
+                Err(_) => return None,
             }
+            self.checked = Instant::now();
         }
         let session = self.credentials.session.as_ref();
         let head = Head::new(&self.credentials.headers, session);

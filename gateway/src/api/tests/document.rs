@@ -7,6 +7,7 @@ use http::Method;
 use super::super::capabilities;
 use super::rig::Rig;
 use crate::http::Code;
+use crate::ui::Capability;
 use hookgate_runtime::telemetry::SYSTEM_EVENTS;
 
 #[tokio::test]
@@ -87,7 +88,7 @@ async fn capabilities_are_documented() {
         let operation = &document["paths"][path][method.to_ascii_lowercase()];
         let named = operation["x-hookgate-capability"].as_str();
         let method: Method = method.parse().unwrap();
-        let needed = capabilities::needed(&method, path).map(|needed| needed.name());
+        let needed = capabilities::needed(&method, path).map(Capability::name);
         assert!(named.is_some() && named == needed, "{method} {path}: {named:?}");
         // A session never reaches the operator's routes.
         assert!(operation["x-hookgate-scopes"].is_array(), "{method} {path}");
