@@ -37,6 +37,7 @@ const FOR_CONSUMERS: &[&str] = &[
     "GET /v1/session",
     "GET /v1/deliveries/{id}",
     "GET /v1/tail",
+    "GET /v1/openapi.json",
     "POST /v1/deliveries/{id}/retry",
     "POST /v1/deliveries/{id}/cancel",
 ];

@@ -16,6 +16,8 @@ const OPEN: &[&str] = &[
     "/openapi.json",
     "/docs",
     "/docs/errors/{code}",
+    // A key of any scope will do.
+    "/v1/openapi.json",
 ];
 
 /// Creates a key of the tenant `shop` with these scopes.

@@ -74,6 +74,7 @@ struct ChainView {
 #[serde(deny_unknown_fields)]
 pub(super) struct StepView {
     /// Plugin name: one of the tenant's own plugins, of the operator's, or a shipped one.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
     plugin: String,
     /// Version (`1.4.0`), range (`^1.2`, `1.x`), `latest`, or digest; default: the latest version.
     /// An upload within the range moves the step to the new version.
@@ -124,6 +125,7 @@ struct CanaryView {
     /// Version, range, `latest` or digest, as for a step.
     version: String,
     /// Share of the events: over 0 and up to 1; `0.05` is one event in twenty.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     share: f64,
     /// Version that runs now. Read-only: ignored in a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,12 +19,18 @@ use serde_json::Value;
 use super::capabilities::{self, CAPABILITY};
 use super::doors::{self, Entrance};
 use super::input::{needed_scope, not_found};
-use super::{openapi, pages};
+use super::openapi::{self, Published};
+use super::pages;
 use crate::http::{Code, IDEMPOTENCY_KEY, Problem, SCOPES, describe_header};
 use hookgate_domain::Scope;
+use hookgate_registry::Config;
 
 /// Serves the routes with their OpenAPI document. Each adapter (`entrances`) has a section.
-pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router {
+pub(super) fn publish(
+    routes: ApiRouter,
+    entrances: &[Arc<Entrance>],
+    configured: &Config,
+) -> (Router, Published) {
     let mut document = OpenApi {
         info: Info {
             title: "hookgate".to_owned(),
@@ -38,16 +44,18 @@ pub(super) fn publish(routes: ApiRouter, entrances: &[Arc<Entrance>]) -> Router 
     complete_scopes(&mut document);
     complete_capabilities(&mut document);
     let mut document = serde_json::to_value(&document).expect("the document is texts and numbers");
-    openapi::complete(&mut document);
+    openapi::complete(&mut document, configured);
     let json: Bytes = document.to_string().into();
+    let published = Published::new(document, json.len(), entrances);
     let json = Arc::new(json);
-    router
+    let router = router
         .route(
             DOCUMENT,
             get(move || async move { ([JSON], Bytes::clone(&json)) }),
         )
         .route(DOCS, get(|| async { (POLICY, Html(PAGE)) }))
-        .route(ERROR_PAGE, get(error_page))
+        .route(ERROR_PAGE, get(error_page));
+    (router, published)
 }
 
 /// Documents the `Idempotency-Key` header of every call that changes something.

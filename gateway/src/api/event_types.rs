@@ -1,5 +1,6 @@
 //! Event types: the tenant's own, and those that its profile documents.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -75,7 +76,7 @@ struct TypeView {
     /// Description: the occasion on which an event of this type is sent.
     description: Option<String>,
     /// JSON Schema of the event data.
-    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    #[schemars(with = "Option<AnySchema>")]
     schema: Option<JsonText>,
     /// Set when data that does not fit the schema is refused.
     validate: bool,
@@ -83,8 +84,9 @@ struct TypeView {
     /// on the chain. Left out if there are none. Read-only.
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<RemovedView>,
-    /// Origin: `tenant` or `profile`. A type of the tenant is created over the API or declared in
+    /// Origin. A type of the tenant is created over the API or declared in
     /// the configuration; the profile's types are documented by the tenant's profile.
+    #[schemars(with = "super::words::EventTypeSource")]
     source: &'static str,
 }
 
@@ -112,7 +114,17 @@ struct ClassifiedView {
     pointer: String,
     /// Class. `public` is not removed; `internal`, `confidential` and `restricted` are removed with
     /// all that is inside.
+    #[schemars(with = "super::words::FieldClass")]
     class: &'static str,
+}
+
+/// JSON Schema: an object, or `true` or `false`.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "JsonSchema")]
+#[expect(dead_code, reason = "it is there for its schema")]
+enum AnySchema {
+    Object(serde_json::Map<String, Value>),
+    All(bool),
 }
 
 /// Definition of an event type.
@@ -120,15 +132,17 @@ struct ClassifiedView {
 #[schemars(rename = "NewEventType", example = example())]
 #[serde(deny_unknown_fields)]
 struct TypeInput {
-    /// Entity that the type is about.
+    /// Entity that the type is about; at most 1024 bytes.
     #[serde(default)]
+    #[schemars(length(max = 1024))]
     entity: Option<String>,
-    /// Description: the occasion on which an event of this type is sent.
+    /// Description: the occasion on which an event of this type is sent; at most 1024 bytes.
     #[serde(default)]
+    #[schemars(length(max = 1024))]
     description: Option<String>,
     /// JSON Schema of the event data, draft 2020-12.
     #[serde(default)]
-    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    #[schemars(with = "Option<AnySchema>")]
     schema: Option<JsonText>,
     /// Refuses data that does not fit the schema.
     #[serde(default)]
@@ -239,6 +253,16 @@ pub(super) fn all(tenant: &Tenant) -> Vec<CatalogueEntry> {
         }
     }
     all
+}
+
+/// Returns the name and schema of each type that has one; the tenant's definition replaces the profile's.
+pub(super) fn schemas(tenant: &Tenant) -> impl Iterator<Item = (&EventType, &str)> {
+    let profile =
+        documented(tenant).filter_map(|entry| Some((entry.kind.as_ref()?, entry.schema.as_deref())));
+    let mut all: BTreeMap<&EventType, Option<&str>> = profile.collect();
+    let own = tenant.types.values();
+    all.extend(own.map(|own| (&own.spec.kind, own.spec.schema.as_deref())));
+    all.into_iter().filter_map(|(kind, schema)| Some((kind, schema?)))
 }
 
 fn documented(tenant: &Tenant) -> impl Iterator<Item = &CatalogueEntry> {

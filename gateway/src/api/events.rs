@@ -136,7 +136,8 @@ struct FeedEvent {
 struct EventView {
     #[serde(flatten)]
     event: FeedEvent,
-    /// Status: `published`, `filtered` (dropped by a plugin) or `test`.
+    /// Status of the event.
+    #[schemars(with = "super::words::StoredEventStatus")]
     status: &'static str,
     /// Reason for which a plugin dropped the event.
     reason: Option<String>,

@@ -44,6 +44,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 struct ExposureQuery {
     /// Maximum number of events to examine, 1 to 100; default: 20.
+    #[schemars(range(min = 1, max = 100))]
     events: Option<usize>,
 }
 
@@ -74,11 +75,11 @@ struct PathView {
     pointer: String,
     /// Number of events that have the path.
     events: u64,
-    /// Class of the path; `null` if nothing classifies it. One of `public`, `internal`,
-    /// `confidential` and `restricted`.
+    /// Class of the path; `null` if nothing classifies it.
+    #[schemars(with = "Option<super::words::FieldClass>")]
     class: Option<&'static str>,
-    /// Source of the class: `schema`, `name` or `default`. `name` is that of the path or of a
-    /// parent, `default` that of the schema.
+    /// Source of the class. `name` is that of the path or of a parent, `default` that of the schema.
+    #[schemars(with = "Option<super::words::FieldClassBasis>")]
     by: Option<&'static str>,
     /// Set when today's rules deliver the path.
     stays: bool,

@@ -47,8 +47,8 @@ struct ChangeView {
     /// Actor of the change. The id of an API key, `operator`, `portal` (a session of the portal),
     /// `declared` (the configuration file) or `automatic` (the gateway itself).
     who: String,
-    /// Action. One of `chain_set`, `chain_removed`, `uploaded`, `deleted`, `moved` or `kept` (a
-    /// step, after an upload), `canary_begun`, `promoted`, `canary_stopped` and `rolled_back`.
+    /// Action. `moved` and `kept`: a step, after an upload.
+    #[schemars(with = "super::words::ChainAction")]
     what: &'static str,
     /// Chain concerned, if any: `ingress`, or a subscription's id.
     chain: Option<String>,

@@ -25,7 +25,7 @@ use crate::http::{
 };
 use crate::ui::{Capability, Portal, Session};
 use hookgate_domain::subscription::Owner;
-use hookgate_domain::{EventPattern, EventType, Scope, Subscription, SubscriptionId, Target};
+use hookgate_domain::{EventPattern, EventType, Scope, Scopes, Subscription, SubscriptionId, Target};
 use hookgate_json::{Document, Limits};
 use hookgate_registry::{Actor, Tenant};
 
@@ -46,6 +46,15 @@ pub(super) struct Consuming {
 /// Limits of the caller's portal session; none for a key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Granted(Option<Arc<Session>>);
+
+/// Tenant that the caller acts for, with a key of any scope.
+pub(super) struct AnyKey {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// Subscriptions of the tenant within the caller's reach.
+    pub reach: Reach,
+    scopes: Scopes,
+}
 
 /// Requires the operator as the caller.
 pub(super) struct Operator;
@@ -226,6 +235,27 @@ impl Consuming {
             (_, Target::Inline) => false,
             (_, Target::Subscription(id)) => self.subscription(id).is_ok(),
         }
+    }
+}
+
+impl AnyKey {
+    /// Returns `true` if the key has the scope of this name.
+    pub(super) fn has(&self, scope: &str) -> bool {
+        scope.parse().is_ok_and(|scope| self.scopes.has(scope))
+    }
+}
+
+impl FromRequestParts<Api> for AnyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let (tenant, key) = api.auth.holder(&parts.headers)?;
+        let one = key.as_ref().and_then(|key| key.subscription);
+        Ok(Self {
+            tenant,
+            reach: one.map_or(Reach::Tenant, Reach::One),
+            scopes: key.map_or(Scopes::ALL, |key| key.scopes),
+        })
     }
 }
 

@@ -42,6 +42,7 @@ mod secrets;
 mod series;
 mod sessions;
 mod shared_plugins;
+mod spelling;
 mod subscriptions;
 mod system;
 mod tail;
@@ -53,6 +54,7 @@ mod unknown;
 mod uploads;
 mod usage;
 mod views;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -62,7 +64,7 @@ pub use tried::TriedView;
 pub(crate) use tried::{ChangeView, SaidView, StepUsageView, TriedStepView, UsageView, changes_between};
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -180,6 +182,8 @@ struct Shared {
     uploads: Uploads,
     transfers: InFlightLimit,
     tails: InFlightLimit,
+    /// Document of all routes, set once they are built.
+    document: OnceLock<Arc<openapi::Published>>,
 }
 
 impl Deref for Api {
@@ -220,10 +224,12 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         uploads,
         transfers,
         tails,
+        document: OnceLock::new(),
     }));
     let once = idempotency::IdempotencyLayer::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
-    let published = docs::publish(ingest.merge(described), &entrances);
+    let (published, document) = docs::publish(ingest.merge(described), &entrances, api.registry.limits());
+    api.0.document.get_or_init(|| Arc::new(document));
     // After the document: building a second one takes the schemas collected until then.
     let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));
     let listeners = listeners::Listeners::new(api.clone(), &entrances);
@@ -269,4 +275,5 @@ fn own() -> ApiRouter<Api> {
         .merge(usage::routes())
         .merge(transfer::routes())
         .merge(system::routes())
+        .merge(openapi::routes())
 }

@@ -61,7 +61,8 @@ pub(super) fn routes() -> ApiRouter<Api> {
 struct StatsView {
     /// Plugin name.
     plugin: String,
-    /// Scope of the counts. `process`: the calls in the gateway process that answers.
+    /// Scope of the counts.
+    #[schemars(with = "super::words::ProcessScope")]
     scope: &'static str,
     /// Versions of the plugin, the one that entered a chain last first.
     versions: Vec<VersionStatsView>,
@@ -142,7 +143,7 @@ struct LogQuery {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LogLevel")]
 #[serde(rename_all = "snake_case")]
-enum LevelView {
+pub(super) enum LevelView {
     /// Single steps of the execution.
     Trace,
     /// Details for the plugin's author.

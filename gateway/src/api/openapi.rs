@@ -1,12 +1,20 @@
 //! Completion of the OpenAPI document for generated clients, beyond what the types of the code say: plain enums, a schema for every
 //! body, a server, and the webhooks that the gateway itself sends.
 
+mod limits;
+mod own;
+mod texts;
 mod webhooks;
+
+pub(super) use own::{Published, WHOLE, routes};
 
 use serde_json::{Map, Value, json};
 
+use hookgate_domain::spelling::EVENT_TYPE;
+use hookgate_registry::Config;
+
 /// Completes the document, once at the start.
-pub(super) fn complete(document: &mut Value) {
+pub(super) fn complete(document: &mut Value, configured: &Config) {
     plain_enums(document);
     document["servers"] = json!([{ "url": "/", "description": "The gateway that serves this document." }]);
     document["webhooks"] = webhooks::webhooks();
@@ -15,6 +23,7 @@ pub(super) fn complete(document: &mut Value) {
         .and_then(Value::as_object_mut)
     {
         schemas.insert("CloudEvent".to_owned(), cloud_event());
+        schemas.insert("CustomerProblem".to_owned(), customer_problem());
         schemas.insert("SystemEvent".to_owned(), webhooks::envelope());
     }
     let operations = document["paths"]
@@ -26,8 +35,13 @@ pub(super) fn complete(document: &mut Value) {
         .flat_map(Map::values_mut)
     {
         bodies(operation);
-        idempotency_key(operation);
+        if FOR_WHOLE_TENANTS.contains(&operation["operationId"].as_str().unwrap_or_default()) {
+            operation[WHOLE] = true.into();
+        }
     }
+    texts::state(document);
+    limits::state(document, configured);
+    own::prune(document);
 }
 
 /// A choice between constant texts as an `enum`, which every generator knows; what each means is told in the description.
@@ -100,20 +114,6 @@ fn describe_contents(body: &mut Value) {
     }
 }
 
-fn idempotency_key(operation: &mut Value) {
-    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-    let parameters = parameters.into_iter().flatten();
-    let name = |parameter: &Value| {
-        parameter["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    for parameter in parameters.filter(|parameter| name(parameter) == "idempotency-key") {
-        parameter["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
-    }
-}
-
 /// An event in the structured form of CloudEvents 1.0.
 fn cloud_event() -> Value {
     json!({
@@ -123,15 +123,35 @@ fn cloud_event() -> Value {
         "properties": {
             "specversion": { "type": "string", "const": "1.0" },
             "id": { "type": "string", "minLength": 1 },
-            "source": { "type": "string", "minLength": 1 },
-            "type": { "type": "string", "minLength": 1, "maxLength": 256 },
+            "source": { "type": "string", "format": "uri-reference", "minLength": 1 },
+            "type": { "type": "string", "pattern": EVENT_TYPE, "maxLength": 256 },
             "time": { "type": "string", "format": "date-time" },
-            "subject": { "type": "string" },
-            "datacontenttype": { "type": "string" },
-            "dataschema": { "type": "string" },
+            "subject": { "type": "string", "minLength": 1 },
+            "datacontenttype": { "type": "string", "minLength": 1 },
+            "dataschema": { "type": "string", "format": "uri", "minLength": 1 },
             "data": { "description": "Any JSON." },
             "data_base64": { "type": "string", "format": "byte" },
         },
         "additionalProperties": true,
     })
 }
+
+/// Problem at a product's route whose profile has no shape of its own.
+fn customer_problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "A problem (RFC 9457), as a product's customers are told of it.",
+        "required": ["title", "status", "code", "detail", "retry"],
+        "properties": {
+            "title": { "type": "string", "description": "The status in words." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "code": { "type": "string", "description": "A stable word for programs." },
+            "detail": { "type": "string", "description": "What is wrong with this request." },
+            "retry": { "$ref": "#/components/schemas/Retry" },
+            "errors": { "type": "array", "minItems": 1, "items": { "$ref": "#/components/schemas/FieldError" } },
+        },
+    })
+}
+
+/// Operations of this API that a key for one subscription may not call.
+const FOR_WHOLE_TENANTS: [&str; 2] = ["listEvents", "createSubscription"];

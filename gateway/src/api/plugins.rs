@@ -89,6 +89,7 @@ pub(super) fn uploads(operation: TransformOperation<'_>) -> TransformOperation<'
 pub(super) struct UploadQuery {
     /// Plugin name in chains: 1 to 64 of `a-z 0-9 -`. Default: the name that the component
     /// declares.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
     pub name: Option<String>,
 }
 

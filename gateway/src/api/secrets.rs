@@ -57,6 +57,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RotateInput {
     /// New secret; generated if left out.
+    #[schemars(length(max = 512))]
     pub secret: Option<String>,
     /// Algorithm of a generated secret; default: the previous one.
     pub signature: Option<SignatureView>,

@@ -44,6 +44,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 struct SeriesQuery {
     /// Measures, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`,
     /// `dead`, and `p50` and `p95`, percentiles of successes' duration in milliseconds, rounded up.
+    #[schemars(regex(pattern = MEASURES))]
     measure: String,
     /// Grouping: one series per value; default: one series of all.
     by: Option<ByView>,
@@ -345,6 +346,9 @@ fn subscriptions(caller: &Consuming, text: &str) -> Result<Vec<SubscriptionId>, 
         }
     }
 }
+
+/// Measures of a query.
+const MEASURES: &str = "^ *(accepted|attempts|delivered|failed|dead|p50|p95) *(, *(accepted|attempts|delivered|failed|dead|p50|p95) *)*$";
 
 impl Measure {
     const ALL: [Self; 7] = [

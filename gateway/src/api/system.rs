@@ -85,11 +85,12 @@ fn figures(operation: TransformOperation<'_>) -> TransformOperation<'_> {
 #[schemars(rename = "Health")]
 struct HealthView {
     /// Status, always `ok`.
+    #[schemars(with = "super::words::HealthStatus")]
     status: &'static str,
     /// Warnings for the operator.
     warnings: Vec<String>,
     /// Recommendations, shown only to the operator's key.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     advice: Vec<String>,
 }
 

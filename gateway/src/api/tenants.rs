@@ -80,11 +80,11 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 struct NewTenantInput {
     /// Its name: 1 to 63 of `a-z 0-9 -`.
-    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     id: Parsed<TenantId>,
     /// Profile, the tenant's public contract; default: `standard` (Standard Webhooks).
     profile: Option<String>,
     /// Signing secret for endpoints that events name themselves; generated if left out.
+    #[schemars(length(max = 512))]
     signing_secret: Option<String>,
     /// Quotas that override those of the profile and of the gateway.
     #[serde(default)]
@@ -183,6 +183,7 @@ struct KeyView {
     /// First characters of the key.
     hint: String,
     /// Scopes of the key.
+    #[schemars(with = "Vec<super::words::KeyScope>")]
     scopes: Vec<&'static str>,
     /// Creation time.
     created: String,
@@ -212,8 +213,8 @@ struct CreatedKey {
 #[schemars(rename = "NewKey", example = json!({ "scopes": ["publish"] }))]
 #[serde(deny_unknown_fields)]
 struct NewKeyInput {
-    /// Scopes: one or more of `publish`, `read`, `manage` and `consumer`; default:
-    /// `auth.key_scopes`.
+    /// Scopes, one or more; default: `auth.key_scopes`.
+    #[schemars(with = "Option<Vec<super::words::KeyScope>>", length(min = 1))]
     scopes: Option<Vec<String>>,
     /// Expiry time (RFC 3339); default: the key does not expire.
     expires: Option<String>,
@@ -221,6 +222,7 @@ struct NewKeyInput {
     /// is `consumer`.
     subscription: Option<String>,
     /// SHA-256 of an existing key, 64 hexadecimal digits; if left out, a key is generated.
+    #[schemars(regex(pattern = "^[0-9A-Fa-f]{64}$"))]
     digest: Option<String>,
 }
 

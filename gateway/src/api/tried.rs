@@ -44,7 +44,8 @@ pub struct TriedView {
 /// Verdict of a step or of a whole chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SaidView {
-    /// Verdict: `pass`, `drop`, `reject`, `delay` or `failed`.
+    /// Verdict of the step or the chain.
+    #[schemars(with = "super::words::StepVerdict")]
     pub verdict: &'static str,
     /// Code of a rejection, or kind of a failure. The kinds are `trap`, `panic`, `timeout`,
     /// `memory`, `operations`, `output` and `refused`.
@@ -86,7 +87,8 @@ pub(crate) struct TriedStepView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Change")]
 pub(crate) struct ChangeView {
-    /// Operation: `add`, `remove` or `replace`.
+    /// Operation.
+    #[schemars(with = "super::words::ChangeOperation")]
     pub op: &'static str,
     /// JSON pointer to the place.
     pub path: String,
@@ -104,7 +106,8 @@ pub(crate) struct ChangeView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CallLogLine")]
 pub(crate) struct LogView {
-    /// Level: `trace`, `debug`, `info`, `warn` or `error`.
+    /// Level of the line.
+    #[schemars(with = "super::observing::LevelView")]
     pub level: &'static str,
     /// Text; control characters are escaped.
     pub text: String,

@@ -92,6 +92,7 @@ struct RateView {
     /// Number allowed at once after a pause.
     burst: Option<u32>,
     /// Period of the rate.
+    #[schemars(with = "super::words::RatePeriod")]
     period: &'static str,
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::words::{self, AttemptOutcome, AttemptStage, DeliveryMethod};
 use hookgate_domain::event::StepResult;
 use hookgate_domain::{
     Attempt, Delivery, DeliveryState, Outcome, StatusClass, StepReport, Target, Timestamp, Trigger,
@@ -55,10 +56,11 @@ pub(super) struct DeliveryFacts {
     pub finished: Option<String>,
     /// Time of the first attempt.
     pub first_attempt: Option<String>,
-    /// Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`,
-    /// `postponed`, `crashed` or `shadowed`.
+    /// Outcome of the last attempt.
+    #[schemars(with = "Option<AttemptOutcome>")]
     pub last_outcome: Option<&'static str>,
     /// The status that the last attempt was answered.
+    #[schemars(range(min = 100, max = 999))]
     pub last_status: Option<u16>,
     /// The class of what the last attempt came to; null where it says nothing of the endpoint or of a plugin.
     pub status_class: Option<StatusClassView>,
@@ -93,6 +95,7 @@ pub(super) enum StatusClassView {
 
 /// Cause of a delivery.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "DeliveryTrigger")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TriggerView {
     /// Publication of the event.
@@ -124,20 +127,24 @@ pub(super) enum DeliveryStatus {
 #[schemars(rename = "Attempt")]
 pub(super) struct AttemptView {
     /// Attempt number, from 1.
+    #[schemars(range(min = 1))]
     pub number: u32,
     /// Start of the attempt.
     pub started: String,
     /// Duration in milliseconds.
     pub took_ms: u64,
     /// Outcome of the attempt.
+    #[schemars(with = "AttemptOutcome")]
     pub outcome: &'static str,
     /// HTTP status of the response.
+    #[schemars(range(min = 100, max = 999))]
     pub response_status: Option<u16>,
     /// Beginning of the response body.
     pub response_body: Option<String>,
     /// Delay that the response's `Retry-After` asked for, in seconds.
     pub retry_after: Option<u64>,
-    /// Stage of the failure: `resolve`, `connect`, `tls`, `send`, `head` or `body`.
+    /// Stage of the failure.
+    #[schemars(with = "Option<AttemptStage>")]
     pub stage: Option<&'static str>,
     /// Reason for the failure, or for the drop by a step.
     pub reason: Option<String>,
@@ -153,6 +160,7 @@ pub(super) struct AttemptView {
 #[schemars(rename = "UnsentRequest")]
 pub(super) struct RequestView {
     /// HTTP method.
+    #[schemars(with = "DeliveryMethod")]
     pub method: &'static str,
     /// URL. `?…` at its end stands for a query, which can be a secret and is not stored.
     pub url: String,
@@ -188,9 +196,8 @@ pub(super) struct StepView {
     pub release: String,
     /// Set when the step's canary was called.
     pub canary: bool,
-    /// Result: `passed`, `dropped`, `skipped` or `failed`. `skipped`: the step failed, and the
-    /// chain went on without it. `failed`: a canary failed, and the event was given to the version
-    /// that the step runs.
+    /// Result. `failed`: a canary failed, and the event was given to the version that the step runs.
+    #[schemars(with = "words::StepResult")]
     pub result: &'static str,
     /// Kind of the failure, if the step failed. One of `trap`, `panic`, `timeout`, `memory`,
     /// `operations`, `output`, `verdict`, `refused`, `missing`, `breaker` and `internal`. Details

@@ -13,42 +13,49 @@ use super::output::Failure;
 
 /// Arguments that select the gateway and the check of its certificate.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Gateway")]
 pub(super) struct Address {
     /// URL of the gateway; default: the context's, or http://127.0.0.1:8080.
-    #[arg(long, env = "HG_URL")]
+    #[arg(help_heading = "Gateway", long, env = "HG_URL")]
     url: Option<String>,
     /// Certificate authorities (PEM) to trust beside the public ones, for a gateway over https.
-    #[arg(long, value_name = "FILE", env = "HG_CA")]
+    #[arg(help_heading = "Gateway", long, value_name = "FILE", env = "HG_CA")]
     ca: Option<PathBuf>,
     /// Context to use in place of the current one (`hookgate context list`).
-    #[arg(long = "context", value_name = "NAME", env = "HG_CONTEXT")]
+    #[arg(
+        help_heading = "Gateway",
+        long = "context",
+        value_name = "NAME",
+        env = "HG_CONTEXT"
+    )]
     context: Option<String>,
 }
 
 /// Arguments of a command for one tenant.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Gateway")]
 pub(super) struct AsTenant {
     #[command(flatten)]
     address: Address,
     /// API key of the tenant; default: the context's. With `--tenant`, the operator's key, which may
     /// also be in HG_OPERATOR_KEY.
-    #[arg(long, env = "HG_KEY", hide_env_values = true)]
+    #[arg(help_heading = "Gateway", long, env = "HG_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Tenant that the operator acts for.
-    #[arg(long, value_name = "TENANT", env = "HG_TENANT")]
+    #[arg(help_heading = "Gateway", long, value_name = "TENANT", env = "HG_TENANT")]
     tenant: Option<String>,
 }
 
 /// Arguments of a command of the operator.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Gateway")]
 pub(super) struct AsOperator {
     #[command(flatten)]
     address: Address,
     /// Operator's key; default: the context's.
-    #[arg(long, env = "HG_OPERATOR_KEY", hide_env_values = true)]
+    #[arg(
+        help_heading = "Gateway",
+        long,
+        env = "HG_OPERATOR_KEY",
+        hide_env_values = true
+    )]
     key: Option<String>,
 }
 

@@ -6,11 +6,12 @@ use clap::{Args, Subcommand};
 use http::Method;
 use indexmap::IndexMap;
 use serde_json::Value;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::access::AsTenant;
 use super::block_on;
 use super::body::{self, Object};
+use super::client::Client;
 use super::output::{Failure, say};
 use super::show::{items, text, word};
 use super::subscription;
@@ -78,13 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn show(show: &Show) -> Result<(), Failure> {
-    let chain = show
-        .gateway
-        .client()?
-        .ask(Method::GET, &show.path(), None)
-        .await?;
-    show.print(&chain);
-    Ok(())
+    show.print(&show.gateway.client()?).await
 }
 
 async fn set(set: &Set) -> Result<(), Failure> {
@@ -98,9 +93,8 @@ async fn set(set: &Set) -> Result<(), Failure> {
             to_raw_value(&IndexMap::from([("steps", steps?)])).map_err(|error| Failure::of(&error))?
         }
     };
-    let chain = client.submit(Method::PUT, &set.chain.path(), &body).await?;
-    set.chain.print(&chain);
-    Ok(())
+    client.submit(Method::PUT, &set.chain.path(), &body).await?;
+    set.chain.print(&client).await
 }
 
 /// Step of an argument.
@@ -128,11 +122,14 @@ impl Show {
         }
     }
 
-    fn print(&self, chain: &Value) {
+    /// Reads the chain and prints it.
+    async fn print(&self, client: &Client) -> Result<(), Failure> {
+        let raw: Box<RawValue> = client.get(&self.path()).await?;
         if self.json {
-            say(chain);
-            return;
+            say(raw.get());
+            return Ok(());
         }
+        let chain: Value = serde_json::from_str(raw.get()).unwrap_or_default();
         let removed = super::show::joined(&chain["always_removed"]);
         if !removed.is_empty() {
             say(format_args!("the profile removes {removed}"));
@@ -162,5 +159,6 @@ impl Show {
                 text(&step["on_failure"]),
             ));
         }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Small client of the gateway's API for commands: http or https, one connection per request.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
@@ -179,11 +180,18 @@ impl Client {
             headers.insert(header::HOST, host);
             Ok(())
         });
-        let response = response.await?;
-        let status = response.status().as_u16();
-        // Read to its end, so that the application is not cut off.
-        let _ = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-        Ok(status)
+        let answered = async {
+            let response = response.await?;
+            let status = response.status().as_u16();
+            // Read to its end, so that the application is not cut off.
+            let _ = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+            Ok(status)
+        };
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        answered.unwrap_or_else(|_| {
+            let seconds = PATIENCE.as_secs();
+            Err(self.unreachable(Failure::new(format!("no answer within {seconds} seconds"))))
+        })
     }
 
     /// Sends a request with a body and returns the response, with any status.
@@ -337,5 +345,7 @@ pub(super) fn refused(answer: &Answer) -> Failure {
 
 /// Content type of a request without a body, or with JSON.
 const JSON: &str = "application/json";
+/// Maximum time for an application to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 const LARGEST_ANSWER: usize = 16 << 20;
 const LARGEST_TEXT: usize = 256 << 20;

@@ -18,14 +18,14 @@ use super::{apply, block_on};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this tenant; all tenants by default.
+    /// Only this tenant, for which a key of it with the scope `manage` suffices; all by default.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     /// Output file, readable only by its owner; the standard output by default. The file has
     /// secrets.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Directory to write declarations to in place of the document, a file per tenant, for
+    /// Directory to write tenant files to in place of the document, for
     /// `hookgate apply`: with the chains, and without secrets, keys and values of headers.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "json"])]
     dir: Option<PathBuf>,
@@ -39,7 +39,6 @@ pub(super) struct Arguments {
 /// Arguments that select the gateway and the key.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
-    /// With `--tenant`, a key of that tenant with the scope `manage` suffices.
     #[command(flatten)]
     operator: AsOperator,
 }
@@ -58,7 +57,7 @@ struct Written {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(dir) = &arguments.dir {
-        return block_on(declare(arguments, dir));
+        return block_on(write_files(arguments, dir));
     }
     if arguments.output.is_none() && io::stdout().is_terminal() {
         let failure = Failure::new("the document holds secrets, and is not shown on a terminal");
@@ -67,10 +66,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     block_on(export(arguments))
 }
 
-async fn declare(arguments: &Arguments, dir: &Path) -> Result<(), Failure> {
+async fn write_files(arguments: &Arguments, dir: &Path) -> Result<(), Failure> {
     let only = arguments.tenant.as_deref();
     let count = apply::export(&arguments.gateway.client(None)?, only, dir).await?;
-    say(format_args!("{count} tenants are declared in {}", dir.display()));
+    say(format_args!("{count} tenants are written to {}", dir.display()));
     Ok(())
 }
 

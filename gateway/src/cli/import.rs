@@ -33,7 +33,8 @@ pub(super) struct Arguments {
     /// They receive nothing until they are activated, or the file is imported again without this.
     #[arg(long)]
     disabled: bool,
-    /// Tenant of the file, which must exist; rows of others are refused. Any tenants by default.
+    /// Tenant of the file, which must exist; rows of others are refused. A key of it with the scope
+    /// `manage` suffices. Any tenants by default.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     #[command(flatten)]

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use http::Method;
-use serde_json::{Value, json};
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::client::Client;
 use super::output::{Failure, note, say, table};
@@ -15,16 +17,15 @@ use hookgate_runtime::clock::Clock;
 
 /// Filters of the lists of events, deliveries and attempts.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Filters")]
 pub(super) struct Filters {
     /// Only from this time on: RFC 3339, or a span before now such as `15m`.
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "Filters", long, value_name = "TIME")]
     since: Option<String>,
     /// Only from before this time: RFC 3339, or a span before now.
-    #[arg(long, value_name = "TIME")]
+    #[arg(help_heading = "Filters", long, value_name = "TIME")]
     until: Option<String>,
     /// Exactly one event's id, one delivery's id, or one Idempotency-Key.
-    #[arg(long, short, value_name = "TEXT")]
+    #[arg(help_heading = "Filters", long, short, value_name = "TEXT")]
     query: Option<String>,
     #[command(flatten)]
     common: CommonFilters,
@@ -32,37 +33,35 @@ pub(super) struct Filters {
 
 /// Filters of lists and of the tail.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Filters")]
 pub(super) struct CommonFilters {
     /// Only of events of these types: patterns separated by commas, such as `invoice.*,order.paid`.
-    #[arg(long, value_name = "PATTERNS")]
+    #[arg(help_heading = "Filters", long, value_name = "PATTERNS")]
     types: Option<String>,
     /// Only to this subscription.
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = "Filters", long, value_name = "ID")]
     subscription: Option<String>,
     /// Only where the delivery has this status.
-    #[arg(long, value_parser = ["pending", "delivered", "dead", "cancelled", "shadowed"])]
+    #[arg(help_heading = "Filters", long, value_parser = ["pending", "delivered", "dead", "cancelled", "shadowed"])]
     status: Option<String>,
     /// Only where the attempt, or the last one, came to this.
-    #[arg(long, value_parser = ["2xx", "3xx", "4xx", "5xx", "network", "plugin"])]
+    #[arg(help_heading = "Filters", long, value_parser = ["2xx", "3xx", "4xx", "5xx", "network", "plugin"])]
     status_class: Option<String>,
     /// Only first attempts, or only later ones.
-    #[arg(long, value_parser = ["first", "retry"])]
+    #[arg(help_heading = "Filters", long, value_parser = ["first", "retry"])]
     attempt: Option<String>,
 }
 
 /// Selection of a page.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Page")]
 pub(super) struct Paging {
     /// Maximum number of items: 1 to 500.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=500))]
+    #[arg(help_heading = "Page", long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=500))]
     limit: u64,
     /// Cursor that another page has given.
-    #[arg(long, value_name = "CURSOR", conflicts_with = "all")]
+    #[arg(help_heading = "Page", long, value_name = "CURSOR", conflicts_with = "all")]
     cursor: Option<String>,
     /// Read to the end of the list; with `--json`, one item a line.
-    #[arg(long)]
+    #[arg(help_heading = "Page", long)]
     all: bool,
 }
 
@@ -139,19 +138,22 @@ pub(super) async fn print<const N: usize>(
     let mut is_first = true;
     loop {
         let page = page(client, (path, query), paging.limit, cursor.take()).await?;
-        let items = page["data"].as_array().map_or(&[][..], Vec::as_slice);
+        let items: Vec<Box<RawValue>> = member(&page, "data");
         match (as_json, paging.all) {
-            (true, true) => items.iter().for_each(say),
-            (true, false) => say(&page),
+            (true, true) => items.iter().for_each(|item| say(item.get())),
+            (true, false) => say(serde_json::to_string(&page).unwrap_or_default()),
             (false, _) => {
-                let rows: Vec<_> = items.iter().map(&row).collect();
+                let values = items
+                    .iter()
+                    .map(|item| serde_json::from_str(item.get()).unwrap_or_default());
+                let rows: Vec<_> = values.map(|value: Value| row(&value)).collect();
                 if is_first || !rows.is_empty() {
                     table(names, &rows);
                 }
             }
         }
         is_first = false;
-        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        cursor = member(&page, "next_cursor");
         match &cursor {
             Some(cursor) if !paging.all => {
                 if !as_json {
@@ -165,27 +167,38 @@ pub(super) async fn print<const N: usize>(
     }
 }
 
+/// Page of a list. Its values keep the digits of their numbers.
+type Page = IndexMap<String, Box<RawValue>>;
+
+/// Member of a page; the default if it is absent, null or something else.
+fn member<T: DeserializeOwned + Default>(page: &Page, name: &str) -> T {
+    let member = page
+        .get(name)
+        .and_then(|raw| serde_json::from_str(raw.get()).ok());
+    member.unwrap_or_default()
+}
+
 /// Reads a page. Continues where a page is empty because a request looks at no more.
 async fn page(
     client: &Client,
     (path, query): (&str, &Query),
     limit: u64,
     mut cursor: Option<String>,
-) -> Result<Value, Failure> {
-    let mut previous: Option<Value> = None;
+) -> Result<Page, Failure> {
+    let mut previous = None;
     loop {
         let mut query = query.clone();
         query
             .add("limit", Some(&limit.to_string()))
             .add("cursor", cursor.as_deref());
-        let mut page = client.ask(Method::GET, &query.of(path), None).await?;
-        let is_empty = page["data"].as_array().is_none_or(Vec::is_empty);
+        let mut page: Page = client.get(&query.of(path)).await?;
         // The way to what is newer begins at the first page that was read.
         if let Some(of_page) = page.get_mut("previous_cursor") {
             of_page.clone_from(previous.get_or_insert_with(|| of_page.clone()));
         }
-        match page["next_cursor"].as_str() {
-            Some(next) if is_empty && page["partial"] == json!(true) => cursor = Some(next.to_owned()),
+        let is_empty = member::<Vec<Box<RawValue>>>(&page, "data").is_empty();
+        match member(&page, "next_cursor") {
+            Some(next) if is_empty && member(&page, "partial") => cursor = Some(next),
             _ => return Ok(page),
         }
         tokio::time::sleep(PAUSE).await;

@@ -101,14 +101,14 @@ enum Command {
     #[command(after_help = "Examples:
   hookgate export --output tenants.ndjson
   hookgate export --tenant acme --output acme.ndjson
-  hookgate export --dir tenants                  # declarations for `hookgate apply`")]
+  hookgate export --dir tenants                  # files for `hookgate apply`")]
     Export(export::Arguments),
     /// Import a file of `export`. Nothing is deleted, and a repetition changes nothing.
     #[command(after_help = "Examples:
   hookgate import tenants.ndjson --dry-run
   hookgate import tenants.ndjson")]
     Import(import::Arguments),
-    /// Make tenants as a directory of files declares them; a repetition changes nothing.
+    /// Make tenants as a directory of files describes them; a repetition changes nothing.
     #[command(after_help = "Examples:
   hookgate export --dir tenants
   hookgate apply -f tenants --plan

@@ -233,6 +233,14 @@ impl Auth {
         }
     }
 
+    /// Tenant that the caller acts for, and its key, whatever its scopes; without a key: the operator.
+    ///
+    /// # Errors
+    /// As `tenant`, except `scope_missing`.
+    pub fn holder(&self, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
+        self.acting(key_of(headers)?, headers)
+    }
+
     /// Tenant and reach of the caller; a consumer's key suffices.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Problem, Response, describe_header, describe_scopes, describe_tenant_header};
 use hookgate_domain::Scope;
+use hookgate_domain::spelling::{EVENT_ID, EVENT_TYPE};
 
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 
@@ -44,17 +45,19 @@ struct NewEventView {
     /// Event type, such as `invoice.paid`: 1 to 256 printable ASCII characters.
     /// Its parts are joined by single dots and have none of `* , " < > \ ^ { | }` and the grave
     /// accent.
-    #[schemars(rename = "type")]
+    #[schemars(rename = "type", extend("pattern" = EVENT_TYPE, "maxLength" = 256))]
     kind: String,
     /// Payload: any JSON. It passes the tenant's chain before it is stored.
     data: Value,
     /// The producer's own id, 1 to 64 of `A-Z a-z 0-9 _ - . :`. A repeated id makes a duplicate.
+    #[schemars(regex(pattern = EVENT_ID))]
     id: Option<String>,
     /// Time of the event (RFC 3339); by default the time of its acceptance.
     created: Option<String>,
     /// The producer's metadata. Plugins can read it, consumers never see it.
     metadata: Option<serde_json::Map<String, Value>>,
     /// Endpoint of this event only, in addition to the subscriptions.
+    #[schemars(extend("format" = "uri"), length(max = 2048))]
     deliver_to: Option<String>,
 }
 

@@ -205,7 +205,7 @@ chain = [{ plugin = "redact", settings = { classes = ["restricted"] } }]
     // A tenant's own key applies its file, but for what is the operator's.
     let made = gateway
         .operator()
-        .post("/v1/tenants/shop/keys", &json!({ "scopes": ["manage"] }))
+        .post("/v1/tenants/shop/keys", &json!({ "scopes": ["manage", "read"] }))
         .await
         .expect(201);
     let key = made["key"].as_str().unwrap();

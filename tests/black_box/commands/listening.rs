@@ -1,60 +1,13 @@
 //! `hookgate listen` with a subscription of its own and an application behind it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdout, Stdio};
-
 use hookgate_tests::{Receiver, Reply, Setup, eventually};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{User, ended};
+use super::{Running, User};
 
-/// A running `hookgate listen`.
-struct Listening {
-    process: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Listening {
-    fn start(user: &User, arguments: &[&str]) -> Self {
-        let mut command = user.command(&[&["listen", "--port", "0"], arguments].concat());
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        Self { process, output }
-    }
-
-    /// Next line of the output.
-    async fn line(self) -> (Self, String) {
-        let mut own = self;
-        tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            own.output.read_line(&mut line).unwrap();
-            (own, line)
-        })
-        .await
-        .unwrap()
-    }
-
-    async fn json(self) -> (Self, Value) {
-        let (own, line) = self.line().await;
-        let value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        (own, value)
-    }
-
-    fn types(&mut self, line: &str) {
-        let input = self.process.stdin.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
-        input.flush().unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
+fn listening(user: &User, arguments: &[&str]) -> Running {
+    user.start(&[&["listen", "--port", "0"], arguments].concat())
 }
 
 async fn subscriptions(acme: &hookgate_tests::Client) -> Vec<Value> {
@@ -78,7 +31,7 @@ async fn listen_command_subscribes_forwards_and_sends_again() {
         "2",
         "--json",
     ];
-    let listening = Listening::start(&user, &arguments);
+    let mut listening = listening(&user, &arguments);
     let subscribed = eventually("it has subscribed", async || subscriptions(&acme).await.pop()).await;
     assert_eq!(
         json!([subscribed["events"], subscribed["description"]]),
@@ -87,7 +40,7 @@ async fn listen_command_subscribes_forwards_and_sends_again() {
 
     acme.publish("other.thing", json!({})).await;
     let id = acme.publish("order.made", json!({ "total": 1 })).await;
-    let (listening, first) = listening.json().await;
+    let first = listening.json().await;
     assert_eq!(
         json!([
             first["number"],
@@ -103,30 +56,27 @@ async fn listen_command_subscribes_forwards_and_sends_again() {
     assert_eq!(passed.path, "/hook");
 
     acme.publish("order.made", json!({ "total": 2 })).await;
-    let (listening, second) = listening.json().await;
+    let second = listening.json().await;
     assert_eq!(
         (&second["answered"], &second["signature"]),
         (&json!(200), &json!("genuine"))
     );
-    let (mut listening, again) = {
-        let mut listening = listening;
-        listening.types("resend 1");
-        listening.json().await
-    };
+    listening.types("resend 1");
+    let again = listening.json().await;
     assert_eq!(again, json!({ "resent": 1, "answered": 200 }));
     let received = application.wait_for(3).await;
     assert_eq!((received[2].id(), &received[2].body), (id.as_str(), &passed.body));
 
     // The oldest is evicted: two are kept.
     acme.publish("order.made", json!({ "total": 3 })).await;
-    listening = listening.json().await.0;
+    listening.json().await;
     listening.types("r 1");
     listening.types("r 3");
-    let (listening, again) = listening.json().await;
+    let again = listening.json().await;
     assert_eq!(again["resent"], json!(3), "there is no delivery 1 any more");
 
     listening.signal(Signal::TERM);
-    let done = ended(listening.process).await;
+    let done = listening.ended().await;
     assert_eq!(done.code, Some(0), "{}", done.errors);
     assert!(done.errors.contains("there is no delivery 1"), "{}", done.errors);
     assert_eq!(
@@ -144,17 +94,17 @@ async fn listen_command_answers_for_an_application_that_is_away() {
     let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", away.local_addr().unwrap());
     drop(away);
-    let listening = Listening::start(&user, &["--subscribe", "--forward", &url, "--json"]);
+    let mut listening = listening(&user, &["--subscribe", "--forward", &url, "--json"]);
     eventually("it has subscribed", async || subscriptions(&acme).await.pop()).await;
     acme.publish("order.made", json!({})).await;
-    let (mut listening, arrived) = listening.json().await;
+    let arrived = listening.json().await;
     assert_eq!(arrived["answered"], json!(502));
     assert!(
         arrived["failure"].as_str().unwrap().contains("cannot speak to"),
         "{arrived}"
     );
     listening.types("q");
-    assert_eq!(ended(listening.process).await.code, Some(0));
+    assert_eq!(listening.ended().await.code, Some(0));
     assert_eq!(subscriptions(&acme).await, Vec::<Value>::new());
 
     // Nothing is begun without a key, or with a wrong one.

@@ -1,7 +1,5 @@
 //! The feed and the tail, as they go on.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +8,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::{User, ended, lines};
+use super::{User, lines};
 
 /// Way to a gateway that can be cut.
 struct Way {
@@ -50,35 +48,18 @@ impl Way {
     }
 }
 
-/// Reads a line of a process's output.
-async fn line(child: &mut Child, lines: &mut Option<BufReader<std::process::ChildStdout>>) -> String {
-    let mut reader = lines
-        .take()
-        .unwrap_or_else(|| BufReader::new(child.stdout.take().unwrap()));
-    let (reader, text) = tokio::task::spawn_blocking(move || {
-        let mut text = String::new();
-        reader.read_line(&mut text).unwrap();
-        (reader, text)
-    })
-    .await
-    .unwrap();
-    *lines = Some(reader);
-    text
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tail_command_resumes_where_a_connection_was_cut() {
     let gateway = Setup::embedded().start();
     let acme = gateway.tenant("acme").await;
     let way = Way::to(gateway.base()).await;
     let user = User::at(&way.url, acme.key());
-    let mut tail = user.start(&["tail", "--events", "accepted", "--limit", "5", "--json"]);
+    let tail = user.start(&["tail", "--events", "accepted", "--limit", "5", "--json"]);
     eventually("the tail is connected", async || {
         (way.connections.load(Ordering::SeqCst) == 1).then_some(())
     })
     .await;
     // The gateway may not have begun to watch: events are published until one is shown.
-    let mut output = None;
     let publishing = acme.clone();
     let publisher = tokio::spawn(async move {
         loop {
@@ -86,10 +67,9 @@ async fn tail_command_resumes_where_a_connection_was_cut() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     });
-    let first = line(&mut tail, &mut output).await;
+    let first = tail.json().await;
     publisher.abort();
     let _ = publisher.await;
-    let first = lines(&first).remove(0);
     assert_eq!(
         json!([first["line"], first["type"]]),
         json!(["accepted", "warm.up"])
@@ -103,14 +83,13 @@ async fn tail_command_resumes_where_a_connection_was_cut() {
     }
     let mut shown = vec![first];
     while shown.len() < 5 {
-        let text = line(&mut tail, &mut output).await;
-        shown.extend(lines(&text));
+        shown.push(tail.json().await);
     }
     assert!(
         way.connections.load(Ordering::SeqCst) > 1,
         "it has connected again"
     );
-    assert!(ended(tail).await.errors.contains("opened again"));
+    assert!(tail.ended().await.errors.contains("opened again"));
 
     // The same lines as a client sees that begins after the first.
     let again = User::of(&gateway, acme.key());
@@ -129,19 +108,10 @@ async fn tail_command_resumes_where_a_connection_was_cut() {
 }
 
 #[tokio::test]
-async fn tail_command_shows_attempts_and_refusals() {
-    let gateway = Setup::embedded().with("retry.attempts = 1").start();
+async fn tail_command_is_refused_with_the_reason() {
+    let gateway = Setup::embedded().start();
     let acme = gateway.tenant("acme").await;
-    acme.subscribe("http://127.0.0.1:9/").await;
     let user = User::of(&gateway, acme.key());
-    let id = acme.publish("invoice.paid", json!({})).await;
-    let attempt = eventually("it is dead", async || {
-        let dead = user.json(&["delivery", "list", "--status", "dead"]).await;
-        dead["data"].get(0).cloned()
-    })
-    .await;
-    assert_eq!(attempt["event"], json!(id));
-    // From the beginning: the id of a line before everything is that of an empty tenant's first.
     let refused = user.fails(1, &["tail", "--last-event-id", "nonsense"]).await;
     assert!(refused.contains("cursor"), "{refused}");
     let wrong = User::of(&gateway, "hg_wrong");
@@ -171,14 +141,34 @@ async fn feed_command_follows_what_comes_later() {
     let rest = lines(&user.ok(&["feed", "--cursor", &cursor, "--json"]).await);
     assert_eq!(rest.len(), 4);
 
-    let mut following = user.start(&["feed", "--follow", "--types", "order.*", "--limit", "4", "--json"]);
-    let mut output = None;
+    let following = user.start(&["feed", "--follow", "--types", "order.*", "--limit", "4", "--json"]);
     for number in 0..3 {
-        let shown = lines(&line(&mut following, &mut output).await).remove(0);
+        let shown = following.json().await;
         assert_eq!(shown["data"]["number"], json!(number));
     }
     acme.publish("order.made", json!({ "number": 3 })).await;
-    let shown = lines(&line(&mut following, &mut output).await).remove(0);
+    let shown = following.json().await;
     assert_eq!(shown["data"]["number"], json!(3));
-    assert_eq!(ended(following).await.code, Some(0));
+    assert_eq!(following.ended().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tail_command_shows_attempts_as_text() {
+    let gateway = Setup::embedded().with("retry.attempts = 1").start();
+    let acme = gateway.tenant("acme").await;
+    acme.subscribe("http://127.0.0.1:9/").await;
+    let user = User::of(&gateway, acme.key());
+    let tail = user.start(&["tail", "--events", "dead", "--limit", "1"]);
+    let publisher = tokio::spawn(async move {
+        loop {
+            acme.publish("invoice.paid", json!({})).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let line = tail.line().await;
+    publisher.abort();
+    for words in ["dead", "invoice.paid", "attempt 1: unreachable", "dlv_evt_"] {
+        assert!(line.contains(words), "`{words}` is missing: {line}");
+    }
+    assert_eq!(tail.ended().await.code, Some(0));
 }

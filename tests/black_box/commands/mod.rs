@@ -7,10 +7,13 @@ mod listening;
 mod live;
 mod registry;
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 
 use hookgate_tests::gateway::{Gateway, OPERATOR_KEY, command};
+use hookgate_tests::{BOUND, eventually};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,13 +86,28 @@ impl User {
         command
     }
 
-    /// Starts a command whose output is read.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments)
+    /// Starts a command whose output is read as it comes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut process = self
+            .command(arguments)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap()
+            .unwrap();
+        let (found, lines) = mpsc::channel();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if found.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Running {
+            process,
+            lines: Arc::new(Mutex::new(lines)),
+        }
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
@@ -147,10 +165,60 @@ impl Done {
     }
 }
 
-/// Result of a command that was started, when it has ended.
-pub(crate) async fn ended(child: Child) -> Done {
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output());
-    Done::of(&output.await.unwrap().unwrap())
+/// Command that runs, ended on drop.
+pub(crate) struct Running {
+    process: Child,
+    lines: Arc<Mutex<mpsc::Receiver<String>>>,
+}
+
+impl Running {
+    /// Next line of the output.
+    pub(crate) async fn line(&self) -> String {
+        let lines = Arc::clone(&self.lines);
+        let line = tokio::task::spawn_blocking(move || lines.lock().unwrap().recv_timeout(BOUND));
+        line.await.unwrap().expect("a line of the output")
+    }
+
+    /// Next line of the output as JSON.
+    pub(crate) async fn json(&self) -> Value {
+        let line = self.line().await;
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Types a line.
+    pub(crate) fn types(&mut self, line: &str) {
+        let input = self.process.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+        input.flush().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Exit code and errors, when it has ended.
+    pub(crate) async fn ended(mut self) -> Done {
+        let code = eventually("the command ends", async || self.process.try_wait().unwrap()).await;
+        let mut errors = String::new();
+        self.process
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        Done {
+            code: code.code(),
+            out: String::new(),
+            errors,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// JSON objects of the lines of an output.

@@ -110,7 +110,7 @@ async fn subscription_commands_work_end_to_end() {
         json!([["x-team"], "ERP", "5s", "thin", { "schedule": ["1m", "10m"] }])
     );
     let text = user.ok(&["subscription", "show", &id]).await;
-    assert!(text.contains("100.50") || text.contains("100.5"), "{text}");
+    assert!(text.contains("100.50"), "{text}");
     let raw = acme.request(reqwest::Method::GET, &format!("/v1/subscriptions/{id}"));
     let raw = raw.send().await.unwrap().text().await.unwrap();
     assert!(raw.contains("100.50"), "the digits arrive: {raw}");
@@ -206,7 +206,7 @@ async fn chain_commands_set_and_show_steps() {
     assert!(user.ok(&["chain", "show"]).await.contains("no steps"));
     let step = r#"redact={"classes":["confidential"]}"#;
     let said = user.ok(&["chain", "set", "--step", step]).await;
-    assert!(said.contains("1. redact") && said.contains("runs"), "{said}");
+    assert!(said.contains("1. redact {\"classes\""), "{said}");
     let chain = acme.get("/v1/chain").await.expect(200);
     assert_eq!(
         chain["steps"][0]["settings"],

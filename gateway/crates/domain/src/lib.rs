@@ -18,6 +18,7 @@ pub mod quota;
 pub mod retry;
 pub mod scope;
 pub mod secret;
+pub mod spelling;
 pub mod stats;
 pub mod subscription;
 pub mod time;

@@ -356,6 +356,7 @@ impl JsonSchema for SizeLimit {
         json_schema!({
             "type": "string",
             "description": "A number of bytes with its unit (B, KiB, MiB, GiB), or `unlimited`.",
+            "pattern": "^([0-9]{1,12} ?(B|KiB|MiB|GiB)?|unlimited)$",
             "examples": ["10GiB"],
         })
     }

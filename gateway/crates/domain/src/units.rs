@@ -121,7 +121,7 @@ impl fmt::Display for Size {
 }
 
 macro_rules! as_text {
-    ($type:ident, $example:literal, $about:literal) => {
+    ($type:ident, $example:literal, $pattern:literal, $about:literal) => {
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(self, f)
@@ -146,16 +146,22 @@ macro_rules! as_text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "description": $about, "examples": [$example] })
+                json_schema!({ "type": "string", "description": $about, "pattern": $pattern, "examples": [$example] })
             }
         }
     };
 }
 
-as_text!(Span, "30s", "A length of time with its unit: ms, s, m, h, d.");
+as_text!(
+    Span,
+    "30s",
+    "^[0-9]{1,9} ?(us|ms|s|m|h|d)( ?[0-9]{1,9} ?(us|ms|s|m|h|d))*$",
+    "A length of time with its unit: ms, s, m, h, d."
+);
 as_text!(
     Size,
     "256KiB",
+    "^[0-9]{1,12} ?(B|KiB|MiB|GiB)?$",
     "A number of bytes with its unit: B, KiB, MiB, GiB."
 );
 

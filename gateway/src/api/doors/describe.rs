@@ -6,11 +6,13 @@ use aide::openapi::{ApiKeyLocation, Operation, SecurityScheme, Tag};
 use aide::transform::TransformOperation;
 use serde_json::{Map, Value, json};
 
+use super::super::openapi::WHOLE;
 use super::Entrance;
 use super::caller::needed_scope;
 use crate::http::SCOPES;
-use hookgate_contract::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route};
+use hookgate_contract::profile::{Action, Answer, Field, Input, KeyPlace, Method, Route, Told};
 use hookgate_domain::Scope;
+use hookgate_domain::spelling::{EVENT_PATTERN, EVENT_PATTERNS};
 
 /// Builds a section for each adapter.
 pub(in crate::api) fn tags(entrances: &[Arc<Entrance>]) -> Vec<Tag> {
@@ -50,7 +52,7 @@ pub(super) fn operation(entrance: &Entrance, route: &Route) -> Operation {
         "operationId": operation_id(entrance, route),
         "summary": summary(route.action),
         "security": [{ (scheme_of(&entrance.door.key)): [] }],
-        "responses": { (route.status.to_string()): response(route) },
+        "responses": { (route.status.to_string()): response(route), "default": refusal(entrance) },
         (SCOPES): [needed_scope(route.action).name(), Scope::Consumer.name()],
     });
     if route.path.to_string().contains("{id}") {
@@ -68,6 +70,14 @@ pub(super) fn operation(entrance: &Entrance, route: &Route) -> Operation {
         described["requestBody"] = body(route);
     }
     described["parameters"] = parameters.into();
+    let whole = [
+        Action::CreateSubscription,
+        Action::CreateTenantSecret,
+        Action::Feed,
+    ];
+    if whole.contains(&route.action) {
+        described[WHOLE] = true.into();
+    }
     serde_json::from_value(described).expect("an operation")
 }
 
@@ -100,10 +110,13 @@ pub(super) fn as_is(operation: Operation) -> impl FnOnce(TransformOperation<'_>)
 }
 
 fn body(route: &Route) -> Value {
-    let fields = route
-        .input
-        .iter()
-        .map(|(name, meaning)| (name.clone(), of_input(*meaning)));
+    let fields = route.input.iter().map(|(name, meaning)| {
+        let mut schema = of_input(*meaning);
+        if !route.required.contains(name) {
+            or_null(&mut schema);
+        }
+        (name.clone(), schema)
+    });
     let schema = json!({
         "type": "object",
         "properties": fields.collect::<Map<_, _>>(),
@@ -117,12 +130,52 @@ fn body(route: &Route) -> Value {
     json!({ "required": needed || !route.required.is_empty(), "content": { "application/json": { "schema": schema } } })
 }
 
+/// A member that may be left out may be `null` as well.
+fn or_null(schema: &mut Value) {
+    schema["type"] = json!([schema["type"], "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+}
+
 fn response(route: &Route) -> Value {
     if route.answer.is_empty() {
         return json!({ "description": "Done; there is nothing to show." });
     }
     let schema = object(&route.answer, &route.item);
     json!({ "description": "", "content": { "application/json": { "schema": schema } } })
+}
+
+/// Any refusal, in the product's shape.
+fn refusal(entrance: &Entrance) -> Value {
+    let about = "What is wrong.";
+    let Some(shape) = &entrance.door.errors else {
+        let schema = json!({ "$ref": "#/components/schemas/CustomerProblem" });
+        return json!({ "description": about, "content": { "application/problem+json": { "schema": schema } } });
+    };
+    let told = |answer: &Answer<Told>| match answer {
+        Answer::Constant(value) => json!({ "const": value }),
+        Answer::Field(Told::Status) => json!({ "type": "integer", "minimum": 400, "maximum": 599 }),
+        Answer::Field(Told::Errors) => {
+            json!({ "type": "array", "items": { "$ref": "#/components/schemas/FieldError" } })
+        }
+        Answer::Field(Told::Code) => text("A stable word for programs."),
+        Answer::Field(Told::Title | Told::Detail | Told::Fix) => json!({ "type": "string" }),
+    };
+    let properties = shape
+        .members
+        .iter()
+        .map(|(name, answer)| (name.clone(), told(answer)));
+    let names: Vec<_> = shape.members.iter().map(|(name, _)| name).collect();
+    let members =
+        json!({ "type": "object", "properties": properties.collect::<Map<_, _>>(), "required": names });
+    let schema = match &shape.within {
+        Some(name) => {
+            json!({ "type": "object", "properties": { (name.as_str()): members }, "required": [name] })
+        }
+        None => members,
+    };
+    json!({ "description": about, "content": { "application/json": { "schema": schema } } })
 }
 
 fn object(members: &[(String, Answer)], item: &[(String, Answer)]) -> Value {
@@ -137,27 +190,37 @@ fn object(members: &[(String, Answer)], item: &[(String, Answer)]) -> Value {
 
 fn of_input(meaning: Input) -> Value {
     match meaning {
-        Input::Url => text("Where to send."),
+        Input::Url => {
+            json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "Where to send." })
+        }
         Input::Events => texts("Which events."),
-        Input::Description => text("For people."),
-        Input::Secret => text("The signing secret; made where none is given."),
-        Input::Payload => text("How much of an event is sent: `full` or `thin`."),
+        Input::Description => json!({ "type": "string", "maxLength": 1024, "description": "For people." }),
+        Input::Secret => json!({
+            "type": "string", "maxLength": 512, "description": "The signing secret; made where none is given.",
+        }),
+        Input::Payload => {
+            json!({ "type": "string", "enum": ["full", "thin"], "description": "How much of an event is sent." })
+        }
         Input::Grace => number("How long the old secret signs beside the new one, in seconds."),
-        Input::Cursor => text("Where to go on."),
+        Input::Cursor => json!({ "type": "string", "minLength": 1, "description": "Where to go on." }),
         Input::Limit => json!({
             "type": "integer", "minimum": 1, "maximum": 500,
             "description": "How many at most; 50 where it is not given.",
         }),
-        Input::Types => text("Only events of these types, separated by commas."),
+        Input::Types => json!({
+            "type": "string", "pattern": EVENT_PATTERNS, "description": "Only events of these types, separated by commas.",
+        }),
         Input::Wait => number("When there is nothing new, wait so many seconds for it."),
         Input::Status => text(
             "How a subscription begins, active where it is left out; or only deliveries that are `pending`, `delivered`, `dead`, `cancelled` or `shadowed`.",
         ),
         Input::Since => {
-            text("Events accepted at this time (RFC 3339) or later; in a feed, in place of a cursor.")
+            time("Events accepted at this time (RFC 3339) or later; in a feed, in place of a cursor.")
         }
-        Input::Until => text("Events accepted before this time."),
-        Input::Only => text("`failed` (what was not delivered), `dead` or `all`."),
+        Input::Until => time("Events accepted before this time."),
+        Input::Only => json!({
+            "type": "string", "enum": ["failed", "dead", "all"], "description": "`failed` is what was not delivered.",
+        }),
     }
 }
 
@@ -168,10 +231,12 @@ fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
         Field::Events => texts("Which events."),
         Field::Description => text_or_null("For people."),
         Field::Secret => text_or_null("What deliveries are signed with."),
-        Field::PreviousExpires => text_or_null("When the secrets before it stop signing."),
-        Field::Payload => text("How much of an event is sent."),
+        Field::PreviousExpires => time_or_null("When the secrets before it stop signing."),
+        Field::Payload => {
+            json!({ "type": "string", "enum": ["full", "thin"], "description": "How much of an event is sent." })
+        }
         Field::Status => text("Whether it receives."),
-        Field::Created => text("When it was made or happened."),
+        Field::Created => time("When it was made or happened."),
         Field::Kind => text("The event's type."),
         Field::Entity => text_or_null("What it is about."),
         Field::Data => json!({ "description": "The event's data." }),
@@ -184,14 +249,16 @@ fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
         Field::Event => text("The event's id."),
         Field::Subscription => text("The subscription's id."),
         Field::Delivery => text("The delivery's id."),
-        Field::Trigger => text("Why it exists: `published`, `replay` or `test`."),
+        Field::Trigger => {
+            json!({ "type": "string", "enum": ["published", "replay", "test"], "description": "Why it exists." })
+        }
         Field::Attempts => number("How many attempts were made."),
-        Field::NextAttempt => text_or_null("When the next attempt is due."),
-        Field::FirstAttempt => text_or_null("When the first attempt was made."),
-        Field::Finished => text_or_null("When it ended."),
+        Field::NextAttempt => time_or_null("When the next attempt is due."),
+        Field::FirstAttempt => time_or_null("When the first attempt was made."),
+        Field::Finished => time_or_null("When it ended."),
         Field::Outcome => text_or_null("What the last attempt came to."),
         Field::Number => number("Counted from 1."),
-        Field::Started => text("When it began."),
+        Field::Started => time("When it began."),
         Field::Took => number("How many milliseconds it took."),
         Field::HttpStatus => number_or_null("The status that was answered."),
         Field::Response => text_or_null("The beginning of the answer."),
@@ -201,8 +268,8 @@ fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
         Field::LookedAt => number("How many events were looked at."),
         Field::LeftOut => number("How many of them were left out."),
         Field::Window => number("Over how many seconds attempts are counted."),
-        Field::Since => text("Since when they are counted."),
-        Field::Start => text("When this stretch of time began."),
+        Field::Since => time("Since when they are counted."),
+        Field::Start => time("When this stretch of time began."),
         Field::Delivered => number("How many attempts succeeded."),
         Field::Failed => number("How many attempts failed."),
         Field::Dead => number("How many deliveries were given up."),
@@ -211,9 +278,9 @@ fn of_field(field: Field, item: &[(String, Answer)]) -> Value {
         }
         Field::P50 => number_or_null("How many milliseconds half of the successes took at most."),
         Field::P95 => number_or_null("How many 95 in a hundred of them took at most."),
-        Field::LastSuccess => text_or_null("When a delivery was last taken."),
-        Field::LastFailure => text_or_null("When an attempt last failed."),
-        Field::Warned => text_or_null("When its owner was last warned."),
+        Field::LastSuccess => time_or_null("When a delivery was last taken."),
+        Field::LastFailure => time_or_null("When an attempt last failed."),
+        Field::Warned => time_or_null("When its owner was last warned."),
     }
 }
 
@@ -225,8 +292,19 @@ fn text_or_null(description: &str) -> Value {
     json!({ "type": ["string", "null"], "description": description })
 }
 
+fn time(description: &str) -> Value {
+    json!({ "type": "string", "format": "date-time", "description": description })
+}
+
+fn time_or_null(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time", "description": description })
+}
+
 fn texts(description: &str) -> Value {
-    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+    json!({
+        "type": "array", "minItems": 1, "description": description,
+        "items": { "type": "string", "pattern": EVENT_PATTERN, "maxLength": 258 },
+    })
 }
 
 fn number_or_null(description: &str) -> Value {

@@ -115,6 +115,11 @@ impl Entrance {
         &self.door
     }
 
+    /// Profiles that have the adapter.
+    pub(super) fn profiles(&self) -> &[String] {
+        &self.profiles
+    }
+
     /// Paths and methods of the routes.
     pub(super) fn places(&self) -> impl Iterator<Item = (String, http::Method)> {
         let routes = self.door.routes.iter();

@@ -54,10 +54,13 @@ pub(in crate::api) struct AttemptLine {
     /// Origin of the delivery.
     pub trigger: TriggerView,
     /// Number of the attempt, from 1.
+    #[schemars(range(min = 1))]
     pub number: u32,
     /// Outcome of the attempt.
+    #[schemars(with = "super::super::words::AttemptOutcome")]
     pub outcome: &'static str,
     /// HTTP status of the response, if there was one.
+    #[schemars(range(min = 100, max = 999))]
     pub response_status: Option<u16>,
     /// Class of the outcome; null if it shows nothing about the endpoint or a plugin.
     pub status_class: Option<StatusClassView>,

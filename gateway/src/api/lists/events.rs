@@ -32,8 +32,8 @@ pub(in crate::api) struct EventsQuery {
     until: Option<String>,
     /// Only events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     types: Option<String>,
-    /// Seconds to wait for new events if there are none (long polling).
-    wait: Option<u64>,
+    /// Seconds to wait for new events if there are none (long polling), no longer than the gateway lets them.
+    wait: Option<u32>,
     /// Only events with a delivery to this subscription.
     subscription: Option<String>,
     /// Only events with a delivery in this status.
@@ -127,7 +127,7 @@ impl EventsQuery {
                 cursor: self.cursor,
                 since: self.since,
                 types: self.types,
-                wait: self.wait,
+                wait: self.wait.map(u64::from),
             })),
             (Order::Newest, None) => Ok(Asked::List(ListQuery {
                 limit: self.limit,

@@ -15,9 +15,11 @@ use hookgate_store::Endpoint;
 pub(in crate::api) struct PauseView {
     /// Time of the next attempt.
     pub until: String,
-    /// Reason: `failing` (its last attempts failed) or `asked` (429 or 503 with `Retry-After`).
+    /// Reason. `failing`: its last attempts failed.
+    #[schemars(with = "super::super::words::PauseReason")]
     pub reason: &'static str,
-    /// Scope: `process`, the gateway process that answers; others detect failures independently.
+    /// Scope: other gateways detect failures independently.
+    #[schemars(with = "super::super::words::ProcessScope")]
     pub scope: &'static str,
 }
 

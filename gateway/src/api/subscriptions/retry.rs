@@ -16,7 +16,8 @@ use hookgate_domain::units::Span;
 #[schemars(rename = "RetryPolicy")]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct RetryView {
-    /// Delays between the attempts.
+    /// Delays between the attempts, each up to 7 days.
+    #[schemars(length(max = 99))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Vec<Span>>,
     /// Maximum of the first delay.
@@ -26,6 +27,7 @@ pub(in crate::api) struct RetryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
     /// Total number of attempts, the first included.
+    #[schemars(range(min = 1, max = 100))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
 }

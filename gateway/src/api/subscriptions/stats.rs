@@ -24,7 +24,8 @@ use hookgate_registry::Tenant;
 pub(in crate::api) struct StatsView {
     /// Subscription id.
     pub subscription: String,
-    /// Status: `active` or `disabled`.
+    /// Status of the subscription.
+    #[schemars(with = "super::views::StatusView")]
     pub status: &'static str,
     /// Length of the window over which attempts are counted.
     pub window: Span,
@@ -47,6 +48,7 @@ pub(in crate::api) struct StatsView {
 
 /// Counts of attempts.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AttemptCounts")]
 pub(in crate::api) struct CountsView {
     /// All attempts. Those of test events do not count.
     pub attempts: u64,
@@ -57,6 +59,7 @@ pub(in crate::api) struct CountsView {
     /// Deliveries that were given up.
     pub dead: u64,
     /// Share of attempts that failed, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub failed_share: f64,
     /// Median duration of successful attempts, rounded up; `null` if none succeeded.
     pub p50: Option<Span>,
@@ -66,6 +69,7 @@ pub(in crate::api) struct CountsView {
 
 /// Attempts that ended in a bucket of time.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AttemptBucket")]
 pub(in crate::api) struct BucketView {
     /// Start of the bucket.
     pub start: String,
@@ -75,12 +79,15 @@ pub(in crate::api) struct BucketView {
 
 /// Attempt that failed.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LastFailure")]
 pub(in crate::api) struct FailureView {
     /// Time of the failure.
     pub at: String,
-    /// Its outcome: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`.
+    /// Its outcome.
+    #[schemars(with = "super::super::words::AttemptOutcome")]
     pub outcome: String,
     /// HTTP status of the response, if there was one.
+    #[schemars(range(min = 100, max = 999))]
     pub http_status: Option<u16>,
     /// Time of the delivery's next attempt; `null` if there is none.
     pub next_attempt: Option<String>,
@@ -91,12 +98,14 @@ pub(in crate::api) struct FailureView {
 #[schemars(rename = "AutoDisable")]
 pub(in crate::api) struct PolicyView {
     /// Share of failed attempts that must be exceeded.
+    #[schemars(range(min = 0, max = 1))]
     pub over: f64,
     /// Minimum number of attempts in the window.
     pub least_attempts: u32,
     /// Minimum time for which the subscription has been failing.
     pub for_at_least: Span,
     /// Share of failed attempts above which the owner is warned first.
+    #[schemars(range(min = 0, max = 1))]
     pub warn_over: Option<f64>,
 }
 

@@ -30,16 +30,19 @@ pub(in crate::api) struct NewSubscriptionInput {
     /// Endpoint URL: https or http, without user name or password.
     pub url: Parsed<EndpointUrl>,
     /// Event types: a type (`invoice.paid`), all below a name (`invoice.*`), or all (`*`).
+    #[schemars(length(min = 1))]
     pub events: Vec<Parsed<EventPattern>>,
     /// Filter: further conditions on an event's type and data.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = filter_example())]
     pub filter: Option<Box<RawValue>>,
     /// Signing secret; generated if left out. Either `whsec_` and the base64 of 24 to 64 bytes, or
     /// `whsk_` and an Ed25519 key.
+    #[schemars(length(max = 512))]
     pub secret: Option<String>,
     /// Algorithm of a generated secret; default: `hmac`.
     pub signature: Option<SignatureView>,
     /// Description for people; at most 1024 bytes.
+    #[schemars(length(max = 1024))]
     pub description: Option<String>,
     /// Headers that are sent with every attempt. Their values are never shown again.
     pub headers: Option<BTreeMap<String, String>>,
@@ -66,6 +69,7 @@ pub(in crate::api) struct SubscriptionPatchInput {
     /// Endpoint URL.
     pub url: Option<Parsed<EndpointUrl>>,
     /// Event types.
+    #[schemars(length(min = 1))]
     pub events: Option<Vec<Parsed<EventPattern>>>,
     /// Filter: further conditions on an event's type and data.
     #[serde(default, deserialize_with = "clearable")]
@@ -149,7 +153,8 @@ pub(super) struct SubscriptionView {
     /// Filter: further conditions on an event's type and data.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub filter: Option<Box<RawValue>>,
-    /// Status: `active` or `disabled`.
+    /// Status of the subscription.
+    #[schemars(with = "StatusView")]
     pub status: &'static str,
     /// Time and reason, if the subscription is disabled.
     pub disabled: Option<DisabledView>,
@@ -179,8 +184,8 @@ pub(super) struct SubscriptionView {
 pub(super) struct DisabledView {
     /// Time at which it was disabled.
     pub since: String,
-    /// Reason: `asked`, `gone` or `failing`. `gone`: the endpoint answered 410. `failing`: too many
-    /// of its attempts failed.
+    /// Reason. `failing`: too many of its attempts failed.
+    #[schemars(with = "super::super::words::DisableReason")]
     pub reason: &'static str,
 }
 

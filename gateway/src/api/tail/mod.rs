@@ -53,6 +53,7 @@ pub(super) fn routes() -> ApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 struct TailQuery {
     /// Only these events, separated by commas: `accepted`, `attempted`, `dead`.
+    #[schemars(regex(pattern = "^ *(accepted|attempted|dead) *(, *(accepted|attempted|dead) *)*$"))]
     events: Option<String>,
     /// Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas.
     types: Option<String>,

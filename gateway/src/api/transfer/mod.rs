@@ -98,6 +98,7 @@ struct ImportQuery {
 
 /// Treatment of a document with a refused row.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "ImportMode")]
 #[serde(rename_all = "snake_case")]
 enum Mode {
     /// Nothing of the document is imported.

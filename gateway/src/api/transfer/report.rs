@@ -41,13 +41,15 @@ pub(super) struct Report {
 pub(super) struct ChangedRow {
     /// Line of the row in the document.
     line: usize,
-    /// Kind: `tenant`, `event_type`, `subscription` or `key`.
+    /// Kind of the row.
+    #[schemars(with = "super::super::words::RowKind")]
     kind: &'static str,
     /// Tenant of the row.
     tenant: String,
     /// Id or name of the row.
     id: String,
-    /// Change: `created` or `changed`.
+    /// Change of the row.
+    #[schemars(with = "super::super::words::RowChange")]
     change: &'static str,
     /// Fields that differed.
     fields: Vec<&'static str>,

@@ -73,12 +73,12 @@ pub(super) fn count(steps: &RawValue) -> Result<usize, Failure> {
     self::steps(steps).map(|steps| steps.len())
 }
 
-/// Steps as they are declared: without the fields that only the gateway sets.
+/// Steps for a tenant file: without the fields that only the gateway sets.
 ///
 /// # Errors
 /// Text that is no list of steps.
-pub(super) fn declared(steps: &RawValue) -> Result<Box<RawValue>, Failure> {
-    let mut steps: Vec<super::declared::Row> =
+pub(super) fn for_file(steps: &RawValue) -> Result<Box<RawValue>, Failure> {
+    let mut steps: Vec<super::tenant_file::Row> =
         serde_json::from_str(steps.get()).map_err(|error| Failure::of(&error))?;
     for step in &mut steps {
         for name in ["running", "previous"] {
@@ -86,13 +86,13 @@ pub(super) fn declared(steps: &RawValue) -> Result<Box<RawValue>, Failure> {
         }
         step.retain(|_, value| value.get() != "null");
         if let Some(canary) = step.get_mut("canary") {
-            let read: Result<super::declared::Row, _> = serde_json::from_str(canary.get());
+            let read: Result<super::tenant_file::Row, _> = serde_json::from_str(canary.get());
             let mut read = read.map_err(|error| Failure::of(&error))?;
             read.retain(|name, _| matches!(name.as_str(), "version" | "share"));
-            *canary = super::declared::raw(&read)?;
+            *canary = super::tenant_file::raw(&read)?;
         }
     }
-    super::declared::raw(&steps)
+    super::tenant_file::raw(&steps)
 }
 
 fn steps(steps: &RawValue) -> Result<Vec<Step>, Failure> {
@@ -111,10 +111,10 @@ mod tests {
     fn chains_are_compared_without_what_the_gateway_sets() {
         let shown = r#"[{"plugin":"redact","version":null,"settings":{"a":1.50},"on_failure":"fail",
             "limits":{"memory":"1MiB"},"canary":{"version":"2","share":0.5,"running":{}},"running":{"version":"1"}}]"#;
-        let declared = r#"[{"plugin":"redact","settings":{ "a" : 1.50 },"limits":{"memory":"1024KiB"},
+        let content = r#"[{"plugin":"redact","settings":{ "a" : 1.50 },"limits":{"memory":"1024KiB"},
             "canary":{"version":"2","share":0.5}}]"#;
-        assert!(same(&raw(shown), &raw(declared)).unwrap());
-        let exported = super::declared(&raw(shown)).unwrap();
+        assert!(same(&raw(shown), &raw(content)).unwrap());
+        let exported = for_file(&raw(shown)).unwrap();
         assert!(same(&raw(shown), &exported).unwrap());
         assert!(!exported.get().contains("running") && exported.get().contains("1.50"));
         for other in [

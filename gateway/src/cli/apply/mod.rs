@@ -1,13 +1,13 @@
-//! `hookgate apply`: makes a gateway's tenants as files declare them.
+//! `hookgate apply`: makes a gateway's tenants as their files describe them.
 //!
 //! Everything is planned first, with the gateway's own dry run of an import, and nothing is changed
 //! if a part is refused. A chain is set before events can pass without it: that of a tenant before
 //! its subscriptions, and a new subscription is disabled until it has its own.
 
 mod chain;
-mod declared;
 mod plan;
 mod state;
+mod tenant_file;
 
 use std::path::PathBuf;
 
@@ -31,11 +31,11 @@ pub(super) struct Arguments {
     /// Change nothing, and show what would change.
     #[arg(long)]
     plan: bool,
-    /// Delete subscriptions, event types and chains of the declared tenants that their files do not
+    /// Delete subscriptions, event types and chains of these tenants that their files do not
     /// have. Tenants are never deleted.
     #[arg(long)]
     prune: bool,
-    /// Only this tenant.
+    /// Only this tenant, for which a key of it with the scopes `manage` and `read` suffices.
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     #[command(flatten)]
@@ -46,12 +46,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let declared = declared::read(&arguments.file, arguments.tenant.as_deref())?;
+    let content = tenant_file::read(&arguments.file, arguments.tenant.as_deref())?;
     block_on(async {
         let client = arguments.gateway.client(None)?;
         let mut plans = Vec::new();
-        for (tenant, declared) in &declared {
-            plans.push(Plan::make(&client, tenant, declared, arguments.prune).await?);
+        for (tenant, content) in &content {
+            plans.push(Plan::make(&client, tenant, content, arguments.prune).await?);
         }
         let changes: Vec<_> = plans.iter().flat_map(|plan| &plan.changes).collect();
         if !arguments.json {
@@ -60,8 +60,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if !arguments.plan {
             for plan in &plans {
                 apply(&client, plan).await.map_err(|failure| {
-                    let failure = failure.prefixed(&format!("tenant {}", plan.tenant));
-                    failure.hint("what stands before it is applied; apply again")
+                    failure.prefixed(&format!(
+                        "tenant {}, before which everything is applied",
+                        plan.tenant
+                    ))
                 })?;
             }
         }
@@ -100,7 +102,7 @@ async fn apply(client: &Client, plan: &Plan) -> Result<(), Failure> {
 async fn set(own: &Client, chains: &[&plan::Chain]) -> Result<(), Failure> {
     for chain in chains {
         let path = state::chain_path(chain.subscription.as_deref());
-        let body = declared::Row::from_iter([("steps".to_owned(), chain.steps.clone())]);
+        let body = tenant_file::Row::from_iter([("steps".to_owned(), chain.steps.clone())]);
         own.submit(Method::PUT, &path, &body).await?;
     }
     Ok(())

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::chain;
-use super::declared::{Declaration, Declared, raw};
 use super::state::State;
+use super::tenant_file::{ImportRow, TenantFile, raw};
 use crate::cli::client::{Answer, Client, refused};
 use crate::cli::import::NDJSON;
 use crate::cli::output::Failure;
@@ -63,20 +63,20 @@ pub(super) struct Field {
 }
 
 impl Plan {
-    /// Compares the declaration of a tenant with the gateway, which checks every row.
+    /// Compares a tenant file with the gateway, which checks every row.
     ///
     /// # Errors
     /// Rows that the gateway refuses.
     pub(super) async fn make(
         client: &Client,
         tenant: &str,
-        declared: &Declared,
+        content: &TenantFile,
         prune: bool,
     ) -> Result<Self, Failure> {
         let state = State::read(client, tenant).await?;
         let known = state.as_ref();
         let status = |id: &str| known.and_then(|state| state.status(id));
-        let rows = declared.rows(tenant, known.is_none(), status);
+        let rows = content.rows(tenant, known.is_none(), status);
         let (rows, chains) =
             rows.map_err(|failure| failure.misconfigured().prefixed(&format!("tenant {tenant}")))?;
         let mut plan = Self {
@@ -93,8 +93,7 @@ impl Plan {
         plan.dry_run(client, known, &rows).await?;
         let empty = raw(&[""; 0])?;
         let pruned = prune.then_some(&empty);
-        plan.chain(known, None, declared.chain.as_ref().or(pruned))
-            .await?;
+        plan.chain(known, None, content.chain.as_ref().or(pruned)).await?;
         for row in rows.iter().filter(|row| row.kind == "subscription") {
             let steps = chains.get(&row.id).or(pruned);
             plan.chain(known, Some(&row.id), steps).await?;
@@ -110,7 +109,7 @@ impl Plan {
         &mut self,
         client: &Client,
         state: Option<&State>,
-        rows: &[Declaration],
+        rows: &[ImportRow],
     ) -> Result<(), Failure> {
         let answer = self.send(client, "true", "false").await?;
         if let Some(failure) = self.refusal(&answer.body) {
@@ -128,7 +127,7 @@ impl Plan {
             let new = rows.iter().find(|row| row.kind == kind && row.id == id);
             let fields = items(&change["fields"]).map(|name| {
                 let name = text(name);
-                let shown = |row: Option<&super::declared::Row>| {
+                let shown = |row: Option<&super::tenant_file::Row>| {
                     let value = row?.get(name).filter(|_| !SECRET.contains(&name))?;
                     Some(shown(name, value))
                 };
@@ -175,7 +174,7 @@ impl Plan {
         };
         let field = Field {
             name: "steps".to_owned(),
-            old: Some(chain::declared(&present)?.to_string()),
+            old: Some(chain::for_file(&present)?.to_string()),
             new: Some(steps.to_string()),
         };
         self.begins_disabled |= subscription.is_some() && existing.is_none();
@@ -187,7 +186,7 @@ impl Plan {
         Ok(())
     }
 
-    fn prune(&mut self, state: &State, rows: &[Declaration]) {
+    fn prune(&mut self, state: &State, rows: &[ImportRow]) {
         for kind in ["subscription", "event_type"] {
             let wanted: BTreeSet<_> = rows
                 .iter()
@@ -275,7 +274,7 @@ impl Change {
 }
 
 /// Document of an import (docs/moving.md).
-fn document(rows: &[Declaration]) -> Result<String, Failure> {
+fn document(rows: &[ImportRow]) -> Result<String, Failure> {
     let mut document = r#"{"format":"hookgate-registry","version":1}"#.to_owned();
     for row in rows {
         document.push('\n');

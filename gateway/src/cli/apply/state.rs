@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chain;
-use super::declared::{self, Declared, Row, text};
+use super::tenant_file::{self, Row, TenantFile, text};
 use crate::cli::client::Client;
 use crate::cli::output::Failure;
 use crate::cli::show::{encoded, items};
@@ -38,12 +38,12 @@ impl State {
         let mut is_whole = false;
         for line in text.lines().skip(1) {
             let row: Row = serde_json::from_str(line).map_err(|error| Failure::of(&error))?;
-            let kind = declared::text(&row, "kind").unwrap_or_default();
+            let kind = tenant_file::text(&row, "kind").unwrap_or_default();
             is_whole = kind == "end";
             let id = match kind.as_str() {
                 "tenant" => Some(tenant.to_owned()),
-                "event_type" => declared::text(&row, "type"),
-                "subscription" => declared::text(&row, "id"),
+                "event_type" => tenant_file::text(&row, "type"),
+                "subscription" => tenant_file::text(&row, "id"),
                 _ => None,
             };
             rows.extend(id.map(|id| ((kind, id), row)));
@@ -77,34 +77,34 @@ impl State {
         Ok(chain.steps)
     }
 
-    /// Declaration of the state, without secrets.
-    async fn declared(&self, tenant: &str) -> Result<Declared, Failure> {
-        let mut declared = Declared {
+    /// Content of the tenant's file, without secrets.
+    async fn to_file(&self, tenant: &str) -> Result<TenantFile, Failure> {
+        let mut content = TenantFile {
             chain: self.steps(None).await?,
-            ..Declared::default()
+            ..TenantFile::default()
         };
         if let Some(mut row) = self.row("tenant", tenant).cloned() {
-            declared.profile = row.shift_remove("profile");
-            declared.quotas = row.shift_remove("quotas");
-            declared.keep_metadata = row.shift_remove("keep_metadata");
+            content.profile = row.shift_remove("profile");
+            content.quotas = row.shift_remove("quotas");
+            content.keep_metadata = row.shift_remove("keep_metadata");
         }
         for ((kind, id), row) in &self.rows {
             let mut row = row.clone();
-            row.retain(|name, _| !UNDECLARED.contains(&name.as_str()));
+            row.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
             match kind.as_str() {
-                "event_type" => declared.event_types.push(row),
+                "event_type" => content.event_types.push(row),
                 "subscription" => {
                     if !self.is_asked(id) {
                         row.shift_remove("status");
                     }
                     let chain = self.steps(Some(id)).await?;
                     row.extend(chain.map(|chain| ("chain".to_owned(), chain)));
-                    declared.subscriptions.push(row);
+                    content.subscriptions.push(row);
                 }
                 _ => {}
             }
         }
-        Ok(declared)
+        Ok(content)
     }
 
     /// Returns `true` if a subscription is disabled because somebody asked for it.
@@ -115,11 +115,11 @@ impl State {
         disabled.is_some_and(|disabled| text(&disabled, "reason").is_none_or(|reason| reason == "asked"))
     }
 
-    /// Declared steps of a chain; `None`: it has none.
+    /// Steps of a chain for a file; `None`: it has none.
     async fn steps(&self, subscription: Option<&str>) -> Result<Option<Box<RawValue>>, Failure> {
         let steps = self.chain(subscription).await?;
         let is_empty = chain::count(&steps)? == 0;
-        (!is_empty).then(|| chain::declared(&steps)).transpose()
+        (!is_empty).then(|| chain::for_file(&steps)).transpose()
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn path(kind: &str, id: &str) -> String {
     }
 }
 
-/// Writes declarations of one tenant, or of all, to a directory. Returns the number of files.
+/// Writes the file of one tenant, or of all, to a directory. Returns the number of files.
 pub(in crate::cli) async fn export(
     client: &Client,
     only: Option<&str>,
@@ -157,7 +157,7 @@ pub(in crate::cli) async fn export(
             }
             continue;
         };
-        declared::write(dir, name, &state.declared(name).await?)?;
+        tenant_file::write(dir, name, &state.to_file(name).await?)?;
     }
     Ok(names.len())
 }
@@ -176,8 +176,8 @@ async fn tenants(client: &Client) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Fields of an export's row that a declaration does not have.
-const UNDECLARED: &[&str] = &[
+/// Fields of an export's row that a tenant file does not have.
+const LEFT_OUT: &[&str] = &[
     "kind",
     "tenant",
     "secrets",

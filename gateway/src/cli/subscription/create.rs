@@ -15,7 +15,8 @@ use super::PATH;
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// URL of the endpoint.
-    url: String,
+    #[arg(value_name = "URL")]
+    endpoint: String,
     /// Event types: patterns separated by commas.
     #[arg(long, value_name = "PATTERNS", default_value = "*", value_delimiter = ',')]
     events: Vec<String>,
@@ -113,7 +114,7 @@ impl Create {
         let headers: Result<IndexMap<_, _>, _> = self.headers.iter().map(|line| header(line)).collect();
         let headers = headers?;
         let mut body = Object::default();
-        body.set("url", &self.url)
+        body.set("url", &self.endpoint)
             .set("events", &self.events)
             .set_json("filter", self.filter.as_deref())?
             .set_some("description", self.description.as_ref())

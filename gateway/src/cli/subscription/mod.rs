@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use http::Method;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::access::AsTenant;
 use super::block_on;
@@ -120,27 +122,38 @@ async fn list(list: &List) -> Result<(), Failure> {
 
 async fn show(one: &One) -> Result<(), Failure> {
     let client = one.gateway.client()?;
-    let found = client.ask(Method::GET, &one.path(), None).await?;
+    let raw: Box<RawValue> = client.get(&one.path()).await?;
     if one.json {
-        say(found);
+        say(raw.get());
     } else {
-        print(&found);
+        print(&raw);
     }
     Ok(())
 }
 
+/// Filter of a subscription, with the digits of its numbers.
+#[derive(Deserialize)]
+struct Exact {
+    filter: Option<Box<RawValue>>,
+}
+
 /// Prints a subscription.
-fn print(found: &Value) {
+fn print(raw: &RawValue) {
+    let found: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let exact: Option<Exact> = serde_json::from_str(raw.get()).ok();
+    let filter = exact
+        .and_then(|exact| exact.filter)
+        .map(|filter| filter.get().to_owned());
     let optional = |name: &str| match &found[name] {
         Value::Null => String::new(),
         value => word(value),
     };
-    let shown = status(found);
+    let shown = status(&found);
     facts(&[
         ("subscription", bold(text(&found["id"]))),
         ("url", optional("url")),
         ("events", joined(&found["events"])),
-        ("filter", optional("filter")),
+        ("filter", filter.unwrap_or_default()),
         (
             "status",
             if shown == "active" {

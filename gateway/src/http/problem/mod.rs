@@ -89,10 +89,12 @@ pub struct PluginWords {
 pub struct ProblemView<'a> {
     /// Documentation page of the code, relative to the gateway.
     #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri-reference"))]
     page: String,
     /// Title in one line, the same for every occurrence of the code.
     title: &'a str,
     /// HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
     /// Stable name for programs.
     code: &'a str,
@@ -102,10 +104,12 @@ pub struct ProblemView<'a> {
     fix: &'a str,
     /// Safety of repeating the request.
     retry: Retry,
-    /// The fields that are wrong.
+    /// The fields that are wrong, at least one; left out where the problem is no field's.
+    #[schemars(length(min = 1))]
     #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     errors: &'a [FieldError],
-    /// The rows of an imported document that are refused.
+    /// The rows of an imported document that are refused, at least one; left out of other problems.
+    #[schemars(length(min = 1))]
     #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     rows: &'a [RefusedRow],
     /// Message of the plugin that rejected the event or failed.

@@ -1,6 +1,6 @@
 // What was sent: headers, the signature explained, and the body, as far as they are stored.
 import type { ApiError } from '../api/client';
-import type { Attempt, Subscription } from '../api/schema';
+import type { Attempt, DeliveryDetail, Subscription } from '../api/schema';
 import { links } from '../base/links';
 import { can } from '../base/session';
 import { Copy } from '../parts/copy';
@@ -20,7 +20,7 @@ export function RequestTab(parts: DeliveryParts & { failed: ApiError | undefined
   const known = profile === undefined || profile === 'standard';
   const recorded = attempt?.request;
   const url = recorded?.url ?? endpoint?.url ?? event?.deliver_to ?? null;
-  const headers = recorded ? recorded.headers.map((one): Header => ({ name: one.name, value: one.value ?? null })) : known ? composed(parts.delivery.event, attempt, endpoint) : [];
+  const headers = recorded ? recorded.headers.map((one): Header => ({ name: one.name, value: one.value ?? null })) : known ? composed(delivery, attempt, endpoint) : [];
   return (
     <>
       {attempt && <Which attempt={attempt} delivery={delivery} />}
@@ -51,6 +51,7 @@ export function RequestTab(parts: DeliveryParts & { failed: ApiError | undefined
             ))}
           </dl>
         )}
+        {!recorded && headers.length > 0 && <p class="hint after">Besides them: those of HTTP itself (host, length, user agent) and those by which gateways notice loops.</p>}
         {recorded && recorded.more_headers > 0 && <p class="hint">{recorded.more_headers} further headers were not recorded.</p>}
       </Section>
       {known && <Signature {...parts} recorded={recorded !== null && recorded !== undefined} />}
@@ -131,13 +132,14 @@ function Signature({ attempt, delivery, endpoint, recorded }: DeliveryParts & { 
   );
 }
 
-function composed(event: string, attempt: Attempt | undefined, endpoint: Subscription | undefined): Header[] {
+function composed(delivery: DeliveryDetail, attempt: Attempt | undefined, endpoint: Subscription | undefined): Header[] {
   const own = endpoint?.headers ?? [];
   return [
     { name: 'content-type', value: 'application/json' },
-    { name: 'webhook-id', value: event },
+    { name: 'webhook-id', value: delivery.event },
     { name: 'webhook-timestamp', value: attempt ? String(Math.floor(Date.parse(attempt.started) / 1000)) : null, note: 'the time of the attempt, in seconds' },
     { name: 'webhook-signature', value: null, note: 'v1,… made at each attempt; not stored' },
+    ...(delivery.trigger === 'test' ? [{ name: 'webhook-test', value: 'true' }] : []),
     ...own.map((name): Header => ({ name, value: null })),
   ];
 }

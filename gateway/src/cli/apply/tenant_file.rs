@@ -1,6 +1,7 @@
-//! Declarations of tenants: one file per tenant in a directory, named after it, JSON or TOML.
+//! Tenant files: all of a tenant but its secrets, one file per tenant in a directory, named after
+//! it, JSON or TOML.
 //!
-//! A file has no secrets: signing secrets, values of headers and keys are left as they are.
+//! Signing secrets, values of headers and keys are left as they are where a file has none.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +20,10 @@ use crate::cli::output::Failure;
 /// JSON object whose values keep the digits of their numbers.
 pub(super) type Row = IndexMap<String, Box<RawValue>>;
 
-/// Declaration of a tenant.
+/// Content of a tenant file.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Declared {
+pub(super) struct TenantFile {
     /// Profile; without it and the next two, the tenant's settings are left as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<RawValue>>,
@@ -44,23 +45,23 @@ pub(super) struct Declared {
     pub subscriptions: Vec<Row>,
 }
 
-/// Row of an import, and its name.
-pub(super) struct Declaration {
+/// Row of an import, with its kind and id.
+pub(super) struct ImportRow {
     pub kind: &'static str,
     pub id: String,
     pub row: Row,
 }
 
-impl Declared {
+impl TenantFile {
     /// Rows of an import, and the chains of subscriptions by id.
     ///
-    /// `kept`: a function of a subscription's id to its status now, for those that declare none.
+    /// `status`: the present status of a subscription, for those whose file has none.
     pub(super) fn rows(
         &self,
         tenant: &str,
         is_new: bool,
         status: impl Fn(&str) -> Option<[Option<Box<RawValue>>; 2]>,
-    ) -> Result<(Vec<Declaration>, BTreeMap<String, Box<RawValue>>), Failure> {
+    ) -> Result<(Vec<ImportRow>, BTreeMap<String, Box<RawValue>>), Failure> {
         let mut rows = Vec::new();
         let settings = [
             ("profile", &self.profile),
@@ -73,11 +74,11 @@ impl Declared {
             for (name, value) in settings {
                 row.extend(value.clone().map(|value| (name.to_owned(), value)));
             }
-            rows.push(Declaration::new("tenant", tenant, tenant.to_owned(), row)?);
+            rows.push(ImportRow::new("tenant", tenant, tenant.to_owned(), row)?);
         }
         for row in &self.event_types {
             let id = text(row, "type").ok_or_else(|| Failure::new("an event type has no `type`"))?;
-            rows.push(Declaration::new("event_type", tenant, id, row.clone())?);
+            rows.push(ImportRow::new("event_type", tenant, id, row.clone())?);
         }
         let mut chains = BTreeMap::new();
         for row in &self.subscriptions {
@@ -96,31 +97,31 @@ impl Declared {
                 row.extend(status.map(|status| ("status".to_owned(), status)));
                 row.extend(disabled.map(|disabled| ("disabled".to_owned(), disabled)));
             }
-            rows.push(Declaration::new("subscription", tenant, id, row)?);
+            rows.push(ImportRow::new("subscription", tenant, id, row)?);
         }
         Ok((rows, chains))
     }
 }
 
-impl Declaration {
-    fn new(kind: &'static str, tenant: &str, id: String, declared: Row) -> Result<Self, Failure> {
+impl ImportRow {
+    fn new(kind: &'static str, tenant: &str, id: String, content: Row) -> Result<Self, Failure> {
         for name in ["kind", "tenant"] {
-            if declared.contains_key(name) {
+            if content.contains_key(name) {
                 return Err(Failure::new(format!(
-                    "{kind} {id}: `{name}` is not declared: the file says it"
+                    "{kind} {id}: `{name}` is given by the file's name and place"
                 )));
             }
         }
         let mut row = Row::new();
         row.insert("kind".to_owned(), raw(kind)?);
         row.insert("tenant".to_owned(), raw(tenant)?);
-        row.extend(declared);
+        row.extend(content);
         Ok(Self { kind, id, row })
     }
 }
 
-/// Reads the declarations of a directory, or of one file, by tenant. `only`: one tenant's.
-pub(super) fn read(path: &Path, only: Option<&str>) -> Result<BTreeMap<String, Declared>, Failure> {
+/// Reads the tenant files of a directory, or one file, by tenant. `only`: one tenant's.
+pub(super) fn read(path: &Path, only: Option<&str>) -> Result<BTreeMap<String, TenantFile>, Failure> {
     let failed = |error: &std::io::Error| Failure::of(error).prefixed(&path.display().to_string());
     let files: Vec<PathBuf> = if path.is_dir() {
         let entries = fs::read_dir(path).map_err(|error| failed(&error))?;
@@ -138,16 +139,16 @@ pub(super) fn read(path: &Path, only: Option<&str>) -> Result<BTreeMap<String, D
         let (Some("json" | "toml"), true) = (extension, only.is_none_or(|only| only == tenant)) else {
             continue;
         };
-        let declared = parse(&file, extension == Some("toml"));
-        let declared =
-            declared.map_err(|failure| failure.misconfigured().prefixed(&file.display().to_string()))?;
-        if tenants.insert(tenant.to_owned(), declared).is_some() {
+        let content = parse(&file, extension == Some("toml"));
+        let content =
+            content.map_err(|failure| failure.misconfigured().prefixed(&file.display().to_string()))?;
+        if tenants.insert(tenant.to_owned(), content).is_some() {
             let failure = Failure::new(format!("the tenant {tenant} has two files"));
             return Err(failure.misconfigured().hint("keep the JSON or the TOML file"));
         }
     }
     if tenants.is_empty() {
-        let failure = Failure::new(format!("{}: there is no declaration", path.display()));
+        let failure = Failure::new(format!("{}: there is no tenant file", path.display()));
         return Err(failure
             .misconfigured()
             .hint("a tenant's file is TENANT.json or TENANT.toml"));
@@ -155,7 +156,7 @@ pub(super) fn read(path: &Path, only: Option<&str>) -> Result<BTreeMap<String, D
     Ok(tenants)
 }
 
-fn parse(file: &Path, is_toml: bool) -> Result<Declared, Failure> {
+fn parse(file: &Path, is_toml: bool) -> Result<TenantFile, Failure> {
     let mut text = fs::read_to_string(file).map_err(|error| Failure::of(&error))?;
     if is_toml {
         let value: serde_json::Value =
@@ -165,10 +166,10 @@ fn parse(file: &Path, is_toml: bool) -> Result<Declared, Failure> {
     serde_json::from_str(&text).map_err(|error| Failure::of(&error))
 }
 
-/// Writes the declaration of a tenant, readable for its owner only: a URL may hold a token.
-pub(super) fn write(dir: &Path, tenant: &str, declared: &Declared) -> Result<(), Failure> {
+/// Writes the file of a tenant, readable for its owner only: a URL may hold a token.
+pub(super) fn write(dir: &Path, tenant: &str, content: &TenantFile) -> Result<(), Failure> {
     let file = dir.join(format!("{tenant}.json"));
-    let mut text = serde_json::to_string_pretty(declared).map_err(|error| Failure::of(&error))?;
+    let mut text = serde_json::to_string_pretty(content).map_err(|error| Failure::of(&error))?;
     text.push('\n');
     let written = fs::create_dir_all(dir).and_then(|()| {
         let mut options = fs::OpenOptions::new();
@@ -178,7 +179,7 @@ pub(super) fn write(dir: &Path, tenant: &str, declared: &Declared) -> Result<(),
     written.map_err(|error| Failure::of(&error).prefixed(&file.display().to_string()))
 }
 
-/// Id of a subscription that is declared by name: the same for every gateway and every run.
+/// Id of a subscription that its file names: the same for every gateway and every run.
 fn id_of(tenant: &str, name: &str) -> String {
     let digest = Sha256::digest(format!("{tenant}\0{name}"));
     let random = digest
