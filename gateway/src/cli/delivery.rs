@@ -24,7 +24,7 @@ enum Command {
   hookgate delivery list --status dead --open
   hookgate delivery list --subscription sub_01J0000000000000000000000A --status-class 5xx --since 1h
   hookgate delivery list --all-tenants --status pending")]
-    List(List),
+    List(Box<List>),
     /// Show a delivery with its attempts and the beginning of each response.
     #[command(
         after_help = "Example:\n  hookgate delivery show 'dlv_evt_01J0000000000000000000000A~sub_01J0000000000000000000000B'"

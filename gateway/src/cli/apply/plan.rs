@@ -92,10 +92,11 @@ impl Plan {
         };
         plan.dry_run(client, known, &rows).await?;
         let empty = raw(&[""; 0])?;
-        let pruned = prune.then_some(&empty);
-        plan.chain(known, None, content.chain.as_ref().or(pruned)).await?;
+        let pruned = prune.then_some(&*empty);
+        plan.chain(known, None, content.chain.as_deref().or(pruned))
+            .await?;
         for row in rows.iter().filter(|row| row.kind == "subscription") {
-            let steps = chains.get(&row.id).or(pruned);
+            let steps = chains.get(&row.id).map(AsRef::as_ref).or(pruned);
             plan.chain(known, Some(&row.id), steps).await?;
         }
         if let (true, Some(state)) = (prune, known) {
@@ -152,7 +153,7 @@ impl Plan {
         &mut self,
         state: Option<&State>,
         subscription: Option<&str>,
-        steps: Option<&Box<RawValue>>,
+        steps: Option<&RawValue>,
     ) -> Result<(), Failure> {
         let Some(steps) = steps else { return Ok(()) };
         let existing =
@@ -181,7 +182,7 @@ impl Plan {
         self.add(is, "chain", &id, vec![field]);
         self.chains.push(Chain {
             subscription: subscription.map(str::to_owned),
-            steps: steps.clone(),
+            steps: steps.to_owned(),
         });
         Ok(())
     }

@@ -20,6 +20,9 @@ use crate::cli::output::Failure;
 /// JSON object whose values keep the digits of their numbers.
 pub(super) type Row = IndexMap<String, Box<RawValue>>;
 
+/// Steps of chains by subscription.
+type Chains = BTreeMap<String, Box<RawValue>>;
+
 /// Content of a tenant file.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +64,7 @@ impl TenantFile {
         tenant: &str,
         is_new: bool,
         status: impl Fn(&str) -> Option<[Option<Box<RawValue>>; 2]>,
-    ) -> Result<(Vec<ImportRow>, BTreeMap<String, Box<RawValue>>), Failure> {
+    ) -> Result<(Vec<ImportRow>, Chains), Failure> {
         let mut rows = Vec::new();
         let settings = [
             ("profile", &self.profile),
@@ -80,7 +83,7 @@ impl TenantFile {
             let id = text(row, "type").ok_or_else(|| Failure::new("an event type has no `type`"))?;
             rows.push(ImportRow::new("event_type", tenant, id, row.clone())?);
         }
-        let mut chains = BTreeMap::new();
+        let mut chains = Chains::new();
         for row in &self.subscriptions {
             let mut row = row.clone();
             let id = match (text(&row, "id"), text(&row, "name")) {
