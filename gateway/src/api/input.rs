@@ -249,7 +249,7 @@ impl FromRequestParts<Api> for AnyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let (tenant, key) = api.auth.holder(&parts.headers)?;
+        let (tenant, key) = api.auth.holder(&*parts)?;
         let one = key.as_ref().and_then(|key| key.subscription);
         Ok(Self {
             tenant,

@@ -236,9 +236,22 @@ impl Auth {
     /// Tenant that the caller acts for, and its key, whatever its scopes; without a key: the operator.
     ///
     /// # Errors
-    /// As `tenant`, except `scope_missing`.
-    pub fn holder(&self, headers: &HeaderMap) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
-        self.acting(key_of(headers)?, headers)
+    /// As `tenant`, except `scope_missing`; `forbidden` for a portal session.
+    pub fn holder<'r>(
+        &self,
+        head: impl Into<Head<'r>>,
+    ) -> Result<(Arc<Tenant>, Option<Arc<ApiKey>>), Problem> {
+        let head = head.into();
+        let (tenant, rights) = self.acting(self.caller(head)?, head.headers)?;
+        match rights {
+            Rights::All => Ok((tenant, None)),
+            Rights::Key(key) => Ok((tenant, Some(key))),
+            Rights::Session(_) => Err(Problem::new(
+                Code::Forbidden,
+                "A portal session has no document of its own.",
+            )
+            .fix("Use a key of the tenant.")),
+        }
     }
 
     /// Tenant and reach of the caller; a consumer's key suffices.

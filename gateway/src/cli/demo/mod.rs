@@ -80,7 +80,7 @@ async fn live(gateway: &str, tenant_key: &str, story: Story) -> Result<(), Failu
     invite(gateway, tenant_key);
     life::invite(&story.operator).await?;
     let life = Life {
-        tenant: Client::new(&Address::plain(gateway), tenant_key)?,
+        tenant: Client::new(gateway, None, tenant_key)?,
         operator: story.operator,
         arrivals: story.arrivals,
         flaky: story.flaky,

@@ -36,7 +36,11 @@ impl Local {
         // A random key suffices: nothing that it protects outlives this process. Pseudonyms are the
         // same at every run, for expectations.
         let artifacts = Artifacts::new(dir.path().to_owned(), rand::random());
-        let workshop = ComponentLoader::new(Compiler::ChildProcess { exe }, artifacts, limits.compile_concurrency);
+        let workshop = ComponentLoader::new(
+            Compiler::ChildProcess { exe },
+            artifacts,
+            limits.compile_concurrency,
+        );
         let host = Host::start(
             &Arc::new(limits),
             Clock::System,
