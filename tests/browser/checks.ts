@@ -9,13 +9,22 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Makes axe part of the page before its own scripts: the content security policy forbids it later. */
 export const withAxe = (page: Page): Promise<unknown> => page.addInitScript(axe);
 
-/** No violation of any of axe's rules, best practices included. */
-export async function accessible(page: Page, what: string): Promise<void> {
+/** Rules whose outcome depends on colours and sizes: all that another theme or a narrower window can break. */
+export const LOOKS = ['color-contrast', 'target-size', 'scrollable-region-focusable', 'link-in-text-block'];
+
+export type Part = { within?: string; rules?: string[] };
+
+/** No violation of any of axe's rules, best practices included; `within` a part of the page, or of some `rules` only. */
+export async function accessible(page: Page, what: string, { within, rules }: Part = {}): Promise<void> {
   await calm(page);
-  const violations = await page.evaluate(async () => {
-    const { violations } = await (window as any).axe.run(document, { resultTypes: ['violations'] });
-    return violations.map((one: any) => `${one.id}: ${one.help}\n` + one.nodes.slice(0, 5).map((node: any) => `    ${node.target.join(' ')}\n      ${node.failureSummary.replaceAll('\n', ' ')}`).join('\n'));
-  });
+  const violations = await page.evaluate(
+    async ({ within, rules }) => {
+      const options = { resultTypes: ['violations'], preload: false, ...(rules ? { runOnly: rules } : {}) };
+      const { violations } = await (window as any).axe.run(within ?? document, options);
+      return violations.map((one: any) => `${one.id}: ${one.help}\n` + one.nodes.slice(0, 5).map((node: any) => `    ${node.target.join(' ')}\n      ${node.failureSummary.replaceAll('\n', ' ')}`).join('\n'));
+    },
+    { within, rules },
+  );
   expect(violations.join('\n'), `axe, ${what}`).toBe('');
 }
 
@@ -77,7 +86,8 @@ export const unreached = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     const found = [];
     for (const element of document.querySelectorAll<HTMLElement & { hookgateStop?: number }>('a[href], button, input, select, textarea, summary, [tabindex="0"]')) {
-      if (element.hookgateStop !== undefined || element.tabIndex < 0 || (element as HTMLButtonElement).disabled) continue;
+      if (element.hookgateStop !== undefined || (element as HTMLButtonElement).disabled) continue;
+      if (element.tabIndex < 0 && element.matches('[role=tab], [role=option], [role=menuitem], [role=treeitem]')) continue;
       if (!element.checkVisibility({ visibilityProperty: true })) continue;
       if (element.matches('input[type=radio]') && !(element as unknown as HTMLInputElement).checked) continue;
       found.push(`${element.tagName.toLowerCase()} ${element.getAttribute('aria-label') ?? element.textContent?.slice(0, 60)}`);

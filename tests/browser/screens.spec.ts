@@ -1,6 +1,6 @@
 // Every screen: with data, loading, empty, refused, cut off, with 10,000 rows, narrow, dark, by keyboard.
 import type { Page, Route } from '@playwright/test';
-import { accessible, fits, tabThrough, unreached, withAxe } from './checks';
+import { accessible, fits, LOOKS, tabThrough, unreached, withAxe } from './checks';
 import { calm, expect, loaded, NARROW, signedIn, test, WIDE } from './fixtures';
 import { address, type Screen, screens } from './screens';
 
@@ -22,6 +22,9 @@ for (const screen of screens) {
   });
 }
 
+/** Screens that showed rows. */
+const lists = new Set<Screen>();
+
 async function looks(page: Page, screen: Screen): Promise<void> {
   await page.goto(address(screen));
   await loaded(page);
@@ -29,17 +32,19 @@ async function looks(page: Page, screen: Screen): Promise<void> {
   await expect(page).toHaveTitle(/^.+ · hookgate$/);
   await expect(page.getByRole('alert'), 'no problem with data').toHaveCount(0);
   if (screen.nav) await expect(page.locator('#side [aria-current=page]')).toHaveText(screen.nav);
+  if ((await page.locator('main .row-link').count()) > 0) lists.add(screen);
   const tabs = page.getByRole('tab');
   for (let tab = 0; tab < Math.max(1, await tabs.count()); tab += 1) {
     const name = `tab ${tab + 1}`;
     if (tab > 0) await tabs.nth(tab).click();
     await loaded(page);
-    await accessible(page, `light, ${name}`);
+    const within = tab > 0 ? '[role=tabpanel]' : undefined;
+    await accessible(page, `light, ${name}`, { within });
     await page.emulateMedia({ colorScheme: 'dark' });
     await page.setViewportSize(NARROW);
     await calm(page);
     await fits(page, `${NARROW.width} px, ${name}`);
-    await accessible(page, `dark and narrow, ${name}`);
+    await accessible(page, `dark and narrow, ${name}`, { within, rules: LOOKS });
     await page.setViewportSize(WIDE);
     await page.emulateMedia({ colorScheme: 'light' });
   }
@@ -66,6 +71,7 @@ async function waits(page: Page, screen: Screen): Promise<void> {
   release();
   await loaded(page);
   await expect(page.locator('main .row-link'), 'an empty list has no row').toHaveCount(0);
+  if (lists.has(screen)) await expect(page.locator('main .empty').first(), 'an empty list says so').toBeVisible();
   await expect(page.getByRole('alert'), 'an empty list is no problem').toHaveCount(0);
   await accessible(page, 'empty');
 }
@@ -148,7 +154,7 @@ async function keys(page: Page, screen: Screen): Promise<void> {
     await calm(page);
     const dialog = page.locator('dialog[open]');
     if ((await dialog.count()) > 0) {
-      await accessible(page, `dialog of ${name}`);
+      await accessible(page, `dialog of ${name}`, { within: 'dialog[open]' });
       expect(await dialog.evaluate((element) => element.contains(document.activeElement)), `the dialog of ${name} has the focus`).toBe(true);
       await page.setViewportSize(NARROW);
       await fits(page, `dialog of ${name}`);
