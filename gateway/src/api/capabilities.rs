@@ -161,8 +161,6 @@ const TABLE: &[(Capability, &[(&str, &str)])] = &[
     (
         Capability::ChainWrite,
         &[
-            ("DELETE", "/v1/chain"),
-            ("DELETE", "/v1/subscriptions/{id}/chain"),
             ("POST", "/v1/chain/try"),
             ("POST", "/v1/plugins/{id}/try"),
             ("PUT", "/v1/chain"),

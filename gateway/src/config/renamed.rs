@@ -38,6 +38,11 @@ mod tests {
             let variable = |key: &str| format!("HOOKGATE_{}", key.to_uppercase().replace('.', "__"));
             let value = match *old {
                 "plugins.keep_compiled" | "system_events.every" => "77s",
+                "plugins.growth"
+                | "plugins.loaded"
+                | "plugins.large.image"
+                | "plugins.large.loaded"
+                | "scheduler.room_bytes" => "77MiB",
                 _ => "77",
             };
             let with = |key: &str| load(&Flags::default(), &vec![(variable(key), value.to_owned())]).unwrap();
