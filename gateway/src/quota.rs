@@ -121,6 +121,7 @@ impl QuotaGate {
         }
     }
 
+    /// Checks a rate limit: takes tokens, or refuses with the time to wait.
     fn take(&self, bucket: &TokenBucket, quota: Quota, rate: Rate, tokens: u32) -> Result<(), Problem> {
         bucket
             .take(rate, tokens, self.started.elapsed())

@@ -134,6 +134,7 @@ impl Health {
     }
 }
 
+/// Opens the circuit breaker of an endpoint: pauses it.
 fn paused(now: Instant, before: u32, rules: PauseRules) -> Health {
     let factor = 1_u32.checked_shl(before).unwrap_or(u32::MAX);
     let length = rules.first.saturating_mul(factor).min(rules.longest);

@@ -17,14 +17,14 @@ pub(super) struct PollSchedule {
 #[derive(Debug, Clone)]
 struct Look {
     next: Instant,
-    backoff: Backoff,
+    backoff: ShardBackoff,
     /// Set while a claim is under way; the shard is not due before it ends.
     under_way: bool,
 }
 
 /// Backoff of a shard whose claims fail.
 #[derive(Debug, Clone, Default)]
-struct Backoff {
+struct ShardBackoff {
     failures: u32,
 }
 
@@ -44,7 +44,7 @@ impl PollSchedule {
     pub(super) fn new(shards: u16, poll: Duration, now: Instant) -> Self {
         let look = Look {
             next: now,
-            backoff: Backoff::default(),
+            backoff: ShardBackoff::default(),
             under_way: false,
         };
         Self {
@@ -134,7 +134,7 @@ impl PollSchedule {
     }
 }
 
-impl Backoff {
+impl ShardBackoff {
     /// Returns the backoff after one more failure: 50 ms, doubling to 5 s, with jitter.
     ///
     /// `chance` (0..1) subtracts up to a half, so that many processes do not return at the same
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn backs_off_within_bounds() {
-        let mut backoff = Backoff::default();
+        let mut backoff = ShardBackoff::default();
         assert!(!backoff.succeeded());
         let waits: Vec<_> = (0..9).map(|_| backoff.failed(0.0).as_millis()).collect();
         assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);

@@ -169,7 +169,7 @@ impl Client {
         Ok(head.headers)
     }
 
-    /// Outcome of a response head.
+    /// Outcome of a response head. Anything but 2xx counts as refused, a redirect (3xx) too.
     fn outcome(&self, status: u16, retry_after: Option<&str>) -> Outcome {
         if (200..300).contains(&status) {
             return Outcome::Delivered { status };

@@ -97,7 +97,8 @@ impl Breaker {
         taken.then_some(Admission::Probe)
     }
 
-    /// Records the outcome of a call; `broke`: it counts as a failure.
+    /// Records the outcome of a call; `broke`: it counts as a failure. Opens the circuit breaker after
+    /// `failures` in a row.
     ///
     /// Only a failed probe lengthens the pause: calls that began before the breaker opened may fail
     /// after it, in any number.

@@ -116,6 +116,7 @@ impl Meter {
 pub(super) const OPERATION_WORK: u64 = 8_000_000;
 
 impl ResourceLimiter for Meter {
+    /// Enforces the memory limit of a plugin: refuses growth of its linear memory beyond it.
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let granted = desired <= self.memory;
         self.out_of_memory |= !granted;

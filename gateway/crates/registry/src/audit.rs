@@ -111,8 +111,8 @@ impl Registry {
         Ok(tenant_state.history.changes.iter().map(Change::from).collect())
     }
 
-    /// Adds the history entry to a set of changes. An empty set stays empty.
-    pub(super) fn note(
+    /// Adds the audit entry to a set of changes, which the caller commits. An empty set stays empty.
+    pub(super) fn add_audit_entry(
         &self,
         tenant_state: &TenantState,
         changes: &mut Changes,

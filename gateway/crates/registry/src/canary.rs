@@ -83,7 +83,7 @@ impl Registry {
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Store`.
-    pub(super) async fn call_off(&self, tripped: &Tripped) -> Result<bool, RegistryError> {
+    pub(super) async fn stop_failing_canary(&self, tripped: &Tripped) -> Result<bool, RegistryError> {
         let what = &tripped.what;
         let reason = format!("{} of {} calls failed", tripped.failures, tripped.calls);
         let at = self.inner.clock.now().as_micros();
@@ -113,7 +113,7 @@ impl Registry {
                 return Ok((Vec::new(), false));
             }
             let mut changes = vec![(chain_entry(place), Some(encode(&next)))];
-            self.note(tenant_state, &mut changes, &Actor::Automatic, entries);
+            self.add_audit_entry(tenant_state, &mut changes, &Actor::Automatic, entries);
             Ok((changes, true))
         })
         .await
@@ -122,9 +122,9 @@ impl Registry {
     /// Stops a canary for [`Sync`](super::Sync) and reports the incident.
     /// A missing chain or tenant is no error; an unavailable store is returned for `Sync` to
     /// report.
-    pub(super) async fn called_off(&self, tripped: &Tripped) -> Result<(), RegistryError> {
+    pub(super) async fn roll_back_failing(&self, tripped: &Tripped) -> Result<(), RegistryError> {
         let what = &tripped.what;
-        match self.call_off(tripped).await {
+        match self.stop_failing_canary(tripped).await {
             Ok(true) => {
                 warn!(
                     tenant = %what.tenant,
@@ -168,7 +168,7 @@ impl Registry {
                     format!("no step of `{plugin}` has a canary that runs, or a version to go back to");
                 return Err(RegistryError::WrongState(words));
             }
-            self.note(tenant_state, &mut turn.changes, who, turn.entries);
+            self.add_audit_entry(tenant_state, &mut turn.changes, who, turn.entries);
             Ok((turn.changes, turn.steps))
         });
         let steps = steps.await?;

@@ -51,7 +51,7 @@ impl Registry {
                 return Err(RegistryError::NotFound("subscription"));
             }
             let mut changes = self.chain_change(among, place, &spec, false).await?;
-            self.note(&tenant_state, &mut changes, who, set(kept, place, &spec));
+            self.add_audit_entry(&tenant_state, &mut changes, who, set(kept, place, &spec));
             if changes.is_empty() || self.apply(&tenant_state, changes, charge).await? {
                 // An operator's upload in the meantime moved the stored steps, but not these new
                 // ones: resolve them again.

@@ -236,7 +236,7 @@ impl Registry {
                 None => {}
             }
         }
-        self.note(tenant_state, &mut changes, &Actor::Declared, entries);
+        self.add_audit_entry(tenant_state, &mut changes, &Actor::Declared, entries);
         Ok(changes)
     }
 

@@ -140,7 +140,7 @@ impl Registry {
             changes.extend(self.remembered(&tenant_state, name, &gone));
             let deleted = AuditEntry::new(AuditAction::Deleted).of(name);
             let which = version.and(gone.first()).map(|version| version.version.as_str());
-            self.note(&tenant_state, &mut changes, who, vec![deleted.from(which)]);
+            self.add_audit_entry(&tenant_state, &mut changes, who, vec![deleted.from(which)]);
             if self.apply(&tenant_state, changes, Charge::Free).await? {
                 return Ok(());
             }
@@ -178,7 +178,7 @@ impl Registry {
             let moved = self.moved(among, name).await?;
             changes.extend(moved.changes);
             entries.extend(moved.entries);
-            self.note(&tenant_state, &mut changes, who, entries);
+            self.add_audit_entry(&tenant_state, &mut changes, who, entries);
             if changes.is_empty() || self.apply(&tenant_state, changes, Charge::Quota).await? {
                 return Ok((record, moved.steps));
             }

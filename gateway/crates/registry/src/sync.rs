@@ -57,11 +57,11 @@ impl Sync {
                 () = shutdown.cancelled() => break,
                 Some(tripped) = self.tripped.recv() => {
                     self.failing.push(tripped);
-                    self.call_off();
+                    self.roll_back_failing();
                 }
                 _ = repairs.tick() => {
                     self.registry.retry_loads();
-                    self.call_off();
+                    self.roll_back_failing();
                 }
                 _ = polls.tick() => self.poll().await,
                 Some(done) = self.jobs.join_next() => match done {
@@ -91,7 +91,7 @@ impl Sync {
     }
 
     /// Starts to stop canaries that failed too often.
-    fn call_off(&mut self) {
+    fn roll_back_failing(&mut self) {
         let failing = std::mem::take(&mut self.failing);
         if failing.is_empty() {
             return;
@@ -100,7 +100,7 @@ impl Sync {
         self.jobs.spawn(async move {
             let mut failing = failing;
             while let Some(tripped) = failing.last() {
-                if let Err(error) = registry.called_off(tripped).await {
+                if let Err(error) = registry.roll_back_failing(tripped).await {
                     return Done::CalledOff(failing, Err(error));
                 }
                 failing.pop();

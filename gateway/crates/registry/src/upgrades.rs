@@ -195,7 +195,7 @@ impl Registry {
             };
             let moved = self.moved(among, plugin).await?;
             let mut changes = moved.changes;
-            self.note(&tenant_state, &mut changes, who, moved.entries);
+            self.add_audit_entry(&tenant_state, &mut changes, who, moved.entries);
             if changes.is_empty() || self.apply(&tenant_state, changes, Charge::Free).await? {
                 return Ok(moved.steps);
             }

@@ -101,7 +101,10 @@ async fn one_of_two_gateways_calls_a_failing_canary_off() {
         calls: 20,
         failures: 5,
     };
-    let (one, two) = tokio::join!(acme.registry.call_off(&tripped), other.call_off(&tripped));
+    let (one, two) = tokio::join!(
+        acme.registry.stop_failing_canary(&tripped),
+        other.stop_failing_canary(&tripped)
+    );
     assert!(one.unwrap() ^ two.unwrap(), "once");
     acme.registry.catch_up().await.unwrap();
     let stopped = state(&acme.registry, &acme).canary.unwrap().stopped.unwrap();
@@ -120,7 +123,7 @@ async fn one_of_two_gateways_calls_a_failing_canary_off() {
         "another one begins"
     );
     assert!(
-        !acme.registry.call_off(&tripped).await.unwrap(),
+        !acme.registry.stop_failing_canary(&tripped).await.unwrap(),
         "that one was not meant"
     );
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::seal;
+use super::row_checksum;
 use crate::StoreError;
 
 /// Damaged rows and a damaged file, since the file was opened.
@@ -14,7 +14,7 @@ pub(super) struct Damage(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// Checksums of the names of damaged rows: each row counts once, up to `MOST`.
-    seen: HashSet<[u8; seal::LENGTH]>,
+    seen: HashSet<[u8; row_checksum::LENGTH]>,
     /// Reason why the file must not be written to.
     broken: Option<String>,
 }
@@ -23,7 +23,7 @@ impl Damage {
     /// Records a row that cannot be read, identified by `name`. Logs each row once.
     pub(super) fn row(&self, name: &[u8], error: &StoreError) {
         let mut state = self.state();
-        if state.seen.len() < MOST && state.seen.insert(seal::checksum(b"", name)) {
+        if state.seen.len() < MOST && state.seen.insert(row_checksum::checksum(b"", name)) {
             tracing::error!(error = %error, count = state.seen.len(), "store.damaged");
         }
     }

@@ -15,7 +15,7 @@ use super::damage::guarded;
 use super::keys;
 use super::lock::DirectoryLock;
 use super::overlay::Overlay;
-use super::seal;
+use super::row_checksum;
 use super::tables::{
     self, ALL, Definition, DueRow, EventRow, FeedRow, KeyRow, NoteRow, RevisionRow, read_change,
     read_delivery_row, read_place,
@@ -285,7 +285,7 @@ pub(super) fn sound(definition: Definition, key: &[u8], row: &[u8]) -> Result<()
         keys::read_delivery(key).ok_or_else(misnamed)?;
         read_delivery_row(key, row).map(drop)
     } else if name == tables::ATTEMPTS.name() {
-        decode_attempt(&seal::open(key, row, "attempt")?).map(drop)
+        decode_attempt(&row_checksum::open(key, row, "attempt")?).map(drop)
     } else if name == tables::DEAD.name() {
         keys::read_dead_letter(key).map(drop).ok_or_else(misnamed)
     } else if name == tables::KEYS.name() {
@@ -295,7 +295,7 @@ pub(super) fn sound(definition: Definition, key: &[u8], row: &[u8]) -> Result<()
     } else if name == tables::FEEDS.name() {
         FeedRow::read(Some(row)).map(drop)
     } else if name == tables::ENTRIES.name() {
-        seal::open(key, row, "entry").map(drop)
+        row_checksum::open(key, row, "entry").map(drop)
     } else if name == tables::REVISIONS.name() {
         RevisionRow::read(Some(row)).map(drop)
     } else if name == tables::CHANGES.name() {

@@ -12,7 +12,7 @@ use redb::{
 use super::damage::{Damage, guarded_read};
 use super::index::{Claim, Key};
 use super::keys::{self, Space};
-use super::seal;
+use super::row_checksum;
 use super::tables::{
     self, DueRow, EventRow, FeedRow, NoteRow, RevisionRow, corrupt, get, read_change, read_count,
     read_delivery_row, read_place, read_version,
@@ -142,7 +142,7 @@ impl Snapshot {
         let (from, to) = (keys::attempt(&key, 0), keys::attempt(&key, u32::MAX));
         for row in scan(&self.rows(tables::ATTEMPTS)?, &from, &to)? {
             let (name, attempt) = row.map_err(broken)?;
-            attempts.push(decode_attempt(&seal::open(
+            attempts.push(decode_attempt(&row_checksum::open(
                 name.value(),
                 attempt.value(),
                 "attempt",
@@ -305,7 +305,7 @@ impl Snapshot {
         )? {
             let (key, value) = row.map_err(broken)?;
             let name = std::str::from_utf8(&key.value()[prefix.len()..]).map_err(|_| corrupt("entry"))?;
-            let value = seal::open(key.value(), value.value(), "entry")?;
+            let value = row_checksum::open(key.value(), value.value(), "entry")?;
             entries.push((name.to_owned(), value));
         }
         Ok(Some(RegistryRecord { revision, entries }))

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::keys;
-use super::seal::seal;
+use super::row_checksum::with_checksum;
 use super::tables::{RevisionRow, read_version};
 use super::write_txn::{Step, WriteTxn};
 use crate::StoreError;
@@ -50,7 +50,7 @@ impl WriteTxn<'_> {
             let table = &mut self.tables.entries;
             match value {
                 Some(value) => {
-                    let row = seal(&key, value.to_vec());
+                    let row = with_checksum(&key, value.to_vec());
                     entries += u64::from(table.insert(&key[..], &row[..])?);
                 }
                 None => entries -= u64::from(table.remove(&key[..])?.is_some()),

@@ -2,7 +2,7 @@
 
 use super::index::{Entry, Taken};
 use super::keys;
-use super::seal::seal;
+use super::row_checksum::with_checksum;
 use super::tables::{Crashes, DueRow, delivery_row, get, read_delivery_row};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{DeliveryRecord, encode_attempt};
@@ -86,6 +86,7 @@ impl WriteTxn<'_> {
         Ok(Ok(Settled::Applied(None)))
     }
 
+    /// Schedules a retry: stores the time that was computed for it.
     fn retry(&mut self, key: &[u8], row: DueRow, record: DeliveryRecord) -> Result<(), redb::Error> {
         let due = row.due;
         self.tables.due.insert(key, &row.encode(key)[..])?;
@@ -143,7 +144,7 @@ impl WriteTxn<'_> {
                 let name = keys::attempt(key, index);
                 self.tables
                     .attempts
-                    .insert(&name[..], &seal(&name, encode_attempt(&earlier))[..])?;
+                    .insert(&name[..], &with_checksum(&name, encode_attempt(&earlier))[..])?;
                 self.wrote();
             }
             record.attempts += 1;

@@ -5,7 +5,7 @@ use redb::{TableDefinition, WriteTransaction};
 
 use super::keys::EventSlot;
 use super::lazy_table::{LazyTable, Rows};
-use super::seal::{self, seal};
+use super::row_checksum::{self, with_checksum};
 use crate::StoreError;
 use crate::codec::DeliveryRecord;
 use hookgate_domain::{EventId, TenantId, Timestamp, Trigger};
@@ -173,11 +173,11 @@ impl EventRow {
         row.extend_from_slice(id);
         row.extend_from_slice(record);
         // It moves between keys; that it is where its id leads is checked by whoever looks it up.
-        seal(b"", row)
+        with_checksum(b"", row)
     }
 
     pub(super) fn read(row: &Bytes) -> Result<Self, StoreError> {
-        let whole = row.slice_ref(seal::checked(b"", row, "event")?);
+        let whole = row.slice_ref(row_checksum::checked(b"", row, "event")?);
         Self::try_read(&whole).ok_or_else(|| corrupt("event"))
     }
 
@@ -185,7 +185,7 @@ impl EventRow {
         let (accepted, rest) = row.split_first_chunk::<8>()?;
         let length = usize::from(*rest.first()?);
         let mut accepted = *accepted;
-        accepted[0] = seal::unmarked(accepted[0]);
+        accepted[0] = row_checksum::unmarked(accepted[0]);
         let id = rest.get(1..=length)?;
         Some(Self {
             accepted: Timestamp::from_micros(u64::from_be_bytes(accepted)),
@@ -226,7 +226,7 @@ impl DueRow {
     }
 
     pub(super) fn encode(self, key: &[u8]) -> Vec<u8> {
-        let mut row = Vec::with_capacity(21 + seal::LENGTH);
+        let mut row = Vec::with_capacity(21 + row_checksum::LENGTH);
         row.extend_from_slice(&self.due.as_micros().to_be_bytes());
         row.push(match self.trigger {
             Trigger::Published => 0,
@@ -237,11 +237,11 @@ impl DueRow {
             row.extend_from_slice(&self.crashes.count.to_be_bytes());
             row.extend_from_slice(&self.crashes.last.as_micros().to_be_bytes());
         }
-        seal(key, row)
+        with_checksum(key, row)
     }
 
     pub(super) fn read(key: &[u8], row: &[u8]) -> Result<Self, StoreError> {
-        let row = seal::checked(key, row, "due")?;
+        let row = row_checksum::checked(key, row, "due")?;
         Self::try_read(row).ok_or_else(|| corrupt("due"))
     }
 
@@ -249,7 +249,7 @@ impl DueRow {
         let (due, rest) = row.split_first_chunk::<8>()?;
         let (trigger, crashes) = rest.split_first()?;
         let mut due = *due;
-        due[0] = seal::unmarked(due[0]);
+        due[0] = row_checksum::unmarked(due[0]);
         Some(Self {
             due: Timestamp::from_micros(u64::from_be_bytes(due)),
             trigger: match trigger {
@@ -296,18 +296,18 @@ impl KeyRow {
             }
             row.extend_from_slice(event.as_str().as_bytes());
         }
-        seal(b"", row)
+        with_checksum(b"", row)
     }
 
     pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
-        let row = seal::checked(b"", row, "idempotency key")?;
+        let row = row_checksum::checked(b"", row, "idempotency key")?;
         Self::try_read(row).ok_or_else(|| corrupt("idempotency key"))
     }
 
     fn try_read(row: &[u8]) -> Option<Self> {
         let (first_used, rest) = row.split_first_chunk::<8>()?;
         let mut first_used = *first_used;
-        first_used[0] = seal::unmarked(first_used[0]);
+        first_used[0] = row_checksum::unmarked(first_used[0]);
         let (fingerprint, events) = rest.split_first_chunk::<32>()?;
         let events = std::str::from_utf8(events).ok()?.split('\0').map(str::parse);
         Some(Self {
@@ -419,12 +419,12 @@ pub(super) fn read_version(key: &[u8]) -> Result<u64, StoreError> {
 
 /// A delivery's record as a row.
 pub(super) fn delivery_row(key: &[u8], record: &DeliveryRecord) -> Vec<u8> {
-    seal(key, record.encode())
+    with_checksum(key, record.encode())
 }
 
 /// The delivery's record that a row is.
 pub(super) fn read_delivery_row(key: &[u8], row: &[u8]) -> Result<DeliveryRecord, StoreError> {
-    DeliveryRecord::decode(&seal::open(key, row, "delivery")?)
+    DeliveryRecord::decode(&row_checksum::open(key, row, "delivery")?)
 }
 
 pub(super) fn corrupt(what: &str) -> StoreError {

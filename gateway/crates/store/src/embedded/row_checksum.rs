@@ -1,6 +1,6 @@
 //! Checksums of rows: a row that was changed on the disk is told from one that was written.
 //!
-//! A row of these tables begins with a byte below 0x80. Sealed, it has that bit set, and its checksum at its end; rows of older
+//! A row of these tables begins with a byte below 0x80. With a checksum it has that bit set, and its checksum at its end; rows of older
 //! versions have neither and are read as they are. The database has checksums of its pages, which it compares when a file is
 //! opened and checked, not when a page is read.
 
@@ -12,8 +12,8 @@ const MARK: u8 = 0x80;
 /// Bytes of a checksum.
 pub(super) const LENGTH: usize = 8;
 
-/// Seals a row. `key` is what else the checksum covers: the row's key, or nothing where the row moves between keys.
-pub(super) fn seal(key: &[u8], mut row: Vec<u8>) -> Vec<u8> {
+/// Adds the checksum to a row. `key` is what else the checksum covers: the row's key, or nothing where the row moves between keys.
+pub(super) fn with_checksum(key: &[u8], mut row: Vec<u8>) -> Vec<u8> {
     if let Some(first) = row.first_mut() {
         *first |= MARK;
         let sum = checksum(key, &row);
@@ -22,7 +22,7 @@ pub(super) fn seal(key: &[u8], mut row: Vec<u8>) -> Vec<u8> {
     row
 }
 
-/// The row as it was before it was sealed, but for the mark in its first byte ([`unmarked`]).
+/// The row without its checksum, but for the mark in its first byte ([`unmarked`]).
 ///
 /// # Errors
 /// `Corrupt`: it does not have its checksum.
@@ -39,7 +39,7 @@ pub(super) fn checked<'r>(key: &[u8], row: &'r [u8], what: &str) -> Result<&'r [
     }
 }
 
-/// The row as it was before it was sealed, in memory of its own.
+/// The row without its checksum, in memory of its own.
 ///
 /// # Errors
 /// As `checked`.
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_is_noticed() {
-        let sealed = seal(b"key", b"\x01a row".to_vec());
+        let sealed = with_checksum(b"key", b"\x01a row".to_vec());
         assert_eq!(&open(b"key", &sealed, "test").unwrap()[..], b"\x01a row");
         assert!(open(b"kez", &sealed, "test").is_err());
         for at in 0..sealed.len() {
