@@ -45,7 +45,7 @@ async fn of_profile(site: &Site, profile: &str) -> Client {
 fn caller<'a>(operation: &Value, path: &str, operator: &'a Client, tenants: &'a [(&str, Client)]) -> Client {
     let section = operation["tags"][0].as_str().unwrap_or_default();
     let product = section.strip_prefix("Front door: ").unwrap_or("acme");
-    let operators = ["/v1/tenants", "/v1/sealing-keys", "/v1/shared"];
+    let operators = ["/v1/tenants", "/v1/sealing-keys", "/v1/shared", "/v1/operator"];
     if operators.iter().any(|of| path.starts_with(of)) {
         return operator.clone();
     }

@@ -90,8 +90,17 @@ fn for_no_session() -> Problem {
 /// Operations without it are refused to portal sessions.
 pub(super) const CAPABILITY: &str = "x-hookgate-capability";
 
-const OPEN: [&str; 6] = ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
-const OPEN_BELOW: [&str; 4] = ["/docs/", "/dashboard", "/portal", "/ui/"];
+const OPEN: [&str; 8] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/dashboard",
+    "/portal",
+];
+const OPEN_BELOW: [&str; 4] = ["/docs/", "/dashboard/", "/portal/", "/ui/"];
 
 const TABLE: &[(Capability, &[(&str, &str)])] = &[
     (

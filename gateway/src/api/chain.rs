@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::describe::{described, does};
 use super::fields::ObjectText;
-use super::input::{Acting, Body, By, Id, not_found};
+use super::input::{Acting, Body, By, Granted, Id, not_found};
 use super::plugins::TAG;
 use super::views::text;
 use crate::http::{Code, FieldError, Problem};
@@ -180,9 +180,12 @@ async fn get(Acting(tenant): Acting) -> Result<Json<ChainView>, Problem> {
 async fn put(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    granted: Granted,
     By(who): By,
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
+    // It is the chain of events of every type.
+    granted.check_untyped()?;
     if input
         .always_removed
         .as_ref()
@@ -209,13 +212,14 @@ async fn get_delivery(Acting(tenant): Acting, id: Id) -> Result<Json<ChainView>,
 
 async fn put_delivery(
     State(api): State<Api>,
-    Acting(tenant): Acting,
+    (Acting(tenant), granted): (Acting, Granted),
     By(who): By,
     id: Id,
     Body(input): Body<ChainView>,
 ) -> Result<Json<ChainView>, Problem> {
     let id = id.subscription(&tenant)?;
-    tenant.subscription(id).ok_or_else(not_found)?;
+    let subscription = tenant.subscription(id).ok_or_else(not_found)?;
+    granted.check_patterns(&subscription.events)?;
     let (spec, place) = (input.into_spec()?, Place::Delivery(id));
     let count = spec.steps.len();
     let changed = api.registry.set_chain(&tenant.id, place, spec, &who).await?;

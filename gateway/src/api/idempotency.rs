@@ -141,7 +141,9 @@ fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String,
     let path = request.uri().path();
     // A dry run stores nothing and can be repeated; a repeated import changes nothing.
     let harmless = path.ends_with("/try") || IMPORTS.contains(&path);
-    if method.is_safe() || (method == Method::POST && path == EVENTS) || harmless {
+    // Answers with codes and tokens are not kept: each works once.
+    let secret = path == SIGN_IN || path.ends_with("/portal-links") || path.ends_with("/dashboard-links");
+    if method.is_safe() || (method == Method::POST && path == EVENTS) || harmless || secret {
         return Ok(None);
     }
     let Some(key) = idempotency_key(request.headers())? else {
@@ -157,6 +159,9 @@ fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String,
     }
     Ok(Some((format!("answer:{}", hex::encode(hash.finalize())), owner)))
 }
+
+/// Route that exchanges the code of a link.
+const SIGN_IN: &str = "/v1/session";
 
 fn tenant_named(headers: &HeaderMap) -> &str {
     let named = headers.get(TENANT_HEADER);

@@ -149,6 +149,27 @@ impl Granted {
         self.portal().is_some_and(|portal| portal.types.is_some())
     }
 
+    /// Checks that the session is not limited to certain event types.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(super) fn check_untyped(&self) -> Result<(), Problem> {
+        if self.is_typed() { Err(beyond()) } else { Ok(()) }
+    }
+
+    /// Returns `true` if the caller is a session.
+    pub(super) fn is_session(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Checks that the caller sees events of a type.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(super) fn check_type(&self, kind: &EventType) -> Result<(), Problem> {
+        if self.sees(kind) { Ok(()) } else { Err(beyond()) }
+    }
+
     /// Returns `true` if the caller sees events of a type.
     pub(super) fn sees(&self, kind: &EventType) -> bool {
         self.portal().is_none_or(|portal| portal.sees(kind))

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::describe::described;
-use super::input::{Acting, Id, Params};
+use super::input::{Acting, Granted, Id, Params};
 use super::page;
 use super::plugins::{BreakerView, TAG, named};
 use super::views::text;
@@ -206,9 +206,12 @@ async fn stats(State(api): State<Api>, Acting(tenant): Acting, id: Id) -> Result
 async fn logs(
     State(api): State<Api>,
     Acting(tenant): Acting,
+    granted: Granted,
     id: Id,
     Params(query): Params<LogQuery>,
 ) -> Result<Json<LogsView>, Problem> {
+    // A line does not say of which type its event is.
+    granted.check_untyped()?;
     let limit = page::limit(query.limit)?;
     let cursor = query.cursor.as_deref().map(Place::read).transpose()?;
     let plugins = api.registry.plugins(&tenant.id).await?;

@@ -148,6 +148,12 @@ impl Auth {
         }
     }
 
+    /// Mark of the operator's key in dashboard sessions: so short that it confirms no guess of the
+    /// key.
+    pub fn operator_mark(&self) -> String {
+        hex::encode(&self.operator[..4])
+    }
+
     /// Authenticates the caller by the request's head.
     ///
     /// # Errors
@@ -163,7 +169,12 @@ impl Auth {
     /// Caller of a session.
     fn user(&self, session: &Arc<Session>) -> Result<Caller, Problem> {
         let Some(portal) = &session.grant.portal else {
-            return Ok(Caller::Operator);
+            let mark = session.grant.operator.as_deref();
+            return if mark == Some(&self.operator_mark()) {
+                Ok(Caller::Operator)
+            } else {
+                Err(session_ended())
+            };
         };
         // A tenant that was deleted and created again is another one.
         let tenant = self.registry.tenant(&portal.tenant);

@@ -13,6 +13,8 @@ pub(super) struct GrantRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     portal: Option<PortalRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     theme: Theme,
     created: u64,
@@ -42,6 +44,7 @@ pub(super) fn encode(grant: &Grant, expires: Timestamp) -> Bytes {
     let record = GrantRecord {
         v: VERSION,
         portal: grant.portal.as_ref().map(PortalRecord::of),
+        operator: grant.operator.clone(),
         next: grant.next.clone(),
         theme: grant.theme,
         created: grant.created.as_micros(),
@@ -77,6 +80,7 @@ fn read(note: &[u8]) -> Option<(Grant, Timestamp)> {
             Some(portal) => Some(portal.read()?),
             None => None,
         },
+        operator: record.operator,
         next: record.next,
         theme: record.theme,
         created: Timestamp::from_micros(record.created),
@@ -139,6 +143,7 @@ mod tests {
         };
         for portal in [None, Some(portal)] {
             let grant = Grant {
+                operator: portal.is_none().then(|| "01ab23cd".to_owned()),
                 portal,
                 next: Some("/deliveries".to_owned()),
                 theme: Theme::Dark,

@@ -13,6 +13,8 @@ use hookgate_domain::{EventPattern, EventType, SubscriptionId, TenantId, Timesta
 pub struct Grant {
     /// Rights within a tenant; `None`: the operator's rights.
     pub portal: Option<Portal>,
+    /// Mark of the operator's key that a dashboard link was made with: a new key ends its sessions.
+    pub operator: Option<String>,
     /// Path within the pages to open first.
     pub next: Option<String>,
     /// Theme of the pages.

@@ -122,6 +122,10 @@ impl Sessions {
         let name = session_note(&session.digest);
         let put = self.store.note_put(&name, note.clone(), keep, Some(&owner));
         put.await.map_err(|error| too_many(error, PER_TENANT))?;
+        // Tenants cannot lock the operator out.
+        if session.grant.portal.is_none() {
+            return Ok((token, session));
+        }
         let (seat, seats) = (seat_note(&session.digest), self.seats());
         if let Err(error) = self.store.note_put(&seat, SEAT, keep, Some(&seats)).await {
             self.store.note_replace(&name, note, None, Some(&owner)).await?;
@@ -160,17 +164,15 @@ impl Sessions {
 
     /// Returns `true` if the sessions of links of that time were ended together.
     async fn is_ended(&self, grant: &Grant) -> Result<bool, StoreError> {
-        let Some(portal) = &grant.portal else {
-            return Ok(false);
-        };
-        let tenant = of_tenant(&portal.tenant, portal.tenant_created);
-        let mut names = vec![ended_note(&tenant, None)];
-        names.extend(
-            portal
-                .label
-                .as_deref()
-                .map(|label| ended_note(&tenant, Some(label))),
+        let whose = whose(
+            grant
+                .portal
+                .as_ref()
+                .map(|portal| (&portal.tenant, portal.tenant_created)),
         );
+        let label = grant.portal.as_ref().and_then(|portal| portal.label.as_deref());
+        let mut names = vec![ended_note(&whose, None)];
+        names.extend(label.map(|label| ended_note(&whose, Some(label))));
         for name in names {
             let ended = self.store.note(&name).await?;
             if ended.is_some_and(|ended| time(&ended) >= grant.created) {
@@ -233,16 +235,17 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all sessions of a tenant, or those with a label, and unused links.
+    /// Ends all sessions of a tenant (`None`: the operator's), or those with a label, and unused
+    /// links.
     ///
     /// # Errors
     /// `TooMany`: of too many labels the end is stored. `Store`.
     pub async fn end_all(
         &self,
-        tenant: (&TenantId, Timestamp),
+        tenant: Option<(&TenantId, Timestamp)>,
         label: Option<&str>,
     ) -> Result<(), SessionError> {
-        let tenant = of_tenant(tenant.0, tenant.1);
+        let tenant = whose(tenant);
         let name = ended_note(&tenant, label);
         let owner = NoteOwner {
             name: format!("ui-ended/{tenant}"),
@@ -267,10 +270,8 @@ impl Sessions {
     }
 
     fn owner(&self, what: &str, grant: &Grant) -> NoteOwner {
-        let whose = grant.portal.as_ref().map_or_else(
-            || "operator".to_owned(),
-            |portal| of_tenant(&portal.tenant, portal.tenant_created),
-        );
+        let portal = grant.portal.as_ref();
+        let whose = whose(portal.map(|portal| (&portal.tenant, portal.tenant_created)));
         NoteOwner {
             name: format!("{what}/{whose}"),
             most: self.per_tenant,
@@ -285,9 +286,13 @@ impl Sessions {
     }
 }
 
-/// Tenant in names of notes. A tenant that was deleted and created again starts with no sessions.
-fn of_tenant(tenant: &TenantId, created: Timestamp) -> String {
-    format!("{tenant}@{}", created.as_micros())
+/// Tenant, or the operator, in names of notes. A tenant that was deleted and created again starts
+/// with no sessions.
+fn whose(tenant: Option<(&TenantId, Timestamp)>) -> String {
+    match tenant {
+        Some((tenant, created)) => format!("{tenant}@{}", created.as_micros()),
+        None => "operator".to_owned(),
+    }
 }
 
 fn encode(session: &Session) -> Bytes {

@@ -1,5 +1,6 @@
 //! Links into the portal and the dashboard, and the sessions that they begin.
 
+mod escalation;
 mod limits;
 mod routes;
 

@@ -16,11 +16,14 @@ use super::super::key_fields::invalid;
 use super::super::output::Created;
 use super::super::tenants;
 use super::super::views::text;
-use crate::http::{Code, Problem};
+use crate::http::{Code, Head, Problem};
 use crate::ui::{Capabilities, Capability, Grant, Issued, Portal, Theme};
 use hookgate_domain::EventPattern;
 use hookgate_domain::units::Span;
-use hookgate_registry::Tenant;
+use hookgate_registry::{ApiKey, Tenant};
+
+use super::extract::Own;
+use super::views::of_scopes;
 
 /// Parameters of a link into the portal.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -32,7 +35,7 @@ pub(super) struct PortalLinkInput {
     /// Time after which the session ends, however often it is renewed: up to `24h`, default `1h`.
     ttl: Option<Span>,
     /// Label, 1 to 64 characters, by which the session can be ended.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = LABEL))]
     session: Option<String>,
     /// Patterns of the event types that the session sees, 1 to 64; default: all.
     #[schemars(length(min = 1, max = 64))]
@@ -42,6 +45,7 @@ pub(super) struct PortalLinkInput {
     /// Limits the session to one subscription and its deliveries.
     subscription: Option<String>,
     /// Path within the portal to open first, such as `/deliveries?status=dead`.
+    #[schemars(length(max = 512), regex(pattern = PATH))]
     next: Option<String>,
     /// Theme of the pages.
     theme: Theme,
@@ -55,6 +59,7 @@ pub(super) struct DashboardLinkInput {
     /// Time after which the session ends, however often it is renewed: up to `24h`, default `1h`.
     ttl: Option<Span>,
     /// Path within the dashboard to open first.
+    #[schemars(length(max = 512), regex(pattern = PATH))]
     next: Option<String>,
     /// Theme of the pages.
     theme: Theme,
@@ -80,7 +85,8 @@ pub(super) async fn own_link(
     headers: HeaderMap,
     OptionalBody(input): OptionalBody<PortalLinkInput>,
 ) -> Result<Created<LinkView>, Problem> {
-    portal_link(&api, &tenant, &headers, input).await
+    let (_, key) = api.auth.holder(Head::new(&headers, None))?;
+    portal_link(&api, (&tenant, key.as_deref()), &headers, input).await
 }
 
 pub(super) async fn link(
@@ -91,12 +97,13 @@ pub(super) async fn link(
     OptionalBody(input): OptionalBody<PortalLinkInput>,
 ) -> Result<Created<LinkView>, Problem> {
     let tenant = tenants::find(&api, &id)?;
-    portal_link(&api, &tenant, &headers, input).await
+    portal_link(&api, (&tenant, None), &headers, input).await
 }
 
+/// Makes a link with no more rights and no longer life than the key has that asks for it.
 async fn portal_link(
     api: &Api,
-    tenant: &Tenant,
+    (tenant, key): (&Tenant, Option<&ApiKey>),
     headers: &HeaderMap,
     input: PortalLinkInput,
 ) -> Result<Created<LinkView>, Problem> {
@@ -104,6 +111,14 @@ async fn portal_link(
     let capabilities: Capabilities = capabilities.into_iter().collect();
     if capabilities == Capabilities::NONE {
         return Err(invalid("/capabilities", "at least one capability is needed"));
+    }
+    let of_key = key.map_or(Capabilities::ALL, |key| of_scopes(key.scopes));
+    if let Some(missing) = capabilities.iter().find(|one| !of_key.has(*one)) {
+        let told = format!(
+            "the key's scopes do not amount to `{}`: a key with `read` and `manage` can give it",
+            missing.name()
+        );
+        return Err(invalid("/capabilities", told));
     }
     let label = input.session.map(label).transpose()?;
     let subscription = input.subscription.map(|text| {
@@ -120,7 +135,10 @@ async fn portal_link(
         subscription,
         label: label.clone(),
     };
-    let grant = grant(api, Some(portal), input.ttl, input.next, input.theme)?;
+    let mut grant = grant(api, Some(portal), input.ttl, input.next, input.theme)?;
+    if let Some(end) = key.and_then(|key| key.expires) {
+        grant.until = grant.until.min(end);
+    }
     let issued = api.sessions.issue(&grant).await?;
     tracing::info!(tenant = %tenant.id, session = label.is_some(), "portal_link.created");
     let base = api.pages.portal_base.as_ref();
@@ -130,9 +148,15 @@ async fn portal_link(
 pub(super) async fn dashboard_link(
     State(api): State<Api>,
     _: Operator,
+    session: Option<Own>,
     headers: HeaderMap,
     OptionalBody(input): OptionalBody<DashboardLinkInput>,
 ) -> Result<Created<LinkView>, Problem> {
+    // It would prolong itself for ever.
+    if session.is_some() {
+        let detail = "A session makes no links into the dashboard.";
+        return Err(Problem::new(Code::Forbidden, detail).fix("Use the operator's key."));
+    }
     let grant = grant(&api, None, input.ttl, input.next, input.theme)?;
     let issued = api.sessions.issue(&grant).await?;
     tracing::info!("dashboard_link.created");
@@ -155,8 +179,10 @@ fn grant(
         let told = "a path within the pages is needed, such as `/deliveries?status=dead`, of up to 512 bytes";
         return Err(invalid("/next", told));
     }
+    let operator = portal.is_none().then(|| api.auth.operator_mark());
     Ok(Grant {
         portal,
+        operator,
         next,
         theme,
         created: api.sessions.created(),
@@ -173,15 +199,20 @@ fn is_path(text: &str) -> bool {
 }
 
 fn label(text: String) -> Result<String, Problem> {
-    let length = text.chars().count();
-    if length == 0 || length > LONGEST_LABEL || text.chars().any(char::is_control) {
-        return Err(invalid(
-            "/session",
-            "1 to 64 characters are needed, without control characters",
-        ));
+    if is_label(&text) {
+        Ok(text)
+    } else {
+        Err(invalid("/session", NO_LABEL))
     }
-    Ok(text)
 }
+
+/// Checks that a text is a label of sessions.
+pub(super) fn is_label(text: &str) -> bool {
+    (1..=LONGEST_LABEL).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// Refusal of a label.
+pub(super) const NO_LABEL: &str = "1 to 64 characters are needed, without control characters";
 
 fn patterns(texts: &[String]) -> Result<Arc<[EventPattern]>, Problem> {
     if texts.is_empty() || texts.len() > MOST_TYPES {
@@ -227,6 +258,10 @@ fn made(
 
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Pattern of `next`: [`is_path`] decides.
+const PATH: &str = r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$";
+/// Pattern of a label: [`is_label`] decides.
+const LABEL: &str = r"^[^\u0000-\u001F\u007F-\u009F]+$";
 /// Maximum length of `next`, in bytes.
 const LONGEST_NEXT: usize = 512;
 /// Maximum length of a label, in characters.
@@ -240,6 +275,7 @@ mod tests {
 
     #[test]
     fn next_is_a_path_of_the_pages() {
+        let pattern = regex::Regex::new(PATH).unwrap();
         for (text, good) in [
             ("/", true),
             ("/deliveries?status=dead&x=%20", true),
@@ -251,6 +287,7 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_path(text), good, "{text}");
+            assert_eq!(pattern.is_match(text), good, "the document: {text}");
         }
         assert!(!is_path(&format!("/{}", "a".repeat(LONGEST_NEXT))));
     }

@@ -23,6 +23,7 @@ use crate::ui::{Capabilities, SessionError};
 use hookgate_registry::Tenant;
 
 use extract::{Anyone, Own, SignIn};
+use links::{NO_LABEL, is_label};
 use views::{KindView, SessionView, StartedView};
 
 pub(super) fn routes() -> ApiRouter<Api> {
@@ -76,6 +77,18 @@ pub(super) fn routes() -> ApiRouter<Api> {
                     "createDashboardLink",
                     "Make a link into the dashboard",
                     "The link signs its user in with the operator's rights. Its code works once, within a minute.",
+                ),
+            ),
+        )
+        .api_route(
+            "/v1/operator/dashboard-sessions",
+            delete_with(
+                end_operators,
+                described(
+                    TAG,
+                    "endDashboardSessions",
+                    "End dashboard sessions",
+                    "Ends the sessions of all links into the dashboard that were made until now, and the links that were not used.",
                 ),
             ),
         )
@@ -155,9 +168,20 @@ async fn end_all(
     end_of(&api, &tenant, query).await
 }
 
+async fn end_operators(State(api): State<Api>, _: Operator) -> Result<Gone, Problem> {
+    api.sessions.end_all(None, None).await?;
+    tracing::info!("dashboard_sessions.ended");
+    Ok(Gone)
+}
+
 async fn end_of(api: &Api, tenant: &Tenant, query: EndQuery) -> Result<Gone, Problem> {
     let label = query.session.as_deref();
-    api.sessions.end_all((&tenant.id, tenant.created), label).await?;
+    if label.is_some_and(|label| !is_label(label)) {
+        let detail = format!("The parameter `session`: {NO_LABEL}.");
+        return Err(Problem::new(Code::InvalidParameter, detail));
+    }
+    let whose = Some((&tenant.id, tenant.created));
+    api.sessions.end_all(whose, label).await?;
     tracing::info!(tenant = %tenant.id, all = label.is_none(), "portal_sessions.ended");
     Ok(Gone)
 }
@@ -180,7 +204,10 @@ impl From<SessionError> for Problem {
             SessionError::TooMany(key) => {
                 let detail = format!("There are as many sessions or links at once as are allowed (`{key}`).");
                 Self::new(Code::LimitReached, detail)
-                    .fix("End sessions, or wait until some end, or have the operator raise the limit.")
+                    .fix(
+                        "Sign out of sessions, or wait: sessions that were ended together leave their places within an hour. \
+                         The operator can raise the limit.",
+                    )
             }
             SessionError::Store(error) => Self::from(&error),
         }

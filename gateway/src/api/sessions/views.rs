@@ -112,7 +112,7 @@ impl SessionView {
 }
 
 /// Capabilities that scopes amount to. Pure.
-fn of_scopes(scopes: Scopes) -> Capabilities {
+pub(super) fn of_scopes(scopes: Scopes) -> Capabilities {
     let reads = scopes.has(Scope::Read) || scopes.has(Scope::Consumer);
     let changes = scopes.has(Scope::Manage) || scopes.has(Scope::Consumer);
     let may = |capability: &Capability| match capability {

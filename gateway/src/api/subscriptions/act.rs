@@ -69,6 +69,7 @@ pub(in crate::api) async fn change(
         .check_patterns(patch.events.as_ref().unwrap_or(&before.events))?;
     if let Some(url) = &patch.url {
         admit(api, url).await?;
+        check_headers_given(caller, before, (url, patch.headers.is_some()))?;
     }
     check_headers(api, patch.headers.as_deref().unwrap_or_default())?;
     let changed = api
@@ -81,7 +82,8 @@ pub(in crate::api) async fn change(
 
 /// Deletes a subscription.
 pub(in crate::api) async fn delete(api: &Api, caller: &Consuming, id: SubscriptionId) -> Result<(), Problem> {
-    caller.subscription(id)?;
+    let found = caller.subscription(id)?;
+    caller.granted.check_patterns(&found.events)?;
     api.registry.delete_subscription(&caller.tenant.id, id).await?;
     tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.deleted");
     Ok(())
@@ -93,7 +95,8 @@ pub(in crate::api) async fn activate(
     caller: &Consuming,
     id: SubscriptionId,
 ) -> Result<Arc<Subscription>, Problem> {
-    caller.subscription(id)?;
+    let found = caller.subscription(id)?;
+    caller.granted.check_patterns(&found.events)?;
     let changed = api.registry.activate_subscription(&caller.tenant.id, id).await?;
     tracing::info!(tenant = %caller.tenant.id, subscription = %id, "subscription.activated");
     Ok(changed)
@@ -105,7 +108,8 @@ pub(in crate::api) async fn disable(
     caller: &Consuming,
     id: SubscriptionId,
 ) -> Result<Arc<Subscription>, Problem> {
-    caller.subscription(id)?;
+    let found = caller.subscription(id)?;
+    caller.granted.check_patterns(&found.events)?;
     let asked = DisableReason::Asked;
     let changed = api
         .registry
@@ -122,7 +126,8 @@ pub(in crate::api) async fn rotate(
     id: SubscriptionId,
     input: RotateInput,
 ) -> Result<Arc<Subscription>, Problem> {
-    caller.subscription(id)?;
+    let found = caller.subscription(id)?;
+    caller.granted.check_patterns(&found.events)?;
     let tenant = &caller.tenant;
     let secret = given(api, tenant, input.secret.as_deref(), input.signature)?;
     let grace = input.grace.map(Span::get);
@@ -139,6 +144,22 @@ fn check_tenants(caller: &Consuming, field: &str, given: bool) -> Result<(), Pro
         return Err(Problem::fields(Code::InvalidField, vec![error]));
     }
     Ok(())
+}
+
+/// Checks that the values of a subscription's headers do not go to another origin at the word of a
+/// caller that cannot read them.
+fn check_headers_given(
+    caller: &Consuming,
+    before: &Subscription,
+    (url, given): (&url::Url, bool),
+) -> Result<(), Problem> {
+    let may_read = caller.reach == Reach::Tenant && !caller.granted.is_session();
+    if given || may_read || before.headers.is_empty() || url.origin() == before.url.origin() {
+        return Ok(());
+    }
+    let told = "the subscription has headers, whose values go to another server by this: give all of them again, or none (`{}`)";
+    let error = FieldError::new("/headers", told);
+    Err(Problem::fields(Code::InvalidField, vec![error]))
 }
 
 /// Checks that the gateway may currently send to a URL.

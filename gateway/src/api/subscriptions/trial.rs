@@ -67,7 +67,10 @@ async fn trial(
     let id = id.subscription(&caller.tenant)?;
     let kind = input
         .kind
-        .map_or_else(|| "hookgate.test".parse().expect("a type"), |parsed| parsed.0);
+        .map_or_else(|| TEST_TYPE.parse().expect("a type"), |parsed| parsed.0);
+    if kind.as_str() != TEST_TYPE {
+        caller.granted.check_type(&kind)?;
+    }
     let data = match input.data {
         Some(data) => {
             let limits = Limits::of_bytes(data.get().len());
@@ -143,3 +146,6 @@ pub(in crate::api) async fn send(
     tracing::info!(tenant = %tenant.id, subscription = %id, event = %delivery.event, "subscription.tested");
     Ok(delivery)
 }
+
+/// Type of a test event that names none.
+const TEST_TYPE: &str = "hookgate.test";
