@@ -261,6 +261,9 @@ async fn detail(
     if caller.reach != Reach::Tenant {
         shown.without_plugins();
     }
+    if !caller.granted.has(Capability::Payloads) {
+        shown.without_plugin_texts();
+    }
     Ok(shown)
 }
 

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::capabilities::{self, CAPABILITY};
 use super::doors::{self, Entrance};
+use super::idempotency::keeps_answers;
 use super::input::{needed_scope, not_found};
 use super::openapi::{self, Published};
 use super::pages;
@@ -58,15 +59,12 @@ pub(super) fn publish(
     (router, published)
 }
 
-/// Documents the `Idempotency-Key` header of every call that changes something.
+/// Documents the `Idempotency-Key` header of every call whose answer is kept.
 ///
 /// The ingest documents its own.
 fn describe_keys(document: &mut OpenApi) {
-    let paths = document
-        .paths
-        .iter_mut()
-        .flat_map(|paths| paths.paths.values_mut());
-    for path in paths {
+    let paths = document.paths.iter_mut().flat_map(|paths| &mut paths.paths);
+    for (_, path) in paths.filter(|(place, _)| keeps_answers(place)) {
         let ReferenceOr::Item(path) = path else { continue };
         let changing = [&mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
         for operation in changing.into_iter().flatten() {

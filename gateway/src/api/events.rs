@@ -24,7 +24,7 @@ use crate::dispatch::fan_out_again;
 use crate::feed::{Cursor, FeedError, Query, Start};
 use crate::http::{Code, FieldError, Problem};
 use crate::ingest::{lane_refused, too_much_work};
-use crate::ui::Capability;
+use crate::ui::{Capability, SessionError};
 use hookgate_domain::{
     DeliveryId, Event, EventId, EventPattern, Fate, SubscriptionId, Target, Timestamp, Trigger,
 };
@@ -206,6 +206,12 @@ pub(super) async fn read(api: &Api, caller: &Consuming, query: &FeedQuery) -> Re
     };
     let page = api.feed.page(&tenant.id, query).await;
     let page = page.map_err(|error| refused(api, tenant, start, error))?;
+    // It may have ended while this waited.
+    if let Some(session) = caller.granted.session()
+        && api.sessions.again(session).await?.is_none()
+    {
+        return Err(SessionError::Ended.into());
+    }
     Ok(Read {
         next_cursor: Cursor::at(page.next).to_text(api.feed.cursor_key(), &tenant.id, LIST),
         events: page.events,
@@ -285,6 +291,8 @@ async fn get(
     let mut view = EventView::new(&tenant, &stored);
     if !granted.has(Capability::Payloads) {
         (view.event.data, view.metadata) = (None, None);
+        // A plugin's text may quote the payload.
+        view.reason = None;
     }
     Ok(Json(view))
 }

@@ -139,11 +139,7 @@ pub(super) async fn layer(State(once): State<IdempotencyLayer>, request: Request
 fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String, NoteOwner)>, Problem> {
     let method = request.method();
     let path = request.uri().path();
-    // A dry run stores nothing and can be repeated; a repeated import changes nothing.
-    let harmless = path.ends_with("/try") || IMPORTS.contains(&path);
-    // Answers with codes and tokens are not kept: each works once.
-    let secret = path == SIGN_IN || path.ends_with("/portal-links") || path.ends_with("/dashboard-links");
-    if method.is_safe() || (method == Method::POST && path == EVENTS) || harmless || secret {
+    if method.is_safe() || (method == Method::POST && path == EVENTS) || !keeps_answers(path) {
         return Ok(None);
     }
     let Some(key) = idempotency_key(request.headers())? else {
@@ -162,6 +158,15 @@ fn name_of(once: &IdempotencyLayer, request: &Request) -> Result<Option<(String,
 
 /// Route that exchanges the code of a link.
 const SIGN_IN: &str = "/v1/session";
+
+/// Returns `true` if answers of a route, or of its template, are kept under a key.
+pub(super) fn keeps_answers(path: &str) -> bool {
+    // A dry run stores nothing and can be repeated; a repeated import changes nothing.
+    let harmless = path.ends_with("/try") || IMPORTS.contains(&path);
+    // Codes and tokens work once.
+    let secret = path == SIGN_IN || path.ends_with("/portal-links") || path.ends_with("/dashboard-links");
+    !harmless && !secret
+}
 
 fn tenant_named(headers: &HeaderMap) -> &str {
     let named = headers.get(TENANT_HEADER);

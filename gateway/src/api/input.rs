@@ -157,9 +157,9 @@ impl Granted {
         if self.is_typed() { Err(beyond()) } else { Ok(()) }
     }
 
-    /// Returns `true` if the caller is a session.
-    pub(super) fn is_session(&self) -> bool {
-        self.0.is_some()
+    /// The caller's session; `None`: a key.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.0.as_deref()
     }
 
     /// Checks that the caller sees events of a type.

@@ -235,8 +235,13 @@ impl DeliveryDetail {
 
     /// Removes the tenant's internals: the steps of its chain, and texts of plugins.
     pub(super) fn without_plugins(&mut self) {
+        self.attempts.iter_mut().for_each(|attempt| attempt.steps.clear());
+        self.without_plugin_texts();
+    }
+
+    /// Removes texts of plugins, which may quote payloads.
+    pub(super) fn without_plugin_texts(&mut self) {
         for attempt in &mut self.attempts {
-            attempt.steps.clear();
             if matches!(attempt.outcome, "plugin_failed" | "dropped") {
                 attempt.reason = None;
             }

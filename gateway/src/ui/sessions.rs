@@ -220,13 +220,19 @@ impl Sessions {
         let owner = self.owner("ui-sessions", &session.grant);
         let name = session_note(&session.digest);
         // A renewal may come in between.
+        let mut ended = false;
         for _ in 0..TRIES {
             let Some(note) = self.store.note(&name).await? else {
+                ended = true;
                 break;
             };
-            if self.store.note_replace(&name, note, None, Some(&owner)).await? {
+            ended = self.store.note_replace(&name, note, None, Some(&owner)).await?;
+            if ended {
                 break;
             }
+        }
+        if !ended {
+            return Err(StoreError::Conflict);
         }
         let name = seat_note(&session.digest);
         self.store

@@ -11,6 +11,7 @@ on_both_stores!(
     link_has_no_more_rights_than_its_key,
     session_of_some_types_changes_nothing_of_others,
     session_sends_headers_to_no_other_server,
+    long_poll_shows_nothing_after_the_end_of_its_session,
 );
 
 const LINKS: &str = "/v1/operator/dashboard-links";
@@ -122,4 +123,18 @@ async fn session_sends_headers_to_no_other_server(on: On) {
     user.post(&format!("{path}/test"), &json!({})).await.expect(202);
     other.wait_for(1).await;
     assert!(!other.take()[0].headers.contains_key("x-auth"));
+}
+
+async fn long_poll_shows_nothing_after_the_end_of_its_session(on: On) {
+    let site = Site::start(on).await;
+    let user = portal(&site.acme, &json!({ "capabilities": ["view", "payloads"] })).await;
+    let poll = tokio::spawn({
+        let user = user.clone();
+        async move { user.get("/v1/events?wait=60").await }
+    });
+    // It waits by then, or is refused at its beginning: it shows nothing either way.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    user.delete("/v1/session").await.expect(204);
+    site.acme.publish("a.b", json!({})).await;
+    is_refused(&poll.await.unwrap(), 401, "session_ended");
 }

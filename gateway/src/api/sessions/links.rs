@@ -19,6 +19,7 @@ use super::super::views::text;
 use crate::http::{Code, Head, Problem};
 use crate::ui::{Capabilities, Capability, Grant, Issued, Portal, Theme};
 use hookgate_domain::EventPattern;
+use hookgate_domain::spelling::EVENT_PATTERN;
 use hookgate_domain::units::Span;
 use hookgate_registry::{ApiKey, Tenant};
 
@@ -38,7 +39,7 @@ pub(super) struct PortalLinkInput {
     #[schemars(length(min = 1, max = 64), regex(pattern = LABEL))]
     session: Option<String>,
     /// Patterns of the event types that the session sees, 1 to 64; default: all.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), inner(regex(pattern = EVENT_PATTERN), length(max = 258)))]
     types: Option<Vec<String>>,
     /// Limits the session to what a consumer's key reaches: consumers' subscriptions.
     consumer: bool,

@@ -153,7 +153,7 @@ fn check_headers_given(
     before: &Subscription,
     (url, given): (&url::Url, bool),
 ) -> Result<(), Problem> {
-    let may_read = caller.reach == Reach::Tenant && !caller.granted.is_session();
+    let may_read = caller.reach == Reach::Tenant && caller.granted.session().is_none();
     if given || may_read || before.headers.is_empty() || url.origin() == before.url.origin() {
         return Ok(());
     }
