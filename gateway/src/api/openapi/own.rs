@@ -199,20 +199,24 @@ async fn get(State(api): State<Api>, caller: AnyKey) -> Result<OwnDocument, Prob
     let Some(published) = api.0.document.get().cloned() else {
         return Ok(OwnDocument("{}".to_owned(), None));
     };
-    let (mut schemas, mut left_out, mut bytes) = (Vec::<(String, String)>::new(), 0, 0);
+    let (mut chosen, mut left_out, mut bytes) = (Vec::new(), 0, 0);
     for (kind, schema) in event_types::schemas(&caller.tenant) {
-        if schemas.len() == MAX_TYPES || bytes + schema.len() > MAX_SCHEMAS {
+        if chosen.len() == MAX_TYPES || bytes + schema.len() > MAX_SCHEMAS {
             left_out += 1;
             continue;
         }
         bytes += schema.len();
-        schemas.push((kind.to_string(), schema.to_owned()));
+        chosen.push((kind, schema));
     }
     let memory = api.memory.reserve(
         Some(&caller.tenant.id),
         MemoryUse::Pages,
         (published.bytes + bytes) * PARSED,
     )?;
+    let owned = chosen
+        .iter()
+        .map(|(kind, schema)| (kind.to_string(), (*schema).to_owned()));
+    let schemas: Vec<(String, String)> = owned.collect();
     let tenant = caller.tenant.id.clone();
     let job = move |_: &mut TenantLane<'_>| {
         let types = schemas.iter().filter_map(|(kind, schema)| {
