@@ -33,7 +33,7 @@ use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
 use crate::scheduler::Scheduler;
 use crate::system_events::SystemEvents;
-use crate::{api, delivery, feed, ingest, scheduler};
+use crate::{api, delivery, feed, ingest, scheduler, ui};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
 use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Host};
@@ -113,10 +113,10 @@ impl App {
         check_contracts(config, &registry)?;
         let operator = config.system_events.tenant.parse()?;
         registry.ensure_tenant(&operator).await?;
-        // Stored machine code loads fast enough that a restart refuses no events. Compilation is
-        // not waited for.
+        // Long enough for stored machine code, so that a restart refuses no events; not for compilation.
         registry.wait_loaded(LOADED_AT_START).await;
         let cursors = feed::CursorKey::new(root.derive("cursors"));
+        let sessions = stored::sessions(config, &root, &common);
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (inbox, ready) = Inbox::new(config.scheduler.inbox(), common.memory.clone());
         let scheduler = scheduler(config, &registry, inbox.clone(), ready, &common)?;
@@ -131,7 +131,7 @@ impl App {
                     config,
                     auth,
                     (&registry, &keyring, host, &ingest, cursors),
-                    inbox,
+                    (inbox, sessions),
                     &common,
                 )
             },
@@ -445,7 +445,7 @@ fn api_parts(
     config: &Config,
     auth: Auth,
     (registry, keyring, host, ingest, cursors): (&Registry, &Keyring, Host, &Ingest, feed::CursorKey),
-    inbox: Inbox,
+    (inbox, sessions): (Inbox, ui::Sessions),
     common: &Common,
 ) -> api::Parts {
     api::Parts {
@@ -486,7 +486,7 @@ fn api_parts(
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
         public_also: config.server.also().to_vec(),
-        sessions: stored::sessions(config, common),
+        sessions,
         pages: config.pages(),
         keep_answers: config.retention.idempotency_keys.get(),
         shutdown: common.stopping.clone(),

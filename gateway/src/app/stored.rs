@@ -10,7 +10,7 @@ use crate::backup::{self, Backups};
 use crate::config::Config;
 use crate::keyring::{Expected, KnownStore, Root};
 use crate::scheduler::Journal;
-use crate::ui::Sessions;
+use crate::ui::{Sessions, TokenKey};
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
@@ -70,7 +70,8 @@ pub(super) fn journal(config: &Config) -> Journal {
 }
 
 /// Sessions of the pages, in the store.
-pub(super) fn sessions(config: &Config, common: &Common) -> Sessions {
-    let (clock, store_clock) = (common.clock.clone(), common.store_clock.clone());
-    Sessions::new(&common.store, clock, store_clock, &config.ui)
+pub(super) fn sessions(config: &Config, root: &Root, common: &Common) -> Sessions {
+    let clocks = (common.clock.clone(), common.store_clock.clone());
+    let key = TokenKey::new(root.derive("session tokens"));
+    Sessions::new(&common.store, clocks, key, &config.ui)
 }

@@ -10,9 +10,11 @@ mod config;
 mod record;
 mod session;
 mod sessions;
+mod token;
 
 pub use assets::{Assets, Cache, accepts_html};
 pub use capability::{Capabilities, Capability};
 pub use config::Config;
 pub use session::{Grant, Portal, Session, Theme};
 pub use sessions::{Issued, SessionError, Sessions, TOKEN_PREFIX};
+pub use token::TokenKey;

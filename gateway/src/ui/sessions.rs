@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
+use super::token::{TokenKey, has_form};
 use super::{Config, Grant, Session, record};
 use hookgate_domain::{Secret, TenantId, Timestamp};
 use hookgate_runtime::clock::Clock;
@@ -23,6 +23,7 @@ pub struct Sessions {
     store: Arc<dyn Store>,
     clock: Clock,
     store_clock: StoreClock,
+    key: TokenKey,
     /// Maximum number of sessions of a tenant at once, and of its unused links.
     per_tenant: u64,
     /// Maximum number of sessions of all tenants at once.
@@ -57,11 +58,17 @@ pub enum SessionError {
 
 impl Sessions {
     /// Creates the sessions of a store.
-    pub fn new(store: &Arc<dyn Store>, clock: Clock, store_clock: StoreClock, config: &Config) -> Self {
+    pub fn new(
+        store: &Arc<dyn Store>,
+        (clock, store_clock): (Clock, StoreClock),
+        key: TokenKey,
+        config: &Config,
+    ) -> Self {
         Self {
             store: Arc::clone(store),
             clock,
             store_clock,
+            key,
             per_tenant: config.sessions_per_tenant,
             total: config.sessions,
         }
@@ -69,7 +76,7 @@ impl Sessions {
 
     /// Returns `true` if a text has the form of a token.
     pub fn is_token(text: &str) -> bool {
-        text.strip_prefix(TOKEN_PREFIX).is_some_and(is_random)
+        text.strip_prefix(TOKEN_PREFIX).is_some_and(has_form)
     }
 
     /// Current time of a new grant, by the store's clock.
@@ -82,7 +89,7 @@ impl Sessions {
     /// # Errors
     /// `TooMany`, `Store`.
     pub async fn issue(&self, grant: &Grant) -> Result<Issued, SessionError> {
-        let code = random("");
+        let code = self.key.create("");
         let owner = self.owner("ui-codes", grant);
         let note = record::encode(grant, Timestamp::from_micros(0));
         let name = code_note(code.reveal());
@@ -99,7 +106,7 @@ impl Sessions {
     /// # Errors
     /// `CodeInvalid`, `TooMany`, `Store`.
     pub async fn begin(&self, code: &str) -> Result<(Secret, Session), SessionError> {
-        if !is_random(code) {
+        if !self.key.created("", code) {
             return Err(SessionError::CodeInvalid);
         }
         let name = code_note(code);
@@ -111,7 +118,7 @@ impl Sessions {
         if !taken || grant.until <= now || self.is_ended(&grant).await? {
             return Err(SessionError::CodeInvalid);
         }
-        let token = random(TOKEN_PREFIX);
+        let token = self.key.create(TOKEN_PREFIX);
         let session = Session {
             digest: digest(token.reveal()),
             expires: grant.until.min(now.plus(TOKEN_TTL)),
@@ -139,7 +146,7 @@ impl Sessions {
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, token: &str) -> Result<Option<Session>, StoreError> {
-        if !Self::is_token(token) {
+        if !self.key.created(TOKEN_PREFIX, token) {
             return Ok(None);
         }
         self.load(&digest(token)).await
@@ -305,15 +312,6 @@ fn encode(session: &Session) -> Bytes {
     record::encode(&session.grant, session.expires)
 }
 
-fn random(prefix: &str) -> Secret {
-    let random = Alphanumeric.sample_string(&mut rand::rng(), RANDOM);
-    Secret::new(&format!("{prefix}{random}"))
-}
-
-fn is_random(text: &str) -> bool {
-    text.len() == RANDOM && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 /// Digest of a code or token. A fast hash suffices: they have 256 bits of entropy.
 fn digest(text: &str) -> String {
     hex::encode(Sha256::digest(text))
@@ -354,8 +352,6 @@ fn too_many(error: StoreError, key: &'static str) -> SessionError {
 
 /// Prefix of tokens.
 pub const TOKEN_PREFIX: &str = "hgs_";
-/// Random characters of codes and tokens: log2(62^43) = 256.03 bits.
-const RANDOM: usize = 43;
 /// Time for which a code can be exchanged.
 const CODE_TTL: Duration = Duration::from_secs(60);
 /// Time from one renewal of a session to the next.

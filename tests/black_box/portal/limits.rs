@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use hookgate_tests::{Fsync, RedisServer, Setup};
+
 use super::{code, is_refused, portal};
 use crate::site::{On, Site, on_both_stores};
 
@@ -65,7 +67,7 @@ async fn link_with_wrong_parameters_is_refused() {
         );
     }
     let anyone = acme.with_key("");
-    for code in ["", "x", &"a".repeat(43), &"ä".repeat(43)] {
+    for code in ["", "x", &"a".repeat(43), &"a".repeat(59), &"ä".repeat(59)] {
         let refused = anyone.post("/v1/session", &json!({ "code": code })).await;
         is_refused(&refused, 401, "code_invalid");
     }
@@ -73,7 +75,7 @@ async fn link_with_wrong_parameters_is_refused() {
         .post("/v1/session", &json!({ "code": "x".repeat(2000) }))
         .await;
     is_refused(&refused, 413, "body_too_large");
-    let unknown = acme.with_key(&format!("hgs_{}", "a".repeat(43)));
+    let unknown = acme.with_key(&format!("hgs_{}", "a".repeat(59)));
     is_refused(&unknown.get("/v1/subscriptions").await, 401, "session_ended");
     // Only a key that may change everything of the tenant makes links.
     let reader = json!({ "scopes": ["read", "consumer", "publish"] });
@@ -94,4 +96,23 @@ async fn link_with_wrong_parameters_is_refused() {
         !shown["capabilities"].to_string().contains("chain.write"),
         "{shown:#}"
     );
+}
+
+/// Tokens and codes of nobody are refused without a read: here there is no store to read.
+#[tokio::test]
+async fn invented_tokens_are_refused_without_the_store() {
+    let mut redis = RedisServer::start(Fsync::Always).unwrap();
+    let gateway = Setup::redis(&redis.url()).start();
+    let acme = gateway.tenant("acme").await;
+    let user = portal(&acme, &json!({})).await;
+    user.get("/v1/subscriptions").await.expect(200);
+    redis.kill().unwrap();
+    let gone = user.get("/v1/subscriptions").await;
+    assert_eq!(gone.status, 503, "{:#}", gone.body);
+    for invented in ["a".repeat(59), "0".repeat(59), user.key()[4..].to_uppercase()] {
+        let user = acme.with_key(&format!("hgs_{invented}"));
+        is_refused(&user.get("/v1/subscriptions").await, 401, "session_ended");
+        let code = json!({ "code": invented });
+        is_refused(&user.post("/v1/session", &code).await, 401, "code_invalid");
+    }
 }

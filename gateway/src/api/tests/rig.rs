@@ -169,7 +169,12 @@ impl Rig {
         let ui = crate::ui::Config::default();
         let store_clock = hookgate_store::clock::StoreClock::new(clock.clone());
         let parts = Parts {
-            sessions: crate::ui::Sessions::new(&store, clock.clone(), store_clock, &ui),
+            sessions: crate::ui::Sessions::new(
+                &store,
+                (clock.clone(), store_clock),
+                crate::ui::TokenKey::new([7; 32]),
+                &ui,
+            ),
             pages: crate::api::Pages {
                 config: ui,
                 portal_base: None,
