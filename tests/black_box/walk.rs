@@ -1,4 +1,4 @@
-//! Runs the README's commands as written.
+//! Runs the commands of the README and of pages for producers and consumers as written.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -8,7 +8,10 @@ use hookgate_tests::gateway::{OPERATOR_KEY, binary, root};
 
 use crate::site::{On, Site, on_both_stores};
 
-on_both_stores!(the_walk_in_the_readme_works_as_written);
+on_both_stores!(
+    the_walk_in_the_readme_works_as_written,
+    producing_and_reading_work_as_written
+);
 
 /// Runs the `sh` blocks below the README's heading "First subscription" in a shell, and its
 /// `hookgate listen` beside it.
@@ -74,6 +77,37 @@ async fn the_walk_in_the_readme_works_as_written(on: On) {
         shown.contains("cus_1") && !shown.contains("someone@"),
         "it is redacted:\n{shown}"
     );
+}
+
+/// Runs the `sh` blocks of `docs/producing.md` and then of `docs/feed.md`, with the address and a key of a tenant.
+async fn producing_and_reading_work_as_written(on: On) {
+    let site = Site::start(on).await;
+    let home = tempfile::tempdir().unwrap();
+    let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let run = |block: &str| {
+        let mut shell = shell(block, home.path());
+        shell.env("URL", site.gateway.base()).env("KEY", site.acme.key());
+        ran(shell)
+    };
+    let mut answers = String::new();
+    for block in shell_blocks(&page("producing.md")) {
+        answers.push_str(&run(&block).await);
+    }
+    let count = |status: &str| answers.matches(&format!("\"status\":\"{status}\"")).count();
+    assert_eq!((count("accepted"), count("duplicate")), (5, 1), "{answers}");
+    let [some, walk] = shell_blocks(&page("feed.md")).try_into().unwrap();
+    let some = run(&some).await;
+    assert_eq!(some.matches("\"type\":\"invoice.").count(), 4, "{some}");
+    assert!(some.contains("8500.00") && some.contains("cus_7"), "{some}");
+    let pages = run(&walk).await;
+    // The second page goes on where the first one ended.
+    let at = |id: &str| {
+        pages
+            .find(id)
+            .unwrap_or_else(|| panic!("{id} is missing: {pages}"))
+    };
+    assert!(at("inv_1-paid") < at("cus_7"), "{pages}");
+    assert_eq!(pages.matches("inv_1-paid").count(), 1, "{pages}");
 }
 
 /// A shell script with the built `hookgate`, in a directory of its own.
