@@ -2,7 +2,7 @@
 import { useResource } from '../api/resource';
 import type { TenantOfLoggedAttempt } from '../api/schema';
 import type { Page as ListPage } from '../api/list';
-import { count } from '../base/format';
+import { count, total } from '../base/format';
 import { links } from '../base/links';
 import { url } from '../base/router';
 import { Chart } from '../parts/chart';
@@ -13,8 +13,8 @@ import { Badge } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
 import { address } from '../screens/endpoints';
-import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
-import { type EndpointHealth, MOST_TENANTS, type Overview, total, useOverview } from './overview-data';
+import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
+import { type EndpointHealth, MOST_TENANTS, type Overview, useOverview } from './overview-data';
 import { Readiness } from './readiness';
 
 export default function OverviewScreen() {

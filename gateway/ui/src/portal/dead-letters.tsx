@@ -15,7 +15,7 @@ import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
-import { hostOf } from './endpoint-parts';
+import { hostOf } from '../screens/endpoint-parts';
 
 const filters: Filter[] = [
   ...listFilters.filter(({ name }) => name !== 'status' && name !== 'attempt'),

@@ -3,11 +3,9 @@ import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { CreatedSubscription } from '../api/schema';
 import { links } from '../base/links';
-import { lazy } from '../parts/lazy';
 import { Page } from '../parts/page';
 import { EndpointForm } from './endpoint-form';
-
-const Made = lazy(() => import('./endpoint-more').then((part) => part.Made));
+import { Made } from './made-endpoint';
 
 export default function NewEndpoint() {
   const [made, setMade] = useState<CreatedSubscription>();

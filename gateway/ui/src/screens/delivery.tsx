@@ -22,10 +22,10 @@ import { DeliveryRail } from './delivery-rail';
 import { cause, STAGES } from './outcome';
 import { Which } from './which';
 
-const RequestTab = lazy(() => import('./delivery-request').then((part) => part.RequestTab));
-const ListenDialog = lazy(() => import('./delivery-listen').then((part) => part.ListenDialog), null);
-const ChainTab = lazy(() => import('./delivery-more').then((part) => part.ChainTab));
-const History = lazy(() => import('./delivery-more').then((part) => part.History));
+const RequestTab = lazy(() => import('./delivery-tabs').then((part) => part.RequestTab));
+const ListenDialog = lazy(() => import('./delivery-tabs').then((part) => part.ListenDialog), null);
+const ChainTab = lazy(() => import('./delivery-tabs').then((part) => part.ChainTab));
+const History = lazy(() => import('./delivery-tabs').then((part) => part.History));
 
 /** Milliseconds between reads: a delivery that has ended changes only by being made again. */
 const poll = (delivery: DeliveryDetail): number => (delivery.finished ? 15_000 : 2000);
