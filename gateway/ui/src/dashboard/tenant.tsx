@@ -93,7 +93,7 @@ function Endpoints({ tenant }: { tenant: string }) {
       ),
     },
     { name: 'state', title: 'State', cell: ({ endpoint }) => <EndpointState endpoint={endpoint} brief /> },
-    { name: 'events', title: 'Events', hide: 'medium', cell: ({ endpoint }) => <code class="clip">{endpoint.events.join(', ')}</code> },
+    { name: 'events', title: 'Events', hide: 'medium', cell: ({ endpoint }) => <code class="clip" title={endpoint.events.join(', ')}>{endpoint.events.join(', ')}</code> },
     {
       name: 'failed',
       title: 'Failed, last hour',

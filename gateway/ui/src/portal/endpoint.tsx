@@ -165,7 +165,7 @@ function Overview({ id }: { id: string }) {
                   'none'
                 )),
             ],
-            ['Endpoint', <Id key="id" value={id} />],
+            ['Endpoint', <Id key="id" whole value={id} />],
             ['Disabled by itself', auto_disable ? `when over ${Math.round(auto_disable.over * 100)} % fail for ${auto_disable.for_at_least}` : stats.data && 'never'],
           ]}
         />

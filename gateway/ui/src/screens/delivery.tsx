@@ -86,9 +86,9 @@ export default function DeliveryScreen({ params }: ScreenProps) {
       <Section>
         <Facts
           items={[
-            ['Event', <Id key="event" value={data.event} href={links.event(data.event, tenant)} />],
-            ['Endpoint', data.subscription === 'inline' ? 'named by the event' : <Id key="endpoint" value={data.subscription} href={links.endpoint(data.subscription, tenant)} />],
-            ['Delivery', <Id key="delivery" value={data.id} />],
+            ['Event', <Id key="event" whole value={data.event} href={links.event(data.event, tenant)} />],
+            ['Endpoint', data.subscription === 'inline' ? 'named by the event' : <Id key="endpoint" whole value={data.subscription} href={links.endpoint(data.subscription, tenant)} />],
+            ['Delivery', <Id key="delivery" whole value={data.id} />],
             ['Made by', data.trigger === 'published' ? 'the event itself' : data.trigger === 'test' ? 'a test of the endpoint' : 'a retry, replay or recovery'],
           ]}
         />
