@@ -156,6 +156,8 @@ pub struct Parts {
 pub struct Pages {
     /// Configuration of the pages.
     pub config: ui::Config,
+    /// Theme of the portal.
+    pub theme: ui::PortalTheme,
     /// Base of links into the portal; `None`: the host that the request names.
     pub portal_base: Option<url::Url>,
     /// Base of links into the dashboard; `None`: the host that the request names.
@@ -218,7 +220,9 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
     let tails = InFlightLimit::new(parts.config.tail_clients, parts.config.tail_clients_per_tenant);
     let pages = &parts.pages.config;
-    let assets = pages.enabled.then(|| Assets::new(&pages.embed_origins));
+    let assets = pages
+        .enabled
+        .then(|| Assets::new(&pages.embed_origins, &parts.pages.theme));
     let api = Api(Arc::new(Shared {
         parts,
         uploads,

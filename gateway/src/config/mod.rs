@@ -89,6 +89,8 @@ pub struct Config {
     pub api: api::Config,
     /// The dashboard and the tenant portal.
     pub ui: ui::Config,
+    /// The tenant portal.
+    pub portal: ui::PortalConfig,
     /// System events: their recipient and their limits.
     pub system_events: system_events::Config,
     /// Logs.
@@ -166,6 +168,7 @@ impl Default for Config {
             feed: feed::Config::default(),
             api: api::Config::default(),
             ui: ui::Config::default(),
+            portal: ui::PortalConfig::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
@@ -190,6 +193,8 @@ impl Config {
         let apart = server.public.is_some() || server.admin.is_some();
         api::Pages {
             config: self.ui.clone(),
+            // The rules have checked it; a logo that has gone meanwhile is left out with its theme.
+            theme: self.portal.theme.resolve().unwrap_or_default(),
             portal_base: portal.cloned(),
             dashboard_base: portal.filter(|_| !apart).cloned(),
             https: server.tls.is_some(),

@@ -179,7 +179,6 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 /// Checks the settings of the dashboard and the portal.
 fn pages(config: &Config, problems: &mut Vec<Problem>) {
     let ui = &config.ui;
@@ -199,6 +198,13 @@ fn pages(config: &Config, problems: &mut Vec<Problem>) {
             problems.push(Problem::of(key, "not an http or https URL", None));
         }
     }
+    for bad in config.portal.theme.resolve().err().unwrap_or_default() {
+        problems.push(Problem::of(
+            format!("portal.theme.{}", bad.key),
+            bad.message,
+            None,
+        ));
+    }
     for (key, most) in [
         ("ui.sessions", ui.sessions),
         ("ui.sessions_per_tenant", ui.sessions_per_tenant),
@@ -209,6 +215,7 @@ fn pages(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
     if config.retention.attempt_log > MOST_LOGGED {
         let message = format!("it is {MOST_LOGGED} or less");

@@ -172,6 +172,7 @@ impl Rig {
             sessions: crate::ui::Sessions::new(&store, clock.clone(), store_clock, &ui),
             pages: crate::api::Pages {
                 config: ui,
+                theme: crate::ui::PortalTheme::default(),
                 portal_base: None,
                 dashboard_base: None,
                 https: false,

@@ -7,8 +7,8 @@ import { Icon } from '../parts/icon';
 import { lazy } from '../parts/lazy';
 import { Page, Section } from '../parts/page';
 import { EndpointUrl } from '../screens/endpoint-parts';
+import { Test } from './test';
 
-const Test = lazy(() => import('./catalogue-screens').then((part) => part.Test));
 const Secret = lazy(() => import('../screens/shared').then((part) => part.Secret));
 const Snippet = lazy(() => import('../screens/shared').then((part) => part.Snippet));
 

@@ -3,9 +3,11 @@ import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { CreatedSubscription } from '../api/schema';
 import { links } from '../base/links';
+import { lazy } from '../parts/lazy';
 import { Page } from '../parts/page';
 import { EndpointForm } from './endpoint-form';
-import { Made } from './made-endpoint';
+
+const Made = lazy(() => import('./catalogue-screens').then((part) => part.Made));
 
 export default function NewEndpoint() {
   const [made, setMade] = useState<CreatedSubscription>();
