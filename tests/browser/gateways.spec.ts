@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { accessible, fits, LOOKS, withAxe } from './checks';
 import { calm, expect, loaded, NARROW, test as base, WIDE } from './fixtures';
-import { type Call, eventually, freePort, killed, listening, startGateway, tenant } from './world';
+import { type Call, eventually, freePort, killed, listening, startGateway, tenant, world } from './world';
 
 /** A directory, and what is to be done with it at the end of a test. */
 type Place = { dir: string; processes: ChildProcess[] };
@@ -81,6 +81,63 @@ test('the portal has the configured theme, in light and dark, and the dashboard 
   await page.goto(`${url}/dashboard`);
   await expect(page).toHaveTitle('Sign in · hookgate');
   await page.emulateMedia({ colorScheme: 'light' });
+});
+
+test('all dead letters are retried by a job, which is paused, resumed and cancelled', async ({ page, place, watch }) => {
+  const { url, process } = await startGateway(place.dir, 'bulk.rate = 1\n');
+  place.processes.push(process);
+  watch.allow(url);
+  const acme = await tenant(url, 'acme');
+  const { receiver, operatorKey } = world();
+  const path = '/500/bulk';
+  await acme.call('POST', '/v1/subscriptions', { url: `${receiver}${path}`, events: ['*'], retry: { schedule: ['50ms'] } });
+  const total = 30;
+  for (let n = 0; n < total; n += 1) await acme.call('POST', '/v1/events', { type: n < 3 ? 'order.paid' : 'order.shipped', data: {} });
+  type Rows = { data: { type: string; status: string }[] };
+  await eventually('the deliveries die', async () => (await acme.call<Rows>('GET', '/v1/deliveries?status=dead&limit=100')).data.length === total);
+  await fetch(`${receiver}/becomes${path}`, { method: 'PUT', body: '200' });
+
+  await page.goto(await link(acme.call, url, { capabilities: ['view', 'retry'], next: '/dead-letters?types=order.paid' }));
+  await loaded(page);
+  await page.getByRole('button', { name: 'Retry all that match' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog, 'it counts first').toContainText('3 deliveries match now');
+  await expect(dialog).toContainText('types order.paid');
+  expect((await acme.call<Rows>('GET', '/v1/deliveries?status=delivered')).data, 'and changes nothing').toEqual([]);
+  await dialog.getByRole('button', { name: 'Retry them' }).click();
+  await expect(page).toHaveURL(/\/portal\/jobs$/);
+  const row = page.locator('main tbody tr').first();
+  await expect(row, 'the job ends').toContainText('done');
+  await expect(row.locator('td').nth(2), 'of three').toHaveText('3');
+  const delivered = async () => (await acme.call<Rows>('GET', '/v1/deliveries?status=delivered&limit=100')).data;
+  await eventually('they are delivered', async () => (await delivered()).length === 3);
+  expect((await delivered()).every(({ type }) => type === 'order.paid'), 'what does not match is left alone').toBe(true);
+
+  // The operator's job is one tenant's, and slow enough to be paused.
+  await page.addInitScript((key) => sessionStorage.setItem('hookgate.dashboard', JSON.stringify({ token: key, kind: 'dashboard', tenant: null, capabilities: ['view', 'retry'], types: null, expires: null })), operatorKey);
+  await page.goto(`${url}/dashboard/dead-letters`);
+  await loaded(page);
+  await page.getByRole('button', { name: 'Retry all that match' }).click();
+  await expect(dialog).toContainText('choose a tenant');
+  await page.keyboard.press('Escape');
+  await page.goto(`${url}/dashboard/dead-letters?tenant=acme`);
+  await loaded(page);
+  await page.getByRole('button', { name: 'Retry all that match' }).click();
+  await expect(dialog, 'those of the first job are made again').toContainText(`${total - 3} deliveries match now`);
+  await dialog.getByRole('button', { name: 'Retry them' }).click();
+  await expect(page).toHaveURL(/\/dashboard\/jobs$/);
+  for (const [button, state] of [
+    ['Pause', 'paused'],
+    ['Resume', 'running'],
+  ] as const) {
+    await row.getByRole('button', { name: button }).click();
+    await expect(row).toContainText(state);
+  }
+  await row.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.getByRole('button', { name: 'Cancel the job' }).click();
+  await expect(row).toContainText('cancelled');
+  await expect(row.getByRole('button'), 'an ended job offers nothing').toHaveCount(0);
+  expect((await acme.call<Rows>('GET', '/v1/deliveries?status=dead&replayed=false&limit=100')).data.length, 'it stopped before its end').toBeGreaterThan(0);
 });
 
 /** Address of its own that passes connections on to the first gateway that takes them. */

@@ -209,6 +209,7 @@ async function seed(base: string, receiver: string): Promise<Pick<World, 'acme' 
   });
   const dead = ended.find((row) => row.status === 'dead');
   if (!dead) throw new Error('no delivery died');
+  await acme.call('POST', '/v1/bulk', { action: 'cancel', filter: { types: ['nothing.*'] } });
   const samples = { tenants: 'acme', deliveries: dead.id, events: last, endpoints: works.id, subscriptions: works.id, plugins: 'redact', 'event-types': 'order.paid', catalogue: 'order.paid' };
   return { acme: { key: acme.key }, samples };
 }

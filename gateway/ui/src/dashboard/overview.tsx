@@ -47,7 +47,7 @@ function Figures({ data }: { data: Overview }) {
       <dl class="tiles figures">
         <Tile label="Events in, last hour" value={count(accepted)} more={`${rate(accepted)} a minute`} values={data.accepted} />
         <Tile label="Delivered, last hour" value={count(delivered)} more={attempts > 0 ? `${percent(delivered / attempts)} of ${count(attempts)} attempts` : 'no attempts'} values={data.delivered} tone="good" />
-        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ status: 'pending', attempt: 'retry' })} />
+        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
         <Tile label="Dead letters, last hour" value={count(dead)} more="given up" values={data.dead} tone="bad" href={url('/dead-letters')} />
         <Tile label="Pending now" value={count(data.pending)} more="deliveries that have not ended" href={links.deliveries({ status: 'pending' })} />
         <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}`} />

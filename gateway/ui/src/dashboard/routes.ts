@@ -11,6 +11,7 @@ export const routes: Route[] = [
   { path: '/events', nav: { label: 'Events', icon: 'event', group: 'Traffic' }, load: list('Events') },
   { path: '/attempts', nav: { label: 'Attempts', icon: 'chart', group: 'Traffic' }, load: list('Attempts') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead', group: 'Traffic' }, load: list('DeadLetters') },
+  { path: '/jobs', nav: { label: 'Jobs', icon: 'job', group: 'Traffic' }, load: () => import('../screens/jobs-screens').then((part) => ({ default: part.Jobs })) },
   { path: '/live', nav: { label: 'Live', icon: 'tail', group: 'Traffic' }, load: list('Live') },
   { path: '/tenants', nav: { label: 'Tenants', icon: 'tenant', group: 'Setup' }, load: list('Tenants') },
   { path: '/plugins', nav: { label: 'Plugins', icon: 'plugin', group: 'Setup' }, load: home('Plugins') },

@@ -16,6 +16,7 @@ export const routes: Route[] = [
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, needs: 'view', load: list('Deliveries') },
   { path: '/deliveries/:id', under: '/deliveries', needs: 'view', load: () => import('../screens/one-delivery') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead' }, needs: 'view', load: list('DeadLetters') },
+  { path: '/jobs', nav: { label: 'Jobs', icon: 'job' }, needs: 'retry', load: () => import('../screens/jobs-screens').then((part) => ({ default: part.Jobs })) },
   { path: '/tail', nav: { label: 'Live', icon: 'tail' }, needs: 'view', load: shared('Tail') },
   { path: '/catalogue', nav: { label: 'Event types', icon: 'catalogue', group: 'Reference' }, needs: 'view', reach: 'tenant', load: catalogue('Catalogue') },
   { path: '/catalogue/:type', under: '/catalogue', needs: 'view', reach: 'tenant', load: catalogue('EventType') },

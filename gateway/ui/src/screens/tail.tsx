@@ -10,7 +10,7 @@ import { type Filter, filterNames, Filters } from '../parts/filters';
 import { Icon } from '../parts/icon';
 import { Page } from '../parts/page';
 import { Empty, ErrorBox, Live } from '../parts/state';
-import { HttpStatus, Status } from '../parts/status';
+import { HttpStatus, Status, TypeName } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { CLASSES } from './delivery-list';
 
@@ -72,7 +72,7 @@ export default function Tail({ params: place }: ScreenProps) {
 const columns: Column<Row>[] = [
   { name: 'at', title: 'Time', cell: ({ attempt }) => <Clock at={attempt.at} /> },
   { name: 'what', title: 'What', cell: (row) => <Status value={row.event === 'attempted' ? row.attempt.outcome : row.event} /> },
-  { name: 'type', title: 'Event', grow: true, cell: ({ attempt, missed }) => (missed === undefined ? <span class="strong">{attempt.type}</span> : `${count(missed)} lines were left out: too many at once`) },
+  { name: 'type', title: 'Event', grow: true, cell: ({ attempt, missed }) => (missed === undefined ? attempt.type && <TypeName type={attempt.type} /> : `${count(missed)} lines were left out: too many at once`) },
   { name: 'answer', title: 'Response', cell: ({ attempt }) => attempt.response_status && <HttpStatus code={attempt.response_status} /> },
   { name: 'number', title: 'Attempt', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.number },
   { name: 'took', title: 'Took', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.took_ms !== undefined && duration(attempt.took_ms) },
