@@ -87,6 +87,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// Bulk jobs.
+    pub bulk: api::BulkConfig,
     /// The dashboard and the tenant portal.
     pub ui: ui::Config,
     /// System events: their recipient and their limits.
@@ -165,6 +167,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            bulk: api::BulkConfig::default(),
             ui: ui::Config::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
