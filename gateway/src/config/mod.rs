@@ -87,6 +87,8 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// Bulk jobs.
+    pub bulk: api::BulkConfig,
     /// The dashboard and the tenant portal.
     pub ui: ui::Config,
     /// The tenant portal.
@@ -167,6 +169,7 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            bulk: api::BulkConfig::default(),
             ui: ui::Config::default(),
             portal: ui::PortalConfig::default(),
             system_events: system_events::Config::default(),

@@ -265,6 +265,9 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
         ("api.tail_clients", config.api.tail_clients),
         ("api.tail_clients_per_tenant", config.api.tail_clients_per_tenant),
         ("api.tail_lines", config.api.tail_lines),
+        ("bulk.jobs_per_tenant", config.bulk.jobs_per_tenant),
+        ("bulk.rate", config.bulk.rate),
+        ("bulk.scan", config.bulk.scan),
         ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
         ("api.max_import_size", config.api.max_import_size.bytes()),
         ("api.max_import_rows", config.api.max_import_rows),
@@ -288,6 +291,13 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
         if count == 0 {
             problems.push(Problem::of(key, "it is 1 or more", None));
         }
+    }
+    if config.bulk.jobs_kept < config.bulk.jobs_per_tenant {
+        problems.push(Problem::of(
+            "bulk.jobs_kept",
+            "it is bulk.jobs_per_tenant or more",
+            None,
+        ));
     }
     if !(1..=MOST_DEPTH).contains(&registry.max_filter_depth) {
         problems.push(Problem::of("registry.max_filter_depth", "it is 1 to 32", None));

@@ -212,6 +212,8 @@ impl Rig {
             },
             max_component: 2 << 20,
             config: crate::api::Config::default(),
+            bulk: crate::api::BulkConfig::default(),
+            keep_jobs: Duration::from_secs(3600),
             public_also: Vec::new(),
             keep_answers: Duration::from_secs(3600),
             shutdown: shutdown.clone(),
