@@ -1,28 +1,26 @@
 // Question before a bulk action: the dry run counts, then the action begins as a job.
 import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, api, toApiError } from '../api/client';
+import type { BulkAction, BulkDryRun, BulkJob } from '../api/schema';
 import { count } from '../base/format';
 import { area, navigate, url } from '../base/router';
 import { Confirm, Dialog } from '../parts/dialog';
 import { ErrorBox, Skeleton } from '../parts/state';
 import { toast } from '../parts/toast';
-import type { BulkAction, BulkFilter, Job } from './job-types';
-import { FilterText } from './job-filter';
-
-type DryRun = { matched: number; partial: boolean };
+import { type Chosen, FilterText } from './job-filter';
 
 const place = area === 'dashboard' ? '/v1/operator/bulk' : '/v1/bulk';
 
-export function BulkDialog({ action, filter: given, onClose }: { action: BulkAction; filter: BulkFilter; onClose: () => void }) {
+export function BulkDialog({ action, filter: given, onClose }: { action: BulkAction; filter: Chosen; onClose: () => void }) {
   // What the list shows meanwhile changes nothing of what was asked.
   const [filter] = useState(given);
-  const [found, setFound] = useState<DryRun>();
+  const [found, setFound] = useState<BulkDryRun>();
   const [error, setError] = useState<ApiError>();
   const unclear = area === 'dashboard' && !filter.tenant;
   useEffect(() => {
     if (unclear) return;
     const abort = new AbortController();
-    api<DryRun>('POST', place, { body: { action, filter, dry_run: true }, signal: abort.signal })
+    api<BulkDryRun>('POST', place, { body: { action, filter, dry_run: true }, signal: abort.signal })
       .then(setFound)
       .catch((cause: unknown) => abort.signal.aborted || setError(toApiError(cause)));
     return () => abort.abort();
@@ -54,7 +52,7 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
   }
   const deliveries = `${found.partial ? 'at least ' : ''}${count(found.matched)} ${found.matched === 1 && !found.partial ? 'delivery' : 'deliveries'}`;
   const run = async () => {
-    await api<Job>('POST', place, { body: { action, filter, dry_run: false } });
+    await api<BulkJob>('POST', place, { body: { action, filter, dry_run: false } });
     toast('The job has begun.');
     navigate(url('/jobs'));
   };

@@ -1,8 +1,11 @@
 // Filter of a bulk action in words.
+import type { BulkFilter } from '../api/schema';
 import { exact, words } from '../base/format';
-import type { BulkFilter } from './job-types';
 
-export function FilterText({ filter }: { filter: BulkFilter }) {
+/** The filter of a tenant's job, and the tenant where it is the operator's. */
+export type Chosen = BulkFilter & { tenant?: string };
+
+export function FilterText({ filter }: { filter: Chosen }) {
   const parts = [
     filter.status && words(filter.status),
     filter.replayed === false && 'not sent again yet',

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { useList } from '../api/list';
+import type { BulkAction, BulkJob, TenantOfBulkJob } from '../api/schema';
 import { count } from '../base/format';
 import { area, url } from '../base/router';
 import { can } from '../base/session';
@@ -13,11 +14,11 @@ import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { FilterText } from './job-filter';
-import type { BulkAction, Job } from './job-types';
 
 const place = area === 'dashboard' ? '/v1/operator/jobs' : '/v1/jobs';
 const ACTIONS: Record<BulkAction, string> = { retry: 'Retry', cancel: 'Cancel', recover: 'Recover', disable: 'Disable' };
 
+type Job = BulkJob & Partial<Pick<TenantOfBulkJob, 'tenant'>>;
 type Verb = 'pause' | 'resume' | 'cancel';
 const DONE: Record<Verb, string> = { pause: 'The job is paused.', resume: 'The job goes on.', cancel: 'The job is cancelled.' };
 
